@@ -1,0 +1,81 @@
+# Needs only make and a Python of 3.11 or newer, found as python3 (or PYTHON=…). Everything else is installed
+# into .venv from the hash locks.
+
+SHELL := /bin/sh
+PYTHON ?= python3
+PORT ?= 3000
+DATA ?=
+VENV := .venv
+BIN := $(VENV)/bin
+export SAM_CLI_TELEMETRY := 0
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lint types imports template unit coverage format lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+# Two steps, so that `make run` on a new machine installs what it needs and no linter.
+$(VENV)/.run: tools/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "make: Python 3.11 or newer is needed, $(PYTHON) is older or missing: set PYTHON=…" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo "make: $(PYTHON) lacks venv or ensurepip (on Debian and Ubuntu: install python3-venv)" >&2; exit 2; }
+	@echo "Setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes -r tools/requirements.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: tests/requirements.txt $(VENV)/.run
+	@echo "Adding the test tools to $(VENV)"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r tests/requirements.txt
+	@touch $@
+
+setup: $(VENV)/.test ## Make .venv with everything that run and test need
+
+run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR records>
+	@exec $(BIN)/careconnect run --port $(PORT) $(if $(DATA),--data "$(DATA)")
+
+test: check coverage ## Everything that CI runs, containers excepted
+
+check: lint types imports template ## Static checks only
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+imports: $(VENV)/.test
+	$(BIN)/lint-imports
+
+# The region only tells the linter which resource types exist.
+template: $(VENV)/.test
+	$(BIN)/cfn-lint template.yaml
+	AWS_DEFAULT_REGION=eu-west-2 $(BIN)/sam validate --lint --template template.yaml
+
+unit: $(VENV)/.test ## Unit tests alone, quick
+	$(BIN)/pytest tests/unit
+
+coverage: $(VENV)/.test
+	$(BIN)/pytest --cov --cov-report=term
+
+format: $(VENV)/.test ## Format and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# The widest lock first; the others take its versions.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --no-strip-extras
+lock: $(VENV)/.test ## Renew the three locks to the newest versions
+	@: > tests/requirements.txt
+	$(COMPILE) --upgrade tests/requirements.in -o tests/requirements.txt
+	$(COMPILE) --upgrade tools/requirements.in -o tools/requirements.txt
+	$(COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+
+clean: ## Remove .venv, local state, build output and caches
+	rm -rf $(VENV) .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
