@@ -1,0 +1,28 @@
+"""The access token's form, on which issuer and authorizer agree (RFC 9068; `oauth.md`, The access token)."""
+
+import re
+from typing import Final
+
+ALGORITHM: Final = "RS256"
+TOKEN_TYPE: Final = "at+jwt"
+
+DEFAULT_LIFETIME: Final = 3600
+MIN_LIFETIME: Final = 60
+MAX_LIFETIME: Final = 5400
+"""Seconds. The last is also the oldest `iat` that is accepted, whatever `exp` says."""
+
+CLOCK_SKEW: Final = 60
+"""Seconds that an issuer's clock may be ahead of a verifier's."""
+
+REQUIRED_CLAIMS: Final = ("iss", "sub", "client_id", "aud", "iat", "exp", "jti", "scope")
+
+REVOCATION_DELAY: Final = 60
+"""Seconds for which the gateway may go on using its cached answer after a revocation or an expiry."""
+
+BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
+"""A Bearer header with a compact serialization: three base64url segments, no padding (RFC 7515 §2)."""
+
+
+def revocation_key(jti: str) -> str:
+    """Return the token table's key of a revoked token id."""
+    return f"revoked#{jti}"

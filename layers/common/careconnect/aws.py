@@ -1,0 +1,44 @@
+"""The only place that creates boto3 clients, with the time-outs that every function lives by.
+
+A request has 29 s at API Gateway; one call may take at most 1 s to connect and 3 s to answer, and is tried
+three times, so that even a function making two calls in a row answers 503 long before the gateway gives up.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
+
+_CONFIG: Final = Config(
+    connect_timeout=1,
+    read_timeout=3,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=32,
+    tcp_keepalive=True,
+)
+
+# ConnectionError, TimeoutError and the like are BotoCoreErrors; refusals by the service are ClientErrors.
+SERVICE_ERRORS: Final = (BotoCoreError, ClientError)
+
+
+def dynamodb() -> "DynamoDBClient":
+    """Create the DynamoDB client; endpoint, region and credentials come from the environment."""
+    return boto3.client("dynamodb", config=_CONFIG)
+
+
+def kms() -> "KMSClient":
+    """Create the KMS client; endpoint, region and credentials come from the environment."""
+    return boto3.client("kms", config=_CONFIG)
+
+
+def error_code(error: Exception) -> str:
+    """Return a service error's code (`ThrottlingException`, …), safe to log, or the exception's class name."""
+    if isinstance(error, ClientError):
+        response: Any = error.response
+        return str(response.get("Error", {}).get("Code", "Unknown"))
+    return type(error).__name__

@@ -1,0 +1,160 @@
+"""API Gateway REST proxy events as requests, and responses as what the gateway wants back."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+MAX_ANSWER_BYTES: Final = 5_500_000
+"""What a function may answer: Lambda allows 6 MB of JSON, in which quotes and non-ASCII take more room."""
+
+
+class BodyError(ValueError):
+    """A request body is not what the event says it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request as a function sees it.
+
+    `headers` have lower-cased names and their last value; `query` holds decoded (name, value) pairs, each
+    name's values together and in order. `stage`, `api_id` and `source_ip` are the gateway's own statements.
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: tuple[tuple[str, str], ...]
+    body: bytes
+    authorizer: Mapping[str, Any]
+    api_id: str
+    stage: str
+    source_ip: str
+    gateway_request_id: str
+
+    @property
+    def request_id(self) -> str:
+        """The caller's X-Request-Id if it is a plain token, else the gateway's id."""
+        given = self.headers.get("x-request-id", "")
+        return given if _REQUEST_ID.fullmatch(given) else self.gateway_request_id
+
+    @property
+    def media_type(self) -> str:
+        """The Content-Type without parameters, lower-cased; empty if there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def parse_request(event: Mapping[str, Any]) -> Request:
+    """Read a REST proxy event (payload format 1.0); raises `BodyError` for a body that is not base64."""
+    context: Mapping[str, Any] = event.get("requestContext") or {}
+    identity: Mapping[str, Any] = context.get("identity") or {}
+    return Request(
+        method=str(event.get("httpMethod", "")),
+        path=str(event.get("path", "")),
+        headers=_headers(event),
+        query=_query(event),
+        body=_body(event),
+        authorizer=context.get("authorizer") or {},
+        api_id=str(context.get("apiId", "")),
+        stage=str(context.get("stage", "")),
+        source_ip=str(identity.get("sourceIp", "")),
+        gateway_request_id=str(context.get("requestId", "")),
+    )
+
+
+def _headers(event: Mapping[str, Any]) -> dict[str, str]:
+    several: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
+    single: Mapping[str, str] = event.get("headers") or {}
+    headers = {name.lower(): str(value) for name, value in single.items() if value is not None}
+    for name, values in several.items():
+        if values:
+            headers[name.lower()] = ",".join(str(value) for value in values)
+    return headers
+
+
+def _query(event: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    several: Mapping[str, list[str]] = event.get("multiValueQueryStringParameters") or {}
+    if several:
+        return tuple((name, str(value)) for name, values in several.items() for value in values)
+    single: Mapping[str, str] = event.get("queryStringParameters") or {}
+    return tuple((name, str(value)) for name, value in single.items())
+
+
+def _body(event: Mapping[str, Any]) -> bytes:
+    text = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(text).encode("utf-8", "surrogatepass")
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise BodyError("the body is not base64") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One HTTP response; `body` is text, since nothing that the server answers is binary."""
+
+    status: int
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_EXPOSED: Final = "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Request-Id, X-Correlation-Id"
+_METHODS: Final = "GET, HEAD, POST, OPTIONS"
+_ACCEPTED: Final = (
+    "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-Modified-Since, X-Request-Id, X-Correlation-Id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cors:
+    """The browser origins that may read answers (`*`: any; no cookies are ever involved)."""
+
+    origins: tuple[str, ...]
+
+    def headers(self, request: Request) -> dict[str, str]:
+        """Return the CORS headers of an answer to `request` (Fetch §3.2)."""
+        if "*" in self.origins:
+            return {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _EXPOSED}
+        origin = request.headers.get("origin", "")
+        if origin not in self.origins:
+            return {"Vary": "Origin"}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": _EXPOSED,
+            "Vary": "Origin",
+        }
+
+    def preflight(self, request: Request) -> Response:
+        """Answer an OPTIONS request (Fetch §3.2.2)."""
+        return Response(
+            204,
+            headers=self.headers(request)
+            | {
+                "Access-Control-Allow-Methods": _METHODS,
+                "Access-Control-Allow-Headers": _ACCEPTED,
+                "Access-Control-Max-Age": "600",
+            },
+        )
+
+
+def gateway_response(response: Response, request: Request, cors: Cors) -> dict[str, Any]:
+    """Render `response` for the gateway, with CORS and correlation headers."""
+    headers = {
+        "X-Request-Id": request.request_id,
+        "X-Correlation-Id": request.request_id,
+        "X-Content-Type-Options": "nosniff",
+        **cors.headers(request),
+        **response.headers,
+    }
+    if "Vary" in response.headers and "Vary" in (cors_headers := cors.headers(request)):
+        headers["Vary"] = f"{response.headers['Vary']}, {cors_headers['Vary']}"
+    return {
+        "statusCode": response.status,
+        "headers": headers,
+        "body": "" if request.method == "HEAD" else response.body,
+        "isBase64Encoded": False,
+    }

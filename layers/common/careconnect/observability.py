@@ -1,0 +1,69 @@
+"""Structured logs and metrics, in words that hold no secret, token, patient identifier or query string.
+
+Only this module talks to Powertools' logger. Handlers say what happened through `log_request`, whose
+parameters are all that a log line can hold.
+"""
+
+from typing import Final
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit
+
+NAMESPACE: Final = "CareConnect"
+
+
+class Observer:
+    """The log and the metrics of one function."""
+
+    def __init__(self, service: str) -> None:
+        self._logger = Logger(service=service, log_uncaught_exceptions=False)
+        self._metrics = Metrics(namespace=NAMESPACE, service=service)
+
+    def request(
+        self,
+        action: str,
+        status: int,
+        *,
+        request_id: str,
+        client_id: str = "",
+        reason: str = "",
+        milliseconds: int = 0,
+    ) -> None:
+        """Log one answered request.
+
+        `action` is a route or an interaction (`Patient.read`), never a path; `reason` is one of our own
+        fixed texts or a service's error code, never an exception's text.
+        """
+        fields = {
+            "action": action,
+            "status": status,
+            "request_id": request_id,
+            "client_id": client_id,
+            "reason": reason,
+            "milliseconds": milliseconds,
+        }
+        log = self._logger.error if status >= 500 else self._logger.info
+        log("request", extra={name: value for name, value in fields.items() if value not in ("", 0) or name == "status"})
+
+    def failure(self, action: str, error: BaseException, *, request_id: str) -> None:
+        """Log an unexpected error by the places it passed through, without its text or its values."""
+        places = []
+        traceback = error.__traceback__
+        while traceback is not None:
+            code = traceback.tb_frame.f_code
+            places.append(f"{code.co_qualname}:{traceback.tb_lineno}")
+            traceback = traceback.tb_next
+        self._logger.error(
+            "failure",
+            extra={
+                "action": action,
+                "error": type(error).__name__,
+                "places": places[-8:],
+                "request_id": request_id,
+            },
+        )
+
+    def count(self, name: str, value: int = 1) -> None:
+        """Add to the metric `name` and write it out at once (CloudWatch embedded metric format)."""
+        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        self._metrics.flush_metrics()

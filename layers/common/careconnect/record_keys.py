@@ -1,0 +1,88 @@
+"""The keys of the record and directory tables (ADR: record keys and search index).
+
+Every item has `pk` and `sk`. A resource is three items under `Type/id`: its JSON, its XML and its index
+record. Each of its index entries is one more item, whose sort key always ends in `#<order key>#<id>`:
+
+| entry     | pk                        | sk                                 | serves |
+|-----------|---------------------------|------------------------------------|--------|
+| type      | `Type?<shard>`            | `<order>#<id>`                     | searches by nothing selective |
+| token     | `Type?param=<code>`       | `<system>|<order>#<id>`            | identifiers and codes |
+| string    | `Type?param^<first char>` | `<normalised text>#<order>#<id>`   | names and postcodes |
+| reference | `Target/id`               | `Type?param#<order>#<id>`          | a patient's record, `_revinclude`, `$everything` |
+"""
+
+import hashlib
+import zlib
+from typing import Final
+
+JSON_ITEM: Final = "#json"
+XML_ITEM: Final = "#xml"
+INDEX_ITEM: Final = "#index"
+
+CURSOR_KEY: Final = ("$cursor", "#key")
+"""The item that holds the key which seals `next` links."""
+
+SHARDS: Final = 4
+"""Partitions of a type's entries: each takes 1,000 writes a second, and a search by type asks all of them."""
+
+# A partition key may have 2,048 bytes and a sort key 1,024 (DynamoDB quotas).
+_LONGEST_TEXT: Final = 200
+
+Key = tuple[str, str]
+
+
+def resource_key(type_name: str, resource_id: str) -> str:
+    """Return the partition key of a resource, which is also the reference to it."""
+    return f"{type_name}/{resource_id}"
+
+
+def type_partition(type_name: str, shard: int) -> str:
+    """Return one of the `SHARDS` partitions of a type's entries."""
+    return f"{type_name}?{shard}"
+
+
+def shard_of(resource_id: str) -> int:
+    """Return the shard of a type's entry, spread evenly by id."""
+    return zlib.crc32(resource_id.encode()) % SHARDS
+
+
+def token_partition(type_name: str, parameter: str, code: str) -> str:
+    """Return the partition of all resources with `code` in `parameter`, whatever its system."""
+    return f"{type_name}?{parameter}={_bounded(code)}"
+
+
+def token_prefix(system: str) -> str:
+    """Return the sort key prefix of one system's entries in a token partition."""
+    return f"{_bounded(system)}|"
+
+
+def string_partition(type_name: str, parameter: str, normalised: str) -> str:
+    """Return the partition of all texts that begin with the first character of `normalised`."""
+    return f"{type_name}?{parameter}^{normalised[:1]}"
+
+
+def string_prefix(normalised: str) -> str:
+    """Return the sort key prefix of the texts that begin with `normalised`, cut to what a key can hold."""
+    return normalised[:_LONGEST_TEXT]
+
+
+def reference_prefix(type_name: str, parameter: str) -> str:
+    """Return the sort key prefix, under a target's partition, of the resources that point at it."""
+    return f"{type_name}?{parameter}#"
+
+
+def entry_sort_key(prefix: str, order: str, resource_id: str) -> str:
+    """Return an entry's sort key: what it is found by, its place in the default order, its id."""
+    return f"{prefix}{order}#{resource_id}"
+
+
+def place_of(sort_key: str) -> tuple[str, str]:
+    """Return the (order key, id) at the end of an entry's sort key."""
+    head, _, resource_id = sort_key.rpartition("#")
+    return head[-15:], resource_id
+
+
+def _bounded(text: str) -> str:
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    return text[: _LONGEST_TEXT - 64] + hashlib.sha256(text.encode()).hexdigest()

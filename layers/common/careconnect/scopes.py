@@ -1,0 +1,154 @@
+"""The scope grammar, and what a set of scopes opens (SMART App Launch 1.0 and 2.x; `access.md`).
+
+A scope string becomes `Grants` once; the authorizer writes its policy from them and the reader asks them
+again for every entry it returns, so both enforce one reading of the same text.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final
+
+from careconnect.resource_types import RESOURCE_TYPES, Home
+
+
+class Interaction(StrEnum):
+    """The SMART v2 letters of the interactions that the server has a use for."""
+
+    READ = "r"
+    SEARCH = "s"
+
+
+class ScopeError(ValueError):
+    """A scope string breaks the grammar, or asks for what the server does not enforce."""
+
+
+PROFILE: Final = "profile"
+
+# Legal everywhere, opening no record: identity, launch context and refresh (SMART App Launch §2, OIDC Core §5.4).
+_PLAIN: Final = frozenset(
+    {PROFILE, "openid", "fhirUser", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access"}
+)
+
+_RECORD_SCOPE: Final = re.compile(
+    r"(?P<level>patient|user|system)/(?P<type>\*|[A-Za-z]+)\."
+    r"(?:(?P<v1>read|write|\*)|(?P<v2>(?=[cruds])c?r?u?d?s?))"
+)
+
+# SMART App Launch 2.x §2.0.5.2: what the v1 permissions mean in v2's letters.
+_V1_LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
+
+_SCOPE_NAMES: Final = frozenset(name for t in RESOURCE_TYPES for name in t.scope_names)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One parsed scope: `level` and `type` are empty for a plain one, `letters` is a subset of `cruds`."""
+
+    text: str
+    level: str = ""
+    type: str = ""
+    letters: str = ""
+
+
+def parse_scope(text: str) -> Scope:
+    """Parse one scope.
+
+    Raises `ScopeError` for text outside the grammar, an unknown type, or a v2 `?param=` suffix, which would
+    have to be enforced to be honoured (`access.md`, Scope grammar).
+    """
+    if text in _PLAIN:
+        return Scope(text)
+    match = _RECORD_SCOPE.fullmatch(text)
+    if match is None:
+        raise ScopeError("not a scope of this server")
+    if match["type"] != "*" and match["type"] not in _SCOPE_NAMES:
+        raise ScopeError("a scope for a type that this server does not serve")
+    letters = _V1_LETTERS[match["v1"]] if match["v1"] else match["v2"]
+    return Scope(text, match["level"], match["type"], letters)
+
+
+def split_scope(scope: str) -> tuple[str, ...]:
+    """Split a scope string at single spaces, dropping repeats and keeping the order (RFC 6749 §3.3).
+
+    Raises `ScopeError` for characters outside the RFC's `scope-token`, or for stray spaces.
+    """
+    if not re.fullmatch(r"[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*", scope):
+        raise ScopeError("not a scope string")
+    return tuple(dict.fromkeys(scope.split(" ")))
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What a token may do: for each type name, the letters `r` and `s` that it holds."""
+
+    letters: Mapping[str, frozenset[str]]
+
+    def permits(self, type_name: str, interaction: Interaction) -> bool:
+        """Say whether `interaction` on `type_name` is granted; a type without a rule never is."""
+        return interaction in self.letters.get(type_name, frozenset())
+
+    def types(self, interaction: Interaction) -> tuple[str, ...]:
+        """Return the types open to `interaction`, in the table's order."""
+        return tuple(t.name for t in RESOURCE_TYPES if self.permits(t.name, interaction))
+
+
+@lru_cache(maxsize=256)
+def grants_of(scope: str) -> Grants:
+    """Work out what a scope string opens.
+
+    Scopes that do not parse open nothing: the string comes from a token that we signed, so a scope unknown
+    today is one that was withdrawn since.
+    """
+    parsed = [found for text in scope.split() if (found := _parsed(text)) is not None]
+    plain = {found.text for found in parsed if not found.type}
+    letters: dict[str, frozenset[str]] = {}
+    for resource_type in RESOURCE_TYPES:
+        granted = {
+            letter
+            for found in parsed
+            if found.type == "*" or found.type in resource_type.scope_names
+            for letter in found.letters
+        }
+        if resource_type.home is Home.DIRECTORY and PROFILE in plain:
+            granted |= {Interaction.READ, Interaction.SEARCH}
+        letters[resource_type.name] = frozenset(granted) & frozenset(Interaction)
+    return Grants(letters)
+
+
+def _parsed(text: str) -> Scope | None:
+    try:
+        return parse_scope(text)
+    except ScopeError:
+        return None
+
+
+def supported_scopes() -> tuple[str, ...]:
+    """List the scopes worth advertising: `profile`, the wildcards and each type's v1 and v2 read scopes."""
+    levels = ("patient", "user", "system")
+    names = ("*", *dict.fromkeys(name for t in RESOURCE_TYPES for name in t.scope_names))
+    return (PROFILE, *(f"{level}/{name}.{suffix}" for level in levels for name in names for suffix in ("read", "rs")))
+
+
+def covers(registered: Iterable[str], requested: Iterable[str]) -> bool:
+    """Say whether every requested scope is among the registered ones, letter by letter.
+
+    `user/Patient.r` is covered by `user/Patient.read` (= `.rs`) and by `user/*.read`; a level is never
+    exchanged for another, and a write letter is never implied.
+    """
+    held = [parse_scope(text) for text in registered]
+    return all(_covered(parse_scope(text), held) for text in requested)
+
+
+def _covered(wanted: Scope, held: list[Scope]) -> bool:
+    if not wanted.type:
+        return any(scope.text == wanted.text for scope in held)
+    letters = {
+        letter
+        for scope in held
+        if scope.level == wanted.level and scope.type in ("*", wanted.type)
+        for letter in scope.letters
+    }
+    return set(wanted.letters) <= letters

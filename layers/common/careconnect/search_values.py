@@ -1,0 +1,109 @@
+"""The values that are searched by: normalised once at load time, compared at read time.
+
+A resource's searchable values travel with each of its index entries as compact JSON (`SearchValues`), so
+that a reader decides on a match without fetching a body. Forms by parameter type:
+
+- string: the text as it stands; compared by `normalise`
+- token: `[system, code]`, the system empty where there is none
+- date: `[low, high]`, epoch milliseconds UTC, `high` exclusive
+- reference: `Type/id`, or an absolute URL if it points elsewhere
+"""
+
+import calendar
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+SearchValues = Mapping[str, Sequence[Any]]
+
+FIRST_INSTANT: Final = -62_135_596_800_000
+LAST_INSTANT: Final = 253_402_300_800_000
+"""Epoch milliseconds of 0001-01-01 and of 10000-01-01, for a period without a start or an end."""
+
+_DATE: Final = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
+    r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?"
+    r"(?P<zone>Z|[+-]\d{2}:\d{2})?)?)?)?"
+)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class SearchValueError(ValueError):
+    """A text is not a value of its search parameter type."""
+
+
+@lru_cache(maxsize=8192)
+def normalise(text: str) -> str:
+    """Fold case, accents and runs of white space (STU3 Search §2.21.1.4: string)."""
+    decomposed = unicodedata.normalize("NFKD", text)
+    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return " ".join(plain.casefold().split())
+
+
+def fold_token(code: str, *, case_sensitive: bool, punctuation: bool) -> str:
+    """Return a token's code in the form in which its parameter compares it."""
+    if not punctuation:
+        code = re.sub(r"[^0-9A-Za-z]", "", code)
+    return code if case_sensitive else code.casefold()
+
+
+def date_range(text: str) -> tuple[int, int]:
+    """Return the range that a date, dateTime or instant of any precision covers, `high` exclusive.
+
+    Times and days without a zone are taken as UTC. Raises `SearchValueError` for what is not a date.
+    """
+    match = _DATE.fullmatch(text)
+    if match is None:
+        raise SearchValueError("not a date")
+    try:
+        return _range(match)
+    except (ValueError, OverflowError):
+        raise SearchValueError("not a date of the calendar") from None
+
+
+def _range(match: re.Match[str]) -> tuple[int, int]:
+    year, month, day = int(match["year"]), int(match["month"] or 1), int(match["day"] or 1)
+    start = datetime(year, month, day, tzinfo=UTC)
+    if match["month"] is None:
+        return _milliseconds(start), _milliseconds(start) + (366 if calendar.isleap(year) else 365) * _DAY
+    if match["day"] is None:
+        return _milliseconds(start), _milliseconds(start) + calendar.monthrange(year, month)[1] * _DAY
+    if match["hour"] is None:
+        return _milliseconds(start), _milliseconds(start) + _DAY
+    instant = datetime(
+        year, month, day, int(match["hour"]), int(match["minute"]), int(match["second"] or 0), tzinfo=UTC
+    )
+    zone = match["zone"]
+    if zone and zone != "Z":
+        hours, minutes = int(zone[1:3]), int(zone[4:6])
+        if hours > 14 or minutes > 59:
+            raise ValueError("no such time zone")
+        offset = timedelta(hours=hours, minutes=minutes)
+        instant = instant - offset if zone[0] == "+" else instant + offset
+    low = _milliseconds(instant)
+    if match["second"] is None:
+        return low, low + 60_000
+    if match["fraction"] is None:
+        return low, low + 1000
+    digits = match["fraction"][:3]
+    return low + int(digits.ljust(3, "0")), low + int(digits.ljust(3, "0")) + 10 ** (3 - len(digits))
+
+
+_DAY: Final = 86_400_000
+
+
+def _milliseconds(instant: datetime) -> int:
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def order_key(values: SearchValues, order_by: str) -> str:
+    """Return the sortable text of a resource's place in its type's default order.
+
+    Fifteen digits, counted from the first instant, of the earliest start among the values of `order_by`;
+    zeros where there is none, so that the undated come last when the latest come first.
+    """
+    starts = [low for low, _ in values.get(order_by, ())] if order_by else []
+    return f"{min(starts) - FIRST_INSTANT:015d}" if starts else "0" * 15

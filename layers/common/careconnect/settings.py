@@ -1,0 +1,36 @@
+"""Read settings from the environment, failing at cold start with the name of what is wrong."""
+
+from collections.abc import Mapping
+
+
+class SettingError(RuntimeError):
+    """A setting is missing or malformed; the text names it and never holds its value."""
+
+
+class Settings:
+    """The environment of one function, read once by its composition root."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def required(self, name: str) -> str:
+        """Return the setting `name`; raises `SettingError` if it is absent or blank."""
+        value = self._environ.get(name, "").strip()
+        if not value:
+            raise SettingError(f"The setting {name} is missing.")
+        return value
+
+    def optional(self, name: str, default: str = "") -> str:
+        """Return the setting `name`, or `default` if it is absent or blank."""
+        return self._environ.get(name, "").strip() or default
+
+    def integer(self, name: str, *, default: int, low: int, high: int) -> int:
+        """Return the whole number `name`, from `low` to `high`; raises `SettingError` outside them."""
+        text = self.optional(name, str(default))
+        if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
+            raise SettingError(f"The setting {name} must be a whole number from {low} to {high}.")
+        return int(text)
+
+    def origins(self) -> tuple[str, ...]:
+        """Return ALLOWED_ORIGINS, the browser origins that CORS admits (`*`: any)."""
+        return tuple(origin.strip() for origin in self.required("ALLOWED_ORIGINS").split(",") if origin.strip())
