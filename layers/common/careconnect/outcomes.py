@@ -86,7 +86,7 @@ def not_supported() -> OutcomeError:
 
 def gone() -> OutcomeError:
     """410 for a resource that was deleted."""
-    return OutcomeError(410, Issue("deleted", "The resource was deleted."))
+    return OutcomeError(410, Issue("not-found", "The resource was deleted."))
 
 
 def invalid_id() -> OutcomeError:
