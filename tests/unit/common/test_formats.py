@@ -1,0 +1,107 @@
+"""Which format a request asks for (`fhir.md`, Semantics: Formats)."""
+
+import json
+
+import pytest
+
+from careconnect.formats import Format, error_response, negotiate, negotiate_for_error
+from careconnect.outcomes import OutcomeError, login_required
+
+JSON, XML = Format.JSON, Format.XML
+
+
+@pytest.mark.parametrize(
+    ("parameter", "expected"),
+    [
+        ("json", JSON),
+        ("xml", XML),
+        ("XML", XML),
+        ("text/xml", XML),
+        ("application/json", JSON),
+        ("application/xml", XML),
+        ("application/fhir+json", JSON),
+        ("application/fhir+xml", XML),
+        ("application/json+fhir", JSON),
+        ("application/xml+fhir", XML),
+        ("application/fhir xml", XML),  # an unencoded plus
+        ("application/fhir+xml; charset=utf-8", XML),
+    ],
+)
+def test_format_names(parameter: str, expected: Format) -> None:
+    assert negotiate(parameter, "") is expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("", JSON),
+        ("*/*", JSON),
+        ("application/*", JSON),
+        ("text/*", JSON),
+        ("application/fhir+json", JSON),
+        ("application/fhir+xml", XML),
+        ("application/json+fhir", JSON),
+        ("application/xml+fhir;q=0.3", XML),
+        ("Application/FHIR+XML", XML),
+        ("application/fhir+xml; charset=utf-8; fhirVersion=3.0", XML),
+        # q-values (RFC 9110 §12.4.2)
+        ("application/fhir+json;q=0.2, application/fhir+xml;q=0.9", XML),
+        ("application/fhir+xml;q=0.2, application/fhir+json;q=0.9", JSON),
+        ("application/fhir+json;q=0, */*", JSON),  # under its other names it is still welcome
+        ("application/*;q=0, text/xml", XML),
+        # equal: the one named first
+        ("application/fhir+xml, application/fhir+json", XML),
+        ("application/fhir+json, application/fhir+xml", JSON),
+        # the closest range counts
+        ("*/*;q=0.9, application/fhir+json;q=0.1, application/json;q=0.1", JSON),
+        ("application/xml, */*;q=0.5", XML),
+        # a browser, the FHIR clients
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", XML),
+        ("application/fhir+json;q=1.0, application/json+fhir;q=0.9", JSON),
+        ("text/plain, application/fhir+xml", XML),
+        ("application/fhir+xml;q=high, application/json;q=0.1", JSON),  # an illegal q-value
+    ],
+)
+def test_accept(accept: str, expected: Format) -> None:
+    assert negotiate("", accept) is expected
+
+
+def test_format_beats_accept() -> None:
+    assert negotiate("xml", "application/fhir+json") is XML
+    assert negotiate("json", "text/html") is JSON
+    assert negotiate(" ", "application/fhir+xml") is XML
+
+
+@pytest.mark.parametrize(
+    ("parameter", "accept"),
+    [
+        ("turtle", "*/*"),
+        ("text/html", ""),
+        ("", "text/html"),
+        ("", "image/*, text/turtle"),
+        ("", "*/*;q=0"),
+        ("", ";"),
+    ],
+)
+def test_neither_format_is_406(parameter: str, accept: str) -> None:
+    with pytest.raises(OutcomeError) as refused:
+        negotiate(parameter, accept)
+
+    assert refused.value.status == 406
+    assert negotiate_for_error(parameter, accept) is JSON
+
+
+def test_an_error_is_answered_in_the_asked_format() -> None:
+    as_json = error_response(login_required(), negotiate_for_error("", "application/fhir+json"))
+    as_xml = error_response(login_required(), negotiate_for_error("xml", ""))
+
+    assert (as_json.status, as_xml.status) == (401, 401)
+    assert (
+        as_json.headers["WWW-Authenticate"]
+        == as_xml.headers["WWW-Authenticate"]
+        == 'Bearer realm="careconnect"'
+    )
+    assert as_json.headers["Content-Type"] == "application/fhir+json; charset=utf-8"
+    assert as_xml.headers["Content-Type"] == "application/fhir+xml; charset=utf-8"
+    assert json.loads(as_json.body)["issue"][0]["code"] == "login"
+    assert '<code value="login"/>' in as_xml.body
