@@ -68,7 +68,7 @@ def parse_request(event: Mapping[str, Any]) -> Request:
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
     several: Mapping[str, list[str]] = event.get("multiValueHeaders") or {}
     single: Mapping[str, str] = event.get("headers") or {}
-    headers = {name.lower(): str(value) for name, value in single.items() if value is not None}
+    headers = {name.lower(): str(value) for name, value in single.items()}
     for name, values in several.items():
         if values:
             headers[name.lower()] = ",".join(str(value) for value in values)

@@ -43,7 +43,10 @@ class Observer:
             "milliseconds": milliseconds,
         }
         log = self._logger.error if status >= 500 else self._logger.info
-        log("request", extra={name: value for name, value in fields.items() if value not in ("", 0) or name == "status"})
+        log(
+            "request",
+            extra={name: value for name, value in fields.items() if value not in ("", 0) or name == "status"},
+        )
 
     def failure(self, action: str, error: BaseException, *, request_id: str) -> None:
         """Log an unexpected error by the places it passed through, without its text or its values."""

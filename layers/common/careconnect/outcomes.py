@@ -104,7 +104,10 @@ def too_costly() -> OutcomeError:
     """400 for a search that would examine more index entries than one request may."""
     return OutcomeError(
         400,
-        Issue("too-costly", "The search matches too much at once: add a patient, an identifier or another criterion."),
+        Issue(
+            "too-costly",
+            "The search matches too much at once: add a patient, an identifier or another criterion.",
+        ),
     )
 
 
@@ -136,7 +139,10 @@ def unsupported_media_type() -> OutcomeError:
 def unavailable(reason: str) -> OutcomeError:
     """503 when a backing service throttles or is down."""
     return OutcomeError(
-        503, Issue("transient", "Temporarily unavailable: try again shortly."), {"Retry-After": "2"}, reason=reason
+        503,
+        Issue("transient", "Temporarily unavailable: try again shortly."),
+        {"Retry-After": "2"},
+        reason=reason,
     )
 
 

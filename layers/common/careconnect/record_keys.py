@@ -3,12 +3,10 @@
 Every item has `pk` and `sk`. A resource is three items under `Type/id`: its JSON, its XML and its index
 record. Each of its index entries is one more item, whose sort key always ends in `#<order key>#<id>`:
 
-| entry     | pk                        | sk                                 | serves |
-|-----------|---------------------------|------------------------------------|--------|
-| type      | `Type?<shard>`            | `<order>#<id>`                     | searches by nothing selective |
-| token     | `Type?param=<code>`       | `<system>|<order>#<id>`            | identifiers and codes |
-| string    | `Type?param^<first char>` | `<normalised text>#<order>#<id>`   | names and postcodes |
-| reference | `Target/id`               | `Type?param#<order>#<id>`          | a patient's record, `_revinclude`, `$everything` |
+- a type's entry, under `Type?<shard>`, begins with nothing: for searches by nothing selective
+- a token's, under `Type?param=<code>`, begins with `<system>|`: for identifiers and codes
+- a string's, under `Type?param^<first character>`, begins with `<normalised text>#`: for names and postcodes
+- a reference's, under `Target/id`, begins with `Type?param#`: for a patient's record, `_revinclude`, `$everything`
 """
 
 import hashlib

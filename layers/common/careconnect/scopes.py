@@ -29,7 +29,16 @@ PROFILE: Final = "profile"
 
 # Legal everywhere, opening no record: identity, launch context and refresh (SMART App Launch §2, OIDC Core §5.4).
 _PLAIN: Final = frozenset(
-    {PROFILE, "openid", "fhirUser", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access"}
+    {
+        PROFILE,
+        "openid",
+        "fhirUser",
+        "launch",
+        "launch/patient",
+        "launch/encounter",
+        "offline_access",
+        "online_access",
+    }
 )
 
 _RECORD_SCOPE: Final = re.compile(
@@ -129,7 +138,10 @@ def supported_scopes() -> tuple[str, ...]:
     """List the scopes worth advertising: `profile`, the wildcards and each type's v1 and v2 read scopes."""
     levels = ("patient", "user", "system")
     names = ("*", *dict.fromkeys(name for t in RESOURCE_TYPES for name in t.scope_names))
-    return (PROFILE, *(f"{level}/{name}.{suffix}" for level in levels for name in names for suffix in ("read", "rs")))
+    return (
+        PROFILE,
+        *(f"{level}/{name}.{suffix}" for level in levels for name in names for suffix in ("read", "rs")),
+    )
 
 
 def covers(registered: Iterable[str], requested: Iterable[str]) -> bool:

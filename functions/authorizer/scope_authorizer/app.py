@@ -1,0 +1,52 @@
+"""The authorizer's event in, its policy and context out."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from careconnect.base_url import base_url
+from scope_authorizer.policy_for import gateway_of, policy_for, policy_to_be_refused
+from scope_authorizer.verify_access_token import (
+    RevokedTokens,
+    TokenRefusedError,
+    TrustedKeys,
+    verify_access_token,
+)
+
+Authorize = Callable[[Mapping[str, Any]], dict[str, Any]]
+
+
+def build_authorizer(
+    *, configured_base_url: str, keys: TrustedKeys, revoked: RevokedTokens, now: Callable[[], float]
+) -> Authorize:
+    """Build the function from a TOKEN authorizer event to the gateway's answer.
+
+    An accepted token's context is `client_id`, `scope`, `expires_at` and, for a bound client, `patient`; a
+    refused one's is `refusal` (`invalid_token` or `expired`) and the fixed `reason`, and grants nothing.
+    """
+
+    def authorize(event: Mapping[str, Any]) -> dict[str, Any]:
+        gateway = gateway_of(str(event.get("methodArn", "")))
+        base = base_url(configured_base_url, api_id=gateway.api_id, stage=gateway.stage, region=gateway.region)
+        try:
+            token = verify_access_token(
+                str(event.get("authorizationToken", "")), base_url=base, keys=keys, revoked=revoked, now=now
+            )
+        except TokenRefusedError as refused:
+            return {
+                "principalId": "refused",
+                "policyDocument": policy_to_be_refused(gateway),
+                "context": {
+                    "refusal": "expired" if refused.expired else "invalid_token",
+                    "reason": refused.reason,
+                },
+            }
+        context = {"client_id": token.client_id, "scope": token.scope, "expires_at": str(token.expires_at)}
+        if token.patient:
+            context["patient"] = token.patient
+        return {
+            "principalId": token.client_id,
+            "policyDocument": policy_for(token.scope, gateway),
+            "context": context,
+        }
+
+    return authorize

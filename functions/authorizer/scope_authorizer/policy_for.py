@@ -1,0 +1,63 @@
+"""Write the policy that is right for every path a token may ask for (`access.md`, Rules 1 and 2)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.scopes import Interaction, grants_of
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What a method ARN says of the API that asks: the ARN of its stage, and the parts of its address."""
+
+    stage_arn: str
+    region: str
+    api_id: str
+    stage: str
+
+
+def gateway_of(method_arn: str) -> Gateway:
+    """Split `arn:aws:execute-api:region:account:api/stage/VERB/path`; raises `ValueError` for another shape."""
+    head, stage, *_ = method_arn.split("/")
+    parts = head.split(":")
+    if len(parts) != 6 or not stage:
+        raise ValueError("not a method ARN")
+    return Gateway(f"{head}/{stage}", region=parts[3], api_id=parts[5], stage=stage)
+
+
+_READS: Final = ("GET", "HEAD")
+
+
+def policy_for(scope: str, gateway: Gateway) -> dict[str, Any]:
+    """Return an IAM policy that allows each path `scope` opens, and no other.
+
+    Allow statements only. The gateway caches the policy by token, so it never depends on the path asked for;
+    each resource ends in an exact path or in `/*`, so that `Medication` does not open `MedicationRequest`. A
+    token that opens nothing may ask for `metadata`, as anyone may: a policy needs one statement.
+    """
+    grants = grants_of(scope)
+    resources: list[str] = []
+    for resource_type in RESOURCE_TYPES:
+        path = f"{FHIR_PATH}/{resource_type.name}"
+        if grants.permits(resource_type.name, Interaction.READ):
+            resources += [f"{gateway.stage_arn}/{verb}{path}/*" for verb in _READS]
+        if grants.permits(resource_type.name, Interaction.SEARCH):
+            # Any verb on the exact path: the only one that is not a search, POST, is answered with 405.
+            resources += [f"{gateway.stage_arn}/*{path}", f"{gateway.stage_arn}/POST{path}/_search"]
+    return _policy(resources or [f"{gateway.stage_arn}/GET{FHIR_PATH}/metadata"])
+
+
+def policy_to_be_refused(gateway: Gateway) -> dict[str, Any]:
+    """Return the policy for a token that is not accepted: every read reaches a reader, which refuses it.
+
+    The gateway has one static answer for "no token" and for "Unauthorized"; only a reader can tell a forged
+    token from a missing or an expired one, in the asked format (ADR: refusing bad tokens).
+    """
+    return _policy([f"{gateway.stage_arn}/{verb}{FHIR_PATH}/*" for verb in (*_READS, "POST")])
+
+
+def _policy(resources: Iterable[str]) -> dict[str, Any]:
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": list(resources)}
+    return {"Version": "2012-10-17", "Statement": [statement]}

@@ -1,0 +1,1 @@
+"""Reads and searches FHIR resources: the artefact behind PatientRecordFunction and DirectoryFunction."""

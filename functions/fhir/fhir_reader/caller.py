@@ -1,0 +1,57 @@
+"""Who asks, and what they may see: the reader's own check, made again for every entry it returns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from careconnect import outcomes
+from careconnect.resource_types import ResourceType
+from careconnect.scopes import Grants, Interaction, grants_of
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A client whose token the authorizer accepted; `patient` is the one id it is bound to, or empty."""
+
+    client_id: str
+    scope: str
+    grants: Grants
+    patient: str = ""
+
+    def may(self, resource_type: ResourceType, interaction: Interaction) -> bool:
+        """Say whether the token grants `interaction` on a type."""
+        return self.grants.permits(resource_type.name, interaction)
+
+    def require(self, resource_type: ResourceType, interaction: Interaction) -> None:
+        """Raise the 403 outcome unless the token grants `interaction` on a type."""
+        if not self.may(resource_type, interaction):
+            raise outcomes.insufficient_scope()
+
+    def sees(self, resource_type: ResourceType, resource_id: str, patients: tuple[str, ...]) -> bool:
+        """Say whether a resource of the compartments of `patients` is within this caller's compartment.
+
+        A bound client sees its own patient and that patient's records; what belongs to no patient at all
+        (the directory, the catalogue of medications) is not limited by it.
+        """
+        if not self.patient:
+            return True
+        if resource_type.name == "Patient":
+            return resource_id == self.patient
+        return resource_type.patient_parameter is None or self.patient in patients
+
+
+def caller_of(authorizer: Mapping[str, Any], now: float) -> Caller:
+    """Build the caller from the authorizer's context; `now` in epoch seconds.
+
+    Raises the 401 outcomes: without a context that grants something positively, for a refused token, and for
+    one that has expired since the gateway cached its policy (`access.md`, Rule 4).
+    """
+    refusal = str(authorizer.get("refusal", ""))
+    if refusal:
+        raise outcomes.invalid_token(expired=refusal == "expired", reason=str(authorizer.get("reason", "")))
+    client_id, scope, expires_at = (str(authorizer.get(name, "")) for name in ("client_id", "scope", "expires_at"))
+    if not client_id or not scope or not expires_at.isdecimal():
+        raise outcomes.login_required()
+    if int(expires_at) <= now:
+        raise outcomes.invalid_token(expired=True, reason="expired since the policy was cached")
+    return Caller(client_id, scope, grants_of(scope), str(authorizer.get("patient", "")))

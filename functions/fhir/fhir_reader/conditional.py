@@ -1,0 +1,29 @@
+"""Validators and conditional requests (RFC 9110 §13; STU3 HTTP §3.1.0.4)."""
+
+from collections.abc import Mapping
+from email.utils import formatdate, parsedate_to_datetime
+
+from fhir_reader.stored import StoredResource
+
+
+def validators(stored: StoredResource) -> dict[str, str]:
+    """Return a resource's `ETag` and `Last-Modified`."""
+    return {
+        "ETag": f'W/"{stored.version}"',
+        "Last-Modified": formatdate(stored.updated // 1000, usegmt=True),
+    }
+
+
+def is_unmodified(stored: StoredResource, headers: Mapping[str, str]) -> bool:
+    """Say whether the caller already has this version; If-None-Match outdoes If-Modified-Since."""
+    known = headers.get("if-none-match", "")
+    if known:
+        tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+        return "*" in tags or f'"{stored.version}"' in tags
+    since = headers.get("if-modified-since", "")
+    if not since:
+        return False
+    try:
+        return stored.updated // 1000 <= parsedate_to_datetime(since).timestamp()
+    except (ValueError, OverflowError):
+        return False

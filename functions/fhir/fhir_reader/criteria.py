@@ -1,0 +1,233 @@
+"""Search criteria: parsed from a parameter's text, matched against stored values (STU3 Search §2.21.1)."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from careconnect import outcomes
+from careconnect.resource_types import ParameterType, SearchParameter
+from careconnect.search_values import SearchValueError, SearchValues, date_range, fold_token, normalise
+
+MOST_ALTERNATIVES: Final = 100
+"""Comma-separated values of one parameter; each may cost a query."""
+
+MODIFIERS: Final = {
+    ParameterType.STRING: ("exact", "contains", "missing"),
+    ParameterType.TOKEN: ("not", "missing"),
+    ParameterType.DATE: ("missing",),
+    ParameterType.REFERENCE: ("missing",),
+}
+"""The modifiers that each type honours; a reference also takes the name of a target type."""
+
+_PREFIXES: Final = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token to find: `system` None for any, empty for none; `code` None for any of a system."""
+
+    system: str | None
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DateBound:
+    """A prefix and the range of the date it was put before, in epoch milliseconds."""
+
+    prefix: str
+    low: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One parameter of a search: it matches a resource if any of `values` does (comma = OR).
+
+    `values` are texts (string), `Token`s, `DateBound`s or references, by the parameter's type; for the
+    modifier `missing` the one value is a bool.
+    """
+
+    parameter: SearchParameter
+    modifier: str
+    values: tuple[Any, ...]
+
+    def matches(self, stored: SearchValues) -> bool:
+        """Say whether a resource with these searchable values matches."""
+        found = stored.get(self.parameter.name, ())
+        if self.modifier == "missing":
+            return (not found) is self.values[0]
+        if self.modifier == "not":
+            return not any(_token_matches(value, found) for value in self.values)
+        match = _MATCHERS[self.parameter.type]
+        if self.parameter.type is ParameterType.STRING:
+            match = _STRING_MATCHERS[self.modifier]
+        return any(match(value, found) for value in self.values)
+
+
+def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhir_base: str, now: int) -> Criterion:
+    """Parse one parameter's text.
+
+    `fhir_base` is this server's base, so that its absolute references count as relative ones; `now` in epoch
+    milliseconds serves the prefix `ap`. Raises the 400 outcomes for an unsupported modifier or a malformed
+    value.
+    """
+    target = ""
+    if parameter.type is ParameterType.REFERENCE and modifier in parameter.targets:
+        modifier, target = "", modifier
+    if modifier and modifier not in MODIFIERS[parameter.type]:
+        raise outcomes.invalid_parameter(parameter.name, "the modifier is not supported.", code="not-supported")
+    if modifier == "missing":
+        if text not in ("true", "false"):
+            raise outcomes.invalid_parameter(parameter.name, ":missing takes true or false.")
+        return Criterion(parameter, modifier, (text == "true",))
+    texts = [one for one in split_unescaped(text, ",") if one]
+    if not texts:
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+    if len(texts) > MOST_ALTERNATIVES:
+        raise outcomes.invalid_parameter(
+            parameter.name, "at most 100 comma-separated values are taken.", code="too-costly"
+        )
+    values: tuple[Any, ...] = ()
+    match parameter.type:
+        case ParameterType.STRING:
+            values = tuple(_string(parameter, one) for one in texts)
+        case ParameterType.TOKEN:
+            values = tuple(_token(parameter, one) for one in texts)
+        case ParameterType.DATE:
+            values = tuple(_date(parameter, one, now) for one in texts)
+        case ParameterType.REFERENCE:
+            values = tuple(
+                reference for one in texts for reference in _references(parameter, unescape(one), target, fhir_base)
+            )
+    return Criterion(parameter, modifier, values)
+
+
+def split_unescaped(text: str, separator: str) -> list[str]:
+    r"""Split at a separator that no backslash stands before, keeping the escapes (STU3 Search §2.21.1.7)."""
+    parts = [""]
+    characters = iter(text)
+    for character in characters:
+        if character == "\\":
+            parts[-1] += character + next(characters, "")
+        elif character == separator:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def unescape(text: str) -> str:
+    r"""Undo `\,`, `\|`, `\$` and `\\`."""
+    return re.sub(r"\\([,|$\\])", r"\1", text)
+
+
+def _string(parameter: SearchParameter, text: str) -> str:
+    plain = unescape(text)
+    if not normalise(plain):
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+    return plain
+
+
+def _token(parameter: SearchParameter, text: str) -> Token:
+    parts = [unescape(part) for part in split_unescaped(text, "|")]
+    if len(parts) > 2 or not any(parts):
+        raise outcomes.invalid_parameter(parameter.name, "a token is code, system|code, |code or system|.")
+    code = fold_token(parts[-1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation)
+    if len(parts) == 1:
+        if not code:
+            raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+        return Token(None, code)
+    return Token(parts[0], code or None)
+
+
+def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
+    prefix, rest = (text[:2], text[2:]) if text[:2] in _PREFIXES else ("eq", text)
+    try:
+        low, high = date_range(unescape(rest))
+    except SearchValueError:
+        raise outcomes.invalid_parameter(
+            parameter.name, "not a date such as 2017, 2017-10, 2017-10-19 or 2017-10-19T08:00:00Z."
+        ) from None
+    if prefix == "ap":
+        # A tenth of the distance from now, on both sides (STU3 Search §2.21.1.5.1: the recommended value).
+        slack = abs(now - low) // 10
+        low, high = low - slack, high + slack
+    return DateBound(prefix, low, high)
+
+
+_RELATIVE: Final = re.compile(r"(?P<type>[A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?")
+_BARE_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
+
+
+def _references(parameter: SearchParameter, text: str, target: str, fhir_base: str) -> tuple[str, ...]:
+    targets = (target,) if target else parameter.targets
+    if _BARE_ID.fullmatch(text):
+        return tuple(f"{name}/{text}" for name in targets)
+    relative = _RELATIVE.fullmatch(text.removeprefix(fhir_base + "/"))
+    if relative is not None:
+        return (f"{relative['type']}/{relative['id']}",) if not target or relative["type"] == target else ("",)
+    if not target and re.fullmatch(r"https?://\S+|urn:\S+", text):
+        return (text,)
+    raise outcomes.invalid_parameter(parameter.name, "not a reference such as 4, Patient/4 or an absolute URL.")
+
+
+def _starts(text: str, stored: Sequence[Any]) -> bool:
+    """Match a beginning; several words each match the beginning of some part."""
+    parts = [normalise(value) for value in stored]
+    wanted = normalise(text)
+    if any(part.startswith(wanted) for part in parts):
+        return True
+    return " " in wanted and all(any(part.startswith(word) for part in parts) for word in wanted.split())
+
+
+def _contains(text: str, stored: Sequence[Any]) -> bool:
+    wanted = normalise(text)
+    return any(wanted in normalise(value) for value in stored)
+
+
+def _exact(text: str, stored: Sequence[Any]) -> bool:
+    return text in stored
+
+
+def _token_matches(token: Token, stored: Sequence[Any]) -> bool:
+    return any(
+        (token.system is None or token.system == system) and (token.code is None or token.code == code)
+        for system, code in stored
+    )
+
+
+def _date_matches(bound: DateBound, stored: Sequence[Any]) -> bool:
+    compare = _COMPARISONS[bound.prefix]
+    return any(compare(bound, DateBound("", low, high)) for low, high in stored)
+
+
+def _within(searched: DateBound, has: DateBound) -> bool:
+    return searched.low <= has.low and has.high <= searched.high
+
+
+# STU3 Search §2.21.1.5.1: how the range searched for compares with the range that a resource has.
+_COMPARISONS: Final[dict[str, Callable[[DateBound, DateBound], bool]]] = {
+    "eq": _within,
+    "ne": lambda searched, has: not _within(searched, has),
+    "gt": lambda searched, has: has.high > searched.high,
+    "lt": lambda searched, has: has.low < searched.low,
+    "ge": lambda searched, has: has.high > searched.high or _within(searched, has),
+    "le": lambda searched, has: has.low < searched.low or _within(searched, has),
+    "sa": lambda searched, has: has.low >= searched.high,
+    "eb": lambda searched, has: has.high <= searched.low,
+    "ap": lambda searched, has: has.low < searched.high and searched.low < has.high,
+}
+
+_STRING_MATCHERS: Final[dict[str, Callable[[Any, Sequence[Any]], bool]]] = {
+    "": _starts,
+    "exact": _exact,
+    "contains": _contains,
+}
+
+_MATCHERS: Final[dict[ParameterType, Callable[[Any, Sequence[Any]], bool]]] = {
+    ParameterType.STRING: _starts,
+    ParameterType.TOKEN: _token_matches,
+    ParameterType.DATE: _date_matches,
+    ParameterType.REFERENCE: lambda reference, stored: reference in stored,
+}

@@ -1,0 +1,78 @@
+"""Read a request's path strictly: one spelling per resource, and nothing that has to be normalised."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import unquote
+
+from careconnect import outcomes
+from careconnect.resource_types import FHIR_PATH, ResourceType, resource_type
+
+_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_NAME: Final = re.compile(r"[A-Za-z]+")
+
+
+class Route(StrEnum):
+    """What a path asks for."""
+
+    TYPE = "search"
+    SEARCH = "_search"
+    INSTANCE = "read"
+    VERSION = "vread"
+    EVERYTHING = "everything"
+
+
+ALLOWED_METHODS: Final = {
+    Route.TYPE: "GET, HEAD",
+    Route.SEARCH: "POST",
+    Route.INSTANCE: "GET, HEAD",
+    Route.VERSION: "GET, HEAD",
+    Route.EVERYTHING: "GET, HEAD",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FhirPath:
+    """A path of the FHIR API, taken apart."""
+
+    route: Route
+    type: ResourceType
+    id: str = ""
+    version: str = ""
+
+
+def parse_path(path: str) -> FhirPath:
+    """Take `/careconnect-ri/STU3/Type…` apart.
+
+    Each segment is decoded once, after the split, so an encoded slash never separates. Empty segments, dots,
+    parameters (`;`) and another case are other paths: 404. Raises the 404 outcomes, and 400 for a bad id.
+    """
+    prefix, _, rest = path.partition(FHIR_PATH + "/")
+    if prefix or not rest:
+        raise outcomes.not_supported()
+    name, *segments = (unquote(segment) for segment in rest.split("/"))
+    found = resource_type(name) if _NAME.fullmatch(name) else None
+    if found is None:
+        raise outcomes.not_supported()
+    match segments:
+        case []:
+            return FhirPath(Route.TYPE, found)
+        case ["_search"]:
+            return FhirPath(Route.SEARCH, found)
+        case [resource_id]:
+            return FhirPath(Route.INSTANCE, found, _id(resource_id))
+        case [resource_id, "$everything"] if found.name == "Patient":
+            return FhirPath(Route.EVERYTHING, found, _id(resource_id))
+        case [resource_id, "_history", version]:
+            return FhirPath(Route.VERSION, found, _id(resource_id), version)
+        case _:
+            raise outcomes.not_supported()
+
+
+def _id(text: str) -> str:
+    if not text or text.startswith(("_", "$")):
+        raise outcomes.not_supported()
+    if not _ID.fullmatch(text):
+        raise outcomes.invalid_id()
+    return text

@@ -1,0 +1,67 @@
+"""`Patient/{id}/$everything`: a patient's whole record, as far as the token opens it."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from careconnect.resource_types import ResourceType
+from careconnect.scopes import Interaction
+from fhir_reader.bundle import Bundle
+from fhir_reader.next_link import Cursor
+from fhir_reader.page import fill_page
+from fhir_reader.read_resource import read_resource
+from fhir_reader.search_context import Parameters, SearchContext
+from fhir_reader.search_query import Include
+from fhir_reader.stored import Entry
+
+_FIRST = "!"
+"""The place of the patient itself: before every entry of its compartment."""
+
+
+def patient_everything(
+    patient_type: ResourceType,
+    patient: str,
+    *,
+    count: int,
+    used: Parameters,
+    cursor: str,
+    context: SearchContext,
+) -> Bundle:
+    """Return the patient and its record by type and date, and what a page's resources refer to.
+
+    A type that the token does not open is neither returned nor counted. Raises the outcomes of a read of the
+    patient, and 400 for a foreign cursor (STU3 Patient §8.1.14.1).
+    """
+    read_resource(context.store, context.caller, patient_type, patient, context.format_)
+    if cursor:
+        opened = context.open_cursor(used, cursor)
+        after, total = str(opened.place[0]), opened.total
+        offered = list(islice(_record(patient_type, patient, after, context), count + 1))
+    else:
+        offered = list(_record(patient_type, patient, "", context))
+        total = len(offered)
+    links = [("self", context.url(used))]
+    if count == 0:
+        return Bundle(total, links, [])
+    matches = [entry for _, entry in offered[:count]]
+    includes = [
+        Include(type_, parameter)
+        for type_ in {match.type.name: match.type for match in matches}.values()
+        for parameter in type_.includes
+        if parameter.name not in ("patient", "encounter")
+    ]
+    page = fill_page(matches, includes, (), context)
+    if page.taken < len(offered):
+        place, _ = offered[page.taken - 1]
+        links.append(("next", context.next_url(used, Cursor([place], total))))
+    return Bundle(total, links, page.entries)
+
+
+def _record(
+    patient_type: ResourceType, patient: str, after: str, context: SearchContext
+) -> Iterator[tuple[str, Entry]]:
+    if not after:
+        for entry in context.store.entries_by_id(patient_type, [patient]):
+            yield _FIRST, entry
+    for place, entry in context.store.compartment(patient, "" if after == _FIRST else after):
+        if context.caller.may(entry.type, Interaction.READ):
+            yield place, entry

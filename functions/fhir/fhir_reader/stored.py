@@ -1,0 +1,81 @@
+"""What a reader gets from a store, and what it asks a store for."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from careconnect.formats import Format
+from careconnect.resource_types import ResourceType
+from careconnect.search_values import SearchValues
+
+
+@dataclass(frozen=True, slots=True)
+class StoredResource:
+    """A resource as the loader left it: `body` is rendered text, `updated` is in epoch milliseconds.
+
+    `patients` are the ids of the patients whose compartments hold it. A deleted resource has no body.
+    """
+
+    body: str
+    version: int
+    updated: int
+    patients: tuple[str, ...] = ()
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRange:
+    """A stretch of one index partition.
+
+    Entries begin with `prefix`; among those, `low` and `high` bound the text that follows it (inclusive,
+    empty for no bound). `ordered` says that entries lie in their type's default order.
+    """
+
+    partition: str
+    prefix: str
+    low: str = ""
+    high: str = ""
+    ordered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One index entry: the resource's type and id, its place in the default order and what it is searched by."""
+
+    type: ResourceType
+    id: str
+    order: str
+    values: SearchValues
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The ids of the patients whose compartments hold the resource."""
+        return tuple(
+            reference.removeprefix("Patient/")
+            for reference in self.values.get("patient", ())
+            if reference.startswith("Patient/")
+        )
+
+
+class ResourceStore(Protocol):
+    """The stored resources and their index."""
+
+    def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
+        """Return one resource rendered in a format: one read."""
+
+    def read_all(
+        self, keys: Iterable[tuple[ResourceType, str]], format_: Format
+    ) -> Mapping[tuple[str, str], StoredResource]:
+        """Return many resources by (type name, id), absent ones left out: one read per hundred."""
+
+    def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
+        """Return the entries of resources whose ids are known."""
+
+    def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
+        """Open each range as a stream of entries, the latest place first; the first pages come together."""
+
+    def compartment(self, patient: str, after: str) -> Iterator[tuple[str, Entry]]:
+        """Stream a patient's compartment as (place, entry), by type and date, beginning after a place."""
+
+    def seal_key(self) -> bytes:
+        """Return the key that seals `next` links."""

@@ -1,0 +1,141 @@
+"""Show part of a resource (`_summary`, `_elements`) or show it indented (`_pretty`), from its stored text.
+
+JSON is cut as text, so that what stays keeps its digits and letters (STU3 Search §2.21.1.10).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+from xml.etree import ElementTree
+
+from careconnect.formats import Format
+from careconnect.resource_types import ResourceType
+from fhir_reader.search_query import View
+
+_FHIR: Final = "http://hl7.org/fhir"
+_XHTML: Final = "http://www.w3.org/1999/xhtml"
+_SUBSETTED: Final = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
+_ALWAYS: Final = frozenset(("resourceType", "id", "meta", "implicitRules"))
+
+
+def show(body: str, type_: ResourceType, view: View, format_: Format) -> str:
+    """Return the part of a resource's text that `view` asks for, marked SUBSETTED if it is not the whole."""
+    keep = _kept(type_, view)
+    if keep is None:
+        return body
+    return _subset_json(body, keep) if format_ is Format.JSON else _subset_xml(body, keep)
+
+
+def _kept(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
+    """Return which top-level elements stay, or None for all of them."""
+    if view.elements:
+        asked = _ALWAYS | type_.mandatory | {element.removesuffix("[x]") for element in view.elements}
+        return lambda name: name in asked or _choice(name) in asked
+    match view.summary:
+        case "true":
+            return lambda name: name in type_.summary
+        case "text":
+            texts = type_.mandatory | {"text"}
+            return lambda name: name in texts
+        case "data":
+            return lambda name: name != "text"
+        case _:
+            return None
+
+
+def _choice(name: str) -> str:
+    """Return the name before a choice's type: `effective` for `effectiveDateTime`."""
+    match = re.match(r"[a-z]+", name)
+    return match[0] if match else name
+
+
+def _members(body: str) -> Iterator[tuple[str, str]]:
+    """Yield the top-level members of a compact JSON object with their values as they are written."""
+    decoder = json.JSONDecoder()
+    at = 1
+    while body[at] != "}":
+        name, at = decoder.raw_decode(body, at)
+        start = at + 1
+        _, at = decoder.raw_decode(body, start)
+        yield name, body[start:at]
+        if body[at] == ",":
+            at += 1
+
+
+def _subset_json(body: str, keep: Callable[[str], bool]) -> str:
+    members = {name: text for name, text in _members(body) if keep(name.removeprefix("_"))}
+    meta = json.loads(members.get("meta", "{}"))
+    meta["tag"] = [*meta.get("tag", ()), _SUBSETTED]
+    members["meta"] = json.dumps(meta, separators=(",", ":"), ensure_ascii=False)
+    return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in members.items()) + "}"
+
+
+def _subset_xml(body: str, keep: Callable[[str], bool]) -> str:
+    ElementTree.register_namespace("", _FHIR)
+    root = ElementTree.fromstring(body)  # noqa: S314 - the text is ours, rendered by the loader
+    for child in list(root):
+        if not keep(child.tag.removeprefix(f"{{{_FHIR}}}")):
+            root.remove(child)
+    meta = root.find(f"{{{_FHIR}}}meta")
+    if meta is None:
+        meta = ElementTree.Element(f"{{{_FHIR}}}meta")
+        root.insert(1 if root.find(f"{{{_FHIR}}}id") is not None else 0, meta)
+    tag = ElementTree.SubElement(meta, f"{{{_FHIR}}}tag")
+    for name, value in _SUBSETTED.items():
+        ElementTree.SubElement(tag, f"{{{_FHIR}}}{name}", value=value)
+    return _default_namespaces(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _default_namespaces(text: str) -> str:
+    """Give a narrative back its own default namespace, which ElementTree writes as a prefix."""
+    return (
+        re.sub(r"(</?)html:", r"\1", text)
+        .replace(f' xmlns:html="{_XHTML}"', "")
+        .replace("<div", f'<div xmlns="{_XHTML}"', 1)
+        if f'xmlns:html="{_XHTML}"' in text
+        else text
+    )
+
+
+_JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
+
+
+def pretty_json(text: str) -> str:
+    """Indent JSON text without touching its strings and numbers."""
+    depth = 0
+    out: list[str] = []
+    previous = ""
+    for token in _JSON_TOKEN.findall(text):
+        if token in "}]":
+            depth -= 1
+            out.append(token if previous in "{[" else "\n" + "  " * depth + token)
+        elif token == ",":
+            out.append(",\n" + "  " * depth)
+        elif token == ":":
+            out.append(": ")
+        else:
+            if previous and previous in "{[":
+                out.append("\n" + "  " * depth)
+            out.append(token)
+            depth += token in "{["
+        previous = token
+    return "".join(out)
+
+
+def pretty_xml(text: str) -> str:
+    """Indent XML text, leaving narratives as they are."""
+    ElementTree.register_namespace("", _FHIR)
+    root = ElementTree.fromstring(text)  # noqa: S314 - the text is ours
+    _indent(root, 0)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _indent(element: ElementTree.Element, depth: int) -> None:
+    if not len(element) or element.tag.startswith(f"{{{_XHTML}}}"):
+        return
+    element.text = "\n" + "  " * (depth + 1)
+    for child in element:
+        _indent(child, depth + 1)
+        child.tail = "\n" + "  " * (depth + 1)
+    element[-1].tail = "\n" + "  " * depth
