@@ -20,6 +20,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 REGION: Final = "eu-west-2"
@@ -49,7 +50,12 @@ class Credentials:
 
 def client(service: str, endpoint: str, credentials: Credentials) -> Any:
     """Return a boto3 client of `service` at the emulator, whatever the user's own AWS settings are."""
+    # No profile and no file: a profile of the user's that does not exist would fail the session.
+    isolated = botocore.session.Session(
+        {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
+    )
     session = boto3.session.Session(
+        botocore_session=isolated,
         aws_access_key_id=credentials.access_key_id,
         aws_secret_access_key=credentials.secret_access_key,
         aws_session_token=credentials.session_token,
@@ -207,7 +213,11 @@ def _serve() -> None:
 
     threading.Thread(target=_follow_parent, daemon=True, name="follow-parent").start()
     sys.argv = ["ministack"]
-    serve()
+    try:
+        serve()
+    finally:
+        # The supervisor does this too, unless it was killed.
+        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from careconnect_admin.deploy import STAGE, DeployedStack, Deployment
 from careconnect_admin.emulator import REGION, Credentials, Emulator, client, free_port
@@ -218,5 +220,19 @@ class LocalStack:
 def running_stack(port: int | None = None) -> RunningStack | None:
     """Return the local stack that `careconnect run` has up, on `port` or else the newest one, if any."""
     pattern = f"{port}/{_STATE_FILE}" if port else f"*/{_STATE_FILE}"
-    found = sorted(LOCAL_FOLDER.glob(pattern), key=lambda path: path.stat().st_mtime)
-    return RunningStack(**json.loads(found[-1].read_text(encoding="utf-8"))) if found else None
+    newest_first = sorted(LOCAL_FOLDER.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest_first:
+        found = RunningStack(**json.loads(path.read_text(encoding="utf-8")))
+        if _listens(found.endpoint):
+            return found
+    return None
+
+
+def _listens(url: str) -> bool:
+    """Tell whether the stack still runs; one that was killed has left its file behind."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):
+            return True
+    except OSError:
+        return False
