@@ -3,6 +3,8 @@
 import json
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +16,7 @@ from botocore.exceptions import ClientError
 from careconnect_admin import local_stack as module
 from careconnect_admin.deploy import DeploymentError
 from careconnect_admin.emulator import free_port
-from careconnect_admin.local_stack import LocalStack, NotReadyError, PortTakenError, running_stack
+from careconnect_admin.local_stack import LocalStack, NotReadyError, PortTakenError
 
 HANDLER = """
 import json, os, greeting
@@ -152,27 +154,20 @@ def test_nobody_without_the_administrator_s_secret_gets_in(stack: LocalStack) ->
     assert stranger.status_code in {400, 401, 403}
 
 
-def test_other_commands_find_a_stack_that_was_announced(
+def test_another_terminal_gets_the_administrator_s_environment(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = free_port()
-    monkeypatch.setattr(module, "LOCAL_FOLDER", tmp_path)
-    with LocalStack(log_folder=tmp_path / str(port), port=port, template=template, ready_path="/hello") as stack:
-        assert running_stack() is None
-        stack.announce()
-        state = tmp_path / str(port) / "stack.json"
-        left_behind = state.read_text()
-        found = running_stack()
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with LocalStack(log_folder=tmp_path, template=template, ready_path="/hello") as stack:
+        path = stack.write_environment()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
-        assert found == running_stack(port)
-        assert found is not None
-        assert found.endpoint == stack.endpoint
-        assert found.secret_access_key not in repr(found)
-        assert stat.S_IMODE(state.stat().st_mode) == 0o600
+        code = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+        shell = ["sh", "-c", f'. "{path}" && exec "{sys.executable}" -c "{code}"']
+        caller = subprocess.run(shell, check=True, capture_output=True, text=True).stdout
 
-    # A stack that was killed leaves its file.
-    state.write_text(left_behind)
-    assert running_stack() is None
+    assert caller.strip() == "arn:aws:iam::000000000000:root"
+    assert not path.exists()
 
 
 def test_a_taken_port_is_one_line(template: Path, tmp_path: Path) -> None:
