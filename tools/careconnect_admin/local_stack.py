@@ -4,14 +4,17 @@ import errno
 import json
 import os
 import shlex
+import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import urlsplit
 
 from careconnect_admin.deploy import STAGE, DeployedStack, Deployment
 from careconnect_admin.emulator import REGION, Credentials, Emulator, client, free_port
@@ -24,6 +27,7 @@ LOCAL_FOLDER: Final = PROJECT / ".local"
 STACK_NAME: Final = "careconnect"
 FHIR_PATH: Final = "/careconnect-ri/STU3"
 _BUCKET: Final = "careconnect-artefacts"
+_STATE_FILE: Final = "stack.json"
 _ENVIRONMENT_FILE: Final = "aws.env"
 _READY_SECONDS: Final = 30.0
 
@@ -34,6 +38,18 @@ class PortTakenError(Exception):
 
 class NotReadyError(Exception):
     """The deployed service does not answer; the text is for the operator."""
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """Where a local stack is and how its operator signs in: left by `careconnect run` for other commands."""
+
+    base_url: str
+    endpoint: str
+    region: str
+    stack_name: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
 
 
 class LocalStack:
@@ -155,23 +171,36 @@ class LocalStack:
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
         return [event["message"] for page in pages for event in page["events"]]
 
-    def write_environment(self) -> Path:
-        """Write a file to source in another terminal, so that `careconnect` and `aws` there mean this stack.
+    def announce(self) -> Path:
+        """Write where the stack is for other terminals, and return the file to source there.
 
-        Only this user can read it, and it goes with the stack.
+        `stack.json` is what `running_stack` finds; `aws.env` makes `careconnect` and `aws` mean this stack.
+        Only this user can read them, and they go with the stack.
         """
-        path = self.log_folder / _ENVIRONMENT_FILE
+        running = RunningStack(
+            base_url=self.base_url,
+            endpoint=self.endpoint,
+            region=REGION,
+            stack_name=self.stack.name,
+            access_key_id=self.credentials.access_key_id,
+            secret_access_key=self.credentials.secret_access_key,
+        )
         variables = {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": self.credentials.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.credentials.secret_access_key,
+            "AWS_ENDPOINT_URL": running.endpoint,
+            "AWS_REGION": running.region,
+            "AWS_DEFAULT_REGION": running.region,
+            "AWS_ACCESS_KEY_ID": running.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": running.secret_access_key,
         }
+        exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+        self._leave(_STATE_FILE, json.dumps(asdict(running), indent=2))
+        return self._leave(_ENVIRONMENT_FILE, "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, ""]))
+
+    def _leave(self, name: str, text: str) -> Path:
+        path = self.log_folder / name
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write("unset AWS_PROFILE AWS_SESSION_TOKEN\n")
-            file.writelines(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+            file.write(text)
         self._parts.callback(path.unlink, missing_ok=True)
         return path
 
@@ -205,3 +234,24 @@ class LocalStack:
         raise NotReadyError(
             f"{self._ready_path} does not answer 200 ({reason}); the emulator's log is in {self.log_folder}"
         )
+
+
+def running_stack(port: int | None = None) -> RunningStack | None:
+    """Return the local stack that `careconnect run` has up, on `port` or else the newest one, if any."""
+    pattern = f"{port}/{_STATE_FILE}" if port else f"*/{_STATE_FILE}"
+    newest_first = sorted(LOCAL_FOLDER.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest_first:
+        found = RunningStack(**json.loads(path.read_text(encoding="utf-8")))
+        if _listens(found.endpoint):
+            return found
+    return None
+
+
+def _listens(url: str) -> bool:
+    """Tell whether the stack still runs; one that was killed has left its file behind."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):
+            return True
+    except OSError:
+        return False

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from careconnect_admin import local_stack as module
 from careconnect_admin.deploy import DeploymentError
 from careconnect_admin.emulator import free_port
-from careconnect_admin.local_stack import LocalStack, NotReadyError, PortTakenError
+from careconnect_admin.local_stack import LocalStack, NotReadyError, PortTakenError, running_stack
 
 HANDLER = """
 import json, os, greeting
@@ -154,20 +154,34 @@ def test_nobody_without_the_administrator_s_secret_gets_in(stack: LocalStack) ->
     assert stranger.status_code in {400, 401, 403}
 
 
-def test_another_terminal_gets_the_administrator_s_environment(
+def test_another_terminal_finds_the_stack_and_may_administer_it(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "LOCAL_FOLDER", tmp_path)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with LocalStack(log_folder=tmp_path, template=template, ready_path="/hello") as stack:
-        path = stack.write_environment()
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    port = free_port()
+    folder = tmp_path / str(port)
+    with LocalStack(log_folder=folder, port=port, template=template, ready_path="/hello") as stack:
+        assert running_stack() is None
+        environment = stack.announce()
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (environment, folder / "stack.json")} == {0o600}
+
+        found = running_stack()
+        assert found is not None
+        assert found == running_stack(port)
+        assert (found.endpoint, found.base_url) == (stack.endpoint, stack.base_url)
+        assert found.secret_access_key not in repr(found)
 
         code = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
-        shell = ["sh", "-c", f'. "{path}" && exec "{sys.executable}" -c "{code}"']
+        shell = ["sh", "-c", f'. "{environment}" && exec "{sys.executable}" -c "{code}"']
         caller = subprocess.run(shell, check=True, capture_output=True, text=True).stdout
+        assert caller.strip() == "arn:aws:iam::000000000000:root"
+        left_behind = (folder / "stack.json").read_text()
 
-    assert caller.strip() == "arn:aws:iam::000000000000:root"
-    assert not path.exists()
+    assert [path.name for path in folder.iterdir()] == ["emulator.log"]
+    # A stack that was killed leaves its file.
+    (folder / "stack.json").write_text(left_behind)
+    assert running_stack() is None
 
 
 def test_a_taken_port_is_one_line(template: Path, tmp_path: Path) -> None:
