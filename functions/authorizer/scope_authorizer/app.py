@@ -4,13 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from careconnect.base_url import base_url
+from careconnect.token_verification import TokenRefusedError, TrustedKeys
 from scope_authorizer.policy_for import gateway_of, policy_for, policy_to_be_refused
-from scope_authorizer.verify_access_token import (
-    RevokedTokens,
-    TokenRefusedError,
-    TrustedKeys,
-    verify_access_token,
-)
+from scope_authorizer.verify_access_token import RevokedTokens, verify_access_token
 
 Authorize = Callable[[Mapping[str, Any]], dict[str, Any]]
 

@@ -118,7 +118,8 @@ class DynamoDbResourceStore:
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
             "ExpressionAttributeValues": {
                 ":pk": {"S": range_.partition},
-                ":low": {"S": range_.prefix + range_.low},
+                # A key condition may not hold an empty text; every sort key is greater than a space.
+                ":low": {"S": (range_.prefix + range_.low) or " "},
                 ":high": {"S": range_.prefix + (range_.high or _LAST)},
             },
             "ScanIndexForward": False,
