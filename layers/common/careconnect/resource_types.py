@@ -50,6 +50,8 @@ class SearchParameter:
     punctuation: bool = True
     within: str = ""
     """The indexed parameter whose entries serve this one too: `family` is found within `name`."""
+    system: str = ""
+    """The code system that a bare code or boolean implies (STU3 Search §2.21.1.7: token)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +99,10 @@ def _code(name: str, *paths: str) -> SearchParameter:
     return SearchParameter(name, ParameterType.TOKEN, paths, indexed=True)
 
 
-def _status(name: str, *paths: str, case_sensitive: bool = True) -> SearchParameter:
+def _status(name: str, *paths: str, case_sensitive: bool = True, system: str = "") -> SearchParameter:
     """A token of few values, each selecting many resources: compared, never indexed."""
-    return SearchParameter(name, ParameterType.TOKEN, paths, case_sensitive=case_sensitive)
+    implied = f"http://hl7.org/fhir/{system}" if system else ""
+    return SearchParameter(name, ParameterType.TOKEN, paths, case_sensitive=case_sensitive, system=implied)
 
 
 def _contact(name: str, system: str, *, punctuation: bool) -> SearchParameter:
@@ -118,15 +121,11 @@ def _date(name: str, *paths: str) -> SearchParameter:
 
 
 def _reference(name: str, path: str, *targets: str, include: bool = False) -> SearchParameter:
-    return SearchParameter(
-        name, ParameterType.REFERENCE, (path,), indexed=True, targets=targets, includable=include
-    )
+    return SearchParameter(name, ParameterType.REFERENCE, (path,), indexed=True, targets=targets, includable=include)
 
 
 def _include_only(name: str, path: str, *targets: str) -> SearchParameter:
-    return SearchParameter(
-        name, ParameterType.REFERENCE, (path,), targets=targets, searchable=False, includable=True
-    )
+    return SearchParameter(name, ParameterType.REFERENCE, (path,), targets=targets, searchable=False, includable=True)
 
 
 _IDENTIFIER: Final = _code("identifier", "identifier")
@@ -188,7 +187,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _string("family", "name.family", within="name"),
         _string("given", "name.given", within="name"),
         _date("birthdate", "birthDate"),
-        _status("gender", "gender", case_sensitive=False),
+        _status("gender", "gender", case_sensitive=False, system="administrative-gender"),
         _POSTCODE,
         _contact("email", "email", punctuation=True),
         _contact("phone", "phone", punctuation=False),
@@ -206,7 +205,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _SUBJECT,
         _encounter("context"),
         _status("category", "category"),
-        _status("clinical-status", "clinicalStatus"),
+        _status("clinical-status", "clinicalStatus", system="condition-clinical"),
         _code("code", "code"),
         _date("asserted-date", "assertedDate"),
         order_by="asserted-date",
@@ -236,7 +235,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _patient("subject"),
         _date("date", "period"),
-        _status("status", "status"),
+        _status("status", "status", system="encounter-status"),
         _status("type", "type"),
         _status("class", "class"),
         _reference("episodeofcare", "episodeOfCare", "EpisodeOfCare"),
@@ -256,7 +255,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _encounter("context"),
         _date("date", "performedDateTime", "performedPeriod"),
         _code("code", "code"),
-        _status("status", "status"),
+        _status("status", "status", system="event-status"),
         order_by="date",
         summary="identifier definition basedOn partOf status notDone notDoneReason category code subject context "
         "performedDateTime performedPeriod performer location reasonCode reasonReference bodySite outcome",
@@ -268,8 +267,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _patient("patient"),
         _date("date", "assertedDate"),
-        _status("clinical-status", "clinicalStatus"),
-        _status("verification-status", "verificationStatus"),
+        _status("clinical-status", "clinicalStatus", system="allergy-clinical-status"),
+        _status("verification-status", "verificationStatus", system="allergy-verification-status"),
         _code("code", "code", "reaction.substance"),
         order_by="date",
         summary="identifier clinicalStatus verificationStatus type category criticality code patient asserter",
@@ -281,9 +280,9 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _patient("patient"),
         _date("date", "date"),
-        _status("status", "status"),
+        _status("status", "status", system="immunization-status"),
         _code("vaccine-code", "vaccineCode"),
-        _status("notgiven", "notGiven"),
+        _status("notgiven", "notGiven", system="special-values"),
         order_by="date",
         summary="status notGiven practitioner note",
         mandatory="status notGiven vaccineCode patient primarySource",
@@ -295,8 +294,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _patient("subject"),
         _MEDICATION,
         _code("code", "medicationCodeableConcept"),
-        _status("status", "status"),
-        _status("intent", "intent"),
+        _status("status", "status", system="medication-request-status"),
+        _status("intent", "intent", system="medication-request-intent"),
         _date("authoredon", "authoredOn"),
         _include_only("requester", "requester.agent", "Organization", "Patient", "Practitioner"),
         order_by="authoredon",
@@ -312,7 +311,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _patient("subject"),
         _MEDICATION,
         _code("code", "medicationCodeableConcept"),
-        _status("status", "status"),
+        _status("status", "status", system="medication-statement-status"),
         _date("effective", "effectiveDateTime", "effectivePeriod"),
         order_by="effective",
         summary="identifier basedOn partOf context status category medicationCodeableConcept medicationReference "
@@ -331,7 +330,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         Home.RECORD,
         _IDENTIFIER,
         _patient("patient"),
-        _status("status", "status"),
+        _status("status", "status", system="episode-of-care-status"),
         _date("date", "period"),
         _include_only("organization", "managingOrganization", "Organization"),
         order_by="date",
@@ -382,17 +381,13 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
 )
 
 REVERSE_INCLUDES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
-    "Patient": tuple(
-        (t.name, "patient") for t in RESOURCE_TYPES if any(p.name == "patient" for p in t.parameters)
-    ),
+    "Patient": tuple((t.name, "patient") for t in RESOURCE_TYPES if any(p.name == "patient" for p in t.parameters)),
     "Encounter": (("Observation", "encounter"), ("Condition", "encounter"), ("Procedure", "encounter")),
 }
 """For each type, the (type, reference parameter) pairs that `_revinclude` may follow back to it."""
 
 _TYPES: Final = {t.name: t for t in RESOURCE_TYPES}
-_PARAMETERS: Final = {
-    t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parameters)} for t in RESOURCE_TYPES
-}
+_PARAMETERS: Final = {t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parameters)} for t in RESOURCE_TYPES}
 
 
 def resource_type(name: str) -> ResourceType | None:
