@@ -1,0 +1,204 @@
+"""Extract a resource's search values and index entries, driven by the table of search parameters alone."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from careconnect.record_keys import (
+    Key,
+    entry_sort_key,
+    reference_prefix,
+    shard_of,
+    string_partition,
+    string_prefix,
+    token_partition,
+    token_prefix,
+    type_partition,
+)
+from careconnect.resource_types import (
+    COMMON_PARAMETERS,
+    FHIR_PATH,
+    ParameterType,
+    ResourceType,
+    SearchParameter,
+    resource_type,
+)
+from careconnect.search_values import (
+    FIRST_INSTANT,
+    LAST_INSTANT,
+    SearchValues,
+    date_range,
+    fold_token,
+    normalise,
+    order_key,
+)
+
+_STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<wanted>[^)]+)\))?")
+_LITERAL_REFERENCE: Final = re.compile(
+    r"(?:(?P<base>[A-Za-z][A-Za-z0-9+.-]*://\S+?)/)?"
+    r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})"
+    r"(?:/_history/[A-Za-z0-9.-]{1,64})?"
+)
+_NAME_PARTS: Final = ("family", "given", "prefix", "suffix", "text")
+
+# DynamoDB's quota for a partition key is 2,048 bytes; an address beyond half of it is no working reference.
+_LONGEST_REFERENCE: Final = 1024
+
+_Step = tuple[str, str, str]
+
+
+def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[str, list[Any]]:
+    """Return the values of every search parameter of `resource`, in the forms of `careconnect.search_values`.
+
+    Parameters without a value are left out. References below `base_url`'s FHIR base lose it. Raises
+    `SearchValueError` for a date that the calendar does not have, and `KeyError` for an unserved type.
+    """
+    served = resource_type(resource["resourceType"])
+    if served is None:
+        raise KeyError(resource["resourceType"])
+    fhir_base = f"{base_url.rstrip('/')}{FHIR_PATH}" if base_url else ""
+    values: dict[str, list[Any]] = {}
+    for parameter in (*COMMON_PARAMETERS, *served.parameters):
+        found: list[Any] = []
+        for path in parameter.paths:
+            for element in _elements(resource, _steps(path)):
+                found.extend(value for value in _values(parameter, element, fhir_base) if value not in found)
+        if found:
+            values[parameter.name] = found
+    return values
+
+
+def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> list[Key]:
+    """Return the keys of all index entries of a resource, each once: its type's, then its parameters'."""
+    order = order_key(values, served.order_by)
+    keys: dict[Key, None] = {
+        (type_partition(served.name, shard_of(resource_id)), entry_sort_key("", order, resource_id)): None
+    }
+    for parameter in served.parameters:
+        if parameter.indexed and not parameter.within:
+            for partition, prefix in _entries(served.name, parameter, values.get(parameter.name, ())):
+                keys[partition, entry_sort_key(prefix, order, resource_id)] = None
+    return list(keys)
+
+
+def compartment(served: ResourceType, resource_id: str, values: SearchValues) -> list[str]:
+    """Return the ids of the patients in whose compartment a resource is (STU3 compartment `patient`)."""
+    if served.name == "Patient":
+        return [resource_id]
+    return [ref.removeprefix("Patient/") for ref in values.get("patient", ()) if ref.startswith("Patient/")]
+
+
+@lru_cache(maxsize=512)
+def _steps(path: str) -> tuple[_Step, ...]:
+    steps: list[_Step] = []
+    for text in path.split("."):
+        step = _STEP.fullmatch(text)
+        if step is None:
+            raise ValueError(f"not an element path: {path}")
+        steps.append((step["element"], step["key"] or "", step["wanted"] or ""))
+    return tuple(steps)
+
+
+def _elements(node: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
+    if not steps:
+        yield node
+        return
+    if not isinstance(node, Mapping):
+        return
+    (element, key, wanted), rest = steps[0], steps[1:]
+    child = node.get(element)
+    for repetition in child if isinstance(child, list) else (child,):
+        if repetition is None or (key and repetition.get(key) != wanted):
+            continue
+        yield from _elements(repetition, rest)
+
+
+def _values(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[Any]:
+    match parameter.type:
+        case ParameterType.STRING:
+            yield from _strings(element)
+        case ParameterType.TOKEN:
+            yield from _tokens(parameter, element)
+        case ParameterType.DATE:
+            yield from _dates(element)
+        case ParameterType.REFERENCE:
+            yield from _references(parameter, element, fhir_base)
+
+
+def _strings(element: Any) -> Iterator[str]:
+    if isinstance(element, str):
+        yield element
+        return
+    for part in _NAME_PARTS:
+        texts = element.get(part)
+        yield from (text for text in (texts if isinstance(texts, list) else [texts]) if text)
+
+
+def _tokens(parameter: SearchParameter, element: Any) -> Iterator[list[str]]:
+    """Yield `[system, code]` of a code, boolean, Coding, CodeableConcept or Identifier."""
+    system, code = parameter.system, ""
+    if isinstance(element, bool):
+        code = "true" if element else "false"
+    elif isinstance(element, str):
+        code = element
+    elif "coding" in element:
+        for coding in element["coding"]:
+            yield from _tokens(parameter, coding)
+        return
+    else:
+        # A Coding has a code, an Identifier a value; a system alone finds nothing that `:missing` would not.
+        system, code = element.get("system", ""), element.get("code") or element.get("value") or ""
+    folded = fold_token(code, case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation)
+    if folded:
+        yield [system, folded]
+
+
+def _dates(element: Any) -> Iterator[list[int]]:
+    if isinstance(element, str):
+        yield list(date_range(element))
+        return
+    for event in element.get("event") or ():
+        if event is not None:
+            yield list(date_range(event))
+    start, end = element.get("start"), element.get("end")
+    if start or end:
+        yield [
+            date_range(start)[0] if start else FIRST_INSTANT,
+            date_range(end)[1] if end else LAST_INSTANT,
+        ]
+
+
+def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[str]:
+    """Yield what a literal reference points at; contained and logical references point at no resource."""
+    text = element.get("reference", "")
+    if not text or text.startswith("#"):
+        return
+    literal = _LITERAL_REFERENCE.fullmatch(text)
+    if literal is None:
+        if ":" in text:
+            yield text
+        return
+    if parameter.targets and literal["type"] not in parameter.targets:
+        return
+    reference = f"{literal['type']}/{literal['id']}"
+    yield reference if literal["base"] in (None, fhir_base) else f"{literal['base']}/{reference}"
+
+
+def _entries(type_name: str, parameter: SearchParameter, values: Any) -> Iterator[tuple[str, str]]:
+    """Yield the partition and the sort key prefix of each entry of one parameter."""
+    match parameter.type:
+        case ParameterType.TOKEN:
+            for system, code in values:
+                yield token_partition(type_name, parameter.name, code), token_prefix(system)
+        case ParameterType.STRING:
+            for text in values:
+                if normalised := normalise(text):
+                    partition = string_partition(type_name, parameter.name, normalised)
+                    yield partition, f"{string_prefix(normalised)}#"
+        case ParameterType.REFERENCE:
+            for reference in values:
+                if len(reference.encode()) <= _LONGEST_REFERENCE:
+                    yield reference, reference_prefix(type_name, parameter.name)
+        case ParameterType.DATE:
+            raise ValueError(f"{parameter.name}: a date has no entries of its own, it orders the others")
