@@ -1,6 +1,6 @@
 """Structured logs and metrics, in words that hold no secret, token, patient identifier or query string.
 
-Only this module talks to Powertools' logger. Handlers say what happened through `log_request`, whose
+Only this module talks to Powertools' logger. Functions say what happened through `Observer.request`, whose
 parameters are all that a log line can hold.
 """
 
