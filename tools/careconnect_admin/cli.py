@@ -1,13 +1,20 @@
-"""The command line `careconnect`: one typer application that the commands' modules add themselves to."""
+"""The command line `careconnect`: one typer application, to which each command's module gives its part."""
 
 import typer
+
+from careconnect_admin.load_command import load
+from careconnect_admin.run import run
 
 app = typer.Typer(
     name="careconnect",
     help="Run Care Connect locally, load records, administer clients and signing keys.",
     no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables would show secrets.
     pretty_exceptions_enable=False,
 )
+app.command()(run)
+app.command()(load)
 
 
 @app.callback()

@@ -1,0 +1,156 @@
+"""`careconnect run` as a person meets it: started, its printed calls pasted, stopped, started again."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from careconnect_admin.emulator import free_port
+from careconnect_admin.local_stack import LOCAL_FOLDER
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+CARECONNECT = Path(sys.executable).with_name("careconnect")
+READY_SECONDS = 60
+
+
+class Run:
+    """A `careconnect run` process and what it has printed so far."""
+
+    def __init__(self, port: int, *options: str, **environment: str) -> None:
+        self.port = port
+        self.process = subprocess.Popen(
+            [CARECONNECT, "run", "--port", str(port), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | environment,
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line)
+
+    @property
+    def output(self) -> str:
+        return "".join(self.lines)
+
+    def until_ready(self) -> str:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if any(line.startswith("Ready in") for line in self.lines):
+                return self.output
+            time.sleep(0.05)
+        raise AssertionError(f"not ready: {self.output}")
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=15)
+        self._reader.join(timeout=5)
+        return code
+
+
+@contextmanager
+def running(port: int, *options: str, **environment: str) -> Iterator[Run]:
+    run = Run(port, *options, **environment)
+    try:
+        yield run
+    finally:
+        if run.process.poll() is None:
+            run.process.kill()
+            run.process.wait()
+        assert run.process.stdout is not None
+        run.process.stdout.close()
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def processes_of(port: int) -> list[int]:
+    """Return the processes whose environment or command names the stack on `port`."""
+    mark = f"BASE_URL=http://127.0.0.1:{port}\0".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> None:
+    port = free_port()
+    with running(port, EXPLORER_SECRET="s" * 86) as first:
+        printed = first.until_ready()
+        assert "s" * 86 in printed
+
+        calls = printed[printed.index("TOKEN=$(") : printed.index("Other commands")]
+        answer = subprocess.run(["bash", "-c", calls], capture_output=True, text=True, timeout=30, check=True)
+        patient = json.loads(answer.stdout)
+        assert (patient["resourceType"], patient["id"]) == ("Patient", "4")
+
+        assert first.end(signal.SIGINT) == 130
+        assert is_free(port)
+        assert not list((LOCAL_FOLDER / str(port)).glob("*.env"))
+    with running(port) as second:
+        second.until_ready()
+        assert second.end(signal.SIGTERM) == 0
+        assert is_free(port)
+        assert not processes_of(port)
+
+
+def test_a_second_start_on_the_port_is_exit_code_2() -> None:
+    port = free_port()
+    with running(port) as first:
+        first.until_ready()
+        with running(port) as second:
+            assert second.process.wait(timeout=15) == 2
+        assert second.output.count("\n") == 1
+        assert first.process.poll() is None
+        first.end(signal.SIGTERM)
+
+
+def test_nothing_outlives_a_killed_run() -> None:
+    port = free_port()
+    with running(port) as run:
+        run.until_ready()
+        assert processes_of(port)
+        run.process.kill()
+        run.process.wait()
+
+        deadline = time.monotonic() + 10
+        while processes_of(port) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not processes_of(port)
+        assert is_free(port)
+
+
+def test_data_is_loaded_instead_of_the_sample_and_what_is_wrong_is_named(tmp_path: Path) -> None:
+    good = {"resourceType": "Organization", "id": "own", "name": "Own practice"}
+    (tmp_path / "Organization.ndjson").write_text(json.dumps(good) + '\n{"resourceType": "Organization", \n')
+    port = free_port()
+    with running(port, "--data", str(tmp_path)) as run:
+        printed = run.until_ready()
+        run.end(signal.SIGTERM)
+
+    assert re.search(r"Organization\.ndjson:2: ", printed)
+    assert re.search(r"Organization +1\b", printed)
+    assert "Patient " not in printed.partition("TOKEN=")[0].replace("Patient access", "").replace("Patient, ", "")
