@@ -1,0 +1,1 @@
+"""The authorization server's endpoints: issues, introspects and revokes access tokens."""

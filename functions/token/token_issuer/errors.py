@@ -1,0 +1,125 @@
+"""The issuer's errors, one named constructor per case (RFC 6749 §5.2; `oauth.md`, Answers of /token).
+
+What the client reads is fixed text; `reason` is for the log alone, and fixed text or a service's error code.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from careconnect.base_url import REALM
+
+BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
+
+
+class OAuthError(Exception):
+    """A request that ends in an error: status, `error` and `description` for the client, `reason` for the log."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        description: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        reason: str,
+    ) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.error = error
+        self.description = description
+        self.headers = dict(headers or {})
+        self.reason = reason
+
+
+class BackingServiceError(Exception):
+    """A store or a key set did not do its part; the text is a service's error code."""
+
+
+class ClientRefusedError(Exception):
+    """The client did not prove who it is; the text is a fixed reason, which no caller is told."""
+
+
+def invalid_request(description: str, *, reason: str = "malformed request") -> OAuthError:
+    """400 for a request that is malformed, whoever sends it; `description` is fixed text."""
+    return OAuthError(400, "invalid_request", description, reason=reason)
+
+
+def no_client_authentication() -> OAuthError:
+    """401 for a request that names no way of client authentication."""
+    return OAuthError(
+        401,
+        "invalid_client",
+        "Client authentication is required.",
+        {"WWW-Authenticate": BASIC_CHALLENGE},
+        reason="no client authentication",
+    )
+
+
+def invalid_client(reason: str) -> OAuthError:
+    """401 for every client that does not prove who it is, whatever the cause.
+
+    The challenge is sent for every method: a 401 must have one (RFC 9110 §15.5.2).
+    """
+    return OAuthError(
+        401,
+        "invalid_client",
+        "Client authentication failed.",
+        {"WWW-Authenticate": BASIC_CHALLENGE},
+        reason=reason,
+    )
+
+
+def unsupported_grant_type() -> OAuthError:
+    """400 for a grant type that the server does not offer."""
+    return OAuthError(400, "unsupported_grant_type", "The grant type must be client_credentials.", reason="grant type")
+
+
+def unauthorized_client() -> OAuthError:
+    """400 for a client that is not registered for the grant."""
+    return OAuthError(
+        400, "unauthorized_client", "The client may not use this grant type.", reason="grant not registered"
+    )
+
+
+def invalid_scope(reason: str) -> OAuthError:
+    """400 for a scope that is malformed, unknown or beyond the registration."""
+    return OAuthError(
+        400, "invalid_scope", "The scope is malformed, unknown or beyond what is registered.", reason=reason
+    )
+
+
+def too_many_failures(retry_after: int) -> OAuthError:
+    """429 for a client id of which too many authentications failed from one address (RFC 6585 §4)."""
+    return OAuthError(
+        429,
+        "temporarily_unavailable",
+        "Too many failed attempts: try again later.",
+        {"Retry-After": str(retry_after)},
+        reason="throttled",
+    )
+
+
+def method_not_allowed() -> OAuthError:
+    """405 for anything but POST (RFC 9110 §15.5.6)."""
+    return OAuthError(405, "invalid_request", "The method must be POST.", {"Allow": "POST, OPTIONS"}, reason="method")
+
+
+def unknown_endpoint() -> OAuthError:
+    """404 for a path that the gateway should not have sent here."""
+    return OAuthError(404, "invalid_request", "There is no such endpoint.", reason="path")
+
+
+def unavailable(reason: str) -> OAuthError:
+    """503 when a backing service throttles, refuses or is down: nothing was issued."""
+    return OAuthError(
+        503,
+        "temporarily_unavailable",
+        "The service is temporarily unavailable: try again shortly.",
+        {"Retry-After": "2"},
+        reason=reason,
+    )
+
+
+def internal() -> OAuthError:
+    """500 with a fixed text, for what should never happen."""
+    return OAuthError(500, "server_error", "An internal error occurred.", reason="unexpected error")

@@ -1,0 +1,56 @@
+"""Say whether a token is active, to those who may know (RFC 7662; `oauth.md`, Introspection and revocation)."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from careconnect.base_url import BaseUrl
+from careconnect.client_record import ClientRecord
+from careconnect.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
+
+INACTIVE: Mapping[str, Any] = {"active": False}
+
+
+class RevokedTokens(Protocol):
+    """The ids of the tokens that were revoked and have not expired since."""
+
+    def is_revoked(self, jti: str) -> bool:
+        """Say whether the token with this id was revoked; raises `BackingServiceError`."""
+
+
+def introspect_token(
+    client: ClientRecord,
+    token: str,
+    *,
+    base_url: BaseUrl,
+    keys: TrustedKeys,
+    revoked: RevokedTokens,
+    now: float,
+) -> Mapping[str, Any]:
+    """Return the introspection response: own tokens for a client, any token for a resource server.
+
+    Whatever is wrong with a token, or whoever it belongs to, the answer is the same `INACTIVE`.
+    """
+    try:
+        found = verify_token(token, base_url=base_url, keys=keys, now=now)
+    except TokenRefusedError:
+        return INACTIVE
+    if found.client_id != client.client_id and not client.resource_server:
+        return INACTIVE
+    if revoked.is_revoked(found.jti):
+        return INACTIVE
+    return _active(found, base_url)
+
+
+def _active(token: AccessToken, base_url: BaseUrl) -> Mapping[str, Any]:
+    return {
+        "active": True,
+        "scope": token.scope,
+        "client_id": token.client_id,
+        "sub": token.client_id,
+        "aud": base_url.fhir,
+        "iss": base_url.root,
+        "iat": token.issued_at,
+        "exp": token.expires_at,
+        "jti": token.jti,
+        "token_type": "Bearer",
+    }

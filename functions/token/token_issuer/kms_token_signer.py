@@ -1,0 +1,49 @@
+"""Access tokens signed in KMS, where the private key stays (`oauth.md`, The access token)."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from careconnect.access_token import ALGORITHM, TOKEN_TYPE
+from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.signing_keys import KMS_ALGORITHM, KmsSigningKeys, SigningKeyError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+
+class KmsTokenSigner:
+    """Signs with the current key of `keys`."""
+
+    def __init__(self, kms: "KMSClient", keys: KmsSigningKeys) -> None:
+        self._kms = kms
+        self._keys = keys
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Return the signed compact serialization (RFC 7515 §3.1).
+
+        KMS is asked for the very key that the header names, which an alias might not be by then. Raises
+        `SigningKeyError` if KMS fails, or if the key is disabled or about to be deleted.
+        """
+        key = self._keys.current()
+        header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.kid}
+        signing_input = f"{_segment(header)}.{_segment(claims)}"
+        try:
+            answer = self._kms.sign(
+                KeyId=key.key_arn,
+                Message=signing_input.encode(),
+                MessageType="RAW",
+                SigningAlgorithm=KMS_ALGORITHM,
+            )
+        except SERVICE_ERRORS as error:
+            raise SigningKeyError(error_code(error)) from error
+        return f"{signing_input}.{_base64url(answer['Signature'])}"
+
+
+def _segment(members: Mapping[str, Any]) -> str:
+    return _base64url(json.dumps(members, separators=(",", ":")).encode())
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

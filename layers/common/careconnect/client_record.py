@@ -1,0 +1,118 @@
+"""A registered client as the client table holds it: written by the operator's tools, read by the issuer.
+
+Secrets are never stored: a secret is 512 random bits, which no one can guess whatever the digest costs, so
+one SHA-256 with the client's salt is enough (ADR: SHA-256 for secrets).
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+
+class AuthMethod(StrEnum):
+    """How a client may prove who it is (RFC 6749 §2.3.1, RFC 7523 §2.2)."""
+
+    BASIC = "client_secret_basic"
+    POST = "client_secret_post"
+    PRIVATE_KEY_JWT = "private_key_jwt"
+
+
+CLIENT_CREDENTIALS: Final = "client_credentials"
+GRANT_TYPES: Final = (CLIENT_CREDENTIALS,)
+
+ASSERTION_ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384")
+"""What a client may sign its assertions with."""
+
+MAX_SECRETS: Final = 2
+"""The secret in use and, during a rotation, the one that retires."""
+
+MAX_ID_LENGTH: Final = 128
+MAX_SCOPE_LENGTH: Final = 2048
+"""Bounds that keep every token's signing input under the 4,096 bytes that KMS signs unhashed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretDigest:
+    """The salted digest of one secret, in hex; `ends_at` is the epoch second it stops counting at (0: never)."""
+
+    digest: str
+    ends_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRecord:
+    """One registered client.
+
+    `jwks` is a JWK Set as JSON text, `patient` the id of the patient that its `patient/` scopes are bound
+    to; a `resource_server` may introspect any token. Times are epoch seconds.
+    """
+
+    client_id: str
+    name: str
+    enabled: bool
+    auth_methods: frozenset[AuthMethod]
+    grant_types: frozenset[str]
+    scopes: tuple[str, ...]
+    salt: str = ""
+    secrets: tuple[SecretDigest, ...] = ()
+    jwks: str = ""
+    jwks_uri: str = ""
+    patient: str = ""
+    resource_server: bool = False
+    created_at: int = 0
+
+
+def digest_secret(salt: str, secret: str) -> str:
+    """Return the hex digest that stands for `secret`."""
+    return hashlib.sha256((salt + secret).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def client_item(record: ClientRecord) -> "dict[str, AttributeValueTypeDef]":
+    """Return the client table's item of `record`."""
+    return {
+        "client_id": {"S": record.client_id},
+        "name": {"S": record.name},
+        "enabled": {"BOOL": record.enabled},
+        "auth_methods": {"L": [{"S": method.value} for method in sorted(record.auth_methods)]},
+        "grant_types": {"L": [{"S": grant_type} for grant_type in sorted(record.grant_types)]},
+        "scope": {"S": " ".join(record.scopes)},
+        "salt": {"S": record.salt},
+        "secrets": {
+            "L": [
+                {"M": {"digest": {"S": secret.digest}, "ends_at": {"N": str(secret.ends_at)}}}
+                for secret in record.secrets
+            ]
+        },
+        "jwks": {"S": record.jwks},
+        "jwks_uri": {"S": record.jwks_uri},
+        "patient": {"S": record.patient},
+        "resource_server": {"BOOL": record.resource_server},
+        "created_at": {"N": str(record.created_at)},
+    }
+
+
+def client_record(item: Mapping[str, Any]) -> ClientRecord:
+    """Read an item of the client table."""
+    return ClientRecord(
+        client_id=item["client_id"]["S"],
+        name=item["name"]["S"],
+        enabled=item["enabled"]["BOOL"],
+        auth_methods=frozenset(AuthMethod(method["S"]) for method in item["auth_methods"]["L"]),
+        grant_types=frozenset(grant_type["S"] for grant_type in item["grant_types"]["L"]),
+        scopes=tuple(item["scope"]["S"].split()),
+        salt=item["salt"]["S"],
+        secrets=tuple(
+            SecretDigest(secret["M"]["digest"]["S"], int(secret["M"]["ends_at"]["N"]))
+            for secret in item["secrets"]["L"]
+        ),
+        jwks=item["jwks"]["S"],
+        jwks_uri=item["jwks_uri"]["S"],
+        patient=item["patient"]["S"],
+        resource_server=item["resource_server"]["BOOL"],
+        created_at=int(item["created_at"]["N"]),
+    )
