@@ -4,6 +4,7 @@ import typer
 
 from careconnect_admin.load_command import load
 from careconnect_admin.run import run
+from careconnect_admin.sample import sample
 
 app = typer.Typer(
     name="careconnect",
@@ -15,6 +16,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(load)
+app.command()(sample)
 
 
 @app.callback()

@@ -17,8 +17,11 @@ import typer
 from careconnect_admin.demo_clients import DemoClient, demo_clients, register
 from careconnect_admin.deploy import DeploymentError
 from careconnect_admin.emulator import EmulatorError
+from careconnect_admin.load_command import load_with_progress, print_report
+from careconnect_admin.load_writer import RecordTables
 from careconnect_admin.local_stack import LOCAL_FOLDER, LocalStack, NotReadyError, PortTakenError
 from careconnect_admin.packaging import PackagingError
+from careconnect_admin.sample import write_sample
 
 _FAILED: Final = 1
 _PORT_TAKEN: Final = 2
@@ -64,11 +67,6 @@ def _serve(port: int, data: Sequence[Path]) -> None:
 
 
 def _load(local: LocalStack, data: Sequence[Path]) -> None:
-    # Here, as the validation models take a second to import, which the other commands need not wait.
-    from careconnect_admin.load_command import load_with_progress, print_report
-    from careconnect_admin.load_writer import RecordTables
-    from careconnect_admin.sample import write_sample
-
     outputs = local.stack.outputs
     tables = RecordTables(local.client("dynamodb"), outputs["RecordTable"], outputs["DirectoryTable"])
     with tempfile.TemporaryDirectory(prefix="careconnect-sample-") as folder:
