@@ -106,7 +106,8 @@ def basic(client_id: str, secret: str) -> dict[str, str]:
 
 def public_jwk(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, kid: str, **members: Any) -> dict[str, Any]:
     """Return the public JWK of a private key."""
-    algorithm = jwt.algorithms.RSAAlgorithm if isinstance(key, rsa.RSAPrivateKey) else jwt.algorithms.ECAlgorithm
+    is_rsa = isinstance(key, rsa.RSAPrivateKey)
+    algorithm: Any = jwt.algorithms.RSAAlgorithm if is_rsa else jwt.algorithms.ECAlgorithm
     jwk: dict[str, Any] = algorithm.to_jwk(key.public_key(), as_dict=True)
     jwk.pop("key_ops", None)
     return {**jwk, "kid": kid, **members}

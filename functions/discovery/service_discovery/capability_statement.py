@@ -1,0 +1,112 @@
+"""The CapabilityStatement, made from the one table of types and search parameters (STU3 CapabilityStatement)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from careconnect.base_url import BaseUrl
+from careconnect.resource_types import (
+    COMMON_PARAMETERS,
+    FHIR_VERSION,
+    RESOURCE_TYPES,
+    REVERSE_INCLUDES,
+    ParameterType,
+    ResourceType,
+    SearchParameter,
+)
+
+_PUBLISHED: Final = "2026-11-01"
+_VERSION: Final = "1.0.0"
+_OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+_MATCHING: Final = {
+    ParameterType.STRING: "starts with the value, whatever its case and accents; :exact, :contains, :missing",
+    ParameterType.TOKEN: "code, system|code, |code or system|; :not, :missing",
+    ParameterType.DATE: "eq ne gt lt ge le sa eb ap, partial dates as ranges; :missing",
+    ParameterType.REFERENCE: "id, Type/id or absolute URL; :Type, :missing; chains by identifier",
+}
+
+
+def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
+    """Return the CapabilityStatement of the service at `base_url`, its members in the order that XML needs."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "version": _VERSION,
+        "name": "CareConnect",
+        "title": "Care Connect API",
+        "status": "active",
+        "date": _PUBLISHED,
+        "publisher": "Care Connect",
+        "description": "Read access to Care Connect patient records and their directory.",
+        "kind": "instance",
+        "software": {"name": "Care Connect", "version": _VERSION},
+        "implementation": {"description": "Care Connect API", "url": base_url.fhir},
+        "fhirVersion": FHIR_VERSION,
+        "acceptUnknown": "extensions",
+        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "rest": [
+            {
+                "mode": "server",
+                "documentation": "Every interaction but this one needs a SMART access token.",
+                "security": _security(base_url),
+                "resource": [_resource(each) for each in RESOURCE_TYPES],
+                "operation": [
+                    {
+                        "name": "everything",
+                        "definition": {"reference": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
+                    }
+                ],
+            }
+        ],
+    }
+
+
+def _security(base_url: BaseUrl) -> Mapping[str, Any]:
+    return {
+        "extension": [
+            {
+                "url": _OAUTH_URIS,
+                "extension": [
+                    {"url": "token", "valueUri": base_url.token_endpoint},
+                    {"url": "introspect", "valueUri": f"{base_url.root}/introspect"},
+                    {"url": "revoke", "valueUri": f"{base_url.root}/revoke"},
+                ],
+            }
+        ],
+        "cors": True,
+        "service": [
+            {
+                "coding": [
+                    {
+                        "system": "http://hl7.org/fhir/restful-security-service",
+                        "code": "SMART-on-FHIR",
+                        "display": "SMART-on-FHIR",
+                    }
+                ],
+                "text": "OAuth 2.0 client credentials with SMART scopes",
+            }
+        ],
+        "description": "Obtain a token for a registered client at the token endpoint and send it as a Bearer header.",
+    }
+
+
+def _resource(resource_type: ResourceType) -> Mapping[str, Any]:
+    includes = [f"{resource_type.name}:{each.name}" for each in resource_type.includes]
+    reverse = [f"{name}:{parameter}" for name, parameter in REVERSE_INCLUDES.get(resource_type.name, ())]
+    return {
+        "type": resource_type.name,
+        "interaction": [{"code": "read"}, {"code": "vread"}, {"code": "search-type"}],
+        "versioning": "versioned",
+        "readHistory": False,
+        "conditionalRead": "full-support",
+        **({"searchInclude": includes} if includes else {}),
+        **({"searchRevInclude": reverse} if reverse else {}),
+        "searchParam": [_parameter(each) for each in (*COMMON_PARAMETERS, *resource_type.searchable)],
+    }
+
+
+def _parameter(parameter: SearchParameter) -> Mapping[str, Any]:
+    return {
+        "name": parameter.name,
+        "type": parameter.type.value,
+        "documentation": f"{', '.join(parameter.paths)}: {_MATCHING[parameter.type]}",
+    }

@@ -1,0 +1,58 @@
+"""What OAuth clients discover: RFC 8414 metadata and the SMART configuration, made from what is enforced."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from careconnect.base_url import BaseUrl
+from careconnect.client_record import ASSERTION_ALGORITHMS, GRANT_TYPES, AuthMethod
+from careconnect.scopes import supported_scopes
+
+JWKS_PATH: Final = "/.well-known/jwks.json"
+SERVER_METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
+
+# SMART App Launch 2.x, Conformance: only what a client without a user can use.
+_CAPABILITIES: Final = (
+    "client-confidential-symmetric",
+    "client-confidential-asymmetric",
+    "permission-patient",
+    "permission-user",
+    "permission-v1",
+    "permission-v2",
+)
+
+
+def server_metadata(base_url: BaseUrl) -> Mapping[str, Any]:
+    """Return the authorization server's metadata (RFC 8414 §2).
+
+    `response_types_supported` is a required member, and empty, since there is no authorization endpoint.
+    """
+    return {
+        **_common(base_url),
+        "introspection_endpoint_auth_methods_supported": list(AuthMethod),
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "revocation_endpoint_auth_methods_supported": list(AuthMethod),
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+    }
+
+
+def smart_configuration(base_url: BaseUrl) -> Mapping[str, Any]:
+    """Return the SMART configuration (SMART App Launch 2.x, Conformance).
+
+    `code_challenge_methods_supported` is a required member, and empty, since no code is ever issued.
+    """
+    return {**_common(base_url), "code_challenge_methods_supported": [], "capabilities": list(_CAPABILITIES)}
+
+
+def _common(base_url: BaseUrl) -> Mapping[str, Any]:
+    return {
+        "issuer": base_url.root,
+        "token_endpoint": base_url.token_endpoint,
+        "introspection_endpoint": f"{base_url.root}/introspect",
+        "revocation_endpoint": f"{base_url.root}/revoke",
+        "jwks_uri": base_url.root + JWKS_PATH,
+        "grant_types_supported": list(GRANT_TYPES),
+        "response_types_supported": [],
+        "scopes_supported": list(supported_scopes()),
+        "token_endpoint_auth_methods_supported": list(AuthMethod),
+        "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+    }

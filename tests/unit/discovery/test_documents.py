@@ -1,0 +1,275 @@
+"""Discovery (`oauth.md`, Discovery; RFC 8414; SMART App Launch 2.x, Conformance; STU3 CapabilityStatement)."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from fhir.resources.STU3.capabilitystatement import CapabilityStatement
+from fhir.resources.STU3.operationoutcome import OperationOutcome
+
+from careconnect.client_record import ASSERTION_ALGORITHMS, AuthMethod
+from careconnect.http import Cors
+from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TYPES, REVERSE_INCLUDES
+from careconnect.scopes import parse_scope
+from careconnect.signing_keys import SigningKeyError
+from gateway_events import rest_event
+from issuer import Answer, Clock, RecordingObserver
+from service_discovery.app import Deployment, build_app
+
+BASE = "https://api.example.org"
+JWKS = "/.well-known/jwks.json"
+SERVER_METADATA = "/.well-known/oauth-authorization-server"
+SMART = f"{FHIR_PATH}/.well-known/smart-configuration"
+METADATA = f"{FHIR_PATH}/metadata"
+DOCUMENTS = (JWKS, SERVER_METADATA, SMART, METADATA)
+
+
+class FakeKeys:
+    def __init__(self) -> None:
+        self.fault: Exception | None = None
+
+    def jwks(self) -> Mapping[str, Any]:
+        if self.fault is not None:
+            raise self.fault
+        return {"keys": [{"kty": "RSA", "kid": "a"}]}
+
+
+class Discovery:
+    """The discovery function over fake keys."""
+
+    def __init__(self, base: str = BASE) -> None:
+        self.keys = FakeKeys()
+        self.observer = RecordingObserver()
+        self.app = build_app(
+            Deployment(
+                keys=self.keys,
+                configured_base_url=base,
+                region="eu-west-2",
+                cors=Cors(("*",)),
+                observer=self.observer,
+                now=Clock(),
+            )
+        )
+
+    def send(self, method: str, path: str, **request: Any) -> Answer:
+        response = self.app(rest_event(method, path, **request))
+        return Answer(response["statusCode"], response["headers"], response["body"])
+
+
+@pytest.fixture
+def discovery() -> Discovery:
+    return Discovery()
+
+
+def test_rfc_8414_3_2_every_member_is_what_the_server_does(discovery: Discovery) -> None:
+    answer = discovery.send("GET", SERVER_METADATA)
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    metadata = answer.json
+    assert metadata["issuer"] == BASE
+    assert metadata["token_endpoint"] == f"{BASE}/token"
+    assert metadata["introspection_endpoint"] == f"{BASE}/introspect"
+    assert metadata["revocation_endpoint"] == f"{BASE}/revoke"
+    assert metadata["jwks_uri"] == f"{BASE}/.well-known/jwks.json"
+    assert metadata["grant_types_supported"] == ["client_credentials"]
+    assert metadata["response_types_supported"] == []
+    assert "authorization_endpoint" not in metadata
+    for endpoint in ("token", "introspection", "revocation"):
+        assert metadata[f"{endpoint}_endpoint_auth_methods_supported"] == [method.value for method in AuthMethod]
+        assert metadata[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] == list(ASSERTION_ALGORITHMS)
+
+
+def test_every_advertised_scope_is_one_that_can_be_granted(discovery: Discovery) -> None:
+    scopes = discovery.send("GET", SERVER_METADATA).json["scopes_supported"]
+
+    assert "profile" in scopes
+    assert len(scopes) == len(set(scopes))
+    for scope in scopes:
+        parse_scope(scope)
+
+
+def test_smart_conformance_the_configuration_claims_no_user_and_no_launch(discovery: Discovery) -> None:
+    smart, metadata = discovery.send("GET", SMART).json, discovery.send("GET", SERVER_METADATA).json
+
+    assert set(smart["capabilities"]) == {
+        "client-confidential-symmetric",
+        "client-confidential-asymmetric",
+        "permission-patient",
+        "permission-user",
+        "permission-v1",
+        "permission-v2",
+    }
+    assert smart["code_challenge_methods_supported"] == []
+    for member in ("issuer", "token_endpoint", "jwks_uri", "scopes_supported", "grant_types_supported"):
+        assert smart[member] == metadata[member]
+
+
+def test_without_a_configured_base_the_urls_are_the_gateways_own_whatever_the_host_header_says() -> None:
+    answer = Discovery(base="").send("GET", SERVER_METADATA, headers={"Host": "evil.example"})
+
+    assert answer.json["issuer"] == "https://abc123.execute-api.eu-west-2.amazonaws.com/live"
+    assert "evil" not in answer.text
+
+
+def test_jwks_may_be_kept_for_a_stated_time(discovery: Discovery) -> None:
+    answer = discovery.send("GET", JWKS)
+
+    assert answer.json == {"keys": [{"kty": "RSA", "kid": "a"}]}
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+
+
+def test_jwks_without_kms_is_503_with_retry_after_and_no_detail(discovery: Discovery) -> None:
+    discovery.keys.fault = SigningKeyError("AccessDeniedException")
+
+    answer = discovery.send("GET", JWKS)
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"]
+    assert "AccessDenied" not in answer.text
+    assert discovery.observer.lines[-1]["reason"] == "AccessDeniedException"
+
+
+def test_an_unexpected_error_is_500_with_a_fixed_text(discovery: Discovery) -> None:
+    discovery.keys.fault = RuntimeError("internals")
+
+    answer = discovery.send("GET", JWKS)
+
+    assert answer.status == 500
+    assert "internals" not in answer.text
+    assert [type(error) for error in discovery.observer.failures] == [RuntimeError]
+
+
+@pytest.mark.parametrize("event", [{}, {"headers": ["no mapping"]}])
+def test_an_event_that_is_no_request_does_not_raise(discovery: Discovery, event: dict[str, Any]) -> None:
+    response = discovery.app(event)
+
+    assert response["statusCode"] in (405, 500)
+    OperationOutcome.model_validate_json(response["body"])
+
+
+def test_a_body_is_not_looked_at(discovery: Discovery) -> None:
+    event = rest_event("GET", METADATA, body="%") | {"isBase64Encoded": True}
+
+    assert discovery.app(event)["statusCode"] == 200
+
+
+def test_metadata_is_a_valid_stu3_capability_statement_in_both_formats(discovery: Discovery) -> None:
+    as_json = discovery.send("GET", METADATA)
+    as_xml = discovery.send("GET", METADATA, headers={"Accept": "application/fhir+xml"})
+
+    assert as_json.headers["Content-Type"].startswith("application/fhir+json")
+    assert as_xml.headers["Content-Type"].startswith("application/fhir+xml")
+    from_json = CapabilityStatement.model_validate_json(as_json.text)
+    from_xml = CapabilityStatement.model_validate_xml(as_xml.text.encode())
+    assert from_json.model_dump_json() == from_xml.model_dump_json()
+
+
+def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> None:
+    (rest,) = discovery.send("GET", METADATA).json["rest"]
+
+    assert [resource["type"] for resource in rest["resource"]] == [each.name for each in RESOURCE_TYPES]
+    for resource, each in zip(rest["resource"], RESOURCE_TYPES, strict=True):
+        assert [one["code"] for one in resource["interaction"]] == ["read", "vread", "search-type"]
+        assert {(one["name"], one["type"]) for one in resource["searchParam"]} == {
+            (one.name, one.type.value) for one in (*COMMON_PARAMETERS, *each.searchable)
+        }
+        assert all(one["documentation"] for one in resource["searchParam"])
+        assert resource.get("searchInclude", []) == [f"{each.name}:{one.name}" for one in each.includes]
+        assert resource.get("searchRevInclude", []) == [
+            f"{name}:{parameter}" for name, parameter in REVERSE_INCLUDES.get(each.name, ())
+        ]
+    assert [one["name"] for one in rest["operation"]] == ["everything"]
+
+
+def test_metadata_names_the_oauth_endpoints_for_smart_clients(discovery: Discovery) -> None:
+    security = discovery.send("GET", METADATA).json["rest"][0]["security"]
+
+    assert security["service"][0]["coding"][0]["code"] == "SMART-on-FHIR"
+    (extension,) = security["extension"]
+    assert {one["url"]: one["valueUri"] for one in extension["extension"]} == {
+        "token": f"{BASE}/token",
+        "introspect": f"{BASE}/introspect",
+        "revoke": f"{BASE}/revoke",
+    }
+
+
+@pytest.mark.parametrize(
+    ("request_", "content_type"),
+    [
+        ({}, "application/fhir+json"),
+        ({"query": [("_format", "xml")]}, "application/fhir+xml"),
+        ({"query": [("_format", "json")], "headers": {"Accept": "text/xml"}}, "application/fhir+json"),
+        ({"headers": {"accept": "application/xml+fhir"}}, "application/fhir+xml"),
+    ],
+)
+def test_metadata_comes_in_the_asked_format(discovery: Discovery, request_: Any, content_type: str) -> None:
+    answer = discovery.send("GET", METADATA, **request_)
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == f"{content_type}; charset=utf-8"
+    assert answer.headers["Vary"] == "Accept"
+
+
+def test_metadata_in_no_known_format_is_406(discovery: Discovery) -> None:
+    assert discovery.send("GET", METADATA, headers={"Accept": "text/turtle"}).status == 406
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_head_has_the_headers_of_get_and_no_body(discovery: Discovery, path: str) -> None:
+    got, head = discovery.send("GET", path), discovery.send("HEAD", path)
+
+    assert (head.status, head.text) == (200, "")
+    assert head.headers == got.headers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_rfc_9110_15_5_6_other_methods_on_a_document_are_405(discovery: Discovery, path: str, method: str) -> None:
+    answer = discovery.send(method, path)
+
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    OperationOutcome.model_validate_json(answer.text)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        (f"{FHIR_PATH}/Patient/4", "GET, HEAD, OPTIONS"),
+        (f"{FHIR_PATH}/Organization", "GET, HEAD, OPTIONS"),
+        (f"{FHIR_PATH}/Patient/_search", "POST, OPTIONS"),
+    ],
+)
+def test_writing_fhir_is_405_in_the_asked_format(discovery: Discovery, path: str, allowed: str, method: str) -> None:
+    as_json = discovery.send(method, path)
+    as_xml = discovery.send(method, path, headers={"Accept": "application/fhir+xml"})
+
+    assert (as_json.status, as_json.headers["Allow"]) == (405, allowed)
+    outcome = OperationOutcome.model_validate_json(as_json.text)
+    assert outcome.issue[0].code == "not-supported"
+    assert OperationOutcome.model_validate_xml(as_xml.text.encode()).issue[0].code == "not-supported"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_the_fhir_base_itself_offers_nothing(discovery: Discovery, method: str) -> None:
+    assert discovery.send(method, FHIR_PATH).status == 404
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, FHIR_PATH, f"{FHIR_PATH}/Patient/4"])
+def test_a_preflight_is_answered_everywhere(discovery: Discovery, path: str) -> None:
+    answer = discovery.send("OPTIONS", path, headers={"Origin": "https://app.example"})
+
+    assert (answer.status, answer.text) == (204, "")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+
+
+def test_the_log_names_the_document_and_never_the_path(discovery: Discovery) -> None:
+    discovery.send("DELETE", f"{FHIR_PATH}/Patient/9000000009")
+
+    assert "9000000009" not in json.dumps(discovery.observer.lines)
+    assert discovery.observer.lines[-1]["action"] == "refused method"
