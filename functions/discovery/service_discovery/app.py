@@ -14,6 +14,7 @@ from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import FHIR_PATH
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
 from service_discovery.capability_statement import capability_statement
+from service_discovery.openapi_document import OPENAPI_PATH, openapi_document
 from service_discovery.resource_xml import resource_xml
 from service_discovery.server_metadata import (
     JWKS_PATH,
@@ -143,11 +144,16 @@ def _capability_statement(request: Request, base: BaseUrl, _deployment: Deployme
     )
 
 
+def _openapi_document(_request: Request, base: BaseUrl, _deployment: Deployment) -> Response:
+    return _json(_openapi_document_text(base))
+
+
 _DOCUMENTS: Final[Mapping[str, tuple[str, _Document]]] = {
     JWKS_PATH: ("jwks", _jwks),
     SERVER_METADATA_PATH: ("server metadata", _server_metadata),
     _SMART_PATH: ("smart configuration", _smart_configuration),
     _METADATA_PATH: ("metadata", _capability_statement),
+    OPENAPI_PATH: ("openapi document", _openapi_document),
 }
 
 
@@ -166,6 +172,11 @@ def _server_metadata_text(base: BaseUrl) -> str:
 @lru_cache(maxsize=4)
 def _smart_configuration_text(base: BaseUrl) -> str:
     return json.dumps(smart_configuration(base))
+
+
+@lru_cache(maxsize=4)
+def _openapi_document_text(base: BaseUrl) -> str:
+    return json.dumps(openapi_document(base), separators=(",", ":"))
 
 
 @lru_cache(maxsize=4)
