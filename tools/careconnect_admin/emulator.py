@@ -80,6 +80,7 @@ class Emulator:
         self._port = port
         self._state: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._clients: dict[str, Any] = {}
         self.endpoint = ""
         # Made anew for each start: a page in the user's browser cannot guess its way to the admin endpoint.
         self.credentials = Credentials("AKIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30), None)
@@ -94,8 +95,10 @@ class Emulator:
         self.stop()
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with the administrator's credentials."""
-        return client(service, self.endpoint, self.credentials)
+        """Return a boto3 client with the administrator's credentials, made once."""
+        if service not in self._clients:
+            self._clients[service] = client(service, self.endpoint, self.credentials)
+        return self._clients[service]
 
     def start(self) -> None:
         """Start the process and wait until it answers.

@@ -79,6 +79,7 @@ class LocalStack:
         self._parameters = parameters or {}
         self._ready_path = ready_path
         self._parts = ExitStack()
+        self._role_clients: dict[tuple[str, str], Any] = {}
         self._stack: DeployedStack | None = None
 
     def __enter__(self) -> Self:
@@ -145,6 +146,12 @@ class LocalStack:
         The role's permissions hold, as the function meets them: what it is denied raises AccessDenied. Only a
         role that trusts its caller can be assumed, so the account is added to the role's trust policy.
         """
+        if (service, function) not in self._role_clients:
+            credentials = self._role_credentials(function)
+            self._role_clients[service, function] = client(service, self.endpoint, credentials)
+        return self._role_clients[service, function]
+
+    def _role_credentials(self, function: str) -> Credentials:
         iam, sts = self.client("iam"), self.client("sts")
         name = self.stack.resources[f"{function}Role"]
         role = iam.get_role(RoleName=name)["Role"]
@@ -159,8 +166,7 @@ class LocalStack:
             trust = trust | {"Statement": [*trust["Statement"], statement]}
             iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
         found = sts.assume_role(RoleArn=role["Arn"], RoleSessionName="probe")["Credentials"]
-        session = Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
-        return client(service, self.endpoint, session)
+        return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
 
     def function_log(self, function: str) -> list[str]:
         """Return every line that a function has logged, by the function's logical id."""

@@ -1,0 +1,80 @@
+"""What each function's role may do with each table and the signing key, by trying it with IAM enforced."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from careconnect_admin.local_stack import LocalStack
+
+pytestmark = pytest.mark.integration
+
+FUNCTIONS = (
+    "TokenFunction",
+    "AuthorizerFunction",
+    "PatientRecordFunction",
+    "DirectoryFunction",
+    "DiscoveryFunction",
+)
+KEYS = {
+    "ClientTable": {"client_id": {"S": "none"}},
+    "TokenTable": {"pk": {"S": "none"}},
+    "RecordTable": {"pk": {"S": "none"}, "sk": {"S": "none"}},
+    "DirectoryTable": {"pk": {"S": "none"}, "sk": {"S": "none"}},
+}
+READERS = {
+    "ClientTable": {"TokenFunction"},
+    "TokenTable": {"TokenFunction", "AuthorizerFunction"},
+    "RecordTable": {"PatientRecordFunction"},
+    "DirectoryTable": {"PatientRecordFunction", "DirectoryFunction"},
+}
+WRITERS: dict[str, set[str]] = {
+    "ClientTable": set(),
+    "TokenTable": {"TokenFunction"},
+    "RecordTable": set(),
+    "DirectoryTable": set(),
+}
+
+
+def refusal(stack: LocalStack, function: str, service: str, call: str, **arguments: object) -> str:
+    """Make a call under a function's role and return the error's code, empty if it succeeds."""
+    try:
+        getattr(stack.role_client(service, function), call)(**arguments)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return ""
+
+
+@pytest.mark.parametrize("table", KEYS)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_role_reads_and_writes_the_tables_of_its_job_alone(
+    local_stack: LocalStack, function: str, table: str
+) -> None:
+    name = local_stack.stack.outputs[table]
+
+    read = refusal(local_stack, function, "dynamodb", "get_item", TableName=name, Key=KEYS[table])
+    write = refusal(local_stack, function, "dynamodb", "put_item", TableName=name, Item=KEYS[table])
+
+    assert read == ("" if function in READERS[table] else "AccessDeniedException")
+    assert write == ("" if function in WRITERS[table] else "AccessDeniedException")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nobody_scans(local_stack: LocalStack, function: str) -> None:
+    for table in KEYS:
+        name = local_stack.stack.outputs[table]
+        assert refusal(local_stack, function, "dynamodb", "scan", TableName=name) == "AccessDeniedException"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_the_token_function_signs(local_stack: LocalStack, function: str) -> None:
+    code = refusal(
+        local_stack,
+        function,
+        "kms",
+        "sign",
+        KeyId=local_stack.stack.resources["SigningKey"],
+        Message=b"x",
+        MessageType="RAW",
+        SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
+    )
+
+    assert code == ("" if function == "TokenFunction" else "AccessDeniedException")
