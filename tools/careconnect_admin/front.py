@@ -2,8 +2,8 @@
 
 It stands where API Gateway's edge stands and behaves as that does where clients can tell: requests over
 its limits are refused, answers that take too long are cut off, `X-Forwarded-For` names the caller. Path and
-query pass as they came, byte for byte, so that what a path like `//Patient/1` or `Patient%2F1` opens locally
-is what the authorizer decides about.
+query arrive as they came, so that what a path like `//Patient/1` or `Patient%2F1` opens locally is what the
+authorizer decides about.
 
 One difference is meant: API Gateway refuses a raw `|` in a query (400), which FHIR clients send in every
 `identifier=system|value`. The front passes it on as `%7C`, the same value, so that a call pasted from the
@@ -231,7 +231,9 @@ def _target(raw: str) -> str:
     if "#" in raw or not raw.isascii() or not raw.isprintable():
         raise _RefusalError(400, "The request target is malformed.")
     path, mark, query = raw.partition("?")
-    return path + mark + query.replace("|", "%7C")
+    # The emulator decodes a path before it routes and authorises, so that an encoded slash would separate.
+    # Encoded once more, the path reaches routes, policy and function as it came, as on API Gateway.
+    return path.replace("%", "%25") + mark + query.replace("|", "%7C")
 
 
 def _check_head(request: web.BaseRequest) -> None:
@@ -257,10 +259,7 @@ def _forwarded(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
     """Return the headers that pass: neither hop-by-hop, nor named in Connection, nor the front's own."""
     kept = list(headers)
     named = {
-        token.strip().lower()
-        for name, value in kept
-        if name.lower() == "connection"
-        for token in value.split(",")
+        token.strip().lower() for name, value in kept if name.lower() == "connection" for token in value.split(",")
     }
     return CIMultiDict((k, v) for k, v in kept if k.lower() not in _NOT_FORWARDED | named)
 
