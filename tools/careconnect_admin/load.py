@@ -25,6 +25,9 @@ from careconnect_admin.load_writer import Outcome, RecordTables, RecordWriter, W
 Progress = Callable[[int, int], None]
 """Told the bytes done and the bytes in all, from time to time."""
 
+OTHER: Final = "(other)"
+"""Counts, under no type, what is unreadable or of a type that is not served."""
+
 _CHUNK: Final = 100
 _WRITERS: Final = 4
 
@@ -175,8 +178,7 @@ class _Load:
 
     def _fail(self, order: int, problem: Problem) -> None:
         self._problems.append((order, problem))
-        if problem.type_name:
-            self._report.add(problem.type_name, Outcome.FAILED)
+        self._report.add(problem.type_name or OTHER, Outcome.FAILED)
 
 
 def _checked_deletion(found: Deletion) -> Content | Problem:

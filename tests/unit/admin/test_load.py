@@ -14,7 +14,7 @@ from moto import mock_aws
 
 from careconnect.record_keys import CURSOR_KEY
 from careconnect.resource_types import Home
-from careconnect_admin.load import LoadReport, TypeCounts, load_paths
+from careconnect_admin.load import OTHER, LoadReport, TypeCounts, load_paths
 from careconnect_admin.load_writer import RecordTables
 
 if TYPE_CHECKING:
@@ -299,7 +299,8 @@ def test_what_is_wrong_is_named_by_file_and_line_and_the_rest_is_loaded(tmp_path
     ]
     assert lines[8].startswith("10: Patient/7: too large: 400,")
     assert lines[9].startswith("11: Patient/8: contained[0].birthDate: ")
-    assert report.counts == {"Patient": TypeCounts(loaded=2, failed=6)}
+    assert report.counts == {"Patient": TypeCounts(loaded=2, failed=6), OTHER: TypeCounts(failed=4)}
+    assert report.total.failed == len(report.problems)
     assert report.exit_code == 1
     assert {pk for pk, sk in items_of(tables) if sk.startswith("#")} == {"Patient/4", "Patient/9"}
     assert "active" not in items_of(tables)["Patient/4", "#json"]["body"]["S"]
