@@ -8,6 +8,7 @@ from careconnect_admin.sample_elements import (
     address,
     coded,
     identifier,
+    medicine_code,
     named,
     resource,
     telecom,
@@ -18,7 +19,6 @@ from careconnect_admin.sample_words import (
     FEMALE_NAMES,
     MALE_NAMES,
     MEDICINES,
-    SNOMED,
     TOWNS,
     Code,
 )
@@ -26,7 +26,6 @@ from careconnect_admin.sample_words import (
 ODS_ORGANISATION: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
 ODS_SITE: Final = "https://fhir.nhs.uk/Id/ods-site-code"
 SDS_USER: Final = "https://fhir.nhs.uk/Id/sds-user-id"
-FORMULARY: Final = "https://formulary.example.org/products"
 
 # The codes are longer than ODS codes are, so that none can be a real site's.
 PRACTICES: Final = (
@@ -191,13 +190,7 @@ def _medications() -> list[Resource]:
         resource(
             "Medication",
             medicine.key,
-            code={
-                "coding": [
-                    {"system": FORMULARY, "code": medicine.key, "display": medicine.name},
-                    *([{"system": SNOMED, "code": medicine.dm_d, "display": medicine.name}] if medicine.dm_d else []),
-                ],
-                "text": medicine.name,
-            },
+            code=medicine_code(medicine),
             status="active",
             ingredient=[{"itemCodeableConcept": coded(medicine.substance), "isActive": True}],
         )

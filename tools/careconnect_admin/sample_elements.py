@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from careconnect_admin.load_json import JsonNumber
-from careconnect_admin.sample_words import CARE_CONNECT, STREETS, UCUM, Code, Town
+from careconnect_admin.sample_words import CARE_CONNECT, FORMULARY, SNOMED, STREETS, UCUM, Code, Medicine, Town
 
 Resource = dict[str, Any]
 
@@ -33,6 +33,14 @@ def coded(*codes: Code, text: str = "") -> dict[str, Any]:
         "coding": [{"system": code.system, "code": code.code, "display": code.display} for code in codes]
     }
     return concept | ({"text": text} if text else {})
+
+
+def medicine_code(medicine: Medicine) -> dict[str, Any]:
+    """Return a medicine as a CodeableConcept: our formulary's code, and dm+d's where there is one."""
+    coding = [{"system": FORMULARY, "code": medicine.key, "display": medicine.name}]
+    if medicine.dm_d:
+        coding.append({"system": SNOMED, "code": medicine.dm_d, "display": medicine.name})
+    return {"coding": coding, "text": medicine.name}
 
 
 def identifier(system: str, value: str) -> dict[str, Any]:

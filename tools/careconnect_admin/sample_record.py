@@ -23,6 +23,7 @@ from careconnect_admin.sample_elements import (
     extension,
     identifier,
     london,
+    medicine_code,
     named,
     quantity,
     resource,
@@ -370,6 +371,12 @@ class SampleRecord:
             status = ("active", "completed", "stopped")[index]
             day = self._days[-1 - index % len(self._days)]
             reference = {"reference": f"Medication/{medicine.key}", "display": medicine.name}
+            # Records say what was given in either way, so the sample does too.
+            medication = (
+                {"medicationCodeableConcept": medicine_code(medicine)}
+                if index == 1
+                else {"medicationReference": reference}
+            )
             times = self._random.randrange(1, 4)
             dosage = {
                 "text": f"{medicine.dose}, {('once', 'twice', 'three times')[times - 1]} a day",
@@ -386,7 +393,7 @@ class SampleRecord:
                 status=status,
                 intent="order",
                 priority="routine",
-                medicationReference=reference,
+                **medication,
                 subject=self._subject,
                 context=self._encounter_at(len(self._days) - 1 - index),
                 authoredOn=london(day, self._minutes()),
@@ -403,7 +410,7 @@ class SampleRecord:
                 identifier=self._local("statement", index),
                 basedOn=[{"reference": f"MedicationRequest/{self._own_id(index)}"}],
                 status=status,
-                medicationReference=reference,
+                **medication,
                 effectivePeriod=period,
                 dateAsserted=day.isoformat(),
                 subject=self._subject,

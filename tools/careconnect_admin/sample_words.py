@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 SNOMED: Final = "http://snomed.info/sct"
+FORMULARY: Final = "https://formulary.example.org/products"
 LOINC: Final = "http://loinc.org"
 UCUM: Final = "http://unitsofmeasure.org"
 CARE_CONNECT: Final = "https://fhir.hl7.org.uk/STU3"
