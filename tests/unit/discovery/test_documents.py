@@ -8,6 +8,7 @@ import pytest
 from fhir.resources.STU3.capabilitystatement import CapabilityStatement
 from fhir.resources.STU3.operationoutcome import OperationOutcome
 
+from careconnect.base_url import BaseUrl
 from careconnect.client_record import ASSERTION_ALGORITHMS, AuthMethod
 from careconnect.http import Cors
 from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TYPES, REVERSE_INCLUDES
@@ -16,13 +17,15 @@ from careconnect.signing_keys import SigningKeyError
 from gateway_events import rest_event
 from issuer import Answer, Clock, RecordingObserver
 from service_discovery.app import Deployment, build_app
+from service_discovery.openapi_document import openapi_document
 
 BASE = "https://api.example.org"
 JWKS = "/.well-known/jwks.json"
 SERVER_METADATA = "/.well-known/oauth-authorization-server"
 SMART = f"{FHIR_PATH}/.well-known/smart-configuration"
 METADATA = f"{FHIR_PATH}/metadata"
-DOCUMENTS = (JWKS, SERVER_METADATA, SMART, METADATA)
+OPENAPI = "/openapi.json"
+DOCUMENTS = (JWKS, SERVER_METADATA, SMART, METADATA, OPENAPI)
 
 
 class FakeKeys:
@@ -215,6 +218,13 @@ def test_metadata_comes_in_the_asked_format(discovery: Discovery, request_: Any,
 
 def test_metadata_in_no_known_format_is_406(discovery: Discovery) -> None:
     assert discovery.send("GET", METADATA, headers={"Accept": "text/turtle"}).status == 406
+
+
+def test_the_openapi_document_is_served_with_the_services_own_urls(discovery: Discovery) -> None:
+    document = discovery.send("GET", OPENAPI).json
+
+    assert document == openapi_document(BaseUrl(BASE))
+    assert document["servers"] == [{"url": BASE}]
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
