@@ -11,7 +11,7 @@ export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types imports template unit coverage format lock clean
+.PHONY: help setup run test check lint types imports template unit coverage format docs lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ coverage: $(VENV)/.test
 format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/.run ## Make the generated documents anew: OpenAPI, Postman, docs/api.md
+	$(BIN)/python -m careconnect_admin.documents
 
 # The widest lock first; the others take its versions.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

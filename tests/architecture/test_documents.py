@@ -1,0 +1,122 @@
+"""The generated documents under docs/ are those that the code makes now, and hold the whole table."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft7Validator
+
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
+from careconnect_admin.demo_clients import demo_clients
+from careconnect_admin.documents import DOCS, documents, write_documents
+
+MADE = documents()
+OPENAPI: dict[str, Any] = json.loads(MADE[Path("openapi.json")])
+COLLECTION: dict[str, Any] = json.loads(MADE[Path("postman/collection.json")])
+ENVIRONMENT: dict[str, Any] = json.loads(MADE[Path("postman/environment.json")])
+
+
+def of_type(served: ResourceType) -> str:
+    return served.name
+
+
+def requests(folder: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in folder["item"]:
+        if "item" in item:
+            yield from requests(item)
+        else:
+            yield item
+
+
+@pytest.mark.parametrize("path", list(MADE), ids=str)
+def test_committed_document_is_what_the_code_makes(path: Path) -> None:
+    assert (DOCS / path).read_text(encoding="utf-8") == MADE[path], "run `make docs`"
+
+
+def test_writing_writes_every_document(tmp_path: Path) -> None:
+    write_documents(tmp_path)
+    assert {path: (tmp_path / path).read_text(encoding="utf-8") for path in MADE} == MADE
+
+
+@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+def test_openapi_has_every_path_and_parameter_of_a_type(served: ResourceType) -> None:
+    paths = OPENAPI["paths"]
+    root = f"{FHIR_PATH}/{served.name}"
+    assert {f"{root}/{{id}}", f"{root}/{{id}}/_history/{{vid}}", f"{root}/_search"} <= set(paths)
+    given = {parameter["name"] for parameter in paths[root]["get"]["parameters"] if "name" in parameter}
+    assert given >= {parameter.name for parameter in served.searchable} | {"_id", "_lastUpdated"}
+    assert (f"{root}/{{id}}/$everything" in paths) is (served.name == "Patient")
+
+
+def test_openapi_references_lead_somewhere_and_operations_have_ids_of_their_own() -> None:
+    text = MADE[Path("openapi.json")]
+    references = {part.split('"')[0] for part in text.split('"$ref": "')[1:]}
+    for reference in references:
+        found: Any = OPENAPI
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+    operations = [operation["operationId"] for path in OPENAPI["paths"].values() for operation in path.values()]
+    assert len(operations) == len(set(operations))
+
+
+def test_openapi_schemas_are_json_schemas() -> None:
+    for schema in OPENAPI["components"]["schemas"].values():
+        Draft7Validator.check_schema(schema)
+
+
+def test_openapi_asks_a_token_of_every_fhir_path_but_metadata() -> None:
+    known = set(OPENAPI["components"]["securitySchemes"]["clientCredentials"]["flows"]["clientCredentials"]["scopes"])
+    for path, operations in OPENAPI["paths"].items():
+        for operation in operations.values():
+            scopes = [scope for each in operation["security"] for scope in each.get("clientCredentials", ())]
+            is_fhir = path.startswith(f"{FHIR_PATH}/") and not path.endswith(("/metadata", "/smart-configuration"))
+            assert bool(scopes) is is_fhir, path
+            assert set(scopes) <= known
+
+
+@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+def test_collection_reads_a_type_and_searches_by_each_parameter(served: ResourceType) -> None:
+    folder = next(item for item in COLLECTION["item"] if item["name"] == served.name)
+    urls = [item["request"]["url"] for item in requests(folder)]
+    assert any(url["path"][:-1] == ["careconnect-ri", "STU3", served.name] for url in urls if isinstance(url, dict))
+    searched = {pair["key"] for url in urls if isinstance(url, dict) for pair in url.get("query", ())}
+    assert searched >= {parameter.name for parameter in served.searchable} | {"_id", "_lastUpdated"}
+
+
+def test_collection_tests_every_answer() -> None:
+    for item in requests(COLLECTION):
+        assert any("to.have.status" in line for line in item["event"][0]["script"]["exec"]), item["name"]
+
+
+def test_collection_authorises_as_the_page_says() -> None:
+    auth = COLLECTION["auth"]
+    settings = {each["key"]: each["value"] for each in auth["oauth2"]}
+    assert auth["type"] == "oauth2"
+    assert settings["grant_type"] == "client_credentials"
+    assert settings["tokenName"] == "OAuth2-PatientAccess"
+    assert settings["accessTokenUrl"] == "{{base}}/token"
+    assert settings["client_authentication"] == "header"
+
+
+def test_environment_holds_no_secret_but_the_published_ones() -> None:
+    *page_clients, _explorer = demo_clients()
+    secrets = {each["value"] for each in ENVIRONMENT["values"] if each["type"] == "secret"}
+    assert secrets == {client.secret for client in page_clients} | {""}
+
+
+def test_every_variable_of_the_collection_is_given_or_set_on_the_way() -> None:
+    text = MADE[Path("postman/collection.json")]
+    used = {part.split("}}")[0] for part in text.split("{{")[1:]}
+    given = {each["key"] for each in ENVIRONMENT["values"]}
+    set_on_the_way = {part.split("'")[0] for part in text.split("pm.collectionVariables.set('")[1:]}
+    assert used <= given | set_on_the_way
+
+
+def test_reference_names_every_type_parameter_and_scope() -> None:
+    text = MADE[Path("api.md")]
+    for served in RESOURCE_TYPES:
+        row = next(line for line in text.splitlines() if line.startswith(f"| {served.name} | `"))
+        assert all(f"`{parameter.name}` ({parameter.type.value})" in row for parameter in served.searchable)
+        assert all(f"`{name}`" in text for name in served.scope_names)
