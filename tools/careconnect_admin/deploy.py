@@ -51,9 +51,7 @@ class Deployment:
         self._region = region
         self._endpoint = endpoint
 
-    def create(
-        self, name: str, package: Package, bucket: str, parameters: Mapping[str, str]
-    ) -> DeployedStack:
+    def create(self, name: str, package: Package, bucket: str, parameters: Mapping[str, str]) -> DeployedStack:
         """Upload the package into a new bucket, create the stack and wait for it.
 
         Raises:
@@ -61,23 +59,14 @@ class Deployment:
         """
         try:
             self._upload(package, bucket)
-            self._cloudformation.create_stack(
-                StackName=name,
-                TemplateURL=f"{self._endpoint}/{bucket}/{_TEMPLATE_KEY}",
-                Parameters=[
-                    {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
-                ],
-                Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-            )
         except ClientError as error:
-            raise DeploymentError(f"The stack {name} was refused: {error}") from error
-        try:
-            self._cloudformation.get_waiter("stack_create_complete").wait(
-                StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
-            )
-        except WaiterError as error:
-            reasons = self._reasons(name) or [str(error)]
-            raise DeploymentError("\n  ".join([f"The stack {name} failed:", *reasons])) from error
+            raise _refused(name, error) from error
+        create_stack(
+            self._cloudformation,
+            name,
+            TemplateURL=f"{self._endpoint}/{bucket}/{_TEMPLATE_KEY}",
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
         stack = self._describe(name)
         self._complete_gateway_responses(stack.api_id, package.template)
         return stack
@@ -110,19 +99,9 @@ class Deployment:
                 )
         self._apigateway.create_deployment(restApiId=api_id, stageName=STAGE)
 
-    def _reasons(self, name: str) -> list[str]:
-        events = self._cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-        return [
-            f"{event.get('LogicalResourceId', '?')}: {event['ResourceStatusReason']}"
-            for event in reversed(events)
-            if event.get("ResourceStatus", "").endswith("FAILED") and event.get("ResourceStatusReason")
-        ]
-
     def _describe(self, name: str) -> DeployedStack:
         found = self._cloudformation.describe_stack_resources(StackName=name)["StackResources"]
-        apis = [
-            r.get("PhysicalResourceId", "") for r in found if r["ResourceType"] == "AWS::ApiGateway::RestApi"
-        ]
+        apis = [r.get("PhysicalResourceId", "") for r in found if r["ResourceType"] == "AWS::ApiGateway::RestApi"]
         if len(apis) != 1:
             raise DeploymentError(f"The stack {name} has {len(apis)} REST APIs, one is expected")
         outputs = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
@@ -132,3 +111,39 @@ class Deployment:
             outputs={o["OutputKey"]: o["OutputValue"] for o in outputs},
             api_id=apis[0],
         )
+
+
+def create_stack(cloudformation: "CloudFormationClient", name: str, **request: Any) -> None:
+    """Create a stack from `request` (its template, its parameters) and wait for it.
+
+    Raises:
+        DeploymentError: with one line per resource that failed.
+    """
+    try:
+        cloudformation.create_stack(
+            StackName=name,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            **request,
+        )
+    except ClientError as error:
+        raise _refused(name, error) from error
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
+    except WaiterError as error:
+        reasons = _reasons(cloudformation, name) or [str(error)]
+        raise DeploymentError("\n  ".join([f"The stack {name} failed:", *reasons])) from error
+
+
+def _refused(name: str, error: ClientError) -> DeploymentError:
+    return DeploymentError(f"The stack {name} was refused: {error}")
+
+
+def _reasons(cloudformation: "CloudFormationClient", name: str) -> list[str]:
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    return [
+        f"{event.get('LogicalResourceId', '?')}: {event['ResourceStatusReason']}"
+        for event in reversed(events)
+        if event.get("ResourceStatus", "").endswith("FAILED") and event.get("ResourceStatusReason")
+    ]

@@ -24,7 +24,7 @@ import botocore.session
 from botocore.config import Config
 
 REGION: Final = "eu-west-2"
-_HOST: Final = "127.0.0.1"
+LOOPBACK: Final = "127.0.0.1"
 _SERVICES: Final = "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,sts,tagging"
 _START_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 8.0
@@ -70,14 +70,16 @@ def client(service: str, endpoint: str, credentials: Credentials) -> Any:
 
 
 class Emulator:
-    """The emulator on a free loopback port, with IAM enforced and administrator's credentials of its own.
+    """The emulator, with IAM enforced and administrator's credentials of its own.
 
+    It listens on the loopback and a free port, unless told otherwise: `host` is an address of this machine.
     Use as a context manager. State lives in a temporary folder and goes with it; the log stays.
     """
 
-    def __init__(self, log: Path, port: int | None = None) -> None:
+    def __init__(self, log: Path, port: int | None = None, *, host: str = LOOPBACK) -> None:
         self._log = log
         self._port = port
+        self._host = host
         self._state: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, Any] = {}
@@ -109,7 +111,7 @@ class Emulator:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._state = Path(tempfile.mkdtemp(prefix="careconnect-"))
         port = self._port or free_port()
-        self.endpoint = f"http://{_HOST}:{port}"
+        self.endpoint = f"http://{self._host}:{port}"
         with self._log.open("wb") as log:
             # A session of its own: the terminal's Ctrl-C reaches the supervisor alone, which then ends
             # the emulator in order. Its standard input is the line that tells it that the supervisor lives.
@@ -119,7 +121,7 @@ class Emulator:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._state,
-                env=_environment(port, self._state, self.credentials),
+                env=_environment(self._host, port, self._state, self.credentials),
                 start_new_session=True,
             )
         try:
@@ -158,18 +160,18 @@ class Emulator:
 def free_port() -> int:
     """Return a loopback port that is free now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((_HOST, 0))
+        probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _environment(port: int, state: Path, credentials: Credentials) -> Mapping[str, str]:
+def _environment(host: str, port: int, state: Path, credentials: Credentials) -> Mapping[str, str]:
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | {
         "HOME": str(state),
         "TMPDIR": str(state),
         "PYTHONUNBUFFERED": "1",
-        "BIND_HOST": _HOST,
+        "BIND_HOST": host,
         "GATEWAY_PORT": str(port),
         "AUTH": "true",
         "SERVICES": _SERVICES,

@@ -8,8 +8,8 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -96,7 +96,12 @@ class LocalStack:
             parts.enter_context(self._emulator)
             self._stack = self._deploy()
             self._front.upstream = f"{self._emulator.endpoint}/_aws/execute-api/{self._stack.api_id}/{STAGE}"
-            self._wait_until_ready()
+            wait_until_answered(
+                self.base_url + self._ready_path,
+                self.is_running,
+                seconds=_READY_SECONDS,
+                log_folder=self.log_folder,
+            )
             self._parts = parts.pop_all()
         return self
 
@@ -178,11 +183,7 @@ class LocalStack:
         return [event["message"] for page in pages for event in page["events"]]
 
     def announce(self) -> Path:
-        """Write where the stack is for other terminals, and return the file to source there.
-
-        `stack.json` is what `running_stack` finds; `aws.env` makes `careconnect` and `aws` mean this stack.
-        Only this user can read them, and they go with the stack.
-        """
+        """Tell other terminals where the stack is, as `announce` does, for as long as it is up."""
         running = RunningStack(
             base_url=self.base_url,
             endpoint=self.endpoint,
@@ -191,24 +192,7 @@ class LocalStack:
             access_key_id=self.credentials.access_key_id,
             secret_access_key=self.credentials.secret_access_key,
         )
-        variables = {
-            "AWS_ENDPOINT_URL": running.endpoint,
-            "AWS_REGION": running.region,
-            "AWS_DEFAULT_REGION": running.region,
-            "AWS_ACCESS_KEY_ID": running.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": running.secret_access_key,
-        }
-        exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-        self._leave(_STATE_FILE, json.dumps(asdict(running), indent=2))
-        return self._leave(_ENVIRONMENT_FILE, "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, ""]))
-
-    def _leave(self, name: str, text: str) -> Path:
-        path = self.log_folder / name
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(text)
-        self._parts.callback(path.unlink, missing_ok=True)
-        return path
+        return self._parts.enter_context(announce(running, self.log_folder))
 
     def _deploy(self) -> DeployedStack:
         deployment = Deployment(
@@ -221,25 +205,63 @@ class LocalStack:
         parameters = {"BaseUrl": self.base_url, "DeletionProtection": "false", **self._parameters}
         return deployment.create(STACK_NAME, package(self._template, _BUCKET), _BUCKET, parameters)
 
-    def _wait_until_ready(self) -> None:
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        deadline = time.monotonic() + _READY_SECONDS
-        reason = "no answer"
-        while time.monotonic() < deadline and self.is_running():
-            try:
-                with opener.open(self.base_url + self._ready_path, timeout=10):
-                    return
-            except urllib.error.HTTPError as error:
-                with error:
-                    reason = f"{error.code}: {error.read(500).decode(errors='replace')}"
-                if error.code < 500:
-                    break
-            except OSError as error:
-                reason = str(error)
-            time.sleep(0.2)
-        raise NotReadyError(
-            f"{self._ready_path} does not answer 200 ({reason}); the emulator's log is in {self.log_folder}"
-        )
+
+def wait_until_answered(url: str, is_running: Callable[[], bool], *, seconds: float, log_folder: Path) -> None:
+    """Wait until `url` answers 200, for as long as `is_running` says that it can.
+
+    Raises:
+        NotReadyError: it did not in time, or its answer will not become another one.
+    """
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + seconds
+    reason = "no answer"
+    while time.monotonic() < deadline and is_running():
+        try:
+            with opener.open(url, timeout=30):
+                return
+        except urllib.error.HTTPError as error:
+            with error:
+                reason = f"{error.code}: {error.read(500).decode(errors='replace')}"
+            if error.code < 500:
+                break
+        except OSError as error:
+            reason = str(error)
+        time.sleep(0.2)
+    raise NotReadyError(f"{url} does not answer 200 ({reason}): see {log_folder}")
+
+
+@contextmanager
+def announce(running: RunningStack, folder: Path) -> Iterator[Path]:
+    """Leave in `folder`, until the end, where the stack is; yields the file for other terminals to source.
+
+    `stack.json` is what `running_stack` finds; `aws.env` makes `careconnect` and `aws` mean this stack.
+    Only this user can read them.
+    """
+    variables = {
+        "AWS_ENDPOINT_URL": running.endpoint,
+        "AWS_REGION": running.region,
+        "AWS_DEFAULT_REGION": running.region,
+        "AWS_ACCESS_KEY_ID": running.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": running.secret_access_key,
+    }
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    texts = {
+        _STATE_FILE: json.dumps(asdict(running), indent=2),
+        _ENVIRONMENT_FILE: "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, ""]),
+    }
+    try:
+        for name, text in texts.items():
+            _write_private(folder / name, text)
+        yield folder / _ENVIRONMENT_FILE
+    finally:
+        for name in texts:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(text)
 
 
 def running_stack(port: int | None = None) -> RunningStack | None:

@@ -14,14 +14,17 @@ from typing import Annotated, Final
 
 import typer
 
+from careconnect_admin.clients import RegistrationError
+from careconnect_admin.clients_store import DynamoDbClientRegistry
 from careconnect_admin.demo_clients import DemoClient, demo_clients, register
 from careconnect_admin.deploy import DeploymentError
 from careconnect_admin.emulator import EmulatorError
 from careconnect_admin.load_command import load_with_progress, print_report
 from careconnect_admin.load_writer import RecordTables
-from careconnect_admin.local_stack import LOCAL_FOLDER, LocalStack, NotReadyError, PortTakenError
+from careconnect_admin.local_stack import FHIR_PATH, LOCAL_FOLDER, LocalStack, NotReadyError, PortTakenError
 from careconnect_admin.packaging import PackagingError
 from careconnect_admin.sample import write_sample
+from careconnect_admin.stack_target import OperatorError
 
 _FAILED: Final = 1
 _PORT_TAKEN: Final = 2
@@ -37,12 +40,12 @@ def run(
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C."""
     try:
-        with _stopping_in_order():
+        with stopping_in_order():
             _serve(port, data or [])
     except PortTakenError as error:
         print(f"careconnect: {error}", file=sys.stderr)
         raise typer.Exit(_PORT_TAKEN) from None
-    except (DeploymentError, EmulatorError, NotReadyError, PackagingError) as error:
+    except (DeploymentError, EmulatorError, NotReadyError, OperatorError, PackagingError) as error:
         print(f"careconnect: {error}", file=sys.stderr)
         raise typer.Exit(_FAILED) from None
     except KeyboardInterrupt:
@@ -51,34 +54,38 @@ def run(
 
 def _serve(port: int, data: Sequence[Path]) -> None:
     begun = time.monotonic()
-    clients = demo_clients(os.environ.get("EXPLORER_SECRET"))
+    try:
+        clients = demo_clients(os.environ.get("EXPLORER_SECRET"))
+    except RegistrationError as error:
+        raise OperatorError(f"EXPLORER_SECRET: {error}") from error
     log_folder = LOCAL_FOLDER / str(port)
     with LocalStack(port=port, log_folder=log_folder) as local:
-        register(clients, local.client("dynamodb"), local.stack.outputs["ClientTable"])
-        _load(local, data)
+        register(clients, DynamoDbClientRegistry(local.client("dynamodb"), local.stack.outputs["ClientTable"]))
+        outputs = local.stack.outputs
+        tables = RecordTables(local.client("dynamodb"), outputs["RecordTable"], outputs["DirectoryTable"])
+        load_records(data, tables, base_url=local.base_url)
         environment = local.announce()
-        _tell_clients(clients)
-        _tell_calls(local, clients[0])
-        print(f"Other commands, in another terminal, after:  . {_relative(environment)}")
+        tell_clients(clients)
+        tell_calls(local.base_url, clients[0])
+        print(f"Other commands, in another terminal, after:  . {relative(environment)}")
         print(f"\nReady in {time.monotonic() - begun:.1f} s: {local.fhir_url}  (Ctrl-C ends it)", flush=True)
         while local.is_running():
             time.sleep(0.5)
-        raise EmulatorError(f"The emulator ended by itself: see {_relative(log_folder / 'emulator.log')}")
+        raise EmulatorError(f"The emulator ended by itself: see {relative(log_folder / 'emulator.log')}")
 
 
-def _load(local: LocalStack, data: Sequence[Path]) -> None:
-    outputs = local.stack.outputs
-    tables = RecordTables(local.client("dynamodb"), outputs["RecordTable"], outputs["DirectoryTable"])
+def load_records(data: Sequence[Path], tables: RecordTables, *, base_url: str) -> None:
+    """Load `data`, or the project's own sample if there is none, and print what came of it."""
     with tempfile.TemporaryDirectory(prefix="careconnect-sample-") as folder:
         paths = list(data)
         if not paths:
             paths = [Path(folder)]
             write_sample(paths[0])
-        print_report(load_with_progress(paths, tables, base_url=local.base_url))
+        print_report(load_with_progress(paths, tables, base_url=base_url))
 
 
 @contextmanager
-def _stopping_in_order() -> Iterator[None]:
+def stopping_in_order() -> Iterator[None]:
     """Turn SIGTERM, SIGHUP and SIGINT into an exception, so that whatever was started is ended.
 
     No `Exception`: botocore would take that for a failed call and try again.
@@ -98,27 +105,30 @@ def _stopping_in_order() -> Iterator[None]:
             signal.signal(each, handler)
 
 
-def _tell_clients(clients: Sequence[DemoClient]) -> None:
+def tell_clients(clients: Sequence[DemoClient]) -> None:
+    """Print the clients with their secrets, which are public or made for this run."""
     for demo in clients:
         print(f"\n{demo.name}\n  client id  {demo.client_id}\n  secret     {demo.secret}")
         print(f"  scope      {' '.join(demo.scopes)}")
 
 
-def _tell_calls(local: LocalStack, demo: DemoClient) -> None:
+def tell_calls(base_url: str, demo: DemoClient) -> None:
+    """Print the two calls of the page, for the shell."""
     basic = base64.b64encode(f"{demo.client_id}:{demo.secret}".encode()).decode()
     print(
         f"""
 A token, then a patient; paste as they are:
 
-TOKEN=$(curl -sS -X POST '{local.base_url}/token?grant_type=client_credentials&client_id={demo.client_id}' \\
+TOKEN=$(curl -sS -X POST '{base_url}/token?grant_type=client_credentials&client_id={demo.client_id}' \\
   -H 'Accept: application/json' -H 'Content-Type: application/x-www-form-urlencoded' \\
   -H 'Authorization: Basic {basic}' \\
   | tee /dev/stderr | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
 
-curl -sS '{local.fhir_url}/Patient/4' -H "Authorization: Bearer $TOKEN"
+curl -sS '{base_url}{FHIR_PATH}/Patient/4' -H "Authorization: Bearer $TOKEN"
 """
     )
 
 
-def _relative(path: Path) -> Path:
+def relative(path: Path) -> Path:
+    """Return `path` as this folder sees it, for a message."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
