@@ -148,7 +148,7 @@ def _tokens(parameter: SearchParameter, element: Any) -> Iterator[list[str]]:
         return
     else:
         # A Coding has a code, an Identifier a value; a system alone finds nothing that `:missing` would not.
-        system, code = element.get("system", ""), element.get("code") or element.get("value") or ""
+        system, code = element.get("system") or "", element.get("code") or element.get("value") or ""
     folded = fold_token(code, case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation)
     if folded:
         yield [system, folded]
@@ -171,7 +171,7 @@ def _dates(element: Any) -> Iterator[list[int]]:
 
 def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[str]:
     """Yield what a literal reference points at; contained and logical references point at no resource."""
-    text = element.get("reference", "")
+    text = element.get("reference") or ""
     if not text or text.startswith("#"):
         return
     literal = _LITERAL_REFERENCE.fullmatch(text)

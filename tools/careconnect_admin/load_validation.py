@@ -98,6 +98,8 @@ def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...
             yield f"{where}: no such element"
         elif key != name and (element.attribute or element.primitive == "xhtml"):
             yield f"{where}: this element cannot be extended"
+        elif node[key] is None:
+            yield f"{where}: null, which only holds a place in an array"
         elif element.primitive:
             if key == name or name not in node:
                 yield from _primitive_faults(
