@@ -7,7 +7,6 @@ The authorizer asks it of every request and the issuer of every introspection, s
 import base64
 import binascii
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from careconnect.base_url import BaseUrl
 
 _LONGEST_TOKEN: Final = 8192
+_END_OF_TIME: Final = 253_402_300_800
+"""The epoch second of 10000-01-01, after which no calendar here goes on."""
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
@@ -91,8 +92,11 @@ def jws_header(token: str) -> Mapping[str, Any]:
 
 
 def is_time(value: object) -> TypeGuard[float]:
-    """Say whether a claim is a NumericDate (RFC 7519 §2): a finite JSON number, which no boolean is."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Say whether a claim is a NumericDate (RFC 7519 §2): a JSON number that could be a time, no boolean.
+
+    A comparison takes integers of any size, and holds for neither an infinity nor NaN.
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _END_OF_TIME
 
 
 def _decoded(segment: str) -> bytes:
