@@ -1,0 +1,591 @@
+"""Each row of the answers table, and each rule about the request (`oauth.md`; RFC 6749)."""
+
+import base64
+import json
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from careconnect.client_record import AuthMethod
+from careconnect.signing_keys import thumbprint
+from gateway_events import FORM, form_event, rest_event
+from issuer import ALIAS, BASE, FHIR_BASE, Answer, Issuer, basic
+
+GRANT = {"grant_type": "client_credentials"}
+
+
+def header(text: str | bytes) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(text.encode() if isinstance(text, str) else text).decode()}
+
+
+def verified(issuer: Issuer, token: str) -> dict[str, Any]:
+    """Verify a token with the public key that KMS gives out, since moto signs whatever it is asked to."""
+    key: Any = load_der_public_key(issuer.kms.get_public_key(KeyId=f"{ALIAS}-current")["PublicKey"])
+    claims: dict[str, Any] = jwt.decode(
+        token, key, ["RS256"], audience=FHIR_BASE, issuer=BASE, options={"verify_exp": False, "verify_iat": False}
+    )
+    assert jwt.get_unverified_header(token) == {"alg": "RS256", "typ": "at+jwt", "kid": thumbprint(key)}
+    return claims
+
+
+# --- success
+
+
+def test_the_pages_call_works_to_the_letter(issuer: Issuer, secret: str) -> None:
+    """`POST /token?grant_type=client_credentials&client_id={id}`, form content type, Basic, empty body."""
+    answer = issuer.send(
+        rest_event(
+            "POST",
+            "/token",
+            query=[("grant_type", "client_credentials"), ("client_id", "client-1")],
+            headers={"Content-Type": FORM, "Accept": "application/json", **basic("client-1", secret)},
+        )
+    )
+
+    assert answer.status == 200
+    assert set(answer.json) == {"access_token", "token_type", "expires_in", "scope"}
+    assert answer.json["token_type"] == "Bearer"
+    assert answer.json["expires_in"] == 3600
+    assert answer.json["scope"] == "profile user/Patient.read patient/Patient.read"
+    verified(issuer, answer.json["access_token"])
+
+
+@pytest.mark.parametrize("content_type", [None, FORM, f"{FORM}; charset=UTF-8", FORM.upper()])
+def test_an_empty_body_needs_no_content_type(issuer: Issuer, secret: str, content_type: str | None) -> None:
+    headers = basic("client-1", secret) | ({"content-type": content_type} if content_type else {})
+
+    assert issuer.send(rest_event("POST", "/token", query=list(GRANT.items()), headers=headers)).status == 200
+
+
+def test_rfc_6749_4_4_the_form_post_works(issuer: Issuer, secret: str) -> None:
+    assert issuer.token("client-1", secret).status == 200
+
+
+def test_rfc_6749_2_3_1_the_secret_may_be_posted(issuer: Issuer, secret: str) -> None:
+    answer = issuer.post("/token", {**GRANT, "client_id": "client-1", "client_secret": secret})
+
+    assert answer.status == 200
+
+
+def test_a_base64_encoded_event_body_is_read(issuer: Issuer, secret: str) -> None:
+    event = form_event("/token", GRANT, headers=basic("client-1", secret))
+    event |= {"body": base64.b64encode(event["body"].encode()).decode(), "isBase64Encoded": True}
+
+    assert issuer.send(event).status == 200
+
+
+def test_the_access_token_has_the_claims_of_the_contract(issuer: Issuer, secret: str) -> None:
+    claims = verified(issuer, issuer.token("client-1", secret, scope="user/Patient.read").json["access_token"])
+
+    jti = claims.pop("jti")
+    assert len(jti) == 36
+    assert claims == {
+        "iss": BASE,
+        "sub": "client-1",
+        "client_id": "client-1",
+        "aud": FHIR_BASE,
+        "iat": int(issuer.clock.now),
+        "exp": int(issuer.clock.now) + 3600,
+        "scope": "user/Patient.read",
+    }
+
+
+def test_a_client_bound_to_a_patient_gets_the_patient_claim(issuer: Issuer) -> None:
+    secret = issuer.register("bound", patient="4")
+
+    assert verified(issuer, issuer.token("bound", secret).json["access_token"])["patient"] == "4"
+
+
+def test_the_lifetime_is_the_setting(issuer: Issuer, secret: str) -> None:
+    answer = issuer.rebuilt(lifetime=60).token("client-1", secret)
+
+    assert answer.json["expires_in"] == 60
+    claims = verified(issuer, answer.json["access_token"])
+    assert claims["exp"] - claims["iat"] == 60
+
+
+def test_success_costs_one_read_and_one_signature(issuer: Issuer, secret: str) -> None:
+    issuer.token("client-1", secret)
+    issuer.calls.clear()
+
+    issuer.token("client-1", secret)
+
+    assert issuer.calls == ["BatchGetItem", "Sign"]
+
+
+# --- the rows that refuse: (name, request, status, error)
+
+RIGHT = "{right}"
+"""Stands for the right secret, or for the header with it."""
+
+
+def _rows() -> list[Any]:
+    def row(name: str, status: int, error: str, **request: Any) -> Any:
+        return pytest.param(request, status, error, id=name)
+
+    right = RIGHT
+    return [
+        row("no client authentication", 401, "invalid_client", form=GRANT),
+        row("only a client id", 401, "invalid_client", form={**GRANT, "client_id": "client-1"}),
+        row(
+            "empty Authorization and secret count as none",
+            401,
+            "invalid_client",
+            form={**GRANT, "client_secret": ""},
+            headers={"Authorization": " "},
+        ),
+        row("unknown client", 401, "invalid_client", form=GRANT, headers=basic("nobody", "x")),
+        row(
+            "unknown client with an impossible id",
+            401,
+            "invalid_client",
+            form=GRANT,
+            headers=header("n\x00 é" * 500 + ":x"),
+        ),
+        row("wrong secret", 401, "invalid_client", form=GRANT, headers=basic("client-1", "wrong")),
+        row("empty secret", 401, "invalid_client", form=GRANT, headers=basic("client-1", "")),
+        row("secret without an id", 401, "invalid_client", form={**GRANT, "client_secret": "x"}),
+        row("not base64", 401, "invalid_client", form=GRANT, headers={"Authorization": "Basic a*b"}),
+        row(
+            "base64 with stray padding", 401, "invalid_client", form=GRANT, headers={"Authorization": "Basic YTpi===="}
+        ),
+        row("base64url", 401, "invalid_client", form=GRANT, headers={"Authorization": "Basic YTo_Pz8-"}),
+        row("no colon", 401, "invalid_client", form=GRANT, headers=header("client-1")),
+        row("no id before the colon", 401, "invalid_client", form=GRANT, headers=header(":secret")),
+        row("not UTF-8", 401, "invalid_client", form=GRANT, headers=header(b"\xff\xfe:x")),
+        row("form-encoded to what is not UTF-8", 401, "invalid_client", form=GRANT, headers=header("client-1:%ff")),
+        row(
+            "two Authorization headers in one",
+            401,
+            "invalid_client",
+            form=GRANT,
+            headers={"Authorization": "Basic YTpi,Basic YTpi"},
+        ),
+        row("another scheme", 401, "invalid_client", form=GRANT, headers={"Authorization": "Bearer x"}),
+        row("a scheme alone", 401, "invalid_client", form=GRANT, headers={"Authorization": "Basic"}),
+        row(
+            "Basic and a posted secret",
+            400,
+            "invalid_request",
+            form={**GRANT, "client_id": "client-1", "client_secret": right},
+            headers=right,
+        ),
+        row(
+            "Basic and an assertion", 400, "invalid_request", form={**GRANT, "client_assertion": "a.b.c"}, headers=right
+        ),
+        row(
+            "Basic and an assertion type",
+            400,
+            "invalid_request",
+            form={**GRANT, "client_assertion_type": "x"},
+            headers=right,
+        ),
+        row(
+            "a posted secret and an assertion",
+            400,
+            "invalid_request",
+            form={**GRANT, "client_secret": right, "client_assertion": "a.b.c"},
+        ),
+        row(
+            "another client_id in the body", 400, "invalid_request", form={**GRANT, "client_id": "other"}, headers=right
+        ),
+        row(
+            "another client_id in the query",
+            400,
+            "invalid_request",
+            form=GRANT,
+            query=[("client_id", "other")],
+            headers=right,
+        ),
+        row("no grant type", 400, "invalid_request", form={}, headers=right),
+        row("an empty grant type", 400, "invalid_request", form={"grant_type": ""}, headers=right),
+        row("another grant type", 400, "unsupported_grant_type", form={"grant_type": "password"}, headers=right),
+        row(
+            "a grant type in another case",
+            400,
+            "unsupported_grant_type",
+            form={"grant_type": "Client_Credentials"},
+            headers=right,
+        ),
+        row(
+            "scope malformed: two spaces",
+            400,
+            "invalid_scope",
+            form={**GRANT, "scope": "profile  profile"},
+            headers=right,
+        ),
+        row("scope malformed: a quote", 400, "invalid_scope", form={**GRANT, "scope": 'pro"file'}, headers=right),
+        row("scope malformed: a space alone", 400, "invalid_scope", form={**GRANT, "scope": " "}, headers=right),
+        row("scope unknown", 400, "invalid_scope", form={**GRANT, "scope": "profile user/Toaster.read"}, headers=right),
+        row("scope in another case", 400, "invalid_scope", form={**GRANT, "scope": "user/patient.read"}, headers=right),
+        row(
+            "scope beyond the registration",
+            400,
+            "invalid_scope",
+            form={**GRANT, "scope": "profile user/Observation.read"},
+            headers=right,
+        ),
+        row(
+            "scope of another level",
+            400,
+            "invalid_scope",
+            form={**GRANT, "scope": "system/Patient.read"},
+            headers=right,
+        ),
+        row("scope to write", 400, "invalid_scope", form={**GRANT, "scope": "user/Patient.write"}, headers=right),
+        row(
+            "scope with a parameter suffix",
+            400,
+            "invalid_scope",
+            form={**GRANT, "scope": "user/Patient.rs?gender=male"},
+            headers=right,
+        ),
+        row("repeated in the body", 400, "invalid_request", form=[*GRANT.items(), *GRANT.items()], headers=right),
+        row(
+            "repeated in the query",
+            400,
+            "invalid_request",
+            form=GRANT,
+            query=[("scope", "profile"), ("scope", "profile")],
+            headers=right,
+        ),
+        row("repeated across both", 400, "invalid_request", form=GRANT, query=list(GRANT.items()), headers=right),
+        row(
+            "repeated, once empty",
+            400,
+            "invalid_request",
+            form=[*GRANT.items(), ("scope", ""), ("scope", "profile")],
+            headers=right,
+        ),
+        row(
+            "repeated, of no meaning",
+            400,
+            "invalid_request",
+            form=[*GRANT.items(), ("x", "1"), ("x", "2")],
+            headers=right,
+        ),
+        row(
+            "client_secret in the query",
+            400,
+            "invalid_request",
+            form=GRANT,
+            query=[("client_secret", right), ("client_id", "client-1")],
+        ),
+        row(
+            "client_secret in the query, all else right",
+            400,
+            "invalid_request",
+            form=GRANT,
+            query=[("client_secret", "x")],
+            headers=right,
+        ),
+        row(
+            "client_assertion in the query",
+            400,
+            "invalid_request",
+            form=GRANT,
+            query=[("client_assertion", "a.b.c")],
+            headers=right,
+        ),
+        row("token in the query", 400, "invalid_request", form=GRANT, query=[("token", "a.b.c")], headers=right),
+        row(
+            "half a surrogate pair", 400, "invalid_request", form=GRANT, query=[("client_id", "\ud800")], headers=right
+        ),
+    ]
+
+
+def _filled(request: dict[str, Any], secret: str) -> dict[str, Any]:
+    """Put the right credentials in where a row asks for them."""
+    headers = basic("client-1", secret) if request.get("headers") == RIGHT else request.get("headers")
+    form = request["form"]
+    if isinstance(form, dict):
+        form = {name: secret if value == RIGHT else value for name, value in form.items()}
+    query = [(name, secret if value == RIGHT else value) for name, value in request.get("query", ())]
+    return {"form": form, "query": query, "headers": headers}
+
+
+@pytest.mark.parametrize(("request_", "status", "error"), _rows())
+def test_answers_table(issuer: Issuer, secret: str, request_: dict[str, Any], status: int, error: str) -> None:
+    request = _filled(request_, secret)
+    issuer.calls.clear()
+
+    answer = issuer.post("/token", request["form"], query=request.get("query", ()), headers=request.get("headers"))
+
+    assert (answer.status, answer.error) == (status, error)
+    assert set(answer.json) == {"error", "error_description"}
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Pragma"] == "no-cache"
+    assert answer.headers.get("WWW-Authenticate") == ('Basic realm="careconnect"' if status == 401 else None)
+    assert "Sign" not in issuer.calls
+    assert not issuer.observer.failures
+    for line in issuer.observer.lines:
+        assert secret not in json.dumps(line)
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", '{"grant_type": "client_credentials"}'),
+        ("application/json", ""),
+        ("multipart/form-data", "x"),
+        (None, "grant_type=client_credentials"),
+        (FORM, "grant_type=client_credentials&pad=" + "x" * 8192),
+        (FORM, "grant_type=%ff"),
+        (FORM, "&".join(f"p{number}=1" for number in range(200))),
+    ],
+)
+def test_rfc_6749_5_2_a_body_that_is_no_small_form_is_invalid_request(
+    issuer: Issuer, secret: str, content_type: str | None, body: str
+) -> None:
+    headers = basic("client-1", secret) | ({"Content-Type": content_type} if content_type else {})
+
+    answer = issuer.send(rest_event("POST", "/token", headers=headers, body=body))
+
+    assert (answer.status, answer.error) == (400, "invalid_request")
+
+
+def test_a_body_of_exactly_8_kb_is_read(issuer: Issuer, secret: str) -> None:
+    body = "grant_type=client_credentials&pad="
+    body += "x" * (8192 - len(body))
+
+    answer = issuer.send(
+        rest_event("POST", "/token", headers=basic("client-1", secret) | {"Content-Type": FORM}, body=body)
+    )
+
+    assert answer.status == 200
+
+
+def test_an_event_body_that_is_not_base64_is_invalid_request(issuer: Issuer, secret: str) -> None:
+    event = form_event("/token", GRANT, headers=basic("client-1", secret)) | {"body": "%", "isBase64Encoded": True}
+
+    assert issuer.send(event).error == "invalid_request"
+
+
+def test_a_client_not_registered_for_the_grant_is_unauthorized_client(issuer: Issuer) -> None:
+    secret = issuer.register("server", grant_types=frozenset(), resource_server=True)
+
+    answer = issuer.token("server", secret)
+
+    assert (answer.status, answer.error) == (400, "unauthorized_client")
+
+
+def test_client_authentication_is_judged_before_grant_and_scope(issuer: Issuer, secret: str) -> None:
+    answer = issuer.post("/token", {"grant_type": "password", "scope": "  "}, headers=basic("client-1", "wrong"))
+
+    assert (answer.status, answer.error) == (401, "invalid_client")
+
+
+# --- client authentication
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "bAsIc"])
+def test_rfc_7235_2_1_the_scheme_is_case_insensitive(issuer: Issuer, secret: str, scheme: str) -> None:
+    value = basic("client-1", secret)["Authorization"].replace("Basic", scheme)
+
+    assert issuer.post("/token", GRANT, headers={"authorization": value}).status == 200
+
+
+def test_rfc_6749_2_3_1_each_half_is_form_decoded(issuer: Issuer) -> None:
+    secret = issuer.register("id:with colon".replace(" ", "+"), secret="p%c3%a4ss word".replace("%c3%a4", "ä"))
+
+    assert issuer.post("/token", GRANT, headers=header("id%3Awith%2Bcolon:p%C3%A4ss+word")).status == 200
+    assert secret == "päss word"
+
+
+def test_only_the_first_colon_divides(issuer: Issuer) -> None:
+    issuer.register("client-1", secret="a:b")
+
+    assert issuer.post("/token", GRANT, headers=header("client-1:a:b")).status == 200
+
+
+def test_unknown_wrong_disabled_and_unregistered_method_are_one_answer(issuer: Issuer, secret: str) -> None:
+    disabled = issuer.register("disabled", enabled=False)
+    post_only = issuer.register("post-only", auth_methods=frozenset({AuthMethod.POST}))
+    keyed = issuer.register("keyed", auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}))
+
+    answers = [
+        issuer.token("nobody", secret),
+        issuer.token("client-1", "wrong"),
+        issuer.token("disabled", disabled),
+        issuer.token("post-only", post_only),
+        issuer.token("keyed", keyed),
+    ]
+
+    assert {(answer.status, answer.text) for answer in answers} == {(401, answers[0].text)}
+    assert {tuple(sorted(answer.headers)) for answer in answers} == {tuple(sorted(answers[0].headers))}
+    reasons = [line["reason"] for line in issuer.observer.lines]
+    assert reasons == [
+        "unknown client",
+        "wrong secret",
+        "disabled client",
+        "method not registered",
+        "method not registered",
+    ]
+
+
+def test_all_of_them_take_the_same_steps(issuer: Issuer, secret: str) -> None:
+    disabled = issuer.register("disabled", enabled=False)
+    steps = []
+    for client_id, given in (("nobody", "x"), ("client-1", "wrong"), ("disabled", disabled), (" \x7f", "x")):
+        issuer.calls.clear()
+        issuer.token(client_id, given)
+        steps.append(list(issuer.calls))
+
+    assert steps == [["BatchGetItem", "UpdateItem"]] * 4
+
+
+def test_the_log_names_proven_clients_only(issuer: Issuer, secret: str) -> None:
+    """A secret pasted into the id's field must not be logged."""
+    issuer.token("client-1", secret)
+    issuer.token(secret, "x")
+
+    assert [line["client_id"] for line in issuer.observer.lines] == ["client-1", ""]
+
+
+# --- scope
+
+
+@pytest.mark.parametrize(
+    ("registered", "requested", "granted"),
+    [
+        (("profile", "user/Patient.read"), "", "profile user/Patient.read"),
+        (("profile", "user/Patient.read"), "profile", "profile"),
+        (("profile", "user/Patient.read"), "profile profile", "profile"),
+        (("user/Patient.read",), "user/Patient.rs", "user/Patient.rs"),
+        (("user/Patient.read",), "user/Patient.r", "user/Patient.r"),
+        (("user/*.read",), "user/Observation.s user/Patient.r", "user/Observation.s user/Patient.r"),
+        (("system/*.*",), "system/*.cruds", "system/*.cruds"),
+        (("user/MedicationOrder.read",), "user/MedicationOrder.read", "user/MedicationOrder.read"),
+    ],
+)
+def test_scope_is_granted_as_asked_or_as_registered(
+    issuer: Issuer, registered: tuple[str, ...], requested: str, granted: str
+) -> None:
+    secret = issuer.register("scoped", scopes=registered)
+
+    answer = issuer.token("scoped", secret, scope=requested)
+
+    assert answer.json["scope"] == granted
+    assert verified(issuer, answer.json["access_token"])["scope"] == granted
+
+
+def test_scope_in_the_query(issuer: Issuer, secret: str) -> None:
+    answer = issuer.post("/token", GRANT, query=[("scope", "profile")], headers=basic("client-1", secret))
+
+    assert answer.json["scope"] == "profile"
+
+
+def test_a_scope_that_no_token_can_hold_is_invalid_scope(issuer: Issuer) -> None:
+    """KMS signs at most 4,096 bytes."""
+    secret = issuer.register("all", scopes=("system/*.cruds",))
+    types = ("Patient", "Condition", "Observation", "Encounter", "Procedure", "Immunization", "EpisodeOfCare")
+    letters = ("c", "r", "u", "d", "s", "rs", "cr", "cu", "cd", "cs", "ru", "rd", "us", "ds", "cru", "crs")
+    scope = " ".join(f"system/{name}.{some}" for name in types for some in letters)
+
+    answer = issuer.token("all", secret, scope=scope)
+
+    assert (answer.status, answer.error) == (400, "invalid_scope")
+
+
+def test_the_longest_token_can_be_signed(issuer: Issuer) -> None:
+    """The bounds of a registration keep the signing input under what KMS takes."""
+    scopes = ["profile"]
+    for name in ("Patient", "Condition", "Observation", "Encounter", "Procedure", "Immunization", "EpisodeOfCare"):
+        for letters in ("c", "r", "u", "d", "s", "rs", "cr", "cu", "cd", "cs", "ru", "rd", "us", "ds", "cru"):
+            if len(" ".join([*scopes, f"user/{name}.{letters}"])) <= 2048:
+                scopes.append(f"user/{name}.{letters}")
+    client_id = "c" * 128
+    secret = issuer.register(client_id, scopes=tuple(scopes), patient="p" * 64)
+    issuer = issuer.rebuilt(configured_base_url="https://" + "a" * 60 + ".execute-api.eu-west-2.amazonaws.com/live")
+
+    token = issuer.token(client_id, secret).json["access_token"]
+
+    assert 3000 < len(token.rpartition(".")[0]) <= 4096
+
+
+# --- methods, paths, headers
+
+
+@pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE"])
+def test_rfc_6749_3_2_only_post(issuer: Issuer, path: str, method: str) -> None:
+    answer = issuer.send(rest_event(method, path))
+
+    assert answer.status == 405
+    assert answer.headers["Allow"] == "POST, OPTIONS"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.text == "" if method == "HEAD" else answer.error == "invalid_request"
+
+
+@pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
+def test_a_preflight_is_answered(issuer: Issuer, path: str) -> None:
+    answer = issuer.send(rest_event("OPTIONS", path, headers={"Origin": "https://app.example"}))
+
+    assert answer.status == 204
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_another_path_is_404(issuer: Issuer) -> None:
+    assert issuer.post("/register").status == 404
+
+
+def test_failure_bodies_of_one_case_are_byte_identical_and_ids_are_in_headers(issuer: Issuer, secret: str) -> None:
+    answers: list[Answer] = [
+        issuer.send(form_event("/token", GRANT, headers={**basic(f"c{number}", "x"), "X-Request-Id": f"id-{number}"}))
+        for number in range(3)
+    ]
+
+    assert len({answer.text for answer in answers}) == 1
+    assert [answer.headers["X-Request-Id"] for answer in answers] == ["id-0", "id-1", "id-2"]
+
+
+def test_nothing_of_the_request_is_echoed(issuer: Issuer, secret: str) -> None:
+    marker = "<marker>"
+    for form in ({"grant_type": marker}, {**GRANT, "scope": marker}, {**GRANT, "client_id": marker}):
+        answer = issuer.post("/token", form, headers=basic("client-1", secret))
+        assert answer.status == 400
+        assert "marker" not in answer.text
+
+
+def test_an_unexpected_error_is_a_fixed_500(issuer: Issuer, secret: str) -> None:
+    class Broken:
+        def sign(self, claims: Any) -> str:
+            raise RuntimeError("internals")
+
+    answer = issuer.rebuilt(signer=Broken()).token("client-1", secret)
+
+    assert (answer.status, answer.error) == (500, "server_error")
+    assert "internals" not in answer.text
+    assert [type(error) for error in issuer.observer.failures] == [RuntimeError]
+
+
+@pytest.mark.parametrize("event", [{}, {"headers": ["no mapping"]}, {"requestContext": 5}])
+def test_an_event_that_is_no_request_does_not_raise(issuer: Issuer, event: dict[str, Any]) -> None:
+    response = issuer.app(event)
+
+    assert response["statusCode"] in (405, 500)
+    assert json.loads(response["body"])["error"]
+
+
+def test_10_000_tokens_have_distinct_ids(issuer: Issuer, secret: str) -> None:
+    class Collector:
+        def __init__(self) -> None:
+            self.ids: set[str] = set()
+
+        def sign(self, claims: Any) -> str:
+            self.ids.add(claims["jti"])
+            return "signed"
+
+    from careconnect.base_url import BaseUrl
+    from careconnect.client_record import client_record
+    from token_issuer.grant_token import grant_token
+
+    record = client_record(issuer.items("clients")[0])
+    collector = Collector()
+    for _ in range(10_000):
+        grant_token(record, GRANT, base_url=BaseUrl(BASE), signer=collector, lifetime=3600, now=0)
+
+    assert len(collector.ids) == 10_000
