@@ -6,19 +6,20 @@ from pathlib import Path
 
 import httpx
 import pytest
-from careconnect_admin.sample import write_sample
 
+from careconnect_admin.clients_store import DynamoDbClientRegistry
 from careconnect_admin.demo_clients import DemoClient, demo_clients, register
 from careconnect_admin.load import load_paths
 from careconnect_admin.load_writer import RecordTables
 from careconnect_admin.local_stack import LocalStack
+from careconnect_admin.sample import write_sample
 
 
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory, clients: tuple[DemoClient, ...]) -> Iterator[LocalStack]:
     """The deployed template on a free port, demo clients registered; one for each pytest-xdist worker."""
     with LocalStack(log_folder=tmp_path_factory.mktemp("local-stack")) as stack:
-        register(clients, stack.client("dynamodb"), stack.stack.outputs["ClientTable"])
+        register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
         yield stack
 
 

@@ -2,9 +2,11 @@
 
 import typer
 
+from careconnect_admin import clients_command, keys_command
 from careconnect_admin.load_command import load
 from careconnect_admin.run import run
 from careconnect_admin.sample import sample
+from careconnect_admin.tokens_command import token
 
 app = typer.Typer(
     name="careconnect",
@@ -17,6 +19,9 @@ app = typer.Typer(
 app.command()(run)
 app.command()(load)
 app.command()(sample)
+app.command()(token)
+app.add_typer(clients_command.app)
+app.add_typer(keys_command.app)
 
 
 @app.callback()

@@ -7,19 +7,9 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from careconnect.client_record import (
-    GRANT_TYPES,
-    AuthMethod,
-    ClientRecord,
-    SecretDigest,
-    client_item,
-    digest_secret,
-)
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from careconnect_admin.clients import ClientRegistration, ClientRegistry, check_secret, register_client
 
 _EXPLORER_SECRET_BYTES: Final = 64
 
@@ -68,7 +58,13 @@ LIMITED_ACCESS: Final = DemoClient(
 
 
 def demo_clients(explorer_secret: str | None = None) -> tuple[DemoClient, ...]:
-    """Return the demo clients, `explorer` last; its secret is the given one or else made now."""
+    """Return the demo clients, `explorer` last; its secret is the given one or else made now.
+
+    Raises:
+        RegistrationError: the given secret is too weak, or clients would have to encode it.
+    """
+    if explorer_secret:
+        check_secret(explorer_secret)
     explorer = DemoClient(
         client_id="explorer",
         name="Explorer: reads everything",
@@ -78,19 +74,10 @@ def demo_clients(explorer_secret: str | None = None) -> tuple[DemoClient, ...]:
     return (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS, explorer)
 
 
-def register(clients: Sequence[DemoClient], dynamodb: "DynamoDBClient", table: str) -> None:
-    """Put the clients' records, digests only, into the client table."""
+def register(clients: Sequence[DemoClient], registry: ClientRegistry) -> None:
+    """Register the clients, as `careconnect clients add` would; raises `RegistrationError`."""
     for demo in clients:
-        salt = secrets.token_hex(16)
-        record = ClientRecord(
-            client_id=demo.client_id,
-            name=demo.name,
-            enabled=True,
-            auth_methods=frozenset({AuthMethod.BASIC, AuthMethod.POST}),
-            grant_types=frozenset(GRANT_TYPES),
-            scopes=demo.scopes,
-            salt=salt,
-            secrets=(SecretDigest(digest_secret(salt, demo.secret)),),
-            created_at=int(time.time()),
+        registration = ClientRegistration(
+            client_id=demo.client_id, name=demo.name, scopes=demo.scopes, secret=demo.secret
         )
-        dynamodb.put_item(TableName=table, Item=client_item(record))
+        register_client(registry, registration, now=time.time())

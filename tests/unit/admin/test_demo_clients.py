@@ -8,6 +8,8 @@ import pytest
 from moto import mock_aws
 
 from careconnect.client_record import client_record, digest_secret
+from careconnect_admin.clients import RegistrationError
+from careconnect_admin.clients_store import DynamoDbClientRegistry
 from careconnect_admin.demo_clients import demo_clients, register
 
 if TYPE_CHECKING:
@@ -30,14 +32,21 @@ def dynamodb() -> Iterator["DynamoDBClient"]:
 
 
 def test_explorer_s_secret_is_given_or_made_anew() -> None:
-    assert demo_clients("given")[-1].secret == "given"
+    given = "an-explorer-of-care-connect-records.and-nobody-guesses-0123456789~this"
+    assert demo_clients(given)[-1].secret == given
     assert len(demo_clients()[-1].secret) >= 64
     assert demo_clients()[-1].secret != demo_clients()[-1].secret
 
 
+@pytest.mark.parametrize("weak", ["short", "s" * 86, "with spaces and / signs " * 5])
+def test_a_weak_secret_for_explorer_is_refused(weak: str) -> None:
+    with pytest.raises(RegistrationError):
+        demo_clients(weak)
+
+
 def test_a_registered_client_can_be_told_by_its_secret_which_is_not_stored(dynamodb: "DynamoDBClient") -> None:
     clients = demo_clients()
-    register(clients, dynamodb, TABLE)
+    register(clients, DynamoDbClientRegistry(dynamodb, TABLE))
 
     for demo in clients:
         item = dynamodb.get_item(TableName=TABLE, Key={"client_id": {"S": demo.client_id}})["Item"]

@@ -35,6 +35,16 @@ def test_data_that_is_not_there_is_told_before_anything_starts() -> None:
     assert "nowhere" in result.stderr
 
 
+def test_a_weak_explorer_secret_is_one_line_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EXPLORER_SECRET", "guess-me")
+    result = CliRunner().invoke(app, ["run", "--port", str(free_port())])
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("careconnect: EXPLORER_SECRET: the secret is too weak")
+    assert result.stderr.count("\n") == 1
+    assert "guess-me" not in result.stderr
+
+
 @pytest.mark.parametrize(("raised", "code"), [(KeyboardInterrupt(), 130), (SystemExit(0), 0)])
 def test_a_signal_during_the_start_ends_it_in_order(
     monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int
