@@ -26,7 +26,12 @@ LAST_INSTANT: Final = 253_402_300_800_000
 _DATE: Final = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
     r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?"
-    r"(?P<zone>Z|[+-]\d{2}:\d{2})?)?)?)?"
+    r"(?P<zone>Z|[+-]\d{2}:\d{2})?)?)?)?",
+    re.ASCII,
+)
+# Letters that people type without their stroke or apart, and that Unicode does not decompose.
+_STRUCK: Final = str.maketrans(
+    {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
 )
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -37,10 +42,10 @@ class SearchValueError(ValueError):
 
 @lru_cache(maxsize=8192)
 def normalise(text: str) -> str:
-    """Fold case, accents and runs of white space (STU3 Search §2.21.1.4: string)."""
+    """Fold case, accents, struck letters and runs of white space (STU3 Search §2.21.1.4: string)."""
     decomposed = unicodedata.normalize("NFKD", text)
     plain = "".join(char for char in decomposed if not unicodedata.combining(char))
-    return " ".join(plain.casefold().split())
+    return " ".join(plain.casefold().translate(_STRUCK).split())
 
 
 def fold_token(code: str, *, case_sensitive: bool, punctuation: bool) -> str:
@@ -73,9 +78,10 @@ def _range(match: re.Match[str]) -> tuple[int, int]:
         return _milliseconds(start), _milliseconds(start) + calendar.monthrange(year, month)[1] * _DAY
     if match["hour"] is None:
         return _milliseconds(start), _milliseconds(start) + _DAY
-    instant = datetime(
-        year, month, day, int(match["hour"]), int(match["minute"]), int(match["second"] or 0), tzinfo=UTC
-    )
+    second = int(match["second"] or 0)
+    # A leap second is a legal time (STU3 Data types §2.24.0.1: instant), and the calendar's last one.
+    leap, second = (1000, 59) if second == 60 else (0, second)
+    instant = datetime(year, month, day, int(match["hour"]), int(match["minute"]), second, tzinfo=UTC)
     zone = match["zone"]
     if zone and zone != "Z":
         hours, minutes = int(zone[1:3]), int(zone[4:6])
@@ -83,7 +89,7 @@ def _range(match: re.Match[str]) -> tuple[int, int]:
             raise ValueError("no such time zone")
         offset = timedelta(hours=hours, minutes=minutes)
         instant = instant - offset if zone[0] == "+" else instant + offset
-    low = _milliseconds(instant)
+    low = _milliseconds(instant) + leap
     if match["second"] is None:
         return low, low + 60_000
     if match["fraction"] is None:

@@ -144,3 +144,20 @@ def test_the_earliest_start_orders_a_resource_and_the_undated_come_last() -> Non
     assert order_key(values, "date") == "000000000000005"
     assert order_key({}, "date") == "0" * 15
     assert order_key(values, "") == "0" * 15
+
+
+@pytest.mark.parametrize(
+    ("stored", "typed"),
+    [("Nørgaard", "norgaard"), ("Żółć", "ZOLC"), ("Þórður", "thordur"), ("Æsop", "aesop"), ("Groß", "GROSS")],
+)
+def test_letters_without_a_decomposition_are_found_as_people_type_them(stored: str, typed: str) -> None:
+    assert normalise(stored) == normalise(typed)
+
+
+def test_a_leap_second_is_the_last_of_its_day() -> None:
+    assert date_range("2016-12-31T23:59:60Z")[0] == date_range("2017-01-01")[0]
+
+
+def test_digits_of_other_scripts_are_no_date() -> None:
+    with pytest.raises(SearchValueError):
+        date_range("２０１７")
