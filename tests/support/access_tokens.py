@@ -74,4 +74,4 @@ def signed(
 
 
 def _changed(members: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in (members | changes).items() if value is not ABSENT}
+    return {name: value for name, value in {**members, **changes}.items() if value is not ABSENT}

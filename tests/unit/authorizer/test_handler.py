@@ -1,0 +1,252 @@
+"""The authorizer as Lambda runs it, over moto's KMS and DynamoDB."""
+
+import importlib
+import io
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from moto import mock_aws
+
+from access_tokens import BASE, claims, encoded, header, segment, signed
+from aws_calls import counted_calls
+from careconnect.access_token import revocation_key
+from careconnect.resource_types import FHIR_PATH
+from careconnect.signing_keys import CACHE_SECONDS, thumbprint
+from cold_start import cold_start
+from events import authorizer_event, event, event_names
+from iam import allows
+
+SETTINGS = {
+    "POWERTOOLS_SERVICE_NAME": "scope_authorizer",
+    "TOKEN_TABLE": "tokens",
+    "SIGNING_KEY_ALIAS": "alias/test-signing",
+}
+
+
+@dataclass
+class Authorizer:
+    """The handler, imported anew, and the key that signs for it."""
+
+    handler: Any
+    dynamodb: Any
+    kms: Any
+    key_id: str
+    calls: list[str]
+    log: io.StringIO
+
+    def token(self, **changes: Any) -> str:
+        answer = self.kms.get_public_key(KeyId=self.key_id)
+        public: Any = load_der_public_key(answer["PublicKey"])
+        signing_input = f"{segment(header(kid=thumbprint(public)))}.{segment(claims(**changes))}"
+        signature = self.kms.sign(
+            KeyId=self.key_id,
+            Message=signing_input.encode(),
+            MessageType="RAW",
+            SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
+        )["Signature"]
+        self.calls.clear()
+        return f"{signing_input}.{encoded(signature)}"
+
+    def ask(self, token: str, **request: str) -> dict[str, Any]:
+        context = SimpleNamespace(aws_request_id="request-1")
+        answer: dict[str, Any] = self.handler.lambda_handler(authorizer_event(f"Bearer {token}", **request), context)
+        return answer
+
+
+@pytest.fixture
+def authorizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Authorizer]:
+    environment = {
+        **SETTINGS,
+        "BASE_URL": BASE.root,
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    sys.modules.pop("scope_authorizer.handler", None)
+    with mock_aws(), counted_calls() as calls:
+        dynamodb, kms = boto3.client("dynamodb"), boto3.client("kms")
+        dynamodb.create_table(
+            TableName="tokens",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        key_id = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+        kms.create_alias(AliasName="alias/test-signing-current", TargetKeyId=key_id)
+        handler = importlib.import_module("scope_authorizer.handler")
+        yield Authorizer(handler, dynamodb, kms, key_id, calls, _captured_log())
+    sys.modules.pop("scope_authorizer.handler", None)
+
+
+def _captured_log() -> io.StringIO:
+    """Have the function's logger, of which there is one for the whole process, write to a buffer."""
+    log = io.StringIO()
+    for handler in logging.getLogger("scope_authorizer").handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(log)
+    return log
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
+    ended = cold_start("scope_authorizer", {key: value for key, value in SETTINGS.items() if key != name})
+
+    assert ended.returncode != 0
+    assert f"The setting {name} is missing." in ended.stderr
+
+
+def test_an_accepted_token_gets_its_policy_and_the_readers_context(authorizer: Authorizer) -> None:
+    answer = authorizer.ask(authorizer.token(exp=int(time.time()) + 600))
+
+    assert answer["principalId"] == "client-1"
+    assert answer["context"].keys() == {"client_id", "scope", "expires_at"}
+    assert answer["context"]["client_id"] == "client-1"
+    assert answer["context"]["scope"] == "user/Patient.read profile"
+    assert abs(int(answer["context"]["expires_at"]) - time.time() - 600) < 5
+    assert all(isinstance(value, str) for value in answer["context"].values())
+    stage = authorizer_event("x")["methodArn"].partition("/GET")[0]
+    assert allows(answer["policyDocument"], "execute-api:Invoke", f"{stage}/GET{FHIR_PATH}/Patient/4")
+    assert not allows(answer["policyDocument"], "execute-api:Invoke", f"{stage}/GET{FHIR_PATH}/Condition/4")
+
+
+def test_a_bound_clients_patient_reaches_the_reader(authorizer: Authorizer) -> None:
+    assert authorizer.ask(authorizer.token(patient="4"))["context"]["patient"] == "4"
+
+
+def test_without_a_configured_root_url_issuer_and_audience_are_the_gateways(
+    authorizer: Authorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BASE_URL")
+    sys.modules.pop("scope_authorizer.handler")
+    authorizer.handler = importlib.import_module("scope_authorizer.handler")
+    root = "https://abc123def4.execute-api.eu-west-2.amazonaws.com/live"
+
+    assert "refusal" in authorizer.ask(authorizer.token())["context"]
+    ours = authorizer.token(iss=root, aud=root + FHIR_PATH)
+    assert authorizer.ask(ours)["context"]["client_id"] == "client-1"
+
+
+def test_a_cold_call_looks_up_the_keys_and_the_revoked_and_a_warm_one_the_revoked_alone(
+    authorizer: Authorizer,
+) -> None:
+    token = authorizer.token()
+
+    authorizer.ask(token)
+    assert sorted(authorizer.calls) == ["GetItem", "GetPublicKey", "GetPublicKey", "GetPublicKey"]
+    authorizer.calls.clear()
+    authorizer.ask(token)
+    authorizer.ask(authorizer.token(jti="another"))
+    assert authorizer.calls == ["GetItem"]
+
+
+def test_a_forged_token_costs_no_call_when_warm(authorizer: Authorizer) -> None:
+    authorizer.ask(authorizer.token())
+    authorizer.calls.clear()
+
+    assert authorizer.ask(signed())["context"]["refusal"] == "invalid_token"
+    assert authorizer.calls == []
+
+
+def test_s9_a_token_is_refused_as_soon_as_it_is_among_the_revoked(authorizer: Authorizer) -> None:
+    token = authorizer.token(jti="to-be-revoked")
+    assert "refusal" not in authorizer.ask(token)["context"]
+
+    authorizer.dynamodb.put_item(TableName="tokens", Item={"pk": {"S": revocation_key("to-be-revoked")}})
+
+    assert authorizer.ask(token)["context"] == {"refusal": "invalid_token", "reason": "revoked"}
+
+
+@pytest.mark.parametrize("changes", [{"exp": 1_700_000_000}, {"iat": int(time.time()) - 5401}], ids=["expired", "old"])
+def test_s8_an_expired_token_is_told_from_a_bad_one(authorizer: Authorizer, changes: dict[str, int]) -> None:
+    assert authorizer.ask(authorizer.token(**changes))["context"]["refusal"] == "expired"
+
+
+@pytest.mark.parametrize("name", event_names("authorizer"))
+def test_s10_a_refused_token_grants_nothing_in_its_context(authorizer: Authorizer, name: str) -> None:
+    for asked in (event(name), authorizer_event("Bearer nonsense"), authorizer_event("")):
+        answer = authorizer.handler.lambda_handler(asked, None)
+
+        assert answer["context"].keys() == {"refusal", "reason"}
+        assert answer["principalId"] == "refused"
+
+
+@pytest.mark.parametrize("rotated", ["promoted", "retired"])
+def test_keys_follow_a_rotation_without_a_deployment(
+    authorizer: Authorizer, monkeypatch: pytest.MonkeyPatch, rotated: str
+) -> None:
+    old = authorizer.token()
+    assert "refusal" not in authorizer.ask(old)["context"]
+    new_key = authorizer.kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    if rotated == "promoted":
+        authorizer.kms.create_alias(AliasName="alias/test-signing-previous", TargetKeyId=authorizer.key_id)
+    authorizer.kms.update_alias(AliasName="alias/test-signing-current", TargetKeyId=new_key)
+    later = time.time() + CACHE_SECONDS + 1
+    sys.modules.pop("scope_authorizer.handler")
+    monkeypatch.setattr(time, "time", lambda: later)
+    authorizer.handler = importlib.import_module("scope_authorizer.handler")
+
+    assert ("refusal" in authorizer.ask(old)["context"]) == (rotated == "retired")
+    authorizer.key_id = new_key
+    assert "refusal" not in authorizer.ask(authorizer.token())["context"]
+
+
+def _break_dynamodb(authorizer: Authorizer) -> None:
+    authorizer.dynamodb.delete_table(TableName="tokens")
+
+
+def _break_kms(authorizer: Authorizer) -> None:
+    def denied(**_: Any) -> None:
+        raise ConnectionError("secret-detail of KMS")
+
+    boto3._get_default_session().events.register("before-call.kms", denied)
+    sys.modules.pop("scope_authorizer.handler")
+    authorizer.handler = importlib.import_module("scope_authorizer.handler")
+
+
+@pytest.mark.parametrize("fault", [_break_dynamodb, _break_kms])
+def test_a_fault_of_a_service_lets_nothing_through_and_leaks_nothing(
+    authorizer: Authorizer, fault: Callable[[Authorizer], None]
+) -> None:
+    token = authorizer.token()
+    fault(authorizer)
+
+    with pytest.raises(Exception, match=r"^The token could not be judged\.$") as caught:
+        authorizer.ask(token)
+
+    assert type(caught.value).__name__ == "AuthorizerUnavailableError"
+    assert caught.value.__suppress_context__
+    log = authorizer.log.getvalue()
+    assert '"message":"failure"' in log
+    assert token not in log
+    assert "secret-detail" not in log
+
+
+def test_an_event_that_is_none_is_a_fault_and_not_a_pass(authorizer: Authorizer) -> None:
+    for nonsense in ({}, {"type": "TOKEN", "authorizationToken": f"Bearer {authorizer.token()}", "methodArn": "x"}):
+        with pytest.raises(Exception, match=r"^The token could not be judged\.$"):
+            authorizer.handler.lambda_handler(nonsense, None)
+
+
+def test_a_decision_is_logged_without_the_token_or_the_patient(authorizer: Authorizer) -> None:
+    good, bad = authorizer.token(patient="patient-id-0001"), signed()
+    authorizer.ask(good)
+    authorizer.ask(bad)
+
+    lines = [json.loads(line) for line in authorizer.log.getvalue().splitlines()]
+    decisions = [(line["status"], line.get("client_id"), line.get("reason")) for line in lines]
+    assert decisions == [(200, "client-1", None), (401, None, "unknown key")]
+    assert {line["request_id"] for line in lines} == {"request-1"}
+    for secret in (good, bad, good.rpartition(".")[2], "patient-id-0001", "token-1"):
+        assert not any(secret in json.dumps(line) for line in lines)

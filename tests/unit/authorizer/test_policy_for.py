@@ -1,0 +1,277 @@
+"""What the policy opens, as IAM reads it (`access.md`, Rules 1, 2 and 5)."""
+
+import json
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careconnect.outcomes import OutcomeError
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, types_of
+from careconnect.resource_types import Home as HomeTable
+from careconnect.scopes import Interaction, grants_of
+from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
+from iam import allows
+from scope_authorizer.policy_for import Gateway, gateway_of, policy_for, policy_to_be_refused
+
+API = "arn:aws:execute-api:eu-west-2:123456789012:abc123def4"
+GATEWAY = gateway_of(f"{API}/live/GET/x")
+LONGEST = gateway_of("arn:aws-us-gov:execute-api:us-gov-east-1:123456789012:abc123def4/live/GET/x")
+
+DIRECTORY = {t.name for t in types_of(HomeTable.DIRECTORY)}
+ALL = {t.name for t in RESOURCE_TYPES}
+READ_PATHS = ("/4", "/4/_history/1")
+WRITES = ("PUT", "PATCH", "DELETE")
+
+
+def opens(scope: str, method: str, path: str) -> bool:
+    return allows(policy_for(scope, GATEWAY), "execute-api:Invoke", f"{GATEWAY.stage_arn}/{method}{FHIR_PATH}/{path}")
+
+
+def understood_path(path: str) -> FhirPath | None:
+    """Return what the reader takes a path for, None if it refuses it."""
+    try:
+        return parse_path(f"{FHIR_PATH}/{path}")
+    except OutcomeError:
+        return None
+
+
+def readable(scope: str) -> set[str]:
+    """Return the types whose every way of reading is open, checking that none is half open."""
+    found = {t for t in ALL if opens(scope, "GET", f"{t}/4")}
+    for name in ALL:
+        ways = {opens(scope, method, name + path) for method in ("GET", "HEAD") for path in READ_PATHS}
+        assert ways == {name in found}, name
+    return found
+
+
+def searchable(scope: str) -> set[str]:
+    """Return the types whose every way of searching is open, checking that none is half open."""
+    found = {t for t in ALL if opens(scope, "GET", t)}
+    for name in ALL:
+        ways = {opens(scope, "GET", name), opens(scope, "HEAD", name), opens(scope, "POST", f"{name}/_search")}
+        assert ways == {name in found}, name
+    return found
+
+
+MEDICATIONS = {"MedicationRequest", "Medication"}
+
+OPENED = [
+    ("profile", DIRECTORY, DIRECTORY),
+    ("user/Patient.read", {"Patient"}, {"Patient"}),
+    ("patient/Patient.read", {"Patient"}, {"Patient"}),
+    ("system/Patient.read", {"Patient"}, {"Patient"}),
+    ("user/Patient.read profile", {"Patient", *DIRECTORY}, {"Patient", *DIRECTORY}),
+    ("user/Patient.*", {"Patient"}, {"Patient"}),
+    ("user/Patient.write", set(), set()),
+    ("user/Patient.r", {"Patient"}, set()),
+    ("user/Patient.s", set(), {"Patient"}),
+    ("user/Patient.rs", {"Patient"}, {"Patient"}),
+    ("user/Patient.cruds", {"Patient"}, {"Patient"}),
+    ("user/Patient.cud", set(), set()),
+    ("user/Patient.r user/Patient.s", {"Patient"}, {"Patient"}),
+    ("system/*.read", ALL, ALL),
+    ("system/*.cruds profile", ALL, ALL),
+    ("system/*.r", ALL, set()),
+    ("system/*.s", set(), ALL),
+    ("system/*.write", set(), set()),
+    ("user/Organization.read", {"Organization"}, {"Organization"}),
+    ("user/Observation.read", {"Observation"}, {"Observation"}),
+    ("user/Procedure.read", {"Procedure"}, {"Procedure"}),
+    ("user/MedicationRequest.read", MEDICATIONS, MEDICATIONS),
+    ("user/MedicationOrder.read", MEDICATIONS, MEDICATIONS),
+    ("user/MedicationPrescription.read", MEDICATIONS, MEDICATIONS),
+    ("user/MedicationStatement.read", {"MedicationStatement", "Medication"}, {"MedicationStatement", "Medication"}),
+    ("user/Medication.read", {"Medication"}, {"Medication"}),
+    ("openid fhirUser launch launch/patient offline_access", set(), set()),
+    ("user/Appointment.read", set(), set()),
+    ("user/patient.read", set(), set()),
+    ("USER/Patient.read", set(), set()),
+    ("user/Patient.READ", set(), set()),
+    ("user/Patient.sr", set(), set()),
+    ("user/Patient.", set(), set()),
+    ("user/Patient.rs?name=x", set(), set()),
+    ("user/Pat*.read", set(), set()),
+    ("user/Patient.read,user/Condition.read", set(), set()),
+    ("", set(), set()),
+]
+
+
+@pytest.mark.parametrize(("scope", "reads", "searches"), OPENED, ids=[scope or "(none)" for scope, _, _ in OPENED])
+def test_a_scope_opens_these_types_and_no_other(scope: str, reads: set[str], searches: set[str]) -> None:
+    assert readable(scope) == reads
+    assert searchable(scope) == searches
+
+
+@pytest.mark.parametrize("scope", [scope for scope, _, _ in OPENED])
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_rule_5_no_scope_opens_a_writing_verb_on_a_resource(scope: str, name: str) -> None:
+    assert not any(opens(scope, method, f"{name}/4") for method in WRITES)
+    assert not opens(scope, "POST", f"{name}/4")
+
+
+def test_s3_a_write_scope_does_not_open_a_read() -> None:
+    assert not opens("user/Patient.write", "GET", "Patient/4")
+    assert not opens("user/Patient.write", "GET", "Patient")
+
+
+def test_s5_a_type_without_a_rule_is_closed_to_any_token() -> None:
+    for name in ("Appointment", "Account", "DocumentReference", "", "*", "Binary"):
+        assert not opens("system/*.cruds profile", "GET", f"{name}/4")
+        assert not opens("system/*.cruds profile", "GET", name)
+
+
+def test_s7_procedure_has_a_scope_of_its_own() -> None:
+    assert not opens("user/Observation.read", "GET", "Procedure/4")
+    assert not opens("user/Procedure.read", "GET", "Observation/4")
+
+
+def test_s7_medication_does_not_open_what_begins_with_its_name() -> None:
+    for name in ("MedicationRequest", "MedicationStatement", "MedicationX"):
+        assert not opens("user/Medication.read", "GET", f"{name}/4")
+        assert not opens("user/Medication.read", "GET", name)
+    assert not opens("user/Organization.read", "GET", "OrganizationX/4")
+    assert not opens("user/Practitioner.read", "GET", "PractitionerRole/4")
+
+
+# Spellings of a path to a Condition, for a token that opens Patient alone.
+SPELLINGS = [
+    "/Condition/1",
+    "Condition//1",
+    "Condition/1/",
+    "/Patient/../Condition/1",
+    "Patient/../Condition/1",
+    "Patient/%2e%2e/Condition/1",
+    "Patient/..%2fCondition%2f1",
+    "Patient%2f..%2fCondition/1",
+    "./Condition/1",
+    "%43ondition/1",
+    "condition/1",
+    "CONDITION/1",
+    "Condition;Patient/1",
+    "Condition%2F1",
+    "Patient;/Condition/1",
+    "Patient/4/Condition",
+    "Patient/4/Condition/1",
+    "Condition/1/careconnect-ri/STU3/Patient",
+    "Condition/careconnect-ri/STU3/Patient",
+    "Condition/careconnect-ri/STU3/Patient/_search",
+    "Condition/%00",
+]
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_s13_no_spelling_of_a_path_gets_past_the_policy_and_the_reader(method: str, spelling: str) -> None:
+    """The policy closes it, or the reader does not take it for a path to another type."""
+    if opens("user/Patient.read", method, spelling):
+        understood = understood_path(spelling)
+        assert understood is None or understood.type.name == "Patient"
+
+
+def _interaction(route: Route) -> Interaction:
+    return Interaction.SEARCH if route in (Route.TYPE, Route.SEARCH) else Interaction.READ
+
+
+_SEGMENTS = st.sampled_from(
+    [
+        *sorted(ALL),
+        *READ_PATHS,
+        "_search",
+        "4",
+        "_history",
+        "$everything",
+        "..",
+        ".",
+        "",
+        "careconnect-ri",
+        "STU3",
+        "%2e%2e",
+        "Condition%2F1",
+    ]
+)
+
+
+@given(
+    scope=st.lists(st.sampled_from([scope for scope, _, _ in OPENED]), max_size=3).map(" ".join),
+    method=st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE"]),
+    path=st.lists(_SEGMENTS, min_size=1, max_size=6).map("/".join),
+)
+def test_rule_2_the_policy_is_right_for_every_path_that_the_reader_understands(
+    scope: str, method: str, path: str
+) -> None:
+    """What the policy opens and the reader would answer is granted, and what is granted is open."""
+    parsed = understood_path(path)
+    if parsed is None:
+        return
+    offered = method in ALLOWED_METHODS[parsed.route].split(", ")
+    granted = grants_of(scope).permits(parsed.type.name, _interaction(parsed.route))
+    if offered:
+        assert opens(scope, method, path) == granted
+
+
+@pytest.mark.parametrize("id_", ["4", "a.b-c", "A" * 64, "$everything", quote("é"), "%2e%2e"])
+def test_rule_2_the_policy_does_not_depend_on_the_path_asked_for(id_: str) -> None:
+    asked = [gateway_of(f"{API}/live/GET{FHIR_PATH}/{name}/{id_}") for name in ("Patient", "Condition")]
+
+    assert len({json.dumps(policy_for("user/Patient.read", gateway)) for gateway in asked}) == 1
+
+
+def test_rule_2_allow_statements_only() -> None:
+    for scope, _, _ in OPENED:
+        for policy in (policy_for(scope, GATEWAY), policy_to_be_refused(GATEWAY)):
+            assert {statement["Effect"] for statement in policy["Statement"]} == {"Allow"}
+            assert all(statement["Resource"] for statement in policy["Statement"])
+            assert policy["Version"] == "2012-10-17"
+
+
+def test_the_policy_stays_on_its_own_stage() -> None:
+    policy = policy_for("system/*.read profile", GATEWAY)
+
+    for other in ("arn:aws:execute-api:eu-west-2:123456789012:other/live", f"{API}/test", f"{API}/live2"):
+        assert not allows(policy, "execute-api:Invoke", f"{other}/GET{FHIR_PATH}/Patient/4")
+    assert not allows(policy, "execute-api:ManageConnections", f"{API}/live/GET{FHIR_PATH}/Patient/4")
+
+
+def test_a_token_that_opens_nothing_opens_nothing_but_what_is_open_anyway() -> None:
+    assert opens("openid", "GET", "metadata")
+    assert readable("openid") | searchable("openid") == set()
+
+
+def test_the_largest_policy_is_within_the_gateways_limit() -> None:
+    """API Gateway takes 8,192 bytes of policy (REST API quotas)."""
+    policy = policy_for("system/*.cruds profile", LONGEST)
+
+    assert len(json.dumps(policy, separators=(",", ":")).encode()) < 8192
+    assert len(json.dumps(policy).encode()) < 8192
+
+
+def _reading_requests() -> Iterator[tuple[str, str]]:
+    for name in sorted(ALL):
+        yield from (("GET", f"{name}/4"), ("HEAD", name), ("POST", f"{name}/_search"), ("GET", name))
+
+
+def test_a_refused_token_reaches_the_readers_to_be_refused_there_whatever_it_asks() -> None:
+    policy = policy_to_be_refused(GATEWAY)
+
+    for method, path in _reading_requests():
+        assert allows(policy, "execute-api:Invoke", f"{GATEWAY.stage_arn}/{method}{FHIR_PATH}/{path}")
+    for method in WRITES:
+        assert not allows(policy, "execute-api:Invoke", f"{GATEWAY.stage_arn}/{method}{FHIR_PATH}/Patient/4")
+    assert not allows(policy, "execute-api:Invoke", f"{GATEWAY.stage_arn}/POST/token")
+
+
+def test_the_gateway_is_what_the_method_arn_says() -> None:
+    assert gateway_of("arn:aws:execute-api:eu-west-2:123456789012:abc123def4/live/GET/a/b") == Gateway(
+        "arn:aws:execute-api:eu-west-2:123456789012:abc123def4/live", "eu-west-2", "abc123def4", "live"
+    )
+
+
+@pytest.mark.parametrize(
+    "arn", ["", "arn:aws:s3:::bucket", "arn:aws:execute-api:r:a:api", "x/live/GET/", f"{API}//GET"]
+)
+def test_what_is_no_method_arn_is_an_error(arn: str) -> None:
+    with pytest.raises(ValueError, match=r"method ARN|unpack"):
+        gateway_of(arn)
