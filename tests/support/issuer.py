@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 import jwt
 from botocore.config import Config
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from moto import mock_aws
+from moto.kms.utils import generate_private_key
 
 from careconnect.client_record import (
     CLIENT_CREDENTIALS,
@@ -39,6 +41,9 @@ CLIENT_TABLE = "clients"
 TOKEN_TABLE = "tokens"
 ALIAS = "alias/test-signing"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+# One session for the whole run: it reads the services' descriptions once.
+_SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
 # One key pair of each kind for the whole run: making an RSA key takes a while.
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -216,15 +221,33 @@ class Issuer:
         return found
 
 
+_MADE_BEFORE: list[Any] = []
+
+
+@contextmanager
+def quick_rsa_keys() -> Iterator[None]:
+    """Let moto take RSA keys that were made before, none twice in one test: making one takes a while."""
+    unused = iter(list(_MADE_BEFORE))
+
+    def ready(key_spec: str) -> Any:
+        if key_spec != "RSA_2048":
+            return generate_private_key(key_spec)
+        key = next(unused, None)
+        if key is None:
+            key = generate_private_key(key_spec)
+            _MADE_BEFORE.append(key)
+        return key
+
+    with patch("moto.kms.models.generate_private_key", ready):
+        yield
+
+
 @contextmanager
 def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
     """Build an issuer over moto's tables and keys."""
-    with mock_aws():
-        session = boto3.session.Session(
-            aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION
-        )
+    with mock_aws(), quick_rsa_keys():
         config = Config(retries={"total_max_attempts": 1})
-        dynamodb, kms = session.client("dynamodb", config=config), session.client("kms", config=config)
+        dynamodb, kms = _SESSION.client("dynamodb", config=config), _SESSION.client("kms", config=config)
         for table, key in ((CLIENT_TABLE, "client_id"), (TOKEN_TABLE, "pk")):
             dynamodb.create_table(
                 TableName=table,

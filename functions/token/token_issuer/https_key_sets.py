@@ -10,7 +10,8 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -98,17 +99,14 @@ class HttpsKeySets:
         if parts.scheme != "https" or not parts.hostname or parts.username is not None:
             raise _FetchError
         port = parts.port or http.client.HTTPS_PORT
-        with socket.create_connection((self._address(parts.hostname, port), port), timeout=_TIMEOUT) as plain:
-            # A peer that sends a byte now and then never times out: this ends it all the same.
-            deadline = threading.Timer(_DEADLINE, _shut, (plain,))
-            deadline.daemon = True
-            deadline.start()
-            try:
-                tls = self._tls or ssl.create_default_context()
-                with tls.wrap_socket(plain, server_hostname=parts.hostname) as secured:
-                    return _answer(secured, parts.netloc, parts.path or "/", parts.query)
-            finally:
-                deadline.cancel()
+        address = self._address(parts.hostname, port)
+        tls = self._tls or ssl.create_default_context()
+        with (
+            socket.create_connection((address, port), timeout=_TIMEOUT) as plain,
+            _ended_after(_DEADLINE, plain),
+            tls.wrap_socket(plain, server_hostname=parts.hostname) as secured,
+        ):
+            return _answer(secured, parts.netloc, parts.path or "/", parts.query)
 
     def _address(self, host: str, port: int) -> str:
         found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
@@ -117,11 +115,25 @@ class HttpsKeySets:
         return min(found)
 
 
+@contextmanager
+def _ended_after(seconds: float, connection: socket.socket) -> Iterator[None]:
+    """Shut the connection down after `seconds`: a peer that sends a byte now and then never times out.
+
+    By a handle of its own, since TLS takes the socket's file descriptor away from it.
+    """
+    with connection.dup() as handle:
+        deadline = threading.Timer(seconds, _shut, (handle,))
+        deadline.daemon = True
+        deadline.start()
+        try:
+            yield
+        finally:
+            deadline.cancel()
+
+
 def _shut(connection: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
 
 
 def _answer(connection: socket.socket, host: str, path: str, query: str) -> bytes:

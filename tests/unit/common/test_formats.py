@@ -96,11 +96,7 @@ def test_an_error_is_answered_in_the_asked_format() -> None:
     as_xml = error_response(login_required(), negotiate_for_error("xml", ""))
 
     assert (as_json.status, as_xml.status) == (401, 401)
-    assert (
-        as_json.headers["WWW-Authenticate"]
-        == as_xml.headers["WWW-Authenticate"]
-        == 'Bearer realm="careconnect"'
-    )
+    assert as_json.headers["WWW-Authenticate"] == as_xml.headers["WWW-Authenticate"] == 'Bearer realm="careconnect"'
     assert as_json.headers["Content-Type"] == "application/fhir+json; charset=utf-8"
     assert as_xml.headers["Content-Type"] == "application/fhir+xml; charset=utf-8"
     assert json.loads(as_json.body)["issue"][0]["code"] == "login"

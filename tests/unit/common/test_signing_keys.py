@@ -104,9 +104,7 @@ def test_rfc_7638_3_1_the_example_key_has_the_rfcs_thumbprint() -> None:
     assert thumbprint(key) == "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
 
 
-def test_current_names_the_kid_and_the_key_itself_not_the_alias(
-    kms: "KMSClient", keys: KmsSigningKeys
-) -> None:
+def test_current_names_the_kid_and_the_key_itself_not_the_alias(kms: "KMSClient", keys: KmsSigningKeys) -> None:
     arn = create(kms, "-current")
 
     current = keys.current()
@@ -127,9 +125,7 @@ def test_the_kid_is_the_digest_of_the_published_members(kms: "KMSClient", keys: 
     assert not {"d", "p", "q", "dp", "dq", "qi"} & set(jwk)
 
 
-def test_all_three_keys_are_published_and_trusted_the_signing_one_first(
-    kms: "KMSClient", keys: KmsSigningKeys
-) -> None:
+def test_all_three_keys_are_published_and_trusted_the_signing_one_first(kms: "KMSClient", keys: KmsSigningKeys) -> None:
     kids = {suffix: kid_of(kms, create(kms, suffix)) for suffix in ("-previous", "-next", "-current")}
 
     assert [jwk["kid"] for jwk in keys.jwks()["keys"]] == [kids["-current"], kids["-next"], kids["-previous"]]
@@ -155,9 +151,7 @@ def test_no_current_key_is_an_error_for_the_issuer_only(kms: "KMSClient", keys: 
         keys.current()
 
 
-@pytest.mark.parametrize(
-    ("spec", "usage"), [("ECC_NIST_P256", "SIGN_VERIFY"), ("RSA_2048", "ENCRYPT_DECRYPT")]
-)
+@pytest.mark.parametrize(("spec", "usage"), [("ECC_NIST_P256", "SIGN_VERIFY"), ("RSA_2048", "ENCRYPT_DECRYPT")])
 def test_a_key_that_cannot_sign_rs256_is_not_trusted(
     kms: "KMSClient", keys: KmsSigningKeys, spec: str, usage: str
 ) -> None:
@@ -242,9 +236,7 @@ def test_unknown_kids_look_again_at_most_once_in_a_few_seconds(
     assert len(counting.calls) == 6
 
 
-def test_a_key_published_a_moment_ago_is_found_by_its_kid(
-    kms: "KMSClient", keys: KmsSigningKeys, clock: Clock
-) -> None:
+def test_a_key_published_a_moment_ago_is_found_by_its_kid(kms: "KMSClient", keys: KmsSigningKeys, clock: Clock) -> None:
     create(kms, "-current")
     keys.current()
     kid = kid_of(kms, create(kms, "-next"))

@@ -1,0 +1,173 @@
+"""Faults of DynamoDB and KMS: 503 with Retry-After, nothing issued, nothing leaked (`oauth.md`, Answers)."""
+
+import json
+from typing import Any
+
+import jwt
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+
+from careconnect.access_token import MAX_LIFETIME
+from careconnect.aws import error_code
+from careconnect.client_record import AuthMethod
+from careconnect.signing_keys import CACHE_SECONDS
+from issuer import ALIAS, RSA_KEY, Answer, Issuer, add_key, basic, public_jwk
+
+URL = "https://internal.example"
+
+
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "an internal detail"}}, "Operation")
+
+
+FAULTS = [
+    refusal("ProvisionedThroughputExceededException"),
+    refusal("ThrottlingException"),
+    refusal("AccessDeniedException"),
+    refusal("ResourceNotFoundException"),
+    refusal("InternalServerError"),
+    ReadTimeoutError(endpoint_url=URL),
+    ConnectTimeoutError(endpoint_url=URL),
+    EndpointConnectionError(endpoint_url=URL),
+]
+
+
+def fail(client: Any, operation: str, fault: Exception) -> None:
+    """Make every call of an operation fail before it is sent."""
+
+    def broken(**_: Any) -> None:
+        raise fault
+
+    client.meta.events.register(f"before-call.*.{operation}", broken)
+
+
+def assert_unavailable(answer: Answer) -> None:
+    assert (answer.status, answer.error) == (503, "temporarily_unavailable")
+    assert answer.headers["Retry-After"] == "2"
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "internal" not in answer.text
+    assert "access_token" not in answer.text
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=error_code)
+@pytest.mark.parametrize("operation", ["BatchGetItem", "Sign", "GetPublicKey"])
+def test_issuing_without_a_backing_service_is_503(
+    issuer: Issuer, secret: str, operation: str, fault: Exception
+) -> None:
+    fail(issuer.dynamodb if operation == "BatchGetItem" else issuer.kms, operation, fault)
+
+    assert_unavailable(issuer.token("client-1", secret))
+    line = issuer.observer.lines[-1]
+    assert line["reason"]
+    assert "detail" not in json.dumps(line)
+
+
+def test_a_failed_signature_is_counted_for_the_alarm(issuer: Issuer, secret: str) -> None:
+    fail(issuer.kms, "Sign", refusal("KMSInternalException"))
+
+    issuer.token("client-1", secret)
+
+    assert "SigningFailed" in issuer.observer.counts
+
+
+@pytest.mark.parametrize("code", ["DisabledException", "KMSInvalidStateException"])
+def test_a_disabled_or_pending_deletion_key_never_signs(issuer: Issuer, secret: str, code: str) -> None:
+    fail(issuer.kms, "Sign", refusal(code))
+
+    assert_unavailable(issuer.token("client-1", secret))
+    assert "SigningFailed" in issuer.observer.counts
+
+
+def test_no_current_key_is_503(issuer: Issuer, secret: str) -> None:
+    issuer.kms.delete_alias(AliasName=f"{ALIAS}-current")
+
+    assert_unavailable(issuer.token("client-1", secret))
+
+
+def test_what_dynamodb_left_undone_lets_nobody_in(issuer: Issuer, secret: str) -> None:
+    def unprocessed(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["UnprocessedKeys"] = {"tokens": {"Keys": [{"pk": {"S": "x"}}]}}
+
+    issuer.dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", unprocessed)
+
+    assert_unavailable(issuer.token("client-1", secret))
+
+
+def test_a_failure_that_cannot_be_counted_is_503(issuer: Issuer, secret: str) -> None:
+    """The token table fails closed: no guess goes uncounted."""
+    fail(issuer.dynamodb, "UpdateItem", refusal("ThrottlingException"))
+
+    assert_unavailable(issuer.token("client-1", "wrong"))
+
+
+def test_an_assertion_that_cannot_be_used_up_is_503(issuer: Issuer) -> None:
+    jwks = json.dumps({"keys": [public_jwk(RSA_KEY, "key-1")]})
+    issuer.register("client-1", auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), jwks=jwks)
+    fail(issuer.dynamodb, "PutItem", refusal("ThrottlingException"))
+
+    assert_unavailable(issuer.assert_client(issuer.assertion()))
+    assert "Sign" not in issuer.calls
+
+
+def test_introspection_that_cannot_ask_for_revocations_is_503_not_active(issuer: Issuer, secret: str) -> None:
+    token = issuer.token("client-1", secret).json["access_token"]
+    fail(issuer.dynamodb, "GetItem", refusal("ThrottlingException"))
+
+    assert_unavailable(issuer.post("/introspect", {"token": token}, headers=basic("client-1", secret)))
+
+
+def test_a_revocation_that_was_not_written_is_503_not_200(issuer: Issuer, secret: str) -> None:
+    token = issuer.token("client-1", secret).json["access_token"]
+    fail(issuer.dynamodb, "PutItem", refusal("ThrottlingException"))
+
+    assert_unavailable(issuer.post("/revoke", {"token": token}, headers=basic("client-1", secret)))
+
+
+@pytest.mark.parametrize("path", ["/introspect", "/revoke"])
+def test_a_token_that_cannot_be_verified_for_want_of_kms_is_503(issuer: Issuer, secret: str, path: str) -> None:
+    token = issuer.token("client-1", secret).json["access_token"]
+    issuer.clock.now += CACHE_SECONDS
+    fail(issuer.kms, "GetPublicKey", refusal("ThrottlingException"))
+
+    assert_unavailable(issuer.post(path, {"token": token}, headers=basic("client-1", secret)))
+
+
+def test_no_request_fails_while_keys_are_rotated(issuer: Issuer, secret: str) -> None:
+    """Tokens are issued and introspected all the while, by instances whose caches differ in age."""
+    old, new = issuer.kms.describe_key(KeyId=f"{ALIAS}-current")["KeyMetadata"]["KeyId"], ""
+    instances = [issuer.rebuilt() for _ in range(3)]
+    kids: set[str] = set()
+    tokens: list[str] = []
+
+    def stream(seconds: int) -> None:
+        for second in range(0, seconds, 7):
+            issuer.clock.now += 7
+            at = instances[second % 3]
+            answer = at.token("client-1", secret)
+            assert answer.status == 200
+            tokens.append(answer.json["access_token"])
+            kids.add(jwt.get_unverified_header(tokens[-1])["kid"])
+            for token in (tokens[-1], tokens[0]):
+                for each in instances:
+                    asked = each.post("/introspect", {"token": token}, headers=basic("client-1", secret))
+                    assert asked.json["active"] is True
+
+    stream(70)
+    new = add_key(issuer.kms, "-next")
+    stream(CACHE_SECONDS + 7)
+    issuer.kms.create_alias(AliasName=f"{ALIAS}-previous", TargetKeyId=old)
+    stream(7)
+    issuer.kms.update_alias(AliasName=f"{ALIAS}-current", TargetKeyId=new)
+    stream(7)
+    issuer.kms.delete_alias(AliasName=f"{ALIAS}-next")
+    stream(140)
+
+    assert len(kids) == 2
+    assert jwt.get_unverified_header(tokens[0])["kid"] != jwt.get_unverified_header(tokens[-1])["kid"]
+
+    # Retired after the longest token life, the old key is trusted no more.
+    issuer.kms.delete_alias(AliasName=f"{ALIAS}-previous")
+    issuer.clock.now += MAX_LIFETIME
+    gone = instances[0].post("/introspect", {"token": tokens[0]}, headers=basic("client-1", secret))
+    assert gone.json == {"active": False}

@@ -1,0 +1,286 @@
+"""Clients' JWK Sets, fetched over TLS from a server on this machine (`oauth.md`, private_key_jwt)."""
+
+import datetime
+import http.server
+import ipaddress
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from issuer import Clock
+from token_issuer import https_key_sets
+from token_issuer.https_key_sets import LIFETIME, RECHECK, HttpsKeySets, is_public
+
+KEY = {"kid": "key-1", "kty": "RSA"}
+
+
+@dataclass
+class Server:
+    """A TLS server that answers as it is told and counts its requests."""
+
+    port: int
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    pause: float = 0.0
+    paths: list[str] = field(default_factory=list)
+
+    def publish(self, *keys: Any) -> None:
+        self.body = json.dumps({"keys": keys}).encode()
+
+    @property
+    def uri(self) -> str:
+        return f"https://localhost:{self.port}/jwks.json?tenant=1"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a certificate and its key for localhost."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "localhost.pem"
+    path.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
+    )
+    return path
+
+
+@pytest.fixture
+def server(certificate: Path) -> Iterator[Server]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            state.paths.append(self.path)
+            self.send_response(state.status)
+            for name, value in state.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            for byte in state.body if state.pause else ():
+                time.sleep(state.pause)
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+            if not state.pause:
+                self.wfile.write(state.body)
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    class Quiet(http.server.ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_: Any) -> None:
+            """Clients that go away early are part of these tests."""
+
+    served = Quiet(("127.0.0.1", 0), Handler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    served.socket = context.wrap_socket(served.socket, server_side=True)
+    state = Server(served.server_address[1])
+    state.publish(KEY)
+    thread = threading.Thread(target=served.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    yield state
+    served.shutdown()
+    served.server_close()
+    thread.join(5)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def key_sets(certificate: Path, clock: Clock) -> HttpsKeySets:
+    """Return key sets that trust the server's certificate and may ask this machine."""
+    return HttpsKeySets(clock=clock, tls=ssl.create_default_context(cafile=str(certificate)), is_allowed=lambda _: True)
+
+
+def test_a_set_is_fetched_and_kept(server: Server, key_sets: HttpsKeySets) -> None:
+    assert [list(key_sets.keys(server.uri, "key-1")) for _ in range(3)] == [[KEY]] * 3
+    assert server.paths == ["/jwks.json?tenant=1"]
+
+
+def test_a_set_is_fetched_anew_after_its_time(server: Server, key_sets: HttpsKeySets, clock: Clock) -> None:
+    key_sets.keys(server.uri, "key-1")
+    clock.now += LIFETIME
+    server.publish()
+
+    assert list(key_sets.keys(server.uri, "key-1")) == []
+
+
+def test_an_unknown_kid_fetches_anew_but_not_often(server: Server, key_sets: HttpsKeySets, clock: Clock) -> None:
+    key_sets.keys(server.uri, "key-1")
+    server.publish(KEY, {"kid": "key-2"})
+    for _ in range(20):
+        key_sets.keys(server.uri, "key-2")
+    assert len(server.paths) == 1
+    clock.now += RECHECK
+
+    assert {"kid": "key-2"} in key_sets.keys(server.uri, "key-2")
+
+
+def test_a_server_that_fails_is_not_asked_often_and_its_last_set_counts_for_its_time(
+    server: Server, key_sets: HttpsKeySets, clock: Clock
+) -> None:
+    key_sets.keys(server.uri, "key-1")
+    server.status = 500
+    clock.now += RECHECK
+    for _ in range(20):
+        assert list(key_sets.keys(server.uri, "key-2")) == [KEY]
+    assert len(server.paths) == 2
+    clock.now += LIFETIME
+
+    assert key_sets.keys(server.uri, "key-1") == ()
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 204, 404, 500])
+def test_no_redirect_is_followed_and_only_200_counts(server: Server, key_sets: HttpsKeySets, status: int) -> None:
+    server.status = status
+    server.headers = {"Location": server.uri}
+
+    assert key_sets.keys(server.uri, "key-1") == ()
+    assert len(server.paths) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"keys": {}}',
+        b'{"keys": null}',
+        b"\xff",
+        b"[" * 50_000,
+        b'{"keys": ["' + b"x" * 70_000 + b'"]}',
+    ],
+)
+def test_what_is_no_small_jwk_set_counts_as_none(server: Server, key_sets: HttpsKeySets, body: bytes) -> None:
+    server.body = body
+
+    assert key_sets.keys(server.uri, "key-1") == ()
+
+
+def test_entries_that_are_no_keys_are_left_out(server: Server, key_sets: HttpsKeySets) -> None:
+    server.publish("x", 1, None, KEY)
+
+    assert list(key_sets.keys(server.uri, "key-1")) == [KEY]
+
+
+def test_a_peer_that_drips_is_ended(server: Server, key_sets: HttpsKeySets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https_key_sets, "_DEADLINE", 0.5)
+    server.pause = 0.1
+    begun = time.monotonic()
+
+    assert key_sets.keys(server.uri, "key-1") == ()
+    assert time.monotonic() - begun < 2
+
+
+def test_an_untrusted_certificate_is_refused(server: Server, clock: Clock) -> None:
+    assert HttpsKeySets(clock=clock, is_allowed=lambda _: True).keys(server.uri, "key-1") == ()
+    assert server.paths == []
+
+
+def test_ssrf_an_address_inside_is_not_asked(server: Server, certificate: Path, clock: Clock) -> None:
+    tls = ssl.create_default_context(cafile=str(certificate))
+
+    assert HttpsKeySets(clock=clock, tls=tls).keys(server.uri, "key-1") == ()
+    assert server.paths == []
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://localhost:{port}/",
+        "https://user:pass@localhost:{port}/",
+        "https:///jwks.json",
+        "file:///etc/passwd",
+        "https://localhost:99999/",
+        "https://[::1/",
+        "https://no-such-host.invalid/",
+    ],
+)
+def test_other_addresses_are_not_asked(server: Server, key_sets: HttpsKeySets, uri: str) -> None:
+    assert key_sets.keys(uri.format(port=server.port), "key-1") == ()
+    assert server.paths == []
+
+
+def test_the_cache_is_bounded(key_sets: HttpsKeySets) -> None:
+    for number in range(200):
+        key_sets.keys(f"http://host-{number}/", "key-1")
+
+    assert len(key_sets._kept) == 64
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1111", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),  # noqa: S104 - an address that must be refused
+        ("224.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::1", False),
+        ("::", False),
+        ("fe80::1%eth0", False),
+        ("fd00:ec2::254", False),
+        ("ff02::1", False),
+        ("::ffff:169.254.169.254", False),
+        ("::ffff:8.8.8.8", True),
+        ("64:ff9b::a9fe:a9fe", False),
+        ("2002:a9fe:a9fe::", False),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
+    ],
+)
+def test_is_public(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+def test_a_name_with_one_inside_address_is_refused(
+    monkeypatch: pytest.MonkeyPatch, clock: Clock, server: Server, certificate: Path
+) -> None:
+    """Of several addresses none may be inside: the next look-up could give that one."""
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [(2, 1, 6, "", (address, port)) for address in ("127.0.0.1", "10.0.0.1")]
+
+    monkeypatch.setattr("socket.getaddrinfo", resolve)
+    allowed: Callable[[str], bool] = lambda address: address == "127.0.0.1"  # noqa: E731
+    tls = ssl.create_default_context(cafile=str(certificate))
+
+    assert HttpsKeySets(clock=clock, tls=tls, is_allowed=allowed).keys(server.uri, "key-1") == ()
+    assert server.paths == []

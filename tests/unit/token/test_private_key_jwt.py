@@ -1,0 +1,329 @@
+"""Client assertions (`oauth.md`, private_key_jwt; RFC 7523 §3; RFC 8725; SMART Backend Services)."""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from careconnect.client_record import AuthMethod
+from issuer import ASSERTION_TYPE, BASE, OTHER_RSA_KEY, P256_KEY, P384_KEY, RSA_KEY, Issuer, public_jwk
+
+KEYS = {
+    "keys": [
+        public_jwk(RSA_KEY, "key-1"),
+        public_jwk(P256_KEY, "p256"),
+        public_jwk(P384_KEY, "p384"),
+        public_jwk(RSA_KEY, "rs256-only", alg="RS256"),
+        public_jwk(RSA_KEY, "for-encryption", use="enc"),
+        public_jwk(RSA_KEY, "for-signing", key_ops=["sign"]),
+        public_jwk(rsa.generate_private_key(65537, 1024), "short"),  # noqa: S505 - short is the point
+    ]
+}
+
+
+@pytest.fixture
+def keyed(issuer: Issuer) -> Issuer:
+    issuer.register("client-1", auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), secrets=(), jwks=json.dumps(KEYS))
+    return issuer
+
+
+def reason(issuer: Issuer) -> str:
+    return str(issuer.observer.lines[-1]["reason"])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kid", "key"),
+    [
+        ("RS256", "key-1", RSA_KEY),
+        ("RS384", "key-1", RSA_KEY),
+        ("RS512", "key-1", RSA_KEY),
+        ("RS256", "rs256-only", RSA_KEY),
+        ("ES256", "p256", P256_KEY),
+        ("ES384", "p384", P384_KEY),
+    ],
+)
+def test_every_allowed_algorithm_authenticates(keyed: Issuer, algorithm: str, kid: str, key: Any) -> None:
+    answer = keyed.assert_client(keyed.assertion(key=key, algorithm=algorithm, headers={"kid": kid}))
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("audience", [f"{BASE}/token", BASE, [BASE], ["https://other.example", f"{BASE}/token"]])
+def test_rfc_7523_3_3_the_audience_is_token_url_or_issuer(keyed: Issuer, audience: Any) -> None:
+    assert keyed.assert_client(keyed.assertion(aud=audience)).status == 200
+
+
+@pytest.mark.parametrize("typ", ["JWT", "client-authentication+jwt"])
+def test_rfc_8725_3_11_a_type_may_be_stated(keyed: Issuer, typ: str) -> None:
+    assert keyed.assert_client(keyed.assertion(headers={"typ": typ})).status == 200
+
+
+def test_a_success_costs_one_read_one_write_and_one_signature(keyed: Issuer) -> None:
+    keyed.assert_client(keyed.assertion())
+    keyed.calls.clear()
+
+    keyed.assert_client(keyed.assertion())
+
+    assert keyed.calls == ["BatchGetItem", "PutItem", "Sign"]
+
+
+NOW = 1_800_000_000
+
+
+def _refused() -> list[Any]:
+    def row(name: str, why: str, **changes: Any) -> Any:
+        return pytest.param(changes, why, id=name)
+
+    return [
+        row("RFC 7523 §3.1 no issuer", "issuer", without=["iss"]),
+        row("RFC 7523 §3.1 another issuer", "issuer", iss="someone"),
+        row("RFC 7523 §3.3 no audience", "audience", without=["aud"]),
+        row("RFC 7523 §3.3 another audience", "audience", aud="https://other.example/token"),
+        row("RFC 7523 §3.3 an audience that only begins like ours", "audience", aud=f"{BASE}/token/x"),
+        row("RFC 7523 §3.3 an audience of no text", "audience", aud=[1, {"a": 2}]),
+        row("RFC 7523 §3.4 no expiry", "times", without=["exp"]),
+        row("RFC 7523 §3.4 expired", "expired", exp=NOW),
+        row("RFC 7523 §3.4 an expiry that is a text", "times", exp=str(NOW + 60)),
+        row("RFC 7523 §3.4 an expiry that is true", "times", exp=True),
+        row("SMART exp more than five minutes ahead", "too far", exp=NOW + 301),
+        row("RFC 7523 §3.5 not before a later time", "not valid yet", nbf=NOW + 61),
+        row("RFC 7523 §3.6 issued in the future", "not valid yet", iat=NOW + 61),
+        row("RFC 7523 §3.7 no jti", "jti", without=["jti"]),
+        row("RFC 7523 §3.7 an empty jti", "jti", jti=""),
+        row("RFC 7523 §3.7 a jti of no text", "jti", jti=7),
+        row("RFC 7523 §3.7 a jti without end", "jti", jti="x" * 256),
+        row("RFC 7523 §3.9 another key", "signature", key=OTHER_RSA_KEY),
+        row("RFC 8725 §3.1 an algorithm that is not allowed", "algorithm", algorithm="PS256"),
+        row("RFC 8725 §3.1 the key's own algorithm", "unknown key", algorithm="RS384", headers={"kid": "rs256-only"}),
+        row("RFC 8725 §2.1 RSA where the key is EC", "unusable key", headers={"kid": "p256"}),
+        row("RFC 8725 §3.11 an access token is no assertion", "type", headers={"typ": "at+jwt"}),
+        row("RFC 7515 §4.1.4 no kid", "no key id", headers={"kid": ""}),
+        row("RFC 7515 §4.1.4 an unknown kid", "unknown key", headers={"kid": "other"}),
+        row("RFC 7515 §4.1.11 a critical extension", "not a JWT", headers={"crit": ["exp"], "exp": 1}),
+        row("RFC 7517 §4.2 a key for encryption", "unknown key", headers={"kid": "for-encryption"}),
+        row("RFC 7517 §4.3 a key not for verifying", "unknown key", headers={"kid": "for-signing"}),
+        row("RFC 7518 §3.3 a short key", "short key", headers={"kid": "short"}),
+    ]
+
+
+@pytest.mark.parametrize(("changes", "why"), _refused())
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+def test_whatever_is_wrong_it_is_the_same_401(keyed: Issuer, changes: dict[str, Any], why: str) -> None:
+    keyed.clock.now = float(NOW)
+    key = rsa.generate_private_key(65537, 1024) if why == "short key" else RSA_KEY  # noqa: S505
+    assertion = keyed.assertion(**{"key": key, **changes})
+
+    answer = keyed.assert_client(assertion)
+
+    assert (answer.status, answer.error) == (401, "invalid_client")
+    assert why in reason(keyed)
+    assert answer.text == keyed.token("nobody", "x").text
+    assert assertion not in json.dumps(keyed.observer.lines)
+
+
+def test_exp_exactly_five_minutes_ahead_is_accepted(keyed: Issuer) -> None:
+    keyed.clock.now = float(NOW)
+
+    assert keyed.assert_client(keyed.assertion(exp=NOW + 300)).status == 200
+
+
+@pytest.mark.parametrize("members", ["jku", "x5u", "jwk"])
+def test_rfc_8725_3_10_keys_that_an_assertion_brings_are_not_looked_at(keyed: Issuer, members: str) -> None:
+    value: Any = public_jwk(OTHER_RSA_KEY, "key-1") if members == "jwk" else "https://evil.example/keys"
+
+    assert keyed.assert_client(keyed.assertion(key=OTHER_RSA_KEY, headers={members: value})).status == 401
+    assert keyed.assert_client(keyed.assertion(headers={members: value})).status == 200
+
+
+def test_rfc_8725_3_1_an_unsigned_assertion_is_refused(keyed: Issuer) -> None:
+    header = json.dumps({"alg": "none", "kid": "key-1"})
+    segments = [header, json.dumps({"sub": "client-1"}), "x"]
+    unsigned = ".".join(base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode() for text in segments)
+
+    assert keyed.assert_client(unsigned).status == 401
+
+
+def test_rfc_8725_2_1_an_hmac_with_the_public_key_is_refused(keyed: Issuer) -> None:
+    pem = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    good = keyed.assertion()
+    payload = jwt.decode(good, options={"verify_signature": False})
+    # PyJWT refuses to sign with a PEM text, so the MAC is made by hand.
+    import hashlib
+    import hmac
+
+    def segment(data: bytes) -> str:
+        return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+    head = segment(json.dumps({"alg": "HS256", "kid": "key-1"}).encode())
+    body = segment(json.dumps(payload).encode())
+    mac = segment(hmac.new(pem, f"{head}.{body}".encode(), hashlib.sha256).digest())
+
+    assert keyed.assert_client(f"{head}.{body}.{mac}").status == 401
+
+
+@pytest.mark.parametrize(
+    "assertion", ["x", "a.b", "a.b.c.d", "....", "a.b.c", "e30.e30.e30", "e30=.e30.e30", "e30.W10.e30", "x" * 8000]
+)
+def test_rfc_7515_2_what_is_no_jwt_is_refused(keyed: Issuer, assertion: str) -> None:
+    assert keyed.assert_client(assertion).status == 401
+
+
+@pytest.mark.parametrize(
+    "kind", ["", ASSERTION_TYPE.upper(), "urn:ietf:params:oauth:client-assertion-type:saml2-bearer"]
+)
+def test_rfc_7521_4_2_the_assertion_type_is_exact(keyed: Issuer, kind: str) -> None:
+    form = {
+        "grant_type": "client_credentials",
+        "client_assertion_type": kind,
+        "client_assertion": keyed.assertion(),
+    }
+
+    assert keyed.post("/token", form).status == 401
+
+
+def test_an_assertion_type_without_an_assertion_is_refused(keyed: Issuer) -> None:
+    form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION_TYPE}
+
+    assert keyed.post("/token", form).status == 401
+
+
+def test_rfc_7521_4_2_a_client_id_beside_it_must_be_the_same(keyed: Issuer) -> None:
+    assert keyed.assert_client(keyed.assertion(), client_id="client-1").status == 200
+    answer = keyed.assert_client(keyed.assertion(), client_id="other")
+    assert (answer.status, answer.error) == (400, "invalid_request")
+
+
+def test_another_clients_key_does_not_sign_for_this_one(keyed: Issuer) -> None:
+    other = {"keys": [public_jwk(OTHER_RSA_KEY, "key-1")]}
+    keyed.register("client-2", auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), jwks=json.dumps(other))
+
+    assert keyed.assert_client(keyed.assertion("client-1", key=OTHER_RSA_KEY)).status == 401
+    assert keyed.assert_client(keyed.assertion("client-2", key=OTHER_RSA_KEY)).status == 200
+
+
+def test_a_client_that_may_not_use_assertions_is_refused(issuer: Issuer) -> None:
+    issuer.register("client-1", jwks=json.dumps(KEYS))
+
+    assert issuer.assert_client(issuer.assertion()).status == 401
+    assert reason(issuer) == "method not registered"
+
+
+def test_an_access_token_is_not_an_assertion(keyed: Issuer) -> None:
+    token = keyed.assert_client(keyed.assertion()).json["access_token"]
+
+    assert keyed.assert_client(token).status == 401
+
+
+# --- single use
+
+
+def test_rfc_7523_3_7_an_assertion_is_used_once(keyed: Issuer) -> None:
+    assertion = keyed.assertion()
+
+    assert keyed.assert_client(assertion).status == 200
+    assert keyed.assert_client(assertion).status == 401
+    assert reason(keyed) == "assertion: used before"
+
+
+def test_another_clients_equal_jti_is_another(keyed: Issuer) -> None:
+    keyed.register("client-2", auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), jwks=json.dumps(KEYS))
+
+    assert keyed.assert_client(keyed.assertion("client-1", jti="same")).status == 200
+    assert keyed.assert_client(keyed.assertion("client-2", jti="same")).status == 200
+
+
+def test_a_jti_is_free_again_after_its_time_though_its_item_lingers(keyed: Issuer) -> None:
+    assert keyed.assert_client(keyed.assertion(jti="same")).status == 200
+    keyed.clock.now += 300 + 121
+
+    assert keyed.assert_client(keyed.assertion(jti="same")).status == 200
+
+
+def test_an_assertion_that_did_not_authenticate_uses_nothing_up(keyed: Issuer) -> None:
+    assert keyed.assert_client(keyed.assertion(jti="same", aud="https://other.example")).status == 401
+
+    assert keyed.assert_client(keyed.assertion(jti="same")).status == 200
+
+
+def test_of_fifty_parallel_uses_one_gets_a_token(keyed: Issuer) -> None:
+    assertion = keyed.assertion()
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(lambda _: keyed.assert_client(assertion).status, range(50)))
+
+    assert statuses.count(200) == 1
+    assert set(statuses) <= {200, 401, 429}
+
+
+def test_the_used_id_outlives_the_assertion_and_names_nobody(keyed: Issuer) -> None:
+    keyed.assert_client(keyed.assertion(jti="the-jti"))
+
+    (item,) = keyed.items()
+    assert int(item["expires_at"]["N"]) == int(keyed.clock.now) + 300 + 120
+    assert "client-1" not in json.dumps(item)
+    assert "the-jti" not in json.dumps(item)
+
+
+def test_our_own_repeated_write_is_not_taken_for_a_replay(keyed: Issuer) -> None:
+    """A write that timed out may have happened; boto3 then sends it again."""
+    tokens: Any = keyed.deployment.tokens
+    first = tokens._client.put_item
+
+    class Repeating:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(first.__self__, name)
+
+        def put_item(self, **arguments: Any) -> Any:
+            first(**arguments)
+            return first(**arguments)
+
+    tokens._client = Repeating()
+
+    assert keyed.assert_client(keyed.assertion()).status == 200
+
+
+# --- published keys
+
+
+class PublishedKeys:
+    """A client's set at an address; `kids` are those that were looked for."""
+
+    def __init__(self, keys: Sequence[Mapping[str, Any]]) -> None:
+        self._keys = keys
+        self.asked: list[tuple[str, str]] = []
+
+    def keys(self, uri: str, kid: str) -> Sequence[Mapping[str, Any]]:
+        self.asked.append((uri, kid))
+        return self._keys
+
+
+@pytest.mark.parametrize(
+    ("keys", "status"),
+    [
+        (KEYS["keys"], 200),
+        ([], 401),
+        ([{"kid": "key-1"}], 401),
+        ([{"kid": "key-1", "kty": "oct", "k": "AAAA"}], 401),
+        ([{"kid": "key-1", "kty": "RSA", "n": 5, "e": []}], 401),
+        ([{"kid": "key-1", "kty": "RSA", "key_ops": 5}], 401),
+    ],
+)
+def test_smart_keys_at_a_registered_address(issuer: Issuer, keys: Any, status: int) -> None:
+    issuer.register(
+        "client-1",
+        auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}),
+        jwks_uri="https://client.example/jwks.json",
+    )
+    published = PublishedKeys(keys)
+    issuer = issuer.rebuilt(authentication=replace(issuer.deployment.authentication, key_sets=published))
+
+    assert issuer.assert_client(issuer.assertion()).status == status
+    assert published.asked == [("https://client.example/jwks.json", "key-1")]
+    assert not issuer.observer.failures
