@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from careconnect.record_keys import (
+    LONGEST_REFERENCE,
     Key,
     entry_sort_key,
     reference_prefix,
@@ -41,9 +42,6 @@ _LITERAL_REFERENCE: Final = re.compile(
     r"(?:/_history/[A-Za-z0-9.-]{1,64})?"
 )
 _NAME_PARTS: Final = ("family", "given", "prefix", "suffix", "text")
-
-# DynamoDB's quota for a partition key is 2,048 bytes; an address beyond half of it is no working reference.
-_LONGEST_REFERENCE: Final = 1024
 
 _Step = tuple[str, str, str]
 
@@ -198,7 +196,7 @@ def _entries(type_name: str, parameter: SearchParameter, values: Any) -> Iterato
                     yield partition, f"{string_prefix(normalised)}#"
         case ParameterType.REFERENCE:
             for reference in values:
-                if len(reference.encode()) <= _LONGEST_REFERENCE:
+                if len(reference.encode()) <= LONGEST_REFERENCE:
                     yield reference, reference_prefix(type_name, parameter.name)
         case ParameterType.DATE:
             raise ValueError(f"{parameter.name}: a date has no entries of its own, it orders the others")

@@ -62,6 +62,8 @@ class Criterion:
         match = _MATCHERS[self.parameter.type]
         if self.parameter.type is ParameterType.STRING:
             match = _STRING_MATCHERS[self.modifier]
+            if self.parameter.name == "name" and not self.modifier:
+                match = _starts_word_by_word
         return any(match(value, found) for value in self.values)
 
 
@@ -134,9 +136,10 @@ def _token(parameter: SearchParameter, text: str) -> Token:
     if len(parts) > 2 or not any(parts):
         raise outcomes.invalid_parameter(parameter.name, "a token is code, system|code, |code or system|.")
     code = fold_token(parts[-1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation)
+    if not code and (len(parts) == 1 or parts[-1]):
+        # A telephone number of nothing but punctuation is none, and no way to ask for all of a system.
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
     if len(parts) == 1:
-        if not code:
-            raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
         return Token(None, code)
     return Token(parts[0], code or None)
 
@@ -173,12 +176,17 @@ def _references(parameter: SearchParameter, text: str, target: str, fhir_base: s
 
 
 def _starts(text: str, stored: Sequence[Any]) -> bool:
-    """Match a beginning; several words each match the beginning of some part."""
+    wanted = normalise(text)
+    return any(normalise(value).startswith(wanted) for value in stored)
+
+
+def _starts_word_by_word(text: str, stored: Sequence[Any]) -> bool:
+    """Match the beginning of a part of a name, or with each of several words the beginning of some part."""
     parts = [normalise(value) for value in stored]
     wanted = normalise(text)
     if any(part.startswith(wanted) for part in parts):
         return True
-    return " " in wanted and all(any(part.startswith(word) for part in parts) for word in wanted.split())
+    return all(any(part.startswith(word) for part in parts) for word in wanted.split())
 
 
 def _contains(text: str, stored: Sequence[Any]) -> bool:

@@ -60,10 +60,11 @@ def follow_references(
 
 def _targets(matches: Iterable[Entry], includes: Sequence[Include]) -> Iterator[tuple[ResourceType, str]]:
     for match in matches:
+        values = match.values if includes else {}
         for include in includes:
             if include.source is not match.type:
                 continue
-            for reference in match.values.get(include.parameter.name, ()):
+            for reference in values.get(include.parameter.name, ()):
                 name, _, resource_id = reference.partition("/")
                 type_ = resource_type(name)
                 allowed = (include.target,) if include.target else include.parameter.targets

@@ -4,11 +4,13 @@ The most selective criterion gives the ranges; every criterion, that one include
 values stored with the entries, so a plan may be generous but never wrong.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from careconnect.record_keys import (
+    LONGEST_REFERENCE,
     SHARDS,
     reference_prefix,
     string_partition,
@@ -33,6 +35,8 @@ _RANKS: Final = {
     "phone": 3,
 }
 _RANK_OF_OTHERS: Final = 4
+
+_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 _AFTER_ID: Final = "#\U0010ffff"
 
@@ -68,7 +72,9 @@ def plan_search(type_: ResourceType, criteria: Sequence[Criterion]) -> Plan:
         if criterion.modifier in ("not", "missing", "contains"):
             continue
         if criterion.parameter.name == "_id":
-            return Plan(ids=tuple(dict.fromkeys(value.code for value in criterion.values if value.code)))
+            # Nothing else can be an id, and a key may not be as long as a query.
+            codes = (value.code for value in criterion.values if value.code and _ID.fullmatch(value.code))
+            return Plan(ids=tuple(dict.fromkeys(codes)))
         ranges = _ranges(type_, criterion, low, high)
         rank = _RANKS.get(criterion.parameter.name, _RANK_OF_OTHERS)
         if ranges is not None and (best is None or rank < best[0]):
@@ -123,9 +129,11 @@ def _string_range(type_: ResourceType, parameter: SearchParameter, text: str) ->
 def _reference_ranges(
     type_: ResourceType, parameter: SearchParameter, values: Sequence[str], low: str, high: str
 ) -> list[IndexRange] | None:
-    if not all(value.partition("/")[0] in parameter.targets for value in values):
+    if any(len(value.encode()) > LONGEST_REFERENCE for value in values):
         return None
-    return [IndexRange(value, reference_prefix(type_.name, parameter.name), low, high) for value in values]
+    prefix = reference_prefix(type_.name, parameter.name)
+    # An empty text stands for what cannot match: an id of another type than the modifier names.
+    return [IndexRange(value, prefix, low, high) for value in values if value]
 
 
 def _order_bounds(type_: ResourceType, criteria: Sequence[Criterion]) -> tuple[str, str]:

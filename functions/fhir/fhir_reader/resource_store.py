@@ -67,10 +67,10 @@ class DynamoDbResourceStore:
         """Return the entries of resources whose ids are known: one BatchGetItem per hundred."""
         items = self._items(((type_, resource_id) for resource_id in ids), INDEX_ITEM)
         return [
-            Entry(type_, resource_id, order_key(values, type_.order_by), values)
+            Entry(type_, resource_id, order_key(values, type_.order_by), stored)
             for (_, resource_id), item in items.items()
             # A deleted resource keeps its index record, without values.
-            if (values := json.loads(item.get("values", {}).get("S", "null")))
+            if (values := json.loads(stored := item.get("values", {}).get("S", "null")))
         ]
 
     def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
@@ -96,7 +96,7 @@ class DynamoDbResourceStore:
             found = resource_type(name)
             if found is not None and parameter == "patient":
                 order, resource_id = place_of(place)
-                yield place, Entry(found, resource_id, order, json.loads(item["values"]["S"]))
+                yield place, Entry(found, resource_id, order, item["values"]["S"])
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links; read once and kept, since it never changes."""
@@ -123,6 +123,9 @@ class DynamoDbResourceStore:
                 ":high": {"S": range_.prefix + (range_.high or _LAST)},
             },
             "ScanIndexForward": False,
+            # The partition key is known already, and what is not sent need not be parsed.
+            "ProjectionExpression": "sk, #values",
+            "ExpressionAttributeNames": {"#values": "values"},
         }
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -196,4 +199,4 @@ def _pages(ask: Callable[..., Any], query: Mapping[str, Any], first: "Future[Any
 def _entries(type_: ResourceType, items: Iterator[Mapping[str, Any]]) -> Iterator[Entry]:
     for item in items:
         order, resource_id = place_of(item["sk"]["S"])
-        yield Entry(type_, resource_id, order, json.loads(item["values"]["S"]))
+        yield Entry(type_, resource_id, order, item["values"]["S"])

@@ -5,7 +5,7 @@ from functools import cmp_to_key
 from typing import Any
 
 from careconnect.resource_types import ParameterType
-from careconnect.search_values import normalise
+from careconnect.search_values import SearchValues, normalise
 from fhir_reader.search_query import Order
 from fhir_reader.stored import Entry
 
@@ -18,18 +18,23 @@ class ResultOrder:
 
     def __init__(self, sort: Sequence[Order]) -> None:
         self._sort = sort
-        self.key: Callable[[Entry], Any] = cmp_to_key(lambda a, b: self._compare(self.place(a), self.place(b)))
+        self._comparable: Callable[[Place], Any] = cmp_to_key(self._compare)
 
     @property
     def is_default(self) -> bool:
         """Say whether no other order was asked for."""
         return not self._sort
 
+    def key(self, entry: Entry) -> Any:
+        """Return what to sort an entry by."""
+        return self._comparable(self.place(entry))
+
     def place(self, entry: Entry) -> Place:
         """Return an entry's place."""
         if self.is_default:
             return [entry.order, entry.id]
-        return [*(_sort_value(order, entry) for order in self._sort), entry.id]
+        values = entry.values
+        return [*(_sort_value(order, values) for order in self._sort), entry.id]
 
     def is_after(self, entry: Entry, place: Place) -> bool:
         """Say whether an entry comes after a place."""
@@ -48,8 +53,8 @@ class ResultOrder:
         return -1 if a[-1] < b[-1] else int(a[-1] > b[-1])
 
 
-def _sort_value(order: Order, entry: Entry) -> Any:
-    stored = entry.values.get(order.parameter.name, ())
+def _sort_value(order: Order, values: SearchValues) -> Any:
+    stored = values.get(order.parameter.name, ())
     if not stored:
         return None
     pick = max if order.descending else min

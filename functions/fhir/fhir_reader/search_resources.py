@@ -113,10 +113,13 @@ def _matching(
         if entry.id in seen:
             continue
         seen.add(entry.id)
-        if not context.caller.sees(type_, entry.id, entry.patients):
+        if context.caller.patient and not context.caller.sees(type_, entry.id, entry.patients):
             continue
-        if all(criterion.matches(entry.values) for criterion in criteria):
-            yield entry
+        if criteria:
+            values = entry.values
+            if not all(criterion.matches(values) for criterion in criteria):
+                continue
+        yield entry
 
 
 def _candidates(type_: ResourceType, plan: Plan, store: ResourceStore) -> Iterator[Entry]:

@@ -1,5 +1,6 @@
 """What a reader gets from a store, and what it asks a store for."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -40,12 +41,22 @@ class IndexRange:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One index entry: the resource's type and id, its place in the default order and what it is searched by."""
+    """One index entry: the resource's type and id, its place in the default order and what it is searched by.
+
+    `stored` is the text of its values. They are parsed each time they are asked for and not kept: a search
+    may hold thousands of entries and look at the values of few, or of each but once.
+    """
 
     type: ResourceType
     id: str
     order: str
-    values: SearchValues
+    stored: str
+
+    @property
+    def values(self) -> SearchValues:
+        """What the resource is searched by."""
+        parsed: SearchValues = json.loads(self.stored)
+        return parsed
 
     @property
     def patients(self) -> tuple[str, ...]:

@@ -1,11 +1,12 @@
 """Show part of a resource (`_summary`, `_elements`) or show it indented (`_pretty`), from its stored text.
 
-JSON is cut as text, so that what stays keeps its digits and letters (STU3 Search §2.21.1.10).
+JSON is cut as text, and narratives are not touched, so that what stays keeps its digits and letters (STU3 Search
+§2.21.1.10).
 """
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 from xml.etree import ElementTree
 
@@ -14,7 +15,6 @@ from careconnect.resource_types import ResourceType
 from fhir_reader.search_query import View
 
 _FHIR: Final = "http://hl7.org/fhir"
-_XHTML: Final = "http://www.w3.org/1999/xhtml"
 _SUBSETTED: Final = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
 _ALWAYS: Final = frozenset(("resourceType", "id", "meta", "implicitRules"))
 
@@ -72,8 +72,7 @@ def _subset_json(body: str, keep: Callable[[str], bool]) -> str:
 
 
 def _subset_xml(body: str, keep: Callable[[str], bool]) -> str:
-    ElementTree.register_namespace("", _FHIR)
-    root = ElementTree.fromstring(body)  # noqa: S314 - the text is ours, rendered by the loader
+    root, narratives = _parsed(body)
     for child in list(root):
         if not keep(child.tag.removeprefix(f"{{{_FHIR}}}")):
             root.remove(child)
@@ -84,18 +83,30 @@ def _subset_xml(body: str, keep: Callable[[str], bool]) -> str:
     tag = ElementTree.SubElement(meta, f"{{{_FHIR}}}tag")
     for name, value in _SUBSETTED.items():
         ElementTree.SubElement(tag, f"{{{_FHIR}}}{name}", value=value)
-    return _default_namespaces(ElementTree.tostring(root, encoding="unicode"))
+    return _text_of(root, narratives)
 
 
-def _default_namespaces(text: str) -> str:
-    """Give a narrative back its own default namespace, which ElementTree writes as a prefix."""
-    return (
-        re.sub(r"(</?)html:", r"\1", text)
-        .replace(f' xmlns:html="{_XHTML}"', "")
-        .replace("<div", f'<div xmlns="{_XHTML}"', 1)
-        if f'xmlns:html="{_XHTML}"' in text
-        else text
-    )
+# A narrative is all that stands in a `text` after its status, and nothing else is called `div`.
+_NARRATIVE: Final = re.compile(r"<div\b.*?(?=</text>)", re.DOTALL)
+
+
+def _parsed(text: str) -> tuple[ElementTree.Element, list[str]]:
+    """Parse a resource's XML, its narratives put aside: they stay as they are, to the letter."""
+    narratives: list[str] = []
+
+    def put_aside(narrative: re.Match[str]) -> str:
+        narratives.append(narrative[0])
+        return f"<div>{len(narratives) - 1}</div>"
+
+    bare = _NARRATIVE.sub(put_aside, text)
+    return ElementTree.fromstring(bare), narratives  # noqa: S314 - the text is ours, rendered by the loader
+
+
+def _text_of(root: ElementTree.Element, narratives: Sequence[str]) -> str:
+    """Return an element as text, its narratives back in their places."""
+    ElementTree.register_namespace("", _FHIR)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return re.sub(r"<div>(\d+)</div>", lambda place: narratives[int(place[1])], text)
 
 
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
@@ -125,17 +136,6 @@ def pretty_json(text: str) -> str:
 
 def pretty_xml(text: str) -> str:
     """Indent XML text, leaving narratives as they are."""
-    ElementTree.register_namespace("", _FHIR)
-    root = ElementTree.fromstring(text)  # noqa: S314 - the text is ours
-    _indent(root, 0)
-    return ElementTree.tostring(root, encoding="unicode")
-
-
-def _indent(element: ElementTree.Element, depth: int) -> None:
-    if not len(element) or element.tag.startswith(f"{{{_XHTML}}}"):
-        return
-    element.text = "\n" + "  " * (depth + 1)
-    for child in element:
-        _indent(child, depth + 1)
-        child.tail = "\n" + "  " * (depth + 1)
-    element[-1].tail = "\n" + "  " * depth
+    root, narratives = _parsed(text)
+    ElementTree.indent(root)
+    return _text_of(root, narratives)

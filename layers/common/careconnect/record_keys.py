@@ -26,6 +26,9 @@ SHARDS: Final = 4
 # A partition key may have 2,048 bytes and a sort key 1,024 (DynamoDB quotas).
 _LONGEST_TEXT: Final = 200
 
+LONGEST_REFERENCE: Final = 1024
+"""Bytes of a reference that has an entry; an address beyond that is no working reference."""
+
 Key = tuple[str, str]
 
 
