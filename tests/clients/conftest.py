@@ -1,0 +1,68 @@
+"""A local stack with the sample, a client with a secret and one with a key, for clients that others wrote."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import RSAAlgorithm
+
+from careconnect.client_record import AuthMethod
+from careconnect_admin.clients import ClientRegistration, register_client
+from careconnect_admin.clients_store import DynamoDbClientRegistry
+from careconnect_admin.demo_clients import DemoClient
+from careconnect_admin.local_stack import LocalStack
+from client_service import KeyClient, Service
+from stack_fixtures import bearer, clients, explorer, http, local_stack, record_tables, sample
+
+__all__ = ["bearer", "clients", "explorer", "http", "local_stack", "record_tables", "sample"]
+
+PATIENT_ID = "4"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_proxy() -> None:
+    """Keep the clients' calls on this machine, whatever its proxy settings."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("NO_PROXY", "127.0.0.1")
+    patch.setenv("no_proxy", "127.0.0.1")
+
+
+@pytest.fixture(scope="session")
+def key_client(local_stack: LocalStack) -> KeyClient:
+    """A client registered with the public half of an RSA key, with the scopes of `explorer`."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    names = {"kid": "client-tests", "use": "sig", "alg": "RS256"}
+    private = {**RSAAlgorithm.to_jwk(key, as_dict=True), **names}
+    public = {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), **names}
+    for jwk in (private, public):
+        jwk.pop("key_ops", None)
+    registration = ClientRegistration(
+        client_id="client-with-a-key",
+        name="Client with a key",
+        scopes=("system/*.read", "profile"),
+        auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}),
+        jwks=json.dumps({"keys": [public]}),
+    )
+    registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
+    register_client(registry, registration, now=time.time())
+    return KeyClient(registration.client_id, private)
+
+
+@pytest.fixture(scope="session")
+def service(local_stack: LocalStack, explorer: DemoClient, key_client: KeyClient, sample: Path) -> Service:
+    """The running service with the sample loaded."""
+    patients = [json.loads(line) for line in (sample / "Patient.ndjson").read_text(encoding="utf-8").splitlines()]
+    patient = next(each for each in patients if each["id"] == PATIENT_ID)
+    observed = [json.loads(line) for line in (sample / "Observation.ndjson").read_text(encoding="utf-8").splitlines()]
+    return Service(
+        base=local_stack.base_url,
+        fhir_base=local_stack.fhir_url,
+        secret_client=explorer,
+        key_client=key_client,
+        nhs_number=next(each["value"] for each in patient["identifier"] if each["system"].endswith("nhs-number")),
+        observations=frozenset(
+            each["id"] for each in observed if each["subject"]["reference"] == f"Patient/{PATIENT_ID}"
+        ),
+    )

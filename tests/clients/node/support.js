@@ -1,0 +1,33 @@
+// What every suite is told by tests/clients/test_node.py, through the environment.
+
+import assert from 'node:assert/strict';
+
+function setting(name) {
+  const value = process.env[name];
+  assert.ok(value, `${name} is not set: these suites are started by tests/clients/test_node.py`);
+  return value;
+}
+
+export const base = setting('CARECONNECT_BASE');
+export const fhirBase = setting('CARECONNECT_FHIR_BASE');
+export const secretClient = { id: setting('CARECONNECT_CLIENT_ID'), secret: setting('CARECONNECT_CLIENT_SECRET') };
+export const keyClient = { id: setting('CARECONNECT_KEY_CLIENT_ID'), jwk: JSON.parse(setting('CARECONNECT_KEY_CLIENT_JWK')) };
+export const nhsNumber = `https://fhir.nhs.uk/Id/nhs-number|${setting('CARECONNECT_NHS_NUMBER')}`;
+export const observations = Number(setting('CARECONNECT_OBSERVATIONS'));
+
+export async function accessToken() {
+  const answer = await fetch(`${base}/token`, {
+    method: 'POST',
+    headers: { Authorization: `Basic ${Buffer.from(`${secretClient.id}:${secretClient.secret}`).toString('base64')}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+  });
+  assert.equal(answer.status, 200);
+  return (await answer.json()).access_token;
+}
+
+/** The registered private key, for WebCrypto, and the kid that the server knows it by. */
+export async function privateKey() {
+  const { kid, ...jwk } = keyClient.jwk;
+  const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
+  return { key: await crypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign']), kid };
+}
