@@ -1,0 +1,26 @@
+"""The reader over moto, with a few records loaded once for each module."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from few_records import write_records
+from stores import Reader, load, reader_on_moto
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader over the few records; for tests that change nothing."""
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path_factory.mktemp("records")))
+        yield reader
+
+
+@pytest.fixture
+def reader(loaded: Reader) -> Iterator[Reader]:
+    """The loaded reader, its calls counted from nothing and no fault about."""
+    loaded.calls.clear()
+    loaded.observer.lines.clear()
+    loaded.observer.failures.clear()
+    yield loaded
+    loaded.faults.clear()

@@ -1,0 +1,123 @@
+"""Which paths are paths of the API, and what each asks for (`access.md`, S13; STU3 RESTful API §2.21)."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careconnect.outcomes import OutcomeError
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from fhir_reader.fhir_path import ALLOWED_METHODS, Route, parse_path
+
+LONGEST_ID = "A" * 64
+
+
+@pytest.mark.parametrize("name", [each.name for each in RESOURCE_TYPES])
+@pytest.mark.parametrize(
+    ("rest", "route", "resource_id", "version"),
+    [
+        ("", Route.TYPE, "", ""),
+        ("/_search", Route.SEARCH, "", ""),
+        ("/4", Route.INSTANCE, "4", ""),
+        ("/a.B-9", Route.INSTANCE, "a.B-9", ""),
+        (f"/{LONGEST_ID}", Route.INSTANCE, LONGEST_ID, ""),
+        ("/.", Route.INSTANCE, ".", ""),
+        ("/4/_history/1", Route.VERSION, "4", "1"),
+        ("/4/_history/nonsense", Route.VERSION, "4", "nonsense"),
+        ("/%34", Route.INSTANCE, "4", ""),
+    ],
+)
+def test_a_path_says_what_it_asks_for(name: str, rest: str, route: Route, resource_id: str, version: str) -> None:
+    parsed = parse_path(f"{FHIR_PATH}/{name}{rest}")
+
+    assert (parsed.type.name, parsed.route, parsed.id, parsed.version) == (name, route, resource_id, version)
+
+
+@pytest.mark.parametrize("operation", ["$everything", "%24everything"])
+def test_everything_is_an_operation_of_a_patient_alone(operation: str) -> None:
+    parsed = parse_path(f"{FHIR_PATH}/Patient/4/{operation}")
+
+    assert (parsed.route, parsed.id) == (Route.EVERYTHING, "4")
+    for path in (f"Encounter/4/{operation}", f"Patient/{operation}", f"{operation}"):
+        assert refused(f"{FHIR_PATH}/{path}") == (404, "not-supported")
+
+
+def refused(path: str) -> tuple[int, str]:
+    with pytest.raises(OutcomeError) as caught:
+        parse_path(path)
+    return caught.value.status, caught.value.issue.code
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "/",
+        FHIR_PATH,
+        f"{FHIR_PATH}/",
+        f"/live{FHIR_PATH}/Patient/4",
+        f"{FHIR_PATH.lower()}/Patient/4",
+        f"{FHIR_PATH}X/Patient/4",
+        f"{FHIR_PATH}//Patient/4",
+        f"/{FHIR_PATH}/Patient/4",
+        f"{FHIR_PATH}/Patient//4",
+        f"{FHIR_PATH}/Patient/",
+        f"{FHIR_PATH}/Patient/4/",
+        f"{FHIR_PATH}/Patient//",
+        f"{FHIR_PATH}/patient/4",
+        f"{FHIR_PATH}/PATIENT/4",
+        f"{FHIR_PATH}/Patient;a=b/4",
+        f"{FHIR_PATH}/Patient;/4",
+        f"{FHIR_PATH}/Patient%2F4",
+        f"{FHIR_PATH}/Patient%3Ba/4",
+        f"{FHIR_PATH}/Patient%00/4",
+        f"{FHIR_PATH}/../STU3/Patient/4",
+        f"{FHIR_PATH}/./Patient/4",
+        f"{FHIR_PATH}/%2e%2e/Patient/4",
+        f"{FHIR_PATH}/Patient/../Condition/1",
+        f"{FHIR_PATH}/Patient/%2e%2e/Condition/1",
+        f"{FHIR_PATH}/Patient/4/Condition",
+        f"{FHIR_PATH}/Patient/4/_history",
+        f"{FHIR_PATH}/Patient/4/_history/1/2",
+        f"{FHIR_PATH}/Patient/_history",
+        f"{FHIR_PATH}/Patient/_search/4",
+        f"{FHIR_PATH}/Patient/$match",
+        f"{FHIR_PATH}/Patient/4/$meta",
+        f"{FHIR_PATH}/Patient/4/%2524everything",
+        f"{FHIR_PATH}/Appointment/4",
+        f"{FHIR_PATH}/Binary",
+        f"{FHIR_PATH}/*",
+        f"{FHIR_PATH}/metadata",
+        f"{FHIR_PATH}/P\u0430tient/4",
+        f"{FHIR_PATH}/Patient\n/4",
+    ],
+)
+def test_s13_every_other_spelling_is_another_path_which_is_not_there(path: str) -> None:
+    assert refused(path) == (404, "not-supported")
+
+
+@pytest.mark.parametrize(
+    "resource_id",
+    ["4%2F..%2F5", "4;a=b", "4%00", "4 5", "4%0A", "é", "4%", LONGEST_ID + "A", "4,5", "a_b", "%252e%252e", "4?x=y"],
+)
+def test_an_id_outside_the_syntax_is_a_bad_request(resource_id: str) -> None:
+    assert refused(f"{FHIR_PATH}/Patient/{resource_id}") == (400, "value")
+    assert refused(f"{FHIR_PATH}/Patient/{resource_id}/_history/1") == (400, "value")
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1).map(lambda text: quote(text, safe="/%;.$")))
+def test_any_path_is_understood_or_refused_with_an_outcome(rest: str) -> None:
+    try:
+        parsed = parse_path(f"{FHIR_PATH}/{rest}")
+    except OutcomeError as error:
+        status = error.status
+    else:
+        status = 200
+        assert rest.startswith(parsed.type.name)
+    assert status in (200, 400, 404)
+
+
+def test_reading_routes_take_reading_methods_and_a_posted_search_takes_post_alone() -> None:
+    for route, methods in ALLOWED_METHODS.items():
+        assert set(methods.split(", ")) == ({"POST"} if route is Route.SEARCH else {"GET", "HEAD"})
