@@ -1,0 +1,76 @@
+"""A user's script over fhirclient 3.2.0, the SMART client whose models are STU3's; prints what it found as JSON.
+
+A script of its own, since the package puts its insides on the import path, under names such as `auth` and `models`.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fhirclient.client import FHIRClient
+from fhirclient.models.bundle import Bundle
+from fhirclient.models.encounter import Encounter
+from fhirclient.models.observation import Observation
+from fhirclient.models.organization import Organization
+from fhirclient.models.patient import Patient
+
+
+def main() -> None:
+    """Find a patient, walk the pages of its observations, follow references, be refused."""
+    smart = FHIRClient(settings={"app_id": "tests", "api_base": os.environ["CARECONNECT_FHIR_BASE"]})
+    smart.prepare()
+    server = smart.server
+    authorize(server, os.environ["CARECONNECT_TOKEN"])
+
+    # The library resolves a reference to what came along in the same Bundle, by its fullUrl.
+    found = Patient.where({"identifier": os.environ["CARECONNECT_IDENTIFIER"], "_include": "Patient:organization"})
+    patient = found.perform(server).entry[0].resource
+    search = Observation.where({"patient": patient.id, "_count": "3", "_include": "Observation:encounter"})
+    observations = [
+        entry.resource for page in pages(search.perform(server)) for entry in page.entry if entry.search.mode == "match"
+    ]
+    result = {
+        "fhir_version": server.capabilityStatement.fhirVersion,
+        "types": [each.type for each in server.capabilityStatement.rest[0].resource],
+        "patient": patient.id,
+        "name": smart.human_name(patient.name[0]),
+        "born": patient.birthDate.isostring,
+        "practice": patient.managingOrganization.resolved(Organization).id,
+        "observations": [each.id for each in observations],
+        "subject_of_encounter": observations[0].context.resolved(Encounter).subject.reference,
+        "absent": refusal(lambda: Patient.read("nobody", server)),
+    }
+    authorize(server, os.environ["CARECONNECT_LIMITED_TOKEN"])
+    result["forbidden"] = refusal(lambda: Patient.read("4", server))
+    authorize(server, "")
+    result["without_token"] = refusal(lambda: Patient.read("4", server))
+    json.dump(result, sys.stdout)
+
+
+def authorize(server: Any, token: str) -> None:
+    """Send a token, or none, from now on; the library itself has no client credentials."""
+    server.session.headers["Authorization"] = f"Bearer {token}" if token else None
+
+
+def pages(bundle: Any) -> Iterator[Any]:
+    """Yield a Bundle and those that its next links lead to."""
+    while bundle is not None:
+        yield bundle
+        following = next((link.url for link in bundle.link if link.relation == "next"), None)
+        bundle = Bundle.read_from(following, bundle.server) if following else None
+
+
+def refusal(call: Callable[[], object]) -> list[object]:
+    """Return the name of the library's error, and the status and the issue's code that it was refused with."""
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 - its classes are not importable under one name
+        response = error.response  # type: ignore[attr-defined]
+        return [type(error).__name__, response.status_code, response.json()["issue"][0]["code"]]
+    return []
+
+
+if __name__ == "__main__":
+    main()
