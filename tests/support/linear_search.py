@@ -400,18 +400,23 @@ def _string_test(name: str, modifier: str, text: str) -> Callable[[list[str]], b
     wanted = fold(text)
 
     def starts(values: list[str]) -> bool:
+        return any(fold(value).startswith(wanted) for value in values)
+
+    def starts_in_turn(values: list[str], words: list[str]) -> bool:
+        """Several words of a name each match some part; a part of several words takes as many of them."""
         parts = [fold(value) for value in values]
-        if any(part.startswith(wanted) for part in parts):
-            return True
-        # Several words of a name each match some part of it.
-        words = wanted.split()
-        return name == "name" and all(any(part.startswith(word) for part in parts) for word in words)
+        return not words or any(
+            any(part.startswith(" ".join(words[:number])) for part in parts) and starts_in_turn(values, words[number:])
+            for number in range(1, len(words) + 1)
+        )
 
     match modifier:
         case "exact":
             return lambda values: text in values
         case "contains":
             return lambda values: any(wanted in fold(value) for value in values)
+        case _ if name == "name":
+            return lambda values: starts_in_turn(values, wanted.split())
         case _:
             return starts
 

@@ -150,7 +150,8 @@ def _parameters(request: Request, path: FhirPath) -> Parameters:
             raise outcomes.too_large()
         parameters += _form(request.body)
     elif sum(len(name) + len(text) + 2 for name, text in parameters) > _LONGEST_QUERY:
-        raise outcomes.invalid_request("The query is over the limit: post the search to _search.")
+        longest, _ = max(parameters, key=lambda pair: len(pair[1]))
+        raise outcomes.invalid_parameter(longest, "the query is over the limit: post the search to _search.")
     if len(parameters) > _MOST_PARAMETERS:
         raise outcomes.invalid_request("There are too many parameters.")
     if any(name == "access_token" for name, _ in parameters):

@@ -181,12 +181,19 @@ def _starts(text: str, stored: Sequence[Any]) -> bool:
 
 
 def _starts_word_by_word(text: str, stored: Sequence[Any]) -> bool:
-    """Match the beginning of a part of a name, or with each of several words the beginning of some part."""
+    """Match the words of a name in turn, each, or some that follow each other, the beginning of some part."""
     parts = [normalise(value) for value in stored]
-    wanted = normalise(text)
-    if any(part.startswith(wanted) for part in parts):
-        return True
-    return all(any(part.startswith(word) for part in parts) for word in wanted.split())
+    words = normalise(text).split()
+    matched = {0}
+    for start in range(len(words)):
+        if start not in matched:
+            continue
+        for end in range(start + 1, len(words) + 1):
+            run = " ".join(words[start:end])
+            if not any(part.startswith(run) for part in parts):
+                break
+            matched.add(end)
+    return len(words) in matched
 
 
 def _contains(text: str, stored: Sequence[Any]) -> bool:
