@@ -22,10 +22,14 @@ LOADED_AT = (
 """A third of the records is loaded at each of these, so that `_lastUpdated` has something to tell apart."""
 
 
+EXAMPLE_CODES = ("27113001", "364075005")
+"""The codes of Patient/example-1's observations: of those with even numbers, of those with odd ones."""
+
+
 def corpus(base: str) -> list[Resource]:
     """Return the records as sources, `meta.lastUpdated` as the load will set it; `base` is the FHIR base."""
     records: dict[tuple[str, str], Resource] = {}
-    for resource in (*_real(), *sample_resources(), *_awkward(base)):
+    for resource in (*_real(), *sample_resources(), *_awkward(base), *_example()):
         records.setdefault((resource["resourceType"], resource["id"]), resource)
     return [
         {**resource, "meta": {**resource.get("meta", {}), "lastUpdated": _instant(position)}}
@@ -53,6 +57,55 @@ def _real() -> Iterator[Resource]:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 yield parse_json(line)
+
+
+def _example() -> Iterator[Resource]:
+    """Yield the record of Patient/example-1, on which examples are written down with their answers."""
+    patient = {"reference": "Patient/example-1"}
+    yield {
+        "resourceType": "Patient",
+        "id": "example-1",
+        "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990548609"}],
+        "name": [{"use": "official", "family": "Muñoz García", "given": ["José", "Ángel"], "prefix": ["Mr"]}],
+        "telecom": [{"system": "phone", "value": "0113 496 0123"}],
+        "gender": "male",
+        "birthDate": "1970-06-15",
+        "address": [{"postalCode": "LS6 2AB"}],
+        "managingOrganization": {"reference": "Organization/example-1"},
+    }
+    yield {"resourceType": "Organization", "id": "example-1", "name": "Example Surgery"}
+    for number in range(1, 4):
+        yield {
+            "resourceType": "Encounter",
+            "id": f"example-{number}",
+            "status": "finished",
+            "subject": patient,
+            "period": {"start": f"2018-0{number}-10T09:00:00Z", "end": f"2018-0{number}-10T09:20:00Z"},
+        }
+    for number in range(1, 48):
+        # Two at the same time, so that an order has ties to break.
+        hour = number // 2
+        yield {
+            "resourceType": "Observation",
+            "id": f"example-{number:03}",
+            "status": "final",
+            "code": {"coding": [{"system": "http://snomed.info/sct", "code": EXAMPLE_CODES[number % 2]}]},
+            "subject": patient,
+            "context": {"reference": "Encounter/example-1"},
+            "effectiveDateTime": f"2018-01-{10 + hour // 12}T{hour % 12:02}:30:00Z",
+            "valueQuantity": {"value": number, "unit": "1"},
+        }
+    for number in range(1, 3):
+        yield {
+            "resourceType": "Condition",
+            "id": f"example-{number}",
+            "clinicalStatus": "active",
+            "verificationStatus": "confirmed",
+            "code": {"coding": [{"system": "http://snomed.info/sct", "code": "195967001"}]},
+            "subject": patient,
+            "context": {"reference": "Encounter/example-1"},
+            "assertedDate": f"2018-01-1{number}",
+        }
 
 
 def _awkward(base: str) -> Iterator[Resource]:

@@ -111,8 +111,8 @@ class InProcessReader:
     scope: str = EVERYTHING
     patient: str = ""
     now: Callable[[], float] = time.time
-    calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
-    _apps: dict[Home, Callable[[Mapping[str, Any]], dict[str, Any]]] = field(default_factory=dict)
+    calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list, repr=False)
+    _apps: dict[Home, Callable[[Mapping[str, Any]], dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Build the apps."""

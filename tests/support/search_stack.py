@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -22,7 +22,7 @@ class SearchStack:
     """A running stack and the records in it, as sources."""
 
     stack: LocalStack
-    resources: list[dict[str, Any]]
+    resources: list[dict[str, Any]] = field(repr=False)
     connection: httpx.Client
     explorer: DemoClient
 

@@ -1,0 +1,453 @@
+"""Searches written down with their answers, over HTTP, in both formats; and what must be refused or kept back."""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from careconnect.resource_types import RESOURCE_TYPES
+from careconnect_admin.demo_clients import MEDICATION_ACCESS, PATIENT_ACCESS
+from search_corpus import EXAMPLE_CODES
+from search_reader import Answer, HttpReader, InProcessReader, follow, walk
+from search_stack import SearchStack
+
+pytestmark = pytest.mark.integration
+
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+SNOMED = "http://snomed.info/sct"
+EVEN, ODD = EXAMPLE_CODES
+FHIR = "{http://hl7.org/fhir}"
+
+
+@pytest.fixture(scope="module")
+def reader(search_stack: SearchStack) -> HttpReader:
+    return search_stack.over_http()
+
+
+@pytest.fixture(scope="module")
+def in_process(search_stack: SearchStack) -> InProcessReader:
+    return search_stack.in_process()
+
+
+@pytest.fixture(scope="module")
+def patient_only(search_stack: SearchStack) -> HttpReader:
+    """The API as the page's client sees it whose token opens Patient and the directory."""
+    return search_stack.over_http(PATIENT_ACCESS)
+
+
+def observations(*numbers: int) -> list[str]:
+    return [f"Observation/example-{number:03}" for number in numbers]
+
+
+LATEST_FIRST = [
+    *(number for hour in range(23, 0, -1) for number in (2 * hour + 1, 2 * hour)),
+    1,
+]
+"""The numbers of the example's observations in the contract's order: by time, then by id, descending."""
+
+EXAMPLES: list[tuple[str, list[str]]] = [
+    # Names: several words, accents, case, whole and in part.
+    ("Patient?name=jose munoz", ["Patient/example-1"]),
+    ("Patient?name=muñoz josé", ["Patient/example-1"]),
+    ("Patient?name=MUÑOZ&name=angel", ["Patient/example-1"]),
+    ("Patient?name=munoz garcia", ["Patient/example-1"]),
+    ("Patient?name=jose kanfeld", []),
+    ("Patient?family=munoz gar&given=Jose", ["Patient/example-1"]),
+    ("Patient?family=garcia&_id=example-1", []),
+    ("Patient?family:contains=garcia&_id=example-1", ["Patient/example-1"]),
+    ("Patient?family:exact=Muñoz García&_id=example-1", ["Patient/example-1"]),
+    ("Patient?family:exact=Munoz Garcia&_id=example-1", []),
+    ("Patient?family=struve,munoz&given=angel", ["Patient/example-1"]),
+    # Dates: ranges, partial dates, zones.
+    ("Patient?birthdate=ge1970-06-01&birthdate=le1970-06-30&name=munoz", ["Patient/example-1"]),
+    ("Patient?birthdate=1970&name=munoz", ["Patient/example-1"]),
+    ("Patient?birthdate=1970-06&name=munoz", ["Patient/example-1"]),
+    ("Patient?birthdate=1970-06-15&name=munoz", ["Patient/example-1"]),
+    ("Patient?birthdate=1970-06-16&name=munoz", []),
+    ("Patient?birthdate=gt1970&name=munoz", []),
+    ("Patient?birthdate=lt1970-06-16&name=munoz jose", ["Patient/example-1"]),
+    ("Observation?patient=example-1&date=2018-01-10T01:30:00Z", observations(3, 2)),
+    ("Observation?patient=example-1&date=2018-01-10T02:30:00+01:00", observations(3, 2)),
+    ("Observation?patient=example-1&date=2018-01-10T01:30", observations(3, 2)),
+    ("Observation?patient=example-1&date=sa2018-01-11T10:29:59Z", observations(47, 46, 45, 44)),
+    ("Observation?patient=example-1&date=eb2018-01-10T01:00Z", observations(1)),
+    ("Encounter?patient=example-1&date=2018-02", ["Encounter/example-2"]),
+    ("Encounter?patient=example-1&date=ge2018-02-10T09:10:00Z", ["Encounter/example-3", "Encounter/example-2"]),
+    # Tokens and references.
+    (f"Patient?identifier={NHS_NUMBER}|9990548609", ["Patient/example-1"]),
+    ("Patient?identifier=9990548609", ["Patient/example-1"]),
+    ("Patient?identifier=|9990548609", []),
+    ("Patient?identifier=https://example.org/other|9990548609", []),
+    ("Patient?identifier=https://example.org/a\\|b|x\\,y\\$z\\\\w\\|v", ["Patient/awkward.1"]),
+    ("Patient?phone=01134960123", ["Patient/example-1"]),
+    ("Patient?phone=(0113) 496-0123", ["Patient/example-1"]),
+    ("Patient?gender=MALE&name=munoz jose", ["Patient/example-1"]),
+    ("Patient?gender:not=male&name=munoz jose", []),
+    (f"Observation?patient=example-1&code={SNOMED}|{EVEN}&date=lt2018-01-10T03:00Z", observations(4, 2)),
+    (f"Observation?patient=example-1&code={EVEN},{ODD}&date=lt2018-01-10T02:00Z", observations(3, 2, 1)),
+    (f"Observation?patient=example-1&code=http://loinc.org|{EVEN}", []),
+    (f"Observation?patient=Patient/example-1&code=|{EVEN}", []),
+    (f"Condition?patient.identifier={NHS_NUMBER}|9990548609", ["Condition/example-2", "Condition/example-1"]),
+    (f"Condition?subject.identifier={NHS_NUMBER}|9990548609", ["Condition/example-2", "Condition/example-1"]),
+    ("Condition?patient:Patient=example-1", ["Condition/example-2", "Condition/example-1"]),
+    ("Condition?patient:Patient.name=munoz garcia", ["Condition/example-2", "Condition/example-1"]),
+    ("Condition?encounter=example-1&_sort=asserted-date", ["Condition/example-1", "Condition/example-2"]),
+    ("Condition?patient=example-1&encounter:missing=true", []),
+    ("Condition?patient=no-such-patient", []),
+]
+
+
+def ask(reader: HttpReader, url: str, **headers: str) -> Answer:
+    """GET what is written as people read it: the query is encoded here."""
+    path, _, query = url.partition("?")
+    return reader.raw(f"{path}?{quote(query, safe='=&:/,')}", **headers)
+
+
+def xml_references(text: str) -> list[str]:
+    bundle = ElementTree.fromstring(text)  # noqa: S314 - the server's own
+    found = []
+    for entry in bundle.findall(f"{FHIR}entry"):
+        resource = entry.find(f"{FHIR}resource/*")
+        assert resource is not None
+        identity = resource.find(f"{FHIR}id")
+        assert identity is not None
+        found.append(f"{resource.tag.removeprefix(FHIR)}/{identity.get('value')}")
+    return found
+
+
+@pytest.mark.parametrize(("url", "references"), EXAMPLES)
+def test_a_search_finds_what_it_asks_for_in_both_formats(reader: HttpReader, url: str, references: list[str]) -> None:
+    answer = ask(reader, url, accept="application/fhir+json")
+    xml = ask(reader, url, accept="application/fhir+xml")
+
+    assert (answer.status, xml.status) == (200, 200), answer.text
+    assert answer.references() == references
+    assert answer.total == len(references)
+    assert xml.headers["content-type"].startswith("application/fhir+xml")
+    assert xml_references(xml.text) == references
+
+
+def test_absolute_references_of_this_server_are_relative_ones(reader: HttpReader) -> None:
+    answer = ask(reader, f"Condition?patient={reader.base}/Patient/example-1")
+
+    assert answer.references() == ["Condition/example-2", "Condition/example-1"]
+
+
+def test_plus_and_percent_20_are_both_a_space(reader: HttpReader) -> None:
+    answers = [reader.raw(f"Patient?name=jose{space}mu%C3%B1oz") for space in ("+", "%20")]
+
+    assert [answer.ids() for answer in answers] == [["example-1"], ["example-1"]]
+
+
+def test_given_and_family_name_find_everyone_who_bears_them(reader: HttpReader, search_stack: SearchStack) -> None:
+    patients = [one for one in search_stack.resources if one["resourceType"] == "Patient"]
+    named = [(one["id"], one["name"][0]) for one in patients if "family" in one.get("name", [{}])[0]]
+    for patient, name in named[::7]:
+        words = " ".join([*name.get("given", ()), name["family"]])
+
+        assert patient in reader.get("Patient", [("name", words.lower()), ("_count", "100")]).ids()
+
+
+def test_encounters_are_included_with_their_patient(reader: HttpReader) -> None:
+    answer = ask(reader, "Patient?_id=example-1&_revinclude=Encounter:patient")
+    xml = ask(reader, "Patient?_id=example-1&_revinclude=Encounter:patient&_format=xml")
+
+    assert (answer.total, answer.references()) == (1, ["Patient/example-1"])
+    assert answer.references("include") == [f"Encounter/example-{number}" for number in (3, 2, 1)]
+    assert xml_references(xml.text) == [*answer.references(), *answer.references("include")]
+
+
+def test_the_organisation_is_included_with_a_patient(reader: HttpReader) -> None:
+    answer = ask(reader, "Patient?_id=example-1&_include=Patient:organization")
+    xml = ask(reader, "Patient?_id=example-1&_include=Patient:organization&_format=xml")
+
+    assert (answer.total, answer.references()) == (1, ["Patient/example-1"])
+    assert answer.references("include") == ["Organization/example-1"]
+    assert xml_references(xml.text) == ["Patient/example-1", "Organization/example-1"]
+
+
+def test_a_walk_along_next_links_is_complete_disjoint_and_ordered(reader: HttpReader) -> None:
+    pages = walk(reader, ask(reader, "Observation?patient=example-1&_count=10"))
+
+    assert [len(page.ids()) for page in pages] == [10, 10, 10, 10, 7]
+    assert [one for page in pages for one in page.references()] == observations(*LATEST_FIRST)
+    assert {page.total for page in pages} == {47}
+    assert len(set(LATEST_FIRST)) == 47
+
+
+def test_a_sorted_walk_in_xml_is_complete_too(reader: HttpReader) -> None:
+    answer = ask(reader, "Observation?patient=example-1&_count=20&_sort=date&_format=xml")
+    found = xml_references(answer.text)
+    while links := _xml_links(answer.text, "next"):
+        answer = follow(reader, links[0])
+        found += xml_references(answer.text)
+
+    assert found == observations(*range(1, 48))
+
+
+def _xml_links(text: str, relation: str) -> list[str]:
+    links = ElementTree.fromstring(text).findall(f"{FHIR}link")  # noqa: S314 - the server's own
+    return [
+        str(link.findall(f"{FHIR}url")[0].get("value"))
+        for link in links
+        if link.findall(f"{FHIR}relation")[0].get("value") == relation
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "parameters"),
+    [
+        ("Patient", [("name", "jose munoz")]),
+        ("Observation", [("patient", "example-1"), ("code", f"{SNOMED}|{EVEN}"), ("_count", "5")]),
+        ("Condition", [("patient.identifier", f"{NHS_NUMBER}|9990548609"), ("_include", "Condition:patient")]),
+        ("Organization", [("name", "example & surgery +"), ("_pretty", "true")]),
+    ],
+)
+def test_a_posted_search_answers_as_a_got_one(
+    reader: HttpReader, type_name: str, parameters: Sequence[tuple[str, str]]
+) -> None:
+    got = reader.get(type_name, parameters)
+    posted = reader.post(f"{type_name}/_search", parameters)
+    both = reader.post(f"{type_name}/_search", parameters[1:], parameters[:1])
+
+    assert got.status == 200
+    assert posted.text == got.text
+    assert both.text == got.text
+
+
+# What a token does not open is not told, not counted and not pointed at (access.md, Rule 3).
+
+
+@pytest.mark.parametrize("source", ["Condition", "Observation", "Encounter", "Procedure"])
+def test_a_token_for_patients_gets_no_record_through_revinclude(
+    reader: HttpReader, patient_only: HttpReader, source: str
+) -> None:
+    url = f"Patient?_id=example-1&_revinclude={source}:patient"
+    answer = ask(patient_only, url)
+
+    assert (answer.status, answer.total) == (200, 1)
+    assert answer.references() == ["Patient/example-1"]
+    assert answer.references("include") == []
+    assert source not in answer.text.replace(f"{source}:patient", "")
+    assert source == "Procedure" or ask(reader, url).references("include")
+
+
+def test_a_token_for_patients_gets_the_patient_alone_through_everything(
+    reader: HttpReader, patient_only: HttpReader
+) -> None:
+    whole, own = (ask(each, "Patient/example-1/$everything?_count=100") for each in (reader, patient_only))
+
+    assert whole.total == 1 + 3 + 47 + 2
+    assert own.total == 1
+    assert own.references() == ["Patient/example-1"]
+    assert own.references("include") == ["Organization/example-1"]
+    assert not own.link("next")
+
+
+def test_everything_counts_what_the_token_opens(search_stack: SearchStack) -> None:
+    medication = search_stack.over_http(MEDICATION_ACCESS)
+    pages = walk(medication, ask(medication, "Patient/awkward.1/$everything?_count=3"))
+    types = {reference.partition("/")[0] for page in pages for reference in page.references()}
+
+    assert "Encounter" in types
+    assert types <= {"Patient", "Condition", "Observation", "Encounter", "MedicationRequest", "MedicationStatement"}
+    assert {page.total for page in pages} == {sum(len(page.references()) for page in pages)}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "Condition?patient=example-1",
+        "Condition?patient=example-1&_count=0",
+        "Condition?patient.name=munoz",
+        "Condition?_summary=count",
+    ],
+)
+def test_a_token_for_patients_may_not_search_conditions(patient_only: HttpReader, url: str) -> None:
+    answer = ask(patient_only, url)
+
+    assert answer.status == 403
+    assert answer.json["issue"][0]["code"] == "forbidden"
+
+
+def test_a_chain_needs_the_scope_of_its_target(search_stack: SearchStack) -> None:
+    reader = search_stack.in_process("user/Condition.rs")
+
+    assert reader.get("Condition", [("patient", "example-1")]).total == 2
+    assert reader.get("Condition", [("patient.name", "munoz")]).status == 403
+
+
+def test_next_links_serve_no_other_access(reader: HttpReader, patient_only: HttpReader) -> None:
+    patients = ask(reader, "Patient?_count=1").link("next")
+    conditions = ask(reader, "Condition?patient=example-1&_count=1").link("next")
+    everything = ask(reader, "Patient/example-1/$everything?_count=2").link("next")
+
+    assert follow(reader, everything).status == 200
+    assert follow(patient_only, patients).status == 400
+    assert follow(patient_only, conditions).status == 403
+    assert follow(patient_only, everything).status == 400
+
+
+def test_a_bound_client_finds_its_own_patient_only(search_stack: SearchStack) -> None:
+    reader = search_stack.in_process("patient/*.rs", patient="example-1")
+
+    assert reader.get("Patient").ids() == ["example-1"]
+    assert reader.get("Observation").total == 47
+    assert reader.get("Observation", [("patient", "awkward.1")]).total == 0
+    assert reader.get("Observation", [("patient.family", "Ångström")]).total == 0
+    assert reader.get("Patient", [("_id", "awkward.1")]).total == 0
+    assert reader.get("Patient/awkward.1/$everything").status == 404
+    assert {one for page in walk(reader, reader.get("Encounter", [("_count", "2")])) for one in page.ids()} == {
+        "example-1",
+        "example-2",
+        "example-3",
+    }
+
+
+# Bad input: 400 with an OperationOutcome that names the parameter, and never a 5xx.
+
+MALFORMED = [
+    ("Patient?birthdate=yesterday", "birthdate"),
+    ("Patient?birthdate=2017-02-30", "birthdate"),
+    ("Patient?birthdate=17-2-3", "birthdate"),
+    ("Patient?birthdate=xx2017", "birthdate"),
+    ("Patient?birthdate=ge", "birthdate"),
+    ("Patient?birthdate=２０１７", "birthdate"),
+    ("Observation?date=2017-10-19T08", "date"),
+    ("Observation?date=2017-10-19T25:00:00Z", "date"),
+    ("Observation?date=2017-10-19T08:00:00+99:00", "date"),
+    ("Patient?_lastUpdated=now", "_lastUpdated"),
+    ("Patient?identifier=|", "identifier"),
+    ("Patient?identifier=a|b|c", "identifier"),
+    ("Patient?gender=,", "gender"),
+    ("Patient?name=´", "name"),
+    ("Patient?phone=---", "phone"),
+    ("Observation?patient=a b", "patient"),
+    ("Observation?patient=Patient/../4", "patient"),
+    ("Observation?patient:missing=maybe", "patient"),
+    ("Patient?name:soundex=x", "name"),
+    ("Patient?gender:exact=male", "gender"),
+    ("Patient?birthdate:not=2017", "birthdate"),
+    ("Observation?patient:Group=4", "patient"),
+    ("Observation?code:in=http://example.org/vs", "code"),
+    ("Observation?encounter.date=2017", "encounter.date"),
+    ("Observation?patient.nonsense=1", "patient.nonsense"),
+    ("Patient?_include=Patient:nonsense", "_include"),
+    ("Patient?_include=Observation:patient", "_include"),
+    ("Patient?_include=*", "_include"),
+    ("Patient?_include=Patient:organization:Patient", "_include"),
+    ("Patient?_include:recurse=Patient:organization", "_include"),
+    ("Patient?_revinclude=Nonsense:patient", "_revinclude"),
+    ("Patient?_revinclude=Organization:partof", "_revinclude"),
+    ("Patient?_count=-1", "_count"),
+    ("Patient?_count=ten", "_count"),
+    ("Patient?_count=1.5", "_count"),
+    ("Patient?_count=99999999999", "_count"),
+    ("Patient?_sort=gender", "_sort"),
+    ("Patient?_sort=--name", "_sort"),
+    ("Patient?_sort=name,", "_sort"),
+    ("Patient?_summary=most", "_summary"),
+    ("Patient?_elements=a b", "_elements"),
+    ("Patient?_pretty=maybe", "_pretty"),
+    ("Patient?_cursor=nonsense", "_cursor"),
+    ("Patient?_cursor=%25%25%25", "_cursor"),
+    ("Patient/example-1/$everything?_count=-1", "_count"),
+    ("Patient/example-1/$everything?_cursor=AAAA", "_cursor"),
+    (f"Patient?name={'x' * 9000}", "name"),
+    (f"Observation?code={','.join(['1'] * 101)}", "code"),
+]
+
+
+@pytest.mark.parametrize(("url", "name"), MALFORMED, ids=[url[:60] for url, _ in MALFORMED])
+def test_malformed_input_is_refused_by_name(reader: HttpReader, url: str, name: str) -> None:
+    answer = ask(reader, url)
+
+    assert answer.status == 400, answer.text
+    assert answer.json["resourceType"] == "OperationOutcome"
+    assert answer.diagnostics.startswith(f"{name}: ")
+
+
+def test_malformed_input_is_refused_in_xml_too(reader: HttpReader) -> None:
+    answer = ask(reader, "Patient?birthdate=yesterday", accept="application/fhir+xml")
+
+    assert answer.status == 400
+    assert "<OperationOutcome" in answer.text
+    assert "birthdate: " in answer.text
+
+
+def test_a_tampered_or_foreign_cursor_is_refused(reader: HttpReader) -> None:
+    url = ask(reader, "Observation?patient=example-1&_count=10").link("next")
+    middle = len(url) - 20
+    tampered = url[:middle] + ("A" if url[middle] != "A" else "B") + url[middle + 1 :]
+
+    for forged in (tampered, url.replace("example-1", "awkward.1"), url.replace("_count=10", "_count=9"), url[:-1]):
+        answer = follow(reader, forged)
+        assert (answer.status, answer.diagnostics.partition(":")[0]) == (400, "_cursor")
+    assert follow(reader, url).status == 200
+
+
+def test_an_unknown_parameter_is_told_and_ignored_or_refused_on_request(reader: HttpReader) -> None:
+    url = "Patient?_id=example-1&favourite-colour=blue"
+    lenient, strict = ask(reader, url), ask(reader, url, prefer="handling=strict")
+
+    assert (lenient.status, lenient.ids()) == (200, ["example-1"])
+    assert "favourite-colour" not in lenient.link("self")
+    (outcome,) = [one["resource"] for one in lenient.json["entry"] if one["search"]["mode"] == "outcome"]
+    assert outcome["issue"][0]["diagnostics"].startswith("favourite-colour: ")
+    assert (strict.status, strict.diagnostics.partition(":")[0]) == (400, "favourite-colour")
+
+
+@pytest.mark.parametrize("size", [10_240, 60_000])
+def test_a_query_of_10_kb_or_more_is_refused_or_answered(reader: HttpReader, size: int) -> None:
+    got = ask(reader, f"Patient?name={'x' * size}")
+    posted = reader.post("Patient/_search", [("name", "é" * (size // 8))])
+
+    assert 400 <= got.status < 500
+    assert posted.status == 200
+    assert posted.total == 0
+
+
+_NAMES = sorted({parameter.name for type_ in RESOURCE_TYPES for parameter in type_.parameters})
+_PARTS = st.sampled_from(
+    [*_NAMES, "_id", "_lastUpdated", "_count", "_sort", "_include", "_revinclude", "_summary", "_elements", "_format"]
+)
+_MODIFIERS = st.sampled_from(["", "", "", ":exact", ":contains", ":not", ":missing", ":Patient", ".name", ":", "."])
+_VALUES = st.one_of(
+    st.text(max_size=30),
+    st.text(alphabet="0123456789-:TZ+gelpasbn.,|\\$/ %&=#\x00\x7f\ud7ffé\u0301", max_size=30),
+    st.sampled_from(
+        ["male", "2017-10", "ge2017", "Patient/1", "-date", "Patient:organization", "0", "true", "x" * 3000]
+    ),
+)
+_PAIRS = st.lists(st.tuples(st.tuples(_PARTS, _MODIFIERS).map("".join), _VALUES), max_size=4)
+_TYPE_NAMES = st.sampled_from([type_.name for type_ in RESOURCE_TYPES if type_.name != "Observation"])
+
+
+@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(type_name=_TYPE_NAMES, pairs=_PAIRS)
+def test_no_query_makes_the_reader_fail(
+    in_process: InProcessReader, type_name: str, pairs: list[tuple[str, str]]
+) -> None:
+    for answer in (in_process.get(type_name, pairs), in_process.post(f"{type_name}/_search", pairs)):
+        assert answer.status in (200, 400, 406), (type_name, pairs, answer.text)
+        assert answer.text
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(
+    type_name=_TYPE_NAMES,
+    raw=st.lists(
+        st.one_of(
+            st.sampled_from(["name", "=", "&", "%", "%zz", "%FF", "%C3", "%00", "+", ";", "birthdate", "ge", "|", "?"]),
+            st.text(alphabet="abz=&%+;?/:@!$'()*,~._-0129", max_size=6),
+        ),
+        max_size=20,
+    ).map("".join),
+)
+def test_no_raw_query_string_makes_the_deployed_api_fail(reader: HttpReader, type_name: str, raw: str) -> None:
+    answer = reader.raw(f"{type_name}?{raw}")
+
+    assert answer.status in (200, 400, 406), (raw, answer.text)
