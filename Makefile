@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 PORT ?= 3000
+EMULATOR_PORT ?= 4566
 DATA ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types imports template unit coverage format docs lock clean
+.PHONY: help setup run sam-local test check lint types imports template unit coverage format docs lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -42,6 +43,10 @@ setup: $(VENV)/.node ## Make .venv with everything that run and test need
 
 run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR records>
 	@exec $(BIN)/careconnect run --port $(PORT) $(if $(DATA),--data "$(DATA)")
+
+# Needs Docker besides. LAMBDA_IMAGE=<image> names one that is already here, instead of AWS's own.
+sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULATOR_PORT=4566, DATA=…
+	@exec $(BIN)/careconnect sam-local --port $(PORT) --emulator-port $(EMULATOR_PORT) $(if $(DATA),--data "$(DATA)")
 
 test: check coverage ## Everything that CI runs, containers excepted
 

@@ -5,6 +5,7 @@ import typer
 from careconnect_admin import clients_command, keys_command
 from careconnect_admin.load_command import load
 from careconnect_admin.run import run
+from careconnect_admin.sam_local import sam_local
 from careconnect_admin.sample import sample
 from careconnect_admin.tokens_command import token
 
@@ -17,6 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(run)
+app.command()(sam_local)
 app.command()(load)
 app.command()(sample)
 app.command()(token)
