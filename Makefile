@@ -12,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sam-local test check lint types imports template unit coverage format docs lock clean
+.PHONY: help setup run sam-local smoke test check lint types imports template unit coverage format docs lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR reco
 # Needs Docker besides. LAMBDA_IMAGE=<image> names one that is already here, instead of AWS's own.
 sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULATOR_PORT=4566, DATA=…
 	@exec $(BIN)/careconnect sam-local --port $(PORT) --emulator-port $(EMULATOR_PORT) $(if $(DATA),--data "$(DATA)")
+
+smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and CLIENT_SECRET in the environment
+	@exec $(BIN)/careconnect smoke $(BASE)
 
 test: check coverage ## Everything that CI runs, containers excepted
 

@@ -7,6 +7,7 @@ from careconnect_admin.load_command import load
 from careconnect_admin.run import run
 from careconnect_admin.sam_local import sam_local
 from careconnect_admin.sample import sample
+from careconnect_admin.smoke_command import smoke
 from careconnect_admin.tokens_command import token
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app.command()(run)
 app.command()(sam_local)
 app.command()(load)
 app.command()(sample)
+app.command()(smoke)
 app.command()(token)
 app.add_typer(clients_command.app)
 app.add_typer(keys_command.app)

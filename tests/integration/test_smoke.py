@@ -1,0 +1,133 @@
+"""`careconnect smoke` on the deployed template: every check holds, and it says what it has not shown."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from careconnect_admin import smoke
+from careconnect_admin.cli import app
+from careconnect_admin.demo_clients import PATIENT_ACCESS, DemoClient
+from careconnect_admin.local_stack import PROJECT, LocalStack
+from careconnect_admin.smoke import CHECKS
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sample")]
+
+Smoke = Callable[[DemoClient, str], Result]
+
+
+def _smoke(client: DemoClient, base: str) -> Result:
+    environment = {"CLIENT_ID": client.client_id, "CLIENT_SECRET": client.secret}
+    return CliRunner().invoke(app, ["smoke", base], env=environment)
+
+
+def test_every_check_holds_on_the_local_stack(local_stack: LocalStack) -> None:
+    result = _smoke(PATIENT_ACCESS, local_stack.base_url)
+
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if line.startswith("ok")] == [
+        f"ok      {check.name}" for check in CHECKS if check.name != "plain HTTP is not served"
+    ]
+    assert "limit   plain HTTP is not served: BASE is plain HTTP" in lines
+    assert (result.exit_code, lines[-1]) == (0, f"{len(CHECKS)} checks, 0 failed")
+
+
+def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack) -> None:
+    result = _smoke(PATIENT_ACCESS, local_stack.base_url)
+
+    unproven = result.stdout.partition("Only a real deployment can show this; this run has not:\n")[2]
+    for check in CHECKS:
+        assert (check.name in unproven) is bool(check.edge)
+    assert "WWW-Authenticate on /token" in unproven
+
+
+def test_a_client_that_reads_everything_cannot_show_the_403(local_stack: LocalStack, explorer: DemoClient) -> None:
+    result = _smoke(explorer, local_stack.base_url)
+
+    assert result.exit_code == 0
+    assert "limit   a missing scope is 403 insufficient_scope: this client may search everything" in result.stdout
+
+
+def test_another_name_for_the_service_fails_by_the_issuer(local_stack: LocalStack) -> None:
+    base = local_stack.base_url.replace("127.0.0.1", "localhost")
+
+    result = _smoke(PATIENT_ACCESS, base)
+
+    assert result.exit_code == 1
+    assert f"FAILED  server metadata names BASE as the issuer: the issuer is {local_stack.base_url}" in result.stdout
+
+
+def test_a_wrong_secret_fails_without_being_shown(local_stack: LocalStack) -> None:
+    secret = "s" * 86
+    client = DemoClient(PATIENT_ACCESS.client_id, PATIENT_ACCESS.name, secret, PATIENT_ACCESS.scopes)
+
+    result = _smoke(client, local_stack.base_url)
+
+    assert result.exit_code == 1
+    assert "FAILED  the page's token call answers: 401 instead of 200" in result.stdout
+    assert secret not in result.stdout + result.stderr
+
+
+def test_the_renamed_challenge_is_a_known_limit(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = smoke.Service.call
+
+    def renaming(*args: object, **kwargs: object) -> smoke.Answer:
+        answer = call(*args, **kwargs)  # type: ignore[arg-type]
+        for challenge in answer.headers.get_all("WWW-Authenticate", []):
+            answer.headers["x-amzn-Remapped-WWW-Authenticate"] = challenge
+        del answer.headers["WWW-Authenticate"]
+        return answer
+
+    monkeypatch.setattr(smoke.Service, "call", renaming)
+
+    result = _smoke(PATIENT_ACCESS, local_stack.base_url)
+
+    assert result.exit_code == 0
+    assert "limit   a wrong secret is 401 invalid_client with a challenge: API Gateway has renamed it" in result.stdout
+
+
+def test_make_smoke_is_that_command(local_stack: LocalStack) -> None:
+    result = subprocess.run(
+        ["make", "-s", "smoke", f"BASE={local_stack.base_url}", f"PYTHON={sys.executable}"],
+        cwd=PROJECT,
+        env=os.environ | {"CLIENT_ID": PATIENT_ACCESS.client_id, "CLIENT_SECRET": PATIENT_ACCESS.secret},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith(" 0 failed\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["smoke", "https://api.example"], "careconnect: set CLIENT_ID, of a client from `careconnect clients add`\n"),
+    ],
+)
+def test_a_missing_setting_is_told_in_one_line(arguments: list[str], told: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, arguments, env={"CLIENT_ID": None, "CLIENT_SECRET": None})
+
+    assert (result.exit_code, result.stderr) == (2, told)
+
+
+def test_a_base_that_is_no_url_is_told_in_one_line() -> None:
+    result = CliRunner().invoke(app, ["smoke", "api.example"], env={"CLIENT_ID": "x", "CLIENT_SECRET": "y"})
+
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "careconnect: BASE must be the root URL of the service: https://…\n",
+    )
+
+
+def test_a_service_that_does_not_answer_fails_every_check() -> None:
+    result = CliRunner().invoke(app, ["smoke", "http://127.0.0.1:9"], env={"CLIENT_ID": "x", "CLIENT_SECRET": "y"})
+
+    assert result.exit_code == 1
+    assert result.stdout.count("FAILED") == len(CHECKS) - 1
