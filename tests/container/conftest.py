@@ -1,0 +1,54 @@
+"""Drives `make sam-local`, which runs the functions in containers: started by .ci/containers, named by BASE.
+
+Without BASE nothing here is collected, so that `make test` needs no Docker; a run that names this folder
+then fails for having no tests.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import httpx
+import pytest
+
+from careconnect_admin.demo_clients import DemoClient, demo_clients
+
+_BASE = os.environ.get("BASE", "")
+collect_ignore_glob = [] if _BASE else ["test_*.py"]
+# One container per function, each started by its first call, whose image is built just then.
+_COLD_START_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def base_url() -> str:
+    return _BASE
+
+
+@pytest.fixture(scope="session")
+def http(base_url: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=base_url, timeout=_COLD_START_SECONDS, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def clients() -> tuple[DemoClient, ...]:
+    """The page's three and `explorer`, whose secret is EXPLORER_SECRET there and here."""
+    return demo_clients(os.environ["EXPLORER_SECRET"])
+
+
+@pytest.fixture(scope="session")
+def bearer(http: httpx.Client) -> Callable[[DemoClient], dict[str, str]]:
+    """A function from a client to the header that carries its access token, asked for once."""
+
+    @cache
+    def token(demo: DemoClient) -> str:
+        answer = http.post(
+            "/token",
+            params={"grant_type": "client_credentials", "client_id": demo.client_id},
+            headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+            auth=(demo.client_id, demo.secret),
+        )
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    return lambda demo: {"Authorization": f"Bearer {token(demo)}"}

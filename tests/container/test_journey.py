@@ -1,0 +1,167 @@
+"""The page's two calls and the access table, with the functions in real Lambda containers and real layers."""
+
+from collections.abc import Callable
+
+import httpx
+import jwt
+import pytest
+
+from careconnect_admin.demo_clients import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
+
+_FHIR = "/careconnect-ri/STU3"
+_DIRECTORY = ("Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService")
+_MEDICATION_TYPES = (
+    *("Patient", "Condition", "MedicationStatement", "MedicationRequest", "Medication"),
+    *("Immunization", "Encounter", "Observation"),
+)
+_OTHERS = ("AllergyIntolerance", "Procedure", "EpisodeOfCare")
+# The access table, written out: what each of the page's clients is promised.
+_OPEN = {
+    PATIENT_ACCESS.client_id: {"Patient", *_DIRECTORY},
+    MEDICATION_ACCESS.client_id: {*_MEDICATION_TYPES, *_DIRECTORY},
+    LIMITED_ACCESS.client_id: {*_DIRECTORY},
+    "explorer": {*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY},
+}
+_ALL = (*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY)
+
+Bearer = Callable[[DemoClient], dict[str, str]]
+
+
+def test_the_pages_call_gives_a_token_that_the_published_key_verifies(http: httpx.Client, base_url: str) -> None:
+    answer = http.post(
+        f"/token?grant_type=client_credentials&client_id={PATIENT_ACCESS.client_id}",
+        headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+        auth=(PATIENT_ACCESS.client_id, PATIENT_ACCESS.secret),
+        content=b"",
+    )
+
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    body = answer.json()
+    assert body.keys() == {"access_token", "token_type", "expires_in", "scope"}
+    keys = jwt.PyJWKSet.from_dict(http.get("/.well-known/jwks.json").json())
+    key = keys[jwt.get_unverified_header(body["access_token"])["kid"]]
+    claims = jwt.decode(
+        body["access_token"], key.key, algorithms=["RS256"], audience=f"{base_url}{_FHIR}", issuer=base_url
+    )
+    assert claims["client_id"] == PATIENT_ACCESS.client_id
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [("application/fhir+json", "application/fhir+json"), ("application/fhir+xml", "application/fhir+xml")],
+)
+def test_the_token_reads_the_pages_patient(http: httpx.Client, bearer: Bearer, accept: str, content_type: str) -> None:
+    answer = http.get(f"{_FHIR}/Patient/4", headers={"Accept": accept, **bearer(PATIENT_ACCESS)})
+
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith(content_type)
+    assert answer.json()["id"] == "4" if "json" in accept else '<id value="4"/>' in answer.text
+
+
+def test_head_answers_as_get_without_a_body(http: httpx.Client, bearer: Bearer) -> None:
+    answer = http.head(f"{_FHIR}/Patient/4", headers=bearer(PATIENT_ACCESS))
+
+    assert (answer.status_code, answer.content) == (200, b"")
+
+
+@pytest.mark.parametrize("type_", _ALL)
+@pytest.mark.parametrize("client_id", _OPEN)
+def test_the_access_table(
+    http: httpx.Client, bearer: Bearer, clients: tuple[DemoClient, ...], client_id: str, type_: str
+) -> None:
+    demo = next(client for client in clients if client.client_id == client_id)
+
+    answer = http.get(f"{_FHIR}/{type_}?_count=1", headers=bearer(demo))
+
+    if type_ in _OPEN[client_id]:
+        assert answer.status_code == 200
+        bundle = answer.json()
+        assert bundle["total"] > 0
+        assert [entry["resource"]["resourceType"] for entry in bundle["entry"]] == [type_]
+    else:
+        assert answer.status_code == 403
+
+
+def test_a_record_search_follows_its_next_link_to_the_end(
+    http: httpx.Client, bearer: Bearer, clients: tuple[DemoClient, ...], base_url: str
+) -> None:
+    headers = bearer(clients[-1])
+    url, seen, total = f"{base_url}{_FHIR}/Observation?patient=4&_count=5", [], -1
+    while url:
+        page = http.get(url, headers=headers).json()
+        seen += [entry["resource"]["id"] for entry in page["entry"]]
+        total = page["total"]
+        url = next((link["url"] for link in page["link"] if link["relation"] == "next"), "")
+
+    assert len(seen) == len(set(seen)) == total > 5
+
+
+def test_a_posted_search_answers_as_the_same_query(
+    http: httpx.Client, bearer: Bearer, clients: tuple[DemoClient, ...]
+) -> None:
+    headers = bearer(clients[-1])
+
+    posted = http.post(f"{_FHIR}/Condition/_search", data={"patient": "4"}, headers=headers).json()
+
+    assert posted["entry"] == http.get(f"{_FHIR}/Condition?patient=4", headers=headers).json()["entry"]
+
+
+@pytest.mark.parametrize("token", ["x.y.z", "not a token", "eyJhbGciOiJub25lIn0.e30."])
+def test_a_forged_token_is_refused_by_name(http: httpx.Client, token: str) -> None:
+    answer = http.get(f"{_FHIR}/Patient/4", headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == 'Bearer realm="careconnect", error="invalid_token"'
+    assert answer.json()["issue"][0]["code"] == "login"
+
+
+def test_no_token_is_refused(http: httpx.Client) -> None:
+    assert http.get(f"{_FHIR}/Patient/4").status_code == 401
+
+
+def test_a_wrong_secret_is_refused_with_its_challenge(http: httpx.Client) -> None:
+    answer = http.post("/token", data={"grant_type": "client_credentials"}, auth=(PATIENT_ACCESS.client_id, "wrong"))
+
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert answer.headers["www-authenticate"].startswith("Basic ")
+
+
+def test_a_revoked_token_is_inactive_and_refused(http: httpx.Client, clients: tuple[DemoClient, ...]) -> None:
+    auth = (LIMITED_ACCESS.client_id, LIMITED_ACCESS.secret)
+    token = http.post("/token", data={"grant_type": "client_credentials"}, auth=auth).json()["access_token"]
+    before = http.post("/introspect", data={"token": token}, auth=auth).json()
+
+    revoked = http.post("/revoke", data={"token": token}, auth=auth)
+
+    assert before["active"] is True
+    assert revoked.status_code == 200
+    assert http.post("/introspect", data={"token": token}, auth=auth).json() == {"active": False}
+    refused = http.get(f"{_FHIR}/Organization", headers={"Authorization": f"Bearer {token}"})
+    assert refused.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "type_"),
+    [
+        (f"{_FHIR}/metadata", "CapabilityStatement"),
+        (f"{_FHIR}/.well-known/smart-configuration", None),
+        ("/.well-known/oauth-authorization-server", None),
+    ],
+)
+def test_discovery_is_open(http: httpx.Client, base_url: str, path: str, type_: str | None) -> None:
+    answer = http.get(path)
+
+    assert answer.status_code == 200
+    if type_:
+        assert answer.json()["resourceType"] == type_
+    else:
+        assert answer.json()["token_endpoint"] == f"{base_url}/token"
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_what_the_server_does_not_do_is_405(http: httpx.Client, method: str) -> None:
+    answer = http.request(method, f"{_FHIR}/Patient/4")
+
+    assert answer.status_code == 405
+    assert "GET" in answer.headers["allow"]
