@@ -134,8 +134,6 @@ def _items(client: Any, name: str, asked: Mapping[str, Any]) -> list[dict[str, A
     if name == "BatchGetItem":
         return [item for items in client.batch_get_item(**asked)["Responses"].values() for item in items]
     projection = ("ProjectionExpression", "ExpressionAttributeNames")
-    whole = {
-        key: value for key, value in asked.items() if key not in ("ProjectionExpression", "ExpressionAttributeNames")
-    }
+    whole = {key: value for key, value in asked.items() if key not in projection}
     items: list[dict[str, Any]] = client.query(**whole)["Items"]
     return items
