@@ -12,12 +12,7 @@ from careconnect.client_record import AuthMethod
 from careconnect.signing_keys import thumbprint
 from gateway_events import FORM, form_event, rest_event
 from issuer import ALIAS, BASE, FHIR_BASE, Answer, Issuer, basic
-
-GRANT = {"grant_type": "client_credentials"}
-
-
-def header(text: str | bytes) -> dict[str, str]:
-    return {"Authorization": "Basic " + base64.b64encode(text.encode() if isinstance(text, str) else text).decode()}
+from token_rows import GRANT, ROWS, Row, basic_header
 
 
 def verified(issuer: Issuer, token: str) -> dict[str, Any]:
@@ -117,208 +112,19 @@ def test_success_costs_one_read_and_one_signature(issuer: Issuer, secret: str) -
 
 # --- the rows that refuse: (name, request, status, error)
 
-RIGHT = "{right}"
-"""Stands for the right secret, or for the header with it."""
 
-
-def _rows() -> list[Any]:
-    def row(name: str, status: int, error: str, **request: Any) -> Any:
-        return pytest.param(request, status, error, id=name)
-
-    right = RIGHT
-    return [
-        row("no client authentication", 401, "invalid_client", form=GRANT),
-        row("only a client id", 401, "invalid_client", form={**GRANT, "client_id": "client-1"}),
-        row(
-            "empty Authorization and secret count as none",
-            401,
-            "invalid_client",
-            form={**GRANT, "client_secret": ""},
-            headers={"Authorization": " "},
-        ),
-        row("unknown client", 401, "invalid_client", form=GRANT, headers=basic("nobody", "x")),
-        row(
-            "unknown client with an impossible id",
-            401,
-            "invalid_client",
-            form=GRANT,
-            headers=header("n\x00 é" * 500 + ":x"),
-        ),
-        row("wrong secret", 401, "invalid_client", form=GRANT, headers=basic("client-1", "wrong")),
-        row("empty secret", 401, "invalid_client", form=GRANT, headers=basic("client-1", "")),
-        row("secret without an id", 401, "invalid_client", form={**GRANT, "client_secret": "x"}),
-        row("not base64", 401, "invalid_client", form=GRANT, headers={"Authorization": "Basic a*b"}),
-        row(
-            "base64 with stray padding", 401, "invalid_client", form=GRANT, headers={"Authorization": "Basic YTpi===="}
-        ),
-        row("base64url", 401, "invalid_client", form=GRANT, headers={"Authorization": "Basic YTo_Pz8-"}),
-        row("no colon", 401, "invalid_client", form=GRANT, headers=header("client-1")),
-        row("no id before the colon", 401, "invalid_client", form=GRANT, headers=header(":secret")),
-        row("not UTF-8", 401, "invalid_client", form=GRANT, headers=header(b"\xff\xfe:x")),
-        row("form-encoded to what is not UTF-8", 401, "invalid_client", form=GRANT, headers=header("client-1:%ff")),
-        row(
-            "two Authorization headers in one",
-            401,
-            "invalid_client",
-            form=GRANT,
-            headers={"Authorization": "Basic YTpi,Basic YTpi"},
-        ),
-        row("another scheme", 401, "invalid_client", form=GRANT, headers={"Authorization": "Bearer x"}),
-        row("a scheme alone", 401, "invalid_client", form=GRANT, headers={"Authorization": "Basic"}),
-        row(
-            "Basic and a posted secret",
-            400,
-            "invalid_request",
-            form={**GRANT, "client_id": "client-1", "client_secret": right},
-            headers=right,
-        ),
-        row(
-            "Basic and an assertion", 400, "invalid_request", form={**GRANT, "client_assertion": "a.b.c"}, headers=right
-        ),
-        row(
-            "Basic and an assertion type",
-            400,
-            "invalid_request",
-            form={**GRANT, "client_assertion_type": "x"},
-            headers=right,
-        ),
-        row(
-            "a posted secret and an assertion",
-            400,
-            "invalid_request",
-            form={**GRANT, "client_secret": right, "client_assertion": "a.b.c"},
-        ),
-        row(
-            "another client_id in the body", 400, "invalid_request", form={**GRANT, "client_id": "other"}, headers=right
-        ),
-        row(
-            "another client_id in the query",
-            400,
-            "invalid_request",
-            form=GRANT,
-            query=[("client_id", "other")],
-            headers=right,
-        ),
-        row("no grant type", 400, "invalid_request", form={}, headers=right),
-        row("an empty grant type", 400, "invalid_request", form={"grant_type": ""}, headers=right),
-        row("another grant type", 400, "unsupported_grant_type", form={"grant_type": "password"}, headers=right),
-        row(
-            "a grant type in another case",
-            400,
-            "unsupported_grant_type",
-            form={"grant_type": "Client_Credentials"},
-            headers=right,
-        ),
-        row(
-            "scope malformed: two spaces",
-            400,
-            "invalid_scope",
-            form={**GRANT, "scope": "profile  profile"},
-            headers=right,
-        ),
-        row("scope malformed: a quote", 400, "invalid_scope", form={**GRANT, "scope": 'pro"file'}, headers=right),
-        row("scope malformed: a space alone", 400, "invalid_scope", form={**GRANT, "scope": " "}, headers=right),
-        row("scope unknown", 400, "invalid_scope", form={**GRANT, "scope": "profile user/Toaster.read"}, headers=right),
-        row("scope in another case", 400, "invalid_scope", form={**GRANT, "scope": "user/patient.read"}, headers=right),
-        row(
-            "scope beyond the registration",
-            400,
-            "invalid_scope",
-            form={**GRANT, "scope": "profile user/Observation.read"},
-            headers=right,
-        ),
-        row(
-            "scope of another level",
-            400,
-            "invalid_scope",
-            form={**GRANT, "scope": "system/Patient.read"},
-            headers=right,
-        ),
-        row("scope to write", 400, "invalid_scope", form={**GRANT, "scope": "user/Patient.write"}, headers=right),
-        row(
-            "scope with a parameter suffix",
-            400,
-            "invalid_scope",
-            form={**GRANT, "scope": "user/Patient.rs?gender=male"},
-            headers=right,
-        ),
-        row("repeated in the body", 400, "invalid_request", form=[*GRANT.items(), *GRANT.items()], headers=right),
-        row(
-            "repeated in the query",
-            400,
-            "invalid_request",
-            form=GRANT,
-            query=[("scope", "profile"), ("scope", "profile")],
-            headers=right,
-        ),
-        row("repeated across both", 400, "invalid_request", form=GRANT, query=list(GRANT.items()), headers=right),
-        row(
-            "repeated, once empty",
-            400,
-            "invalid_request",
-            form=[*GRANT.items(), ("scope", ""), ("scope", "profile")],
-            headers=right,
-        ),
-        row(
-            "repeated, of no meaning",
-            400,
-            "invalid_request",
-            form=[*GRANT.items(), ("x", "1"), ("x", "2")],
-            headers=right,
-        ),
-        row(
-            "client_secret in the query",
-            400,
-            "invalid_request",
-            form=GRANT,
-            query=[("client_secret", right), ("client_id", "client-1")],
-        ),
-        row(
-            "client_secret in the query, all else right",
-            400,
-            "invalid_request",
-            form=GRANT,
-            query=[("client_secret", "x")],
-            headers=right,
-        ),
-        row(
-            "client_assertion in the query",
-            400,
-            "invalid_request",
-            form=GRANT,
-            query=[("client_assertion", "a.b.c")],
-            headers=right,
-        ),
-        row("token in the query", 400, "invalid_request", form=GRANT, query=[("token", "a.b.c")], headers=right),
-        row(
-            "half a surrogate pair", 400, "invalid_request", form=GRANT, query=[("client_id", "\ud800")], headers=right
-        ),
-    ]
-
-
-def _filled(request: dict[str, Any], secret: str) -> dict[str, Any]:
-    """Put the right credentials in where a row asks for them."""
-    headers = basic("client-1", secret) if request.get("headers") == RIGHT else request.get("headers")
-    form = request["form"]
-    if isinstance(form, dict):
-        form = {name: secret if value == RIGHT else value for name, value in form.items()}
-    query = [(name, secret if value == RIGHT else value) for name, value in request.get("query", ())]
-    return {"form": form, "query": query, "headers": headers}
-
-
-@pytest.mark.parametrize(("request_", "status", "error"), _rows())
-def test_answers_table(issuer: Issuer, secret: str, request_: dict[str, Any], status: int, error: str) -> None:
-    request = _filled(request_, secret)
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_answers_table(issuer: Issuer, secret: str, row: Row) -> None:
     issuer.calls.clear()
 
-    answer = issuer.post("/token", request["form"], query=request.get("query", ()), headers=request.get("headers"))
+    answer = issuer.post("/token", row.pairs(secret), query=row.asked(secret), headers=row.sent(secret))
 
-    assert (answer.status, answer.error) == (status, error)
+    assert (answer.status, answer.error) == (row.status, row.error)
     assert set(answer.json) == {"error", "error_description"}
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Pragma"] == "no-cache"
-    assert answer.headers.get("WWW-Authenticate") == ('Basic realm="careconnect"' if status == 401 else None)
+    assert answer.headers.get("WWW-Authenticate") == ('Basic realm="careconnect"' if row.status == 401 else None)
     assert "Sign" not in issuer.calls
     assert not issuer.observer.failures
     for line in issuer.observer.lines:
@@ -391,14 +197,14 @@ def test_rfc_7235_2_1_the_scheme_is_case_insensitive(issuer: Issuer, secret: str
 def test_rfc_6749_2_3_1_each_half_is_form_decoded(issuer: Issuer) -> None:
     secret = issuer.register("id:with colon".replace(" ", "+"), secret="p%c3%a4ss word".replace("%c3%a4", "ä"))
 
-    assert issuer.post("/token", GRANT, headers=header("id%3Awith%2Bcolon:p%C3%A4ss+word")).status == 200
+    assert issuer.post("/token", GRANT, headers=basic_header("id%3Awith%2Bcolon:p%C3%A4ss+word")).status == 200
     assert secret == "päss word"
 
 
 def test_only_the_first_colon_divides(issuer: Issuer) -> None:
     issuer.register("client-1", secret="a:b")
 
-    assert issuer.post("/token", GRANT, headers=header("client-1:a:b")).status == 200
+    assert issuer.post("/token", GRANT, headers=basic_header("client-1:a:b")).status == 200
 
 
 def test_unknown_wrong_disabled_and_unregistered_method_are_one_answer(issuer: Issuer, secret: str) -> None:
