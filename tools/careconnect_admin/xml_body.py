@@ -37,9 +37,7 @@ def _write_resource(resource: dict[str, Any], put: _Put, namespace: str = "") ->
     _write_element(type_name, resource, shape_of(model_of(type_name)), put, namespace)
 
 
-def _write_element(
-    name: str, node: dict[str, Any], shape: dict[str, Element], put: _Put, attributes: str = ""
-) -> None:
+def _write_element(name: str, node: dict[str, Any], shape: dict[str, Element], put: _Put, attributes: str = "") -> None:
     children: list[str] = []
     for element in shape.values():
         value: Any = node.get(element.name)
