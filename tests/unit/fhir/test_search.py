@@ -27,6 +27,8 @@ FOUND: list[tuple[str, str, list[str]]] = [
     ("Patient", "name=bernie+kanfeld", ["4"]),
     ("Patient", "name=bernie%20kanfeld", ["4"]),
     ("Patient", "name=munoz", ["5"]),
+    # Two parts of one name begin so.
+    ("Patient", "name=be", ["4"]),
     ("Patient", "name=mu%C3%B1oz", ["5"]),
     ("Patient", r"name=o'hanlon\,", ["6"]),
     ("Patient", "family=kanfeld&given=ann", ["4"]),

@@ -1,0 +1,88 @@
+"""The reader as Lambda runs it: settings at cold start, and both deployments over moto."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from careconnect_admin.load_writer import RecordTables
+from cold_start import cold_start
+from events import event
+from few_records import write_records
+from stores import load, reader_on_moto
+
+SETTINGS = {
+    "POWERTOOLS_SERVICE_NAME": "fhir_reader",
+    "DIRECTORY_TABLE": "directory",
+    "ALLOWED_ORIGINS": "*",
+    "BASE_URL": "https://care.example",
+}
+REQUIRED = ("POWERTOOLS_SERVICE_NAME", "DIRECTORY_TABLE", "ALLOWED_ORIGINS")
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
+    ended = cold_start("fhir_reader", {key: value for key, value in SETTINGS.items() if key != name})
+
+    assert ended.returncode != 0
+    assert f"The setting {name} is missing." in ended.stderr
+
+
+@dataclass
+class Deployed:
+    """Loaded tables, over which the handler can be imported anew."""
+
+    tables: RecordTables
+    monkeypatch: pytest.MonkeyPatch
+
+    def handler(self, **settings: str) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+        environment = {**SETTINGS, "AWS_REGION": "eu-west-2", "DIRECTORY_TABLE": self.tables.directory, **settings}
+        for name, value in environment.items():
+            self.monkeypatch.setenv(name, value)
+        sys.modules.pop("fhir_reader.handler", None)
+        handler: Callable[[Mapping[str, Any], Any], dict[str, Any]]
+        handler = importlib.import_module("fhir_reader.handler").lambda_handler
+        return handler
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deployed]:
+    monkeypatch.delenv("RECORD_TABLE", raising=False)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path))
+        yield Deployed(reader.tables, monkeypatch)
+    sys.modules.pop("fhir_reader.handler", None)
+
+
+def test_with_a_record_table_it_serves_records(deployed: Deployed) -> None:
+    handler = deployed.handler(RECORD_TABLE=deployed.tables.record)
+
+    read = handler(event("patient-record-read"), None)
+    assert (read["statusCode"], json.loads(read["body"])["id"]) == (200, "4")
+    found = handler(event("patient-record-search"), None)
+    assert json.loads(found["body"])["total"] == 12
+    assert handler(event("directory-search"), None)["statusCode"] == 404
+
+
+def test_without_one_it_serves_the_directory(deployed: Deployed) -> None:
+    handler = deployed.handler()
+
+    found = handler(event("directory-search"), None)
+    assert (found["statusCode"], json.loads(found["body"])["total"]) == (200, 0)
+    assert handler(event("patient-record-read"), None)["statusCode"] == 404
+
+
+def test_without_a_root_url_links_are_the_gateways_own(deployed: Deployed) -> None:
+    handler = deployed.handler(BASE_URL="")
+
+    found = json.loads(handler(event("directory-search"), None)["body"])
+    assert found["link"][0]["url"] == (
+        "https://abc123def4.execute-api.eu-west-2.amazonaws.com/live/careconnect-ri/STU3/Organization?name=leeds"
+    )
