@@ -106,7 +106,7 @@ _Document = Callable[[Request, BaseUrl, Deployment], Response]
 
 def _answer(request: Request, document: "_Document | None", deployment: Deployment) -> Response:
     if request.method == "OPTIONS":
-        return deployment.cors.preflight(request)
+        return deployment.cors.preflight()
     is_reading = request.method in ("GET", "HEAD")
     if document is None and (is_reading or request.method == "POST"):
         # What can be read or searched goes elsewhere: this is the FHIR base itself.

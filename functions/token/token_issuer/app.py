@@ -90,7 +90,7 @@ def _answer(event: Mapping[str, Any], deployment: Deployment) -> dict[str, Any]:
     reason = ""
     try:
         if request.method == "OPTIONS":
-            response = deployment.cors.preflight(request)
+            response = deployment.cors.preflight()
         else:
             _check_method(request, malformed=malformed)
             response = _success(endpoint(call, deployment))
@@ -152,6 +152,7 @@ def _token(call: _Call, deployment: Deployment) -> Mapping[str, Any]:
         lifetime=deployment.lifetime,
         now=call.now,
     )
+    deployment.observer.count("TokenIssued")
     return {
         "access_token": granted.access_token,
         "token_type": "Bearer",

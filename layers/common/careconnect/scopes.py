@@ -49,6 +49,13 @@ _RECORD_SCOPE: Final = re.compile(
 # SMART App Launch 2.x §2.0.5.2: what the v1 permissions mean in v2's letters.
 _V1_LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
 
+# The legacy names, each with the type that they mean.
+_PRESENT_NAMES: Final = {
+    name: t.name
+    for t in reversed(RESOURCE_TYPES)
+    for name in set(t.scope_names) - {each.name for each in RESOURCE_TYPES}
+}
+
 _SCOPE_NAMES: Final = frozenset(name for t in RESOURCE_TYPES for name in t.scope_names)
 
 
@@ -147,11 +154,17 @@ def supported_scopes() -> tuple[str, ...]:
 def covers(registered: Iterable[str], requested: Iterable[str]) -> bool:
     """Say whether every requested scope is among the registered ones, letter by letter.
 
-    `user/Patient.r` is covered by `user/Patient.read` (= `.rs`) and by `user/*.read`; a level is never
-    exchanged for another, and a write letter is never implied.
+    `user/Patient.r` is covered by `user/Patient.read` (= `.rs`) and by `user/*.read`, and `MedicationRequest` by
+    its names of earlier FHIR versions; a level is never exchanged for another, and a write letter is never
+    implied.
     """
     held = [parse_scope(text) for text in registered]
     return all(_covered(parse_scope(text), held) for text in requested)
+
+
+def _type_name(scope: Scope) -> str:
+    """Return the name that the scope's type has in STU3."""
+    return _PRESENT_NAMES.get(scope.type, scope.type)
 
 
 def _covered(wanted: Scope, held: list[Scope]) -> bool:
@@ -160,7 +173,7 @@ def _covered(wanted: Scope, held: list[Scope]) -> bool:
     letters = {
         letter
         for scope in held
-        if scope.level == wanted.level and scope.type in ("*", wanted.type)
+        if scope.level == wanted.level and (scope.type == "*" or _type_name(scope) == _type_name(wanted))
         for letter in scope.letters
     }
     return set(wanted.letters) <= letters

@@ -1,0 +1,132 @@
+"""API Gateway's events and answers, whatever the headers' case and whichever emulator made them."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from careconnect.http import BodyError, Cors, Response, gateway_response, parse_request
+from gateway_events import rest_event
+
+ANY = Cors(("*",))
+TWO = Cors(("https://a.example", "https://b.example"))
+
+
+def test_a_request_is_what_the_event_says() -> None:
+    request = parse_request(
+        rest_event(
+            "POST",
+            "/token",
+            query=[("a", "1"), ("b", "2"), ("a", "3")],
+            headers={"Content-Type": "Application/X-WWW-Form-Urlencoded; charset=UTF-8"},
+            body="x=1",
+            authorizer={"client_id": "c"},
+        )
+    )
+
+    assert (request.method, request.path, request.body) == ("POST", "/token", b"x=1")
+    assert request.query == (("a", "1"), ("a", "3"), ("b", "2"))
+    assert request.media_type == "application/x-www-form-urlencoded"
+    assert request.authorizer == {"client_id": "c"}
+    assert (request.api_id, request.stage, request.source_ip) == ("abc123", "live", "203.0.113.7")
+
+
+@pytest.mark.parametrize("name", ["authorization", "Authorization", "AUTHORIZATION"])
+def test_header_names_are_case_insensitive(name: str) -> None:
+    assert parse_request(rest_event("GET", "/", headers={name: "Basic x"})).headers["authorization"] == "Basic x"
+
+
+def test_a_header_sent_twice_is_seen_twice() -> None:
+    event = rest_event("GET", "/", headers={"Authorization": "b"})
+    event["multiValueHeaders"] = {"Authorization": ["a", "b"]}
+
+    assert parse_request(event).headers["authorization"] == "a,b"
+
+
+NOTHING = ("headers", "multiValueHeaders", "queryStringParameters", "body", "requestContext")
+
+
+@pytest.mark.parametrize("event", [{}, dict.fromkeys(NOTHING), {"multiValueHeaders": {"X": []}}])
+def test_what_an_event_leaves_out_is_empty(event: dict[str, Any]) -> None:
+    request = parse_request(event)
+
+    assert (request.body, request.query, dict(request.headers), request.media_type) == (b"", (), {}, "")
+
+
+def test_single_valued_queries_are_read_where_there_are_no_others() -> None:
+    assert parse_request({"queryStringParameters": {"a": "1"}}).query == (("a", "1"),)
+
+
+def test_a_base64_body_is_decoded() -> None:
+    event = {"body": base64.b64encode(b"\xff\x00").decode(), "isBase64Encoded": True}
+
+    assert parse_request(event).body == b"\xff\x00"
+
+
+@pytest.mark.parametrize("body", ["%", "abc", "ä"])
+def test_a_body_that_is_not_base64_is_a_body_error(body: str) -> None:
+    with pytest.raises(BodyError):
+        parse_request({"body": body, "isBase64Encoded": True})
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("abc-1.2_3~", "abc-1.2_3~"),
+        ("", "gateway"),
+        ("a b", "gateway"),
+        ("a\r\nSet-Cookie: x", "gateway"),
+        ("x" * 129, "gateway"),
+        ("é", "gateway"),
+    ],
+)
+def test_only_a_plain_request_id_is_echoed(given: str, used: str) -> None:
+    request = parse_request(rest_event("GET", "/", headers={"X-Request-Id": given}, request_id="gateway"))
+    answer = gateway_response(Response(200, "{}"), request, ANY)
+
+    assert answer["headers"]["X-Request-Id"] == answer["headers"]["X-Correlation-Id"] == used
+
+
+def test_head_has_no_body() -> None:
+    request = parse_request(rest_event("HEAD", "/"))
+
+    assert gateway_response(Response(200, "body"), request, ANY)["body"] == ""
+
+
+@pytest.mark.parametrize(
+    ("cors", "origin", "allowed", "vary"),
+    [
+        (ANY, "https://x.example", "*", None),
+        (ANY, "", "*", None),
+        (TWO, "https://b.example", "https://b.example", "Origin"),
+        (TWO, "https://evil.example", None, "Origin"),
+        (TWO, "https://a.example.evil.example", None, "Origin"),
+        (TWO, "", None, "Origin"),
+        (Cors(()), "https://a.example", None, "Origin"),
+    ],
+)
+def test_fetch_3_2_cors_on_answers_and_preflights(
+    cors: Cors, origin: str, allowed: str | None, vary: str | None
+) -> None:
+    request = parse_request(rest_event("GET", "/", headers={"Origin": origin}))
+
+    for response in (Response(500), cors.preflight()):
+        headers = gateway_response(response, request, cors)["headers"]
+        assert headers.get("Access-Control-Allow-Origin") == allowed
+        assert headers.get("Vary") == vary
+        assert "Access-Control-Allow-Credentials" not in headers
+
+
+def test_vary_of_an_answer_and_of_cors_are_joined() -> None:
+    request = parse_request(rest_event("GET", "/", headers={"Origin": "https://a.example"}))
+
+    headers = gateway_response(Response(200, headers={"Vary": "Accept"}), request, TWO)["headers"]
+
+    assert headers["Vary"] == "Accept, Origin"
+
+
+def test_no_answer_is_sniffed() -> None:
+    answer = gateway_response(Response(200), parse_request({}), ANY)
+
+    assert answer["headers"]["X-Content-Type-Options"] == "nosniff"
+    assert answer["isBase64Encoded"] is False

@@ -1,0 +1,188 @@
+"""The scope grammar and what scopes open (`access.md`, Scope grammar; SMART App Launch 1.0 and 2.x)."""
+
+from itertools import combinations
+
+import pytest
+
+from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect.scopes import (
+    Interaction,
+    Scope,
+    ScopeError,
+    covers,
+    grants_of,
+    parse_scope,
+    split_scope,
+    supported_scopes,
+)
+
+READ, SEARCH = Interaction.READ, Interaction.SEARCH
+DIRECTORY = {t.name for t in RESOURCE_TYPES if t.home is Home.DIRECTORY}
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "type_name", "letters"),
+    [
+        ("patient/Patient.read", "patient", "Patient", "rs"),
+        ("user/Observation.write", "user", "Observation", "cud"),
+        ("system/*.*", "system", "*", "cruds"),
+        ("user/*.read", "user", "*", "rs"),
+        ("system/Encounter.cruds", "system", "Encounter", "cruds"),
+        ("user/MedicationOrder.read", "user", "MedicationOrder", "rs"),
+        ("user/MedicationPrescription.s", "user", "MedicationPrescription", "s"),
+        ("profile", "", "", ""),
+        ("openid", "", "", ""),
+        ("fhirUser", "", "", ""),
+        ("launch", "", "", ""),
+        ("launch/patient", "", "", ""),
+    ],
+)
+def test_a_scope_of_the_grammar(text: str, level: str, type_name: str, letters: str) -> None:
+    assert parse_scope(text) == Scope(text, level, type_name, letters)
+
+
+def test_smart_v2_letters_are_any_subset_in_order() -> None:
+    subsets = ["".join(letters) for size in range(1, 6) for letters in combinations("cruds", size)]
+
+    assert len(subsets) == 31
+    for letters in subsets:
+        assert parse_scope(f"user/Patient.{letters}").letters == letters
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "user/Patient",
+        "user/Patient.",
+        "user/Patient.sr",
+        "user/Patient.rr",
+        "user/Patient.reads",
+        "user/Patient.READ",
+        "User/Patient.read",
+        "user/patient.read",
+        "user/Toaster.read",
+        "user/MedicationDispense.read",
+        "user/**.read",
+        "user/.read",
+        "/Patient.read",
+        "Patient.read",
+        "group/Patient.read",
+        "user/Patient.rs?gender=male",
+        "user/Patient.read ",
+        " user/Patient.read",
+        "user/Patient.read\n",
+        "Profile",
+        "profiles",
+        "launch/",
+        "launch/anything",
+    ],
+)
+def test_what_is_no_scope_of_this_server(text: str) -> None:
+    with pytest.raises(ScopeError):
+        parse_scope(text)
+
+
+@pytest.mark.parametrize("text", ["", " ", "a  b", " a", "a ", 'a"b', "a\\b", "a\tb", "ä", "a\nb"])
+def test_rfc_6749_3_3_what_is_no_scope_string(text: str) -> None:
+    with pytest.raises(ScopeError):
+        split_scope(text)
+
+
+def test_rfc_6749_3_3_a_scope_string_is_split_in_order_without_repeats() -> None:
+    assert split_scope("b a b !~ a") == ("b", "a", "!~")
+
+
+@pytest.mark.parametrize(
+    ("scope", "reads", "searches"),
+    [
+        ("user/Patient.read", {"Patient"}, {"Patient"}),
+        ("user/Patient.r", {"Patient"}, set()),
+        ("user/Patient.s", set(), {"Patient"}),
+        ("user/Patient.write", set(), set()),
+        ("user/Patient.cud", set(), set()),
+        ("user/Patient.*", {"Patient"}, {"Patient"}),
+        ("user/Patient.r user/Patient.s", {"Patient"}, {"Patient"}),
+        ("patient/Patient.read", {"Patient"}, {"Patient"}),
+        ("profile", DIRECTORY, DIRECTORY),
+        ("openid fhirUser launch launch/patient", set(), set()),
+        ("user/Location.r", {"Location"}, set()),
+        ("user/MedicationOrder.read", {"MedicationRequest", "Medication"}, {"MedicationRequest", "Medication"}),
+        ("user/MedicationPrescription.r", {"MedicationRequest", "Medication"}, set()),
+        ("user/MedicationStatement.r", {"MedicationStatement", "Medication"}, set()),
+        ("user/Medication.r", {"Medication"}, set()),
+        ("", set(), set()),
+        # What was withdrawn since the token was signed opens nothing, and hides nothing else.
+        ("user/Toaster.read user/Patient.r", {"Patient"}, set()),
+    ],
+)
+def test_what_a_scope_string_opens(scope: str, reads: set[str], searches: set[str]) -> None:
+    grants = grants_of(scope)
+
+    assert set(grants.types(READ)) == reads
+    assert set(grants.types(SEARCH)) == searches
+
+
+@pytest.mark.parametrize("level", ["patient", "user", "system"])
+def test_a_wildcard_opens_every_served_type_and_no_other(level: str) -> None:
+    grants = grants_of(f"{level}/*.read")
+
+    assert grants.types(READ) == grants.types(SEARCH) == tuple(t.name for t in RESOURCE_TYPES)
+    assert not grants.permits("Composition", READ)
+
+
+def test_a_type_without_a_rule_is_refused_to_any_token() -> None:
+    """S5: default deny."""
+    assert not grants_of("system/*.cruds profile").permits("AuditEvent", READ)
+
+
+def test_s7_one_types_scope_does_not_open_its_neighbours() -> None:
+    for resource_type in RESOURCE_TYPES:
+        opened = set(grants_of(f"user/{resource_type.name}.read").types(READ))
+        assert opened <= {resource_type.name, "Medication"}
+
+
+@pytest.mark.parametrize(
+    ("registered", "requested", "covered"),
+    [
+        (["profile"], ["profile"], True),
+        ([], [], True),
+        ([], ["profile"], False),
+        (["user/Patient.read"], ["user/Patient.rs"], True),
+        (["user/Patient.rs"], ["user/Patient.read"], True),
+        (["user/Patient.read"], ["user/Patient.r", "user/Patient.s"], True),
+        (["user/Patient.r", "user/Patient.s"], ["user/Patient.read"], True),
+        (["user/Patient.r"], ["user/Patient.read"], False),
+        (["user/Patient.read"], ["user/Patient.cruds"], False),
+        (["user/Patient.read"], ["user/Patient.write"], False),
+        (["user/*.read"], ["user/Patient.read"], True),
+        (["user/*.*"], ["user/*.read", "user/Patient.u"], True),
+        (["user/Patient.read"], ["user/*.read"], False),
+        (["user/Patient.read"], ["patient/Patient.read"], False),
+        (["system/*.read"], ["user/Patient.read"], False),
+        (["user/MedicationOrder.read"], ["user/MedicationRequest.read"], True),
+        (["user/MedicationRequest.read"], ["user/MedicationPrescription.r"], True),
+        (["user/MedicationStatement.read"], ["user/MedicationRequest.read"], False),
+        (["profile"], ["user/Organization.read"], False),
+        (["launch/patient"], ["launch"], False),
+    ],
+)
+def test_what_a_registration_covers(registered: list[str], requested: list[str], covered: bool) -> None:
+    assert covers(registered, requested) is covered
+
+
+def test_a_covered_request_never_opens_more_than_the_registration() -> None:
+    """Over all pairs of single scopes that are advertised or write."""
+    texts = [*supported_scopes(), "user/Patient.cruds", "system/*.*", "user/MedicationOrder.s"]
+    for registered in texts:
+        opened = grants_of(registered)
+        for requested in texts:
+            if covers([registered], [requested]):
+                wanted = grants_of(requested)
+                assert all(opened.letters[name] >= letters for name, letters in wanted.letters.items())
+
+
+def test_every_advertised_scope_parses_and_opens_something() -> None:
+    for text in supported_scopes():
+        parse_scope(text)
+        assert grants_of(text).types(READ)
