@@ -34,6 +34,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         _observer.failure("authorize", error, request_id=request_id)
         raise AuthorizerUnavailableError("The token could not be judged.") from None
     refusal = answer["context"].get("refusal")
+    if refusal:
+        _observer.count("TokenRefused")
     _observer.request(
         "authorize",
         401 if refusal else 200,

@@ -4,12 +4,14 @@ Only this module talks to Powertools' logger. Functions say what happened throug
 parameters are all that a log line can hold.
 """
 
+import os
 from typing import Final
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-NAMESPACE: Final = "CareConnect"
+# Each deployed stack has a namespace of its own.
+NAMESPACE: Final = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "CareConnect")
 
 
 class Observer:
