@@ -65,6 +65,20 @@ def test_the_deployed_api_finds_what_a_linear_search_finds(search_stack: SearchS
     assert differences(QueryMaker(99, linear).mixtures(MIXTURES_OVER_HTTP), search_stack.over_http(), linear) == []
 
 
+def test_everything_is_the_patient_and_what_searches_by_it_find(
+    reader: InProcessReader, linear: LinearSearch, search_stack: SearchStack
+) -> None:
+    with_patient = [name for name in PARAMETERS if "patient" in PARAMETERS[name]]
+    patients = [one["id"] for one in search_stack.resources if one["resourceType"] == "Patient"]
+    for patient in ("awkward.1", "example-1", *patients[::25]):
+        pages = walk(reader, reader.get(f"Patient/{patient}/$everything", [("_count", "20")]))
+
+        found = [reference for page in pages for reference in page.references()]
+        wanted = [f"{name}/{one}" for name in with_patient for one in linear.search(name, [("patient", patient)]).ids]
+        assert sorted(found) == sorted([f"Patient/{patient}", *wanted])
+        assert {page.total for page in pages} == {len(found)}
+
+
 def differences(queries: Iterable[Query], reader: Reader, linear: LinearSearch) -> list[str]:
     """Return what the reader answers otherwise than the linear search."""
     found = (_difference(query, reader, linear) for query in queries)
