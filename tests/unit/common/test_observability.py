@@ -1,0 +1,64 @@
+"""What a log line can hold (house trap: secrets, tokens, NHS numbers, query strings in logs)."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from careconnect.observability import Observer
+
+
+def new_observer() -> Observer:
+    """Make an observer in the test itself: Powertools keeps the standard output that it finds."""
+    return Observer(f"service-{uuid.uuid4().hex}")
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_request_line_holds_its_fields_and_no_empty_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    observer = new_observer()
+    observer.request("token", 200, request_id="r-1", client_id="c-1", milliseconds=7)
+    observer.request("token", 503, request_id="r-2", reason="ThrottlingException")
+
+    first, second = lines(capsys)
+    assert (first["level"], second["level"]) == ("INFO", "ERROR")
+    assert {name: first[name] for name in ("action", "status", "request_id", "client_id", "milliseconds")} == {
+        "action": "token",
+        "status": 200,
+        "request_id": "r-1",
+        "client_id": "c-1",
+        "milliseconds": 7,
+    }
+    assert "reason" not in first
+    assert second["reason"] == "ThrottlingException"
+    assert "client_id" not in second
+
+
+def test_a_failure_tells_places_and_neither_text_nor_values(capsys: pytest.CaptureFixture[str]) -> None:
+    observer = new_observer()
+
+    def inner(secret: str) -> None:
+        raise ValueError(f"bad {secret}")
+
+    try:
+        inner("a-secret-value")
+    except ValueError as error:
+        observer.failure("token", error, request_id="r-1")
+
+    (line,) = lines(capsys)
+    assert line["error"] == "ValueError"
+    assert any("inner" in place for place in line["places"])
+    assert "a-secret-value" not in json.dumps(line)
+
+
+def test_a_count_is_written_in_the_embedded_metric_format(capsys: pytest.CaptureFixture[str]) -> None:
+    observer = new_observer()
+    observer.count("SigningFailed")
+    observer.count("SigningFailed", 2)
+
+    first, second = lines(capsys)
+    assert first["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CareConnect"
+    assert (first["SigningFailed"], second["SigningFailed"]) == ([1.0], [2.0])
