@@ -12,7 +12,7 @@ export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sam-local smoke test check lint types imports template unit coverage format docs bench lock clean
+.PHONY: help setup run sam-local smoke test check lint types imports template checkov unit coverage format docs bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -53,7 +53,7 @@ smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and C
 
 test: check coverage ## Everything that CI runs, containers excepted
 
-check: lint types imports template ## Static checks only
+check: lint types imports template checkov ## Static checks only
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -67,8 +67,18 @@ imports: $(VENV)/.test
 
 # The region only tells the linter which resource types exist.
 template: $(VENV)/.test
-	$(BIN)/cfn-lint template.yaml
+	$(BIN)/cfn-lint template.yaml functions/edge/template.yaml
 	AWS_DEFAULT_REGION=eu-west-2 $(BIN)/sam validate --lint --template template.yaml
+
+# In an environment of its own: its pins are not those of the service.
+.venv-checkov/.done: tests/checkov/requirements.txt
+	@echo "Setting up .venv-checkov"
+	@$(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --require-hashes -r tests/checkov/requirements.txt
+	@touch $@
+
+checkov: .venv-checkov/.done
+	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
 unit: $(VENV)/.test ## Unit tests alone, quick
 	$(BIN)/pytest tests/unit
@@ -89,12 +99,13 @@ bench: $(VENV)/.test ## Measure searches over 1,000 and 100,000 patients (about 
 # The widest lock first; the others take its versions.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate --no-strip-extras
-lock: $(VENV)/.test ## Renew the three locks to the newest versions
+lock: $(VENV)/.test ## Renew the locks to the newest versions
 	@: > tests/requirements.txt
 	$(COMPILE) --upgrade tests/requirements.in -o tests/requirements.txt
 	$(COMPILE) --upgrade tools/requirements.in -o tools/requirements.txt
 	$(COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+	$(COMPILE) --upgrade tests/checkov/requirements.in -o tests/checkov/requirements.txt
 
 clean: ## Remove .venv, local state, build output and caches
-	rm -rf $(VENV) .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
+	rm -rf $(VENV) .venv-checkov .local .aws-sam .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
