@@ -14,9 +14,10 @@ from careconnect_admin.clients_store import DynamoDbClientRegistry
 from careconnect_admin.demo_clients import DemoClient
 from careconnect_admin.local_stack import LocalStack
 from client_service import KeyClient, Service
+from node_clients import node
 from stack_fixtures import bearer, clients, explorer, http, local_stack, record_tables, sample
 
-__all__ = ["bearer", "clients", "explorer", "http", "local_stack", "record_tables", "sample"]
+__all__ = ["bearer", "clients", "explorer", "http", "local_stack", "node", "record_tables", "sample"]
 
 PATIENT_ID = "4"
 
