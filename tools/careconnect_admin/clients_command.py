@@ -112,11 +112,12 @@ def list_(
             return
         table = Table(box=None, pad_edge=False, header_style="")
         for heading in ("client id", "name", "enabled", "methods", "scope"):
-            table.add_column(heading, overflow="fold")
+            table.add_column(heading, no_wrap=True)
         for each in shown:
             enabled = "yes" if each["enabled"] else "no"
             table.add_row(each["client_id"], each["name"], enabled, ", ".join(each["auth_methods"]), each["scope"])
-        Console(highlight=False, markup=False).print(table)
+        # Wide enough for every id to stay in one piece, to be copied.
+        Console(highlight=False, markup=False, width=10_000).print(table)
 
 
 @app.command()

@@ -98,10 +98,11 @@ def _print(ring: KeyRing, *, as_json: bool) -> None:
         return
     table = Table(box=None, pad_edge=False, header_style="")
     for heading in ("place", "kid", "key id", "state", "since"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=True)
     for shown in map(_shown, states):
         table.add_row(shown["place"], shown["kid"], shown["key_id"], shown["state"], shown["since"] or "")
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+    # Wide enough for every id to stay in one piece, to be copied.
+    Console(highlight=False, markup=False, width=10_000).print(table)
 
 
 def _shown(state: KeyState) -> dict[str, Any]:

@@ -232,7 +232,9 @@ def test_the_commands(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*arguments: str) -> Any:
         return CliRunner().invoke(keys_command.app, arguments)
 
-    assert "current" in run("list").stdout
+    listed = run("list").stdout
+    assert KeyRing(issuer.kms, ALIAS).list()[0].kid in listed
+    assert KeyRing(issuer.kms, ALIAS).list()[0].key_id in listed
     rotated = run("rotate", "--json")
     assert rotated.exit_code == 0, rotated.output
     assert [state["place"] for state in json.loads(rotated.stdout)] == ["current", "previous"]

@@ -12,8 +12,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from careconnect.client_record import AuthMethod
-from issuer import ASSERTION_TYPE, BASE, OTHER_RSA_KEY, P256_KEY, P384_KEY, RSA_KEY, Issuer, public_jwk
+from careconnect.base_url import BaseUrl
+from careconnect.client_record import AuthMethod, ClientRecord
+from issuer import (
+    ASSERTION_TYPE,
+    BASE,
+    OTHER_RSA_KEY,
+    P256_KEY,
+    P384_KEY,
+    RSA_KEY,
+    Issuer,
+    NoKeySets,
+    public_jwk,
+)
+from token_issuer.errors import ClientRefusedError
+from token_issuer.verify_assertion import verify_assertion
 
 KEYS = {
     "keys": [
@@ -327,3 +340,18 @@ def test_smart_keys_at_a_registered_address(issuer: Issuer, keys: Any, status: i
     assert issuer.assert_client(issuer.assertion()).status == status
     assert published.asked == [("https://client.example/jwks.json", "key-1")]
     assert not issuer.observer.failures
+
+
+def test_verifying_takes_nothing_for_granted_that_reading_the_subject_has_checked() -> None:
+    record = ClientRecord(
+        "client-1",
+        "x",
+        enabled=True,
+        auth_methods=frozenset(),
+        grant_types=frozenset(),
+        scopes=(),
+        jwks=json.dumps(KEYS),
+    )
+
+    with pytest.raises(ClientRefusedError, match="not a compact serialization"):
+        verify_assertion("a.b", record, base_url=BaseUrl(BASE), key_sets=NoKeySets(), now=0)
