@@ -22,8 +22,11 @@ SOME = r"/STU3/(Patient|Encounter|PractitionerRole)\b|/STU3/metadata|well-known|
 Bearer = Callable[[DemoClient], dict[str, str]]
 
 
-def run(service: Service, *options: str) -> int:
-    """Run the tool against the served document and return the number of requests; fail if it found anything."""
+def run(service: Service, folder: Path, *options: str) -> int:
+    """Run the tool in `folder` against the served document and return the number of requests.
+
+    It fails if the tool finds anything.
+    """
     done = subprocess.run(
         [
             *(PROGRAM, "run", f"{service.base}/openapi.json", "--checks", CHECKS, "--seed", "1948"),
@@ -31,6 +34,7 @@ def run(service: Service, *options: str) -> int:
             *("--workers", "1", "--request-timeout", "20"),
             *("--generation-database", "none", "--warnings", "off", "--no-color", *options),
         ],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -48,20 +52,25 @@ def bearer_header(service: Service, bearer: Bearer) -> tuple[str, str]:
     return "--header", f"Authorization: {bearer(service.secret_client)['Authorization']}"
 
 
-def test_some_types_and_discovery_answer_every_kind_of_request_as_documented(service: Service, bearer: Bearer) -> None:
+def test_some_types_and_discovery_answer_every_kind_of_request_as_documented(
+    service: Service, bearer: Bearer, tmp_path: Path
+) -> None:
     options = ("--phases", "coverage,fuzzing", "--max-examples", "20")
 
-    assert run(service, *options, "--include-path-regex", SOME, *bearer_header(service, bearer)) > 1000
+    assert run(service, tmp_path, *options, "--include-path-regex", SOME, *bearer_header(service, bearer)) > 1000
 
 
-def test_all_types_answer_generated_requests_as_documented(service: Service, bearer: Bearer) -> None:
+def test_all_types_answer_generated_requests_as_documented(service: Service, bearer: Bearer, tmp_path: Path) -> None:
     options = ("--phases", "fuzzing", "--max-examples", "5")
 
-    assert run(service, *options, "--exclude-tag", "OAuth", *bearer_header(service, bearer)) > 100
+    assert run(service, tmp_path, *options, "--exclude-tag", "OAuth", *bearer_header(service, bearer)) > 100
 
 
-def test_the_token_endpoints_answer_as_documented(service: Service) -> None:
+def test_the_token_endpoints_answer_as_documented(service: Service, tmp_path: Path) -> None:
     client = service.secret_client
     options = ("--phases", "coverage,fuzzing", "--max-examples", "50")
 
-    assert run(service, *options, "--include-tag", "OAuth", "--auth", f"{client.client_id}:{client.secret}") > 100
+    assert (
+        run(service, tmp_path, *options, "--include-tag", "OAuth", "--auth", f"{client.client_id}:{client.secret}")
+        > 100
+    )

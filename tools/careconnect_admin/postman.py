@@ -233,7 +233,7 @@ def _token_management_requests() -> list[_Json]:
     token = (("token", "{{patientAccessToken}}"),)
     return [
         _request(
-            f"{name} a token",
+            name,
             path,
             [*_status(200), *tests],
             method="POST",
@@ -243,7 +243,7 @@ def _token_management_requests() -> list[_Json]:
         )
         for name, path, tests in (
             (
-                "Introspect",
+                "Introspect a token",
                 "/introspect",
                 _test(
                     "is active",
@@ -252,9 +252,9 @@ def _token_management_requests() -> list[_Json]:
                     "pm.expect(answer.client_id).to.equal(pm.environment.get('patientAccessId'));",
                 ),
             ),
-            ("Revoke", "/revoke", []),
+            ("Revoke it", "/revoke", []),
             (
-                "Introspect again",
+                "Introspect it again",
                 "/introspect",
                 _test("is exactly inactive", "pm.expect(pm.response.json()).to.eql({ active: false });"),
             ),
