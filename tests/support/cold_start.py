@@ -13,10 +13,12 @@ _AWS = {
 }
 
 
-def cold_start(package: str, environment: Mapping[str, str], then: str = "") -> subprocess.CompletedProcess[str]:
-    """Import `package`'s handler in a new process, run the statements `then`, and return how that ended."""
+def cold_start(
+    package: str, environment: Mapping[str, str], then: str = "", *, before: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Import `package`'s handler in a new process, between other statements, and return how that ended."""
     return subprocess.run(
-        [sys.executable, "-c", f"import {package}.handler\n{then}"],
+        [sys.executable, "-c", f"{before}\nimport {package}.handler\n{then}"],
         env={"PATH": os.environ["PATH"], **_AWS, **environment},
         capture_output=True,
         text=True,

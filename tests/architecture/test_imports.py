@@ -1,0 +1,99 @@
+"""What a function imports when it starts, with no more packages about than its layer has (cold start)."""
+
+import re
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from cold_start import cold_start
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+AUTHORIZER = {
+    "aws-lambda-powertools",
+    "boto3",
+    "botocore",
+    "cffi",
+    "cryptography",
+    "jmespath",
+    "pyjwt",
+    "python-dateutil",
+    "s3transfer",
+    "six",
+    "typing-extensions",
+    "urllib3",
+}
+"""Every distribution that the authorizer imports, directly or not; `docs/dependencies.md` says so too."""
+
+# No reader verifies a signature; no function parses FHIR or talks to anything but AWS (and, the issuer, to key sets).
+IMPORTS = {
+    "scope_authorizer": AUTHORIZER,
+    "fhir_reader": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
+    "token_issuer": AUTHORIZER,
+    "service_discovery": AUTHORIZER - {"pyjwt"},
+}
+
+ENVIRONMENT = {
+    "POWERTOOLS_SERVICE_NAME": "a-function",
+    "TOKEN_TABLE": "tokens",
+    "CLIENT_TABLE": "clients",
+    "RECORD_TABLE": "records",
+    "DIRECTORY_TABLE": "directory",
+    "SIGNING_KEY_ALIAS": "alias/signing",
+    "ALLOWED_ORIGINS": "*",
+}
+
+_LIST_MODULES = """
+import sys
+print(*sorted({name.partition(".")[0] for name, module in sys.modules.items() if module is not None}))
+"""
+
+
+def _normalised(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def locked() -> set[str]:
+    """Return the distributions that the dependency layer holds."""
+    text = (PROJECT / "layers/dependencies/requirements.txt").read_text(encoding="utf-8")
+    return {_normalised(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
+
+
+def imported(package: str) -> set[str]:
+    """Return the distributions that a function's handler imports when nothing but its layers is installed.
+
+    Libraries look for what they can use if it is there (botocore for awscrt, urllib3 for OpenSSL): here it is,
+    in the layer it is not.
+    """
+    distributions = {name: {_normalised(one) for one in several} for name, several in packages_distributions().items()}
+    others = sorted(
+        name for name, several in distributions.items() if not several & (locked() | {"careconnect-serverless"})
+    )
+    absent = f"import sys\nsys.modules.update(dict.fromkeys({others!r}))"
+    ended = cold_start(package, ENVIRONMENT, _LIST_MODULES, before=absent)
+    assert ended.returncode == 0, ended.stderr
+    found = {one for name in ended.stdout.split() for one in distributions.get(name, ())}
+    return found - {"careconnect-serverless", "setuptools", "pip"}
+
+
+@pytest.mark.parametrize("package", IMPORTS)
+def test_a_function_imports_these_distributions_and_no_other(package: str) -> None:
+    assert imported(package) == IMPORTS[package]
+
+
+@pytest.mark.parametrize("package", IMPORTS)
+@pytest.mark.parametrize(
+    "heavy", ["pydantic", "fhir", "fhir_core", "lxml", "simplejson", "requests", "careconnect_admin"]
+)
+def test_issue_2_nothing_heavy_is_imported_though_it_is_there(package: str, heavy: str) -> None:
+    ended = cold_start(package, ENVIRONMENT, f"import sys\nprint({heavy!r} in sys.modules)")
+
+    assert ended.stdout.strip() == "False", ended.stderr
+
+
+def test_the_documents_list_of_the_authorizers_imports_is_that_of_the_code() -> None:
+    text = " ".join((PROJECT / "docs/dependencies.md").read_text(encoding="utf-8").split())
+    listed = text.partition("the authorizer imports ")[2].partition(" and nothing else")[0]
+
+    assert set(re.findall(r"`([a-z0-9-]+)`", listed)) == AUTHORIZER

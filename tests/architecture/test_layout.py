@@ -1,0 +1,157 @@
+"""The house: where things are, and who may touch what. A reader sees the architecture from the file list."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+LAYER = PROJECT / "layers/common/careconnect"
+PACKAGES = {
+    "token": "token_issuer",
+    "authorizer": "scope_authorizer",
+    "fhir": "fhir_reader",
+    "discovery": "service_discovery",
+}
+CODE = sorted(
+    path
+    for folder in ("functions", "layers", "tools")
+    for path in (PROJECT / folder).rglob("*.py")
+    if "node_modules" not in path.parts
+)
+DEPLOYED = [path for path in CODE if path.is_relative_to(PROJECT / "functions") or path.is_relative_to(LAYER)]
+
+
+def of_project(path: Path) -> str:
+    return str(path.relative_to(PROJECT))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the modules that a file imports, those for type checkers left out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and isinstance(block.test, ast.Name) and block.test.id == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    for node in ast.walk(tree):
+        if id(node) in typing_only:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            yield node.module or ""
+
+
+def tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    return listed.stdout.splitlines()
+
+
+def test_the_top_level_is_the_houses() -> None:
+    top = {name.partition("/")[0] for name in tracked()}
+
+    assert top >= {"template.yaml", "README.md", "functions", "layers", "tests", "events", "tools", "docs"}
+    assert top <= {
+        ".ci",
+        ".gitignore",
+        ".checkov.yaml",
+        ".dockerignore",
+        "LICENSE",
+        "Makefile",
+        "README.md",
+        "benchmarks",
+        "docs",
+        "events",
+        "functions",
+        "layers",
+        "pyproject.toml",
+        "samconfig.toml",
+        "template.yaml",
+        "tests",
+        "tools",
+    }
+
+
+@pytest.mark.parametrize("folder", PACKAGES)
+def test_a_functions_folder_holds_one_package_and_its_handler(folder: str) -> None:
+    code = {name.split("/")[2] for name in tracked() if name.startswith(f"functions/{folder}/")}
+
+    assert code == {PACKAGES[folder]}
+    assert (PROJECT / "functions" / folder / PACKAGES[folder] / "handler.py").is_file()
+    assert PACKAGES[folder] not in sys.stdlib_module_names
+
+
+def test_the_layers_hold_the_common_package_and_a_list() -> None:
+    files = {name for name in tracked() if name.startswith("layers/") and "/careconnect/" not in name}
+
+    assert {"layers/dependencies/requirements.txt", "layers/dependencies/requirements.in"} <= files
+    assert not [name for name in files if name.endswith(".py")]
+    assert not [name for name in files if "/python/" in name]
+
+
+@pytest.mark.parametrize("path", CODE, ids=of_project)
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+    assert docstring
+    assert docstring.splitlines()[0].endswith((".", "?", ":")) or len(docstring.splitlines()) > 1
+
+
+@pytest.mark.parametrize("path", DEPLOYED, ids=of_project)
+def test_the_environment_is_read_by_composition_roots_alone(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    reads = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "os"
+        and node.attr in ("environ", "getenv", "environb")
+    ]
+
+    # The library under the observer takes its settings from there as well.
+    assert not reads or path.name == "handler.py" or path == LAYER / "observability.py"
+
+
+@pytest.mark.parametrize("path", DEPLOYED, ids=of_project)
+def test_who_imports_whom(path: Path) -> None:
+    found = set(imports(path))
+    top = {name.partition(".")[0] for name in found}
+
+    assert "careconnect_admin" not in top
+    assert ("boto3" in top) is (path == LAYER / "aws.py")
+    assert not top & {"pydantic", "fhir", "lxml", "simplejson", "requests", "httpx"}
+    assert ("aws_lambda_powertools" in top) is (path == LAYER / "observability.py")
+    own = next((package for folder, package in PACKAGES.items() if folder == path.relative_to(PROJECT).parts[1]), "")
+    assert not top & (set(PACKAGES.values()) - {own})
+    if path.name not in ("handler.py", "app.py") and not path.is_relative_to(LAYER):
+        # A use case knows nothing of HTTP's ends and of AWS; an adapter gets its client.
+        assert not found & {f"{own}.app", f"{own}.handler", "careconnect.observability", "careconnect.settings"}
+
+
+@pytest.mark.parametrize("path", DEPLOYED, ids=of_project)
+def test_nothing_scans_and_nothing_is_named_for_nothing(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+
+    assert ".scan(" not in source
+    assert not {"utils", "util", "helpers", "helper", "manager", "misc", "common2"} & {
+        *path.stem.split("_"),
+        path.parent.name,
+    }
+
+
+@pytest.mark.parametrize("name", [name for name in tracked() if not name.endswith((".png", ".zip"))])
+def test_no_file_names_a_machine(name: str) -> None:
+    path = PROJECT / name
+    if not path.is_file():
+        return
+    text = path.read_text(encoding="utf-8")
+
+    for place in ("/" + "work/", "/" + "root/", "/home" + "/"):
+        assert place not in text

@@ -1,0 +1,339 @@
+"""The template does what the one table, the contract and the code say (`access.md`, Rule 6; `fhir.md`)."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode import decode  # type: ignore[import-untyped]
+
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, Home
+
+PROJECT = Path(__file__).resolve().parents[2]
+TEMPLATE: dict[str, Any] = json.loads(json.dumps(decode(str(PROJECT / "template.yaml"))[0]))
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+API: dict[str, Any] = RESOURCES["Api"]["Properties"]["DefinitionBody"]
+PATHS: dict[str, dict[str, Any]] = API["paths"]
+
+
+def of_type(kind: str) -> dict[str, dict[str, Any]]:
+    return {name: each for name, each in RESOURCES.items() if each["Type"] == kind}
+
+
+FUNCTIONS = {name: each["Properties"] for name, each in of_type("AWS::Serverless::Function").items()}
+PACKAGES = {
+    "TokenFunction": "functions/token/token_issuer",
+    "AuthorizerFunction": "functions/authorizer/scope_authorizer",
+    "PatientRecordFunction": "functions/fhir/fhir_reader",
+    "DirectoryFunction": "functions/fhir/fhir_reader",
+    "DiscoveryFunction": "functions/discovery/service_discovery",
+}
+READING = ("get", "head", "post")
+VERBS = (*READING, "put", "patch", "delete", "options")
+
+
+def function_of(path: str, verb: str) -> str:
+    """Return the logical id of the function that a method is routed to."""
+    uri = PATHS[path][verb]["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    match = re.search(r"functions/\$\{(\w+)\.Arn\}:live/invocations$", uri)
+    assert match is not None, uri
+    return match[1]
+
+
+def is_authorised(path: str, verb: str) -> bool:
+    security: Any = PATHS[path][verb].get("security")
+    return bool(security == [{"AccessToken": []}])
+
+
+def below_fhir(path: str) -> str:
+    return path.removeprefix(FHIR_PATH).removeprefix("/")
+
+
+FUNCTION_OF = {Home.RECORD: "PatientRecordFunction", Home.DIRECTORY: "DirectoryFunction"}
+DATA_PATHS = {
+    f"{FHIR_PATH}/{each.name}{rest}": FUNCTION_OF[each.home] for each in RESOURCE_TYPES for rest in ("", "/{proxy+}")
+}
+
+
+def test_every_type_of_the_table_has_its_functions_routes_and_no_other_path_reads_data() -> None:
+    found = {
+        path: function_of(path, "get")
+        for path in PATHS
+        if function_of(path, "get") in ("PatientRecordFunction", "DirectoryFunction")
+    }
+    assert found == DATA_PATHS
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_methods_are_named_one_by_one(path: str) -> None:
+    assert set(PATHS[path]) == set(VERBS)
+    assert {each["x-amazon-apigateway-integration"]["type"] for each in PATHS[path].values()} == {"aws_proxy"}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_function_that_reads_data_is_behind_the_authorizer_and_is_asked_to_read_alone(path: str) -> None:
+    for verb in VERBS:
+        reads_data = function_of(path, verb) in ("PatientRecordFunction", "DirectoryFunction")
+        assert reads_data == (path in DATA_PATHS and verb in READING)
+        assert is_authorised(path, verb) == reads_data
+
+
+@pytest.mark.parametrize(
+    ("path", "function"),
+    [
+        ("/token", "TokenFunction"),
+        ("/introspect", "TokenFunction"),
+        ("/revoke", "TokenFunction"),
+        ("/.well-known/jwks.json", "DiscoveryFunction"),
+        ("/.well-known/oauth-authorization-server", "DiscoveryFunction"),
+        (f"{FHIR_PATH}/.well-known/smart-configuration", "DiscoveryFunction"),
+        (f"{FHIR_PATH}/metadata", "DiscoveryFunction"),
+    ],
+)
+def test_the_open_endpoints_are_open(path: str, function: str) -> None:
+    assert {function_of(path, verb) for verb in VERBS} == {function}
+
+
+def test_s14_no_data_is_on_an_open_endpoint() -> None:
+    functions = {function_of(path, verb) for path in PATHS for verb in VERBS if not is_authorised(path, verb)}
+
+    assert functions == {"TokenFunction", "DiscoveryFunction"}
+    # Neither has any leave to read records (see below), and no function has a front of its own.
+    for properties in FUNCTIONS.values():
+        assert not {"FunctionUrlConfig", "Events"} & properties.keys()
+
+
+def test_the_authorizer_is_the_authorizer_and_its_answer_is_kept_for_a_minute_at_most() -> None:
+    (scheme,) = API["components"]["securitySchemes"].values()
+    authorizer = scheme["x-amazon-apigateway-authorizer"]
+
+    assert (scheme["name"], scheme["in"]) == ("Authorization", "header")
+    assert authorizer["type"] == "token"
+    assert authorizer["authorizerResultTtlInSeconds"] <= 60
+    assert "${AuthorizerFunction.Arn}:live" in authorizer["authorizerUri"]["Fn::Sub"]
+
+
+@pytest.mark.parametrize(
+    ("header", "passes"),
+    [
+        ("Bearer abc.def.ghi", True),
+        ("bearer  x", True),
+        ("BEARER nonsense", True),
+        ("", False),
+        ("Bearer", False),
+        ("Bearer ", False),
+        ("Basic abc", False),
+        ("abc.def.ghi", False),
+        ("xBearer abc", False),
+    ],
+)
+def test_what_is_no_bearer_header_is_refused_by_the_gateway(header: str, passes: bool) -> None:
+    (scheme,) = API["components"]["securitySchemes"].values()
+    expression = scheme["x-amazon-apigateway-authorizer"]["identityValidationExpression"]
+
+    assert (re.fullmatch(expression, header) is not None) is passes
+
+
+def statements(function: str) -> Iterator[Mapping[str, Any]]:
+    for policy in FUNCTIONS[function].get("Policies", ()):
+        assert isinstance(policy, dict), "a managed policy says more than the function needs"
+        yield from policy["Statement"]
+
+
+def granted(function: str) -> set[tuple[str, str]]:
+    """Return (action, resource) of all that a function's role may do; a resource goes by its logical id."""
+    found = set()
+    for statement in statements(function):
+        assert statement["Effect"] == "Allow"
+        actions = statement["Action"]
+        resources = statement["Resource"]
+        for action in [actions] if isinstance(actions, str) else actions:
+            for resource in resources if isinstance(resources, list) else [resources]:
+                arn = resource.get("Fn::GetAtt", [resource.get("Fn::Sub", "")])
+                found.add((action, arn if isinstance(arn, str) else arn[0]))
+    return found
+
+
+SIGNING_ALIASES = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:alias/${AWS::StackName}-signing-*"
+READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+GRANTED = {
+    "TokenFunction": {
+        ("dynamodb:GetItem", "ClientTable"),
+        ("dynamodb:BatchGetItem", "ClientTable"),
+        ("dynamodb:GetItem", "TokenTable"),
+        ("dynamodb:BatchGetItem", "TokenTable"),
+        ("dynamodb:PutItem", "TokenTable"),
+        ("dynamodb:UpdateItem", "TokenTable"),
+        ("kms:GetPublicKey", SIGNING_ALIASES),
+    },
+    "AuthorizerFunction": {("dynamodb:GetItem", "TokenTable"), ("kms:GetPublicKey", SIGNING_ALIASES)},
+    "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")},
+    "DirectoryFunction": {(action, "DirectoryTable") for action in READS},
+    "DiscoveryFunction": {("kms:GetPublicKey", SIGNING_ALIASES)},
+}
+
+
+@pytest.mark.parametrize("function", GRANTED)
+def test_rule_6_a_role_may_do_what_its_function_needs_and_no_more(function: str) -> None:
+    assert granted(function) == GRANTED[function]
+
+
+def test_there_is_no_other_function_and_no_other_role() -> None:
+    assert set(FUNCTIONS) == set(GRANTED) == set(PACKAGES)
+    assert not any("Role" in properties for properties in FUNCTIONS.values())
+    for kind in ("AWS::IAM::Role", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for each in of_type(kind).values():
+            text = json.dumps(each)
+            assert "RecordTable" not in text
+            assert "ClientTable" not in text
+
+
+def test_rule_6_the_token_function_alone_may_sign() -> None:
+    policy = RESOURCES["SigningKey"]["Properties"]["KeyPolicy"]
+    signers = [
+        statement["Principal"]["AWS"]
+        for statement in policy["Statement"]
+        if any(action in ("kms:Sign", "kms:*", "*") for action in _several(statement["Action"]))
+    ]
+
+    assert signers == [{"Fn::GetAtt": ["TokenFunctionRole", "Arn"]}]
+
+
+def _several(one_or_more: str | list[str]) -> list[str]:
+    return [one_or_more] if isinstance(one_or_more, str) else one_or_more
+
+
+def environment(function: str) -> set[str]:
+    own = set(FUNCTIONS[function].get("Environment", {}).get("Variables", {}))
+    everywhere = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    return own | {name for name, value in everywhere.items() if value != {"Ref": "AWS::NoValue"}}
+
+
+# Read by the libraries, not by our settings.
+_LIBRARIES = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
+_LAMBDAS_OWN = {"AWS_REGION"}
+
+
+@pytest.mark.parametrize("function", PACKAGES)
+def test_a_functions_environment_is_what_its_handler_reads(function: str) -> None:
+    source = (PROJECT / PACKAGES[function] / "handler.py").read_text(encoding="utf-8")
+    read = set(re.findall(r"_settings\.(?:required|optional|integer)\(\s*\"(\w+)\"", source))
+    if "_settings.origins()" in source:
+        read.add("ALLOWED_ORIGINS")
+    given = environment(function) - _LIBRARIES
+    if function == "DirectoryFunction":
+        # What makes a reader one of the directory: it is told of no other table.
+        read -= {"RECORD_TABLE"}
+    if function == "AuthorizerFunction":
+        # It answers the gateway, never a browser.
+        given -= {"ALLOWED_ORIGINS"}
+
+    assert given == read - _LAMBDAS_OWN
+
+
+def test_only_its_functions_are_told_of_a_table() -> None:
+    told = {
+        table: {function for function in PACKAGES if f"{table.upper()}_TABLE" in environment(function)}
+        for table in ("client", "token", "record", "directory")
+    }
+    assert told == {
+        "client": {"TokenFunction"},
+        "token": {"TokenFunction", "AuthorizerFunction"},
+        "record": {"PatientRecordFunction"},
+        "directory": {"PatientRecordFunction", "DirectoryFunction"},
+    }
+
+
+@pytest.mark.parametrize("function", PACKAGES)
+def test_a_function_is_its_folder_and_its_packages_handler(function: str) -> None:
+    properties = FUNCTIONS[function]
+    folder, _, package = PACKAGES[function].rpartition("/")
+
+    assert properties["CodeUri"] == folder
+    assert properties["Handler"] == f"{package}.handler.lambda_handler"
+    assert RESOURCES[properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["RetentionInDays"]
+
+
+def test_layers_are_built_for_the_functions_processor() -> None:
+    for layer in of_type("AWS::Serverless::LayerVersion").values():
+        assert layer["Metadata"]["BuildMethod"] == TEMPLATE["Globals"]["Function"]["Runtime"]
+        assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}
+
+
+@pytest.mark.parametrize("table", of_type("AWS::DynamoDB::Table"))
+def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
+    properties = RESOURCES[table]["Properties"]
+
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert RESOURCES[table]["DeletionPolicy"].startswith("Retain")
+    assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_there_are_four_tables_and_their_keys_are_the_codes() -> None:
+    keys = {
+        name: [key["AttributeName"] for key in each["Properties"]["KeySchema"]]
+        for name, each in of_type("AWS::DynamoDB::Table").items()
+    }
+    assert keys == {
+        "ClientTable": ["client_id"],
+        "TokenTable": ["pk"],
+        "RecordTable": ["pk", "sk"],
+        "DirectoryTable": ["pk", "sk"],
+    }
+    assert RESOURCES["TokenTable"]["Properties"]["TimeToLiveSpecification"] == {
+        "AttributeName": "expires_at",
+        "Enabled": True,
+    }
+
+
+GATEWAY_RESPONSES: dict[str, Any] = API["x-amazon-apigateway-gateway-responses"]
+
+
+@pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
+def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
+    response = GATEWAY_RESPONSES[kind]
+    outcome = json.loads(response["responseTemplates"]["application/json"])
+    headers = {name.rpartition(".")[2]: value for name, value in response["responseParameters"].items()}
+
+    assert outcome["resourceType"] == "OperationOutcome"
+    assert "$" not in json.dumps(outcome)
+    assert headers["Content-Type"] == "'application/fhir+json'"
+    assert headers["Access-Control-Allow-Origin"] == "'*'"
+    assert ("Retry-After" in headers) == (response["statusCode"] in (429, 503, 504))
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "challenge", "code"),
+    [
+        ("UNAUTHORIZED", 401, "'Bearer realm=\"careconnect\"'", "login"),
+        ("ACCESS_DENIED", 403, '\'Bearer realm="careconnect", error="insufficient_scope"\'', "forbidden"),
+        ("MISSING_AUTHENTICATION_TOKEN", 404, None, "not-supported"),
+        ("THROTTLED", 429, None, "throttled"),
+        ("AUTHORIZER_FAILURE", 503, None, "transient"),
+        ("DEFAULT_5XX", 500, None, "exception"),
+    ],
+)
+def test_access_md_errors_of_the_gateway(kind: str, status: int, challenge: str | None, code: str) -> None:
+    response = GATEWAY_RESPONSES[kind]
+
+    assert response["statusCode"] == status
+    assert response["responseParameters"].get("gatewayresponse.header.WWW-Authenticate") == challenge
+    assert json.loads(response["responseTemplates"]["application/json"])["issue"][0]["code"] == code
+
+
+def test_the_contracts_parameters_have_its_defaults_and_bounds() -> None:
+    parameters = TEMPLATE["Parameters"]
+
+    lifetime = parameters["TokenLifetimeSeconds"]
+    assert (lifetime["Default"], lifetime["MinValue"], lifetime["MaxValue"]) == (3600, 60, 5400)
+    assert parameters["ThrottleFailures"]["Default"] == 20
+    assert parameters["Architecture"]["Default"] == "x86_64"
+
+
+def test_the_table_has_sixteen_types() -> None:
+    assert len(RESOURCE_TYPES) == 16
