@@ -1,0 +1,89 @@
+"""What operators are told: alarms watch what exists and have runbooks, the front gives no one another's answer."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from careconnect_admin.local_stack import PROJECT, TEMPLATE
+
+_TEMPLATE = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+_RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
+_ALARMS = {
+    name: resource["Properties"] for name, resource in _RESOURCES.items() if resource["Type"].endswith("::Alarm")
+}
+_OWN = {"Fn::Sub": "CareConnect/${AWS::StackName}"}
+_FRONT = _RESOURCES["Front"]["Properties"]["DistributionConfig"]
+
+
+def _counted() -> set[str]:
+    """Return the metrics that the code counts, by the literals that it names them with."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT / "functions").rglob("*.py"))
+    counted = set(re.findall(r'\.count\("([A-Za-z]+)"\)', text))
+    table = re.search(r"_METRICS: Final = \{(.*?)\}", text)
+    assert table is not None
+    return counted | set(re.findall(r'"([A-Za-z]+)"', table[1]))
+
+
+def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
+    watched = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm["Namespace"] == _OWN}
+
+    # Denied is counted from the access log.
+    assert watched == (_counted() - {"TokenIssued"}) | {"Denied"}
+
+
+def test_the_dashboard_shows_them_all_and_is_json() -> None:
+    body = json.loads(_RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+
+    shown = {metric[1] for widget in body["widgets"] for metric in widget["properties"]["metrics"]}
+    assert shown >= _counted() | {"Denied", "5XXError", "4XXError", "Latency", "Throttles", "Errors"}
+
+
+@pytest.mark.parametrize("name", _ALARMS)
+def test_the_alarm_has_a_runbook_and_someone_to_tell(name: str) -> None:
+    runbooks = (PROJECT / "docs/operate.md").read_text(encoding="utf-8")
+    runbook = re.search(r"See docs/operate\.md, ([a-z ]+)\.$", _ALARMS[name]["AlarmDescription"])
+
+    assert runbook is not None
+    assert f"\n### {runbook[1].capitalize()}\n" in runbooks
+    assert f"`{name.removesuffix('Alarm')}`" in runbooks
+    assert _ALARMS[name]["AlarmActions"] == _ALARMS[name]["OKActions"] != []
+
+
+def test_the_functions_metrics_are_those_of_one_stack() -> None:
+    variables = _TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == _OWN
+
+
+def test_the_access_log_holds_neither_path_nor_query_nor_address() -> None:
+    setting = _RESOURCES["Api"]["Properties"]["AccessLogSetting"]["Fn::If"][1]
+    logged = set(re.findall(r"\$context\.([A-Za-z.]+)", setting["Format"]))
+
+    assert json.loads(setting["Format"])["requestId"] == "$context.requestId"
+    assert not logged & {"path", "customDomain.basePathMatched", "identity.sourceIp", "protocol", "requestOverride"}
+    assert {"resourcePath", "status", "responseLatency"} <= logged
+
+
+def test_the_front_caches_nothing_not_even_errors() -> None:
+    # CloudFront keeps these for ten seconds unless told otherwise, whoever asks (its developer guide, "How CloudFront
+    # caches HTTP 4xx and 5xx status codes").
+    kept = {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}
+
+    assert _FRONT["DefaultCacheBehavior"]["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    assert {each["ErrorCode"]: each["ErrorCachingMinTTL"] for each in _FRONT["CustomErrorResponses"]} == dict.fromkeys(
+        kept, 0
+    )
+
+
+def test_the_front_speaks_tls_only_and_repairs_challenges() -> None:
+    (origin,) = _FRONT["Origins"]
+    (function,) = _FRONT["DefaultCacheBehavior"]["LambdaFunctionAssociations"]
+
+    assert origin["CustomOriginConfig"]["OriginProtocolPolicy"] == "https-only"
+    assert _FRONT["DefaultCacheBehavior"]["ViewerProtocolPolicy"] == "https-only"
+    assert origin["OriginPath"] == f"/{_RESOURCES['Api']['Properties']['StageName']}"
+    # Not viewer-response: that is not run for a 401.
+    assert function["EventType"] == "origin-response"

@@ -1,0 +1,57 @@
+"""The edge function, taken from its template as CloudFront would run it, on events of the documented form."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+
+from careconnect_admin.local_stack import PROJECT
+
+_RENAMED = "x-amzn-remapped-www-authenticate"
+_CHALLENGE = 'Bearer realm="careconnect", error="invalid_token"'
+
+Headers = dict[str, list[dict[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def edge() -> Callable[[Any, Any], Any]:
+    template = yaml_parse((PROJECT / "functions/edge/template.yaml").read_text(encoding="utf-8"))
+    properties = template["Resources"]["EdgeFunction"]["Properties"]
+    assert properties["Handler"] == "index.lambda_handler"
+    names: dict[str, Any] = {}
+    exec(properties["InlineCode"], names)  # noqa: S102
+    handler: Callable[[Any, Any], Any] = names["lambda_handler"]
+    return handler
+
+
+def _event(status: str, headers: Headers) -> dict[str, Any]:
+    response = {"status": status, "statusDescription": "", "headers": headers}
+    config = {"distributionDomainName": "d111111abcdef8.cloudfront.net", "eventType": "origin-response"}
+    request = {"clientIp": "203.0.113.178", "headers": {}, "method": "GET", "querystring": "", "uri": "/token"}
+    return {"Records": [{"cf": {"config": config, "request": request, "response": response}}]}
+
+
+def test_the_renamed_challenge_gets_its_name_back(edge: Callable[[Any, Any], Any]) -> None:
+    headers = {_RENAMED: [{"key": "x-amzn-Remapped-WWW-Authenticate", "value": _CHALLENGE}]}
+
+    answer = edge(_event("401", headers), None)
+
+    assert answer["headers"] == {"www-authenticate": [{"key": "WWW-Authenticate", "value": _CHALLENGE}]}
+    assert answer["status"] == "401"
+
+
+def test_the_gateways_own_challenge_stays(edge: Callable[[Any, Any], Any]) -> None:
+    own = [{"key": "WWW-Authenticate", "value": 'Bearer realm="careconnect"'}]
+
+    answer = edge(_event("401", {"www-authenticate": own, _RENAMED: [{"key": _RENAMED, "value": "Basic"}]}), None)
+
+    assert answer["headers"] == {"www-authenticate": own}
+
+
+def test_an_answer_without_a_challenge_passes_as_it_is(edge: Callable[[Any, Any], Any]) -> None:
+    headers = {"etag": [{"key": "ETag", "value": 'W/"1"'}], "content-type": [{"key": "Content-Type", "value": "x"}]}
+
+    answer = edge(_event("200", dict(headers)), None)
+
+    assert (answer["status"], answer["headers"]) == ("200", headers)
