@@ -7,41 +7,39 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from careconnect_admin import load as loading
 from careconnect_admin.load import LoadReport
-from careconnect_admin.load_target import TargetError, deployed_target, local_target, service_remedy
 from careconnect_admin.load_writer import RecordTables
+from careconnect_admin.stack_target import (
+    PortOption,
+    ProfileOption,
+    RegionOption,
+    StackOption,
+    operator_errors,
+    stack_target,
+)
 
 _MOST_SHOWN: Final = 100
-_FAILED: Final = 1
 
 
 def load(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH…", help="NDJSON files, resources, Bundles, or folders of them.")
     ],
-    stack: Annotated[
-        str | None, typer.Option(help="The deployed stack to load into, instead of the local one.")
-    ] = None,
-    region: Annotated[str | None, typer.Option(help="The AWS region of the stack.")] = None,
-    profile: Annotated[str | None, typer.Option(help="The AWS profile to sign in with.")] = None,
-    port: Annotated[int | None, typer.Option(help="The port of the local stack, if several run.")] = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    port: PortOption = None,
 ) -> None:
     """Load FHIR STU3 resources; what is wrong is reported by file and line, and the rest is loaded."""
-    try:
-        target = deployed_target(stack, region=region, profile=profile) if stack else local_target(port)
-        report = load_with_progress(paths, target.tables, base_url=target.base_url)
-    except TargetError as error:
-        print(f"careconnect: {error}", file=sys.stderr)
-        raise typer.Exit(_FAILED) from None
-    except (BotoCoreError, ClientError) as error:
-        print(f"careconnect: {service_remedy(error)}", file=sys.stderr)
-        raise typer.Exit(_FAILED) from None
+    with operator_errors():
+        target = stack_target(stack, region=region, profile=profile, port=port)
+        tables = RecordTables(target.client("dynamodb"), target.output("RecordTable"), target.output("DirectoryTable"))
+        report = load_with_progress(paths, tables, base_url=target.output("BaseUrl"))
     print_report(report)
     raise typer.Exit(report.exit_code)
 

@@ -23,7 +23,13 @@ from careconnect_admin.emulator import Credentials
 from careconnect_admin.emulator import client as emulator_client
 from careconnect_admin.local_stack import running_stack
 
-_CONFIG: Final = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+_CONFIG: Final = Config(
+    connect_timeout=5,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    # A load writes from several threads.
+    max_pool_connections=16,
+)
 _DENIED: Final = frozenset(
     {"AccessDenied", "AccessDeniedException", "UnrecognizedClientException", "InvalidClientTokenId"}
 )

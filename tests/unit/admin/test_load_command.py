@@ -6,33 +6,40 @@ from typing import Any
 
 import pytest
 import typer
-from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError, ProfileNotFound
 from typer.testing import CliRunner
 
-from careconnect_admin import load_command, load_target
+from careconnect_admin import load_command
 from careconnect_admin.load import LoadReport
 from careconnect_admin.load_sources import Place, Problem
-from careconnect_admin.load_target import LoadTarget, TargetError, deployed_target, local_target, target_of
 from careconnect_admin.load_writer import Outcome, RecordTables
-
-_TABLES = RecordTables(object(), "records", "directory")  # type: ignore[arg-type]
 
 
 def denied(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "as asked"}}, "DescribeStacks")
 
 
-class FakeCloudFormation:
-    """One stack with given outputs, or an error."""
+class FakeAws:
+    """A boto3 session with one stack of given outputs, or an error on every call."""
 
     def __init__(self, outputs: dict[str, str] | ClientError) -> None:
         self._outputs = outputs
+
+    def __call__(self, **_options: Any) -> "FakeAws":
+        return self
+
+    def client(self, _service: str, **_options: Any) -> "FakeAws":
+        return self
 
     def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
         if isinstance(self._outputs, ClientError):
             raise self._outputs
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs.items()]
         return {"Stacks": [{"StackName": StackName, "Outputs": outputs}]}
+
+
+_OUTPUTS = {"RecordTable": "records", "DirectoryTable": "directory", "BaseUrl": "https://ehr.example"}
+_DEPLOYED = ["--stack", "careconnect"]
 
 
 @pytest.fixture
@@ -57,15 +64,15 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
     asked: list[Any] = []
 
     def load_paths(paths: list[Path], tables: RecordTables, _progress: Any, *, base_url: str) -> LoadReport:
-        asked.append((paths, tables, base_url))
+        asked.append((paths, tables.record, tables.directory, base_url))
         return report
 
-    monkeypatch.setattr(load_command, "local_target", lambda _port: LoadTarget(_TABLES, "http://127.0.0.1:3000"))
+    monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
     monkeypatch.setattr("careconnect_admin.load.load_paths", load_paths)
-    result = CliRunner().invoke(command, ["a.ndjson", "folder"])
+    result = CliRunner().invoke(command, ["a.ndjson", "folder", *_DEPLOYED])
 
     assert result.exit_code == 1
-    assert asked == [([Path("a.ndjson"), Path("folder")], _TABLES, "http://127.0.0.1:3000")]
+    assert asked == [([Path("a.ndjson"), Path("folder")], "records", "directory", "https://ehr.example")]
     rows = [line.split() for line in result.stdout.splitlines()]
     assert rows == [
         ["resources", "loaded", "unchanged", "deleted", "failed"],
@@ -78,9 +85,9 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
 
 
 def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load_command, "local_target", lambda _port: LoadTarget(_TABLES, ""))
+    monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
     monkeypatch.setattr("careconnect_admin.load.load_paths", lambda *_a, **_k: report_of(Patient=Outcome.LOADED))
-    result = CliRunner().invoke(command, ["a.ndjson"])
+    result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 0
     assert result.stderr == ""
 
@@ -91,59 +98,51 @@ def test_an_error_of_the_service_is_one_line_with_a_remedy(
     def load_paths(*_arguments: Any, **_options: Any) -> LoadReport:
         raise denied("AccessDeniedException")
 
-    monkeypatch.setattr(load_command, "deployed_target", lambda *_a, **_k: LoadTarget(_TABLES, ""))
+    monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
     monkeypatch.setattr("careconnect_admin.load.load_paths", load_paths)
-    result = CliRunner().invoke(command, ["a.ndjson", "--stack", "careconnect"])
+    result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 1
-    assert result.stderr.startswith("careconnect: AWS denies it (AccessDeniedException)")
-    assert len(result.stderr.splitlines()) == 1
+    assert (
+        result.stderr == "careconnect: AWS denies DescribeStacks: ask for that permission, or give another --profile\n"
+    )
 
 
 def test_without_a_local_stack_the_command_says_what_to_do(
     command: typer.Typer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load_target, "running_stack", lambda _port: None)
+    monkeypatch.setattr("careconnect_admin.stack_target.running_stack", lambda _port: None)
     result = CliRunner().invoke(command, ["a.ndjson"])
     assert result.exit_code == 1
     assert "make run" in result.stderr
     assert "--stack" in result.stderr
-    with pytest.raises(TargetError):
-        local_target()
-
-
-def test_tables_and_url_come_from_the_stacks_outputs() -> None:
-    outputs = {"RecordTable": "r-1", "DirectoryTable": "d-1", "BaseUrl": "https://ehr.example"}
-    dynamodb = object()
-    target = target_of("careconnect", FakeCloudFormation(outputs), dynamodb)
-    assert target == LoadTarget(RecordTables(dynamodb, "r-1", "d-1"), "https://ehr.example")  # type: ignore[arg-type]
-
-
-def test_a_stack_that_is_not_there_or_of_another_kind_is_named() -> None:
-    with pytest.raises(TargetError, match="no stack nowhere"):
-        target_of("nowhere", FakeCloudFormation(denied("ValidationError")), object())
-    with pytest.raises(TargetError, match="no output RecordTable"):
-        target_of("other", FakeCloudFormation({"DirectoryTable": "d"}), object())
-    with pytest.raises(ClientError):
-        target_of("careconnect", FakeCloudFormation(denied("AccessDenied")), object())
 
 
 @pytest.mark.parametrize(
-    ("error", "remedy"),
+    ("aws", "remedy"),
     [
         (NoRegionError(), "--region"),
         (NoCredentialsError(), "--profile"),
-        (ProfileNotFound(profile="x"), "ProfileNotFound"),
-        (denied("AccessDenied"), "cloudformation:DescribeStacks"),
+        (ProfileNotFound(profile="x"), "list-profiles"),
+        (EndpointConnectionError(endpoint_url="https://dynamodb.nowhere"), "--region"),
+        (denied("AccessDenied"), "denies DescribeStacks"),
+        (denied("ExpiredToken"), "sign in again"),
         (denied("ResourceNotFoundException"), "region"),
+        (denied("ValidationError"), "there is no stack careconnect"),
+        ({"DirectoryTable": "d"}, "no output RecordTable"),
     ],
 )
-def test_what_an_operator_can_mend_is_said(monkeypatch: pytest.MonkeyPatch, error: Exception, remedy: str) -> None:
+def test_what_an_operator_can_mend_is_one_line_with_the_remedy(
+    command: typer.Typer, monkeypatch: pytest.MonkeyPatch, aws: Any, remedy: str
+) -> None:
     def fail(*_arguments: Any, **_options: Any) -> Any:
-        raise error
+        raise aws
 
-    monkeypatch.setattr("boto3.session.Session", fail)
-    with pytest.raises(TargetError, match=remedy):
-        deployed_target("careconnect")
+    aws_or_failure = FakeAws(aws) if isinstance(aws, ClientError | dict) else fail
+    monkeypatch.setattr("boto3.session.Session", aws_or_failure)
+    result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
+    assert result.exit_code == 1
+    assert remedy in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_console_markup_in_a_files_name_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:
