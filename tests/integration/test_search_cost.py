@@ -97,18 +97,42 @@ def test_each_kind_of_search_makes_its_calls_and_no_more(
 
 
 def test_a_later_page_costs_itself_alone(reader: InProcessReader) -> None:
-    pages = [reader.get("Observation", [RECORD, ("_count", "10")])]
+    page = reader.get("Observation", [RECORD, ("_count", "10")])
     examined = []
-    while url := pages[-1].link("next"):
+    while url := page.link("next"):
         reader.calls.clear()
-        pages.append(follow(reader, url))
+        page = follow(reader, url)
         calls = list(reader.calls)
         assert Counter(name for name, _ in calls) == {"Query": 1, "BatchGetItem": 1}
         examined.append(len(_items(reader.client, *calls[0])))
 
-    assert len(pages) == 5
-    assert examined == sorted(examined, reverse=True)
-    assert examined[-1] <= 10
+    # The last one of the page before, ten, and one that tells that there is more.
+    assert examined == [12, 12, 12, 8]
+
+
+def test_a_later_page_of_everything_costs_itself_alone(reader: InProcessReader) -> None:
+    page = reader.get("Patient/example-1/$everything", [("_count", "10")])
+    examined = []
+    while url := page.link("next"):
+        reader.calls.clear()
+        page = follow(reader, url)
+        (query,) = [asked for name, asked in reader.calls if name == "Query"]
+        examined.append(len(_items(reader.client, "Query", query)))
+
+    assert len(examined) == 5
+    # Entries that are found by another reference (Observation?encounter) are not of the compartment.
+    assert all(number <= 12 for number in examined)
+
+
+def test_a_later_page_that_finds_little_asks_for_more_each_time(reader: InProcessReader) -> None:
+    by_code = [RECORD, ("code", "http://snomed.info/sct|27113001"), ("_count", "5")]
+    first = reader.get("Observation", by_code)
+    reader.calls.clear()
+
+    second = follow(reader, first.link("next"))
+
+    assert len(second.ids()) == 5
+    assert [asked["Limit"] for name, asked in reader.calls if name == "Query"] == [7, 28]
 
 
 def _listed(calls: list[tuple[str, Mapping[str, Any]]]) -> str:

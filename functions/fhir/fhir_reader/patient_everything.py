@@ -35,7 +35,7 @@ def patient_everything(
     if cursor:
         opened = context.open_cursor(used, cursor)
         after, total = str(opened.place[0]), opened.total
-        offered = list(islice(_record(patient_type, patient, after, context), count + 1))
+        offered = list(islice(_record(patient_type, patient, after, context, expected=count + 1), count + 1))
     else:
         offered = list(_record(patient_type, patient, "", context))
         total = len(offered)
@@ -57,11 +57,11 @@ def patient_everything(
 
 
 def _record(
-    patient_type: ResourceType, patient: str, after: str, context: SearchContext
+    patient_type: ResourceType, patient: str, after: str, context: SearchContext, *, expected: int = 0
 ) -> Iterator[tuple[str, Entry]]:
     if not after:
         for entry in context.store.entries_by_id(patient_type, [patient]):
             yield _FIRST, entry
-    for place, entry in context.store.compartment(patient, "" if after == _FIRST else after):
+    for place, entry in context.store.compartment(patient, "" if after == _FIRST else after, expected):
         if context.caller.may(entry.type, Interaction.READ):
             yield place, entry

@@ -55,12 +55,17 @@ class Plan:
         """Say whether every range lies in the type's default order."""
         return self.ids is None and all(one.ordered for one in self.ranges)
 
-    def from_place(self, order: str, resource_id: str) -> "Plan":
-        """Return the plan for what comes at or after a place in the default order; only if `ordered`."""
+    def from_place(self, order: str, resource_id: str, expected: int = 0) -> "Plan":
+        """Return the plan for what comes at or after a place in the default order; only if `ordered`.
+
+        `expected` is how many entries from there on are likely to be enough (0: all of them are wanted).
+        """
         place = f"{order}#{resource_id}"
         return replace(
             self,
-            ranges=tuple(replace(one, high=min(one.high, place) if one.high else place) for one in self.ranges),
+            ranges=tuple(
+                replace(one, high=min(one.high, place) if one.high else place, expected=expected) for one in self.ranges
+            ),
         )
 
 

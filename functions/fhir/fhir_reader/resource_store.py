@@ -28,6 +28,9 @@ _BATCH: Final = 100
 
 _BATCH_ATTEMPTS: Final = 5
 
+_GROWTH: Final = 4
+"""How many times more entries to ask for, when those that were expected to be enough were not."""
+
 # Sorts after everything that may follow a prefix in a sort key.
 _LAST: Final = "\U0010ffff"
 
@@ -79,15 +82,16 @@ class DynamoDbResourceStore:
         opened = [(query, self._pool.submit(_ask, self._client.query, **query)) for query in queries]
         return [_entries(type_, _pages(self._client.query, query, first)) for query, first in opened]
 
-    def compartment(self, patient: str, after: str) -> Iterator[tuple[str, Entry]]:
+    def compartment(self, patient: str, after: str, expected: int = 0) -> Iterator[tuple[str, Entry]]:
         """Stream the entries of a patient's compartment with their places, by type, then by date."""
-        query = {
+        query: dict[str, Any] = {
             "TableName": self._tables[Home.RECORD],
             "KeyConditionExpression": "pk = :pk AND sk > :after",
             "ExpressionAttributeValues": {
                 ":pk": {"S": resource_key("Patient", patient)},
                 ":after": {"S": after or _FIRST_TYPE},
             },
+            **_limit(expected),
         }
         first: Future[Any] = self._pool.submit(_ask, self._client.query, **query)
         for item in _pages(self._client.query, query, first):
@@ -126,6 +130,7 @@ class DynamoDbResourceStore:
             # The partition key is known already, and what is not sent need not be parsed.
             "ProjectionExpression": "sk, #values",
             "ExpressionAttributeNames": {"#values": "values"},
+            **_limit(range_.expected),
         }
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -186,14 +191,24 @@ def _resource(item: Mapping[str, Any]) -> StoredResource:
     )
 
 
+def _limit(expected: int) -> dict[str, int]:
+    return {"Limit": expected} if expected else {}
+
+
 def _pages(ask: Callable[..., Any], query: Mapping[str, Any], first: "Future[Any]") -> Iterator[Mapping[str, Any]]:
-    answer = first.result()
+    """Yield the items of a query to its end.
+
+    What a query reads is paid for, up to 1 MB, whether it is used or not. So a limited one begins small and
+    asks for more each time, since what was expected not to be needed has turned out to be.
+    """
+    answer, limit = first.result(), query.get("Limit", 0)
     while True:
         yield from answer["Items"]
         last = answer.get("LastEvaluatedKey")
         if not last:
             return
-        answer = _ask(ask, **query, ExclusiveStartKey=last)
+        limit *= _GROWTH
+        answer = _ask(ask, **{**query, **_limit(limit)}, ExclusiveStartKey=last)
 
 
 def _entries(type_: ResourceType, items: Iterator[Mapping[str, Any]]) -> Iterator[Entry]:

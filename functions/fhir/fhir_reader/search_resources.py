@@ -39,7 +39,9 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     if query.cursor:
         cursor = context.open_cursor(query.used, query.cursor)
         if order.is_default and plan.ordered:
-            plan = plan.from_place(*cursor.place)
+            # The place itself, which is passed over, the page, and one more that tells whether there is another.
+            latest, resource_id = cursor.place
+            plan = plan.from_place(latest, resource_id, query.count + 2)
         results = _ordered(query.type, plan, criteria, order, context)
         rest = (entry for entry in results if order.is_after(entry, cursor.place))
         offered, total = list(islice(rest, query.count + 1)), cursor.total

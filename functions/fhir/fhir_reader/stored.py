@@ -29,7 +29,8 @@ class IndexRange:
     """A stretch of one index partition.
 
     Entries begin with `prefix`; among those, `low` and `high` bound the text that follows it (inclusive,
-    empty for no bound). `ordered` says that entries lie in their type's default order.
+    empty for no bound). `ordered` says that entries lie in their type's default order. `expected` is how many
+    entries are likely to be enough (0: all of them are wanted).
     """
 
     partition: str
@@ -37,6 +38,7 @@ class IndexRange:
     low: str = ""
     high: str = ""
     ordered: bool = True
+    expected: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,11 @@ class ResourceStore(Protocol):
     def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
         """Open each range as a stream of entries, the latest place first; the first pages come together."""
 
-    def compartment(self, patient: str, after: str) -> Iterator[tuple[str, Entry]]:
-        """Stream a patient's compartment as (place, entry), by type and date, beginning after a place."""
+    def compartment(self, patient: str, after: str, expected: int = 0) -> Iterator[tuple[str, Entry]]:
+        """Stream a patient's compartment as (place, entry), by type and date, beginning after a place.
+
+        `expected` is how many are likely to be enough (0: all of them are wanted).
+        """
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links."""
