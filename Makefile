@@ -84,7 +84,7 @@ unit: $(VENV)/.test ## Unit tests alone, quick
 	$(BIN)/pytest tests/unit
 
 coverage: $(VENV)/.node
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest -n 3 --dist loadfile --cov --cov-report=term
 
 format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff check --fix .
