@@ -1,0 +1,240 @@
+"""Who may read what, over HTTP against the deployed template with IAM enforced (`access.md`)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from access_tokens import encoded, header, segment, signed, signing_key
+from api import Api, issue_code
+from careconnect.access_token import revocation_key
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect_admin.demo_clients import DemoClient
+from careconnect_admin.local_stack import LocalStack
+from deployed_tokens import claims_in, current_kid, deployed_claims, deployed_header, signed_by_the_issuer
+
+pytestmark = pytest.mark.integration
+
+DIRECTORY = {"Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService"}
+RECORD = {
+    "Patient",
+    "Condition",
+    "Observation",
+    "Encounter",
+    "Procedure",
+    "AllergyIntolerance",
+    "Immunization",
+    "MedicationRequest",
+    "MedicationStatement",
+    "Medication",
+    "EpisodeOfCare",
+}
+OPEN = {
+    "a24a4d9f-c264-4af7-a8e5-248c24a6b707": {"Patient"} | DIRECTORY,
+    "ed73b2cb-abd0-4f75-b9a2-5f9c0535b82c": {
+        "Patient",
+        "Condition",
+        "MedicationStatement",
+        "MedicationRequest",
+        "Medication",
+        "Immunization",
+        "Encounter",
+        "Observation",
+    }
+    | DIRECTORY,
+    "256fcc31-97bd-47d4-acbf-12409676ad5a": DIRECTORY,
+    "explorer": RECORD | DIRECTORY,
+}
+"""The table of `access.md` by the page's client ids: what answers 200; every other type answers 403."""
+
+CHALLENGE = 'Bearer realm="careconnect"'
+INVALID = 'Bearer realm="careconnect", error="invalid_token"'
+INSUFFICIENT = 'Bearer realm="careconnect", error="insufficient_scope"'
+
+
+@pytest.fixture(scope="module")
+def api(local_stack: LocalStack, http: httpx.Client, sample: Path) -> Api:
+    assert list(sample.glob("*.ndjson"))
+    return Api(local_stack, http)
+
+
+@pytest.fixture(scope="module")
+def ids(sample: Path) -> dict[str, str]:
+    """The id of one resource of each type that the sample holds."""
+    found = {}
+    for path in sorted(sample.glob("*.ndjson")):
+        first = json.loads(path.read_text(encoding="utf-8").splitlines()[0])
+        found[first["resourceType"]] = first["id"]
+    return found
+
+
+def test_the_pages_two_calls_to_the_letter(http: httpx.Client, sample: Path, clients: tuple[DemoClient, ...]) -> None:
+    client = clients[0]
+    issued = http.post(
+        f"/token?grant_type=client_credentials&client_id={client.client_id}",
+        headers={"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"},
+        auth=(client.client_id, client.secret),
+    )
+
+    assert issued.status_code == 200
+    assert issued.headers["Content-Type"].startswith("application/json")
+    members = issued.json()
+    assert members.keys() == {"access_token", "token_type", "expires_in", "scope"}
+    assert (members["token_type"], members["expires_in"]) == ("Bearer", 3600)
+
+    read = http.get(f"{FHIR_PATH}/Patient/4", headers={"Authorization": f"Bearer {members['access_token']}"})
+    assert read.status_code == 200
+    assert (read.json()["resourceType"], read.json()["id"]) == ("Patient", "4")
+
+
+def test_the_table_of_types_is_the_contracts() -> None:
+    assert {each.name for each in RESOURCE_TYPES} == RECORD | DIRECTORY
+
+
+@pytest.mark.parametrize("client_id", OPEN)
+def test_access_md_each_client_against_every_type(
+    api: Api, clients: tuple[DemoClient, ...], ids: dict[str, str], client_id: str
+) -> None:
+    assert ids.keys() == RECORD | DIRECTORY
+    (secret,) = (each.secret for each in clients if each.client_id == client_id)
+    token = api.token(client_id, secret)
+
+    requests = {
+        (method, path): name
+        for name, id_ in ids.items()
+        for method, path in (("GET", f"{name}/{id_}"), ("GET", f"{name}?_count=1"), ("POST", f"{name}/_search"))
+    }
+    expected = {request: 200 if name in OPEN[client_id] else 403 for request, name in requests.items()}
+    assert api.statuses(requests, token) == expected
+
+
+@pytest.mark.parametrize("type_name", sorted(RECORD))
+def test_access_md_a_missing_scope_is_403_with_its_header(
+    api: Api, bearer: Callable[[DemoClient], dict[str, str]], clients: tuple[DemoClient, ...], type_name: str
+) -> None:
+    answer = api.http.get(f"{FHIR_PATH}/{type_name}/1", headers=bearer(clients[2]))
+
+    assert (answer.status_code, issue_code(answer)) == (403, "forbidden")
+    assert answer.headers["WWW-Authenticate"] == INSUFFICIENT
+
+
+@pytest.mark.parametrize(
+    "path", ["Patient/4", "Patient", "Organization", "Patient/4/$everything", "Condition?patient=4"]
+)
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_access_md_no_token_is_401_without_an_error(api: Api, path: str, method: str) -> None:
+    answer = api.get(path, method=method)
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == CHALLENGE
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    if method != "HEAD":
+        assert issue_code(answer) == "login"
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Basic YTpi", "abc", "Negotiate x", "Bearer: x", "bearer", "Token x"]
+)
+def test_access_md_a_malformed_authorization_is_401(api: Api, authorization: str) -> None:
+    answer = api.get("Patient/4", Authorization=authorization)
+
+    assert (answer.status_code, issue_code(answer)) == (401, "login")
+    assert answer.headers["WWW-Authenticate"].startswith(CHALLENGE)
+
+
+def _forged(stack: LocalStack, http: httpx.Client) -> str:
+    return signed(header(kid=current_kid(http)), deployed_claims(stack), signing_key("theirs"))
+
+
+def _unsigned(stack: LocalStack, http: httpx.Client) -> str:
+    return f"{segment(deployed_header(http, alg='none'))}.{segment(deployed_claims(stack))}.{encoded(b'none')}"
+
+
+def _changed(stack: LocalStack, http: httpx.Client) -> str:
+    good = signed_by_the_issuer(stack, deployed_header(http), deployed_claims(stack, scope="profile"))
+    head, _, signature = good.split(".")
+    return f"{head}.{segment(deployed_claims(stack))}.{signature}"
+
+
+def _signed(**changes: Any) -> Callable[[LocalStack, httpx.Client], str]:
+    return lambda stack, http: signed_by_the_issuer(stack, deployed_header(http), deployed_claims(stack, **changes))
+
+
+def _headed(**changes: Any) -> Callable[[LocalStack, httpx.Client], str]:
+    return lambda stack, http: signed_by_the_issuer(stack, deployed_header(http, **changes), deployed_claims(stack))
+
+
+def _revoked(stack: LocalStack, http: httpx.Client) -> str:
+    token = signed_by_the_issuer(stack, deployed_header(http), deployed_claims(stack))
+    stack.client("dynamodb").put_item(
+        TableName=stack.stack.outputs["TokenTable"], Item={"pk": {"S": revocation_key(claims_in(token)["jti"])}}
+    )
+    return token
+
+
+REFUSED: list[tuple[str, Callable[[LocalStack, httpx.Client], str], str]] = [
+    ("S1 forged signature", _forged, "login"),
+    ("S1 alg none", _unsigned, "login"),
+    ("S1 changed after signing", _changed, "login"),
+    ("S2 another issuer", _signed(iss="https://other.example"), "login"),
+    ("S2 another audience", _signed(aud="https://other.example/careconnect-ri/STU3"), "login"),
+    ("S2 the client as audience", _signed(aud="explorer"), "login"),
+    ("another type", _headed(typ="JWT"), "login"),
+    ("unknown key", _headed(kid="unknown"), "login"),
+    ("no scope", _signed(scope=None), "login"),
+    ("S8 expired", _signed(exp=1_700_000_000), "expired"),
+    ("S8 older than 90 minutes", _signed(iat=1_700_000_000), "expired"),
+    ("S9 revoked", _revoked, "login"),
+    ("S10 no JWT", lambda *_: "nonsense", "login"),
+    ("S10 three segments of nothing", lambda *_: "a.b.c", "login"),
+]
+
+
+@pytest.mark.parametrize(("make", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED])
+def test_access_md_a_bad_token_is_401_with_its_header_in_the_asked_format(
+    api: Api, make: Callable[[LocalStack, httpx.Client], str], code: str
+) -> None:
+    token = make(api.stack, api.http)
+
+    for path in ("Patient/4", "Organization?name=x"):
+        for format_ in ("json", "xml"):
+            answer = api.get(path, token, Accept=f"application/fhir+{format_}")
+
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"] == INVALID
+            assert answer.headers["Content-Type"] == f"application/fhir+{format_}; charset=utf-8"
+            assert issue_code(answer) == code
+
+
+def test_the_same_claims_well_signed_are_accepted(api: Api) -> None:
+    """So the refusals above have the reasons that they name."""
+    token = signed_by_the_issuer(api.stack, deployed_header(api.http), deployed_claims(api.stack))
+
+    assert api.get("Patient/4", token).status_code == 200
+
+
+def test_rfc6750_2_a_token_goes_into_the_header_and_nowhere_else(
+    api: Api, bearer: Callable[[DemoClient], dict[str, str]], explorer: DemoClient
+) -> None:
+    headers = bearer(explorer)
+    token = headers["Authorization"].removeprefix("Bearer ")
+    form = {"access_token": token}
+
+    assert api.http.get(f"{FHIR_PATH}/Patient/4", params=form).status_code == 401
+    assert api.http.post(f"{FHIR_PATH}/Patient/_search", data=form).status_code == 401
+    assert api.http.get(f"{FHIR_PATH}/Patient/4", params=form, headers=headers).status_code == 400
+    assert api.http.get(f"{FHIR_PATH}/Patient", params=form, headers=headers).status_code == 400
+    assert api.http.post(f"{FHIR_PATH}/Patient/_search", data=form, headers=headers).status_code == 400
+
+
+def test_two_authorization_headers_are_never_200(
+    api: Api, bearer: Callable[[DemoClient], dict[str, str]], explorer: DemoClient
+) -> None:
+    good = bearer(explorer)["Authorization"]
+
+    for pair in ((good, "Bearer nonsense"), ("Bearer nonsense", good), (good, good)):
+        answer = api.http.get(f"{FHIR_PATH}/Condition/nobody", headers=[("Authorization", value) for value in pair])
+        assert answer.status_code in (400, 401, 404)
