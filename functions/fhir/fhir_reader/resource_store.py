@@ -1,6 +1,7 @@
 """The record and directory tables as the reader sees them."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +28,7 @@ _BATCH: Final = 100
 """Keys in one BatchGetItem (DynamoDB quota)."""
 
 _BATCH_ATTEMPTS: Final = 5
+_FIRST_PAUSE: Final = 0.01
 
 _GROWTH: Final = 4
 """How many times more entries to ask for, when those that were expected to be enough were not."""
@@ -148,7 +150,10 @@ class DynamoDbResourceStore:
             keys = request.setdefault(table, {"Keys": []})["Keys"]
             keys.append({"pk": {"S": resource_key(name, id_)}, "sk": {"S": item}})
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        for _ in range(_BATCH_ATTEMPTS):
+        for attempt in range(_BATCH_ATTEMPTS):
+            if attempt:
+                # Left over by a throttled partition, or by an answer that reached its 16 MB.
+                time.sleep(_FIRST_PAUSE * 2**attempt)
             answer = _ask(self._client.batch_get_item, RequestItems=request)
             for items in answer["Responses"].values():
                 for one in items:
