@@ -1,0 +1,147 @@
+"""Requests that are wrong in each way there is: the status, the outcome, its format and CORS, over HTTP (`fhir.md`)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from api import Api, issue_code
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect_admin.demo_clients import DemoClient
+from careconnect_admin.local_stack import LocalStack
+
+pytestmark = pytest.mark.integration
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture(scope="module")
+def api(local_stack: LocalStack, http: httpx.Client, sample: Path) -> Api:
+    assert list(sample.glob("*.ndjson"))
+    return Api(local_stack, http)
+
+
+@pytest.fixture
+def token(bearer: Callable[[DemoClient], dict[str, str]], explorer: DemoClient) -> str:
+    return bearer(explorer)["Authorization"].removeprefix("Bearer ")
+
+
+WRONG = [
+    ("Patient/no-such-id", 404, "not-found"),
+    ("Patient/4/_history/999", 404, "not-found"),
+    ("Organization/no-such-id", 404, "not-found"),
+    ("Appointment/1", 404, "not-supported"),
+    ("Nonsense", 404, "not-supported"),
+    ("Patient/4/nonsense", 404, "not-supported"),
+    ("Patient/$nonsense", 404, "not-supported"),
+    ("Patient/4/$nonsense", 404, "not-supported"),
+    ("Patient/bad_id", 400, "value"),
+    (f"Patient/{'x' * 65}", 400, "value"),
+    ("Patient?birthdate=nonsense", 400, "value"),
+    ("Patient?name:nonsense=x", 400, "not-supported"),
+    ("Patient?_count=-1", 400, "value"),
+    ("Patient?_cursor=nonsense", 400, "value"),
+    ("Organization?_sort=nonsense", 400, "value"),
+    ("Patient?_format=html", 406, "not-supported"),
+    ("Patient/4?_format=html", 406, "not-supported"),
+]
+
+
+@pytest.mark.parametrize(("path", "status", "code"), WRONG)
+def test_fhir_md_statuses(api: Api, token: str, path: str, status: int, code: str) -> None:
+    for format_ in ("json", "xml"):
+        answer = api.get(path, token, Accept=f"application/fhir+{format_}", Origin="https://app.example")
+
+        assert (answer.status_code, issue_code(answer)) == (status, code)
+        # What cannot be had in the format asked for comes as JSON.
+        expected = "json" if "_format=html" in path else format_
+        assert answer.headers["Content-Type"] == f"application/fhir+{expected}; charset=utf-8"
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert answer.headers["X-Request-Id"] == answer.headers["X-Correlation-Id"]
+
+
+def test_what_is_acceptable_is_neither(api: Api, token: str) -> None:
+    answer = api.get("Patient/4", token, Accept="text/html")
+
+    assert (answer.status_code, issue_code(answer)) == (406, "not-supported")
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_fhir_md_verbs_that_are_not_offered(api: Api, token: str, method: str, format_: str) -> None:
+    for each in (RESOURCE_TYPES[0], RESOURCE_TYPES[-1]):
+        for path in (each.name, f"{each.name}/4", f"{each.name}/_search"):
+            answer = api.get(path, token, method, Accept=f"application/fhir+{format_}")
+
+            assert (answer.status_code, issue_code(answer)) == (405, "not-supported")
+            assert method not in answer.headers["Allow"]
+            assert set(answer.headers["Allow"].split(", ")) <= {"GET", "HEAD", "POST", "OPTIONS"}
+            assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_rfc9110_9_3_7_a_preflight_needs_no_token(api: Api) -> None:
+    for path in ("Patient/4", "Patient", "Organization/1", "metadata"):
+        answer = api.get(path, method="OPTIONS", Origin="https://app.example", Access_Control_Request_Method="GET")
+
+        assert answer.status_code == 204
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        assert "GET" in answer.headers["Access-Control-Allow-Methods"]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status", "code"),
+    [
+        ("application/json", b"{}", 415, "not-supported"),
+        ("application/fhir+json", b"", 415, "not-supported"),
+        ("text/plain", b"name=x", 415, "not-supported"),
+        (FORM, b"name=" + b"x" * 70_000, 413, "too-long"),
+        (FORM, b"name=%ff", 400, "invalid"),
+        (FORM, b"birthdate=nonsense", 400, "value"),
+        (FORM, b"access_token=x", 400, "invalid"),
+    ],
+)
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_fhir_md_posted_searches(
+    api: Api, token: str, content_type: str, body: bytes, status: int, code: str, format_: str
+) -> None:
+    for name in ("Patient", "Organization"):
+        answer = api.http.post(
+            f"{FHIR_PATH}/{name}/_search",
+            content=body,
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Content-Type": content_type,
+                "Accept": f"application/fhir+{format_}",
+            },
+        )
+        if name == "Organization" and body == b"birthdate=nonsense":
+            # An organisation has no such parameter, so this one is ignored.
+            assert answer.status_code == 200
+            continue
+        assert (answer.status_code, issue_code(answer)) == (status, code)
+        assert f"fhir+{format_}" in answer.headers["Content-Type"]
+
+
+@pytest.mark.parametrize("given", ["my-request-1", "A.b~c_d"])
+def test_fhir_md_a_request_id_is_echoed(api: Api, token: str, given: str) -> None:
+    for path in ("Patient/4", "Patient/nobody", "Nonsense", "metadata"):
+        answer = api.get(path, token, X_Request_Id=given)
+        assert answer.headers["X-Request-Id"] == answer.headers["X-Correlation-Id"] == given
+
+
+def test_the_gateways_own_errors_are_outcomes_too(api: Api) -> None:
+    for method, path in (("GET", "/nonsense"), ("POST", "/nonsense/more"), ("GET", "/")):
+        answer = api.http.request(method, path)
+        assert (answer.status_code, issue_code(answer)) == (404, "not-supported")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@pytest.mark.parametrize(
+    "query", ["%", "%zz", "name=%ff", "=x", "&&&", "name", "name=%00", "?", "a=b=c", "name=%F0%9F"]
+)
+def test_no_query_makes_a_5xx(api: Api, token: str, query: str) -> None:
+    status, body = api.raw(f"{FHIR_PATH}/Patient?{query}", {"Authorization": f"Bearer {token}"})
+
+    assert status in (200, 400), body

@@ -1,0 +1,123 @@
+"""Every resource of the data set read back over HTTP, and the conditional requests of a read (`fhir.md`)."""
+
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from careconnect.resource_types import FHIR_PATH
+from careconnect_admin.load_json import json_text, parse_json
+from fhir_models import valid_xml
+from search_corpus import REAL_DATA
+from search_reader import HttpReader
+from search_stack import SearchStack
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="module")
+def reader(search_stack: SearchStack) -> HttpReader:
+    return search_stack.over_http()
+
+
+def without_version(resource: dict[str, Any]) -> dict[str, Any]:
+    """Return a resource without what the server says of its version."""
+    meta = {name: value for name, value in resource["meta"].items() if name not in ("versionId", "lastUpdated")}
+    bare = {name: value for name, value in resource.items() if name != "meta"}
+    return bare | ({"meta": meta} if meta else {})
+
+
+def sources(stack: SearchStack) -> list[dict[str, Any]]:
+    """Return the real data set as it was loaded, or the sample where it is not there."""
+    if not REAL_DATA.is_dir():
+        return stack.resources
+    real = sum(len(path.read_bytes().splitlines()) for path in REAL_DATA.glob("*.ndjson"))
+    return stack.resources[:real]
+
+
+def test_issue_2_every_resource_reads_back_equal_to_its_source(search_stack: SearchStack, reader: HttpReader) -> None:
+    wanted = sources(search_stack)
+
+    def read(source: dict[str, Any]) -> tuple[int, str]:
+        answer = reader.get(f"{source['resourceType']}/{source['id']}")
+        return answer.status, answer.text
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(read, wanted))
+
+    different = [
+        f"{source['resourceType']}/{source['id']}"
+        for source, (status, text) in zip(wanted, answers, strict=True)
+        if status != 200
+        or json_text(without_version(parse_json(text)), sort_keys=True)
+        != json_text(without_version(source), sort_keys=True)
+    ]
+    assert different == []
+    if REAL_DATA.is_dir():
+        counted = re.search(r"([\d,]+) resources", (REAL_DATA / "README.md").read_text(encoding="utf-8"))
+        assert counted is not None
+        assert len(wanted) == int(counted[1].replace(",", ""))
+
+
+def test_the_types_hold_as_many_as_were_loaded(search_stack: SearchStack, reader: HttpReader) -> None:
+    loaded = Counter(resource["resourceType"] for resource in search_stack.resources)
+
+    assert {name: reader.get(name, [("_summary", "count")]).total for name in loaded} == loaded
+
+
+def test_one_of_each_type_is_valid_in_xml(search_stack: SearchStack, reader: HttpReader) -> None:
+    for name in {resource["resourceType"] for resource in search_stack.resources}:
+        answer = reader.get(name, [("_count", "3"), ("_format", "xml")])
+        assert answer.status == 200
+        assert len(valid_xml(answer.text, "Bundle").entry) >= 1
+        first = next(each for each in search_stack.resources if each["resourceType"] == name)
+        one = reader.get(f"{name}/{first['id']}", Accept="application/fhir+xml")
+        assert valid_xml(one.text, name).id == first["id"]
+
+
+def ask(reader: HttpReader, method: str = "GET", path: str = "Patient/4", **headers: str) -> httpx.Response:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    return reader.http.request(method, f"{FHIR_PATH}/{path}", headers={**reader.authorization, **given})
+
+
+def test_a_reads_validators_make_the_next_one_a_304(reader: HttpReader) -> None:
+    first = ask(reader)
+    assert re.fullmatch(r'W/"\d+"', first.headers["ETag"])
+    assert parsedate_to_datetime(first.headers["Last-Modified"]).tzinfo is not None
+
+    for headers in ({"If_None_Match": first.headers["ETag"]}, {"If_Modified_Since": first.headers["Last-Modified"]}):
+        for method in ("GET", "HEAD"):
+            again = ask(reader, method, **headers)
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["ETag"] == first.headers["ETag"]
+    assert ask(reader, If_None_Match='W/"0"').status_code == 200
+
+
+@pytest.mark.parametrize("path", ["Patient/4", "Patient?_id=4", "Organization?_count=1", "Patient/4/$everything"])
+def test_head_is_get_without_the_body(reader: HttpReader, path: str) -> None:
+    got, headed = ask(reader, "GET", path), ask(reader, "HEAD", path)
+
+    assert (headed.status_code, headed.content) == (200, b"")
+    for name in ("Content-Type", "ETag", "Last-Modified", "Cache-Control", "Vary"):
+        assert headed.headers.get(name) == got.headers.get(name)
+
+
+def test_the_current_version_is_read_by_its_number_and_no_other_is(reader: HttpReader) -> None:
+    version = ask(reader).json()["meta"]["versionId"]
+
+    assert ask(reader, path=f"Patient/4/_history/{version}").text == ask(reader).text
+    assert ask(reader, path=f"Patient/4/_history/{int(version) + 1}").status_code == 404
+
+
+def test_links_and_urls_in_a_bundle_answer(reader: HttpReader) -> None:
+    bundle = ask(reader, path="Observation?patient=4&_count=2").json()
+
+    urls = [link["url"] for link in bundle["link"]] + [entry["fullUrl"] for entry in bundle["entry"]]
+    assert len(urls) > 3
+    for url in urls:
+        assert url.startswith(f"{reader.base}/")
+        assert reader.http.get(url, headers=dict(reader.authorization)).status_code == 200
