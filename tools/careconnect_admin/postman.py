@@ -18,6 +18,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _Json = dict[str, Any]
 _Pairs = Sequence[tuple[str, str]]
 
+_GATEWAY: Final = "gatewayResponses"
 # The prefix of each of the page's clients in the environment's names.
 _PAGE_CLIENTS: Final[tuple[tuple[str, DemoClient], ...]] = (
     ("patientAccess", PATIENT_ACCESS),
@@ -29,7 +30,13 @@ _TOKEN_NAME: Final = "OAuth2-PatientAccess"
 
 def postman_environment() -> _Json:
     """Return the environment for `make run` and `sam local start-api`: the base URL and the demo clients."""
-    values = [_value("base", "http://127.0.0.1:3000"), _value("clientId", "explorer"), _secret("clientSecret", "")]
+    values = [
+        _value("base", "http://127.0.0.1:3000"),
+        # `no` for `sam local start-api`, which knows no gateway responses.
+        _value(_GATEWAY, "yes"),
+        _value("clientId", "explorer"),
+        _secret("clientSecret", ""),
+    ]
     for prefix, client in _PAGE_CLIENTS:
         values += [_value(f"{prefix}Id", client.client_id), _secret(f"{prefix}Secret", client.secret)]
     return {"name": "Care Connect, local", "values": values, "_postman_variable_scope": "environment"}
@@ -45,7 +52,8 @@ def postman_collection() -> _Json:
             "schema": _SCHEMA,
             "description": "Runs from top to bottom against the project's sample. Put the secret of the client "
             "`explorer`, which `make run` prints, into the environment's `clientSecret` first. The examples' values "
-            "are those of the sample.",
+            "are those of the sample. With `sam local start-api` set `gatewayResponses` to `no`: it answers a missing "
+            "token and a missing scope in its own words.",
         },
         "auth": _client_credentials(),
         "item": [
@@ -184,6 +192,11 @@ def _outcome(code: str) -> list[str]:
         "pm.expect(outcome.resourceType).to.equal('OperationOutcome');",
         f"pm.expect(outcome.issue[0].code).to.equal({json.dumps(code)});",
     )
+
+
+def _by_gateway(*tests: str) -> list[str]:
+    """Test what API Gateway answers itself, unless the environment says that its responses are not there."""
+    return [f"if (pm.environment.get('{_GATEWAY}') !== 'no') {{", *(f"  {line}" for line in tests), "}"]
 
 
 # ---------------------------------------------------------------- tokens
@@ -466,7 +479,7 @@ def _refusals() -> list[_Json]:
         _request(
             "No token",
             patient,
-            [*_status(401), *_outcome("login"), *_header(challenge, "Bearer realm=")],
+            [*_status(401), *_by_gateway(*_outcome("login"), *_header(challenge, "Bearer realm="))],
             auth=_NO_AUTH,
         ),
         _request(
@@ -496,7 +509,9 @@ def _access_folder(prefix: str, client: DemoClient) -> _Json:
             _request(
                 f"{served.name}: {'yes' if allowed else 'no'}",
                 f"{FHIR_PATH}/{served.name}",
-                _status(200) if allowed else [*_status(403), *_header("WWW-Authenticate", "insufficient_scope")],
+                _status(200)
+                if allowed
+                else [*_status(403), *_by_gateway(*_header("WWW-Authenticate", "insufficient_scope"))],
                 query=(("_count", "1"),),
             )
         )

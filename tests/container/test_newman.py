@@ -1,0 +1,31 @@
+"""The Postman collection, by newman: the one that runs against `make run`, less the gateway's own answers."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from careconnect_admin.demo_clients import DemoClient
+from careconnect_admin.documents import DOCS
+from node_clients import FOLDER, NODE
+
+
+def test_newman_runs_the_postman_collection(base_url: str, clients: tuple[DemoClient, ...], tmp_path: Path) -> None:
+    report = tmp_path / "newman.json"
+    result = subprocess.run(
+        [
+            *(NODE, "node_modules/newman/bin/newman.js", "run", DOCS / "postman/collection.json"),
+            *("--environment", DOCS / "postman/environment.json", "--env-var", f"base={base_url}"),
+            *("--env-var", f"clientSecret={clients[-1].secret}", "--env-var", "gatewayResponses=no"),
+            *("--color", "off", "--reporters", "cli,json", "--reporter-json-export", report),
+        ],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    done = json.loads(report.read_text(encoding="utf-8"))["run"]["stats"]
+    assert done["requests"]["total"] > 300
+    assert {each["failed"] for each in done.values()} == {0}
