@@ -25,7 +25,9 @@ from botocore.config import Config
 
 REGION: Final = "eu-west-2"
 LOOPBACK: Final = "127.0.0.1"
-_SERVICES: Final = "apigateway,cloudformation,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,sts,tagging"
+_SERVICES: Final = (
+    "apigateway,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,sts,tagging"
+)
 _START_SECONDS: Final = 20.0
 _STOP_SECONDS: Final = 8.0
 # Kept from the user's environment. Everything else (proxies, AWS profiles and endpoints, Python's own

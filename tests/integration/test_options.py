@@ -1,0 +1,50 @@
+"""What the template leaves to the operator deploys: access logs, alarms to someone, a custom domain with its front."""
+
+from pathlib import Path
+
+import pytest
+
+from careconnect_admin.deploy import DeploymentError
+from careconnect_admin.local_stack import LocalStack
+
+pytestmark = pytest.mark.integration
+
+_CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0c0c0c0c-0000-4000-8000-000000000000"
+_EDGE = "arn:aws:lambda:us-east-1:123456789012:function:careconnect-edge:7"
+_OPTIONAL = {"AccessLogGroup", "DeniedFilter", "DeniedAlarm", "AlarmTopic", "Front"}
+
+
+def test_every_option_deploys(tmp_path: Path) -> None:
+    parameters = {
+        "AccessLogs": "on",
+        "AlarmEmail": "operator@example.org",
+        "CustomDomain": "api.example.org",
+        "CertificateArn": _CERTIFICATE,
+        "EdgeFunctionArn": _EDGE,
+    }
+
+    with LocalStack(log_folder=tmp_path, parameters=parameters) as local:
+        stack = local.stack
+        (front,) = local.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+        alarms = local.client("cloudwatch").describe_alarms()["MetricAlarms"]
+
+    assert stack.resources.keys() >= _OPTIONAL
+    assert stack.outputs["BaseUrl"] == "https://api.example.org"
+    assert stack.outputs["FrontDomainName"] == front["DomainName"]
+    assert front["Origins"]["Items"][0]["DomainName"].startswith(f"{stack.api_id}.execute-api.")
+    assert front["DefaultCacheBehavior"]["LambdaFunctionAssociations"]["Items"][0]["LambdaFunctionARN"] == _EDGE
+    assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(stack.resources["AlarmTopic"],)}
+
+
+def test_none_of_them_is_there_unasked(local_stack: LocalStack) -> None:
+    assert not local_stack.stack.resources.keys() & _OPTIONAL
+
+
+def test_an_edge_function_of_another_region_is_refused(tmp_path: Path) -> None:
+    parameters = {"EdgeFunctionArn": _EDGE.replace("us-east-1", "eu-west-2")}
+
+    with (
+        pytest.raises(DeploymentError, match="EdgeFunctionArn"),
+        LocalStack(log_folder=tmp_path, parameters=parameters),
+    ):
+        pass
