@@ -52,7 +52,7 @@ def fhir_event(
         "multiValueHeaders": {name: [value] for name, value in given.items()},
         "queryStringParameters": {name: several[-1] for name, several in values.items()} or None,
         "multiValueQueryStringParameters": values or None,
-        "pathParameters": {"proxy": path},
+        "pathParameters": None,
         "requestContext": context,
         "body": body,
     }

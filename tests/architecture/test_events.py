@@ -1,0 +1,101 @@
+"""The events of `events/` are what the template's API would send to each function, and each function answers them."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.decode import decode  # type: ignore[import-untyped]
+
+from careconnect.http import Cors
+from careconnect.resource_types import FHIR_PATH
+from careconnect_admin.demo_clients import PATIENT_ACCESS
+from events import Event, event, event_names
+from issuer import Clock, Issuer, RecordingObserver, issuer_on_moto
+from service_discovery.app import Deployment, build_app
+
+PROJECT = Path(__file__).resolve().parents[2]
+TEMPLATE: dict[str, Any] = json.loads(json.dumps(decode(str(PROJECT / "template.yaml"))[0]))
+PATHS: Mapping[str, Any] = TEMPLATE["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"]
+FUNCTIONS = {
+    "authorizer": "AuthorizerFunction",
+    "directory": "DirectoryFunction",
+    "discovery": "DiscoveryFunction",
+    "patient-record": "PatientRecordFunction",
+    "token": "TokenFunction",
+}
+
+
+def function_of(name: str) -> str:
+    (function,) = (function for prefix, function in FUNCTIONS.items() if name.startswith(f"{prefix}-"))
+    return function
+
+
+def test_every_function_has_an_event() -> None:
+    assert {function_of(name) for name in event_names()} == set(FUNCTIONS.values())
+
+
+@pytest.mark.parametrize("name", [name for name in event_names() if not name.startswith("authorizer")])
+def test_an_event_is_what_the_api_sends_to_its_function(name: str) -> None:
+    sent = event(name)
+    method = PATHS[sent["resource"]][sent["httpMethod"].lower()]
+    pattern = re.escape(sent["resource"]).replace(re.escape("{proxy+}"), "(?P<proxy>.+)")
+    matched = re.fullmatch(pattern, sent["path"])
+
+    assert f"${{{function_of(name)}.Arn}}:live" in method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    assert ("security" in method) == ("authorizer" in sent["requestContext"])
+    assert matched is not None
+    assert (sent["pathParameters"] or {}) == matched.groupdict()
+    context = sent["requestContext"]
+    assert context["resourcePath"] == sent["resource"]
+    assert context["path"] == f"/live{sent['path']}"
+    assert context["httpMethod"] == sent["httpMethod"]
+    assert {key: values[-1] for key, values in sent["multiValueHeaders"].items()} == sent["headers"]
+    several = sent["multiValueQueryStringParameters"] or {}
+    assert {key: values[-1] for key, values in several.items()} == (sent["queryStringParameters"] or {})
+
+
+@pytest.mark.parametrize("name", event_names("authorizer"))
+def test_the_authorizers_event_asks_about_a_path_of_the_api(name: str) -> None:
+    sent = event(name)
+
+    assert sent.keys() == {"type", "methodArn", "authorizationToken"}
+    assert sent["type"] == "TOKEN"
+    assert re.fullmatch(
+        rf"arn:aws:execute-api:[a-z0-9-]+:\d{{12}}:\w+/live/GET{FHIR_PATH}/Patient/4", sent["methodArn"]
+    )
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[Issuer]:
+    with issuer_on_moto() as issuer:
+        issuer.register(PATIENT_ACCESS.client_id, secret=PATIENT_ACCESS.secret)
+        yield issuer
+
+
+@pytest.mark.parametrize("name", event_names("token"))
+def test_the_issuer_answers_its_events(issuer: Issuer, name: str) -> None:
+    answer = issuer.send(event(name))
+
+    assert answer.status == 200, answer.text
+    assert answer.json.keys() == {"access_token", "token_type", "expires_in", "scope"}
+
+
+class NoKeys:
+    """No key is published yet."""
+
+    def jwks(self) -> Mapping[str, Any]:
+        return {"keys": []}
+
+
+@pytest.mark.parametrize("name", event_names("discovery"))
+def test_discovery_answers_its_events(name: str) -> None:
+    app = build_app(Deployment(NoKeys(), "", "eu-west-2", Cors(("*",)), RecordingObserver(), Clock()))
+    sent: Event = event(name)
+
+    answer = app(sent)
+
+    assert answer["statusCode"] == 200
+    assert isinstance(json.loads(answer["body"]), dict)
