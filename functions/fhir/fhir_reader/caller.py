@@ -22,6 +22,10 @@ class Caller:
         """Say whether the token grants `interaction` on a type."""
         return self.grants.permits(resource_type.name, interaction)
 
+    def may_find(self, resource_type: ResourceType) -> bool:
+        """Say whether the token opens resources of a type that it does not name: it must read and search them."""
+        return self.may(resource_type, Interaction.READ) and self.may(resource_type, Interaction.SEARCH)
+
     def require(self, resource_type: ResourceType, interaction: Interaction) -> None:
         """Raise the 403 outcome unless the token grants `interaction` on a type."""
         if not self.may(resource_type, interaction):

@@ -76,7 +76,8 @@ def _sources(
     matches: Sequence[Entry], reverse: Sequence[Include], context: SearchContext
 ) -> Iterator[tuple[ResourceType, str]]:
     for include in reverse:
-        if not context.caller.may(include.source, Interaction.READ):
+        # To find what points at a match is to search its type: `.r` alone does not open that.
+        if not context.caller.may_find(include.source):
             continue
         prefix = reference_prefix(include.source.name, include.parameter.name)
         ranges = [IndexRange(resource_key(match.type.name, match.id), prefix) for match in matches]

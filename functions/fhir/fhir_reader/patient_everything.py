@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 from careconnect.resource_types import ResourceType
-from careconnect.scopes import Interaction
 from fhir_reader.bundle import Bundle
 from fhir_reader.next_link import Cursor
 from fhir_reader.page import fill_page
@@ -28,8 +27,8 @@ def patient_everything(
 ) -> Bundle:
     """Return the patient and its record by type and date, and what a page's resources refer to.
 
-    A type that the token does not open is neither returned nor counted. Raises the outcomes of a read of the
-    patient, and 400 for a foreign cursor (STU3 Patient §8.1.14.1).
+    A type that the token may not both read and search is neither returned nor counted. Raises the outcomes of
+    a read of the patient, and 400 for a foreign cursor (STU3 Patient §8.1.14.1).
     """
     read_resource(context.store, context.caller, patient_type, patient, context.format_)
     if cursor:
@@ -63,5 +62,5 @@ def _record(
         for entry in context.store.entries_by_id(patient_type, [patient]):
             yield _FIRST, entry
     for place, entry in context.store.compartment(patient, "" if after == _FIRST else after, expected):
-        if context.caller.may(entry.type, Interaction.READ):
+        if context.caller.may_find(entry.type):
             yield place, entry

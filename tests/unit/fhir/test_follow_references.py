@@ -107,8 +107,12 @@ def test_s6_a_patient_only_token_gets_nothing_else_through_includes(reader: Read
     [
         ("user/Patient.read profile", {"Organization"}),
         ("user/Patient.read user/Condition.read", {"Condition"}),
-        ("user/Patient.read user/Condition.r", {"Condition"}),
+        # To follow a reference back is to search; to follow one is to read.
+        ("user/Patient.read user/Condition.r", set()),
         ("user/Patient.read user/Condition.s", set()),
+        ("user/Patient.read user/Condition.rs", {"Condition"}),
+        ("user/Patient.read user/Organization.r", {"Organization"}),
+        ("user/Patient.read user/Organization.s", set()),
         ("user/Patient.read user/MedicationOrder.read", {"MedicationRequest"}),
         ("user/Patient.read user/Observation.write", set()),
     ],
@@ -178,6 +182,8 @@ def test_everything_by_count_and_view(reader: Reader) -> None:
         ("user/Patient.read", {"Patient"}),
         ("user/Patient.read user/Condition.read", {"Patient", "Condition"}),
         ("user/Patient.read user/Condition.s", {"Patient"}),
+        ("user/Patient.read user/Condition.r", {"Patient"}),
+        ("user/Patient.r user/Condition.rs", {"Patient", "Condition"}),
         ("user/Patient.read user/Medication.read profile", {"Patient"}),
     ],
 )
