@@ -172,6 +172,15 @@ def _last(parameters: "Parameters | tuple[tuple[str, str], ...]", name: str) -> 
     return next((text for given, text in reversed(parameters) if given == name), "")
 
 
+def _is_strict(prefer: str) -> bool:
+    """Say whether a Prefer header asks for strict handling; of several the first counts (RFC 7240 §2, §4.4)."""
+    for preference in prefer.split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "handling":
+            return value.strip().strip('"') == "strict"
+    return False
+
+
 def _is_pretty(parameters: Parameters) -> bool:
     return _last(parameters, "_pretty") == "true"
 
@@ -198,7 +207,7 @@ def _search(
     query = parse_search(
         path.type,
         parameters,
-        strict="handling=strict" in request.headers.get("prefer", "").replace(" ", "").split(","),
+        strict=_is_strict(request.headers.get("prefer", "")),
         fhir_base=context.fhir_base,
         now=int(deployment.now() * 1000),
     )

@@ -220,13 +220,25 @@ def test_an_unknown_parameter_is_ignored_and_an_outcome_entry_says_so(reader: Re
     assert "nonsense" not in bundle.link[0].url
 
 
-@pytest.mark.parametrize("prefer", ["handling=strict", "return=minimal, handling=strict", "handling = strict"])
+@pytest.mark.parametrize(
+    "prefer",
+    [
+        "handling=strict",
+        "return=minimal, handling=strict",
+        "handling = strict",
+        "Handling=strict",
+        'handling="strict"',
+        "handling=strict; wait=5",
+        "handling=strict, handling=lenient",
+    ],
+)
 def test_strict_handling_refuses_an_unknown_parameter(reader: Reader, prefer: str) -> None:
     answer = reader.get("Patient", "_id=4&nonsense=1", Prefer=prefer)
 
     assert answer.status == 400
     assert answer.issue["diagnostics"].startswith("nonsense: ")
-    assert reader.get("Patient", "_id=4&nonsense=1", Prefer="handling=lenient").status == 200
+    for lenient in ("handling=lenient", "handling=lenient, handling=strict", "handling", "x=strict"):
+        assert reader.get("Patient", "_id=4&nonsense=1", Prefer=lenient).status == 200
     assert reader.get("Patient", "_id=4", Prefer=prefer).status == 200
 
 
