@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from careconnect.client_record import AuthMethod, ClientRecord
 from careconnect_admin.clients import (
@@ -24,15 +22,8 @@ from careconnect_admin.clients import (
     set_enabled,
 )
 from careconnect_admin.clients_store import DynamoDbClientRegistry
-from careconnect_admin.stack_target import (
-    JsonOption,
-    PortOption,
-    ProfileOption,
-    RegionOption,
-    StackOption,
-    operator_errors,
-    stack_target,
-)
+from careconnect_admin.listing import print_table
+from careconnect_admin.stack_target import JsonOption, StackTarget, on_stack
 
 _HOUR: Final = 3600
 _LONGEST_OVERLAP_HOURS: Final = 24 * 90
@@ -51,7 +42,9 @@ SecretFileOption = Annotated[
 
 
 @app.command()
+@on_stack
 def add(
+    target: StackTarget,
     name: Annotated[str, typer.Option("--name", help="What the client is, for people.")],
     scope: Annotated[
         list[str] | None, typer.Option("--scope", help="A scope, or several between spaces. May be repeated.")
@@ -71,72 +64,66 @@ def add(
     resource_server: Annotated[
         bool, typer.Option("--resource-server", help="Let it introspect tokens of any client.")
     ] = False,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Register a client. Its secret is shown now and never again."""
-    with operator_errors():
-        registration = ClientRegistration(
-            client_id=client_id if client_id is not None else str(uuid.uuid4()),
-            name=name,
-            scopes=tuple(each for text in scope or () for each in text.split()),
-            auth_methods=frozenset(method) if method else _methods_for(bool(jwks or jwks_uri)),
-            secret=secret_file.read().strip() if secret_file else None,
-            jwks=jwks.read_text(encoding="utf-8") if jwks else "",
-            jwks_uri=jwks_uri,
-            patient=patient,
-            resource_server=resource_server,
-        )
-        registry = _registry(stack, region, profile, port)
-        secret = register_client(registry, registration, now=time.time())
-        shown = _shown(found_client(registry, registration.client_id))
-        _print_with_secret(shown, secret, as_json=as_json)
+    registration = ClientRegistration(
+        client_id=client_id if client_id is not None else str(uuid.uuid4()),
+        name=name,
+        scopes=tuple(each for text in scope or () for each in text.split()),
+        auth_methods=frozenset(method) if method else _methods_for(bool(jwks or jwks_uri)),
+        secret=secret_file.read().strip() if secret_file else None,
+        jwks=jwks.read_text(encoding="utf-8") if jwks else "",
+        jwks_uri=jwks_uri,
+        patient=patient,
+        resource_server=resource_server,
+    )
+    registry = _registry(target)
+    secret = register_client(registry, registration, now=time.time())
+    shown = _shown(found_client(registry, registration.client_id))
+    _print_with_secret(shown, secret, as_json=as_json)
 
 
 @app.command("list")
+@on_stack
 def list_(
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
+    target: StackTarget,
     as_json: JsonOption = False,
 ) -> None:
     """List the clients."""
-    with operator_errors():
-        shown = [_shown(record) for record in _registry(stack, region, profile, port).every()]
-        if as_json:
-            print(json.dumps(shown, indent=2))
-            return
-        table = Table(box=None, pad_edge=False, header_style="")
-        for heading in ("client id", "name", "enabled", "methods", "scope"):
-            table.add_column(heading, no_wrap=True)
-        for each in shown:
-            enabled = "yes" if each["enabled"] else "no"
-            table.add_row(each["client_id"], each["name"], enabled, ", ".join(each["auth_methods"]), each["scope"])
-        # Wide enough for every id to stay in one piece, to be copied.
-        Console(highlight=False, markup=False, width=10_000).print(table)
+    shown = [_shown(record) for record in _registry(target).every()]
+    if as_json:
+        print(json.dumps(shown, indent=2))
+        return
+    rows = [
+        (
+            each["client_id"],
+            each["name"],
+            "yes" if each["enabled"] else "no",
+            ", ".join(each["auth_methods"]),
+            each["scope"],
+        )
+        for each in shown
+    ]
+    print_table(("client id", "name", "enabled", "methods", "scope"), rows)
 
 
 @app.command()
+@on_stack
 def show(
+    target: StackTarget,
     client_id: ClientArgument,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a client, its secrets' end dates among the rest; the secrets themselves are not known."""
-    with operator_errors():
-        shown = _shown(found_client(_registry(stack, region, profile, port), client_id))
-        _print_members(shown, as_json=as_json)
+    shown = _shown(found_client(_registry(target), client_id))
+    _print_members(shown, as_json=as_json)
 
 
 @app.command("rotate-secret")
+@on_stack
 def rotate_secret_(
+    target: StackTarget,
     client_id: ClientArgument,
     overlap_hours: Annotated[
         int,
@@ -148,68 +135,55 @@ def rotate_secret_(
         ),
     ] = 24,
     secret_file: SecretFileOption = None,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give a client a new secret, shown now and never again; the old one ends after the overlap."""
-    with operator_errors():
-        given = secret_file.read().strip() if secret_file else None
-        registry = _registry(stack, region, profile, port)
-        secret = rotate_secret(registry, client_id, overlap=overlap_hours * _HOUR, now=time.time(), secret=given)
-        _print_with_secret(_shown(found_client(registry, client_id)), secret, as_json=as_json)
+    given = secret_file.read().strip() if secret_file else None
+    registry = _registry(target)
+    secret = rotate_secret(registry, client_id, overlap=overlap_hours * _HOUR, now=time.time(), secret=given)
+    _print_with_secret(_shown(found_client(registry, client_id)), secret, as_json=as_json)
 
 
 @app.command()
+@on_stack
 def disable(
+    target: StackTarget,
     client_id: ClientArgument,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Refuse a client's authentication from now on. Tokens that it has live until they expire."""
-    _set_enabled(client_id, stack, region, profile, port, enabled=False, as_json=as_json)
+    _set_enabled(target, client_id, enabled=False, as_json=as_json)
 
 
 @app.command()
+@on_stack
 def enable(
+    target: StackTarget,
     client_id: ClientArgument,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let a disabled client authenticate again."""
-    _set_enabled(client_id, stack, region, profile, port, enabled=True, as_json=as_json)
+    _set_enabled(target, client_id, enabled=True, as_json=as_json)
 
 
 @app.command()
+@on_stack
 def remove(
+    target: StackTarget,
     client_id: ClientArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove a client for good. Tokens that it has live until they expire."""
-    with operator_errors():
-        registry = _registry(stack, region, profile, port)
-        record = found_client(registry, client_id)
-        if not yes and not typer.confirm(f"Remove {record.name} ({client_id})?", err=True):
-            raise RegistrationError("nothing was removed")
-        remove_client(registry, client_id)
-        _print_done({"client_id": client_id, "removed": True}, f"Removed {client_id}", as_json=as_json)
+    registry = _registry(target)
+    record = found_client(registry, client_id)
+    if not yes and not typer.confirm(f"Remove {record.name} ({client_id})?", err=True):
+        raise RegistrationError("nothing was removed")
+    remove_client(registry, client_id)
+    _print_done({"client_id": client_id, "removed": True}, f"Removed {client_id}", as_json=as_json)
 
 
-def _registry(stack: str | None, region: str | None, profile: str | None, port: int | None) -> DynamoDbClientRegistry:
-    target = stack_target(stack, region=region, profile=profile, port=port)
+def _registry(target: StackTarget) -> DynamoDbClientRegistry:
     return DynamoDbClientRegistry(target.client("dynamodb"), target.output("ClientTable"))
 
 
@@ -217,20 +191,10 @@ def _methods_for(has_keys: bool) -> frozenset[AuthMethod]:
     return frozenset({AuthMethod.PRIVATE_KEY_JWT}) if has_keys else SECRET_METHODS
 
 
-def _set_enabled(
-    client_id: str,
-    stack: str | None,
-    region: str | None,
-    profile: str | None,
-    port: int | None,
-    *,
-    enabled: bool,
-    as_json: bool,
-) -> None:
-    with operator_errors():
-        set_enabled(_registry(stack, region, profile, port), client_id, enabled=enabled)
-        done = {"client_id": client_id, "enabled": enabled}
-        _print_done(done, f"{'Enabled' if enabled else 'Disabled'} {client_id}", as_json=as_json)
+def _set_enabled(target: StackTarget, client_id: str, *, enabled: bool, as_json: bool) -> None:
+    set_enabled(_registry(target), client_id, enabled=enabled)
+    done = {"client_id": client_id, "enabled": enabled}
+    _print_done(done, f"{'Enabled' if enabled else 'Disabled'} {client_id}", as_json=as_json)
 
 
 def _shown(record: ClientRecord) -> dict[str, Any]:

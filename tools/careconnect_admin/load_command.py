@@ -14,32 +14,21 @@ from rich.table import Table
 from careconnect_admin import load as loading
 from careconnect_admin.load import LoadReport
 from careconnect_admin.load_writer import RecordTables
-from careconnect_admin.stack_target import (
-    PortOption,
-    ProfileOption,
-    RegionOption,
-    StackOption,
-    operator_errors,
-    stack_target,
-)
+from careconnect_admin.stack_target import StackTarget, on_stack
 
 _MOST_SHOWN: Final = 100
 
 
+@on_stack
 def load(
+    target: StackTarget,
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH…", help="NDJSON files, resources, Bundles, or folders of them.")
     ],
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
 ) -> None:
     """Load FHIR STU3 resources; what is wrong is reported by file and line, and the rest is loaded."""
-    with operator_errors():
-        target = stack_target(stack, region=region, profile=profile, port=port)
-        tables = RecordTables(target.client("dynamodb"), target.output("RecordTable"), target.output("DirectoryTable"))
-        report = load_with_progress(paths, tables, base_url=target.output("BaseUrl"))
+    tables = RecordTables(target.client("dynamodb"), target.output("RecordTable"), target.output("DirectoryTable"))
+    report = load_with_progress(paths, tables, base_url=target.output("BaseUrl"))
     print_report(report)
     raise typer.Exit(report.exit_code)
 

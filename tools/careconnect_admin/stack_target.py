@@ -1,10 +1,12 @@
 """Find the stack that a command works on: the local one that runs, or a deployed one by its name."""
 
+import functools
+import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Concatenate, Final
 
 import boto3
 import typer
@@ -87,7 +89,10 @@ def operator_errors() -> Iterator[None]:
 
 
 def stack_target(
-    stack: str | None, *, region: str | None = None, profile: str | None = None, port: int | None = None
+    stack: StackOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    port: PortOption = None,
 ) -> StackTarget:
     """Return the deployed stack called `stack`, or the local one that runs; raises `OperatorError`."""
     if stack is not None:
@@ -99,6 +104,26 @@ def stack_target(
         raise OperatorError("no local stack is running: start one with `make run`, or name a deployment with --stack")
     credentials = Credentials(running.access_key_id, running.secret_access_key)
     return _described(running.stack_name, lambda service: emulator_client(service, running.endpoint, credentials))
+
+
+def on_stack(command: Callable[Concatenate[StackTarget, ...], None]) -> Callable[..., None]:
+    """Make a command of a function whose first parameter is the stack that it works on.
+
+    In that parameter's place the command has the options of `stack_target`; an `OperatorError` of either ends it
+    as `operator_errors` says.
+    """
+    where = inspect.signature(stack_target).parameters
+    _, *own = inspect.signature(command).parameters.values()
+
+    @functools.wraps(command)
+    def on_found_stack(**given: Any) -> None:
+        options = {name: given.pop(name) for name in where}
+        with operator_errors():
+            command(stack_target(**options), **given)
+
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *where.values())]
+    on_found_stack.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return on_found_stack
 
 
 def _described(stack: str, client: Callable[[str], Any]) -> StackTarget:

@@ -60,7 +60,7 @@ def token(
 ) -> None:
     """Obtain an access token and decode it. Mind where you show it: whoever has it may use it."""
     with operator_errors():
-        root = base or stack_target(stack, region=region, profile=profile, port=port).output("BaseUrl")
+        root = base or stack_target(stack, region, profile, port).output("BaseUrl")
         root = root.rstrip("/")
         form = {"grant_type": "client_credentials"}
         if scope:

@@ -47,7 +47,7 @@ def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Run:
     target = StackTarget(
         "stack", {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE}, lambda service: getattr(issuer, service)
     )
-    monkeypatch.setattr(clients_command, "stack_target", lambda *_, **__: target)
+    monkeypatch.setattr("careconnect_admin.stack_target.stack_target", lambda *_, **__: target)
 
     def invoke(*arguments: str, **options: Any) -> Result:
         return CliRunner().invoke(clients_command.app, arguments, **options)

@@ -225,7 +225,7 @@ def test_a_key_can_be_retired_by_force(issuer: Issuer, ring: KeyRing) -> None:
 
 def test_the_commands(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     target = StackTarget("stack", {"SigningKeyAlias": ALIAS}, lambda service: getattr(issuer, service))
-    monkeypatch.setattr(keys_command, "stack_target", lambda *_, **__: target)
+    monkeypatch.setattr("careconnect_admin.stack_target.stack_target", lambda *_, **__: target)
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)
 
