@@ -67,7 +67,7 @@ def _serve(port: int, data: Sequence[Path]) -> None:
         environment = local.announce()
         tell_clients(clients)
         tell_calls(local.base_url, clients[0])
-        print(f"Other commands, in another terminal, after:  . {relative(environment)}")
+        tell_commands(environment)
         print(f"\nReady in {time.monotonic() - begun:.1f} s: {local.fhir_url}  (Ctrl-C ends it)", flush=True)
         while local.is_running():
             time.sleep(0.5)
@@ -127,6 +127,12 @@ TOKEN=$(curl -sS -X POST '{base_url}/token?grant_type=client_credentials&client_
 curl -sS '{base_url}{FHIR_PATH}/Patient/4' -H "Authorization: Bearer $TOKEN"
 """
     )
+
+
+def tell_commands(environment: Path) -> None:
+    """Print how to reach the stack from another terminal; `environment` is the file that names it to AWS's tools."""
+    print("Other commands, in another terminal:  .venv/bin/careconnect --help")
+    print(f"AWS's own tools there, after:  . {relative(environment)}")
 
 
 def relative(path: Path) -> Path:

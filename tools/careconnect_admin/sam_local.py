@@ -34,7 +34,7 @@ from careconnect_admin.local_stack import (
     announce,
     wait_until_answered,
 )
-from careconnect_admin.run import load_records, relative, stopping_in_order, tell_calls, tell_clients
+from careconnect_admin.run import load_records, relative, stopping_in_order, tell_calls, tell_clients, tell_commands
 
 ENVIRONMENT: Final = PROJECT / "events" / "local-env.json"
 BUILD: Final = PROJECT / ".aws-sam" / "build"
@@ -127,7 +127,7 @@ def _serve(ports: Ports, data: Sequence[Path], image: str | None) -> None:
         exports = parts.enter_context(announce(running, folder))
         tell_clients(clients)
         tell_calls(base_url, clients[0])
-        print(f"Other commands, in another terminal, after:  . {relative(exports)}")
+        tell_commands(exports)
         print(f"One function by hand, there:  sam local invoke TokenFunction --env-vars {relative(environment)} …")
         print(f"\nReady in {time.monotonic() - begun:.1f} s: {base_url}{FHIR_PATH}  (Ctrl-C ends it)", flush=True)
         while emulator.is_running() and sam.poll() is None:

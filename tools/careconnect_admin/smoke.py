@@ -96,6 +96,8 @@ class Service:
     def new_token(self) -> str:
         """Obtain a token; raises `CheckError`."""
         answer = self.call(f"{self.base}/token", headers=self.basic(), form={"grant_type": "client_credentials"})
+        if answer.status == 401:
+            raise CheckError("/token answers 401: are CLIENT_ID and CLIENT_SECRET of one client that is enabled?")
         if answer.status != 200:
             raise CheckError(f"/token answers {answer.status} to this client")
         return str(answer.json()["access_token"])
