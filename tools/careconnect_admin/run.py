@@ -39,9 +39,16 @@ def run(
     ] = None,
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C."""
+    with in_foreground():
+        _serve(port, data or [])
+
+
+@contextmanager
+def in_foreground() -> Iterator[None]:
+    """Serve until stopped; what ends it becomes one line on standard error and the command's exit code."""
     try:
         with stopping_in_order():
-            _serve(port, data or [])
+            yield
     except PortTakenError as error:
         print(f"careconnect: {error}", file=sys.stderr)
         raise typer.Exit(_PORT_TAKEN) from None
@@ -54,10 +61,7 @@ def run(
 
 def _serve(port: int, data: Sequence[Path]) -> None:
     begun = time.monotonic()
-    try:
-        clients = demo_clients(os.environ.get("EXPLORER_SECRET"))
-    except RegistrationError as error:
-        raise OperatorError(f"EXPLORER_SECRET: {error}") from error
+    clients = local_clients()
     log_folder = LOCAL_FOLDER / str(port)
     with LocalStack(port=port, log_folder=log_folder) as local:
         register(clients, DynamoDbClientRegistry(local.client("dynamodb"), local.stack.outputs["ClientTable"]))
@@ -72,6 +76,14 @@ def _serve(port: int, data: Sequence[Path]) -> None:
         while local.is_running():
             time.sleep(0.5)
         raise EmulatorError(f"The emulator ended by itself: see {relative(log_folder / 'emulator.log')}")
+
+
+def local_clients() -> tuple[DemoClient, ...]:
+    """Return the demo clients, `explorer` with the secret in EXPLORER_SECRET if it is set; raises `OperatorError`."""
+    try:
+        return demo_clients(os.environ.get("EXPLORER_SECRET"))
+    except RegistrationError as error:
+        raise OperatorError(f"EXPLORER_SECRET: {error}") from error
 
 
 def load_records(data: Sequence[Path], tables: RecordTables, *, base_url: str) -> None:

@@ -17,11 +17,10 @@ from typing import Annotated, Any, Final
 import typer
 from samtranslator.yaml_helper import yaml_parse
 
-from careconnect_admin.clients import RegistrationError
 from careconnect_admin.clients_store import DynamoDbClientRegistry
-from careconnect_admin.demo_clients import demo_clients, register
-from careconnect_admin.deploy import DeploymentError, create_stack
-from careconnect_admin.emulator import LOOPBACK, REGION, Emulator, EmulatorError
+from careconnect_admin.demo_clients import register
+from careconnect_admin.deploy import create_stack
+from careconnect_admin.emulator import LOOPBACK, REGION, Emulator
 from careconnect_admin.load_writer import RecordTables
 from careconnect_admin.local_stack import (
     FHIR_PATH,
@@ -29,12 +28,21 @@ from careconnect_admin.local_stack import (
     PROJECT,
     STACK_NAME,
     TEMPLATE,
-    NotReadyError,
+    PortTakenError,
     RunningStack,
     announce,
     wait_until_answered,
 )
-from careconnect_admin.run import load_records, relative, stopping_in_order, tell_calls, tell_clients, tell_commands
+from careconnect_admin.run import (
+    in_foreground,
+    load_records,
+    local_clients,
+    relative,
+    tell_calls,
+    tell_clients,
+    tell_commands,
+)
+from careconnect_admin.stack_target import OperatorError
 
 ENVIRONMENT: Final = PROJECT / "events" / "local-env.json"
 BUILD: Final = PROJECT / ".aws-sam" / "build"
@@ -43,17 +51,10 @@ _HOST_NAME: Final = "host.docker.internal"
 _DATA_TYPES: Final = frozenset({"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::KMS::Alias"})
 _READY_SECONDS: Final = 180.0
 _STOP_SECONDS: Final = 40.0
-_FAILED: Final = 1
-_PORT_TAKEN: Final = 2
-_INTERRUPTED: Final = 130
 
 
-class SamError(Exception):
+class SamError(OperatorError):
     """The SAM CLI cannot build or serve; the text is one line for the operator."""
-
-
-class PortTakenError(Exception):
-    """A port is in use; the text is one line for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +80,8 @@ def sam_local(
     ] = None,
 ) -> None:
     """Start `sam local start-api` with the emulator's tables and key, and keep it up until Ctrl-C. Needs Docker."""
-    try:
-        with stopping_in_order():
-            _serve(Ports(port, emulator_port), data or [], image)
-    except PortTakenError as error:
-        print(f"careconnect: {error}", file=sys.stderr)
-        raise typer.Exit(_PORT_TAKEN) from None
-    except (DeploymentError, EmulatorError, NotReadyError, RegistrationError, SamError) as error:
-        print(f"careconnect: {error}", file=sys.stderr)
-        raise typer.Exit(_FAILED) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+    with in_foreground():
+        _serve(Ports(port, emulator_port), data or [], image)
 
 
 def _serve(ports: Ports, data: Sequence[Path], image: str | None) -> None:
@@ -100,7 +92,7 @@ def _serve(ports: Ports, data: Sequence[Path], image: str | None) -> None:
     host = bridge_address()
     _check_free(LOOPBACK, ports.api, "PORT=…")
     _check_free(host, ports.emulator, "EMULATOR_PORT=…")
-    clients = demo_clients(os.environ.get("EXPLORER_SECRET"))
+    clients = local_clients()
     with ExitStack() as parts:
         emulator = parts.enter_context(Emulator(folder / "emulator.log", ports.emulator, host=host))
         outputs = create_data(emulator, base_url)
