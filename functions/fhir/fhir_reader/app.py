@@ -18,7 +18,7 @@ from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_resource import read_resource
 from fhir_reader.search_context import SearchContext
-from fhir_reader.search_query import CURSOR, DEFAULT_COUNT, View, parse_count, parse_search, parse_view
+from fhir_reader.search_query import CURSOR, DEFAULT_COUNT, View, ignored, parse_count, parse_search, parse_view
 from fhir_reader.search_resources import search_resources
 from fhir_reader.stored import ResourceStore
 from fhir_reader.views import pretty_json, pretty_xml, show
@@ -133,7 +133,7 @@ def _answer(request: Request, deployment: Deployment, asked: _Asked) -> Response
     if path.route in (Route.INSTANCE, Route.VERSION):
         return _read(request, path, parameters, caller, deployment, format_)
     if path.route is Route.EVERYTHING:
-        return _everything(path, parameters, context)
+        return _everything(request, path, parameters, context)
     return _search(request, path, parameters, context, deployment)
 
 
@@ -215,13 +215,16 @@ def _search(
     return _bundle(bundle, context.format_, pretty=_is_pretty(parameters))
 
 
-def _everything(path: FhirPath, parameters: Parameters, context: SearchContext) -> Response:
+def _everything(request: Request, path: FhirPath, parameters: Parameters, context: SearchContext) -> Response:
     count = _last(parameters, "_count")
+    strict = _is_strict(request.headers.get("prefer", ""))
+    given = [(name, text) for name, text in parameters if text and name != CURSOR]
     bundle = patient_everything(
         path.type,
         path.id,
         count=parse_count(count) if count else DEFAULT_COUNT,
-        used=[(name, text) for name, text in parameters if name in _EVERYTHING_PARAMETERS and text],
+        used=[(name, text) for name, text in given if name in _EVERYTHING_PARAMETERS],
+        warnings=[ignored(name, strict=strict) for name, _ in given if name not in _EVERYTHING_PARAMETERS],
         cursor=_last(parameters, CURSOR),
         context=context.viewed(parse_view(parameters)).at(f"Patient/{path.id}/$everything"),
     )

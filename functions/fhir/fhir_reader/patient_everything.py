@@ -1,10 +1,11 @@
 """`Patient/{id}/$everything`: a patient's whole record, as far as the token opens it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from careconnect.outcomes import Issue, OperationOutcome
 from careconnect.resource_types import ResourceType
-from fhir_reader.bundle import Bundle
+from fhir_reader.bundle import Bundle, outcome_entry
 from fhir_reader.next_link import Cursor
 from fhir_reader.page import fill_page
 from fhir_reader.read_resource import read_resource
@@ -22,10 +23,11 @@ def patient_everything(
     *,
     count: int,
     used: Parameters,
+    warnings: Sequence[Issue],
     cursor: str,
     context: SearchContext,
 ) -> Bundle:
-    """Return the patient and its record by type and date, and what a page's resources refer to.
+    """Return the patient and its record by type and date, what a page's resources refer to, and the warnings.
 
     A type that the token may not both read and search is neither returned nor counted. Raises the outcomes of
     a read of the patient, and 400 for a foreign cursor (STU3 Patient §8.1.14.1).
@@ -39,8 +41,9 @@ def patient_everything(
         offered = list(_record(patient_type, patient, "", context))
         total = len(offered)
     links = [("self", context.url(used))]
-    if count == 0:
-        return Bundle(total, links, [])
+    told = [outcome_entry(OperationOutcome(tuple(warnings)), context.format_)] if warnings else []
+    if count == 0 or context.view.summary == "count":
+        return Bundle(total, links, told)
     matches = [entry for _, entry in offered[:count]]
     includes = [
         Include(type_, parameter)
@@ -52,7 +55,7 @@ def patient_everything(
     if page.taken < len(offered):
         place, _ = offered[page.taken - 1]
         links.append(("next", context.next_url(used, Cursor([place], total))))
-    return Bundle(total, links, page.entries)
+    return Bundle(total, links, [*page.entries, *told])
 
 
 def _record(

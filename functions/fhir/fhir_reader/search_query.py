@@ -127,16 +127,19 @@ def parse_search(
         if _take_control(query, name, text) or _take_criterion(query, name, text, fhir_base, now):
             query.used.append((name, text))
             continue
-        if strict:
-            raise outcomes.invalid_parameter(name, "the parameter is not supported.", code="not-supported")
-        query.warnings.append(
-            Issue(
-                "not-supported",
-                f"{outcomes.safe_name(name)}: the parameter is not supported and was ignored.",
-                severity="warning",
-            )
-        )
+        query.warnings.append(ignored(name, strict=strict))
     return query
+
+
+def ignored(name: str, *, strict: bool) -> Issue:
+    """Return the warning that a parameter was ignored; raises the 400 outcome instead if `strict`."""
+    if strict:
+        raise outcomes.invalid_parameter(name, "the parameter is not supported.", code="not-supported")
+    return Issue(
+        "not-supported",
+        f"{outcomes.safe_name(name)}: the parameter is not supported and was ignored.",
+        severity="warning",
+    )
 
 
 def _take_control(query: SearchQuery, name: str, text: str) -> bool:
