@@ -136,5 +136,5 @@ def test_boto3_is_not_asked_for_a_region_twice(seeded: Issuer) -> None:
     handler = load()
 
     config = handler._dynamodb.meta.config
-    assert (config.connect_timeout, config.read_timeout) == (1, 3)
+    assert (config.connect_timeout, config.read_timeout) == (1, 2)
     assert handler._kms.meta.region_name == boto3.session.Session().region_name == REGION
