@@ -160,7 +160,6 @@ SIGNING_ALIASES = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:al
 READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 GRANTED = {
     "TokenFunction": {
-        ("dynamodb:GetItem", "ClientTable"),
         ("dynamodb:BatchGetItem", "ClientTable"),
         ("dynamodb:GetItem", "TokenTable"),
         ("dynamodb:BatchGetItem", "TokenTable"),
@@ -305,6 +304,8 @@ def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
     assert headers["Content-Type"] == "'application/fhir+json'"
     assert headers["Access-Control-Allow-Origin"] == "'*'"
     assert ("Retry-After" in headers) == (response["statusCode"] in (429, 503, 504))
+    assert headers["X-Request-Id"] == "context.requestId"
+    assert headers["X-Correlation-Id"] == "method.request.header.X-Request-Id"
 
 
 @pytest.mark.parametrize(

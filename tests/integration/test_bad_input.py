@@ -145,3 +145,10 @@ def test_no_query_makes_a_5xx(api: Api, token: str, query: str) -> None:
     status, body = api.raw(f"{FHIR_PATH}/Patient?{query}", {"Authorization": f"Bearer {token}"})
 
     assert status in (200, 400), body
+
+
+def test_the_gateways_own_errors_name_the_callers_request(api: Api) -> None:
+    answer = api.get("Patient/4", X_Request_Id="my-request-1")
+    assert (answer.status_code, answer.headers["X-Correlation-Id"]) == (401, "my-request-1")
+    assert answer.headers["X-Request-Id"] not in ("", "my-request-1")
+    assert "X-Correlation-Id" not in api.get("Patient/4").headers
