@@ -20,8 +20,9 @@ class BodyError(ValueError):
 class Request:
     """One HTTP request as a function sees it.
 
-    `headers` have lower-cased names and their last value; `query` holds decoded (name, value) pairs, each
-    name's values together and in order. `stage`, `api_id` and `source_ip` are the gateway's own statements.
+    `headers` have lower-cased names, the values of a repeated one joined by commas (RFC 9110 §5.3); `query`
+    holds decoded (name, value) pairs, each name's values together and in order. `stage`, `api_id` and
+    `source_ip` are the gateway's own statements.
     """
 
     method: str
