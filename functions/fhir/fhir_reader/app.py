@@ -71,33 +71,42 @@ def build_app(deployment: Deployment) -> Callable[[Mapping[str, Any]], dict[str,
     """Build the function from a REST proxy event to the gateway's answer; it raises nothing."""
 
     def app(event: Mapping[str, Any]) -> dict[str, Any]:
-        started = deployment.now()
-        asked = _Asked()
-        reason = ""
         try:
-            request = parse_request(event)
-        except BodyError:
-            request = parse_request({**event, "body": "", "isBase64Encoded": False})
-            response = _error(outcomes.invalid_request("The body is not valid base64."), request, asked)
-        else:
-            try:
-                response = _answer(request, deployment, asked)
-            except OutcomeError as error:
-                response, reason = _error(error, request, asked), error.reason
-            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
-                deployment.observer.failure(asked.action, error, request_id=request.request_id)
-                response = _error(outcomes.internal(""), request, asked)
-        deployment.observer.request(
-            asked.action,
-            response.status,
-            request_id=request.request_id,
-            client_id=asked.client_id,
-            reason=reason,
-            milliseconds=round((deployment.now() - started) * 1000),
-        )
-        return gateway_response(response, request, deployment.cors)
+            return _handle(event, deployment)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
+            deployment.observer.failure("unreadable event", error, request_id="")
+            response = error_response(outcomes.internal(""), Format.JSON)
+            return gateway_response(response, parse_request({}), deployment.cors)
 
     return app
+
+
+def _handle(event: Mapping[str, Any], deployment: Deployment) -> dict[str, Any]:
+    started = deployment.now()
+    asked = _Asked()
+    reason = ""
+    try:
+        request = parse_request(event)
+    except BodyError:
+        request = parse_request({**event, "body": "", "isBase64Encoded": False})
+        response = _error(outcomes.invalid_request("The body is not valid base64."), request, asked)
+    else:
+        try:
+            response = _answer(request, deployment, asked)
+        except OutcomeError as error:
+            response, reason = _error(error, request, asked), error.reason
+        except Exception as error:  # noqa: BLE001 - as above, here with the request's id and format
+            deployment.observer.failure(asked.action, error, request_id=request.request_id)
+            response = _error(outcomes.internal(""), request, asked)
+    deployment.observer.request(
+        asked.action,
+        response.status,
+        request_id=request.request_id,
+        client_id=asked.client_id,
+        reason=reason,
+        milliseconds=round((deployment.now() - started) * 1000),
+    )
+    return gateway_response(response, request, deployment.cors)
 
 
 def _error(error: OutcomeError, request: Request, asked: _Asked) -> Response:

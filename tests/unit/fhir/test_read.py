@@ -324,6 +324,13 @@ def test_an_event_without_an_authorizer_is_refused(reader: Reader) -> None:
     assert reader.calls == []
 
 
+def test_an_event_that_is_no_request_does_not_raise(reader: Reader) -> None:
+    answer = reader.send(fhir_event("GET", "Patient/4") | {"headers": ["no mapping"], "multiValueHeaders": None})
+
+    assert (answer.status, answer.issue["code"]) == (500, "exception")
+    assert [type(error) for error in reader.observer.failures] == [AttributeError]
+
+
 def test_each_function_answers_for_its_own_types_alone(reader: Reader) -> None:
     for each in RESOURCE_TYPES:
         other = Home.DIRECTORY if each.home is Home.RECORD else Home.RECORD
