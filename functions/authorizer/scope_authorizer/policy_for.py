@@ -10,9 +10,14 @@ from careconnect.scopes import Interaction, grants_of
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What a method ARN says of the API that asks: the ARN of its stage, and the parts of its address."""
+    """What a method ARN says of the API that asks: its stage, as an ARN and as a pattern for a policy.
+
+    The pattern leaves out region and account, which an API id needs not, so that a policy with every type's
+    paths stays within the gateway's 8,192 bytes.
+    """
 
     stage_arn: str
+    stage_pattern: str
     region: str
     api_id: str
     stage: str
@@ -24,7 +29,14 @@ def gateway_of(method_arn: str) -> Gateway:
     parts = head.split(":")
     if len(parts) != 6 or not stage:
         raise ValueError("not a method ARN")
-    return Gateway(f"{head}/{stage}", region=parts[3], api_id=parts[5], stage=stage)
+    _, partition, service, region, _, api_id = parts
+    return Gateway(
+        stage_arn=f"{head}/{stage}",
+        stage_pattern=f"arn:{partition}:{service}:*:*:{api_id}/{stage}",
+        region=region,
+        api_id=api_id,
+        stage=stage,
+    )
 
 
 _READS: Final = ("GET", "HEAD")
@@ -37,16 +49,16 @@ def policy_for(scope: str, gateway: Gateway) -> dict[str, Any]:
     each resource ends in an exact path or in `/*`, so that `Medication` does not open `MedicationRequest`. A
     token that opens nothing may ask for `metadata`, as anyone may: a policy needs one statement.
     """
-    grants = grants_of(scope)
+    grants, stage = grants_of(scope), gateway.stage_pattern
     resources: list[str] = []
     for resource_type in RESOURCE_TYPES:
         path = f"{FHIR_PATH}/{resource_type.name}"
         if grants.permits(resource_type.name, Interaction.READ):
-            resources += [f"{gateway.stage_arn}/{verb}{path}/*" for verb in _READS]
+            resources += [f"{stage}/{verb}{path}/*" for verb in _READS]
         if grants.permits(resource_type.name, Interaction.SEARCH):
-            # Any verb on the exact path: the only one that is not a search, POST, is answered with 405.
-            resources += [f"{gateway.stage_arn}/*{path}", f"{gateway.stage_arn}/POST{path}/_search"]
-    return _policy(resources or [f"{gateway.stage_arn}/GET{FHIR_PATH}/metadata"])
+            # Four letters are HEAD or POST; a POST to the type, which is no search, is answered with 405.
+            resources += [f"{stage}/GET{path}", f"{stage}/????{path}", f"{stage}/POST{path}/_search"]
+    return _policy(resources or [f"{stage}/GET{FHIR_PATH}/metadata"])
 
 
 def policy_to_be_refused(gateway: Gateway) -> dict[str, Any]:
@@ -55,7 +67,7 @@ def policy_to_be_refused(gateway: Gateway) -> dict[str, Any]:
     The gateway has one static answer for "no token" and for "Unauthorized"; only a reader can tell a forged
     token from a missing or an expired one, in the asked format (ADR: refusing bad tokens).
     """
-    return _policy([f"{gateway.stage_arn}/{verb}{FHIR_PATH}/*" for verb in (*_READS, "POST")])
+    return _policy([f"{gateway.stage_pattern}/{verb}{FHIR_PATH}/*" for verb in (*_READS, "POST")])
 
 
 def _policy(resources: Iterable[str]) -> dict[str, Any]:

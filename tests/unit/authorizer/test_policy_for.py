@@ -235,6 +235,11 @@ def test_the_policy_stays_on_its_own_stage() -> None:
     assert not allows(policy, "execute-api:ManageConnections", f"{API}/live/GET{FHIR_PATH}/Patient/4")
 
 
+def test_a_types_path_at_the_end_of_another_opens_nothing() -> None:
+    for verb in ("GET", "HEAD", "POST"):
+        assert not opens("user/Patient.read", verb, f"Condition/1{FHIR_PATH}/Patient")
+
+
 def test_a_token_that_opens_nothing_opens_nothing_but_what_is_open_anyway() -> None:
     assert opens("openid", "GET", "metadata")
     assert readable("openid") | searchable("openid") == set()
@@ -265,7 +270,11 @@ def test_a_refused_token_reaches_the_readers_to_be_refused_there_whatever_it_ask
 
 def test_the_gateway_is_what_the_method_arn_says() -> None:
     assert gateway_of("arn:aws:execute-api:eu-west-2:123456789012:abc123def4/live/GET/a/b") == Gateway(
-        "arn:aws:execute-api:eu-west-2:123456789012:abc123def4/live", "eu-west-2", "abc123def4", "live"
+        stage_arn="arn:aws:execute-api:eu-west-2:123456789012:abc123def4/live",
+        stage_pattern="arn:aws:execute-api:*:*:abc123def4/live",
+        region="eu-west-2",
+        api_id="abc123def4",
+        stage="live",
     )
 
 
