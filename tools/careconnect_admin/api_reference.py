@@ -75,7 +75,8 @@ def _scopes() -> Iterator[str]:
     yield "## Scopes"
     yield ""
     yield "A scope is `patient/…`, `user/…` or `system/…` and a name below, or `*`, and `.read` (SMART v1) or letters"
-    yield "of `cruds` (SMART v2), of which `r` reads and `s` searches."
+    yield "of `cruds` (SMART v2), of which `r` reads and `s` searches. To include what a resource points at takes `r`;"
+    yield "`_revinclude` and `$everything` find what points at a patient, which takes `r` and `s` of each type found."
     yield ""
     yield from _table(("type", "opened by"), ((served.name, _opened_by(served)) for served in RESOURCE_TYPES))
 
