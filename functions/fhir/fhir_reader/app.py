@@ -21,7 +21,7 @@ from fhir_reader.search_context import SearchContext
 from fhir_reader.search_query import CURSOR, DEFAULT_COUNT, View, ignored, parse_count, parse_search, parse_view
 from fhir_reader.search_resources import search_resources
 from fhir_reader.stored import ResourceStore
-from fhir_reader.views import pretty_json, pretty_xml, show
+from fhir_reader.views import indent, show
 
 _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536
@@ -138,6 +138,7 @@ def _answer(request: Request, deployment: Deployment, asked: _Asked) -> Response
             region=deployment.region,
         ).fhir,
         path=path.type.name,
+        pretty=_is_pretty(parameters),
     )
     if path.route in (Route.INSTANCE, Route.VERSION):
         return _read(request, path, parameters, caller, deployment, format_)
@@ -221,7 +222,7 @@ def _search(
         now=int(deployment.now() * 1000),
     )
     bundle = search_resources(query, context.viewed(query.view))
-    return _bundle(bundle, context.format_, pretty=_is_pretty(parameters))
+    return _bundle(bundle, context)
 
 
 def _everything(request: Request, path: FhirPath, parameters: Parameters, context: SearchContext) -> Response:
@@ -237,20 +238,20 @@ def _everything(request: Request, path: FhirPath, parameters: Parameters, contex
         cursor=_last(parameters, CURSOR),
         context=context.viewed(parse_view(parameters)).at(f"Patient/{path.id}/$everything"),
     )
-    return _bundle(bundle, context.format_, pretty=_is_pretty(parameters))
+    return _bundle(bundle, context)
 
 
 _EVERYTHING_PARAMETERS: Final = ("_count", "_summary", "_elements", "_format", "_pretty")
 
 
-def _bundle(bundle: Bundle, format_: Format, *, pretty: bool) -> Response:
-    body = bundle.json() if format_ is Format.JSON else bundle.xml()
-    return _body(body, format_, _CACHING, pretty=pretty)
+def _bundle(bundle: Bundle, context: SearchContext) -> Response:
+    body = bundle.json() if context.format_ is Format.JSON else bundle.xml()
+    return _body(body, context.format_, _CACHING, pretty=context.pretty)
 
 
 def _body(body: str, format_: Format, headers: Mapping[str, str], *, pretty: bool) -> Response:
     if pretty:
-        body = pretty_json(body) if format_ is Format.JSON else pretty_xml(body)
+        body = indent(body, format_)
     if format_ is Format.XML:
         body = _XML_DECLARATION + body
     return Response(200, body, {"Content-Type": format_.content_type, **headers})

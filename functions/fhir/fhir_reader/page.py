@@ -13,10 +13,16 @@ from fhir_reader.follow_references import Found, TooManyIncludedError, follow_re
 from fhir_reader.search_context import SearchContext
 from fhir_reader.search_query import Include
 from fhir_reader.stored import Entry, StoredResource
-from fhir_reader.views import show
+from fhir_reader.views import indent, show
 
 # Room for the Bundle's own text, its links and the gateway's envelope.
 _ROOM: Final = MAX_ANSWER_BYTES - 100_000
+
+_ENVELOPE: Final = 500
+"""An entry's own text around its resource: `fullUrl`, `search` and, indented, their lines."""
+
+_DEPTH_IN_BUNDLE: Final = 6
+"""Spaces by which a Bundle indents each line of a resource further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ def fill_page(
         # What was deleted since its entry was read is passed over.
         if stored is not None and not stored.gone:
             entry = _entry(match.type, match.id, stored, "match", context)
-            room -= _cost(entry)
+            room -= _cost(entry, context)
             if room < 0 and shown:
                 break
             shown.append(entry)
@@ -68,7 +74,7 @@ def _with_included(
         found = None
     if found is not None:
         included = [_included(one, context) for one in found]
-        if sum(map(_cost, (*shown, *included))) <= _ROOM:
+        if sum(_cost(entry, context) for entry in (*shown, *included)) <= _ROOM:
             return Page([*shown, *included], len(matches))
     if len(matches) <= 1:
         raise outcomes.too_costly()
@@ -87,6 +93,9 @@ def _entry(
     return BundleEntry(body, mode, f"{context.fhir_base}/{type_.name}/{resource_id}")
 
 
-def _cost(entry: BundleEntry) -> int:
-    """Return an entry's size as JSON text inside the function's JSON answer."""
-    return len(json.dumps(entry.body)) + 300
+def _cost(entry: BundleEntry, context: SearchContext) -> int:
+    """Return an entry's size as JSON text inside the function's JSON answer, indented if it is to be."""
+    if not context.pretty:
+        return len(json.dumps(entry.body)) + _ENVELOPE
+    indented = indent(entry.body, context.format_)
+    return len(json.dumps(indented)) + indented.count("\n") * _DEPTH_IN_BUNDLE + _ENVELOPE

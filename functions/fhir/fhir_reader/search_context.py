@@ -24,6 +24,7 @@ class SearchContext:
     view: View
     fhir_base: str
     path: str
+    pretty: bool = False
 
     def viewed(self, view: View) -> "SearchContext":
         """Return this context for an answer that shows resources by `view`."""

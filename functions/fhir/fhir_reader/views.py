@@ -109,6 +109,11 @@ def _text_of(root: ElementTree.Element, narratives: Sequence[str]) -> str:
     return re.sub(r"<div>(\d+)</div>", lambda place: narratives[int(place[1])], text)
 
 
+def indent(text: str, format_: Format) -> str:
+    """Indent text of a format."""
+    return pretty_json(text) if format_ is Format.JSON else pretty_xml(text)
+
+
 _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
 
 

@@ -57,6 +57,23 @@ def test_a_page_holds_as_much_as_fits_and_the_next_goes_on(big: Reader, path: st
         assert '<relation value="next"/>' in pages[0].text
 
 
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_an_indented_page_fits_too(tmp_path: Path, format_: str) -> None:
+    """Indentation makes small elements several times as long."""
+    crowded: list[Resource] = [
+        condition(number) | {"note": [], "evidence": [{"detail": [{"display": "x"}]}] * 6_000} for number in range(20)
+    ]
+    for one in crowded:
+        del one["note"]
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path, [{"resourceType": "Patient", "id": "4"}, *crowded]))
+        plain = reader.get("Condition", f"_count=100&_format={format_}")
+        pretty = reader.get("Condition", f"_count=100&_format={format_}&_pretty=true")
+
+    assert len(pretty.text) > len(plain.text) / 2
+    assert len(json.dumps({"statusCode": 200, "headers": dict(pretty.headers), "body": pretty.text})) < LAMBDA_LIMIT
+
+
 def test_matches_make_room_for_what_they_include(big: Reader) -> None:
     """One patient includes 9 MB of conditions: no page can hold it."""
     answer = big.get("Patient", "_revinclude=Condition:patient")
