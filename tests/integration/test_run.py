@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
+from careconnect.resource_types import FHIR_PATH
+from careconnect_admin.demo_clients import demo_clients
 from careconnect_admin.emulator import free_port
 from careconnect_admin.local_stack import LOCAL_FOLDER
 
@@ -116,6 +119,25 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         assert second.end(signal.SIGTERM) == 0
         assert is_free(port)
         assert not processes_of(port)
+
+
+def test_who_finds_metadata_answered_finds_clients_and_records_too() -> None:
+    port = free_port()
+    with running(port) as run, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+        deadline = time.monotonic() + READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                if http.get(f"{FHIR_PATH}/metadata").status_code == 200:
+                    break
+            except httpx.ConnectError:
+                time.sleep(0.02)
+        client = next(one for one in demo_clients() if "user/Patient.read" in one.scopes)
+        form = {"grant_type": "client_credentials"}
+        token = http.post("/token", data=form, auth=(client.client_id, client.secret)).json()["access_token"]
+        answer = http.get(f"{FHIR_PATH}/Patient/4", headers={"Authorization": f"Bearer {token}"})
+
+        assert answer.status_code == 200
+        run.end(signal.SIGTERM)
 
 
 def test_a_second_start_on_the_port_is_exit_code_2() -> None:

@@ -55,8 +55,9 @@ class RunningStack:
 class LocalStack:
     """The template deployed on the emulator with IAM enforced, behind a front on a loopback port.
 
-    Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded. `port`
-    None takes a free one. `parameters` are added to the template's BaseUrl and DeletionProtection.
+    Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded: with `opened`
+    false, clients are let in by `open` once it is. `port` None takes a free one. `parameters` are added to the
+    template's BaseUrl and DeletionProtection.
 
     Raises:
         PortTakenError, EmulatorError, PackagingError, DeploymentError, NotReadyError: on entry, and then
@@ -71,7 +72,9 @@ class LocalStack:
         template: Path = TEMPLATE,
         parameters: Mapping[str, str] | None = None,
         ready_path: str = f"{FHIR_PATH}/metadata",
+        opened: bool = True,
     ) -> None:
+        self._opened = opened
         self.log_folder = log_folder
         self._front = Front(port or free_port())
         self._emulator = Emulator(log_folder / "emulator.log")
@@ -95,13 +98,14 @@ class LocalStack:
                 ) from error
             parts.enter_context(self._emulator)
             self._stack = self._deploy()
-            self._front.upstream = f"{self._emulator.endpoint}/_aws/execute-api/{self._stack.api_id}/{STAGE}"
             wait_until_answered(
-                self.base_url + self._ready_path,
+                self._upstream + self._ready_path,
                 self.is_running,
                 seconds=_READY_SECONDS,
                 log_folder=self.log_folder,
             )
+            if self._opened:
+                self.open()
             self._parts = parts.pop_all()
         return self
 
@@ -136,6 +140,14 @@ class LocalStack:
         if self._stack is None:
             raise RuntimeError("The local stack is not started.")
         return self._stack
+
+    def open(self) -> None:
+        """Let clients in: until then the front tells them that the API is not ready."""
+        self._front.upstream = self._upstream
+
+    @property
+    def _upstream(self) -> str:
+        return f"{self._emulator.endpoint}/_aws/execute-api/{self.stack.api_id}/{STAGE}"
 
     def is_running(self) -> bool:
         """Tell whether the emulator lives."""

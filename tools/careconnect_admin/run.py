@@ -63,11 +63,13 @@ def _serve(port: int, data: Sequence[Path]) -> None:
     begun = time.monotonic()
     clients = local_clients()
     log_folder = LOCAL_FOLDER / str(port)
-    with LocalStack(port=port, log_folder=log_folder) as local:
+    # Who finds `metadata` answered is to find the clients and all of the records too.
+    with LocalStack(port=port, log_folder=log_folder, opened=False) as local:
         register(clients, DynamoDbClientRegistry(local.client("dynamodb"), local.stack.outputs["ClientTable"]))
         outputs = local.stack.outputs
         tables = RecordTables(local.client("dynamodb"), outputs["RecordTable"], outputs["DirectoryTable"])
         load_records(data, tables, base_url=local.base_url)
+        local.open()
         environment = local.announce()
         tell_clients(clients)
         tell_calls(local.base_url, clients[0])
