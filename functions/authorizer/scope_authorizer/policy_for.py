@@ -10,13 +10,12 @@ from careconnect.scopes import Interaction, grants_of
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What a method ARN says of the API that asks: its stage, as an ARN and as a pattern for a policy.
+    """What a method ARN says of the API that asks: its stage, as a pattern for a policy, and its address.
 
     The pattern leaves out region and account, which an API id needs not, so that a policy with every type's
     paths stays within the gateway's 8,192 bytes.
     """
 
-    stage_arn: str
     stage_pattern: str
     region: str
     api_id: str
@@ -31,7 +30,6 @@ def gateway_of(method_arn: str) -> Gateway:
         raise ValueError("not a method ARN")
     _, partition, service, region, _, api_id = parts
     return Gateway(
-        stage_arn=f"{head}/{stage}",
         stage_pattern=f"arn:{partition}:{service}:*:*:{api_id}/{stage}",
         region=region,
         api_id=api_id,

@@ -27,7 +27,7 @@ WRITES = ("PUT", "PATCH", "DELETE")
 
 
 def opens(scope: str, method: str, path: str) -> bool:
-    return allows(policy_for(scope, GATEWAY), "execute-api:Invoke", f"{GATEWAY.stage_arn}/{method}{FHIR_PATH}/{path}")
+    return allows(policy_for(scope, GATEWAY), "execute-api:Invoke", f"{API}/live/{method}{FHIR_PATH}/{path}")
 
 
 def understood_path(path: str) -> FhirPath | None:
@@ -262,15 +262,14 @@ def test_a_refused_token_reaches_the_readers_to_be_refused_there_whatever_it_ask
     policy = policy_to_be_refused(GATEWAY)
 
     for method, path in _reading_requests():
-        assert allows(policy, "execute-api:Invoke", f"{GATEWAY.stage_arn}/{method}{FHIR_PATH}/{path}")
+        assert allows(policy, "execute-api:Invoke", f"{API}/live/{method}{FHIR_PATH}/{path}")
     for method in WRITES:
-        assert not allows(policy, "execute-api:Invoke", f"{GATEWAY.stage_arn}/{method}{FHIR_PATH}/Patient/4")
-    assert not allows(policy, "execute-api:Invoke", f"{GATEWAY.stage_arn}/POST/token")
+        assert not allows(policy, "execute-api:Invoke", f"{API}/live/{method}{FHIR_PATH}/Patient/4")
+    assert not allows(policy, "execute-api:Invoke", f"{API}/live/POST/token")
 
 
 def test_the_gateway_is_what_the_method_arn_says() -> None:
     assert gateway_of("arn:aws:execute-api:eu-west-2:123456789012:abc123def4/live/GET/a/b") == Gateway(
-        stage_arn="arn:aws:execute-api:eu-west-2:123456789012:abc123def4/live",
         stage_pattern="arn:aws:execute-api:*:*:abc123def4/live",
         region="eu-west-2",
         api_id="abc123def4",
