@@ -91,7 +91,7 @@ format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.run ## Make the generated documents anew: OpenAPI, Postman, docs/api.md
-	$(BIN)/python -m careconnect_admin.documents
+	$(BIN)/python -m careconnect_admin.documents.generate
 
 bench: $(VENV)/.test ## Measure searches over 1,000 and 100,000 patients (about five minutes)
 	$(BIN)/python -m benchmarks.table_growth

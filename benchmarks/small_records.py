@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from careconnect.record_keys import CURSOR_KEY
 from careconnect.resource_types import resource_type
-from careconnect_admin.load_items import build_record, content_of
+from careconnect_admin.loading.items import build_record, content_of
 
 Item = dict[str, Any]
 

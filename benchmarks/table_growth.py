@@ -20,7 +20,7 @@ from benchmarks.small_records import NHS_NUMBER, OBSERVATIONS_PER_PATIENT, items
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH, Home
 from fhir_reader.app import Deployment, build_app
-from fhir_reader.resource_store import DynamoDbResourceStore
+from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 SIZES: Final = (1_000, 100_000)
 ROUNDS: Final = 1_500

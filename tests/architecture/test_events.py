@@ -11,9 +11,9 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH
-from careconnect_admin.demo_clients import PATIENT_ACCESS
-from events import Event, event, event_names
-from issuer import Clock, Issuer, RecordingObserver, issuer_on_moto
+from careconnect_admin.clients.demo import PATIENT_ACCESS
+from careconnect_testing.events import Event, event, event_names
+from careconnect_testing.issuer import Clock, Issuer, RecordingObserver, issuer_on_moto
 from service_discovery.app import Deployment, build_app
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cold_start import cold_start
+from careconnect_testing.cold_start import cold_start
 
 PROJECT = Path(__file__).resolve().parents[2]
 

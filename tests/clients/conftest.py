@@ -9,13 +9,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from careconnect.client_record import AuthMethod
-from careconnect_admin.clients import ClientRegistration, register_client
-from careconnect_admin.clients_store import DynamoDbClientRegistry
-from careconnect_admin.demo_clients import DemoClient
-from careconnect_admin.local_stack import LocalStack
-from client_service import KeyClient, Service
-from node_clients import node
-from stack_fixtures import bearer, clients, explorer, http, local_stack, record_tables, sample
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.clients.registration import ClientRegistration, register_client
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.client_service import KeyClient, Service
+from careconnect_testing.node_clients import node
+from careconnect_testing.stack_fixtures import bearer, clients, explorer, http, local_stack, record_tables, sample
 
 __all__ = ["bearer", "clients", "explorer", "http", "local_stack", "node", "record_tables", "sample"]
 

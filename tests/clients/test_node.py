@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.documents import DOCS
-from client_service import Service
-from node_clients import Node
+from careconnect_admin.documents.generate import DOCS
+from careconnect_testing.client_service import Service
+from careconnect_testing.node_clients import Node
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

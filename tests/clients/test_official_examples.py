@@ -14,13 +14,13 @@ import pytest
 from lxml import etree
 
 from careconnect.resource_types import RESOURCE_TYPES, resource_type
-from careconnect_admin.demo_clients import DemoClient
-from careconnect_admin.load import load_paths
-from careconnect_admin.load_json import json_text, parse_json
-from careconnect_admin.load_schema import model_of, shape_of
-from careconnect_admin.load_writer import RecordTables
-from client_service import Service
-from node_clients import FOLDER, Node
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.loading.exact_json import json_text, parse_json
+from careconnect_admin.loading.load import load_paths
+from careconnect_admin.loading.schema import model_of, shape_of
+from careconnect_admin.loading.writer import RecordTables
+from careconnect_testing.client_service import Service
+from careconnect_testing.node_clients import FOLDER, Node
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

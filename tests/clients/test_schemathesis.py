@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.demo_clients import DemoClient
-from client_service import Service
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_testing.client_service import Service
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

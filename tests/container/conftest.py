@@ -11,7 +11,7 @@ from functools import cache
 import httpx
 import pytest
 
-from careconnect_admin.demo_clients import DemoClient, demo_clients
+from careconnect_admin.clients.demo import DemoClient, demo_clients
 
 _BASE = os.environ.get("BASE", "")
 collect_ignore_glob = [] if _BASE else ["test_*.py"]

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from careconnect_admin.local_stack import LOCAL_FOLDER, PROJECT, running_stack
-from careconnect_admin.sam_local import sam_command
-from events import FOLDER, event_names
+from careconnect_admin.commands.sam_local import sam_command
+from careconnect_admin.local.local_stack import LOCAL_FOLDER, PROJECT, running_stack
+from careconnect_testing.events import FOLDER, event_names
 
 _FUNCTIONS = {
     "authorizer": "AuthorizerFunction",

@@ -6,7 +6,7 @@ import httpx
 import jwt
 import pytest
 
-from careconnect_admin.demo_clients import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
+from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
 
 _FHIR = "/careconnect-ri/STU3"
 _DIRECTORY = ("Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService")

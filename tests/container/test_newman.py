@@ -4,9 +4,9 @@ import json
 import subprocess
 from pathlib import Path
 
-from careconnect_admin.demo_clients import DemoClient
-from careconnect_admin.documents import DOCS
-from node_clients import FOLDER, NODE
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.documents.generate import DOCS
+from careconnect_testing.node_clients import FOLDER, NODE
 
 
 def test_newman_runs_the_postman_collection(base_url: str, clients: tuple[DemoClient, ...], tmp_path: Path) -> None:

@@ -8,13 +8,19 @@ from typing import Any
 import httpx
 import pytest
 
-from access_tokens import encoded, header, segment, signed, signing_key
-from api import Api, issue_code
 from careconnect.access_token import revocation_key
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
-from careconnect_admin.demo_clients import DemoClient
-from careconnect_admin.local_stack import LocalStack
-from deployed_tokens import claims_in, current_kid, deployed_claims, deployed_header, signed_by_the_issuer
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.access_tokens import encoded, header, segment, signed, signing_key
+from careconnect_testing.api import Api, issue_code
+from careconnect_testing.deployed_tokens import (
+    claims_in,
+    current_kid,
+    deployed_claims,
+    deployed_header,
+    signed_by_the_issuer,
+)
 
 pytestmark = pytest.mark.integration
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api import Api, issue_code
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
-from careconnect_admin.demo_clients import DemoClient
-from careconnect_admin.local_stack import LocalStack
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.api import Api, issue_code
 
 pytestmark = pytest.mark.integration
 

@@ -19,11 +19,11 @@ from lxml import etree
 
 from careconnect.record_keys import CURSOR_KEY
 from careconnect.resource_types import Home, resource_type
-from careconnect_admin.emulator import Emulator
-from careconnect_admin.load import TypeCounts, load_paths
-from careconnect_admin.load_json import JsonNumber, json_text, parse_json
-from careconnect_admin.load_writer import RecordTables
-from careconnect_admin.sample import write_sample
+from careconnect_admin.loading.exact_json import JsonNumber, json_text, parse_json
+from careconnect_admin.loading.load import TypeCounts, load_paths
+from careconnect_admin.loading.writer import RecordTables
+from careconnect_admin.local.emulator import Emulator
+from careconnect_admin.sample.generator import write_sample
 
 pytestmark = pytest.mark.integration
 

@@ -9,12 +9,12 @@ import jwt
 import pytest
 
 from careconnect.access_token import REVOCATION_DELAY
-from careconnect_admin.clients import ClientRegistration, register_client
-from careconnect_admin.clients_store import DynamoDbClientRegistry
-from careconnect_admin.demo_clients import DemoClient
-from careconnect_admin.keys import SHORT_PUBLICATION_SECONDS, KeyRing, rotate
-from careconnect_admin.local_stack import LocalStack
-from token_rows import GRANT
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.clients.registration import ClientRegistration, register_client
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.signing.key_ring import SHORT_PUBLICATION_SECONDS, KeyRing, rotate
+from careconnect_testing.token_rows import GRANT
 
 pytestmark = pytest.mark.integration
 

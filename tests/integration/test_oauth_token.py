@@ -13,12 +13,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from careconnect.client_record import AuthMethod
-from careconnect_admin.clients import ClientRegistration, register_client, rotate_secret, set_enabled
-from careconnect_admin.clients_store import DynamoDbClientRegistry
-from careconnect_admin.demo_clients import DemoClient
-from careconnect_admin.local_stack import LocalStack
-from issuer import ASSERTION_TYPE, RSA_KEY, basic, public_jwk
-from token_rows import CLIENT_ID, GRANT, ROWS, Row
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.clients.registration import ClientRegistration, register_client, rotate_secret, set_enabled
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.issuer import ASSERTION_TYPE, RSA_KEY, basic, public_jwk
+from careconnect_testing.token_rows import CLIENT_ID, GRANT, ROWS, Row
 
 pytestmark = pytest.mark.integration
 

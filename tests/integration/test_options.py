@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.deploy import DeploymentError
-from careconnect_admin.local_stack import LocalStack
+from careconnect_admin.local.deployment import DeploymentError
+from careconnect_admin.local.local_stack import LocalStack
 
 pytestmark = pytest.mark.integration
 

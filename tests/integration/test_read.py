@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from careconnect.resource_types import FHIR_PATH
-from careconnect_admin.load_json import json_text, parse_json
-from fhir_models import valid_xml
-from search_corpus import REAL_DATA
-from search_reader import HttpReader
-from search_stack import SearchStack
+from careconnect_admin.loading.exact_json import json_text, parse_json
+from careconnect_testing.fhir_models import valid_xml
+from careconnect_testing.search_corpus import REAL_DATA
+from careconnect_testing.search_reader import HttpReader
+from careconnect_testing.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from careconnect_admin.local_stack import LocalStack
+from careconnect_admin.local.local_stack import LocalStack
 
 pytestmark = pytest.mark.integration
 

@@ -17,9 +17,9 @@ import httpx
 import pytest
 
 from careconnect.resource_types import FHIR_PATH
-from careconnect_admin.demo_clients import demo_clients
-from careconnect_admin.emulator import free_port
-from careconnect_admin.local_stack import LOCAL_FOLDER
+from careconnect_admin.clients.demo import demo_clients
+from careconnect_admin.local.emulator import free_port
+from careconnect_admin.local.local_stack import LOCAL_FOLDER
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

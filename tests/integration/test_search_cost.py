@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from careconnect.record_keys import SHARDS
-from careconnect_admin.load_items import item_size
-from search_reader import InProcessReader, follow
-from search_stack import SearchStack
+from careconnect_admin.loading.items import item_size
+from careconnect_testing.search_reader import InProcessReader, follow
+from careconnect_testing.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from careconnect.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES
-from linear_search import PARAMETERS, LinearSearch, TooCostlyError, parameter_names, parameter_of
-from search_queries import Query, QueryMaker
-from search_reader import InProcessReader, Reader, walk
-from search_stack import SearchStack
+from careconnect_testing.linear_search import PARAMETERS, LinearSearch, TooCostlyError, parameter_names, parameter_of
+from careconnect_testing.search_queries import Query, QueryMaker
+from careconnect_testing.search_reader import InProcessReader, Reader, walk
+from careconnect_testing.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 

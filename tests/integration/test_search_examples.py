@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from careconnect.resource_types import RESOURCE_TYPES
-from careconnect_admin.demo_clients import MEDICATION_ACCESS, PATIENT_ACCESS
-from search_corpus import EXAMPLE_CODES
-from search_reader import Answer, HttpReader, InProcessReader, follow, walk
-from search_stack import SearchStack
+from careconnect_admin.clients.demo import MEDICATION_ACCESS, PATIENT_ACCESS
+from careconnect_testing.search_corpus import EXAMPLE_CODES
+from careconnect_testing.search_reader import Answer, HttpReader, InProcessReader, follow, walk
+from careconnect_testing.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 

@@ -9,16 +9,22 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from access_tokens import header, signed, signing_key
-from api import Api, issue_code
 from careconnect.access_token import revocation_key
 from careconnect.resource_types import FHIR_PATH, REVERSE_INCLUDES
-from careconnect_admin.demo_clients import DemoClient
-from careconnect_admin.load import load_paths
-from careconnect_admin.load_writer import RecordTables
-from careconnect_admin.local_stack import LocalStack
-from deployed_tokens import claims_in, current_kid, deployed_claims, deployed_header, signed_by_the_issuer
-from few_records import write_records
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.loading.load import load_paths
+from careconnect_admin.loading.writer import RecordTables
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.access_tokens import header, signed, signing_key
+from careconnect_testing.api import Api, issue_code
+from careconnect_testing.deployed_tokens import (
+    claims_in,
+    current_kid,
+    deployed_claims,
+    deployed_header,
+    signed_by_the_issuer,
+)
+from careconnect_testing.few_records import write_records
 
 pytestmark = pytest.mark.integration
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from careconnect_admin import smoke
+from careconnect_admin.checks import smoke
+from careconnect_admin.checks.smoke import CHECKS
 from careconnect_admin.cli import app
-from careconnect_admin.demo_clients import PATIENT_ACCESS, DemoClient
-from careconnect_admin.local_stack import PROJECT, LocalStack
-from careconnect_admin.smoke import CHECKS
+from careconnect_admin.clients.demo import PATIENT_ACCESS, DemoClient
+from careconnect_admin.local.local_stack import PROJECT, LocalStack
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sample")]
 

@@ -2,13 +2,14 @@
 
 import typer
 
-from careconnect_admin import clients_command, keys_command
-from careconnect_admin.load_command import load
-from careconnect_admin.run import run
-from careconnect_admin.sam_local import sam_local
-from careconnect_admin.sample import sample
-from careconnect_admin.smoke_command import smoke
-from careconnect_admin.tokens_command import token
+from careconnect_admin.commands import clients as clients_command
+from careconnect_admin.commands import keys as keys_command
+from careconnect_admin.commands.load import load
+from careconnect_admin.commands.run import run
+from careconnect_admin.commands.sam_local import sam_local
+from careconnect_admin.commands.smoke import smoke
+from careconnect_admin.commands.tokens import token
+from careconnect_admin.sample.generator import sample
 
 app = typer.Typer(
     name="careconnect",

@@ -11,17 +11,17 @@ from careconnect.formats import Format, error_response, negotiate, negotiate_for
 from careconnect.http import BodyError, Cors, Request, Response, gateway_response, parse_request
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import Home
-from fhir_reader.bundle import Bundle
 from fhir_reader.caller import Caller, caller_of
 from fhir_reader.conditional import is_unmodified, validators
 from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_resource import read_resource
-from fhir_reader.search_context import SearchContext
-from fhir_reader.search_query import CURSOR, DEFAULT_COUNT, View, ignored, parse_count, parse_search, parse_view
-from fhir_reader.search_resources import search_resources
-from fhir_reader.stored import ResourceStore
-from fhir_reader.views import indent, show
+from fhir_reader.rendering.bundle import Bundle
+from fhir_reader.rendering.views import indent, show
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.query import CURSOR, DEFAULT_COUNT, View, ignored, parse_count, parse_search, parse_view
+from fhir_reader.search.search_resources import search_resources
+from fhir_reader.store.stored import ResourceStore
 
 _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from email.utils import formatdate, parsedate_to_datetime
 
-from fhir_reader.stored import StoredResource
+from fhir_reader.store.stored import StoredResource
 
 
 def validators(stored: StoredResource) -> dict[str, str]:

@@ -10,7 +10,7 @@ from careconnect.observability import Observer
 from careconnect.resource_types import Home
 from careconnect.settings import Settings
 from fhir_reader.app import Deployment, build_app
-from fhir_reader.resource_store import DynamoDbResourceStore
+from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _settings: Final = Settings(os.environ)
 _tables: Final = {Home.DIRECTORY: _settings.required("DIRECTORY_TABLE")}

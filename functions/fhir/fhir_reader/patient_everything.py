@@ -5,13 +5,13 @@ from itertools import islice
 
 from careconnect.outcomes import Issue, OperationOutcome
 from careconnect.resource_types import ResourceType
-from fhir_reader.bundle import Bundle, outcome_entry
-from fhir_reader.next_link import Cursor
-from fhir_reader.page import fill_page
 from fhir_reader.read_resource import read_resource
-from fhir_reader.search_context import Parameters, SearchContext
-from fhir_reader.search_query import Include
-from fhir_reader.stored import Entry
+from fhir_reader.rendering.bundle import Bundle, outcome_entry
+from fhir_reader.search.context import Parameters, SearchContext
+from fhir_reader.search.next_link import Cursor
+from fhir_reader.search.page import fill_page
+from fhir_reader.search.query import Include
+from fhir_reader.store.stored import Entry
 
 _FIRST = "!"
 """The place of the patient itself: before every entry of its compartment."""

@@ -5,7 +5,7 @@ from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from careconnect.scopes import Interaction
 from fhir_reader.caller import Caller
-from fhir_reader.stored import ResourceStore, StoredResource
+from fhir_reader.store.stored import ResourceStore, StoredResource
 
 
 def read_resource(

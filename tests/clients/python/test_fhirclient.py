@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from careconnect.resource_types import FHIR_VERSION, RESOURCE_TYPES
-from careconnect_admin.demo_clients import LIMITED_ACCESS, DemoClient
-from client_service import Service
+from careconnect_admin.clients.demo import LIMITED_ACCESS, DemoClient
+from careconnect_testing.client_service import Service
 
 pytestmark = pytest.mark.clients
 

@@ -6,8 +6,8 @@ import pytest
 from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import ForbiddenError, OperationOutcome, ResourceNotFound
 
-from careconnect_admin.demo_clients import LIMITED_ACCESS, DemoClient
-from client_service import Service
+from careconnect_admin.clients.demo import LIMITED_ACCESS, DemoClient
+from careconnect_testing.client_service import Service
 
 pytestmark = pytest.mark.clients
 

@@ -16,14 +16,14 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moto import mock_aws
 
-from access_tokens import BASE, claims, encoded, header, segment, signed
-from aws_calls import counted_calls
 from careconnect.access_token import revocation_key
 from careconnect.resource_types import FHIR_PATH
 from careconnect.signing_keys import CACHE_SECONDS, thumbprint
-from cold_start import cold_start
-from events import authorizer_event, event, event_names
-from iam import allows
+from careconnect_testing.access_tokens import BASE, claims, encoded, header, segment, signed
+from careconnect_testing.aws_calls import counted_calls
+from careconnect_testing.cold_start import cold_start
+from careconnect_testing.events import authorizer_event, event, event_names
+from careconnect_testing.iam import allows
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "scope_authorizer",

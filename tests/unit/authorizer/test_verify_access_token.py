@@ -10,9 +10,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from access_tokens import ABSENT, BASE, claims, encoded, header, segment, signed, signing_key
 from careconnect.signing_keys import thumbprint
 from careconnect.token_verification import AccessToken, TokenRefusedError
+from careconnect_testing.access_tokens import ABSENT, BASE, claims, encoded, header, segment, signed, signing_key
 from scope_authorizer.verify_access_token import verify_access_token
 
 if TYPE_CHECKING:

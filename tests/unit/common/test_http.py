@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect.http import BodyError, Cors, Response, gateway_response, parse_request
-from gateway_events import rest_event
+from careconnect_testing.gateway_events import rest_event
 
 ANY = Cors(("*",))
 TWO = Cors(("https://a.example", "https://b.example"))

@@ -14,8 +14,8 @@ from careconnect.http import Cors
 from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TYPES, REVERSE_INCLUDES
 from careconnect.scopes import parse_scope
 from careconnect.signing_keys import SigningKeyError
-from gateway_events import rest_event
-from issuer import Answer, Clock, RecordingObserver
+from careconnect_testing.gateway_events import rest_event
+from careconnect_testing.issuer import Answer, Clock, RecordingObserver
 from service_discovery.app import Deployment, build_app
 from service_discovery.openapi_document import openapi_document
 

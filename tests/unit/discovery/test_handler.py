@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from careconnect.settings import SettingError
-from gateway_events import rest_event
+from careconnect_testing.gateway_events import rest_event
 
 SETTINGS = {
     "SIGNING_KEY_ALIAS": "alias/test-signing",

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.load_writer import RecordTables
-from cold_start import cold_start
-from events import event
-from few_records import write_records
-from stores import load, reader_on_moto
+from careconnect_admin.loading.writer import RecordTables
+from careconnect_testing.cold_start import cold_start
+from careconnect_testing.events import event
+from careconnect_testing.few_records import write_records
+from careconnect_testing.stores import load, reader_on_moto
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "fhir_reader",

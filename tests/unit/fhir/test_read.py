@@ -9,10 +9,10 @@ import pytest
 from lxml import etree
 
 from careconnect.resource_types import RESOURCE_TYPES, Home
-from events import event, event_names, fhir_event
-from few_records import NARRATIVE, few_records, write_deletion, write_records
-from fhir_models import valid_json, valid_xml
-from stores import LOADED, Answer, Reader, load, reader_on_moto
+from careconnect_testing.events import event, event_names, fhir_event
+from careconnect_testing.few_records import NARRATIVE, few_records, write_deletion, write_records
+from careconnect_testing.fhir_models import valid_json, valid_xml
+from careconnect_testing.stores import LOADED, Answer, Reader, load, reader_on_moto
 
 LATER = LOADED + timedelta(days=1)
 SOURCES = {(each["resourceType"], each["id"]): each for each in few_records()}

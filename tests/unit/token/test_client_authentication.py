@@ -11,7 +11,7 @@ import pytest
 
 from careconnect.base_url import BaseUrl
 from careconnect.client_record import AuthMethod, ClientRecord, SecretDigest, digest_secret
-from issuer import BASE, CLIENT_TABLE, Issuer, NoKeySets, basic, issuer_on_moto
+from careconnect_testing.issuer import BASE, CLIENT_TABLE, Issuer, NoKeySets, basic, issuer_on_moto
 from token_issuer.authenticate_client import ClientAuthentication, FoundClient
 from token_issuer.client_credentials import ClientCredentials
 from token_issuer.errors import OAuthError

@@ -11,8 +11,8 @@ import boto3
 import pytest
 
 from careconnect.settings import SettingError
-from gateway_events import form_event
-from issuer import ALIAS, CLIENT_TABLE, REGION, TOKEN_TABLE, Issuer, basic, issuer_on_moto
+from careconnect_testing.gateway_events import form_event
+from careconnect_testing.issuer import ALIAS, CLIENT_TABLE, REGION, TOKEN_TABLE, Issuer, basic, issuer_on_moto
 
 SETTINGS = {
     "CLIENT_TABLE": CLIENT_TABLE,

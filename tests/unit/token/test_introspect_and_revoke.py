@@ -5,7 +5,7 @@ from typing import Any
 import jwt
 import pytest
 
-from issuer import BASE, FHIR_BASE, RSA_KEY, Issuer, basic
+from careconnect_testing.issuer import BASE, FHIR_BASE, RSA_KEY, Issuer, basic
 from token_issuer.introspect_token import INACTIVE
 
 ENDPOINTS = ["/introspect", "/revoke"]

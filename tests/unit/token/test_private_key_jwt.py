@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from careconnect.base_url import BaseUrl
 from careconnect.client_record import AuthMethod, ClientRecord
-from issuer import (
+from careconnect_testing.issuer import (
     ASSERTION_TYPE,
     BASE,
     OTHER_RSA_KEY,

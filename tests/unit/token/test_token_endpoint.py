@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from careconnect.client_record import AuthMethod
 from careconnect.signing_keys import thumbprint
-from gateway_events import FORM, form_event, rest_event
-from issuer import ALIAS, BASE, FHIR_BASE, Answer, Issuer, basic
-from token_rows import GRANT, ROWS, Row, basic_header
+from careconnect_testing.gateway_events import FORM, form_event, rest_event
+from careconnect_testing.issuer import ALIAS, BASE, FHIR_BASE, Answer, Issuer, basic
+from careconnect_testing.token_rows import GRANT, ROWS, Row, basic_header
 
 
 def verified(issuer: Issuer, token: str) -> dict[str, Any]:

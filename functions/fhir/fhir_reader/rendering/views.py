@@ -1,0 +1,146 @@
+"""Show part of a resource (`_summary`, `_elements`) or show it indented (`_pretty`), from its stored text.
+
+JSON is cut as text, and narratives are not touched, so that what stays keeps its digits and letters (STU3 Search
+§2.21.1.10).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+from xml.etree import ElementTree
+
+from careconnect.formats import Format
+from careconnect.resource_types import ResourceType
+from fhir_reader.search.query import View
+
+_FHIR: Final = "http://hl7.org/fhir"
+_SUBSETTED: Final = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
+_ALWAYS: Final = frozenset(("resourceType", "id", "meta", "implicitRules"))
+
+
+def show(body: str, type_: ResourceType, view: View, format_: Format) -> str:
+    """Return the part of a resource's text that `view` asks for, marked SUBSETTED if it is not the whole."""
+    keep = _kept(type_, view)
+    if keep is None:
+        return body
+    return _subset_json(body, keep) if format_ is Format.JSON else _subset_xml(body, keep)
+
+
+def _kept(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
+    """Return which top-level elements stay, or None for all of them."""
+    if view.elements:
+        asked = _ALWAYS | type_.mandatory | {element.removesuffix("[x]") for element in view.elements}
+        return lambda name: name in asked or _choice(name) in asked
+    match view.summary:
+        case "true":
+            return lambda name: name in type_.summary
+        case "text":
+            texts = type_.mandatory | {"text"}
+            return lambda name: name in texts
+        case "data":
+            return lambda name: name != "text"
+        case _:
+            return None
+
+
+def _choice(name: str) -> str:
+    """Return the name before a choice's type: `effective` for `effectiveDateTime`."""
+    match = re.match(r"[a-z]+", name)
+    return match[0] if match else name
+
+
+def _members(body: str) -> Iterator[tuple[str, str]]:
+    """Yield the top-level members of a compact JSON object with their values as they are written."""
+    decoder = json.JSONDecoder()
+    at = 1
+    while body[at] != "}":
+        name, at = decoder.raw_decode(body, at)
+        start = at + 1
+        _, at = decoder.raw_decode(body, start)
+        yield name, body[start:at]
+        if body[at] == ",":
+            at += 1
+
+
+def _subset_json(body: str, keep: Callable[[str], bool]) -> str:
+    members = {name: text for name, text in _members(body) if keep(name.removeprefix("_"))}
+    meta = json.loads(members.get("meta", "{}"))
+    meta["tag"] = [*meta.get("tag", ()), _SUBSETTED]
+    members["meta"] = json.dumps(meta, separators=(",", ":"), ensure_ascii=False)
+    return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in members.items()) + "}"
+
+
+def _subset_xml(body: str, keep: Callable[[str], bool]) -> str:
+    root, narratives = _parsed(body)
+    for child in list(root):
+        if not keep(child.tag.removeprefix(f"{{{_FHIR}}}")):
+            root.remove(child)
+    meta = root.find(f"{{{_FHIR}}}meta")
+    if meta is None:
+        meta = ElementTree.Element(f"{{{_FHIR}}}meta")
+        root.insert(1 if root.find(f"{{{_FHIR}}}id") is not None else 0, meta)
+    tag = ElementTree.SubElement(meta, f"{{{_FHIR}}}tag")
+    for name, value in _SUBSETTED.items():
+        ElementTree.SubElement(tag, f"{{{_FHIR}}}{name}", value=value)
+    return _text_of(root, narratives)
+
+
+# A narrative is all that stands in a `text` after its status, and nothing else is called `div`.
+_NARRATIVE: Final = re.compile(r"<div\b.*?(?=</text>)", re.DOTALL)
+
+
+def _parsed(text: str) -> tuple[ElementTree.Element, list[str]]:
+    """Parse a resource's XML, its narratives put aside: they stay as they are, to the letter."""
+    narratives: list[str] = []
+
+    def put_aside(narrative: re.Match[str]) -> str:
+        narratives.append(narrative[0])
+        return f"<div>{len(narratives) - 1}</div>"
+
+    bare = _NARRATIVE.sub(put_aside, text)
+    return ElementTree.fromstring(bare), narratives  # noqa: S314 - the text is ours, rendered by the loader
+
+
+def _text_of(root: ElementTree.Element, narratives: Sequence[str]) -> str:
+    """Return an element as text, its narratives back in their places."""
+    ElementTree.register_namespace("", _FHIR)
+    text = ElementTree.tostring(root, encoding="unicode")
+    return re.sub(r"<div>(\d+)</div>", lambda place: narratives[int(place[1])], text)
+
+
+def indent(text: str, format_: Format) -> str:
+    """Indent text of a format."""
+    return pretty_json(text) if format_ is Format.JSON else pretty_xml(text)
+
+
+_JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
+
+
+def pretty_json(text: str) -> str:
+    """Indent JSON text without touching its strings and numbers."""
+    depth = 0
+    out: list[str] = []
+    previous = ""
+    for token in _JSON_TOKEN.findall(text):
+        if token in "}]":
+            depth -= 1
+            out.append(token if previous in "{[" else "\n" + "  " * depth + token)
+        elif token == ",":
+            out.append(",\n" + "  " * depth)
+        elif token == ":":
+            out.append(": ")
+        else:
+            if previous and previous in "{[":
+                out.append("\n" + "  " * depth)
+            out.append(token)
+            depth += token in "{["
+        previous = token
+    return "".join(out)
+
+
+def pretty_xml(text: str) -> str:
+    """Indent XML text, leaving narratives as they are."""
+    root, narratives = _parsed(text)
+    ElementTree.indent(root)
+    return _text_of(root, narratives)

@@ -1,0 +1,1 @@
+"""Search: parse, plan, match, authorise, order, page."""

@@ -1,0 +1,134 @@
+"""Search the resources of one type: plan, match, authorise, order, page (`fhir.md`, Semantics)."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Final
+
+from careconnect import outcomes
+from careconnect.outcomes import OperationOutcome
+from careconnect.resource_types import ResourceType
+from careconnect.scopes import Interaction
+from fhir_reader.caller import Caller
+from fhir_reader.rendering.bundle import Bundle, outcome_entry
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.criteria import MOST_ALTERNATIVES, Criterion, Token
+from fhir_reader.search.next_link import Cursor
+from fhir_reader.search.order import ResultOrder
+from fhir_reader.search.page import fill_page
+from fhir_reader.search.plan import Plan, plan_search
+from fhir_reader.search.query import Chain, SearchQuery
+from fhir_reader.store.stored import Entry, ResourceStore
+
+MOST_EXAMINED: Final = 20_000
+"""Index entries that one search may examine: at 1 MB to a query, about a dozen queries."""
+
+
+def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
+    """Return the searchset Bundle of a query.
+
+    What the caller may not search, or has outside its compartment, is not matched, not counted, not included
+    and not pointed at. The first page reads the whole range of its plan, for the total; a later page in the
+    default order reads only itself. Raises the outcomes 403 without the scope, 400 for a foreign cursor or a
+    search that is too costly.
+    """
+    context.caller.require(query.type, Interaction.SEARCH)
+    criteria = _all_criteria(query, context)
+    plan = plan_search(query.type, criteria)
+    order = ResultOrder(query.sort)
+    if query.cursor:
+        cursor = context.open_cursor(query.used, query.cursor)
+        if order.is_default and plan.ordered:
+            # The place itself, which is passed over, the page, and one more that tells whether there is another.
+            latest, resource_id = cursor.place
+            plan = plan.from_place(latest, resource_id, query.count + 2)
+        results = _ordered(query.type, plan, criteria, order, context)
+        rest = (entry for entry in results if order.is_after(entry, cursor.place))
+        offered, total = list(islice(rest, query.count + 1)), cursor.total
+    else:
+        offered = list(_ordered(query.type, plan, criteria, order, context))
+        total = len(offered)
+    links = [("self", context.url(query.used))]
+    entries = []
+    if not query.only_total:
+        page = fill_page(offered[: query.count], query.includes, query.reverse_includes, context)
+        entries = page.entries
+        if page.taken < len(offered):
+            place = order.place(offered[page.taken - 1])
+            links.append(("next", context.next_url(query.used, Cursor(place, total))))
+    if query.warnings:
+        entries = [*entries, outcome_entry(OperationOutcome(tuple(query.warnings)), context.format_)]
+    return Bundle(total, links, entries)
+
+
+def _all_criteria(query: SearchQuery, context: SearchContext) -> list[Criterion]:
+    """Return the query's criteria, its chains resolved, with the caller's compartment as one more of them."""
+    resolved = (_resolve(one, context) for one in query.chains)
+    return [*query.criteria, *resolved, *_compartment_criterion(query.type, context.caller)]
+
+
+def _compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Criterion]:
+    """Yield what a bound caller's search is limited to, so that its plan begins there too."""
+    if not caller.patient:
+        return
+    by_id = type_.parameter("_id")
+    if type_.name == "Patient" and by_id is not None:
+        yield Criterion(by_id, "", (Token(None, caller.patient),))
+    elif type_.patient_parameter is not None:
+        yield Criterion(type_.patient_parameter, "", (f"Patient/{caller.patient}",))
+
+
+def _resolve(one: Chain, context: SearchContext) -> Criterion:
+    """Turn a criterion on a reference's target into one on the reference.
+
+    It is a search of its own: without the scope for the target's type it is refused, and it sees no further
+    than the caller does.
+    """
+    context.caller.require(one.target, Interaction.SEARCH)
+    criteria = [one.criterion, *_compartment_criterion(one.target, context.caller)]
+    plan = plan_search(one.target, criteria)
+    targets = list(islice(_matching(one.target, plan, criteria, context), MOST_ALTERNATIVES + 1))
+    if len(targets) > MOST_ALTERNATIVES:
+        raise outcomes.too_costly()
+    return Criterion(one.reference, "", tuple(f"{one.target.name}/{target.id}" for target in targets))
+
+
+def _ordered(
+    type_: ResourceType,
+    plan: Plan,
+    criteria: Sequence[Criterion],
+    order: ResultOrder,
+    context: SearchContext,
+) -> Iterable[Entry]:
+    """Return the matching entries in the order asked for: as they come, or sorted once all are there."""
+    matching = _matching(type_, plan, criteria, context)
+    return matching if order.is_default and plan.ordered else sorted(matching, key=order.key)
+
+
+def _matching(
+    type_: ResourceType, plan: Plan, criteria: Sequence[Criterion], context: SearchContext
+) -> Iterator[Entry]:
+    seen: set[str] = set()
+    for examined, entry in enumerate(_candidates(type_, plan, context.store)):
+        if examined >= MOST_EXAMINED:
+            raise outcomes.too_costly()
+        if entry.id in seen:
+            continue
+        seen.add(entry.id)
+        if context.caller.patient and not context.caller.sees(type_, entry.id, entry.patients):
+            continue
+        if criteria:
+            values = entry.values
+            if not all(criterion.matches(values) for criterion in criteria):
+                continue
+        yield entry
+
+
+def _candidates(type_: ResourceType, plan: Plan, store: ResourceStore) -> Iterator[Entry]:
+    """Yield the entries of a plan's ranges, merged into the default order if each of them lies in it."""
+    if plan.ids is not None:
+        return iter(store.entries_by_id(type_, plan.ids))
+    streams = store.entries(type_, plan.ranges)
+    if plan.ordered:
+        return heapq.merge(*streams, key=lambda entry: (entry.order, entry.id), reverse=True)
+    return chain.from_iterable(streams)

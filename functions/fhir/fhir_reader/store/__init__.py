@@ -1,0 +1,1 @@
+"""What the reader asks a store for, and the tables that answer."""

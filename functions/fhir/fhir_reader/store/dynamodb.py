@@ -1,0 +1,222 @@
+"""The record and directory tables as the reader sees them."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect import outcomes
+from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.formats import Format
+from careconnect.record_keys import (
+    CURSOR_KEY,
+    INDEX_ITEM,
+    JSON_ITEM,
+    XML_ITEM,
+    place_of,
+    resource_key,
+)
+from careconnect.resource_types import Home, ResourceType, resource_type
+from careconnect.search_values import order_key
+from fhir_reader.store.stored import Entry, IndexRange, StoredResource
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_BATCH: Final = 100
+"""Keys in one BatchGetItem (DynamoDB quota)."""
+
+_BATCH_ATTEMPTS: Final = 5
+_FIRST_PAUSE: Final = 0.01
+
+_GROWTH: Final = 4
+"""How many times more entries to ask for, when those that were expected to be enough were not."""
+
+# Sorts after everything that may follow a prefix in a sort key.
+_LAST: Final = "\U0010ffff"
+
+# A compartment's entries begin with a type's name; the items of the patient itself begin with '#'.
+_FIRST_TYPE: Final = "A"
+
+
+class DynamoDbResourceStore:
+    """Reads stored resources and index entries from the tables that this function's role may read."""
+
+    def __init__(self, client: "DynamoDBClient", tables: Mapping[Home, str], home: Home) -> None:
+        self._client = client
+        self._tables = tables
+        self._home = home
+        self._seal_key = b""
+        self._pool = ThreadPoolExecutor(max_workers=8)
+
+    def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
+        """Return one resource rendered in a format: one GetItem."""
+        answer = _ask(
+            self._client.get_item,
+            TableName=self._tables[type_.home],
+            Key=_item_key(type_, resource_id, _item_of(format_)),
+            ConsistentRead=True,
+        )
+        item = answer.get("Item")
+        return _resource(item) if item else None
+
+    def read_all(
+        self, keys: Iterable[tuple[ResourceType, str]], format_: Format
+    ) -> dict[tuple[str, str], StoredResource]:
+        """Return many resources by (type name, id): one BatchGetItem per hundred, absent ones left out."""
+        items = self._items(keys, _item_of(format_))
+        return {key: _resource(item) for key, item in items.items()}
+
+    def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
+        """Return the entries of resources whose ids are known: one BatchGetItem per hundred."""
+        items = self._items(((type_, resource_id) for resource_id in ids), INDEX_ITEM)
+        return [
+            Entry(type_, resource_id, order_key(values, type_.order_by), stored)
+            for (_, resource_id), item in items.items()
+            # A deleted resource keeps its index record, without values.
+            if (values := json.loads(stored := item.get("values", {}).get("S", "null")))
+        ]
+
+    def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
+        """Open each range as a stream of entries, latest place first; all first pages are asked for at once."""
+        queries = [self._range_query(type_, range_) for range_ in ranges if _possible(range_)]
+        opened = [(query, self._pool.submit(_ask, self._client.query, **query)) for query in queries]
+        return [_entries(type_, _pages(self._client.query, query, first)) for query, first in opened]
+
+    def compartment(self, patient: str, after: str, expected: int = 0) -> Iterator[tuple[str, Entry]]:
+        """Stream the entries of a patient's compartment with their places, by type, then by date."""
+        query: dict[str, Any] = {
+            "TableName": self._tables[Home.RECORD],
+            "KeyConditionExpression": "pk = :pk AND sk > :after",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": resource_key("Patient", patient)},
+                ":after": {"S": after or _FIRST_TYPE},
+            },
+            **_limit(expected),
+        }
+        first: Future[Any] = self._pool.submit(_ask, self._client.query, **query)
+        for item in _pages(self._client.query, query, first):
+            place = item["sk"]["S"]
+            name, _, parameter = place.partition("#")[0].partition("?")
+            found = resource_type(name)
+            if found is not None and parameter == "patient":
+                order, resource_id = place_of(place)
+                yield place, Entry(found, resource_id, order, item["values"]["S"])
+
+    def seal_key(self) -> bytes:
+        """Return the key that seals `next` links; read once and kept, since it never changes."""
+        if not self._seal_key:
+            pk, sk = CURSOR_KEY
+            answer = _ask(
+                self._client.get_item,
+                TableName=self._tables[self._home],
+                Key={"pk": {"S": pk}, "sk": {"S": sk}},
+            )
+            if "Item" not in answer:
+                raise outcomes.unavailable("no key for next links: nothing was loaded yet")
+            self._seal_key = bytes(answer["Item"]["key"]["B"])
+        return self._seal_key
+
+    def _range_query(self, type_: ResourceType, range_: IndexRange) -> dict[str, Any]:
+        return {
+            "TableName": self._tables[type_.home],
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": range_.partition},
+                # A key condition may not hold an empty text; every sort key is greater than a space.
+                ":low": {"S": (range_.prefix + range_.low) or " "},
+                ":high": {"S": range_.prefix + (range_.high or _LAST)},
+            },
+            "ScanIndexForward": False,
+            # The partition key is known already, and what is not sent need not be parsed.
+            "ProjectionExpression": "sk, #values",
+            "ExpressionAttributeNames": {"#values": "values"},
+            **_limit(range_.expected),
+        }
+
+    def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
+        wanted = list(dict.fromkeys((self._tables[type_.home], type_.name, id_) for type_, id_ in keys))
+        batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for part in self._pool.map(lambda batch: self._batch(batch, item), batches):
+            found.update(part)
+        # In the order asked for: a batch's answer comes in any order.
+        return {(name, id_): found[name, id_] for _, name, id_ in wanted if (name, id_) in found}
+
+    def _batch(self, wanted: Sequence[tuple[str, str, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
+        request: dict[str, Any] = {}
+        for table, name, id_ in wanted:
+            keys = request.setdefault(table, {"Keys": []})["Keys"]
+            keys.append({"pk": {"S": resource_key(name, id_)}, "sk": {"S": item}})
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        for attempt in range(_BATCH_ATTEMPTS):
+            if attempt:
+                # Left over by a throttled partition, or by an answer that reached its 16 MB.
+                time.sleep(_FIRST_PAUSE * 2**attempt)
+            answer = _ask(self._client.batch_get_item, RequestItems=request)
+            for items in answer["Responses"].values():
+                for one in items:
+                    name, _, id_ = one["pk"]["S"].partition("/")
+                    found[name, id_] = one
+            request = answer.get("UnprocessedKeys") or {}
+            if not request:
+                return found
+        raise outcomes.unavailable("keys left unprocessed")
+
+
+def _ask(operation: Callable[..., Any], **arguments: Any) -> Any:
+    """Call DynamoDB; raises the 503 outcome for what it refuses or does not answer after its own retries."""
+    try:
+        return operation(**arguments)
+    except SERVICE_ERRORS as error:
+        raise outcomes.unavailable(error_code(error)) from error
+
+
+def _possible(range_: IndexRange) -> bool:
+    """Say whether a range's bounds are in order; DynamoDB refuses to be asked otherwise."""
+    return not range_.high or range_.low <= range_.high
+
+
+def _item_of(format_: Format) -> str:
+    return XML_ITEM if format_ is Format.XML else JSON_ITEM
+
+
+def _item_key(type_: ResourceType, resource_id: str, item: str) -> dict[str, Any]:
+    return {"pk": {"S": resource_key(type_.name, resource_id)}, "sk": {"S": item}}
+
+
+def _resource(item: Mapping[str, Any]) -> StoredResource:
+    return StoredResource(
+        body=item.get("body", {}).get("S", ""),
+        version=int(item["version"]["N"]),
+        updated=int(item["updated"]["N"]),
+        patients=tuple(item.get("patient", {}).get("S", "").split()),
+        gone=bool(item.get("gone", {}).get("BOOL", False)),
+    )
+
+
+def _limit(expected: int) -> dict[str, int]:
+    return {"Limit": expected} if expected else {}
+
+
+def _pages(ask: Callable[..., Any], query: Mapping[str, Any], first: "Future[Any]") -> Iterator[Mapping[str, Any]]:
+    """Yield the items of a query to its end.
+
+    What a query reads is paid for, up to 1 MB, whether it is used or not. So a limited one begins small and
+    asks for more each time, since what was expected not to be needed has turned out to be.
+    """
+    answer, limit = first.result(), query.get("Limit", 0)
+    while True:
+        yield from answer["Items"]
+        last = answer.get("LastEvaluatedKey")
+        if not last:
+            return
+        limit *= _GROWTH
+        answer = _ask(ask, **{**query, **_limit(limit)}, ExclusiveStartKey=last)
+
+
+def _entries(type_: ResourceType, items: Iterator[Mapping[str, Any]]) -> Iterator[Entry]:
+    for item in items:
+        order, resource_id = place_of(item["sk"]["S"])
+        yield Entry(type_, resource_id, order, item["values"]["S"])

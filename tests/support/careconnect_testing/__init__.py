@@ -1,0 +1,1 @@
+"""What tests share: records, events, clients, stacks, and searches written apart from the server."""

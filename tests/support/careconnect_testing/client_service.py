@@ -1,0 +1,27 @@
+"""What a client that others wrote is told of the running service."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from careconnect_admin.clients.demo import DemoClient
+
+
+@dataclass(frozen=True)
+class KeyClient:
+    """A client that authenticates by private_key_jwt: its id and its private JWK."""
+
+    client_id: str
+    jwk: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a client is told: where the service is, how to prove who one is, and what is to be found there."""
+
+    base: str
+    fhir_base: str
+    secret_client: DemoClient
+    key_client: KeyClient
+    nhs_number: str
+    observations: frozenset[str]
+    """The ids of the observations of the patient with that NHS number."""

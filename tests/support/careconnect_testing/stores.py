@@ -1,0 +1,214 @@
+"""The reader over DynamoDB tables that hold a few records, its AWS calls counted and broken on demand."""
+
+import json
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+from moto import mock_aws
+
+from careconnect.http import Cors
+from careconnect.resource_types import FHIR_PATH, Home, resource_type
+from careconnect_admin.loading.load import load_paths
+from careconnect_admin.loading.writer import RecordTables
+from careconnect_testing.events import Pairs, fhir_event
+from fhir_reader.app import Deployment, build_app
+from fhir_reader.store.dynamodb import DynamoDbResourceStore
+
+BASE = "https://care.example"
+FHIR_BASE = BASE + FHIR_PATH
+EVERYTHING = "system/*.read profile"
+LOADED = datetime(2024, 5, 1, 10, 0, 0, 250_000, tzinfo=UTC)
+NOW = 1_750_000_000.0
+
+_NUMBERS = count()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the reader answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body, parsed."""
+        parsed: dict[str, Any] = json.loads(self.text)
+        return parsed
+
+    @property
+    def total(self) -> int:
+        """The Bundle's total."""
+        return int(self.json["total"])
+
+    @property
+    def issue(self) -> dict[str, Any]:
+        """The OperationOutcome's one issue."""
+        assert self.json["resourceType"] == "OperationOutcome"
+        (issue,) = self.json["issue"]
+        return dict(issue)
+
+    def link(self, relation: str) -> str:
+        """Return a link of the Bundle, empty if it has none."""
+        return next((str(link["url"]) for link in self.json["link"] if link["relation"] == relation), "")
+
+    def found(self, mode: str = "match") -> list[str]:
+        """Return `Type/id` of the Bundle's entries of one search mode, in order."""
+        return [
+            f"{entry['resource']['resourceType']}/{entry['resource'].get('id', '')}"
+            for entry in self.json.get("entry", ())
+            if entry["search"]["mode"] == mode
+        ]
+
+    def ids(self) -> list[str]:
+        """Return the ids of the Bundle's matches, in order."""
+        return [reference.partition("/")[2] for reference in self.found()]
+
+
+@dataclass
+class QuietObserver:
+    """Keeps what would be logged; an unexpected error shows in the test's output."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[BaseException] = field(default_factory=list)
+
+    def request(self, action: str, status: int, **fields: Any) -> None:
+        """Keep an answered request."""
+        self.lines.append({"action": action, "status": status, **fields})
+
+    def failure(self, action: str, error: BaseException, *, request_id: str) -> None:
+        """Keep and show an unexpected error."""
+        traceback.print_exception(error)
+        self.failures.append(error)
+
+
+@dataclass
+class Reader:
+    """Both deployed readers, over tables in moto, asked with a caller of one's choice."""
+
+    client: Any
+    tables: RecordTables
+    scope: str = EVERYTHING
+    patient: str = ""
+    client_id: str = "client-1"
+    origins: tuple[str, ...] = ("*",)
+    now: Callable[[], float] = lambda: NOW
+    calls: list[str] = field(default_factory=list)
+    observer: QuietObserver = field(default_factory=QuietObserver)
+    faults: list[Callable[[str], None]] = field(default_factory=list)
+    """Called with each operation's name before it is made; one that raises makes the operation fail."""
+
+    def __post_init__(self) -> None:
+        """Build the two apps, each with the tables that its function has."""
+        names = {Home.RECORD: self.tables.record, Home.DIRECTORY: self.tables.directory}
+        self._apps = {
+            home: build_app(
+                Deployment(
+                    store=DynamoDbResourceStore(
+                        self.client, names if home is Home.RECORD else {home: names[home]}, home
+                    ),
+                    home=home,
+                    configured_base_url=BASE,
+                    region="eu-west-2",
+                    cors=Cors(self.origins),
+                    observer=self.observer,
+                    now=self.now,
+                )
+            )
+            for home in Home
+        }
+
+    def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Reader":
+        """Return the reader as asked by another caller; calls are counted together."""
+        return replace(self, scope=scope, patient=patient, client_id=client_id)
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What the authorizer says of the caller."""
+        context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
+        return context | ({"patient": self.patient} if self.patient else {})
+
+    def get(self, path: str, query: Pairs | str = (), method: str = "GET", **headers: str) -> Answer:
+        """Ask for a path below the base; a query as text is decoded as the gateway decodes it."""
+        pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send(fhir_event(method, path, pairs, headers=given, authorizer=self.context))
+
+    def post(self, path: str, body: str, query: Pairs = (), **headers: str) -> Answer:
+        """Post a form to a path below the base."""
+        given = {"Content-Type": "application/x-www-form-urlencoded"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return self.send(fhir_event("POST", path, query, headers=given, body=body, authorizer=self.context))
+
+    def follow(self, url: str) -> Answer:
+        """Get an absolute URL of this server."""
+        assert url.startswith(FHIR_BASE + "/"), url
+        parts = urlsplit(url)
+        return self.get(unquote(parts.path).removeprefix(FHIR_PATH + "/"), parts.query)
+
+    def walk(self, path: str, query: Pairs | str = ()) -> list[Answer]:
+        """Return a search's pages, along the next links."""
+        pages = [self.get(path, query)]
+        assert pages[0].status == 200, pages[0].text
+        while url := pages[-1].link("next"):
+            pages.append(self.follow(url))
+            assert pages[-1].status == 200, pages[-1].text
+        return pages
+
+    def send(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
+        """Hand an event to the reader that its path is routed to, or to another."""
+        name = event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0]
+        type_ = resource_type(name)
+        response = self._apps[home or (type_.home if type_ else Home.RECORD)](event)
+        assert response["isBase64Encoded"] is False
+        return Answer(response["statusCode"], response["headers"], response["body"])
+
+
+@contextmanager
+def reader_on_moto() -> Iterator[Reader]:
+    """Make empty tables in moto, and the reader over them."""
+    with mock_aws():
+        session = boto3.session.Session(
+            aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-2"
+        )
+        client = session.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+        # Several readers may live at once in moto's one account.
+        number = next(_NUMBERS)
+        names = (f"records-{number}", f"directory-{number}")
+        for name in names:
+            client.create_table(
+                TableName=name,
+                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                AttributeDefinitions=[
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        reader = Reader(client, RecordTables(client, *names))
+
+        def before_call(model: Any, **_: Any) -> None:
+            reader.calls.append(model.name)
+            for fault in reader.faults:
+                fault(model.name)
+
+        client.meta.events.register("before-call", before_call)
+        yield reader
+
+
+def load(reader: Reader, path: Path, at: datetime = LOADED) -> None:
+    """Load a file into the reader's tables."""
+    report = load_paths([path], reader.tables, clock=lambda: at, base_url=BASE, writers=1)
+    assert not report.problems, report.problems
+    reader.calls.clear()

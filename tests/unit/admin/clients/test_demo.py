@@ -1,0 +1,62 @@
+"""The demo clients: who they are, and that only digests of their secrets are stored."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from careconnect.client_record import client_record, digest_secret
+from careconnect_admin.clients.demo import demo_clients, register
+from careconnect_admin.clients.registration import RegistrationError
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLE = "clients"
+
+
+@pytest.fixture
+def dynamodb() -> Iterator["DynamoDBClient"]:
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-west-2")
+        client.create_table(
+            TableName=TABLE,
+            AttributeDefinitions=[{"AttributeName": "client_id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "client_id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+
+
+def test_explorer_s_secret_is_given_or_made_anew() -> None:
+    given = "an-explorer-of-care-connect-records.and-nobody-guesses-0123456789~this"
+    assert demo_clients(given)[-1].secret == given
+    assert len(demo_clients()[-1].secret) >= 64
+    assert demo_clients()[-1].secret != demo_clients()[-1].secret
+
+
+@pytest.mark.parametrize("weak", ["short", "s" * 86, "with spaces and / signs " * 5])
+def test_a_weak_secret_for_explorer_is_refused(weak: str) -> None:
+    with pytest.raises(RegistrationError):
+        demo_clients(weak)
+
+
+def test_a_registered_client_can_be_told_by_its_secret_which_is_not_stored(dynamodb: "DynamoDBClient") -> None:
+    clients = demo_clients()
+    register(clients, DynamoDbClientRegistry(dynamodb, TABLE))
+
+    for demo in clients:
+        item = dynamodb.get_item(TableName=TABLE, Key={"client_id": {"S": demo.client_id}})["Item"]
+        record = client_record(item)
+        assert record.enabled
+        assert record.scopes == demo.scopes
+        assert record.secrets[0].digest == digest_secret(record.salt, demo.secret)
+        assert demo.secret not in str(item)
+
+
+def test_a_demo_client_does_not_show_its_secret_in_logs() -> None:
+    for demo in demo_clients():
+        assert demo.secret not in repr(demo)

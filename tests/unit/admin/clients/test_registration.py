@@ -1,0 +1,486 @@
+"""`careconnect clients`: registration's rules, and the commands over a client table."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError, ProfileNotFound
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from typer.testing import CliRunner, Result
+
+from careconnect.client_record import AuthMethod, client_record, digest_secret
+from careconnect_admin.clients.registration import (
+    ClientRegistration,
+    RegistrationError,
+    check_secret,
+    register_client,
+    rotate_secret,
+    set_enabled,
+)
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.commands import clients as clients_command
+from careconnect_admin.errors import OperatorError
+from careconnect_admin.stack import target as stack_target
+from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, issuer_on_moto, public_jwk
+
+SECRET = "MMpAOGBljYcEzBfn7q9-xgJqBlmR0BSiEyCrCjNNOUpR78kZtzqgKKU_4FgGRFNWbtc6jPIErLwoYwRgnlvijA"
+JWKS = {"keys": [public_jwk(RSA_KEY, "key-1"), public_jwk(P256_KEY, "key-2")]}
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with issuer_on_moto() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def registry(issuer: Issuer) -> DynamoDbClientRegistry:
+    return DynamoDbClientRegistry(issuer.dynamodb, CLIENT_TABLE)
+
+
+@pytest.fixture
+def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a runner of `careconnect clients …` on a stack of moto's."""
+    target = StackTarget(
+        "stack", {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE}, lambda service: getattr(issuer, service)
+    )
+    monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
+
+    def invoke(*arguments: str, **options: Any) -> Result:
+        return CliRunner().invoke(clients_command.app, arguments, **options)
+
+    return invoke
+
+
+def registration(**changes: Any) -> ClientRegistration:
+    return replace(ClientRegistration("client-1", "A client", scopes=("profile", "user/Patient.read")), **changes)
+
+
+# --- registration
+
+
+def test_a_registered_client_gets_tokens_and_only_its_digest_is_stored(
+    issuer: Issuer, registry: DynamoDbClientRegistry
+) -> None:
+    secret = register_client(registry, registration(), now=1.0)
+
+    assert secret is not None
+    assert len(secret) == 86  # 512 bits
+    assert issuer.token("client-1", secret).status == 200
+    assert secret not in json.dumps(issuer.items(CLIENT_TABLE))
+
+
+def test_secrets_and_salts_are_new_each_time(registry: DynamoDbClientRegistry) -> None:
+    secrets = {register_client(registry, registration(client_id=f"c{number}"), now=1.0) for number in range(5)}
+
+    assert len(secrets) == 5
+    assert len({record.salt for record in registry.every()}) == 5
+
+
+def test_a_public_key_client_has_no_secret(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
+    keyed = registration(auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), jwks=json.dumps(JWKS))
+
+    assert register_client(registry, keyed, now=1.0) is None
+    assert issuer.assert_client(issuer.assertion()).status == 200
+    second = issuer.assertion(key=P256_KEY, algorithm="ES256", headers={"kid": "key-2"})
+    assert issuer.assert_client(second).status == 200
+
+
+def test_a_resource_server_needs_no_scope_and_gets_no_token(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
+    secret = register_client(registry, registration(scopes=(), resource_server=True), now=1.0)
+
+    assert secret is not None
+    assert issuer.token("client-1", secret).error == "unauthorized_client"
+
+
+def test_an_imported_secret_is_taken(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
+    assert register_client(registry, registration(secret=SECRET), now=1.0) == SECRET
+    assert issuer.token("client-1", SECRET).status == 200
+
+
+def test_a_taken_id_is_refused_and_left_as_it_is(registry: DynamoDbClientRegistry) -> None:
+    register_client(registry, registration(), now=1.0)
+
+    with pytest.raises(RegistrationError, match="client-1 is taken"):
+        register_client(registry, registration(name="Another"), now=2.0)
+    found = registry.find("client-1")
+    assert found is not None
+    assert found.name == "A client"
+
+
+def jwks(*keys: Any) -> dict[str, Any]:
+    return {"auth_methods": frozenset({AuthMethod.PRIVATE_KEY_JWT}), "jwks": json.dumps({"keys": list(keys)})}
+
+
+PRIVATE = public_jwk(RSA_KEY, "key-1") | {"d": "x"}
+SHORT = public_jwk(rsa.generate_private_key(65537, 1024), "key-1")  # noqa: S505 - short is the point
+TOO_MANY = tuple(
+    f"{level}/{name}.{letters}"
+    for level in ("patient", "user", "system")
+    for name in ("Patient", "Condition", "Observation", "Encounter", "MedicationStatement", "EpisodeOfCare")
+    for letters in ("c", "r", "u", "d", "s", "rs")
+)
+K1 = public_jwk(ec.generate_private_key(ec.SECP256K1()), "key-1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"client_id": ""}, "client id has"),
+        ({"client_id": "a b"}, "client id has"),
+        ({"client_id": "a:b"}, "client id has"),
+        ({"client_id": "x" * 129}, "client id has"),
+        ({"name": " "}, "printable name"),
+        ({"name": "a\x1b[31m"}, "printable name"),
+        ({"auth_methods": frozenset()}, "method of authentication"),
+        ({"scopes": ()}, "needs scopes"),
+        ({"scopes": ("user/Toaster.read",)}, "does not serve"),
+        ({"scopes": ("user/patient.read",)}, "does not serve"),
+        ({"scopes": ("Patient.read",)}, "not a scope"),
+        ({"scopes": ("user/Patient.rs?gender=male",)}, "not a scope"),
+        ({"scopes": ("user/Patient.sr",)}, "not a scope"),
+        ({"scopes": ("profile profile",)}, "not a scope"),
+        ({"scopes": TOO_MANY}, "use a wildcard"),
+        ({"patient": "4/../5", "scopes": ("patient/*.read",)}, "patient's id"),
+        ({"patient": "4"}, "limits patient/ scopes"),
+        ({"secret": "short"}, "too weak"),
+        ({"secret": "a" * 200}, "repeats"),
+        ({"secret": "0123456789abcdef" * 3}, "too weak: 192"),
+        ({"secret": "x" * 40 + "ä!"}, "characters"),
+        ({"jwks_uri": "https://client.example/jwks"}, "of no use"),
+        (
+            {"auth_methods": frozenset({AuthMethod.PRIVATE_KEY_JWT}), "secret": SECRET} | {"jwks": json.dumps(JWKS)},
+            "of no use",
+        ),
+        ({"auth_methods": frozenset({AuthMethod.PRIVATE_KEY_JWT})}, "public keys"),
+        (jwks(public_jwk(RSA_KEY, "k")) | {"jwks_uri": "https://client.example/jwks"}, "public keys"),
+        (
+            {"auth_methods": frozenset({AuthMethod.PRIVATE_KEY_JWT}), "jwks_uri": "http://client.example/jwks"},
+            "https URL",
+        ),
+        (
+            {"auth_methods": frozenset({AuthMethod.PRIVATE_KEY_JWT}), "jwks_uri": "https://user@client.example/"},
+            "https URL",
+        ),
+        (
+            {"auth_methods": frozenset({AuthMethod.PRIVATE_KEY_JWT}), "jwks_uri": "https://client.example:x/"},
+            "https URL",
+        ),
+        ({"auth_methods": frozenset({AuthMethod.PRIVATE_KEY_JWT}), "jwks": "{"}, "not JSON"),
+        ({"auth_methods": frozenset({AuthMethod.PRIVATE_KEY_JWT}), "jwks": "[]"}, "not JSON"),
+        (jwks(), "no keys"),
+        (jwks("x"), "not an object"),
+        (jwks(PRIVATE), "private"),
+        (jwks({"kty": "oct", "k": "AAAA", "kid": "a"}), "private"),
+        (jwks({name: value for name, value in public_jwk(RSA_KEY, "k").items() if name != "kid"}), "no kid"),
+        (jwks(public_jwk(RSA_KEY, "k"), public_jwk(P256_KEY, "k")), "same kid"),
+        (jwks(public_jwk(RSA_KEY, "k", alg="PS256")), "another algorithm"),
+        (jwks(public_jwk(RSA_KEY, "k", use="enc")), "not for signatures"),
+        (jwks(K1), "neither RSA nor EC"),
+        (jwks({"kty": "OKP", "crv": "Ed25519", "x": "AAAA", "kid": "k"}), "neither RSA nor EC"),
+        (jwks({"kty": "RSA", "n": "!", "e": "AQAB", "kid": "k"}), "malformed"),
+        (jwks(SHORT), "2048 bits"),
+    ],
+)
+def test_what_cannot_be_registered_is_refused_with_the_reason(
+    issuer: Issuer, registry: DynamoDbClientRegistry, changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(RegistrationError, match=reason):
+        register_client(registry, registration(**changes), now=1.0)
+
+    assert issuer.items(CLIENT_TABLE) == []
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        SECRET,
+        "0123456789abcdef" * 4,  # 256 bits in hex
+        "0123456789ABCDEF" * 4,
+        "bYv7J3q9x_LzW2nT5sKd8mRfUeGhAc1pQoXiVtEwZjN",  # 43 characters of base64url
+    ],
+)
+def test_a_secret_of_256_bits_is_strong_enough(secret: str) -> None:
+    check_secret(secret)
+
+
+# --- rotation and switching off
+
+
+def test_rotation_overlaps_and_then_ends_the_old_secret(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
+    now = issuer.clock.now
+    old = register_client(registry, registration(), now=now)
+    assert old is not None
+
+    new = rotate_secret(registry, "client-1", overlap=3600, now=now)
+
+    assert new != old
+    assert issuer.token("client-1", old).status == 200
+    assert issuer.token("client-1", new).status == 200
+    issuer.clock.now += 3600
+    assert issuer.token("client-1", old).status == 401
+    assert issuer.token("client-1", new).status == 200
+
+
+def test_rotation_without_overlap_ends_the_old_secret_at_once(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
+    old = register_client(registry, registration(), now=issuer.clock.now)
+    assert old is not None
+
+    rotate_secret(registry, "client-1", overlap=0, now=issuer.clock.now)
+
+    assert issuer.token("client-1", old).status == 401
+
+
+def test_of_two_rotations_the_last_two_secrets_count(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
+    now = issuer.clock.now
+    first = register_client(registry, registration(), now=now)
+    assert first is not None
+    second = rotate_secret(registry, "client-1", overlap=3600, now=now)
+    third = rotate_secret(registry, "client-1", overlap=3600, now=now)
+
+    assert [issuer.token("client-1", each).status for each in (first, second, third)] == [401, 200, 200]
+
+
+def test_rotations_at_the_same_time_do_not_undo_each_other(registry: DynamoDbClientRegistry) -> None:
+    register_client(registry, registration(), now=1.0)
+    seen_before = registry.find("client-1")
+
+    class Stale(DynamoDbClientRegistry):
+        def find(self, client_id: str) -> Any:
+            return seen_before
+
+    rotate_secret(registry, "client-1", overlap=0, now=1.0)
+    with pytest.raises(RegistrationError, match="at the same time"):
+        rotate_secret(Stale(registry._client, CLIENT_TABLE), "client-1", overlap=0, now=1.0)
+
+
+def test_a_client_without_a_secret_has_none_to_rotate(registry: DynamoDbClientRegistry) -> None:
+    keyed = registration(auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), jwks=json.dumps(JWKS))
+    register_client(registry, keyed, now=1.0)
+
+    with pytest.raises(RegistrationError, match="has no secret"):
+        rotate_secret(registry, "client-1", overlap=0, now=1.0)
+
+
+def test_disabling_takes_effect_at_once_and_can_be_undone(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
+    secret = register_client(registry, registration(), now=1.0)
+    assert secret is not None
+    set_enabled(registry, "client-1", enabled=False)
+    assert issuer.token("client-1", secret).status == 401
+    set_enabled(registry, "client-1", enabled=True)
+    assert issuer.token("client-1", secret).status == 200
+
+
+# --- the commands
+
+
+def test_add_shows_the_secret_once_and_it_works(issuer: Issuer, run: Run) -> None:
+    result = run(
+        "add", "--name", "My app", "--scope", "profile user/Patient.read", "--scope", "user/Condition.rs", "--json"
+    )
+
+    assert result.exit_code == 0, result.output
+    added = json.loads(result.stdout)
+    assert added["scope"] == "profile user/Patient.read user/Condition.rs"
+    assert added["auth_methods"] == ["client_secret_basic", "client_secret_post"]
+    assert issuer.token(added["client_id"], added["client_secret"]).status == 200
+    for again in (run("show", added["client_id"], "--json"), run("list", "--json"), run("show", added["client_id"])):
+        assert again.exit_code == 0
+        assert added["client_secret"] not in again.stdout
+        digest = client_record(issuer.items(CLIENT_TABLE)[0]).secrets[0].digest
+        assert digest not in again.stdout
+        assert client_record(issuer.items(CLIENT_TABLE)[0]).salt not in again.stdout
+
+
+def test_add_in_words_says_to_keep_the_secret(run: Run) -> None:
+    result = run("add", "--name", "My app", "--id", "my-app", "--scope", "profile", "--patient", "")
+
+    assert "client secret" in result.stdout
+    assert "keep it now" in result.stderr
+
+
+def test_add_with_keys_and_an_imported_secret(run: Run, issuer: Issuer, tmp_path: Any) -> None:
+    file = tmp_path / "jwks.json"
+    file.write_text(json.dumps(JWKS))
+
+    keyed = run("add", "--name", "Keyed", "--id", "client-1", "--scope", "profile", "--jwks", str(file), "--json")
+    imported = run(
+        "add", "--name", "Old", "--id", "old", "--scope", "profile", "--secret-file", "-", "--json", input=SECRET + "\n"
+    )
+
+    assert json.loads(keyed.stdout)["key_ids"] == ["key-1", "key-2"]
+    assert "client_secret" not in json.loads(keyed.stdout)
+    assert issuer.assert_client(issuer.assertion()).status == 200
+    assert json.loads(imported.stdout)["client_secret"] == SECRET
+    assert issuer.token("old", SECRET).status == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("add", "--name", "x", "--scope", "user/Toaster.read"), "'user/Toaster.read' is a scope for a type"),
+        (("add", "--name", "x"), "needs scopes"),
+        (("add", "--name", "x", "--id", "taken", "--scope", "profile"), "taken is taken"),
+        (("show", "nobody"), "there is no client nobody"),
+        (("rotate-secret", "nobody"), "there is no client nobody"),
+        (("disable", "nobody"), "there is no client nobody"),
+        (("enable", "nobody"), "there is no client nobody"),
+        (("remove", "nobody", "--yes"), "there is no client nobody"),
+    ],
+)
+def test_a_refusal_is_one_line_and_exit_code_1(
+    issuer: Issuer, run: Run, arguments: tuple[str, ...], reason: str
+) -> None:
+    issuer.register("taken")
+
+    result = run(*arguments)
+
+    assert result.exit_code == 1
+    assert reason in result.stderr
+    assert result.stderr.startswith("careconnect: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_a_weak_imported_secret_is_refused_and_not_repeated(run: Run, issuer: Issuer) -> None:
+    result = run("add", "--name", "x", "--scope", "profile", "--secret-file", "-", input="hunter2")
+
+    assert result.exit_code == 1
+    assert "too weak" in result.stderr
+    assert "hunter2" not in result.output
+    assert issuer.items(CLIENT_TABLE) == []
+
+
+def test_list_show_disable_enable_rotate_remove(issuer: Issuer, run: Run) -> None:
+    secret = issuer.register("client-1")
+
+    assert "client-1" in run("list").stdout
+    assert json.loads(run("disable", "client-1", "--json").stdout) == {"client_id": "client-1", "enabled": False}
+    assert issuer.token("client-1", secret).status == 401
+    assert json.loads(run("show", "client-1", "--json").stdout)["enabled"] is False
+    assert run("enable", "client-1").stdout == "Enabled client-1\n"
+    rotated = json.loads(run("rotate-secret", "client-1", "--overlap-hours", "1", "--json").stdout)
+    assert len(rotated["secrets"]) == 2
+    assert [bool(each["ends"]) for each in rotated["secrets"]] == [False, True]
+    assert issuer.token("client-1", rotated["client_secret"]).status == 200
+    assert run("remove", "client-1", input="n\n").exit_code == 1
+    assert issuer.token("client-1", rotated["client_secret"]).status == 200
+    assert run("remove", "client-1", input="y\n").exit_code == 0
+    assert issuer.token("client-1", rotated["client_secret"]).status == 401
+    assert json.loads(run("list", "--json").stdout) == []
+
+
+@pytest.mark.parametrize("command", ["add", "list", "show", "rotate-secret", "disable", "enable", "remove"])
+def test_every_command_explains_itself(run: Run, command: str) -> None:
+    result = run(command, "--help")
+
+    assert result.exit_code == 0
+    assert "--stack" in result.output
+
+
+def test_the_stored_digest_is_the_salted_one(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
+    secret = register_client(registry, registration(), now=1.0)
+    (record,) = registry.every()
+    assert secret is not None
+
+    assert record.secrets[0].digest == digest_secret(record.salt, secret)
+
+
+# --- finding the stack
+
+
+def denied(code: str) -> ClientError:
+    return ClientError(
+        {"Error": {"Code": code, "Message": "arn:aws:iam::123456789012:user/x is not…"}}, "DescribeStacks"
+    )
+
+
+class FakeCloudFormation:
+    def __init__(self, fault: Exception | None = None, outputs: tuple[tuple[str, str], ...] = ()) -> None:
+        self._fault = fault
+        self._outputs = outputs
+
+    def describe_stacks(self, **_: Any) -> Any:
+        if self._fault is not None:
+            raise self._fault
+        return {"Stacks": [{"Outputs": [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs]}]}
+
+
+class FakeSession:
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def client(self, service: str, **_: Any) -> Any:
+        return self._client
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"),
+    [
+        (denied("ValidationError"), "there is no stack mine in this region and account"),
+        (denied("AccessDenied"), "AWS denies DescribeStacks"),
+        (denied("ExpiredToken"), "sign in again"),
+        (denied("ThrottlingException"), "try again"),
+        (denied("ResourceNotFoundException"), "is the stack complete"),
+        (NoCredentialsError(), "no AWS credentials"),
+        (EndpointConnectionError(endpoint_url="https://x"), "cannot be reached"),
+    ],
+)
+def test_operators_errors_are_one_line_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, remedy: str
+) -> None:
+    monkeypatch.setattr("boto3.session.Session", lambda **_: FakeSession(FakeCloudFormation(fault)))
+
+    result = CliRunner().invoke(clients_command.app, ["list", "--stack", "mine"])
+
+    assert result.exit_code == 1
+    assert remedy in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.output
+    assert "123456789012" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("fault", "remedy"), [(NoRegionError(), "--region"), (ProfileNotFound(profile="x"), "profile")]
+)
+def test_a_session_that_cannot_be_made_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, fault: Exception, remedy: str
+) -> None:
+    def session(**_: Any) -> Any:
+        raise fault
+
+    monkeypatch.setattr("boto3.session.Session", session)
+    result = CliRunner().invoke(clients_command.app, ["list", "--stack", "mine"])
+
+    assert result.exit_code == 1
+    assert remedy in result.stderr
+
+
+def test_a_stack_of_something_else_is_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.session.Session", lambda **_: FakeSession(FakeCloudFormation()))
+    result = CliRunner().invoke(clients_command.app, ["list", "--stack", "mine"])
+
+    assert "has no output ClientTable" in result.stderr
+
+
+def test_without_a_stack_the_local_one_is_used_or_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stack_target, "running_stack", lambda port: None)
+    with pytest.raises(OperatorError, match="make run"):
+        stack_target.stack_target(None)
+
+
+def test_secret_files_are_stripped(run: Run, tmp_path: Any) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+
+    assert (
+        json.loads(run("add", "--name", "x", "--scope", "profile", "--secret-file", str(file), "--json").stdout)[
+            "client_secret"
+        ]
+        == SECRET
+    )

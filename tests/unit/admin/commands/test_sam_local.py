@@ -1,0 +1,103 @@
+"""What `careconnect sam-local` makes of the template, and what it says when it cannot start."""
+
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from samtranslator.yaml_helper import yaml_parse
+from typer.testing import CliRunner
+
+from careconnect_admin.cli import app
+from careconnect_admin.commands.sam_local import ENVIRONMENT, Ports, create_data, data_template, environment_for
+from careconnect_admin.local.emulator import Emulator
+from careconnect_admin.local.local_stack import TEMPLATE
+
+_BASE_URL = "http://127.0.0.1:3000"
+
+
+def test_the_emulator_gets_every_table_and_key_of_the_template_and_nothing_else() -> None:
+    whole = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"]
+    types = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::KMS::Alias")
+
+    part = data_template(TEMPLATE, _BASE_URL)["Resources"]
+
+    assert part.keys() == {name for name, resource in whole.items() if resource["Type"] in types}
+    for name, resource in part.items():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            assert resource["Properties"]["TableName"] == name
+            assert resource["Properties"]["KeySchema"] == whole[name]["Properties"]["KeySchema"]
+
+
+def test_the_emulator_creates_them_under_the_names_that_the_functions_are_told(tmp_path: Path) -> None:
+    told = json.loads(ENVIRONMENT.read_text(encoding="utf-8"))["Parameters"]
+
+    with Emulator(tmp_path / "emulator.log") as emulator:
+        outputs = create_data(emulator, _BASE_URL)
+        tables = emulator.client("dynamodb").list_tables()["TableNames"]
+        aliases = [alias["AliasName"] for alias in emulator.client("kms").list_aliases()["Aliases"]]
+
+    assert sorted(tables) == sorted(told[name] for name in told if name.endswith("_TABLE"))
+    assert f"{told['SIGNING_KEY_ALIAS']}-current" in aliases
+    assert outputs["RecordTable"] == told["RECORD_TABLE"]
+    assert outputs["SigningKeyAlias"] == told["SIGNING_KEY_ALIAS"]
+    assert outputs["BaseUrl"] == _BASE_URL
+
+
+def test_sam_overrides_only_variables_that_the_template_declares() -> None:
+    template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    declared = set(template["Globals"]["Function"]["Environment"]["Variables"])
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Serverless::Function":
+            declared |= resource["Properties"].get("Environment", {}).get("Variables", {}).keys()
+
+    assert json.loads(ENVIRONMENT.read_text(encoding="utf-8"))["Parameters"].keys() <= declared
+
+
+def test_the_committed_environment_is_that_of_the_default_ports() -> None:
+    assert environment_for(Ports(api=3000, emulator=4566)) == json.loads(ENVIRONMENT.read_text(encoding="utf-8"))
+
+
+def test_other_ports_reach_the_functions() -> None:
+    told = environment_for(Ports(api=3400, emulator=5100))["Parameters"]
+
+    assert told["BASE_URL"] == "http://127.0.0.1:3400"
+    assert told["AWS_ENDPOINT_URL"].endswith(":5100")
+
+
+def test_without_docker_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    result = CliRunner().invoke(app, ["sam-local", "--port", "3499"])
+
+    assert result.exit_code == 1
+    assert re.fullmatch(r"careconnect: `docker` is not found: .*`make run`.*\n", result.stderr)
+
+
+def test_without_an_engine_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _fake_docker(tmp_path, "exit 1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    result = CliRunner().invoke(app, ["sam-local", "--port", "3499"])
+
+    assert result.exit_code == 1
+    assert result.stderr == "careconnect: the Docker engine does not answer: start it, or set DOCKER_HOST\n"
+
+
+def test_a_taken_port_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _fake_docker(tmp_path, "echo 127.0.0.1")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        result = CliRunner().invoke(app, ["sam-local", "--port", str(port)])
+
+    assert result.exit_code == 2
+    assert result.stderr == f"careconnect: Port {port} is taken or not allowed: choose another with PORT=…\n"
+
+
+def _fake_docker(folder: Path, action: str) -> None:
+    docker = folder / "docker"
+    docker.write_text(f"#!/bin/sh\n{action}\n", encoding="utf-8")
+    docker.chmod(0o700)

@@ -1,0 +1,66 @@
+"""JSON in and out without a loss."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careconnect_admin.loading.exact_json import JsonError, JsonNumber, json_text, parse_json
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"value":1.10,"low":0.0000001,"high":1E+2,"count":12,"other":-0.50}',
+        '{"z":1,"a":[{},[],"",null,true,false]}',
+        '{"name":"Muñoz 😀","line":"a\\"b\\\\c\\n\\t"}',
+        "[12345678901234567890,0.12345678901234567890123]",
+        '"text"',
+    ],
+)
+def test_a_compact_text_comes_back_letter_by_letter(text: str) -> None:
+    assert json_text(parse_json(text)) == text
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(alphabet=st.characters(exclude_categories=["Cs"]))
+    | st.from_regex(r"-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30}|[eE][+-]?[0-9]{1,2})", fullmatch=True).map(JsonNumber),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(_VALUES)
+def test_any_value_comes_back_equal(value: object) -> None:
+    assert parse_json(json_text(value)) == value
+
+
+def test_keys_can_be_sorted_for_a_digest() -> None:
+    one, other = parse_json('{"b":1,"a":{"d":2,"c":3}}'), parse_json('{"a":{"c":3,"d":2},"b":1}')
+    assert json_text(one) != json_text(other)
+    assert json_text(one, sort_keys=True) == json_text(other, sort_keys=True) == '{"a":{"c":3,"d":2},"b":1}'
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "reason"),
+    [
+        ('{"a":1,\n"b":}', 2, "not JSON"),
+        ("", 1, "not JSON"),
+        ('{"a":1,"a":2}', 1, "'a' stands twice"),
+        ('{"a":NaN}', 1, "NaN is not JSON"),
+        ('{"a":-Infinity}', 1, "-Infinity is not JSON"),
+        ("9" * 5000, 1, "too many digits"),
+        ("[" * 100_000, 1, "nested too deeply"),
+    ],
+)
+def test_what_is_no_json_is_refused_with_its_line(text: str, line: int, reason: str) -> None:
+    with pytest.raises(JsonError, match=reason) as caught:
+        parse_json(text)
+    assert caught.value.line == line
+
+
+def test_a_binary_float_is_never_written() -> None:
+    with pytest.raises(TypeError, match="float"):
+        json_text({"value": 1.1})

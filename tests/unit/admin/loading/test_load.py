@@ -1,0 +1,563 @@
+"""Loading into the tables, over moto."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from careconnect.record_keys import CURSOR_KEY
+from careconnect.resource_types import Home
+from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
+from careconnect_admin.loading.writer import RecordTables
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_NOW = datetime(2024, 5, 1, 10, 0, 0, 123_000, tzinfo=UTC)
+_NOW_MILLISECONDS = "1714557600123"
+
+Items = dict[tuple[str, str], dict[str, Any]]
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        for table in ("records", "directory"):
+            client.create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+                AttributeDefinitions=[
+                    {"AttributeName": "pk", "AttributeType": "S"},
+                    {"AttributeName": "sk", "AttributeType": "S"},
+                ],
+                BillingMode="PAY_PER_REQUEST",
+            )
+        yield client
+
+
+@pytest.fixture
+def tables(dynamodb: "DynamoDBClient") -> RecordTables:
+    return RecordTables(dynamodb, "records", "directory")
+
+
+class TestedClient:
+    """DynamoDB as it is, with its calls counted and one operation changed on demand."""
+
+    __test__ = False
+
+    def __init__(self, client: Any, **changed: Callable[..., Any]) -> None:
+        self._client = client
+        self._changed = changed
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, operation: str) -> Any:
+        real = getattr(self._client, operation)
+
+        def call(**arguments: Any) -> Any:
+            self.calls.append((operation, arguments))
+            changed = self._changed.get(operation)
+            return changed(real, **arguments) if changed else real(**arguments)
+
+        return call
+
+    def named(self, operation: str) -> list[dict[str, Any]]:
+        return [arguments for name, arguments in self.calls if name == operation]
+
+
+def fault(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "as asked"}}, "TransactWriteItems")
+
+
+def items_of(tables: RecordTables, home: Home = Home.RECORD) -> Items:
+    """Return all items of a table but the cursor key."""
+    found: Items = {}
+    for page in tables.client.get_paginator("scan").paginate(TableName=tables.name(home)):
+        for item in page["Items"]:
+            key = (item["pk"]["S"], item["sk"]["S"])
+            if key != CURSOR_KEY:
+                found[key] = item
+    return found
+
+
+# moto's tables are not made for several threads: one writer.
+def load(folder: Path, tables: RecordTables, *resources: Any, later: int = 0, **options: Any) -> LoadReport:
+    path = folder / "in.ndjson"
+    lines = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in resources]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return load_paths([path], tables, clock=lambda: _NOW + timedelta(seconds=later), writers=1, **options)
+
+
+def transaction(folder: Path, tables: RecordTables, *entries: Any, later: int = 0) -> LoadReport:
+    path = folder / "in.json"
+    path.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}), encoding="utf-8")
+    return load_paths([path], tables, clock=lambda: _NOW + timedelta(seconds=later), writers=1)
+
+
+def patient(**elements: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", "id": "4", **elements}
+
+
+def organization(aliases: int, **elements: Any) -> dict[str, Any]:
+    return {"resourceType": "Organization", "id": "o", "alias": [f"name {n}" for n in range(aliases)], **elements}
+
+
+def entries_are_consistent(items: Items) -> bool:
+    """Say whether the entries in a table are exactly those of its index records."""
+    listed = {
+        (pk, sk)
+        for (_, sort_key), item in items.items()
+        if sort_key == "#index"
+        for pk, sk in json.loads(item["entries"]["S"])
+    }
+    return listed == {key for key in items if not key[1].startswith("#")}
+
+
+def test_a_resource_becomes_two_bodies_an_index_record_and_entries(tmp_path: Path, tables: RecordTables) -> None:
+    report = load(tmp_path, tables, patient(birthDate="1980-02-29", name=[{"family": "Muñoz"}]))
+
+    assert report.counts == {"Patient": TypeCounts(loaded=1)}
+    assert report.exit_code == 0
+    items = items_of(tables)
+    assert items["Patient/4", "#json"] == {
+        "pk": {"S": "Patient/4"},
+        "sk": {"S": "#json"},
+        "body": {
+            "S": '{"resourceType":"Patient","id":"4",'
+            '"meta":{"versionId":"1","lastUpdated":"2024-05-01T10:00:00.123Z"},'
+            '"birthDate":"1980-02-29","name":[{"family":"Muñoz"}]}'
+        },
+        "version": {"N": "1"},
+        "updated": {"N": _NOW_MILLISECONDS},
+        "patient": {"S": "4"},
+    }
+    xml = items["Patient/4", "#xml"]
+    assert xml["body"]["S"] == (
+        '<Patient xmlns="http://hl7.org/fhir"><id value="4"/>'
+        '<meta><versionId value="1"/><lastUpdated value="2024-05-01T10:00:00.123Z"/></meta>'
+        '<name><family value="Muñoz"/></name><birthDate value="1980-02-29"/></Patient>'
+    )
+    assert {name: xml[name] for name in ("version", "updated", "patient")} == {
+        "version": {"N": "1"},
+        "updated": {"N": _NOW_MILLISECONDS},
+        "patient": {"S": "4"},
+    }
+    index = items["Patient/4", "#index"]
+    source = b'{"birthDate":"1980-02-29","id":"4","name":[{"family":"Mu\xc3\xb1oz"}],"resourceType":"Patient"}'
+    assert index["digest"]["S"] == hashlib.sha256(source).hexdigest()
+    assert (index["version"]["N"], index["updated"]["N"]) == ("1", _NOW_MILLISECONDS)
+    values = json.loads(index["values"]["S"])
+    assert values["family"] == ["Muñoz"]
+    assert values["_lastUpdated"] == [[1714557600123, 1714557600124]]
+    entries = {key: item for key, item in items.items() if not key[1].startswith("#")}
+    assert len(entries) == 2
+    assert all(item["values"] == index["values"] for item in entries.values())
+    assert entries_are_consistent(items)
+
+
+def test_a_home_has_its_own_table_and_only_clinical_resources_name_a_patient(
+    tmp_path: Path, tables: RecordTables
+) -> None:
+    load(
+        tmp_path,
+        tables,
+        {"resourceType": "Organization", "id": "o", "name": "Surgery"},
+        {"resourceType": "Medication", "id": "m"},
+        {"resourceType": "Condition", "id": "c", "clinicalStatus": "active", "subject": {"reference": "Patient/4"}},
+    )
+    records, directory = items_of(tables), items_of(tables, Home.DIRECTORY)
+    assert ("Organization/o", "#json") in directory
+    assert {pk.partition("/")[0] for pk, sk in records if sk.startswith("#")} == {"Medication", "Condition"}
+    assert records["Condition/c", "#json"]["patient"] == {"S": "4"}
+    assert "patient" not in records["Medication/m", "#json"]
+    assert "patient" not in directory["Organization/o", "#xml"]
+
+
+def test_loading_twice_changes_nothing(tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables) -> None:
+    resources = [patient(gender="male"), {"resourceType": "Organization", "id": "o", "name": "Surgery"}]
+    load(tmp_path, tables, *resources)
+    before = items_of(tables), items_of(tables, Home.DIRECTORY)
+
+    watched = TestedClient(dynamodb)
+    again = RecordTables(watched, "records", "directory")  # type: ignore[arg-type]
+    report = load(tmp_path, again, {"gender": "male", "id": "4", "resourceType": "Patient"}, resources[1], later=60)
+
+    assert report.total == TypeCounts(unchanged=2)
+    assert not watched.named("transact_write_items")
+    assert (items_of(tables), items_of(tables, Home.DIRECTORY)) == before
+
+
+def test_changed_content_is_the_next_version_and_leaves_no_entry_behind(tmp_path: Path, tables: RecordTables) -> None:
+    load(tmp_path, tables, patient(name=[{"family": "Muñoz"}, {"family": "Antić"}]))
+    report = load(tmp_path, tables, patient(name=[{"family": "Antić"}], birthDate="1980"), later=60)
+
+    assert report.total == TypeCounts(loaded=1)
+    items = items_of(tables)
+    for sort_key in ("#json", "#xml", "#index"):
+        assert items["Patient/4", sort_key]["version"] == {"N": "2"}
+        assert items["Patient/4", sort_key]["updated"] == {"N": "1714557660123"}
+    assert '"versionId":"2","lastUpdated":"2024-05-01T10:01:00.123Z"' in items["Patient/4", "#json"]["body"]["S"]
+    assert [pk for pk, _ in items if "name^" in pk] == ["Patient?name^a"]
+    assert entries_are_consistent(items)
+
+
+def test_a_changed_digit_is_changed_content(tmp_path: Path, tables: RecordTables) -> None:
+    text = '{"resourceType":"Observation","id":"o","status":"final","code":{"text":"x"},"valueQuantity":{"value":1.1}}'
+    load(tmp_path, tables, text)
+    load(tmp_path, tables, text.replace("1.1", "1.10"))
+    item = items_of(tables)["Observation/o", "#json"]
+    assert item["version"] == {"N": "2"}
+    assert item["body"]["S"].endswith('"valueQuantity":{"value":1.10}}')
+
+
+def test_a_sources_own_version_is_replaced_and_the_rest_of_its_meta_kept(tmp_path: Path, tables: RecordTables) -> None:
+    source = {"meta": {"profile": ["urn:p"], "versionId": "77", "lastUpdated": "2001-01-01T00:00:00Z"}}
+    load(tmp_path, tables, source | patient(active=True))
+    assert items_of(tables)["Patient/4", "#json"]["body"]["S"] == (
+        '{"resourceType":"Patient","id":"4","meta":{"versionId":"1",'
+        '"lastUpdated":"2024-05-01T10:00:00.123Z","profile":["urn:p"]},"active":true}'
+    )
+    other = {"meta": {"profile": ["urn:p"], "versionId": "78"}}
+    assert load(tmp_path, tables, other | patient(active=True)).total == TypeCounts(unchanged=1)
+
+
+def test_time_never_goes_back_between_versions(tmp_path: Path, tables: RecordTables) -> None:
+    load(tmp_path, tables, patient(active=True))
+    load(tmp_path, tables, patient(active=False), later=-3600)
+    assert items_of(tables)["Patient/4", "#json"]["updated"] == {"N": _NOW_MILLISECONDS}
+
+
+def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path: Path, tables: RecordTables) -> None:
+    load(tmp_path, tables, patient(name=[{"family": "Muñoz"}]))
+    delete = {"request": {"method": "DELETE", "url": "Patient/4"}}
+    assert transaction(tmp_path, tables, delete).total == TypeCounts(deleted=1)
+
+    items = items_of(tables)
+    assert set(items) == {("Patient/4", "#json"), ("Patient/4", "#xml"), ("Patient/4", "#index")}
+    for sort_key in ("#json", "#xml"):
+        assert items["Patient/4", sort_key] == {
+            "pk": {"S": "Patient/4"},
+            "sk": {"S": sort_key},
+            "gone": {"BOOL": True},
+            "version": {"N": "2"},
+            "updated": {"N": _NOW_MILLISECONDS},
+        }
+    assert items["Patient/4", "#index"]["entries"] == {"S": "[]"}
+    assert items["Patient/4", "#index"]["values"] == {"S": "{}"}
+
+    assert transaction(tmp_path, tables, delete).total == TypeCounts(unchanged=1)
+    load(tmp_path, tables, patient(name=[{"family": "Muñoz"}]))
+    back = items_of(tables)["Patient/4", "#json"]
+    assert back["version"] == {"N": "3"}
+    assert "gone" not in back
+
+
+def test_deleting_what_was_never_there_writes_nothing(tmp_path: Path, tables: RecordTables) -> None:
+    report = transaction(tmp_path, tables, {"request": {"method": "DELETE", "url": "Patient/9"}})
+    assert report.total == TypeCounts(unchanged=1)
+    assert not items_of(tables)
+
+
+def test_what_is_wrong_is_named_by_file_and_line_and_the_rest_is_loaded(tmp_path: Path, tables: RecordTables) -> None:
+    report = load(
+        tmp_path,
+        tables,
+        patient(),
+        '{"resourceType":"Patient",',
+        {"resourceType": "Patient", "id": "5", "gender": "f"},
+        {"resourceType": "Claim", "id": "1"},
+        {"resourceType": "Patient", "id": "a b"},
+        {"resourceType": "Patient"},
+        {"id": "6"},
+        {"resourceType": "<script>", "id": "6"},
+        patient(active=True),
+        {"resourceType": "Patient", "id": "7", "name": [{"family": "x" * 400_000}]},
+        {"resourceType": "Patient", "id": "8", "contained": [{"resourceType": "Patient", "birthDate": "2001-02-29"}]},
+        {"resourceType": "Patient", "id": "9"},
+    )
+    no_id = "Patient: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
+    lines = [str(problem).removeprefix(f"{tmp_path}/in.ndjson:") for problem in report.problems]
+    assert lines[:8] == [
+        "2: not JSON: Expecting property name enclosed in double quotes (column 27)",
+        "3: Patient/5: gender: not one of female, male, other, unknown",
+        "4: Claim is not a type that is served",
+        f"5: {no_id}",
+        f"6: {no_id}",
+        "7: no resourceType",
+        "8: its resourceType is not a type that is served",
+        f"9: Patient/4 stands at {tmp_path}/in.ndjson:1 already",
+    ]
+    assert lines[8].startswith("10: Patient/7: too large: 400,")
+    assert lines[9].startswith("11: Patient/8: contained[0].birthDate: ")
+    assert report.counts == {"Patient": TypeCounts(loaded=2, failed=6), OTHER: TypeCounts(failed=4)}
+    assert report.total.failed == len(report.problems)
+    assert report.exit_code == 1
+    assert {pk for pk, sk in items_of(tables) if sk.startswith("#")} == {"Patient/4", "Patient/9"}
+    assert "active" not in items_of(tables)["Patient/4", "#json"]["body"]["S"]
+
+
+def test_a_resource_that_failed_does_not_bar_its_mended_copy(tmp_path: Path, tables: RecordTables) -> None:
+    report = load(tmp_path, tables, patient(gender="f"), patient(gender="female"))
+    assert report.total == TypeCounts(loaded=1, failed=1)
+
+
+def test_paths_that_hold_nothing_are_problems(tmp_path: Path, tables: RecordTables) -> None:
+    report = load_paths([tmp_path / "none", tmp_path], tables)
+    assert [problem.reason for problem in report.problems] == [
+        "no such file or folder",
+        "no .ndjson or .json file in this folder",
+    ]
+    assert report.exit_code == 1
+
+
+def test_references_below_the_base_url_are_the_servers_own(tmp_path: Path, tables: RecordTables) -> None:
+    subject = {"reference": "https://ehr.example/careconnect-ri/STU3/Patient/4"}
+    condition = {"resourceType": "Condition", "id": "c", "clinicalStatus": "active", "subject": subject}
+    load(tmp_path, tables, condition, base_url="https://ehr.example/")
+    assert items_of(tables)["Condition/c", "#json"]["patient"] == {"S": "4"}
+
+
+def test_each_table_gets_one_key_for_cursors_and_keeps_it(tmp_path: Path, tables: RecordTables) -> None:
+    def cursor_keys() -> list[bytes]:
+        pk, sk = CURSOR_KEY
+        key = {"pk": {"S": pk}, "sk": {"S": sk}}
+        return [
+            bytes(tables.client.get_item(TableName=name, Key=key)["Item"]["key"]["B"])
+            for name in ("records", "directory")
+        ]
+
+    load(tmp_path, tables)
+    first = cursor_keys()
+    load(tmp_path, tables, patient())
+    assert cursor_keys() == first
+    assert [len(key) for key in first] == [32, 32]
+    assert first[0] != first[1]
+
+
+def test_progress_goes_forward_to_the_end(
+    tmp_path: Path, tables: RecordTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect_admin.loading.load._CHUNK", 10)
+    told: list[tuple[int, int]] = []
+    patients = [{"resourceType": "Patient", "id": str(number)} for number in range(25)]
+    load(tmp_path, tables, *patients, progress=lambda done, total: told.append((done, total)))
+    total = (tmp_path / "in.ndjson").stat().st_size
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert len(told) > 2
+    assert told[-1] == (total, total)
+    assert {each for _, each in told} == {total}
+
+
+def test_many_resources_share_a_transaction_within_its_quotas(tmp_path: Path, dynamodb: "DynamoDBClient") -> None:
+    watched = TestedClient(dynamodb)
+    tables = RecordTables(watched, "records", "directory")  # type: ignore[arg-type]
+    patients: list[Any] = [{"resourceType": "Patient", "id": str(number)} for number in range(95)]
+    for number in range(5):
+        patients[number]["text"] = {"status": "generated", "div": f"<div>{'x' * 340_000}</div>"}
+    assert load(tmp_path, tables, *patients).total == TypeCounts(loaded=95)
+    sizes = [len(call["TransactItems"]) for call in watched.named("transact_write_items")]
+    assert sum(sizes) == 95 * 4
+    assert max(sizes) == 100
+    assert len(sizes) <= 5
+    for call in watched.named("transact_write_items"):
+        assert len(json.dumps(call["TransactItems"])) < 4_000_000
+
+
+def test_an_index_out_of_date_is_renewed_without_a_new_version(tmp_path: Path, tables: RecordTables) -> None:
+    load(tmp_path, tables, patient(name=[{"family": "Muñoz"}]))
+    good = items_of(tables)
+    # As an older release may have left it: other values, and an entry that no longer is one.
+    old_key = ("Patient?old=1", "x#000000000000000#4")
+    old_index = good["Patient/4", "#index"] | {"values": {"S": "{}"}, "entries": {"S": json.dumps([old_key])}}
+    tables.client.put_item(TableName="records", Item=old_index)
+    tables.client.put_item(TableName="records", Item={"pk": {"S": old_key[0]}, "sk": {"S": old_key[1]}})
+
+    load(tmp_path, tables, patient(name=[{"family": "Muñoz"}]), later=60)
+    assert items_of(tables) == good
+
+
+def test_two_loaders_at_once_lose_nothing(tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables) -> None:
+    """Another loader writes the same resource after this one has read its state."""
+    load(tmp_path, tables, patient(name=[{"family": "First"}]))
+    other = tmp_path / "other"
+    other.mkdir()
+    interrupted: list[bool] = []
+
+    def overtaken(real: Callable[..., Any], **arguments: Any) -> Any:
+        if not interrupted:
+            interrupted.append(True)
+            load(other, tables, patient(name=[{"family": "Second"}]))
+        return real(**arguments)
+
+    slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), "records", "directory")  # type: ignore[arg-type]
+    report = load(tmp_path, slow, patient(name=[{"family": "Third"}]), {"resourceType": "Patient", "id": "5"})
+
+    assert report.total == TypeCounts(loaded=2)
+    items = items_of(tables)
+    assert items["Patient/4", "#json"]["version"] == {"N": "3"}
+    assert '"Third"' in items["Patient/4", "#json"]["body"]["S"]
+    assert [pk for pk, _ in items if "name^" in pk] == ["Patient?name^t"]
+    assert entries_are_consistent(items)
+
+
+@pytest.mark.parametrize("code", ["TransactionCanceledException", "ThrottlingException"])
+def test_a_transaction_refused_for_now_is_done_again_one_by_one(
+    tmp_path: Path, dynamodb: "DynamoDBClient", code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect_admin.loading.writer._FIRST_PAUSE", 0.0)
+    sizes: list[int] = []
+
+    def busy(real: Callable[..., Any], **arguments: Any) -> Any:
+        sizes.append(len(arguments["TransactItems"]))
+        if len(sizes) in (1, 2):
+            raise fault(code)
+        return real(**arguments)
+
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory")  # type: ignore[arg-type]
+    report = load(tmp_path, tables, patient(), {"resourceType": "Patient", "id": "5"})
+    assert report.total == TypeCounts(loaded=2)
+    assert sizes == [8, 4, 4, 4]
+
+
+def test_what_stays_refused_is_reported_and_not_half_written(
+    tmp_path: Path, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect_admin.loading.writer._FIRST_PAUSE", 0.0)
+
+    def busy(real: Callable[..., Any], **arguments: Any) -> Any:
+        if any(action["Put"]["Item"]["pk"]["S"] == "Patient/4" for action in arguments["TransactItems"]):
+            raise fault("TransactionCanceledException")
+        return real(**arguments)
+
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory")  # type: ignore[arg-type]
+    report = load(tmp_path, tables, patient(), {"resourceType": "Patient", "id": "5"})
+    assert report.total == TypeCounts(loaded=1, failed=1)
+    assert [str(each).rpartition("/in.ndjson:")[2] for each in report.problems] == [
+        "1: Patient/4: not written in 8 attempts (TransactionCanceledException)"
+    ]
+    assert {pk for pk, sk in items_of(RecordTables(dynamodb, "records", "directory")) if sk.startswith("#")} == {
+        "Patient/5"
+    }
+
+
+def test_an_item_that_dynamodb_does_not_accept_is_reported(tmp_path: Path, dynamodb: "DynamoDBClient") -> None:
+    def refuse(_real: Callable[..., Any], **_arguments: Any) -> Any:
+        raise fault("ValidationException")
+
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=refuse), "records", "directory")  # type: ignore[arg-type]
+    (problem,) = load(tmp_path, tables, patient()).problems
+    assert problem.reason == "Patient/4: DynamoDB does not accept its items"
+
+
+@pytest.mark.parametrize("operation", ["put_item", "batch_get_item", "transact_write_items"])
+def test_a_denied_load_ends_with_the_services_error(tmp_path: Path, dynamodb: "DynamoDBClient", operation: str) -> None:
+    def deny(_real: Callable[..., Any], **_arguments: Any) -> Any:
+        raise fault("AccessDeniedException")
+
+    tables = RecordTables(TestedClient(dynamodb, **{operation: deny}), "records", "directory")  # type: ignore[arg-type]
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        load(tmp_path, tables, patient())
+
+
+def test_keys_and_items_left_unprocessed_are_asked_for_again(
+    tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect_admin.loading.writer._FIRST_PAUSE", 0.0)
+
+    def half_read(real: Callable[..., Any], RequestItems: Any) -> Any:  # noqa: N803
+        ((table, asked),) = RequestItems.items()
+        answer = real(RequestItems={table: asked | {"Keys": asked["Keys"][:1]}})
+        rest = asked["Keys"][1:]
+        return answer | {"UnprocessedKeys": {table: asked | {"Keys": rest}} if rest else {}}
+
+    def half_written(real: Callable[..., Any], RequestItems: Any) -> Any:  # noqa: N803
+        ((table, asked),) = RequestItems.items()
+        real(RequestItems={table: asked[:10]})
+        return {"UnprocessedItems": {table: asked[10:]} if asked[10:] else {}}
+
+    watched = TestedClient(dynamodb, batch_get_item=half_read, batch_write_item=half_written)
+    halting = RecordTables(watched, "records", "directory")  # type: ignore[arg-type]
+    resources = [organization(120), {"resourceType": "Organization", "id": "p"}]
+    assert load(tmp_path, halting, *resources).total == TypeCounts(loaded=2)
+    assert load(tmp_path, halting, *resources).total == TypeCounts(unchanged=2)
+    assert entries_are_consistent(items_of(tables, Home.DIRECTORY))
+
+
+def test_more_entries_than_a_transaction_takes(tmp_path: Path, tables: RecordTables) -> None:
+    assert load(tmp_path, tables, organization(150)).total == TypeCounts(loaded=1)
+    items = items_of(tables, Home.DIRECTORY)
+    assert len(items) == 3 + 1 + 150
+    assert "claim" not in items["Organization/o", "#index"]
+    assert items["Organization/o", "#json"]["version"] == {"N": "1"}
+    assert load(tmp_path, tables, organization(150)).total == TypeCounts(unchanged=1)
+
+    load(tmp_path, tables, organization(2))
+    items = items_of(tables, Home.DIRECTORY)
+    assert len(items) == 3 + 1 + 2
+    assert items["Organization/o", "#json"]["version"] == {"N": "2"}
+    assert entries_are_consistent(items)
+
+
+@pytest.mark.parametrize("before", [None, organization(110, name="before")])
+def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
+    tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables, before: dict[str, Any] | None
+) -> None:
+    """Whatever a dead load left behind, the next one leaves the entries of one version, and its bodies."""
+    if before:
+        load(tmp_path, tables, before)
+
+    def dies(_real: Callable[..., Any], **_arguments: Any) -> Any:
+        raise fault("AccessDeniedException")
+
+    dying = RecordTables(TestedClient(dynamodb, transact_write_items=dies), "records", "directory")  # type: ignore[arg-type]
+    with pytest.raises(ClientError):
+        load(tmp_path, dying, organization(150))
+    body = items_of(tables, Home.DIRECTORY).get(("Organization/o", "#json"))
+    assert (body is None) == (before is None)
+
+    load(tmp_path, tables, organization(101, name="after"))
+    items = items_of(tables, Home.DIRECTORY)
+    assert items["Organization/o", "#json"]["version"] == {"N": "2" if before else "1"}
+    assert len(items) == 3 + 1 + 101 + 1
+    assert entries_are_consistent(items)
+    assert "claim" not in items["Organization/o", "#index"]
+
+
+def test_a_large_resource_overtaken_by_another_loader_starts_again(
+    tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("careconnect_admin.loading.writer._FIRST_PAUSE", 0.0)
+    other = tmp_path / "other"
+    other.mkdir()
+    interrupted: list[bool] = []
+
+    def overtaken(real: Callable[..., Any], **arguments: Any) -> Any:
+        if not interrupted:
+            interrupted.append(True)
+            load(other, tables, organization(130, name="other"))
+        return real(**arguments)
+
+    slow = RecordTables(TestedClient(dynamodb, batch_write_item=overtaken), "records", "directory")  # type: ignore[arg-type]
+    assert load(tmp_path, slow, organization(120, name="slow")).total == TypeCounts(loaded=1)
+    items = items_of(tables, Home.DIRECTORY)
+    assert items["Organization/o", "#json"]["version"] == {"N": "2"}
+    assert '"slow"' in items["Organization/o", "#json"]["body"]["S"]
+    assert entries_are_consistent(items)
+
+
+def test_a_failure_while_loading_reaches_the_caller(tmp_path: Path, tables: RecordTables) -> None:
+    def stop(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load(tmp_path, tables, patient(), progress=stop)

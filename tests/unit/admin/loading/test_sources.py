@@ -1,0 +1,201 @@
+"""What files hold, and where in them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from careconnect_admin.loading.sources import Deletion, Found, Problem, Upsert, find_sources, read_source
+
+_UUID = "61ebe359-bfdc-4613-8bf2-c5e300945f0a"
+
+
+def read(path: Path, content: str | bytes | dict[str, Any]) -> list[Found]:
+    if isinstance(content, dict):
+        content = json.dumps(content, indent=1)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return list(read_source(path))
+
+
+def bundle(kind: str, *entries: Any) -> dict[str, Any]:
+    return {"resourceType": "Bundle", "type": kind, "entry": list(entries)}
+
+
+def put(resource: dict[str, Any], url: str | None = None) -> dict[str, Any]:
+    url = url or f"{resource['resourceType']}/{resource['id']}"
+    return {"resource": resource, "request": {"method": "PUT", "url": url}}
+
+
+def texts(found: list[Found], folder: Path) -> list[str]:
+    return [str(each).removeprefix(f"{folder}/") for each in found if isinstance(each, Problem)]
+
+
+def test_lines_are_resources_and_blank_ones_nothing(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "a.ndjson", '\ufeff{"resourceType":"Patient","id":"1"}\r\n\n  \n{"resourceType":"Patient","id":"2"}'
+    )
+    assert [(each.place.line, each.resource["id"]) for each in found if isinstance(each, Upsert)] == [
+        (1, "1"),
+        (4, "2"),
+    ]
+
+
+def test_a_bad_line_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    lines = ['{"resourceType":"Patient","id":"1"}', '{"resourceType":', "[1]", '{"a":1,"a":2}', '"x"']
+    found = read(tmp_path / "a.ndjson", "\n".join([*lines, lines[0]]).encode() + b'\n{"a":"\xff"}\n')
+    assert sum(isinstance(each, Upsert) for each in found) == 2
+    assert texts(found, tmp_path) == [
+        "a.ndjson:2: not JSON: Expecting value (column 17)",
+        "a.ndjson:3: not a JSON object",
+        "a.ndjson:4: the key 'a' stands twice in one object",
+        "a.ndjson:5: not a JSON object",
+        "a.ndjson:7: not UTF-8",
+    ]
+
+
+def test_the_line_of_a_fault_in_a_whole_file_is_counted(tmp_path: Path) -> None:
+    assert texts(read(tmp_path / "a.json", '{"resourceType": "Patient",\n "id":\n}'), tmp_path) == [
+        "a.json:3: not JSON: Expecting value (column 1)"
+    ]
+    assert texts(read(tmp_path / "b.json", b'{"a": 1,\n "b": "\xff"}'), tmp_path) == ["b.json:2: not UTF-8"]
+    assert texts(read(tmp_path / "c.json", "\n\n[]"), tmp_path) == ["c.json:3: not a JSON object"]
+
+
+def test_a_collections_entries_have_their_own_lines(tmp_path: Path) -> None:
+    content = """{"resourceType": "Bundle",
+ "id": "b", "total": 2, "link": [{"relation": "self", "url": "{[\\"entry\\":"}],
+ "entry": [
+  {"resource": {"resourceType": "Patient", "id": "1"}},
+  {"fullUrl": "https://other.example/Patient/2", "resource":
+    {"resourceType": "Patient", "id": "2"}}, 3,
+  {}
+ ], "type": "collection"}"""
+    found = read(tmp_path / "a.json", content)
+    assert [(each.place.line, each.resource["id"]) for each in found if isinstance(each, Upsert)] == [
+        (4, "1"),
+        (5, "2"),
+    ]
+    assert texts(found, tmp_path) == [
+        "a.json:6: an entry that is not an object",
+        "a.json:7: an entry without a resource",
+    ]
+
+
+def test_a_bundle_may_stand_on_a_line(tmp_path: Path) -> None:
+    line = json.dumps(bundle("collection", {"resource": {"resourceType": "Patient", "id": "1"}}))
+    found = read(tmp_path / "a.ndjson", f"{line}\n{line}\n")
+    assert [each.place.line for each in found] == [1, 2]
+
+
+def test_a_transaction_upserts_and_deletes(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "a.json",
+        bundle(
+            "transaction",
+            put({"resourceType": "Patient", "id": "1"}),
+            {"resource": {"resourceType": "Patient", "id": "2"}, "request": {"method": "POST", "url": "Patient"}},
+            {"request": {"method": "DELETE", "url": "Observation/3"}},
+            {"request": {"method": "DELETE", "url": "https://other.example/fhir/Observation/4"}},
+        ),
+    )
+    assert [each.resource["id"] for each in found if isinstance(each, Upsert)] == ["1", "2"]
+    assert [each.resource_id for each in found if isinstance(each, Deletion)] == ["3", "4"]
+
+
+def test_full_urls_become_the_resources_references(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "a.json",
+        bundle(
+            "transaction",
+            {
+                "resource": {
+                    "resourceType": "Observation",
+                    "id": "o",
+                    "subject": {"reference": f"urn:uuid:{_UUID}", "display": f"urn:uuid:{_UUID}"},
+                    "performer": [
+                        {"reference": "https://other.example/Practitioner/7"},
+                        {"reference": "urn:uuid:other"},
+                    ],
+                },
+                "request": {"method": "PUT", "url": "Observation/o"},
+            },
+            {
+                "fullUrl": f"urn:uuid:{_UUID}",
+                "resource": {"resourceType": "Patient"},
+                "request": {"method": "POST", "url": "Patient"},
+            },
+            {"fullUrl": "https://other.example/Practitioner/7"} | put({"resourceType": "Practitioner", "id": "p"}),
+        ),
+    )
+    observation, patient, _ = [each.resource for each in found if isinstance(each, Upsert)]
+    # A new resource takes the id of its full URL, at every load the same.
+    assert patient == {"resourceType": "Patient", "id": _UUID}
+    assert observation["subject"] == {"reference": f"Patient/{_UUID}", "display": f"urn:uuid:{_UUID}"}
+    assert observation["performer"] == [{"reference": "Practitioner/p"}, {"reference": "urn:uuid:other"}]
+
+
+def test_a_collection_keeps_absolute_references_and_resolves_urns(tmp_path: Path) -> None:
+    found = read(
+        tmp_path / "a.json",
+        bundle(
+            "collection",
+            {"fullUrl": f"urn:uuid:{_UUID}", "resource": {"resourceType": "Patient", "id": "1"}},
+            {"fullUrl": "https://other.example/Patient/2", "resource": {"resourceType": "Patient", "id": "2"}},
+            {"resource": {"resourceType": "Observation", "id": "o", "subject": {"reference": f"urn:uuid:{_UUID}"}}},
+            {
+                "resource": {
+                    "resourceType": "Observation",
+                    "id": "p",
+                    "subject": {"reference": "https://other.example/Patient/2"},
+                }
+            },
+        ),
+    )
+    references = [each.resource["subject"]["reference"] for each in found[2:] if isinstance(each, Upsert)]
+    assert references == ["Patient/1", "https://other.example/Patient/2"]
+
+
+def test_the_outcomes_in_a_search_answer_are_left_out(tmp_path: Path) -> None:
+    outcome = {"resource": {"resourceType": "OperationOutcome"}, "search": {"mode": "outcome"}}
+    match = {"resource": {"resourceType": "Patient", "id": "1"}, "search": {"mode": "match"}}
+    found = read(tmp_path / "a.json", bundle("searchset", match, outcome))
+    assert [each.resource["id"] for each in found if isinstance(each, Upsert)] == ["1"]
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ({"request": {"method": "GET", "url": "Patient/1"}}, "no PUT, POST or DELETE"),
+        ({"resource": {"resourceType": "Patient", "id": "1"}}, "without request.method"),
+        ({"request": {"method": "PUT", "url": "Patient?name=x"}}, "conditional"),
+        ({"request": {"method": "POST", "url": "Patient", "ifNoneExist": "x"}}, "conditional"),
+        ({"request": {"method": "DELETE", "url": "Patient"}}, "no Type/id"),
+        ({"request": {"method": "PUT", "url": "Patient/1"}}, "without a resource"),
+        (put({"resourceType": "Patient", "id": "1"}, "Patient/2"), "names another resource"),
+    ],
+)
+def test_a_request_that_cannot_be_done_is_named(tmp_path: Path, entry: dict[str, Any], reason: str) -> None:
+    (problem,) = texts(read(tmp_path / "a.json", bundle("transaction", entry)), tmp_path)
+    assert reason in problem
+
+
+@pytest.mark.parametrize("kind", ["history", "message", None])
+def test_other_bundles_are_not_loaded(tmp_path: Path, kind: Any) -> None:
+    (problem,) = texts(read(tmp_path / "a.json", bundle(kind)), tmp_path)
+    assert "no collection, searchset, transaction or batch" in problem
+
+
+def test_folders_are_read_in_the_order_of_names_and_bad_paths_named(tmp_path: Path) -> None:
+    for name in ("b.ndjson", "a.json", "c.txt"):
+        (tmp_path / name).write_text("{}\n", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    sources = find_sources([tmp_path, tmp_path / "b.ndjson", tmp_path / "none", tmp_path / "c.txt", tmp_path / "empty"])
+    assert [path.name for path in sources.files] == ["a.json", "b.ndjson"]
+    assert sources.total_bytes == 6
+    assert texts(list(sources.problems), tmp_path) == [
+        "none: no such file or folder",
+        "c.txt: neither .ndjson nor .json",
+        "empty: no .ndjson or .json file in this folder",
+    ]

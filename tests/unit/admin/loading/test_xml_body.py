@@ -1,0 +1,119 @@
+"""Resources as XML, compared with the reading of a library that others wrote."""
+
+import json
+from typing import Any
+
+import pytest
+from fhir.resources.STU3 import get_fhir_model_class
+from lxml import etree
+
+from careconnect_admin.loading.exact_json import parse_json
+from careconnect_admin.loading.validation import validate
+from careconnect_admin.loading.xml_body import FHIR, xml_text
+
+
+def rendered(resource: dict[str, Any] | str) -> str:
+    parsed = parse_json(resource if isinstance(resource, str) else json.dumps(resource))
+    validate(parsed)
+    return xml_text(parsed)
+
+
+def patient(**elements: Any) -> dict[str, Any]:
+    return {"resourceType": "Patient", "id": "4", **elements}
+
+
+def test_the_element_has_its_namespace_and_no_declaration() -> None:
+    assert rendered(patient()) == f'<Patient xmlns="{FHIR}"><id value="4"/></Patient>'
+
+
+def test_elements_stand_in_the_order_of_the_definition_whatever_the_sources() -> None:
+    text = rendered(patient(birthDate="1980", gender="female", name=[{"given": ["A"], "family": "B"}], active=True))
+    assert text == (
+        f'<Patient xmlns="{FHIR}"><id value="4"/><active value="true"/>'
+        '<name><family value="B"/><given value="A"/></name>'
+        '<gender value="female"/><birthDate value="1980"/></Patient>'
+    )
+
+
+def test_decimals_keep_their_digits_and_lose_their_exponent() -> None:
+    for literal, expected in (("1.10", "1.10"), ("7", "7"), ("-0.050", "-0.050"), ("1.5E2", "150"), ("1e-3", "0.001")):
+        text = rendered(
+            '{"resourceType":"Observation","status":"final","code":{"text":"x"},'
+            f'"valueQuantity":{{"value":{literal}}}}}'
+        )
+        assert f'<valueQuantity><value value="{expected}"/></valueQuantity>' in text
+
+
+@pytest.mark.parametrize(
+    "instant", ["2017-11-20T09:20:00+00:00", "2017-11-20T09:20:00Z", "2017-11-20T09:20:00.100-05:00", "2017-11", "2017"]
+)
+def test_dates_stay_to_the_letter(instant: str) -> None:
+    observation = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+    assert f'<effectiveDateTime value="{instant}"/>' in rendered(observation | {"effectiveDateTime": instant})
+
+
+def test_what_extends_a_primitive_stands_within_it() -> None:
+    unknown = {"extension": [{"url": "urn:reason", "valueCode": "unknown"}]}
+    text = rendered(
+        patient(
+            birthDate="1980",
+            _birthDate={"id": "b"},
+            _gender=unknown,
+            name=[{"given": ["Ana", None], "_given": [None, unknown]}],
+        )
+    )
+    inside = '<extension url="urn:reason"><valueCode value="unknown"/></extension>'
+    assert f'<given value="Ana"/><given>{inside}</given>' in text
+    assert f"<gender>{inside}</gender>" in text
+    assert '<birthDate id="b" value="1980"/>' in text
+
+
+def test_ids_of_elements_and_urls_of_extensions_are_attributes() -> None:
+    text = rendered(
+        patient(extension=[{"id": "e", "url": "urn:x", "valueBoolean": False}], name=[{"id": "n", "family": "A"}])
+    )
+    assert '<extension id="e" url="urn:x"><valueBoolean value="false"/></extension>' in text
+    assert '<name id="n"><family value="A"/></name>' in text
+
+
+def test_a_contained_resource_stands_within_contained() -> None:
+    text = rendered(patient(contained=[{"resourceType": "Practitioner", "id": "gp", "active": True}]))
+    assert '<contained><Practitioner><id value="gp"/><active value="true"/></Practitioner></contained>' in text
+
+
+def test_a_narrative_is_taken_as_it_is_with_its_namespace() -> None:
+    for div, expected in (
+        ('<div xmlns="http://www.w3.org/1999/xhtml"><p title="a>b">é</p></div>',) * 2,
+        ("<div><p>a</p></div>", '<div xmlns="http://www.w3.org/1999/xhtml"><p>a</p></div>'),
+        ('<div class="x">a</div>', '<div xmlns="http://www.w3.org/1999/xhtml" class="x">a</div>'),
+        ("<div xmlns='http://www.w3.org/1999/xhtml'/>",) * 2,
+        ("<div/>", '<div xmlns="http://www.w3.org/1999/xhtml"/>'),
+    ):
+        text = rendered(patient(text={"status": "generated", "div": div}))
+        assert f'<text><status value="generated"/>{expected}</text>' in text
+        assert etree.fromstring(text).find(f"{{{FHIR}}}text/{{http://www.w3.org/1999/xhtml}}div") is not None
+
+
+@pytest.mark.parametrize(
+    "text", ["a & b < c > \"d\" 'e'", " lead and trail ", "line\nnext\r\n\ttab", "Muñoz 😀", "&amp;"]
+)
+def test_any_text_comes_back_from_the_attribute(text: str) -> None:
+    root = etree.fromstring(rendered(patient(name=[{"text": text}])).encode())
+    assert root.find(f"{{{FHIR}}}name/{{{FHIR}}}text").get("value") == text
+
+
+def test_a_library_of_others_reads_the_same_resource() -> None:
+    resource = patient(
+        meta={"profile": ["urn:p1", "urn:p2"], "tag": [{"system": "urn:t", "code": "c"}]},
+        contained=[{"resourceType": "Organization", "id": "o", "name": "A & B"}],
+        extension=[{"url": "urn:x", "extension": [{"url": "inner", "valuePeriod": {"start": "2020-01-01"}}]}],
+        identifier=[
+            {"use": "official", "type": {"coding": [{"code": "NH"}]}, "system": "urn:nhs", "value": "9990000018"}
+        ],
+        name=[{"family": "Antić", "given": ["Ana", "Bea"], "period": {"end": "2019-05"}}],
+        multipleBirthInteger=2,
+        managingOrganization={"reference": "#o"},
+        link=[{"other": {"reference": "Patient/5"}, "type": "seealso"}],
+    )
+    model = get_fhir_model_class("Patient")
+    assert model.model_validate_xml(rendered(resource).encode()) == model.model_validate(resource)

@@ -1,0 +1,215 @@
+"""The front: what passes untouched, what it adds, what it refuses, over real sockets."""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+
+from careconnect_admin.local.emulator import free_port
+from careconnect_admin.local.front import MAX_BODY, MAX_HEAD, Front
+
+PREFIX = "/_aws/execute-api/abc/live"
+
+
+class Upstream:
+    """Answers every request with what it saw of it, byte for byte."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> "Upstream":
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def _close(self) -> None:
+        self._server.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode("latin-1"):
+                line, *fields = head.strip().split("\r\n")
+                headers = {k.lower(): v.strip() for k, _, v in (field.partition(":") for field in fields)}
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                seen = json.dumps({"line": line, "headers": headers, "body": len(body)}).encode()
+                writer.write(b"HTTP/1.1 201 Made\r\nX-Twice: a\r\nX-Twice: b\r\nContent-Length: %d\r\n\r\n" % len(seen))
+                writer.write(b"" if line.startswith("HEAD") else seen)
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture(scope="module")
+def front() -> Iterator[Front]:
+    with Upstream() as upstream, Front(free_port(), f"http://127.0.0.1:{upstream.port}{PREFIX}") as front:
+        yield front
+
+
+def send(front: Front, data: bytes) -> tuple[int, dict[str, Any]]:
+    """Send raw bytes and return status and JSON body of the one answer."""
+    with socket.create_connection(("127.0.0.1", front.port), timeout=5) as connection:
+        connection.sendall(data)
+        answer = b""
+        while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
+            answer += connection.recv(65536)
+    return int(answer.split(b" ", 2)[1]), json.loads(answer.split(b"\r\n\r\n", 1)[1])
+
+
+def target(front: Front, raw: str) -> str:
+    """Return the request target that the upstream saw, without its prefix."""
+    _, seen = send(front, f"GET {raw} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    method, path, _ = seen["line"].split(" ")
+    assert method == "GET"
+    return str(path.removeprefix(PREFIX))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "//careconnect-ri//STU3/Patient/1",
+        "/careconnect-ri/STU3/%2e%2e/Patient/1",
+        "/careconnect-ri/STU3/../Patient/1",
+        "/careconnect-ri/STU3/./Patient/1",
+        "/Patient%2F1",
+        "/Patient/1/",
+        "/Patient/1;x=y",
+        "/Patient?name=a+b%20c&name=%7c&x=%C3%A9",
+        "/Patient?u=http://x/y?z",
+        '/Patient?q="<>^`{}',
+        "/%zz",
+    ],
+)
+def test_path_and_query_pass_byte_for_byte(front: Front, raw: str) -> None:
+    """The path arrives as it was sent once the emulator has decoded it; the query is left alone."""
+    path, mark, query = target(front, raw).partition("?")
+
+    assert unquote(path) + mark + query == raw
+
+
+def test_an_encoded_slash_does_not_separate(front: Front) -> None:
+    assert target(front, "/Patient%2F1") == "/Patient%252F1"
+
+
+def test_a_raw_bar_in_the_query_passes_encoded(front: Front) -> None:
+    assert target(front, "/Patient?identifier=a|b|c") == "/Patient?identifier=a%7Cb%7Cc"
+    assert target(front, "/Patient/a|b") == "/Patient/a|b"
+
+
+def test_the_absolute_form_means_its_path(front: Front) -> None:
+    assert target(front, "http://other.example/Patient/1?x=http://y") == "/Patient/1?x=http://y"
+    assert target(front, "http://other.example") == "/"
+
+
+@pytest.mark.parametrize("line", [b"GET /a#b HTTP/1.1", b"GET /\xc3\xa9 HTTP/1.1", b"GET * HTTP/1.1", b"nonsense"])
+def test_a_malformed_request_is_refused_in_fhir_terms(front: Front, line: bytes) -> None:
+    status, body = send(front, line + b"\r\nHost: x\r\n\r\n")
+
+    assert status == 400
+    assert body["resourceType"] == "OperationOutcome"
+
+
+def test_who_called_is_said_by_the_front_alone(front: Front) -> None:
+    sent = {"X-Forwarded-For": "9.9.9.9", "Forwarded": "for=9.9.9.9", "X-Forwarded-Proto": "https"}
+    seen = httpx.get(front.base_url, headers=sent).json()["headers"]
+
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert seen["x-forwarded-proto"] == "http"
+    assert "forwarded" not in seen
+
+
+def test_hop_by_hop_headers_stay_and_the_others_pass(front: Front) -> None:
+    sent = {
+        "Connection": "keep-alive, X-Private",
+        "X-Private": "1",
+        "TE": "trailers",
+        "Authorization": "Bearer a",
+    }
+    seen = httpx.get(front.base_url, headers=sent).json()["headers"]
+
+    assert seen["authorization"] == "Bearer a"
+    assert not {"x-private", "te", "keep-alive"} & seen.keys()
+
+
+def test_status_and_repeated_headers_come_back(front: Front) -> None:
+    answer = httpx.get(front.base_url)
+
+    assert (answer.status_code, answer.reason_phrase) == (201, "Made")
+    assert answer.headers.get_list("X-Twice") == ["a", "b"]
+
+
+def test_head_has_the_length_of_get_and_no_body(front: Front) -> None:
+    with httpx.Client(base_url=front.base_url) as client:
+        head = client.head("/x")
+        again = client.get("/x")
+
+    assert head.content == b""
+    assert int(head.headers["Content-Length"]) > 0
+    assert again.status_code == 201
+
+
+def test_bodies_pass_up_to_the_gateway_s_limit(front: Front) -> None:
+    assert httpx.post(front.base_url, content=b"x" * MAX_BODY).json()["body"] == MAX_BODY
+    assert httpx.post(front.base_url, content=(b"x" * 1000 for _ in range(9))).json()["body"] == 9000
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_over_the_limit_is_413_and_the_front_goes_on(front: Front, chunked: bool) -> None:
+    over = b"x" * (MAX_BODY + 1)
+    with httpx.Client(base_url=front.base_url) as client:
+        refused = client.post("/", content=iter([over]) if chunked else over)
+        after = client.get("/")
+
+    assert refused.status_code == 413
+    assert refused.json()["issue"][0]["code"] == "too-long"
+    assert after.status_code == 201
+
+
+@pytest.mark.parametrize("length", [MAX_HEAD, 60_000, 200_000])
+def test_a_head_over_the_limit_is_400(front: Front, length: int) -> None:
+    status, body = send(front, b"GET /?q=" + b"a" * length + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    assert status == 400
+    assert body["issue"][0]["code"] == "invalid"
+
+
+def test_one_connection_serves_many_requests(front: Front) -> None:
+    with httpx.Client(base_url=front.base_url, limits=httpx.Limits(max_connections=1)) as client:
+        assert {client.get(f"/{number}").status_code for number in range(50)} == {201}
+
+
+@pytest.mark.parametrize("upstream", ["", "http://127.0.0.1:9"])
+def test_an_upstream_that_is_not_there_is_502_in_fhir_terms(upstream: str) -> None:
+    with Front(free_port(), upstream) as front:
+        answer = httpx.get(front.base_url)
+
+    assert answer.status_code == 502
+    assert answer.json()["issue"][0]["code"] == "transient"
+
+
+def test_a_taken_port_is_not_shared_and_is_free_after_the_end() -> None:
+    port = free_port()
+    with Front(port), pytest.raises(OSError, match="address already in use"), Front(port):
+        pytest.fail("two fronts on one port")
+    with Front(port):
+        pass

@@ -1,0 +1,101 @@
+"""Packaging a template: which folders become which zips, and what the template says afterwards."""
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from careconnect_admin.local.local_stack import PROJECT, TEMPLATE
+from careconnect_admin.local.packaging import PackagingError, package, zip_folder
+
+MINIATURE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Layer:
+    Type: AWS::Serverless::LayerVersion
+    Metadata: {BuildMethod: python3.13}
+    Properties: {ContentUri: layer}
+  One:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: code, Handler: a.handler, Role: !GetAtt Role.Arn}
+  Two:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: code, Handler: a.handler, Timeout: !Ref Timeout}
+  Elsewhere:
+    Type: AWS::Serverless::Function
+    Properties: {CodeUri: "s3://there/x.zip"}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "code" / "a" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "code" / "a" / "handler.py").write_text("def handler(): ...")
+    (tmp_path / "code" / "a" / "__pycache__" / "handler.cpython-311.pyc").write_bytes(b"x")
+    (tmp_path / "layer" / "shared").mkdir(parents=True)
+    (tmp_path / "layer" / "shared" / "__init__.py").touch()
+    (tmp_path / "template.yaml").write_text(MINIATURE)
+    return tmp_path
+
+
+def names(content: bytes) -> list[str]:
+    return zipfile.ZipFile(io.BytesIO(content)).namelist()
+
+
+def test_a_folder_that_two_functions_share_is_one_zip_without_caches(project: Path) -> None:
+    result = package(project / "template.yaml", "bucket")
+
+    one, two = (result.template["Resources"][name]["Properties"]["CodeUri"] for name in ("One", "Two"))
+    assert one == two
+    assert names(result.artefacts[one.removeprefix("s3://bucket/")]) == ["a/handler.py"]
+    assert len(result.artefacts) == 2
+
+
+def test_a_layer_with_a_build_method_lies_under_python(project: Path) -> None:
+    result = package(project / "template.yaml", "bucket")
+
+    uri = result.template["Resources"]["Layer"]["Properties"]["ContentUri"]
+    assert names(result.artefacts[uri.removeprefix("s3://bucket/")]) == ["python/shared/__init__.py"]
+
+
+def test_intrinsic_functions_and_remote_code_are_kept(project: Path) -> None:
+    resources = package(project / "template.yaml", "bucket").template["Resources"]
+
+    assert resources["One"]["Properties"]["Role"] == {"Fn::GetAtt": ["Role", "Arn"]}
+    assert resources["Two"]["Properties"]["Timeout"] == {"Ref": "Timeout"}
+    assert resources["Elsewhere"]["Properties"]["CodeUri"] == "s3://there/x.zip"
+
+
+def test_equal_content_gives_equal_bytes_whatever_its_dates(project: Path) -> None:
+    before = zip_folder(project / "code")
+    (project / "code" / "a" / "handler.py").touch()
+
+    assert zip_folder(project / "code") == before
+
+
+def test_a_missing_folder_is_named(project: Path) -> None:
+    (project / "template.yaml").write_text(MINIATURE.replace("CodeUri: code", "CodeUri: nowhere"))
+
+    with pytest.raises(PackagingError, match=r"One\.CodeUri is no folder: nowhere"):
+        package(project / "template.yaml", "bucket")
+
+
+@pytest.mark.parametrize(("text", "reason"), [(None, "No such file"), ("just text", "not a CloudFormation")])
+def test_what_is_no_template_is_refused(tmp_path: Path, text: str | None, reason: str) -> None:
+    if text is not None:
+        (tmp_path / "template.yaml").write_text(text)
+
+    with pytest.raises(PackagingError, match=reason):
+        package(tmp_path / "template.yaml", "bucket")
+
+
+def test_every_file_of_the_project_s_functions_is_in_its_zip() -> None:
+    """A file left out would go unnoticed: the emulator's interpreter sees the editable install as well."""
+    result = package(TEMPLATE, "bucket")
+
+    zipped = {name for content in result.artefacts.values() for name in names(content)}
+    for folder in (*sorted((PROJECT / "functions").iterdir()), PROJECT / "layers" / "common"):
+        prefix = "python/" if folder.name == "common" else ""
+        for path in folder.rglob("*.py"):
+            assert prefix + path.relative_to(folder).as_posix() in zipped

@@ -1,0 +1,165 @@
+"""The project's own sample records."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from careconnect.resource_types import RESOURCE_TYPES
+from careconnect_admin.loading.exact_json import parse_json
+from careconnect_admin.loading.validation import validate
+from careconnect_admin.sample.elements import london, nhs_numbers
+from careconnect_admin.sample.generator import PATIENTS, sample, sample_resources, write_sample
+
+_NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def resources(folder: Path) -> list[dict[str, Any]]:
+    lines = (line for path in sorted(folder.iterdir()) for line in path.read_text(encoding="utf-8").splitlines())
+    return [parse_json(line) for line in lines]
+
+
+def references_in(node: Any) -> Iterator[str]:
+    if isinstance(node, list):
+        for item in node:
+            yield from references_in(item)
+    elif isinstance(node, dict):
+        if isinstance(node.get("reference"), str):
+            yield node["reference"]
+        for child in node.values():
+            yield from references_in(child)
+
+
+def is_nhs_number(text: str) -> bool:
+    """Check the NHS number's tenth digit, worked out apart from the code (NHS Data Dictionary: modulus 11)."""
+    total = sum((10 - place) * int(digit) for place, digit in enumerate(text[:9]))
+    return len(text) == 10 and (11 - total % 11) % 11 == int(text[9])
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(folder: Path, tmp_path: Path) -> None:
+    def digest(of: Path) -> str:
+        return hashlib.sha256(b"".join(path.read_bytes() for path in sorted(of.iterdir()))).hexdigest()
+
+    write_sample(tmp_path / "same")
+    write_sample(tmp_path / "other", seed=7)
+    assert digest(tmp_path / "same") == digest(folder)
+    assert digest(tmp_path / "other") != digest(folder)
+
+
+def test_every_resource_is_valid_and_has_its_care_connect_profile(resources: list[dict[str, Any]]) -> None:
+    for resource in resources:
+        validate(resource)
+        assert resource["meta"]["profile"] == [
+            f"https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{resource['resourceType']}-1"
+        ]
+
+
+def test_every_served_type_is_there_and_every_reference_leads_somewhere(resources: list[dict[str, Any]]) -> None:
+    names = [f"{resource['resourceType']}/{resource['id']}" for resource in resources]
+    assert len(names) == len(set(names))
+    assert {name.partition("/")[0] for name in names} == {served.name for served in RESOURCE_TYPES}
+    assert set(references_in(resources)) <= set(names)
+
+
+def test_every_patient_has_a_record_of_every_clinical_type(resources: list[dict[str, Any]]) -> None:
+    held: Counter[tuple[str, str]] = Counter()
+    for resource in resources:
+        about = resource.get("subject") or resource.get("patient")
+        if about:
+            held[about["reference"], resource["resourceType"]] += 1
+    types = {name for _, name in held}
+    assert len(types) == 9
+    for number in range(1, PATIENTS + 1):
+        assert {name for patient, name in held if patient == f"Patient/{number}"} == types
+
+
+def test_patient_4_is_somebody_that_documents_can_rely_on(resources: list[dict[str, Any]]) -> None:
+    (patient,) = [each for each in resources if each["resourceType"] == "Patient" and each["id"] == "4"]
+    assert patient["name"][0] == {"use": "official", "family": "Muñoz", "given": ["Sofía", "Elena"], "prefix": ["Ms"]}
+    assert patient["birthDate"] == "1971-08-23"
+    assert patient["gender"] == "female"
+    record = [each for each in resources if "Patient/4" in references_in(each)]
+    assert len(record) >= 20
+
+
+def test_nhs_numbers_are_valid_distinct_and_never_issued(resources: list[dict[str, Any]]) -> None:
+    numbers = [
+        each["value"]
+        for resource in resources
+        if resource["resourceType"] == "Patient"
+        for each in resource["identifier"]
+        if each["system"] == _NHS_NUMBER
+    ]
+    assert len(numbers) == len(set(numbers)) == PATIENTS
+    assert all(number.startswith("999") and is_nhs_number(number) for number in numbers)
+    assert all(is_nhs_number(number) for number in islice(nhs_numbers(), 5_000))
+    assert is_nhs_number("9434765919")  # the NHS's own example
+    assert not is_nhs_number("9434765918")
+
+
+def test_nothing_in_it_can_be_anybodys(resources: list[dict[str, Any]]) -> None:
+    """Telephone numbers are Ofcom's for fiction, mailboxes are at example.org, and no postcode area begins with X."""
+    fiction = ("01632 960", "0113 496 0", "0117 496 0", "029 2018 0", "07700 900")
+    for resource in resources:
+        for contact in resource.get("telecom", ()):
+            assert contact["value"].startswith(fiction) or contact["value"].endswith("@example.org")
+        addresses = resource.get("address", [])
+        for address in addresses if isinstance(addresses, list) else [addresses]:
+            assert address["postalCode"].startswith("X")
+
+
+def test_it_shows_what_readers_must_cope_with(resources: list[dict[str, Any]]) -> None:
+    text = json.dumps(resources, ensure_ascii=False, default=str)
+    patients = [each for each in resources if each["resourceType"] == "Patient"]
+    assert "Muñoz" in text
+    assert "Antić" in text
+    assert any("_birthDate" in each for each in patients)
+    assert any("deceasedDateTime" in each for each in patients)
+    assert any(len(each["name"]) == 3 for each in patients)
+    values = [each["valueQuantity"]["value"] for each in resources if "valueQuantity" in each]
+    assert any(getattr(value, "literal", "").endswith("0") for value in values)
+    assert {each["status"] for each in resources if each["resourceType"] == "MedicationRequest"} == {
+        "active",
+        "completed",
+        "stopped",
+    }
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [
+        (date(2024, 3, 30), "2024-03-30T09:30:00+00:00"),
+        (date(2024, 3, 31), "2024-03-31T09:30:00+01:00"),
+        (date(2024, 10, 26), "2024-10-26T09:30:00+01:00"),
+        (date(2024, 10, 27), "2024-10-27T09:30:00+00:00"),
+    ],
+)
+def test_times_are_londons(day: date, expected: str) -> None:
+    assert london(day, 9 * 60 + 30) == expected
+
+
+def test_the_command_writes_the_files_and_prints_the_counts(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(sample)
+    result = CliRunner().invoke(app, [str(tmp_path / "new" / "folder")])
+    assert result.exit_code == 0
+    counts = {line.split()[0]: int(line.split()[1].replace(",", "")) for line in result.stdout.splitlines()}
+    assert counts == Counter(each["resourceType"] for each in sample_resources())
+    for name, count in counts.items():
+        assert len((tmp_path / "new" / "folder" / f"{name}.ndjson").read_bytes().splitlines()) == count

@@ -1,0 +1,188 @@
+"""Parts of resources, and resources laid out to be read (STU3 Search §2.21.1.10; `fhir.md`, Formats)."""
+
+import json
+from typing import Any
+
+import pytest
+from fhir.resources.STU3 import get_fhir_model_class
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from careconnect.formats import Format
+from careconnect.resource_types import RESOURCE_TYPES, resource_type
+from careconnect_admin.loading.xml_body import xml_text
+from careconnect_testing.few_records import NARRATIVE, few_records
+from careconnect_testing.fhir_models import valid_json, valid_xml
+from careconnect_testing.stores import Reader
+from fhir_reader.rendering.views import pretty_json, pretty_xml, show
+from fhir_reader.search.query import View
+
+FHIR = "{http://hl7.org/fhir}"
+SUBSETTED = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
+ALWAYS = {"resourceType", "id", "meta"}
+
+
+def elements_of_xml(text: str) -> list[str]:
+    return [child.tag.removeprefix(FHIR) for child in etree.fromstring(text.encode())]
+
+
+PATIENT = {"text", "identifier", "active", "name", "telecom", "gender", "birthDate", "address"} | {
+    "generalPractitioner",
+    "managingOrganization",
+}
+
+VIEWS: list[tuple[str, set[str]]] = [
+    ("_summary=true", PATIENT - {"text", "generalPractitioner"}),
+    ("_summary=text", {"text"}),
+    ("_summary=data", PATIENT - {"text"}),
+    ("_elements=gender", {"gender"}),
+    ("_elements=gender,name", {"gender", "name"}),
+    ("_elements= gender , name ", {"gender", "name"}),
+    ("_elements=nonsense", set()),
+    ("_elements=gender&_summary=text", {"gender"}),
+]
+
+
+@pytest.mark.parametrize(("query", "kept"), VIEWS)
+def test_a_view_keeps_these_elements_and_says_that_it_is_a_part(reader: Reader, query: str, kept: set[str]) -> None:
+    answer = reader.get("Patient/4", query)
+    assert answer.json.keys() == kept | ALWAYS
+    assert answer.json["meta"]["tag"] == [SUBSETTED]
+    assert answer.json["meta"]["versionId"] == "1"
+    in_bundle = reader.get("Patient", f"_id=4&{query}").json["entry"][0]["resource"]
+    assert in_bundle == answer.json
+
+    as_xml = reader.get("Patient/4", f"{query}&_format=xml").text
+    assert set(elements_of_xml(as_xml)) == kept | ALWAYS - {"resourceType"}
+    assert '<tag><system value="http://hl7.org/fhir/v3/ObservationValue"' in as_xml
+    valid_json(answer.text, "Patient")
+    valid_xml(as_xml, "Patient")
+
+
+@pytest.mark.parametrize("query", ["", "_summary=false", "_elements=", "_summary="])
+def test_a_whole_resource_is_not_marked(reader: Reader, query: str) -> None:
+    assert "tag" not in reader.get("Patient/4", query).json["meta"]
+
+
+@pytest.mark.parametrize("query", ["_summary=true", "_summary=text", "_elements=id"])
+@pytest.mark.parametrize("source", few_records(), ids=lambda source: f"{source['resourceType']}-{source['id']}")
+def test_a_part_of_any_resource_is_valid_and_has_what_is_mandatory(
+    reader: Reader, source: dict[str, Any], query: str
+) -> None:
+    name = source["resourceType"]
+    answer = reader.get(f"{name}/{source['id']}", query)
+
+    served = resource_type(name)
+    assert served is not None
+    assert answer.json.keys() >= served.mandatory & source.keys()
+    valid_json(answer.text, name)
+    valid_xml(reader.get(f"{name}/{source['id']}", f"{query}&_format=xml").text, name)
+
+
+@pytest.mark.parametrize("element", ["effective", "effective[x]", "effectiveDateTime"])
+def test_a_choice_of_types_goes_by_its_own_name(reader: Reader, element: str) -> None:
+    assert "effectiveDateTime" in reader.get("Observation/o1", f"_elements={element}").json
+
+
+def test_parts_keep_their_digits_and_letters(reader: Reader) -> None:
+    assert '"value":36.10' in reader.get("Observation/o1", "_elements=value").text
+    assert "°C" in reader.get("Observation/o1", "_summary=true").text
+    assert "Muñoz" in reader.get("Patient/5", "_elements=name&_format=xml").text
+
+
+def test_what_stands_beside_a_primitive_stays_with_it() -> None:
+    patient = resource_type("Patient")
+    assert patient is not None
+    body = '{"resourceType":"Patient","id":"1","_birthDate":{"extension":[]},"_gender":{"id":"a"},"gender":"male"}'
+
+    shown = json.loads(show(body, patient, View(elements=("gender",)), Format.JSON))
+    assert shown.keys() == {"resourceType", "id", "meta", "gender", "_gender"}
+    assert shown["meta"] == {"tag": [SUBSETTED]}
+
+
+@pytest.mark.parametrize("start", ['<id value="1"/>', ""])
+def test_a_resource_without_meta_gets_one_after_its_id(start: str) -> None:
+    patient = resource_type("Patient")
+    assert patient is not None
+    body = f'<Patient xmlns="http://hl7.org/fhir">{start}<gender value="male"/></Patient>'
+
+    shown = show(body, patient, View(elements=("gender",)), Format.XML)
+    assert elements_of_xml(shown) == [*(["id"] if start else []), "meta", "gender"]
+
+
+def test_every_summary_and_mandatory_element_is_one_of_its_type() -> None:
+    for each in RESOURCE_TYPES:
+        fields = {field.alias or name for name, field in get_fhir_model_class(each.name).model_fields.items()} | {
+            "resourceType"
+        }
+        assert each.summary <= fields, each.name
+        assert each.mandatory <= each.summary, each.name
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(JSON_VALUES, st.booleans())
+def test_pretty_json_is_the_same_json_and_laid_out_as_pythons(value: Any, ascii_only: bool) -> None:
+    compact = json.dumps(value, separators=(",", ":"), ensure_ascii=ascii_only)
+
+    assert pretty_json(compact) == json.dumps(value, indent=2, ensure_ascii=ascii_only)
+
+
+@pytest.mark.parametrize("number", ["1.10", "1.0e-3", "-0.00", "36.100", "1E+2", "12345678901234567890.10"])
+def test_pretty_json_keeps_a_numbers_digits(number: str) -> None:
+    assert pretty_json(f'{{"value":{number}}}') == f'{{\n  "value": {number}\n}}'
+
+
+@pytest.mark.parametrize("source", few_records(), ids=lambda source: f"{source['resourceType']}-{source['id']}")
+def test_pretty_xml_is_the_same_xml(source: dict[str, Any]) -> None:
+    plain = xml_text(source)
+    pretty = pretty_xml(plain)
+
+    assert "\n" in pretty
+    parser = etree.XMLParser(remove_blank_text=True)
+    canonical = [etree.tostring(etree.fromstring(text.encode(), parser), method="c14n") for text in (plain, pretty)]
+    assert canonical[0] == canonical[1]
+
+
+AWKWARD = (
+    '<div xmlns="http://www.w3.org/1999/xhtml" title="a > b"><!-- a comment -->\n  <pre>  two\n  lines </pre>'
+    "<div>1</div><br/>&#233; &amp;</div>"
+)
+
+
+@pytest.mark.parametrize("view", [View(summary="text"), View(elements=("text", "contained"))])
+def test_narratives_stay_to_the_letter_contained_ones_too(view: View) -> None:
+    patient = resource_type("Patient")
+    assert patient is not None
+    contained = {"resourceType": "Organization", "id": "o", "text": {"status": "generated", "div": AWKWARD}}
+    source = {
+        "resourceType": "Patient",
+        "id": "1",
+        "text": {"status": "generated", "div": NARRATIVE},
+        "contained": [contained] if view.elements else [],
+    }
+    if not view.elements:
+        del source["contained"]
+
+    body = xml_text(source)
+    for text in (show(body, patient, view, Format.XML), pretty_xml(body)):
+        assert NARRATIVE in text
+        assert (AWKWARD in text) is bool(view.elements)
+        etree.fromstring(text.encode())
+
+
+def test_a_pretty_answer(reader: Reader) -> None:
+    text = reader.get("Observation/o1", "_pretty=true").text
+    assert text.startswith('{\n  "resourceType": "Observation",\n  "id": "o1",\n  "meta": {\n    "versionId": "1",')
+    assert '"value": 36.10' in text
+    assert reader.get("Observation/o1", "_pretty=false").text == reader.get("Observation/o1").text
+    bundle = reader.get("Patient", "_pretty=true&_format=xml").text
+    assert NARRATIVE in bundle
+    assert "\n  <entry>\n    <fullUrl" in bundle
+    valid_xml(bundle, "Bundle")

@@ -1,0 +1,404 @@
+"""What each modifier, prefix and spelling of a value matches (STU3 Search §2.21.1; `fhir.md`, Semantics)."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careconnect.outcomes import OutcomeError
+from careconnect.resource_types import RESOURCE_TYPES, ParameterType, SearchParameter, resource_type
+from careconnect.search_values import date_range
+from fhir_reader.search.criteria import MODIFIERS, parse_criterion, split_unescaped, unescape
+
+FHIR_BASE = "https://care.example/careconnect-ri/STU3"
+NOW = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
+
+
+def parameter(type_name: str, name: str) -> SearchParameter:
+    type_ = resource_type(type_name)
+    found = type_.parameter(name) if type_ else None
+    assert found is not None
+    return found
+
+
+def matches(asked: str, text: str, values: Sequence[Any]) -> bool:
+    """Say whether `Type.parameter:modifier` = text matches a resource with these values of the parameter."""
+    type_name, _, rest = asked.partition(".")
+    name, _, modifier = rest.partition(":")
+    criterion = parse_criterion(parameter(type_name, name), modifier, text, fhir_base=FHIR_BASE, now=NOW)
+    return criterion.matches({name: values} if values else {})
+
+
+def refusal(asked: str, text: str) -> OutcomeError:
+    with pytest.raises(OutcomeError) as caught:
+        matches(asked, text, [])
+    assert caught.value.status == 400
+    return caught.value
+
+
+NAMES = ["Muñoz", "José Luis", "van der Berg"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "expected"),
+    [
+        # starts with, case- and accent-insensitive
+        ("Patient.name", "mu", True),
+        ("Patient.name", "MUNOZ", True),
+        ("Patient.name", "muñoz", True),
+        ("Patient.name", "mun\u0303oz", True),
+        ("Patient.name", "unoz", False),
+        ("Patient.name", "munozz", False),
+        ("Patient.family", "jose", True),
+        # several words: the whole, or each the beginning of some part
+        ("Patient.name", "jose luis", True),
+        ("Patient.name", "jose   LUIS", True),
+        ("Patient.name", "luis jose", False),
+        ("Patient.name", "munoz jose", True),
+        ("Patient.name", "mu jo va", True),
+        ("Patient.name", "munoz xavier", False),
+        ("Patient.name", "van der b", True),
+        # comma is OR
+        ("Patient.name", "xavier,munoz", True),
+        ("Patient.name", "xavier,yves", False),
+        ("Patient.name", ",munoz,", True),
+        # exact: the text as it stands
+        ("Patient.name:exact", "Muñoz", True),
+        ("Patient.name:exact", "muñoz", False),
+        ("Patient.name:exact", "Munoz", False),
+        ("Patient.name:exact", "Muño", False),
+        ("Patient.name:exact", "x,Muñoz", True),
+        # contains: anywhere
+        ("Patient.name:contains", "uno", True),
+        ("Patient.name:contains", "DER", True),
+        ("Patient.name:contains", "xyz", False),
+        # missing
+        ("Patient.name:missing", "true", False),
+        ("Patient.name:missing", "false", True),
+    ],
+)
+def test_strings(asked: str, text: str, expected: bool) -> None:
+    assert matches(asked, text, NAMES) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [(r"O'Hanlon\, Jr", "O'Hanlon, Jr"), (r"a\|b", "a|b"), (r"c\$d", "c$d"), (r"e\\f", "e\\f")]
+)
+def test_an_escape_stands_for_the_character_itself(text: str, value: str) -> None:
+    assert matches("Patient.name:exact", text, [value])
+    assert not matches("Patient.name:exact", text, [value[:1]])
+
+
+IDENTIFIERS = [["https://nhs", "123"], ["", "bare"], ["https://a|b", "x,y"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("123", True),
+        ("https://nhs|123", True),
+        ("https://nhs|", True),
+        ("https://other|123", False),
+        ("https://other|", False),
+        ("|123", False),
+        ("|bare", True),
+        ("bare", True),
+        ("https://nhs|bare", False),
+        ("12", False),
+        ("1234", False),
+        ("999,123", True),
+        ("999,888", False),
+        (r"https://a\|b|x\,y", True),
+        (r"https://a\|b|", True),
+        ("https://NHS|123", False),
+        ("BARE", False),
+    ],
+)
+def test_tokens(text: str, expected: bool) -> None:
+    assert matches("Patient.identifier", text, IDENTIFIERS) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("123", False), ("999", True), ("999,123", False), ("https://nhs|123", False), ("https://other|123", True)],
+)
+def test_not_matches_what_has_none_of_the_values(text: str, expected: bool) -> None:
+    assert matches("Condition.code:not", text, IDENTIFIERS) is expected
+    assert matches("Condition.code:not", text, [])
+
+
+@pytest.mark.parametrize("text", ["+44 (0)113 496-0001", "4401134960001", "44 0113 496 0001", "+44.0113.4960001"])
+def test_a_phones_punctuation_does_not_count(text: str) -> None:
+    assert matches("Patient.phone", text, [["phone", "4401134960001"]])
+    assert not matches("Patient.phone", text, [["phone", "4401134960002"]])
+
+
+@pytest.mark.parametrize("text", ["female", "Female", "FEMALE", "http://hl7.org/fhir/administrative-gender|FEMALE"])
+def test_gender_is_case_insensitive(text: str) -> None:
+    assert matches("Patient.gender", text, [["http://hl7.org/fhir/administrative-gender", "female"]])
+
+
+def test_an_email_is_case_insensitive_and_whole() -> None:
+    assert matches("Patient.email", "Bernie@Example.ORG", [["email", "bernie@example.org"]])
+    assert not matches("Patient.email", "bernie", [["email", "bernie@example.org"]])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("4", True),
+        ("Patient/4", True),
+        (f"{FHIR_BASE}/Patient/4", True),
+        ("Patient/4/_history/2", True),
+        ("5", False),
+        ("Patient/5", False),
+        ("Practitioner/4", False),
+        ("https://elsewhere.example/Patient/4", False),
+        ("5,4", True),
+    ],
+)
+def test_references(text: str, expected: bool) -> None:
+    assert matches("Observation.patient", text, ["Patient/4"]) is expected
+    assert matches("Observation.subject", text, ["Patient/4"]) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("4", True), ("Patient/4", True), ("5", False), ("Practitioner/4", False)]
+)
+def test_a_references_modifier_names_the_type(text: str, expected: bool) -> None:
+    assert matches("Observation.patient:Patient", text, ["Patient/4"]) is expected
+
+
+def test_a_reference_to_elsewhere_is_compared_as_it_stands() -> None:
+    assert matches(
+        "Observation.patient", "https://elsewhere.example/Patient/4", ["https://elsewhere.example/Patient/4"]
+    )
+    assert matches("Observation.patient", "urn:uuid:1", ["urn:uuid:1"])
+
+
+def day(text: str) -> list[int]:
+    return list(date_range(text))
+
+
+def period(start: str, end: str) -> list[int]:
+    return [date_range(start)[0], date_range(end)[1]]
+
+
+DATES = [
+    # a resource of one day, asked for by values of several precisions
+    ("2017-10-19", "2017-10-19", "eq ge le ap"),
+    ("2017-10-19", "2017-10", "eq ge le ap"),
+    ("2017-10-19", "2017", "eq ge le ap"),
+    ("2017-10-19", "2017-10-18", "ne gt ge sa"),
+    ("2017-10-19", "2017-10-20", "ne lt le eb"),
+    ("2017-10-19", "2017-11", "ne lt le eb"),
+    ("2017-10-19", "2016", "ne gt ge sa"),
+    # a value narrower than what the resource knows
+    ("2017-10-19", "2017-10-19T10:00Z", "ne gt ge lt le ap"),
+    ("2017", "2017-10-19", "ne gt ge lt le ap"),
+    ("2017-10", "2017-10-19", "ne gt ge lt le ap"),
+    # instants, and the same instant in another zone
+    ("2017-10-19T09:30:00Z", "2017-10-19T09:30:00Z", "eq ge le ap"),
+    ("2017-10-19T09:30:00Z", "2017-10-19T10:30:00+01:00", "eq ge le ap"),
+    ("2017-10-19T23:30:00-05:00", "2017-10-20", "eq ge le ap"),
+    ("2017-10-19T23:30:00-05:00", "2017-10-19", "ne gt ge sa"),
+    ("2017-10-20T00:30:00+01:00", "2017-10-19", "eq ge le ap"),
+    ("2017-10-19T09:30:00.250Z", "2017-10-19T09:30:00Z", "eq ge le ap"),
+    # edges: what touches is not before or after by more than nothing
+    ("2017-10-19T00:00:00Z", "2017-10-18", "ne gt ge sa"),
+    ("2017-10-18T23:59:59Z", "2017-10-19", "ne lt le eb"),
+]
+
+
+@pytest.mark.parametrize(("has", "asked", "matching"), DATES)
+def test_dates_compare_as_ranges(has: str, asked: str, matching: str) -> None:
+    found = [
+        prefix
+        for prefix in ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb")
+        if matches("Observation.date", prefix + asked, [day(has)])
+    ]
+
+    assert " ".join(found).split() == [one for one in _ORDER if one in matching.split()]
+    assert matches("Observation.date", asked, [day(has)]) is ("eq" in matching.split())
+
+
+_ORDER = ("eq", "ne", "gt", "ge", "lt", "le", "sa", "eb")
+
+PERIODS = [
+    (("2017-10-01", "2017-10-31"), "2017-10", "eq ge le"),
+    (("2017-10-01", "2017-10-31"), "2017-10-15", "ne gt ge lt le"),
+    (("2017-09-15", "2017-10-15"), "2017-10", "ne lt le"),
+    (("2017-10-15", "2017-11-15"), "2017-10", "ne gt ge"),
+    (("2017-11-01", "2017-11-02"), "2017-10", "ne gt ge sa"),
+    (("2017-09-01", "2017-09-02"), "2017-10", "ne lt le eb"),
+    (("2016-01-01", "2018-01-01"), "2017", "ne gt ge lt le"),
+]
+
+
+@pytest.mark.parametrize(("has", "asked", "matching"), PERIODS)
+def test_periods_compare_as_ranges(has: tuple[str, str], asked: str, matching: str) -> None:
+    found = [prefix for prefix in _ORDER if matches("Encounter.date", prefix + asked, [period(*has)])]
+
+    assert found == [one for one in _ORDER if one in matching.split()]
+
+
+@pytest.mark.parametrize(
+    ("has", "asked", "expected"),
+    [
+        # a tenth of the distance from now, 2024-01-01: 2014-01-01 is ten years away, so a year on both sides
+        ("2013-02", "2014", True),
+        ("2012-11", "2014", False),
+        ("2015-11", "2014", True),
+        ("2016-02", "2014", False),
+        ("2023-12-31", "2023-12-31", True),
+        ("2034-06", "2034", True),
+    ],
+)
+def test_approximately_is_a_tenth_of_the_distance_from_now(has: str, asked: str, expected: bool) -> None:
+    assert matches("Observation.date", f"ap{asked}", [day(has)]) is expected
+
+
+def test_dates_comma_is_or_and_any_value_will_do() -> None:
+    assert matches("Observation.date", "2016,2017", [day("2017-10-19")])
+    assert matches("Observation.date", "2017", [day("2016-01-01"), day("2017-10-19")])
+    assert not matches("Observation.date", "2017", [])
+    assert not matches("Observation.date", "ne2017", [])
+    assert matches("Observation.date:missing", "true", [])
+
+
+INSTANTS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(lambda one: one.replace(tzinfo=UTC))  # noqa: DTZ001
+PRECISIONS = st.sampled_from(["%Y", "%Y-%m", "%Y-%m-%d", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%SZ"])
+SEARCHED = st.tuples(INSTANTS, PRECISIONS).map(lambda pair: pair[0].strftime(pair[1]))
+STORED = st.tuples(INSTANTS, st.timedeltas(timedelta(milliseconds=1), timedelta(days=900))).map(
+    lambda pair: [int(pair[0].timestamp() * 1000), int((pair[0] + pair[1]).timestamp() * 1000)]
+)
+
+
+@given(asked=SEARCHED, has=STORED)
+def test_laws_of_the_prefixes(asked: str, has: list[int]) -> None:
+    by = {prefix: matches("Observation.date", prefix + asked, [has]) for prefix in _ORDER}
+
+    assert by["ne"] is not by["eq"]
+    assert by["ge"] is (by["gt"] or by["eq"])
+    assert by["le"] is (by["lt"] or by["eq"])
+    assert not (by["sa"] and by["eb"])
+    # What starts after or ends before lies wholly outside, and so is greater or less and not equal.
+    assert not by["sa"] or (by["gt"] and by["ne"] and not by["lt"])
+    assert not by["eb"] or (by["lt"] and by["ne"] and not by["gt"])
+    # Nothing is nowhere: a resource is within the range, or reaches out of it on one side at least.
+    assert by["eq"] or by["gt"] or by["lt"]
+    assert matches("Observation.date", asked, [has]) is by["eq"]
+
+
+@given(asked=SEARCHED, has=SEARCHED)
+def test_laws_of_the_prefixes_between_two_dates(asked: str, has: str) -> None:
+    stored = list(date_range(has))
+    swapped = list(date_range(asked))
+
+    assert matches("Observation.date", f"sa{asked}", [stored]) is matches("Observation.date", f"eb{has}", [swapped])
+    if len(asked) == len(has):
+        one_of = [matches("Observation.date", prefix + asked, [stored]) for prefix in ("eq", "sa", "eb")]
+        assert one_of.count(True) == 1
+
+
+@given(st.text(alphabet="ab,|$\\ é", max_size=12))
+def test_escaping_and_unescaping_come_to_the_same(text: str) -> None:
+    escaped = "".join("\\" + char if char in ",|$\\" else char for char in text)
+
+    assert split_unescaped(escaped, ",") == [escaped]
+    assert unescape(escaped) == text
+
+
+@given(st.lists(st.text(alphabet="ab|$ é", max_size=5), min_size=1, max_size=5))
+def test_commas_split_alternatives(parts: list[str]) -> None:
+    assert split_unescaped(",".join(parts), ",") == parts
+
+
+@pytest.mark.parametrize("type_", RESOURCE_TYPES, ids=lambda type_: type_.name)
+def test_every_parameter_takes_its_types_modifiers_and_no_other(type_: Any) -> None:
+    values: Mapping[ParameterType, str] = {
+        ParameterType.STRING: "x",
+        ParameterType.TOKEN: "x",
+        ParameterType.DATE: "2017",
+        ParameterType.REFERENCE: "4",
+    }
+    for each in type_.searchable:
+        honoured = {*MODIFIERS[each.type], *each.targets}
+        for modifier in (
+            "exact",
+            "contains",
+            "not",
+            "missing",
+            "text",
+            "in",
+            "below",
+            "above",
+            "Patient",
+            "Nonsense",
+            "EXACT",
+        ):
+            text = "true" if modifier == "missing" else values[each.type]
+            asked = f"{type_.name}.{each.name}:{modifier}"
+            if modifier in honoured:
+                matches(asked, text, [])
+            else:
+                error = refusal(asked, text)
+                assert error.issue.code == "not-supported"
+                assert error.issue.diagnostics.startswith(f"{each.name}: ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("Patient.name", ","),
+        ("Patient.name", "  "),
+        ("Patient.name", "\u0301"),
+        ("Patient.name:missing", "yes"),
+        ("Patient.name:missing", "TRUE"),
+        ("Patient.name:missing", "true,false"),
+        ("Patient.identifier", "|"),
+        ("Patient.identifier", "a|b|c"),
+        ("Patient.identifier", "a|b,|"),
+        ("Patient.phone", "()-"),
+        ("Patient.birthdate", "yesterday"),
+        ("Patient.birthdate", "ge"),
+        ("Patient.birthdate", "2017-13"),
+        ("Patient.birthdate", "2017-02-30"),
+        ("Patient.birthdate", "2017-1-1"),
+        ("Patient.birthdate", "17"),
+        ("Patient.birthdate", "2017-10-19T25:00"),
+        ("Patient.birthdate", "2017-10-19 10:00"),
+        ("Patient.birthdate", "GE2017"),
+        ("Patient.birthdate", "gege2017"),
+        ("Patient.birthdate", "2017,nonsense"),
+        ("Patient.birthdate", "٢٠١٧"),
+        ("Observation.patient", "Patient/"),
+        ("Observation.patient", "Patient/4/5"),
+        ("Observation.patient", "/4"),
+        ("Observation.patient", "a b"),
+        ("Observation.patient", "Patient/4?x=y"),
+        ("Observation.patient", "A" * 65),
+        ("Observation.patient", "ftp://elsewhere/Patient/4"),
+        ("Observation.patient:Patient", "https://elsewhere.example/Patient/4"),
+    ],
+)
+def test_a_malformed_value_is_refused_by_the_parameters_name(asked: str, text: str) -> None:
+    error = refusal(asked, text)
+
+    name = asked.partition(".")[2].partition(":")[0]
+    assert error.issue.code == "value"
+    assert error.issue.diagnostics.startswith(f"{name}: ")
+    assert error.issue.expression == f"http.{name}"
+
+
+@pytest.mark.parametrize("asked", ["Patient.birthdate", "Observation.patient", "Patient.identifier", "Patient.name:x"])
+def test_a_malformed_value_is_not_repeated(asked: str) -> None:
+    assert "9658218873" not in refusal(asked, "9658218873 |a|b").issue.diagnostics
+
+
+def test_too_many_alternatives_are_too_costly() -> None:
+    assert matches("Patient.identifier", ",".join(map(str, range(100))), [["", "99"]])
+    assert refusal("Patient.identifier", ",".join(map(str, range(101)))).issue.code == "too-costly"

@@ -1,0 +1,225 @@
+"""What a search includes, and that it is authorised entry by entry (`access.md`, Rule 3 and S6)."""
+
+import pytest
+
+from careconnect.resource_types import RESOURCE_TYPES, REVERSE_INCLUDES
+from careconnect_testing.few_records import OBSERVATIONS
+from careconnect_testing.fhir_models import valid_json, valid_xml
+from careconnect_testing.stores import Reader
+
+INCLUDED: list[tuple[str, str, list[str]]] = [
+    ("Patient", "_id=4&_include=Patient:organization", ["Organization/P1"]),
+    ("Patient", "_id=4&_include=Patient:general-practitioner", ["Practitioner/G1", "Organization/P1"]),
+    ("Patient", "_id=4&_include=Patient:general-practitioner:Practitioner", ["Practitioner/G1"]),
+    ("Patient", "birthdate=1998&_include=Patient:organization", ["Organization/P1"]),
+    ("Patient", "_id=6&_include=Patient:organization", []),
+    ("Condition", "patient=4&_include=Condition:patient", ["Patient/4"]),
+    ("Condition", "patient=4&_include=Condition:patient:Patient", ["Patient/4"]),
+    (
+        "Condition",
+        "_include=Condition:patient&_include=Condition:encounter",
+        ["Patient/4", "Patient/5", "Encounter/e1"],
+    ),
+    ("Observation", "_id=o1&_include=Observation:encounter", ["Encounter/e1"]),
+    ("Observation", "_id=o9&_include=Observation:encounter", []),
+    ("Encounter", "_id=e1&_include=Encounter:patient", ["Patient/4"]),
+    ("Encounter", "_id=e1&_include=Encounter:location", ["Location/L1"]),
+    ("Encounter", "_id=e1&_include=Encounter:service-provider", ["Organization/P1"]),
+    ("Encounter", "_id=e1&_include=Encounter:participant", ["Practitioner/G1"]),
+    ("Procedure", "_include=Procedure:encounter", ["Encounter/e1"]),
+    ("AllergyIntolerance", "_include=AllergyIntolerance:patient", ["Patient/4"]),
+    ("Immunization", "_include=Immunization:patient", ["Patient/4"]),
+    ("MedicationRequest", "patient=4&_include=MedicationRequest:medication", ["Medication/m1"]),
+    ("MedicationRequest", "patient=4&_include=MedicationRequest:requester", ["Organization/P1"]),
+    ("MedicationStatement", "_include=MedicationStatement:medication", ["Medication/m1"]),
+    ("EpisodeOfCare", "_include=EpisodeOfCare:organization", ["Organization/P1"]),
+    ("Location", "_include=Location:organization", ["Organization/P1"]),
+    ("PractitionerRole", "_include=PractitionerRole:practitioner", ["Practitioner/G1"]),
+    ("PractitionerRole", "_include=PractitionerRole:organization", ["Organization/P1"]),
+    ("HealthcareService", "_include=HealthcareService:organization", ["Organization/P1"]),
+    ("Patient", "_id=4&_revinclude=Encounter:patient", ["Encounter/e1", "Encounter/e2"]),
+    ("Patient", "_id=4&_revinclude=Condition:patient", ["Condition/c1", "Condition/c2"]),
+    ("Patient", "birthdate=1998&_revinclude=Condition:patient", ["Condition/c1", "Condition/c2", "Condition/c5"]),
+    ("Patient", "_id=6&_revinclude=Condition:patient", []),
+    ("Encounter", "_id=e1&_revinclude=Condition:encounter", ["Condition/c1"]),
+    ("Encounter", "_id=e1&_revinclude=Procedure:encounter", ["Procedure/pr1"]),
+    ("Encounter", "_revinclude=Observation:encounter", ["Observation/o1", "Observation/o2", "Observation/o3"]),
+]
+
+
+@pytest.mark.parametrize(("type_name", "query", "included"), INCLUDED)
+def test_an_include_brings_what_the_matches_refer_to_or_what_refers_to_them(
+    reader: Reader, type_name: str, query: str, included: list[str]
+) -> None:
+    answer = reader.get(type_name, query)
+    plain = reader.get(type_name, query.replace("_include", "_x").replace("_revinclude", "_x"))
+
+    assert answer.status == 200, answer.text
+    assert sorted(answer.found("include")) == sorted(included)
+    # What is included is no match: neither found nor counted.
+    assert (answer.found(), answer.total) == (plain.found(), plain.total)
+    valid_json(answer.text, "Bundle")
+    valid_xml(reader.get(type_name, f"{query}&_format=xml").text, "Bundle")
+
+
+def test_the_contracts_reverse_includes_are_offered(reader: Reader) -> None:
+    clinical = {each.name for each in RESOURCE_TYPES if each.parameter("patient")}
+    assert {source for source, _ in REVERSE_INCLUDES["Patient"]} == clinical
+    for target, sources in REVERSE_INCLUDES.items():
+        for source, parameter in sources:
+            assert reader.get(target, f"_revinclude={source}:{parameter}:{target}").status == 200
+
+
+def test_a_resource_is_there_once_whatever_leads_to_it(reader: Reader) -> None:
+    answer = reader.get("Condition", "patient=4&_include=Condition:patient&_include=Condition:patient:Patient")
+    assert answer.found("include") == ["Patient/4"]
+    # A match is not included besides.
+    answer = reader.get("Patient", "_revinclude=MedicationRequest:patient")
+    assert sorted(answer.found("include")) == ["MedicationRequest/mr1", "MedicationRequest/mr5"]
+
+
+def test_includes_belong_to_their_page(reader: Reader) -> None:
+    pages = reader.walk("Condition", "_include=Condition:patient&_count=1&_sort=_id")
+
+    assert [(page.ids(), page.found("include")) for page in pages] == [
+        (["c1"], ["Patient/4"]),
+        (["c2"], ["Patient/4"]),
+        (["c5"], ["Patient/5"]),
+    ]
+
+
+ALL_OF_PATIENT = "&".join(f"_revinclude={source}:patient" for source, _ in REVERSE_INCLUDES["Patient"])
+
+
+def test_s6_a_patient_only_token_gets_nothing_else_through_includes(reader: Reader) -> None:
+    patient_only = reader.as_caller("patient/Patient.read user/Patient.read")
+
+    answer = patient_only.get("Patient", f"_id=4&{ALL_OF_PATIENT}&_include=Patient:organization")
+
+    assert (answer.found(), answer.found("include"), answer.total) == (["Patient/4"], [], 1)
+    # Nor does it differ from the answer about a patient who has no such record.
+    assert len(answer.json["entry"]) == 1
+    assert [link["relation"] for link in answer.json["link"]] == ["self"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "types"),
+    [
+        ("user/Patient.read profile", {"Organization"}),
+        ("user/Patient.read user/Condition.read", {"Condition"}),
+        # To follow a reference back is to search; to follow one is to read.
+        ("user/Patient.read user/Condition.r", set()),
+        ("user/Patient.read user/Condition.s", set()),
+        ("user/Patient.read user/Condition.rs", {"Condition"}),
+        ("user/Patient.read user/Organization.r", {"Organization"}),
+        ("user/Patient.read user/Organization.s", set()),
+        ("user/Patient.read user/MedicationOrder.read", {"MedicationRequest"}),
+        ("user/Patient.read user/Observation.write", set()),
+    ],
+)
+def test_s6_an_include_brings_the_types_of_the_scope_alone(reader: Reader, scope: str, types: set[str]) -> None:
+    answer = reader.as_caller(scope).get("Patient", f"_id=4&{ALL_OF_PATIENT}&_include=Patient:organization")
+
+    assert {reference.partition("/")[0] for reference in answer.found("include")} == types
+
+
+def test_s4_a_bound_client_gets_nothing_foreign_through_includes(reader: Reader) -> None:
+    everything = reader.get("MedicationRequest", "_id=mr5&_include=MedicationRequest:requester")
+    assert everything.found("include") == ["Patient/4"]
+
+    bound = reader.as_caller(patient="5").get("MedicationRequest", "_id=mr5&_include=MedicationRequest:requester")
+    assert (bound.found(), bound.found("include")) == (["MedicationRequest/mr5"], [])
+    bound = reader.as_caller(patient="5").get("Patient", ALL_OF_PATIENT)
+    assert sorted(bound.found("include")) == ["Condition/c5", "MedicationRequest/mr5", "Observation/o50"]
+
+
+def test_included_resources_are_shown_as_the_matches_are(reader: Reader) -> None:
+    answer = reader.get("Condition", "_id=c1&_include=Condition:patient&_elements=gender")
+
+    patient = answer.json["entry"][1]["resource"]
+    assert patient["gender"] == "female"
+    assert "name" not in patient
+    assert patient["meta"]["tag"][0]["code"] == "SUBSETTED"
+
+
+EVERYTHING_OF_4 = 2 + 1 + 2 + OBSERVATIONS + 1 + 1 + 1 + 1 + 1 + 1
+
+
+def test_everything_is_the_patients_record_and_what_it_refers_to(reader: Reader) -> None:
+    answer = reader.get("Patient/4/$everything", "_count=100")
+
+    matches = answer.found()
+    assert matches[0] == "Patient/4"
+    assert answer.total == len(matches) == len(set(matches)) == EVERYTHING_OF_4
+    assert not any(reference.endswith(("c5", "o50", "mr5", "Patient/5")) for reference in matches)
+    assert sorted(answer.found("include")) == ["Location/L1", "Medication/m1", "Organization/P1", "Practitioner/G1"]
+    valid_json(answer.text, "Bundle")
+    valid_xml(reader.get("Patient/4/$everything", "_format=xml&_count=100").text, "Bundle")
+    assert reader.get("Patient/6/$everything").found() == ["Patient/6"]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 20, 23, 24])
+def test_everything_pages_are_complete_and_disjoint(reader: Reader, count: int) -> None:
+    pages = reader.walk("Patient/4/$everything", f"_count={count}")
+
+    assert [one for page in pages for one in page.found()] == reader.get("Patient/4/$everything", "_count=100").found()
+    assert {page.total for page in pages} == {EVERYTHING_OF_4}
+
+
+def test_everything_by_count_and_view(reader: Reader) -> None:
+    only_total = reader.get("Patient/4/$everything", "_count=0")
+    assert (only_total.total, only_total.json.get("entry")) == (EVERYTHING_OF_4, None)
+    summary = reader.get("Patient/4/$everything", "_summary=true&nonsense=1")
+    assert "text" not in summary.json["entry"][0]["resource"]
+    assert summary.link("self").endswith("/Patient/4/$everything?_summary=true")
+    counted = reader.get("Patient/4/$everything", "_summary=count")
+    assert (counted.total, counted.json.get("entry")) == (EVERYTHING_OF_4, None)
+    assert reader.get("Patient/4/$everything", "_count=x").status == 400
+    assert reader.get("Patient/nobody/$everything").status == 404
+
+
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_everything_says_which_parameters_it_ignored(reader: Reader, format_: str) -> None:
+    query = f"start=2020-01-01&_type=Observation&_count=1&_format={format_}"
+    answer = reader.get("Patient/4/$everything", query)
+
+    bundle = (valid_json if format_ == "json" else valid_xml)(answer.text, "Bundle")
+    outcome = bundle.entry[-1]
+    assert (bundle.total, outcome.search.mode) == (EVERYTHING_OF_4, "outcome")
+    assert [issue.diagnostics.partition(":")[0] for issue in outcome.resource.issue] == ["start", "_type"]
+    assert not any("start" in link.url for link in bundle.link)
+    strict = reader.get("Patient/4/$everything", query, Prefer="handling=strict")
+    assert (strict.status, "start" in strict.text) == (400, True)
+    assert reader.get("Patient/4/$everything", "_count=1", Prefer="handling=strict").status == 200
+
+
+@pytest.mark.parametrize(
+    ("scope", "types"),
+    [
+        ("user/Patient.read", {"Patient"}),
+        ("user/Patient.read user/Condition.read", {"Patient", "Condition"}),
+        ("user/Patient.read user/Condition.s", {"Patient"}),
+        ("user/Patient.read user/Condition.r", {"Patient"}),
+        ("user/Patient.r user/Condition.rs", {"Patient", "Condition"}),
+        ("user/Patient.read user/Medication.read profile", {"Patient"}),
+    ],
+)
+def test_s6_everything_is_as_much_as_the_scope_opens_and_counts_no_more(
+    reader: Reader, scope: str, types: set[str]
+) -> None:
+    pages = reader.as_caller(scope).walk("Patient/4/$everything", "_count=1")
+
+    found = [one for page in pages for one in page.found()]
+    assert {one.partition("/")[0] for one in found} == types
+    assert {page.total for page in pages} == {len(found)}
+    included = {one.partition("/")[0] for page in pages for one in page.found("include")}
+    assert included == ({"Organization", "Practitioner"} if "profile" in scope else set())
+
+
+def test_s4_everything_of_a_bound_client_is_of_its_patient(reader: Reader) -> None:
+    bound = reader.as_caller(patient="5")
+
+    assert bound.get("Patient/4/$everything").status == 404
+    answer = bound.get("Patient/5/$everything")
+    assert sorted(answer.found()) == ["Condition/c5", "MedicationRequest/mr5", "Observation/o50", "Patient/5"]
+    assert answer.found("include") == ["Organization/P1"]

@@ -1,0 +1,122 @@
+"""An answer never exceeds Lambda's 6 MB: pages shrink instead (`fhir.md`, Statuses)."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from careconnect.http import MAX_ANSWER_BYTES
+from careconnect_testing.few_records import Resource, write_records
+from careconnect_testing.stores import Reader, load, reader_on_moto
+from fhir_reader.search import includes as follow_references
+
+LAMBDA_LIMIT = 6 * 1024 * 1024
+BIG = 24
+"""Conditions of about 400 KB each in Lambda's answer, 9 MB in all."""
+
+
+def condition(number: int) -> Resource:
+    return {
+        "resourceType": "Condition",
+        "id": f"big{number:02}",
+        "clinicalStatus": "active",
+        "verificationStatus": "confirmed",
+        "subject": {"reference": "Patient/4"},
+        # Quotes and letters beyond ASCII take more room in Lambda's answer than here.
+        "note": [{"text": 'é"' * 30_000 + "x" * 100_000}],
+    }
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    folder = tmp_path_factory.mktemp("big")
+    patients: list[Resource] = [{"resourceType": "Patient", "id": "4"}]
+    with reader_on_moto() as reader:
+        load(reader, write_records(folder, patients + [condition(number) for number in range(BIG)]))
+        yield reader
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [("Condition", "_sort=_id&_count=100"), ("Patient/4/$everything", "_count=100")]
+)
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_a_page_holds_as_much_as_fits_and_the_next_goes_on(big: Reader, path: str, query: str, format_: str) -> None:
+    pages = (
+        big.walk(path, f"{query}&_format={format_}") if format_ == "json" else [big.get(path, f"{query}&_format=xml")]
+    )
+
+    for page in pages:
+        assert len(json.dumps({"statusCode": 200, "headers": dict(page.headers), "body": page.text})) < LAMBDA_LIMIT
+    if format_ == "json":
+        assert len(pages) > 1
+        found = [one for page in pages for one in page.found() if one.startswith("Condition/")]
+        assert sorted(found) == [f"Condition/big{number:02}" for number in range(BIG)]
+        assert len({page.total for page in pages}) == 1
+    else:
+        assert '<relation value="next"/>' in pages[0].text
+
+
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_an_indented_page_fits_too(tmp_path: Path, format_: str) -> None:
+    """Indentation makes small elements several times as long."""
+    crowded: list[Resource] = [
+        condition(number) | {"note": [], "evidence": [{"detail": [{"display": "x"}]}] * 6_000} for number in range(20)
+    ]
+    for one in crowded:
+        del one["note"]
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path, [{"resourceType": "Patient", "id": "4"}, *crowded]))
+        plain = reader.get("Condition", f"_count=100&_format={format_}")
+        pretty = reader.get("Condition", f"_count=100&_format={format_}&_pretty=true")
+
+    assert len(pretty.text) > len(plain.text) / 2
+    assert len(json.dumps({"statusCode": 200, "headers": dict(pretty.headers), "body": pretty.text})) < LAMBDA_LIMIT
+
+
+def test_matches_make_room_for_what_they_include(big: Reader) -> None:
+    """One patient includes 9 MB of conditions: no page can hold it."""
+    answer = big.get("Patient", "_revinclude=Condition:patient")
+
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+    assert big.get("Condition", "_count=5&_include=Condition:patient").found("include") == ["Patient/4"]
+
+
+def test_what_is_deleted_between_index_and_body_is_passed_over(tmp_path: Path) -> None:
+    patients: list[Resource] = [{"resourceType": "Patient", "id": id_} for id_ in ("1", "2", "3")]
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path, patients))
+
+        def delete(operation: str) -> None:
+            if operation == "BatchGetItem":
+                key = {"pk": {"S": "Patient/2"}, "sk": {"S": "#json"}}
+                reader.client.delete_item(TableName=reader.tables.record, Key=key)
+
+        reader.faults.append(delete)
+        pages = reader.walk("Patient", "_count=2")
+
+    assert [id_ for page in pages for id_ in page.ids()] == ["3", "1"]
+
+
+def test_half_of_the_matches_are_given_up_until_the_rest_fits(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow_references, "MOST_INCLUDED", 2)
+
+    pages = reader.walk(
+        "Observation", "_id=o1,o2,o3,o4,o50&_include=Observation:patient&_include=Observation:encounter"
+    )
+
+    assert [len(page.ids()) for page in pages] == [2, 1, 1, 1]
+    assert sorted(id_ for page in pages for id_ in page.ids()) == ["o1", "o2", "o3", "o4", "o50"]
+    assert {page.total for page in pages} == {5}
+
+
+def test_one_match_that_includes_too_many_is_refused(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow_references, "MOST_INCLUDED", 2)
+
+    answer = reader.get("Encounter", "_id=e1&_revinclude=Observation:encounter")
+
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+
+
+def test_the_bound_leaves_room_below_lambdas() -> None:
+    assert MAX_ANSWER_BYTES < LAMBDA_LIMIT

@@ -1,0 +1,210 @@
+"""Which index answers which search, and at what number of calls (ADR: record keys and search index)."""
+
+import pytest
+
+from careconnect.record_keys import SHARDS
+from careconnect.resource_types import RESOURCE_TYPES, resource_type
+from careconnect_testing.stores import FHIR_BASE, NOW, Reader
+from fhir_reader.search.criteria import parse_criterion
+from fhir_reader.search.plan import Plan, plan_search
+
+
+def plan(type_name: str, *asked: str) -> Plan:
+    """Return the plan for `name:modifier=text` criteria."""
+    type_ = resource_type(type_name)
+    assert type_ is not None
+    criteria = []
+    for one in asked:
+        head, _, text = one.partition("=")
+        name, _, modifier = head.partition(":")
+        parameter = type_.parameter(name)
+        assert parameter is not None
+        criteria.append(parse_criterion(parameter, modifier, text, fhir_base=FHIR_BASE, now=int(NOW * 1000)))
+    return plan_search(type_, criteria)
+
+
+def partitions(type_name: str, *asked: str) -> list[str]:
+    return [one.partition for one in plan(type_name, *asked).ranges]
+
+
+def all_of(type_name: str) -> list[str]:
+    return [f"{type_name}?{shard}" for shard in range(SHARDS)]
+
+
+@pytest.mark.parametrize(
+    ("type_name", "asked", "expected"),
+    [
+        ("Patient", ["identifier=https://nhs|1"], ["Patient?identifier=1"]),
+        ("Patient", ["identifier=1"], ["Patient?identifier=1"]),
+        ("Patient", ["identifier=1,2"], ["Patient?identifier=1", "Patient?identifier=2"]),
+        ("Patient", ["identifier=1,1"], ["Patient?identifier=1"]),
+        ("Patient", ["name=Muñoz"], ["Patient?name^m"]),
+        ("Patient", ["name:exact=Muñoz"], ["Patient?name^m"]),
+        ("Patient", ["family=kan"], ["Patient?name^k"]),
+        ("Patient", ["given=Bernie"], ["Patient?name^b"]),
+        ("Patient", ["name=bernie kanfeld"], ["Patient?name^b"]),
+        ("Patient", ["address-postalcode=LS1"], ["Patient?address-postalcode^l"]),
+        ("Patient", ["email=A@B.org"], ["Patient?email=a@b.org"]),
+        ("Patient", ["phone=0113-1"], ["Patient?phone=01131"]),
+        ("Observation", ["patient=4"], ["Patient/4"]),
+        ("Observation", ["subject=Patient/4"], ["Patient/4"]),
+        ("Observation", ["patient=4,5"], ["Patient/4", "Patient/5"]),
+        ("Condition", ["encounter=e1"], ["Encounter/e1"]),
+        ("Encounter", ["episodeofcare=ep1"], ["EpisodeOfCare/ep1"]),
+        ("Observation", ["code=http://loinc.org|8867-4"], ["Observation?code=8867-4"]),
+        ("MedicationRequest", ["medication=m1"], ["Medication/m1"]),
+        ("PractitionerRole", ["practitioner=G1"], ["Practitioner/G1"]),
+        ("HealthcareService", ["organization=P1"], ["Organization/P1"]),
+        # the most selective of several, whatever their order
+        ("Observation", ["code=8867-4", "patient=4"], ["Patient/4"]),
+        ("Observation", ["patient=4", "code=8867-4"], ["Patient/4"]),
+        ("Observation", ["patient=4", "identifier=1"], ["Observation?identifier=1"]),
+        ("Patient", ["name=x", "gender=female", "identifier=1"], ["Patient?identifier=1"]),
+        ("Patient", ["name=x", "phone=1"], ["Patient?phone=1"]),
+    ],
+)
+def test_a_selective_criterion_has_an_index(type_name: str, asked: list[str], expected: list[str]) -> None:
+    assert partitions(type_name, *asked) == expected
+
+
+@pytest.mark.parametrize(
+    ("type_name", "asked"),
+    [
+        ("Patient", []),
+        ("Patient", ["gender=female"]),
+        ("Patient", ["birthdate=1998"]),
+        ("Patient", ["identifier:missing=true"]),
+        ("Patient", ["name:contains=x"]),
+        ("Patient", ["identifier=https://nhs|"]),
+        ("Patient", ["identifier=1,https://nhs|"]),
+        ("Condition", ["clinical-status=active"]),
+        ("Condition", ["code:not=1"]),
+        ("Encounter", ["status=finished", "class=AMB", "type=x"]),
+        ("Observation", ["category=vital-signs"]),
+        ("Immunization", ["notgiven=true"]),
+        ("MedicationRequest", ["intent=order"]),
+        ("Patient", ["_lastUpdated=2017"]),
+    ],
+)
+def test_what_many_share_has_none_and_the_type_is_read(type_name: str, asked: list[str]) -> None:
+    """No partition of its own for gender, status and the like: it would be a hot one."""
+    assert partitions(type_name, *asked) == all_of(type_name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "ids"), [("_id=4", ("4",)), ("_id=4,5,4", ("4", "5")), ("_id=x|4", ("4",)), ("_id=x|", ())]
+)
+def test_ids_are_fetched_and_not_searched(asked: str, ids: tuple[str, ...]) -> None:
+    assert plan("Patient", asked).ids == ids
+    assert plan("Patient", "name=x", asked).ids == ids
+    assert not plan("Patient", asked).ordered
+
+
+DATE = "Observation", "patient=4"
+
+
+@pytest.mark.parametrize(
+    ("date", "bounded"),
+    [
+        ("date=2017", (True, True)),
+        ("date=sa2017", (True, False)),
+        ("date=lt2017", (False, True)),
+        ("date=le2017", (False, True)),
+        ("date=eb2017", (False, True)),
+        ("date=ap2017", (False, True)),
+        # An observation may be over a period, which may begin long before it ends.
+        ("date=gt2017", (False, False)),
+        ("date=ge2017", (False, False)),
+        ("date=ne2017", (False, False)),
+        ("date=2016,2017", (False, False)),
+        ("date:missing=true", (False, False)),
+    ],
+)
+def test_a_clinical_date_bounds_the_ranges(date: str, bounded: tuple[bool, bool]) -> None:
+    (one,) = plan("Observation", "patient=4", date).ranges
+
+    assert (bool(one.low), bool(one.high)) == bounded
+
+
+def test_two_bounds_narrow_each_other() -> None:
+    (both,) = plan("Patient", "identifier=x|1", "birthdate=ge1998-01-01", "birthdate=lt1999").ranges
+    (lower,) = plan("Patient", "identifier=x|1", "birthdate=ge1998-01-01").ranges
+    (upper,) = plan("Patient", "identifier=x|1", "birthdate=lt1999").ranges
+    (narrower,) = plan("Patient", "identifier=x|1", "birthdate=lt1999", "birthdate=lt1998-06").ranges
+
+    assert (both.low, both.high) == (lower.low, upper.high)
+    assert narrower.high < upper.high
+
+
+@pytest.mark.parametrize(
+    ("type_name", "asked", "ordered"),
+    [
+        ("Observation", "patient=4", True),
+        ("Observation", "code=http://loinc.org|8867-4", True),
+        ("Observation", "code=8867-4", False),
+        ("Patient", "name=x", False),
+        ("Patient", "gender=male", True),
+    ],
+)
+def test_a_range_that_lies_in_the_default_order_is_not_sorted(type_name: str, asked: str, ordered: bool) -> None:
+    assert plan(type_name, asked).ordered is ordered
+
+
+CALLS = [
+    # A first page also reads the key that seals its next link, once in an instance's life, if it has one.
+    ("Patient", "_id=4", ["BatchGetItem", "BatchGetItem"]),
+    ("Patient", "identifier=https://fhir.nhs.uk/Id/nhs-number|9658218873", ["Query", "BatchGetItem"]),
+    ("Patient", "identifier=9658218873", ["Query", "BatchGetItem"]),
+    ("Patient", "name=kanfeld", ["Query", "BatchGetItem"]),
+    ("Patient", "name=bernie kanfeld&birthdate=1998&gender=female", ["Query", "BatchGetItem"]),
+    ("Observation", "patient=4", ["Query", "BatchGetItem"]),
+    ("Observation", "patient=4&code=8867-4&date=ge2017", ["Query", "BatchGetItem"]),
+    ("Observation", "patient=4,5", ["Query", "Query", "BatchGetItem"]),
+    ("Observation", "code=8867-4", ["Query", "BatchGetItem"]),
+    ("Patient", "gender=female", ["Query"] * SHARDS + ["BatchGetItem"]),
+    ("Patient", "", ["Query"] * SHARDS + ["BatchGetItem"]),
+    ("Observation", "patient.identifier=9658218873", ["Query", "Query", "Query", "BatchGetItem"]),
+    ("Observation", "patient=4&_summary=count", ["Query"]),
+    ("Observation", "patient=4&_count=0", ["Query"]),
+    ("Observation", "patient=nobody", ["Query"]),
+    ("Patient", "_id=4&_include=Patient:organization", ["BatchGetItem"] * 3),
+    (
+        "Encounter",
+        "_id=e1&_revinclude=Observation:encounter",
+        ["BatchGetItem", "BatchGetItem", "Query", "BatchGetItem"],
+    ),
+    ("Organization", "name=moor", ["Query", "BatchGetItem"]),
+]
+
+
+@pytest.mark.parametrize(("type_name", "query", "calls"), CALLS)
+def test_issue_3_calls_per_kind_of_search(reader: Reader, type_name: str, query: str, calls: list[str]) -> None:
+    answer = reader.get(type_name, query)
+
+    assert answer.status == 200
+    assert answer.link("next") == ""
+    assert reader.calls == calls
+
+
+def test_issue_3_a_later_page_costs_itself_alone(reader: Reader) -> None:
+    first = reader.get("Observation", "patient=4&_count=5")
+    reader.calls.clear()
+
+    reader.follow(first.link("next"))
+
+    assert reader.calls == ["Query", "BatchGetItem"]
+
+
+def test_issue_3_everything_costs_a_read_and_a_query(reader: Reader) -> None:
+    reader.get("Patient/4/$everything", "_count=100")
+
+    assert reader.calls[0] == "GetItem"
+    assert sorted(reader.calls[1:]) == ["BatchGetItem", "BatchGetItem", "BatchGetItem", "Query"]
+
+
+def test_issue_3_nothing_scans(reader: Reader) -> None:
+    for each in RESOURCE_TYPES:
+        for query in ("", "_lastUpdated=gt2000", "_id=4", "identifier:missing=true", "_sort=-_lastUpdated"):
+            assert reader.get(each.name, query).status == 200
+
+    assert set(reader.calls) <= {"GetItem", "BatchGetItem", "Query"}

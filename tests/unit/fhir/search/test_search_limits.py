@@ -1,0 +1,86 @@
+"""Search values at the edge of what can be asked: they match what they say, and never what a key cannot hold."""
+
+import pytest
+
+from careconnect.outcomes import OutcomeError
+from careconnect.resource_types import ResourceType, resource_type
+from fhir_reader.search.criteria import Criterion, parse_criterion
+from fhir_reader.search.plan import plan_search
+
+BASE = "https://care.example/careconnect-ri/STU3"
+
+
+def served(name: str) -> ResourceType:
+    found = resource_type(name)
+    assert found is not None
+    return found
+
+
+def criterion(type_name: str, name: str, text: str, modifier: str = "") -> Criterion:
+    parameter = served(type_name).parameter(name)
+    assert parameter is not None
+    return parse_criterion(parameter, modifier, text, fhir_base=BASE, now=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "matches"),
+    [
+        ("name", "bernie kanfeld", True),
+        ("name", "kan ber", True),
+        ("name", "kanfeld smith", False),
+        ("name", "bernie anne kanfeld", True),
+        ("name", "kanfeld bernie a", True),
+        ("name", "anne kanfeld", False),
+        ("family", "kanfeld", True),
+        ("family", "kanfeld poole", False),
+        ("given", "bernie anne", True),
+        ("given", "anne bernie", False),
+    ],
+)
+def test_only_a_name_is_matched_word_by_word(name: str, text: str, matches: bool) -> None:
+    stored = {
+        "name": ["Kanfeld", "Bernie Anne", "Poole"],
+        "family": ["Kanfeld", "Poole"],
+        "given": ["Bernie Anne"],
+    }
+
+    assert criterion("Patient", name, text).matches(stored) is matches
+
+
+@pytest.mark.parametrize("text", ["---", "|---", "phone|( )"])
+def test_a_telephone_number_of_punctuation_alone_is_malformed(text: str) -> None:
+    with pytest.raises(OutcomeError) as raised:
+        criterion("Patient", "phone", text)
+
+    assert raised.value.status == 400
+    assert raised.value.issue.diagnostics.startswith("phone:")
+
+
+def test_what_cannot_be_an_id_is_not_looked_up() -> None:
+    ids = plan_search(served("Patient"), [criterion("Patient", "_id", f"4,{'9' * 3000},a/b,é,4")]).ids
+
+    assert ids == ("4",)
+
+
+@pytest.mark.parametrize(
+    ("modifier", "text", "partitions"),
+    [
+        ("", "4", ["Patient/4"]),
+        ("", f"{BASE}/Patient/4,Patient/5", ["Patient/4", "Patient/5"]),
+        ("", "https://elsewhere.example/Patient/4", ["https://elsewhere.example/Patient/4"]),
+        ("Patient", "4", ["Patient/4"]),
+        ("Patient", "Practitioner/4", []),
+    ],
+)
+def test_a_reference_is_looked_up_under_what_it_points_at(modifier: str, text: str, partitions: list[str]) -> None:
+    plan = plan_search(served("Observation"), [criterion("Observation", "patient", text, modifier)])
+
+    assert [one.partition for one in plan.ranges] == partitions
+
+
+def test_an_address_too_long_for_a_key_is_compared_with_all() -> None:
+    text = f"https://elsewhere.example/{'x' * 2000}"
+
+    plan = plan_search(served("Observation"), [criterion("Observation", "patient", text)])
+
+    assert [one.partition for one in plan.ranges] == [f"Observation?{shard}" for shard in range(4)]

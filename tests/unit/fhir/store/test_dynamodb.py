@@ -1,0 +1,190 @@
+"""The tables as the reader asks them: batches, pages, faults (`fhir.md`, Statuses: 503)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from careconnect.formats import Format
+from careconnect.outcomes import OutcomeError
+from careconnect.record_keys import CURSOR_KEY, reference_prefix
+from careconnect.resource_types import Home, ResourceType, resource_type
+from careconnect_testing.few_records import OBSERVATIONS
+from careconnect_testing.stores import Reader
+from fhir_reader.store.dynamodb import DynamoDbResourceStore
+from fhir_reader.store.stored import IndexRange
+
+OF_PATIENT_4 = IndexRange("Patient/4", reference_prefix("Observation", "patient"))
+
+
+def type_(name: str) -> ResourceType:
+    found = resource_type(name)
+    assert found is not None
+    return found
+
+
+class Altered:
+    """A DynamoDB client whose answers are altered on their way."""
+
+    def __init__(self, client: Any, **alter: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
+        self._client = client
+        self._alter = alter
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._client, name)
+        alter = self._alter.get(name)
+        return real if alter is None else lambda **arguments: alter(real, arguments)
+
+
+def store(reader: Reader, **alter: Any) -> DynamoDbResourceStore:
+    client: Any = Altered(reader.client, **alter)
+    tables = {Home.RECORD: reader.tables.record, Home.DIRECTORY: reader.tables.directory}
+    return DynamoDbResourceStore(client, tables, Home.RECORD)
+
+
+def test_more_than_a_hundred_keys_are_asked_for_in_batches(reader: Reader) -> None:
+    keys = [(type_("Observation"), f"o{number}") for number in range(1, 251)]
+
+    found = store(reader).read_all([*keys, *keys[:5]], Format.JSON)
+
+    assert list(found) == [("Observation", f"o{number}") for number in range(1, OBSERVATIONS + 1)] + [
+        ("Observation", "o50")
+    ]
+    assert reader.calls == ["BatchGetItem"] * 3
+    reader.calls.clear()
+    assert store(reader).read_all([], Format.JSON) == {}
+    assert reader.calls == []
+
+
+def test_both_tables_are_asked_in_one_batch(reader: Reader) -> None:
+    keys = [(type_("Organization"), "P1"), (type_("Patient"), "4"), (type_("Location"), "L1")]
+
+    assert list(store(reader).read_all(keys, Format.XML)) == [
+        ("Organization", "P1"),
+        ("Patient", "4"),
+        ("Location", "L1"),
+    ]
+    assert reader.calls == ["BatchGetItem"]
+
+
+def test_unprocessed_keys_are_asked_for_again(reader: Reader) -> None:
+    def one_at_a_time(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        ((table, wanted),) = arguments["RequestItems"].items()
+        answer = real(RequestItems={table: {"Keys": wanted["Keys"][:1]}})
+        rest = wanted["Keys"][1:]
+        return {**answer, "UnprocessedKeys": {table: {"Keys": rest}} if rest else {}}
+
+    keys = [(type_("Patient"), id_) for id_ in ("6", "5", "4")]
+    assert list(store(reader, batch_get_item=one_at_a_time).read_all(keys, Format.JSON)) == [
+        ("Patient", "6"),
+        ("Patient", "5"),
+        ("Patient", "4"),
+    ]
+
+
+def test_keys_that_stay_unprocessed_are_a_503(reader: Reader) -> None:
+    def nothing(_: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        return {"Responses": {}, "UnprocessedKeys": arguments["RequestItems"]}
+
+    with pytest.raises(OutcomeError) as caught:
+        store(reader, batch_get_item=nothing).read_all([(type_("Patient"), "4")], Format.JSON)
+
+    assert (caught.value.status, caught.value.reason) == (503, "keys left unprocessed")
+
+
+def test_a_range_is_read_to_its_end_page_by_page(reader: Reader) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def five_at_a_time(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        asked.append(arguments)
+        return real(**arguments, Limit=5)
+
+    small = store(reader, query=five_at_a_time)
+    (stream,) = small.entries(type_("Observation"), [OF_PATIENT_4])
+    assert [entry.id for entry in stream] == [f"o{number}" for number in range(OBSERVATIONS, 0, -1)]
+    assert len(asked) == 3
+    assert len(list(small.compartment("4", ""))) == len(list(store(reader).compartment("4", "")))
+
+
+def test_a_stream_is_read_no_further_than_it_is_looked_at(reader: Reader) -> None:
+    def one_at_a_time(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        return real(**arguments, Limit=1)
+
+    (stream,) = store(reader, query=one_at_a_time).entries(type_("Observation"), [OF_PATIENT_4])
+    assert next(stream).id == "o12"
+    assert reader.calls == ["Query"]
+
+
+def test_a_range_whose_bounds_cross_is_empty_and_not_asked_for(reader: Reader) -> None:
+    assert store(reader).entries(type_("Observation"), [IndexRange("Patient/4", "x", low="2", high="1")]) == []
+    assert reader.get("Patient", "identifier=|9658218873&birthdate=gt2001&birthdate=lt1990").total == 0
+    assert reader.calls == []
+
+
+def test_the_seals_key_is_read_once(reader: Reader) -> None:
+    ours = store(reader)
+
+    assert len(ours.seal_key()) == 32
+    assert ours.seal_key() == ours.seal_key()
+    assert reader.calls == ["GetItem"]
+
+
+def test_without_a_key_for_links_nothing_is_promised(reader: Reader) -> None:
+    def nothing(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        assert tuple(key["S"] for key in arguments["Key"].values()) == CURSOR_KEY
+        return {}
+
+    with pytest.raises(OutcomeError) as caught:
+        store(reader, get_item=nothing).seal_key()
+
+    assert caught.value.status == 503
+
+
+def error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "secret detail"}}, "Query")
+
+
+FAULTS: list[tuple[Exception, str]] = [
+    *((error(code), code) for code in ("ThrottlingException", "ProvisionedThroughputExceededException")),
+    *((error(code), code) for code in ("InternalServerError", "AccessDeniedException", "ResourceNotFoundException")),
+    (ReadTimeoutError(endpoint_url="https://secret.example"), "ReadTimeoutError"),
+    (ConnectTimeoutError(endpoint_url="https://secret.example"), "ConnectTimeoutError"),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS, ids=[reason for _, reason in FAULTS])
+@pytest.mark.parametrize(
+    ("path", "operation"),
+    [
+        ("Patient/4", "GetItem"),
+        ("Patient/4?_format=xml", "GetItem"),
+        ("Patient?_id=4", "BatchGetItem"),
+        ("Patient?name=kanfeld", "Query"),
+        ("Patient?name=kanfeld", "BatchGetItem"),
+        ("Patient?gender=female", "Query"),
+        ("Observation?patient.name=kanfeld", "Query"),
+        ("Patient?_id=4&_revinclude=Condition:patient", "Query"),
+        ("Patient/4/$everything", "GetItem"),
+        ("Patient/4/$everything", "Query"),
+        ("Patient/4/$everything", "BatchGetItem"),
+    ],
+)
+def test_a_fault_of_dynamodb_is_a_503_with_retry_after_and_no_detail(
+    reader: Reader, path: str, operation: str, fault: Exception, reason: str
+) -> None:
+    def break_it(name: str) -> None:
+        if name == operation:
+            raise fault
+
+    reader.faults.append(break_it)
+    name, _, query = path.partition("?")
+    answer = reader.get(name, query)
+
+    assert answer.status == 503
+    assert answer.headers["Retry-After"] == "2"
+    assert "secret" not in answer.text
+    assert reader.observer.lines[-1]["reason"] == reason
+    assert reader.observer.failures == []
+    if "xml" not in query:
+        assert answer.issue["code"] == "transient"

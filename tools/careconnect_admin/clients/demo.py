@@ -1,0 +1,83 @@
+"""The clients of a local run: the three of the Care Connect reference implementation, and one that reads all.
+
+Their secrets have been public for years, so they exist in local runs only; nothing deploys them.
+"""
+
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from careconnect_admin.clients.registration import ClientRegistration, ClientRegistry, check_secret, register_client
+
+_EXPLORER_SECRET_BYTES: Final = 64
+
+
+@dataclass(frozen=True)
+class DemoClient:
+    """A client to register: its id, what it is for, its secret and its scopes."""
+
+    client_id: str
+    name: str
+    secret: str = field(repr=False)
+    scopes: tuple[str, ...]
+
+
+PATIENT_ACCESS: Final = DemoClient(
+    client_id="a24a4d9f-c264-4af7-a8e5-248c24a6b707",
+    name="Patient access",
+    secret="MMpAOGBljYcEzBfn7q9-xgJqBlmR0BSiEyCrCjNNOUpR78kZtzqgKKU_4FgGRFNWbtc6jPIErLwoYwRgnlvijA",
+    scopes=("profile", "patient/Patient.read", "user/Patient.read"),
+)
+MEDICATION_ACCESS: Final = DemoClient(
+    client_id="ed73b2cb-abd0-4f75-b9a2-5f9c0535b82c",
+    name="Patient, condition and medication access",
+    secret="QOm0VcqJqa9stA1R0MJzHjCN_uYdo0PkY8OT68UCk2XDFxFrAUjajuqOvIom5dISjKshx2YiU51mXtx7W5UOwQ",
+    scopes=(
+        "user/MedicationStatement.read",
+        "patient/Immunization.read",
+        "user/Patient.read",
+        "patient/Condition.read",
+        "user/MedicationOrder.read",
+        "user/Condition.read",
+        "user/Encounter.read",
+        "profile",
+        "patient/MedicationOrder.read",
+        "patient/Patient.read",
+        "patient/Observation.read",
+        "patient/Encounter.read",
+    ),
+)
+LIMITED_ACCESS: Final = DemoClient(
+    client_id="256fcc31-97bd-47d4-acbf-12409676ad5a",
+    name="Limited access",
+    secret="AI8OGCYWjvnj-NY0zaP0H2e6_El_yO2pq43wK4YKk8UnBR_JZ5ivkmkXFtlkiL6LKWsL8H7ksab0V_Hk9c4OeMI",
+    scopes=("profile",),
+)
+
+
+def demo_clients(explorer_secret: str | None = None) -> tuple[DemoClient, ...]:
+    """Return the demo clients, `explorer` last; its secret is the given one or else made now.
+
+    Raises:
+        RegistrationError: the given secret is too weak, or clients would have to encode it.
+    """
+    if explorer_secret:
+        check_secret(explorer_secret)
+    explorer = DemoClient(
+        client_id="explorer",
+        name="Explorer: reads everything",
+        secret=explorer_secret or secrets.token_urlsafe(_EXPLORER_SECRET_BYTES),
+        scopes=("system/*.read", "profile"),
+    )
+    return (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS, explorer)
+
+
+def register(clients: Sequence[DemoClient], registry: ClientRegistry) -> None:
+    """Register the clients, as `careconnect clients add` would; raises `RegistrationError`."""
+    for demo in clients:
+        registration = ClientRegistration(
+            client_id=demo.client_id, name=demo.name, scopes=demo.scopes, secret=demo.secret
+        )
+        register_client(registry, registration, now=time.time())

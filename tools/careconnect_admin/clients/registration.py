@@ -1,0 +1,294 @@
+"""Register OAuth clients and change them: the rules, whatever store holds the records."""
+
+import json
+import math
+import re
+import secrets
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from careconnect.client_record import (
+    ASSERTION_ALGORITHMS,
+    CLIENT_CREDENTIALS,
+    MAX_ID_LENGTH,
+    MAX_SCOPE_LENGTH,
+    AuthMethod,
+    ClientRecord,
+    SecretDigest,
+    digest_secret,
+)
+from careconnect.scopes import ScopeError, parse_scope, split_scope
+from careconnect_admin.errors import OperatorError
+
+_SECRET_BYTES: Final = 64
+_WEAKEST_SECRET_BITS: Final = 256
+_FEWEST_DIFFERENT_CHARACTERS: Final = 8
+_SALT_BYTES: Final = 16
+_SMALLEST_RSA_KEY: Final = 2048
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_PATIENT_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_CURVES: Final = ("P-256", "P-384")
+_CHARACTER_CLASSES: Final = (
+    string.digits,
+    string.digits + "abcdef",
+    string.digits + "ABCDEF",
+    string.ascii_lowercase,
+    string.ascii_uppercase,
+    string.digits + string.ascii_lowercase,
+    string.digits + string.ascii_uppercase,
+    string.digits + string.ascii_letters,
+    string.digits + string.ascii_letters + "-_",
+    string.digits + string.ascii_letters + "-_.~",
+)
+
+SECRET_METHODS: Final = frozenset({AuthMethod.BASIC, AuthMethod.POST})
+
+
+class RegistrationError(OperatorError):
+    """A client cannot be registered or changed; the text says why."""
+
+
+class ClientRegistry(Protocol):
+    """Holds the registered clients."""
+
+    def find(self, client_id: str) -> ClientRecord | None:
+        """Return a client, or None."""
+
+    def every(self) -> Sequence[ClientRecord]:
+        """Return all clients, by id."""
+
+    def create(self, record: ClientRecord) -> bool:
+        """Write a new client; False if its id is taken."""
+
+    def change_secrets(self, record: ClientRecord, secrets: tuple[SecretDigest, ...]) -> bool:
+        """Replace a client's digests; False if they have changed since `record` was read."""
+
+    def enable(self, client_id: str, *, enabled: bool) -> bool:
+        """Enable or disable a client; False if there is none."""
+
+    def remove(self, client_id: str) -> bool:
+        """Delete a client; False if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRegistration:
+    """What an operator says of a new client; `secret` is None for one to be made, `jwks` JSON text."""
+
+    client_id: str
+    name: str
+    scopes: tuple[str, ...] = ()
+    auth_methods: frozenset[AuthMethod] = SECRET_METHODS
+    secret: str | None = field(default=None, repr=False)
+    jwks: str = ""
+    jwks_uri: str = ""
+    patient: str = ""
+    resource_server: bool = False
+
+
+def register_client(registry: ClientRegistry, registration: ClientRegistration, *, now: float) -> str | None:
+    """Register a client and return its secret, which is stored nowhere; None if it has no use for one.
+
+    A client without scopes may only introspect and revoke. Raises `RegistrationError` with the reason.
+    """
+    _check_names(registration)
+    _check_scopes(registration)
+    jwks = _check_keys(registration)
+    secret: str | None = None
+    salt, digests = "", tuple[SecretDigest, ...]()
+    if registration.auth_methods & SECRET_METHODS:
+        secret = registration.secret or secrets.token_urlsafe(_SECRET_BYTES)
+        check_secret(secret)
+        salt = secrets.token_hex(_SALT_BYTES)
+        digests = (SecretDigest(digest_secret(salt, secret)),)
+    elif registration.secret is not None:
+        raise RegistrationError("a secret is of no use to a client that authenticates by private_key_jwt alone")
+    record = ClientRecord(
+        client_id=registration.client_id,
+        name=registration.name,
+        enabled=True,
+        auth_methods=registration.auth_methods,
+        grant_types=frozenset({CLIENT_CREDENTIALS} if registration.scopes else ()),
+        scopes=tuple(dict.fromkeys(registration.scopes)),
+        salt=salt,
+        secrets=digests,
+        jwks=jwks,
+        jwks_uri=registration.jwks_uri,
+        patient=registration.patient,
+        resource_server=registration.resource_server,
+        created_at=int(now),
+    )
+    if not registry.create(record):
+        raise RegistrationError(
+            f"the client id {registration.client_id} is taken: choose another, or remove that client"
+        )
+    return secret
+
+
+def rotate_secret(
+    registry: ClientRegistry, client_id: str, *, overlap: int, now: float, secret: str | None = None
+) -> str:
+    """Give a client a new secret and return it; the one before counts for `overlap` seconds more.
+
+    Raises `RegistrationError`.
+    """
+    record = found_client(registry, client_id)
+    if not record.auth_methods & SECRET_METHODS:
+        raise RegistrationError(f"the client {client_id} has no secret: it authenticates by private_key_jwt")
+    secret = secret or secrets.token_urlsafe(_SECRET_BYTES)
+    check_secret(secret)
+    in_use = [each for each in record.secrets if each.ends_at == 0]
+    ends_at = int(now) + overlap
+    retiring = tuple(replace(each, ends_at=ends_at) for each in in_use if overlap > 0)
+    new = SecretDigest(digest_secret(record.salt, secret))
+    if not registry.change_secrets(record, (new, *retiring)):
+        raise RegistrationError(f"the client {client_id} was changed by someone else at the same time: try again")
+    return secret
+
+
+def set_enabled(registry: ClientRegistry, client_id: str, *, enabled: bool) -> None:
+    """Enable or disable a client; a disabled one gets no more tokens. Raises `RegistrationError`."""
+    if not registry.enable(client_id, enabled=enabled):
+        raise _unknown(client_id)
+
+
+def remove_client(registry: ClientRegistry, client_id: str) -> None:
+    """Remove a client; raises `RegistrationError`."""
+    if not registry.remove(client_id):
+        raise _unknown(client_id)
+
+
+def found_client(registry: ClientRegistry, client_id: str) -> ClientRecord:
+    """Return a client; raises `RegistrationError` if there is none."""
+    record = registry.find(client_id)
+    if record is None:
+        raise _unknown(client_id)
+    return record
+
+
+def check_secret(secret: str) -> None:
+    """Refuse a secret that could be guessed, or that clients would have to encode; raises `RegistrationError`.
+
+    Its strength is what it would be if each character were random: an upper bound, which is all that can be
+    known of a secret made elsewhere.
+    """
+    if not _UNRESERVED.fullmatch(secret):
+        raise RegistrationError(
+            "a secret has the characters A-Z a-z 0-9 - . _ ~ only (RFC 6749 appendix A.2, RFC 3986 §2.3)"
+        )
+    alphabet = next(each for each in _CHARACTER_CLASSES if set(secret) <= set(each))
+    bits = math.floor(len(secret) * math.log2(len(alphabet)))
+    if bits < _WEAKEST_SECRET_BITS:
+        raise RegistrationError(f"the secret is too weak: {bits} bits at most, and {_WEAKEST_SECRET_BITS} are needed")
+    if len(set(secret)) < _FEWEST_DIFFERENT_CHARACTERS:
+        raise RegistrationError("the secret is too weak: it repeats a few characters")
+
+
+def _unknown(client_id: str) -> RegistrationError:
+    return RegistrationError(f"there is no client {client_id}: see `careconnect clients list`")
+
+
+def _check_names(registration: ClientRegistration) -> None:
+    if not _UNRESERVED.fullmatch(registration.client_id) or len(registration.client_id) > MAX_ID_LENGTH:
+        raise RegistrationError(f"a client id has 1 to {MAX_ID_LENGTH} of the characters A-Z a-z 0-9 - . _ ~")
+    if not registration.name.strip() or not registration.name.isprintable():
+        raise RegistrationError("a client needs a printable name, to be told from others")
+    if not registration.auth_methods:
+        raise RegistrationError(f"a client needs a method of authentication: {', '.join(AuthMethod)}")
+
+
+def _check_scopes(registration: ClientRegistration) -> None:
+    for scope in registration.scopes:
+        try:
+            split_scope(scope)
+            parse_scope(scope)
+        except ScopeError as error:
+            raise RegistrationError(f"{scope!r} is {error}") from None
+    if len(" ".join(registration.scopes)) > MAX_SCOPE_LENGTH:
+        raise RegistrationError(
+            f"the scopes have more than the {MAX_SCOPE_LENGTH} characters that a token can hold: use a wildcard"
+        )
+    if not registration.scopes and not registration.resource_server:
+        raise RegistrationError("a client needs scopes, unless it is a resource server")
+    if registration.patient:
+        if not _PATIENT_ID.fullmatch(registration.patient):
+            raise RegistrationError("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
+        if not any(scope.startswith("patient/") for scope in registration.scopes):
+            raise RegistrationError("binding to a patient limits patient/ scopes, and the client has none")
+
+
+def _check_keys(registration: ClientRegistration) -> str:
+    """Return the JWK Set to store, as compact JSON."""
+    has_keys = bool(registration.jwks) + bool(registration.jwks_uri)
+    if AuthMethod.PRIVATE_KEY_JWT not in registration.auth_methods:
+        if has_keys:
+            raise RegistrationError("keys are of no use without the method private_key_jwt")
+        return ""
+    if has_keys != 1:
+        raise RegistrationError(
+            "private_key_jwt needs the client's public keys: a JWK Set, or the https address of one"
+        )
+    if registration.jwks_uri:
+        _check_jwks_uri(registration.jwks_uri)
+        return ""
+    return _checked_jwks(registration.jwks)
+
+
+def _check_jwks_uri(uri: str) -> None:
+    try:
+        parts = urlsplit(uri)
+        is_good = parts.scheme == "https" and bool(parts.hostname) and parts.username is None and not parts.fragment
+        is_good = is_good and parts.port != 0 and uri.isascii() and uri.isprintable() and " " not in uri
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise RegistrationError("the address of a JWK Set is an https URL without user name or fragment")
+
+
+def _checked_jwks(text: str) -> str:
+    try:
+        document = json.loads(text)
+        keys = document["keys"]
+    except (ValueError, KeyError, TypeError):
+        raise RegistrationError('the JWK Set is not JSON of the form {"keys": […]} (RFC 7517 §5)') from None
+    if not isinstance(keys, list) or not keys:
+        raise RegistrationError("the JWK Set has no keys")
+    kids = [_checked_key(place, key) for place, key in enumerate(keys, 1)]
+    if len(set(kids)) != len(kids):
+        raise RegistrationError("two keys of the JWK Set have the same kid")
+    return json.dumps({"keys": keys}, separators=(",", ":"))
+
+
+def _checked_key(place: int, key: Any) -> str:
+    where = f"key {place} of the JWK Set"
+    if not isinstance(key, Mapping):
+        raise RegistrationError(f"{where} is not an object")
+    if _PRIVATE_MEMBERS & set(key):
+        raise RegistrationError(
+            f"{where} is private: register the public half, and make a new pair, as this one was shown"
+        )
+    kid = key.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise RegistrationError(f"{where} has no kid")
+    if "alg" in key and key["alg"] not in ASSERTION_ALGORITHMS:
+        raise RegistrationError(f"{where} is for another algorithm than {', '.join(ASSERTION_ALGORITHMS)}")
+    if key.get("use", "sig") != "sig":
+        raise RegistrationError(f"{where} is not for signatures")
+    if key.get("kty") not in ("RSA", "EC") or (key["kty"] == "EC" and key.get("crv") not in _CURVES):
+        raise RegistrationError(f"{where} is neither RSA nor EC on {' or '.join(_CURVES)}")
+    try:
+        public_key = jwt.PyJWK(dict(key)).key
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise RegistrationError(f"{where} is malformed") from None
+    if not isinstance(public_key, RSAPublicKey | EllipticCurvePublicKey):
+        raise RegistrationError(f"{where} is not a public key")
+    if isinstance(public_key, RSAPublicKey) and public_key.key_size < _SMALLEST_RSA_KEY:
+        raise RegistrationError(f"{where} has fewer than {_SMALLEST_RSA_KEY} bits")
+    return kid

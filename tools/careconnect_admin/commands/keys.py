@@ -1,0 +1,94 @@
+"""`careconnect keys`: list, rotate and retire the signing keys of a stack."""
+
+import json
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from careconnect_admin.signing.key_ring import PUBLICATION_SECONDS, SHORT_PUBLICATION_SECONDS, KeyRing, KeyState, rotate
+from careconnect_admin.stack.listing import print_table
+from careconnect_admin.stack.target import JsonOption, StackTarget, on_stack
+
+app = typer.Typer(
+    name="keys",
+    help="List, rotate and retire the keys that sign access tokens.",
+    no_args_is_help=True,
+)
+
+
+@app.command("list")
+@on_stack
+def list_(
+    target: StackTarget,
+    as_json: JsonOption = False,
+) -> None:
+    """List the keys: the current one signs, all of them are published and trusted."""
+    _print(_ring(target), as_json=as_json)
+
+
+@app.command("rotate")
+@on_stack
+def rotate_(
+    target: StackTarget,
+    now: Annotated[
+        bool,
+        typer.Option(
+            "--now",
+            help=f"Publish for {SHORT_PUBLICATION_SECONDS} s only, which this service's own functions need. Others "
+            "that keep the published key set may refuse new tokens until they fetch it again.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a new key, publish it, and let it sign once every cache can know it. No request fails meanwhile.
+
+    Takes six minutes. If it is interrupted, run it again.
+    """
+    ring = _ring(target)
+    wait = SHORT_PUBLICATION_SECONDS if now else PUBLICATION_SECONDS
+    rotate(ring, wait=wait, sleep=time.sleep, tell=lambda text: print(text, file=sys.stderr, flush=True))
+    _print(ring, as_json=as_json)
+
+
+@app.command()
+@on_stack
+def retire(
+    target: StackTarget,
+    force: Annotated[
+        bool, typer.Option("--force", help="Now, though tokens that it signed live: they are refused at once.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Stop trusting the previous key, once no token that it signed can be alive, and have KMS delete it."""
+    ring = _ring(target)
+    key_id, deletion = ring.retire(now=time.time(), force=force)
+    print(f"Retired {key_id}; KMS deletes it on {deletion:%Y-%m-%d} unless that is cancelled", file=sys.stderr)
+    _print(ring, as_json=as_json)
+
+
+def _ring(target: StackTarget) -> KeyRing:
+    return KeyRing(target.client("kms"), target.output("SigningKeyAlias"))
+
+
+def _print(ring: KeyRing, *, as_json: bool) -> None:
+    states = ring.list()
+    if as_json:
+        print(json.dumps([_shown(state) for state in states], indent=2))
+        return
+    rows = [
+        (shown["place"], shown["kid"], shown["key_id"], shown["state"], shown["since"] or "")
+        for shown in map(_shown, states)
+    ]
+    print_table(("place", "kid", "key id", "state", "since"), rows)
+
+
+def _shown(state: KeyState) -> dict[str, Any]:
+    return {
+        "place": state.place,
+        "kid": state.kid,
+        "key_id": state.key_id,
+        "state": state.state,
+        "since": state.since.isoformat(timespec="seconds") if state.since else None,
+    }

@@ -1,0 +1,1 @@
+"""The generated documents: OpenAPI, Postman, docs/api.md."""

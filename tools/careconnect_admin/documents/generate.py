@@ -1,0 +1,40 @@
+"""The generated documents under `docs/`; `python -m careconnect_admin.documents.generate` writes them anew."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from careconnect.base_url import BaseUrl
+from careconnect_admin.documents.api_reference import api_reference
+from careconnect_admin.documents.postman import postman_collection, postman_environment
+from service_discovery.openapi_document import openapi_document
+
+DOCS: Final = Path(__file__).resolve().parents[3] / "docs"
+LOCAL: Final = BaseUrl("http://127.0.0.1:3000")
+
+
+def documents() -> dict[Path, str]:
+    """Return the text of each generated document by its path below `docs/`."""
+    return {
+        Path("api.md"): api_reference(),
+        Path("openapi.json"): _json(openapi_document(LOCAL)),
+        Path("postman/collection.json"): _json(postman_collection()),
+        Path("postman/environment.json"): _json(postman_environment()),
+    }
+
+
+def write_documents(folder: Path = DOCS) -> None:
+    """Write every document below `folder`."""
+    for path, text in documents().items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _json(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    write_documents()

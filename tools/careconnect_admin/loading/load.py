@@ -1,0 +1,218 @@
+"""Load FHIR resources from files into the record and directory tables."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from careconnect.resource_types import resource_type
+from careconnect_admin.loading.items import Content, content_of, deletion_of
+from careconnect_admin.loading.sources import (
+    Deletion,
+    Found,
+    Place,
+    Problem,
+    Sources,
+    Upsert,
+    find_sources,
+    read_source,
+)
+from careconnect_admin.loading.validation import InvalidResourceError, valid_id, validate
+from careconnect_admin.loading.writer import Outcome, RecordTables, RecordWriter, Written
+
+Progress = Callable[[int, int], None]
+"""Told the bytes done and the bytes in all, from time to time."""
+
+OTHER: Final = "(other)"
+"""Counts, under no type, what is unreadable or of a type that is not served."""
+
+_CHUNK: Final = 100
+_WRITERS: Final = 4
+
+
+@dataclass(slots=True)
+class TypeCounts:
+    """How many resources of one type met with each outcome."""
+
+    loaded: int = 0
+    unchanged: int = 0
+    deleted: int = 0
+    failed: int = 0
+
+    @property
+    def present(self) -> int:
+        """The resources that the tables hold now as the sources have them."""
+        return self.loaded + self.unchanged
+
+
+@dataclass(slots=True)
+class LoadReport:
+    """What a load did: counts by type in the order of the sources, and what was not loaded and why."""
+
+    counts: dict[str, TypeCounts] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def total(self) -> TypeCounts:
+        """The counts of all types together."""
+        every = self.counts.values()
+        return TypeCounts(
+            loaded=sum(each.loaded for each in every),
+            unchanged=sum(each.unchanged for each in every),
+            deleted=sum(each.deleted for each in every),
+            failed=sum(each.failed for each in every),
+        )
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command that did this load: 1 if there are problems."""
+        return 1 if self.problems else 0
+
+    def add(self, type_name: str, outcome: Outcome) -> None:
+        """Count one resource."""
+        counts = self.counts.setdefault(type_name, TypeCounts())
+        setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A resource on its way: where it comes from, the order of that, and what to store."""
+
+    order: int
+    place: Place
+    content: Content
+    size: int
+
+
+def load_paths(
+    paths: Sequence[Path],
+    tables: RecordTables,
+    progress: Progress | None = None,
+    *,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    base_url: str = "",
+    writers: int = _WRITERS,
+) -> LoadReport:
+    """Load every resource at `paths` and return what became of them.
+
+    Paths are NDJSON files, single resources, Bundles or folders of these. What is wrong is reported and
+    left out, the rest is loaded; each resource is written whole or not at all. Absolute references below
+    `base_url` are taken for the server's own. `writers` threads write at the same time. Errors of the
+    service that would meet every resource alike are raised as botocore raises them.
+    """
+    sources = find_sources(paths)
+    writer = RecordWriter(tables, clock=clock, base_url=base_url)
+    return _Load(sources, writer, progress or (lambda _done, _total: None), writers).run()
+
+
+class _Load:
+    """One load: reads and checks in the calling thread, writes in a few others."""
+
+    def __init__(self, sources: Sources, writer: RecordWriter, progress: Progress, writers: int) -> None:
+        self._sources = sources
+        self._writer = writer
+        self._progress = progress
+        self._writers = writers
+        self._report = LoadReport()
+        self._problems: list[tuple[int, Problem]] = []
+        self._seen: dict[str, Place] = {}
+        self._done = 0
+
+    def run(self) -> LoadReport:
+        self._writer.ensure_cursor_keys()
+        waiting: dict[Future[list[Written]], list[_Task]] = {}
+        executor = ThreadPoolExecutor(max_workers=self._writers, thread_name_prefix="load")
+        try:
+            for tasks in _chunks(self._tasks()):
+                waiting[executor.submit(self._writer.write, [task.content for task in tasks])] = tasks
+                while len(waiting) >= 2 * self._writers:
+                    self._settle(waiting)
+            while waiting:
+                self._settle(waiting)
+        finally:
+            executor.shutdown(cancel_futures=True)
+        self._progress(self._sources.total_bytes, self._sources.total_bytes)
+        self._report.problems = [
+            *self._sources.problems,
+            *(problem for _, problem in sorted(self._problems, key=lambda pair: pair[0])),
+        ]
+        return self._report
+
+    def _tasks(self) -> Iterator[_Task]:
+        found = (each for path in self._sources.files for each in read_source(path))
+        for order, each in enumerate(found):
+            checked = self._check(each)
+            if isinstance(checked, Problem):
+                self._fail(order, checked)
+            elif not isinstance(each, Problem):
+                yield _Task(order, each.place, checked, each.size)
+
+    def _check(self, found: Found) -> Content | Problem:
+        """Return what is to be stored, or what is wrong with it."""
+        if isinstance(found, Problem):
+            return found
+        content = _checked_deletion(found) if isinstance(found, Deletion) else _checked_resource(found)
+        if isinstance(content, Problem):
+            return content
+        first = self._seen.setdefault(content.key, found.place)
+        if first is not found.place:
+            return Problem(found.place, f"{content.key} stands at {first} already", content.served.name)
+        self._report.counts.setdefault(content.served.name, TypeCounts())
+        return content
+
+    def _settle(self, waiting: dict[Future[list[Written]], list[_Task]]) -> None:
+        """Wait until a chunk is written and take down its outcomes."""
+        done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        for future in done:
+            tasks = waiting.pop(future)
+            for task, written in zip(tasks, future.result(), strict=True):
+                if written.outcome is Outcome.FAILED:
+                    reason = f"{task.content.key}: {written.reason}"
+                    self._fail(task.order, Problem(task.place, reason, task.content.served.name))
+                else:
+                    self._report.add(task.content.served.name, written.outcome)
+                self._done += task.size
+        self._progress(min(self._done, self._sources.total_bytes), self._sources.total_bytes)
+
+    def _fail(self, order: int, problem: Problem) -> None:
+        self._problems.append((order, problem))
+        self._report.add(problem.type_name or OTHER, Outcome.FAILED)
+
+
+def _checked_deletion(found: Deletion) -> Content | Problem:
+    served = resource_type(found.type_name)
+    if served is None:
+        return Problem(found.place, f"{found.type_name} is not a type that is served")
+    return deletion_of(served, found.resource_id)
+
+
+def _checked_resource(found: Upsert) -> Content | Problem:
+    resource: dict[str, Any] = found.resource
+    type_name = resource.get("resourceType")
+    if not isinstance(type_name, str):
+        return Problem(found.place, "no resourceType")
+    served = resource_type(type_name)
+    if served is None:
+        named = type_name if type_name.isalpha() and len(type_name) <= 64 else "its resourceType"
+        return Problem(found.place, f"{named} is not a type that is served")
+    if not valid_id(resource.get("id")):
+        reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
+        return Problem(found.place, reason, type_name)
+    try:
+        validate(resource)
+    except InvalidResourceError as error:
+        return Problem(found.place, f"{type_name}/{resource['id']}: {error}", type_name)
+    return content_of(served, resource)
+
+
+def _chunks(tasks: Iterator[_Task]) -> Iterator[list[_Task]]:
+    chunk: list[_Task] = []
+    for task in tasks:
+        chunk.append(task)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,149 @@
+"""Deploy a packaged template by CloudFormation, as `sam deploy` does, and tell what came of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError, WaiterError
+
+from careconnect_admin.local.packaging import Package
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
+STAGE: Final = "live"
+_TEMPLATE_KEY: Final = "template.json"
+_GATEWAY_RESPONSES: Final = "x-amazon-apigateway-gateway-responses"
+
+
+class DeploymentError(Exception):
+    """The stack did not come up; the text holds the reasons that its events give, for the operator."""
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """What a stack is made of: physical ids by logical id, outputs by name, and the REST API's id."""
+
+    name: str
+    resources: Mapping[str, str]
+    outputs: Mapping[str, str]
+    api_id: str
+
+
+class Deployment:
+    """Deploys one stack from one bucket."""
+
+    def __init__(
+        self,
+        cloudformation: "CloudFormationClient",
+        apigateway: "APIGatewayClient",
+        s3: "S3Client",
+        *,
+        region: str,
+        endpoint: str,
+    ) -> None:
+        self._cloudformation = cloudformation
+        self._apigateway = apigateway
+        self._s3 = s3
+        self._region = region
+        self._endpoint = endpoint
+
+    def create(self, name: str, package: Package, bucket: str, parameters: Mapping[str, str]) -> DeployedStack:
+        """Upload the package into a new bucket, create the stack and wait for it.
+
+        Raises:
+            DeploymentError: with one line per resource that failed.
+        """
+        try:
+            self._upload(package, bucket)
+        except ClientError as error:
+            raise _refused(name, error) from error
+        create_stack(
+            self._cloudformation,
+            name,
+            TemplateURL=f"{self._endpoint}/{bucket}/{_TEMPLATE_KEY}",
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
+        stack = self._describe(name)
+        self._complete_gateway_responses(stack.api_id, package.template)
+        return stack
+
+    def _upload(self, package: Package, bucket: str) -> None:
+        self._s3.create_bucket(
+            Bucket=bucket,
+            CreateBucketConfiguration={"LocationConstraint": self._region},  # type: ignore[typeddict-item]
+        )
+        for key, content in package.artefacts.items():
+            self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+        body = json.dumps(package.template, default=str).encode()
+        self._s3.put_object(Bucket=bucket, Key=_TEMPLATE_KEY, Body=body)
+
+    def _complete_gateway_responses(self, api_id: str, template: Mapping[str, Any]) -> None:
+        """Put the gateway responses that the API's OpenAPI document holds, and deploy them.
+
+        API Gateway imports them with the document. The emulator leaves them out, and makes the stage's
+        deployment before any resource of type GatewayResponse, so it takes one more deployment in any case.
+        """
+        for resource in template["Resources"].values():
+            body = resource.get("Properties", {}).get("DefinitionBody", {})
+            for kind, response in body.get(_GATEWAY_RESPONSES, {}).items():
+                self._apigateway.put_gateway_response(
+                    restApiId=api_id,
+                    responseType=kind,
+                    statusCode=str(response["statusCode"]),
+                    responseParameters=response.get("responseParameters", {}),
+                    responseTemplates=response.get("responseTemplates", {}),
+                )
+        self._apigateway.create_deployment(restApiId=api_id, stageName=STAGE)
+
+    def _describe(self, name: str) -> DeployedStack:
+        found = self._cloudformation.describe_stack_resources(StackName=name)["StackResources"]
+        apis = [r.get("PhysicalResourceId", "") for r in found if r["ResourceType"] == "AWS::ApiGateway::RestApi"]
+        if len(apis) != 1:
+            raise DeploymentError(f"The stack {name} has {len(apis)} REST APIs, one is expected")
+        outputs = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
+        return DeployedStack(
+            name=name,
+            resources={r["LogicalResourceId"]: r.get("PhysicalResourceId", "") for r in found},
+            outputs={o["OutputKey"]: o["OutputValue"] for o in outputs},
+            api_id=apis[0],
+        )
+
+
+def create_stack(cloudformation: "CloudFormationClient", name: str, **request: Any) -> None:
+    """Create a stack from `request` (its template, its parameters) and wait for it.
+
+    Raises:
+        DeploymentError: with one line per resource that failed.
+    """
+    try:
+        cloudformation.create_stack(
+            StackName=name,
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            **request,
+        )
+    except ClientError as error:
+        raise _refused(name, error) from error
+    try:
+        cloudformation.get_waiter("stack_create_complete").wait(
+            StackName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
+    except WaiterError as error:
+        reasons = _reasons(cloudformation, name) or [str(error)]
+        raise DeploymentError("\n  ".join([f"The stack {name} failed:", *reasons])) from error
+
+
+def _refused(name: str, error: ClientError) -> DeploymentError:
+    return DeploymentError(f"The stack {name} was refused: {error}")
+
+
+def _reasons(cloudformation: "CloudFormationClient", name: str) -> list[str]:
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    return [
+        f"{event.get('LogicalResourceId', '?')}: {event['ResourceStatusReason']}"
+        for event in reversed(events)
+        if event.get("ResourceStatus", "").endswith("FAILED") and event.get("ResourceStatusReason")
+    ]

@@ -1,0 +1,1 @@
+"""The generated Care Connect sample."""

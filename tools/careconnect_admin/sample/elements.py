@@ -1,0 +1,99 @@
+"""The elements that sample resources share: names, addresses, codes, instants, NHS numbers."""
+
+import calendar
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, timezone
+from random import Random
+from typing import Any, Final
+
+from careconnect_admin.loading.exact_json import JsonNumber
+from careconnect_admin.sample.words import CARE_CONNECT, FORMULARY, SNOMED, STREETS, UCUM, Code, Medicine, Town
+
+Resource = dict[str, Any]
+
+_FIRST_NHS_NUMBER: Final = 999_000_000
+# The inward halves of postcodes are without these letters.
+_INWARD_LETTERS: Final = "ABDEFGHJLNPQRSTUWXYZ"
+
+
+def resource(type_name: str, resource_id: str, **elements: Any) -> Resource:
+    """Return a resource with its Care Connect profile, elements in the order given."""
+    profile = f"{CARE_CONNECT}/StructureDefinition/CareConnect-{type_name}-1"
+    return {"resourceType": type_name, "id": resource_id, "meta": {"profile": [profile]}, **elements}
+
+
+def extension(name: str, kind: str, value: Any) -> dict[str, Any]:
+    """Return a Care Connect extension with a value of the type `kind` (`CodeableConcept`, …)."""
+    return {"url": f"{CARE_CONNECT}/StructureDefinition/Extension-CareConnect-{name}-1", f"value{kind}": value}
+
+
+def coded(*codes: Code, text: str = "") -> dict[str, Any]:
+    """Return a CodeableConcept."""
+    concept: dict[str, Any] = {
+        "coding": [{"system": code.system, "code": code.code, "display": code.display} for code in codes]
+    }
+    return concept | ({"text": text} if text else {})
+
+
+def medicine_code(medicine: Medicine) -> dict[str, Any]:
+    """Return a medicine as a CodeableConcept: our formulary's code, and dm+d's where there is one."""
+    coding = [{"system": FORMULARY, "code": medicine.key, "display": medicine.name}]
+    if medicine.dm_d:
+        coding.append({"system": SNOMED, "code": medicine.dm_d, "display": medicine.name})
+    return {"coding": coding, "text": medicine.name}
+
+
+def identifier(system: str, value: str) -> dict[str, Any]:
+    """Return an Identifier."""
+    return {"system": system, "value": value}
+
+
+def named(family: str, given: Sequence[str], prefix: str, use: str = "official") -> dict[str, Any]:
+    """Return a HumanName."""
+    return {"use": use, "family": family, "given": list(given), "prefix": [prefix]}
+
+
+def telecom(system: str, value: str, use: str) -> dict[str, Any]:
+    """Return a ContactPoint."""
+    return {"system": system, "value": value, "use": use}
+
+
+def address(random: Random, town: Town, use: str) -> dict[str, Any]:
+    """Return an invented address in an invented town."""
+    inward = "".join((random.choice("123456789"), random.choice(_INWARD_LETTERS), random.choice(_INWARD_LETTERS)))
+    return {
+        "use": use,
+        "type": "both",
+        "line": [f"{random.randrange(1, 120)} {random.choice(STREETS)}"],
+        "city": town.name,
+        "district": town.district,
+        "postalCode": f"{town.outward} {inward}",
+    }
+
+
+def quantity(literal: str, unit: str, ucum: str) -> dict[str, Any]:
+    """Return a Quantity whose value is written as `literal`."""
+    value = JsonNumber(literal) if "." in literal else int(literal)
+    return {"value": value, "unit": unit, "system": UCUM, "code": ucum}
+
+
+def nhs_numbers() -> Iterator[str]:
+    """Yield NHS numbers of the range 999, which is never issued, with their check digit (modulus 11)."""
+    for number in range(_FIRST_NHS_NUMBER, _FIRST_NHS_NUMBER + 1_000_000):
+        digits = str(number)
+        check = -sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=True)) % 11
+        # A number that would need the check digit 10 is not used.
+        if check < 10:
+            yield f"{digits}{check}"
+
+
+def london(day: date, minutes: int) -> str:
+    """Return a time of a day, in minutes after midnight, as a dateTime of London: an hour ahead in summer."""
+    summer = _last_sunday(day.year, 3) <= day < _last_sunday(day.year, 10)
+    zone = timezone(timedelta(hours=1)) if summer else UTC
+    return (datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minutes)).isoformat()
+
+
+def _last_sunday(year: int, month: int) -> date:
+    last = date(year, month, calendar.monthrange(year, month)[1])
+    return last - timedelta(days=(last.weekday() + 1) % 7)

@@ -1,0 +1,53 @@
+"""The project's own sample of Care Connect records: invented, seeded, the same bytes for the same seed."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from random import Random
+from typing import Annotated, Final
+
+import typer
+
+from careconnect.resource_types import RESOURCE_TYPES
+from careconnect_admin.loading.exact_json import json_text
+from careconnect_admin.sample.directory import directory
+from careconnect_admin.sample.elements import Resource, nhs_numbers
+from careconnect_admin.sample.record import Person, SampleRecord
+
+SEED: Final = 1948
+PATIENTS: Final = 40
+
+# People whom documents and examples can rely on.
+_PEOPLE: Final = {
+    4: Person("Muñoz", ("Sofía", "Elena"), "female", date(1971, 8, 23)),
+    5: Person("Antić", ("Goran",), "male", date(1958, 2, 11)),
+}
+
+
+def sample_resources(seed: int = SEED) -> Iterator[Resource]:
+    """Yield the directory, the medicines and `PATIENTS` patients (ids from 1) with full records."""
+    # Reproducible is what it has to be; nothing here is a secret.
+    random = Random(seed)  # noqa: S311
+    yield from directory(random)
+    for number, nhs_number in zip(range(1, PATIENTS + 1), nhs_numbers(), strict=False):
+        yield from SampleRecord(random, number, nhs_number, _PEOPLE.get(number)).resources()
+
+
+def write_sample(folder: Path, seed: int = SEED) -> dict[str, int]:
+    """Write the sample into `folder`, one NDJSON file per type, and return the number of each type's resources."""
+    lines: dict[str, list[str]] = {served.name: [] for served in RESOURCE_TYPES}
+    for each in sample_resources(seed):
+        lines[each["resourceType"]].append(f"{json_text(each)}\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, texts in lines.items():
+        (folder / f"{name}.ndjson").write_bytes("".join(texts).encode())
+    return {name: len(texts) for name, texts in lines.items()}
+
+
+def sample(
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Where to write the NDJSON files.")],
+    seed: Annotated[int, typer.Option(help="Another seed gives other people.")] = SEED,
+) -> None:
+    """Write the project's sample records, one NDJSON file per type."""
+    for name, count in write_sample(folder, seed).items():
+        print(f"{name:20} {count:5,}")

@@ -1,0 +1,1 @@
+"""The signing keys: publish, promote, retire."""

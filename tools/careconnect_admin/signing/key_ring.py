@@ -1,0 +1,176 @@
+"""Rotate the signing keys: publish the next, promote it, retire the previous (ADR: signing keys and rotation)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from careconnect.access_token import MAX_LIFETIME
+from careconnect.aws import error_code
+from careconnect.signing_keys import (
+    CACHE_SECONDS,
+    CURRENT,
+    JWKS_MAX_AGE,
+    NEXT,
+    PREVIOUS,
+    RECHECK_SECONDS,
+    thumbprint,
+)
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+PUBLICATION_SECONDS: Final = JWKS_MAX_AGE + CACHE_SECONDS
+"""How long a key is published before it signs: every cache of the key set is older than it by then."""
+
+SHORT_PUBLICATION_SECONDS: Final = 2 * RECHECK_SECONDS
+"""What this service's own functions need: an unknown `kid` makes them look again after `RECHECK_SECONDS`."""
+
+RETIREMENT_SECONDS: Final = MAX_LIFETIME + CACHE_SECONDS
+"""How long a key is trusted after it last signed: the longest token life, and an issuer's cache before that."""
+
+_PENDING_DAYS: Final = 30
+
+
+class KeyRotationError(OperatorError):
+    """The keys are not in the state that the step needs; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """One of the three places: the key there, since when, and whether KMS would use it (`Enabled`)."""
+
+    place: str
+    kid: str
+    key_id: str
+    state: str
+    since: datetime | None
+
+
+class KeyRing:
+    """The keys behind the aliases `<alias>-next`, `-current` and `-previous`; errors of KMS pass through."""
+
+    def __init__(self, kms: "KMSClient", alias: str) -> None:
+        self._kms = kms
+        self._alias = alias
+
+    def list(self) -> tuple[KeyState, ...]:
+        """Return the places that have a key, the signing one first."""
+        dates = self._alias_dates()
+        states = []
+        for place in (CURRENT, NEXT, PREVIOUS):
+            metadata = self._metadata(place)
+            if metadata is not None:
+                states.append(
+                    KeyState(
+                        place=place.removeprefix("-"),
+                        kid=self._kid(metadata["Arn"]),
+                        key_id=metadata["KeyId"],
+                        state=str(metadata["KeyState"]),
+                        since=dates.get(self._alias + place),
+                    )
+                )
+        return tuple(states)
+
+    def publish(self) -> str:
+        """Make a key like the current one, publish it as the next, and return its key id.
+
+        A next key that an interrupted rotation has left is taken up. Raises `KeyRotationError`.
+        """
+        current = self._metadata(CURRENT)
+        if current is None:
+            raise KeyRotationError(f"there is no signing key at {self._alias}{CURRENT}: is the stack complete?")
+        waiting = self._metadata(NEXT)
+        if waiting is not None:
+            if str(waiting["KeyState"]) != "Enabled":
+                raise KeyRotationError(f"the next key is {waiting['KeyState']}: enable it, or delete its alias")
+            return str(waiting["KeyId"])
+        if self._metadata(PREVIOUS) is not None:
+            raise KeyRotationError("a previous key is still trusted: run `careconnect keys retire` first")
+        policy = self._kms.get_key_policy(KeyId=current["Arn"], PolicyName="default")["Policy"]
+        made = self._kms.create_key(
+            KeySpec="RSA_2048",
+            KeyUsage="SIGN_VERIFY",
+            Description=str(current.get("Description", "")),
+            Policy=policy,
+        )["KeyMetadata"]
+        try:
+            self._kms.create_alias(AliasName=self._alias + NEXT, TargetKeyId=made["KeyId"])
+        except BaseException:
+            self._kms.schedule_key_deletion(KeyId=made["KeyId"], PendingWindowInDays=7)
+            raise
+        return str(made["KeyId"])
+
+    def promote(self) -> None:
+        """Let the next key sign and keep the one before trusted.
+
+        In this order no reader of the aliases ever misses a key: see `careconnect.signing_keys`. Repeating it
+        after an interruption finishes it. Raises `KeyRotationError`.
+        """
+        current, waiting = self._metadata(CURRENT), self._metadata(NEXT)
+        if current is None or waiting is None:
+            raise KeyRotationError("there is no next key to promote: run `careconnect keys rotate`")
+        if current["KeyId"] != waiting["KeyId"]:
+            self._point(PREVIOUS, current["KeyId"])
+            self._point(CURRENT, waiting["KeyId"])
+        self._kms.delete_alias(AliasName=self._alias + NEXT)
+
+    def retire(self, *, now: float, force: bool = False) -> tuple[str, datetime]:
+        """Stop trusting the previous key, and return its key id and the day on which KMS deletes it.
+
+        Raises `KeyRotationError` while tokens that it signed may live, unless `force` says to end them.
+        """
+        previous = self._metadata(PREVIOUS)
+        if previous is None:
+            raise KeyRotationError("there is no previous key to retire: see `careconnect keys list`")
+        since = self._alias_dates().get(self._alias + PREVIOUS)
+        left = RETIREMENT_SECONDS - (now - since.timestamp()) if since else RETIREMENT_SECONDS
+        if left > 0 and not force:
+            raise KeyRotationError(
+                f"tokens signed by the previous key live for up to {left / 60:.0f} minutes more: "
+                "wait, or end them with --force"
+            )
+        self._kms.delete_alias(AliasName=self._alias + PREVIOUS)
+        deletion = self._kms.schedule_key_deletion(KeyId=previous["KeyId"], PendingWindowInDays=_PENDING_DAYS)
+        return str(previous["KeyId"]), deletion["DeletionDate"]
+
+    def _point(self, place: str, key_id: str) -> None:
+        if self._metadata(place) is None:
+            self._kms.create_alias(AliasName=self._alias + place, TargetKeyId=key_id)
+        else:
+            self._kms.update_alias(AliasName=self._alias + place, TargetKeyId=key_id)
+
+    def _metadata(self, place: str) -> Mapping[str, Any] | None:
+        try:
+            return self._kms.describe_key(KeyId=self._alias + place)["KeyMetadata"]
+        except ClientError as error:
+            if error_code(error) == "NotFoundException":
+                return None
+            raise
+
+    def _alias_dates(self) -> dict[str, datetime]:
+        pages = self._kms.get_paginator("list_aliases").paginate()
+        aliases = [alias for page in pages for alias in page["Aliases"]]
+        dated = {alias["AliasName"]: alias.get("LastUpdatedDate") or alias.get("CreationDate") for alias in aliases}
+        return {name: date for name, date in dated.items() if date is not None}
+
+    def _kid(self, key_arn: str) -> str:
+        try:
+            key = load_der_public_key(self._kms.get_public_key(KeyId=key_arn)["PublicKey"])
+        except ClientError:
+            return ""
+        return thumbprint(key) if isinstance(key, RSAPublicKey) else ""
+
+
+def rotate(ring: KeyRing, *, wait: int, sleep: Callable[[float], None], tell: Callable[[str], None]) -> None:
+    """Publish a next key, wait `wait` seconds with it published, and promote it; raises `KeyRotationError`."""
+    key_id = ring.publish()
+    tell(f"Published {key_id} as the next key; it signs in {wait} s")
+    sleep(wait)
+    ring.promote()
+    tell(f"{key_id} signs; retire the previous key after {RETIREMENT_SECONDS // 60} minutes: careconnect keys retire")
