@@ -11,10 +11,11 @@ from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH
+from careconnect.shell import Shell
 from careconnect_admin.clients.demo import PATIENT_ACCESS
 from careconnect_testing.events import Event, event, event_names
 from careconnect_testing.issuer import Clock, Issuer, RecordingObserver, issuer_on_moto
-from service_discovery.app import Deployment, build_app
+from service_discovery.app import DiscoveryEndpoint
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATE: dict[str, Any] = json.loads(json.dumps(decode(str(PROJECT / "template.yaml"))[0]))
@@ -92,7 +93,7 @@ class NoKeys:
 
 @pytest.mark.parametrize("name", event_names("discovery"))
 def test_discovery_answers_its_events(name: str) -> None:
-    app = build_app(Deployment(NoKeys(), "", "eu-west-2", Cors(("*",)), RecordingObserver(), Clock()))
+    app = Shell(DiscoveryEndpoint(NoKeys()), "", "eu-west-2", Cors(("*",)), RecordingObserver(), Clock())
     sent: Event = event(name)
 
     answer = app(sent)

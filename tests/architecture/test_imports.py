@@ -36,6 +36,8 @@ IMPORTS = {
 
 ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": "a-function",
+    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
+    "READER_HOME": "record",
     "TOKEN_TABLE": "tokens",
     "CLIENT_TABLE": "clients",
     "RECORD_TABLE": "records",

@@ -1,5 +1,6 @@
 """The template does what the one table, the contract and the code say (`access.md`, Rule 6; `fhir.md`)."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -211,19 +212,27 @@ def environment(function: str) -> set[str]:
 
 
 # Read by the libraries, not by our settings.
-_LIBRARIES = {"LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
+_LIBRARIES = {"LOG_LEVEL"}
 _LAMBDAS_OWN = {"AWS_REGION"}
+
+
+def _settings_read(source: str) -> set[str]:
+    read = set(re.findall(r"settings\.(?:required|optional|integer|choice)\(\s*[\"'](\w+)[\"']", source))
+    return read | ({"ALLOWED_ORIGINS"} if "settings.origins()" in source else set())
 
 
 @pytest.mark.parametrize("function", PACKAGES)
 def test_a_functions_environment_is_what_its_handler_reads(function: str) -> None:
     source = (PROJECT / PACKAGES[function] / "handler.py").read_text(encoding="utf-8")
-    read = set(re.findall(r"_settings\.(?:required|optional|integer)\(\s*\"(\w+)\"", source))
-    if "_settings.origins()" in source:
-        read.add("ALLOWED_ORIGINS")
+    composed = ast.parse((PROJECT / "layers/common/careconnect/composition.py").read_text(encoding="utf-8"))
+    read = _settings_read(source)
+    for part in composed.body:
+        # The shell's composition is called by name, and calls the observer's.
+        if isinstance(part, ast.FunctionDef) and (part.name in source or "shell_of" in source):
+            read |= _settings_read(ast.unparse(part))
     given = environment(function) - _LIBRARIES
     if function == "DirectoryFunction":
-        # What makes a reader one of the directory: it is told of no other table.
+        # A reader of the directory is told of no other table.
         read -= {"RECORD_TABLE"}
     if function == "AuthorizerFunction":
         # It answers the gateway, never a browser.

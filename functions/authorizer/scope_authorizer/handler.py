@@ -5,14 +5,14 @@ import time
 from typing import Any, Final
 
 from careconnect import aws
-from careconnect.observability import Observer
+from careconnect.composition import observer_of
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
 from scope_authorizer.app import build_authorizer
 from scope_authorizer.token_store import DynamoDbRevokedTokens
 
 _settings: Final = Settings(os.environ)
-_observer: Final = Observer(_settings.required("POWERTOOLS_SERVICE_NAME"))
+_observer: Final = observer_of(_settings)
 _authorize: Final = build_authorizer(
     configured_base_url=_settings.optional("BASE_URL"),
     keys=KmsSigningKeys(aws.kms(), _settings.required("SIGNING_KEY_ALIAS"), clock=time.time),
@@ -27,11 +27,11 @@ class AuthorizerUnavailableError(Exception):
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a TOKEN authorizer event; raises `AuthorizerUnavailableError` when a service does not answer."""
-    request_id = str(getattr(context, "aws_request_id", ""))
+    ids = {"function_request_id": str(getattr(context, "aws_request_id", ""))}
     try:
         answer = _authorize(event)
     except Exception as error:  # noqa: BLE001 - whatever it is, nothing is let through and nothing is told
-        _observer.failure("authorize", error, request_id=request_id)
+        _observer.failure("authorize", error, ids=ids)
         raise AuthorizerUnavailableError("The token could not be judged.") from None
     refusal = answer["context"].get("refusal")
     if refusal:
@@ -39,7 +39,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     _observer.request(
         "authorize",
         401 if refusal else 200,
-        request_id=request_id,
+        ids=ids,
         client_id=answer["context"].get("client_id", ""),
         reason=answer["context"].get("reason", ""),
     )

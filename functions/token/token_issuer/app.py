@@ -1,49 +1,34 @@
-"""The endpoints' HTTP: one request in, the answer of one use case out, errors as RFC 6749 §5.2 has them."""
+"""The three endpoints: a call in, the answer of one use case out, errors as RFC 6749 §5.2 has them."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from careconnect.base_url import BaseUrl, base_url
 from careconnect.client_record import ClientRecord
-from careconnect.http import BodyError, Cors, Request, Response, gateway_response, parse_request
+from careconnect.http import Response
+from careconnect.shell import Call, RefusalError
 from careconnect.signing_keys import SigningKeyError
 from careconnect.token_verification import TrustedKeys
 from token_issuer import errors
 from token_issuer.authenticate_client import ClientAuthentication
 from token_issuer.client_credentials import read_credentials
-from token_issuer.errors import BackingServiceError, OAuthError
-from token_issuer.grant_token import TokenSigner, check_client_id, grant_token
+from token_issuer.grant_token import TokenSigner, grant_token
 from token_issuer.introspect_token import RevokedTokens, introspect_token
-from token_issuer.request_parameters import read_parameters
+from token_issuer.request_parameters import check_client_id, read_parameters
 from token_issuer.revoke_token import RevocationStore, revoke_token
 
 _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store", "Pragma": "no-cache"}
-_METRICS: Final = {401: "ClientRefused", 429: "ClientThrottled", 503: "IssuerUnavailable"}
+
+Parameters = Mapping[str, str]
 
 
 class TokenStore(RevokedTokens, RevocationStore, Protocol):
     """Knows which tokens were revoked, and is told of more."""
 
 
-class Observer(Protocol):
-    """Where the function says what it did."""
-
-    def request(
-        self, action: str, status: int, *, request_id: str, client_id: str, reason: str, milliseconds: int
-    ) -> None:
-        """Log one answered request."""
-
-    def failure(self, action: str, error: BaseException, *, request_id: str) -> None:
-        """Log an unexpected error."""
-
-    def count(self, name: str) -> None:
-        """Add one to a metric."""
-
-
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class OAuthEndpoint:
     """What the deployed function is made of; `lifetime` is that of its tokens in seconds."""
 
     authentication: ClientAuthentication
@@ -51,108 +36,51 @@ class Deployment:
     keys: TrustedKeys
     tokens: TokenStore
     lifetime: int
-    configured_base_url: str
-    region: str
-    cors: Cors
-    observer: Observer
-    now: Callable[[], float]
 
-
-@dataclass(slots=True)
-class _Call:
-    """One call and what is known of it so far; the log tells `client_id` only of a proven client."""
-
-    request: Request
-    base_url: BaseUrl
-    now: float
-    client_id: str = ""
-
-
-def build_app(deployment: Deployment) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """Build the function from a REST proxy event to the gateway's answer; it raises nothing."""
-
-    def app(event: Mapping[str, Any]) -> dict[str, Any]:
+    def answer(self, call: Call) -> Response:
+        """Answer the endpoint that the path names; raises `OAuthError`."""
+        name = call.request.path.rpartition("/")[2]
+        endpoint = _ENDPOINTS.get(name)
+        call.action = name if endpoint else call.action
+        if call.request.method != "POST":
+            raise errors.method_not_allowed()
+        if endpoint is None:
+            raise errors.unknown_endpoint()
+        parameters = read_parameters(call.request)
+        client = self.authentication.authenticate(
+            read_credentials(call.request.headers.get("authorization", ""), parameters),
+            source_ip=call.request.source_ip,
+            base_url=call.base_url,
+            now=call.now,
+        )
+        call.client_id = client.client_id
+        check_client_id(client.client_id, parameters)
         try:
-            return _answer(event, deployment)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
-            deployment.observer.failure("unreadable event", error, request_id="")
-            return gateway_response(_error(errors.internal()), parse_request({}), deployment.cors)
+            body = endpoint(self, call, client, parameters)
+        except SigningKeyError as error:
+            raise errors.unavailable(str(error), "SigningFailed") from error
+        return Response(200, json.dumps(body), _HEADERS)
 
-    return app
+    def refuse(self, error: RefusalError, _call: Call, /) -> Response:
+        """Render an error as RFC 6749 §5.2 has it."""
+        body = json.dumps({"error": error.code, "error_description": error.text})
+        return Response(error.status, body, {**_HEADERS, **error.headers})
 
-
-def _answer(event: Mapping[str, Any], deployment: Deployment) -> dict[str, Any]:
-    started = deployment.now()
-    request, malformed = _parse(event)
-    call = _Call(request, _base_url(request, deployment), started)
-    name = request.path.rpartition("/")[2]
-    action, endpoint = (name, _ENDPOINTS[name]) if name in _ENDPOINTS else ("unknown", _unknown)
-    reason = ""
-    try:
-        if request.method == "OPTIONS":
-            response = deployment.cors.preflight()
-        else:
-            _check_method(request, malformed=malformed)
-            response = _success(endpoint(call, deployment))
-    except OAuthError as error:
-        response, reason = _error(error), error.reason
-    except SigningKeyError as error:
-        response, reason = _error(errors.unavailable(str(error))), str(error)
-        deployment.observer.count("SigningFailed")
-    except BackingServiceError as error:
-        response, reason = _error(errors.unavailable(str(error))), str(error)
-    except Exception as error:  # noqa: BLE001 - as above, here with the request's id
-        deployment.observer.failure(action, error, request_id=request.request_id)
-        response = _error(errors.internal())
-    if response.status in _METRICS:
-        deployment.observer.count(_METRICS[response.status])
-    deployment.observer.request(
-        action,
-        response.status,
-        request_id=request.request_id,
-        client_id=call.client_id,
-        reason=reason,
-        milliseconds=round((deployment.now() - started) * 1000),
-    )
-    return gateway_response(response, request, deployment.cors)
+    def internal(self) -> RefusalError:
+        """Return the fixed 500."""
+        return errors.internal()
 
 
-def _parse(event: Mapping[str, Any]) -> tuple[Request, bool]:
-    try:
-        return parse_request(event), False
-    except BodyError:
-        return parse_request({**event, "body": "", "isBase64Encoded": False}), True
-
-
-def _base_url(request: Request, deployment: Deployment) -> BaseUrl:
-    return base_url(
-        deployment.configured_base_url,
-        api_id=request.api_id,
-        stage=request.stage,
-        region=deployment.region,
-    )
-
-
-def _check_method(request: Request, *, malformed: bool) -> None:
-    if request.method != "POST":
-        raise errors.method_not_allowed()
-    if malformed:
-        raise errors.invalid_request("The body is not valid base64.", reason="body")
-
-
-def _token(call: _Call, deployment: Deployment) -> Mapping[str, Any]:
-    """Issue a token: read the parameters, authenticate the client, judge the grant, sign."""
-    parameters = read_parameters(call.request)
-    client = _authenticated(call, parameters, deployment)
+def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
     granted = grant_token(
         client,
         parameters,
         base_url=call.base_url,
-        signer=deployment.signer,
-        lifetime=deployment.lifetime,
+        signer=deployed.signer,
+        lifetime=deployed.lifetime,
         now=call.now,
     )
-    deployment.observer.count("TokenIssued")
+    call.metrics.append("TokenIssued")
     return {
         "access_token": granted.access_token,
         "token_type": "Bearer",
@@ -161,65 +89,37 @@ def _token(call: _Call, deployment: Deployment) -> Mapping[str, Any]:
     }
 
 
-def _introspect(call: _Call, deployment: Deployment) -> Mapping[str, Any]:
-    parameters = read_parameters(call.request)
-    client = _authenticated(call, parameters, deployment)
-    check_client_id(client, parameters)
+def _introspect(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
     return introspect_token(
         client,
         _token_of(parameters),
         base_url=call.base_url,
-        keys=deployment.keys,
-        revoked=deployment.tokens,
+        keys=deployed.keys,
+        revoked=deployed.tokens,
         now=call.now,
     )
 
 
-def _revoke(call: _Call, deployment: Deployment) -> Mapping[str, Any]:
-    parameters = read_parameters(call.request)
-    client = _authenticated(call, parameters, deployment)
-    check_client_id(client, parameters)
+def _revoke(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
     revoke_token(
         client,
         _token_of(parameters),
         base_url=call.base_url,
-        keys=deployment.keys,
-        revocations=deployment.tokens,
+        keys=deployed.keys,
+        revocations=deployed.tokens,
         now=call.now,
     )
     return {}
 
 
-def _unknown(_call: _Call, _deployment: Deployment) -> Mapping[str, Any]:
-    raise errors.unknown_endpoint()
-
-
-_ENDPOINTS: Final[Mapping[str, Callable[[_Call, Deployment], Mapping[str, Any]]]] = {
+_ENDPOINTS: Final[Mapping[str, Callable[[OAuthEndpoint, Call, ClientRecord, Parameters], Mapping[str, Any]]]] = {
     "token": _token,
     "introspect": _introspect,
     "revoke": _revoke,
 }
 
 
-def _authenticated(call: _Call, parameters: Mapping[str, str], deployment: Deployment) -> ClientRecord:
-    credentials = read_credentials(call.request.headers.get("authorization", ""), parameters)
-    client = deployment.authentication.authenticate(
-        credentials, source_ip=call.request.source_ip, base_url=call.base_url, now=call.now
-    )
-    call.client_id = client.client_id
-    return client
-
-
-def _token_of(parameters: Mapping[str, str]) -> str:
+def _token_of(parameters: Parameters) -> str:
     if "token" not in parameters:
         raise errors.invalid_request("The token is missing.", reason="no token")
     return parameters["token"]
-
-
-def _success(body: Mapping[str, Any]) -> Response:
-    return Response(200, json.dumps(body), _HEADERS)
-
-
-def _error(error: OAuthError) -> Response:
-    body = json.dumps({"error": error.error, "error_description": error.description})
-    return Response(error.status, body, {**_HEADERS, **error.headers})

@@ -34,17 +34,17 @@ class ClientStore(Protocol):
     """The registered clients, and how often each of them failed to authenticate."""
 
     def find(self, client_id: str, failures: Counters) -> FoundClient:
-        """Read both at once; raises `BackingServiceError`."""
+        """Read both at once; raises the error `unavailable`."""
 
 
 class AttemptStore(Protocol):
     """What authentication leaves behind."""
 
     def record_failure(self, failures: Counters) -> int:
-        """Count one failure and return how many the window has now; raises `BackingServiceError`."""
+        """Count one failure and return how many the window has now; raises the error `unavailable`."""
 
     def use_assertion(self, client_id: str, jti: str, expires_at: int) -> bool:
-        """Use up an assertion's id, and say whether it was unused; raises `BackingServiceError`."""
+        """Use up an assertion's id, and say whether it was unused; raises the error `unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class ClientAuthentication:
         """Return the proven client.
 
         Unknown client, wrong secret, disabled client and a method that is not the client's take the same
-        steps and end in the same error. Raises the errors `invalid_client` and `too_many_failures`, and
-        `BackingServiceError`.
+        steps and end in the same error. Raises the errors `invalid_client`, `too_many_failures` and
+        `unavailable`.
         """
         client_id = credentials.client_id
         failures = counters(client_id, source_ip, now)

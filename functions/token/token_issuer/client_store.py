@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from careconnect.aws import SERVICE_ERRORS, error_code
 from careconnect.client_record import client_record
 from token_issuer.authenticate_client import FoundClient
-from token_issuer.errors import BackingServiceError
+from token_issuer.errors import unavailable
 from token_issuer.throttle import Counters
 
 if TYPE_CHECKING:
@@ -33,10 +33,10 @@ class DynamoDbClientStore:
                 }
             )
         except SERVICE_ERRORS as error:
-            raise BackingServiceError(error_code(error)) from error
+            raise unavailable(error_code(error)) from error
         if answer.get("UnprocessedKeys"):
             # Without the counters nobody may be let in, and without the client nobody can.
-            raise BackingServiceError("UnprocessedKeys")
+            raise unavailable("UnprocessedKeys")
         items = answer["Responses"].get(self._client_table, [])
         counts: dict[str, int] = {
             item["pk"]["S"]: _count(item) for item in answer["Responses"].get(self._token_table, [])

@@ -3,36 +3,16 @@
 What the client reads is fixed text; `reason` is for the log alone, and fixed text or a service's error code.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from careconnect.base_url import REALM
+from careconnect.shell import RefusalError
 
 BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 
 
-class OAuthError(Exception):
-    """A request that ends in an error: status, `error` and `description` for the client, `reason` for the log."""
-
-    def __init__(
-        self,
-        status: int,
-        error: str,
-        description: str,
-        headers: Mapping[str, str] | None = None,
-        *,
-        reason: str,
-    ) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.error = error
-        self.description = description
-        self.headers = dict(headers or {})
-        self.reason = reason
-
-
-class BackingServiceError(Exception):
-    """A store or a key set did not do its part; the text is a service's error code."""
+class OAuthError(RefusalError):
+    """A request that ends in an error: `code` is the body's `error`, `text` its `error_description`."""
 
 
 class ClientRefusedError(Exception):
@@ -52,6 +32,7 @@ def no_client_authentication() -> OAuthError:
         "Client authentication is required.",
         {"WWW-Authenticate": BASIC_CHALLENGE},
         reason="no client authentication",
+        metrics=("ClientRefused",),
     )
 
 
@@ -66,6 +47,7 @@ def invalid_client(reason: str) -> OAuthError:
         "Client authentication failed.",
         {"WWW-Authenticate": BASIC_CHALLENGE},
         reason=reason,
+        metrics=("ClientRefused",),
     )
 
 
@@ -96,6 +78,7 @@ def too_many_failures(retry_after: int) -> OAuthError:
         "Too many failed attempts: try again later.",
         {"Retry-After": str(retry_after)},
         reason="throttled",
+        metrics=("ClientThrottled",),
     )
 
 
@@ -109,14 +92,18 @@ def unknown_endpoint() -> OAuthError:
     return OAuthError(404, "invalid_request", "There is no such endpoint.", reason="path")
 
 
-def unavailable(reason: str) -> OAuthError:
-    """503 when a backing service throttles, refuses or is down: nothing was issued."""
+def unavailable(reason: str, *metrics: str) -> OAuthError:
+    """503 when a store, KMS or a key set throttles, refuses or is down: nothing was issued.
+
+    `reason` is a service's error code; `metrics` are counted beside `IssuerUnavailable`.
+    """
     return OAuthError(
         503,
         "temporarily_unavailable",
         "The service is temporarily unavailable: try again shortly.",
         {"Retry-After": "2"},
         reason=reason,
+        metrics=("IssuerUnavailable", *metrics),
     )
 
 

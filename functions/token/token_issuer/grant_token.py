@@ -40,7 +40,6 @@ def grant_token(
 
     Raises the errors `invalid_request`, `unsupported_grant_type`, `unauthorized_client` and `invalid_scope`.
     """
-    check_client_id(client, parameters)
     _check_grant_type(client, parameters)
     scope = _scope(client, parameters)
     issued_at = int(now)
@@ -57,12 +56,6 @@ def grant_token(
     if client.patient:
         claims["patient"] = client.patient
     return GrantedToken(signer.sign(claims), lifetime, scope)
-
-
-def check_client_id(client: ClientRecord, parameters: Mapping[str, str]) -> None:
-    """Refuse a `client_id` that is not the authenticated client's."""
-    if parameters.get("client_id", client.client_id) != client.client_id:
-        raise errors.invalid_request("The client_id is not the authenticated client's.", reason="client_id differs")
 
 
 def _check_grant_type(client: ClientRecord, parameters: Mapping[str, str]) -> None:

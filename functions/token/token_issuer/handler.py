@@ -6,11 +6,10 @@ from typing import Any, Final
 
 from careconnect import aws
 from careconnect.access_token import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME
-from careconnect.http import Cors
-from careconnect.observability import Observer
+from careconnect.composition import shell_of
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
-from token_issuer.app import Deployment, build_app
+from token_issuer.app import OAuthEndpoint
 from token_issuer.authenticate_client import ClientAuthentication
 from token_issuer.client_store import DynamoDbClientStore
 from token_issuer.https_key_sets import HttpsKeySets
@@ -25,8 +24,9 @@ _kms: Final = aws.kms()
 _keys: Final = KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)
 _tokens: Final = DynamoDbTokenStore(_dynamodb, _token_table, now=time.time)
 
-_app: Final = build_app(
-    Deployment(
+_shell: Final = shell_of(
+    _settings,
+    OAuthEndpoint(
         authentication=ClientAuthentication(
             clients=DynamoDbClientStore(_dynamodb, _client_table, _token_table),
             attempts=_tokens,
@@ -39,15 +39,10 @@ _app: Final = build_app(
         lifetime=_settings.integer(
             "TOKEN_LIFETIME_SECONDS", default=DEFAULT_LIFETIME, low=MIN_LIFETIME, high=MAX_LIFETIME
         ),
-        configured_base_url=_settings.optional("BASE_URL"),
-        region=_settings.required("AWS_REGION"),
-        cors=Cors(_settings.origins()),
-        observer=Observer(_settings.required("POWERTOOLS_SERVICE_NAME")),
-        now=time.time,
-    )
+    ),
 )
 
 
-def lambda_handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Answer a REST proxy event of /token, /introspect or /revoke."""
-    return _app(event)
+    return _shell(event, context)

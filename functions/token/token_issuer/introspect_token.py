@@ -14,7 +14,7 @@ class RevokedTokens(Protocol):
     """The ids of the tokens that were revoked and have not expired since."""
 
     def is_revoked(self, jti: str) -> bool:
-        """Say whether the token with this id was revoked; raises `BackingServiceError`."""
+        """Say whether the token with this id was revoked; raises the error `unavailable`."""
 
 
 def introspect_token(

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from typing import Final
-from urllib.parse import parse_qsl
 
-from careconnect.http import Request
+from careconnect.http import FORM, BodyError, BodyFault, Request, is_unicode
 from token_issuer.errors import invalid_request
 
 MAX_BODY: Final = 8192
-_FORM: Final = "application/x-www-form-urlencoded"
 _FROM_QUERY: Final = frozenset({"grant_type", "client_id", "scope"})
 _NEVER_FROM_QUERY: Final = frozenset({"client_secret", "client_assertion", "token"})
 _MOST_PARAMETERS: Final = 100
@@ -27,24 +25,28 @@ def read_parameters(request: Request) -> Mapping[str, str]:
     if len(set(names)) != len(names):
         raise invalid_request("A parameter is repeated.", reason="repeated parameter")
     parameters = dict(form) | {name: value for name, value in request.query if name in _FROM_QUERY}
-    if not all(_is_unicode(value) for value in parameters.values()):
+    if not all(is_unicode(value) for value in parameters.values()):
         raise invalid_request("The parameters are not valid UTF-8.", reason="not UTF-8")
     return {name: value for name, value in parameters.items() if value}
 
 
+def check_client_id(client_id: str, parameters: Mapping[str, str]) -> None:
+    """Raise the `invalid_request` error for a `client_id` that is not the authenticated client's."""
+    if parameters.get("client_id", client_id) != client_id:
+        raise invalid_request("The client_id is not the authenticated client's.", reason="client_id differs")
+
+
+_FAULTS: Final = {
+    BodyFault.MEDIA_TYPE: (f"The content type must be {FORM}.", "content type"),
+    BodyFault.SIZE: ("The body is over 8 KB.", "body over the limit"),
+    BodyFault.ENCODING: ("The body is not valid base64.", "body"),
+    BodyFault.FORM: ("The body is not a valid form.", "form"),
+}
+
+
 def _form(request: Request) -> list[tuple[str, str]]:
-    if len(request.body) > MAX_BODY:
-        raise invalid_request("The body is over 8 KB.", reason="body over the limit")
-    if request.media_type != _FORM and (request.media_type or request.body):
-        raise invalid_request(f"The content type must be {_FORM}.", reason="content type")
     try:
-        return parse_qsl(
-            request.body.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
-        )
-    except ValueError:
-        raise invalid_request("The body is not a valid form.", reason="form") from None
-
-
-def _is_unicode(value: str) -> bool:
-    # An event's JSON can hold half of a surrogate pair.
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+        return request.form(most_bytes=MAX_BODY, most_parameters=_MOST_PARAMETERS)
+    except BodyError as error:
+        description, reason = _FAULTS[error.fault]
+        raise invalid_request(description, reason=reason) from None

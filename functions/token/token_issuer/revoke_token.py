@@ -11,7 +11,7 @@ class RevocationStore(Protocol):
     """Remembers revoked tokens for as long as they could be accepted."""
 
     def revoke(self, jti: str, expires_at: int) -> None:
-        """Remember the token with this id, which expires at this epoch second; raises `BackingServiceError`."""
+        """Remember the token with this id, which expires at this epoch second; raises the error `unavailable`."""
 
 
 def revoke_token(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.access_token import revocation_key
 from careconnect.aws import SERVICE_ERRORS, error_code
-from token_issuer.errors import BackingServiceError
+from token_issuer.errors import unavailable
 from token_issuer.throttle import Counters
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class DynamoDbTokenStore:
                 ReturnValues="UPDATED_NEW",
             )
         except SERVICE_ERRORS as error:
-            raise BackingServiceError(error_code(error)) from error
+            raise unavailable(error_code(error)) from error
         return int(answer["Attributes"]["failures"]["N"])
 
     def use_assertion(self, client_id: str, jti: str, expires_at: int) -> bool:
@@ -68,7 +68,7 @@ class DynamoDbTokenStore:
             )
         except SERVICE_ERRORS as error:
             if error_code(error) != _CONDITION_FAILED:
-                raise BackingServiceError(error_code(error)) from error
+                raise unavailable(error_code(error)) from error
             return _use_of(error) == use
         return True
 
@@ -83,7 +83,7 @@ class DynamoDbTokenStore:
                 },
             )
         except SERVICE_ERRORS as error:
-            raise BackingServiceError(error_code(error)) from error
+            raise unavailable(error_code(error)) from error
 
     def is_revoked(self, jti: str) -> bool:
         """Say whether the token with this id was revoked, by a consistent read."""
@@ -95,7 +95,7 @@ class DynamoDbTokenStore:
                 ProjectionExpression="pk",
             )
         except SERVICE_ERRORS as error:
-            raise BackingServiceError(error_code(error)) from error
+            raise unavailable(error_code(error)) from error
         return "Item" in answer
 
 

@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Final
 
 from careconnect.http import Response
-from careconnect.outcomes import OperationOutcome, OutcomeError, not_acceptable
+from careconnect.outcomes import OutcomeError, not_acceptable, outcome_of
+from careconnect.shell import RefusalError
 
 
 class Format(Enum):
@@ -60,9 +61,9 @@ def negotiate_for_error(format_parameter: str, accept: str) -> Format:
         return Format.JSON
 
 
-def error_response(error: OutcomeError, format_: Format) -> Response:
-    """Render an error as the response that it describes, with its OperationOutcome as the body."""
-    outcome = OperationOutcome((error.issue,))
+def error_response(error: RefusalError, format_: Format) -> Response:
+    """Render a refusal as the response that it describes, with its OperationOutcome as the body."""
+    outcome = outcome_of(error)
     body = outcome.json() if format_ is Format.JSON else outcome.xml()
     return Response(error.status, body, {"Content-Type": format_.content_type, **error.headers})
 

@@ -5,15 +5,33 @@ import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 MAX_ANSWER_BYTES: Final = 5_500_000
 """What a function may answer: Lambda allows 6 MB of JSON, in which quotes and non-ASCII take more room."""
 
 
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+class BodyFault(Enum):
+    """Why a request body cannot be taken."""
+
+    MEDIA_TYPE = "media type"
+    SIZE = "size"
+    ENCODING = "encoding"
+    FORM = "form"
+
+
 class BodyError(ValueError):
-    """A request body is not what the event says it is."""
+    """A request body cannot be taken; `fault` says why, and it is for the endpoint to put into words."""
+
+    def __init__(self, fault: BodyFault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +47,8 @@ class Request:
     path: str
     headers: Mapping[str, str]
     query: tuple[tuple[str, str], ...]
-    body: bytes
+    encoded_body: str
+    is_base64: bool
     authorizer: Mapping[str, Any]
     api_id: str
     stage: str
@@ -47,9 +66,43 @@ class Request:
         """The Content-Type without parameters, lower-cased; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    def last(self, name: str) -> str:
+        """Return the last value of a query parameter; empty if there is none."""
+        return next((value for given, value in reversed(self.query) if given == name), "")
+
+    def body(self) -> bytes:
+        """Return the body; raises `BodyError` if it is not the base64 that the event says it is."""
+        if not self.is_base64:
+            return self.encoded_body.encode("utf-8", "surrogatepass")
+        try:
+            return base64.b64decode(self.encoded_body, validate=True)
+        except (binascii.Error, ValueError):
+            raise BodyError(BodyFault.ENCODING) from None
+
+    def form(self, *, most_bytes: int, most_parameters: int) -> list[tuple[str, str]]:
+        """Return the decoded (name, value) pairs of a form, none for no body.
+
+        Raises `BodyError` for a body that is over `most_bytes`, holds more than `most_parameters`, or is no form
+        in UTF-8 (WHATWG URL §5.1).
+        """
+        if self.media_type != FORM and (self.media_type or self.encoded_body):
+            raise BodyError(BodyFault.MEDIA_TYPE)
+        body = self.body()
+        if len(body) > most_bytes:
+            raise BodyError(BodyFault.SIZE)
+        try:
+            return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=most_parameters)
+        except ValueError:
+            raise BodyError(BodyFault.FORM) from None
+
+
+def is_unicode(text: str) -> bool:
+    """Say whether text can be encoded: an event's JSON can hold half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
 
 def parse_request(event: Mapping[str, Any]) -> Request:
-    """Read a REST proxy event (payload format 1.0); raises `BodyError` for a body that is not base64."""
+    """Read a REST proxy event (payload format 1.0); its body is decoded by who asks for it."""
     context: Mapping[str, Any] = event.get("requestContext") or {}
     identity: Mapping[str, Any] = context.get("identity") or {}
     return Request(
@@ -57,7 +110,8 @@ def parse_request(event: Mapping[str, Any]) -> Request:
         path=str(event.get("path", "")),
         headers=_headers(event),
         query=_query(event),
-        body=_body(event),
+        encoded_body=str(event.get("body") or ""),
+        is_base64=bool(event.get("isBase64Encoded")),
         authorizer=context.get("authorizer") or {},
         api_id=str(context.get("apiId", "")),
         stage=str(context.get("stage", "")),
@@ -82,16 +136,6 @@ def _query(event: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         return tuple((name, str(value)) for name, values in several.items() for value in values)
     single: Mapping[str, str] = event.get("queryStringParameters") or {}
     return tuple((name, str(value)) for name, value in single.items())
-
-
-def _body(event: Mapping[str, Any]) -> bytes:
-    text = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return str(text).encode("utf-8", "surrogatepass")
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise BodyError("the body is not base64") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,14 +187,15 @@ class Cors:
 
 def gateway_response(response: Response, request: Request, cors: Cors) -> dict[str, Any]:
     """Render `response` for the gateway, with CORS and correlation headers."""
+    cors_headers = cors.headers(request)
     headers = {
         "X-Request-Id": request.request_id,
         "X-Correlation-Id": request.request_id,
         "X-Content-Type-Options": "nosniff",
-        **cors.headers(request),
+        **cors_headers,
         **response.headers,
     }
-    if "Vary" in response.headers and "Vary" in (cors_headers := cors.headers(request)):
+    if "Vary" in response.headers and "Vary" in cors_headers:
         headers["Vary"] = f"{response.headers['Vary']}, {cors_headers['Vary']}"
     return {
         "statusCode": response.status,

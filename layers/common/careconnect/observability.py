@@ -4,29 +4,25 @@ Only this module talks to Powertools' logger. Functions say what happened throug
 parameters are all that a log line can hold.
 """
 
-import os
-from typing import Final
+from collections.abc import Mapping
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-# Each deployed stack has a namespace of its own.
-NAMESPACE: Final = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "CareConnect")
-
 
 class Observer:
-    """The log and the metrics of one function."""
+    """The log and the metrics of one function; each deployed stack has a `namespace` of its own."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, *, namespace: str) -> None:
         self._logger = Logger(service=service, log_uncaught_exceptions=False)
-        self._metrics = Metrics(namespace=NAMESPACE, service=service)
+        self._metrics = Metrics(namespace=namespace, service=service)
 
     def request(
         self,
         action: str,
         status: int,
         *,
-        request_id: str,
+        ids: Mapping[str, str],
         client_id: str = "",
         reason: str = "",
         milliseconds: int = 0,
@@ -34,12 +30,12 @@ class Observer:
         """Log one answered request.
 
         `action` is a route or an interaction (`Patient.read`), never a path; `reason` is one of our own
-        fixed texts or a service's error code, never an exception's text.
+        fixed texts or a service's error code, never an exception's text. `ids` are fields of their own.
         """
         fields = {
             "action": action,
             "status": status,
-            "request_id": request_id,
+            **ids,
             "client_id": client_id,
             "reason": reason,
             "milliseconds": milliseconds,
@@ -50,7 +46,7 @@ class Observer:
             extra={name: value for name, value in fields.items() if value not in ("", 0) or name == "status"},
         )
 
-    def failure(self, action: str, error: BaseException, *, request_id: str) -> None:
+    def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
         """Log an unexpected error by the places it passed through, without its text or its values."""
         places = []
         traceback = error.__traceback__
@@ -64,7 +60,7 @@ class Observer:
                 "action": action,
                 "error": type(error).__name__,
                 "places": places[-8:],
-                "request_id": request_id,
+                **ids,
             },
         )
 

@@ -6,12 +6,12 @@ takes free text from a request: a parameter's name is the only thing echoed, and
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from xml.sax.saxutils import quoteattr
 
 from careconnect.base_url import REALM
+from careconnect.shell import RefusalError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +24,8 @@ class Issue:
     expression: str = ""
 
 
-class OutcomeError(Exception):
-    """A request that ends in an error: status, issue and headers for the caller, `reason` for the log."""
-
-    def __init__(
-        self, status: int, issue: Issue, headers: Mapping[str, str] | None = None, *, reason: str = ""
-    ) -> None:
-        super().__init__(reason or issue.diagnostics)
-        self.status = status
-        self.issue = issue
-        self.headers = dict(headers or {})
-        self.reason = reason
+class OutcomeError(RefusalError):
+    """A request that ends in an OperationOutcome; `code` is of the value set `issue-type`, `where` its `expression`."""
 
 
 _PARAMETER_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_.:-]{0,63}")
@@ -49,106 +40,108 @@ def login_required() -> OutcomeError:
     """401 without a token (RFC 6750 §3: no error attribute)."""
     return OutcomeError(
         401,
-        Issue("login", "An access token is required: send it as a Bearer Authorization header."),
+        "login",
+        "An access token is required: send it as a Bearer Authorization header.",
         {"WWW-Authenticate": f'Bearer realm="{REALM}"'},
     )
 
 
 def invalid_token(*, expired: bool = False, reason: str = "") -> OutcomeError:
     """401 for a token that does not verify (RFC 6750 §3.1)."""
-    issue = (
-        Issue("expired", "The access token has expired: obtain a new one.")
+    code, text = (
+        ("expired", "The access token has expired: obtain a new one.")
         if expired
-        else Issue("login", "The access token is not valid.")
+        else ("login", "The access token is not valid.")
     )
     challenge = f'Bearer realm="{REALM}", error="invalid_token"'
-    return OutcomeError(401, issue, {"WWW-Authenticate": challenge}, reason=reason)
+    return OutcomeError(401, code, text, {"WWW-Authenticate": challenge}, reason=reason)
 
 
 def insufficient_scope() -> OutcomeError:
     """403 for a token that does not open what was asked (RFC 6750 §3.1)."""
     return OutcomeError(
         403,
-        Issue("forbidden", "The access token's scopes do not allow this request."),
+        "forbidden",
+        "The access token's scopes do not allow this request.",
         {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope"'},
     )
 
 
 def not_found() -> OutcomeError:
     """404 for a resource that does not exist, or that this token may not know of."""
-    return OutcomeError(404, Issue("not-found", "No such resource."))
+    return OutcomeError(404, "not-found", "No such resource.")
 
 
 def not_supported() -> OutcomeError:
     """404 for a type, operation or path that the server does not offer."""
-    return OutcomeError(404, Issue("not-supported", "This server does not offer that."))
+    return OutcomeError(404, "not-supported", "This server does not offer that.")
 
 
 def gone() -> OutcomeError:
     """410 for a resource that was deleted."""
-    return OutcomeError(410, Issue("not-found", "The resource was deleted."))
+    return OutcomeError(410, "not-found", "The resource was deleted.")
 
 
 def invalid_id() -> OutcomeError:
     """400 for an id outside the STU3 `id` syntax."""
-    return OutcomeError(400, Issue("value", "An id is 1 to 64 of the characters A-Z a-z 0-9 - and '.'."))
+    return OutcomeError(400, "value", "An id is 1 to 64 of the characters A-Z a-z 0-9 - and '.'.")
 
 
 def invalid_parameter(name: str, why: str, *, code: str = "value") -> OutcomeError:
     """400 for a search parameter that cannot be honoured; `why` is fixed text, never input."""
     name = safe_name(name)
-    return OutcomeError(400, Issue(code, f"{name}: {why}", expression=f"http.{name}"))
+    return OutcomeError(400, code, f"{name}: {why}", where=f"http.{name}")
 
 
 def too_costly() -> OutcomeError:
     """400 for a search that would examine more index entries than one request may."""
     return OutcomeError(
         400,
-        Issue(
-            "too-costly",
-            "The search matches too much at once: add a patient, an identifier or another criterion.",
-        ),
+        "too-costly",
+        "The search matches too much at once: add a patient, an identifier or another criterion.",
     )
 
 
 def invalid_request(diagnostics: str) -> OutcomeError:
     """400 for a request that is malformed as a whole; `diagnostics` is fixed text."""
-    return OutcomeError(400, Issue("invalid", diagnostics))
+    return OutcomeError(400, "invalid", diagnostics)
 
 
 def method_not_allowed(allowed: str) -> OutcomeError:
     """405 with `Allow` (RFC 9110 §15.5.6)."""
-    return OutcomeError(405, Issue("not-supported", "The method is not offered here."), {"Allow": allowed})
+    return OutcomeError(405, "not-supported", "The method is not offered here.", {"Allow": allowed})
 
 
 def not_acceptable() -> OutcomeError:
     """406 when neither JSON nor XML is acceptable."""
-    return OutcomeError(406, Issue("not-supported", "Answers are application/fhir+json or application/fhir+xml."))
+    return OutcomeError(406, "not-supported", "Answers are application/fhir+json or application/fhir+xml.")
 
 
 def too_large() -> OutcomeError:
     """413 for a request body over the limit."""
-    return OutcomeError(413, Issue("too-long", "The request body is over the limit."))
+    return OutcomeError(413, "too-long", "The request body is over the limit.")
 
 
 def unsupported_media_type() -> OutcomeError:
     """415 for a `_search` body that is not a form."""
-    return OutcomeError(415, Issue("not-supported", "POST _search takes application/x-www-form-urlencoded."))
+    return OutcomeError(415, "not-supported", "POST _search takes application/x-www-form-urlencoded.")
 
 
-def unavailable(reason: str) -> OutcomeError:
-    """503 when a backing service throttles or is down."""
+def unavailable(reason: str, *metrics: str) -> OutcomeError:
+    """503 when a backing service throttles or is down; `metrics` are counted beside `Unavailable`."""
     return OutcomeError(
         503,
-        Issue("transient", "Temporarily unavailable: try again shortly."),
+        "transient",
+        "Temporarily unavailable: try again shortly.",
         {"Retry-After": "2"},
         reason=reason,
+        metrics=("Unavailable", *metrics),
     )
 
 
-def internal(reason: str) -> OutcomeError:
+def internal() -> OutcomeError:
     """500 with a fixed text, for what should never happen."""
-    return OutcomeError(500, Issue("exception", "An internal error occurred."), reason=reason)
+    return OutcomeError(500, "exception", "An internal error occurred.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,3 +181,8 @@ class OperationOutcome:
             for issue in self.issues
         )
         return f'<OperationOutcome xmlns="http://hl7.org/fhir">{issues}</OperationOutcome>'
+
+
+def outcome_of(error: RefusalError) -> OperationOutcome:
+    """Return what a refusal tells its caller as an OperationOutcome."""
+    return OperationOutcome((Issue(error.code, error.text, expression=error.where),))

@@ -1,6 +1,6 @@
 """Read settings from the environment, failing at cold start with the name of what is wrong."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 
 class SettingError(RuntimeError):
@@ -30,6 +30,13 @@ class Settings:
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
             raise SettingError(f"The setting {name} must be a whole number from {low} to {high}.")
         return int(text)
+
+    def choice(self, name: str, options: Collection[str]) -> str:
+        """Return the setting `name`, one of `options`; raises `SettingError` for anything else."""
+        value = self.required(name)
+        if value not in options:
+            raise SettingError(f"The setting {name} must be one of: {', '.join(options)}.")
+        return value
 
     def origins(self) -> tuple[str, ...]:
         """Return ALLOWED_ORIGINS, the browser origins that CORS admits (`*`: any)."""

@@ -26,9 +26,10 @@ from careconnect.client_record import (
     digest_secret,
 )
 from careconnect.http import Cors
+from careconnect.shell import Shell
 from careconnect.signing_keys import KmsSigningKeys
 from careconnect_testing.gateway_events import Pairs, form_event
-from token_issuer.app import Deployment, build_app
+from token_issuer.app import OAuthEndpoint
 from token_issuer.authenticate_client import ClientAuthentication
 from token_issuer.client_store import DynamoDbClientStore
 from token_issuer.kms_token_signer import KmsTokenSigner
@@ -73,7 +74,7 @@ class RecordingObserver:
     def request(self, action: str, status: int, **fields: Any) -> None:
         self.lines.append({"action": action, "status": status, **fields})
 
-    def failure(self, action: str, error: BaseException, *, request_id: str) -> None:
+    def failure(self, action: str, error: BaseException, **_: Any) -> None:
         self.failures.append(error)
 
     def count(self, name: str) -> None:
@@ -127,14 +128,15 @@ class Issuer:
     clock: Clock
     observer: RecordingObserver
     calls: list[str]
-    deployment: Deployment
+    endpoint: OAuthEndpoint
+    base: str = BASE
 
     def __post_init__(self) -> None:
-        self.app = build_app(self.deployment)
+        self.app = Shell(self.endpoint, self.base, REGION, Cors(("*",)), self.observer, self.clock)
 
-    def rebuilt(self, **changes: Any) -> "Issuer":
-        """Return an issuer with some of its parts changed."""
-        return replace(self, deployment=replace(self.deployment, **changes))
+    def rebuilt(self, base: str = BASE, **changes: Any) -> "Issuer":
+        """Return an issuer with another root URL or with some of its parts changed."""
+        return replace(self, base=base, endpoint=replace(self.endpoint, **changes))
 
     def register(self, client_id: str = "client-1", **changes: Any) -> str:
         """Register a client with a new secret and return that."""
@@ -264,9 +266,9 @@ def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
             dynamodb,
             kms,
             clock,
-            observer := RecordingObserver(),
+            RecordingObserver(),
             calls,
-            issuer_deployment(dynamodb, kms, clock, observer, **changes),
+            oauth_endpoint(dynamodb, kms, clock, **changes),
         )
 
 
@@ -277,13 +279,11 @@ def add_key(kms: Any, suffix: str) -> str:
     return arn
 
 
-def issuer_deployment(
-    dynamodb: Any, kms: Any, clock: Clock, observer: RecordingObserver, *, limit: int = 20, key_sets: Any = None
-) -> Deployment:
+def oauth_endpoint(dynamodb: Any, kms: Any, clock: Clock, *, limit: int = 20, key_sets: Any = None) -> OAuthEndpoint:
     """Put an issuer together from its real adapters."""
     keys = KmsSigningKeys(kms, ALIAS, clock=clock)
     tokens = DynamoDbTokenStore(dynamodb, TOKEN_TABLE, now=clock)
-    return Deployment(
+    return OAuthEndpoint(
         authentication=ClientAuthentication(
             clients=DynamoDbClientStore(dynamodb, CLIENT_TABLE, TOKEN_TABLE),
             attempts=tokens,
@@ -294,9 +294,4 @@ def issuer_deployment(
         keys=keys,
         tokens=tokens,
         lifetime=3600,
-        configured_base_url=BASE,
-        region=REGION,
-        cors=Cors(("*",)),
-        observer=observer,
-        now=clock,
     )

@@ -17,10 +17,11 @@ from moto import mock_aws
 
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH, Home, resource_type
+from careconnect.shell import Shell
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_testing.events import Pairs, fhir_event
-from fhir_reader.app import Deployment, build_app
+from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 BASE = "https://care.example"
@@ -86,10 +87,13 @@ class QuietObserver:
         """Keep an answered request."""
         self.lines.append({"action": action, "status": status, **fields})
 
-    def failure(self, action: str, error: BaseException, *, request_id: str) -> None:
+    def failure(self, action: str, error: BaseException, **_: Any) -> None:
         """Keep and show an unexpected error."""
         traceback.print_exception(error)
         self.failures.append(error)
+
+    def count(self, name: str) -> None:
+        """Let a metric pass."""
 
 
 @dataclass
@@ -112,18 +116,16 @@ class Reader:
         """Build the two apps, each with the tables that its function has."""
         names = {Home.RECORD: self.tables.record, Home.DIRECTORY: self.tables.directory}
         self._apps = {
-            home: build_app(
-                Deployment(
-                    store=DynamoDbResourceStore(
-                        self.client, names if home is Home.RECORD else {home: names[home]}, home
-                    ),
-                    home=home,
-                    configured_base_url=BASE,
-                    region="eu-west-2",
-                    cors=Cors(self.origins),
-                    observer=self.observer,
-                    now=self.now,
-                )
+            home: Shell(
+                FhirEndpoint(
+                    DynamoDbResourceStore(self.client, names if home is Home.RECORD else {home: names[home]}, home),
+                    home,
+                ),
+                BASE,
+                "eu-west-2",
+                Cors(self.origins),
+                self.observer,
+                self.now,
             )
             for home in Home
         }

@@ -27,6 +27,7 @@ from careconnect_testing.iam import allows
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "scope_authorizer",
+    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "TOKEN_TABLE": "tokens",
     "SIGNING_KEY_ALIAS": "alias/test-signing",
 }
@@ -247,6 +248,6 @@ def test_a_decision_is_logged_without_the_token_or_the_patient(authorizer: Autho
     lines = [json.loads(line) for line in authorizer.log.getvalue().splitlines()]
     decisions = [(line["status"], line.get("client_id"), line.get("reason")) for line in lines]
     assert decisions == [(200, "client-1", None), (401, None, "unknown key")]
-    assert {line["request_id"] for line in lines} == {"request-1"}
+    assert {line["function_request_id"] for line in lines} == {"request-1"}
     for secret in (good, bad, good.rpartition(".")[2], "patient-id-0001", "token-1"):
         assert not any(secret in json.dumps(line) for line in lines)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.http import BodyError, Cors, Response, gateway_response, parse_request
+from careconnect.http import FORM, BodyError, BodyFault, Cors, Response, gateway_response, parse_request
 from careconnect_testing.gateway_events import rest_event
 
 ANY = Cors(("*",))
@@ -24,7 +24,7 @@ def test_a_request_is_what_the_event_says() -> None:
         )
     )
 
-    assert (request.method, request.path, request.body) == ("POST", "/token", b"x=1")
+    assert (request.method, request.path, request.body()) == ("POST", "/token", b"x=1")
     assert request.query == (("a", "1"), ("a", "3"), ("b", "2"))
     assert request.media_type == "application/x-www-form-urlencoded"
     assert request.authorizer == {"client_id": "c"}
@@ -50,7 +50,7 @@ NOTHING = ("headers", "multiValueHeaders", "queryStringParameters", "body", "req
 def test_what_an_event_leaves_out_is_empty(event: dict[str, Any]) -> None:
     request = parse_request(event)
 
-    assert (request.body, request.query, dict(request.headers), request.media_type) == (b"", (), {}, "")
+    assert (request.body(), request.query, dict(request.headers), request.media_type) == (b"", (), {}, "")
 
 
 def test_single_valued_queries_are_read_where_there_are_no_others() -> None:
@@ -60,13 +60,44 @@ def test_single_valued_queries_are_read_where_there_are_no_others() -> None:
 def test_a_base64_body_is_decoded() -> None:
     event = {"body": base64.b64encode(b"\xff\x00").decode(), "isBase64Encoded": True}
 
-    assert parse_request(event).body == b"\xff\x00"
+    assert parse_request(event).body() == b"\xff\x00"
 
 
 @pytest.mark.parametrize("body", ["%", "abc", "ä"])
 def test_a_body_that_is_not_base64_is_a_body_error(body: str) -> None:
-    with pytest.raises(BodyError):
-        parse_request({"body": body, "isBase64Encoded": True})
+    request = parse_request({"body": body, "isBase64Encoded": True})
+
+    with pytest.raises(BodyError, match="encoding"):
+        request.body()
+
+
+def form(body: str, media_type: str = FORM) -> list[tuple[str, str]]:
+    request = parse_request({"body": body, "headers": {"content-type": media_type}})
+    return request.form(most_bytes=20, most_parameters=2)
+
+
+def test_a_form_is_read_as_pairs_and_no_body_as_none() -> None:
+    assert form("a=%C3%A4+1&b=", f"{FORM}; charset=utf-8") == [("a", "ä 1"), ("b", "")]
+    assert form("", "") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "fault"),
+    [
+        ("a=1", "text/plain", BodyFault.MEDIA_TYPE),
+        ("a=1", "", BodyFault.MEDIA_TYPE),
+        ("", "text/plain", BodyFault.MEDIA_TYPE),
+        ("a=" + "1" * 19, FORM, BodyFault.SIZE),
+        ("a=1&b=2&c=3", FORM, BodyFault.FORM),
+        ("a=%FF", FORM, BodyFault.FORM),
+        ("\ud800", FORM, BodyFault.FORM),
+    ],
+)
+def test_what_is_no_form_is_a_body_error_that_says_why(body: str, media_type: str, fault: BodyFault) -> None:
+    with pytest.raises(BodyError) as caught:
+        form(body, media_type)
+
+    assert caught.value.fault is fault
 
 
 @pytest.mark.parametrize(

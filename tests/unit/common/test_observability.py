@@ -8,10 +8,12 @@ import pytest
 
 from careconnect.observability import Observer
 
+IDS = {"request_id": "r-1", "gateway_request_id": "g-1", "function_request_id": "f-1"}
+
 
 def new_observer() -> Observer:
     """Make an observer in the test itself: Powertools keeps the standard output that it finds."""
-    return Observer(f"service-{uuid.uuid4().hex}")
+    return Observer(f"service-{uuid.uuid4().hex}", namespace="CareConnect/test")
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -20,15 +22,22 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
 
 def test_a_request_line_holds_its_fields_and_no_empty_ones(capsys: pytest.CaptureFixture[str]) -> None:
     observer = new_observer()
-    observer.request("token", 200, request_id="r-1", client_id="c-1", milliseconds=7)
-    observer.request("token", 503, request_id="r-2", reason="ThrottlingException")
+    observer.request(
+        "token",
+        200,
+        ids=IDS,
+        client_id="c-1",
+        milliseconds=7,
+    )
+    observer.request("token", 503, ids={"request_id": "r-2"}, reason="ThrottlingException")
 
     first, second = lines(capsys)
     assert (first["level"], second["level"]) == ("INFO", "ERROR")
-    assert {name: first[name] for name in ("action", "status", "request_id", "client_id", "milliseconds")} == {
+    names = ("action", "status", *IDS, "client_id", "milliseconds")
+    assert {name: first[name] for name in names} == {
         "action": "token",
         "status": 200,
-        "request_id": "r-1",
+        **IDS,
         "client_id": "c-1",
         "milliseconds": 7,
     }
@@ -46,7 +55,7 @@ def test_a_failure_tells_places_and_neither_text_nor_values(capsys: pytest.Captu
     try:
         inner("a-secret-value")
     except ValueError as error:
-        observer.failure("token", error, request_id="r-1")
+        observer.failure("token", error, ids=IDS)
 
     (line,) = lines(capsys)
     assert line["error"] == "ValueError"
@@ -60,5 +69,5 @@ def test_a_count_is_written_in_the_embedded_metric_format(capsys: pytest.Capture
     observer.count("SigningFailed", 2)
 
     first, second = lines(capsys)
-    assert first["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CareConnect"
+    assert first["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CareConnect/test"
     assert (first["SigningFailed"], second["SigningFailed"]) == ([1.0], [2.0])

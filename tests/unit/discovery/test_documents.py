@@ -13,10 +13,11 @@ from careconnect.client_record import ASSERTION_ALGORITHMS, AuthMethod
 from careconnect.http import Cors
 from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TYPES, REVERSE_INCLUDES
 from careconnect.scopes import parse_scope
+from careconnect.shell import Shell
 from careconnect.signing_keys import SigningKeyError
 from careconnect_testing.gateway_events import rest_event
 from careconnect_testing.issuer import Answer, Clock, RecordingObserver
-from service_discovery.app import Deployment, build_app
+from service_discovery.app import DiscoveryEndpoint
 from service_discovery.openapi_document import openapi_document
 
 BASE = "https://api.example.org"
@@ -44,16 +45,7 @@ class Discovery:
     def __init__(self, base: str = BASE) -> None:
         self.keys = FakeKeys()
         self.observer = RecordingObserver()
-        self.app = build_app(
-            Deployment(
-                keys=self.keys,
-                configured_base_url=base,
-                region="eu-west-2",
-                cors=Cors(("*",)),
-                observer=self.observer,
-                now=Clock(),
-            )
-        )
+        self.app = Shell(DiscoveryEndpoint(self.keys), base, "eu-west-2", Cors(("*",)), self.observer, Clock())
 
     def send(self, method: str, path: str, **request: Any) -> Answer:
         response = self.app(rest_event(method, path, **request))

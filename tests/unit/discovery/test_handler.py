@@ -15,6 +15,7 @@ SETTINGS = {
     "SIGNING_KEY_ALIAS": "alias/test-signing",
     "ALLOWED_ORIGINS": "*",
     "POWERTOOLS_SERVICE_NAME": "service_discovery",
+    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "AWS_REGION": "eu-west-2",
 }
 

@@ -46,7 +46,7 @@ def test_everything_is_an_operation_of_a_patient_alone(operation: str) -> None:
 def refused(path: str) -> tuple[int, str]:
     with pytest.raises(OutcomeError) as caught:
         parse_path(path)
-    return caught.value.status, caught.value.issue.code
+    return caught.value.status, caught.value.code
 
 
 @pytest.mark.parametrize(

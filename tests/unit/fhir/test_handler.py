@@ -18,19 +18,34 @@ from careconnect_testing.stores import load, reader_on_moto
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "fhir_reader",
+    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
+    "READER_HOME": "directory",
     "DIRECTORY_TABLE": "directory",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",
 }
-REQUIRED = ("POWERTOOLS_SERVICE_NAME", "DIRECTORY_TABLE", "ALLOWED_ORIGINS")
 
 
-@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "BASE_URL"])
 def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
     ended = cold_start("fhir_reader", {key: value for key, value in SETTINGS.items() if key != name})
 
     assert ended.returncode != 0
     assert f"The setting {name} is missing." in ended.stderr
+
+
+def test_a_reader_of_records_is_told_of_their_table() -> None:
+    ended = cold_start("fhir_reader", {**SETTINGS, "READER_HOME": "record"})
+
+    assert ended.returncode != 0
+    assert "The setting RECORD_TABLE is missing." in ended.stderr
+
+
+def test_a_home_that_is_none_stops_the_cold_start() -> None:
+    ended = cold_start("fhir_reader", {**SETTINGS, "READER_HOME": "elsewhere"})
+
+    assert ended.returncode != 0
+    assert "The setting READER_HOME must be one of: record, directory." in ended.stderr
 
 
 @dataclass
@@ -52,7 +67,6 @@ class Deployed:
 
 @pytest.fixture
 def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deployed]:
-    monkeypatch.delenv("RECORD_TABLE", raising=False)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with reader_on_moto() as reader:
@@ -61,8 +75,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deploy
     sys.modules.pop("fhir_reader.handler", None)
 
 
-def test_with_a_record_table_it_serves_records(deployed: Deployed) -> None:
-    handler = deployed.handler(RECORD_TABLE=deployed.tables.record)
+def test_at_home_with_records_it_serves_records(deployed: Deployed) -> None:
+    handler = deployed.handler(READER_HOME="record", RECORD_TABLE=deployed.tables.record)
 
     read = handler(event("patient-record-read"), None)
     assert (read["statusCode"], json.loads(read["body"])["id"]) == (200, "4")
@@ -71,7 +85,7 @@ def test_with_a_record_table_it_serves_records(deployed: Deployed) -> None:
     assert handler(event("directory-search"), None)["statusCode"] == 404
 
 
-def test_without_one_it_serves_the_directory(deployed: Deployed) -> None:
+def test_at_home_with_the_directory_it_serves_that(deployed: Deployed) -> None:
     handler = deployed.handler()
 
     found = handler(event("directory-search"), None)

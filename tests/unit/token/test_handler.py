@@ -20,6 +20,7 @@ SETTINGS = {
     "SIGNING_KEY_ALIAS": ALIAS,
     "ALLOWED_ORIGINS": "https://app.example",
     "POWERTOOLS_SERVICE_NAME": "token_issuer",
+    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "AWS_REGION": REGION,
 }
 

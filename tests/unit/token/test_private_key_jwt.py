@@ -286,8 +286,8 @@ class OneAtATime:
 def test_of_fifty_parallel_uses_one_gets_a_token(keyed: Issuer) -> None:
     """In process; over HTTP and without turns, `tests/integration/test_oauth_token.py` asks the same."""
     assertion = keyed.assertion()
-    tokens: Any = keyed.deployment.tokens
-    clients: Any = keyed.deployment.authentication.clients
+    tokens: Any = keyed.endpoint.tokens
+    clients: Any = keyed.endpoint.authentication.clients
     tokens._client = clients._client = OneAtATime(tokens._client)
 
     with ThreadPoolExecutor(16) as pool:
@@ -308,7 +308,7 @@ def test_the_used_id_outlives_the_assertion_and_names_nobody(keyed: Issuer) -> N
 
 def test_our_own_repeated_write_is_not_taken_for_a_replay(keyed: Issuer) -> None:
     """A write that timed out may have happened; boto3 then sends it again."""
-    tokens: Any = keyed.deployment.tokens
+    tokens: Any = keyed.endpoint.tokens
     first = tokens._client.put_item
 
     class Repeating:
@@ -357,7 +357,7 @@ def test_smart_keys_at_a_registered_address(issuer: Issuer, keys: Any, status: i
         jwks_uri="https://client.example/jwks.json",
     )
     published = PublishedKeys(keys)
-    issuer = issuer.rebuilt(authentication=replace(issuer.deployment.authentication, key_sets=published))
+    issuer = issuer.rebuilt(authentication=replace(issuer.endpoint.authentication, key_sets=published))
 
     assert issuer.assert_client(issuer.assertion()).status == status
     assert published.asked == [("https://client.example/jwks.json", "key-1")]

@@ -305,7 +305,7 @@ def test_the_longest_token_can_be_signed(issuer: Issuer) -> None:
                 scopes.append(f"user/{name}.{letters}")
     client_id = "c" * 128
     secret = issuer.register(client_id, scopes=tuple(scopes), patient="p" * 64)
-    issuer = issuer.rebuilt(configured_base_url="https://" + "a" * 60 + ".execute-api.eu-west-2.amazonaws.com/live")
+    issuer = issuer.rebuilt(base="https://" + "a" * 60 + ".execute-api.eu-west-2.amazonaws.com/live")
 
     token = issuer.token(client_id, secret).json["access_token"]
 

@@ -45,7 +45,7 @@ def served() -> Iterator[tuple[Issuer, str]]:
     with issuer_on_moto() as issuer:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         base = f"http://127.0.0.1:{server.server_address[1]}"
-        issuer = issuer.rebuilt(configured_base_url=base)
+        issuer = issuer.rebuilt(base=base)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         yield issuer, base

@@ -53,7 +53,7 @@ def test_a_telephone_number_of_punctuation_alone_is_malformed(text: str) -> None
         criterion("Patient", "phone", text)
 
     assert raised.value.status == 400
-    assert raised.value.issue.diagnostics.startswith("phone:")
+    assert raised.value.text.startswith("phone:")
 
 
 def test_what_cannot_be_an_id_is_not_looked_up() -> None:

@@ -1,0 +1,147 @@
+"""Every function's HTTP: an event in, the answer of the function's endpoint out, one line in the log.
+
+What the functions have in common stands here once: the event, preflights, refusals, unexpected errors, ids,
+metrics and CORS. The authorizer answers policies, not HTTP, and stays apart.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from careconnect.base_url import BaseUrl, base_url
+from careconnect.http import Cors, Request, Response, gateway_response, parse_request
+
+
+class RefusalError(Exception):
+    """A request that ends in an error.
+
+    `status`, `code`, `text` and `headers` are for the caller, all of them fixed, and so is `where`, the part of
+    the request at fault; `reason` is for the log alone; `metrics` are counted.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        text: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        where: str = "",
+        reason: str = "",
+        metrics: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(reason or text)
+        self.status = status
+        self.code = code
+        self.text = text
+        self.headers = dict(headers or {})
+        self.where = where
+        self.reason = reason
+        self.metrics = metrics
+
+
+@dataclass(slots=True)
+class Call:
+    """One request and what is known of it so far.
+
+    `now` is when it came in, in epoch seconds. `action` is the interaction as the log names it, never a path;
+    `client_id` only that of a proven client. `metrics` are counted with the answer.
+    """
+
+    request: Request
+    base_url: BaseUrl
+    now: float
+    action: str = "unknown"
+    client_id: str = ""
+    metrics: list[str] = field(default_factory=list)
+
+
+class Endpoint(Protocol):
+    """What one function does with a call, and how it words its errors."""
+
+    def answer(self, call: Call) -> Response:
+        """Answer a call, saying in it what becomes known; raises `RefusalError`."""
+
+    def refuse(self, error: RefusalError, call: Call, /) -> Response:
+        """Render a refusal."""
+
+    def internal(self) -> RefusalError:
+        """Return the refusal for what should never happen: 500 with a fixed text."""
+
+
+class Observer(Protocol):
+    """Where a function says what it did; `ids` are the names and values of a request's ids."""
+
+    def request(
+        self, action: str, status: int, *, ids: Mapping[str, str], client_id: str, reason: str, milliseconds: int
+    ) -> None:
+        """Log one answered request."""
+
+    def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
+        """Log an unexpected error."""
+
+    def count(self, name: str) -> None:
+        """Add one to a metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A function from a REST proxy event to the gateway's answer; it raises nothing. `clock` gives epoch seconds."""
+
+    endpoint: Endpoint
+    configured_base_url: str
+    region: str
+    cors: Cors
+    observer: Observer
+    clock: Callable[[], float]
+
+    def __call__(self, event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
+        """Answer an event; of Lambda's `context` only the request id is looked at."""
+        function_request_id = str(getattr(context, "aws_request_id", ""))
+        try:
+            return self._respond(event, function_request_id)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
+            self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
+            call = self._call(parse_request({}))
+            return gateway_response(self.endpoint.refuse(self.endpoint.internal(), call), call.request, self.cors)
+
+    def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
+        call = self._call(parse_request(event))
+        request = call.request
+        # The caller's id stands beside the two that nobody outside can choose, and never for them.
+        ids = {
+            "request_id": request.request_id,
+            "gateway_request_id": request.gateway_request_id,
+            "function_request_id": function_request_id,
+        }
+        response, reason = self._answer(call, ids)
+        for metric in call.metrics:
+            self.observer.count(metric)
+        self.observer.request(
+            call.action,
+            response.status,
+            ids=ids,
+            client_id=call.client_id,
+            reason=reason,
+            milliseconds=round((self.clock() - call.now) * 1000),
+        )
+        return gateway_response(response, request, self.cors)
+
+    def _call(self, request: Request) -> Call:
+        root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
+        return Call(request, root, self.clock())
+
+    def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, str]:
+        """Return the response, and the log's reason if it is a refusal."""
+        try:
+            if call.request.method == "OPTIONS":
+                call.action = "preflight"
+                return self.cors.preflight(), ""
+            return self.endpoint.answer(call), ""
+        except RefusalError as error:
+            refusal = error
+        except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
+            self.observer.failure(call.action, error, ids=ids)
+            refusal = self.endpoint.internal()
+        call.metrics += refusal.metrics
+        return self.endpoint.refuse(refusal, call), refusal.reason

@@ -1,0 +1,147 @@
+"""The shell that every function stands in: what it does for any endpoint, whatever that one does."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from careconnect.http import Cors, Response
+from careconnect.shell import Call, RefusalError, Shell
+from careconnect_testing.gateway_events import rest_event
+from careconnect_testing.issuer import Clock, RecordingObserver
+
+CONTEXT = SimpleNamespace(aws_request_id="lambda-1")
+
+
+class Endpoint:
+    """Answers whatever the test makes it do."""
+
+    def __init__(self, do: Callable[[Call], Response]) -> None:
+        self.do = do
+        self.calls: list[Call] = []
+
+    def answer(self, call: Call) -> Response:
+        self.calls.append(call)
+        return self.do(call)
+
+    def refuse(self, error: RefusalError, _call: Call, /) -> Response:
+        return Response(error.status, f"{error.code}: {error.text}", error.headers)
+
+    def internal(self) -> RefusalError:
+        return RefusalError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",))
+
+
+class Shelled:
+    """A shell around an endpoint that does what it is told."""
+
+    def __init__(self, do: Callable[[Call], Response], base: str = "") -> None:
+        self.endpoint = Endpoint(do)
+        self.observer = RecordingObserver()
+        self.clock = Clock()
+        self.shell = Shell(self.endpoint, base, "eu-west-2", Cors(("*",)), self.observer, self.clock)
+
+    def send(self, event: Any, context: Any = CONTEXT) -> dict[str, Any]:
+        return self.shell(event, context)
+
+
+def test_an_answer_is_logged_with_what_the_endpoint_said_of_it() -> None:
+    def do(call: Call) -> Response:
+        call.action, call.client_id = "Patient.read", "client-1"
+        call.metrics.append("Answered")
+        shelled.clock.now += 0.25
+        return Response(200, "body", {"ETag": 'W/"1"'})
+
+    shelled = Shelled(do)
+    answer = shelled.send(rest_event("GET", "/x", headers={"X-Request-Id": "mine"}))
+
+    assert (answer["statusCode"], answer["body"], answer["headers"]["ETag"]) == (200, "body", 'W/"1"')
+    assert answer["headers"]["Access-Control-Allow-Origin"] == "*"
+    (line,) = shelled.observer.lines
+    assert line["milliseconds"] == 250
+    assert (line["action"], line["status"], line["client_id"], line["reason"]) == ("Patient.read", 200, "client-1", "")
+    assert shelled.observer.counts == ["Answered"]
+
+
+@pytest.mark.parametrize("given", ["mine", "not a plain one", ""])
+def test_the_callers_request_id_stands_beside_the_platforms_and_never_for_them(given: str) -> None:
+    shelled = Shelled(lambda _call: Response(200))
+    event = rest_event("GET", "/x", headers={"X-Request-Id": given} if given else {})
+    gateway = event["requestContext"]["requestId"]
+
+    answer = shelled.send(event)
+
+    shown = "mine" if given == "mine" else gateway
+    (line,) = shelled.observer.lines
+    assert line["ids"] == {"request_id": shown, "gateway_request_id": gateway, "function_request_id": "lambda-1"}
+    assert answer["headers"]["X-Request-Id"] == answer["headers"]["X-Correlation-Id"] == shown
+
+
+def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted() -> None:
+    def do(_call: Call) -> Response:
+        raise RefusalError(
+            401, "login", "Log in.", {"WWW-Authenticate": "Basic"}, reason="private", metrics=("Refused",)
+        )
+
+    shelled = Shelled(do)
+    answer = shelled.send(rest_event("GET", "/x"))
+
+    assert (answer["statusCode"], answer["body"]) == (401, "login: Log in.")
+    assert answer["headers"]["WWW-Authenticate"] == "Basic"
+    (line,) = shelled.observer.lines
+    assert (line["status"], line["reason"]) == (401, "private")
+    assert shelled.observer.counts == ["Refused"]
+    assert shelled.observer.failures == []
+
+
+def test_an_unexpected_error_is_a_fixed_500_with_the_requests_ids() -> None:
+    def do(call: Call) -> Response:
+        call.action = "token"
+        raise ZeroDivisionError("a secret")
+
+    shelled = Shelled(do)
+    answer = shelled.send(rest_event("POST", "/token"))
+
+    assert (answer["statusCode"], answer["body"]) == (500, "internal: An error.")
+    assert [type(error) for error in shelled.observer.failures] == [ZeroDivisionError]
+    (line,) = shelled.observer.lines
+    assert (line["action"], line["status"]) == ("token", 500)
+    assert shelled.observer.counts == ["Broken"]
+
+
+@pytest.mark.parametrize("event", [{"headers": ["no mapping"]}, {"requestContext": "none"}, []])
+def test_an_event_that_is_no_request_is_a_fixed_500(event: Any) -> None:
+    shelled = Shelled(lambda _call: Response(200))
+
+    answer = shelled.send(event)
+
+    assert (answer["statusCode"], answer["body"]) == (500, "internal: An error.")
+    assert len(shelled.observer.failures) == 1
+    assert shelled.endpoint.calls == []
+
+
+def test_a_preflight_never_reaches_the_endpoint() -> None:
+    shelled = Shelled(lambda _call: Response(200))
+
+    answer = shelled.send(rest_event("OPTIONS", "/x"))
+
+    assert answer["statusCode"] == 204
+    assert "GET" in answer["headers"]["Access-Control-Allow-Methods"]
+    assert shelled.endpoint.calls == []
+    assert shelled.observer.lines[0]["action"] == "preflight"
+
+
+@pytest.mark.parametrize(
+    ("configured", "root"),
+    [
+        ("https://care.example/", "https://care.example"),
+        ("", "https://abc123.execute-api.eu-west-2.amazonaws.com/live"),
+    ],
+)
+def test_the_endpoint_is_told_the_root_url_and_when(configured: str, root: str) -> None:
+    shelled = Shelled(lambda _call: Response(200), configured)
+
+    shelled.send(rest_event("GET", "/x"), None)
+
+    (call,) = shelled.endpoint.calls
+    assert (call.base_url.root, call.now) == (root, shelled.clock.now)
