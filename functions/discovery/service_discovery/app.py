@@ -8,14 +8,14 @@ from typing import Any, Final, Protocol
 
 from careconnect import outcomes
 from careconnect.base_url import BaseUrl
-from careconnect.formats import Format, error_response, negotiate, negotiate_for_error
+from careconnect.formats import Format, error_response, fhir_response, negotiate, negotiate_for_error
 from careconnect.http import Response
 from careconnect.resource_types import FHIR_PATH
+from careconnect.resource_xml import resource_xml
 from careconnect.shell import Call, RefusalError
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
 from service_discovery.capability_statement import capability_statement
 from service_discovery.openapi_document import OPENAPI_PATH, openapi_document
-from service_discovery.resource_xml import resource_xml
 from service_discovery.server_metadata import (
     JWKS_PATH,
     SERVER_METADATA_PATH,
@@ -91,11 +91,8 @@ def _openapi_document(_deployed: DiscoveryEndpoint, call: Call) -> Response:
 def _capability_statement(_deployed: DiscoveryEndpoint, call: Call) -> Response:
     format_ = negotiate(call.request.last("_format"), call.request.headers.get("accept", ""))
     make = _text_of if format_ is Format.JSON else _xml_of
-    return Response(
-        200,
-        make(capability_statement, call.base_url),
-        {"Content-Type": format_.content_type, "Cache-Control": _CACHING, "Vary": "Accept"},
-    )
+    body = make(capability_statement, call.base_url)
+    return fhir_response(200, body, format_, {"Cache-Control": _CACHING, "Vary": "Accept"})
 
 
 _DOCUMENTS: Final[Mapping[str, tuple[str, _Document]]] = {
@@ -121,7 +118,7 @@ def _text_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl) ->
 
 @lru_cache(maxsize=4)
 def _xml_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl) -> str:
-    return '<?xml version="1.0" encoding="UTF-8"?>' + resource_xml(document(base))
+    return resource_xml(document(base))
 
 
 def _json(text: str) -> Response:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.formats import Format, error_response, negotiate, negotiate_for_error
+from careconnect.formats import Format, error_response, fhir_response, negotiate, negotiate_for_error
 from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import Home
@@ -26,7 +26,6 @@ _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536
 _MOST_PARAMETERS: Final = 200
 _CACHING: Final = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
-_XML_DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>'
 
 Parameters = list[tuple[str, str]]
 
@@ -185,8 +184,4 @@ def _bundle(bundle: Bundle, context: SearchContext) -> Response:
 
 
 def _body(body: str, format_: Format, headers: Mapping[str, str], *, pretty: bool) -> Response:
-    if pretty:
-        body = indent(body, format_)
-    if format_ is Format.XML:
-        body = _XML_DECLARATION + body
-    return Response(200, body, {"Content-Type": format_.content_type, **headers})
+    return fhir_response(200, indent(body, format_) if pretty else body, format_, headers)

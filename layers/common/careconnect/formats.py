@@ -1,6 +1,7 @@
 """The two formats of a FHIR answer, and which of them a request asks for (`fhir.md`, Semantics: Formats)."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -15,11 +16,6 @@ class Format(Enum):
 
     JSON = "application/fhir+json"
     XML = "application/fhir+xml"
-
-    @property
-    def content_type(self) -> str:
-        """The Content-Type of an answer."""
-        return f"{self.value}; charset=utf-8"
 
 
 # STU3's name first, then the one of DSTU2, the plain media types and `_format`'s codes.
@@ -61,11 +57,18 @@ def negotiate_for_error(format_parameter: str, accept: str) -> Format:
         return Format.JSON
 
 
+def fhir_response(status: int, body: str, format_: Format, headers: Mapping[str, str]) -> Response:
+    """Return a response whose body is a resource's text; as XML it gets its declaration here."""
+    declaration = '<?xml version="1.0" encoding="UTF-8"?>' if format_ is Format.XML else ""
+    return Response(status, declaration + body, {"Content-Type": f"{format_.value}; charset=utf-8", **headers})
+
+
 def error_response(error: RefusalError, format_: Format) -> Response:
     """Render a refusal as the response that it describes, with its OperationOutcome as the body."""
     outcome = outcome_of(error)
-    body = outcome.json() if format_ is Format.JSON else outcome.xml()
-    return Response(error.status, body, {"Content-Type": format_.content_type, **error.headers})
+    return fhir_response(
+        error.status, outcome.json() if format_ is Format.JSON else outcome.xml(), format_, error.headers
+    )
 
 
 @dataclass(frozen=True, slots=True)

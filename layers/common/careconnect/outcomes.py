@@ -8,9 +8,9 @@ import json
 import re
 from dataclasses import dataclass, field
 from typing import Final
-from xml.sax.saxutils import quoteattr
 
 from careconnect.base_url import REALM
+from careconnect.resource_xml import resource_xml
 from careconnect.shell import RefusalError
 
 
@@ -152,35 +152,21 @@ class OperationOutcome:
 
     def json(self) -> str:
         """Render as compact JSON."""
-        return json.dumps(
-            {"resourceType": "OperationOutcome", "issue": [self._issue(issue) for issue in self.issues]},
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
-
-    @staticmethod
-    def _issue(issue: Issue) -> dict[str, object]:
-        rendered: dict[str, object] = {
-            "severity": issue.severity,
-            "code": issue.code,
-            "diagnostics": issue.diagnostics,
-        }
-        if issue.expression:
-            rendered["expression"] = [issue.expression]
-        return rendered
+        return json.dumps(self._resource(), ensure_ascii=False, separators=(",", ":"))
 
     def xml(self) -> str:
         """Render as an XML element in the FHIR namespace, without a declaration."""
-        issues = "".join(
-            "<issue>"
-            f"<severity value={quoteattr(issue.severity)}/>"
-            f"<code value={quoteattr(issue.code)}/>"
-            f"<diagnostics value={quoteattr(issue.diagnostics)}/>"
-            + (f"<expression value={quoteattr(issue.expression)}/>" if issue.expression else "")
-            + "</issue>"
-            for issue in self.issues
-        )
-        return f'<OperationOutcome xmlns="http://hl7.org/fhir">{issues}</OperationOutcome>'
+        return resource_xml(self._resource())
+
+    def _resource(self) -> dict[str, object]:
+        return {
+            "resourceType": "OperationOutcome",
+            "issue": [
+                {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics}
+                | ({"expression": [issue.expression]} if issue.expression else {})
+                for issue in self.issues
+            ],
+        }
 
 
 def outcome_of(error: RefusalError) -> OperationOutcome:
