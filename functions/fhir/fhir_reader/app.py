@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.formats import Format, error_response, fhir_response, negotiate, negotiate_for_error
+from careconnect.formats import error_response, fhir_response, negotiate_for_error
 from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import Home
@@ -16,9 +16,10 @@ from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle
-from fhir_reader.rendering.views import indent, show
+from fhir_reader.rendering.views import VIEW_PARAMETERS, View, indent, show
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.query import CURSOR, DEFAULT_COUNT, View, ignored, parse_count, parse_search, parse_view
+from fhir_reader.search.query import CURSOR, ignored, parse_search
+from fhir_reader.search.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, parse_result_parameters
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.stored import ResourceStore
 
@@ -26,6 +27,15 @@ _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536
 _MOST_PARAMETERS: Final = 200
 _CACHING: Final = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
+
+# Which of the result parameters each interaction takes.
+_TAKES: Final = {
+    Route.INSTANCE: VIEW_PARAMETERS,
+    Route.VERSION: VIEW_PARAMETERS,
+    Route.EVERYTHING: RECORD_PARAMETERS,
+    Route.TYPE: SEARCH_PARAMETERS,
+    Route.SEARCH: SEARCH_PARAMETERS,
+}
 
 Parameters = list[tuple[str, str]]
 
@@ -49,21 +59,19 @@ class FhirEndpoint:
         if request.method not in ALLOWED_METHODS[path.route].split(", "):
             raise outcomes.method_not_allowed(ALLOWED_METHODS[path.route])
         parameters = _parameters(request, path)
-        format_ = negotiate(_last(parameters, "_format"), request.headers.get("accept", ""))
+        result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
+        if path.route in (Route.INSTANCE, Route.VERSION):
+            return _read(request, path, caller, self.store, result.view)
+        is_search = path.route in (Route.TYPE, Route.SEARCH)
         context = SearchContext(
             store=self.store,
             caller=caller,
-            format_=format_,
-            view=View(),
+            result=result,
             fhir_base=call.base_url.fhir,
-            path=path.type.name,
-            pretty=_is_pretty(parameters),
+            path=path.type.name if is_search else f"Patient/{path.id}/$everything",
         )
-        if path.route in (Route.INSTANCE, Route.VERSION):
-            return _read(request, path, parameters, caller, self.store, format_)
-        if path.route is Route.EVERYTHING:
-            return _everything(request, path, parameters, context)
-        return _search(call, path, parameters, context)
+        bundle = _search(path, parameters, context, call.now) if is_search else _everything(path, parameters, context)
+        return _body(bundle.text(result.view.format), result.view, _CACHING)
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
         """Render an error as an OperationOutcome in the format asked for, in the query or in a posted form."""
@@ -118,70 +126,32 @@ def _last(parameters: "Parameters | tuple[tuple[str, str], ...]", name: str) -> 
     return next((text for given, text in reversed(parameters) if given == name), "")
 
 
-def _is_strict(prefer: str) -> bool:
-    """Say whether a Prefer header asks for strict handling; of several the first counts (RFC 7240 §2, §4.4)."""
-    for preference in prefer.split(","):
-        name, _, value = preference.partition(";")[0].partition("=")
-        if name.strip().lower() == "handling":
-            return value.strip().strip('"') == "strict"
-    return False
-
-
-def _is_pretty(parameters: Parameters) -> bool:
-    return _last(parameters, "_pretty") == "true"
-
-
-def _read(
-    request: Request,
-    path: FhirPath,
-    parameters: Parameters,
-    caller: Caller,
-    store: ResourceStore,
-    format_: Format,
-) -> Response:
-    view = parse_view(parameters)
-    stored = read_resource(store, caller, path.type, path.id, format_, version=path.version)
+def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
+    stored = read_resource(store, caller, path.type, path.id, view.format, version=path.version)
     headers = {**_CACHING, **validators(stored)}
     if is_unmodified(stored, request.headers):
         return Response(304, headers=headers)
-    return _body(show(stored.body, path.type, view, format_), format_, headers, pretty=_is_pretty(parameters))
+    return _body(show(stored.body, path.type, view), view, headers)
 
 
-def _search(call: Call, path: FhirPath, parameters: Parameters, context: SearchContext) -> Response:
+def _search(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
     query = parse_search(
-        path.type,
-        parameters,
-        strict=_is_strict(call.request.headers.get("prefer", "")),
-        fhir_base=context.fhir_base,
-        now=int(call.now * 1000),
+        path.type, parameters, strict=context.result.strict, fhir_base=context.fhir_base, now=int(now * 1000)
     )
-    bundle = search_resources(query, context.viewed(query.view))
-    return _bundle(bundle, context)
+    return search_resources(query, context)
 
 
-def _everything(request: Request, path: FhirPath, parameters: Parameters, context: SearchContext) -> Response:
-    count = _last(parameters, "_count")
-    strict = _is_strict(request.headers.get("prefer", ""))
+def _everything(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
     given = [(name, text) for name, text in parameters if text and name != CURSOR]
-    bundle = patient_everything(
+    return patient_everything(
         path.type,
         path.id,
-        count=parse_count(count) if count else DEFAULT_COUNT,
-        used=[(name, text) for name, text in given if name in _EVERYTHING_PARAMETERS],
-        warnings=[ignored(name, strict=strict) for name, _ in given if name not in _EVERYTHING_PARAMETERS],
+        used=[(name, text) for name, text in given if name in RECORD_PARAMETERS],
+        warnings=[ignored(name, strict=context.result.strict) for name, _ in given if name not in RECORD_PARAMETERS],
         cursor=_last(parameters, CURSOR),
-        context=context.viewed(parse_view(parameters)).at(f"Patient/{path.id}/$everything"),
+        context=context,
     )
-    return _bundle(bundle, context)
 
 
-_EVERYTHING_PARAMETERS: Final = ("_count", "_summary", "_elements", "_format", "_pretty")
-
-
-def _bundle(bundle: Bundle, context: SearchContext) -> Response:
-    body = bundle.json() if context.format_ is Format.JSON else bundle.xml()
-    return _body(body, context.format_, _CACHING, pretty=context.pretty)
-
-
-def _body(body: str, format_: Format, headers: Mapping[str, str], *, pretty: bool) -> Response:
-    return fhir_response(200, indent(body, format_) if pretty else body, format_, headers)
+def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:
+    return fhir_response(200, indent(body, view.format) if view.pretty else body, view.format, headers)

@@ -21,7 +21,6 @@ def patient_everything(
     patient_type: ResourceType,
     patient: str,
     *,
-    count: int,
     used: Parameters,
     warnings: Sequence[Issue],
     cursor: str,
@@ -32,7 +31,8 @@ def patient_everything(
     A type that the token may not both read and search is neither returned nor counted. Raises the outcomes of
     a read of the patient, and 400 for a foreign cursor (STU3 Patient §8.1.14.1).
     """
-    read_resource(context.store, context.caller, patient_type, patient, context.format_)
+    read_resource(context.store, context.caller, patient_type, patient, context.view.format)
+    count = context.result.count
     if cursor:
         opened = context.open_cursor(used, cursor)
         after, total = str(opened.place[0]), opened.total
@@ -41,8 +41,8 @@ def patient_everything(
         offered = list(_record(patient_type, patient, "", context))
         total = len(offered)
     links = [("self", context.url(used))]
-    told = [outcome_entry(OperationOutcome(tuple(warnings)), context.format_)] if warnings else []
-    if count == 0 or context.view.summary == "count":
+    told = [outcome_entry(OperationOutcome(tuple(warnings)), context.view.format)] if warnings else []
+    if context.result.only_total:
         return Bundle(total, links, told)
     matches = [entry for _, entry in offered[:count]]
     includes = [

@@ -26,6 +26,10 @@ class Bundle:
     links: Sequence[tuple[str, str]]
     entries: Iterable[BundleEntry]
 
+    def text(self, format_: Format) -> str:
+        """Render in a format."""
+        return self.json() if format_ is Format.JSON else self.xml()
+
     def json(self) -> str:
         """Render as JSON around the entries' own text."""
         links = [{"relation": relation, "url": url} for relation, url in self.links]

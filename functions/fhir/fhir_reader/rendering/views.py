@@ -1,4 +1,4 @@
-"""Show part of a resource (`_summary`, `_elements`) or show it indented (`_pretty`), from its stored text.
+"""How an answer is to look, and how a stored text comes to look so: in part (`_summary`, `_elements`), indented.
 
 JSON is cut as text, and narratives are not touched, so that what stays keeps its digits and letters (STU3 Search
 §2.21.1.10).
@@ -6,25 +6,57 @@ JSON is cut as text, and narratives are not touched, so that what stays keeps it
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
 
-from careconnect.formats import Format
+from careconnect import outcomes
+from careconnect.formats import Format, negotiate
 from careconnect.resource_types import ResourceType
-from fhir_reader.search.query import View
 
 _FHIR: Final = "http://hl7.org/fhir"
 _SUBSETTED: Final = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
 _ALWAYS: Final = frozenset(("resourceType", "id", "meta", "implicitRules"))
 
 
-def show(body: str, type_: ResourceType, view: View, format_: Format) -> str:
+VIEW_PARAMETERS: Final = ("_format", "_pretty", "_summary", "_elements")
+_SUMMARIES: Final = ("true", "text", "data", "count", "false")
+_ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How an answer is to look: its format, indented or not, and which part of each resource it shows."""
+
+    format: Format
+    pretty: bool = False
+    summary: str = "false"
+    elements: tuple[str, ...] = ()
+
+
+def parse_view(parameters: Mapping[str, str], accept: str) -> View:
+    """Read `VIEW_PARAMETERS` and the Accept header; raises 406, and the 400 outcomes for malformed ones."""
+    format_ = negotiate(parameters.get("_format", ""), accept)
+    pretty, summary = parameters.get("_pretty", "false"), parameters.get("_summary", "false")
+    if pretty not in ("true", "false"):
+        raise outcomes.invalid_parameter("_pretty", "takes true or false.")
+    if summary not in _SUMMARIES:
+        raise outcomes.invalid_parameter("_summary", "takes true, text, data, count or false.")
+    elements: tuple[str, ...] = ()
+    if "_elements" in parameters:
+        elements = tuple(part.strip() for part in parameters["_elements"].split(","))
+        if not all(_ELEMENT.fullmatch(element) for element in elements):
+            raise outcomes.invalid_parameter("_elements", "takes a comma-separated list of element names.")
+    return View(format_, pretty == "true", summary, elements)
+
+
+def show(body: str, type_: ResourceType, view: View) -> str:
     """Return the part of a resource's text that `view` asks for, marked SUBSETTED if it is not the whole."""
     keep = _kept(type_, view)
     if keep is None:
         return body
-    return _subset_json(body, keep) if format_ is Format.JSON else _subset_xml(body, keep)
+    return _subset_json(body, keep) if view.format is Format.JSON else _subset_xml(body, keep)
 
 
 def _kept(type_: ResourceType, view: View) -> Callable[[str], bool] | None:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from careconnect.formats import Format
 from fhir_reader.caller import Caller
+from fhir_reader.rendering.views import View
 from fhir_reader.search.next_link import Cursor, seal, unseal
-from fhir_reader.search.query import CURSOR, View
+from fhir_reader.search.query import CURSOR
+from fhir_reader.search.result_parameters import ResultParameters
 from fhir_reader.store.stored import ResourceStore
 
 Parameters = Sequence[tuple[str, str]]
@@ -20,19 +21,14 @@ class SearchContext:
 
     store: ResourceStore
     caller: Caller
-    format_: Format
-    view: View
+    result: ResultParameters
     fhir_base: str
     path: str
-    pretty: bool = False
 
-    def viewed(self, view: View) -> "SearchContext":
-        """Return this context for an answer that shows resources by `view`."""
-        return replace(self, view=view)
-
-    def at(self, path: str) -> "SearchContext":
-        """Return this context for another path below the base."""
-        return replace(self, path=path)
+    @property
+    def view(self) -> View:
+        """How the answer is to look."""
+        return self.result.view
 
     def url(self, parameters: Parameters) -> str:
         """Return the absolute URL of this search with some parameters."""

@@ -50,7 +50,7 @@ def follow_references(
         wanted[type_.name, resource_id] = type_
         if len(wanted) > MOST_INCLUDED:
             raise TooManyIncludedError
-    bodies = context.store.read_all([(type_, id_) for (_, id_), type_ in wanted.items()], context.format_)
+    bodies = context.store.read_all([(type_, id_) for (_, id_), type_ in wanted.items()], context.view.format)
     return [
         Found(wanted[key], key[1], stored)
         for key, stored in bodies.items()

@@ -6,7 +6,7 @@ from typing import Any
 
 from careconnect.resource_types import ParameterType
 from careconnect.search_values import SearchValues, normalise
-from fhir_reader.search.query import Order
+from fhir_reader.search.result_parameters import Order
 from fhir_reader.store.stored import Entry
 
 Place = list[Any]

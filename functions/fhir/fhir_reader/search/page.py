@@ -41,7 +41,7 @@ def fill_page(
     Raises the 400 outcome if one match alone includes more than an answer can hold.
     """
     keys = [(match.type, match.id) for match in matches]
-    bodies = context.store.read_all(keys, context.format_)
+    bodies = context.store.read_all(keys, context.view.format)
     shown: list[BundleEntry] = []
     room = _ROOM
     taken = 0
@@ -89,13 +89,13 @@ def _included(found: Found, context: SearchContext) -> BundleEntry:
 def _entry(
     type_: ResourceType, resource_id: str, stored: StoredResource, mode: str, context: SearchContext
 ) -> BundleEntry:
-    body = show(stored.body, type_, context.view, context.format_)
+    body = show(stored.body, type_, context.view)
     return BundleEntry(body, mode, f"{context.fhir_base}/{type_.name}/{resource_id}")
 
 
 def _cost(entry: BundleEntry, context: SearchContext) -> int:
     """Return an entry's size as JSON text inside the function's JSON answer, indented if it is to be."""
-    if not context.pretty:
+    if not context.view.pretty:
         return len(json.dumps(entry.body)) + _ENVELOPE
-    indented = indent(entry.body, context.format_)
+    indented = indent(entry.body, context.view.format)
     return len(json.dumps(indented)) + indented.count("\n") * _DEPTH_IN_BUNDLE + _ENVELOPE

@@ -1,6 +1,5 @@
-"""A search request, parsed: what is asked, how the answer is to look, and which parameters were understood."""
+"""A search request, parsed: what is asked, and which parameters were understood."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -8,7 +7,6 @@ from typing import Final
 from careconnect import outcomes
 from careconnect.outcomes import Issue
 from careconnect.resource_types import (
-    COMMON_PARAMETERS,
     REVERSE_INCLUDES,
     ParameterType,
     ResourceType,
@@ -16,13 +14,9 @@ from careconnect.resource_types import (
     resource_type,
 )
 from fhir_reader.search.criteria import Criterion, parse_criterion
+from fhir_reader.search.result_parameters import SEARCH_PARAMETERS
 
-DEFAULT_COUNT: Final = 20
-MOST_COUNT: Final = 100
 CURSOR: Final = "_cursor"
-
-_SUMMARIES: Final = ("true", "text", "data", "count", "false")
-_ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +37,6 @@ class Include:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One key of `_sort`."""
-
-    parameter: SearchParameter
-    descending: bool
-
-
-@dataclass(slots=True)
-class View:
-    """How resources are to be shown: `_summary` and `_elements`."""
-
-    summary: str = "false"
-    elements: tuple[str, ...] = ()
-
-
 @dataclass(slots=True)
 class SearchQuery:
     """A parsed search of one type; `used` are the parameters that were understood, as they were given."""
@@ -68,66 +46,33 @@ class SearchQuery:
     chains: list[Chain] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
     reverse_includes: list[Include] = field(default_factory=list)
-    sort: list[Order] = field(default_factory=list)
-    count: int = DEFAULT_COUNT
-    view: View = field(default_factory=View)
     cursor: str = ""
     used: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Issue] = field(default_factory=list)
 
-    @property
-    def only_total(self) -> bool:
-        """Say whether no entries are asked for (`_count=0`, `_summary=count`)."""
-        return self.count == 0 or self.view.summary == "count"
-
-
-def parse_view(parameters: Iterable[tuple[str, str]]) -> View:
-    """Read `_summary` and `_elements`; raises the 400 outcomes for malformed ones."""
-    view = View()
-    for name, text in parameters:
-        if name == "_summary" and text:
-            if text not in _SUMMARIES:
-                raise outcomes.invalid_parameter(name, "takes true, text, data, count or false.")
-            view.summary = text
-        elif name == "_elements" and text:
-            elements = tuple(part.strip() for part in text.split(","))
-            if not all(_ELEMENT.fullmatch(element) for element in elements):
-                raise outcomes.invalid_parameter(name, "takes a comma-separated list of element names.")
-            view.elements = elements
-    return view
-
-
-def parse_count(text: str) -> int:
-    """Read `_count`, cutting it to the most that a page holds; raises the 400 outcome for a malformed one."""
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise outcomes.invalid_parameter("_count", "takes a whole number from 0.")
-    return min(int(text), MOST_COUNT)
-
 
 def parse_search(
-    type_: ResourceType,
-    parameters: Iterable[tuple[str, str]],
-    *,
-    strict: bool,
-    fhir_base: str,
-    now: int,
+    type_: ResourceType, parameters: Iterable[tuple[str, str]], *, strict: bool, fhir_base: str, now: int
 ) -> SearchQuery:
-    """Parse the decoded parameters of a search.
+    """Parse the decoded parameters of a search beside those of its result.
 
     An unknown parameter is left out with a warning, or refused if `strict` (`Prefer: handling=strict`); a
     parameter without a value counts as not given. Raises the 400 outcomes for anything malformed.
     """
     query = SearchQuery(type_)
-    given = [(name, text) for name, text in parameters if text]
-    query.view = parse_view(given)
-    for name, text in given:
+    for name, text in parameters:
+        if not text:
+            continue
         if name == CURSOR:
             query.cursor = text
-            continue
-        if _take_control(query, name, text) or _take_criterion(query, name, text, fhir_base, now):
+        elif (
+            name in SEARCH_PARAMETERS
+            or _take_include(query, name, text)
+            or _take_criterion(query, name, text, fhir_base, now)
+        ):
             query.used.append((name, text))
-            continue
-        query.warnings.append(ignored(name, strict=strict))
+        else:
+            query.warnings.append(ignored(name, strict=strict))
     return query
 
 
@@ -142,32 +87,16 @@ def ignored(name: str, *, strict: bool) -> Issue:
     )
 
 
-def _take_control(query: SearchQuery, name: str, text: str) -> bool:
+def _take_include(query: SearchQuery, name: str, text: str) -> bool:
     head, _, modifier = name.partition(":")
-    if head not in (
-        "_count",
-        "_sort",
-        "_summary",
-        "_elements",
-        "_pretty",
-        "_format",
-        "_include",
-        "_revinclude",
-    ):
+    if head not in ("_include", "_revinclude"):
         return False
     if modifier:
         raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
-    match head:
-        case "_count":
-            query.count = parse_count(text)
-        case "_sort":
-            query.sort += [_order(query.type, part) for part in text.split(",")]
-        case "_include":
-            query.includes.append(_include(query.type, text))
-        case "_revinclude":
-            query.reverse_includes.append(_reverse_include(query.type, text))
-        case "_pretty" if text not in ("true", "false"):
-            raise outcomes.invalid_parameter(head, "takes true or false.")
+    if head == "_include":
+        query.includes.append(_include(query.type, text))
+    else:
+        query.reverse_includes.append(_reverse_include(query.type, text))
     return True
 
 
@@ -194,22 +123,6 @@ def _chain_target(parameter: SearchParameter, modifier: str) -> ResourceType | N
     if parameter.name not in ("patient", "subject") or modifier not in ("", *parameter.targets):
         return None
     return resource_type("Patient")
-
-
-def _order(type_: ResourceType, text: str) -> Order:
-    name = text.removeprefix("-")
-    parameter = type_.parameter(name)
-    if parameter is None or parameter not in sortable(type_):
-        raise outcomes.invalid_parameter("_sort", "takes date and name parameters, with - for descending.")
-    return Order(parameter, descending=text.startswith("-"))
-
-
-def sortable(type_: ResourceType) -> tuple[SearchParameter, ...]:
-    """Return the parameters that `_sort` takes: dates, names and the common ones."""
-    return (
-        *COMMON_PARAMETERS,
-        *(p for p in type_.searchable if p.type in (ParameterType.DATE, ParameterType.STRING)),
-    )
 
 
 def _include(type_: ResourceType, text: str) -> Include:

@@ -35,29 +35,29 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     context.caller.require(query.type, Interaction.SEARCH)
     criteria = _all_criteria(query, context)
     plan = plan_search(query.type, criteria)
-    order = ResultOrder(query.sort)
+    order = ResultOrder(context.result.sort)
     if query.cursor:
         cursor = context.open_cursor(query.used, query.cursor)
         if order.is_default and plan.ordered:
             # The place itself, which is passed over, the page, and one more that tells whether there is another.
             latest, resource_id = cursor.place
-            plan = plan.from_place(latest, resource_id, query.count + 2)
+            plan = plan.from_place(latest, resource_id, context.result.count + 2)
         results = _ordered(query.type, plan, criteria, order, context)
         rest = (entry for entry in results if order.is_after(entry, cursor.place))
-        offered, total = list(islice(rest, query.count + 1)), cursor.total
+        offered, total = list(islice(rest, context.result.count + 1)), cursor.total
     else:
         offered = list(_ordered(query.type, plan, criteria, order, context))
         total = len(offered)
     links = [("self", context.url(query.used))]
     entries = []
-    if not query.only_total:
-        page = fill_page(offered[: query.count], query.includes, query.reverse_includes, context)
+    if not context.result.only_total:
+        page = fill_page(offered[: context.result.count], query.includes, query.reverse_includes, context)
         entries = page.entries
         if page.taken < len(offered):
             place = order.place(offered[page.taken - 1])
             links.append(("next", context.next_url(query.used, Cursor(place, total))))
     if query.warnings:
-        entries = [*entries, outcome_entry(OperationOutcome(tuple(query.warnings)), context.format_)]
+        entries = [*entries, outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)]
     return Bundle(total, links, entries)
 
 

@@ -15,8 +15,7 @@ from careconnect_admin.loading.xml_body import xml_text
 from careconnect_testing.few_records import NARRATIVE, few_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import Reader
-from fhir_reader.rendering.views import pretty_json, pretty_xml, show
-from fhir_reader.search.query import View
+from fhir_reader.rendering.views import View, pretty_json, pretty_xml, show
 
 FHIR = "{http://hl7.org/fhir}"
 SUBSETTED = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
@@ -96,7 +95,7 @@ def test_what_stands_beside_a_primitive_stays_with_it() -> None:
     assert patient is not None
     body = '{"resourceType":"Patient","id":"1","_birthDate":{"extension":[]},"_gender":{"id":"a"},"gender":"male"}'
 
-    shown = json.loads(show(body, patient, View(elements=("gender",)), Format.JSON))
+    shown = json.loads(show(body, patient, View(Format.JSON, elements=("gender",))))
     assert shown.keys() == {"resourceType", "id", "meta", "gender", "_gender"}
     assert shown["meta"] == {"tag": [SUBSETTED]}
 
@@ -107,7 +106,7 @@ def test_a_resource_without_meta_gets_one_after_its_id(start: str) -> None:
     assert patient is not None
     body = f'<Patient xmlns="http://hl7.org/fhir">{start}<gender value="male"/></Patient>'
 
-    shown = show(body, patient, View(elements=("gender",)), Format.XML)
+    shown = show(body, patient, View(Format.XML, elements=("gender",)))
     assert elements_of_xml(shown) == [*(["id"] if start else []), "meta", "gender"]
 
 
@@ -156,7 +155,7 @@ AWKWARD = (
 )
 
 
-@pytest.mark.parametrize("view", [View(summary="text"), View(elements=("text", "contained"))])
+@pytest.mark.parametrize("view", [View(Format.XML, summary="text"), View(Format.XML, elements=("text", "contained"))])
 def test_narratives_stay_to_the_letter_contained_ones_too(view: View) -> None:
     patient = resource_type("Patient")
     assert patient is not None
@@ -171,7 +170,7 @@ def test_narratives_stay_to_the_letter_contained_ones_too(view: View) -> None:
         del source["contained"]
 
     body = xml_text(source)
-    for text in (show(body, patient, view, Format.XML), pretty_xml(body)):
+    for text in (show(body, patient, view), pretty_xml(body)):
         assert NARRATIVE in text
         assert (AWKWARD in text) is bool(view.elements)
         etree.fromstring(text.encode())
@@ -186,3 +185,20 @@ def test_a_pretty_answer(reader: Reader) -> None:
     assert NARRATIVE in bundle
     assert "\n  <entry>\n    <fullUrl" in bundle
     valid_xml(bundle, "Bundle")
+
+
+@pytest.mark.parametrize("path", ["Observation/o1", "Observation", "Patient/4/$everything"])
+@pytest.mark.parametrize(
+    "query",
+    ["_pretty=maybe", "_summary=some", "_elements=a%20b", "_pretty:exact=true", "_summary:not=true", "_elements:x=id"],
+)
+def test_every_interaction_refuses_a_malformed_result_parameter(reader: Reader, path: str, query: str) -> None:
+    answer = reader.get(path, query)
+
+    assert answer.status == 400
+    assert answer.issue["diagnostics"].startswith(query.partition("=")[0].partition(":")[0] + ": ")
+
+
+@pytest.mark.parametrize("query", ["_count=many&_sort=-", "_include=x", "_pretty=&_summary=&_elements="])
+def test_a_read_ignores_what_is_asked_of_searches_and_what_has_no_value(reader: Reader, query: str) -> None:
+    assert reader.get("Observation/o1", query).text == reader.get("Observation/o1").text
