@@ -1,9 +1,12 @@
-"""The generated documents under docs/ are those that the code makes now, and hold the whole table."""
+"""The generated documents are those that the code makes now; what code and documents refer to is there."""
 
 import json
+import re
+import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from jsonschema import Draft7Validator
@@ -120,3 +123,50 @@ def test_reference_names_every_type_parameter_and_scope() -> None:
         row = next(line for line in text.splitlines() if line.startswith(f"| {served.name} | `"))
         assert all(f"`{parameter.name}` ({parameter.type.value})" in row for parameter in served.searchable)
         assert all(f"`{name}`" in text for name in served.scope_names)
+
+
+PROJECT: Final = DOCS.parent
+GENERATED: Final = {str((DOCS / path).relative_to(PROJECT)) for path in MADE}
+
+
+def tracked(*endings: str) -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+    return [name for name in listed.split("\0") if name.endswith(endings) and (PROJECT / name).is_file()]
+
+
+TEXTS: Final = [name for name in tracked(".py", ".md", ".yaml", ".toml", "Makefile") if name not in GENERATED]
+
+
+@cache
+def text_of(name: str) -> str:
+    return (PROJECT / name).read_text(encoding="utf-8")
+
+
+def prose(name: str) -> str:
+    """Return a Markdown file's text without its code."""
+    fenced = re.sub(r"^```.*?^```", "", text_of(name), flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^ {4,}(?![-*|]).*$", "", fenced, flags=re.MULTILINE)
+
+
+def headings(name: str) -> list[str]:
+    return [heading.replace("`", "") for heading in re.findall(r"^#+ (.+)$", prose(name), re.MULTILINE)]
+
+
+def adrs() -> dict[int, str]:
+    return {int(path.name[:4]): path.name for path in (DOCS / "adr").glob("[0-9]*.md")}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_an_adr_is_cited_by_the_number_of_one_that_exists(name: str) -> None:
+    assert {int(number) for number in re.findall(r"\bADRs? (\d+)", text_of(name))} <= adrs().keys()
+
+
+def test_the_index_of_adrs_says_what_each_says_of_itself() -> None:
+    row = r"^\| \[(\d+)\]\(([^)]+)\) \| (.+?) \| (.+?) \| (.+?) \|$"
+    rows = re.findall(row, text_of("docs/adr/README.md"), re.MULTILINE)
+    assert {int(number): file for number, file, *_ in rows} == adrs()
+    for number, file, title, status, line in rows:
+        text = text_of(f"docs/adr/{file}")
+        assert text.startswith(f"# {number}. {title}\n\nStatus: {status}\n"), file
+        assert line
+        assert {"Context", "Decision", "Consequences"} <= set(headings(f"docs/adr/{file}")), file

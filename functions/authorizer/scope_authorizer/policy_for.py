@@ -63,7 +63,7 @@ def policy_to_be_refused(gateway: Gateway) -> dict[str, Any]:
     """Return the policy for a token that is not accepted: every read reaches a reader, which refuses it.
 
     The gateway has one static answer for "no token" and for "Unauthorized"; only a reader can tell a forged
-    token from a missing or an expired one, in the asked format (ADR: refusing bad tokens).
+    token from a missing or an expired one, in the asked format (ADR 2).
     """
     return _policy([f"{gateway.stage_pattern}/{verb}{FHIR_PATH}/*" for verb in (*_READS, "POST")])
 

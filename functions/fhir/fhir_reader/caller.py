@@ -35,7 +35,7 @@ class Caller:
         """Say whether a resource of the compartments of `patients` is within this caller's compartment.
 
         A bound client sees its own patient and that patient's records; what belongs to no patient at all
-        (the directory, the catalogue of medications) is not limited by it.
+        (the directory, the catalogue of medications) is not limited by it (ADR 13).
         """
         if not self.patient:
             return True

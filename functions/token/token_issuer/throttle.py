@@ -1,4 +1,4 @@
-"""How many failed authentications of one client id one address may make (ADR: throttle of guessed secrets).
+"""How many failed authentications of one client id one address may make (ADR 8).
 
 Failures are counted in windows of five minutes. The window before weighs as much as it still overlaps the
 last five minutes, so that the limit holds at the turn of a window too.

@@ -1,7 +1,7 @@
 """A registered client as the client table holds it: written by the operator's tools, read by the issuer.
 
 Secrets are never stored: a secret is 512 random bits, which no one can guess whatever the digest costs, so
-one SHA-256 with the client's salt is enough (ADR: SHA-256 for secrets).
+one SHA-256 with the client's salt is enough (ADR 6).
 """
 
 import hashlib

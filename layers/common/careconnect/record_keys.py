@@ -1,4 +1,4 @@
-"""The keys of the record and directory tables (ADR: record keys and search index).
+"""The keys of the record and directory tables (ADR 3).
 
 Every item has `pk` and `sk`. A resource is three items under `Type/id`: its JSON, its XML and its index
 record. Each of its index entries is one more item, whose sort key always ends in `#<order key>#<id>`:

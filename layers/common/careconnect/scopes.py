@@ -98,7 +98,7 @@ def split_scope(scope: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What a token may do: for each type name, the letters `r` and `s` that it holds."""
+    """What a token may do: for each type name, the letters `r` and `s` that it holds, at whichever level (ADR 13)."""
 
     letters: Mapping[str, frozenset[str]]
 

@@ -2,7 +2,7 @@
 
 For the alias `alias/careconnect-signing` these are `…-next` (published, not yet used), `…-current` (signs)
 and `…-previous` (still trusted). Issuer, discovery and authorizer find them with kms:GetPublicKey and keep
-them for a bounded time (ADR: signing keys and rotation).
+them for a bounded time (ADR 7).
 """
 
 import base64
