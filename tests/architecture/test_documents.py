@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 import pytest
 from jsonschema import Draft7Validator
@@ -126,7 +127,11 @@ def test_reference_names_every_type_parameter_and_scope() -> None:
 
 
 PROJECT: Final = DOCS.parent
+CONTRACT: Final = ("oauth", "access", "fhir")
 GENERATED: Final = {str((DOCS / path).relative_to(PROJECT)) for path in MADE}
+
+_CITATION: Final = re.compile(r"\b(oauth|access|fhir)\.md`?(?:,\s(?P<where>(?:[^;:.)]|: )+))?")
+_RANGE: Final = re.compile(r"S(\d+) to S(\d+)")
 
 
 def tracked(*endings: str) -> list[str]:
@@ -135,6 +140,7 @@ def tracked(*endings: str) -> list[str]:
 
 
 TEXTS: Final = [name for name in tracked(".py", ".md", ".yaml", ".toml", "Makefile") if name not in GENERATED]
+PAGES: Final = tracked(".md")
 
 
 @cache
@@ -150,6 +156,69 @@ def prose(name: str) -> str:
 
 def headings(name: str) -> list[str]:
     return [heading.replace("`", "") for heading in re.findall(r"^#+ (.+)$", prose(name), re.MULTILINE)]
+
+
+def anchor(heading: str) -> str:
+    """Return what GitHub makes of a heading: lower case, punctuation left out, hyphens for spaces."""
+    plain = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", heading)
+    return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+
+
+@cache
+def places(page: str) -> frozenset[str]:
+    """Return what can be cited of a page of the contract: headings, numbered rules and findings, statuses."""
+    name = f"docs/contract/{page}.md"
+    numbered = re.findall(r"\*\*(Rule \d+|S\d+)\.?\*\*", text_of(name))
+    statuses = re.findall(r"^\| (\d{3}) \|", text_of(name), re.MULTILINE)
+    return frozenset((*headings(name), *numbered, *statuses))
+
+
+def unresolved(page: str, where: str) -> str:
+    """Return what is left of a citation's text when all that the page has is taken away."""
+    where = re.sub(r"Rules (\d+(?:, \d+)*) and (\d+)", lambda many: _each("Rule ", f"{many[1]}, {many[2]}"), where)
+    where = _RANGE.sub(lambda span: _each("S", ", ".join(map(str, range(int(span[1]), int(span[2]) + 1)))), where)
+    for place in sorted(places(page), key=len, reverse=True):
+        where = re.sub(rf"(?<!\w){re.escape(place)}(?!\w)", "", where)
+    return re.sub(r"\band\b|[,:`\s]", "", where)
+
+
+def _each(prefix: str, numbers: str) -> str:
+    return ", ".join(prefix + number for number in numbers.split(", "))
+
+
+@pytest.mark.parametrize("page", CONTRACT)
+def test_a_page_of_the_contract_has_places_that_are_cited(page: str) -> None:
+    cited = {name for name in TEXTS if name.endswith(".py") and re.search(rf"\b{page}\.md", text_of(name))}
+
+    assert len(cited) > 5
+    assert len(places(page)) > 5
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_a_citation_of_the_contract_leads_to_a_heading_or_a_number(name: str) -> None:
+    for citation in _CITATION.finditer(re.sub(r"\s+", " ", text_of(name))):
+        if citation["where"]:
+            assert not unresolved(citation[1], citation["where"]), citation[0]
+
+
+@pytest.mark.parametrize(
+    ("page", "where", "left"),
+    [
+        ("access", "Rule 3 and S6", ""),
+        ("access", "Rules 1, 2 and 5", ""),
+        ("access", "S1 to S14", ""),
+        ("access", "Rule 9", "Rule9"),
+        ("access", "Rules 1 and 9", "Rule9"),
+        ("access", "S1 to S15", "S15"),
+        ("fhir", "Semantics: Formats", ""),
+        ("fhir", "Statuses: 503", ""),
+        ("fhir", "Statuses: 999", "999"),
+        ("oauth", "Introspection and revocation", ""),
+        ("oauth", "Nonsense", "Nonsense"),
+    ],
+)
+def test_what_counts_as_a_place(page: str, where: str, left: str) -> None:
+    assert unresolved(page, where) == left
 
 
 def adrs() -> dict[int, str]:
@@ -170,3 +239,16 @@ def test_the_index_of_adrs_says_what_each_says_of_itself() -> None:
         assert text.startswith(f"# {number}. {title}\n\nStatus: {status}\n"), file
         assert line
         assert {"Context", "Decision", "Consequences"} <= set(headings(f"docs/adr/{file}")), file
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_pages_links_lead_somewhere(name: str) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose(name)):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, fragment = link.partition("#")
+        target = ((PROJECT / name).parent / unquote(file)).resolve() if file else PROJECT / name
+        assert target.is_relative_to(PROJECT), link
+        assert target.exists(), link
+        if fragment:
+            assert fragment in {anchor(each) for each in headings(str(target.relative_to(PROJECT)))}, link

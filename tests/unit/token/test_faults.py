@@ -1,4 +1,4 @@
-"""Faults of DynamoDB and KMS: 503 with Retry-After, nothing issued, nothing leaked (`oauth.md`, Answers)."""
+"""Faults of DynamoDB and KMS: 503 with Retry-After, nothing issued, nothing leaked (`oauth.md`, Answers of /token)."""
 
 import json
 from typing import Any
