@@ -6,10 +6,19 @@ PYTHON ?= python3
 PORT ?= 3000
 EMULATOR_PORT ?= 4566
 DATA ?=
+REAL_DATA ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# The folder of records that the tests take besides the sample. A relative path is from where make was called.
+ifneq ($(REAL_DATA),)
+ifeq ($(filter /%,$(REAL_DATA)),)
+override REAL_DATA := $(or $(wildcard $(PWD)/$(REAL_DATA)),$(CURDIR)/$(REAL_DATA))
+endif
+export REAL_DATA
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run sam-local smoke test check lint types imports template checkov unit coverage format docs bench lock clean

@@ -1,11 +1,10 @@
 """Everything that is loaded reads back equal, in both formats, and two loaders at once lose nothing.
 
-Over the emulator, whose tables take several writers. `CARECONNECT_TEST_DATA` names a folder of other records
-to be proved in the same way beside the project's sample.
+Over the emulator, whose tables take several writers: the project's sample, and the records of REAL_DATA if it
+is given.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,10 +23,9 @@ from careconnect_admin.loading.load import TypeCounts, load_paths
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.sample.generator import write_sample
+from careconnect_testing.real_data import real_data
 
 pytestmark = pytest.mark.integration
-
-_OTHER_DATA = os.environ.get("CARECONNECT_TEST_DATA", "")
 
 Items = dict[tuple[str, str], dict[str, Any]]
 
@@ -59,12 +57,12 @@ def tables(emulator: Emulator) -> Iterator[RecordTables]:
         client.delete_table(TableName=name)
 
 
-@pytest.fixture(params=["sample", *([_OTHER_DATA] if _OTHER_DATA else [])])
+@pytest.fixture(params=[None, *filter(None, [real_data()])], ids=lambda given: given.name if given else "sample")
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    if request.param != "sample":
-        return Path(request.param)
-    write_sample(tmp_path)
-    return tmp_path
+    given: Path | None = request.param
+    if given is None:
+        write_sample(tmp_path)
+    return given or tmp_path
 
 
 def items_of(tables: RecordTables, home: Home) -> Items:

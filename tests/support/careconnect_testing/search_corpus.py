@@ -1,4 +1,4 @@
-"""The records that searches are tested on: the real data set if it is there, the sample, and awkward cases."""
+"""The records that searches are tested on: those of REAL_DATA if it is given, the sample, and awkward cases."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,10 +9,9 @@ from careconnect_admin.loading.exact_json import json_text, parse_json
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.sample.generator import sample_resources
+from careconnect_testing.real_data import real_data
 
 Resource = dict[str, Any]
-
-REAL_DATA = Path(__file__).resolve().parents[4] / "shared" / "data" / "ri-stu3"
 
 LOADED_AT = (
     datetime(2023, 11, 5, 8, 30, 0, 123_000, tzinfo=UTC),
@@ -53,7 +52,8 @@ def _instant(position: int) -> str:
 
 
 def _real() -> Iterator[Resource]:
-    for path in sorted(REAL_DATA.glob("*.ndjson")):
+    folder = real_data()
+    for path in sorted(folder.glob("*.ndjson")) if folder else ():
         with path.open(encoding="utf-8") as lines:
             for line in lines:
                 yield parse_json(line)
