@@ -13,8 +13,10 @@ from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH
 from careconnect.shell import Shell
 from careconnect_admin.clients.demo import PATIENT_ACCESS
+from careconnect_testing.clock import Clock
 from careconnect_testing.events import Event, event, event_names
-from careconnect_testing.issuer import Clock, Issuer, RecordingObserver, issuer_on_moto
+from careconnect_testing.issuer import Issuer, issuer_on_moto
+from careconnect_testing.observer import RecordingObserver
 from service_discovery.app import DiscoveryEndpoint
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -24,6 +24,7 @@ from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.sample.generator import write_sample
 from careconnect_testing.real_data import real_data
+from careconnect_testing.tables import create_table
 
 pytestmark = pytest.mark.integration
 
@@ -42,16 +43,8 @@ def tables(emulator: Emulator) -> Iterator[RecordTables]:
     """Two empty tables, gone after the test."""
     client = emulator.client("dynamodb")
     names = ("read-back-records", "read-back-directory")
-    for name in names:
-        client.create_table(
-            TableName=name,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"},
-                {"AttributeName": "sk", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+    for resource, name in zip(("RecordTable", "DirectoryTable"), names, strict=True):
+        create_table(client, resource, name)
     yield RecordTables(client, *names)
     for name in names:
         client.delete_table(TableName=name)

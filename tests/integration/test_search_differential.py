@@ -73,7 +73,7 @@ def test_everything_is_the_patient_and_what_searches_by_it_find(
     for patient in ("awkward.1", "example-1", *patients[::25]):
         pages = walk(reader, reader.get(f"Patient/{patient}/$everything", [("_count", "20")]))
 
-        found = [reference for page in pages for reference in page.references()]
+        found = [reference for page in pages for reference in page.found()]
         wanted = [f"{name}/{one}" for name in with_patient for one in linear.search(name, [("patient", patient)]).ids]
         assert sorted(found) == sorted([f"Patient/{patient}", *wanted])
         assert {page.total for page in pages} == {len(found)}

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from careconnect.resource_types import RESOURCE_TYPES
 from careconnect_admin.clients.demo import MEDICATION_ACCESS, PATIENT_ACCESS
+from careconnect_testing.answer import Answer
 from careconnect_testing.search_corpus import EXAMPLE_CODES
-from careconnect_testing.search_reader import Answer, HttpReader, InProcessReader, follow, walk
+from careconnect_testing.search_reader import HttpReader, InProcessReader, follow, walk
 from careconnect_testing.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
@@ -125,7 +126,7 @@ def test_a_search_finds_what_it_asks_for_in_both_formats(reader: HttpReader, url
     xml = ask(reader, url, accept="application/fhir+xml")
 
     assert (answer.status, xml.status) == (200, 200), answer.text
-    assert answer.references() == references
+    assert answer.found() == references
     assert answer.total == len(references)
     assert xml.headers["content-type"].startswith("application/fhir+xml")
     assert xml_references(xml.text) == references
@@ -134,7 +135,7 @@ def test_a_search_finds_what_it_asks_for_in_both_formats(reader: HttpReader, url
 def test_absolute_references_of_this_server_are_relative_ones(reader: HttpReader) -> None:
     answer = ask(reader, f"Condition?patient={reader.base}/Patient/example-1")
 
-    assert answer.references() == ["Condition/example-2", "Condition/example-1"]
+    assert answer.found() == ["Condition/example-2", "Condition/example-1"]
 
 
 def test_plus_and_percent_20_are_both_a_space(reader: HttpReader) -> None:
@@ -156,17 +157,17 @@ def test_encounters_are_included_with_their_patient(reader: HttpReader) -> None:
     answer = ask(reader, "Patient?_id=example-1&_revinclude=Encounter:patient")
     xml = ask(reader, "Patient?_id=example-1&_revinclude=Encounter:patient&_format=xml")
 
-    assert (answer.total, answer.references()) == (1, ["Patient/example-1"])
-    assert answer.references("include") == [f"Encounter/example-{number}" for number in (3, 2, 1)]
-    assert xml_references(xml.text) == [*answer.references(), *answer.references("include")]
+    assert (answer.total, answer.found()) == (1, ["Patient/example-1"])
+    assert answer.found("include") == [f"Encounter/example-{number}" for number in (3, 2, 1)]
+    assert xml_references(xml.text) == [*answer.found(), *answer.found("include")]
 
 
 def test_the_organisation_is_included_with_a_patient(reader: HttpReader) -> None:
     answer = ask(reader, "Patient?_id=example-1&_include=Patient:organization")
     xml = ask(reader, "Patient?_id=example-1&_include=Patient:organization&_format=xml")
 
-    assert (answer.total, answer.references()) == (1, ["Patient/example-1"])
-    assert answer.references("include") == ["Organization/example-1"]
+    assert (answer.total, answer.found()) == (1, ["Patient/example-1"])
+    assert answer.found("include") == ["Organization/example-1"]
     assert xml_references(xml.text) == ["Patient/example-1", "Organization/example-1"]
 
 
@@ -174,7 +175,7 @@ def test_a_walk_along_next_links_is_complete_disjoint_and_ordered(reader: HttpRe
     pages = walk(reader, ask(reader, "Observation?patient=example-1&_count=10"))
 
     assert [len(page.ids()) for page in pages] == [10, 10, 10, 10, 7]
-    assert [one for page in pages for one in page.references()] == observations(*LATEST_FIRST)
+    assert [one for page in pages for one in page.found()] == observations(*LATEST_FIRST)
     assert {page.total for page in pages} == {47}
     assert len(set(LATEST_FIRST)) == 47
 
@@ -230,10 +231,10 @@ def test_a_token_for_patients_gets_no_record_through_revinclude(
     answer = ask(patient_only, url)
 
     assert (answer.status, answer.total) == (200, 1)
-    assert answer.references() == ["Patient/example-1"]
-    assert answer.references("include") == []
+    assert answer.found() == ["Patient/example-1"]
+    assert answer.found("include") == []
     assert source not in answer.text.replace(f"{source}:patient", "")
-    assert source == "Procedure" or ask(reader, url).references("include")
+    assert source == "Procedure" or ask(reader, url).found("include")
 
 
 def test_a_token_for_patients_gets_the_patient_alone_through_everything(
@@ -243,19 +244,19 @@ def test_a_token_for_patients_gets_the_patient_alone_through_everything(
 
     assert whole.total == 1 + 3 + 47 + 2
     assert own.total == 1
-    assert own.references() == ["Patient/example-1"]
-    assert own.references("include") == ["Organization/example-1"]
+    assert own.found() == ["Patient/example-1"]
+    assert own.found("include") == ["Organization/example-1"]
     assert not own.link("next")
 
 
 def test_everything_counts_what_the_token_opens(search_stack: SearchStack) -> None:
     medication = search_stack.over_http(MEDICATION_ACCESS)
     pages = walk(medication, ask(medication, "Patient/awkward.1/$everything?_count=3"))
-    types = {reference.partition("/")[0] for page in pages for reference in page.references()}
+    types = {reference.partition("/")[0] for page in pages for reference in page.found()}
 
     assert "Encounter" in types
     assert types <= {"Patient", "Condition", "Observation", "Encounter", "MedicationRequest", "MedicationStatement"}
-    assert {page.total for page in pages} == {sum(len(page.references()) for page in pages)}
+    assert {page.total for page in pages} == {sum(len(page.found()) for page in pages)}
 
 
 @pytest.mark.parametrize(

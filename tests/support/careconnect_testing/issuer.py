@@ -1,12 +1,11 @@
 """The token issuer as its handler builds it, over AWS clients that a test gives it."""
 
 import base64
-import json
 import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
@@ -28,7 +27,11 @@ from careconnect.client_record import (
 from careconnect.http import Cors
 from careconnect.shell import Shell
 from careconnect.signing_keys import KmsSigningKeys
-from careconnect_testing.gateway_events import Pairs, form_event
+from careconnect_testing.answer import Answer
+from careconnect_testing.clock import Clock
+from careconnect_testing.events import Pairs, form_event
+from careconnect_testing.observer import RecordingObserver
+from careconnect_testing.tables import create_table
 from token_issuer.app import OAuthEndpoint
 from token_issuer.authenticate_client import ClientAuthentication
 from token_issuer.client_store import DynamoDbClientStore
@@ -53,56 +56,11 @@ P256_KEY = ec.generate_private_key(ec.SECP256R1())
 P384_KEY = ec.generate_private_key(ec.SECP384R1())
 
 
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@dataclass
-class RecordingObserver:
-    """Keeps what would be logged."""
-
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    counts: list[str] = field(default_factory=list)
-    failures: list[BaseException] = field(default_factory=list)
-
-    def request(self, action: str, status: int, **fields: Any) -> None:
-        self.lines.append({"action": action, "status": status, **fields})
-
-    def failure(self, action: str, error: BaseException, **_: Any) -> None:
-        self.failures.append(error)
-
-    def count(self, name: str) -> None:
-        self.counts.append(name)
-
-
 class NoKeySets:
     """No client publishes its keys anywhere."""
 
     def keys(self, uri: str, kid: str) -> Sequence[Mapping[str, Any]]:
         return ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An endpoint's answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-    @property
-    def error(self) -> str:
-        return str(self.json["error"])
 
 
 def basic(client_id: str, secret: str) -> dict[str, str]:
@@ -162,8 +120,7 @@ class Issuer:
 
     def send(self, event: Mapping[str, Any]) -> Answer:
         """Hand an event to the app."""
-        response = self.app(event)
-        return Answer(response["statusCode"], response["headers"], response["body"])
+        return Answer.of(self.app(event))
 
     def post(
         self,
@@ -172,7 +129,7 @@ class Issuer:
         *,
         query: Pairs = (),
         headers: Mapping[str, str] | None = None,
-        source_ip: str = "203.0.113.7",
+        source_ip: str = "",
     ) -> Answer:
         """Post a form to an endpoint."""
         return self.send(form_event(path, form, query=query, headers=headers, source_ip=source_ip))
@@ -250,13 +207,8 @@ def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
     with mock_aws(), quick_rsa_keys():
         config = Config(retries={"total_max_attempts": 1})
         dynamodb, kms = _SESSION.client("dynamodb", config=config), _SESSION.client("kms", config=config)
-        for table, key in ((CLIENT_TABLE, "client_id"), (TOKEN_TABLE, "pk")):
-            dynamodb.create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": key, "KeyType": "HASH"}],
-                AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"}],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        create_table(dynamodb, "ClientTable", CLIENT_TABLE)
+        create_table(dynamodb, "TokenTable", TOKEN_TABLE)
         add_key(kms, "-current")
         calls: list[str] = []
         for client in (dynamodb, kms):

@@ -9,6 +9,7 @@ from careconnect_admin.loading.exact_json import json_text, parse_json
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.sample.generator import sample_resources
+from careconnect_testing.clock import Clock
 from careconnect_testing.real_data import real_data
 
 Resource = dict[str, Any]
@@ -42,7 +43,7 @@ def load_corpus(resources: list[Resource], tables: RecordTables, folder: Path, b
         path = folder / f"{batch}.ndjson"
         lines = (json_text(resource) for resource in resources[batch :: len(LOADED_AT)])
         path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        report = load_paths([path], tables, clock=lambda instant=instant: instant, base_url=base_url)  # type: ignore[misc]
+        report = load_paths([path], tables, clock=Clock.at(instant).utc, base_url=base_url)
         assert not report.problems, report.problems[:3]
 
 

@@ -1,9 +1,7 @@
 """Ways to ask the reader: its apps in this process over a real DynamoDB endpoint, or the deployed one over HTTP."""
 
-import json
 import time
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -13,53 +11,13 @@ import httpx
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
+from careconnect_testing.answer import Answer
+from careconnect_testing.events import FORM, Pairs, fhir_event
+from careconnect_testing.observer import RecordingObserver
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
-Parameters = Sequence[tuple[str, str]]
-
 EVERYTHING = "system/*.read profile"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the reader answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The body, parsed."""
-        parsed: dict[str, Any] = json.loads(self.text)
-        return parsed
-
-    @property
-    def total(self) -> int:
-        """The Bundle's total."""
-        return int(self.json["total"])
-
-    def ids(self, mode: str = "match") -> list[str]:
-        """Return the ids of the Bundle's entries of one search mode, in order."""
-        return [reference.partition("/")[2] for reference in self.references(mode)]
-
-    def references(self, mode: str = "match") -> list[str]:
-        """Return `Type/id` of the Bundle's entries of one search mode, in order."""
-        return [
-            f"{entry['resource']['resourceType']}/{entry['resource'].get('id', '')}"
-            for entry in self.json.get("entry", ())
-            if entry["search"]["mode"] == mode
-        ]
-
-    def link(self, relation: str) -> str:
-        """Return a link of the Bundle, empty if it has none."""
-        return next((str(link["url"]) for link in self.json["link"] if link["relation"] == relation), "")
-
-    @property
-    def diagnostics(self) -> str:
-        """The text of an OperationOutcome's first issue."""
-        return str(self.json["issue"][0]["diagnostics"])
 
 
 class Reader(Protocol):
@@ -68,10 +26,10 @@ class Reader(Protocol):
     base: str
     """The FHIR base URL."""
 
-    def get(self, path: str, parameters: Parameters = (), **headers: str) -> Answer:
+    def get(self, path: str, parameters: Pairs = (), **headers: str) -> Answer:
         """GET a path below the base."""
 
-    def post(self, path: str, form: Parameters, parameters: Parameters = (), **headers: str) -> Answer:
+    def post(self, path: str, form: Pairs, parameters: Pairs = (), **headers: str) -> Answer:
         """POST a form to a path below the base."""
 
 
@@ -90,18 +48,6 @@ def walk(reader: Reader, first: Answer) -> list[Answer]:
         pages.append(follow(reader, url))
         assert pages[-1].status == 200, pages[-1].text
     return pages
-
-
-class _Observer:
-    def request(self, action: str, status: int, **details: Any) -> None:
-        """Say nothing of an answered request."""
-
-    def failure(self, action: str, error: BaseException, **_: Any) -> None:
-        """Show an unexpected error in the test's output."""
-        traceback.print_exception(error)
-
-    def count(self, name: str) -> None:
-        """Let a metric pass."""
 
 
 @dataclass
@@ -126,16 +72,16 @@ class InProcessReader:
         for home in Home:
             store = DynamoDbResourceStore(self.client, tables, home)
             self._apps[home] = Shell(
-                FhirEndpoint(store, home), self.base_url, "eu-west-2", Cors(("*",)), _Observer(), self.now
+                FhirEndpoint(store, home), self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now
             )
 
-    def get(self, path: str, parameters: Parameters = (), **headers: str) -> Answer:
+    def get(self, path: str, parameters: Pairs = (), **headers: str) -> Answer:
         """GET a path below the base."""
         return self._ask("GET", path, parameters, headers)
 
-    def post(self, path: str, form: Parameters, parameters: Parameters = (), **headers: str) -> Answer:
+    def post(self, path: str, form: Pairs, parameters: Pairs = (), **headers: str) -> Answer:
         """POST a form to a path below the base."""
-        headers = {"content-type": "application/x-www-form-urlencoded", **headers}
+        headers = {"content-type": FORM, **headers}
         return self._ask("POST", path, parameters, headers, urlencode(form))
 
     def as_client(self, scope: str, patient: str = "") -> "InProcessReader":
@@ -147,27 +93,13 @@ class InProcessReader:
     def _count(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         self.calls.append((model.name, params))
 
-    def _ask(
-        self, method: str, path: str, parameters: Parameters, headers: Mapping[str, str], body: str = ""
-    ) -> Answer:
-        several: dict[str, list[str]] = {}
-        for name, value in parameters:
-            several.setdefault(name, []).append(value)
+    def _ask(self, method: str, path: str, parameters: Pairs, headers: Mapping[str, str], body: str = "") -> Answer:
         type_ = resource_type(path.partition("/")[0])
         authorizer = {"client_id": "searcher", "scope": self.scope, "expires_at": str(int(self.now()) + 100)}
         if self.patient:
             authorizer["patient"] = self.patient
-        answer = self._apps[type_.home if type_ else Home.RECORD](
-            {
-                "httpMethod": method,
-                "path": f"{FHIR_PATH}/{path}",
-                "headers": dict(headers),
-                "multiValueQueryStringParameters": several,
-                "body": body,
-                "requestContext": {"requestId": "r", "authorizer": authorizer},
-            }
-        )
-        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+        event = fhir_event(method, path, parameters, headers=headers, body=body, authorizer=authorizer)
+        return Answer.of(self._apps[type_.home if type_ else Home.RECORD](event))
 
 
 @dataclass
@@ -181,7 +113,7 @@ class HttpReader:
         """Take the FHIR base from the client's own."""
         self.base = str(self.http.base_url).rstrip("/") + FHIR_PATH
 
-    def get(self, path: str, parameters: Parameters = (), **headers: str) -> Answer:
+    def get(self, path: str, parameters: Pairs = (), **headers: str) -> Answer:
         """GET a path below the base."""
         query = urlencode(parameters, quote_via=quote)
         return self.raw(f"{quote(path, safe='/$')}" + (f"?{query}" if query else ""), **headers)
@@ -189,28 +121,14 @@ class HttpReader:
     def raw(self, path_and_query: str, **headers: str) -> Answer:
         """GET a path and query below the base, encoded as they stand."""
         answer = self.http.get(f"{FHIR_PATH}/{path_and_query}", headers={**self.authorization, **headers})
-        return Answer(answer.status_code, answer.headers, answer.text)
+        return Answer.over_http(answer)
 
-    def post(self, path: str, form: Parameters, parameters: Parameters = (), **headers: str) -> Answer:
+    def post(self, path: str, form: Pairs, parameters: Pairs = (), **headers: str) -> Answer:
         """POST a form to a path below the base."""
         answer = self.http.post(
             f"{FHIR_PATH}/{path}",
             content=urlencode(form),
             params=list(parameters),
-            headers={"content-type": "application/x-www-form-urlencoded", **self.authorization, **headers},
+            headers={"content-type": FORM, **self.authorization, **headers},
         )
-        return Answer(answer.status_code, answer.headers, answer.text)
-
-
-def make_record_tables(client: Any, *names: str) -> None:
-    """Make tables with the keys that records have."""
-    for name in names:
-        client.create_table(
-            TableName=name,
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-            KeySchema=[
-                {"AttributeName": "pk", "KeyType": "HASH"},
-                {"AttributeName": "sk", "KeyType": "RANGE"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        return Answer.over_http(answer)

@@ -1,7 +1,5 @@
 """The reader over DynamoDB tables that hold a few records, its AWS calls counted and broken on demand."""
 
-import json
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +18,11 @@ from careconnect.resource_types import FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.writer import RecordTables
-from careconnect_testing.events import Pairs, fhir_event
+from careconnect_testing.answer import Answer
+from careconnect_testing.clock import Clock
+from careconnect_testing.events import FORM, Pairs, fhir_event
+from careconnect_testing.observer import RecordingObserver
+from careconnect_testing.tables import create_table
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
@@ -33,69 +35,6 @@ NOW = 1_750_000_000.0
 _NUMBERS = count()
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What the reader answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-
-    @property
-    def json(self) -> dict[str, Any]:
-        """The body, parsed."""
-        parsed: dict[str, Any] = json.loads(self.text)
-        return parsed
-
-    @property
-    def total(self) -> int:
-        """The Bundle's total."""
-        return int(self.json["total"])
-
-    @property
-    def issue(self) -> dict[str, Any]:
-        """The OperationOutcome's one issue."""
-        assert self.json["resourceType"] == "OperationOutcome"
-        (issue,) = self.json["issue"]
-        return dict(issue)
-
-    def link(self, relation: str) -> str:
-        """Return a link of the Bundle, empty if it has none."""
-        return next((str(link["url"]) for link in self.json["link"] if link["relation"] == relation), "")
-
-    def found(self, mode: str = "match") -> list[str]:
-        """Return `Type/id` of the Bundle's entries of one search mode, in order."""
-        return [
-            f"{entry['resource']['resourceType']}/{entry['resource'].get('id', '')}"
-            for entry in self.json.get("entry", ())
-            if entry["search"]["mode"] == mode
-        ]
-
-    def ids(self) -> list[str]:
-        """Return the ids of the Bundle's matches, in order."""
-        return [reference.partition("/")[2] for reference in self.found()]
-
-
-@dataclass
-class QuietObserver:
-    """Keeps what would be logged; an unexpected error shows in the test's output."""
-
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    failures: list[BaseException] = field(default_factory=list)
-
-    def request(self, action: str, status: int, **fields: Any) -> None:
-        """Keep an answered request."""
-        self.lines.append({"action": action, "status": status, **fields})
-
-    def failure(self, action: str, error: BaseException, **_: Any) -> None:
-        """Keep and show an unexpected error."""
-        traceback.print_exception(error)
-        self.failures.append(error)
-
-    def count(self, name: str) -> None:
-        """Let a metric pass."""
-
-
 @dataclass
 class Reader:
     """Both deployed readers, over tables in moto, asked with a caller of one's choice."""
@@ -106,9 +45,9 @@ class Reader:
     patient: str = ""
     client_id: str = "client-1"
     origins: tuple[str, ...] = ("*",)
-    now: Callable[[], float] = lambda: NOW
+    now: Clock = field(default_factory=lambda: Clock(NOW))
     calls: list[str] = field(default_factory=list)
-    observer: QuietObserver = field(default_factory=QuietObserver)
+    observer: RecordingObserver = field(default_factory=RecordingObserver)
     faults: list[Callable[[str], None]] = field(default_factory=list)
     """Called with each operation's name before it is made; one that raises makes the operation fail."""
 
@@ -148,9 +87,7 @@ class Reader:
 
     def post(self, path: str, body: str, query: Pairs = (), **headers: str) -> Answer:
         """Post a form to a path below the base."""
-        given = {"Content-Type": "application/x-www-form-urlencoded"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
+        given = {"Content-Type": FORM} | {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send(fhir_event("POST", path, query, headers=given, body=body, authorizer=self.context))
 
     def follow(self, url: str) -> Answer:
@@ -172,9 +109,7 @@ class Reader:
         """Hand an event to the reader that its path is routed to, or to another."""
         name = event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0]
         type_ = resource_type(name)
-        response = self._apps[home or (type_.home if type_ else Home.RECORD)](event)
-        assert response["isBase64Encoded"] is False
-        return Answer(response["statusCode"], response["headers"], response["body"])
+        return Answer.of(self._apps[home or (type_.home if type_ else Home.RECORD)](event))
 
 
 @contextmanager
@@ -188,16 +123,8 @@ def reader_on_moto() -> Iterator[Reader]:
         # Several readers may live at once in moto's one account.
         number = next(_NUMBERS)
         names = (f"records-{number}", f"directory-{number}")
-        for name in names:
-            client.create_table(
-                TableName=name,
-                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-                AttributeDefinitions=[
-                    {"AttributeName": "pk", "AttributeType": "S"},
-                    {"AttributeName": "sk", "AttributeType": "S"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        for resource, name in zip(("RecordTable", "DirectoryTable"), names, strict=True):
+            create_table(client, resource, name)
         reader = Reader(client, RecordTables(client, *names))
 
         def before_call(model: Any, **_: Any) -> None:
@@ -211,6 +138,6 @@ def reader_on_moto() -> Iterator[Reader]:
 
 def load(reader: Reader, path: Path, at: datetime = LOADED) -> None:
     """Load a file into the reader's tables."""
-    report = load_paths([path], reader.tables, clock=lambda: at, base_url=BASE, writers=1)
+    report = load_paths([path], reader.tables, clock=Clock.at(at).utc, base_url=BASE, writers=1)
     assert not report.problems, report.problems
     reader.calls.clear()

@@ -24,6 +24,7 @@ from careconnect_testing.aws_calls import counted_calls
 from careconnect_testing.cold_start import cold_start
 from careconnect_testing.events import authorizer_event, event, event_names
 from careconnect_testing.iam import allows
+from careconnect_testing.tables import create_table
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "scope_authorizer",
@@ -78,12 +79,7 @@ def authorizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Authorizer]:
     sys.modules.pop("scope_authorizer.handler", None)
     with mock_aws(), counted_calls() as calls:
         dynamodb, kms = boto3.client("dynamodb"), boto3.client("kms")
-        dynamodb.create_table(
-            TableName="tokens",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(dynamodb, "TokenTable", "tokens")
         key_id = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
         kms.create_alias(AliasName="alias/test-signing-current", TargetKeyId=key_id)
         handler = importlib.import_module("scope_authorizer.handler")

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from careconnect.signing_keys import thumbprint
 from careconnect.token_verification import AccessToken, TokenRefusedError
 from careconnect_testing.access_tokens import ABSENT, BASE, claims, encoded, header, segment, signed, signing_key
+from careconnect_testing.clock import Clock
 from scope_authorizer.verify_access_token import verify_access_token
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Revoked:
 
 
 def verify(authorization: str, revoked: Revoked | None = None, now: float = NOW) -> AccessToken:
-    return verify_access_token(authorization, base_url=BASE, keys=Keys(), revoked=revoked or Revoked(), now=lambda: now)
+    return verify_access_token(authorization, base_url=BASE, keys=Keys(), revoked=revoked or Revoked(), now=Clock(now))
 
 
 def refused(authorization: str, revoked: Revoked | None = None, now: float = NOW) -> TokenRefusedError:

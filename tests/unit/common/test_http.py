@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect.http import FORM, BodyError, BodyFault, Cors, Response, gateway_response, parse_request
-from careconnect_testing.gateway_events import rest_event
+from careconnect_testing.events import rest_event
 
 ANY = Cors(("*",))
 TWO = Cors(("https://a.example", "https://b.example"))
@@ -27,8 +27,8 @@ def test_a_request_is_what_the_event_says() -> None:
     assert (request.method, request.path, request.body()) == ("POST", "/token", b"x=1")
     assert request.query == (("a", "1"), ("a", "3"), ("b", "2"))
     assert request.media_type == "application/x-www-form-urlencoded"
-    assert request.authorizer == {"client_id": "c"}
-    assert (request.api_id, request.stage, request.source_ip) == ("abc123", "live", "203.0.113.7")
+    assert request.authorizer == {"client_id": "c", "principalId": "caller", "integrationLatency": 7}
+    assert (request.api_id, request.stage, request.source_ip) == ("abc123def4", "live", "203.0.113.7")
 
 
 @pytest.mark.parametrize("name", ["authorization", "Authorization", "AUTHORIZATION"])

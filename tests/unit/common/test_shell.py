@@ -8,8 +8,9 @@ import pytest
 
 from careconnect.http import Cors, Response
 from careconnect.shell import Call, RefusalError, Shell
-from careconnect_testing.gateway_events import rest_event
-from careconnect_testing.issuer import Clock, RecordingObserver
+from careconnect_testing.clock import Clock
+from careconnect_testing.events import rest_event
+from careconnect_testing.observer import RecordingObserver
 
 CONTEXT = SimpleNamespace(aws_request_id="lambda-1")
 
@@ -135,7 +136,7 @@ def test_a_preflight_never_reaches_the_endpoint() -> None:
     ("configured", "root"),
     [
         ("https://care.example/", "https://care.example"),
-        ("", "https://abc123.execute-api.eu-west-2.amazonaws.com/live"),
+        ("", "https://abc123def4.execute-api.eu-west-2.amazonaws.com/live"),
     ],
 )
 def test_the_endpoint_is_told_the_root_url_and_when(configured: str, root: str) -> None:

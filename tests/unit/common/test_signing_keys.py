@@ -21,6 +21,7 @@ from careconnect.signing_keys import (
     public_jwk,
     thumbprint,
 )
+from careconnect_testing.clock import Clock
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -43,14 +44,6 @@ class CountingKms:
         return self._kms.get_public_key(KeyId=KeyId)
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator["KMSClient"]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -62,7 +55,7 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator["KMSClient"]:
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(1_000_000.0)
 
 
 @pytest.fixture

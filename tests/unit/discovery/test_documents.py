@@ -15,8 +15,10 @@ from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TY
 from careconnect.scopes import parse_scope
 from careconnect.shell import Shell
 from careconnect.signing_keys import SigningKeyError
-from careconnect_testing.gateway_events import rest_event
-from careconnect_testing.issuer import Answer, Clock, RecordingObserver
+from careconnect_testing.answer import Answer
+from careconnect_testing.clock import Clock
+from careconnect_testing.events import rest_event
+from careconnect_testing.observer import RecordingObserver
 from service_discovery.app import DiscoveryEndpoint
 from service_discovery.openapi_document import openapi_document
 
@@ -48,8 +50,7 @@ class Discovery:
         self.app = Shell(DiscoveryEndpoint(self.keys), base, "eu-west-2", Cors(("*",)), self.observer, Clock())
 
     def send(self, method: str, path: str, **request: Any) -> Answer:
-        response = self.app(rest_event(method, path, **request))
-        return Answer(response["statusCode"], response["headers"], response["body"])
+        return Answer.of(self.app(rest_event(method, path, **request)))
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_smart_conformance_the_configuration_claims_no_user_and_no_launch(discov
 def test_without_a_configured_base_the_urls_are_the_gateways_own_whatever_the_host_header_says() -> None:
     answer = Discovery(base="").send("GET", SERVER_METADATA, headers={"Host": "evil.example"})
 
-    assert answer.json["issuer"] == "https://abc123.execute-api.eu-west-2.amazonaws.com/live"
+    assert answer.json["issuer"] == "https://abc123def4.execute-api.eu-west-2.amazonaws.com/live"
     assert "evil" not in answer.text
 
 

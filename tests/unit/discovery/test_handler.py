@@ -9,7 +9,7 @@ import pytest
 from moto import mock_aws
 
 from careconnect.settings import SettingError
-from careconnect_testing.gateway_events import rest_event
+from careconnect_testing.events import rest_event
 
 SETTINGS = {
     "SIGNING_KEY_ALIAS": "alias/test-signing",
@@ -47,4 +47,4 @@ def test_the_handler_answers_an_event() -> None:
     response = handler.lambda_handler(rest_event("GET", "/.well-known/oauth-authorization-server"), None)
 
     assert response["statusCode"] == 200
-    assert json.loads(response["body"])["issuer"] == "https://abc123.execute-api.eu-west-2.amazonaws.com/live"
+    assert json.loads(response["body"])["issuer"] == "https://abc123def4.execute-api.eu-west-2.amazonaws.com/live"

@@ -20,7 +20,6 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 def reader(loaded: Reader) -> Iterator[Reader]:
     """The loaded reader, its calls counted from nothing and no fault about."""
     loaded.calls.clear()
-    loaded.observer.lines.clear()
-    loaded.observer.failures.clear()
+    loaded.observer.clear()
     yield loaded
     loaded.faults.clear()

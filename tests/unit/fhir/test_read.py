@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
@@ -12,7 +12,10 @@ from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_testing.events import event, event_names, fhir_event
 from careconnect_testing.few_records import NARRATIVE, few_records, write_deletion, write_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
-from careconnect_testing.stores import LOADED, Answer, Reader, load, reader_on_moto
+from careconnect_testing.stores import LOADED, Reader, load, reader_on_moto
+
+if TYPE_CHECKING:
+    from careconnect_testing.answer import Answer
 
 LATER = LOADED + timedelta(days=1)
 SOURCES = {(each["resourceType"], each["id"]): each for each in few_records()}

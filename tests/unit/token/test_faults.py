@@ -11,7 +11,8 @@ from careconnect.access_token import MAX_LIFETIME
 from careconnect.aws import error_code
 from careconnect.client_record import AuthMethod
 from careconnect.signing_keys import CACHE_SECONDS
-from careconnect_testing.issuer import ALIAS, RSA_KEY, Answer, Issuer, add_key, basic, public_jwk
+from careconnect_testing.answer import Answer
+from careconnect_testing.issuer import ALIAS, RSA_KEY, Issuer, add_key, basic, public_jwk
 
 URL = "https://internal.example"
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from careconnect.settings import SettingError
-from careconnect_testing.gateway_events import form_event
+from careconnect_testing.events import form_event
 from careconnect_testing.issuer import ALIAS, CLIENT_TABLE, REGION, TOKEN_TABLE, Issuer, basic, issuer_on_moto
 
 SETTINGS = {
@@ -93,7 +93,7 @@ def test_the_handler_issues_for_the_gateways_own_url(
     token = json.loads(response["body"])["access_token"]
     asked = handler.lambda_handler(form_event("/introspect", {"token": token}, headers=basic("client-1", secret)), None)
     answer = json.loads(asked["body"])
-    assert answer["iss"] == "https://abc123.execute-api.eu-west-2.amazonaws.com/live"
+    assert answer["iss"] == "https://abc123def4.execute-api.eu-west-2.amazonaws.com/live"
     assert answer["exp"] - answer["iat"] == 5400
     logged = capsys.readouterr().out
     assert '"client_id":"client-1"' in logged

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from careconnect_testing.issuer import Clock
+from careconnect_testing.clock import Clock
 from token_issuer import https_key_sets
 from token_issuer.https_key_sets import LIFETIME, RECHECK, HttpsKeySets, is_public
 

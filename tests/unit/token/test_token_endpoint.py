@@ -2,7 +2,7 @@
 
 import base64
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
@@ -10,9 +10,12 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from careconnect.client_record import AuthMethod
 from careconnect.signing_keys import thumbprint
-from careconnect_testing.gateway_events import FORM, form_event, rest_event
-from careconnect_testing.issuer import ALIAS, BASE, FHIR_BASE, Answer, Issuer, basic
+from careconnect_testing.events import FORM, form_event, rest_event
+from careconnect_testing.issuer import ALIAS, BASE, FHIR_BASE, Issuer, basic
 from careconnect_testing.token_rows import GRANT, ROWS, Row, basic_header
+
+if TYPE_CHECKING:
+    from careconnect_testing.answer import Answer
 
 
 def verified(issuer: Issuer, token: str) -> dict[str, Any]:

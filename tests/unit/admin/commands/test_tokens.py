@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from careconnect.client_record import AuthMethod
 from careconnect_admin.commands import tokens as tokens_command
-from careconnect_testing.gateway_events import rest_event
+from careconnect_testing.events import rest_event
 from careconnect_testing.issuer import P256_KEY, RSA_KEY, Issuer, issuer_on_moto, public_jwk
 
 app = typer.Typer()

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.outcomes import OutcomeError
-from careconnect_testing.stores import FHIR_BASE, Answer, Reader
+from careconnect_testing.answer import Answer
+from careconnect_testing.stores import FHIR_BASE, Reader
 from fhir_reader.search.next_link import Cursor, seal, unseal
 
 KEY = b"k" * 32

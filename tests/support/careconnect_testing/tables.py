@@ -1,0 +1,25 @@
+"""Tables with the keys that the template gives them."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "template.yaml"
+
+_TYPE = "AWS::DynamoDB::Table"
+_SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "BillingMode")
+
+
+def create_table(client: Any, resource: str, name: str) -> None:
+    """Create a table by a name, with the schema of one of the template's resources (`RecordTable`)."""
+    properties = _tables()[resource]
+    client.create_table(TableName=name, **{part: properties[part] for part in _SCHEMA if part in properties})
+
+
+@cache
+def _tables() -> dict[str, Mapping[str, Any]]:
+    resources = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"]
+    return {name: each["Properties"] for name, each in resources.items() if each["Type"] == _TYPE}
