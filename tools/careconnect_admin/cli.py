@@ -7,9 +7,9 @@ from careconnect_admin.commands import keys as keys_command
 from careconnect_admin.commands.load import load
 from careconnect_admin.commands.run import run
 from careconnect_admin.commands.sam_local import sam_local
+from careconnect_admin.commands.sample import sample
 from careconnect_admin.commands.smoke import smoke
 from careconnect_admin.commands.tokens import token
-from careconnect_admin.sample.generator import sample
 
 app = typer.Typer(
     name="careconnect",

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from random import Random
-from typing import Annotated, Final
-
-import typer
+from typing import Final
 
 from careconnect.resource_types import RESOURCE_TYPES
 from careconnect_admin.loading.exact_json import json_text
+from careconnect_admin.sample.chart import Chart, Person
 from careconnect_admin.sample.directory import directory
 from careconnect_admin.sample.elements import Resource, nhs_numbers
-from careconnect_admin.sample.record import Person, SampleRecord
+from careconnect_admin.sample.record import record
 
 SEED: Final = 1948
 PATIENTS: Final = 40
@@ -30,7 +29,7 @@ def sample_resources(seed: int = SEED) -> Iterator[Resource]:
     random = Random(seed)  # noqa: S311
     yield from directory(random)
     for number, nhs_number in zip(range(1, PATIENTS + 1), nhs_numbers(), strict=False):
-        yield from SampleRecord(random, number, nhs_number, _PEOPLE.get(number)).resources()
+        yield from record(Chart(random, number, nhs_number, _PEOPLE.get(number)))
 
 
 def write_sample(folder: Path, seed: int = SEED) -> dict[str, int]:
@@ -42,12 +41,3 @@ def write_sample(folder: Path, seed: int = SEED) -> dict[str, int]:
     for name, texts in lines.items():
         (folder / f"{name}.ndjson").write_bytes("".join(texts).encode())
     return {name: len(texts) for name, texts in lines.items()}
-
-
-def sample(
-    folder: Annotated[Path, typer.Argument(file_okay=False, help="Where to write the NDJSON files.")],
-    seed: Annotated[int, typer.Option(help="Another seed gives other people.")] = SEED,
-) -> None:
-    """Write the project's sample records, one NDJSON file per type."""
-    for name, count in write_sample(folder, seed).items():
-        print(f"{name:20} {count:5,}")

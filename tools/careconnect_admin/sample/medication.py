@@ -1,0 +1,61 @@
+"""The sample's medication: what was prescribed, and what the patient takes of it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from careconnect_admin.sample.chart import Chart
+from careconnect_admin.sample.directory import PRACTICES
+from careconnect_admin.sample.elements import Resource, london, medicine_code, resource
+from careconnect_admin.sample.words import MEDICINES
+
+
+def medication(chart: Chart) -> Iterator[Resource]:
+    """Yield a request and a statement for each of one to three medicines."""
+    for index, medicine in enumerate(chart.several(MEDICINES, 1 + chart.number % 3)):
+        status = ("active", "completed", "stopped")[index]
+        day = chart.days[-1 - index % len(chart.days)]
+        reference = {"reference": f"Medication/{medicine.key}", "display": medicine.name}
+        # Records say what was given in either way, so the sample does too.
+        medication = (
+            {"medicationCodeableConcept": medicine_code(medicine)} if index == 1 else {"medicationReference": reference}
+        )
+        times = chart.random.randrange(1, 4)
+        dosage = {
+            "text": f"{medicine.dose}, {('once', 'twice', 'three times')[times - 1]} a day",
+            "timing": {"repeat": {"frequency": times, "period": 1, "periodUnit": "d"}},
+            "asNeededBoolean": medicine.key in ("paracetamol", "salbutamol"),
+        }
+        period = {"start": day.isoformat()} | (
+            {} if status == "active" else {"end": (day + timedelta(days=28)).isoformat()}
+        )
+        yield resource(
+            "MedicationRequest",
+            chart.own_id(index),
+            identifier=chart.local("prescription", index),
+            status=status,
+            intent="order",
+            priority="routine",
+            **medication,
+            subject=chart.subject,
+            context=chart.encounter_at(len(chart.days) - 1 - index),
+            authoredOn=london(day, chart.minutes()),
+            requester={
+                "agent": {"reference": chart.doctor},
+                "onBehalfOf": {"reference": f"Organization/{PRACTICES[chart.practice][0]}"},
+            },
+            dosageInstruction=[dosage],
+            dispenseRequest={"validityPeriod": period, "numberOfRepeatsAllowed": 1 + index},
+        )
+        yield resource(
+            "MedicationStatement",
+            chart.own_id(index),
+            identifier=chart.local("statement", index),
+            basedOn=[{"reference": f"MedicationRequest/{chart.own_id(index)}"}],
+            status=status,
+            **medication,
+            effectivePeriod=period,
+            dateAsserted=day.isoformat(),
+            subject=chart.subject,
+            taken="y" if status != "stopped" else "n",
+            dosage=[dosage],
+        )

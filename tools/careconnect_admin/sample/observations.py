@@ -1,0 +1,93 @@
+"""The sample's Observations: vital signs and laboratory values of each encounter, and the smoking status."""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from careconnect_admin.sample.chart import Chart
+from careconnect_admin.sample.elements import Resource, coded, london, quantity, resource
+from careconnect_admin.sample.words import (
+    BLOOD_PRESSURE,
+    DIASTOLIC,
+    MEASUREMENTS,
+    SMOKING,
+    SMOKING_STATUS,
+    SYSTOLIC,
+    Code,
+    Measurement,
+)
+
+
+def observations(chart: Chart) -> Iterator[Resource]:
+    """Yield three observations an encounter, and one of the first day."""
+    index = 0
+    for encounter, day in enumerate(chart.days):
+        yield _blood_pressure(chart, index, encounter, day)
+        index += 1
+        for measurement in chart.several(MEASUREMENTS, 2):
+            yield _measured(chart, index, encounter, day, measurement)
+            index += 1
+    yield _observation(
+        chart,
+        index,
+        0,
+        category="social-history",
+        code=coded(SMOKING_STATUS),
+        effectiveDateTime=chart.days[0].isoformat(),
+        valueCodeableConcept=coded(chart.random.choice(SMOKING)),
+    )
+
+
+def _blood_pressure(chart: Chart, index: int, encounter: int, day: date) -> Resource:
+    return _observation(
+        chart,
+        index,
+        encounter,
+        category="vital-signs",
+        code=coded(*BLOOD_PRESSURE),
+        effectiveDateTime=london(day, chart.minutes()),
+        component=[
+            {"code": coded(*each.codes), "valueQuantity": _value(chart, each)} for each in (SYSTOLIC, DIASTOLIC)
+        ],
+    )
+
+
+def _measured(chart: Chart, index: int, encounter: int, day: date, measurement: Measurement) -> Resource:
+    elements: dict[str, Any] = {"valueQuantity": _value(chart, measurement)}
+    if measurement.usual:
+        low, high = (quantity(each, measurement.unit, measurement.ucum) for each in measurement.usual)
+        elements["referenceRange"] = [{"low": low, "high": high}]
+    return _observation(
+        chart,
+        index,
+        encounter,
+        category=measurement.category,
+        code=coded(*measurement.codes),
+        effectiveDateTime=london(day, chart.minutes()),
+        **elements,
+    )
+
+
+def _observation(chart: Chart, index: int, encounter: int, *, category: str, **elements: Any) -> Resource:
+    kind = Code(category, category.replace("-", " ").title(), "http://hl7.org/fhir/observation-category")
+    code, effective = elements.pop("code"), elements.pop("effectiveDateTime")
+    return resource(
+        "Observation",
+        chart.own_id(index),
+        identifier=chart.local("observation", index),
+        status="final",
+        category=[coded(kind)],
+        code=code,
+        subject=chart.subject,
+        context=chart.encounter_at(encounter),
+        effectiveDateTime=effective,
+        performer=[{"reference": chart.doctor}],
+        **elements,
+    )
+
+
+def _value(chart: Chart, measurement: Measurement) -> dict[str, Any]:
+    scale = 10**measurement.decimals
+    steps = chart.random.randrange(round(measurement.low * scale), round(measurement.high * scale) + 1)
+    literal = f"{steps // scale}.{steps % scale:0{measurement.decimals}d}" if scale > 1 else str(steps)
+    return quantity(literal, measurement.unit, measurement.ucum)
