@@ -1,0 +1,1 @@
+"""The Postman collection (format 2.1) and its environment for a local run, made from the one table."""

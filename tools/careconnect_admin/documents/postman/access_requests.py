@@ -1,0 +1,56 @@
+"""The requests that are refused, and who of the page's clients may read what."""
+
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.scopes import Interaction, grants_of
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.documents.postman.items import NO_AUTH, Json, bearer, folder, request
+from careconnect_admin.documents.postman.oauth_requests import token_request
+from careconnect_admin.documents.postman.scripts import by_gateway, header, outcome, status
+from careconnect_admin.documents.search_examples import PATIENT_ID
+
+
+def refusals() -> list[Json]:
+    """Return a request for each way to be refused."""
+    patient = f"{FHIR_PATH}/Patient/{PATIENT_ID}"
+    challenge = "WWW-Authenticate"
+    return [
+        request(
+            "No token",
+            patient,
+            [*status(401), *by_gateway(*outcome("login"), *header(challenge, "Bearer realm="))],
+            auth=NO_AUTH,
+        ),
+        request(
+            "A token that is none",
+            patient,
+            [*status(401), *outcome("login"), *header(challenge, 'error="invalid_token"')],
+            headers=(("Authorization", "Bearer not.a.token"),),
+            auth=NO_AUTH,
+        ),
+        request("No such patient", f"{FHIR_PATH}/Patient/no-such-patient", [*status(404), *outcome("not-found")]),
+        request(
+            "A malformed date", f"{FHIR_PATH}/Patient", [*status(400), *outcome("value")], query=(("birthdate", "x"),)
+        ),
+        request("A format that is none", patient, status(406), query=(("_format", "turtle"),)),
+        request("Deleting", patient, [*status(405), *header("Allow", "GET")], method="DELETE"),
+    ]
+
+
+def access_folder(prefix: str, client: DemoClient) -> Json:
+    """Return one client of the page: its token, and every type searched, opened or refused as its scopes say."""
+    grants = grants_of(" ".join(client.scopes))
+    variable = f"{prefix}Token"
+    requests = [token_request("Token", prefix, variable)]
+    for served in RESOURCE_TYPES:
+        allowed = grants.permits(served.name, Interaction.SEARCH)
+        requests.append(
+            request(
+                f"{served.name}: {'yes' if allowed else 'no'}",
+                f"{FHIR_PATH}/{served.name}",
+                status(200)
+                if allowed
+                else [*status(403), *by_gateway(*header("WWW-Authenticate", "insufficient_scope"))],
+                query=(("_count", "1"),),
+            )
+        )
+    return folder(client.name, requests, bearer(variable))

@@ -1,0 +1,71 @@
+"""The collection and its environment, put together."""
+
+from typing import Final
+
+from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
+from careconnect_admin.documents.postman.access_requests import access_folder, refusals
+from careconnect_admin.documents.postman.discovery_requests import discovery_requests
+from careconnect_admin.documents.postman.items import Json, client_credentials, folder
+from careconnect_admin.documents.postman.oauth_requests import (
+    refused_token_request,
+    token_management_requests,
+    token_request,
+)
+from careconnect_admin.documents.postman.scripts import GATEWAY
+from careconnect_admin.documents.postman.type_requests import type_requests
+from careconnect_admin.documents.search_examples import search_examples
+
+_SCHEMA: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+# The prefix of each of the page's clients in the environment's names.
+_PAGE_CLIENTS: Final[tuple[tuple[str, DemoClient], ...]] = (
+    ("patientAccess", PATIENT_ACCESS),
+    ("medicationAccess", MEDICATION_ACCESS),
+    ("limitedAccess", LIMITED_ACCESS),
+)
+
+
+def postman_environment() -> Json:
+    """Return the environment for `make run` and `sam local start-api`: the base URL and the demo clients."""
+    values = [
+        _value("base", "http://127.0.0.1:3000"),
+        # `no` for `sam local start-api`, which knows no gateway responses.
+        _value(GATEWAY, "yes"),
+        _value("clientId", "explorer"),
+        _secret("clientSecret", ""),
+    ]
+    for prefix, client in _PAGE_CLIENTS:
+        values += [_value(f"{prefix}Id", client.client_id), _secret(f"{prefix}Secret", client.secret)]
+    return {"name": "Care Connect, local", "values": values, "_postman_variable_scope": "environment"}
+
+
+def postman_collection() -> Json:
+    """Return the collection: tokens, discovery, every type's read and searches, refusals, and who may read what."""
+    of_types = list(search_examples())
+    nhs_number = next(dict(each.searches)["identifier"] for each in of_types if each.type.name == "Patient")
+    return {
+        "info": {
+            "name": "Care Connect, serverless",
+            "schema": _SCHEMA,
+            "description": "Runs from top to bottom against the project's sample. Put the secret of the client "
+            "`explorer`, which `make run` prints, into the environment's `clientSecret` first. The examples' values "
+            "are those of the sample. With `sam local start-api` set `gatewayResponses` to `no`: it answers a missing "
+            "token and a missing scope in its own words.",
+        },
+        "auth": client_credentials(),
+        "item": [
+            folder("Token", [token_request("Explorer", "client", "accessToken"), refused_token_request()]),
+            folder("Discovery", discovery_requests()),
+            *(folder(examples.type.name, type_requests(examples, nhs_number)) for examples in of_types),
+            folder("Refusals", refusals()),
+            folder("Access", [access_folder(prefix, client) for prefix, client in _PAGE_CLIENTS]),
+            folder("Introspection and revocation", token_management_requests()),
+        ],
+    }
+
+
+def _value(key: str, value: str) -> Json:
+    return {"key": key, "value": value, "type": "default", "enabled": True}
+
+
+def _secret(key: str, value: str) -> Json:
+    return {"key": key, "value": value, "type": "secret", "enabled": True}

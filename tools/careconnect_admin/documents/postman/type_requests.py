@@ -1,0 +1,150 @@
+"""The requests for one type: its read in all forms, and a search by each of its parameters."""
+
+import json
+
+from careconnect.resource_types import FHIR_PATH, REVERSE_INCLUDES, ResourceType
+from careconnect_admin.documents.postman.items import FHIR_JSON, FHIR_XML, Json, request
+from careconnect_admin.documents.postman.scripts import media_type, status, test
+from careconnect_admin.documents.search_examples import PATIENT_ID, TypeExamples
+
+
+def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
+    """Return a type's requests; `nhs_number` is a patient's, as a search takes it."""
+    served = examples.type
+    root = f"{FHIR_PATH}/{served.name}"
+    one = f"{root}/{examples.resource_id}"
+    requests = [
+        request(f"Read a {served.name}", one, [*status(200), *media_type(FHIR_JSON), *_is_resource(examples)]),
+        request(
+            f"Read a {served.name} as XML",
+            one,
+            [
+                *status(200),
+                *media_type(FHIR_XML),
+                *test(f"is a {served.name}", f"pm.expect(pm.response.text()).to.include('<{served.name} xmlns=');"),
+            ],
+            accept=FHIR_XML,
+        ),
+        request(
+            f"Read a {served.name} if it has changed",
+            one,
+            status(304),
+            headers=(("If-None-Match", "{{etag}}"),),
+        ),
+        request(f"Read version 1 of a {served.name}", f"{one}/_history/1", [*status(200), *_is_resource(examples)]),
+        *(
+            request(f"Search by {name}", root, _search_tests(served, name), query=((name, value),))
+            for name, value in examples.searches
+        ),
+        request(
+            "Search by a form",
+            f"{root}/_search",
+            _search_tests(served, "_id"),
+            method="POST",
+            form=(("_id", examples.resource_id),),
+        ),
+    ]
+    if served.patient_parameter is not None:
+        requests.append(
+            request(
+                "Search by the patient's NHS number",
+                root,
+                _search_tests(served, "patient.identifier"),
+                query=(("patient.identifier", nhs_number),),
+            )
+        )
+    requests += [
+        request(
+            f"Search and {name} {value}",
+            root,
+            _search_tests(served, name),
+            query=(("_id", examples.resource_id), (name, value)),
+        )
+        for name, value in _follows(served)
+    ]
+    if served.name == "Patient":
+        requests += _patient_requests(root)
+    return requests
+
+
+def _follows(served: ResourceType) -> list[tuple[str, str]]:
+    return [
+        *(("_include", f"{served.name}:{parameter.name}") for parameter in served.includes),
+        *(("_revinclude", f"{source}:{name}") for source, name in REVERSE_INCLUDES.get(served.name, ())),
+    ]
+
+
+def _patient_requests(root: str) -> list[Json]:
+    walk = test(
+        "links to the next page",
+        "const next = pm.response.json().link.find(link => link.relation === 'next');",
+        "pm.expect(next).to.be.an('object');",
+        "pm.collectionVariables.set('next', next.url);",
+    )
+    following = request("Patients, the next page", "/", [*status(200), *_is_bundle(), *_has_matches("Patient")])
+    following["request"]["url"] = "{{next}}"
+    return [
+        request(
+            "Patients, two to a page, by birth date",
+            root,
+            [*status(200), *_is_bundle(), *walk],
+            query=(("_count", "2"), ("_sort", "birthdate")),
+        ),
+        following,
+        request(
+            "A patient's whole record",
+            f"{root}/{PATIENT_ID}/$everything",
+            [
+                *status(200),
+                *_is_bundle(),
+                *test(
+                    "begins with the patient",
+                    "pm.expect(pm.response.json().entry[0].resource.resourceType).to.equal('Patient');",
+                ),
+            ],
+        ),
+    ]
+
+
+def _is_resource(examples: TypeExamples) -> list[str]:
+    return test(
+        f"is {examples.type.name}/{examples.resource_id}",
+        "const resource = pm.response.json();",
+        f"pm.expect(resource.resourceType).to.equal({json.dumps(examples.type.name)});",
+        f"pm.expect(resource.id).to.equal({json.dumps(examples.resource_id)});",
+        "pm.expect(pm.response.headers.get('ETag')).to.equal(`W/\"${resource.meta.versionId}\"`);",
+        "pm.collectionVariables.set('etag', pm.response.headers.get('ETag'));",
+    )
+
+
+def _is_bundle() -> list[str]:
+    return test(
+        "is a searchset",
+        "const bundle = pm.response.json();",
+        "pm.expect(bundle.resourceType).to.equal('Bundle');",
+        "pm.expect(bundle.type).to.equal('searchset');",
+    )
+
+
+def _has_matches(type_name: str) -> list[str]:
+    return test(
+        "has matches of the type",
+        "const entries = pm.response.json().entry.filter(entry => entry.search.mode === 'match');",
+        "pm.expect(entries).to.be.an('array').and.not.empty;",
+        f"entries.forEach(entry => pm.expect(entry.resource.resourceType).to.equal({json.dumps(type_name)}));",
+    )
+
+
+def _search_tests(served: ResourceType, parameter: str) -> list[str]:
+    """Expect matches, and the parameter in the self link: one that was not understood is left out of it."""
+    return [
+        *status(200),
+        *media_type(FHIR_JSON),
+        *_is_bundle(),
+        *_has_matches(served.name),
+        *test(
+            f"understood {parameter}",
+            "const self = pm.response.json().link.find(link => link.relation === 'self');",
+            f"pm.expect(self.url).to.include({json.dumps(parameter + '=')});",
+        ),
+    ]
