@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from careconnect.resource_types import resource_type
+from careconnect_admin.loading.change import Outcome, Written
 from careconnect_admin.loading.items import Content, content_of, deletion_of
 from careconnect_admin.loading.sources import (
     Deletion,
@@ -20,7 +21,7 @@ from careconnect_admin.loading.sources import (
     read_source,
 )
 from careconnect_admin.loading.validation import InvalidResourceError, valid_id, validate
-from careconnect_admin.loading.writer import Outcome, RecordTables, RecordWriter, Written
+from careconnect_admin.loading.writer import RecordTables, RecordWriter
 
 Progress = Callable[[int, int], None]
 """Told the bytes done and the bytes in all, from time to time."""

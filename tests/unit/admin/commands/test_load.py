@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from typer.testing import CliRunner
 
 from careconnect_admin.commands import load as load_command
+from careconnect_admin.loading.change import Outcome
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.sources import Place, Problem
-from careconnect_admin.loading.writer import Outcome, RecordTables
+from careconnect_admin.loading.writer import RecordTables
 
 
 def denied(code: str) -> ClientError:
