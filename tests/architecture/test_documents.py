@@ -14,7 +14,8 @@ from jsonschema import Draft7Validator
 
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
 from careconnect_admin.clients.demo import demo_clients
-from careconnect_admin.documents.generate import DOCS, documents, write_documents
+from careconnect_admin.documents.generate import documents, write_documents
+from careconnect_admin.project import DOCS
 
 MADE = documents()
 OPENAPI: dict[str, Any] = json.loads(MADE[Path("openapi.json")])

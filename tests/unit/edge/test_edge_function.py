@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from careconnect_admin.local.local_stack import PROJECT
+from careconnect_admin.project import PROJECT
 
 _RENAMED = "x-amzn-remapped-www-authenticate"
 _CHALLENGE = 'Bearer realm="careconnect", error="invalid_token"'

@@ -1,21 +1,14 @@
 """Register OAuth clients and change them: the rules, whatever store holds the records."""
 
-import json
 import math
 import re
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
-
-import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from typing import Final, Protocol
 
 from careconnect.client_record import (
-    ASSERTION_ALGORITHMS,
     CLIENT_CREDENTIALS,
     MAX_ID_LENGTH,
     MAX_SCOPE_LENGTH,
@@ -25,17 +18,15 @@ from careconnect.client_record import (
     digest_secret,
 )
 from careconnect.scopes import ScopeError, parse_scope, split_scope
-from careconnect_admin.errors import OperatorError
+from careconnect_admin.clients.client_keys import check_jwks_uri, checked_jwks
+from careconnect_admin.clients.errors import RegistrationError
 
 _SECRET_BYTES: Final = 64
 _WEAKEST_SECRET_BITS: Final = 256
 _FEWEST_DIFFERENT_CHARACTERS: Final = 8
 _SALT_BYTES: Final = 16
-_SMALLEST_RSA_KEY: Final = 2048
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _PATIENT_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
-_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-_CURVES: Final = ("P-256", "P-384")
 _CHARACTER_CLASSES: Final = (
     string.digits,
     string.digits + "abcdef",
@@ -50,10 +41,6 @@ _CHARACTER_CLASSES: Final = (
 )
 
 SECRET_METHODS: Final = frozenset({AuthMethod.BASIC, AuthMethod.POST})
-
-
-class RegistrationError(OperatorError):
-    """A client cannot be registered or changed; the text says why."""
 
 
 class ClientRegistry(Protocol):
@@ -236,59 +223,6 @@ def _check_keys(registration: ClientRegistration) -> str:
             "private_key_jwt needs the client's public keys: a JWK Set, or the https address of one"
         )
     if registration.jwks_uri:
-        _check_jwks_uri(registration.jwks_uri)
+        check_jwks_uri(registration.jwks_uri)
         return ""
-    return _checked_jwks(registration.jwks)
-
-
-def _check_jwks_uri(uri: str) -> None:
-    try:
-        parts = urlsplit(uri)
-        is_good = parts.scheme == "https" and bool(parts.hostname) and parts.username is None and not parts.fragment
-        is_good = is_good and parts.port != 0 and uri.isascii() and uri.isprintable() and " " not in uri
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise RegistrationError("the address of a JWK Set is an https URL without user name or fragment")
-
-
-def _checked_jwks(text: str) -> str:
-    try:
-        document = json.loads(text)
-        keys = document["keys"]
-    except (ValueError, KeyError, TypeError):
-        raise RegistrationError('the JWK Set is not JSON of the form {"keys": […]} (RFC 7517 §5)') from None
-    if not isinstance(keys, list) or not keys:
-        raise RegistrationError("the JWK Set has no keys")
-    kids = [_checked_key(place, key) for place, key in enumerate(keys, 1)]
-    if len(set(kids)) != len(kids):
-        raise RegistrationError("two keys of the JWK Set have the same kid")
-    return json.dumps({"keys": keys}, separators=(",", ":"))
-
-
-def _checked_key(place: int, key: Any) -> str:
-    where = f"key {place} of the JWK Set"
-    if not isinstance(key, Mapping):
-        raise RegistrationError(f"{where} is not an object")
-    if _PRIVATE_MEMBERS & set(key):
-        raise RegistrationError(
-            f"{where} is private: register the public half, and make a new pair, as this one was shown"
-        )
-    kid = key.get("kid")
-    if not isinstance(kid, str) or not kid:
-        raise RegistrationError(f"{where} has no kid")
-    if "alg" in key and key["alg"] not in ASSERTION_ALGORITHMS:
-        raise RegistrationError(f"{where} is for another algorithm than {', '.join(ASSERTION_ALGORITHMS)}")
-    if key.get("use", "sig") != "sig":
-        raise RegistrationError(f"{where} is not for signatures")
-    if key.get("kty") not in ("RSA", "EC") or (key["kty"] == "EC" and key.get("crv") not in _CURVES):
-        raise RegistrationError(f"{where} is neither RSA nor EC on {' or '.join(_CURVES)}")
-    try:
-        public_key = jwt.PyJWK(dict(key)).key
-    except (jwt.PyJWTError, ValueError, TypeError):
-        raise RegistrationError(f"{where} is malformed") from None
-    if not isinstance(public_key, RSAPublicKey | EllipticCurvePublicKey):
-        raise RegistrationError(f"{where} is not a public key")
-    if isinstance(public_key, RSAPublicKey) and public_key.key_size < _SMALLEST_RSA_KEY:
-        raise RegistrationError(f"{where} has fewer than {_SMALLEST_RSA_KEY} bits")
-    return kid
+    return checked_jwks(registration.jwks)

@@ -6,24 +6,27 @@ import time
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from careconnect.client_record import AuthMethod, ClientRecord
+from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import (
     SECRET_METHODS,
     ClientRegistration,
-    RegistrationError,
     found_client,
     register_client,
     remove_client,
     rotate_secret,
     set_enabled,
 )
-from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_admin.stack.listing import print_table
-from careconnect_admin.stack.target import JsonOption, StackTarget, on_stack
+from careconnect_admin.commands.listing import print_table
+from careconnect_admin.commands.on_stack import JsonOption, on_stack
+
+if TYPE_CHECKING:
+    from careconnect_admin.clients.registry import DynamoDbClientRegistry
+    from careconnect_admin.stack.target import StackTarget
 
 _HOUR: Final = 3600
 _LONGEST_OVERLAP_HOURS: Final = 24 * 90
@@ -44,7 +47,7 @@ SecretFileOption = Annotated[
 @app.command()
 @on_stack
 def add(
-    target: StackTarget,
+    target: "StackTarget",
     name: Annotated[str, typer.Option("--name", help="What the client is, for people.")],
     scope: Annotated[
         list[str] | None, typer.Option("--scope", help="A scope, or several between spaces. May be repeated.")
@@ -87,7 +90,7 @@ def add(
 @app.command("list")
 @on_stack
 def list_(
-    target: StackTarget,
+    target: "StackTarget",
     as_json: JsonOption = False,
 ) -> None:
     """List the clients."""
@@ -111,7 +114,7 @@ def list_(
 @app.command()
 @on_stack
 def show(
-    target: StackTarget,
+    target: "StackTarget",
     client_id: ClientArgument,
     as_json: JsonOption = False,
 ) -> None:
@@ -123,7 +126,7 @@ def show(
 @app.command("rotate-secret")
 @on_stack
 def rotate_secret_(
-    target: StackTarget,
+    target: "StackTarget",
     client_id: ClientArgument,
     overlap_hours: Annotated[
         int,
@@ -147,7 +150,7 @@ def rotate_secret_(
 @app.command()
 @on_stack
 def disable(
-    target: StackTarget,
+    target: "StackTarget",
     client_id: ClientArgument,
     as_json: JsonOption = False,
 ) -> None:
@@ -158,7 +161,7 @@ def disable(
 @app.command()
 @on_stack
 def enable(
-    target: StackTarget,
+    target: "StackTarget",
     client_id: ClientArgument,
     as_json: JsonOption = False,
 ) -> None:
@@ -169,7 +172,7 @@ def enable(
 @app.command()
 @on_stack
 def remove(
-    target: StackTarget,
+    target: "StackTarget",
     client_id: ClientArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: JsonOption = False,
@@ -183,7 +186,9 @@ def remove(
     _print_done({"client_id": client_id, "removed": True}, f"Removed {client_id}", as_json=as_json)
 
 
-def _registry(target: StackTarget) -> DynamoDbClientRegistry:
+def _registry(target: "StackTarget") -> "DynamoDbClientRegistry":
+    from careconnect_admin.clients.registry import DynamoDbClientRegistry
+
     return DynamoDbClientRegistry(target.client("dynamodb"), target.output("ClientTable"))
 
 
@@ -191,7 +196,7 @@ def _methods_for(has_keys: bool) -> frozenset[AuthMethod]:
     return frozenset({AuthMethod.PRIVATE_KEY_JWT}) if has_keys else SECRET_METHODS
 
 
-def _set_enabled(target: StackTarget, client_id: str, *, enabled: bool, as_json: bool) -> None:
+def _set_enabled(target: "StackTarget", client_id: str, *, enabled: bool, as_json: bool) -> None:
     set_enabled(_registry(target), client_id, enabled=enabled)
     done = {"client_id": client_id, "enabled": enabled}
     _print_done(done, f"{'Enabled' if enabled else 'Disabled'} {client_id}", as_json=as_json)

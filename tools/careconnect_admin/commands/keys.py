@@ -3,13 +3,16 @@
 import json
 import sys
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from careconnect_admin.signing.key_ring import PUBLICATION_SECONDS, SHORT_PUBLICATION_SECONDS, KeyRing, KeyState, rotate
-from careconnect_admin.stack.listing import print_table
-from careconnect_admin.stack.target import JsonOption, StackTarget, on_stack
+from careconnect_admin.commands.listing import print_table
+from careconnect_admin.commands.on_stack import JsonOption, on_stack
+
+if TYPE_CHECKING:
+    from careconnect_admin.signing.key_ring import KeyRing, KeyState
+    from careconnect_admin.stack.target import StackTarget
 
 app = typer.Typer(
     name="keys",
@@ -21,7 +24,7 @@ app = typer.Typer(
 @app.command("list")
 @on_stack
 def list_(
-    target: StackTarget,
+    target: "StackTarget",
     as_json: JsonOption = False,
 ) -> None:
     """List the keys: the current one signs, all of them are published and trusted."""
@@ -31,13 +34,13 @@ def list_(
 @app.command("rotate")
 @on_stack
 def rotate_(
-    target: StackTarget,
+    target: "StackTarget",
     now: Annotated[
         bool,
         typer.Option(
             "--now",
-            help=f"Publish for {SHORT_PUBLICATION_SECONDS} s only, which this service's own functions need. Others "
-            "that keep the published key set may refuse new tokens until they fetch it again.",
+            help="Publish for seconds only, which this service's own functions need. Others that keep the published "
+            "key set may refuse new tokens until they fetch it again.",
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -46,6 +49,8 @@ def rotate_(
 
     Takes six minutes. If it is interrupted, run it again.
     """
+    from careconnect_admin.signing.key_ring import PUBLICATION_SECONDS, SHORT_PUBLICATION_SECONDS, rotate
+
     ring = _ring(target)
     wait = SHORT_PUBLICATION_SECONDS if now else PUBLICATION_SECONDS
     rotate(ring, wait=wait, sleep=time.sleep, tell=lambda text: print(text, file=sys.stderr, flush=True))
@@ -55,7 +60,7 @@ def rotate_(
 @app.command()
 @on_stack
 def retire(
-    target: StackTarget,
+    target: "StackTarget",
     force: Annotated[
         bool, typer.Option("--force", help="Now, though tokens that it signed live: they are refused at once.")
     ] = False,
@@ -68,11 +73,13 @@ def retire(
     _print(ring, as_json=as_json)
 
 
-def _ring(target: StackTarget) -> KeyRing:
+def _ring(target: "StackTarget") -> "KeyRing":
+    from careconnect_admin.signing.key_ring import KeyRing
+
     return KeyRing(target.client("kms"), target.output("SigningKeyAlias"))
 
 
-def _print(ring: KeyRing, *, as_json: bool) -> None:
+def _print(ring: "KeyRing", *, as_json: bool) -> None:
     states = ring.list()
     if as_json:
         print(json.dumps([_shown(state) for state in states], indent=2))
@@ -84,7 +91,7 @@ def _print(ring: KeyRing, *, as_json: bool) -> None:
     print_table(("place", "kid", "key id", "state", "since"), rows)
 
 
-def _shown(state: KeyState) -> dict[str, Any]:
+def _shown(state: "KeyState") -> dict[str, Any]:
     return {
         "place": state.place,
         "kid": state.kid,

@@ -17,16 +17,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, E
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from careconnect_admin.errors import OperatorError
-from careconnect_admin.stack.target import (
+from careconnect_admin.commands.on_stack import (
     JsonOption,
     PortOption,
     ProfileOption,
     RegionOption,
     StackOption,
+    found_stack,
     operator_errors,
-    stack_target,
 )
+from careconnect_admin.errors import OperatorError
 
 _ASSERTION_TYPE: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_SECONDS: Final = 60
@@ -60,7 +60,10 @@ def token(
 ) -> None:
     """Obtain an access token and decode it. Mind where you show it: whoever has it may use it."""
     with operator_errors():
-        root = base or stack_target(stack, region, profile, port).output("BaseUrl")
+        root = base or ""
+        if not root:
+            with found_stack(stack, region, profile, port) as target:
+                root = target.output("BaseUrl")
         root = root.rstrip("/")
         form = {"grant_type": "client_credentials"}
         if scope:

@@ -8,9 +8,9 @@ from typing import Any, Final
 from careconnect.base_url import BaseUrl
 from careconnect_admin.documents.api_reference import api_reference
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
+from careconnect_admin.project import DOCS
 from service_discovery.openapi_document import openapi_document
 
-DOCS: Final = Path(__file__).resolve().parents[3] / "docs"
 LOCAL: Final = BaseUrl("http://127.0.0.1:3000")
 
 

@@ -9,66 +9,28 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-import boto3
-import botocore.session
-from botocore.config import Config
+from careconnect_admin.errors import OperatorError
+from careconnect_admin.local.emulator_process import STOP_SECONDS
+from careconnect_admin.local.readiness import NotReadyError, wait_until_answered
+from careconnect_admin.stack.emulator_client import REGION, Credentials, emulator_client
 
-REGION: Final = "eu-west-2"
 LOOPBACK: Final = "127.0.0.1"
 _SERVICES: Final = (
     "apigateway,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,sts,tagging"
 )
 _START_SECONDS: Final = 20.0
-_STOP_SECONDS: Final = 8.0
 # Kept from the user's environment. Everything else (proxies, AWS profiles and endpoints, Python's own
 # variables) would reach the functions, which Lambda would not have.
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 
 
-class EmulatorError(Exception):
+class EmulatorError(OperatorError):
     """The emulator did not start; the text says where its log is."""
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """AWS credentials; the text form keeps the secret out of logs."""
-
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-    session_token: str | None = field(default=None, repr=False)
-
-
-def client(service: str, endpoint: str, credentials: Credentials) -> Any:
-    """Return a boto3 client of `service` at the emulator, whatever the user's own AWS settings are."""
-    # No profile and no file: a profile of the user's that does not exist would fail the session.
-    isolated = botocore.session.Session(
-        {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
-    )
-    session = boto3.session.Session(
-        botocore_session=isolated,
-        aws_access_key_id=credentials.access_key_id,
-        aws_secret_access_key=credentials.secret_access_key,
-        aws_session_token=credentials.session_token,
-        region_name=REGION,
-    )
-    config = Config(
-        proxies={},
-        max_pool_connections=32,
-        retries={"total_max_attempts": 3, "mode": "standard"},
-        s3={"addressing_style": "path"},
-    )
-    factory: Any = session.client
-    return factory(service, endpoint_url=endpoint, config=config)
 
 
 class Emulator:
@@ -101,7 +63,7 @@ class Emulator:
     def client(self, service: str) -> Any:
         """Return a boto3 client with the administrator's credentials, made once."""
         if service not in self._clients:
-            self._clients[service] = client(service, self.endpoint, self.credentials)
+            self._clients[service] = emulator_client(service, self.endpoint, self.credentials)
         return self._clients[service]
 
     def start(self) -> None:
@@ -118,7 +80,7 @@ class Emulator:
             # A session of its own: the terminal's Ctrl-C reaches the supervisor alone, which then ends
             # the emulator in order. Its standard input is the line that tells it that the supervisor lives.
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "careconnect_admin.local.emulator"],
+                [sys.executable, "-m", "careconnect_admin.local.emulator_process"],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -146,17 +108,13 @@ class Emulator:
         return self._process is not None and self._process.poll() is None
 
     def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        while time.monotonic() < deadline:
-            if not self.is_running():
-                break
-            try:
-                with opener.open(f"{self.endpoint}/_ministack/health", timeout=2):
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.05)
-        raise EmulatorError(f"The emulator did not start: see {self._log}")
+        health = f"{self.endpoint}/_ministack/health"
+        try:
+            wait_until_answered(
+                health, self.is_running, seconds=_START_SECONDS, log_folder=self._log, timeout=2, pause=0.05
+            )
+        except NotReadyError:
+            raise EmulatorError(f"The emulator did not start: see {self._log}") from None
 
 
 def free_port() -> int:
@@ -197,33 +155,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=_STOP_SECONDS)
+        process.wait(timeout=STOP_SECONDS)
     # The functions' workers are in the same process group; none may stay, whatever the leader did.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _follow_parent() -> None:
-    """Wait for the end of standard input, which is the supervisor's end, then end this process group."""
-    while os.read(0, 1024):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_STOP_SECONDS / 2)
-    os.killpg(os.getpgid(0), signal.SIGKILL)
-
-
-def _serve() -> None:
-    from ministack.app import main as serve
-
-    threading.Thread(target=_follow_parent, daemon=True, name="follow-parent").start()
-    sys.argv = ["ministack"]
-    try:
-        serve()
-    finally:
-        # The supervisor does this too, unless it was killed.
-        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
-
-
-if __name__ == "__main__":
-    _serve()

@@ -2,54 +2,30 @@
 
 import errno
 import json
-import os
-import shlex
-import socket
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
+from careconnect.resource_types import FHIR_PATH
+from careconnect_admin.errors import OperatorError
 from careconnect_admin.local.deployment import STAGE, DeployedStack, Deployment
-from careconnect_admin.local.emulator import REGION, Credentials, Emulator, client, free_port
+from careconnect_admin.local.emulator import Emulator, EmulatorError, free_port
 from careconnect_admin.local.front import Front
 from careconnect_admin.local.packaging import package
+from careconnect_admin.local.readiness import wait_until_answered
+from careconnect_admin.project import TEMPLATE, relative
+from careconnect_admin.stack.emulator_client import REGION, Credentials, emulator_client
+from careconnect_admin.stack.running_stack import STACK_NAME, RunningStack, announce
 
-PROJECT: Final = Path(__file__).resolve().parents[3]
-TEMPLATE: Final = PROJECT / "template.yaml"
-LOCAL_FOLDER: Final = PROJECT / ".local"
-STACK_NAME: Final = "careconnect"
-FHIR_PATH: Final = "/careconnect-ri/STU3"
 _BUCKET: Final = "careconnect-artefacts"
-_STATE_FILE: Final = "stack.json"
-_ENVIRONMENT_FILE: Final = "aws.env"
 _READY_SECONDS: Final = 30.0
 
 
-class PortTakenError(Exception):
+class PortTakenError(OperatorError):
     """The port for the front is in use; the text is one line for the operator."""
-
-
-class NotReadyError(Exception):
-    """The deployed service does not answer; the text is for the operator."""
-
-
-@dataclass(frozen=True)
-class RunningStack:
-    """Where a local stack is and how its operator signs in: left by `careconnect run` for other commands."""
-
-    base_url: str
-    endpoint: str
-    region: str
-    stack_name: str
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
 
 
 class LocalStack:
@@ -153,6 +129,16 @@ class LocalStack:
         """Tell whether the emulator lives."""
         return self._emulator.is_running()
 
+    def serve(self) -> None:
+        """Serve until the emulator ends, which it does not by itself.
+
+        Raises:
+            EmulatorError: it has ended.
+        """
+        while self.is_running():
+            time.sleep(0.5)
+        raise EmulatorError(f"The emulator ended by itself: see {relative(self.log_folder / 'emulator.log')}")
+
     def client(self, service: str) -> Any:
         """Return a boto3 client with the administrator's credentials."""
         return self._emulator.client(service)
@@ -165,7 +151,7 @@ class LocalStack:
         """
         if (service, function) not in self._role_clients:
             credentials = self._role_credentials(function)
-            self._role_clients[service, function] = client(service, self.endpoint, credentials)
+            self._role_clients[service, function] = emulator_client(service, self.endpoint, credentials)
         return self._role_clients[service, function]
 
     def _role_credentials(self, function: str) -> Credentials:
@@ -216,82 +202,3 @@ class LocalStack:
         )
         parameters = {"BaseUrl": self.base_url, "DeletionProtection": "false", **self._parameters}
         return deployment.create(STACK_NAME, package(self._template, _BUCKET), _BUCKET, parameters)
-
-
-def wait_until_answered(url: str, is_running: Callable[[], bool], *, seconds: float, log_folder: Path) -> None:
-    """Wait until `url` answers 200, for as long as `is_running` says that it can.
-
-    Raises:
-        NotReadyError: it did not in time, or its answer will not become another one.
-    """
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + seconds
-    reason = "no answer"
-    while time.monotonic() < deadline and is_running():
-        try:
-            with opener.open(url, timeout=30):
-                return
-        except urllib.error.HTTPError as error:
-            with error:
-                reason = f"{error.code}: {error.read(500).decode(errors='replace')}"
-            if error.code < 500:
-                break
-        except OSError as error:
-            reason = str(error)
-        time.sleep(0.2)
-    raise NotReadyError(f"{url} does not answer 200 ({reason}): see {log_folder}")
-
-
-@contextmanager
-def announce(running: RunningStack, folder: Path) -> Iterator[Path]:
-    """Leave in `folder`, until the end, where the stack is; yields the file for other terminals to source.
-
-    `stack.json` is what `running_stack` finds; `aws.env` makes `careconnect` and `aws` mean this stack.
-    Only this user can read them.
-    """
-    variables = {
-        "AWS_ENDPOINT_URL": running.endpoint,
-        "AWS_REGION": running.region,
-        "AWS_DEFAULT_REGION": running.region,
-        "AWS_ACCESS_KEY_ID": running.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": running.secret_access_key,
-    }
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
-    texts = {
-        _STATE_FILE: json.dumps(asdict(running), indent=2),
-        _ENVIRONMENT_FILE: "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, ""]),
-    }
-    try:
-        for name, text in texts.items():
-            _write_private(folder / name, text)
-        yield folder / _ENVIRONMENT_FILE
-    finally:
-        for name in texts:
-            (folder / name).unlink(missing_ok=True)
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        file.write(text)
-
-
-def running_stack(port: int | None = None) -> RunningStack | None:
-    """Return the local stack that `careconnect run` has up, on `port` or else the newest one, if any."""
-    pattern = f"{port}/{_STATE_FILE}" if port else f"*/{_STATE_FILE}"
-    newest_first = sorted(LOCAL_FOLDER.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in newest_first:
-        found = RunningStack(**json.loads(path.read_text(encoding="utf-8")))
-        if _listens(found.endpoint):
-            return found
-    return None
-
-
-def _listens(url: str) -> bool:
-    """Tell whether the stack still runs; one that was killed has left its file behind."""
-    parts = urlsplit(url)
-    try:
-        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):
-            return True
-    except OSError:
-        return False

@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from careconnect.client_record import client_record, digest_secret
 from careconnect_admin.clients.demo import demo_clients, register
-from careconnect_admin.clients.registration import RegistrationError
+from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from typer.testing import CliRunner, Result
 
 from careconnect.client_record import AuthMethod, client_record, digest_secret
+from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import (
     ClientRegistration,
-    RegistrationError,
     check_secret,
     register_client,
     rotate_secret,

@@ -53,6 +53,6 @@ def test_a_signal_during_the_start_ends_it_in_order(
         def __init__(self, **_: object) -> None:
             raise raised
 
-    monkeypatch.setattr(module, "LocalStack", Interrupted)
+    monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", Interrupted)
 
     assert CliRunner().invoke(app, ["run"]).exit_code == code

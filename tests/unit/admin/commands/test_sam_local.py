@@ -10,9 +10,10 @@ from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner
 
 from careconnect_admin.cli import app
-from careconnect_admin.commands.sam_local import ENVIRONMENT, Ports, create_data, data_template, environment_for
+from careconnect_admin.local.data_stack import create_data, data_template
 from careconnect_admin.local.emulator import Emulator
-from careconnect_admin.local.local_stack import TEMPLATE
+from careconnect_admin.local.sam_stack import ENVIRONMENT, Ports, environment_for
+from careconnect_admin.project import TEMPLATE
 
 _BASE_URL = "http://127.0.0.1:3000"
 

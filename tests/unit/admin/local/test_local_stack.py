@@ -16,7 +16,10 @@ from botocore.exceptions import ClientError
 from careconnect_admin.local import local_stack as module
 from careconnect_admin.local.deployment import DeploymentError
 from careconnect_admin.local.emulator import free_port
-from careconnect_admin.local.local_stack import LocalStack, NotReadyError, PortTakenError, running_stack
+from careconnect_admin.local.local_stack import LocalStack, PortTakenError
+from careconnect_admin.local.readiness import NotReadyError
+from careconnect_admin.stack import running_stack as running_stacks
+from careconnect_admin.stack.running_stack import running_stack
 
 HANDLER = """
 import json, os, greeting
@@ -157,7 +160,7 @@ def test_nobody_without_the_administrator_s_secret_gets_in(stack: LocalStack) ->
 def test_another_terminal_finds_the_stack_and_may_administer_it(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LOCAL_FOLDER", tmp_path)
+    monkeypatch.setattr(running_stacks, "LOCAL_FOLDER", tmp_path)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     port = free_port()
     folder = tmp_path / str(port)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.local.local_stack import PROJECT, TEMPLATE
 from careconnect_admin.local.packaging import PackagingError, package, zip_folder
+from careconnect_admin.project import PROJECT, TEMPLATE
 
 MINIATURE = """
 Transform: AWS::Serverless-2016-10-31

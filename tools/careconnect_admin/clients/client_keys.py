@@ -1,0 +1,75 @@
+"""The public keys that a client registers (RFC 7517): which are taken, and why others are not."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from careconnect.client_record import ASSERTION_ALGORITHMS
+from careconnect_admin.clients.errors import RegistrationError
+
+_SMALLEST_RSA_KEY: Final = 2048
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_CURVES: Final = ("P-256", "P-384")
+
+
+def check_jwks_uri(uri: str) -> None:
+    """Refuse an address that is not that of a JWK Set; raises `RegistrationError`."""
+    try:
+        parts = urlsplit(uri)
+        is_good = parts.scheme == "https" and bool(parts.hostname) and parts.username is None and not parts.fragment
+        is_good = is_good and parts.port != 0 and uri.isascii() and uri.isprintable() and " " not in uri
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise RegistrationError("the address of a JWK Set is an https URL without user name or fragment")
+
+
+def checked_jwks(text: str) -> str:
+    """Return the JWK Set in `text` as compact JSON, if each key is public and for assertions.
+
+    Raises `RegistrationError` with the reason.
+    """
+    try:
+        document = json.loads(text)
+        keys = document["keys"]
+    except (ValueError, KeyError, TypeError):
+        raise RegistrationError('the JWK Set is not JSON of the form {"keys": […]} (RFC 7517 §5)') from None
+    if not isinstance(keys, list) or not keys:
+        raise RegistrationError("the JWK Set has no keys")
+    kids = [_checked_key(place, key) for place, key in enumerate(keys, 1)]
+    if len(set(kids)) != len(kids):
+        raise RegistrationError("two keys of the JWK Set have the same kid")
+    return json.dumps({"keys": keys}, separators=(",", ":"))
+
+
+def _checked_key(place: int, key: Any) -> str:
+    where = f"key {place} of the JWK Set"
+    if not isinstance(key, Mapping):
+        raise RegistrationError(f"{where} is not an object")
+    if _PRIVATE_MEMBERS & set(key):
+        raise RegistrationError(
+            f"{where} is private: register the public half, and make a new pair, as this one was shown"
+        )
+    kid = key.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise RegistrationError(f"{where} has no kid")
+    if "alg" in key and key["alg"] not in ASSERTION_ALGORITHMS:
+        raise RegistrationError(f"{where} is for another algorithm than {', '.join(ASSERTION_ALGORITHMS)}")
+    if key.get("use", "sig") != "sig":
+        raise RegistrationError(f"{where} is not for signatures")
+    if key.get("kty") not in ("RSA", "EC") or (key["kty"] == "EC" and key.get("crv") not in _CURVES):
+        raise RegistrationError(f"{where} is neither RSA nor EC on {' or '.join(_CURVES)}")
+    try:
+        public_key = jwt.PyJWK(dict(key)).key
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise RegistrationError(f"{where} is malformed") from None
+    if not isinstance(public_key, RSAPublicKey | EllipticCurvePublicKey):
+        raise RegistrationError(f"{where} is not a public key")
+    if isinstance(public_key, RSAPublicKey) and public_key.key_size < _SMALLEST_RSA_KEY:
+        raise RegistrationError(f"{where} has fewer than {_SMALLEST_RSA_KEY} bits")
+    return kid

@@ -1,0 +1,69 @@
+"""What the commands that work on a stack share: options that name it, and errors told in one line."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate
+
+import typer
+
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.stack.target import StackTarget
+
+StackOption = Annotated[str | None, typer.Option("--stack", help="The deployed stack, instead of the local one.")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="The AWS region of the stack.")]
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="The AWS profile to sign in with.")]
+PortOption = Annotated[int | None, typer.Option("--port", help="The port of the local stack, if several run.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@contextmanager
+def operator_errors() -> Iterator[None]:
+    """Turn what an operator can do something about into one line on standard error and exit code 1."""
+    try:
+        yield
+    except OperatorError as error:
+        print(f"careconnect: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def found_stack(
+    stack: StackOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    port: PortOption = None,
+) -> "Iterator[StackTarget]":
+    """Find the stack that the options name, to work on inside; errors of AWS are raised as `OperatorError`."""
+    # Here, so that `careconnect --help` does not wait for AWS's SDK.
+    from careconnect_admin.stack import target
+    from careconnect_admin.stack.aws_errors import aws_remedies
+
+    with aws_remedies():
+        yield target.stack_target(stack, region, profile, port)
+
+
+def on_stack(command: "Callable[Concatenate[StackTarget, ...], None]") -> Callable[..., None]:
+    """Make a command of a function whose first parameter is the stack that it works on.
+
+    In that parameter's place the command has the options of `found_stack`; an `OperatorError` of either ends it
+    as `operator_errors` says.
+    """
+    where = inspect.signature(found_stack).parameters
+    _, *own = inspect.signature(command).parameters.values()
+
+    @functools.wraps(command)
+    def on_found_stack(**given: Any) -> None:
+        options = {name: given.pop(name) for name in where}
+        with operator_errors(), found_stack(**options) as target:
+            command(target, **given)
+
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *where.values())]
+    on_found_stack.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    # typer looks here too, and the stack's type is not for it.
+    on_found_stack.__annotations__ = {each.name: each.annotation for each in parameters}
+    return on_found_stack

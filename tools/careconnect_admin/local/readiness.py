@@ -1,0 +1,48 @@
+"""Wait for a service that starts."""
+
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import httpx
+
+from careconnect_admin.errors import OperatorError
+
+
+class NotReadyError(OperatorError):
+    """The deployed service does not answer; the text is for the operator."""
+
+
+def wait_until_answered(
+    url: str,
+    is_running: Callable[[], bool],
+    *,
+    seconds: float,
+    log_folder: Path,
+    timeout: float = 30,
+    pause: float = 0.2,
+) -> None:
+    """Wait until `url` answers 200, for as long as `is_running` says that it can.
+
+    One attempt takes `timeout` seconds at most, and the next follows after `pause`.
+
+    Raises:
+        NotReadyError: it did not in time, or its answer will not become another one.
+    """
+    deadline = time.monotonic() + seconds
+    reason = "no answer"
+    with httpx.Client(trust_env=False, timeout=timeout) as http:
+        while time.monotonic() < deadline and is_running():
+            try:
+                answer = http.get(url)
+            except httpx.TransportError as error:
+                reason = str(error)
+            else:
+                if answer.is_success:
+                    return
+                reason = f"{answer.status_code}: {answer.text[:500]}"
+                if answer.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    break
+            time.sleep(pause)
+    raise NotReadyError(f"{url} does not answer 200 ({reason}): see {log_folder}")

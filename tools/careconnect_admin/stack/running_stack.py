@@ -1,0 +1,87 @@
+"""Tell other terminals where a local stack is, and find the one that runs."""
+
+import json
+import os
+import shlex
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from careconnect_admin.project import LOCAL_FOLDER
+
+STACK_NAME: Final = "careconnect"
+"""The name that every local stack has."""
+
+_STATE_FILE: Final = "stack.json"
+_ENVIRONMENT_FILE: Final = "aws.env"
+
+
+@dataclass(frozen=True)
+class RunningStack:
+    """Where a local stack is and how its operator signs in: left by `careconnect run` for other commands."""
+
+    base_url: str
+    endpoint: str
+    region: str
+    stack_name: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@contextmanager
+def announce(running: RunningStack, folder: Path) -> Iterator[Path]:
+    """Leave in `folder`, until the end, where the stack is; yields the file for other terminals to source.
+
+    `stack.json` is what `running_stack` finds; `aws.env` makes `careconnect` and `aws` mean this stack.
+    Only this user can read them.
+    """
+    variables = {
+        "AWS_ENDPOINT_URL": running.endpoint,
+        "AWS_REGION": running.region,
+        "AWS_DEFAULT_REGION": running.region,
+        "AWS_ACCESS_KEY_ID": running.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": running.secret_access_key,
+    }
+    exports = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    texts = {
+        _STATE_FILE: json.dumps(asdict(running), indent=2),
+        _ENVIRONMENT_FILE: "\n".join(["unset AWS_PROFILE AWS_SESSION_TOKEN", *exports, ""]),
+    }
+    try:
+        for name, text in texts.items():
+            _write_private(folder / name, text)
+        yield folder / _ENVIRONMENT_FILE
+    finally:
+        for name in texts:
+            (folder / name).unlink(missing_ok=True)
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(text)
+
+
+def running_stack(port: int | None = None) -> RunningStack | None:
+    """Return the local stack that `careconnect run` has up, on `port` or else the newest one, if any."""
+    pattern = f"{port}/{_STATE_FILE}" if port else f"*/{_STATE_FILE}"
+    newest_first = sorted(LOCAL_FOLDER.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in newest_first:
+        found = RunningStack(**json.loads(path.read_text(encoding="utf-8")))
+        if _listens(found.endpoint):
+            return found
+    return None
+
+
+def _listens(url: str) -> bool:
+    """Tell whether the stack still runs; one that was killed has left its file behind."""
+    parts = urlsplit(url)
+    try:
+        with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):
+            return True
+    except OSError:
+        return False
