@@ -1,0 +1,53 @@
+"""Listings: whole for a program, folded for a person, and never cut."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from careconnect_admin.commands import listing
+from careconnect_admin.commands.listing import print_table
+
+SCOPES = " ".join(f"user/Type{number}.read" for number in range(30))
+LONG_ID = "i" * 90
+ROWS = [("a24a4d9f", "Patient access", SCOPES), (LONG_ID, "[red]Bare[/red] :smile:", "profile")]
+
+
+def test_each_row_is_one_whole_line_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("client id", "name", "scope"), ROWS)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[1].split("  ")[0] == "a24a4d9f"
+    assert lines[1].endswith(SCOPES)
+    assert lines[2] == f"{LONG_ID}  [red]Bare[/red] :smile:  profile"
+    # Columns begin where their headings do.
+    assert lines[0].index("scope") == lines[1].index("user/") == lines[2].index("profile")
+
+
+def test_a_terminal_gets_the_last_column_folded_and_the_others_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def terminal(**options: Any) -> Console:
+        return Console(file=io.StringIO(), force_terminal=True, width=100, **options)
+
+    monkeypatch.setattr(listing, "Console", terminal)
+    print_table(("client id", "name", "scope"), ROWS[:1])
+    print_table(("client id", "name", "scope"), ROWS[1:])
+
+    first, second = capsys.readouterr().out.split("client id")[1:]
+    assert len(first.splitlines()) > 5
+    assert max(map(len, first.splitlines())) <= 100
+    assert [word for line in first.splitlines()[1:] for word in line.split() if "/" in word] == SCOPES.split()
+    assert f"{LONG_ID}  [red]Bare[/red] :smile:  profile" in second.splitlines()
+
+
+def test_numbers_stand_to_the_right(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("", "loaded"), [("Patient", "7"), ("total", "1,234,567")], numbers_from=1)
+
+    assert capsys.readouterr().out.splitlines() == [
+        "            loaded",
+        "Patient          7",
+        "total    1,234,567",
+    ]
