@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from careconnect_admin.checks import smoke
+from careconnect_admin.checks.service import Service
 from careconnect_admin.checks.smoke import CHECKS
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import PATIENT_ACCESS, DemoClient
@@ -74,16 +76,18 @@ def test_a_wrong_secret_fails_without_being_shown(local_stack: LocalStack) -> No
 
 
 def test_the_renamed_challenge_is_a_known_limit(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    call = smoke.Service.call
+    call = Service.call
 
-    def renaming(*args: object, **kwargs: object) -> smoke.Answer:
-        answer = call(*args, **kwargs)  # type: ignore[arg-type]
-        for challenge in answer.headers.get_all("WWW-Authenticate", []):
-            answer.headers["x-amzn-Remapped-WWW-Authenticate"] = challenge
-        del answer.headers["WWW-Authenticate"]
+    def renaming(*args: Any, **kwargs: Any) -> httpx.Response:
+        answer = call(*args, **kwargs)
+        headers = [
+            ("x-amzn-Remapped-" + k if k.lower() == "www-authenticate" else k, v)
+            for k, v in answer.headers.multi_items()
+        ]
+        answer.headers = httpx.Headers(headers)
         return answer
 
-    monkeypatch.setattr(smoke.Service, "call", renaming)
+    monkeypatch.setattr(Service, "call", renaming)
 
     result = _smoke(PATIENT_ACCESS, local_stack.base_url)
 

@@ -1,128 +1,27 @@
 """The journey of a client against any deployed root URL: what must hold there, checked from outside.
 
-Each check is a function that raises `CheckError` with what it saw. It knows nothing of where the service runs;
-`careconnect_admin.commands.smoke` tells which checks prove something only on a real deployment.
+Each check is a function that raises `CheckError` with what it saw. It knows nothing of where the service runs.
 """
 
-import base64
-import http.client
-import json
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from email.message import Message
-from functools import cached_property
-from typing import Any, Final
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlencode
 
 import jwt
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
-from careconnect.scopes import Grants, Interaction, grants_of
-
-_TIMEOUT: Final = 30
-_FORM: Final = "application/x-www-form-urlencoded"
-# By this name API Gateway hands on the header of a Lambda proxy.
-_RENAMED: Final = "x-amzn-remapped-www-authenticate"
-
-
-class CheckError(Exception):
-    """A check does not hold; the text says what was seen, without any secret or token."""
-
-
-class LimitError(CheckError):
-    """A check does not hold for a reason that is known and documented (docs/deploy.md)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP answer of whatever status."""
-
-    status: int
-    headers: Message
-    body: bytes
-
-    def json(self) -> Any:
-        """Return the parsed body; raises `CheckError` if it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            raise CheckError(f"the body of the {self.status} is not JSON") from None
-
-
-@dataclass(frozen=True)
-class Service:
-    """The service at a root URL, as the client `client_id` meets it."""
-
-    base: str
-    client_id: str
-    secret: str = field(repr=False)
-
-    @property
-    def fhir(self) -> str:
-        """The FHIR base URL."""
-        return self.base + FHIR_PATH
-
-    def call(
-        self,
-        url: str,
-        *,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        form: Mapping[str, str] | None = None,
-    ) -> Answer:
-        """Send one request; redirects are not followed. Raises `CheckError` if there is no answer."""
-        sent = {"User-Agent": "careconnect-smoke", **(headers or {})}
-        data = None
-        if form is not None:
-            method, data = "POST", urllib.parse.urlencode(form).encode()
-            sent["Content-Type"] = _FORM
-        request = urllib.request.Request(url, data=data, headers=sent, method=method)  # noqa: S310
-        try:
-            with _OPENER.open(request, timeout=_TIMEOUT) as answer:
-                return Answer(answer.status, answer.headers, answer.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read())
-        except (OSError, http.client.HTTPException) as error:
-            raise CheckError(f"no answer ({getattr(error, 'reason', None) or type(error).__name__})") from None
-
-    def basic(self, secret: str | None = None) -> dict[str, str]:
-        """Return the Basic header of the client, or of one that has another secret."""
-        halves = (urllib.parse.quote(half, safe="") for half in (self.client_id, secret or self.secret))
-        return {"Authorization": "Basic " + base64.b64encode(":".join(halves).encode()).decode()}
-
-    def new_token(self) -> str:
-        """Obtain a token; raises `CheckError`."""
-        answer = self.call(f"{self.base}/token", headers=self.basic(), form={"grant_type": "client_credentials"})
-        if answer.status == 401:
-            raise CheckError("/token answers 401: are CLIENT_ID and CLIENT_SECRET of one client that is enabled?")
-        if answer.status != 200:
-            raise CheckError(f"/token answers {answer.status} to this client")
-        return str(answer.json()["access_token"])
-
-    @cached_property
-    def token(self) -> str:
-        """One token for all checks that only need any."""
-        return self.new_token()
-
-    @cached_property
-    def grants(self) -> Grants:
-        """What `token` opens."""
-        return grants_of(jwt.decode(self.token, options={"verify_signature": False})["scope"])
-
-    def bearer(self, token: str | None = None) -> dict[str, str]:
-        """Return the header that carries a token."""
-        return {"Authorization": f"Bearer {token or self.token}"}
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_args: Any) -> None:
-        """Leave the redirect to be seen."""
-
-
-_OPENER: Final = urllib.request.build_opener(_NoRedirect)
+from careconnect.resource_types import RESOURCE_TYPES
+from careconnect.scopes import Interaction
+from careconnect_admin.checks.expectations import (
+    CheckError,
+    LimitError,
+    expect,
+    expect_challenge,
+    expect_outcome,
+    json_of,
+)
+from careconnect_admin.checks.service import FORM, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,33 +33,32 @@ class Check:
     edge: str = ""
 
 
-def _expect(answer: Answer, status: int) -> None:
-    if answer.status != status:
-        raise CheckError(f"{answer.status} instead of {status}")
+class Result(StrEnum):
+    """What a check showed; a limit is a reason that is known and documented (docs/deploy.md)."""
+
+    OK = "ok"
+    LIMIT = "limit"
+    FAILED = "FAILED"
 
 
-def _expect_outcome(answer: Answer, status: int, code: str) -> None:
-    _expect(answer, status)
-    body = answer.json()
-    if body.get("resourceType") != "OperationOutcome" or body["issue"][0]["code"] != code:
-        raise CheckError(f"the body of the {status} is not an OperationOutcome with the code {code}")
-
-
-def _expect_challenge(answer: Answer, scheme: str, error: str = "") -> None:
-    challenge = answer.headers.get("WWW-Authenticate")
-    if challenge is None and answer.headers.get(_RENAMED):
-        raise LimitError(f"API Gateway has renamed it to {_RENAMED}: serve a custom domain (docs/deploy.md)")
-    if challenge is None:
-        raise CheckError("there is no WWW-Authenticate")
-    named = f'error="{error}"' in challenge if error else "error=" not in challenge
-    if not challenge.startswith(f"{scheme} ") or not named:
-        raise CheckError(f"WWW-Authenticate is {challenge}")
+def run_check(check: Check, service: Service) -> tuple[Result, str]:
+    """Return what a check showed of the service, with the reason if it does not hold."""
+    try:
+        check.run(service)
+    except LimitError as error:
+        return Result.LIMIT, str(error)
+    except CheckError as error:
+        return Result.FAILED, str(error)
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        # The answer lacks what every answer of the service has.
+        return Result.FAILED, f"an answer of an unexpected form ({type(error).__name__})"
+    return Result.OK, ""
 
 
 def _server_metadata(service: Service) -> None:
     answer = service.call(f"{service.base}/.well-known/oauth-authorization-server")
-    _expect(answer, 200)
-    metadata = answer.json()
+    expect(answer, 200)
+    metadata = json_of(answer)
     if metadata["issuer"] != service.base:
         raise CheckError(f"the issuer is {metadata['issuer']}: BASE must be that URL, to the letter")
     if metadata["token_endpoint"] != f"{service.base}/token":
@@ -169,28 +67,29 @@ def _server_metadata(service: Service) -> None:
 
 def _smart_configuration(service: Service) -> None:
     answer = service.call(f"{service.fhir}/.well-known/smart-configuration")
-    _expect(answer, 200)
-    if answer.json()["token_endpoint"] != f"{service.base}/token":
+    expect(answer, 200)
+    if json_of(answer)["token_endpoint"] != f"{service.base}/token":
         raise CheckError("it names another token endpoint")
 
 
 def _capability_statement(service: Service) -> None:
     answer = service.call(f"{service.fhir}/metadata")
-    _expect(answer, 200)
-    statement = answer.json()
+    expect(answer, 200)
+    statement = json_of(answer)
     if statement["resourceType"] != "CapabilityStatement" or not statement["fhirVersion"].startswith("3.0"):
         raise CheckError("it is no STU3 CapabilityStatement")
 
 
 def _page_call(service: Service) -> None:
-    query = urllib.parse.urlencode({"grant_type": "client_credentials", "client_id": service.client_id})
+    query = urlencode({"grant_type": "client_credentials", "client_id": service.client_id})
     answer = service.call(
         f"{service.base}/token?{query}",
         method="POST",
-        headers={"Accept": "application/json", "Content-Type": _FORM, **service.basic()},
+        headers={"Accept": "application/json", "Content-Type": FORM},
+        auth=service.basic(),
     )
-    _expect(answer, 200)
-    if not {"access_token", "token_type", "expires_in", "scope"} <= answer.json().keys():
+    expect(answer, 200)
+    if not {"access_token", "token_type", "expires_in", "scope"} <= json_of(answer).keys():
         raise CheckError("a member is missing")
     if answer.headers.get("Cache-Control") != "no-store":
         raise CheckError(f"Cache-Control is {answer.headers.get('Cache-Control')}")
@@ -198,11 +97,11 @@ def _page_call(service: Service) -> None:
 
 def _token_verifies(service: Service) -> None:
     keys = service.call(f"{service.base}/.well-known/jwks.json")
-    _expect(keys, 200)
+    expect(keys, 200)
     if "max-age=" not in keys.headers.get("Cache-Control", ""):
         raise CheckError("the keys are published without max-age")
     try:
-        key = jwt.PyJWKSet.from_dict(keys.json())[jwt.get_unverified_header(service.token)["kid"]]
+        key = jwt.PyJWKSet.from_dict(json_of(keys))[jwt.get_unverified_header(service.token)["kid"]]
         jwt.decode(service.token, key.key, algorithms=["RS256"], audience=service.fhir, issuer=service.base)
     except (jwt.PyJWTError, KeyError) as error:
         raise CheckError(f"it does not ({error})") from None
@@ -215,24 +114,27 @@ def _tokens_differ(service: Service) -> None:
 
 def _read_and_search(service: Service) -> None:
     answer = service.call(f"{service.fhir}/Organization?_count=1", headers=service.bearer())
-    _expect(answer, 200)
-    bundle = answer.json()
+    expect(answer, 200)
+    bundle = json_of(answer)
     if not bundle.get("entry"):
         raise LimitError("there is no Organization yet: load data first")
     url = bundle["entry"][0]["fullUrl"]
     if not url.startswith(f"{service.fhir}/"):
         raise CheckError(f"fullUrl is {url}")
     read = service.call(url, headers={"Accept": "application/fhir+xml", **service.bearer()})
-    _expect(read, 200)
-    if not read.headers.get("Content-Type", "").startswith("application/fhir+xml") or b"<Organization" not in read.body:
+    expect(read, 200)
+    if (
+        not read.headers.get("Content-Type", "").startswith("application/fhir+xml")
+        or b"<Organization" not in read.content
+    ):
         raise CheckError("it is not answered as XML")
     again = service.call(url, headers={"If-None-Match": read.headers.get("ETag", ""), **service.bearer()})
-    _expect(again, 304)
+    expect(again, 304)
 
 
 def _patient_reads(service: Service) -> None:
     answer = service.call(f"{service.fhir}/Patient?_count=1", headers=service.bearer())
-    _expect(answer, 200 if service.grants.permits("Patient", Interaction.SEARCH) else 403)
+    expect(answer, 200 if service.grants.permits("Patient", Interaction.SEARCH) else 403)
 
 
 def _missing_scope(service: Service) -> None:
@@ -241,67 +143,67 @@ def _missing_scope(service: Service) -> None:
     if closed is None:
         raise LimitError("this client may search everything: run it with a narrower one, too")
     answer = service.call(f"{service.fhir}/{closed}?_count=1", headers=service.bearer())
-    _expect_outcome(answer, 403, "forbidden")
-    _expect_challenge(answer, "Bearer", "insufficient_scope")
+    expect_outcome(answer, 403, "forbidden")
+    expect_challenge(answer, "Bearer", "insufficient_scope")
 
 
 def _wrong_secret(service: Service) -> None:
     form = {"grant_type": "client_credentials"}
-    wrong = service.call(f"{service.base}/token", headers=service.basic("wrong"), form=form)
-    _expect(wrong, 401)
-    if wrong.json().get("error") != "invalid_client":
+    wrong = service.call(f"{service.base}/token", auth=service.basic("wrong"), form=form)
+    expect(wrong, 401)
+    if json_of(wrong).get("error") != "invalid_client":
         raise CheckError("the error is not invalid_client")
-    _expect_challenge(wrong, "Basic")
+    expect_challenge(wrong, "Basic")
 
 
 def _no_get_token(service: Service) -> None:
-    answer = service.call(f"{service.base}/token", headers=service.basic())
-    _expect(answer, 405)
+    answer = service.call(f"{service.base}/token", auth=service.basic())
+    expect(answer, 405)
     if "POST" not in answer.headers.get("Allow", ""):
         raise CheckError("Allow does not name POST")
 
 
 def _no_token(service: Service) -> None:
     answer = service.call(f"{service.fhir}/Patient/4")
-    _expect_outcome(answer, 401, "login")
-    _expect_challenge(answer, "Bearer")
+    expect_outcome(answer, 401, "login")
+    expect_challenge(answer, "Bearer")
 
 
 def _forged_token(service: Service) -> None:
     head, claims, signature = service.token.split(".")
     forged = ".".join((head, claims, signature[::-1]))
     answer = service.call(f"{service.fhir}/Organization", headers=service.bearer(forged))
-    _expect_outcome(answer, 401, "login")
-    _expect_challenge(answer, "Bearer", "invalid_token")
+    expect_outcome(answer, 401, "login")
+    expect_challenge(answer, "Bearer", "invalid_token")
 
 
 def _unknown_path(service: Service) -> None:
-    _expect_outcome(service.call(f"{service.base}/nowhere"), 404, "not-supported")
+    expect_outcome(service.call(f"{service.base}/nowhere"), 404, "not-supported")
 
 
 def _odd_paths(service: Service) -> None:
     for path in ("//Patient/4", "/patient/4", "/Patient%2F4", "/Nothing/1"):
         answer = service.call(service.fhir + path, headers=service.bearer())
-        if answer.status not in (400, 403, 404):
-            raise CheckError(f"{answer.status} for {path}")
+        if answer.status_code not in (400, 403, 404):
+            raise CheckError(f"{answer.status_code} for {path}")
 
 
 def _revocation(service: Service) -> None:
     token = service.new_token()
     introspect = f"{service.base}/introspect"
-    if service.call(introspect, headers=service.basic(), form={"token": token}).json().get("active") is not True:
+    if json_of(service.call(introspect, auth=service.basic(), form={"token": token})).get("active") is not True:
         raise CheckError("a new token is not active")
-    _expect(service.call(f"{service.base}/revoke", headers=service.basic(), form={"token": token}), 200)
-    if service.call(introspect, headers=service.basic(), form={"token": token}).json() != {"active": False}:
+    expect(service.call(f"{service.base}/revoke", auth=service.basic(), form={"token": token}), 200)
+    if json_of(service.call(introspect, auth=service.basic(), form={"token": token})) != {"active": False}:
         raise CheckError("a revoked token is still active")
-    _expect(service.call(f"{service.fhir}/Organization", headers=service.bearer(token)), 401)
+    expect(service.call(f"{service.fhir}/Organization", headers=service.bearer(token)), 401)
 
 
 def _preflight(service: Service) -> None:
     headers = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
     answer = service.call(f"{service.fhir}/Patient/4", method="OPTIONS", headers=headers)
-    if answer.status not in (200, 204) or "GET" not in answer.headers.get("Access-Control-Allow-Methods", ""):
-        raise CheckError(f"{answer.status} without Access-Control-Allow-Methods")
+    if answer.status_code not in (200, 204) or "GET" not in answer.headers.get("Access-Control-Allow-Methods", ""):
+        raise CheckError(f"{answer.status_code} without Access-Control-Allow-Methods")
 
 
 def _plain_http(service: Service) -> None:
@@ -312,7 +214,7 @@ def _plain_http(service: Service) -> None:
         answer = service.call(f"{plain}/.well-known/jwks.json")
     except CheckError:
         return
-    if answer.status < 300:
+    if answer.status_code < 300:
         raise CheckError("plain HTTP is served")
 
 

@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 import typer
 
-from careconnect_admin.checks.smoke import CHECKS, Check, CheckError, LimitError, Service
-
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _FAILED: Final = 1
 _USAGE: Final = 2
@@ -18,16 +16,23 @@ def smoke(
     base: Annotated[str, typer.Argument(metavar="BASE", help="The service's root URL: the stack's output BaseUrl.")],
 ) -> None:
     """Check a deployment by a client's journey; CLIENT_ID and CLIENT_SECRET come from the environment."""
-    service = _service(base)
+    # Here, so that `careconnect --help` does not wait for it.
+    from careconnect_admin.checks.service import Service
+    from careconnect_admin.checks.smoke import CHECKS, Result, run_check
+    from careconnect_admin.clients.token_request import http_client
+
+    client_id, secret = _client(base)
     local = urlsplit(base).hostname in _LOOPBACK
     failed = 0
     unproven = []
-    for check in CHECKS:
-        result, detail = _result(check, service)
-        failed += result == "FAILED"
-        if check.edge and (local or result != "ok"):
-            unproven.append(f"  {check.edge}: {check.name}")
-        print(f"{result:<7} {check.name}{f': {detail}' if detail else ''}", flush=True)
+    with http_client("careconnect-smoke") as http:
+        service = Service(base.rstrip("/"), client_id, secret, http)
+        for check in CHECKS:
+            result, detail = run_check(check, service)
+            failed += result is Result.FAILED
+            if check.edge and (local or result is not Result.OK):
+                unproven.append(f"  {check.edge}: {check.name}")
+            print(f"{result:<7} {check.name}{f': {detail}' if detail else ''}", flush=True)
     if unproven:
         print("\nOnly a real deployment can show this; this run has not:" if local else "\nNot shown by this run:")
         print("\n".join(unproven))
@@ -36,7 +41,8 @@ def smoke(
         raise typer.Exit(_FAILED)
 
 
-def _service(base: str) -> Service:
+def _client(base: str) -> tuple[str, str]:
+    """Return the client's id and secret, `base` looked at besides."""
     try:
         client_id, secret = os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"]
     except KeyError as missing:
@@ -45,17 +51,4 @@ def _service(base: str) -> Service:
     if urlsplit(base).scheme not in {"http", "https"} or not urlsplit(base).hostname:
         print("careconnect: BASE must be the root URL of the service: https://…", file=sys.stderr)
         raise typer.Exit(_USAGE)
-    return Service(base.rstrip("/"), client_id, secret)
-
-
-def _result(check: Check, service: Service) -> tuple[str, str]:
-    try:
-        check.run(service)
-    except LimitError as error:
-        return "limit", str(error)
-    except CheckError as error:
-        return "FAILED", str(error)
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
-        # The answer lacks what every answer of the service has.
-        return "FAILED", f"an answer of an unexpected form ({type(error).__name__})"
-    return "ok", ""
+    return client_id, secret

@@ -1,0 +1,71 @@
+"""The service at a root URL, as one client meets it."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Final
+
+import httpx
+
+from careconnect.resource_types import FHIR_PATH
+from careconnect.scopes import Grants, grants_of
+from careconnect_admin.checks.expectations import CheckError, json_of
+from careconnect_admin.clients.token_request import NO_AUTH, basic, decoded
+
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+class Service:
+    """The service at the root URL `base`, as the client `client_id` meets it; `http` sends its requests."""
+
+    def __init__(self, base: str, client_id: str, secret: str, http: httpx.Client) -> None:
+        self.base = base
+        self.client_id = client_id
+        self._secret = secret
+        self._http = http
+
+    @property
+    def fhir(self) -> str:
+        """The FHIR base URL."""
+        return self.base + FHIR_PATH
+
+    def call(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        auth: httpx.Auth = NO_AUTH,
+    ) -> httpx.Response:
+        """Send one request, by POST if it has a form. Raises `CheckError` if there is no answer."""
+        try:
+            return self._http.request("POST" if form else method, url, headers=headers, data=form, auth=auth)
+        except httpx.HTTPError as error:
+            raise CheckError(f"no answer ({str(error) or type(error).__name__})") from None
+
+    def basic(self, secret: str | None = None) -> httpx.BasicAuth:
+        """Return the Basic authentication of the client, or of one that has another secret."""
+        return basic(self.client_id, secret or self._secret)
+
+    def new_token(self) -> str:
+        """Obtain a token; raises `CheckError`."""
+        answer = self.call(f"{self.base}/token", auth=self.basic(), form={"grant_type": "client_credentials"})
+        if answer.status_code == 401:
+            raise CheckError("/token answers 401: are CLIENT_ID and CLIENT_SECRET of one client that is enabled?")
+        if answer.status_code != 200:
+            raise CheckError(f"/token answers {answer.status_code} to this client")
+        return str(json_of(answer)["access_token"])
+
+    @cached_property
+    def token(self) -> str:
+        """One token for all checks that only need any."""
+        return self.new_token()
+
+    @cached_property
+    def grants(self) -> Grants:
+        """What `token` opens."""
+        return grants_of(decoded(self.token)["claims"]["scope"])
+
+    def bearer(self, token: str | None = None) -> dict[str, str]:
+        """Return the header that carries a token."""
+        return {"Authorization": f"Bearer {token or self.token}"}
