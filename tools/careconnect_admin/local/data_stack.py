@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
-
 from careconnect_admin.local.deployment import create_stack
 from careconnect_admin.local.emulator import Emulator
+from careconnect_admin.local.template import read_template
 from careconnect_admin.project import TEMPLATE
 from careconnect_admin.stack.running_stack import STACK_NAME
 
@@ -30,7 +29,7 @@ def create_data(emulator: Emulator, base_url: str) -> Mapping[str, str]:
 
 def data_template(path: Path, base_url: str) -> dict[str, Any]:
     """Return the part of the template at `path` that holds data and keys, ready to create in an emulator."""
-    template = yaml_parse(path.read_text(encoding="utf-8"))
+    template = read_template(path)
     resources = {}
     for name, resource in template["Resources"].items():
         if resource["Type"] not in _DATA_TYPES:

@@ -1,8 +1,7 @@
 """Package a SAM template for deployment as `sam build` and `sam package` do: folders become zips, and the
-template names the zips.
+template names the zips. Included files are put in their place here already, as CloudFormation would do it.
 """
 
-import copy
 import hashlib
 import io
 import zipfile
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from samtranslator.yaml_helper import yaml_parse
+from careconnect_admin.local.template import TemplateError, read_template
 
 # Property that names local code, per resource type.
 _CODE_PROPERTY: Final = {
@@ -46,11 +45,9 @@ def package(template_path: Path, bucket: str) -> Package:
         PackagingError: no template, not a template, or a folder that it names is missing.
     """
     try:
-        template = copy.deepcopy(yaml_parse(template_path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise PackagingError(f"{template_path}: {error.strerror}") from error
-    if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
-        raise PackagingError(f"{template_path}: not a CloudFormation template")
+        template = read_template(template_path)
+    except TemplateError as error:
+        raise PackagingError(str(error)) from error
 
     artefacts: dict[str, bytes] = {}
     keys: dict[tuple[str, str], str] = {}

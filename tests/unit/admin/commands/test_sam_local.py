@@ -6,20 +6,20 @@ import socket
 from pathlib import Path
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 from typer.testing import CliRunner
 
 from careconnect_admin.cli import app
 from careconnect_admin.local.data_stack import create_data, data_template
 from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.local.sam_stack import ENVIRONMENT, Ports, environment_for
+from careconnect_admin.local.template import read_template
 from careconnect_admin.project import TEMPLATE
 
 _BASE_URL = "http://127.0.0.1:3000"
 
 
 def test_the_emulator_gets_every_table_and_key_of_the_template_and_nothing_else() -> None:
-    whole = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"]
+    whole = read_template(TEMPLATE)["Resources"]
     types = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::KMS::Alias")
 
     part = data_template(TEMPLATE, _BASE_URL)["Resources"]
@@ -47,7 +47,7 @@ def test_the_emulator_creates_them_under_the_names_that_the_functions_are_told(t
 
 
 def test_sam_overrides_only_variables_that_the_template_declares() -> None:
-    template = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    template = read_template(TEMPLATE)
     declared = set(template["Globals"]["Function"]["Environment"]["Variables"])
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":

@@ -1,6 +1,7 @@
 """Packaging a template: which folders become which zips, and what the template says afterwards."""
 
 import io
+import json
 import zipfile
 from pathlib import Path
 
@@ -65,6 +66,18 @@ def test_intrinsic_functions_and_remote_code_are_kept(project: Path) -> None:
     assert resources["One"]["Properties"]["Role"] == {"Fn::GetAtt": ["Role", "Arn"]}
     assert resources["Two"]["Properties"]["Timeout"] == {"Ref": "Timeout"}
     assert resources["Elsewhere"]["Properties"]["CodeUri"] == "s3://there/x.zip"
+
+
+def test_what_the_template_includes_is_in_its_place_and_its_code_is_packaged(project: Path) -> None:
+    three = {"Three": {"Type": "AWS::Serverless::Function", "Properties": {"CodeUri": "code", "Handler": "a.handler"}}}
+    (project / "more.yaml").write_text(json.dumps(three))
+    include = "  Fn::Transform: {Name: AWS::Include, Parameters: {Location: more.yaml}}\n"
+    (project / "template.yaml").write_text(MINIATURE + include)
+
+    resources = package(project / "template.yaml", "bucket").template["Resources"]
+
+    assert resources.keys() == {"Layer", "One", "Two", "Elsewhere", "Three"}
+    assert resources["Three"]["Properties"]["CodeUri"] == resources["One"]["Properties"]["CodeUri"]
 
 
 def test_equal_content_gives_equal_bytes_whatever_its_dates(project: Path) -> None:
