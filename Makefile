@@ -74,9 +74,14 @@ types: $(VENV)/.test
 imports: $(VENV)/.test
 	$(BIN)/lint-imports
 
+# What the template includes is put in its place first: linters read one file.
+WHOLE := .aws-sam/template.json
+$(WHOLE): template.yaml api.yaml monitoring.yaml $(VENV)/.run
+	@$(BIN)/python -m careconnect_admin.local.template $< $@
+
 # The region only tells the linter which resource types exist.
-template: $(VENV)/.test
-	$(BIN)/cfn-lint template.yaml functions/edge/template.yaml
+template: $(VENV)/.test $(WHOLE)
+	$(BIN)/cfn-lint template.yaml $(WHOLE) functions/edge/template.yaml
 	AWS_DEFAULT_REGION=eu-west-2 $(BIN)/sam validate --lint --template template.yaml
 
 # In an environment of its own: its pins are not those of the service.
@@ -86,7 +91,7 @@ template: $(VENV)/.test
 	@.venv-checkov/bin/python -m pip install --quiet --require-hashes -r tests/checkov/requirements.txt
 	@touch $@
 
-checkov: .venv-checkov/.done
+checkov: .venv-checkov/.done $(WHOLE)
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
 unit: $(VENV)/.test ## Unit tests alone, quick
@@ -99,7 +104,7 @@ format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.run ## Make the generated documents anew: OpenAPI, Postman, docs/api.md
+docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md, the paths of api.yaml
 	$(BIN)/python -m careconnect_admin.documents.generate
 
 bench: $(VENV)/.test ## Measure searches over 1,000 and 100,000 patients (about five minutes)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode import decode  # type: ignore[import-untyped]
 
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH
 from careconnect.shell import Shell
 from careconnect_admin.clients.demo import PATIENT_ACCESS
+from careconnect_admin.local.template import read_template
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import Event, event, event_names
 from careconnect_testing.issuer import Issuer, issuer_on_moto
@@ -20,7 +20,7 @@ from careconnect_testing.observer import RecordingObserver
 from service_discovery.app import DiscoveryEndpoint
 
 PROJECT = Path(__file__).resolve().parents[2]
-TEMPLATE: dict[str, Any] = json.loads(json.dumps(decode(str(PROJECT / "template.yaml"))[0]))
+TEMPLATE = read_template(PROJECT / "template.yaml")
 PATHS: Mapping[str, Any] = TEMPLATE["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"]
 FUNCTIONS = {
     "authorizer": "AuthorizerFunction",

@@ -5,11 +5,11 @@ import re
 from typing import Any
 
 import pytest
-from samtranslator.yaml_helper import yaml_parse
 
+from careconnect_admin.local.template import read_template
 from careconnect_admin.project import PROJECT, TEMPLATE
 
-_TEMPLATE = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+_TEMPLATE = read_template(TEMPLATE)
 _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
 _ALARMS = {
     name: resource["Properties"] for name, resource in _RESOURCES.items() if resource["Type"].endswith("::Alarm")

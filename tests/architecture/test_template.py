@@ -1,6 +1,7 @@
 """The template does what the one table, the contract and the code say (`access.md`, Rule 6; `fhir.md`)."""
 
 import ast
+import dataclasses
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -8,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode import decode  # type: ignore[import-untyped]
+import yaml
 
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, Home
+from careconnect_admin.documents import api_paths
+from careconnect_admin.documents.api_paths import API as API_FILE
+from careconnect_admin.documents.api_paths import with_paths, write_paths
+from careconnect_admin.local.template import read_template
 
 PROJECT = Path(__file__).resolve().parents[2]
-TEMPLATE: dict[str, Any] = json.loads(json.dumps(decode(str(PROJECT / "template.yaml"))[0]))
+TEMPLATE = read_template(PROJECT / "template.yaml")
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 API: dict[str, Any] = RESOURCES["Api"]["Properties"]["DefinitionBody"]
 PATHS: dict[str, dict[str, Any]] = API["paths"]
@@ -58,6 +63,53 @@ DATA_PATHS = {
 }
 
 
+def test_the_template_is_short_enough_to_be_read() -> None:
+    assert len((PROJECT / "template.yaml").read_text(encoding="utf-8").splitlines()) < 600
+
+
+def test_every_condition_and_parameter_is_used() -> None:
+    # The linter sees only a part of the template when it reads the file alone, and is told not to ask this.
+    text = json.dumps({name: section for name, section in TEMPLATE.items() if name not in ("Conditions", "Parameters")})
+    conditions = json.dumps(TEMPLATE["Conditions"])
+
+    for name in TEMPLATE["Conditions"]:
+        assert f'"{name}"' in text
+    for name in TEMPLATE["Parameters"]:
+        assert re.search(rf'"{name}"|\$\{{{name}\}}', text + conditions)
+
+
+def test_the_committed_paths_are_what_the_code_makes() -> None:
+    text = API_FILE.read_text(encoding="utf-8")
+
+    assert with_paths(text) == text, "run `make docs`"
+
+
+def test_paths_that_were_edited_are_made_anew_and_what_is_written_by_hand_is_kept(tmp_path: Path) -> None:
+    text = API_FILE.read_text(encoding="utf-8")
+    edited = text.replace("statusCode: 429", "statusCode: 430").replace("  /token:\n", "  /elsewhere:\n")
+    file = tmp_path / "api.yaml"
+    file.write_text(edited, encoding="utf-8")
+
+    write_paths(file)
+
+    assert file.read_text(encoding="utf-8") == text.replace("statusCode: 429", "statusCode: 430") != text
+
+
+def test_a_file_without_the_paths_heading_is_not_written_over() -> None:
+    with pytest.raises(ValueError, match="heading"):
+        with_paths("paths: {}\n")
+
+
+def test_a_row_more_in_the_table_is_two_paths_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    flag = dataclasses.replace(RESOURCE_TYPES[0], name="Flag")
+    monkeypatch.setattr(api_paths, "RESOURCE_TYPES", (*RESOURCE_TYPES, flag))
+
+    made = yaml.safe_load(with_paths(API_FILE.read_text(encoding="utf-8")))["paths"]
+
+    assert made.keys() - PATHS.keys() == {f"{FHIR_PATH}/Flag", f"{FHIR_PATH}/Flag/{{proxy+}}"}
+    assert made[f"{FHIR_PATH}/Flag"] == PATHS[f"{FHIR_PATH}/{RESOURCE_TYPES[0].name}"]
+
+
 def test_every_type_of_the_table_has_its_functions_routes_and_no_other_path_reads_data() -> None:
     found = {
         path: function_of(path, "get")
@@ -65,6 +117,21 @@ def test_every_type_of_the_table_has_its_functions_routes_and_no_other_path_read
         if function_of(path, "get") in ("PatientRecordFunction", "DirectoryFunction")
     }
     assert found == DATA_PATHS
+
+
+def test_there_is_no_other_path() -> None:
+    assert PATHS.keys() - DATA_PATHS.keys() == {
+        "/token",
+        "/introspect",
+        "/revoke",
+        "/openapi.json",
+        "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
+        FHIR_PATH,
+        f"{FHIR_PATH}/metadata",
+        f"{FHIR_PATH}/.well-known/smart-configuration",
+        f"{FHIR_PATH}/{{proxy+}}",
+    }
 
 
 @pytest.mark.parametrize("path", PATHS)

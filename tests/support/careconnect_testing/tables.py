@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
-TEMPLATE = Path(__file__).resolve().parents[3] / "template.yaml"
+from careconnect_admin.local.template import read_template
+from careconnect_admin.project import TEMPLATE
 
 _TYPE = "AWS::DynamoDB::Table"
 _SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "BillingMode")
@@ -21,5 +19,5 @@ def create_table(client: Any, resource: str, name: str) -> None:
 
 @cache
 def _tables() -> dict[str, Mapping[str, Any]]:
-    resources = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))["Resources"]
+    resources = read_template(TEMPLATE)["Resources"]
     return {name: each["Properties"] for name, each in resources.items() if each["Type"] == _TYPE}

@@ -1,4 +1,6 @@
-"""The generated documents under `docs/`; `python -m careconnect_admin.documents.generate` writes them anew."""
+"""The generated documents under `docs/`; `python -m careconnect_admin.documents.generate` writes them anew, and the
+paths of `api.yaml` too.
+"""
 
 import json
 from collections.abc import Mapping
@@ -6,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from careconnect.base_url import BaseUrl
+from careconnect_admin.documents.api_paths import write_paths
 from careconnect_admin.documents.api_reference import api_reference
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
 from careconnect_admin.project import DOCS
@@ -38,3 +41,4 @@ def _json(document: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     write_documents()
+    write_paths()

@@ -1,0 +1,74 @@
+"""The paths of `api.yaml`, the deployed API: made from the one table, written into the file that the rest of is
+written by hand.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, Home
+
+API: Final = Path(__file__).resolve().parents[3] / "api.yaml"
+
+_VERBS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
+_READING: Final = ("get", "head", "post")
+_DISCOVERY: Final = "DiscoveryFunction"
+_OPEN: Final = {
+    "/token": "TokenFunction",
+    "/introspect": "TokenFunction",
+    "/revoke": "TokenFunction",
+    "/.well-known/jwks.json": _DISCOVERY,
+    "/.well-known/oauth-authorization-server": _DISCOVERY,
+    "/openapi.json": _DISCOVERY,
+    f"{FHIR_PATH}/.well-known/smart-configuration": _DISCOVERY,
+    f"{FHIR_PATH}/metadata": _DISCOVERY,
+    FHIR_PATH: _DISCOVERY,
+    # What is not served is said so by the function that could not read it.
+    f"{FHIR_PATH}/{{proxy+}}": _DISCOVERY,
+}
+_READERS: Final = {Home.RECORD: "PatientRecordFunction", Home.DIRECTORY: "DirectoryFunction"}
+# The alias `live` is written out behind the function's ARN: `sam local` does not understand ${Function.Alias}.
+_URI: Final = (
+    "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
+    "${{{function}.Arn}}:live/invocations"
+)
+_HEADING: Final = """\
+# ---------------------------------------------------------------- made by `make docs`; do not edit below
+# Methods are named one by one: PUT, PATCH and DELETE go to a function without data permission, which says 405.
+paths:
+"""
+
+
+def with_paths(document: str) -> str:
+    """Return the text of `api.yaml` with its paths made anew; what stands before them is kept.
+
+    Raises:
+        ValueError: `document` has no heading of the paths, or more than one.
+    """
+    by_hand, heading, _ = document.partition(_HEADING)
+    if not heading:
+        raise ValueError("api.yaml has lost the heading above its paths")
+    return by_hand + heading + "".join(_paths())
+
+
+def write_paths(path: Path = API) -> None:
+    """Make the paths in the file at `path` anew."""
+    path.write_text(with_paths(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
+
+
+def _paths() -> Iterator[str]:
+    for path, function in _OPEN.items():
+        yield _path(path, dict.fromkeys(_VERBS, _method(function)))
+    for served in RESOURCE_TYPES:
+        reads = dict.fromkeys(_READING, _method(_READERS[served.home], "security: [{AccessToken: []}], "))
+        for rest in ("", "/{proxy+}"):
+            yield _path(f"{FHIR_PATH}/{served.name}{rest}", dict.fromkeys(_VERBS, _method(_DISCOVERY)) | reads)
+
+
+def _path(path: str, methods: dict[str, str]) -> str:
+    return f"  {path}:\n" + "".join(f"    {verb}: {method}\n" for verb, method in methods.items())
+
+
+def _method(function: str, security: str = "") -> str:
+    uri = f'{{"Fn::Sub": "{_URI.format(function=function)}"}}'
+    return f"{{{security}x-amazon-apigateway-integration: {{type: aws_proxy, httpMethod: POST, uri: {uri}}}}}"
