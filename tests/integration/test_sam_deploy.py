@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.local.emulator import REGION, Emulator
-from careconnect_admin.local.local_stack import PROJECT, TEMPLATE
+from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.local.template import read_template
+from careconnect_admin.project import PROJECT, TEMPLATE
+from careconnect_admin.stack.emulator_client import REGION
 
 _STACK = "by-the-book"
 _BUCKET = "by-the-book"

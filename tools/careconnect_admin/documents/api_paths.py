@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, Home
+from careconnect_admin.project import PROJECT
 
-API: Final = Path(__file__).resolve().parents[3] / "api.yaml"
+API: Final = PROJECT / "api.yaml"
 
 _VERBS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 _READING: Final = ("get", "head", "post")
