@@ -379,6 +379,8 @@ def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
     assert "$" not in json.dumps(outcome)
     assert headers["Content-Type"] == "'application/fhir+json'"
     assert headers["Access-Control-Allow-Origin"] == "'*'"
+    exposed = "'Retry-After, WWW-Authenticate, X-Request-Id, X-Correlation-Id'"
+    assert headers["Access-Control-Expose-Headers"] == exposed
     assert ("Retry-After" in headers) == (response["statusCode"] in (429, 503, 504))
     assert headers["X-Request-Id"] == "context.requestId"
     assert headers["X-Correlation-Id"] == "method.request.header.X-Request-Id"
