@@ -27,7 +27,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 # Two steps, so that `make run` on a new machine installs what it needs and no linter.
-$(VENV)/.run: tools/requirements.txt pyproject.toml
+$(VENV)/.run: tools/requirements.txt pyproject.toml layers/common/careconnect/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "make: Python 3.11 or newer is needed, $(PYTHON) is older or missing: set PYTHON=…" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from careconnect import __version__
 from careconnect.base_url import BaseUrl
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
@@ -15,7 +16,6 @@ from careconnect.resource_types import (
 )
 
 _PUBLISHED: Final = "2026-11-01"
-_VERSION: Final = "1.0.0"
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 _MATCHING: Final = {
@@ -30,7 +30,7 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
     """Return the CapabilityStatement of the service at `base_url`, its members in the order that XML needs."""
     return {
         "resourceType": "CapabilityStatement",
-        "version": _VERSION,
+        "version": __version__,
         "name": "CareConnect",
         "title": "Care Connect API",
         "status": "active",
@@ -38,7 +38,7 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
         "publisher": "Care Connect",
         "description": "Read access to Care Connect patient records and their directory.",
         "kind": "instance",
-        "software": {"name": "Care Connect", "version": _VERSION},
+        "software": {"name": "Care Connect", "version": __version__},
         "implementation": {"description": "Care Connect API", "url": base_url.fhir},
         "fhirVersion": FHIR_VERSION,
         "acceptUnknown": "extensions",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from careconnect import __version__
 from careconnect.base_url import BaseUrl
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
@@ -65,7 +66,7 @@ def openapi_document(base: BaseUrl) -> _Json:
         "openapi": "3.0.3",
         "info": {
             "title": "Care Connect, serverless",
-            "version": "1",
+            "version": __version__,
             "description": "OAuth 2.0 client credentials and a FHIR STU3 read API. Every FHIR answer comes as JSON or "
             "XML, by the Accept header or `_format`; every GET below also answers HEAD, without a body.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
