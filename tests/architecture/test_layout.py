@@ -162,3 +162,9 @@ def test_no_file_names_a_machine(name: str) -> None:
 
     for place in ("/" + "work/", "/" + "root/", "/home" + "/"):
         assert place not in text
+
+
+def test_the_form_of_an_id_is_spelled_once() -> None:
+    spelled = [of_project(path) for path in CODE if "9.-]{1,64}" in path.read_text(encoding="utf-8")]
+
+    assert spelled == ["layers/common/careconnect/resource_types.py"]

@@ -8,6 +8,7 @@ from careconnect.base_url import BaseUrl
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
     FHIR_PATH,
+    ID_PATTERN,
     RESOURCE_TYPES,
     REVERSE_INCLUDES,
     Home,
@@ -385,7 +386,7 @@ def _shared_parameters() -> _Json:
             "in": "path",
             "required": True,
             "description": "The resource's id.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"},
+            "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
             "example": "4",
         },
         "vid": {
@@ -393,7 +394,7 @@ def _shared_parameters() -> _Json:
             "in": "path",
             "required": True,
             "description": "The version's number, as in `meta.versionId`.",
-            "schema": {"type": "string", "pattern": "^[A-Za-z0-9.-]{1,64}$"},
+            "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
             "example": "1",
         },
         "_format": {

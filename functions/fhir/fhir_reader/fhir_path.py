@@ -7,9 +7,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from careconnect import outcomes
-from careconnect.resource_types import FHIR_PATH, ResourceType, resource_type
+from careconnect.resource_types import FHIR_PATH, ResourceType, resource_type, valid_id
 
-_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _NAME: Final = re.compile(r"[A-Za-z]+")
 
 
@@ -73,6 +72,6 @@ def parse_path(path: str) -> FhirPath:
 def _id(text: str) -> str:
     if not text or text.startswith(("_", "$")):
         raise outcomes.not_supported()
-    if not _ID.fullmatch(text):
+    if not valid_id(text):
         raise outcomes.invalid_id()
     return text

@@ -5,12 +5,18 @@ CapabilityStatement, the OpenAPI document, the README's table and the Postman co
 or tested against it. Nothing else in the repository names a search parameter.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 FHIR_PATH: Final = "/careconnect-ri/STU3"
 FHIR_VERSION: Final = "3.0.1"
+
+ID_PATTERN: Final = r"[A-Za-z0-9.-]{1,64}"
+"""The form of a resource's id (STU3 Data types §2.24.0.1: id)."""
+
+_ID: Final = re.compile(ID_PATTERN)
 
 
 class ParameterType(StrEnum):
@@ -393,6 +399,11 @@ _PARAMETERS: Final = {t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parame
 def resource_type(name: str) -> ResourceType | None:
     """Return the served type called `name` (case-sensitive), or None."""
     return _TYPES.get(name)
+
+
+def valid_id(text: object) -> bool:
+    """Say whether `text` has the form of a resource's id."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def types_of(home: Home) -> tuple[ResourceType, ...]:

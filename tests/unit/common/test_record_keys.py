@@ -16,9 +16,10 @@ from careconnect.record_keys import (
     token_prefix,
     type_partition,
 )
+from careconnect.resource_types import ID_PATTERN
 from careconnect.search_values import normalise
 
-_IDS = st.from_regex(r"[A-Za-z0-9.\-]{1,64}", fullmatch=True)
+_IDS = st.from_regex(ID_PATTERN, fullmatch=True)
 _ORDERS = st.integers(min_value=0, max_value=10**15 - 1).map(lambda number: f"{number:015d}")
 # Any text a resource may hold; half a surrogate pair is no text.
 _TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]))

@@ -17,6 +17,7 @@ from careconnect.client_record import (
     SecretDigest,
     digest_secret,
 )
+from careconnect.resource_types import valid_id
 from careconnect.scopes import ScopeError, parse_scope, split_scope
 from careconnect_admin.clients.client_keys import check_jwks_uri, checked_jwks
 from careconnect_admin.clients.errors import RegistrationError
@@ -26,7 +27,6 @@ _WEAKEST_SECRET_BITS: Final = 256
 _FEWEST_DIFFERENT_CHARACTERS: Final = 8
 _SALT_BYTES: Final = 16
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
-_PATIENT_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _CHARACTER_CLASSES: Final = (
     string.digits,
     string.digits + "abcdef",
@@ -205,7 +205,7 @@ def _check_scopes(registration: ClientRegistration) -> None:
     if not registration.scopes and not registration.resource_server:
         raise RegistrationError("a client needs scopes, unless it is a resource server")
     if registration.patient:
-        if not _PATIENT_ID.fullmatch(registration.patient):
+        if not valid_id(registration.patient):
             raise RegistrationError("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
         if not any(scope.startswith("patient/") for scope in registration.scopes):
             raise RegistrationError("binding to a patient limits patient/ scopes, and the client has none")

@@ -20,6 +20,7 @@ from careconnect.record_keys import (
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
     FHIR_PATH,
+    ID_PATTERN,
     ParameterType,
     ResourceType,
     SearchParameter,
@@ -38,8 +39,7 @@ from careconnect.search_values import (
 _STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<wanted>[^)]+)\))?")
 _LITERAL_REFERENCE: Final = re.compile(
     r"(?:(?P<base>[A-Za-z][A-Za-z0-9+.-]*://\S+?)/)?"
-    r"(?P<type>[A-Z][A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})"
-    r"(?:/_history/[A-Za-z0-9.-]{1,64})?"
+    rf"(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?"
 )
 _NAME_PARTS: Final = ("family", "given", "prefix", "suffix", "text")
 

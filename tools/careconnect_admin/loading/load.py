@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.resource_types import resource_type
+from careconnect.resource_types import resource_type, valid_id
 from careconnect_admin.loading.change import Outcome, Written
 from careconnect_admin.loading.items import Content, content_of, deletion_of
 from careconnect_admin.loading.sources import (
@@ -20,7 +20,7 @@ from careconnect_admin.loading.sources import (
     find_sources,
     read_source,
 )
-from careconnect_admin.loading.validation import InvalidResourceError, valid_id, validate
+from careconnect_admin.loading.validation import InvalidResourceError, validate
 from careconnect_admin.loading.writer import RecordTables, RecordWriter
 
 Progress = Callable[[int, int], None]

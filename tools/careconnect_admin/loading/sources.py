@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from careconnect.resource_types import ID_PATTERN, valid_id
 from careconnect_admin.loading.exact_json import DECODER, JsonError, parse_json
-from careconnect_admin.loading.validation import valid_id
 
 _LINES: Final = frozenset((".ndjson", ".jsonl"))
 _WHOLE: Final = frozenset((".json",))
 _STORED: Final = frozenset(("collection", "searchset"))
 _CHANGING: Final = frozenset(("transaction", "batch"))
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
-_LAST_SEGMENTS: Final = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})")
+_LAST_SEGMENTS: Final = re.compile(rf"(?:.*/)?([A-Z][A-Za-z]+)/({ID_PATTERN})")
 
 
 @dataclass(frozen=True, slots=True)

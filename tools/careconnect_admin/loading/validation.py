@@ -15,10 +15,10 @@ from typing import Any, Final
 from lxml import etree
 from pydantic import ValidationError
 
+from careconnect.resource_types import valid_id
 from careconnect_admin.loading.exact_json import JsonNumber
 from careconnect_admin.loading.schema import Element, model_of, shape_beside_primitive, shape_of
 
-_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 _NOT_IN_XML: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGERS: Final = frozenset(("integer", "unsignedInt", "positiveInt"))
 _URIS: Final = frozenset(("uri", "oid", "uuid", "url"))
@@ -30,11 +30,6 @@ XHTML: Final = "http://www.w3.org/1999/xhtml"
 
 class InvalidResourceError(ValueError):
     """A resource is not valid STU3; the text names the elements and never quotes their values."""
-
-
-def valid_id(text: Any) -> bool:
-    """Return whether `text` is a resource id (STU3 datatypes: id)."""
-    return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
 def validate(resource: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from careconnect import outcomes
-from careconnect.resource_types import ParameterType, SearchParameter
+from careconnect.resource_types import ID_PATTERN, ParameterType, SearchParameter, valid_id
 from careconnect.search_values import SearchValueError, SearchValues, date_range, fold_token, normalise
 
 MOST_ALTERNATIVES: Final = 100
@@ -159,13 +159,12 @@ def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
     return DateBound(prefix, low, high)
 
 
-_RELATIVE: Final = re.compile(r"(?P<type>[A-Za-z]+)/(?P<id>[A-Za-z0-9.-]{1,64})(?:/_history/[A-Za-z0-9.-]{1,64})?")
-_BARE_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_RELATIVE: Final = re.compile(rf"(?P<type>[A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?")
 
 
 def _references(parameter: SearchParameter, text: str, target: str, fhir_base: str) -> tuple[str, ...]:
     targets = (target,) if target else parameter.targets
-    if _BARE_ID.fullmatch(text):
+    if valid_id(text):
         return tuple(f"{name}/{text}" for name in targets)
     relative = _RELATIVE.fullmatch(text.removeprefix(fhir_base + "/"))
     if relative is not None:

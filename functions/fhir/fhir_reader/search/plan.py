@@ -4,7 +4,6 @@ The most selective criterion gives the ranges; every criterion, that one include
 values stored with the entries, so a plan may be generous but never wrong.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -19,7 +18,7 @@ from careconnect.record_keys import (
     token_prefix,
     type_partition,
 )
-from careconnect.resource_types import ParameterType, ResourceType, SearchParameter
+from careconnect.resource_types import ParameterType, ResourceType, SearchParameter, valid_id
 from careconnect.search_values import FIRST_INSTANT, normalise
 from fhir_reader.search.criteria import Criterion, DateBound, Token
 from fhir_reader.store.stored import IndexRange
@@ -35,8 +34,6 @@ _RANKS: Final = {
     "phone": 3,
 }
 _RANK_OF_OTHERS: Final = 4
-
-_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
 
 _AFTER_ID: Final = "#\U0010ffff"
 
@@ -78,7 +75,7 @@ def plan_search(type_: ResourceType, criteria: Sequence[Criterion]) -> Plan:
             continue
         if criterion.parameter.name == "_id":
             # Nothing else can be an id, and a key may not be as long as a query.
-            codes = (value.code for value in criterion.values if value.code and _ID.fullmatch(value.code))
+            codes = (value.code for value in criterion.values if valid_id(value.code))
             return Plan(ids=tuple(dict.fromkeys(codes)))
         ranges = _ranges(type_, criterion, low, high)
         rank = _RANKS.get(criterion.parameter.name, _RANK_OF_OTHERS)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect_admin.loading.exact_json import parse_json
-from careconnect_admin.loading.validation import InvalidResourceError, valid_id, validate
+from careconnect_admin.loading.validation import InvalidResourceError, validate
 
 
 def faults_of(resource: dict[str, Any] | str) -> str:
@@ -151,14 +151,3 @@ def test_nesting_without_end_is_refused() -> None:
         extension = {"url": "urn:x", "extension": [extension]}
     with pytest.raises(InvalidResourceError, match="nested too deeply"):
         validate(patient(extension=[extension]))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        *(("4", True), ("a-B.9", True), ("x" * 64, True), ("x" * 65, False), ("", False)),
-        *(("a_b", False), ("a/b", False), ("4\n", False), ("é", False), (4, False), (None, False)),
-    ],
-)
-def test_ids_are_one_to_64_letters_digits_hyphens_and_dots(text: Any, expected: bool) -> None:
-    assert valid_id(text) is expected
