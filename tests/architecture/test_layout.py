@@ -164,7 +164,13 @@ def test_no_file_names_a_machine(name: str) -> None:
         assert place not in text
 
 
-def test_the_form_of_an_id_is_spelled_once() -> None:
-    spelled = [of_project(path) for path in CODE if "9.-]{1,64}" in path.read_text(encoding="utf-8")]
-
-    assert spelled == ["layers/common/careconnect/resource_types.py"]
+@pytest.mark.parametrize(
+    ("spelling", "place"),
+    [
+        ("9.-]{1,64}", "layers/common/careconnect/resource_types.py"),
+        ("urlsafe_b64", "layers/common/careconnect/base64url.py"),
+    ],
+    ids=["the form of an id", "base64url"],
+)
+def test_what_all_must_agree_on_is_spelled_once(spelling: str, place: str) -> None:
+    assert [of_project(path) for path in CODE if spelling in path.read_text(encoding="utf-8")] == [place]

@@ -1,10 +1,10 @@
 """Access tokens signed in KMS, where the private key stays (`oauth.md`, The access token)."""
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from careconnect import base64url
 from careconnect.access_token import ALGORITHM, TOKEN_TYPE
 from careconnect.aws import SERVICE_ERRORS, error_code
 from careconnect.signing_keys import KMS_ALGORITHM, KmsSigningKeys, SigningKeyError
@@ -38,12 +38,8 @@ class KmsTokenSigner:
             )
         except SERVICE_ERRORS as error:
             raise SigningKeyError(error_code(error)) from error
-        return f"{signing_input}.{_base64url(answer['Signature'])}"
+        return f"{signing_input}.{base64url.encode(answer['Signature'])}"
 
 
 def _segment(members: Mapping[str, Any]) -> str:
-    return _base64url(json.dumps(members, separators=(",", ":")).encode())
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return base64url.encode(json.dumps(members, separators=(",", ":")).encode())

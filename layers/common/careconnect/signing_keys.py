@@ -5,7 +5,6 @@ and `…-previous` (still trusted). Issuer, discovery and authorizer find them w
 them for a bounded time (ADR 7).
 """
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from careconnect import base64url
 from careconnect.access_token import ALGORITHM
 from careconnect.aws import SERVICE_ERRORS, error_code
 
@@ -78,7 +78,7 @@ def public_jwk(key: RSAPublicKey) -> dict[str, str]:
 def thumbprint(key: RSAPublicKey) -> str:
     """Return the key's SHA-256 thumbprint, its `kid` (RFC 7638 §3)."""
     canonical = json.dumps(public_jwk(key), sort_keys=True, separators=(",", ":"))
-    return _base64url(hashlib.sha256(canonical.encode()).digest())
+    return base64url.encode(hashlib.sha256(canonical.encode()).digest())
 
 
 class KmsSigningKeys:
@@ -166,8 +166,4 @@ def _named(kid: str, keys: dict[str, _PublishedKey]) -> RSAPublicKey | None:
 
 
 def _base64url_integer(number: int) -> str:
-    return _base64url(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))

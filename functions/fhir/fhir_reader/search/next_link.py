@@ -5,15 +5,13 @@ with the query's parameters and with the caller's scope and patient, so that it 
 and no other access (HMAC-SHA256, RFC 2104).
 """
 
-import base64
-import binascii
 import hashlib
 import hmac
 import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-from careconnect import outcomes
+from careconnect import base64url, outcomes
 
 _SEAL_BYTES: Final = 32
 
@@ -29,14 +27,14 @@ class Cursor:
 def seal(cursor: Cursor, key: bytes, bound_to: str) -> str:
     """Return the cursor as URL-safe text, sealed under `key` for the query that `bound_to` describes."""
     content = json.dumps([cursor.place, cursor.total], separators=(",", ":"), ensure_ascii=False).encode()
-    return base64.urlsafe_b64encode(_seal(content, key, bound_to) + content).rstrip(b"=").decode()
+    return base64url.encode(_seal(content, key, bound_to) + content)
 
 
 def unseal(text: str, key: bytes, bound_to: str) -> Cursor:
     """Open a sealed cursor; raises the 400 outcome for a forged or foreign one."""
     try:
-        sealed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        sealed = base64url.decode(text)
+    except ValueError:
         raise _invalid() from None
     content = sealed[_SEAL_BYTES:]
     if not hmac.compare_digest(sealed[:_SEAL_BYTES], _seal(content, key, bound_to)):
