@@ -9,21 +9,12 @@ from careconnect.resource_types import (
     COMMON_PARAMETERS,
     FHIR_VERSION,
     RESOURCE_TYPES,
-    REVERSE_INCLUDES,
-    ParameterType,
     ResourceType,
     SearchParameter,
 )
 
 _PUBLISHED: Final = "2026-11-01"
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
-
-_MATCHING: Final = {
-    ParameterType.STRING: "starts with the value, whatever its case and accents; :exact, :contains, :missing",
-    ParameterType.TOKEN: "code, system|code, |code or system|; :not, :missing",
-    ParameterType.DATE: "eq ne gt lt ge le sa eb ap, partial dates as ranges; :missing",
-    ParameterType.REFERENCE: "id, Type/id or absolute URL; :Type, :missing; chains by identifier",
-}
 
 
 def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
@@ -49,12 +40,7 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
                 "documentation": "Every interaction but this one needs a SMART access token.",
                 "security": _security(base_url),
                 "resource": [_resource(each) for each in RESOURCE_TYPES],
-                "operation": [
-                    {
-                        "name": "everything",
-                        "definition": {"reference": "http://hl7.org/fhir/OperationDefinition/Patient-everything"},
-                    }
-                ],
+                "operation": [_operation(each, name) for each in RESOURCE_TYPES for name in each.operations],
             }
         ],
     }
@@ -90,23 +76,27 @@ def _security(base_url: BaseUrl) -> Mapping[str, Any]:
 
 
 def _resource(resource_type: ResourceType) -> Mapping[str, Any]:
-    includes = [f"{resource_type.name}:{each.name}" for each in resource_type.includes]
-    reverse = [f"{name}:{parameter}" for name, parameter in REVERSE_INCLUDES.get(resource_type.name, ())]
     return {
         "type": resource_type.name,
         "interaction": [{"code": "read"}, {"code": "vread"}, {"code": "search-type"}],
         "versioning": "versioned",
         "readHistory": False,
         "conditionalRead": "full-support",
-        **({"searchInclude": includes} if includes else {}),
-        **({"searchRevInclude": reverse} if reverse else {}),
+        **({"searchInclude": list(resource_type.includes)} if resource_type.includes else {}),
+        **({"searchRevInclude": list(resource_type.reverse_includes)} if resource_type.reverse_includes else {}),
         "searchParam": [_parameter(each) for each in (*COMMON_PARAMETERS, *resource_type.searchable)],
     }
+
+
+def _operation(resource_type: ResourceType, name: str) -> Mapping[str, Any]:
+    name = name.removeprefix("$")
+    definition = f"http://hl7.org/fhir/OperationDefinition/{resource_type.name}-{name}"
+    return {"name": name, "definition": {"reference": definition}}
 
 
 def _parameter(parameter: SearchParameter) -> Mapping[str, Any]:
     return {
         "name": parameter.name,
         "type": parameter.type.value,
-        "documentation": f"{', '.join(parameter.paths)}: {_MATCHING[parameter.type]}",
+        "documentation": f"{', '.join(parameter.paths)}: {parameter.description}",
     }

@@ -10,11 +10,9 @@ from careconnect.resource_types import (
     FHIR_PATH,
     ID_PATTERN,
     RESOURCE_TYPES,
-    REVERSE_INCLUDES,
+    Follow,
     Home,
-    ParameterType,
     ResourceType,
-    SearchParameter,
 )
 from careconnect.scopes import PROFILE, supported_scopes
 
@@ -49,13 +47,6 @@ _OAUTH_ERRORS: Final[_Rows] = (
     (429, "OAuthTooManyRequests", "Too many failed attempts: see the Retry-After header."),
     (503, "OAuthUnavailable", "Temporarily unavailable, nothing was issued: see the Retry-After header."),
 )
-
-_VALUE_PATTERNS: Final = {
-    ParameterType.STRING: "A beginning, in any case and accents. Modifiers `:exact`, `:contains`, `:missing`.",
-    ParameterType.TOKEN: "`code`, `system|code`, `|code` or `system|`. Modifiers `:not`, `:missing`.",
-    ParameterType.DATE: "A date of any precision after `eq ne gt lt ge le sa eb ap`. Modifier `:missing`.",
-    ParameterType.REFERENCE: "`4`, `Type/4` or an absolute URL. Modifiers `:Type`, `:missing`.",
-}
 
 
 def openapi_document(base: BaseUrl) -> _Json:
@@ -272,12 +263,12 @@ def _type_paths(served: ResourceType) -> _Json:
             )
         },
     }
-    if name == "Patient":
-        paths[f"{root}/{{id}}/$everything"] = {
+    for operation in served.operations:
+        paths[f"{root}/{{id}}/{operation}"] = {
             "get": _operation(
                 served,
-                "everything",
-                "Read a Patient's whole record, as far as the scopes go",
+                operation.removeprefix("$"),
+                f"Read a {name}'s whole record, as far as the scopes go",
                 _references("id", "_count", *_VIEW_PARAMETERS, "Accept"),
                 bundle | read,
             )
@@ -310,21 +301,12 @@ def opening_scopes(served: ResourceType) -> tuple[str, ...]:
 
 
 def _search_parameters(served: ResourceType) -> list[_Json]:
-    parameters = [_search_parameter(parameter) for parameter in (*COMMON_PARAMETERS, *served.searchable)]
-    if served.patient_parameter is not None:
-        parameters.append(
-            {
-                "name": "patient.identifier",
-                "in": "query",
-                "description": "The patient's identifier: a chain; it takes the other parameters of Patient too.",
-                "schema": {"type": "string"},
-            }
-        )
-    follows = {
-        "_include": [f"{served.name}:{parameter.name}" for parameter in served.includes],
-        "_revinclude": [f"{source}:{name}" for source, name in REVERSE_INCLUDES.get(served.name, ())],
-    }
-    for name, values in follows.items():
+    parameters = [_query(each.name, each.description) for each in (*COMMON_PARAMETERS, *served.searchable)]
+    parameters += [
+        _query(parameter.chain, f"A chain: it takes the other parameters of {', '.join(parameter.targets)} too.")
+        for parameter in served.followed(Follow.CHAIN)
+    ]
+    for name, values in (("_include", served.includes), ("_revinclude", served.reverse_includes)):
         if values:
             parameters.append(
                 {
@@ -332,19 +314,10 @@ def _search_parameters(served: ResourceType) -> list[_Json]:
                     "in": "query",
                     "description": "References to follow.",
                     "explode": True,
-                    "schema": {"type": "array", "items": {"type": "string", "enum": values}},
+                    "schema": {"type": "array", "items": {"type": "string", "enum": list(values)}},
                 }
             )
     return parameters
-
-
-def _search_parameter(parameter: SearchParameter) -> _Json:
-    return {
-        "name": parameter.name,
-        "in": "query",
-        "description": f"{_VALUE_PATTERNS[parameter.type]} A comma means or.",
-        "schema": {"type": "string"},
-    }
 
 
 # ---------------------------------------------------------------- shared components

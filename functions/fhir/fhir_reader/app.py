@@ -68,7 +68,7 @@ class FhirEndpoint:
             caller=caller,
             result=result,
             fhir_base=call.base_url.fhir,
-            path=path.type.name if is_search else f"Patient/{path.id}/$everything",
+            path=path.type.name if is_search else f"{path.type.name}/{path.id}/$everything",
         )
         bundle = _search(path, parameters, context, call.now) if is_search else _everything(path, parameters, context)
         return _body(bundle.text(result.view.format), result.view, _CACHING)

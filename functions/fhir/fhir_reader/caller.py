@@ -39,7 +39,7 @@ class Caller:
         """
         if not self.patient:
             return True
-        if resource_type.name == "Patient":
+        if resource_type.is_patient:
             return resource_id == self.patient
         return resource_type.patient_parameter is None or self.patient in patients
 

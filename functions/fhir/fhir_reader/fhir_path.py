@@ -61,8 +61,8 @@ def parse_path(path: str) -> FhirPath:
             return FhirPath(Route.SEARCH, found)
         case [resource_id]:
             return FhirPath(Route.INSTANCE, found, _id(resource_id))
-        case [resource_id, "$everything"] if found.name == "Patient":
-            return FhirPath(Route.EVERYTHING, found, _id(resource_id))
+        case [resource_id, operation] if operation in found.operations:
+            return FhirPath(Route(operation.removeprefix("$")), found, _id(resource_id))
         case [resource_id, "_history", version]:
             return FhirPath(Route.VERSION, found, _id(resource_id), version)
         case _:

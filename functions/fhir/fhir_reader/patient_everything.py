@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from careconnect.outcomes import Issue, OperationOutcome
-from careconnect.resource_types import ResourceType
+from careconnect.resource_types import Follow, ResourceType
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle, outcome_entry
 from fhir_reader.search.context import Parameters, SearchContext
@@ -48,8 +48,7 @@ def patient_everything(
     includes = [
         Include(type_, parameter)
         for type_ in {match.type.name: match.type for match in matches}.values()
-        for parameter in type_.includes
-        if parameter.name not in ("patient", "encounter")
+        for parameter in type_.followed(Follow.EVERYTHING)
     ]
     page = fill_page(matches, includes, (), context)
     if page.taken < len(offered):
@@ -64,6 +63,6 @@ def _record(
     if not after:
         for entry in context.store.entries_by_id(patient_type, [patient]):
             yield _FIRST, entry
-    for place, entry in context.store.compartment(patient, "" if after == _FIRST else after, expected):
+    for place, entry in context.store.compartment(patient_type, patient, "" if after == _FIRST else after, expected):
         if context.caller.may_find(entry.type):
             yield place, entry

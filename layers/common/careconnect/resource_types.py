@@ -6,8 +6,9 @@ or tested against it. Nothing else in the repository names a search parameter.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Flag, IntEnum, StrEnum, auto
 from typing import Final
 
 FHIR_PATH: Final = "/careconnect-ri/STU3"
@@ -28,6 +29,81 @@ class ParameterType(StrEnum):
     REFERENCE = "reference"
 
 
+class Modifier(StrEnum):
+    """The modifiers that the server knows beside `:Type` (STU3 Search §2.21.1.4 and after)."""
+
+    EXACT = "exact"
+    CONTAINS = "contains"
+    NOT = "not"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """What a parameter of one type takes: a kind of value, modifiers after its name, prefixes before a value.
+
+    A reference takes the names of its targets as modifiers too, to say which type a bare id is of.
+    """
+
+    value: str
+    modifiers: tuple[Modifier, ...]
+    prefixes: tuple[str, ...] = ()
+
+    def describe(self, targets: Iterable[str] = ()) -> str:
+        """Say in Markdown what is taken, by a reference to `targets`."""
+        prefixes = f" after `{' '.join(self.prefixes)}`" if self.prefixes else ""
+        modifiers = ", ".join(f"`:{each}`" for each in (*targets, *self.modifiers))
+        return f"{self.value}{prefixes}. Modifiers: {modifiers}."
+
+
+SYNTAX: Final = {
+    ParameterType.STRING: Syntax(
+        "A beginning, in any case and accents", (Modifier.EXACT, Modifier.CONTAINS, Modifier.MISSING)
+    ),
+    ParameterType.TOKEN: Syntax("`code`, `system|code`, `|code` or `system|`", (Modifier.NOT, Modifier.MISSING)),
+    ParameterType.DATE: Syntax(
+        "A date of any precision", (Modifier.MISSING,), ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
+    ),
+    ParameterType.REFERENCE: Syntax("`4`, `Type/4` or an absolute URL", (Modifier.MISSING,)),
+}
+
+
+class Rank(IntEnum):
+    """How few resources one value of a parameter selects: a search is looked up by its criterion of the least.
+
+    Values from `IDENTIFIER` to `SHARED` have index entries. The rest of a search's criteria, and all of
+    `COMPARED`, are compared on the values that are stored with those entries, so that what selects many
+    (gender, status, …) never makes a hot partition.
+    """
+
+    KEY = 0
+    """The resource's own key."""
+    IDENTIFIER = 1
+    """One person or thing."""
+    RECORD = 2
+    """A patient's record, or a part of it."""
+    CONTACT = 3
+    """Those who live or work together."""
+    SHARED = 4
+    """What many have in common, yet few enough of all."""
+    COMPARED = 5
+    """No entries."""
+
+
+class Follow(Flag):
+    """The ways to go along a reference."""
+
+    NOTHING = 0
+    CHAIN = auto()
+    """`reference.parameter=…` asks for what the target has."""
+    INCLUDE = auto()
+    """`_include` adds the target."""
+    REVERSE = auto()
+    """`_revinclude` adds to the target what points at it."""
+    EVERYTHING = auto()
+    """`$everything` adds the target, which is no part of the record that the reference stands in."""
+
+
 class Home(StrEnum):
     """The table that holds a type, and so the function that serves it."""
 
@@ -40,24 +116,49 @@ class SearchParameter:
     """One search parameter of one type.
 
     `paths` are element paths below the resource; `telecom(system=phone).value` keeps the repetitions whose
-    `system` is `phone`. `indexed` says that one value selects few enough resources for entries of its own;
-    the others (gender, status, …) are compared on values stored with other entries, so that they never make
-    a hot partition. `searchable` is false where the reference only serves `_include`.
+    `system` is `phone`. `targets` are the types that a reference may point at.
     """
 
     name: str
     type: ParameterType
     paths: tuple[str, ...]
-    indexed: bool = False
+    rank: Rank = Rank.COMPARED
     targets: tuple[str, ...] = ()
+    follow: Follow = Follow.NOTHING
     searchable: bool = True
-    includable: bool = False
+    """False where a reference is there to be followed, and not to be searched by."""
+    compartment: bool = False
+    """A reference that puts a resource into the compartment of the patient that it points at."""
+    within: str = ""
+    """The parameter whose index entries serve this one too: `family` is found within `name`."""
+    word_by_word: bool = False
+    """Several words match each the beginning of some part, beside all of them the beginning of one."""
     case_sensitive: bool = True
     punctuation: bool = True
-    within: str = ""
-    """The indexed parameter whose entries serve this one too: `family` is found within `name`."""
     system: str = ""
     """The code system that a bare code or boolean implies (STU3 Search §2.21.1.7: token)."""
+
+    @property
+    def indexed(self) -> bool:
+        """Say whether the parameter has index entries of its own."""
+        return Rank.KEY < self.rank < Rank.COMPARED and not self.within
+
+    @property
+    def modifiers(self) -> tuple[str, ...]:
+        """The modifiers that it takes."""
+        return (*self.targets, *SYNTAX[self.type].modifiers)
+
+    @property
+    def chain(self) -> str:
+        """A chain through the reference, by its target's first parameter; empty where it takes none."""
+        return f"{self.name}.{_TYPES[self.targets[0]].parameters[0].name}" if Follow.CHAIN in self.follow else ""
+
+    @property
+    def description(self) -> str:
+        """Say in Markdown what the parameter takes, as every document does."""
+        words = " Several words may each begin another part." if self.word_by_word else ""
+        chain = f" Chains such as `{self.chain}`." if self.chain else ""
+        return f"{SYNTAX[self.type].describe(self.targets)}{words}{chain} A comma means or."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +166,8 @@ class ResourceType:
     """One resource type: where it lives, which scopes open it and what can be asked of it.
 
     `order_by` names the date parameter that orders its search results, latest first (`""`: by id).
-    `summary` holds the top-level elements of `_summary=true`, `mandatory` those of `_summary=text`.
+    `operations` are those of its instances. `summary` holds the top-level elements of `_summary=true`,
+    `mandatory` those of `_summary=text`.
     """
 
     name: str
@@ -73,6 +175,7 @@ class ResourceType:
     scope_names: tuple[str, ...]
     parameters: tuple[SearchParameter, ...]
     order_by: str = ""
+    operations: tuple[str, ...] = ()
     summary: frozenset[str] = frozenset()
     mandatory: frozenset[str] = frozenset()
 
@@ -86,27 +189,47 @@ class ResourceType:
         return tuple(p for p in self.parameters if p.searchable)
 
     @property
-    def includes(self) -> tuple[SearchParameter, ...]:
-        """The references that `_include` may follow from this type."""
-        return tuple(p for p in self.parameters if p.includable)
+    def includes(self) -> tuple[str, ...]:
+        """What `_include` takes (`Observation:patient`)."""
+        return tuple(f"{self.name}:{p.name}" for p in self.followed(Follow.INCLUDE))
+
+    @property
+    def reverse_includes(self) -> tuple[str, ...]:
+        """What `_revinclude` takes (`Observation:patient`, for a Patient)."""
+        return tuple(f"{source}:{name}" for source, name in REVERSE_INCLUDES[self.name])
+
+    def followed(self, follow: Follow) -> tuple[SearchParameter, ...]:
+        """Return the references that may be gone along in one way."""
+        return tuple(p for p in self.parameters if follow in p.follow)
 
     @property
     def patient_parameter(self) -> SearchParameter | None:
         """The reference that puts a resource of this type into a patient's compartment, if it has one."""
-        return self.parameter("patient")
+        return next((p for p in self.parameters if p.compartment), None)
+
+    @property
+    def is_patient(self) -> bool:
+        """Say whether a resource of this type is what a compartment is of."""
+        return self.name in _COMPARTMENTS
 
 
-def _string(name: str, *paths: str, within: str = "") -> SearchParameter:
-    return SearchParameter(name, ParameterType.STRING, paths, indexed=not within, within=within)
+def _string(
+    name: str, *paths: str, within: str = "", rank: Rank = Rank.SHARED, word_by_word: bool = False
+) -> SearchParameter:
+    return SearchParameter(name, ParameterType.STRING, paths, rank, within=within, word_by_word=word_by_word)
 
 
-def _code(name: str, *paths: str) -> SearchParameter:
+def _name(*paths: str) -> SearchParameter:
+    return _string("name", *paths, word_by_word=True)
+
+
+def _code(name: str, *paths: str, rank: Rank = Rank.SHARED) -> SearchParameter:
     """A token of many values, each selecting few resources."""
-    return SearchParameter(name, ParameterType.TOKEN, paths, indexed=True)
+    return SearchParameter(name, ParameterType.TOKEN, paths, rank)
 
 
 def _status(name: str, *paths: str, case_sensitive: bool = True, system: str = "") -> SearchParameter:
-    """A token of few values, each selecting many resources: compared, never indexed."""
+    """A token of few values, each selecting many resources."""
     implied = f"http://hl7.org/fhir/{system}" if system else ""
     return SearchParameter(name, ParameterType.TOKEN, paths, case_sensitive=case_sensitive, system=implied)
 
@@ -116,7 +239,7 @@ def _contact(name: str, system: str, *, punctuation: bool) -> SearchParameter:
         name,
         ParameterType.TOKEN,
         (f"telecom(system={system}).value",),
-        indexed=True,
+        Rank.CONTACT,
         case_sensitive=False,
         punctuation=punctuation,
     )
@@ -126,31 +249,36 @@ def _date(name: str, *paths: str) -> SearchParameter:
     return SearchParameter(name, ParameterType.DATE, paths)
 
 
-def _reference(name: str, path: str, *targets: str, include: bool = False) -> SearchParameter:
-    return SearchParameter(name, ParameterType.REFERENCE, (path,), indexed=True, targets=targets, includable=include)
+_ADDED: Final = Follow.INCLUDE | Follow.EVERYTHING
+
+
+def _reference(
+    name: str, path: str, *targets: str, rank: Rank = Rank.SHARED, follow: Follow = _ADDED
+) -> SearchParameter:
+    return SearchParameter(name, ParameterType.REFERENCE, (path,), rank, targets, follow)
 
 
 def _include_only(name: str, path: str, *targets: str) -> SearchParameter:
-    return SearchParameter(name, ParameterType.REFERENCE, (path,), targets=targets, searchable=False, includable=True)
-
-
-_IDENTIFIER: Final = _code("identifier", "identifier")
-# Its entries would repeat those of `patient`, so it has none of its own: a search by it goes by `patient`'s.
-_SUBJECT: Final = SearchParameter(
-    "subject", ParameterType.REFERENCE, ("subject",), targets=("Patient",), within="patient"
-)
+    return SearchParameter(name, ParameterType.REFERENCE, (path,), targets=targets, follow=_ADDED, searchable=False)
 
 
 def _patient(path: str) -> SearchParameter:
-    return _reference("patient", path, "Patient", include=True)
+    follow = Follow.CHAIN | Follow.INCLUDE | Follow.REVERSE
+    return SearchParameter(
+        "patient", ParameterType.REFERENCE, (path,), Rank.RECORD, ("Patient",), follow, compartment=True
+    )
 
 
 def _encounter(path: str) -> SearchParameter:
-    return _reference("encounter", path, "Encounter", include=True)
+    return _reference("encounter", path, "Encounter", rank=Rank.RECORD, follow=Follow.INCLUDE | Follow.REVERSE)
 
 
-_MEDICATION: Final = _reference("medication", "medicationReference", "Medication", include=True)
-_NAME_OF_PERSON: Final = _string("name", "name")
+_IDENTIFIER: Final = _code("identifier", "identifier", rank=Rank.IDENTIFIER)
+# Its entries would repeat those of `patient`, so it has none of its own: a search by it goes by `patient`'s.
+_SUBJECT: Final = SearchParameter(
+    "subject", ParameterType.REFERENCE, ("subject",), Rank.RECORD, ("Patient",), Follow.CHAIN, within="patient"
+)
+_MEDICATION: Final = _reference("medication", "medicationReference", "Medication")
 _POSTCODE: Final = _string("address-postalcode", "address.postalCode")
 
 # DSTU2 and DSTU1 called a MedicationRequest by two other names; their scopes still open it.
@@ -162,6 +290,7 @@ def _type(
     home: Home,
     *parameters: SearchParameter,
     order_by: str = "",
+    operations: tuple[str, ...] = (),
     scope_names: tuple[str, ...] = (),
     summary: str = "",
     mandatory: str = "",
@@ -174,13 +303,16 @@ def _type(
         scope_names=scope_names or (name,),
         parameters=parameters,
         order_by=order_by,
+        operations=operations,
         summary=frozenset(summary.split()) | required,
         mandatory=required,
     )
 
 
+ID_PARAMETER: Final = SearchParameter("_id", ParameterType.TOKEN, ("id",), Rank.KEY)
+
 COMMON_PARAMETERS: Final = (
-    SearchParameter("_id", ParameterType.TOKEN, ("id",)),
+    ID_PARAMETER,
     SearchParameter("_lastUpdated", ParameterType.DATE, ("meta.lastUpdated",)),
 )
 
@@ -189,7 +321,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "Patient",
         Home.RECORD,
         _IDENTIFIER,
-        _NAME_OF_PERSON,
+        _name("name"),
         _string("family", "name.family", within="name"),
         _string("given", "name.given", within="name"),
         _date("birthdate", "birthDate"),
@@ -200,6 +332,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _include_only("general-practitioner", "generalPractitioner", "Organization", "Practitioner"),
         _include_only("organization", "managingOrganization", "Organization"),
         order_by="birthdate",
+        operations=("$everything",),
         summary="identifier active name telecom gender birthDate deceasedBoolean deceasedDateTime address animal "
         "managingOrganization link",
     ),
@@ -244,7 +377,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("status", "status", system="encounter-status"),
         _status("type", "type"),
         _status("class", "class"),
-        _reference("episodeofcare", "episodeOfCare", "EpisodeOfCare"),
+        _reference("episodeofcare", "episodeOfCare", "EpisodeOfCare", rank=Rank.RECORD, follow=Follow.NOTHING),
         _include_only("location", "location.location", "Location"),
         _include_only("service-provider", "serviceProvider", "Organization"),
         _include_only("participant", "participant.individual", "Practitioner", "RelatedPerson"),
@@ -347,7 +480,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "Organization",
         Home.DIRECTORY,
         _IDENTIFIER,
-        _string("name", "name", "alias"),
+        _name("name", "alias"),
         _POSTCODE,
         summary="identifier active type name partOf",
     ),
@@ -355,7 +488,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "Location",
         Home.DIRECTORY,
         _IDENTIFIER,
-        _string("name", "name", "alias"),
+        _name("name", "alias"),
         _POSTCODE,
         _include_only("organization", "managingOrganization", "Organization"),
         summary="identifier status operationalStatus name description mode type physicalType managingOrganization",
@@ -364,15 +497,15 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "Practitioner",
         Home.DIRECTORY,
         _IDENTIFIER,
-        _NAME_OF_PERSON,
+        _name("name"),
         _POSTCODE,
         summary="identifier active name telecom address gender birthDate",
     ),
     _type(
         "PractitionerRole",
         Home.DIRECTORY,
-        _reference("practitioner", "practitioner", "Practitioner", include=True),
-        _reference("organization", "organization", "Organization", include=True),
+        _reference("practitioner", "practitioner", "Practitioner"),
+        _reference("organization", "organization", "Organization"),
         _IDENTIFIER,
         summary="identifier active period practitioner organization code specialty location telecom",
     ),
@@ -380,18 +513,23 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "HealthcareService",
         Home.DIRECTORY,
         _IDENTIFIER,
-        _string("name", "name"),
-        _reference("organization", "providedBy", "Organization", include=True),
+        _name("name"),
+        _reference("organization", "providedBy", "Organization"),
         summary="identifier active providedBy category type specialty location name comment photo",
     ),
 )
 
-REVERSE_INCLUDES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
-    "Patient": tuple((t.name, "patient") for t in RESOURCE_TYPES if any(p.name == "patient" for p in t.parameters)),
-    "Encounter": (("Observation", "encounter"), ("Condition", "encounter"), ("Procedure", "encounter")),
+REVERSE_INCLUDES: Final = {
+    target.name: tuple(
+        (t.name, p.name) for t in RESOURCE_TYPES for p in t.followed(Follow.REVERSE) if target.name in p.targets
+    )
+    for target in RESOURCE_TYPES
 }
 """For each type, the (type, reference parameter) pairs that `_revinclude` may follow back to it."""
 
+_COMPARTMENTS: Final = frozenset(
+    target for t in RESOURCE_TYPES for p in t.parameters if p.compartment for target in p.targets
+)
 _TYPES: Final = {t.name: t for t in RESOURCE_TYPES}
 _PARAMETERS: Final = {t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parameters)} for t in RESOURCE_TYPES}
 

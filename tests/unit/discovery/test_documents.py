@@ -173,7 +173,7 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
             (one.name, one.type.value) for one in (*COMMON_PARAMETERS, *each.searchable)
         }
         assert all(one["documentation"] for one in resource["searchParam"])
-        assert resource.get("searchInclude", []) == [f"{each.name}:{one.name}" for one in each.includes]
+        assert resource.get("searchInclude", []) == list(each.includes)
         assert resource.get("searchRevInclude", []) == [
             f"{name}:{parameter}" for name, parameter in REVERSE_INCLUDES.get(each.name, ())
         ]

@@ -1,13 +1,15 @@
 """The reference of types, parameters and scopes as Markdown, made from the one table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
-    REVERSE_INCLUDES,
+    SYNTAX,
+    Follow,
     Home,
+    ParameterType,
     ResourceType,
     SearchParameter,
 )
@@ -28,17 +30,17 @@ The FHIR base is `{base}/careconnect-ri/STU3`. For machines: `GET {base}/openapi
 | `GET Type/{id}` | the resource |
 | `GET Type/{id}/_history/{version}` | the same, if that is its current version |
 | `GET Type?…`, `POST Type/_search` | a searchset Bundle, 20 matches to a page unless `_count` says otherwise |
-| `GET Patient/{id}/$everything` | the patient's whole record, as far as the scopes go |
-
+"""
+_RESULT: Final = """
 Each GET answers HEAD as well. Result parameters: `_count`, `_sort` (by the date and string parameters), `_summary`,
-`_elements`, `_include`, `_revinclude`, `_format`, `_pretty`. References to a patient also take chains:
-`patient.identifier=https://fhir.nhs.uk/Id/nhs-number|…`.
+`_elements`, `_include`, `_revinclude`, `_format`, `_pretty`.
 """
 
 
 def api_reference() -> str:
     """Return the document's text."""
-    return "\n".join([_INTRODUCTION, *_parameters(), "", *_scopes(), "", *_access(), ""])
+    introduction = _INTRODUCTION + "\n".join([*_operations(), _RESULT])
+    return "\n".join([introduction, *_parameters(), "", *_values(), "", *_scopes(), "", *_access(), ""])
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
@@ -59,12 +61,39 @@ def _parameters() -> Iterator[str]:
             (
                 served.name,
                 _named(served.searchable),
-                ", ".join(f"`{served.name}:{parameter.name}`" for parameter in served.includes),
-                ", ".join(f"`{source}:{name}`" for source, name in REVERSE_INCLUDES.get(served.name, ())),
+                _quoted(served.includes),
+                _quoted(served.reverse_includes),
             )
             for served in RESOURCE_TYPES
         ),
     )
+
+
+def _operations() -> Iterator[str]:
+    for served in RESOURCE_TYPES:
+        for operation in served.operations:
+            whole = f"the {served.name.lower()}'s whole record, as far as the scopes go"
+            yield f"| `GET {served.name}/{{id}}/{operation}` | {whole} |"
+
+
+def _values() -> Iterator[str]:
+    yield "## Values, modifiers and prefixes"
+    yield ""
+    yield "A modifier follows the parameter's name (`name:exact=…`), a prefix stands before the value (`date=ge2017`)."
+    yield "A comma between values means or, a parameter that is repeated means and."
+    yield ""
+    for type_, syntax in SYNTAX.items():
+        yield f"- {type_.value}: {syntax.describe(('Type',) if type_ is ParameterType.REFERENCE else ())}"
+    yield ""
+    chains = dict.fromkeys(parameter.chain for served in RESOURCE_TYPES for parameter in served.followed(Follow.CHAIN))
+    words = dict.fromkeys(each.name for served in RESOURCE_TYPES for each in served.parameters if each.word_by_word)
+    yield "`:Type` says which type a reference points at. Some take chains, by a parameter of their target:"
+    yield f"{_quoted(chains)}."
+    yield f"Several words in {_quoted(words)} may each begin another part of it."
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _named(parameters: Sequence[SearchParameter]) -> str:
@@ -82,7 +111,7 @@ def _scopes() -> Iterator[str]:
 
 
 def _opened_by(served: ResourceType) -> str:
-    names = ", ".join(f"`{name}`" for name in served.scope_names)
+    names = _quoted(served.scope_names)
     return f"{names}, or the plain scope `profile`" if served.home is Home.DIRECTORY else names
 
 

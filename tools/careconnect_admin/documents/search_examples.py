@@ -13,14 +13,17 @@ from careconnect.resource_types import (
     ResourceType,
     SearchParameter,
 )
+from careconnect.search_values import patients_of
 from careconnect_admin.loading.extract import search_values
+from careconnect_admin.loading.items import epoch_milliseconds, with_version
 from careconnect_admin.sample.generator import sample_resources
 
 PATIENT_ID: Final = "4"
 """The patient whose record the examples are taken from, as far as it goes."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LONG_AGO: Final = "ge2020-01-01"
+_LOADED: Final = datetime(2020, 1, 1, tzinfo=UTC)
+"""When the sample counts as loaded: long ago, so that every load comes after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class TypeExamples:
 
     type: ResourceType
     resource_id: str
-    searches: tuple[tuple[str, str], ...]
+    searches: tuple[tuple[SearchParameter, str], ...]
 
 
 def search_examples() -> Iterator[TypeExamples]:
@@ -40,28 +43,20 @@ def search_examples() -> Iterator[TypeExamples]:
     """
     of_type: dict[str, list[dict[str, Any]]] = {served.name: [] for served in RESOURCE_TYPES}
     for resource in sample_resources():
+        resource = with_version(resource, 1, epoch_milliseconds(_LOADED))
         of_type[resource["resourceType"]].append(resource)
     for served in RESOURCE_TYPES:
         known = [(resource["id"], search_values(resource)) for resource in of_type[served.name]]
         # A stable sort: those of the one patient first.
-        known.sort(key=lambda each: not _is_of_the_patient(served, *each))
+        known.sort(key=lambda each: PATIENT_ID not in patients_of(served, *each))
         searches = tuple(
-            (parameter.name, _example(served, parameter, [values for _, values in known]))
+            (parameter, _example(served, parameter, [values for _, values in known]))
             for parameter in (*COMMON_PARAMETERS, *served.searchable)
         )
         yield TypeExamples(served, known[0][0], searches)
 
 
-def _is_of_the_patient(served: ResourceType, resource_id: str, values: dict[str, list[Any]]) -> bool:
-    if served.name == "Patient":
-        return resource_id == PATIENT_ID
-    return f"Patient/{PATIENT_ID}" in values.get("patient", ())
-
-
 def _example(served: ResourceType, parameter: SearchParameter, known: list[dict[str, list[Any]]]) -> str:
-    if parameter.name == "_lastUpdated":
-        # The loader sets it: the sample itself has none.
-        return _LONG_AGO
     value = next((values[parameter.name][0] for values in known if parameter.name in values), None)
     if value is None:
         raise LookupError(f"the sample has no value for {served.name}.{parameter.name}")

@@ -74,17 +74,10 @@ def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> 
         (type_partition(served.name, shard_of(resource_id)), entry_sort_key("", order, resource_id)): None
     }
     for parameter in served.parameters:
-        if parameter.indexed and not parameter.within:
+        if parameter.indexed:
             for partition, prefix in _entries(served.name, parameter, values.get(parameter.name, ())):
                 keys[partition, entry_sort_key(prefix, order, resource_id)] = None
     return list(keys)
-
-
-def compartment(served: ResourceType, resource_id: str, values: SearchValues) -> list[str]:
-    """Return the ids of the patients in whose compartment a resource is (STU3 compartment `patient`)."""
-    if served.name == "Patient":
-        return [resource_id]
-    return [ref.removeprefix("Patient/") for ref in values.get("patient", ()) if ref.startswith("Patient/")]
 
 
 @lru_cache(maxsize=512)

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM, Key, resource_key
 from careconnect.resource_types import ResourceType
+from careconnect.search_values import patients_of
 from careconnect_admin.loading.exact_json import json_text
-from careconnect_admin.loading.extract import compartment, index_keys, search_values
+from careconnect_admin.loading.extract import index_keys, search_values
 from careconnect_admin.loading.xml_body import xml_text
 
 Item = dict[str, Any]
@@ -89,7 +90,7 @@ def build_record(content: Content, version: int, updated: int, *, base_url: str 
     resource = with_version(content.resource, version, updated)
     values = search_values(resource, base_url=base_url)
     keys = index_keys(content.served, content.resource_id, values)
-    if patients := compartment(content.served, content.resource_id, values):
+    if patients := patients_of(content.served, content.resource_id, values):
         stamp["patient"] = {"S": " ".join(patients)}
     texts = ((JSON_ITEM, json_text(resource)), (XML_ITEM, xml_text(resource)))
     bodies = tuple(

@@ -6,21 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from careconnect import outcomes
-from careconnect.resource_types import ID_PATTERN, ParameterType, SearchParameter, valid_id
+from careconnect.resource_types import ID_PATTERN, SYNTAX, Modifier, ParameterType, SearchParameter, valid_id
 from careconnect.search_values import SearchValueError, SearchValues, date_range, fold_token, normalise
 
 MOST_ALTERNATIVES: Final = 100
 """Comma-separated values of one parameter; each may cost a query."""
-
-MODIFIERS: Final = {
-    ParameterType.STRING: ("exact", "contains", "missing"),
-    ParameterType.TOKEN: ("not", "missing"),
-    ParameterType.DATE: ("missing",),
-    ParameterType.REFERENCE: ("missing",),
-}
-"""The modifiers that each type honours; a reference also takes the name of a target type."""
-
-_PREFIXES: Final = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +45,12 @@ class Criterion:
     def matches(self, stored: SearchValues) -> bool:
         """Say whether a resource with these searchable values matches."""
         found = stored.get(self.parameter.name, ())
-        if self.modifier == "missing":
+        if self.modifier == Modifier.MISSING:
             return (not found) is self.values[0]
-        if self.modifier == "not":
-            return not any(_token_matches(value, found) for value in self.values)
-        match = _MATCHERS[self.parameter.type]
-        if self.parameter.type is ParameterType.STRING:
-            match = _STRING_MATCHERS[self.modifier]
-            if self.parameter.name == "name" and not self.modifier:
-                match = _starts_word_by_word
-        return any(match(value, found) for value in self.values)
+        match = _MATCHERS[self.parameter.type, self.modifier]
+        if self.parameter.word_by_word and not self.modifier:
+            match = _starts_word_by_word
+        return any(match(value, found) for value in self.values) is not (self.modifier == Modifier.NOT)
 
 
 def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhir_base: str, now: int) -> Criterion:
@@ -74,12 +60,10 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
     milliseconds serves the prefix `ap`. Raises the 400 outcomes for an unsupported modifier or a malformed
     value.
     """
-    target = ""
-    if parameter.type is ParameterType.REFERENCE and modifier in parameter.targets:
-        modifier, target = "", modifier
-    if modifier and modifier not in MODIFIERS[parameter.type]:
+    if modifier and modifier not in parameter.modifiers:
         raise outcomes.invalid_parameter(parameter.name, "the modifier is not supported.", code="not-supported")
-    if modifier == "missing":
+    modifier, target = ("", modifier) if modifier in parameter.targets else (modifier, "")
+    if modifier == Modifier.MISSING:
         if text not in ("true", "false"):
             raise outcomes.invalid_parameter(parameter.name, ":missing takes true or false.")
         return Criterion(parameter, modifier, (text == "true",))
@@ -145,7 +129,7 @@ def _token(parameter: SearchParameter, text: str) -> Token:
 
 
 def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
-    prefix, rest = (text[:2], text[2:]) if text[:2] in _PREFIXES else ("eq", text)
+    prefix, rest = (text[:2], text[2:]) if text[:2] in SYNTAX[parameter.type].prefixes else ("eq", text)
     try:
         low, high = date_range(unescape(rest))
     except SearchValueError:
@@ -200,7 +184,7 @@ def _contains(text: str, stored: Sequence[Any]) -> bool:
     return any(wanted in normalise(value) for value in stored)
 
 
-def _exact(text: str, stored: Sequence[Any]) -> bool:
+def _is_among(text: str, stored: Sequence[Any]) -> bool:
     return text in stored
 
 
@@ -233,15 +217,13 @@ _COMPARISONS: Final[dict[str, Callable[[DateBound, DateBound], bool]]] = {
     "ap": lambda searched, has: has.low < searched.high and searched.low < has.high,
 }
 
-_STRING_MATCHERS: Final[dict[str, Callable[[Any, Sequence[Any]], bool]]] = {
-    "": _starts,
-    "exact": _exact,
-    "contains": _contains,
-}
-
-_MATCHERS: Final[dict[ParameterType, Callable[[Any, Sequence[Any]], bool]]] = {
-    ParameterType.STRING: _starts,
-    ParameterType.TOKEN: _token_matches,
-    ParameterType.DATE: _date_matches,
-    ParameterType.REFERENCE: lambda reference, stored: reference in stored,
+# `:missing` asks for no value and `:not` for the opposite, whatever the type.
+_MATCHERS: Final[dict[tuple[ParameterType, str], Callable[[Any, Sequence[Any]], bool]]] = {
+    (ParameterType.STRING, ""): _starts,
+    (ParameterType.STRING, Modifier.EXACT): _is_among,
+    (ParameterType.STRING, Modifier.CONTAINS): _contains,
+    (ParameterType.TOKEN, ""): _token_matches,
+    (ParameterType.TOKEN, Modifier.NOT): _token_matches,
+    (ParameterType.DATE, ""): _date_matches,
+    (ParameterType.REFERENCE, ""): _is_among,
 }

@@ -18,22 +18,13 @@ from careconnect.record_keys import (
     token_prefix,
     type_partition,
 )
-from careconnect.resource_types import ParameterType, ResourceType, SearchParameter, valid_id
+from careconnect.resource_types import Modifier, ParameterType, Rank, ResourceType, SearchParameter, valid_id
 from careconnect.search_values import FIRST_INSTANT, normalise
 from fhir_reader.search.criteria import Criterion, DateBound, Token
 from fhir_reader.store.stored import IndexRange
 
-# Parameters that name one person or thing come first, then a patient's record, then what many share.
-_RANKS: Final = {
-    "identifier": 1,
-    "patient": 2,
-    "subject": 2,
-    "encounter": 2,
-    "episodeofcare": 2,
-    "email": 3,
-    "phone": 3,
-}
-_RANK_OF_OTHERS: Final = 4
+_LOOKED_UP: Final = ("", Modifier.EXACT)
+"""The modifiers whose values stand at the beginning of an entry."""
 
 _AFTER_ID: Final = "#\U0010ffff"
 
@@ -69,16 +60,16 @@ class Plan:
 def plan_search(type_: ResourceType, criteria: Sequence[Criterion]) -> Plan:
     """Choose how to look for the resources of a type that may match all of `criteria`."""
     low, high = _order_bounds(type_, criteria)
-    best: tuple[int, Plan] | None = None
+    best: tuple[Rank, Plan] | None = None
     for criterion in criteria:
-        if criterion.modifier in ("not", "missing", "contains"):
+        rank = criterion.parameter.rank
+        if criterion.modifier not in _LOOKED_UP:
             continue
-        if criterion.parameter.name == "_id":
+        if rank is Rank.KEY:
             # Nothing else can be an id, and a key may not be as long as a query.
             codes = (value.code for value in criterion.values if valid_id(value.code))
             return Plan(ids=tuple(dict.fromkeys(codes)))
         ranges = _ranges(type_, criterion, low, high)
-        rank = _RANKS.get(criterion.parameter.name, _RANK_OF_OTHERS)
         if ranges is not None and (best is None or rank < best[0]):
             best = rank, Plan(ranges=tuple(dict.fromkeys(ranges)))
     if best is not None:

@@ -8,6 +8,7 @@ from careconnect import outcomes
 from careconnect.outcomes import Issue
 from careconnect.resource_types import (
     REVERSE_INCLUDES,
+    Follow,
     ParameterType,
     ResourceType,
     SearchParameter,
@@ -120,16 +121,15 @@ def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, no
 
 
 def _chain_target(parameter: SearchParameter, modifier: str) -> ResourceType | None:
-    if parameter.name not in ("patient", "subject") or modifier not in ("", *parameter.targets):
-        return None
-    return resource_type("Patient")
+    targets = [target for target in parameter.targets if modifier in ("", target)]
+    return resource_type(targets[0]) if Follow.CHAIN in parameter.follow and len(targets) == 1 else None
 
 
 def _include(type_: ResourceType, text: str) -> Include:
     source, _, rest = text.partition(":")
     name, _, target = rest.partition(":")
     parameter = type_.parameter(name)
-    if source != type_.name or parameter is None or not parameter.includable:
+    if source != type_.name or parameter is None or Follow.INCLUDE not in parameter.follow:
         raise outcomes.invalid_parameter("_include", "no such reference to follow.", code="not-supported")
     if target and target not in parameter.targets:
         raise outcomes.invalid_parameter("_include", "the reference has no such target.", code="not-supported")
@@ -144,7 +144,7 @@ def _reverse_include(type_: ResourceType, text: str) -> Include:
     if (
         source is None
         or parameter is None
-        or (source_name, name) not in REVERSE_INCLUDES.get(type_.name, ())
+        or (source_name, name) not in REVERSE_INCLUDES[type_.name]
         or target not in ("", type_.name)
     ):
         raise outcomes.invalid_parameter("_revinclude", "no such reference to follow back.", code="not-supported")

@@ -7,7 +7,8 @@ from typing import Final
 
 from careconnect import outcomes
 from careconnect.outcomes import OperationOutcome
-from careconnect.resource_types import ResourceType
+from careconnect.record_keys import resource_key
+from careconnect.resource_types import ID_PARAMETER, ResourceType
 from careconnect.scopes import Interaction
 from fhir_reader.caller import Caller
 from fhir_reader.rendering.bundle import Bundle, outcome_entry
@@ -71,11 +72,10 @@ def _compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Crit
     """Yield what a bound caller's search is limited to, so that its plan begins there too."""
     if not caller.patient:
         return
-    by_id = type_.parameter("_id")
-    if type_.name == "Patient" and by_id is not None:
-        yield Criterion(by_id, "", (Token(None, caller.patient),))
-    elif type_.patient_parameter is not None:
-        yield Criterion(type_.patient_parameter, "", (f"Patient/{caller.patient}",))
+    if type_.is_patient:
+        yield Criterion(ID_PARAMETER, "", (Token(None, caller.patient),))
+    elif (reference := type_.patient_parameter) is not None:
+        yield Criterion(reference, "", tuple(resource_key(target, caller.patient) for target in reference.targets))
 
 
 def _resolve(one: Chain, context: SearchContext) -> Criterion:

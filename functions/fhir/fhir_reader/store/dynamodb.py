@@ -84,13 +84,15 @@ class DynamoDbResourceStore:
         opened = [(query, self._pool.submit(_ask, self._client.query, **query)) for query in queries]
         return [_entries(type_, _pages(self._client.query, query, first)) for query, first in opened]
 
-    def compartment(self, patient: str, after: str, expected: int = 0) -> Iterator[tuple[str, Entry]]:
+    def compartment(
+        self, patient_type: ResourceType, patient: str, after: str, expected: int = 0
+    ) -> Iterator[tuple[str, Entry]]:
         """Stream the entries of a patient's compartment with their places, by type, then by date."""
         query: dict[str, Any] = {
-            "TableName": self._tables[Home.RECORD],
+            "TableName": self._tables[patient_type.home],
             "KeyConditionExpression": "pk = :pk AND sk > :after",
             "ExpressionAttributeValues": {
-                ":pk": {"S": resource_key("Patient", patient)},
+                ":pk": {"S": resource_key(patient_type.name, patient)},
                 ":after": {"S": after or _FIRST_TYPE},
             },
             **_limit(expected),
@@ -100,7 +102,8 @@ class DynamoDbResourceStore:
             place = item["sk"]["S"]
             name, _, parameter = place.partition("#")[0].partition("?")
             found = resource_type(name)
-            if found is not None and parameter == "patient":
+            reference = found.patient_parameter if found is not None else None
+            if found is not None and reference is not None and parameter == reference.name:
                 order, resource_id = place_of(place)
                 yield place, Entry(found, resource_id, order, item["values"]["S"])
 

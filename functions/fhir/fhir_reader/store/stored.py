@@ -7,7 +7,7 @@ from typing import Protocol
 
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
-from careconnect.search_values import SearchValues
+from careconnect.search_values import SearchValues, patients_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,7 @@ class Entry:
     @property
     def patients(self) -> tuple[str, ...]:
         """The ids of the patients whose compartments hold the resource."""
-        return tuple(
-            reference.removeprefix("Patient/")
-            for reference in self.values.get("patient", ())
-            if reference.startswith("Patient/")
-        )
+        return patients_of(self.type, self.id, self.values)
 
 
 class ResourceStore(Protocol):
@@ -87,7 +83,9 @@ class ResourceStore(Protocol):
     def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
         """Open each range as a stream of entries, the latest place first; the first pages come together."""
 
-    def compartment(self, patient: str, after: str, expected: int = 0) -> Iterator[tuple[str, Entry]]:
+    def compartment(
+        self, patient_type: ResourceType, patient: str, after: str, expected: int = 0
+    ) -> Iterator[tuple[str, Entry]]:
         """Stream a patient's compartment as (place, entry), by type and date, beginning after a place.
 
         `expected` is how many are likely to be enough (0: all of them are wanted).

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from careconnect.record_keys import place_of, shard_of
 from careconnect.resource_types import RESOURCE_TYPES, ParameterType, resource_type
-from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range
-from careconnect_admin.loading.extract import compartment, index_keys, search_values
+from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range, patients_of
+from careconnect_admin.loading.extract import index_keys, search_values
 
 _NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _SNOMED = "http://snomed.info/sct"
@@ -233,14 +233,14 @@ def test_keys_are_distinct_and_lead_back_to_the_resource(names: list[str], codes
 def test_the_compartment_is_the_patient_or_whom_the_resource_is_about() -> None:
     about = observation(subject={"reference": "Patient/4"})
     for resource, expected in (
-        (patient(), ["4"]),
-        (about, ["4"]),
-        (observation(subject={"reference": "https://other.example/fhir/Patient/4"}), []),
-        ({"resourceType": "Medication", "id": "1"}, []),
+        (patient(), ("4",)),
+        (about, ("4",)),
+        (observation(subject={"reference": "https://other.example/fhir/Patient/4"}), ()),
+        ({"resourceType": "Medication", "id": "1"}, ()),
     ):
         served = resource_type(str(resource["resourceType"]))
         assert served is not None
-        assert compartment(served, resource["id"], search_values(resource)) == expected
+        assert patients_of(served, resource["id"], search_values(resource)) == expected
 
 
 def test_every_indexed_parameter_of_the_table_can_have_entries() -> None:

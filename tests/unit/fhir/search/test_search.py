@@ -342,8 +342,8 @@ def _samples() -> Iterator[tuple[str, str]]:
     for type_ in RESOURCE_TYPES:
         for parameter in type_.searchable:
             yield type_.name, f"{parameter.name}={text[parameter.type]()}"
-        for parameter in type_.includes:
-            yield type_.name, f"_include={type_.name}:{parameter.name}"
+        for include in type_.includes:
+            yield type_.name, f"_include={include}"
 
 
 @pytest.mark.parametrize(("type_name", "query"), list(_samples()))

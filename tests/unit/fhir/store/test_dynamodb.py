@@ -104,7 +104,9 @@ def test_a_range_is_read_to_its_end_page_by_page(reader: Reader) -> None:
     (stream,) = small.entries(type_("Observation"), [OF_PATIENT_4])
     assert [entry.id for entry in stream] == [f"o{number}" for number in range(OBSERVATIONS, 0, -1)]
     assert len(asked) == 3
-    assert len(list(small.compartment("4", ""))) == len(list(store(reader).compartment("4", "")))
+    assert len(list(small.compartment(type_("Patient"), "4", ""))) == len(
+        list(store(reader).compartment(type_("Patient"), "4", ""))
+    )
 
 
 def test_a_stream_is_read_no_further_than_it_is_looked_at(reader: Reader) -> None:

@@ -41,7 +41,8 @@ def postman_environment() -> Json:
 def postman_collection() -> Json:
     """Return the collection: tokens, discovery, every type's read and searches, refusals, and who may read what."""
     of_types = list(search_examples())
-    nhs_number = next(dict(each.searches)["identifier"] for each in of_types if each.type.name == "Patient")
+    patient = next(each for each in of_types if each.type.is_patient)
+    nhs_number = next(value for parameter, value in patient.searches if parameter is patient.type.parameters[0])
     return {
         "info": {
             "name": "Care Connect, serverless",

@@ -71,8 +71,9 @@ def request(
     headers: Pairs = (),
     form: Pairs | None = None,
     auth: Json | None = None,
+    description: str = "",
 ) -> Json:
-    """Return one request; `query` and `form` hold decoded values."""
+    """Return one request; `query` and `form` hold decoded values, `description` is Markdown."""
     pairs = [(key, _encoded(value)) for key, value in query]
     raw = "{{base}}" + path + ("?" + "&".join(f"{key}={value}" for key, value in pairs) if pairs else "")
     url: Json = {"raw": raw, "host": ["{{base}}"], "path": path.removeprefix("/").split("/")}
@@ -90,6 +91,8 @@ def request(
         }
     if auth:
         request["auth"] = auth
+    if description:
+        request["description"] = description
     script = {"type": "text/javascript", "exec": list(tests)}
     return {"name": name, "request": request, "response": [], "event": [{"listen": "test", "script": script}]}
 

@@ -2,7 +2,7 @@
 
 import json
 
-from careconnect.resource_types import FHIR_PATH, REVERSE_INCLUDES, ResourceType
+from careconnect.resource_types import FHIR_PATH, Follow, ResourceType
 from careconnect_admin.documents.postman.items import FHIR_JSON, FHIR_XML, Json, request
 from careconnect_admin.documents.postman.scripts import media_type, status, test
 from careconnect_admin.documents.search_examples import PATIENT_ID, TypeExamples
@@ -33,8 +33,14 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
         ),
         request(f"Read version 1 of a {served.name}", f"{one}/_history/1", [*status(200), *_is_resource(examples)]),
         *(
-            request(f"Search by {name}", root, _search_tests(served, name), query=((name, value),))
-            for name, value in examples.searches
+            request(
+                f"Search by {parameter.name}",
+                root,
+                _search_tests(served, parameter.name),
+                query=((parameter.name, value),),
+                description=parameter.description,
+            )
+            for parameter, value in examples.searches
         ),
         request(
             "Search by a form",
@@ -44,15 +50,15 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
             form=(("_id", examples.resource_id),),
         ),
     ]
-    if served.patient_parameter is not None:
-        requests.append(
-            request(
-                "Search by the patient's NHS number",
-                root,
-                _search_tests(served, "patient.identifier"),
-                query=(("patient.identifier", nhs_number),),
-            )
+    requests += [
+        request(
+            f"Search by {parameter.chain}",
+            root,
+            _search_tests(served, parameter.chain),
+            query=((parameter.chain, nhs_number),),
         )
+        for parameter in served.followed(Follow.CHAIN)
+    ]
     requests += [
         request(
             f"Search and {name} {value}",
@@ -60,18 +66,14 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
             _search_tests(served, name),
             query=(("_id", examples.resource_id), (name, value)),
         )
-        for name, value in _follows(served)
+        for name, value in (
+            *(("_include", each) for each in served.includes),
+            *(("_revinclude", each) for each in served.reverse_includes),
+        )
     ]
-    if served.name == "Patient":
+    if served.is_patient:
         requests += _patient_requests(root)
     return requests
-
-
-def _follows(served: ResourceType) -> list[tuple[str, str]]:
-    return [
-        *(("_include", f"{served.name}:{parameter.name}") for parameter in served.includes),
-        *(("_revinclude", f"{source}:{name}") for source, name in REVERSE_INCLUDES.get(served.name, ())),
-    ]
 
 
 def _patient_requests(root: str) -> list[Json]:
