@@ -1,0 +1,192 @@
+"""What the OpenAPI document's operations are made of, and the components that they refer to."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from careconnect.resource_types import ID_PATTERN, RESOURCE_TYPES
+
+Json = dict[str, Any]
+Rows = tuple[tuple[int, str, str], ...]
+
+# Status, name in `components/responses` and meaning, of errors whose body is an OperationOutcome.
+FHIR_ERRORS: Final[Rows] = (
+    (400, "BadRequest", "A malformed id, parameter, value or cursor."),
+    (401, "Unauthorized", "No access token, or one that is bad, expired or revoked."),
+    (403, "Forbidden", "The access token's scopes do not allow it."),
+    (404, "NotFound", "No such resource, or nothing that this server offers."),
+    (405, "MethodNotAllowed", "The path does not take this method: see the Allow header."),
+    (406, "NotAcceptable", "Neither JSON nor XML is acceptable to the client."),
+    (410, "Gone", "The resource was deleted."),
+    (413, "TooLarge", "The body is over the limit."),
+    (415, "UnsupportedMediaType", "The body is not a form."),
+    (429, "TooManyRequests", "Too many requests: see the Retry-After header."),
+    (503, "Unavailable", "Temporarily unavailable: see the Retry-After header."),
+)
+OAUTH_ERRORS: Final[Rows] = (
+    (400, "OAuthBadRequest", "A malformed request, another grant, or a scope beyond the registration."),
+    (401, "OAuthUnauthorized", "The client did not prove who it is (`invalid_client`)."),
+    (405, "OAuthMethodNotAllowed", "The method must be POST."),
+    (413, "TooLarge", "The body is over the gateway's limit."),
+    (429, "OAuthTooManyRequests", "Too many failed attempts: see the Retry-After header."),
+    (503, "OAuthUnavailable", "Temporarily unavailable, nothing was issued: see the Retry-After header."),
+)
+
+_FHIR_JSON: Final = "application/fhir+json"
+_FHIR_XML: Final = "application/fhir+xml"
+_FORM: Final = "application/x-www-form-urlencoded"
+_TEXT: Final = {"type": "string"}
+
+# ---------------------------------------------------------------- parts of an operation
+
+
+def text(description: str = "") -> Json:
+    """Describe a text."""
+    return {**_TEXT, "description": description} if description else dict(_TEXT)
+
+
+def query_parameter(name: str, description: str, **more: Any) -> Json:
+    """Describe a parameter of the query, a text unless `schema` says otherwise."""
+    return {"name": name, "in": "query", "description": description, "schema": dict(_TEXT)} | more
+
+
+def parameters(*names: str) -> list[Json]:
+    """Refer to shared parameters."""
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def form(properties: Mapping[str, Any], *, required: bool = True) -> Json:
+    """Describe a form in a request's body."""
+    return {"required": required, "content": {_FORM: {"schema": {"type": "object", "properties": dict(properties)}}}}
+
+
+def json_answer(description: str, schema: str) -> Json:
+    """Describe an answer in plain JSON."""
+    return {"description": description, "content": {"application/json": _of_schema(schema)}}
+
+
+def fhir_answer(description: str, schema: str, headers: Sequence[str] = ()) -> Json:
+    """Describe an answer in both formats; OpenAPI has no way to describe FHIR's XML, so it is text there."""
+    response: Json = {"description": description, "content": {_FHIR_JSON: _of_schema(schema), _FHIR_XML: {}}}
+    return response | ({"headers": {name: {"schema": dict(_TEXT)} for name in headers}} if headers else {})
+
+
+def errors(rows: Rows, *, without: Sequence[int] = ()) -> Json:
+    """Refer to the shared answers of some errors."""
+    return {
+        str(status): {"$ref": f"#/components/responses/{name}"} for status, name, _ in rows if status not in without
+    }
+
+
+def _of_schema(name: str) -> Json:
+    return {"schema": {"$ref": f"#/components/schemas/{name}"}}
+
+
+# ---------------------------------------------------------------- components
+
+
+def components() -> Json:
+    """Return the shared parameters, answers and schemas."""
+    responses = {name: json_answer(meaning, "OAuthError") for _, name, meaning in OAUTH_ERRORS}
+    responses |= {name: fhir_answer(meaning, "OperationOutcome") for _, name, meaning in FHIR_ERRORS}
+    return {"parameters": _parameters(), "responses": responses, "schemas": _schemas()}
+
+
+def _parameters() -> Json:
+    an_id = {"type": "string", "pattern": f"^{ID_PATTERN}$"}
+    rows: tuple[Json, ...] = (
+        _path_parameter("id", "The resource's id.", an_id, "4"),
+        _path_parameter("vid", "The version's number, as in `meta.versionId`.", an_id, "1"),
+        query_parameter(
+            "_format",
+            "`json`, `xml` or a media type; it beats the Accept header.",
+            schema=_one_of("json", "xml", _FHIR_JSON, _FHIR_XML),
+        ),
+        {"name": "_pretty", "in": "query", "schema": _one_of("true", "false")},
+        {"name": "_summary", "in": "query", "schema": _one_of("true", "text", "data", "count", "false")},
+        query_parameter("_elements", "Comma-separated names of top-level elements."),
+        query_parameter(
+            "_count",
+            "Matches on a page: 20 unless said otherwise, at most 100; 0 asks for the total alone.",
+            schema={"type": "integer", "minimum": 0},
+        ),
+        query_parameter("_sort", "Date and name parameters, comma-separated, `-` for descending."),
+        {"name": "Accept", "in": "header", "schema": _TEXT, "example": _FHIR_JSON},
+        {
+            "name": "Prefer",
+            "in": "header",
+            "description": "`handling=strict` refuses unknown parameters, which are ignored otherwise.",
+            "schema": _one_of("handling=strict", "handling=lenient"),
+        },
+        {"name": "If-None-Match", "in": "header", "schema": _TEXT, "example": 'W/"1"'},
+        {"name": "If-Modified-Since", "in": "header", "schema": _TEXT},
+    )
+    return {row["name"]: row for row in rows}
+
+
+def _path_parameter(name: str, description: str, schema: Json, example: str) -> Json:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": schema,
+        "example": example,
+    }
+
+
+def _schemas() -> Json:
+    resources = {served.name: _resource(served.name, "id") for served in RESOURCE_TYPES}
+    return {
+        **resources,
+        "Bundle": _resource(
+            "Bundle",
+            "type",
+            "link",
+            type=_one_of("searchset"),
+            total={"type": "integer", "minimum": 0},
+            link=_array(_object(relation=_TEXT, url=_TEXT)),
+            entry=_array(_object(fullUrl=_TEXT, resource={"type": "object"}, search={"type": "object"})),
+        ),
+        "OperationOutcome": _resource(
+            "OperationOutcome",
+            "issue",
+            issue=_array(_object("severity", "code", severity=_TEXT, code=_TEXT, diagnostics=_TEXT)),
+        ),
+        "CapabilityStatement": _resource("CapabilityStatement", "rest"),
+        "AccessToken": _object(
+            "access_token",
+            "token_type",
+            "expires_in",
+            "scope",
+            access_token=_TEXT,
+            token_type=_one_of("Bearer"),
+            expires_in={"type": "integer", "minimum": 1},
+            scope=_TEXT,
+        ),
+        "Introspection": _object("active", active={"type": "boolean"}),
+        "Empty": {"type": "object"},
+        "OAuthError": _object("error", error=_TEXT, error_description=_TEXT),
+        "JwkSet": _object("keys", keys=_array({"type": "object"})),
+        "ServerMetadata": _object("issuer", "token_endpoint", issuer=_TEXT, token_endpoint=_TEXT),
+        "SmartConfiguration": _object(
+            "token_endpoint", "capabilities", token_endpoint=_TEXT, capabilities=_array(_TEXT)
+        ),
+        "OpenApiDocument": _object("openapi", "paths", openapi=_TEXT, paths={"type": "object"}),
+    }
+
+
+def _one_of(*values: str) -> Json:
+    return {"type": "string", "enum": list(values)}
+
+
+def _resource(name: str, *required: str, **properties: Any) -> Json:
+    return _object("resourceType", *required, resourceType=_one_of(name), **(properties or {"id": _TEXT}))
+
+
+def _object(*required: str, **properties: Any) -> Json:
+    schema: Json = {"type": "object", "properties": properties}
+    return schema | {"required": list(required)} if required else schema
+
+
+def _array(items: Mapping[str, Any]) -> Json:
+    return {"type": "array", "items": dict(items)}
