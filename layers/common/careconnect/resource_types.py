@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Flag, IntEnum, StrEnum, auto
+from functools import partial
 from typing import Final
 
 FHIR_PATH: Final = "/careconnect-ri/STU3"
@@ -132,9 +133,10 @@ class SearchParameter:
     within: str = ""
     """The parameter whose index entries serve this one too: `family` is found within `name`."""
     word_by_word: bool = False
-    """Several words match each the beginning of some part, beside all of them the beginning of one."""
+    """Several words may each begin another part: `bernie kanfeld` is a given name and a family name."""
     case_sensitive: bool = True
     punctuation: bool = True
+    """False where letters and digits alone are compared."""
     system: str = ""
     """The code system that a bare code or boolean implies (STU3 Search §2.21.1.7: token)."""
 
@@ -234,14 +236,10 @@ def _status(name: str, *paths: str, case_sensitive: bool = True, system: str = "
     return SearchParameter(name, ParameterType.TOKEN, paths, case_sensitive=case_sensitive, system=implied)
 
 
-def _contact(name: str, system: str, *, punctuation: bool) -> SearchParameter:
+def _contact(name: str, *, punctuation: bool = True) -> SearchParameter:
+    path = f"telecom(system={name}).value"
     return SearchParameter(
-        name,
-        ParameterType.TOKEN,
-        (f"telecom(system={system}).value",),
-        Rank.CONTACT,
-        case_sensitive=False,
-        punctuation=punctuation,
+        name, ParameterType.TOKEN, (path,), Rank.CONTACT, case_sensitive=False, punctuation=punctuation
     )
 
 
@@ -286,8 +284,8 @@ _MEDICATION_REQUEST_SCOPES: Final = ("MedicationRequest", "MedicationOrder", "Me
 
 
 def _type(
-    name: str,
     home: Home,
+    name: str,
     *parameters: SearchParameter,
     order_by: str = "",
     operations: tuple[str, ...] = (),
@@ -309,6 +307,9 @@ def _type(
     )
 
 
+_record: Final = partial(_type, Home.RECORD)
+_directory: Final = partial(_type, Home.DIRECTORY)
+
 ID_PARAMETER: Final = SearchParameter("_id", ParameterType.TOKEN, ("id",), Rank.KEY)
 
 COMMON_PARAMETERS: Final = (
@@ -317,9 +318,8 @@ COMMON_PARAMETERS: Final = (
 )
 
 RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
-    _type(
+    _record(
         "Patient",
-        Home.RECORD,
         _IDENTIFIER,
         _name("name"),
         _string("family", "name.family", within="name"),
@@ -327,8 +327,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _date("birthdate", "birthDate"),
         _status("gender", "gender", case_sensitive=False, system="administrative-gender"),
         _POSTCODE,
-        _contact("email", "email", punctuation=True),
-        _contact("phone", "phone", punctuation=False),
+        _contact("email"),
+        _contact("phone", punctuation=False),
         _include_only("general-practitioner", "generalPractitioner", "Organization", "Practitioner"),
         _include_only("organization", "managingOrganization", "Organization"),
         order_by="birthdate",
@@ -336,9 +336,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         summary="identifier active name telecom gender birthDate deceasedBoolean deceasedDateTime address animal "
         "managingOrganization link",
     ),
-    _type(
+    _record(
         "Condition",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("subject"),
         _SUBJECT,
@@ -352,9 +351,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "onsetPeriod onsetRange onsetString assertedDate asserter",
         mandatory="subject",
     ),
-    _type(
+    _record(
         "Observation",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("subject"),
         _SUBJECT,
@@ -368,9 +366,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "valueAttachment valueTime valueDateTime valuePeriod related component",
         mandatory="status code",
     ),
-    _type(
+    _record(
         "Encounter",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("subject"),
         _date("date", "period"),
@@ -385,9 +382,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         summary="identifier status class type subject episodeOfCare participant appointment reason diagnosis",
         mandatory="status",
     ),
-    _type(
+    _record(
         "Procedure",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("subject"),
         _SUBJECT,
@@ -400,9 +396,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "performedDateTime performedPeriod performer location reasonCode reasonReference bodySite outcome",
         mandatory="status subject",
     ),
-    _type(
+    _record(
         "AllergyIntolerance",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("patient"),
         _date("date", "assertedDate"),
@@ -413,9 +408,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         summary="identifier clinicalStatus verificationStatus type category criticality code patient asserter",
         mandatory="patient verificationStatus",
     ),
-    _type(
+    _record(
         "Immunization",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("patient"),
         _date("date", "date"),
@@ -426,9 +420,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         summary="status notGiven practitioner note",
         mandatory="status notGiven vaccineCode patient primarySource",
     ),
-    _type(
+    _record(
         "MedicationRequest",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("subject"),
         _MEDICATION,
@@ -443,9 +436,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "medicationReference subject authoredOn requester",
         mandatory="intent subject medicationCodeableConcept medicationReference",
     ),
-    _type(
+    _record(
         "MedicationStatement",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("subject"),
         _MEDICATION,
@@ -457,16 +449,14 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         "effectiveDateTime effectivePeriod dateAsserted subject taken",
         mandatory="status subject taken medicationCodeableConcept medicationReference",
     ),
-    _type(
+    _record(
         "Medication",
-        Home.RECORD,
         _code("code", "code"),
         scope_names=("Medication", "MedicationStatement", *_MEDICATION_REQUEST_SCOPES),
         summary="code status isBrand isOverTheCounter manufacturer",
     ),
-    _type(
+    _record(
         "EpisodeOfCare",
-        Home.RECORD,
         _IDENTIFIER,
         _patient("patient"),
         _status("status", "status", system="episode-of-care-status"),
@@ -476,42 +466,37 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         summary="status type diagnosis patient managingOrganization period",
         mandatory="status patient",
     ),
-    _type(
+    _directory(
         "Organization",
-        Home.DIRECTORY,
         _IDENTIFIER,
         _name("name", "alias"),
         _POSTCODE,
         summary="identifier active type name partOf",
     ),
-    _type(
+    _directory(
         "Location",
-        Home.DIRECTORY,
         _IDENTIFIER,
         _name("name", "alias"),
         _POSTCODE,
         _include_only("organization", "managingOrganization", "Organization"),
         summary="identifier status operationalStatus name description mode type physicalType managingOrganization",
     ),
-    _type(
+    _directory(
         "Practitioner",
-        Home.DIRECTORY,
         _IDENTIFIER,
         _name("name"),
         _POSTCODE,
         summary="identifier active name telecom address gender birthDate",
     ),
-    _type(
+    _directory(
         "PractitionerRole",
-        Home.DIRECTORY,
         _reference("practitioner", "practitioner", "Practitioner"),
         _reference("organization", "organization", "Organization"),
         _IDENTIFIER,
         summary="identifier active period practitioner organization code specialty location telecom",
     ),
-    _type(
+    _directory(
         "HealthcareService",
-        Home.DIRECTORY,
         _IDENTIFIER,
         _name("name"),
         _reference("organization", "providedBy", "Organization"),
