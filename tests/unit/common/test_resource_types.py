@@ -4,7 +4,82 @@ from typing import Any
 
 import pytest
 
-from careconnect.resource_types import valid_id
+from careconnect.resource_types import (
+    COMMON_PARAMETERS,
+    RESOURCE_TYPES,
+    SYNTAX,
+    Follow,
+    ParameterType,
+    Rank,
+    ResourceType,
+    SearchParameter,
+    resource_type,
+    valid_id,
+)
+
+ROWS = [(served, parameter) for served in RESOURCE_TYPES for parameter in (*COMMON_PARAMETERS, *served.parameters)]
+
+
+def of_row(value: ResourceType | SearchParameter) -> str:
+    return value.name
+
+
+@pytest.mark.parametrize(("served", "parameter"), ROWS, ids=of_row)
+def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) -> None:
+    is_reference = parameter.type is ParameterType.REFERENCE
+    # Dates order the other entries and have none of their own.
+    assert parameter.rank is Rank.COMPARED or parameter.type is not ParameterType.DATE
+    assert bool(parameter.targets) is is_reference
+    assert is_reference or not (parameter.follow or parameter.compartment)
+    assert not parameter.word_by_word or parameter.type is ParameterType.STRING
+    # What nothing is searched by is there to be followed.
+    assert parameter.searchable or parameter.follow
+    if parameter.within:
+        holder = served.parameter(parameter.within)
+        assert holder is not None
+        assert holder.indexed
+        assert holder.rank is parameter.rank
+    if Follow.REVERSE in parameter.follow:
+        # It is followed back along its entries.
+        assert parameter.indexed
+    if Follow.CHAIN in parameter.follow:
+        (target,) = parameter.targets
+        assert resource_type(target) is not None
+
+
+def test_everything_follows_what_leads_out_of_the_record() -> None:
+    """STU3 Patient §8.1.14.1: what is of the patient's compartment is found there already."""
+    inside = {served.name for served in RESOURCE_TYPES if served.is_patient or served.patient_parameter}
+    for served in RESOURCE_TYPES:
+        for parameter in served.followed(Follow.INCLUDE):
+            assert (Follow.EVERYTHING in parameter.follow) is bool(set(parameter.targets) - inside), parameter.name
+
+
+def test_the_patient_is_what_compartments_are_of_and_has_the_operation() -> None:
+    assert [served.name for served in RESOURCE_TYPES if served.is_patient] == ["Patient"]
+    assert {served.name: served.operations for served in RESOURCE_TYPES if served.operations} == {
+        "Patient": ("$everything",)
+    }
+
+
+def test_ranks_are_those_of_the_decision_on_record_keys() -> None:
+    ranks: dict[Rank, set[str]] = {rank: set() for rank in Rank}
+    for _, parameter in ROWS:
+        ranks[parameter.rank].add(parameter.name)
+
+    assert ranks[Rank.KEY] == {"_id"}
+    assert ranks[Rank.IDENTIFIER] == {"identifier"}
+    assert ranks[Rank.RECORD] == {"patient", "subject", "encounter", "episodeofcare"}
+    assert ranks[Rank.CONTACT] == {"email", "phone"}
+    assert not ranks[Rank.SHARED] & ranks[Rank.KEY]
+
+
+def test_a_description_states_all_modifiers_and_prefixes() -> None:
+    for _, parameter in ROWS:
+        told = parameter.description
+        assert all(f"`:{modifier}`" in told for modifier in parameter.modifiers)
+        assert all(prefix in told for prefix in SYNTAX[parameter.type].prefixes)
+        assert (f"`{parameter.name}.identifier`" in told) is (Follow.CHAIN in parameter.follow)
 
 
 @pytest.mark.parametrize(

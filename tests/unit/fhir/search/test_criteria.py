@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import RESOURCE_TYPES, ParameterType, SearchParameter, resource_type
+from careconnect.resource_types import RESOURCE_TYPES, SYNTAX, ParameterType, SearchParameter, resource_type
 from careconnect.search_values import date_range
 from fhir_reader.search.criteria import parse_criterion, split_unescaped, unescape
 
@@ -408,3 +408,11 @@ def test_a_malformed_value_is_not_repeated(asked: str) -> None:
 def test_too_many_alternatives_are_too_costly() -> None:
     assert matches("Patient.identifier", ",".join(map(str, range(100))), [["", "99"]])
     assert refusal("Patient.identifier", ",".join(map(str, range(101)))).code == "too-costly"
+
+
+def test_the_declared_prefixes_are_those_of_stu3_and_each_is_compared() -> None:
+    declared = SYNTAX[ParameterType.DATE].prefixes
+    assert set(declared) == {"eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap"}
+    compared = [matches("Observation.date", f"{prefix}2017", [list(date_range("2017"))]) for prefix in declared]
+    assert compared.count(True) == 4  # eq, ge, le and ap
+    refusal("Observation.date", "in2017")
