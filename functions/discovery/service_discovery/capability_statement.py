@@ -14,6 +14,7 @@ from careconnect.resource_types import (
 )
 
 _PUBLISHED: Final = "2026-11-01"
+_SECURITY_SERVICES: Final = "http://hl7.org/fhir/restful-security-service"
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -61,13 +62,7 @@ def _security(base_url: BaseUrl) -> Mapping[str, Any]:
         "cors": True,
         "service": [
             {
-                "coding": [
-                    {
-                        "system": "http://hl7.org/fhir/restful-security-service",
-                        "code": "SMART-on-FHIR",
-                        "display": "SMART-on-FHIR",
-                    }
-                ],
+                "coding": [{"system": _SECURITY_SERVICES, "code": "SMART-on-FHIR", "display": "SMART-on-FHIR"}],
                 "text": "OAuth 2.0 client credentials with SMART scopes",
             }
         ],

@@ -146,6 +146,11 @@ class SearchParameter:
         return Rank.KEY < self.rank < Rank.COMPARED and not self.within
 
     @property
+    def sortable(self) -> bool:
+        """Say whether `_sort` takes it: dates, texts and the id."""
+        return self.type in (ParameterType.DATE, ParameterType.STRING) or self.rank is Rank.KEY
+
+    @property
     def modifiers(self) -> tuple[str, ...]:
         """The modifiers that it takes."""
         return (*self.targets, *SYNTAX[self.type].modifiers)

@@ -12,7 +12,8 @@ from typing import Any
 from careconnect import resource_types
 from careconnect.base_url import BaseUrl
 from careconnect_admin.documents.generate import write_documents
-from careconnect_testing.stores import BASE, Answer, load, reader_on_moto
+from careconnect_testing.answer import Answer
+from careconnect_testing.stores import BASE, load, reader_on_moto
 from service_discovery.capability_statement import capability_statement
 
 

@@ -17,7 +17,6 @@ from careconnect.resource_types import ResourceType
 
 _FHIR: Final = "http://hl7.org/fhir"
 _SUBSETTED: Final = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
-_ALWAYS: Final = frozenset(("resourceType", "id", "meta", "implicitRules"))
 
 
 VIEW_PARAMETERS: Final = ("_format", "_pretty", "_summary", "_elements")
@@ -62,7 +61,7 @@ def show(body: str, type_: ResourceType, view: View) -> str:
 def _kept(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
     """Return which top-level elements stay, or None for all of them."""
     if view.elements:
-        asked = _ALWAYS | type_.mandatory | {element.removesuffix("[x]") for element in view.elements}
+        asked = type_.mandatory | {element.removesuffix("[x]") for element in view.elements}
         return lambda name: name in asked or _choice(name) in asked
     match view.summary:
         case "true":

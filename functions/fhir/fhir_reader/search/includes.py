@@ -1,7 +1,6 @@
 """Follow `_include` and `_revinclude`, giving only what the caller may read (`access.md`, Rule 3)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from careconnect.record_keys import reference_prefix, resource_key
@@ -19,21 +18,12 @@ class TooManyIncludedError(Exception):
     """The matches include more than `MOST_INCLUDED` resources."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An included resource."""
-
-    type: ResourceType
-    id: str
-    stored: StoredResource
-
-
 def follow_references(
     matches: Sequence[Entry],
     includes: Sequence[Include],
     reverse: Sequence[Include],
     context: SearchContext,
-) -> list[Found]:
+) -> list[tuple[ResourceType, str, StoredResource]]:
     """Return what the matches include, each resource once and none that is a match itself.
 
     Types that the token does not open and resources outside the caller's compartment are passed over in
@@ -52,7 +42,7 @@ def follow_references(
             raise TooManyIncludedError
     bodies = context.store.read_all([(type_, id_) for (_, id_), type_ in wanted.items()], context.view.format)
     return [
-        Found(wanted[key], key[1], stored)
+        (wanted[key], key[1], stored)
         for key, stored in bodies.items()
         if not stored.gone and context.caller.sees(wanted[key], key[1], stored.patients)
     ]

@@ -11,7 +11,7 @@ from careconnect.resource_types import ResourceType
 from fhir_reader.rendering.bundle import BundleEntry
 from fhir_reader.rendering.views import indent, show
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.includes import Found, TooManyIncludedError, follow_references
+from fhir_reader.search.includes import TooManyIncludedError, follow_references
 from fhir_reader.search.query import Include
 from fhir_reader.store.stored import Entry, StoredResource
 
@@ -73,17 +73,13 @@ def _with_included(
     except TooManyIncludedError:
         found = None
     if found is not None:
-        included = [_included(one, context) for one in found]
+        included = [_entry(type_, id_, stored, "include", context) for type_, id_, stored in found]
         if sum(_cost(entry, context) for entry in (*shown, *included)) <= _ROOM:
             return Page([*shown, *included], len(matches))
     if len(matches) <= 1:
         raise outcomes.too_costly()
     half = fill_page(matches[: len(matches) // 2], (), (), context)
     return _with_included(matches[: half.taken], half.entries, includes, reverse, context)
-
-
-def _included(found: Found, context: SearchContext) -> BundleEntry:
-    return _entry(found.type, found.id, found.stored, "include", context)
 
 
 def _entry(

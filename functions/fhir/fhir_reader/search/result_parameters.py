@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.resource_types import COMMON_PARAMETERS, ParameterType, ResourceType, SearchParameter
+from careconnect.resource_types import ResourceType, SearchParameter
 from fhir_reader.rendering.views import VIEW_PARAMETERS, View, parse_view
 
 DEFAULT_COUNT: Final = 20
@@ -75,17 +75,9 @@ def _count(text: str) -> int:
 def _order(type_: ResourceType, text: str) -> Order:
     name = text.removeprefix("-")
     parameter = type_.parameter(name)
-    if parameter is None or parameter not in sortable(type_):
+    if parameter is None or not parameter.sortable:
         raise outcomes.invalid_parameter("_sort", "takes date and name parameters, with - for descending.")
     return Order(parameter, descending=text.startswith("-"))
-
-
-def sortable(type_: ResourceType) -> tuple[SearchParameter, ...]:
-    """Return the parameters that `_sort` takes: dates, names and the common ones."""
-    return (
-        *COMMON_PARAMETERS,
-        *(p for p in type_.searchable if p.type in (ParameterType.DATE, ParameterType.STRING)),
-    )
 
 
 def _is_strict(prefer: str) -> bool:

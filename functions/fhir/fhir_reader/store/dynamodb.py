@@ -102,8 +102,7 @@ class DynamoDbResourceStore:
             place = item["sk"]["S"]
             name, _, parameter = place.partition("#")[0].partition("?")
             found = resource_type(name)
-            reference = found.patient_parameter if found is not None else None
-            if found is not None and reference is not None and parameter == reference.name:
+            if found and (reference := found.patient_parameter) and parameter == reference.name:
                 order, resource_id = place_of(place)
                 yield place, Entry(found, resource_id, order, item["values"]["S"])
 
