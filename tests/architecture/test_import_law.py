@@ -1,0 +1,138 @@
+"""Who may import whom is written in pyproject.toml alone; here each contract is seen to break."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+BOOK = PROJECT / "pyproject.toml"
+SOURCES = ("functions", "layers/common", "tools")
+
+DOWN = "Tools stand on functions, functions on the layer and never on each other"
+HANDLER = "Nothing imports a handler"
+APP = "The handler alone imports the app"
+COMPOSITION = "The handler alone composes: settings, log, clients of AWS"
+BOTO3 = "boto3 is imported by careconnect.aws only"
+POWERTOOLS = "Powertools is imported by careconnect.observability only"
+HEAVY = "No parser of FHIR and no HTTP library in a function's import path"
+READER = "The reader's rooms: search stands on rendering, rendering on the store"
+ADMIN = "The admin tool's rooms: commands stand on all the others"
+COMMANDS = "The command line's libraries are imported by its commands only"
+
+LAYER = "layers/common/careconnect"
+ISSUER = "functions/token/token_issuer"
+READER_FOLDER = "functions/fhir/fhir_reader"
+ADMIN_FOLDER = "tools/careconnect_admin"
+
+FORBIDDEN = [
+    (DOWN, f"{LAYER}/scopes.py", "import token_issuer.grant_token"),
+    (DOWN, f"{LAYER}/scopes.py", "import careconnect_admin.errors"),
+    (DOWN, f"{ISSUER}/grant_token.py", "import careconnect_admin.errors"),
+    (DOWN, f"{ISSUER}/grant_token.py", "import fhir_reader.fhir_path"),
+    (HANDLER, f"{ISSUER}/app.py", "import token_issuer.handler"),
+    (APP, f"{READER_FOLDER}/read_resource.py", "import fhir_reader.app"),
+    (COMPOSITION, f"{ISSUER}/grant_token.py", "import careconnect.settings"),
+    (COMPOSITION, f"{LAYER}/shell.py", "import careconnect.observability"),
+    (COMPOSITION, f"{READER_FOLDER}/app.py", "import careconnect.composition"),
+    (BOTO3, f"{ISSUER}/token_store.py", "import boto3"),
+    (BOTO3, f"{LAYER}/signing_keys.py", "def kms():\n    import boto3"),
+    (POWERTOOLS, f"{ISSUER}/app.py", "import aws_lambda_powertools"),
+    (HEAVY, f"{LAYER}/outcomes.py", "import pydantic"),
+    (HEAVY, f"{READER_FOLDER}/rendering/bundle.py", "import simplejson"),
+    (READER, f"{READER_FOLDER}/rendering/views.py", "import fhir_reader.search.query"),
+    (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.rendering.bundle"),
+    (READER, f"{READER_FOLDER}/another_room.py", ""),
+    (ADMIN, f"{ADMIN_FOLDER}/stack/target.py", "import careconnect_admin.local.local_stack"),
+    (ADMIN, f"{ADMIN_FOLDER}/loading/load.py", "import careconnect_admin.commands.load"),
+    (ADMIN, f"{ADMIN_FOLDER}/clients/demo.py", "import careconnect_admin.signing.key_ring"),
+    (ADMIN, f"{ADMIN_FOLDER}/another_room.py", ""),
+    (COMMANDS, f"{ADMIN_FOLDER}/sample/generator.py", "import typer"),
+]
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of all code and of the book."""
+    root = tmp_path_factory.mktemp("copy")
+    for source in SOURCES:
+        shutil.copytree(PROJECT / source, root / source, ignore=shutil.ignore_patterns("__pycache__", "*.json"))
+    shutil.copy(BOOK, root)
+    return root
+
+
+@contextmanager
+def with_line(path: Path, line: str) -> Iterator[None]:
+    """Have one more line in a file, or one more file."""
+    before = path.read_text(encoding="utf-8") if path.exists() else None
+    path.write_text(f"{before or ''}\n{line}\n", encoding="utf-8")
+    try:
+        yield
+    finally:
+        if before is None:
+            path.unlink()
+        else:
+            path.write_text(before, encoding="utf-8")
+
+
+def judged(root: Path) -> str:
+    """Return what import-linter says of the code below `root`, its lines joined."""
+    folders = [root / source for source in ("layers/common", "tools")]
+    folders += [each for each in (root / "functions").iterdir() if each.is_dir()]
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, folders)), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return " ".join((ended.stdout + ended.stderr).split())
+
+
+def test_every_contract_is_seen_to_break_below() -> None:
+    contracts = tomllib.loads(BOOK.read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+
+    assert {name for name, _, _ in FORBIDDEN} == {contract["name"] for contract in contracts}
+
+
+def test_the_code_keeps_every_contract(copy: Path) -> None:
+    assert judged(copy).endswith(" 0 broken.")
+
+
+@pytest.mark.parametrize(("contract", "file", "line"), FORBIDDEN)
+def test_a_forbidden_import_breaks_its_contract(copy: Path, contract: str, file: str, line: str) -> None:
+    with with_line(copy / file, line):
+        said = judged(copy)
+
+    assert f"{contract} BROKEN" in said
+
+
+@pytest.mark.parametrize(
+    ("file", "code"),
+    [
+        (f"{ISSUER}/grant_token.py", "import os\n\nos.environ\n"),
+        (f"{ISSUER}/app.py", "from os import environ\n\nenviron\n"),
+        (f"{LAYER}/settings.py", 'import os\n\nos.getenv("X")\n'),
+        (f"{LAYER}/observability.py", "import os\n\nos.environb\n"),
+        (f"{ISSUER}/grant_token.py", "from . import errors\n\nerrors\n"),
+    ],
+)
+def test_the_environment_is_read_by_handlers_alone_and_no_import_is_relative(file: str, code: str) -> None:
+    found = subprocess.run(
+        [Path(sys.executable).with_name("ruff"), "check", "--select", "TID", "--stdin-filename", file, "-"],
+        cwd=PROJECT,
+        input=code,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert found.returncode == 1
+    assert "Found 1 error." in found.stdout
