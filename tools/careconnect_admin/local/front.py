@@ -8,6 +8,9 @@ authorizer decides about.
 One difference is meant: API Gateway refuses a raw `|` in a query (400), which FHIR clients send in every
 `identifier=system|value`. The front passes it on as `%7C`, the same value, so that a call pasted from the
 FHIR specification works. A client that is to work deployed has to encode it.
+
+It is aiohttp's server, which takes any request, and not `aiohttp.web.Application` (ADR 1): that routes by a path that
+it has taken apart, and answers what it cannot read in words of its own.
 """
 
 import asyncio
