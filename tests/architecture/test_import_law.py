@@ -25,6 +25,7 @@ HEAVY = "No parser of FHIR and no HTTP library in a function's import path"
 READER = "The reader's rooms: search stands on rendering, rendering on the store"
 ADMIN = "The admin tool's rooms: commands stand on all the others"
 COMMANDS = "The command line's libraries are imported by its commands only"
+NO_CIRCLE = "No circle, within any package"
 
 LAYER = "layers/common/careconnect"
 ISSUER = "functions/token/token_issuer"
@@ -53,6 +54,8 @@ FORBIDDEN = [
     (ADMIN, f"{ADMIN_FOLDER}/loading/load.py", "import careconnect_admin.commands.load"),
     (ADMIN, f"{ADMIN_FOLDER}/clients/demo.py", "import careconnect_admin.signing.key_ring"),
     (ADMIN, f"{ADMIN_FOLDER}/another_room.py", ""),
+    (NO_CIRCLE, f"{LAYER}/resource_types.py", "import careconnect.scopes"),
+    (NO_CIRCLE, f"{READER_FOLDER}/search/criteria.py", "def late():\n    import fhir_reader.search.plan"),
     (COMMANDS, f"{ADMIN_FOLDER}/sample/generator.py", "import typer"),
 ]
 
