@@ -88,7 +88,7 @@ def test_a_function_imports_these_distributions_and_no_other(package: str) -> No
 @pytest.mark.parametrize(
     "heavy", ["pydantic", "fhir", "fhir_core", "lxml", "simplejson", "requests", "careconnect_admin"]
 )
-def test_issue_2_nothing_heavy_is_imported_though_it_is_there(package: str, heavy: str) -> None:
+def test_nothing_heavy_is_imported_though_it_is_there(package: str, heavy: str) -> None:
     ended = cold_start(package, ENVIRONMENT, f"import sys\nprint({heavy!r} in sys.modules)")
 
     assert ended.stdout.strip() == "False", ended.stderr

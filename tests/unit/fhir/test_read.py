@@ -46,7 +46,7 @@ def test_every_resource_reads_back_as_it_was_loaded(reader: Reader, name: str, r
     valid_xml(reader.get(f"{name}/{resource_id}", "_format=xml").text, name)
 
 
-def test_issue_2_a_read_is_one_call(reader: Reader) -> None:
+def test_a_read_is_one_call(reader: Reader) -> None:
     reader.get("Patient/4")
     assert reader.calls == ["GetItem"]
 

@@ -178,7 +178,7 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("type_name", "query", "calls"), CALLS)
-def test_issue_3_calls_per_kind_of_search(reader: Reader, type_name: str, query: str, calls: list[str]) -> None:
+def test_each_kind_of_search_makes_its_calls_and_no_more(reader: Reader, type_name: str, query: str, calls: list[str]) -> None:
     answer = reader.get(type_name, query)
 
     assert answer.status == 200
@@ -186,7 +186,7 @@ def test_issue_3_calls_per_kind_of_search(reader: Reader, type_name: str, query:
     assert reader.calls == calls
 
 
-def test_issue_3_a_later_page_costs_itself_alone(reader: Reader) -> None:
+def test_a_later_page_costs_itself_alone(reader: Reader) -> None:
     first = reader.get("Observation", "patient=4&_count=5")
     reader.calls.clear()
 
@@ -195,14 +195,14 @@ def test_issue_3_a_later_page_costs_itself_alone(reader: Reader) -> None:
     assert reader.calls == ["Query", "BatchGetItem"]
 
 
-def test_issue_3_everything_costs_a_read_and_a_query(reader: Reader) -> None:
+def test_everything_costs_a_read_and_a_query(reader: Reader) -> None:
     reader.get("Patient/4/$everything", "_count=100")
 
     assert reader.calls[0] == "GetItem"
     assert sorted(reader.calls[1:]) == ["BatchGetItem", "BatchGetItem", "BatchGetItem", "Query"]
 
 
-def test_issue_3_nothing_scans(reader: Reader) -> None:
+def test_nothing_scans(reader: Reader) -> None:
     for each in RESOURCE_TYPES:
         for query in ("", "_lastUpdated=gt2000", "_id=4", "identifier:missing=true", "_sort=-_lastUpdated"):
             assert reader.get(each.name, query).status == 200
