@@ -21,7 +21,8 @@ export REAL_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sam-local smoke test check lint types imports template checkov unit coverage format docs bench lock clean
+.PHONY: help setup run sam-local smoke quick test test-long check lint types imports template checkov unit coverage \
+	format docs bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -60,7 +61,15 @@ sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULA
 smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and CLIENT_SECRET in the environment
 	@exec $(BIN)/careconnect smoke $(BASE)
 
-test: check coverage ## Everything that CI runs, containers excepted
+quick: lint types ## The checks of code and the pure tests: less than a minute
+	$(BIN)/pytest -q -n auto -m "not slow and not long" --hypothesis-profile=quick \
+		tests/unit tests/architecture
+
+test: check coverage ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>
+
+# Those that are made up by the thousand, and those that wait for minutes.
+test-long: $(VENV)/.node ## The long tests: REAL_DATA=<folder of more records>
+	$(BIN)/pytest -n 3 -m "long or generated or hypothesis" --hypothesis-profile=long
 
 check: lint types imports template checkov ## Static checks only
 
@@ -94,11 +103,11 @@ template: $(VENV)/.test $(WHOLE)
 checkov: .venv-checkov/.done $(WHOLE)
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
 
-unit: $(VENV)/.test ## Unit tests alone, quick
+unit: $(VENV)/.test ## Unit tests alone
 	$(BIN)/pytest tests/unit
 
 coverage: $(VENV)/.node
-	$(BIN)/pytest -n 3 --dist loadfile --cov --cov-report=term
+	$(BIN)/pytest -n 3 --dist loadfile -m "not long" --cov --cov-report=term
 
 format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff check --fix .

@@ -79,11 +79,13 @@ def imported(package: str) -> set[str]:
     return found - {"careconnect-serverless", "setuptools", "pip"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", IMPORTS)
 def test_a_function_imports_these_distributions_and_no_other(package: str) -> None:
     assert imported(package) == IMPORTS[package]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", IMPORTS)
 @pytest.mark.parametrize(
     "heavy", ["pydantic", "fhir", "fhir_core", "lxml", "simplejson", "requests", "careconnect_admin"]

@@ -83,7 +83,7 @@ def test_rfc_7009_a_foreign_token_is_200_and_lives(
     assert introspect(http, owner, token)["active"] is True
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_s9_a_revoked_token_is_refused_within_the_stated_bound(http: httpx.Client, owner: tuple[str, str]) -> None:
     """Through the authorizer's real cache: the token was in use when it was revoked."""
     token, other = issue(http, owner), issue(http, owner)
@@ -128,7 +128,7 @@ def test_every_advertised_scope_can_be_had(http: httpx.Client, explorer: DemoCli
         assert answer.json()["scope"] == some
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_request_fails_while_keys_are_rotated(
     local_stack: LocalStack, http: httpx.Client, owner: tuple[str, str]
 ) -> None:

@@ -5,10 +5,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from careconnect.resource_types import RESOURCE_TYPES
 from careconnect_admin.clients.demo import MEDICATION_ACCESS, PATIENT_ACCESS
 from careconnect_testing.answer import Answer
 from careconnect_testing.search_corpus import EXAMPLE_CODES
@@ -410,46 +407,3 @@ def test_a_query_of_10_kb_or_more_is_refused_or_answered(reader: HttpReader, siz
     assert 400 <= got.status < 500
     assert posted.status == 200
     assert posted.total == 0
-
-
-_NAMES = sorted({parameter.name for type_ in RESOURCE_TYPES for parameter in type_.parameters})
-_PARTS = st.sampled_from(
-    [*_NAMES, "_id", "_lastUpdated", "_count", "_sort", "_include", "_revinclude", "_summary", "_elements", "_format"]
-)
-_MODIFIERS = st.sampled_from(["", "", "", ":exact", ":contains", ":not", ":missing", ":Patient", ".name", ":", "."])
-_VALUES = st.one_of(
-    st.text(max_size=30),
-    st.text(alphabet="0123456789-:TZ+gelpasbn.,|\\$/ %&=#\x00\x7f\ud7ffé\u0301", max_size=30),
-    st.sampled_from(
-        ["male", "2017-10", "ge2017", "Patient/1", "-date", "Patient:organization", "0", "true", "x" * 3000]
-    ),
-)
-_PAIRS = st.lists(st.tuples(st.tuples(_PARTS, _MODIFIERS).map("".join), _VALUES), max_size=4)
-_TYPE_NAMES = st.sampled_from([type_.name for type_ in RESOURCE_TYPES if type_.name != "Observation"])
-
-
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(type_name=_TYPE_NAMES, pairs=_PAIRS)
-def test_no_query_makes_the_reader_fail(
-    in_process: InProcessReader, type_name: str, pairs: list[tuple[str, str]]
-) -> None:
-    for answer in (in_process.get(type_name, pairs), in_process.post(f"{type_name}/_search", pairs)):
-        assert answer.status in (200, 400, 406), (type_name, pairs, answer.text)
-        assert answer.text
-
-
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(
-    type_name=_TYPE_NAMES,
-    raw=st.lists(
-        st.one_of(
-            st.sampled_from(["name", "=", "&", "%", "%zz", "%FF", "%C3", "%00", "+", ";", "birthdate", "ge", "|", "?"]),
-            st.text(alphabet="abz=&%+;?/:@!$'()*,~._-0129", max_size=6),
-        ),
-        max_size=20,
-    ).map("".join),
-)
-def test_no_raw_query_string_makes_the_deployed_api_fail(reader: HttpReader, type_name: str, raw: str) -> None:
-    answer = reader.raw(f"{type_name}?{raw}")
-
-    assert answer.status in (200, 400, 406), (raw, answer.text)

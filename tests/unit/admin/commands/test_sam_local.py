@@ -9,8 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from careconnect_admin.cli import app
-from careconnect_admin.local.data_stack import create_data, data_template
-from careconnect_admin.local.emulator import Emulator
+from careconnect_admin.local.data_stack import data_template
 from careconnect_admin.local.sam_stack import ENVIRONMENT, Ports, environment_for
 from careconnect_admin.local.template import read_template
 from careconnect_admin.project import TEMPLATE
@@ -29,21 +28,6 @@ def test_the_emulator_gets_every_table_and_key_of_the_template_and_nothing_else(
         if resource["Type"] == "AWS::DynamoDB::Table":
             assert resource["Properties"]["TableName"] == name
             assert resource["Properties"]["KeySchema"] == whole[name]["Properties"]["KeySchema"]
-
-
-def test_the_emulator_creates_them_under_the_names_that_the_functions_are_told(tmp_path: Path) -> None:
-    told = json.loads(ENVIRONMENT.read_text(encoding="utf-8"))["Parameters"]
-
-    with Emulator(tmp_path / "emulator.log") as emulator:
-        outputs = create_data(emulator, _BASE_URL)
-        tables = emulator.client("dynamodb").list_tables()["TableNames"]
-        aliases = [alias["AliasName"] for alias in emulator.client("kms").list_aliases()["Aliases"]]
-
-    assert sorted(tables) == sorted(told[name] for name in told if name.endswith("_TABLE"))
-    assert f"{told['SIGNING_KEY_ALIAS']}-current" in aliases
-    assert outputs["RecordTable"] == told["RECORD_TABLE"]
-    assert outputs["SigningKeyAlias"] == told["SIGNING_KEY_ALIAS"]
-    assert outputs["BaseUrl"] == _BASE_URL
 
 
 def test_sam_overrides_only_variables_that_the_template_declares() -> None:

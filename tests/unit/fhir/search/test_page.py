@@ -57,6 +57,7 @@ def test_a_page_holds_as_much_as_fits_and_the_next_goes_on(big: Reader, path: st
         assert '<relation value="next"/>' in pages[0].text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_", ["json", "xml"])
 def test_an_indented_page_fits_too(tmp_path: Path, format_: str) -> None:
     """Indentation makes small elements several times as long."""

@@ -178,7 +178,9 @@ CALLS = [
 
 
 @pytest.mark.parametrize(("type_name", "query", "calls"), CALLS)
-def test_each_kind_of_search_makes_its_calls_and_no_more(reader: Reader, type_name: str, query: str, calls: list[str]) -> None:
+def test_each_kind_of_search_makes_its_calls_and_no_more(
+    reader: Reader, type_name: str, query: str, calls: list[str]
+) -> None:
     answer = reader.get(type_name, query)
 
     assert answer.status == 200

@@ -21,6 +21,8 @@ from careconnect_admin.local.readiness import NotReadyError
 from careconnect_admin.stack import running_stack as running_stacks
 from careconnect_admin.stack.running_stack import running_stack
 
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
 HANDLER = """
 import json, os, greeting
 

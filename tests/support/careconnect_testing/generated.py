@@ -1,0 +1,21 @@
+"""How many cases the tests make up: a few in the quick run, some in every run, many in the long one."""
+
+from hypothesis import settings
+
+QUICK, LONG = "quick", "long"
+"""Hypothesis profiles, chosen by `--hypothesis-profile` (`make quick`, `make test-long`)."""
+
+_LONG_FACTOR = 10
+
+settings.register_profile(QUICK, max_examples=20, deadline=None)
+settings.register_profile(LONG, max_examples=100 * _LONG_FACTOR, deadline=None)
+
+
+def is_long_run() -> bool:
+    """Say whether this is the long run."""
+    return settings.get_current_profile_name() == LONG
+
+
+def cases(number: int) -> int:
+    """Return how many cases to make up where `number` are enough for every run."""
+    return number * _LONG_FACTOR if is_long_run() else number
