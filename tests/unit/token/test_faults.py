@@ -134,6 +134,7 @@ def test_a_token_that_cannot_be_verified_for_want_of_kms_is_503(issuer: Issuer, 
     assert_unavailable(issuer.post(path, {"token": token}, headers=basic("client-1", secret)))
 
 
+@pytest.mark.slow
 def test_no_request_fails_while_keys_are_rotated(issuer: Issuer, secret: str) -> None:
     """Tokens are issued and introspected all the while, by instances whose caches differ in age."""
     old, new = issuer.kms.describe_key(KeyId=f"{ALIAS}-current")["KeyMetadata"]["KeyId"], ""
