@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.commands.sam_local import ENVIRONMENT, create_data
+from careconnect_admin.local.data_stack import create_data
 from careconnect_admin.local.emulator import Emulator
+from careconnect_admin.local.sam_stack import ENVIRONMENT
 
 pytestmark = pytest.mark.integration
 
