@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from careconnect import __version__
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, Home
 from careconnect_admin.project import PROJECT
 
@@ -33,8 +34,9 @@ _URI: Final = (
     "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
     "${{{function}.Arn}}:live/invocations"
 )
-_HEADING: Final = """\
-# ---------------------------------------------------------------- made by `make docs`; do not edit below
+_HEADING: Final = "# ---------------------------------------------------------------- made by `make docs`; do not edit below\n"
+_BEGINNING: Final = f"""\
+info: {{title: Care Connect, version: "{__version__}"}}
 # Methods are named one by one: PUT, PATCH and DELETE go to a function without data permission, which says 405.
 paths:
 """
@@ -49,7 +51,7 @@ def with_paths(document: str) -> str:
     by_hand, heading, _ = document.partition(_HEADING)
     if not heading:
         raise ValueError("api.yaml has lost the heading above its paths")
-    return by_hand + heading + "".join(_paths())
+    return by_hand + heading + _BEGINNING + "".join(_paths())
 
 
 def write_paths(path: Path = API) -> None:
