@@ -229,6 +229,7 @@ def adrs() -> dict[int, str]:
 @pytest.mark.parametrize("name", TEXTS)
 def test_an_adr_is_cited_by_the_number_of_one_that_exists(name: str) -> None:
     assert {int(number) for number in re.findall(r"\bADRs? (\d+)", text_of(name))} <= adrs().keys()
+    assert not re.search(r"ADR(:| 0)", text_of(name)), "by number, as `ADR 7`"
 
 
 def test_the_index_of_adrs_says_what_each_says_of_itself() -> None:

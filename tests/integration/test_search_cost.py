@@ -1,4 +1,4 @@
-"""What each kind of search costs: its calls to DynamoDB, and the read units that they consume (ADR 0003)."""
+"""What each kind of search costs: its calls to DynamoDB, and the read units that they consume (ADR 3)."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Write records to DynamoDB: each resource whole or not at all, many to a transaction (ADR 0004)."""
+"""Write records to DynamoDB: each resource whole or not at all, many to a transaction (ADR 4)."""
 
 import random
 import secrets

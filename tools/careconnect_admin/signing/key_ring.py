@@ -1,4 +1,4 @@
-"""Rotate the signing keys: publish the next, promote it, retire the previous (ADR: signing keys and rotation)."""
+"""Rotate the signing keys: publish the next, promote it, retire the previous (ADR 7)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

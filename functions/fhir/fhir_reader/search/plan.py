@@ -1,4 +1,4 @@
-"""Choose the index ranges that answer a search with the fewest entries read (ADR: record keys and search index).
+"""Choose the index ranges that answer a search with the fewest entries read (ADR 3).
 
 The most selective criterion gives the ranges; every criterion, that one included, is then compared on the
 values stored with the entries, so a plan may be generous but never wrong.

@@ -1,4 +1,4 @@
-"""Which index answers which search, and at what number of calls (ADR: record keys and search index)."""
+"""Which index answers which search, and at what number of calls (ADR 3)."""
 
 import pytest
 
