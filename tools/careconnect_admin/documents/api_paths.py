@@ -34,7 +34,7 @@ _URI: Final = (
     "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
     "${{{function}.Arn}}:live/invocations"
 )
-_HEADING: Final = "# ---------------------------------------------------------------- made by `make docs`; do not edit below\n"
+_HEADING: Final = "# ------------------------------------------------ made by `make docs`; do not edit below\n"
 _BEGINNING: Final = f"""\
 info: {{title: Care Connect, version: "{__version__}"}}
 # Methods are named one by one: PUT, PATCH and DELETE go to a function without data permission, which says 405.
