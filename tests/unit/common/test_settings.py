@@ -35,6 +35,14 @@ def test_anything_else_is_refused_by_name_and_without_its_value(text: str) -> No
     assert text not in str(refused.value).replace("5400", "").replace("60", "")
 
 
+def test_a_choice_is_one_of_its_options() -> None:
+    assert Settings({"HOME": " record "}).choice("HOME", ("record", "directory")) == "record"
+    with pytest.raises(SettingError, match="The setting HOME is missing"):
+        Settings({}).choice("HOME", ("record", "directory"))
+    with pytest.raises(SettingError, match=r"^The setting HOME must be one of: record, directory\.$"):
+        Settings({"HOME": "elsewhere"}).choice("HOME", ("record", "directory"))
+
+
 def test_origins() -> None:
     settings = Settings({"ALLOWED_ORIGINS": " https://a.example, https://b.example ,"})
 

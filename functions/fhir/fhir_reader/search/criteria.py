@@ -82,7 +82,7 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
             values = tuple(_token(parameter, one) for one in texts)
         case ParameterType.DATE:
             values = tuple(_date(parameter, one, now) for one in texts)
-        case ParameterType.REFERENCE:
+        case _:
             values = tuple(
                 reference for one in texts for reference in _references(parameter, unescape(one), target, fhir_base)
             )
