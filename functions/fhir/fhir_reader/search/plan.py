@@ -88,10 +88,9 @@ def _ranges(type_: ResourceType, criterion: Criterion, low: str, high: str) -> l
             return _token_ranges(type_, indexed, criterion.values, low, high)
         case ParameterType.STRING:
             return [_string_range(type_, indexed, value) for value in criterion.values]
-        case ParameterType.REFERENCE:
-            return _reference_ranges(type_, indexed, criterion.values, low, high)
         case _:
-            return None
+            # A reference: dates have no entries of their own.
+            return _reference_ranges(type_, indexed, criterion.values, low, high)
 
 
 def _token_ranges(
