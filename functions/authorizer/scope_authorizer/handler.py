@@ -5,14 +5,16 @@ import time
 from typing import Any, Final
 
 from careconnect import aws
-from careconnect.composition import observer_of
+from careconnect.observability import Observer
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
 from scope_authorizer.app import build_authorizer
 from scope_authorizer.token_store import DynamoDbRevokedTokens
 
 _settings: Final = Settings(os.environ)
-_observer: Final = observer_of(_settings)
+_observer: Final = Observer(
+    _settings.required("POWERTOOLS_SERVICE_NAME"), namespace=_settings.required("POWERTOOLS_METRICS_NAMESPACE")
+)
 _authorize: Final = build_authorizer(
     configured_base_url=_settings.optional("BASE_URL"),
     keys=KmsSigningKeys(aws.kms(), _settings.required("SIGNING_KEY_ALIAS"), clock=time.time),

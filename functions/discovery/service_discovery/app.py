@@ -9,10 +9,11 @@ from typing import Any, Final, Protocol
 from careconnect import outcomes
 from careconnect.base_url import BaseUrl
 from careconnect.formats import Format, error_response, fhir_response, negotiate, negotiate_for_error
-from careconnect.http import Response
+from careconnect.http import Response, last_value
+from careconnect.refusal import RefusalError
 from careconnect.resource_types import FHIR_PATH
 from careconnect.resource_xml import resource_xml
-from careconnect.shell import Call, RefusalError
+from careconnect.shell import Call
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
 from service_discovery.capability_statement import capability_statement
 from service_discovery.openapi_document import OPENAPI_PATH, openapi_document
@@ -59,7 +60,7 @@ class DiscoveryEndpoint:
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
         """Render an error as an OperationOutcome in the format asked for."""
         accept = call.request.headers.get("accept", "")
-        return error_response(error, negotiate_for_error(call.request.last("_format"), accept))
+        return error_response(error, negotiate_for_error(last_value(call.request.query, "_format"), accept))
 
     def internal(self) -> RefusalError:
         """Return the fixed 500."""
@@ -89,7 +90,7 @@ def _openapi_document(_deployed: DiscoveryEndpoint, call: Call) -> Response:
 
 
 def _capability_statement(_deployed: DiscoveryEndpoint, call: Call) -> Response:
-    format_ = negotiate(call.request.last("_format"), call.request.headers.get("accept", ""))
+    format_ = negotiate(last_value(call.request.query, "_format"), call.request.headers.get("accept", ""))
     make = _text_of if format_ is Format.JSON else _xml_of
     body = make(capability_statement, call.base_url)
     return fhir_response(200, body, format_, {"Cache-Control": _CACHING, "Vary": "Accept"})

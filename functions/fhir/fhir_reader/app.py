@@ -1,15 +1,17 @@
 """The FHIR API: a call in, the answer of one use case out, errors as OperationOutcomes."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
 from careconnect.formats import error_response, fhir_response, negotiate_for_error
-from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode
+from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode, last_value
 from careconnect.outcomes import OutcomeError
+from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
-from careconnect.shell import Call, RefusalError
+from careconnect.shell import Call
 from fhir_reader.caller import Caller, caller_of
 from fhir_reader.conditional import is_unmodified, validators
 from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
@@ -74,12 +76,13 @@ class FhirEndpoint:
         return _body(bundle.text(result.view.format), result.view, _CACHING)
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome in the format asked for, in the query or in a posted form."""
+        """Render an error as an OperationOutcome in the format asked for, which a posted search may say in its form."""
         request = call.request
-        try:
-            asked = _last(_form(request), "_format") or request.last("_format")
-        except OutcomeError:
-            asked = request.last("_format")
+        asked = last_value(request.query, "_format")
+        if request.method == "POST" and request.path.endswith("/_search"):
+            # What cannot be read is what is being refused, or comes after it.
+            with suppress(OutcomeError):
+                asked = last_value(_form(request), "_format") or asked
         return error_response(error, negotiate_for_error(asked, request.headers.get("accept", "")))
 
     def internal(self) -> RefusalError:
@@ -122,10 +125,6 @@ def _form(request: Request) -> Parameters:
         raise _FAULTS[error.fault]() from None
 
 
-def _last(parameters: "Parameters | tuple[tuple[str, str], ...]", name: str) -> str:
-    return next((text for given, text in reversed(parameters) if given == name), "")
-
-
 def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
     stored = read_resource(store, caller, path.type, path.id, view.format, version=path.version)
     headers = {**_CACHING, **validators(stored)}
@@ -148,7 +147,7 @@ def _everything(path: FhirPath, parameters: Parameters, context: SearchContext) 
         path.id,
         used=[(name, text) for name, text in given if name in RECORD_PARAMETERS],
         warnings=[ignored(name, strict=context.result.strict) for name, _ in given if name not in RECORD_PARAMETERS],
-        cursor=_last(parameters, CURSOR),
+        cursor=last_value(parameters, CURSOR),
         context=context,
     )
 

@@ -7,7 +7,8 @@ from typing import Any, Final, Protocol
 
 from careconnect.client_record import ClientRecord
 from careconnect.http import Response
-from careconnect.shell import Call, RefusalError
+from careconnect.refusal import RefusalError
+from careconnect.shell import Call
 from careconnect.signing_keys import SigningKeyError
 from careconnect.token_verification import TrustedKeys
 from token_issuer import errors

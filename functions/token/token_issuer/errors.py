@@ -6,7 +6,7 @@ What the client reads is fixed text; `reason` is for the log alone, and fixed te
 from typing import Final
 
 from careconnect.base_url import REALM
-from careconnect.shell import RefusalError
+from careconnect.refusal import RefusalError
 
 BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 
@@ -109,4 +109,4 @@ def unavailable(reason: str, *metrics: str) -> OAuthError:
 
 def internal() -> OAuthError:
     """500 with a fixed text, for what should never happen."""
-    return OAuthError(500, "server_error", "An internal error occurred.", reason="unexpected error")
+    return OAuthError(500, "server_error", "An internal error occurred.")

@@ -8,13 +8,6 @@ from careconnect.settings import Settings
 from careconnect.shell import Endpoint, Shell
 
 
-def observer_of(settings: Settings) -> Observer:
-    """Return the log and the metrics of the function; raises `SettingError`."""
-    return Observer(
-        settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
-    )
-
-
 def shell_of(settings: Settings, endpoint: Endpoint) -> Shell:
     """Return the function's shell around `endpoint`; raises `SettingError`."""
     return Shell(
@@ -22,6 +15,8 @@ def shell_of(settings: Settings, endpoint: Endpoint) -> Shell:
         configured_base_url=settings.optional("BASE_URL"),
         region=settings.required("AWS_REGION"),
         cors=Cors(settings.origins()),
-        observer=observer_of(settings),
+        observer=Observer(
+            settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
+        ),
         clock=time.time,
     )

@@ -8,7 +8,7 @@ from typing import Final
 
 from careconnect.http import Response
 from careconnect.outcomes import OutcomeError, not_acceptable, outcome_of
-from careconnect.shell import RefusalError
+from careconnect.refusal import RefusalError
 
 
 class Format(Enum):

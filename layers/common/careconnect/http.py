@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 MAX_ANSWER_BYTES: Final = 5_500_000
 """What a function may answer: Lambda allows 6 MB of JSON, in which quotes and non-ASCII take more room."""
-
 
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -66,10 +65,6 @@ class Request:
         """The Content-Type without parameters, lower-cased; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    def last(self, name: str) -> str:
-        """Return the last value of a query parameter; empty if there is none."""
-        return next((value for given, value in reversed(self.query) if given == name), "")
-
     def body(self) -> bytes:
         """Return the body; raises `BodyError` if it is not the base64 that the event says it is."""
         if not self.is_base64:
@@ -85,15 +80,20 @@ class Request:
         Raises `BodyError` for a body that is over `most_bytes`, holds more than `most_parameters`, or is no form
         in UTF-8 (WHATWG URL §5.1).
         """
-        if self.media_type != FORM and (self.media_type or self.encoded_body):
-            raise BodyError(BodyFault.MEDIA_TYPE)
         body = self.body()
         if len(body) > most_bytes:
             raise BodyError(BodyFault.SIZE)
+        if self.media_type != FORM and (self.media_type or body):
+            raise BodyError(BodyFault.MEDIA_TYPE)
         try:
             return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=most_parameters)
         except ValueError:
             raise BodyError(BodyFault.FORM) from None
+
+
+def last_value(pairs: Sequence[tuple[str, str]], name: str) -> str:
+    """Return the last value that a name was given; one without a value counts as not given."""
+    return next((value for given, value in reversed(pairs) if given == name and value), "")
 
 
 def is_unicode(text: str) -> bool:

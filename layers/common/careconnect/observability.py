@@ -33,9 +33,9 @@ class Observer:
         fixed texts or a service's error code, never an exception's text. `ids` are fields of their own.
         """
         fields = {
+            **ids,
             "action": action,
             "status": status,
-            **ids,
             "client_id": client_id,
             "reason": reason,
             "milliseconds": milliseconds,
@@ -57,10 +57,10 @@ class Observer:
         self._logger.error(
             "failure",
             extra={
+                **ids,
                 "action": action,
                 "error": type(error).__name__,
                 "places": places[-8:],
-                **ids,
             },
         )
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from careconnect.base_url import REALM
+from careconnect.refusal import RefusalError
 from careconnect.resource_xml import resource_xml
-from careconnect.shell import RefusalError
 
 
 @dataclass(frozen=True, slots=True)

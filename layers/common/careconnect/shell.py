@@ -10,34 +10,7 @@ from typing import Any, Protocol
 
 from careconnect.base_url import BaseUrl, base_url
 from careconnect.http import Cors, Request, Response, gateway_response, parse_request
-
-
-class RefusalError(Exception):
-    """A request that ends in an error.
-
-    `status`, `code`, `text` and `headers` are for the caller, all of them fixed, and so is `where`, the part of
-    the request at fault; `reason` is for the log alone; `metrics` are counted.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        text: str,
-        headers: Mapping[str, str] | None = None,
-        *,
-        where: str = "",
-        reason: str = "",
-        metrics: tuple[str, ...] = (),
-    ) -> None:
-        super().__init__(reason or text)
-        self.status = status
-        self.code = code
-        self.text = text
-        self.headers = dict(headers or {})
-        self.where = where
-        self.reason = reason
-        self.metrics = metrics
+from careconnect.refusal import RefusalError
 
 
 @dataclass(slots=True)

@@ -88,6 +88,7 @@ def test_a_form_is_read_as_pairs_and_no_body_as_none() -> None:
         ("a=1", "", BodyFault.MEDIA_TYPE),
         ("", "text/plain", BodyFault.MEDIA_TYPE),
         ("a=" + "1" * 19, FORM, BodyFault.SIZE),
+        ("a=" + "1" * 19, "text/plain", BodyFault.SIZE),
         ("a=1&b=2&c=3", FORM, BodyFault.FORM),
         ("a=%FF", FORM, BodyFault.FORM),
         ("\ud800", FORM, BodyFault.FORM),

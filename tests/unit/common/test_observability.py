@@ -71,3 +71,10 @@ def test_a_count_is_written_in_the_embedded_metric_format(capsys: pytest.Capture
     first, second = lines(capsys)
     assert first["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "CareConnect/test"
     assert (first["SigningFailed"], second["SigningFailed"]) == ([1.0], [2.0])
+
+
+def test_an_id_cannot_take_another_fields_place(capsys: pytest.CaptureFixture[str]) -> None:
+    new_observer().request("token", 200, ids={"action": "other", "status": "500"})
+
+    (line,) = lines(capsys)
+    assert (line["action"], line["status"]) == ("token", 200)

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from careconnect.http import Cors, Response
-from careconnect.shell import Call, RefusalError, Shell
+from careconnect.refusal import RefusalError
+from careconnect.shell import Call, Shell
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import rest_event
 from careconnect_testing.observer import RecordingObserver

@@ -121,3 +121,9 @@ def test_any_path_is_understood_or_refused_with_an_outcome(rest: str) -> None:
 def test_reading_routes_take_reading_methods_and_a_posted_search_takes_post_alone() -> None:
     for route, methods in ALLOWED_METHODS.items():
         assert set(methods.split(", ")) == ({"POST"} if route is Route.SEARCH else {"GET", "HEAD"})
+
+
+def test_every_operation_of_the_table_has_a_route() -> None:
+    operations = {operation for served in RESOURCE_TYPES for operation in served.operations}
+
+    assert {operation.removeprefix("$") for operation in operations} <= {route.value for route in Route}

@@ -35,19 +35,24 @@ class View:
 
 
 def parse_view(parameters: Mapping[str, str], accept: str) -> View:
-    """Read `VIEW_PARAMETERS` and the Accept header; raises 406, and the 400 outcomes for malformed ones."""
-    format_ = negotiate(parameters.get("_format", ""), accept)
-    pretty, summary = parameters.get("_pretty", "false"), parameters.get("_summary", "false")
-    if pretty not in ("true", "false"):
-        raise outcomes.invalid_parameter("_pretty", "takes true or false.")
-    if summary not in _SUMMARIES:
-        raise outcomes.invalid_parameter("_summary", "takes true, text, data, count or false.")
-    elements: tuple[str, ...] = ()
-    if "_elements" in parameters:
-        elements = tuple(part.strip() for part in parameters["_elements"].split(","))
-        if not all(_ELEMENT.fullmatch(element) for element in elements):
-            raise outcomes.invalid_parameter("_elements", "takes a comma-separated list of element names.")
-    return View(format_, pretty == "true", summary, elements)
+    """Read `VIEW_PARAMETERS`, well formed, and the Accept header; raises 406 for a format that is not offered."""
+    elements = parameters.get("_elements", "")
+    return View(
+        format=negotiate(parameters.get("_format", ""), accept),
+        pretty=parameters.get("_pretty") == "true",
+        summary=parameters.get("_summary", "false"),
+        elements=tuple(part.strip() for part in elements.split(",")) if elements else (),
+    )
+
+
+def check_view_parameter(name: str, text: str) -> None:
+    """Raise the 400 outcome if `text` is no value of the parameter; `_format` is judged by `parse_view`."""
+    if name == "_pretty" and text not in ("true", "false"):
+        raise outcomes.invalid_parameter(name, "takes true or false.")
+    if name == "_summary" and text not in _SUMMARIES:
+        raise outcomes.invalid_parameter(name, "takes true, text, data, count or false.")
+    if name == "_elements" and not all(_ELEMENT.fullmatch(part.strip()) for part in text.split(",")):
+        raise outcomes.invalid_parameter(name, "takes a comma-separated list of element names.")
 
 
 def show(body: str, type_: ResourceType, view: View) -> str:

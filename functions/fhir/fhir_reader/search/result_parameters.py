@@ -1,4 +1,4 @@
-"""What a request says of its answer, whatever it asks for: each of these parameters is read here and nowhere else."""
+"""What a request says of its answer, whatever it asks for, read once into one value."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Final
 
 from careconnect import outcomes
 from careconnect.resource_types import ResourceType, SearchParameter
-from fhir_reader.rendering.views import VIEW_PARAMETERS, View, parse_view
+from fhir_reader.rendering.views import VIEW_PARAMETERS, View, check_view_parameter, parse_view
 
 DEFAULT_COUNT: Final = 20
 MOST_COUNT: Final = 100
@@ -45,31 +45,30 @@ def parse_result_parameters(
 ) -> ResultParameters:
     """Read those of the result parameters that an interaction `takes`; one without a value counts as not given.
 
-    Of a repeated one the last counts, and `_sort` is joined. Raises the 400 outcomes for malformed ones and 406
-    for a format that is not offered (STU3 Search §2.21.1.9).
+    Of a repeated one the last counts, but each must be well formed; `_sort` is joined. Raises the 400 outcomes for
+    malformed ones and 406 for a format that is not offered (STU3 Search §2.21.1.9).
     """
-    values: dict[str, str] = {}
-    keys: list[str] = []
-    for name, text in parameters:
-        head, _, modifier = name.partition(":")
-        if head not in takes or not text:
-            continue
+    given = [(*name.partition(":")[::2], text) for name, text in parameters if text]
+    given = [(head, modifier, text) for head, modifier, text in given if head in takes]
+    values = {head: text for head, _, text in given}
+    view = parse_view(values, headers.get("accept", ""))
+    for head, modifier, text in given:
         if modifier:
             raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
-        values[head] = text
-        keys += text.split(",") if head == "_sort" else ()
+        if head == "_count":
+            _check_count(text)
+        check_view_parameter(head, text)
     return ResultParameters(
-        view=parse_view(values, headers.get("accept", "")),
-        count=_count(values["_count"]) if "_count" in values else DEFAULT_COUNT,
-        sort=tuple(_order(type_, key) for key in keys),
+        view=view,
+        count=min(int(values.get("_count", DEFAULT_COUNT)), MOST_COUNT),
+        sort=tuple(_order(type_, key) for head, _, text in given if head == "_sort" for key in text.split(",")),
         strict=_is_strict(headers.get("prefer", "")),
     )
 
 
-def _count(text: str) -> int:
+def _check_count(text: str) -> None:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise outcomes.invalid_parameter("_count", "takes a whole number from 0.")
-    return min(int(text), MOST_COUNT)
 
 
 def _order(type_: ResourceType, text: str) -> Order:

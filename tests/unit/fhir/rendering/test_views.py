@@ -190,7 +190,17 @@ def test_a_pretty_answer(reader: Reader) -> None:
 @pytest.mark.parametrize("path", ["Observation/o1", "Observation", "Patient/4/$everything"])
 @pytest.mark.parametrize(
     "query",
-    ["_pretty=maybe", "_summary=some", "_elements=a%20b", "_pretty:exact=true", "_summary:not=true", "_elements:x=id"],
+    [
+        "_pretty=maybe",
+        "_summary=some",
+        "_elements=a%20b",
+        "_pretty:exact=true",
+        "_summary:not=true",
+        "_elements:x=id",
+        "_pretty=maybe&_pretty=true",
+        "_summary=bad&_summary=true",
+        "_elements=!!&_elements=id",
+    ],
 )
 def test_every_interaction_refuses_a_malformed_result_parameter(reader: Reader, path: str, query: str) -> None:
     answer = reader.get(path, query)
@@ -202,3 +212,9 @@ def test_every_interaction_refuses_a_malformed_result_parameter(reader: Reader, 
 @pytest.mark.parametrize("query", ["_count=many&_sort=-", "_include=x", "_pretty=&_summary=&_elements="])
 def test_a_read_ignores_what_is_asked_of_searches_and_what_has_no_value(reader: Reader, query: str) -> None:
     assert reader.get("Observation/o1", query).text == reader.get("Observation/o1").text
+
+
+@pytest.mark.parametrize("path", ["Observation/o1", "Observation/nope"])
+def test_an_answer_and_an_error_take_the_same_format(reader: Reader, path: str) -> None:
+    for query in ("_format=xml&_format=", "_format=json&_format=xml"):
+        assert reader.get(path, query).headers["Content-Type"].startswith("application/fhir+xml")
