@@ -62,7 +62,7 @@ smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and C
 	@exec $(BIN)/careconnect smoke $(BASE)
 
 quick: lint types ## The checks of code and the pure tests: less than a minute
-	$(BIN)/pytest -q -n auto -m "not slow and not long" --hypothesis-profile=quick \
+	$(BIN)/pytest -q -n auto -p no:schemathesis -m "not slow and not long" --hypothesis-profile=quick \
 		tests/unit tests/architecture
 
 test: check coverage ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>

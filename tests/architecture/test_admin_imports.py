@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+# Each loads a module in a process of its own.
+pytestmark = pytest.mark.slow
+
 AWS = {"boto3", "botocore"}
 HTTP = {"aiohttp", "httpx"}
 TERMINAL = {"typer", "rich"}

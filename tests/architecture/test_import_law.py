@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# Each breaks a contract in a process of its own.
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 BOOK = PROJECT / "pyproject.toml"
 SOURCES = ("functions", "layers/common", "tools")

@@ -96,6 +96,7 @@ def _captured_log() -> io.StringIO:
     return log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SETTINGS)
 def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
     ended = cold_start("scope_authorizer", {key: value for key, value in SETTINGS.items() if key != name})

@@ -26,6 +26,7 @@ SETTINGS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name != "BASE_URL"])
 def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
     ended = cold_start("fhir_reader", {key: value for key, value in SETTINGS.items() if key != name})
@@ -34,6 +35,7 @@ def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
     assert f"The setting {name} is missing." in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_reader_of_records_is_told_of_their_table() -> None:
     ended = cold_start("fhir_reader", {**SETTINGS, "READER_HOME": "record"})
 
@@ -41,6 +43,7 @@ def test_a_reader_of_records_is_told_of_their_table() -> None:
     assert "The setting RECORD_TABLE is missing." in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_home_that_is_none_stops_the_cold_start() -> None:
     ended = cold_start("fhir_reader", {**SETTINGS, "READER_HOME": "elsewhere"})
 

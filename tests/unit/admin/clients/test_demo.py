@@ -11,6 +11,7 @@ from careconnect.client_record import client_record, digest_secret
 from careconnect_admin.clients.demo import demo_clients, register
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_testing.tables import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -22,12 +23,7 @@ TABLE = "clients"
 def dynamodb() -> Iterator["DynamoDBClient"]:
     with mock_aws():
         client = boto3.client("dynamodb", region_name="eu-west-2")
-        client.create_table(
-            TableName=TABLE,
-            AttributeDefinitions=[{"AttributeName": "client_id", "AttributeType": "S"}],
-            KeySchema=[{"AttributeName": "client_id", "KeyType": "HASH"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        create_table(client, "ClientTable", TABLE)
         yield client
 
 

@@ -16,6 +16,7 @@ from careconnect.record_keys import CURSOR_KEY
 from careconnect.resource_types import Home
 from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
 from careconnect_admin.loading.writer import RecordTables
+from careconnect_testing.tables import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,16 +34,8 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with mock_aws():
         client = boto3.client("dynamodb")
-        for table in ("records", "directory"):
-            client.create_table(
-                TableName=table,
-                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-                AttributeDefinitions=[
-                    {"AttributeName": "pk", "AttributeType": "S"},
-                    {"AttributeName": "sk", "AttributeType": "S"},
-                ],
-                BillingMode="PAY_PER_REQUEST",
-            )
+        create_table(client, "RecordTable", "records")
+        create_table(client, "DirectoryTable", "directory")
         yield client
 
 
