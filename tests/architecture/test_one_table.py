@@ -16,6 +16,8 @@ from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TY
 from careconnect_testing.few_records import write_records
 from careconnect_testing.stores import load, reader_on_moto
 
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 TABLE = "layers/common/careconnect/resource_types.py"
 PACKAGES = (

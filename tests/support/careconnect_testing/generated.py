@@ -10,7 +10,7 @@ _LONG_FACTOR = 10
 # No deadlines: on a busy machine a case takes as long as it takes.
 settings.register_profile(EVERY, deadline=None)
 settings.load_profile(EVERY)
-settings.register_profile(QUICK, max_examples=20, deadline=None)
+settings.register_profile(QUICK, max_examples=15, deadline=None)
 settings.register_profile(LONG, max_examples=100 * _LONG_FACTOR, deadline=None)
 
 

@@ -12,6 +12,8 @@ from careconnect_testing.answer import Answer
 from careconnect_testing.stores import FHIR_BASE, Reader
 from fhir_reader.search.next_link import Cursor, seal, unseal
 
+pytestmark = pytest.mark.slow
+
 KEY = b"k" * 32
 
 

@@ -11,6 +11,8 @@ from careconnect_testing.few_records import Resource, write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
 from fhir_reader.search import includes as follow_references
 
+pytestmark = pytest.mark.slow
+
 LAMBDA_LIMIT = 6 * 1024 * 1024
 BIG = 24
 """Conditions of about 400 KB each in Lambda's answer, 9 MB in all."""
