@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from careconnect.resource_types import ID_PATTERN, RESOURCE_TYPES
+from careconnect.result_parameters import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES
 
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]
@@ -101,12 +102,13 @@ def _parameters() -> Json:
             "`json`, `xml` or a media type; it beats the Accept header.",
             schema=_one_of("json", "xml", _FHIR_JSON, _FHIR_XML),
         ),
-        {"name": "_pretty", "in": "query", "schema": _one_of("true", "false")},
-        {"name": "_summary", "in": "query", "schema": _one_of("true", "text", "data", "count", "false")},
+        {"name": "_pretty", "in": "query", "schema": _one_of(*BOOLEANS)},
+        {"name": "_summary", "in": "query", "schema": _one_of(*SUMMARIES)},
         query_parameter("_elements", "Comma-separated names of top-level elements."),
         query_parameter(
             "_count",
-            "Matches on a page: 20 unless said otherwise, at most 100; 0 asks for the total alone.",
+            f"Matches on a page: {DEFAULT_COUNT} unless said otherwise, at most {MOST_COUNT}; 0 asks for the total "
+            "alone.",
             schema={"type": "integer", "minimum": 0},
         ),
         query_parameter("_sort", "Date and name parameters, comma-separated, `-` for descending."),

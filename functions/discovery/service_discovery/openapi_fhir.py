@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, Follow, Home, ResourceType
+from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
 from careconnect.scopes import PROFILE
 from service_discovery.openapi_components import (
     FHIR_ERRORS,
@@ -16,9 +17,9 @@ from service_discovery.openapi_components import (
 )
 
 _LEVELS: Final = ("user", "patient", "system")
-_VIEW: Final = ("_format", "_pretty", "_summary", "_elements")
-_READ: Final = (*_VIEW, "Accept", "If-None-Match", "If-Modified-Since")
-_SEARCH: Final = ("_count", "_sort", *_VIEW, "Accept", "Prefer")
+_READ: Final = (*VIEW_PARAMETERS, "Accept", "If-None-Match", "If-Modified-Since")
+_RECORD: Final = (*RECORD_PARAMETERS, "Accept")
+_SEARCH: Final = (*SEARCH_PARAMETERS, "Accept", "Prefer")
 
 
 def type_paths(served: ResourceType) -> Json:
@@ -50,9 +51,7 @@ def type_paths(served: ResourceType) -> Json:
         },
     } | {
         f"{root}/{{id}}/{each}": {
-            "get": _operation(
-                served, each.removeprefix("$"), whole, parameters("id", "_count", *_VIEW, "Accept"), bundle | read
-            )
+            "get": _operation(served, each.removeprefix("$"), whole, parameters("id", *_RECORD), bundle | read)
         }
         for each in served.operations
     }

@@ -11,6 +11,7 @@ from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode
 from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
+from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
 from careconnect.shell import Call
 from fhir_reader.caller import Caller, caller_of
 from fhir_reader.conditional import is_unmodified, validators
@@ -18,10 +19,10 @@ from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle
-from fhir_reader.rendering.views import VIEW_PARAMETERS, View, indent, show
+from fhir_reader.rendering.views import View, indent, show
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import CURSOR, ignored, parse_search
-from fhir_reader.search.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, parse_result_parameters
+from fhir_reader.search.result_parameters import parse_result_parameters
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.stored import ResourceStore
 

@@ -14,13 +14,12 @@ from xml.etree import ElementTree
 from careconnect import outcomes
 from careconnect.formats import Format, negotiate
 from careconnect.resource_types import ResourceType
+from careconnect.result_parameters import BOOLEANS, SUMMARIES
 
 _FHIR: Final = "http://hl7.org/fhir"
 _SUBSETTED: Final = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
 
 
-VIEW_PARAMETERS: Final = ("_format", "_pretty", "_summary", "_elements")
-_SUMMARIES: Final = ("true", "text", "data", "count", "false")
 _ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
 
 
@@ -47,9 +46,9 @@ def parse_view(parameters: Mapping[str, str], accept: str) -> View:
 
 def check_view_parameter(name: str, text: str) -> None:
     """Raise the 400 outcome if `text` is no value of the parameter; `_format` is judged by `parse_view`."""
-    if name == "_pretty" and text not in ("true", "false"):
+    if name == "_pretty" and text not in BOOLEANS:
         raise outcomes.invalid_parameter(name, "takes true or false.")
-    if name == "_summary" and text not in _SUMMARIES:
+    if name == "_summary" and text not in SUMMARIES:
         raise outcomes.invalid_parameter(name, "takes true, text, data, count or false.")
     if name == "_elements" and not all(_ELEMENT.fullmatch(part.strip()) for part in text.split(",")):
         raise outcomes.invalid_parameter(name, "takes a comma-separated list of element names.")

@@ -14,8 +14,8 @@ from careconnect.resource_types import (
     SearchParameter,
     resource_type,
 )
+from careconnect.result_parameters import SEARCH_PARAMETERS
 from fhir_reader.search.criteria import Criterion, parse_criterion
-from fhir_reader.search.result_parameters import SEARCH_PARAMETERS
 
 CURSOR: Final = "_cursor"
 

@@ -2,19 +2,11 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from careconnect import outcomes
 from careconnect.resource_types import ResourceType, SearchParameter
-from fhir_reader.rendering.views import VIEW_PARAMETERS, View, check_view_parameter, parse_view
-
-DEFAULT_COUNT: Final = 20
-MOST_COUNT: Final = 100
-
-RECORD_PARAMETERS: Final = (*VIEW_PARAMETERS, "_count")
-"""What `$everything` takes."""
-
-SEARCH_PARAMETERS: Final = (*RECORD_PARAMETERS, "_sort")
+from careconnect.result_parameters import DEFAULT_COUNT, MOST_COUNT
+from fhir_reader.rendering.views import View, check_view_parameter, parse_view
 
 
 @dataclass(frozen=True, slots=True)
