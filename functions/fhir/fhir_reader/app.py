@@ -21,7 +21,7 @@ from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle
 from fhir_reader.rendering.views import View, indent, show
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.query import CURSOR, ignored, parse_search
+from fhir_reader.search.query import parse_record_query, parse_search
 from fhir_reader.search.result_parameters import parse_result_parameters
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.stored import ResourceStore
@@ -142,15 +142,8 @@ def _search(path: FhirPath, parameters: Parameters, context: SearchContext, now:
 
 
 def _everything(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
-    given = [(name, text) for name, text in parameters if text and name != CURSOR]
-    return patient_everything(
-        path.type,
-        path.id,
-        used=[(name, text) for name, text in given if name in RECORD_PARAMETERS],
-        warnings=[ignored(name, strict=context.result.strict) for name, _ in given if name not in RECORD_PARAMETERS],
-        cursor=last_value(parameters, CURSOR),
-        context=context,
-    )
+    query = parse_record_query(path.type, parameters, strict=context.result.strict)
+    return patient_everything(path.id, query, context)
 
 
 def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:

@@ -1,47 +1,40 @@
 """`Patient/{id}/$everything`: a patient's whole record, as far as the token opens it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
-from careconnect.outcomes import Issue, OperationOutcome
+from careconnect.outcomes import OperationOutcome
 from careconnect.resource_types import Follow, ResourceType
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle, outcome_entry
-from fhir_reader.search.context import Parameters, SearchContext
+from fhir_reader.search.context import SearchContext
 from fhir_reader.search.next_link import Cursor
 from fhir_reader.search.page import fill_page
-from fhir_reader.search.query import Include
+from fhir_reader.search.query import Include, SearchQuery
 from fhir_reader.store.stored import Entry
 
 _FIRST = "!"
 """The place of the patient itself: before every entry of its compartment."""
 
 
-def patient_everything(
-    patient_type: ResourceType,
-    patient: str,
-    *,
-    used: Parameters,
-    warnings: Sequence[Issue],
-    cursor: str,
-    context: SearchContext,
-) -> Bundle:
+def patient_everything(patient: str, query: SearchQuery, context: SearchContext) -> Bundle:
     """Return the patient and its record by type and date, what a page's resources refer to, and the warnings.
 
     A type that the token may not both read and search is neither returned nor counted. Raises the outcomes of
     a read of the patient, and 400 for a foreign cursor (STU3 Patient §8.1.14.1).
     """
+    patient_type, used = query.type, query.used
     read_resource(context.store, context.caller, patient_type, patient, context.view.format)
     count = context.result.count
-    if cursor:
-        opened = context.open_cursor(used, cursor)
+    if query.cursor:
+        opened = context.open_cursor(used, query.cursor)
         after, total = str(opened.place[0]), opened.total
         offered = list(islice(_record(patient_type, patient, after, context, expected=count + 1), count + 1))
     else:
         offered = list(_record(patient_type, patient, "", context))
         total = len(offered)
     links = [("self", context.url(used))]
-    told = [outcome_entry(OperationOutcome(tuple(warnings)), context.view.format)] if warnings else []
+    told = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)] if query.warnings else []
     if context.result.only_total:
         return Bundle(total, links, told)
     matches = [entry for _, entry in offered[:count]]

@@ -1,6 +1,6 @@
 """A search request, parsed: what is asked, and which parameters were understood."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,10 +14,12 @@ from careconnect.resource_types import (
     SearchParameter,
     resource_type,
 )
-from careconnect.result_parameters import SEARCH_PARAMETERS
+from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS
 from fhir_reader.search.criteria import Criterion, parse_criterion
 
 CURSOR: Final = "_cursor"
+
+Parameters = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +54,45 @@ class SearchQuery:
     warnings: list[Issue] = field(default_factory=list)
 
 
-def parse_search(
-    type_: ResourceType, parameters: Iterable[tuple[str, str]], *, strict: bool, fhir_base: str, now: int
-) -> SearchQuery:
+def parse_search(type_: ResourceType, parameters: Parameters, *, strict: bool, fhir_base: str, now: int) -> SearchQuery:
     """Parse the decoded parameters of a search beside those of its result.
 
     An unknown parameter is left out with a warning, or refused if `strict` (`Prefer: handling=strict`); a
     parameter without a value counts as not given. Raises the 400 outcomes for anything malformed.
     """
     query = SearchQuery(type_)
+
+    def take(name: str, text: str) -> bool:
+        return (
+            name in SEARCH_PARAMETERS
+            or _take_include(query, name, text)
+            or _take_criterion(query, name, text, fhir_base, now)
+        )
+
+    _sort_out(query, parameters, take, strict=strict)
+    return query
+
+
+def parse_record_query(type_: ResourceType, parameters: Parameters, *, strict: bool) -> SearchQuery:
+    """Parse the parameters of `$everything`, which takes those of its result alone; the rest as in a search."""
+    query = SearchQuery(type_)
+    _sort_out(query, parameters, lambda name, _text: name in RECORD_PARAMETERS, strict=strict)
+    return query
+
+
+def _sort_out(query: SearchQuery, parameters: Parameters, take: Callable[[str, str], bool], *, strict: bool) -> None:
     for name, text in parameters:
         if not text:
             continue
         if name == CURSOR:
             query.cursor = text
-        elif (
-            name in SEARCH_PARAMETERS
-            or _take_include(query, name, text)
-            or _take_criterion(query, name, text, fhir_base, now)
-        ):
+        elif take(name, text):
             query.used.append((name, text))
         else:
-            query.warnings.append(ignored(name, strict=strict))
-    return query
+            query.warnings.append(_ignored(name, strict=strict))
 
 
-def ignored(name: str, *, strict: bool) -> Issue:
+def _ignored(name: str, *, strict: bool) -> Issue:
     """Return the warning that a parameter was ignored; raises the 400 outcome instead if `strict`."""
     if strict:
         raise outcomes.invalid_parameter(name, "the parameter is not supported.", code="not-supported")
