@@ -11,21 +11,19 @@ from careconnect.base_url import BaseUrl
 from careconnect.formats import Format, error_response, fhir_response, negotiate, negotiate_for_error
 from careconnect.http import Response, last_value
 from careconnect.refusal import RefusalError
-from careconnect.resource_types import FHIR_PATH
 from careconnect.resource_xml import resource_xml
 from careconnect.shell import Call
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
-from service_discovery.capability_statement import capability_statement
+from service_discovery.capability_statement import METADATA_PATH, capability_statement
 from service_discovery.openapi_document import OPENAPI_PATH, openapi_document
 from service_discovery.server_metadata import (
     JWKS_PATH,
     SERVER_METADATA_PATH,
+    SMART_PATH,
     server_metadata,
     smart_configuration,
 )
 
-_SMART_PATH: Final = f"{FHIR_PATH}/.well-known/smart-configuration"
-_METADATA_PATH: Final = f"{FHIR_PATH}/metadata"
 _READING: Final = "GET, HEAD, OPTIONS"
 _SEARCHING: Final = "POST, OPTIONS"
 _CACHING: Final = f"public, max-age={JWKS_MAX_AGE}"
@@ -99,8 +97,8 @@ def _capability_statement(_deployed: DiscoveryEndpoint, call: Call) -> Response:
 _DOCUMENTS: Final[Mapping[str, tuple[str, _Document]]] = {
     JWKS_PATH: ("jwks", _jwks),
     SERVER_METADATA_PATH: ("server metadata", _server_metadata),
-    _SMART_PATH: ("smart configuration", _smart_configuration),
-    _METADATA_PATH: ("metadata", _capability_statement),
+    SMART_PATH: ("smart configuration", _smart_configuration),
+    METADATA_PATH: ("metadata", _capability_statement),
     OPENAPI_PATH: ("openapi document", _openapi_document),
 }
 

@@ -5,13 +5,17 @@ from typing import Any, Final
 
 from careconnect import __version__
 from careconnect.base_url import BaseUrl
+from careconnect.formats import Format
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
+    FHIR_PATH,
     FHIR_VERSION,
     RESOURCE_TYPES,
     ResourceType,
     SearchParameter,
 )
+
+METADATA_PATH: Final = f"{FHIR_PATH}/metadata"
 
 _PUBLISHED: Final = "2026-11-01"
 _SECURITY_SERVICES: Final = "http://hl7.org/fhir/restful-security-service"
@@ -34,7 +38,7 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
         "implementation": {"description": "Care Connect API", "url": base_url.fhir},
         "fhirVersion": FHIR_VERSION,
         "acceptUnknown": "extensions",
-        "format": ["application/fhir+json", "application/fhir+xml", "json", "xml"],
+        "format": [*(each.value for each in Format), "json", "xml"],
         "rest": [
             {
                 "mode": "server",

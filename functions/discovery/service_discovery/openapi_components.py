@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from careconnect.formats import Format
+from careconnect.http import FORM
 from careconnect.resource_types import ID_PATTERN, RESOURCE_TYPES
 from careconnect.result_parameters import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES
 
@@ -32,9 +34,6 @@ OAUTH_ERRORS: Final[Rows] = (
     (503, "OAuthUnavailable", "Temporarily unavailable, nothing was issued: see the Retry-After header."),
 )
 
-_FHIR_JSON: Final = "application/fhir+json"
-_FHIR_XML: Final = "application/fhir+xml"
-_FORM: Final = "application/x-www-form-urlencoded"
 _TEXT: Final = {"type": "string"}
 
 # ---------------------------------------------------------------- parts of an operation
@@ -57,7 +56,7 @@ def parameters(*names: str) -> list[Json]:
 
 def form(properties: Mapping[str, Any], *, required: bool = True) -> Json:
     """Describe a form in a request's body."""
-    return {"required": required, "content": {_FORM: {"schema": {"type": "object", "properties": dict(properties)}}}}
+    return {"required": required, "content": {FORM: {"schema": {"type": "object", "properties": dict(properties)}}}}
 
 
 def json_answer(description: str, schema: str) -> Json:
@@ -67,7 +66,10 @@ def json_answer(description: str, schema: str) -> Json:
 
 def fhir_answer(description: str, schema: str, headers: Sequence[str] = ()) -> Json:
     """Describe an answer in both formats; OpenAPI has no way to describe FHIR's XML, so it is text there."""
-    response: Json = {"description": description, "content": {_FHIR_JSON: _of_schema(schema), _FHIR_XML: {}}}
+    response: Json = {
+        "description": description,
+        "content": {Format.JSON.value: _of_schema(schema), Format.XML.value: {}},
+    }
     return response | ({"headers": {name: {"schema": dict(_TEXT)} for name in headers}} if headers else {})
 
 
@@ -100,7 +102,7 @@ def _parameters() -> Json:
         query_parameter(
             "_format",
             "`json`, `xml` or a media type; it beats the Accept header.",
-            schema=_one_of("json", "xml", _FHIR_JSON, _FHIR_XML),
+            schema=_one_of("json", "xml", Format.JSON.value, Format.XML.value),
         ),
         {"name": "_pretty", "in": "query", "schema": _one_of(*BOOLEANS)},
         {"name": "_summary", "in": "query", "schema": _one_of(*SUMMARIES)},
@@ -112,7 +114,7 @@ def _parameters() -> Json:
             schema={"type": "integer", "minimum": 0},
         ),
         query_parameter("_sort", "Date and name parameters, comma-separated, `-` for descending."),
-        {"name": "Accept", "in": "header", "schema": _TEXT, "example": _FHIR_JSON},
+        {"name": "Accept", "in": "header", "schema": _TEXT, "example": Format.JSON.value},
         {
             "name": "Prefer",
             "in": "header",

@@ -4,8 +4,9 @@ from typing import Any, Final
 
 from careconnect import __version__
 from careconnect.base_url import BaseUrl
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.resource_types import RESOURCE_TYPES
 from careconnect.scopes import PROFILE, supported_scopes
+from service_discovery.capability_statement import METADATA_PATH
 from service_discovery.openapi_components import (
     FHIR_ERRORS,
     Json,
@@ -17,7 +18,7 @@ from service_discovery.openapi_components import (
 )
 from service_discovery.openapi_fhir import type_paths
 from service_discovery.openapi_oauth import oauth_paths
-from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH
+from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH, SMART_PATH
 
 OPENAPI_PATH: Final = "/openapi.json"
 
@@ -72,18 +73,17 @@ def _scope_meaning(scope: str) -> str:
 
 def _discovery_paths() -> Json:
     shared = errors(FHIR_ERRORS, without=(401, 403, 406, 410, 415))
-    smart_path = f"{FHIR_PATH}/.well-known/smart-configuration"
     documents = (
         (JWKS_PATH, "getSigningKeys", "The public signing keys (RFC 7517)", "JwkSet"),
         (SERVER_METADATA_PATH, "getServerMetadata", "The authorization server's metadata (RFC 8414)", "ServerMetadata"),
-        (smart_path, "getSmartConfiguration", "SMART App Launch discovery", "SmartConfiguration"),
+        (SMART_PATH, "getSmartConfiguration", "SMART App Launch discovery", "SmartConfiguration"),
         (OPENAPI_PATH, "getOpenApiDocument", "This document", "OpenApiDocument"),
     )
     paths = {
         path: _get(operation, summary, responses={"200": json_answer(summary + ".", schema)} | shared)
         for path, operation, summary, schema in documents
     }
-    paths[f"{FHIR_PATH}/metadata"] = _get(
+    paths[METADATA_PATH] = _get(
         "getCapabilities",
         "The CapabilityStatement",
         parameters=parameters("_format", "Accept"),

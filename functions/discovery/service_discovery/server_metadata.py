@@ -5,10 +5,12 @@ from typing import Any, Final
 
 from careconnect.base_url import BaseUrl
 from careconnect.client_record import ASSERTION_ALGORITHMS, GRANT_TYPES, AuthMethod
+from careconnect.resource_types import FHIR_PATH
 from careconnect.scopes import supported_scopes
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
 SERVER_METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
+SMART_PATH: Final = f"{FHIR_PATH}/.well-known/smart-configuration"
 
 # SMART App Launch 2.x, Conformance: only what a client without a user can use.
 _CAPABILITIES: Final = (
