@@ -5,14 +5,14 @@ import time
 from typing import Any, Final
 
 from careconnect import aws
-from careconnect.observability import Observer
+from careconnect.observability import PowertoolsObserver
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
 from scope_authorizer.app import build_authorizer
 from scope_authorizer.token_store import DynamoDbRevokedTokens
 
 _settings: Final = Settings(os.environ)
-_observer: Final = Observer(
+_observer: Final = PowertoolsObserver(
     _settings.required("POWERTOOLS_SERVICE_NAME"), namespace=_settings.required("POWERTOOLS_METRICS_NAMESPACE")
 )
 _authorize: Final = build_authorizer(

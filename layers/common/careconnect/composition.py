@@ -3,7 +3,7 @@
 import time
 
 from careconnect.http import Cors
-from careconnect.observability import Observer
+from careconnect.observability import PowertoolsObserver
 from careconnect.settings import Settings
 from careconnect.shell import Endpoint, Shell
 
@@ -15,7 +15,7 @@ def shell_of(settings: Settings, endpoint: Endpoint) -> Shell:
         configured_base_url=settings.optional("BASE_URL"),
         region=settings.required("AWS_REGION"),
         cors=Cors(settings.origins()),
-        observer=Observer(
+        observer=PowertoolsObserver(
             settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
         ),
         clock=time.time,

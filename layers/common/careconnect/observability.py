@@ -1,6 +1,6 @@
 """Structured logs and metrics, in words that hold no secret, token, patient identifier or query string.
 
-Only this module talks to Powertools' logger. Functions say what happened through `Observer.request`, whose
+Only this module talks to Powertools' logger. Functions say what happened through `request`, whose
 parameters are all that a log line can hold.
 """
 
@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 
-class Observer:
+class PowertoolsObserver:
     """The log and the metrics of one function; each deployed stack has a `namespace` of its own."""
 
     def __init__(self, service: str, *, namespace: str) -> None:
@@ -64,7 +64,7 @@ class Observer:
             },
         )
 
-    def count(self, name: str, value: int = 1) -> None:
-        """Add to the metric `name` and write it out at once (CloudWatch embedded metric format)."""
-        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    def count(self, name: str) -> None:
+        """Add one to the metric `name` and write it out at once (CloudWatch embedded metric format)."""
+        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
         self._metrics.flush_metrics()
