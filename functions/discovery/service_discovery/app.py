@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from careconnect import outcomes
 from careconnect.base_url import BaseUrl
-from careconnect.formats import Format, error_response, fhir_response, negotiate, negotiate_for_error
+from careconnect.formats import Format, error_response, fhir_response, negotiate
 from careconnect.http import Response, last_value
 from careconnect.refusal import RefusalError
 from careconnect.resource_xml import resource_xml
@@ -57,8 +57,8 @@ class DiscoveryEndpoint:
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
         """Render an error as an OperationOutcome in the format asked for."""
-        accept = call.request.headers.get("accept", "")
-        return error_response(error, negotiate_for_error(last_value(call.request.query, "_format"), accept))
+        asked = last_value(call.request.query, "_format")
+        return error_response(error, asked, call.request.headers.get("accept", ""))
 
     def internal(self) -> RefusalError:
         """Return the fixed 500."""

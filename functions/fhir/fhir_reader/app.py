@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.formats import error_response, fhir_response, negotiate_for_error
+from careconnect.formats import error_response, fhir_response
 from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode, last_value
 from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
@@ -84,7 +84,7 @@ class FhirEndpoint:
             # What cannot be read is what is being refused, or comes after it.
             with suppress(OutcomeError):
                 asked = last_value(_form(request), "_format") or asked
-        return error_response(error, negotiate_for_error(asked, request.headers.get("accept", "")))
+        return error_response(error, asked, request.headers.get("accept", ""))
 
     def internal(self) -> RefusalError:
         """Return the fixed 500."""

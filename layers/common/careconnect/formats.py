@@ -49,26 +49,21 @@ def negotiate(format_parameter: str, accept: str) -> Format:
     return best
 
 
-def negotiate_for_error(format_parameter: str, accept: str) -> Format:
-    """Return the format for an error's body: the asked one, or JSON where that cannot be had."""
-    try:
-        return negotiate(format_parameter, accept)
-    except OutcomeError:
-        return Format.JSON
-
-
 def fhir_response(status: int, body: str, format_: Format, headers: Mapping[str, str]) -> Response:
     """Return a response whose body is a resource's text; as XML it gets its declaration here."""
     declaration = '<?xml version="1.0" encoding="UTF-8"?>' if format_ is Format.XML else ""
     return Response(status, declaration + body, {"Content-Type": f"{format_.value}; charset=utf-8", **headers})
 
 
-def error_response(error: RefusalError, format_: Format) -> Response:
-    """Render a refusal as the response that it describes, with its OperationOutcome as the body."""
+def error_response(error: RefusalError, format_parameter: str, accept: str) -> Response:
+    """Render a refusal as an OperationOutcome in the format asked for, or in JSON where that cannot be had."""
+    try:
+        format_ = negotiate(format_parameter, accept)
+    except OutcomeError:
+        format_ = Format.JSON
     outcome = outcome_of(error)
-    return fhir_response(
-        error.status, outcome.json() if format_ is Format.JSON else outcome.xml(), format_, error.headers
-    )
+    body = outcome.json() if format_ is Format.JSON else outcome.xml()
+    return fhir_response(error.status, body, format_, error.headers)
 
 
 @dataclass(frozen=True, slots=True)

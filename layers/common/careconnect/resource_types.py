@@ -532,8 +532,3 @@ def resource_type(name: str) -> ResourceType | None:
 def valid_id(text: object) -> bool:
     """Say whether `text` has the form of a resource's id."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
-
-
-def types_of(home: Home) -> tuple[ResourceType, ...]:
-    """Return the types kept in `home`, in the table's order."""
-    return tuple(t for t in RESOURCE_TYPES if t.home is home)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, types_of
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
 from careconnect.resource_types import Home as HomeTable
 from careconnect.scopes import Interaction, grants_of
 from careconnect_testing.iam import allows
@@ -20,7 +20,7 @@ API = "arn:aws:execute-api:eu-west-2:123456789012:abc123def4"
 GATEWAY = gateway_of(f"{API}/live/GET/x")
 LONGEST = gateway_of("arn:aws-us-gov:execute-api:us-gov-east-1:123456789012:abc123def4/live/GET/x")
 
-DIRECTORY = {t.name for t in types_of(HomeTable.DIRECTORY)}
+DIRECTORY = {t.name for t in RESOURCE_TYPES if t.home is HomeTable.DIRECTORY}
 ALL = {t.name for t in RESOURCE_TYPES}
 READ_PATHS = ("/4", "/4/_history/1")
 WRITES = ("PUT", "PATCH", "DELETE")

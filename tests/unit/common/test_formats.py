@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from careconnect.formats import Format, error_response, negotiate, negotiate_for_error
+from careconnect.formats import Format, error_response, negotiate
 from careconnect.outcomes import OutcomeError, login_required
 
 JSON, XML = Format.JSON, Format.XML
@@ -88,12 +88,13 @@ def test_neither_format_is_406(parameter: str, accept: str) -> None:
         negotiate(parameter, accept)
 
     assert refused.value.status == 406
-    assert negotiate_for_error(parameter, accept) is JSON
+    answer = error_response(refused.value, parameter, accept)
+    assert (answer.status, answer.headers["Content-Type"]) == (406, "application/fhir+json; charset=utf-8")
 
 
 def test_an_error_is_answered_in_the_asked_format() -> None:
-    as_json = error_response(login_required(), negotiate_for_error("", "application/fhir+json"))
-    as_xml = error_response(login_required(), negotiate_for_error("xml", ""))
+    as_json = error_response(login_required(), "", "application/fhir+json")
+    as_xml = error_response(login_required(), "xml", "")
 
     assert (as_json.status, as_xml.status) == (401, 401)
     assert as_json.headers["WWW-Authenticate"] == as_xml.headers["WWW-Authenticate"] == 'Bearer realm="careconnect"'
