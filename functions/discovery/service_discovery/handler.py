@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Any, Final
+from typing import Final
 
 from careconnect import aws
 from careconnect.composition import shell_of
@@ -11,12 +11,8 @@ from careconnect.signing_keys import KmsSigningKeys
 from service_discovery.app import DiscoveryEndpoint
 
 _settings: Final = Settings(os.environ)
-_shell: Final = shell_of(
+lambda_handler: Final = shell_of(
     _settings,
     DiscoveryEndpoint(KmsSigningKeys(aws.kms(), _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)),
 )
-
-
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a REST proxy event of a discovery document, or one that no function takes."""
-    return _shell(event, context)
+"""Answer a REST proxy event of a discovery document, or one that no function takes."""

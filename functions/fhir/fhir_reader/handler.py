@@ -1,7 +1,7 @@
 """Composition root of both readers: environment → parts → `lambda_handler`."""
 
 import os
-from typing import Any, Final
+from typing import Final
 
 from careconnect import aws
 from careconnect.composition import shell_of
@@ -15,11 +15,7 @@ _home: Final = Home(_settings.choice("READER_HOME", [home.value for home in Home
 _tables: Final = {Home.DIRECTORY: _settings.required("DIRECTORY_TABLE")}
 if _home is Home.RECORD:
     _tables[Home.RECORD] = _settings.required("RECORD_TABLE")
-_shell: Final = shell_of(
+lambda_handler: Final = shell_of(
     _settings, FhirEndpoint(store=DynamoDbResourceStore(aws.dynamodb(), _tables, _home), home=_home)
 )
-
-
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a REST proxy event of the FHIR API."""
-    return _shell(event, context)
+"""Answer a REST proxy event of the FHIR API."""

@@ -2,7 +2,7 @@
 
 import os
 import time
-from typing import Any, Final
+from typing import Final
 
 from careconnect import aws
 from careconnect.access_token import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME
@@ -24,7 +24,7 @@ _kms: Final = aws.kms()
 _keys: Final = KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)
 _tokens: Final = DynamoDbTokenStore(_dynamodb, _token_table, now=time.time)
 
-_shell: Final = shell_of(
+lambda_handler: Final = shell_of(
     _settings,
     OAuthEndpoint(
         authentication=ClientAuthentication(
@@ -41,8 +41,4 @@ _shell: Final = shell_of(
         ),
     ),
 )
-
-
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a REST proxy event of /token, /introspect or /revoke."""
-    return _shell(event, context)
+"""Answer a REST proxy event of /token, /introspect or /revoke."""
