@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "CLIENT_TABLE": "clients",
     "RECORD_TABLE": "records",
     "DIRECTORY_TABLE": "directory",
+    "ALLOWANCE_TABLE": "allowances",
     "SIGNING_KEY_ALIAS": "alias/signing",
     "ALLOWED_ORIGINS": "*",
 }

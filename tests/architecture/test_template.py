@@ -235,8 +235,9 @@ GRANTED = {
         ("kms:GetPublicKey", SIGNING_ALIASES),
     },
     "AuthorizerFunction": {("dynamodb:GetItem", "TokenTable"), ("kms:GetPublicKey", SIGNING_ALIASES)},
-    "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")},
-    "DirectoryFunction": {(action, "DirectoryTable") for action in READS},
+    "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
+    | {("dynamodb:UpdateItem", "AllowanceTable")},
+    "DirectoryFunction": {(action, "DirectoryTable") for action in READS} | {("dynamodb:UpdateItem", "AllowanceTable")},
     "DiscoveryFunction": {("kms:GetPublicKey", SIGNING_ALIASES)},
 }
 
@@ -333,7 +334,7 @@ def test_layers_are_built_for_the_functions_processor() -> None:
         assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}
 
 
-@pytest.mark.parametrize("table", of_type("AWS::DynamoDB::Table"))
+@pytest.mark.parametrize("table", [name for name in of_type("AWS::DynamoDB::Table") if name != "AllowanceTable"])
 def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
     properties = RESOURCES[table]["Properties"]
 
@@ -345,7 +346,15 @@ def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
     assert TEMPLATE["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-def test_there_are_four_tables_and_their_keys_are_the_codes() -> None:
+def test_counters_of_minutes_are_encrypted_and_go_with_the_stack() -> None:
+    properties = RESOURCES["AllowanceTable"]["Properties"]
+
+    assert properties["SSESpecification"] == {"SSEEnabled": True}
+    assert "DeletionProtectionEnabled" not in properties
+    assert RESOURCES["AllowanceTable"]["DeletionPolicy"] == "Delete"
+
+
+def test_there_are_five_tables_and_their_keys_are_the_codes() -> None:
     keys = {
         name: [key["AttributeName"] for key in each["Properties"]["KeySchema"]]
         for name, each in of_type("AWS::DynamoDB::Table").items()
@@ -355,11 +364,13 @@ def test_there_are_four_tables_and_their_keys_are_the_codes() -> None:
         "TokenTable": ["pk"],
         "RecordTable": ["pk", "sk"],
         "DirectoryTable": ["pk", "sk"],
+        "AllowanceTable": ["pk"],
     }
-    assert RESOURCES["TokenTable"]["Properties"]["TimeToLiveSpecification"] == {
-        "AttributeName": "expires_at",
-        "Enabled": True,
-    }
+    for name in ("TokenTable", "AllowanceTable"):
+        assert RESOURCES[name]["Properties"]["TimeToLiveSpecification"] == {
+            "AttributeName": "expires_at",
+            "Enabled": True,
+        }
 
 
 GATEWAY_RESPONSES: dict[str, Any] = API["x-amazon-apigateway-gateway-responses"]

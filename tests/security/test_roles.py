@@ -19,18 +19,25 @@ KEYS = {
     "TokenTable": {"pk": {"S": "none"}},
     "RecordTable": {"pk": {"S": "none"}, "sk": {"S": "none"}},
     "DirectoryTable": {"pk": {"S": "none"}, "sk": {"S": "none"}},
+    "AllowanceTable": {"pk": {"S": "none"}},
 }
-READERS = {
+READERS: dict[str, set[str]] = {
     "ClientTable": {"TokenFunction"},
     "TokenTable": {"TokenFunction", "AuthorizerFunction"},
     "RecordTable": {"PatientRecordFunction"},
     "DirectoryTable": {"PatientRecordFunction", "DirectoryFunction"},
+    "AllowanceTable": set(),
 }
 WRITERS: dict[str, set[str]] = {
     "ClientTable": set(),
     "TokenTable": {"TokenFunction"},
     "RecordTable": set(),
     "DirectoryTable": set(),
+    "AllowanceTable": set(),
+}
+UPDATERS = {
+    **WRITERS,
+    "AllowanceTable": {"PatientRecordFunction", "DirectoryFunction"},
 }
 
 
@@ -55,11 +62,13 @@ def test_a_role_reads_and_writes_the_tables_of_its_job_alone(
         refusal(local_stack, function, "dynamodb", "batch_get_item", RequestItems={name: {"Keys": [KEYS[table]]}}),
     }
     write = refusal(local_stack, function, "dynamodb", "put_item", TableName=name, Item=KEYS[table])
+    update = refusal(local_stack, function, "dynamodb", "update_item", TableName=name, Key=KEYS[table])
 
     # A function that reads a table may have the one action that it uses; to any other both are denied.
     assert ("" in reads) == (function in READERS[table])
     assert reads <= {"", "AccessDeniedException"}
     assert write == ("" if function in WRITERS[table] else "AccessDeniedException")
+    assert update == ("" if function in UPDATERS[table] else "AccessDeniedException")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

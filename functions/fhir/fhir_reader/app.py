@@ -1,5 +1,6 @@
 """The FHIR API: a call in, the answer of one use case out, errors as OperationOutcomes."""
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
 from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
 from careconnect.shell import Call
+from fhir_reader.allowance import Allowances
+from fhir_reader.budget import Budget
 from fhir_reader.caller import Caller, caller_of
 from fhir_reader.conditional import is_unmodified, validators
 from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
@@ -24,6 +27,7 @@ from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import parse_record_query, parse_search
 from fhir_reader.search.result_parameters import parse_result_parameters
 from fhir_reader.search.search_resources import search_resources
+from fhir_reader.store.metered import MeteredStore
 from fhir_reader.store.stored import ResourceStore
 
 _LONGEST_QUERY: Final = 8_192
@@ -45,10 +49,15 @@ Parameters = list[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class FhirEndpoint:
-    """What one deployed function is made of: the types of `home` are the ones that it answers for."""
+    """What one deployed function is made of: the types of `home` are the ones that it answers for.
+
+    `clock` gives seconds, by which a request's time is measured.
+    """
 
     store: ResourceStore
     home: Home
+    allowances: Allowances
+    clock: Callable[[], float] = time.monotonic
 
     def answer(self, call: Call) -> Response:
         """Answer a read, a search or an operation; raises `OutcomeError`."""
@@ -66,8 +75,10 @@ class FhirEndpoint:
         if path.route in (Route.INSTANCE, Route.VERSION):
             return _read(request, path, caller, self.store, result.view)
         is_search = path.route in (Route.TYPE, Route.SEARCH)
+        budget = self._budget(caller, call.now)
         context = SearchContext(
-            store=self.store,
+            store=MeteredStore(self.store, budget),
+            budget=budget,
             caller=caller,
             result=result,
             fhir_base=call.base_url.fhir,
@@ -75,6 +86,10 @@ class FhirEndpoint:
         )
         bundle = _search(path, parameters, context, call.now) if is_search else _everything(path, parameters, context)
         return _body(bundle.text(result.view.format), result.view, _CACHING)
+
+    def _budget(self, caller: Caller, now: float) -> Budget:
+        free = self.allowances.free_units(caller.client_id, now)
+        return Budget(free, lambda units: self.allowances.draw(caller.client_id, units, now), self.clock)
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
         """Render an error as an OperationOutcome in the format asked for, which a posted search may say in its form."""

@@ -7,7 +7,9 @@ from careconnect import aws
 from careconnect.composition import shell_of
 from careconnect.resource_types import Home
 from careconnect.settings import Settings
+from fhir_reader.allowance import UNITS_PER_MINUTE, Allowances
 from fhir_reader.app import FhirEndpoint
+from fhir_reader.store.accounts import DynamoDbAccounts
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _settings: Final = Settings(os.environ)
@@ -15,7 +17,16 @@ _home: Final = Home(_settings.choice("READER_HOME", [home.value for home in Home
 _tables: Final = {Home.DIRECTORY: _settings.required("DIRECTORY_TABLE")}
 if _home is Home.RECORD:
     _tables[Home.RECORD] = _settings.required("RECORD_TABLE")
+_dynamodb: Final = aws.dynamodb()
 lambda_handler: Final = shell_of(
-    _settings, FhirEndpoint(store=DynamoDbResourceStore(aws.dynamodb(), _tables, _home), home=_home)
+    _settings,
+    FhirEndpoint(
+        store=DynamoDbResourceStore(_dynamodb, _tables, _home),
+        home=_home,
+        allowances=Allowances(
+            DynamoDbAccounts(_dynamodb, _settings.required("ALLOWANCE_TABLE")),
+            _settings.integer("CLIENT_ALLOWANCE", default=UNITS_PER_MINUTE, low=1_000, high=1_000_000_000),
+        ),
+    ),
 )
 """Answer a REST proxy event of the FHIR API."""

@@ -1,10 +1,12 @@
 """`Patient/{id}/$everything`: a patient's whole record, as far as the token opens it."""
 
 from collections.abc import Iterator
-from itertools import islice
+from dataclasses import dataclass
+from typing import Final
 
 from careconnect.outcomes import OperationOutcome
 from careconnect.resource_types import Follow, ResourceType
+from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle, outcome_entry
 from fhir_reader.search.context import SearchContext
@@ -13,49 +15,98 @@ from fhir_reader.search.page import fill_page
 from fhir_reader.search.query import Include, SearchQuery
 from fhir_reader.store.stored import Entry
 
-_FIRST = "!"
+EVERYTHING: Final = "$everything"
+
+MOST_EXAMINED: Final = 1_000
+"""Entries of the compartment that one page examines; a total is told if they are all."""
+
+_FIRST: Final = "!"
 """The place of the patient itself: before every entry of its compartment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """A part of a compartment: what the caller may find in it, each with its place.
+
+    `found` counts all of them, of which `offered` are the first; the part ends at the place `end`, and with the
+    compartment itself if `is_last`.
+    """
+
+    offered: list[tuple[str, Entry]]
+    found: int
+    end: str
+    is_last: bool
 
 
 def patient_everything(patient: str, query: SearchQuery, context: SearchContext) -> Bundle:
     """Return the patient and its record by type and date, what a page's resources refer to, and the warnings.
 
-    A type that the token may not both read and search is neither returned nor counted. Raises the outcomes of
-    a read of the patient, and 400 for a foreign cursor (STU3 Patient §8.1.14.1).
+    A type that the token may not both read and search is neither returned nor counted. A page examines a bounded part
+    of the compartment, so that it may be short, or empty, and still have a next one; `total` is told where the first
+    page saw everything. Raises the outcomes of a read of the patient, and 400 for a foreign cursor or for a count that
+    is asked for and too costly (STU3 Patient §8.1.14.1).
     """
-    patient_type, used = query.type, query.used
+    patient_type, used, count = query.type, query.used, context.result.count
     read_resource(context.store, context.caller, patient_type, patient, context.view.format)
-    count = context.result.count
-    if query.cursor:
-        opened = context.open_cursor(used, query.cursor)
-        after, total = str(opened.place[0]), opened.total
-        offered = list(islice(_record(patient_type, patient, after, context, expected=count + 1), count + 1))
-    else:
-        offered = list(_record(patient_type, patient, "", context))
-        total = len(offered)
     links = [("self", context.url(used))]
     told = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)] if query.warnings else []
-    if context.result.only_total:
-        return Bundle(total, links, told)
-    matches = [entry for _, entry in offered[:count]]
-    includes = [
-        Include(type_, parameter)
-        for type_ in {match.type.name: match.type for match in matches}.values()
-        for parameter in type_.followed(Follow.EVERYTHING)
-    ]
-    page = fill_page(matches, includes, (), context)
-    if page.taken < len(offered):
-        place, _ = offered[page.taken - 1]
+    with context.budget.charged_to(EVERYTHING):
+        if context.result.only_total:
+            # Whoever asks for the number alone gets it, or is told what it costs.
+            return Bundle(_stretch(patient_type, patient, "", context, most=MOST_ENTRIES).found, links, told)
+        if query.cursor:
+            cursor = context.open_cursor(used, query.cursor)
+            stretch = _stretch(patient_type, patient, str(cursor.place[0]), context, most=MOST_EXAMINED, wanted=count)
+            total = cursor.total
+        else:
+            stretch = _stretch(patient_type, patient, "", context, most=MOST_EXAMINED)
+            total = stretch.found if stretch.is_last else None
+        matches = [entry for _, entry in stretch.offered[:count]]
+        includes = [
+            Include(type_, parameter)
+            for type_ in {match.type.name: match.type for match in matches}.values()
+            for parameter in type_.followed(Follow.EVERYTHING)
+        ]
+        page = fill_page(matches, includes, (), context)
+    if page.taken < len(stretch.offered):
+        place, _ = stretch.offered[page.taken - 1]
         links.append(("next", context.next_url(used, Cursor([place], total))))
+    elif not stretch.is_last:
+        links.append(("next", context.next_url(used, Cursor([stretch.end], total))))
     return Bundle(total, links, [*page.entries, *told])
 
 
+def _stretch(
+    patient_type: ResourceType,
+    patient: str,
+    after: str,
+    context: SearchContext,
+    *,
+    most: int,
+    wanted: int | None = None,
+) -> _Stretch:
+    """Examine at most `most` entries after a place, and none beyond the first that is more than `wanted`."""
+    expected = 1 + (most if wanted is None else wanted)
+    offered: list[tuple[str, Entry]] = []
+    found, end = 0, after
+    for examined, (place, entry) in enumerate(_record(patient_type, patient, after, context, expected)):
+        if examined == most:
+            return _Stretch(offered, found, end, is_last=False)
+        end = place
+        # The patient itself was read before.
+        if place == _FIRST or context.caller.may_find(entry.type):
+            found += 1
+            if len(offered) <= context.result.count:
+                offered.append((place, entry))
+        if wanted is not None and found > wanted:
+            return _Stretch(offered, found, end, is_last=False)
+    return _Stretch(offered, found, end, is_last=True)
+
+
 def _record(
-    patient_type: ResourceType, patient: str, after: str, context: SearchContext, *, expected: int = 0
+    patient_type: ResourceType, patient: str, after: str, context: SearchContext, expected: int
 ) -> Iterator[tuple[str, Entry]]:
     if not after:
         for entry in context.store.entries_by_id(patient_type, [patient]):
             yield _FIRST, entry
-    for place, entry in context.store.compartment(patient_type, patient, "" if after == _FIRST else after, expected):
-        if context.caller.may_find(entry.type):
-            yield place, entry
+    yield from context.store.compartment(patient_type, patient, "" if after == _FIRST else after, expected)

@@ -93,12 +93,12 @@ def invalid_parameter(name: str, why: str, *, code: str = "value") -> OutcomeErr
     return OutcomeError(400, code, f"{name}: {why}", where=f"http.{name}")
 
 
-def too_costly() -> OutcomeError:
-    """400 for a search that would examine more index entries than one request may."""
-    return OutcomeError(
-        400,
-        "too-costly",
-        "The search matches too much at once: add a patient, an identifier or another criterion.",
+def too_costly(name: str, why: str) -> OutcomeError:
+    """400 for what costs more than one request may; `name` is what asked for it, `why` fixed text."""
+    return invalid_parameter(
+        name,
+        f"{why}, which is too much for one request: add a patient, an identifier or another criterion.",
+        code="too-costly",
     )
 
 
@@ -120,6 +120,18 @@ def not_acceptable() -> OutcomeError:
 def too_large() -> OutcomeError:
     """413 for a request body over the limit."""
     return OutcomeError(413, "too-long", "The request body is over the limit.")
+
+
+def too_many_requests(retry_after: int) -> OutcomeError:
+    """429 for a dear request of a client that has spent its allowance; `retry_after` in seconds (RFC 6585 §4)."""
+    return OutcomeError(
+        429,
+        "throttled",
+        "This client's searches cost more than one client may in a minute: try again when it is over.",
+        {"Retry-After": str(retry_after)},
+        reason="over its allowance",
+        metrics=("ClientOverAllowance",),
+    )
 
 
 def unsupported_media_type() -> OutcomeError:

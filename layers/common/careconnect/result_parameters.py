@@ -17,6 +17,8 @@ SEARCH_PARAMETERS: Final = ("_count", "_sort", *VIEW_PARAMETERS)
 BOOLEANS: Final = ("true", "false")
 SUMMARIES: Final = ("true", "text", "data", "count", "false")
 
+MOST_SORT_KEYS: Final = 5
+
 DEFAULT_COUNT: Final = 20
 MOST_COUNT: Final = 100
 """Matches on a page, if nothing is said and whatever is said."""

@@ -11,6 +11,7 @@ import httpx
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
+from careconnect_testing.accounts import no_limit
 from careconnect_testing.answer import Answer
 from careconnect_testing.events import FORM, Pairs, fhir_event
 from careconnect_testing.observer import RecordingObserver
@@ -71,9 +72,8 @@ class InProcessReader:
         self.client.meta.events.register("provide-client-params.dynamodb", self._count, unique_id=f"count-{id(self)}")
         for home in Home:
             store = DynamoDbResourceStore(self.client, tables, home)
-            self._apps[home] = Shell(
-                FhirEndpoint(store, home), self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now
-            )
+            endpoint = FhirEndpoint(store, home, no_limit())
+            self._apps[home] = Shell(endpoint, self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now)
 
     def get(self, path: str, parameters: Pairs = (), **headers: str) -> Answer:
         """GET a path below the base."""

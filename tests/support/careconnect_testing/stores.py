@@ -1,5 +1,6 @@
 """The reader over DynamoDB tables that hold a few records, its AWS calls counted and broken on demand."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,11 +19,13 @@ from careconnect.resource_types import FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.writer import RecordTables
+from careconnect_testing.accounts import Accounts
 from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import FORM, Pairs, fhir_event
 from careconnect_testing.observer import RecordingObserver
 from careconnect_testing.tables import create_table
+from fhir_reader.allowance import Allowances
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
@@ -46,6 +49,9 @@ class Reader:
     client_id: str = "client-1"
     origins: tuple[str, ...] = ("*",)
     now: Clock = field(default_factory=lambda: Clock(NOW))
+    stopwatch: Callable[[], float] = time.monotonic
+    accounts: Accounts = field(default_factory=Accounts)
+    allowance: int = 10**12
     calls: list[str] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     faults: list[Callable[[str], None]] = field(default_factory=list)
@@ -59,6 +65,8 @@ class Reader:
                 FhirEndpoint(
                     DynamoDbResourceStore(self.client, names if home is Home.RECORD else {home: names[home]}, home),
                     home,
+                    Allowances(self.accounts, self.allowance),
+                    self.stopwatch,
                 ),
                 BASE,
                 "eu-west-2",

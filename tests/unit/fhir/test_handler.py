@@ -21,6 +21,7 @@ SETTINGS = {
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "READER_HOME": "directory",
     "DIRECTORY_TABLE": "directory",
+    "ALLOWANCE_TABLE": "allowances",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",
 }

@@ -20,9 +20,9 @@ class BundleEntry:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A searchset; `links` are (relation, absolute URL) pairs."""
+    """A searchset; `links` are (relation, absolute URL) pairs, `total` is None where it is not known."""
 
-    total: int
+    total: int | None
     links: Sequence[tuple[str, str]]
     entries: Iterable[BundleEntry]
 
@@ -33,8 +33,9 @@ class Bundle:
     def json(self) -> str:
         """Render as JSON around the entries' own text."""
         links = [{"relation": relation, "url": url} for relation, url in self.links]
+        total = {} if self.total is None else {"total": self.total}
         head = json.dumps(
-            {"resourceType": "Bundle", "type": "searchset", "total": self.total, "link": links},
+            {"resourceType": "Bundle", "type": "searchset", **total, "link": links},
             separators=(",", ":"),
             ensure_ascii=False,
         )
@@ -59,10 +60,8 @@ class Bundle:
             f'<search><mode value="{entry.mode}"/></search></entry>'
             for entry in self.entries
         )
-        return (
-            '<Bundle xmlns="http://hl7.org/fhir"><type value="searchset"/>'
-            f'<total value="{self.total}"/>{links}{entries}</Bundle>'
-        )
+        total = "" if self.total is None else f'<total value="{self.total}"/>'
+        return f'<Bundle xmlns="http://hl7.org/fhir"><type value="searchset"/>{total}{links}{entries}</Bundle>'
 
 
 def outcome_entry(outcome: OperationOutcome, format_: Format) -> BundleEntry:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
+from fhir_reader.budget import Budget
 from fhir_reader.caller import Caller
 from fhir_reader.rendering.views import View
 from fhir_reader.search.next_link import Cursor, seal, unseal
@@ -17,9 +18,13 @@ Parameters = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class SearchContext:
-    """Where things are, who asks, and how the answer is to look; `path` is what was asked, below the base."""
+    """Where things are, who asks, how the answer is to look, and what it may cost.
+
+    `store` is paid for from `budget`; `path` is what was asked, below the base.
+    """
 
     store: ResourceStore
+    budget: Budget
     caller: Caller
     result: ResultParameters
     fhir_base: str

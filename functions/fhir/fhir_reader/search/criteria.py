@@ -12,6 +12,11 @@ from careconnect.search_values import SearchValueError, SearchValues, date_range
 MOST_ALTERNATIVES: Final = 100
 """Comma-separated values of one parameter; each may cost a query."""
 
+Matcher = Callable[[SearchValues], bool]
+_Match = Callable[[Sequence[Any]], bool]
+
+_LOOKED_UP_AT_ONCE: Final = (ParameterType.TOKEN, ParameterType.REFERENCE)
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -42,15 +47,25 @@ class Criterion:
     modifier: str
     values: tuple[Any, ...]
 
-    def matches(self, stored: SearchValues) -> bool:
-        """Say whether a resource with these searchable values matches."""
-        found = stored.get(self.parameter.name, ())
+    @property
+    def comparisons(self) -> int:
+        """How many comparisons an entry costs: one for what is looked up in a set, else one for each value."""
+        return 1 if self.parameter.type in _LOOKED_UP_AT_ONCE else len(self.values)
+
+    def matcher(self) -> Matcher:
+        """Return the function that says whether a resource with given searchable values matches.
+
+        It is made once for a search and asked of each of its entries.
+        """
+        name = self.parameter.name
         if self.modifier == Modifier.MISSING:
-            return (not found) is self.values[0]
-        match = _MATCHERS[self.parameter.type, self.modifier]
+            is_missing = self.values[0]
+            return lambda stored: (not stored.get(name)) is is_missing
+        make = _MATCHERS[self.parameter.type, self.modifier]
         if self.parameter.word_by_word and not self.modifier:
-            match = _starts_word_by_word
-        return any(match(value, found) for value in self.values) is not (self.modifier == Modifier.NOT)
+            make = _starts_word_by_word
+        match, is_opposite = make(self.values), self.modifier == Modifier.NOT
+        return lambda stored: match(stored.get(name, ())) is not is_opposite
 
 
 def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhir_base: str, now: int) -> Criterion:
@@ -158,15 +173,23 @@ def _references(parameter: SearchParameter, text: str, target: str, fhir_base: s
     raise outcomes.invalid_parameter(parameter.name, "not a reference such as 4, Patient/4 or an absolute URL.")
 
 
-def _starts(text: str, stored: Sequence[Any]) -> bool:
-    wanted = normalise(text)
-    return any(normalise(value).startswith(wanted) for value in stored)
+def _starts(texts: Sequence[str]) -> _Match:
+    beginnings = tuple(map(normalise, texts))
+    return lambda stored: any(normalise(value).startswith(beginnings) for value in stored)
 
 
-def _starts_word_by_word(text: str, stored: Sequence[Any]) -> bool:
+def _starts_word_by_word(texts: Sequence[str]) -> _Match:
     """Match the words of a name in turn, each, or some that follow each other, the beginning of some part."""
-    parts = [normalise(value) for value in stored]
-    words = normalise(text).split()
+    wanted = [normalise(text).split() for text in texts]
+
+    def match(stored: Sequence[Any]) -> bool:
+        parts = [normalise(value) for value in stored]
+        return any(_follow_each_other(words, parts) for words in wanted)
+
+    return match
+
+
+def _follow_each_other(words: Sequence[str], parts: Sequence[str]) -> bool:
     matched = {0}
     for start in range(len(words)):
         if start not in matched:
@@ -179,25 +202,32 @@ def _starts_word_by_word(text: str, stored: Sequence[Any]) -> bool:
     return len(words) in matched
 
 
-def _contains(text: str, stored: Sequence[Any]) -> bool:
-    wanted = normalise(text)
-    return any(wanted in normalise(value) for value in stored)
+def _contains(texts: Sequence[str]) -> _Match:
+    wanted = [normalise(text) for text in texts]
+    return lambda stored: any(text in value for value in map(normalise, stored) for text in wanted)
 
 
-def _is_among(text: str, stored: Sequence[Any]) -> bool:
-    return text in stored
+def _is_among(texts: Sequence[str]) -> _Match:
+    wanted = frozenset(texts)
+    return lambda stored: not wanted.isdisjoint(stored)
 
 
-def _token_matches(token: Token, stored: Sequence[Any]) -> bool:
-    return any(
-        (token.system is None or token.system == system) and (token.code is None or token.code == code)
-        for system, code in stored
+def _is_token(tokens: Sequence[Token]) -> _Match:
+    """Match a coding by its system and code, or by the one that is given."""
+    wanted = frozenset((token.system, token.code) for token in tokens)
+    return lambda stored: any(
+        (system, code) in wanted or (None, code) in wanted or (system, None) in wanted for system, code in stored
     )
 
 
-def _date_matches(bound: DateBound, stored: Sequence[Any]) -> bool:
-    compare = _COMPARISONS[bound.prefix]
-    return any(compare(bound, DateBound("", low, high)) for low, high in stored)
+def _is_in_range(bounds: Sequence[DateBound]) -> _Match:
+    wanted = [(_COMPARISONS[bound.prefix], bound) for bound in bounds]
+
+    def match(stored: Sequence[Any]) -> bool:
+        ranges = [DateBound("", low, high) for low, high in stored]
+        return any(compare(bound, has) for compare, bound in wanted for has in ranges)
+
+    return match
 
 
 def _within(searched: DateBound, has: DateBound) -> bool:
@@ -218,12 +248,12 @@ _COMPARISONS: Final[dict[str, Callable[[DateBound, DateBound], bool]]] = {
 }
 
 # `:missing` asks for no value and `:not` for the opposite, whatever the type.
-_MATCHERS: Final[dict[tuple[ParameterType, str], Callable[[Any, Sequence[Any]], bool]]] = {
+_MATCHERS: Final[dict[tuple[ParameterType, str], Callable[[Sequence[Any]], _Match]]] = {
     (ParameterType.STRING, ""): _starts,
     (ParameterType.STRING, Modifier.EXACT): _is_among,
     (ParameterType.STRING, Modifier.CONTAINS): _contains,
-    (ParameterType.TOKEN, ""): _token_matches,
-    (ParameterType.TOKEN, Modifier.NOT): _token_matches,
-    (ParameterType.DATE, ""): _date_matches,
+    (ParameterType.TOKEN, ""): _is_token,
+    (ParameterType.TOKEN, Modifier.NOT): _is_token,
+    (ParameterType.DATE, ""): _is_in_range,
     (ParameterType.REFERENCE, ""): _is_among,
 }

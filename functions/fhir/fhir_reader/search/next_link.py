@@ -18,10 +18,10 @@ _SEAL_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the page before ended, and how many matches there are in all."""
+    """Where the page before ended, and how many matches there are in all, if that is known."""
 
     place: list[Any]
-    total: int
+    total: int | None
 
 
 def seal(cursor: Cursor, key: bytes, bound_to: str) -> str:

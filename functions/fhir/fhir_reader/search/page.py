@@ -1,7 +1,7 @@
 """One page of results: bodies fetched in batches, what they point at included, and never too large to send."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,7 @@ from careconnect.resource_types import ResourceType
 from fhir_reader.rendering.bundle import BundleEntry
 from fhir_reader.rendering.views import indent, show
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.includes import TooManyIncludedError, follow_references
+from fhir_reader.search.includes import follow_references
 from fhir_reader.search.query import Include
 from fhir_reader.store.stored import Entry, StoredResource
 
@@ -36,50 +36,68 @@ class Page:
 def fill_page(
     matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
 ) -> Page:
-    """Fill a page with as many of `matches` as fit, and with what they include.
+    """Fill a page with as many of `matches` as fit, each with what it includes.
 
-    Raises the 400 outcome if one match alone includes more than an answer can hold.
+    Raises the 400 outcome if one match alone includes more than an answer can hold, or than a request may cost.
     """
     keys = [(match.type, match.id) for match in matches]
     bodies = context.store.read_all(keys, context.view.format)
-    shown: list[BundleEntry] = []
+    shown: list[BundleEntry | None] = []
     room = _ROOM
-    taken = 0
     for match in matches:
         stored = bodies.get((match.type.name, match.id))
         # What was deleted since its entry was read is passed over.
-        if stored is not None and not stored.gone:
-            entry = _entry(match.type, match.id, stored, "match", context)
-            room -= _cost(entry, context)
-            if room < 0 and shown:
-                break
-            shown.append(entry)
-        taken += 1
+        entry = None if stored is None or stored.gone else _entry(match.type, match.id, stored, "match", context)
+        cost = _cost(entry, context) if entry else 0
+        if cost > room and any(shown):
+            break
+        room -= cost
+        shown.append(entry)
     if not includes and not reverse:
-        return Page(shown, taken)
-    return _with_included(matches[:taken], shown, includes, reverse, context)
+        return Page([entry for entry in shown if entry], len(shown))
+    return _with_included(matches, shown, includes, reverse, context)
 
 
 def _with_included(
     matches: Sequence[Entry],
-    shown: Sequence[BundleEntry],
+    shown: Sequence[BundleEntry | None],
     includes: Sequence[Include],
     reverse: Sequence[Include],
     context: SearchContext,
 ) -> Page:
-    """Add what the matches include, giving up half of them for as long as it is too much."""
-    try:
-        found = follow_references(matches, includes, reverse, context)
-    except TooManyIncludedError:
-        found = None
-    if found is not None:
-        included = [_entry(type_, id_, stored, "include", context) for type_, id_, stored in found]
-        if sum(_cost(entry, context) for entry in (*shown, *included)) <= _ROOM:
-            return Page([*shown, *included], len(matches))
-    if len(matches) <= 1:
-        raise outcomes.too_costly()
-    half = fill_page(matches[: len(matches) // 2], (), (), context)
-    return _with_included(matches[: half.taken], half.entries, includes, reverse, context)
+    """Add what the matches include, one match after the other, for as long as there is room."""
+    followed = [match for match, entry in zip(matches, shown, strict=False) if entry]
+    included = dict(zip(followed, follow_references(followed, includes, reverse, context), strict=False))
+    with context.budget.charged_to("_revinclude" if reverse else "_include"):
+        bodies = context.store.read_all([key for keys in included.values() for key in keys], context.view.format)
+    entries: list[BundleEntry] = []
+    beside: list[BundleEntry] = []
+    room, taken = _ROOM, 0
+    for match, entry in zip(matches, shown, strict=False):
+        if entry:
+            if match not in included:
+                break
+            added = _included_entries(included[match], bodies, context)
+            room -= sum(_cost(one, context) for one in (entry, *added))
+            if room < 0:
+                break
+            entries.append(entry)
+            beside += added
+        taken += 1
+    if followed and not entries:
+        raise outcomes.too_costly("_revinclude" if reverse else "_include", "one match includes more than a page holds")
+    return Page([*entries, *beside], taken)
+
+
+def _included_entries(
+    keys: Sequence[tuple[ResourceType, str]], bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext
+) -> list[BundleEntry]:
+    found = ((type_, id_, bodies.get((type_.name, id_))) for type_, id_ in keys)
+    return [
+        _entry(type_, id_, stored, "include", context)
+        for type_, id_, stored in found
+        if stored is not None and not stored.gone and context.caller.sees(type_, id_, stored.patients)
+    ]
 
 
 def _entry(

@@ -33,10 +33,14 @@ _LONGEST_PARTIAL_DATE: Final = 366 * 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where to look: ids that are named outright, or index ranges of one type."""
+    """Where to look: ids that are named outright, or index ranges of one type.
+
+    `named_after` is the parameter whose index it is; without one it is the whole type.
+    """
 
     ids: tuple[str, ...] | None = None
     ranges: tuple[IndexRange, ...] = ()
+    named_after: str = ""
 
     @property
     def ordered(self) -> bool:
@@ -68,10 +72,10 @@ def plan_search(type_: ResourceType, criteria: Sequence[Criterion]) -> Plan:
         if rank is Rank.KEY:
             # Nothing else can be an id, and a key may not be as long as a query.
             codes = (value.code for value in criterion.values if valid_id(value.code))
-            return Plan(ids=tuple(dict.fromkeys(codes)))
+            return Plan(ids=tuple(dict.fromkeys(codes)), named_after=criterion.parameter.name)
         ranges = _ranges(type_, criterion, low, high)
         if ranges is not None and (best is None or rank < best[0]):
-            best = rank, Plan(ranges=tuple(dict.fromkeys(ranges)))
+            best = rank, Plan(ranges=tuple(dict.fromkeys(ranges)), named_after=criterion.parameter.name)
     if best is not None:
         return best[1]
     return Plan(ranges=tuple(IndexRange(type_partition(type_.name, shard), "", low, high) for shard in range(SHARDS)))

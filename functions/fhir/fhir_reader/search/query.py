@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from careconnect import outcomes
 from careconnect.outcomes import Issue
@@ -20,6 +20,7 @@ from fhir_reader.search.criteria import Criterion, parse_criterion
 CURSOR: Final = "_cursor"
 
 Parameters = Iterable[tuple[str, str]]
+_Asked = TypeVar("_Asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,17 @@ def _take_include(query: SearchQuery, name: str, text: str) -> bool:
         return False
     if modifier:
         raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
+    # What is said again asks for nothing more, here and below.
     if head == "_include":
-        query.includes.append(_include(query.type, text))
+        _add(query.includes, _include(query.type, text))
     else:
-        query.reverse_includes.append(_reverse_include(query.type, text))
+        _add(query.reverse_includes, _reverse_include(query.type, text))
     return True
+
+
+def _add(asked: list[_Asked], one: _Asked) -> None:
+    if one not in asked:
+        asked.append(one)
 
 
 def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, now: int) -> bool:
@@ -123,7 +130,7 @@ def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, no
     if parameter is None or not parameter.searchable:
         return False
     if not dot:
-        query.criteria.append(parse_criterion(parameter, modifier, text, fhir_base=fhir_base, now=now))
+        _add(query.criteria, parse_criterion(parameter, modifier, text, fhir_base=fhir_base, now=now))
         return True
     target = _chain_target(parameter, modifier)
     inner_name, _, inner_modifier = chained.partition(":")
@@ -131,7 +138,7 @@ def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, no
     if target is None or inner is None or not inner.searchable or inner.type is ParameterType.REFERENCE:
         raise outcomes.invalid_parameter(name, "the chain is not supported.", code="not-supported")
     criterion = parse_criterion(inner, inner_modifier, text, fhir_base=fhir_base, now=now)
-    query.chains.append(Chain(parameter, target, criterion))
+    _add(query.chains, Chain(parameter, target, criterion))
     return True
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from careconnect import outcomes
 from careconnect.resource_types import ResourceType, SearchParameter
-from careconnect.result_parameters import DEFAULT_COUNT, MOST_COUNT
+from careconnect.result_parameters import DEFAULT_COUNT, MOST_COUNT, MOST_SORT_KEYS
 from fhir_reader.rendering.views import View, check_view_parameter, parse_view
 
 
@@ -53,7 +53,7 @@ def parse_result_parameters(
     return ResultParameters(
         view=view,
         count=min(int(values.get("_count", DEFAULT_COUNT)), MOST_COUNT),
-        sort=tuple(_order(type_, key) for head, _, text in given if head == "_sort" for key in text.split(",")),
+        sort=_sort(type_, [key for head, _, text in given if head == "_sort" for key in text.split(",")]),
         strict=_is_strict(headers.get("prefer", "")),
     )
 
@@ -61,6 +61,17 @@ def parse_result_parameters(
 def _check_count(text: str) -> None:
     if not text.isascii() or not text.isdigit() or len(text) > 9:
         raise outcomes.invalid_parameter("_count", "takes a whole number from 0.")
+
+
+def _sort(type_: ResourceType, keys: Iterable[str]) -> tuple[Order, ...]:
+    """Return the keys of `_sort`, each once: what is ordered already is not ordered again."""
+    by_name: dict[str, Order] = {}
+    for key in keys:
+        order = _order(type_, key)
+        by_name.setdefault(order.parameter.name, order)
+    if len(by_name) > MOST_SORT_KEYS:
+        raise outcomes.invalid_parameter("_sort", f"takes at most {MOST_SORT_KEYS} parameters.", code="too-costly")
+    return tuple(by_name.values())
 
 
 def _order(type_: ResourceType, text: str) -> Order:

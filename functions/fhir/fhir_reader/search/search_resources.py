@@ -3,13 +3,13 @@
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Final
 
 from careconnect import outcomes
 from careconnect.outcomes import OperationOutcome
 from careconnect.record_keys import resource_key
 from careconnect.resource_types import ID_PARAMETER, ResourceType
 from careconnect.scopes import Interaction
+from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.caller import Caller
 from fhir_reader.rendering.bundle import Bundle, outcome_entry
 from fhir_reader.search.context import SearchContext
@@ -20,9 +20,6 @@ from fhir_reader.search.page import fill_page
 from fhir_reader.search.plan import Plan, plan_search
 from fhir_reader.search.query import Chain, SearchQuery
 from fhir_reader.store.stored import Entry, ResourceStore
-
-MOST_EXAMINED: Final = 20_000
-"""Index entries that one search may examine: at 1 MB to a query, about a dozen queries."""
 
 
 def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
@@ -36,6 +33,11 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     context.caller.require(query.type, Interaction.SEARCH)
     criteria = _all_criteria(query, context)
     plan = plan_search(query.type, criteria)
+    with context.budget.charged_to(plan.named_after or query.type.name):
+        return _bundle(query, plan, criteria, context)
+
+
+def _bundle(query: SearchQuery, plan: Plan, criteria: Sequence[Criterion], context: SearchContext) -> Bundle:
     order = ResultOrder(context.result.sort)
     if query.cursor:
         cursor = context.open_cursor(query.used, query.cursor)
@@ -87,9 +89,11 @@ def _resolve(one: Chain, context: SearchContext) -> Criterion:
     context.caller.require(one.target, Interaction.SEARCH)
     criteria = [one.criterion, *_compartment_criterion(one.target, context.caller)]
     plan = plan_search(one.target, criteria)
-    targets = list(islice(_matching(one.target, plan, criteria, context), MOST_ALTERNATIVES + 1))
+    name = f"{one.reference.name}.{one.criterion.parameter.name}"
+    with context.budget.charged_to(name):
+        targets = list(islice(_matching(one.target, plan, criteria, context), MOST_ALTERNATIVES + 1))
     if len(targets) > MOST_ALTERNATIVES:
-        raise outcomes.too_costly()
+        raise outcomes.too_costly(name, f"more than {MOST_ALTERNATIVES} resources match")
     return Criterion(one.reference, "", tuple(f"{one.target.name}/{target.id}" for target in targets))
 
 
@@ -108,18 +112,19 @@ def _ordered(
 def _matching(
     type_: ResourceType, plan: Plan, criteria: Sequence[Criterion], context: SearchContext
 ) -> Iterator[Entry]:
+    matchers = [criterion.matcher() for criterion in criteria]
+    extra = sum(criterion.comparisons for criterion in criteria) // COMPARISONS_PER_ENTRY
     seen: set[str] = set()
-    for examined, entry in enumerate(_candidates(type_, plan, context.store)):
-        if examined >= MOST_EXAMINED:
-            raise outcomes.too_costly()
+    for entry in _candidates(type_, plan, context.store):
         if entry.id in seen:
             continue
         seen.add(entry.id)
         if context.caller.patient and not context.caller.sees(type_, entry.id, entry.patients):
             continue
-        if criteria:
+        if matchers:
+            context.budget.examine(extra)
             values = entry.values
-            if not all(criterion.matches(values) for criterion in criteria):
+            if not all(matches(values) for matches in matchers):
                 continue
         yield entry
 

@@ -19,13 +19,10 @@ from careconnect.record_keys import (
 )
 from careconnect.resource_types import Home, ResourceType, resource_type
 from careconnect.search_values import order_key
-from fhir_reader.store.stored import Entry, IndexRange, StoredResource
+from fhir_reader.store.stored import BATCH, Entry, IndexRange, StoredResource
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_BATCH: Final = 100
-"""Keys in one BatchGetItem (DynamoDB quota)."""
 
 _BATCH_ATTEMPTS: Final = 5
 _FIRST_PAUSE: Final = 0.01
@@ -139,7 +136,7 @@ class DynamoDbResourceStore:
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
         wanted = list(dict.fromkeys((self._tables[type_.home], type_.name, id_) for type_, id_ in keys))
-        batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
+        batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for part in self._pool.map(lambda batch: self._batch(batch, item), batches):
             found.update(part)

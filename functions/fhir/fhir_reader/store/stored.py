@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import SearchValues, patients_of
+
+BATCH: Final = 100
+"""Resources that one call returns (DynamoDB's quota for BatchGetItem)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,14 +101,14 @@ def test_what_is_deleted_between_index_and_body_is_passed_over(tmp_path: Path) -
     assert [id_ for page in pages for id_ in page.ids()] == ["3", "1"]
 
 
-def test_half_of_the_matches_are_given_up_until_the_rest_fits(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_ends_before_the_match_that_includes_too_many(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow_references, "MOST_INCLUDED", 2)
 
     pages = reader.walk(
         "Observation", "_id=o1,o2,o3,o4,o50&_include=Observation:patient&_include=Observation:encounter"
     )
 
-    assert [len(page.ids()) for page in pages] == [2, 1, 1, 1]
+    assert [len(page.ids()) for page in pages] == [4, 1]
     assert sorted(id_ for page in pages for id_ in page.ids()) == ["o1", "o2", "o3", "o4", "o50"]
     assert {page.total for page in pages} == {5}
 

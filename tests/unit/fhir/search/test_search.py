@@ -10,6 +10,7 @@ from careconnect.resource_types import RESOURCE_TYPES, ParameterType
 from careconnect_testing.few_records import LOINC, NHS_NUMBER, OBSERVATIONS, SNOMED
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import FHIR_BASE, Reader
+from fhir_reader import budget
 from fhir_reader.search import search_resources
 
 NEWEST_FIRST = [f"o{number}" for number in range(OBSERVATIONS, 0, -1)]
@@ -312,12 +313,12 @@ def test_the_last_of_a_repeated_count_counts(reader: Reader) -> None:
 
 
 def test_a_search_that_examines_too_much_is_refused(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_resources, "MOST_EXAMINED", 5)
+    monkeypatch.setattr(budget, "MOST_ENTRIES", 5)
 
-    for path in ("Observation?code=8867-4", "Observation?patient=4", "Observation?status=x&date=2017"):
-        type_name, _, query = path.partition("?")
-        answer = reader.get(type_name, query)
+    for query, name in (("code=8867-4", "code"), ("patient=4", "patient"), ("status=x&date=2017", "Observation")):
+        answer = reader.get("Observation", query)
         assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+        assert answer.issue["diagnostics"].startswith(f"{name}: more than 5 index entries would be examined")
     assert reader.get("Observation", "patient=5").status == 200
     # What is examined counts, not what matches.
     assert reader.get("Observation", "patient=4&code=nonsense").status == 400

@@ -44,7 +44,7 @@ def test_only_a_name_is_matched_word_by_word(name: str, text: str, matches: bool
         "given": ["Bernie Anne"],
     }
 
-    assert criterion("Patient", name, text).matches(stored) is matches
+    assert criterion("Patient", name, text).matcher()(stored) is matches
 
 
 @pytest.mark.parametrize("text", ["---", "|---", "phone|( )"])

@@ -1,0 +1,37 @@
+"""The allowance table: one counter per client and minute, which DynamoDB deletes in its own time."""
+
+from typing import TYPE_CHECKING, Final
+
+from careconnect import outcomes
+from careconnect.aws import SERVICE_ERRORS, error_code
+from fhir_reader.allowance import WINDOW
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_KEPT_AFTER: Final = 2 * WINDOW
+
+
+class DynamoDbAccounts:
+    """Keeps the accounts in a table of which this function may update items, and nothing else."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def charge(self, client_id: str, window: int, units: int) -> int:
+        """Add units to a client's account of a window and return how much it holds: one UpdateItem."""
+        try:
+            answer = self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"{client_id}#{window}"}},
+                UpdateExpression="SET expires_at = :expires_at ADD units :units",
+                ExpressionAttributeValues={
+                    ":expires_at": {"N": str((window + 1) * WINDOW + _KEPT_AFTER)},
+                    ":units": {"N": str(units)},
+                },
+                ReturnValues="UPDATED_NEW",
+            )
+        except SERVICE_ERRORS as error:
+            raise outcomes.unavailable(error_code(error)) from error
+        return int(answer["Attributes"]["units"]["N"])

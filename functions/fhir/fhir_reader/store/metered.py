@@ -1,0 +1,68 @@
+"""A store whose use is paid for from the budget of a request."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from careconnect.formats import Format
+from careconnect.resource_types import ResourceType
+from fhir_reader.budget import Budget
+from fhir_reader.store.stored import BATCH, Entry, IndexRange, ResourceStore, StoredResource
+
+_Streamed = TypeVar("_Streamed")
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredStore:
+    """Asks `store` for one request, of which each call and each entry is accounted for before it is used.
+
+    The calls that follow when a stream goes on are not counted: each of them brings hundreds of entries, which are.
+    """
+
+    store: ResourceStore
+    budget: Budget
+
+    def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
+        """Return one resource: one call."""
+        self.budget.call()
+        return self.store.read(type_, resource_id, format_)
+
+    def read_all(
+        self, keys: Iterable[tuple[ResourceType, str]], format_: Format
+    ) -> Mapping[tuple[str, str], StoredResource]:
+        """Return many resources: one call per hundred."""
+        wanted = list(keys)
+        self.budget.call(math.ceil(len(wanted) / BATCH))
+        return self.store.read_all(wanted, format_)
+
+    def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
+        """Return the entries of known ids: one call per hundred."""
+        wanted = list(ids)
+        self.budget.call(math.ceil(len(wanted) / BATCH))
+        self.budget.examine(len(wanted))
+        return self.store.entries_by_id(type_, wanted)
+
+    def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
+        """Open ranges, one call each; together their first pages hold no more than may be examined."""
+        wanted = list(ranges)
+        self.budget.call(len(wanted))
+        share = self.budget.entries_left // max(len(wanted), 1) + 1
+        opened = [one if one.expected else replace(one, expected=share) for one in wanted]
+        return [self._paid(stream) for stream in self.store.entries(type_, opened)]
+
+    def compartment(
+        self, patient_type: ResourceType, patient: str, after: str, expected: int = 0
+    ) -> Iterator[tuple[str, Entry]]:
+        """Stream a patient's compartment: one call to begin with."""
+        self.budget.call()
+        return self._paid(self.store.compartment(patient_type, patient, after, expected or self.budget.entries_left))
+
+    def seal_key(self) -> bytes:
+        """Return the key that seals `next` links, which a function reads once in its life."""
+        return self.store.seal_key()
+
+    def _paid(self, stream: Iterator[_Streamed]) -> Iterator[_Streamed]:
+        for one in stream:
+            self.budget.examine()
+            yield one
