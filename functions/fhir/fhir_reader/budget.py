@@ -64,6 +64,11 @@ class Budget:
         return MOST_ENTRIES - self._entries
 
     @property
+    def entries_paid(self) -> int:
+        """How many entries may be examined before the client's account is asked."""
+        return self._paid - self._spent()
+
+    @property
     def calls_left(self) -> int:
         """How many more calls may be made."""
         return MOST_CALLS - self._calls
@@ -89,10 +94,12 @@ class Budget:
     def _settle(self) -> None:
         if self._seconds_left() < 0:
             raise outcomes.too_costly(self._name, f"it takes more than {MOST_SECONDS:g} seconds")
-        spent = self._entries + self._calls * UNITS_PER_CALL
-        while spent > self._paid:
+        while self._spent() > self._paid:
             self._draw(UNITS_PER_DRAW)
             self._paid += UNITS_PER_DRAW
+
+    def _spent(self) -> int:
+        return self._entries + self._calls * UNITS_PER_CALL
 
     def _seconds_left(self) -> float:
         return self._ends_at - self._clock()

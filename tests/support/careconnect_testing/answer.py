@@ -50,9 +50,10 @@ class Answer:
         return str(self.issue["diagnostics"])
 
     @property
-    def total(self) -> int:
-        """The Bundle's total."""
-        return int(self.json["total"])
+    def total(self) -> int | None:
+        """The Bundle's total, None if it has none."""
+        total = self.json.get("total")
+        return None if total is None else int(total)
 
     def link(self, relation: str) -> str:
         """Return a link of the Bundle, empty if it has none."""

@@ -7,7 +7,6 @@ import pytest
 from careconnect.outcomes import OutcomeError
 from careconnect_testing.clock import Clock
 from fhir_reader.budget import (
-    FREE,
     MOST_CALLS,
     MOST_ENTRIES,
     MOST_SECONDS,

@@ -21,6 +21,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 import aiohttp
 from aiohttp import web
@@ -36,6 +37,8 @@ TIMEOUT_SECONDS: Final = 30.0
 # Requests in flight at the emulator. It starts one Python process per function and concurrent call, so a
 # burst would be answered late, by dozens of cold starts; beyond this the front lets calls wait.
 MAX_IN_FLIGHT: Final = 8
+# And of one caller, by its Authorization: Lambda would start as many more functions for the others.
+MAX_OF_ONE_CALLER: Final = 4
 # The parser's own bound on a line, above MAX_HEAD so that our refusal is the one that clients see.
 _PARSER_LIMIT: Final = 64 * 1024
 
@@ -119,6 +122,7 @@ class Front:
         self._runner: web.ServerRunner | None = None
         self._client: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._callers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -197,8 +201,11 @@ class Front:
         headers["X-Forwarded-For"] = request.remote or HOST
         headers["X-Forwarded-Proto"] = "http"
         headers["X-Forwarded-Port"] = str(self.port)
+        caller = request.headers.get("Authorization", "")
+        slots_of_caller = self._callers.setdefault(caller, asyncio.Semaphore(MAX_OF_ONE_CALLER))
         try:
             async with (
+                slots_of_caller,
                 self._slots,
                 self._client.request(
                     request.method,

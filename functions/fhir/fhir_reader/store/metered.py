@@ -44,10 +44,10 @@ class MeteredStore:
         return self.store.entries_by_id(type_, wanted)
 
     def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
-        """Open ranges, one call each; together their first pages hold no more than may be examined."""
+        """Open ranges, one call each; together their first pages hold no more than is paid for."""
         wanted = list(ranges)
         self.budget.call(len(wanted))
-        share = self.budget.entries_left // max(len(wanted), 1) + 1
+        share = self.budget.entries_paid // max(len(wanted), 1) + 1
         opened = [one if one.expected else replace(one, expected=share) for one in wanted]
         return [self._paid(stream) for stream in self.store.entries(type_, opened)]
 
@@ -56,7 +56,9 @@ class MeteredStore:
     ) -> Iterator[tuple[str, Entry]]:
         """Stream a patient's compartment: one call to begin with."""
         self.budget.call()
-        return self._paid(self.store.compartment(patient_type, patient, after, expected or self.budget.entries_left))
+        return self._paid(
+            self.store.compartment(patient_type, patient, after, expected or self.budget.entries_paid + 1)
+        )
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links, which a function reads once in its life."""

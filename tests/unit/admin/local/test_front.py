@@ -4,7 +4,9 @@ import asyncio
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,7 +14,7 @@ import httpx
 import pytest
 
 from careconnect_admin.local.emulator import free_port
-from careconnect_admin.local.front import MAX_BODY, MAX_HEAD, Front
+from careconnect_admin.local.front import MAX_BODY, MAX_HEAD, MAX_IN_FLIGHT, MAX_OF_ONE_CALLER, Front
 
 PREFIX = "/_aws/execute-api/abc/live"
 
@@ -24,6 +26,13 @@ class Upstream:
         self.port = free_port()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._go_on = asyncio.Event()
+        self.held = 0
+        """Requests that wait for `let_go`: those for a path that ends in `/held`."""
+
+    def let_go(self) -> None:
+        """Answer what waits."""
+        self._loop.call_soon_threadsafe(self._go_on.set)
 
     def __enter__(self) -> "Upstream":
         self._thread.start()
@@ -51,6 +60,9 @@ class Upstream:
                 line, *fields = head.strip().split("\r\n")
                 headers = {k.lower(): v.strip() for k, _, v in (field.partition(":") for field in fields)}
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
+                if line.split(" ")[1].endswith("/held"):
+                    self.held += 1
+                    await self._go_on.wait()
                 seen = json.dumps({"line": line, "headers": headers, "body": len(body)}).encode()
                 writer.write(b"HTTP/1.1 201 Made\r\nX-Twice: a\r\nX-Twice: b\r\nContent-Length: %d\r\n\r\n" % len(seen))
                 writer.write(b"" if line.startswith("HEAD") else seen)
@@ -196,6 +208,25 @@ def test_a_head_over_the_limit_is_400(front: Front, length: int) -> None:
 def test_one_connection_serves_many_requests(front: Front) -> None:
     with httpx.Client(base_url=front.base_url, limits=httpx.Limits(max_connections=1)) as client:
         assert {client.get(f"/{number}").status_code for number in range(50)} == {201}
+
+
+def test_one_caller_does_not_keep_the_others_waiting() -> None:
+    with Upstream() as upstream, Front(free_port(), f"http://127.0.0.1:{upstream.port}{PREFIX}") as front:
+
+        def get(path: str, caller: str) -> int:
+            return httpx.get(f"{front.base_url}{path}", headers={"Authorization": caller}, timeout=10).status_code
+
+        with ThreadPoolExecutor(2 * MAX_IN_FLIGHT) as pool:
+            many = [pool.submit(get, "/held", "Bearer greedy") for _ in range(2 * MAX_IN_FLIGHT - 1)]
+            while upstream.held < MAX_OF_ONE_CALLER:
+                time.sleep(0.01)
+            other = pool.submit(get, "/now", "Bearer other").result(timeout=5)
+            held = upstream.held
+            upstream.let_go()
+            answers = [one.result() for one in many]
+
+    assert (other, held) == (201, MAX_OF_ONE_CALLER)
+    assert answers == [201] * (2 * MAX_IN_FLIGHT - 1)
 
 
 @pytest.mark.parametrize("upstream", ["", "http://127.0.0.1:9"])

@@ -1,0 +1,243 @@
+"""What one request and one client may cost, over HTTP (`access.md`, Kill switch and budgets)."""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from careconnect.record_keys import resource_key
+from careconnect.resource_types import REVERSE_INCLUDES
+from careconnect_admin.loading.load import load_paths
+from careconnect_admin.loading.writer import RecordTables
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.answer import Answer
+from careconnect_testing.api import Api
+from careconnect_testing.events import Pairs
+from careconnect_testing.few_records import Resource, write_records
+from careconnect_testing.search_reader import HttpReader, walk
+
+pytestmark = pytest.mark.integration
+
+EVERYTHING = "system/*.read profile"
+ANSWERED_WITHIN = 2.0
+"""Seconds."""
+
+PATIENTS = 120
+CROWDED = 3_000
+"""Entries in one patient's compartment."""
+
+
+@pytest.fixture(scope="module")
+def api(
+    local_stack: LocalStack, http: httpx.Client, record_tables: RecordTables, tmp_path_factory: pytest.TempPathFactory
+) -> Api:
+    """A stack with people who have a little of everything, and one who has thousands of entries."""
+    people: list[Resource] = [
+        resource
+        for number in range(PATIENTS)
+        for resource in (
+            {"resourceType": "Patient", "id": f"b{number}", "gender": "male", "birthDate": "1970-01-01"},
+            {
+                "resourceType": "Observation",
+                "id": f"b{number}-o",
+                "status": "final",
+                "code": {"coding": [{"system": "http://snomed.info/sct", "code": "364075005"}]},
+                "subject": {"reference": f"Patient/b{number}"},
+            },
+            {
+                "resourceType": "Procedure",
+                "id": f"b{number}-p",
+                "status": "completed",
+                "subject": {"reference": f"Patient/b{number}"},
+            },
+        )
+    ]
+    path = write_records(tmp_path_factory.mktemp("people"), [*people, {"resourceType": "Patient", "id": "crowded"}])
+    assert not load_paths([path], record_tables, base_url=local_stack.base_url).problems
+    _crowd(record_tables)
+    return Api(local_stack, http)
+
+
+def _crowd(tables: RecordTables) -> None:
+    """Write the entries of a large record, as the loader would; the resources themselves are not asked for."""
+    entries = [
+        {
+            "pk": {"S": resource_key("Patient", "crowded")},
+            "sk": {"S": f"Observation?patient#000000000000000#c{number:05}"},
+            "values": {"S": '{"patient":["Patient/crowded"]}'},
+        }
+        for number in range(CROWDED)
+    ]
+    for start in range(0, len(entries), 25):
+        requests: Any = [{"PutRequest": {"Item": entry}} for entry in entries[start : start + 25]]
+        assert not tables.client.batch_write_item(RequestItems={tables.record: requests})["UnprocessedItems"]
+
+
+@pytest.fixture
+def reader(api: Api, request: pytest.FixtureRequest) -> HttpReader:
+    """A client of the test's own, whose allowance no other test has spent."""
+    return _reader(api, f"budget-{abs(hash(request.node.nodeid))}")
+
+
+def _reader(api: Api, client_id: str, scope: str = EVERYTHING) -> HttpReader:
+    return HttpReader(api.http, {"Authorization": f"Bearer {api.register(client_id, scope)}"})
+
+
+def timed(reader: HttpReader, path: str, parameters: Pairs) -> Answer:
+    """Ask as often as it takes to see that the answer comes in time, twice at most: other tests run beside this one."""
+    took = []
+    for _ in range(2):
+        began = time.monotonic()
+        answer = reader.post(path, parameters) if path.endswith("/_search") else reader.get(path, parameters)
+        took.append(time.monotonic() - began)
+        if took[-1] < ANSWERED_WITHIN:
+            return answer
+    raise AssertionError(f"{path} took {took} seconds")
+
+
+def test_the_same_revinclude_sixty_times_is_asked_once(reader: HttpReader) -> None:
+    """A 502 after 20 s, 4,504 queries at thirty times."""
+    page = [("_count", "100"), ("gender", "male")]
+    once = timed(reader, "Patient", [*page, ("_revinclude", "Observation:patient")])
+    often = timed(reader, "Patient", [*page, *[("_revinclude", "Observation:patient")] * 60])
+
+    assert (once.status, often.status) == (200, 200)
+    assert often.found("include") == once.found("include")
+    assert len(once.found("include")) >= 90
+
+
+def test_nine_revincludes_of_a_hundred_patients_make_the_page_shorter(reader: HttpReader) -> None:
+    """1,354 queries and 8.8 s."""
+    reverse = [("_revinclude", f"{source}:{name}") for source, name in sorted(REVERSE_INCLUDES["Patient"])]
+    assert len(reverse) >= 9
+
+    first = timed(reader, "Patient", [("_count", "100"), ("birthdate", "1970-01-01"), *reverse])
+
+    assert (first.status, first.total) == (200, PATIENTS)
+    assert 0 < len(first.ids()) < 100
+    ids = [id_ for page in walk(reader, first) for id_ in page.ids()]
+    assert sorted(ids) == sorted(f"b{number}" for number in range(PATIENTS))
+
+
+def test_four_thousand_sort_keys_are_the_few_that_they_name(reader: HttpReader) -> None:
+    """13.9 s."""
+    keys = ",".join(["-birthdate", "name"] * 2_250)
+
+    many = timed(reader, "Patient/_search", [("_sort", keys), ("_count", "50")])
+
+    assert many.status == 200
+    assert many.ids() == reader.get("Patient", [("_sort", "-birthdate,name"), ("_count", "50")]).ids()
+
+
+def test_criteria_by_the_hundred_are_bounded(reader: HttpReader) -> None:
+    """`code:not` with 99 values 150 times: 10.4 s of CPU."""
+    values = [",".join(f"{number}x{place}" for place in range(60)) for number in range(100)]
+
+    answer = timed(reader, "Observation/_search", [("code:not", one) for one in values])
+
+    assert answer.status == 200 or (answer.status, answer.issue["code"]) == (400, "too-costly")
+    contains = timed(reader, "Patient/_search", [("name:contains", one) for one in values])
+    assert (contains.status, contains.issue["code"]) == (400, "too-costly")
+    assert contains.issue["diagnostics"].startswith("Patient: more than 20,000 index entries")
+
+
+def test_chains_by_the_hundred_are_too_costly_by_name(reader: HttpReader) -> None:
+    """190 chains on one parameter: 760 queries."""
+    chains = [("patient.gender", f"male,x{number}") for number in range(190)]
+
+    answer = timed(reader, "Observation/_search", chains)
+
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+    assert answer.issue["diagnostics"].startswith("patient.gender: more than ")
+    assert answer.issue["expression"] == ["http.patient.gender"]
+
+
+def test_everything_reads_a_page_and_not_the_whole_compartment(reader: HttpReader) -> None:
+    """`$everything?_count=1` read a compartment of 200,000 to its end."""
+    first = timed(reader, "Patient/crowded/$everything", [("_count", "1")])
+
+    assert (first.status, first.ids()) == (200, ["crowded"])
+    assert first.total is None
+    assert first.link("next")
+    whole = timed(reader, "Patient/b1/$everything", [("_count", "1")])
+    assert whole.total == 3
+
+
+def test_a_page_of_what_the_token_does_not_open_is_empty_and_has_a_next(api: Api) -> None:
+    reader = _reader(api, "budget-patients-alone", "system/Patient.rs system/Procedure.rs")
+
+    pages = walk(reader, reader.get("Patient/crowded/$everything", [("_count", "10")]))
+
+    assert [page.ids() for page in pages] == [["crowded"], [], [], []]
+    assert pages[-1].link("next") == ""
+
+
+def test_a_client_over_its_allowance_is_429_and_others_are_not(api: Api, reader: HttpReader) -> None:
+    other = _reader(api, "budget-other")
+    reverse = [("_revinclude", f"{source}:{name}") for source, name in sorted(REVERSE_INCLUDES["Patient"])]
+    dear = [("_count", "100"), ("gender", "male"), *reverse]
+
+    refused = next(answer for answer in _until_refused(reader, dear) if answer.status == 429)
+
+    assert refused.issue["code"] == "throttled"
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    # What is cheap goes on, for this client as for the others.
+    assert reader.get("Patient/b1").status == 200
+    assert other.get("Patient", dear).status == 200
+
+
+def _until_refused(reader: HttpReader, parameters: Pairs) -> Iterator[Answer]:
+    """Ask until the client's allowance is spent; a new minute may begin once meanwhile."""
+    for _ in range(120):
+        answer = reader.get("Patient", parameters)
+        assert answer.status in (200, 429), answer.text
+        yield answer
+
+
+@pytest.mark.long
+def test_a_client_that_abuses_without_pause_does_not_slow_the_others(api: Api) -> None:
+    """Eight connections that ask for the dearest things: 14 s for another client's read."""
+    noisy, quiet = _reader(api, "budget-noisy"), _reader(api, "budget-quiet")
+    reverse = [("_revinclude", f"{source}:{name}") for source, name in sorted(REVERSE_INCLUDES["Patient"])]
+    abuse: list[tuple[str, Pairs]] = [
+        ("Patient", [("_count", "100"), *reverse]),
+        ("Observation", [("_count", "100")]),
+        ("Observation", [("patient.gender", f"male,x{number}") for number in range(100)]),
+    ]
+    alone = _latencies(quiet, seconds=5)
+    stop = threading.Event()
+
+    def hammer() -> None:
+        with httpx.Client(base_url=api.http.base_url, timeout=60, trust_env=False) as http:
+            while not stop.is_set():
+                for path, parameters in abuse:
+                    answer = HttpReader(http, noisy.authorization).get(path, parameters)
+                    assert answer.status in (200, 400, 429)
+
+    threads = [threading.Thread(target=hammer) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        beside = _latencies(quiet, seconds=30)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+    assert _p95(beside) < 3 * _p95(alone) + 0.3, (_p95(alone), _p95(beside), len(beside))
+
+
+def _latencies(reader: HttpReader, *, seconds: float) -> list[float]:
+    found = []
+    end = time.monotonic() + seconds
+    while (began := time.monotonic()) < end:
+        assert reader.get("Patient/b1").status == 200
+        found.append(time.monotonic() - began)
+    return found
+
+
+def _p95(latencies: list[float]) -> float:
+    return sorted(latencies)[int(len(latencies) * 0.95)]
