@@ -1,0 +1,74 @@
+"""A page of `$everything` examines a bounded part of the record (`access.md`, Kill switch and budgets)."""
+
+import pytest
+
+from careconnect_testing.stores import Reader
+from fhir_reader import budget, patient_everything
+
+PATH = "Patient/4/$everything"
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a page examine seven entries."""
+    monkeypatch.setattr(patient_everything, "MOST_EXAMINED", 7)
+
+
+def test_the_whole_is_told_and_counted_where_one_page_sees_it(reader: Reader) -> None:
+    answer = reader.get(PATH, "_count=5")
+
+    assert answer.total is not None
+    assert answer.total > 20
+    assert {page.total for page in reader.walk(PATH, "_count=5")} == {answer.total}
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("count", [1, 3, 6, 7, 100])
+def test_a_long_record_has_no_total_and_a_walk_that_is_complete(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    pages = reader.walk(PATH, f"_count={count}")
+    monkeypatch.undo()
+    whole = reader.get(PATH, "_count=100")
+
+    assert [found for page in pages for found in page.found()] == whole.found()
+    assert {page.total for page in pages} == {None}
+
+
+@pytest.mark.usefixtures("few")
+def test_neither_format_tells_a_total_that_is_not_known(reader: Reader) -> None:
+    assert "total" not in reader.get(PATH, "_count=1").json
+    assert "<total" not in reader.get(PATH, "_count=1&_format=xml").text
+
+
+@pytest.mark.usefixtures("few")
+def test_what_is_not_opened_is_examined_and_passed_over(reader: Reader) -> None:
+    pages = reader.as_caller("system/Patient.rs system/Procedure.rs").walk(PATH, "_count=50")
+
+    assert len(pages) > 2
+    found = [one for page in pages for one in page.found()]
+    assert found[0] == "Patient/4"
+    assert {one.partition("/")[0] for one in found[1:]} == {"Procedure"}
+    assert [] in [page.found() for page in pages]
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("query", ["_count=0", "_summary=count"])
+def test_the_number_alone_is_exact_or_refused(reader: Reader, monkeypatch: pytest.MonkeyPatch, query: str) -> None:
+    answer = reader.get(PATH, query)
+    assert answer.total is not None
+    assert answer.total > 20
+
+    monkeypatch.setattr(budget, "MOST_ENTRIES", 10)
+    answer = reader.get(PATH, query)
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+    assert answer.issue["diagnostics"].startswith("$everything: ")
+
+
+@pytest.mark.usefixtures("few")
+def test_a_page_makes_one_query_however_long_the_record_is(reader: Reader) -> None:
+    page = reader.get(PATH, "_count=3")
+    reader.calls.clear()
+    reader.follow(page.link("next"))
+
+    assert reader.calls.count("Query") == 1
