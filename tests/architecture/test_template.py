@@ -228,13 +228,12 @@ READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 GRANTED = {
     "TokenFunction": {
         ("dynamodb:BatchGetItem", "ClientTable"),
-        ("dynamodb:GetItem", "TokenTable"),
         ("dynamodb:BatchGetItem", "TokenTable"),
         ("dynamodb:PutItem", "TokenTable"),
         ("dynamodb:UpdateItem", "TokenTable"),
         ("kms:GetPublicKey", SIGNING_ALIASES),
     },
-    "AuthorizerFunction": {("dynamodb:GetItem", "TokenTable"), ("kms:GetPublicKey", SIGNING_ALIASES)},
+    "AuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable"), ("kms:GetPublicKey", SIGNING_ALIASES)},
     "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
     | {("dynamodb:UpdateItem", "AllowanceTable")},
     "DirectoryFunction": {(action, "DirectoryTable") for action in READS} | {("dynamodb:UpdateItem", "AllowanceTable")},

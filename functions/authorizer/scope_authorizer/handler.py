@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from careconnect import aws
 from careconnect.observability import PowertoolsObserver
+from careconnect.revocation import DynamoDbRevocations
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
 from scope_authorizer.app import build_authorizer
-from scope_authorizer.token_store import DynamoDbRevokedTokens
 
 _settings: Final = Settings(os.environ)
 _observer: Final = PowertoolsObserver(
@@ -18,7 +18,7 @@ _observer: Final = PowertoolsObserver(
 _authorize: Final = build_authorizer(
     configured_base_url=_settings.optional("BASE_URL"),
     keys=KmsSigningKeys(aws.kms(), _settings.required("SIGNING_KEY_ALIAS"), clock=time.time),
-    revoked=DynamoDbRevokedTokens(aws.dynamodb(), _settings.required("TOKEN_TABLE")),
+    revoked=DynamoDbRevocations(aws.dynamodb(), _settings.required("TOKEN_TABLE")),
     now=time.time,
 )
 

@@ -9,10 +9,10 @@ from careconnect.token_verification import AccessToken, TokenRefusedError, Trust
 
 
 class RevokedTokens(Protocol):
-    """The ids of the tokens that were revoked and have not expired since."""
+    """The tokens that were ended before their time: by their id, or with their client's or patient's others."""
 
-    def is_revoked(self, jti: str) -> bool:
-        """Say whether the token with this id was revoked."""
+    def is_revoked(self, token: AccessToken) -> bool:
+        """Say whether this token was ended."""
 
 
 def verify_access_token(
@@ -32,6 +32,6 @@ def verify_access_token(
     if bearer is None:
         raise TokenRefusedError("not a bearer token")
     token = verify_token(bearer[1], base_url=base_url, keys=keys, now=now())
-    if revoked.is_revoked(token.jti):
+    if revoked.is_revoked(token):
         raise TokenRefusedError("revoked")
     return token

@@ -11,10 +11,10 @@ INACTIVE: Mapping[str, Any] = {"active": False}
 
 
 class RevokedTokens(Protocol):
-    """The ids of the tokens that were revoked and have not expired since."""
+    """The tokens that were ended before their time: by their id, or with their client's or patient's others."""
 
-    def is_revoked(self, jti: str) -> bool:
-        """Say whether the token with this id was revoked; raises the error `unavailable`."""
+    def is_revoked(self, token: AccessToken) -> bool:
+        """Say whether this token was ended; raises the error `unavailable`."""
 
 
 def introspect_token(
@@ -36,12 +36,13 @@ def introspect_token(
         return INACTIVE
     if found.client_id != client.client_id and not client.resource_server:
         return INACTIVE
-    if revoked.is_revoked(found.jti):
+    if revoked.is_revoked(found):
         return INACTIVE
     return _active(found, base_url)
 
 
 def _active(token: AccessToken, base_url: BaseUrl) -> Mapping[str, Any]:
+    bound = {"patient": token.patient} if token.patient else {}
     return {
         "active": True,
         "scope": token.scope,
@@ -53,4 +54,5 @@ def _active(token: AccessToken, base_url: BaseUrl) -> Mapping[str, Any]:
         "exp": token.expires_at,
         "jti": token.jti,
         "token_type": "Bearer",
+        **bound,
     }

@@ -8,16 +8,15 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_token import revocation_key
+from careconnect.access_token import KEPT_AFTER_EXPIRY, revocation_key
 from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.revocation import DynamoDbRevocations, RevocationsUnknownError
+from careconnect.token_verification import AccessToken
 from token_issuer.errors import unavailable
 from token_issuer.throttle import Counters
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_KEPT_AFTER_EXPIRY: Final = 120
-"""Seconds for which a revoked or used id outlives its token, so that no clock can outlive it."""
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
@@ -29,6 +28,7 @@ class DynamoDbTokenStore:
         self._client = client
         self._table = table
         self._now = now
+        self._revocations = DynamoDbRevocations(client, table)
 
     def record_failure(self, failures: Counters) -> int:
         """Add one to the window's failures and return how many they are."""
@@ -60,7 +60,7 @@ class DynamoDbTokenStore:
                 Item={
                     "pk": {"S": _assertion_key(client_id, jti)},
                     "use": {"S": use},
-                    "expires_at": {"N": str(expires_at + _KEPT_AFTER_EXPIRY)},
+                    "expires_at": {"N": str(expires_at + KEPT_AFTER_EXPIRY)},
                 },
                 ConditionExpression="attribute_not_exists(pk) OR expires_at < :now",
                 ExpressionAttributeValues={":now": {"N": str(int(self._now()))}},
@@ -79,24 +79,18 @@ class DynamoDbTokenStore:
                 TableName=self._table,
                 Item={
                     "pk": {"S": revocation_key(jti)},
-                    "expires_at": {"N": str(expires_at + _KEPT_AFTER_EXPIRY)},
+                    "expires_at": {"N": str(expires_at + KEPT_AFTER_EXPIRY)},
                 },
             )
         except SERVICE_ERRORS as error:
             raise unavailable(error_code(error)) from error
 
-    def is_revoked(self, jti: str) -> bool:
-        """Say whether the token with this id was revoked, by a consistent read."""
+    def is_revoked(self, token: AccessToken) -> bool:
+        """Say whether a token was ended, by itself or with others of its client or patient."""
         try:
-            answer = self._client.get_item(
-                TableName=self._table,
-                Key={"pk": {"S": revocation_key(jti)}},
-                ConsistentRead=True,
-                ProjectionExpression="pk",
-            )
-        except SERVICE_ERRORS as error:
+            return self._revocations.is_revoked(token)
+        except (*SERVICE_ERRORS, RevocationsUnknownError) as error:
             raise unavailable(error_code(error)) from error
-        return "Item" in answer
 
 
 def _assertion_key(client_id: str, jti: str) -> str:

@@ -23,6 +23,20 @@ BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9_-]+\.[A-Za-z0
 """A Bearer header with a compact serialization: three base64url segments, no padding (RFC 7515 §2)."""
 
 
+KEPT_AFTER_EXPIRY: Final = 120
+"""Seconds for which the token table remembers longer than a token lives, so that no clock can outlive it."""
+
+
 def revocation_key(jti: str) -> str:
     """Return the token table's key of a revoked token id."""
     return f"revoked#{jti}"
+
+
+def client_mark_key(client_id: str) -> str:
+    """Return the token table's key of the mark that ends a client's earlier tokens."""
+    return f"revoked-before#client#{client_id}"
+
+
+def patient_mark_key(patient: str) -> str:
+    """Return the token table's key of the mark that ends the earlier tokens bound to a patient."""
+    return f"revoked-before#patient#{patient}"

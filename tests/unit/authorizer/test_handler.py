@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moto import mock_aws
 
-from careconnect.access_token import revocation_key
+from careconnect.access_token import client_mark_key, patient_mark_key, revocation_key
 from careconnect.resource_types import FHIR_PATH
 from careconnect.signing_keys import CACHE_SECONDS, thumbprint
 from careconnect_testing.access_tokens import BASE, claims, encoded, header, segment, signed
@@ -142,11 +142,11 @@ def test_a_cold_call_looks_up_the_keys_and_the_revoked_and_a_warm_one_the_revoke
     token = authorizer.token()
 
     authorizer.ask(token)
-    assert sorted(authorizer.calls) == ["GetItem", "GetPublicKey", "GetPublicKey", "GetPublicKey"]
+    assert sorted(authorizer.calls) == ["BatchGetItem", "GetPublicKey", "GetPublicKey", "GetPublicKey"]
     authorizer.calls.clear()
     authorizer.ask(token)
     authorizer.ask(authorizer.token(jti="another"))
-    assert authorizer.calls == ["GetItem"]
+    assert authorizer.calls == ["BatchGetItem"]
 
 
 def test_a_forged_token_costs_no_call_when_warm(authorizer: Authorizer) -> None:
@@ -164,6 +164,32 @@ def test_s9_a_token_is_refused_as_soon_as_it_is_among_the_revoked(authorizer: Au
     authorizer.dynamodb.put_item(TableName="tokens", Item={"pk": {"S": revocation_key("to-be-revoked")}})
 
     assert authorizer.ask(token)["context"] == {"refusal": "invalid_token", "reason": "revoked"}
+
+
+@pytest.mark.parametrize("key", [client_mark_key("client-1"), patient_mark_key("4")])
+def test_a_token_is_refused_as_soon_as_a_mark_ends_its_clients_or_patients_tokens(
+    authorizer: Authorizer, key: str
+) -> None:
+    now = int(time.time())
+    before, after = authorizer.token(iat=now, patient="4"), authorizer.token(iat=now + 1, patient="4")
+    assert "refusal" not in authorizer.ask(before)["context"]
+
+    authorizer.dynamodb.put_item(TableName="tokens", Item={"pk": {"S": key}, "before": {"N": str(now)}})
+
+    assert authorizer.ask(before)["context"] == {"refusal": "invalid_token", "reason": "revoked"}
+    assert "refusal" not in authorizer.ask(after)["context"]
+
+
+def test_a_mark_that_dynamodb_did_not_answer_lets_nothing_through(authorizer: Authorizer) -> None:
+    def unprocessed(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["UnprocessedKeys"] = {"tokens": {"Keys": [{"pk": {"S": client_mark_key("client-1")}}]}}
+
+    boto3._get_default_session().events.register("after-call.dynamodb.BatchGetItem", unprocessed)
+    sys.modules.pop("scope_authorizer.handler")
+    authorizer.handler = importlib.import_module("scope_authorizer.handler")
+
+    with pytest.raises(Exception, match=r"^The token could not be judged\.$"):
+        authorizer.ask(authorizer.token())
 
 
 @pytest.mark.parametrize("changes", [{"exp": 1_700_000_000}, {"iat": int(time.time()) - 5401}], ids=["expired", "old"])

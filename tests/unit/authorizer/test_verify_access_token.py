@@ -37,9 +37,9 @@ class Revoked:
         self._ids = ids
         self.asked: list[str] = []
 
-    def is_revoked(self, jti: str) -> bool:
-        self.asked.append(jti)
-        return jti in self._ids
+    def is_revoked(self, token: AccessToken) -> bool:
+        self.asked.append(token.jti)
+        return token.jti in self._ids
 
 
 def verify(authorization: str, revoked: Revoked | None = None, now: float = NOW) -> AccessToken:
@@ -146,6 +146,15 @@ def _with_text(part: int, text: str, at: int) -> str:
 )
 def test_rfc7515_2_the_compact_serialization_is_parsed_strictly(text: str) -> None:
     refused(f"Bearer {text}")
+
+
+def test_oauth_md_a_token_over_8_kb_is_refused_though_it_is_signed() -> None:
+    most = 8192 - len(token(pad=""))
+    longest = token(pad="x" * (most * 3 // 4 - 3))
+
+    assert 8180 < len(longest) <= 8192
+    assert verify(f"Bearer {longest}").jti == "token-1"
+    assert refused(f"Bearer {token(pad='x' * most)}").reason == "not a compact serialization"
 
 
 @pytest.mark.parametrize("head", [b"not json", b"[]", b'"text"', b"[" * 5000, b"\xff\xfe", b"null"])

@@ -12,7 +12,16 @@ from careconnect.aws import error_code
 from careconnect.client_record import AuthMethod
 from careconnect.signing_keys import CACHE_SECONDS
 from careconnect_testing.answer import Answer
-from careconnect_testing.issuer import ALIAS, RSA_KEY, Issuer, add_key, basic, public_jwk
+from careconnect_testing.issuer import (
+    ALIAS,
+    CLIENT_TABLE,
+    RSA_KEY,
+    TOKEN_TABLE,
+    Issuer,
+    add_key,
+    basic,
+    public_jwk,
+)
 
 URL = "https://internal.example"
 
@@ -113,7 +122,27 @@ def test_an_assertion_that_cannot_be_used_up_is_503(issuer: Issuer) -> None:
 
 def test_introspection_that_cannot_ask_for_revocations_is_503_not_active(issuer: Issuer, secret: str) -> None:
     token = issuer.token("client-1", secret).json["access_token"]
-    fail(issuer.dynamodb, "GetItem", refusal("ThrottlingException"))
+    reads: list[str] = []
+
+    def broken_after_authentication(model: Any, **_: Any) -> None:
+        reads.append(model.name)
+        if len(reads) > 1:
+            raise refusal("ThrottlingException")
+
+    issuer.dynamodb.meta.events.register("before-call.dynamodb.BatchGetItem", broken_after_authentication)
+
+    assert_unavailable(issuer.post("/introspect", {"token": token}, headers=basic("client-1", secret)))
+    assert reads == ["BatchGetItem", "BatchGetItem"]
+
+
+def test_introspection_whose_marks_were_left_unanswered_is_503_not_active(issuer: Issuer, secret: str) -> None:
+    token = issuer.token("client-1", secret).json["access_token"]
+
+    def unprocessed(parsed: dict[str, Any], **_: Any) -> None:
+        if CLIENT_TABLE not in parsed["Responses"]:
+            parsed["UnprocessedKeys"] = {TOKEN_TABLE: {"Keys": [{"pk": {"S": "x"}}]}}
+
+    issuer.dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", unprocessed)
 
     assert_unavailable(issuer.post("/introspect", {"token": token}, headers=basic("client-1", secret)))
 

@@ -5,7 +5,8 @@ from typing import Any
 import jwt
 import pytest
 
-from careconnect_testing.issuer import BASE, FHIR_BASE, RSA_KEY, Issuer, basic
+from careconnect.access_token import client_mark_key, patient_mark_key
+from careconnect_testing.issuer import BASE, FHIR_BASE, RSA_KEY, TOKEN_TABLE, Issuer, basic
 from token_issuer.introspect_token import INACTIVE
 
 ENDPOINTS = ["/introspect", "/revoke"]
@@ -43,6 +44,48 @@ def test_rfc_7662_2_2_an_own_token_is_active(issuer: Issuer, secret: str, token:
         "jti": claims["jti"],
         "token_type": "Bearer",
     }
+
+
+def test_the_patient_of_a_bound_token_is_told_and_of_no_other(issuer: Issuer, secret: str, token: str) -> None:
+    bound = issuer.register("bound", patient="4")
+    bound_token = str(issuer.token("bound", bound).json["access_token"])
+
+    assert introspect(issuer, "bound", bound, bound_token)["patient"] == "4"
+    assert "patient" not in introspect(issuer, "client-1", secret, token)
+
+
+@pytest.mark.parametrize("key", [client_mark_key("bound"), patient_mark_key("4")])
+def test_a_token_that_a_mark_ends_is_inactive_and_a_later_one_active(issuer: Issuer, key: str) -> None:
+    secret = issuer.register("bound", patient="4")
+    before = str(issuer.token("bound", secret).json["access_token"])
+    mark = {"pk": {"S": key}, "before": {"N": str(int(issuer.clock.now))}}
+    issuer.dynamodb.put_item(TableName=TOKEN_TABLE, Item=mark)
+    issuer.clock.now += 1
+    after = str(issuer.token("bound", secret).json["access_token"])
+
+    assert introspect(issuer, "bound", secret, before) == INACTIVE
+    assert introspect(issuer, "bound", secret, after)["active"] is True
+
+
+def test_a_token_is_dated_before_its_client_is_read(issuer: Issuer, secret: str) -> None:
+    """Else a token of the client as it was could be dated after the mark that is to end it."""
+    begun = int(issuer.clock.now)
+
+    def slow(**_: Any) -> None:
+        issuer.clock.now += 5
+
+    issuer.dynamodb.meta.events.register("before-call.dynamodb.BatchGetItem", slow)
+
+    token = issuer.token("client-1", secret).json["access_token"]
+    assert jwt.decode(token, options={"verify_signature": False})["iat"] == begun
+
+
+def test_introspection_costs_one_read_beside_the_clients(issuer: Issuer, secret: str, token: str) -> None:
+    issuer.calls.clear()
+
+    introspect(issuer, "client-1", secret, token)
+
+    assert issuer.calls == ["BatchGetItem", "BatchGetItem"]
 
 
 def test_a_resource_server_may_ask_about_any_token(issuer: Issuer, token: str) -> None:
