@@ -78,7 +78,7 @@ class ClientAuthentication:
             if count > self.limit:
                 # Guesses in parallel all read the counter before the first of them is counted.
                 raise errors.too_many_failures(retry_after(count, 0, limit=self.limit, now=now)) from None
-            raise errors.invalid_client(str(refused)) from None
+            raise errors.invalid_client(refused.reason, refused.told) from None
 
     def _prove(
         self, credentials: ClientCredentials, record: ClientRecord | None, base_url: BaseUrl, now: float
@@ -101,7 +101,7 @@ class ClientAuthentication:
     ) -> None:
         assertion = verify_assertion(credentials.proof, record, base_url=base_url, key_sets=self.key_sets, now=now)
         if not self.attempts.use_assertion(record.client_id, assertion.jti, assertion.expires_at):
-            raise ClientRefusedError("assertion: used before")
+            raise ClientRefusedError("assertion: used before", "The client assertion was used before.")
 
 
 def _is_secret_right(record: ClientRecord | None, secret: str, now: float) -> bool:

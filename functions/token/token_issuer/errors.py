@@ -15,8 +15,20 @@ class OAuthError(RefusalError):
     """A request that ends in an error: `code` is the body's `error`, `text` its `error_description`."""
 
 
+CLIENT_NOT_PROVEN: Final = "Client authentication failed."
+"""All that a caller is told who has not proven who it is."""
+
+
 class ClientRefusedError(Exception):
-    """The client did not prove who it is; the text is a fixed reason, which no caller is told."""
+    """The client did not prove who it is; `reason` is fixed text for the log, `told` what the caller reads.
+
+    Only who has proven to hold the client's private key is told more than `CLIENT_NOT_PROVEN`.
+    """
+
+    def __init__(self, reason: str, told: str = CLIENT_NOT_PROVEN) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.told = told
 
 
 def invalid_request(description: str, *, reason: str = "malformed request") -> OAuthError:
@@ -36,15 +48,15 @@ def no_client_authentication() -> OAuthError:
     )
 
 
-def invalid_client(reason: str) -> OAuthError:
-    """401 for every client that does not prove who it is, whatever the cause.
+def invalid_client(reason: str, told: str = CLIENT_NOT_PROVEN) -> OAuthError:
+    """401 for every client that does not prove who it is, whatever the cause; `told` is fixed text.
 
     The challenge is sent for every method: a 401 must have one (RFC 9110 §15.5.2).
     """
     return OAuthError(
         401,
         "invalid_client",
-        "Client authentication failed.",
+        told,
         {"WWW-Authenticate": BASIC_CHALLENGE},
         reason=reason,
         metrics=("ClientRefused",),

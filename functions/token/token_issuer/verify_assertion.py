@@ -54,8 +54,8 @@ def verify_assertion(
 ) -> Assertion:
     """Verify an assertion of `client`; whether it was used before is the caller's question.
 
-    Only keys that the client registered count; `jku`, `x5u` and `jwk` are not even looked at. Raises
-    `ClientRefusedError` with the reason.
+    Only keys that the client registered count: a `jku` is compared and never fetched, `x5u` and `jwk` are not
+    even looked at. Raises `ClientRefusedError`; its cause is told once the signature has proven the sender.
     """
     try:
         header = jws_header(assertion)
@@ -64,33 +64,59 @@ def verify_assertion(
     algorithm, kid = header.get("alg"), header.get("kid")
     if algorithm not in ASSERTION_ALGORITHMS:
         raise ClientRefusedError("assertion: algorithm")
-    if header.get("typ") not in _TYPES:
-        raise ClientRefusedError(f"assertion: type (an {TOKEN_TYPE} is not an assertion)")
     if not isinstance(kid, str) or not kid:
         raise ClientRefusedError("assertion: no key id")
     claims = _signed_claims(assertion, algorithm, _key(client, kid, algorithm, key_sets))
+    _check_header(header, client)
+    _check_parties(claims, client, base_url)
+    expiry = _expiry(claims, now)
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
+        raise ClientRefusedError(
+            "assertion: no usable jti", f"The client assertion's jti is not a text of 1 to {_LONGEST_JTI} characters."
+        )
+    return Assertion(jti, expiry)
+
+
+def _check_header(header: Mapping[str, Any], client: ClientRecord) -> None:
+    if header.get("typ") not in _TYPES:
+        raise ClientRefusedError(
+            f"assertion: type (an {TOKEN_TYPE} is not an assertion)",
+            "The client assertion's typ is neither absent nor JWT nor client-authentication+jwt.",
+        )
+    if "jku" in header and (not client.jwks_uri or header["jku"] != client.jwks_uri):
+        raise ClientRefusedError(
+            "assertion: another key set", "The client assertion's jku is not the registered jwks_uri."
+        )
+
+
+def _check_parties(claims: Mapping[str, Any], client: ClientRecord, base_url: BaseUrl) -> None:
     if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
-        raise ClientRefusedError("assertion: issuer and subject")
+        raise ClientRefusedError(
+            "assertion: issuer and subject", "The client assertion's iss and sub are not both the client id."
+        )
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
     if not {base_url.token_endpoint, base_url.root} & {one for one in audiences if isinstance(one, str)}:
-        raise ClientRefusedError("assertion: audience")
-    jti = claims.get("jti")
-    if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
-        raise ClientRefusedError("assertion: no usable jti")
-    return Assertion(jti, _expiry(claims, now))
+        raise ClientRefusedError(
+            "assertion: audience", "The client assertion's aud holds neither the token endpoint's URL nor the issuer."
+        )
 
 
 def _expiry(claims: Mapping[str, Any], now: float) -> int:
     expiry, issued, not_before = claims.get("exp"), claims.get("iat", now), claims.get("nbf", now)
-    if not (is_time(expiry) and is_time(issued) and is_time(not_before)):
-        raise ClientRefusedError("assertion: times")
+    if not is_time(expiry):
+        raise ClientRefusedError("assertion: no expiry", "The client assertion's exp is missing or not a number.")
+    if not (is_time(issued) and is_time(not_before)):
+        raise ClientRefusedError("assertion: times", "The client assertion's iat or nbf is not a number.")
     if expiry <= now:
-        raise ClientRefusedError("assertion: expired")
+        raise ClientRefusedError("assertion: expired", "The client assertion has expired.")
     if expiry > now + MAX_SECONDS_AHEAD:
-        raise ClientRefusedError("assertion: exp too far ahead")
+        raise ClientRefusedError(
+            "assertion: exp too far ahead", "The client assertion's exp is more than five minutes ahead."
+        )
     if max(issued, not_before) > now + CLOCK_SKEW:
-        raise ClientRefusedError("assertion: not valid yet")
+        raise ClientRefusedError("assertion: not valid yet", "The client assertion is not valid yet.")
     return int(expiry)
 
 

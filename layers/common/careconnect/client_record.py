@@ -25,7 +25,7 @@ class AuthMethod(StrEnum):
 CLIENT_CREDENTIALS: Final = "client_credentials"
 GRANT_TYPES: Final = (CLIENT_CREDENTIALS,)
 
-ASSERTION_ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384")
+ASSERTION_ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384")
 """What a client may sign its assertions with."""
 
 MAX_SECRETS: Final = 2

@@ -58,6 +58,7 @@ def reason(issuer: Issuer) -> str:
         ("RS256", "key-1", RSA_KEY),
         ("RS384", "key-1", RSA_KEY),
         ("RS512", "key-1", RSA_KEY),
+        ("PS256", "key-1", RSA_KEY),
         ("RS256", "rs256-only", RSA_KEY),
         ("ES256", "p256", P256_KEY),
         ("ES384", "p384", P384_KEY),
@@ -91,45 +92,71 @@ def test_a_success_costs_one_read_one_write_and_one_signature(keyed: Issuer) -> 
 NOW = 1_800_000_000
 
 
-def _refused() -> list[Any]:
-    def row(name: str, why: str, **changes: Any) -> Any:
-        return pytest.param(changes, why, id=name)
-
-    return [
-        row("RFC 7523 §3.1 no issuer", "issuer", without=["iss"]),
-        row("RFC 7523 §3.1 another issuer", "issuer", iss="someone"),
-        row("RFC 7523 §3.3 no audience", "audience", without=["aud"]),
-        row("RFC 7523 §3.3 another audience", "audience", aud="https://other.example/token"),
-        row("RFC 7523 §3.3 an audience that only begins like ours", "audience", aud=f"{BASE}/token/x"),
-        row("RFC 7523 §3.3 an audience of no text", "audience", aud=[1, {"a": 2}]),
-        row("RFC 7523 §3.4 no expiry", "times", without=["exp"]),
-        row("RFC 7523 §3.4 expired", "expired", exp=NOW),
-        row("RFC 7523 §3.4 an expiry that is a text", "times", exp=str(NOW + 60)),
-        row("RFC 7523 §3.4 an expiry that is true", "times", exp=True),
-        row("SMART exp more than five minutes ahead", "too far", exp=NOW + 301),
-        row("RFC 7523 §3.5 not before a later time", "not valid yet", nbf=NOW + 61),
-        row("RFC 7523 §3.6 issued in the future", "not valid yet", iat=NOW + 61),
-        row("RFC 7523 §3.7 no jti", "jti", without=["jti"]),
-        row("RFC 7523 §3.7 an empty jti", "jti", jti=""),
-        row("RFC 7523 §3.7 a jti of no text", "jti", jti=7),
-        row("RFC 7523 §3.7 a jti without end", "jti", jti="x" * 256),
-        row("RFC 7523 §3.9 another key", "signature", key=OTHER_RSA_KEY),
-        row("RFC 8725 §3.1 an algorithm that is not allowed", "algorithm", algorithm="PS256"),
-        row("RFC 8725 §3.1 the key's own algorithm", "unknown key", algorithm="RS384", headers={"kid": "rs256-only"}),
-        row("RFC 8725 §2.1 RSA where the key is EC", "unusable key", headers={"kid": "p256"}),
-        row("RFC 8725 §3.11 an access token is no assertion", "type", headers={"typ": "at+jwt"}),
-        row("RFC 7515 §4.1.4 no kid", "no key id", headers={"kid": ""}),
-        row("RFC 7515 §4.1.4 an unknown kid", "unknown key", headers={"kid": "other"}),
-        row("RFC 7515 §4.1.11 a critical extension", "not a JWT", headers={"crit": ["exp"], "exp": 1}),
-        row("RFC 7517 §4.2 a key for encryption", "unknown key", headers={"kid": "for-encryption"}),
-        row("RFC 7517 §4.3 a key not for verifying", "unknown key", headers={"kid": "for-signing"}),
-        row("RFC 7518 §3.3 a short key", "short key", headers={"kid": "short"}),
-    ]
+def _row(name: str, why: str, **changes: Any) -> Any:
+    return pytest.param(changes, why, id=name)
 
 
-@pytest.mark.parametrize(("changes", "why"), _refused())
+NOT_PROVEN = [
+    _row("RFC 7523 §3.9 another key", "signature", key=OTHER_RSA_KEY),
+    _row("RFC 8725 §3.1 an algorithm that is not allowed", "algorithm", algorithm="PS512"),
+    _row("RFC 8725 §3.1 the key's own algorithm", "unknown key", algorithm="RS384", headers={"kid": "rs256-only"}),
+    _row("RFC 8725 §3.1 the key's own algorithm, PSS", "unknown key", algorithm="PS256", headers={"kid": "rs256-only"}),
+    _row("RFC 8725 §2.1 RSA where the key is EC", "unusable key", headers={"kid": "p256"}),
+    _row("RFC 7515 §4.1.4 no kid", "no key id", headers={"kid": ""}),
+    _row("RFC 7515 §4.1.4 an unknown kid", "unknown key", headers={"kid": "other"}),
+    _row("RFC 7515 §4.1.11 a critical extension", "not a JWT", headers={"crit": ["exp"], "exp": 1}),
+    _row("RFC 7517 §4.2 a key for encryption", "unknown key", headers={"kid": "for-encryption"}),
+    _row("RFC 7517 §4.3 a key not for verifying", "unknown key", headers={"kid": "for-signing"}),
+    _row("RFC 7518 §3.3 a short key", "short key", headers={"kid": "short"}),
+    # What is wrong besides is not told to who has not proven anything.
+    _row("another key and another audience", "signature", key=OTHER_RSA_KEY, aud="https://other.example"),
+    _row("another key and another type", "signature", key=OTHER_RSA_KEY, headers={"typ": "at+jwt"}),
+    _row("another key and another key set", "signature", key=OTHER_RSA_KEY, headers={"jku": "https://evil.example"}),
+    _row("another key and an expiry in the past", "signature", key=OTHER_RSA_KEY, exp=NOW - 1),
+]
+
+AUDIENCE = "The client assertion's aud holds neither the token endpoint's URL nor the issuer."
+NO_EXPIRY = "The client assertion's exp is missing or not a number."
+NOT_YET = "The client assertion is not valid yet."
+PARTIES = "The client assertion's iss and sub are not both the client id."
+JTI = "The client assertion's jti is not a text of 1 to 255 characters."
+TIMES = "The client assertion's iat or nbf is not a number."
+TYPE = "The client assertion's typ is neither absent nor JWT nor client-authentication+jwt."
+
+PROVEN = [
+    _row("RFC 7523 §3.1 no issuer", PARTIES, without=["iss"]),
+    _row("RFC 7523 §3.1 another issuer", PARTIES, iss="someone"),
+    _row("RFC 7523 §3.3 no audience", AUDIENCE, without=["aud"]),
+    _row("RFC 7523 §3.3 another audience", AUDIENCE, aud="https://other.example/token"),
+    _row("RFC 7523 §3.3 an audience that only begins like ours", AUDIENCE, aud=f"{BASE}/token/x"),
+    _row("RFC 7523 §3.3 an audience of no text", AUDIENCE, aud=[1, {"a": 2}]),
+    _row("RFC 7523 §3.4 no expiry", NO_EXPIRY, without=["exp"]),
+    _row("RFC 7523 §3.4 expired", "The client assertion has expired.", exp=NOW),
+    _row("RFC 7523 §3.4 an expiry that is a text", NO_EXPIRY, exp=str(NOW + 60)),
+    _row("RFC 7523 §3.4 an expiry that is true", NO_EXPIRY, exp=True),
+    _row(
+        "SMART exp more than five minutes ahead",
+        "The client assertion's exp is more than five minutes ahead.",
+        exp=NOW + 301,
+    ),
+    _row("RFC 7523 §3.5 not before a later time", NOT_YET, nbf=NOW + 61),
+    _row("RFC 7523 §3.5 not before a text", TIMES, nbf="now"),
+    _row("RFC 7523 §3.6 issued in the future", NOT_YET, iat=NOW + 61),
+    _row("RFC 7523 §3.6 issued at a text", TIMES, iat="now"),
+    _row("RFC 7523 §3.7 no jti", JTI, without=["jti"]),
+    _row("RFC 7523 §3.7 an empty jti", JTI, jti=""),
+    _row("RFC 7523 §3.7 a jti of no text", JTI, jti=7),
+    _row("RFC 7523 §3.7 a jti without end", JTI, jti="x" * 256),
+    _row("RFC 8725 §3.11 an access token is no assertion", TYPE, headers={"typ": "at+jwt"}),
+    _row("RFC 8725 §3.11 another type", TYPE, headers={"typ": ["JWT"]}),
+]
+
+
+@pytest.mark.parametrize(("changes", "why"), NOT_PROVEN)
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-def test_whatever_is_wrong_it_is_the_same_401(keyed: Issuer, changes: dict[str, Any], why: str) -> None:
+def test_whatever_is_wrong_before_the_signature_is_proven_it_is_the_same_401(
+    keyed: Issuer, changes: dict[str, Any], why: str
+) -> None:
     keyed.clock.now = float(NOW)
     key = rsa.generate_private_key(65537, 1024) if why == "short key" else RSA_KEY  # noqa: S505
     assertion = keyed.assertion(**{"key": key, **changes})
@@ -142,18 +169,56 @@ def test_whatever_is_wrong_it_is_the_same_401(keyed: Issuer, changes: dict[str, 
     assert assertion not in json.dumps(keyed.observer.lines)
 
 
+@pytest.mark.parametrize(("changes", "told"), PROVEN)
+def test_whose_signature_is_proven_is_told_the_cause(keyed: Issuer, changes: dict[str, Any], told: str) -> None:
+    keyed.clock.now = float(NOW)
+    assertion = keyed.assertion(**changes)
+
+    answer = keyed.assert_client(assertion)
+
+    assert (answer.status, answer.json) == (401, {"error": "invalid_client", "error_description": told})
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="careconnect"'
+    assert reason(keyed).startswith("assertion: ")
+    assert assertion not in json.dumps(keyed.observer.lines)
+
+
+def test_a_proven_signature_counts_as_a_failure_too(keyed: Issuer) -> None:
+    statuses = [keyed.assert_client(keyed.assertion(aud="x")).status for _ in range(22)]
+
+    assert statuses == [401] * 20 + [429] * 2
+
+
+@pytest.mark.parametrize("changes", [{"enabled": False}, {"auth_methods": frozenset({AuthMethod.BASIC})}])
+def test_a_disabled_client_or_a_method_not_registered_is_told_nothing_though_the_signature_is_right(
+    issuer: Issuer, changes: dict[str, Any]
+) -> None:
+    methods = frozenset({AuthMethod.PRIVATE_KEY_JWT})
+    issuer.register("client-1", **{"auth_methods": methods, "jwks": json.dumps(KEYS), **changes})
+
+    for assertion in (issuer.assertion(), issuer.assertion(aud="x")):
+        assert issuer.assert_client(assertion).text == issuer.token("nobody", "x").text
+
+
 def test_exp_exactly_five_minutes_ahead_is_accepted(keyed: Issuer) -> None:
     keyed.clock.now = float(NOW)
 
     assert keyed.assert_client(keyed.assertion(exp=NOW + 300)).status == 200
 
 
-@pytest.mark.parametrize("members", ["jku", "x5u", "jwk"])
+@pytest.mark.parametrize("members", ["x5u", "jwk"])
 def test_rfc_8725_3_10_keys_that_an_assertion_brings_are_not_looked_at(keyed: Issuer, members: str) -> None:
     value: Any = public_jwk(OTHER_RSA_KEY, "key-1") if members == "jwk" else "https://evil.example/keys"
 
     assert keyed.assert_client(keyed.assertion(key=OTHER_RSA_KEY, headers={members: value})).status == 401
     assert keyed.assert_client(keyed.assertion(headers={members: value})).status == 200
+
+
+@pytest.mark.parametrize("jku", ["https://evil.example/keys", "", None, ["https://client.example/jwks.json"]])
+def test_smart_a_jku_is_refused_where_keys_are_registered_themselves(keyed: Issuer, jku: Any) -> None:
+    answer = keyed.assert_client(keyed.assertion(headers={"jku": jku}))
+
+    assert answer.status == 401
+    assert answer.json["error_description"] == "The client assertion's jku is not the registered jwks_uri."
 
 
 def test_rfc_8725_3_1_an_unsigned_assertion_is_refused(keyed: Issuer) -> None:
@@ -242,7 +307,9 @@ def test_rfc_7523_3_7_an_assertion_is_used_once(keyed: Issuer) -> None:
     assertion = keyed.assertion()
 
     assert keyed.assert_client(assertion).status == 200
-    assert keyed.assert_client(assertion).status == 401
+    again = keyed.assert_client(assertion)
+    assert again.status == 401
+    assert again.json["error_description"] == "The client assertion was used before."
     assert reason(keyed) == "assertion: used before"
 
 
@@ -339,6 +406,49 @@ class PublishedKeys:
         return self._keys
 
 
+def published(issuer: Issuer, keys: Sequence[Mapping[str, Any]]) -> tuple[Issuer, PublishedKeys]:
+    """Register a client whose keys are at an address; returns the issuer that asks there, and the address."""
+    issuer.register(
+        "client-1",
+        auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}),
+        jwks_uri="https://client.example/jwks.json",
+    )
+    at_address = PublishedKeys(keys)
+    return issuer.rebuilt(authentication=replace(issuer.endpoint.authentication, key_sets=at_address)), at_address
+
+
+@pytest.mark.parametrize(
+    ("jku", "status"),
+    [
+        ("https://client.example/jwks.json", 200),
+        ("https://client.example/jwks.json?", 401),
+        ("https://client.example:443/jwks.json", 401),
+        ("https://CLIENT.example/jwks.json", 401),
+        ("https://evil.example/jwks.json", 401),
+        ("", 401),
+        (None, 401),
+    ],
+)
+def test_smart_a_jku_is_the_registered_address_to_the_letter_and_never_fetched(
+    issuer: Issuer, jku: Any, status: int
+) -> None:
+    issuer, at_address = published(issuer, KEYS["keys"])
+
+    assert issuer.assert_client(issuer.assertion(headers={"jku": jku})).status == status
+    assert at_address.asked == [("https://client.example/jwks.json", "key-1")]
+
+
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+def test_rfc_8725_3_1_a_shared_secret_never_signs_though_the_client_publishes_it(issuer: Issuer) -> None:
+    """Whoever can read the published set could sign with it."""
+    shared = b"0123456789abcdef0123456789abcdef"
+    octets = base64.urlsafe_b64encode(shared).rstrip(b"=").decode()
+    issuer, _ = published(issuer, [{"kid": "key-1", "kty": "oct", "k": octets}])
+
+    for algorithm in ("HS256", "HS384", "HS512"):
+        assert issuer.assert_client(issuer.assertion(key=shared, algorithm=algorithm)).status == 401
+
+
 @pytest.mark.parametrize(
     ("keys", "status"),
     [
@@ -351,16 +461,10 @@ class PublishedKeys:
     ],
 )
 def test_smart_keys_at_a_registered_address(issuer: Issuer, keys: Any, status: int) -> None:
-    issuer.register(
-        "client-1",
-        auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}),
-        jwks_uri="https://client.example/jwks.json",
-    )
-    published = PublishedKeys(keys)
-    issuer = issuer.rebuilt(authentication=replace(issuer.endpoint.authentication, key_sets=published))
+    issuer, at_address = published(issuer, keys)
 
     assert issuer.assert_client(issuer.assertion()).status == status
-    assert published.asked == [("https://client.example/jwks.json", "key-1")]
+    assert at_address.asked == [("https://client.example/jwks.json", "key-1")]
     assert not issuer.observer.failures
 
 
