@@ -53,6 +53,8 @@ class OAuthEndpoint:
             source_ip=call.request.source_ip,
             base_url=call.base_url,
             now=call.now,
+            # Whoever is cut off may still end what it has.
+            admits_disabled=endpoint is _revoke,
         )
         call.client_id = client.client_id
         check_client_id(client.client_id, parameters)

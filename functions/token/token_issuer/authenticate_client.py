@@ -57,9 +57,15 @@ class ClientAuthentication:
     limit: int
 
     def authenticate(
-        self, credentials: ClientCredentials, *, source_ip: str, base_url: BaseUrl, now: float
+        self,
+        credentials: ClientCredentials,
+        *,
+        source_ip: str,
+        base_url: BaseUrl,
+        now: float,
+        admits_disabled: bool = False,
     ) -> ClientRecord:
-        """Return the proven client.
+        """Return the proven client; a disabled one only if `admits_disabled`.
 
         Unknown client, wrong secret, disabled client and a method that is not the client's take the same
         steps and end in the same error. Raises the errors `invalid_client`, `too_many_failures` and
@@ -72,7 +78,7 @@ class ClientAuthentication:
         if wait:
             raise errors.too_many_failures(wait)
         try:
-            return self._prove(credentials, found.record, base_url, now)
+            return self._prove(credentials, found.record, base_url, now, admits_disabled=admits_disabled)
         except ClientRefusedError as refused:
             count = self.attempts.record_failure(failures)
             if count > self.limit:
@@ -81,12 +87,18 @@ class ClientAuthentication:
             raise errors.invalid_client(refused.reason, refused.told) from None
 
     def _prove(
-        self, credentials: ClientCredentials, record: ClientRecord | None, base_url: BaseUrl, now: float
+        self,
+        credentials: ClientCredentials,
+        record: ClientRecord | None,
+        base_url: BaseUrl,
+        now: float,
+        *,
+        admits_disabled: bool,
     ) -> ClientRecord:
         is_secret_right = _is_secret_right(record, credentials.proof, now)
         if record is None:
             raise ClientRefusedError("unknown client")
-        if not record.enabled:
+        if not record.enabled and not admits_disabled:
             raise ClientRefusedError("disabled client")
         if credentials.method not in record.auth_methods:
             raise ClientRefusedError("method not registered")

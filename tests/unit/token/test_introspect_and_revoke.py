@@ -181,6 +181,27 @@ def test_rfc_7009_2_2_an_unknown_expired_or_foreign_token_is_200_without_effect(
     assert issuer.items() == []
 
 
+def test_a_disabled_client_may_still_revoke_its_own_tokens_and_nothing_else(
+    issuer: Issuer, secret: str, token: str
+) -> None:
+    server = issuer.register("server", resource_server=True, grant_types=frozenset(), scopes=())
+    issuer.register("client-1", secret=secret, enabled=False)
+    other = issuer.register("client-2")
+    foreign = str(issuer.token("client-2", other).json["access_token"])
+    refused = issuer.token("nobody", "x").text
+
+    assert issuer.token("client-1", secret).text == refused
+    for known in (token, foreign):
+        assert issuer.post("/introspect", {"token": known}, headers=basic("client-1", secret)).text == refused
+    assert issuer.post("/revoke", {"token": token}, headers=basic("client-1", "wrong")).text == refused
+    assert introspect(issuer, "server", server, token)["active"] is True
+    revoke(issuer, "client-1", secret, token)
+    revoke(issuer, "client-1", secret, foreign)
+
+    assert introspect(issuer, "server", server, token) == INACTIVE
+    assert introspect(issuer, "server", server, foreign)["active"] is True
+
+
 def test_revoking_twice_is_200(issuer: Issuer, secret: str, token: str) -> None:
     revoke(issuer, "client-1", secret, token)
     revoke(issuer, "client-1", secret, token)
