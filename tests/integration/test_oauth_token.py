@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from careconnect.client_record import AuthMethod
 from careconnect_admin.clients.demo import DemoClient
-from careconnect_admin.clients.registration import ClientRegistration, register_client, rotate_secret, set_enabled
+from careconnect_admin.clients.registration import ClientRegistration, register_client, rotate_secret
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.issuer import ASSERTION_TYPE, RSA_KEY, basic, public_jwk
@@ -164,7 +164,7 @@ def test_a_space_in_the_query_is_a_space(http: httpx.Client, secret: str) -> Non
 def test_every_cause_of_invalid_client_is_one_answer(http: httpx.Client, registry: DynamoDbClientRegistry) -> None:
     scopes = ("profile",)
     disabled = str(register_client(registry, ClientRegistration("one-disabled", "x", scopes), now=0))
-    set_enabled(registry, "one-disabled", enabled=False)
+    registry.enable("one-disabled", enabled=False)
     post = frozenset({AuthMethod.POST})
     posting = ClientRegistration("one-post", "x", scopes, auth_methods=post)
     post_only = str(register_client(registry, posting, now=0))

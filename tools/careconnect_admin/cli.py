@@ -9,6 +9,7 @@ from careconnect_admin.commands.run import run
 from careconnect_admin.commands.sam_local import sam_local
 from careconnect_admin.commands.sample import sample
 from careconnect_admin.commands.smoke import smoke
+from careconnect_admin.commands.tokens import app as tokens_app
 from careconnect_admin.commands.tokens import token
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command()(smoke)
 app.command()(token)
 app.add_typer(clients_command.app)
 app.add_typer(keys_command.app)
+app.add_typer(tokens_app)
 
 
 @app.callback()

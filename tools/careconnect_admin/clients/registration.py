@@ -58,6 +58,9 @@ class ClientRegistry(Protocol):
     def change_secrets(self, record: ClientRecord, secrets: tuple[SecretDigest, ...]) -> bool:
         """Replace a client's digests; False if they have changed since `record` was read."""
 
+    def change_access(self, record: ClientRecord, changed: ClientRecord) -> bool:
+        """Replace a client's scopes, grants and binding; False if they have changed since `record` was read."""
+
     def enable(self, client_id: str, *, enabled: bool) -> bool:
         """Enable or disable a client; False if there is none."""
 
@@ -86,7 +89,7 @@ def register_client(registry: ClientRegistry, registration: ClientRegistration, 
     A client without scopes may only introspect and revoke. Raises `RegistrationError` with the reason.
     """
     _check_names(registration)
-    _check_scopes(registration)
+    check_scopes(registration)
     jwks = _check_keys(registration)
     secret: str | None = None
     salt, digests = "", tuple[SecretDigest, ...]()
@@ -102,7 +105,7 @@ def register_client(registry: ClientRegistry, registration: ClientRegistration, 
         name=registration.name,
         enabled=True,
         auth_methods=registration.auth_methods,
-        grant_types=frozenset({CLIENT_CREDENTIALS} if registration.scopes else ()),
+        grant_types=grant_types_for(registration.scopes),
         scopes=tuple(dict.fromkeys(registration.scopes)),
         salt=salt,
         secrets=digests,
@@ -140,23 +143,22 @@ def rotate_secret(
     return secret
 
 
-def set_enabled(registry: ClientRegistry, client_id: str, *, enabled: bool) -> None:
-    """Enable or disable a client; a disabled one gets no more tokens. Raises `RegistrationError`."""
-    if not registry.enable(client_id, enabled=enabled):
-        raise _unknown(client_id)
+def enable_client(registry: ClientRegistry, client_id: str) -> None:
+    """Let a disabled client authenticate again; raises `RegistrationError` if there is none."""
+    if not registry.enable(client_id, enabled=True):
+        raise unknown_client(client_id)
 
 
-def remove_client(registry: ClientRegistry, client_id: str) -> None:
-    """Remove a client; raises `RegistrationError`."""
-    if not registry.remove(client_id):
-        raise _unknown(client_id)
+def grant_types_for(scopes: Sequence[str]) -> frozenset[str]:
+    """Return the grants of a client with these scopes: without any there is nothing to grant."""
+    return frozenset({CLIENT_CREDENTIALS} if scopes else ())
 
 
 def found_client(registry: ClientRegistry, client_id: str) -> ClientRecord:
     """Return a client; raises `RegistrationError` if there is none."""
     record = registry.find(client_id)
     if record is None:
-        raise _unknown(client_id)
+        raise unknown_client(client_id)
     return record
 
 
@@ -178,7 +180,8 @@ def check_secret(secret: str) -> None:
         raise RegistrationError("the secret is too weak: it repeats a few characters")
 
 
-def _unknown(client_id: str) -> RegistrationError:
+def unknown_client(client_id: str) -> RegistrationError:
+    """Return the error for a client that is not registered."""
     return RegistrationError(f"there is no client {client_id}: see `careconnect clients list`")
 
 
@@ -191,7 +194,8 @@ def _check_names(registration: ClientRegistration) -> None:
         raise RegistrationError(f"a client needs a method of authentication: {', '.join(AuthMethod)}")
 
 
-def _check_scopes(registration: ClientRegistration) -> None:
+def check_scopes(registration: ClientRegistration) -> None:
+    """Refuse scopes that are none, that are too long or that do not go with the binding; raises `RegistrationError`."""
     for scope in registration.scopes:
         try:
             split_scope(scope)

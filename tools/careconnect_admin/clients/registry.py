@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
 
 
 class DynamoDbClientRegistry:
@@ -54,6 +54,24 @@ class DynamoDbClientRegistry:
             condition="secrets = :old",
         )
 
+    def change_access(self, record: ClientRecord, changed: ClientRecord) -> bool:
+        """Replace a client's scopes, grants and binding; False if they have changed since `record` was read."""
+        before, after = client_item(record), client_item(changed)
+        return self._update(
+            record.client_id,
+            "SET #scope = :scope, grant_types = :grant_types, patient = :patient",
+            {
+                ":scope": after["scope"],
+                ":grant_types": after["grant_types"],
+                ":patient": after["patient"],
+                ":old_scope": before["scope"],
+                ":old_patient": before["patient"],
+            },
+            condition="#scope = :old_scope AND patient = :old_patient",
+            # `scope` is a word of DynamoDB's own.
+            names={"#scope": "scope"},
+        )
+
     def enable(self, client_id: str, *, enabled: bool) -> bool:
         """Enable or disable a client; False if there is none."""
         return self._update(
@@ -71,16 +89,25 @@ class DynamoDbClientRegistry:
         return bool(answer.get("Attributes"))
 
     def _update(
-        self, client_id: str, update: str, values: "dict[str, AttributeValueTypeDef]", *, condition: str
+        self,
+        client_id: str,
+        update: str,
+        values: "dict[str, AttributeValueTypeDef]",
+        *,
+        condition: str,
+        names: "dict[str, str] | None" = None,
     ) -> bool:
+        request: UpdateItemInputTypeDef = {
+            "TableName": self._table,
+            "Key": {"client_id": {"S": client_id}},
+            "UpdateExpression": update,
+            "ExpressionAttributeValues": values,
+            "ConditionExpression": condition,
+        }
+        if names:
+            request["ExpressionAttributeNames"] = names
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"client_id": {"S": client_id}},
-                UpdateExpression=update,
-                ExpressionAttributeValues=values,
-                ConditionExpression=condition,
-            )
+            self._client.update_item(**request)
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True

@@ -3,6 +3,7 @@
 import functools
 import inspect
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate
@@ -12,6 +13,8 @@ import typer
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
+    from careconnect_admin.clients.registry import DynamoDbClientRegistry
+    from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
     from careconnect_admin.stack.target import StackTarget
 
 StackOption = Annotated[str | None, typer.Option("--stack", help="The deployed stack, instead of the local one.")]
@@ -67,3 +70,22 @@ def on_stack(command: "Callable[Concatenate[StackTarget, ...], None]") -> Callab
     # typer looks here too, and the stack's type is not for it.
     on_found_stack.__annotations__ = {each.name: each.annotation for each in parameters}
     return on_found_stack
+
+
+def client_registry(target: "StackTarget") -> "DynamoDbClientRegistry":
+    """Return the clients of a stack."""
+    from careconnect_admin.clients.registry import DynamoDbClientRegistry
+
+    return DynamoDbClientRegistry(target.client("dynamodb"), target.output("ClientTable"))
+
+
+def token_revocations(target: "StackTarget") -> "DynamoDbTokenRevocations":
+    """Return what ends tokens of a stack; what it tells goes to standard error."""
+    from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
+
+    def tell(text: str) -> None:
+        print(f"careconnect: {text}", file=sys.stderr)
+
+    return DynamoDbTokenRevocations(
+        target.client("dynamodb"), target.output("TokenTable"), tell=tell, clock=time.time, sleep=time.sleep
+    )

@@ -1,12 +1,14 @@
-"""`careconnect token`: obtain an access token as a client does, and show what it says."""
+"""`careconnect token` obtains an access token as a client does; `careconnect tokens revoke` ends tokens."""
 
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from careconnect.resource_types import valid_id
+from careconnect_admin.commands.client_output import print_done
 from careconnect_admin.commands.on_stack import (
     JsonOption,
     PortOption,
@@ -14,10 +16,23 @@ from careconnect_admin.commands.on_stack import (
     RegionOption,
     StackOption,
     found_stack,
+    on_stack,
     operator_errors,
+    token_revocations,
 )
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.stack.target import StackTarget
 
 _SECRET_VARIABLE: Final = "CLIENT_SECRET"
+
+app = typer.Typer(name="tokens", help="End access tokens before their time.", no_args_is_help=True)
+
+
+@app.callback()
+def tokens() -> None:
+    """End access tokens before their time."""
 
 
 def token(
@@ -68,3 +83,29 @@ def token(
     print(answer["access_token"])
     for part in ("header", "claims"):
         print(json.dumps(said[part], indent=2))
+
+
+@app.command()
+@on_stack
+def revoke(
+    target: "StackTarget",
+    client: Annotated[str, typer.Option("--client", help="All tokens of this client, registered or not.")] = "",
+    jti: Annotated[str, typer.Option("--jti", help="The one token with this id, its claim jti.")] = "",
+    patient: Annotated[str, typer.Option("--patient", help="All tokens that are bound to this patient's id.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """End tokens that were issued up to now: the API refuses them within 60 seconds. A client gets new ones."""
+    if sum(map(bool, (client, jti, patient))) != 1:
+        raise OperatorError("give one of --client, --jti and --patient")
+    revocations = token_revocations(target)
+    if client:
+        revocations.end_client(client)
+        print_done({"client_id": client, "revoked": True}, f"Ended the tokens of {client}", as_json=as_json)
+    elif jti:
+        revocations.end_token(jti)
+        print_done({"jti": jti, "revoked": True}, f"Ended the token {jti}", as_json=as_json)
+    else:
+        if not valid_id(patient):
+            raise OperatorError("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
+        revocations.end_patient(patient)
+        print_done({"patient": patient, "revoked": True}, f"Ended the tokens of Patient/{patient}", as_json=as_json)

@@ -17,7 +17,6 @@ from careconnect_admin.clients.registration import (
     check_secret,
     register_client,
     rotate_secret,
-    set_enabled,
 )
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.commands import clients as clients_command
@@ -50,6 +49,7 @@ def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Run:
         "stack", {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE}, lambda service: getattr(issuer, service)
     )
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
+    monkeypatch.setattr("time.sleep", lambda _: None)
 
     def invoke(*arguments: str, **options: Any) -> Result:
         return CliRunner().invoke(clients_command.app, arguments, **options)
@@ -267,15 +267,6 @@ def test_a_client_without_a_secret_has_none_to_rotate(registry: DynamoDbClientRe
         rotate_secret(registry, "client-1", overlap=0, now=1.0)
 
 
-def test_disabling_takes_effect_at_once_and_can_be_undone(issuer: Issuer, registry: DynamoDbClientRegistry) -> None:
-    secret = register_client(registry, registration(), now=1.0)
-    assert secret is not None
-    set_enabled(registry, "client-1", enabled=False)
-    assert issuer.token("client-1", secret).status == 401
-    set_enabled(registry, "client-1", enabled=True)
-    assert issuer.token("client-1", secret).status == 200
-
-
 # --- the commands
 
 
@@ -330,6 +321,12 @@ def test_add_with_keys_and_an_imported_secret(run: Run, issuer: Issuer, tmp_path
         (("rotate-secret", "nobody"), "there is no client nobody"),
         (("disable", "nobody"), "there is no client nobody"),
         (("enable", "nobody"), "there is no client nobody"),
+        (("update", "nobody", "--scope", "profile"), "there is no client nobody"),
+        (("update", "taken"), "nothing to change"),
+        (("update", "taken", "--patient", "4", "--unbound"), "exclude each other"),
+        (("update", "taken", "--scope", "user/Toaster.read"), "'user/Toaster.read' is a scope for a type"),
+        (("update", "taken", "--scope", "profile", "--patient", "4"), "limits patient/ scopes"),
+        (("update", "taken", "--scope", ""), "needs scopes"),
         (("remove", "nobody", "--yes"), "there is no client nobody"),
     ],
 )
@@ -375,7 +372,7 @@ def test_list_show_disable_enable_rotate_remove(issuer: Issuer, run: Run) -> Non
     assert json.loads(run("list", "--json").stdout) == []
 
 
-@pytest.mark.parametrize("command", ["add", "list", "show", "rotate-secret", "disable", "enable", "remove"])
+@pytest.mark.parametrize("command", ["add", "list", "show", "rotate-secret", "disable", "enable", "update", "remove"])
 def test_every_command_explains_itself(run: Run, command: str) -> None:
     result = run(command, "--help")
 

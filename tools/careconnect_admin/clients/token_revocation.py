@@ -1,0 +1,105 @@
+"""End access tokens before their time, in the token table that the API and introspection ask (ADR 17)."""
+
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect.access_token import (
+    KEPT_AFTER_EXPIRY,
+    MAX_LIFETIME,
+    client_mark_key,
+    patient_mark_key,
+    revocation_key,
+)
+from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect_admin.clients.errors import TokensLiveOnError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_SECOND: Final = 1.0
+_MOST_SECONDS_OFF: Final = 2
+_KEPT: Final = MAX_LIFETIME + KEPT_AFTER_EXPIRY
+"""Seconds: how long a token that was just issued can be accepted, whatever its own lifetime."""
+
+_LATER_MARK: Final = "ConditionalCheckFailedException"
+
+
+class DynamoDbTokenRevocations:
+    """Writes what ends tokens; raises `TokensLiveOnError` if DynamoDB does not take it.
+
+    `clock` is this machine's, in epoch seconds, and `tell` is told when it is far off DynamoDB's.
+    """
+
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table: str,
+        *,
+        tell: Callable[[str], None],
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._tell = tell
+        self._clock = clock
+        self._sleep = sleep
+
+    def end_client(self, client_id: str) -> None:
+        """End all tokens that a client has, whether it is registered or not; returns when that second is over."""
+        self._mark(client_mark_key(client_id))
+
+    def end_patient(self, patient: str) -> None:
+        """End all tokens that are bound to a patient; returns when that second is over."""
+        self._mark(patient_mark_key(patient))
+
+    def end_token(self, jti: str) -> None:
+        """End one token by its id, for as long as any token can live: when this one expires is not known."""
+        key = revocation_key(jti)
+        try:
+            expires_at = self._service_time(key) + _KEPT
+            self._client.put_item(TableName=self._table, Item={"pk": {"S": key}, "expires_at": {"N": str(expires_at)}})
+        except SERVICE_ERRORS as error:
+            raise TokensLiveOnError(error_code(error)) from error
+
+    def _mark(self, key: str) -> None:
+        try:
+            before = self._service_time(key)
+            self._move(key, before)
+        except SERVICE_ERRORS as error:
+            raise TokensLiveOnError(error_code(error)) from error
+        # The time was read within its second, so a whole one from now that second is over by any clock.
+        self._sleep(_SECOND)
+
+    def _move(self, key: str, before: int) -> None:
+        """Move a mark forward; one that is later already stays, since it ends these tokens too."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": key}},
+                UpdateExpression="SET #before = :before, expires_at = :expires_at",
+                ConditionExpression="attribute_not_exists(pk) OR #before < :before",
+                ExpressionAttributeNames={"#before": "before"},
+                ExpressionAttributeValues={
+                    ":before": {"N": str(before)},
+                    ":expires_at": {"N": str(before + _KEPT)},
+                },
+            )
+        except SERVICE_ERRORS as error:
+            if error_code(error) != _LATER_MARK:
+                raise
+
+    def _service_time(self, key: str) -> int:
+        """Return the epoch second that DynamoDB's answer is dated with, or this machine's if it has no date."""
+        answer: Any = self._client.get_item(TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True)
+        here = self._clock()
+        try:
+            dated = int(parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp())
+        except (KeyError, ValueError):
+            return int(here)
+        if not dated - _MOST_SECONDS_OFF <= here <= dated + _SECOND + _MOST_SECONDS_OFF:
+            self._tell(
+                f"this machine's clock is {abs(here - dated):.0f} s off DynamoDB's, which was taken: set it right"
+            )
+        return dated
