@@ -1,6 +1,8 @@
 """The clients of a local run: the three of the Care Connect reference implementation, and one that reads all.
 
-Their secrets have been public for years, so they exist in local runs only; nothing deploys them.
+Their secrets have been public for years, so they exist in local runs only; nothing deploys them, and a deployment
+refuses their ids and their secrets. `explorer` is nobody's published client and its secret is never the same, so its
+name is free.
 """
 
 import secrets
@@ -9,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import ClientRegistration, ClientRegistry, check_secret, register_client
 
 _EXPLORER_SECRET_BYTES: Final = 64
@@ -57,6 +60,20 @@ LIMITED_ACCESS: Final = DemoClient(
 )
 
 
+_PUBLISHED: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
+
+
+def check_not_published(*, client_id: str = "", secret: str | None = None) -> None:
+    """Refuse the id or the secret of a published client; raises `RegistrationError`.
+
+    An id too, as whoever meets it tries the secret that is known to go with it.
+    """
+    if any(client_id == demo.client_id for demo in _PUBLISHED):
+        raise RegistrationError(f"{client_id} is the id of a demo client, for local runs only: choose another")
+    if any(secret == demo.secret for demo in _PUBLISHED):
+        raise RegistrationError("this secret has been published, for local runs only: have one made")
+
+
 def demo_clients(explorer_secret: str | None = None) -> tuple[DemoClient, ...]:
     """Return the demo clients, `explorer` last; its secret is the given one or else made now.
 
@@ -71,7 +88,7 @@ def demo_clients(explorer_secret: str | None = None) -> tuple[DemoClient, ...]:
         secret=explorer_secret or secrets.token_urlsafe(_EXPLORER_SECRET_BYTES),
         scopes=("system/*.read", "profile"),
     )
-    return (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS, explorer)
+    return (*_PUBLISHED, explorer)
 
 
 def register(clients: Sequence[DemoClient], registry: ClientRegistry) -> None:

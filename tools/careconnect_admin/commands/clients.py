@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from careconnect.client_record import AuthMethod
+from careconnect_admin.clients.demo import check_not_published
 from careconnect_admin.clients.registration import (
     SECRET_METHODS,
     ClientRegistration,
@@ -77,6 +78,8 @@ def add(
         patient=patient,
         resource_server=resource_server,
     )
+    if not target.is_local:
+        check_not_published(client_id=registration.client_id, secret=registration.secret)
     registry = client_registry(target)
     secret = register_client(registry, registration, now=time.time())
     shown = client_shown(found_client(registry, registration.client_id))
@@ -138,6 +141,8 @@ def rotate_secret_(
 ) -> None:
     """Give a client a new secret, shown now and never again; the old one ends after the overlap."""
     given = secret_file.read().strip() if secret_file else None
+    if not target.is_local:
+        check_not_published(secret=given)
     registry = client_registry(target)
     secret = rotate_secret(registry, client_id, overlap=overlap_hours * _HOUR, now=time.time(), secret=given)
     print_with_secret(client_shown(found_client(registry, client_id)), secret, as_json=as_json)

@@ -1,7 +1,7 @@
 """Find the stack that a command works on: the local one that runs, or a deployed one by its name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import boto3
@@ -24,11 +24,12 @@ _CONFIG: Final = Config(
 
 @dataclass(frozen=True, slots=True)
 class StackTarget:
-    """One stack: its outputs by name, and its AWS clients by service."""
+    """One stack: its outputs by name, its AWS clients by service, and whether it is the local run that was found."""
 
     name: str
     outputs: dict[str, str]
     client: Callable[[str], Any]
+    is_local: bool = False
 
     def output(self, name: str) -> str:
         """Return an output; raises `OperatorError` if the stack has none of that name."""
@@ -51,7 +52,8 @@ def stack_target(
     if running is None:
         raise OperatorError("no local stack is running: start one with `make run`, or name a deployment with --stack")
     credentials = Credentials(running.access_key_id, running.secret_access_key)
-    return _described(running.stack_name, lambda service: emulator_client(service, running.endpoint, credentials))
+    found = _described(running.stack_name, lambda service: emulator_client(service, running.endpoint, credentials))
+    return replace(found, is_local=True)
 
 
 def _described(stack: str, client: Callable[[str], Any]) -> StackTarget:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from typer.testing import CliRunner, Result
 
 from careconnect.client_record import AuthMethod, client_record, digest_secret
+from careconnect_admin.clients.demo import DemoClient, demo_clients
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import (
     ClientRegistration,
@@ -22,10 +23,11 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.commands import clients as clients_command
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.stack import target as stack_target
+from careconnect_admin.stack.running_stack import RunningStack
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, issuer_on_moto, public_jwk
 
-SECRET = "MMpAOGBljYcEzBfn7q9-xgJqBlmR0BSiEyCrCjNNOUpR78kZtzqgKKU_4FgGRFNWbtc6jPIErLwoYwRgnlvijA"
+SECRET = "t7Vb2mKq9xZc4LwNp8RdYs6HgJf3TnQa-5uEiXo1CvWzB_yDkMrGhPjSlFeUtAq0xN7bV4cZ8mKpLwQdRsYgHf"
 JWKS = {"keys": [public_jwk(RSA_KEY, "key-1"), public_jwk(P256_KEY, "key-2")]}
 
 Run = Callable[..., Result]
@@ -43,10 +45,18 @@ def registry(issuer: Issuer) -> DynamoDbClientRegistry:
 
 
 @pytest.fixture
-def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Run:
+def is_local() -> bool:
+    return False
+
+
+@pytest.fixture
+def run(issuer: Issuer, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect clients …` on a stack of moto's."""
     target = StackTarget(
-        "stack", {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE}, lambda service: getattr(issuer, service)
+        "stack",
+        {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE},
+        lambda service: getattr(issuer, service),
+        is_local=is_local,
     )
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
     monkeypatch.setattr("time.sleep", lambda _: None)
@@ -351,6 +361,40 @@ def test_a_weak_imported_secret_is_refused_and_not_repeated(run: Run, issuer: Is
     assert "too weak" in result.stderr
     assert "hunter2" not in result.output
     assert issuer.items(CLIENT_TABLE) == []
+
+
+PUBLISHED = demo_clients()[:3]
+
+
+@pytest.mark.parametrize("is_local", [False, True], ids=["deployed", "local"])
+@pytest.mark.parametrize("demo", PUBLISHED, ids=lambda demo: demo.name)
+def test_a_published_id_or_secret_is_for_local_runs_only(
+    issuer: Issuer, run: Run, is_local: bool, demo: DemoClient
+) -> None:
+    issuer.register("client-1")
+    by_id = run("add", "--name", "x", "--scope", "profile", "--id", demo.client_id)
+    by_secret = run("add", "--name", "x", "--scope", "profile", "--id", "mine", "--secret-file", "-", input=demo.secret)
+    rotated = run("rotate-secret", "client-1", "--secret-file", "-", input=f"{demo.secret}\n")
+
+    results = [by_id, by_secret, rotated]
+    assert [result.exit_code for result in results] == [0, 0, 0] if is_local else [1, 1, 1]
+    assert ("local runs only" in by_id.stderr) is ("local runs only" in rotated.stderr) is not is_local
+    assert is_local or not any(demo.secret in result.output for result in results)
+    assert len(issuer.items(CLIENT_TABLE)) == (3 if is_local else 1)
+
+
+def test_explorers_name_is_free(run: Run) -> None:
+    assert run("add", "--name", "x", "--scope", "profile", "--id", "explorer").exit_code == 0
+
+
+def test_the_local_run_is_known_as_local_and_a_named_stack_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = RunningStack("http://127.0.0.1:1", "http://127.0.0.1:2", "eu-west-2", "careconnect", "id", "secret")
+    monkeypatch.setattr(stack_target, "running_stack", lambda port: running)
+    monkeypatch.setattr(stack_target, "emulator_client", lambda *_: FakeCloudFormation())
+    monkeypatch.setattr("boto3.session.Session", lambda **_: FakeSession(FakeCloudFormation()))
+
+    assert stack_target.stack_target().is_local
+    assert not stack_target.stack_target("careconnect").is_local
 
 
 def test_list_show_disable_enable_rotate_remove(issuer: Issuer, run: Run) -> None:
