@@ -1,15 +1,18 @@
 """JWK Sets fetched from the https addresses that clients registered (RFC 7591 §2, `jwks_uri`).
 
 An address is typed by an operator, but what it resolves to is not: only public addresses are asked, the one
-that was checked is the one connected to, no redirect is followed, and time and size are bounded.
+that was checked is the one connected to, no redirect is followed, size is bounded, and so is the time of all
+together, the look-up of the name included.
 """
 
 import http.client
 import ipaddress
 import json
+import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,7 +29,24 @@ _TIMEOUT: Final = 2.0
 _DEADLINE: Final = 4.0
 _MAX_BYTES: Final = 65_536
 _MOST_SETS: Final = 64
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+# Said here besides `is_global`, whose lists differ between Python's versions (RFC 6890 and IANA's registries).
+_GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All that IANA gives out of IPv6: not so site-local, IPv4-compatible, NAT64 and SRv6 addresses."""
+
+_NOT_PUBLIC: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in (
+        "192.0.0.0/24",  # IETF protocol assignments
+        "192.88.99.0/24",  # 6to4 relays
+        "2001::/23",  # IETF protocol assignments: Teredo, ORCHID, benchmarking and others
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4, which leads to any IPv4 address
+        "3fff::/20",  # documentation
+    )
+)
+
+_Found = list[tuple[Any, ...]]
 
 KeySet = tuple[dict[str, Any], ...]
 
@@ -48,9 +68,9 @@ def is_public(address: str) -> bool:
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
             ip = ip.ipv4_mapped
-        elif ip.sixtofour is not None or ip.teredo is not None or ip in _NAT64:
+        elif ip not in _GLOBAL_UNICAST:
             return False
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
 class HttpsKeySets:
@@ -99,20 +119,46 @@ class HttpsKeySets:
         if parts.scheme != "https" or not parts.hostname or parts.username is not None:
             raise _FetchError
         port = parts.port or http.client.HTTPS_PORT
+        ends_at = time.monotonic() + _DEADLINE
         address = self._address(parts.hostname, port)
         tls = self._tls or ssl.create_default_context()
         with (
-            socket.create_connection((address, port), timeout=_TIMEOUT) as plain,
-            _ended_after(_DEADLINE, plain),
+            socket.create_connection((address, port), timeout=min(_TIMEOUT, _left(ends_at))) as plain,
+            _ended_after(_left(ends_at), plain),
             tls.wrap_socket(plain, server_hostname=parts.hostname) as secured,
         ):
             return _answer(secured, parts.netloc, parts.path or "/", parts.query)
 
     def _address(self, host: str, port: int) -> str:
-        found = {str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)}
+        found = {str(info[4][0]) for info in _looked_up(host, port, _DEADLINE)}
         if not found or not all(self._is_allowed(address) for address in found):
             raise _FetchError
         return min(found)
+
+
+def _left(ends_at: float) -> float:
+    """Return the seconds until then; with none left, connecting fails at once."""
+    return max(0.0, ends_at - time.monotonic())
+
+
+def _looked_up(host: str, port: int, seconds: float) -> _Found:
+    """Look a name up, for so long at most: `getaddrinfo` has no time-out, so a thread of its own waits for it."""
+    answers: queue.SimpleQueue[_Found | None] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            answers.put(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError):
+            answers.put(None)
+
+    threading.Thread(target=look_up, daemon=True).start()
+    try:
+        found = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise _FetchError from None
+    if found is None:
+        raise _FetchError
+    return found
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import datetime
 import http.server
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 import time
@@ -241,33 +242,130 @@ def test_the_cache_is_bounded(key_sets: HttpsKeySets) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("8.8.8.8", True),
-        ("2606:4700::1111", True),
-        ("127.0.0.1", False),
-        ("10.1.2.3", False),
-        ("172.16.0.1", False),
-        ("192.168.1.1", False),
-        ("169.254.169.254", False),
-        ("100.64.0.1", False),
-        ("0.0.0.0", False),  # noqa: S104 - an address that must be refused
-        ("224.0.0.1", False),
-        ("255.255.255.255", False),
-        ("::1", False),
-        ("::", False),
-        ("fe80::1%eth0", False),
-        ("fd00:ec2::254", False),
-        ("ff02::1", False),
-        ("::ffff:169.254.169.254", False),
-        ("::ffff:8.8.8.8", True),
-        ("64:ff9b::a9fe:a9fe", False),
-        ("2002:a9fe:a9fe::", False),
-        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),
-    ],
+    "address",
+    ["8.8.8.8", "192.0.1.1", "198.17.0.1", "2606:4700::1111", "2a00:1450::1", "2001:200::1", "::ffff:8.8.8.8"],
 )
-def test_is_public(address: str, public: bool) -> None:
-    assert is_public(address) is public
+def test_an_address_of_the_public_internet_may_be_asked(address: str) -> None:
+    assert is_public(address)
+
+
+# The same whatever Python's `ipaddress` says of them, which has changed from version to version.
+NOT_PUBLIC = {
+    "loopback": ["127.0.0.1", "127.255.255.254", "::1"],
+    "unspecified": ["0.0.0.0", "0.1.2.3", "::"],  # noqa: S104 - addresses that must be refused
+    "private": ["10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "fc00::1", "fd00:ec2::254"],
+    "link-local, where clouds keep credentials": ["169.254.169.254", "fe80::1", "fe80::1%eth0", "febf::1"],
+    "shared by a carrier": ["100.64.0.1", "100.127.255.255"],
+    "multicast": ["224.0.0.1", "239.255.255.255", "ff02::1", "ff0e::1"],
+    "broadcast and reserved": ["255.255.255.255", "240.0.0.1", "1000::1", "4000::1", "e000::1"],
+    "IETF protocols": [
+        "192.0.0.1",
+        "192.0.0.9",
+        "192.0.0.10",
+        "192.0.0.170",
+        "2001:1::1",
+        "2001:1::2",
+        "2001:4:112::1",
+    ],
+    "documentation": ["192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1", "3fff::1", "3fff:fff::1"],
+    "benchmarking": ["198.18.0.1", "198.19.255.255", "2001:2::1"],
+    "6to4": ["192.88.99.1", "2002:a9fe:a9fe::", "2002:808:808::1"],
+    "Teredo": ["2001:0:4136:e378:8000:63bf:3fff:fdd2"],
+    "ORCHID": ["2001:10::1", "2001:20::1", "2001:2f:ffff::1", "2001:30::1"],
+    "site-local": ["fec0::1", "feff::1"],
+    "IPv4-compatible": ["::169.254.169.254", "::8.8.8.8", "::7f00:1"],
+    "IPv4-mapped": ["::ffff:169.254.169.254", "::ffff:127.0.0.1", "::ffff:192.0.0.9"],
+    "IPv4-translated": ["::ffff:0:169.254.169.254", "::ffff:0:8.8.8.8"],
+    "NAT64": ["64:ff9b::a9fe:a9fe", "64:ff9b::808:808", "64:ff9b:0:1::1", "64:ff9b:1::1", "64:ff9b:1:ffff::a9fe:a9fe"],
+    "discard-only": ["100::1", "100:0:0:1::1"],
+    "segment routing": ["5f00::1"],
+}
+
+
+@pytest.mark.parametrize(
+    "address", [pytest.param(one, id=f"{kind} {one}") for kind, several in NOT_PUBLIC.items() for one in several]
+)
+def test_ssrf_no_other_address_is_asked(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], list[Any]]], None]:
+    """Let a test answer for the name localhost; addresses are looked up as ever."""
+    really = socket.getaddrinfo
+
+    def answer_by(answer: Callable[[], list[Any]]) -> None:
+        def resolve(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
+            return answer() if host == "localhost" else really(host, port, *arguments, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+    return answer_by
+
+
+def test_ssrf_the_address_that_was_checked_is_the_one_that_is_connected_to(
+    server: Server, key_sets: HttpsKeySets, resolver: Callable[[Callable[[], list[Any]]], None]
+) -> None:
+    """A name may lead elsewhere the second time (DNS rebinding): then nobody would answer."""
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.setblocking(False)
+        looked_up: list[int] = []
+
+        def answer() -> list[Any]:
+            looked_up.append(1)
+            port = server.port if len(looked_up) == 1 else elsewhere.getsockname()[1]
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        resolver(answer)
+
+        assert list(key_sets.keys(server.uri, "key-1")) == [KEY]
+        assert looked_up == [1]
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+
+
+def test_a_name_whose_look_up_hangs_is_given_up_at_the_deadline(
+    server: Server,
+    key_sets: HttpsKeySets,
+    resolver: Callable[[Callable[[], list[Any]]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(https_key_sets, "_DEADLINE", 0.3)
+    over = threading.Event()
+
+    def answer() -> list[Any]:
+        over.wait(10)
+        return []
+
+    resolver(answer)
+    begun = time.monotonic()
+
+    assert key_sets.keys(server.uri, "key-1") == ()
+    assert time.monotonic() - begun < 2
+    assert server.paths == []
+    over.set()
+
+
+def test_what_the_look_up_took_is_no_more_left_for_the_answer(
+    server: Server,
+    key_sets: HttpsKeySets,
+    resolver: Callable[[Callable[[], list[Any]]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One deadline for all together, not one for each part."""
+    monkeypatch.setattr(https_key_sets, "_DEADLINE", 2.0)
+    server.pause = 0.1
+    server.body = server.body[:1] * 100
+
+    def answer() -> list[Any]:
+        time.sleep(1.8)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
+
+    resolver(answer)
+    begun = time.monotonic()
+
+    assert key_sets.keys(server.uri, "key-1") == ()
+    assert time.monotonic() - begun < 3.2
 
 
 def test_a_name_with_one_inside_address_is_refused(
