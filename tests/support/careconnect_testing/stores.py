@@ -113,6 +113,16 @@ class Reader:
             assert pages[-1].status == 200, pages[-1].text
         return pages
 
+    def give_away(self, reference: str, patient: str) -> None:
+        """Give a record to another patient in its body alone, as a load does before it comes to the entries."""
+        for rendered in ("#json", "#xml"):
+            self.client.update_item(
+                TableName=self.tables.record,
+                Key={"pk": {"S": reference}, "sk": {"S": rendered}},
+                UpdateExpression="SET patient = :patient",
+                ExpressionAttributeValues={":patient": {"S": patient}},
+            )
+
     def send(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
         """Hand an event to the reader that its path is routed to, or to another."""
         name = event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0]

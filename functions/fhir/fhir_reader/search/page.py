@@ -45,9 +45,7 @@ def fill_page(
     shown: list[BundleEntry | None] = []
     room = _ROOM
     for match in matches:
-        stored = bodies.get((match.type.name, match.id))
-        # What was deleted since its entry was read is passed over.
-        entry = None if stored is None or stored.gone else _entry(match.type, match.id, stored, "match", context)
+        entry = _matched(match, bodies, context)
         cost = _cost(entry, context) if entry else 0
         if cost > room and any(shown):
             break
@@ -87,6 +85,16 @@ def _with_included(
     if followed and not entries:
         raise outcomes.too_costly("_revinclude" if reverse else "_include", "one match includes more than a page holds")
     return Page([*entries, *beside], taken)
+
+
+def _matched(
+    match: Entry, bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext
+) -> BundleEntry | None:
+    """Return a match's entry; none for what was deleted, or came to another patient, since its entry was read."""
+    stored = bodies.get((match.type.name, match.id))
+    if stored is None or stored.gone or not context.caller.sees(match.type, match.id, stored.patients):
+        return None
+    return _entry(match.type, match.id, stored, "match", context)
 
 
 def _included_entries(
