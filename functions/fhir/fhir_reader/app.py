@@ -23,7 +23,7 @@ from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle
 from fhir_reader.rendering.views import View, indent, show
-from fhir_reader.search.context import SearchContext
+from fhir_reader.search.context import SearchContext, sealed_parameters
 from fhir_reader.search.query import parse_record_query, parse_search
 from fhir_reader.search.result_parameters import parse_result_parameters
 from fhir_reader.search.search_resources import search_resources
@@ -71,10 +71,14 @@ class FhirEndpoint:
         if request.method not in ALLOWED_METHODS[path.route].split(", "):
             raise outcomes.method_not_allowed(ALLOWED_METHODS[path.route])
         parameters = _parameters(request, path)
-        result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
-        if path.route in (Route.INSTANCE, Route.VERSION):
-            return _read(request, path, caller, self.store, result.view)
+        is_read = path.route in (Route.INSTANCE, Route.VERSION)
         is_search = path.route in (Route.TYPE, Route.SEARCH)
+        searched = path.type.name if is_search else f"{path.type.name}/{path.id}/$everything"
+        sealed = () if is_read else sealed_parameters(parameters, self.store, caller, searched)
+        parameters = [*sealed, *parameters]
+        result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
+        if is_read:
+            return _read(request, path, caller, self.store, result.view)
         budget = self._budget(caller, call.now)
         context = SearchContext(
             store=MeteredStore(self.store, budget),
@@ -82,7 +86,8 @@ class FhirEndpoint:
             caller=caller,
             result=result,
             fhir_base=call.base_url.fhir,
-            path=path.type.name if is_search else f"{path.type.name}/{path.id}/$everything",
+            path=searched,
+            sealed=path.route is Route.SEARCH or bool(sealed),
         )
         bundle = _search(path, parameters, context, call.now) if is_search else _everything(path, parameters, context)
         return _body(bundle.text(result.view.format), result.view, _CACHING)

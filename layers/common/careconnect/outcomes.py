@@ -134,6 +134,15 @@ def too_many_requests(retry_after: int) -> OutcomeError:
     )
 
 
+def next_link_too_long() -> OutcomeError:
+    """400 for a search of several pages whose parameters do not fit into the link to the next one."""
+    return OutcomeError(
+        400,
+        "too-long",
+        "The search is too long for a link to its next page: send fewer or shorter parameters, or a greater _count.",
+    )
+
+
 def unsupported_media_type() -> OutcomeError:
     """415 for a `_search` body that is not a form."""
     return OutcomeError(415, "not-supported", "POST _search takes application/x-www-form-urlencoded.")

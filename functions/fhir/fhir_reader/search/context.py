@@ -2,25 +2,37 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote, urlencode
 
+from careconnect import outcomes
+from careconnect.outcomes import OutcomeError
+from careconnect.result_parameters import SEARCH_PARAMETERS
 from fhir_reader.budget import Budget
 from fhir_reader.caller import Caller
 from fhir_reader.rendering.views import View
-from fhir_reader.search.next_link import Cursor, seal, unseal
+from fhir_reader.search.next_link import Cursor, foreign_cursor, seal, unseal
 from fhir_reader.search.query import CURSOR
 from fhir_reader.search.result_parameters import ResultParameters
 from fhir_reader.store.stored import ResourceStore
 
 Parameters = Sequence[tuple[str, str]]
 
+LONGEST_LINK: Final = 8_192
+"""Characters of a `next` link: what proxies and API Gateway let through, with room for the request's headers."""
+
+_ROOM_FOR_PLACE: Final = 1_024
+"""Kept free in a first page's link: a place further on may be longer, and a walk that began has to go on."""
+
 
 @dataclass(frozen=True, slots=True)
 class SearchContext:
     """Where things are, who asks, how the answer is to look, and what it may cost.
 
-    `store` is paid for from `budget`; `path` is what was asked, below the base.
+    `store` is paid for from `budget`; `path` is what was asked, below the base. `sealed` says that the parameters came
+    in a form, or within a link: then no `next` link shows them.
     """
 
     store: ResourceStore
@@ -29,6 +41,7 @@ class SearchContext:
     result: ResultParameters
     fhir_base: str
     path: str
+    sealed: bool = False
 
     @property
     def view(self) -> View:
@@ -41,15 +54,50 @@ class SearchContext:
         return f"{self.fhir_base}/{self.path}" + (f"?{query}" if query else "")
 
     def next_url(self, used: Parameters, cursor: Cursor) -> str:
-        """Return the URL of the page that begins after a place."""
-        sealed = seal(cursor, self.store.seal_key(), self._bound_to(used))
-        return self.url([*used, (CURSOR, sealed)])
+        """Return the URL of the page that begins after a place.
+
+        A query that came in the URL stays legible in it if there is room. Raises the 400 outcome if the URL would
+        be longer than `LONGEST_LINK`, which the first page finds out for all that follow.
+        """
+        if not self.sealed and len(self.url(used)) <= LONGEST_LINK - _ROOM_FOR_PLACE:
+            return self._link(used, cursor)
+        inside = tuple(used)
+        url = self._link((), Cursor(cursor.place, cursor.total, inside))
+        shortest = len(self._link((), Cursor([], cursor.total, inside)))
+        if max(len(url), shortest + _ROOM_FOR_PLACE) > LONGEST_LINK:
+            raise outcomes.next_link_too_long()
+        return url
 
     def open_cursor(self, used: Parameters, text: str) -> Cursor:
         """Open the cursor of a `next` link; raises the 400 outcome if it was not given for this search."""
-        return unseal(text, self.store.seal_key(), self._bound_to(used))
+        legible, inside = ((), used) if self.sealed else (used, ())
+        cursor = unseal(text, self.store.seal_key(), _binding(self.path, legible, self.caller))
+        if _unordered(cursor.parameters) != _unordered(inside):
+            raise foreign_cursor()
+        return cursor
 
-    def _bound_to(self, used: Parameters) -> str:
-        # A total counts what one access may see: the link is of no use to another.
-        caller = self.caller
-        return json.dumps([self.path, list(used), caller.client_id, caller.scope, caller.patient])
+    def _link(self, legible: Parameters, cursor: Cursor) -> str:
+        sealed = seal(cursor, self.store.seal_key(), _binding(self.path, legible, self.caller))
+        return self.url([*legible, (CURSOR, sealed)])
+
+
+def sealed_parameters(parameters: Parameters, store: ResourceStore, caller: Caller, path: str) -> Parameters:
+    """Return the search that a link holds within its cursor: none if it shows its parameters, or is none of ours.
+
+    Such a link has no other parameter. Whether its cursor is one of ours is for `open_cursor` to refuse.
+    """
+    given = [(name, text) for name, text in parameters if text]
+    if [name for name, _ in given] == [CURSOR]:
+        with suppress(OutcomeError):
+            return unseal(given[0][1], store.seal_key(), _binding(path, (), caller)).parameters
+    return ()
+
+
+def _binding(path: str, legible: Parameters, caller: Caller) -> str:
+    # A total counts what one access may see: the link is of no use to another.
+    return json.dumps([path, _unordered(legible), caller.client_id, caller.scope, caller.patient])
+
+
+def _unordered(parameters: Parameters) -> list[tuple[str, str]]:
+    """Return parameters in one order, whichever they came in, but for values of which the last or the first counts."""
+    return sorted(parameters, key=lambda one: (one[0], "" if one[0] in SEARCH_PARAMETERS else one[1]))

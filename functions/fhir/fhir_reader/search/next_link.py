@@ -1,52 +1,61 @@
 """The cursor of a `next` link: opaque, stateless, tamper-proof and bound to its query.
 
-It holds a place in the result and the total, so that a later page costs only itself; it is sealed together
-with the query's parameters and with the caller's scope and patient, so that it answers no other question
-and no other access (HMAC-SHA256, RFC 2104).
+It holds a place in the result and the total, so that a later page costs only itself, and the parameters of a search
+whose link does not show them. A place is a value of a record, so it is encrypted and not only signed: AES-SIV
+(RFC 5297), which needs no nonce and so makes the same link of the same page (ADR 19).
 """
 
 import hashlib
-import hmac
 import json
+import zlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from careconnect import base64url, outcomes
 
-_SEAL_BYTES: Final = 32
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the page before ended, and how many matches there are in all, if that is known."""
+    """Where the page before ended, and how many matches there are in all, if that is known.
+
+    `parameters` are those of the search where its link does not show them, in the order in which they came.
+    """
 
     place: list[Any]
     total: int | None
+    parameters: Pairs = ()
 
 
 def seal(cursor: Cursor, key: bytes, bound_to: str) -> str:
     """Return the cursor as URL-safe text, sealed under `key` for the query that `bound_to` describes."""
-    content = json.dumps([cursor.place, cursor.total], separators=(",", ":"), ensure_ascii=False).encode()
-    return base64url.encode(_seal(content, key, bound_to) + content)
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # not in a cold start: most answers have no link
+
+    content = json.dumps([cursor.place, cursor.total, cursor.parameters], separators=(",", ":"), ensure_ascii=False)
+    sealed = AESSIV(_cipher_key(key)).encrypt(zlib.compress(content.encode(), 9), [bound_to.encode()])
+    return base64url.encode(sealed)
 
 
 def unseal(text: str, key: bytes, bound_to: str) -> Cursor:
     """Open a sealed cursor; raises the 400 outcome for a forged or foreign one."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
     try:
-        sealed = base64url.decode(text)
-    except ValueError:
-        raise _invalid() from None
-    content = sealed[_SEAL_BYTES:]
-    if not hmac.compare_digest(sealed[:_SEAL_BYTES], _seal(content, key, bound_to)):
-        raise _invalid()
-    place, total = json.loads(content)
-    return Cursor(place, total)
+        content = AESSIV(_cipher_key(key)).decrypt(base64url.decode(text), [bound_to.encode()])
+    except (ValueError, InvalidTag):
+        raise foreign_cursor() from None
+    # Only what was sealed here gets so far: it is read without further checks.
+    place, total, parameters = json.loads(zlib.decompress(content))
+    return Cursor(place, total, tuple((name, value) for name, value in parameters))
 
 
-def _seal(content: bytes, key: bytes, bound_to: str) -> bytes:
-    # The digest has a fixed length, so that no byte of the one part can be taken for the other's.
-    return hmac.new(key, hashlib.sha256(bound_to.encode()).digest() + content, hashlib.sha256).digest()
-
-
-def _invalid() -> outcomes.OutcomeError:
+def foreign_cursor() -> outcomes.OutcomeError:
+    """400 for a cursor that this server did not give for this search."""
     return outcomes.invalid_parameter("_cursor", "the link is not one that this server gave for this search.")
+
+
+def _cipher_key(key: bytes) -> bytes:
+    # AES-256-SIV takes 64 bytes, the half of them for the tag; the stored key is 32 random ones.
+    return hashlib.sha512(key).digest()

@@ -1,7 +1,7 @@
 """Paging: complete and disjoint, and links that are of no use to anyone else (`fhir.md`, Semantics)."""
 
 import base64
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given
@@ -9,17 +9,13 @@ from hypothesis import strategies as st
 
 from careconnect.outcomes import OutcomeError
 from careconnect_testing.answer import Answer
+from careconnect_testing.cursors import cursor_of
 from careconnect_testing.stores import FHIR_BASE, Reader
 from fhir_reader.search.next_link import Cursor, seal, unseal
 
 pytestmark = pytest.mark.slow
 
 KEY = b"k" * 32
-
-
-def cursor_of(url: str) -> str:
-    (text,) = parse_qs(urlsplit(url).query)["_cursor"]
-    return text
 
 
 @pytest.mark.parametrize("count", [1, 2, 5, 12, 13, 14])
@@ -91,13 +87,39 @@ def test_a_forged_cursor_is_refused(reader: Reader) -> None:
         "patient=4",
         "_count=5",
         "patient=4&_count=5&_sort=date",
-        "_count=5&patient=4",
     ],
 )
 def test_a_cursor_answers_no_other_search(reader: Reader, query: str) -> None:
     cursor = cursor_of(reader.get("Observation", "patient=4&_count=5").link("next"))
 
     refused(reader.get("Observation", with_cursor(query, cursor)))
+
+
+@pytest.mark.parametrize(
+    ("query", "reordered"),
+    [
+        ("patient=4&_count=5", "_count=5&patient=4"),
+        ("status=final&patient=4&_count=2", "_count=2&status=final&patient=4"),
+        ("date=ge2017&date=lt2018&_count=2", "_count=2&date=lt2018&date=ge2017"),
+        ("_sort=date&_sort=_id&status=final&_count=2", "status=final&_count=2&_sort=date&_sort=_id"),
+    ],
+)
+def test_a_cursor_does_not_ask_for_the_parameters_order(reader: Reader, query: str, reordered: str) -> None:
+    url = reader.get("Observation", query).link("next")
+
+    other = reader.get("Observation", with_cursor(reordered, cursor_of(url)))
+    assert (other.status, other.ids()) == (200, reader.follow(url).ids())
+
+
+@pytest.mark.parametrize(
+    ("query", "reordered"),
+    [
+        ("_sort=date&_sort=_lastUpdated&_count=2", "_sort=_lastUpdated&_sort=date&_count=2"),
+        ("_count=3&_count=2", "_count=2&_count=3"),
+    ],
+)
+def test_an_order_that_changes_the_answer_is_another_search(reader: Reader, query: str, reordered: str) -> None:
+    refused(reader.get("Observation", with_cursor(reordered, cursor_of(reader.get("Observation", query).link("next")))))
 
 
 def test_a_cursor_answers_for_no_other_type_or_operation(reader: Reader) -> None:
@@ -143,13 +165,18 @@ def test_unknown_parameters_do_not_break_a_link(reader: Reader) -> None:
 
 
 PLACES = st.lists(st.one_of(st.none(), st.integers(), st.text(st.characters(codec="utf-8"))), max_size=4)
+TEXTS = st.text(st.characters(codec="utf-8"))
+PAIRS = st.lists(st.tuples(TEXTS, TEXTS), max_size=4).map(tuple)
 
 
-@given(place=PLACES, total=st.integers(0, 10**9), bound_to=st.text(st.characters(codec="utf-8")))
-def test_what_is_sealed_opens_for_the_same_question_and_key(place: list[object], total: int, bound_to: str) -> None:
-    sealed = seal(Cursor(place, total), KEY, bound_to)
+@given(place=PLACES, total=st.integers(0, 10**9), parameters=PAIRS, bound_to=TEXTS)
+def test_what_is_sealed_opens_for_the_same_question_and_key(
+    place: list[object], total: int, parameters: tuple[tuple[str, str], ...], bound_to: str
+) -> None:
+    cursor = Cursor(place, total, parameters)
+    sealed = seal(cursor, KEY, bound_to)
 
-    assert unseal(sealed, KEY, bound_to) == Cursor(place, total)
+    assert unseal(sealed, KEY, bound_to) == cursor
     others = ((b"o" * 32, bound_to), (KEY, bound_to + "x"))
     for key, question in others:
         with pytest.raises(OutcomeError):

@@ -1,0 +1,25 @@
+"""What a `next` link tells whoever sees it: its parameters, and its cursor as far as that can be read."""
+
+import base64
+import zlib
+from contextlib import suppress
+from urllib.parse import parse_qs, urlsplit
+
+
+def cursor_of(url: str) -> str:
+    """Return the cursor of a `next` link."""
+    (text,) = parse_qs(urlsplit(url).query)["_cursor"]
+    return text
+
+
+def legible_in(url: str) -> bytes:
+    """Return all that can be read off a link without a key: its text, its cursor's bytes, and what they unpack to."""
+    cursor = cursor_of(url)
+    content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    parts = [url.encode(), content]
+    for start in range(len(content)):
+        # Packed by zlib with its header, or without one.
+        for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
+            with suppress(zlib.error):
+                parts.append(zlib.decompressobj(window).decompress(content[start:]))
+    return b"\n".join(parts)
