@@ -104,7 +104,8 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, _Document]]] = {
 
 
 def _document_of(path: str) -> "tuple[str, _Document | None]":
-    return next((found for suffix, found in _DOCUMENTS.items() if path.endswith(suffix)), ("refused method", None))
+    # The event's path begins below the stage. Another that only ends so is no document.
+    return _DOCUMENTS.get(path, ("refused method", None))
 
 
 # One deployment has one base URL, so each of these texts is made once in a container's life.

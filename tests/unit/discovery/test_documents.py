@@ -257,6 +257,18 @@ def test_writing_fhir_is_405_in_the_asked_format(discovery: Discovery, path: str
     assert OperationOutcome.model_validate_xml(as_xml.text.encode()).issue[0].code == "not-supported"
 
 
+@pytest.mark.parametrize("path", DOCUMENTS)
+@pytest.mark.parametrize("before", ["/zz", f"{FHIR_PATH}/zz", f"{FHIR_PATH}/Patient/4", "/live", "/"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_path_that_only_ends_like_a_documents_is_not_offered(
+    discovery: Discovery, path: str, before: str, method: str
+) -> None:
+    answer = discovery.send(method, before + path)
+
+    assert answer.status == 404
+    assert discovery.observer.lines[-1]["action"] == "refused method"
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_the_fhir_base_itself_offers_nothing(discovery: Discovery, method: str) -> None:
     assert discovery.send(method, FHIR_PATH).status == 404
