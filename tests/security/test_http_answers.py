@@ -39,3 +39,13 @@ def test_discovery_answers_its_own_paths_alone(api: Api, token: str, path: str) 
         answer = api.http.get(path, headers=headers)
         assert answer.status_code == 404
         assert answer.json()["resourceType"] == "OperationOutcome"
+
+
+@pytest.mark.parametrize("path", ["Patient/4", "Patient?_id=4", "Observation?patient=4", "Patient/4/$everything"])
+def test_no_cache_keeps_a_patients_data(api: Api, token: str, path: str) -> None:
+    for method in ("GET", "HEAD"):
+        assert api.get(path, token, method).headers["Cache-Control"] == "no-store"
+    etag = api.get("Patient/4", token).headers["ETag"]
+    again = api.get("Patient/4", token, If_None_Match=etag)
+    assert (again.status_code, again.headers["Cache-Control"]) == (304, "no-store")
+    assert api.get("Organization?_count=1", token).headers["Cache-Control"] == "private, no-cache"

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from careconnect import outcomes
@@ -33,7 +33,11 @@ from fhir_reader.store.stored import ResourceStore
 _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536
 _MOST_PARAMETERS: Final = 200
-_CACHING: Final = {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"}
+# A patient's data is kept by no cache, a browser's included (ADR 20).
+_CACHING: Final = {
+    Home.RECORD: {"Cache-Control": "no-store", "Vary": "Accept, Authorization"},
+    Home.DIRECTORY: {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"},
+}
 
 # Which of the result parameters each interaction takes.
 _TAKES: Final = {
@@ -90,7 +94,7 @@ class FhirEndpoint:
             sealed=path.route is Route.SEARCH or bool(sealed),
         )
         bundle = _search(path, parameters, context, call.now) if is_search else _everything(path, parameters, context)
-        return _body(bundle.text(result.view.format), result.view, _CACHING)
+        return _body(bundle.text(result.view.format), result.view, _CACHING[self.home])
 
     def _budget(self, caller: Caller, now: float) -> Budget:
         free = self.allowances.free_units(caller.client_id, now)
@@ -104,7 +108,9 @@ class FhirEndpoint:
             # What cannot be read is what is being refused, or comes after it.
             with suppress(OutcomeError):
                 asked = last_value(_form(request), "_format") or asked
-        return error_response(error, asked, request.headers.get("accept", ""))
+        response = error_response(error, asked, request.headers.get("accept", ""))
+        # What is not there now may be there a moment later.
+        return replace(response, headers={**response.headers, "Cache-Control": "no-store"})
 
     def internal(self) -> RefusalError:
         """Return the fixed 500."""
@@ -148,7 +154,7 @@ def _form(request: Request) -> Parameters:
 
 def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
     stored = read_resource(store, caller, path.type, path.id, view.format, version=path.version)
-    headers = {**_CACHING, **validators(stored)}
+    headers = {**_CACHING[path.type.home], **validators(stored)}
     if is_unmodified(stored, request.headers):
         return Response(304, headers=headers)
     return _body(show(stored.body, path.type, view), view, headers)

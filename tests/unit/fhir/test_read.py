@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lxml import etree
 
-from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
 from careconnect_testing.events import event, event_names, fhir_event
 from careconnect_testing.few_records import NARRATIVE, few_records, write_deletion, write_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
@@ -72,8 +72,26 @@ def test_fhir_md_versions_are_told_by_etag_and_last_modified(aged: Reader) -> No
     assert answer.headers["Last-Modified"] == "Thu, 02 May 2024 10:00:00 GMT"
     assert answer.json["meta"]["versionId"] == "2"
     assert answer.json["meta"]["lastUpdated"] == "2024-05-02T10:00:00.250Z"
-    assert answer.headers["Cache-Control"] == "private, no-cache"
     assert {part.strip() for part in answer.headers["Vary"].split(",")} == {"Accept", "Authorization"}
+
+
+@pytest.mark.parametrize("type_", RESOURCE_TYPES, ids=lambda type_: type_.name)
+def test_no_cache_keeps_a_patients_data_and_the_directory_is_asked_about_again(
+    reader: Reader, type_: ResourceType
+) -> None:
+    kept = "no-store" if type_.home is Home.RECORD else "private, no-cache"
+    bundle = reader.get(type_.name, "_count=1")
+    read = reader.get(f"{type_.name}/{bundle.ids()[0]}")
+    known = reader.get(f"{type_.name}/{bundle.ids()[0]}", If_None_Match=read.headers["ETag"])
+
+    posted = reader.post(f"{type_.name}/_search", "_count=1")
+    assert [answer.status for answer in (bundle, posted, read, known)] == [200, 200, 200, 304]
+    assert {answer.headers["Cache-Control"] for answer in (bundle, posted, read, known)} == {kept}
+    assert reader.get(f"{type_.name}/absent").headers["Cache-Control"] == "no-store"
+
+
+def test_no_cache_keeps_a_whole_record(reader: Reader) -> None:
+    assert reader.get("Patient/4/$everything").headers["Cache-Control"] == "no-store"
 
 
 CONDITIONS: list[tuple[dict[str, str], int]] = [
