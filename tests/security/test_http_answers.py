@@ -41,6 +41,41 @@ def test_discovery_answers_its_own_paths_alone(api: Api, token: str, path: str) 
         assert answer.json()["resourceType"] == "OperationOutcome"
 
 
+HEADED = [
+    f"{FHIR_PATH}/Patient/4",
+    f"{FHIR_PATH}/Patient/4?_format=xml",
+    f"{FHIR_PATH}/Organization?_count=2",
+    f"{FHIR_PATH}/Patient/4/$everything?_count=2",
+    f"{FHIR_PATH}/Patient/nobody",
+    f"{FHIR_PATH}/Patient?birthdate=never",
+    f"{FHIR_PATH}/Nonsense/1",
+    f"{FHIR_PATH}/metadata",
+    f"{FHIR_PATH}/.well-known/smart-configuration",
+    "/.well-known/jwks.json",
+    "/openapi.json",
+]
+
+
+@pytest.mark.parametrize("path", HEADED)
+def test_rfc_9110_8_6_heads_content_length_is_that_of_get(api: Api, token: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
+    got, headed = (api.http.request(method, path, headers=headers) for method in ("GET", "HEAD"))
+
+    assert (headed.status_code, headed.content) == (got.status_code, b"")
+    assert int(got.headers["Content-Length"]) == len(got.content) > 0
+    assert headed.headers["Content-Length"] == got.headers["Content-Length"]
+
+
+@pytest.mark.parametrize("path", [f"{FHIR_PATH}/Patient/4", "/nowhere", f"{FHIR_PATH}/Patient/4/"])
+def test_where_the_gateway_answers_a_head_it_says_no_other_length_than_gets(api: Api, path: str) -> None:
+    got, headed = (
+        api.http.request(method, path, headers={"Accept-Encoding": "identity"}) for method in ("GET", "HEAD")
+    )
+
+    assert (headed.status_code, headed.content) == (got.status_code, b"")
+    assert headed.headers.get("Content-Length") in (None, got.headers["Content-Length"])
+
+
 @pytest.mark.parametrize("path", ["Patient/4", "Patient?_id=4", "Observation?patient=4", "Patient/4/$everything"])
 def test_no_cache_keeps_a_patients_data(api: Api, token: str, path: str) -> None:
     for method in ("GET", "HEAD"):

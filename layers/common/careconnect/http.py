@@ -195,6 +195,9 @@ def gateway_response(response: Response, request: Request, cors: Cors) -> dict[s
         **cors_headers,
         **response.headers,
     }
+    if request.method == "HEAD" and response.body:
+        # What GET would send (RFC 9110 §8.6); without it a server counts the empty body.
+        headers["Content-Length"] = str(len(response.body.encode()))
     if "Vary" in response.headers and "Vary" in cors_headers:
         headers["Vary"] = f"{response.headers['Vary']}, {cors_headers['Vary']}"
     return {

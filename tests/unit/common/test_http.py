@@ -119,10 +119,19 @@ def test_only_a_plain_request_id_is_echoed(given: str, used: str) -> None:
     assert answer["headers"]["X-Request-Id"] == answer["headers"]["X-Correlation-Id"] == used
 
 
-def test_head_has_no_body() -> None:
-    request = parse_request(rest_event("HEAD", "/"))
+def test_rfc_9110_8_6_head_has_no_body_and_says_the_length_of_gets() -> None:
+    head, get = (parse_request(rest_event(method, "/")) for method in ("HEAD", "GET"))
 
-    assert gateway_response(Response(200, "body"), request, ANY)["body"] == ""
+    answer = gateway_response(Response(200, "bödy"), head, ANY)
+    assert (answer["body"], answer["headers"]["Content-Length"]) == ("", "5")
+    assert "Content-Length" not in gateway_response(Response(200, "body"), get, ANY)["headers"]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_head_says_no_length_where_get_has_no_body(status: int) -> None:
+    answer = gateway_response(Response(status), parse_request(rest_event("HEAD", "/")), ANY)
+
+    assert "Content-Length" not in answer["headers"]
 
 
 @pytest.mark.parametrize(
