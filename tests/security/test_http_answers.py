@@ -84,3 +84,26 @@ def test_no_cache_keeps_a_patients_data(api: Api, token: str, path: str) -> None
     again = api.get("Patient/4", token, If_None_Match=etag)
     assert (again.status_code, again.headers["Cache-Control"]) == (304, "no-store")
     assert api.get("Organization?_count=1", token).headers["Cache-Control"] == "private, no-cache"
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize("path", [f"{FHIR_PATH}/Patient/4", f"{FHIR_PATH}/metadata", "/token"])
+def test_a_trace_and_a_request_id_are_echoed_if_they_are_plain(api: Api, token: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {token}", "traceparent": TRACE, "X-Request-Id": "mine-1"}
+    answer = api.http.get(path, headers=headers)
+
+    assert answer.headers["traceparent"] == TRACE
+    assert answer.headers["X-Request-Id"] == answer.headers["X-Correlation-Id"] == "mine-1"
+    odd = {"traceparent": f"{TRACE}<script>", "X-Request-Id": "<script>", "X-Odd": "<script>", "Origin": "<script>"}
+    echoed = api.http.get(path, headers={**headers, **odd})
+    assert "traceparent" not in echoed.headers
+    assert "<script>" not in str(echoed.headers)
+    assert "<script>" not in echoed.text
+
+
+def test_a_trace_is_logged_beside_the_other_ids(api: Api, token: str) -> None:
+    api.get("Patient/4", token, traceparent=TRACE)
+
+    assert any(f'"traceparent":"{TRACE}"' in line for line in api.stack.function_log("PatientRecordFunction"))

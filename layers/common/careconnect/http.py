@@ -10,6 +10,8 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
+# Version, trace, parent and flags; version ff and ids of zeros alone are invalid (W3C Trace Context §3.2.2).
+_TRACE: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 MAX_ANSWER_BYTES: Final = 5_500_000
 """What a function may answer: Lambda allows 6 MB of JSON, in which quotes and non-ASCII take more room."""
 
@@ -59,6 +61,12 @@ class Request:
         """The caller's X-Request-Id if it is a plain token, else the gateway's id."""
         given = self.headers.get("x-request-id", "")
         return given if _REQUEST_ID.fullmatch(given) else self.gateway_request_id
+
+    @property
+    def trace(self) -> str:
+        """The caller's `traceparent`, empty unless it is well formed (W3C Trace Context §3.2)."""
+        given = self.headers.get("traceparent", "")
+        return given if _TRACE.fullmatch(given) else ""
 
     @property
     def media_type(self) -> str:
@@ -147,10 +155,13 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-_EXPOSED: Final = "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Request-Id, X-Correlation-Id"
+_EXPOSED: Final = (
+    "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Request-Id, X-Correlation-Id, traceparent"
+)
 _METHODS: Final = "GET, HEAD, POST, OPTIONS"
 _ACCEPTED: Final = (
-    "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-Modified-Since, X-Request-Id, X-Correlation-Id"
+    "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-Modified-Since, X-Request-Id, X-Correlation-Id, "
+    "traceparent"
 )
 
 
@@ -191,6 +202,7 @@ def gateway_response(response: Response, request: Request, cors: Cors) -> dict[s
     headers = {
         "X-Request-Id": request.request_id,
         "X-Correlation-Id": request.request_id,
+        **({"traceparent": request.trace} if request.trace else {}),
         "X-Content-Type-Options": "nosniff",
         **cors_headers,
         **response.headers,

@@ -81,12 +81,14 @@ class Shell:
     def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
         call = self._call(parse_request(event))
         request = call.request
-        # The caller's id stands beside the two that nobody outside can choose, and never for them.
+        # The caller's ids stand beside the two that nobody outside can choose, and never for them.
         ids = {
             "request_id": request.request_id,
             "gateway_request_id": request.gateway_request_id,
             "function_request_id": function_request_id,
         }
+        if request.trace:
+            ids["traceparent"] = request.trace
         response, reason = self._answer(call, ids)
         for metric in call.metrics:
             self.observer.count(metric)

@@ -119,6 +119,38 @@ def test_only_a_plain_request_id_is_echoed(given: str, used: str) -> None:
     assert answer["headers"]["X-Request-Id"] == answer["headers"]["X-Correlation-Id"] == used
 
 
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize("given", [TRACE, TRACE[:-1] + "0", "01" + TRACE[2:]])
+def test_trace_context_3_2_a_well_formed_traceparent_is_echoed(given: str) -> None:
+    request = parse_request(rest_event("GET", "/", headers={"Traceparent": given}))
+
+    assert gateway_response(Response(200, "{}"), request, ANY)["headers"]["traceparent"] == given
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "",
+        TRACE.upper(),
+        "ff" + TRACE[2:],
+        TRACE.replace("4bf92f3577b34da6a3ce929d0e0e4736", "0" * 32),
+        TRACE.replace("00f067aa0ba902b7", "0" * 16),
+        TRACE[:-1],
+        TRACE + "-00",
+        TRACE + "\n",
+        TRACE.replace("-", "_"),
+        f"{TRACE},{TRACE}",
+        TRACE + "\r\nSet-Cookie: x",
+    ],
+)
+def test_no_other_traceparent_is(given: str) -> None:
+    request = parse_request(rest_event("GET", "/", headers={"traceparent": given}))
+
+    assert "traceparent" not in gateway_response(Response(200, "{}"), request, ANY)["headers"]
+
+
 def test_rfc_9110_8_6_head_has_no_body_and_says_the_length_of_gets() -> None:
     head, get = (parse_request(rest_event(method, "/")) for method in ("HEAD", "GET"))
 

@@ -79,6 +79,19 @@ def test_the_callers_request_id_stands_beside_the_platforms_and_never_for_them(g
     assert answer["headers"]["X-Request-Id"] == answer["headers"]["X-Correlation-Id"] == shown
 
 
+@pytest.mark.parametrize(
+    ("given", "logged"),
+    [("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", True), ("00-4bf92f35-00f067aa-01", False)],
+)
+def test_a_well_formed_traceparent_is_one_more_id_in_the_log(given: str, logged: bool) -> None:
+    shelled = Shelled(lambda _call: Response(200))
+
+    answer = shelled.send(rest_event("GET", "/x", headers={"traceparent": given}))
+
+    (line,) = shelled.observer.lines
+    assert line["ids"].get("traceparent") == answer["headers"].get("traceparent") == (given if logged else None)
+
+
 def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted() -> None:
     def do(_call: Call) -> Response:
         raise RefusalError(
