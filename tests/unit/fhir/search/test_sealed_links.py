@@ -16,6 +16,7 @@ from careconnect.scopes import grants_of
 from careconnect_testing.answer import Answer
 from careconnect_testing.cursors import cursor_of, legible_in
 from careconnect_testing.stores import EVERYTHING, FHIR_BASE, Reader
+from fhir_reader.budget import Budget
 from fhir_reader.caller import Caller
 from fhir_reader.rendering.views import View
 from fhir_reader.search.context import LONGEST_LINK, SearchContext
@@ -205,7 +206,9 @@ def test_a_walk_that_began_goes_on_however_long_its_places_are(reader: Reader) -
     """Around the longest form: its first page is refused, or the links of all its pages fit."""
     store = DynamoDbResourceStore(reader.client, {Home.RECORD: reader.tables.record}, Home.RECORD)
     caller = Caller("client-1", EVERYTHING, grants_of(EVERYTHING))
-    context = SearchContext(store, caller, ResultParameters(View(Format.JSON)), FHIR_BASE, "Observation", sealed=True)
+    budget = Budget(0, lambda _units: None, reader.now)
+    result = ResultParameters(View(Format.JSON))
+    context = SearchContext(store, budget, caller, result, FHIR_BASE, "Observation", sealed=True)
     # A long name, of which nothing is in the form.
     name = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(16))
     first, later = ["000000000000000", "1"], [name, "o" * 64]
