@@ -7,6 +7,7 @@ PORT ?= 3000
 EMULATOR_PORT ?= 4566
 DATA ?=
 REAL_DATA ?=
+ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
@@ -22,7 +23,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run sam-local smoke quick test test-long check lint types imports template checkov unit coverage \
-	format docs bench lock clean
+	format docs mutants bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -115,6 +116,10 @@ format: $(VENV)/.test ## Format and mend what ruff can
 
 docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md, the paths of api.yaml
 	$(BIN)/python -m careconnect_admin.documents.generate
+
+# Nightly, or after a change of a control. ARGS="--only ID", --fast, --list, --page.
+mutants: $(VENV)/.test ## Put each fault of a control in, one at a time, and see a test fail (about six minutes)
+	$(BIN)/python tests/security/mutants/run.py $(ARGS)
 
 bench: $(VENV)/.test ## Measure searches over 1,000 and 100,000 patients (about five minutes)
 	$(BIN)/python -m benchmarks.table_growth
