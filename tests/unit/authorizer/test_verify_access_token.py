@@ -248,7 +248,7 @@ def test_rfc9068_2_2_every_claim_is_present_and_of_its_type(name: str, value: An
 
 @pytest.mark.parametrize("name", ["iat", "exp", "nbf"])
 @pytest.mark.parametrize(
-    "value", [str(NOW), "soon", float("nan"), float("inf"), -float("inf"), pytest.param(10**400, id="huge")]
+    "value", [str(NOW), "soon", float("nan"), float("inf"), -float("inf"), True, pytest.param(10**400, id="huge")]
 )
 def test_rfc7519_2_times_are_numbers(name: str, value: Any) -> None:
     refused(f"Bearer {token(**{name: value})}")

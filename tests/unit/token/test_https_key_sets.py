@@ -181,7 +181,7 @@ def test_no_redirect_is_followed_and_only_200_counts(server: Server, key_sets: H
         b'{"keys": null}',
         b"\xff",
         b"[" * 50_000,
-        b'{"keys": ["' + b"x" * 70_000 + b'"]}',
+        b'{"keys": [{"kid": "key-1", "n": "' + b"x" * 70_000 + b'"}]}',
     ],
 )
 def test_what_is_no_small_jwk_set_counts_as_none(server: Server, key_sets: HttpsKeySets, body: bytes) -> None:
