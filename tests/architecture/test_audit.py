@@ -1,0 +1,64 @@
+"""What is said of the locks: findings, silence of the source, and what the bill of materials begins with."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from careconnect import __version__
+from careconnect_testing.advisories import SILENT, SilentSourceError, node_findings, python_findings, tell
+from careconnect_testing.bill_of_materials import direct_dependencies, root_component
+
+PROJECT = Path(__file__).resolve().parents[2]
+SAFE = {"name": "jmespath", "version": "1.1.0", "vulns": []}
+FLAWED = {"name": "boto3", "version": "1.0.0", "vulns": [{"id": "PYSEC-2026-1", "fix_versions": ["1.0.1"]}]}
+UNKNOWN = {"name": "six", "skip_reason": "Dependency not found on PyPI and could not be audited: six (1.17.0)"}
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "findings"),
+    [
+        ([SAFE], []),
+        ([SAFE, FLAWED], ["boto3 1.0.0: PYSEC-2026-1"]),
+        ([SAFE, UNKNOWN], ["six: not known to the advisory source"]),
+    ],
+)
+def test_a_vulnerability_and_what_could_not_be_asked_for_are_findings(
+    dependencies: list[dict[str, object]], findings: list[str]
+) -> None:
+    assert python_findings(json.dumps({"dependencies": dependencies, "fixes": []})) == findings
+
+
+@pytest.mark.parametrize("output", ["", "Traceback", "[]", json.dumps({"dependencies": [UNKNOWN], "fixes": []})])
+def test_a_source_that_knows_no_package_at_all_is_silent_and_not_content(output: str) -> None:
+    with pytest.raises(SilentSourceError):
+        python_findings(output)
+
+
+def test_npms_findings_are_told_by_name_and_its_error_is_silence() -> None:
+    assert node_findings('{"vulnerabilities": {}}') == []
+    assert node_findings('{"vulnerabilities": {"left": {"severity": "high"}}}') == ["left: high"]
+    for silent in ("", '{"error": {"summary": ""}, "statusCode": 405}'):
+        with pytest.raises(SilentSourceError):
+            node_findings(silent)
+
+
+def test_findings_are_counted_and_silence_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    def ask(lock: str) -> list[str]:
+        if lock == "silent":
+            raise SilentSourceError
+        return ["one", "two"]
+
+    assert tell("source", ["first", "silent", "never asked"], ask) == 2
+    assert capsys.readouterr().out.splitlines() == ["first: 2 findings", "  one", "  two", f"source: {SILENT}"]
+
+
+def test_the_bill_is_of_this_version_and_of_what_is_asked_for() -> None:
+    names = direct_dependencies(PROJECT / "layers/dependencies/requirements.in")
+    text = root_component((PROJECT / "pyproject.toml").read_text(encoding="utf-8"), names)
+
+    project = tomllib.loads(text)["project"]
+    assert (project["name"], project["version"]) == ("careconnect-serverless", __version__)
+    assert "boto3" in project["dependencies"]
+    assert set(names) < set(direct_dependencies(PROJECT / "tools/requirements.in"))

