@@ -1,6 +1,8 @@
 """What is said of the locks: findings, silence of the source, and what the bill of materials begins with."""
 
 import json
+import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -62,3 +64,31 @@ def test_the_bill_is_of_this_version_and_of_what_is_asked_for() -> None:
     assert (project["name"], project["version"]) == ("careconnect-serverless", __version__)
     assert "boto3" in project["dependencies"]
     assert set(names) < set(direct_dependencies(PROJECT / "tools/requirements.in"))
+
+
+def locks(ending: str) -> list[str]:
+    listed = subprocess.run(["git", "ls-files", f"*{ending}"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    return listed.stdout.split()
+
+
+@pytest.mark.parametrize("name", locks("requirements.txt"))
+def test_a_lock_pins_every_package_with_its_hashes_and_names_no_registry(name: str) -> None:
+    text = (PROJECT / name).read_text(encoding="utf-8")
+    packages = text.replace("\\\n", " ").splitlines()
+
+    assert packages
+    for package in packages:
+        assert re.match(r"[a-z0-9-]+(\[[^]]+\])?==\S+ (; .+? )?( *--hash=sha256:[0-9a-f]{64})+$", package), package
+    assert "://" not in text
+
+
+@pytest.mark.parametrize("name", locks("package-lock.json"))
+def test_a_lock_of_node_does_too(name: str) -> None:
+    packages = json.loads((PROJECT / name).read_text(encoding="utf-8"))["packages"]
+
+    assert len(packages) > 1
+    del packages[""]
+    for path, package in packages.items():
+        # What is in another's bundle came with that one's digest.
+        assert package.get("inBundle") or package["integrity"].startswith("sha512-"), path
+        assert "resolved" not in package, path
