@@ -46,7 +46,9 @@ class Budget:
         self._ends_at = clock() + MOST_SECONDS
         self._entries = 0
         self._calls = 0
+        self._spent = 0
         self._paid = free
+        self._next_look = 0
         self._name = ""
 
     @contextmanager
@@ -66,7 +68,7 @@ class Budget:
     @property
     def entries_paid(self) -> int:
         """How many entries may be examined before the client's account is asked."""
-        return self._paid - self._spent()
+        return self._paid - self._spent
 
     @property
     def calls_left(self) -> int:
@@ -82,24 +84,24 @@ class Budget:
         self._entries += entries
         if self._entries > MOST_ENTRIES:
             raise outcomes.too_costly(self._name, f"more than {MOST_ENTRIES:,} index entries would be examined")
-        self._settle()
+        self._spend(entries)
 
     def call(self, calls: int = 1) -> None:
         """Account for calls that are about to be made; raises as `examine` does."""
         self._calls += calls
         if self._calls > MOST_CALLS:
             raise outcomes.too_costly(self._name, f"more than {MOST_CALLS} lookups would be made")
-        self._settle()
+        self._spend(calls * UNITS_PER_CALL)
 
-    def _settle(self) -> None:
-        if self._seconds_left() < 0:
-            raise outcomes.too_costly(self._name, f"it takes more than {MOST_SECONDS:g} seconds")
-        while self._spent() > self._paid:
+    def _spend(self, units: int) -> None:
+        self._spent += units
+        if self._spent >= self._next_look:
+            self._next_look = self._spent + UNITS_PER_CALL
+            if self._seconds_left() < 0:
+                raise outcomes.too_costly(self._name, f"it takes more than {MOST_SECONDS:g} seconds")
+        while self._spent > self._paid:
             self._draw(UNITS_PER_DRAW)
             self._paid += UNITS_PER_DRAW
-
-    def _spent(self) -> int:
-        return self._entries + self._calls * UNITS_PER_CALL
 
     def _seconds_left(self) -> float:
         return self._ends_at - self._clock()
