@@ -22,6 +22,11 @@ def free(clock: Clock | None = None) -> Budget:
     return Budget(FREE, lambda _units: None, clock or Clock())
 
 
+def one_by_one(budget: Budget, entries: int) -> None:
+    for _ in range(entries):
+        budget.examine()
+
+
 def test_what_is_allowed_is_allowed_to_the_last_entry_and_call() -> None:
     budget = free()
 
@@ -76,8 +81,7 @@ def test_time_is_up_before_the_functions_is() -> None:
     budget.call()
     clock.now += 0.1
     with budget.charged_to("code"), pytest.raises(OutcomeError) as raised:
-        for _ in range(UNITS_PER_CALL):
-            budget.examine()
+        one_by_one(budget, UNITS_PER_CALL)
 
     assert raised.value.text.startswith("code: it takes more than 8 seconds")
 
@@ -106,8 +110,7 @@ def test_a_dear_one_draws_a_part_at_a_time() -> None:
     drawn: list[int] = []
     budget = Budget(FREE, drawn.append, Clock())
 
-    for _ in range(MOST_ENTRIES):
-        budget.examine()
+    one_by_one(budget, MOST_ENTRIES)
 
     assert drawn == [2_000] * 10
     assert MOST_ENTRIES - FREE <= sum(drawn) < MOST_ENTRIES + UNITS_PER_DRAW
