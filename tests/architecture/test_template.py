@@ -384,31 +384,69 @@ def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
     assert outcome["resourceType"] == "OperationOutcome"
     assert "$" not in json.dumps(outcome)
     assert headers["Content-Type"] == "'application/fhir+json'"
-    assert headers["Access-Control-Allow-Origin"] == "'*'"
+    # A static header cannot follow who asks: with several origins there is none.
+    assert TEMPLATE["Conditions"]["AllowsOneOrigin"] == {
+        "Fn::Equals": [{"Fn::Join": ["", {"Fn::Split": [",", {"Ref": "AllowedOrigins"}]}]}, {"Ref": "AllowedOrigins"}]
+    }
+    origin = {"Fn::If": ["AllowsOneOrigin", {"Fn::Sub": "'${AllowedOrigins}'"}, {"Ref": "AWS::NoValue"}]}
+    assert headers["Access-Control-Allow-Origin"] == origin
     exposed = "'Retry-After, WWW-Authenticate, X-Request-Id, X-Correlation-Id'"
     assert headers["Access-Control-Expose-Headers"] == exposed
-    assert ("Retry-After" in headers) == (response["statusCode"] in (429, 503, 504))
-    assert headers["X-Request-Id"] == "context.requestId"
-    assert headers["X-Correlation-Id"] == "method.request.header.X-Request-Id"
+    assert ("Retry-After" in headers) == (response.get("statusCode") in (429, 503, 504))
+    # Its own id, and no echo: nothing looks at a caller's header before the gateway would send it back.
+    assert headers["X-Request-Id"] == headers["X-Correlation-Id"] == "context.requestId"
+    assert "method.request" not in json.dumps(response)
 
 
 @pytest.mark.parametrize(
     ("kind", "status", "challenge", "code"),
     [
-        ("UNAUTHORIZED", 401, "'Bearer realm=\"careconnect\"'", "login"),
+        ("UNAUTHORIZED", 401, '\'Bearer realm="careconnect", error="invalid_token"\'', "login"),
         ("ACCESS_DENIED", 403, '\'Bearer realm="careconnect", error="insufficient_scope"\'', "forbidden"),
         ("MISSING_AUTHENTICATION_TOKEN", 404, None, "not-supported"),
         ("THROTTLED", 429, None, "throttled"),
         ("AUTHORIZER_FAILURE", 503, None, "transient"),
-        ("DEFAULT_5XX", 500, None, "exception"),
+        ("AUTHORIZER_CONFIGURATION_ERROR", 503, None, "transient"),
+        ("DEFAULT_5XX", None, None, "exception"),
     ],
 )
-def test_access_md_errors_of_the_gateway(kind: str, status: int, challenge: str | None, code: str) -> None:
+def test_access_md_errors_of_the_gateway(kind: str, status: int | None, challenge: str | None, code: str) -> None:
     response = GATEWAY_RESPONSES[kind]
 
-    assert response["statusCode"] == status
+    assert response.get("statusCode") == status
     assert response["responseParameters"].get("gatewayresponse.header.WWW-Authenticate") == challenge
     assert json.loads(response["responseTemplates"]["application/json"])["issue"][0]["code"] == code
+
+
+# API Gateway's developer guide, "Gateway response types": what each case answers if nobody says otherwise.
+_STATUSES = {
+    "ACCESS_DENIED": 403,
+    "BAD_REQUEST_BODY": 400,
+    "BAD_REQUEST_PARAMETERS": 400,
+    "EXPIRED_TOKEN": 403,
+    "INVALID_API_KEY": 403,
+    "INVALID_SIGNATURE": 403,
+    "MISSING_AUTHENTICATION_TOKEN": 403,
+    "QUOTA_EXCEEDED": 429,
+    "REQUEST_TOO_LARGE": 413,
+    "RESOURCE_NOT_FOUND": 404,
+    "THROTTLED": 429,
+    "UNAUTHORIZED": 401,
+    "UNSUPPORTED_MEDIA_TYPE": 415,
+    "WAF_FILTERED": 403,
+}
+
+
+@pytest.mark.parametrize("kind", _STATUSES)
+def test_a_default_changes_no_status_and_a_403_says_forbidden(kind: str) -> None:
+    """A status of DEFAULT_4XX would be the status of every case that is not named (the same guide)."""
+    response = GATEWAY_RESPONSES.get(kind, GATEWAY_RESPONSES["DEFAULT_4XX"])
+    code = json.loads(response["responseTemplates"]["application/json"])["issue"][0]["code"]
+
+    # What has no route is told as what it is, and not as an authentication token that is missing.
+    expected = 404 if kind == "MISSING_AUTHENTICATION_TOKEN" else _STATUSES[kind]
+    assert response.get("statusCode", _STATUSES[kind]) == expected
+    assert (code == "forbidden") == (expected == 403)
 
 
 def test_the_contracts_parameters_have_its_defaults_and_bounds() -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from careconnect.base_url import base_url
-from careconnect.token_verification import TokenRefusedError, TrustedKeys
-from scope_authorizer.policy_for import gateway_of, policy_for, policy_to_be_refused
+from careconnect.token_verification import TrustedKeys
+from scope_authorizer.policy_for import gateway_of, policy_for
 from scope_authorizer.verify_access_token import RevokedTokens, verify_access_token
 
 Authorize = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -16,26 +16,16 @@ def build_authorizer(
 ) -> Authorize:
     """Build the function from a TOKEN authorizer event to the gateway's answer.
 
-    An accepted token's context is `client_id`, `scope`, `expires_at` and, for a bound client, `patient`; a
-    refused one's is `refusal` (`invalid_token` or `expired`) and the fixed `reason`, and grants nothing.
+    An accepted token's context is `client_id`, `scope`, `expires_at` and, for a bound client, `patient`. For
+    one that is not accepted there is no answer: the function raises `TokenRefusedError` (ADR 16).
     """
 
     def authorize(event: Mapping[str, Any]) -> dict[str, Any]:
         gateway = gateway_of(str(event.get("methodArn", "")))
         base = base_url(configured_base_url, api_id=gateway.api_id, stage=gateway.stage, region=gateway.region)
-        try:
-            token = verify_access_token(
-                str(event.get("authorizationToken", "")), base_url=base, keys=keys, revoked=revoked, now=now
-            )
-        except TokenRefusedError as refused:
-            return {
-                "principalId": "refused",
-                "policyDocument": policy_to_be_refused(gateway),
-                "context": {
-                    "refusal": "expired" if refused.expired else "invalid_token",
-                    "reason": refused.reason,
-                },
-            }
+        token = verify_access_token(
+            str(event.get("authorizationToken", "")), base_url=base, keys=keys, revoked=revoked, now=now
+        )
         context = {"client_id": token.client_id, "scope": token.scope, "expires_at": str(token.expires_at)}
         if token.patient:
             context["patient"] = token.patient

@@ -9,6 +9,7 @@ from careconnect.observability import PowertoolsObserver
 from careconnect.revocation import DynamoDbRevocations
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
+from careconnect.token_verification import TokenRefusedError
 from scope_authorizer.app import build_authorizer
 
 _settings: Final = Settings(os.environ)
@@ -28,21 +29,23 @@ class AuthorizerUnavailableError(Exception):
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a TOKEN authorizer event; raises `AuthorizerUnavailableError` when a service does not answer."""
+    """Answer a TOKEN authorizer event for an accepted token.
+
+    Raises `Exception("Unauthorized")`, which the gateway answers with 401, for a token that is not accepted, and
+    `AuthorizerUnavailableError`, its 503, when a service does not answer (ADR 16).
+    """
     ids = {"function_request_id": str(getattr(context, "aws_request_id", ""))}
     try:
         answer = _authorize(event)
+    except TokenRefusedError as refused:
+        _observer.count("TokenRefused")
+        _observer.request("authorize", 401, ids=ids, reason=refused.reason)
+        # These words to the letter: any others are the gateway's 503.
+        raise Exception("Unauthorized") from None  # noqa: TRY002
     except Exception as error:  # noqa: BLE001 - whatever it is, nothing is let through and nothing is told
         _observer.failure("authorize", error, ids=ids)
+        # Lambda's own count of errors holds the refused tokens too.
+        _observer.count("AuthorizerFailed")
         raise AuthorizerUnavailableError("The token could not be judged.") from None
-    refusal = answer["context"].get("refusal")
-    if refusal:
-        _observer.count("TokenRefused")
-    _observer.request(
-        "authorize",
-        401 if refusal else 200,
-        ids=ids,
-        client_id=answer["context"].get("client_id", ""),
-        reason=answer["context"].get("reason", ""),
-    )
+    _observer.request("authorize", 200, ids=ids, client_id=answer["context"]["client_id"])
     return answer

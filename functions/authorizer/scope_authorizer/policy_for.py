@@ -1,6 +1,5 @@
 """Write the policy that is right for every path a token may ask for (`access.md`, Rules 1 and 2)."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,18 +55,9 @@ def policy_for(scope: str, gateway: Gateway) -> dict[str, Any]:
         if grants.permits(resource_type.name, Interaction.SEARCH):
             # Four letters are HEAD or POST; a POST to the type, which is no search, is answered with 405.
             resources += [f"{stage}/GET{path}", f"{stage}/????{path}", f"{stage}/POST{path}/_search"]
-    return _policy(resources or [f"{stage}/GET{FHIR_PATH}/metadata"])
-
-
-def policy_to_be_refused(gateway: Gateway) -> dict[str, Any]:
-    """Return the policy for a token that is not accepted: every read reaches a reader, which refuses it.
-
-    The gateway has one static answer for "no token" and for "Unauthorized"; only a reader can tell a forged
-    token from a missing or an expired one, in the asked format (ADR 2).
-    """
-    return _policy([f"{gateway.stage_pattern}/{verb}{FHIR_PATH}/*" for verb in (*_READS, "POST")])
-
-
-def _policy(resources: Iterable[str]) -> dict[str, Any]:
-    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": list(resources)}
+    statement = {
+        "Effect": "Allow",
+        "Action": "execute-api:Invoke",
+        "Resource": resources or [f"{stage}/GET{FHIR_PATH}/metadata"],
+    }
     return {"Version": "2012-10-17", "Statement": [statement]}

@@ -47,15 +47,12 @@ class Caller:
 def caller_of(authorizer: Mapping[str, Any], now: float) -> Caller:
     """Build the caller from the authorizer's context; `now` in epoch seconds.
 
-    Raises the 401 outcomes: without a context that grants something positively, for a refused token, and for
-    one that has expired since the gateway cached its policy (`access.md`, Rule 4).
+    Raises the 401 outcomes: without a context that grants something positively, and for a token that has
+    expired since the gateway cached its policy (`access.md`, Rule 4).
     """
-    refusal = str(authorizer.get("refusal", ""))
-    if refusal:
-        raise outcomes.invalid_token(expired=refusal == "expired", reason=str(authorizer.get("reason", "")))
     client_id, scope, expires_at = (str(authorizer.get(name, "")) for name in ("client_id", "scope", "expires_at"))
     if not client_id or not scope or not expires_at.isdecimal():
         raise outcomes.login_required()
     if int(expires_at) <= now:
-        raise outcomes.invalid_token(expired=True, reason="expired since the policy was cached")
+        raise outcomes.expired_token(reason="expired since the policy was cached")
     return Caller(client_id, scope, grants_of(scope), str(authorizer.get("patient", "")))

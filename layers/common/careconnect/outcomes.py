@@ -46,15 +46,11 @@ def login_required() -> OutcomeError:
     )
 
 
-def invalid_token(*, expired: bool = False, reason: str = "") -> OutcomeError:
-    """401 for a token that does not verify (RFC 6750 §3.1)."""
-    code, text = (
-        ("expired", "The access token has expired: obtain a new one.")
-        if expired
-        else ("login", "The access token is not valid.")
-    )
+def expired_token(*, reason: str = "") -> OutcomeError:
+    """401 for a token that has expired since it was verified (RFC 6750 §3.1)."""
     challenge = f'Bearer realm="{REALM}", error="invalid_token"'
-    return OutcomeError(401, code, text, {"WWW-Authenticate": challenge}, reason=reason)
+    text = "The access token has expired: obtain a new one."
+    return OutcomeError(401, "expired", text, {"WWW-Authenticate": challenge}, reason=reason)
 
 
 def insufficient_scope() -> OutcomeError:

@@ -58,6 +58,17 @@ class Authorizer:
         self.calls.clear()
         return f"{signing_input}.{encoded(signature)}"
 
+    def refuses(self, token: str) -> str:
+        """Ask about a token that must be refused, and return the reason that the log has."""
+        self.log.seek(0, io.SEEK_END)
+        logged = self.log.tell()
+        with pytest.raises(Exception, match=r"^Unauthorized$") as caught:
+            self.ask(token)
+        # The gateway looks at Lambda's errorMessage, which is the text and nothing else (ADR 16).
+        assert (type(caught.value), caught.value.args) == (Exception, ("Unauthorized",))
+        assert caught.value.__suppress_context__
+        return str(json.loads(self.log.getvalue()[logged:])["reason"])
+
     def ask(self, token: str, **request: str) -> dict[str, Any]:
         context = SimpleNamespace(aws_request_id="request-1")
         answer: dict[str, Any] = self.handler.lambda_handler(authorizer_event(f"Bearer {token}", **request), context)
@@ -131,7 +142,7 @@ def test_without_a_configured_root_url_issuer_and_audience_are_the_gateways(
     authorizer.handler = importlib.import_module("scope_authorizer.handler")
     root = "https://abc123def4.execute-api.eu-west-2.amazonaws.com/live"
 
-    assert "refusal" in authorizer.ask(authorizer.token())["context"]
+    assert authorizer.refuses(authorizer.token())
     ours = authorizer.token(iss=root, aud=root + FHIR_PATH)
     assert authorizer.ask(ours)["context"]["client_id"] == "client-1"
 
@@ -153,17 +164,17 @@ def test_a_forged_token_costs_no_call_when_warm(authorizer: Authorizer) -> None:
     authorizer.ask(authorizer.token())
     authorizer.calls.clear()
 
-    assert authorizer.ask(signed())["context"]["refusal"] == "invalid_token"
+    assert authorizer.refuses(signed()) == "unknown key"
     assert authorizer.calls == []
 
 
 def test_s9_a_token_is_refused_as_soon_as_it_is_among_the_revoked(authorizer: Authorizer) -> None:
     token = authorizer.token(jti="to-be-revoked")
-    assert "refusal" not in authorizer.ask(token)["context"]
+    assert authorizer.ask(token)["principalId"] == "client-1"
 
     authorizer.dynamodb.put_item(TableName="tokens", Item={"pk": {"S": revocation_key("to-be-revoked")}})
 
-    assert authorizer.ask(token)["context"] == {"refusal": "invalid_token", "reason": "revoked"}
+    assert authorizer.refuses(token) == "revoked"
 
 
 @pytest.mark.parametrize("key", [client_mark_key("client-1"), patient_mark_key("4")])
@@ -172,12 +183,12 @@ def test_a_token_is_refused_as_soon_as_a_mark_ends_its_clients_or_patients_token
 ) -> None:
     now = int(time.time())
     before, after = authorizer.token(iat=now, patient="4"), authorizer.token(iat=now + 1, patient="4")
-    assert "refusal" not in authorizer.ask(before)["context"]
+    assert authorizer.ask(before)["principalId"] == "client-1"
 
     authorizer.dynamodb.put_item(TableName="tokens", Item={"pk": {"S": key}, "before": {"N": str(now)}})
 
-    assert authorizer.ask(before)["context"] == {"refusal": "invalid_token", "reason": "revoked"}
-    assert "refusal" not in authorizer.ask(after)["context"]
+    assert authorizer.refuses(before) == "revoked"
+    assert authorizer.ask(after)["principalId"] == "client-1"
 
 
 def test_a_mark_that_dynamodb_did_not_answer_lets_nothing_through(authorizer: Authorizer) -> None:
@@ -192,18 +203,22 @@ def test_a_mark_that_dynamodb_did_not_answer_lets_nothing_through(authorizer: Au
         authorizer.ask(authorizer.token())
 
 
-@pytest.mark.parametrize("changes", [{"exp": 1_700_000_000}, {"iat": int(time.time()) - 5401}], ids=["expired", "old"])
-def test_s8_an_expired_token_is_told_from_a_bad_one(authorizer: Authorizer, changes: dict[str, int]) -> None:
-    assert authorizer.ask(authorizer.token(**changes))["context"]["refusal"] == "expired"
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [({"exp": 1_700_000_000}, "expired"), ({"iat": int(time.time()) - 5401}, "older than any token may be")],
+    ids=["expired", "old"],
+)
+def test_s8_an_expired_token_is_told_from_a_bad_one_in_the_log(
+    authorizer: Authorizer, changes: dict[str, int], reason: str
+) -> None:
+    assert authorizer.refuses(authorizer.token(**changes)) == reason
 
 
 @pytest.mark.parametrize("name", event_names("authorizer"))
-def test_s10_a_refused_token_grants_nothing_in_its_context(authorizer: Authorizer, name: str) -> None:
+def test_s10_a_refused_token_gets_no_policy_at_all(authorizer: Authorizer, name: str) -> None:
     for asked in (event(name), authorizer_event("Bearer nonsense"), authorizer_event("")):
-        answer = authorizer.handler.lambda_handler(asked, None)
-
-        assert answer["context"].keys() == {"refusal", "reason"}
-        assert answer["principalId"] == "refused"
+        with pytest.raises(Exception, match=r"^Unauthorized$"):
+            authorizer.handler.lambda_handler(asked, None)
 
 
 @pytest.mark.parametrize("rotated", ["promoted", "retired"])
@@ -211,7 +226,7 @@ def test_keys_follow_a_rotation_without_a_deployment(
     authorizer: Authorizer, monkeypatch: pytest.MonkeyPatch, rotated: str
 ) -> None:
     old = authorizer.token()
-    assert "refusal" not in authorizer.ask(old)["context"]
+    assert authorizer.ask(old)["principalId"] == "client-1"
     new_key = authorizer.kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
     if rotated == "promoted":
         authorizer.kms.create_alias(AliasName="alias/test-signing-previous", TargetKeyId=authorizer.key_id)
@@ -221,9 +236,12 @@ def test_keys_follow_a_rotation_without_a_deployment(
     monkeypatch.setattr(time, "time", lambda: later)
     authorizer.handler = importlib.import_module("scope_authorizer.handler")
 
-    assert ("refusal" in authorizer.ask(old)["context"]) == (rotated == "retired")
+    if rotated == "retired":
+        assert authorizer.refuses(old) == "unknown key"
+    else:
+        assert authorizer.ask(old)["principalId"] == "client-1"
     authorizer.key_id = new_key
-    assert "refusal" not in authorizer.ask(authorizer.token())["context"]
+    assert authorizer.ask(authorizer.token())["principalId"] == "client-1"
 
 
 def _break_dynamodb(authorizer: Authorizer) -> None:
@@ -239,9 +257,25 @@ def _break_kms(authorizer: Authorizer) -> None:
     authorizer.handler = importlib.import_module("scope_authorizer.handler")
 
 
+def counted(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the metrics that were written since the last look (CloudWatch's embedded metric format)."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws"')]
+    return [each["Name"] for line in lines for each in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]]
+
+
+def test_a_refused_token_counts_as_refused_and_not_as_a_failure(
+    authorizer: Authorizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    authorizer.ask(authorizer.token())
+    assert counted(capsys) == []
+
+    authorizer.refuses(signed())
+    assert counted(capsys) == ["TokenRefused"]
+
+
 @pytest.mark.parametrize("fault", [_break_dynamodb, _break_kms])
 def test_a_fault_of_a_service_lets_nothing_through_and_leaks_nothing(
-    authorizer: Authorizer, fault: Callable[[Authorizer], None]
+    authorizer: Authorizer, fault: Callable[[Authorizer], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     token = authorizer.token()
     fault(authorizer)
@@ -255,6 +289,7 @@ def test_a_fault_of_a_service_lets_nothing_through_and_leaks_nothing(
     assert '"message":"failure"' in log
     assert token not in log
     assert "secret-detail" not in log
+    assert counted(capsys) == ["AuthorizerFailed"]
 
 
 def test_an_event_that_is_none_is_a_fault_and_not_a_pass(authorizer: Authorizer) -> None:
@@ -266,7 +301,7 @@ def test_an_event_that_is_none_is_a_fault_and_not_a_pass(authorizer: Authorizer)
 def test_a_decision_is_logged_without_the_token_or_the_patient(authorizer: Authorizer) -> None:
     good, bad = authorizer.token(patient="patient-id-0001"), signed()
     authorizer.ask(good)
-    authorizer.ask(bad)
+    authorizer.refuses(bad)
 
     lines = [json.loads(line) for line in authorizer.log.getvalue().splitlines()]
     decisions = [(line["status"], line.get("client_id"), line.get("reason")) for line in lines]

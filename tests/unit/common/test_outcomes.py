@@ -19,13 +19,7 @@ ISSUE_TYPES = frozenset(
 CASES: list[tuple[Callable[[], OutcomeError], int, str, dict[str, str]]] = [
     (outcomes.login_required, 401, "login", {"WWW-Authenticate": 'Bearer realm="careconnect"'}),
     (
-        outcomes.invalid_token,
-        401,
-        "login",
-        {"WWW-Authenticate": 'Bearer realm="careconnect", error="invalid_token"'},
-    ),
-    (
-        lambda: outcomes.invalid_token(expired=True),
+        outcomes.expired_token,
         401,
         "expired",
         {"WWW-Authenticate": 'Bearer realm="careconnect", error="invalid_token"'},

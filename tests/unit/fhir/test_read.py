@@ -335,7 +335,7 @@ def test_a_request_body_that_is_not_base64_is_a_bad_request(reader: Reader) -> N
 def test_the_events_of_the_readers_are_answered(reader: Reader, name: str) -> None:
     answer = reader.send(event(name))
 
-    expected = {"patient-record-refused": 401, "directory-read": 404}
+    expected = {"patient-record-expired": 401, "directory-read": 404}
     assert answer.status == expected.get(name, 200), answer.text
 
 

@@ -166,7 +166,7 @@ def _no_get_token(service: Service) -> None:
 def _no_token(service: Service) -> None:
     answer = service.call(f"{service.fhir}/Patient/4")
     expect_outcome(answer, 401, "login")
-    expect_challenge(answer, "Bearer")
+    expect_challenge(answer, "Bearer", "invalid_token")
 
 
 def _forged_token(service: Service) -> None:
@@ -228,8 +228,8 @@ CHECKS: Final = (
     Check("an Organization is found, read as XML and not modified", _read_and_search),
     Check("patients open by scope alone", _patient_reads),
     Check("a missing scope is 403 insufficient_scope", _missing_scope, "the gateway's own 403"),
-    Check("no token is 401 without an error", _no_token, "the gateway's own 401"),
-    Check("a forged token is 401 invalid_token", _forged_token, "WWW-Authenticate through Lambda"),
+    Check("no token is 401 invalid_token", _no_token, "the gateway's own 401"),
+    Check("a forged token is the same", _forged_token, "the gateway's answer to its authorizer"),
     Check("a wrong secret is 401 invalid_client with a challenge", _wrong_secret, "WWW-Authenticate on /token"),
     Check("GET /token is 405", _no_get_token),
     Check("an unknown path is a 404 OperationOutcome", _unknown_path, "the gateway's own 404"),

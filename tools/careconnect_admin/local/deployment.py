@@ -58,7 +58,7 @@ class Deployment:
             DeploymentError: with one line per resource that failed.
         """
         try:
-            self._upload(package, bucket)
+            self._upload(bucket, package, for_emulator(package.template, parameters))
         except ClientError as error:
             raise _refused(name, error) from error
         create_stack(
@@ -68,36 +68,19 @@ class Deployment:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )
         stack = self._describe(name)
-        self._complete_gateway_responses(stack.api_id, package.template)
+        # The emulator makes the stage's deployment before these resources, so they take one more.
+        self._apigateway.create_deployment(restApiId=stack.api_id, stageName=STAGE)
         return stack
 
-    def _upload(self, package: Package, bucket: str) -> None:
+    def _upload(self, bucket: str, package: Package, template: Mapping[str, Any]) -> None:
         self._s3.create_bucket(
             Bucket=bucket,
             CreateBucketConfiguration={"LocationConstraint": self._region},  # type: ignore[typeddict-item]
         )
         for key, content in package.artefacts.items():
             self._s3.put_object(Bucket=bucket, Key=key, Body=content)
-        body = json.dumps(package.template, default=str).encode()
+        body = json.dumps(template, default=str).encode()
         self._s3.put_object(Bucket=bucket, Key=_TEMPLATE_KEY, Body=body)
-
-    def _complete_gateway_responses(self, api_id: str, template: Mapping[str, Any]) -> None:
-        """Put the gateway responses that the API's OpenAPI document holds, and deploy them.
-
-        API Gateway imports them with the document. The emulator leaves them out, and makes the stage's
-        deployment before any resource of type GatewayResponse, so it takes one more deployment in any case.
-        """
-        for resource in template["Resources"].values():
-            body = resource.get("Properties", {}).get("DefinitionBody", {})
-            for kind, response in body.get(_GATEWAY_RESPONSES, {}).items():
-                self._apigateway.put_gateway_response(
-                    restApiId=api_id,
-                    responseType=kind,
-                    statusCode=str(response["statusCode"]),
-                    responseParameters=response.get("responseParameters", {}),
-                    responseTemplates=response.get("responseTemplates", {}),
-                )
-        self._apigateway.create_deployment(restApiId=api_id, stageName=STAGE)
 
     def _describe(self, name: str) -> DeployedStack:
         found = self._cloudformation.describe_stack_resources(StackName=name)["StackResources"]
@@ -111,6 +94,38 @@ class Deployment:
             outputs={o["OutputKey"]: o["OutputValue"] for o in outputs},
             api_id=apis[0],
         )
+
+
+def for_emulator(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return the template with what the emulator does not do by itself done beforehand.
+
+    API Gateway imports gateway responses with the API's document; the emulator leaves them out there, but knows the
+    resource. In a condition CloudFormation joins and splits strings; the emulator takes only what is left then.
+    """
+    defaults = {name: each["Default"] for name, each in template.get("Parameters", {}).items() if "Default" in each}
+    conditions = _joined(template.get("Conditions", {}), {**defaults, **parameters})
+    resources: dict[str, Any] = dict(template["Resources"])
+    for name, resource in template["Resources"].items():
+        document = resource.get("Properties", {}).get("DefinitionBody", {})
+        for kind, response in document.get(_GATEWAY_RESPONSES, {}).items():
+            given = {key[0].upper() + key[1:]: value for key, value in response.items()}
+            properties = {"RestApiId": {"Ref": name}, "ResponseType": kind, **given}
+            logical_id = f"{name}{kind.title().replace('_', '')}Response"
+            resources[logical_id] = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": properties}
+    return {**template, "Conditions": conditions, "Resources": resources}
+
+
+def _joined(value: Any, parameters: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_joined(each, parameters) for each in value]
+    if not isinstance(value, dict):
+        return value
+    match value:
+        case {"Fn::Split": [separator, {"Ref": name}]}:
+            return str(parameters[name]).split(separator)
+        case {"Fn::Join": [separator, parts]}:
+            return separator.join(_joined(parts, parameters))
+    return {key: _joined(each, parameters) for key, each in value.items()}
 
 
 def create_stack(cloudformation: "CloudFormationClient", name: str, **request: Any) -> None:

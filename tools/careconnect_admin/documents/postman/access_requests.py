@@ -5,7 +5,7 @@ from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.documents.postman.items import NO_AUTH, Json, bearer, folder, request
 from careconnect_admin.documents.postman.oauth_requests import token_request
-from careconnect_admin.documents.postman.scripts import by_gateway, header, outcome, status
+from careconnect_admin.documents.postman.scripts import by_gateway, header, outcome, refused, status
 from careconnect_admin.documents.search_examples import PATIENT_ID
 
 
@@ -17,13 +17,16 @@ def refusals() -> list[Json]:
         request(
             "No token",
             patient,
-            [*status(401), *by_gateway(*outcome("login"), *header(challenge, "Bearer realm="))],
+            [*status(401), *by_gateway(*outcome("login"), *header(challenge, 'error="invalid_token"'))],
             auth=NO_AUTH,
         ),
         request(
             "A token that is none",
             patient,
-            [*status(401), *outcome("login"), *header(challenge, 'error="invalid_token"')],
+            [
+                *refused(),
+                *by_gateway(*status(401), *outcome("login"), *header(challenge, 'error="invalid_token"')),
+            ],
             headers=(("Authorization", "Bearer not.a.token"),),
             auth=NO_AUTH,
         ),

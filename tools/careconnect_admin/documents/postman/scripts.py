@@ -17,6 +17,11 @@ def status(status: int) -> list[str]:
     return test(f"answers {status}", f"pm.response.to.have.status({status});")
 
 
+def refused() -> list[str]:
+    """Expect an error of whatever status: `sam local` has one of its own where the gateway would answer."""
+    return test("is refused", "pm.expect(pm.response.code).to.be.at.least(400);")
+
+
 def media_type(media_type: str) -> list[str]:
     """Expect a media type."""
     return test(

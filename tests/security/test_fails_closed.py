@@ -1,0 +1,169 @@
+"""The gateway fails closed: no request without a verified token reaches a function that can read a record (ADR 16)."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.local.template import read_template
+from careconnect_admin.project import TEMPLATE
+from careconnect_testing.api import Api, issue_code
+from careconnect_testing.refused_tokens import REFUSED
+
+_TEMPLATE = read_template(TEMPLATE)
+_RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
+_PATHS: dict[str, dict[str, Any]] = _RESOURCES["Api"]["Properties"]["DefinitionBody"]["paths"]
+_TABLES = ("RecordTable", "DirectoryTable")
+_METHODS = ("GET", "HEAD", "POST")
+_READS = ("Patient/4", "Patient?_count=1", "Patient/4/$everything", "Organization", "Observation?patient=4")
+
+
+def _readers() -> set[str]:
+    """Return the functions whose role may read a table that holds records."""
+    functions = {name: each for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
+    policies = {name: json.dumps(each["Properties"].get("Policies", ())) for name, each in functions.items()}
+    return {name for name, text in policies.items() if any(f'"{table}"' in text for table in _TABLES)}
+
+
+def test_the_functions_that_can_read_a_record_are_the_two_readers() -> None:
+    assert _readers() == {"PatientRecordFunction", "DirectoryFunction"}
+
+
+@pytest.mark.parametrize("path", _PATHS)
+def test_every_way_to_a_reader_takes_an_access_token(path: str) -> None:
+    for verb, method in _PATHS[path].items():
+        uri = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        if any(f"${{{reader}.Arn}}" in uri for reader in _readers()):
+            assert method["security"] == [{"AccessToken": []}], verb
+
+
+def test_nothing_but_this_apis_stage_may_invoke_a_function() -> None:
+    """Another API of the account, or one that a finder of the ARN makes, would be a way around the authorizer."""
+    api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
+    permissions = {
+        name: each["Properties"] for name, each in _RESOURCES.items() if each["Type"] == "AWS::Lambda::Permission"
+    }
+    functions = {name for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
+
+    assert {permission["FunctionName"]["Ref"] for permission in permissions.values()} == {
+        f"{name}.Alias" for name in functions
+    }
+    for permission in permissions.values():
+        of_authorizer = permission["FunctionName"] == {"Ref": "AuthorizerFunction.Alias"}
+        assert permission["Principal"] == "apigateway.amazonaws.com"
+        assert permission["SourceArn"] == {"Fn::Sub": f"{api}/authorizers/*" if of_authorizer else f"{api}/live/*/*"}
+
+
+def test_the_stage_is_not_traced_and_has_no_other_front() -> None:
+    """X-Ray would keep the URLs of requests, and with them patients' ids."""
+    assert _RESOURCES["Api"]["Properties"]["TracingEnabled"] is False
+    for each in _RESOURCES.values():
+        if each["Type"] == "AWS::Serverless::Function":
+            assert not {"FunctionUrlConfig", "Events"} & each["Properties"].keys()
+
+
+@pytest.fixture(scope="module")
+def api(local_stack: LocalStack, http: httpx.Client, sample: Path) -> Api:
+    assert list(sample.glob("*.ndjson"))
+    return Api(local_stack, http)
+
+
+def _invocations(stack: LocalStack) -> Counter[str]:
+    """Return how often each reader was invoked until now, by the lines that Lambda itself writes."""
+    return Counter(
+        {
+            reader: sum(line.startswith("START RequestId") for line in stack.function_log(reader))
+            for reader in _readers()
+        }
+    )
+
+
+@pytest.mark.integration
+def test_no_bad_token_invokes_a_reader(
+    api: Api, bearer: Callable[[DemoClient], dict[str, str]], explorer: DemoClient
+) -> None:
+    tokens = {why: make(api.stack, api.http) for why, make in REFUSED.items()} | {"none": ""}
+    before = _invocations(api.stack)
+
+    answers = {
+        (why, path, method): api.get(path, token, method)
+        for why, token in tokens.items()
+        for path in _READS
+        for method in _METHODS
+    }
+
+    assert {key for key, answer in answers.items() if answer.status_code != 401} == set()
+    assert {issue_code(answer) for (_, _, method), answer in answers.items() if method != "HEAD"} == {"login"}
+    # And a good one does invoke it, once, which shows that the log tells.
+    assert api.http.get("/careconnect-ri/STU3/Patient/4", headers=bearer(explorer)).status_code == 200
+    assert _invocations(api.stack) - before == Counter({"PatientRecordFunction": 1})
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("authorization", ["", "Bearer", "Basic YTpi", "Bearer: x", "Token x", "abc"])
+def test_no_malformed_authorization_invokes_a_reader(api: Api, authorization: str) -> None:
+    before = _invocations(api.stack)
+
+    answer = api.get("Patient/4", Authorization=authorization)
+
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="careconnect", error="invalid_token"'
+    assert _invocations(api.stack) == before
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("why", ["S1 forged signature", "S8 expired", "S9 revoked"])
+def test_a_refusal_names_what_may_be_wrong_and_what_to_do(api: Api, why: str) -> None:
+    answer = api.get("Patient/4", REFUSED[why](api.stack, api.http))
+
+    (issue,) = answer.json()["issue"]
+    for cause in ("malformed", "expired", "revoked", "not of this server", "token endpoint"):
+        assert cause in issue["diagnostics"]
+    assert answer.headers["X-Request-Id"] == answer.headers["X-Correlation-Id"]
+
+
+@pytest.mark.integration
+def test_the_gateways_own_answer_carries_its_own_id_and_no_echo(api: Api) -> None:
+    answer = api.get("Patient/4", X_Request_Id="chosen-by-the-caller")
+
+    assert answer.status_code == 401
+    assert "chosen-by-the-caller" not in str(answer.headers) + answer.text
+    assert answer.headers["X-Request-Id"] == answer.headers["X-Correlation-Id"] != ""
+
+
+@pytest.mark.integration
+def test_a_token_that_cannot_be_judged_is_503_with_retry_after(api: Api) -> None:
+    """The authorizer without its right to the token table, as with a service that is down."""
+    iam, role = api.stack.client("iam"), api.stack.stack.resources["AuthorizerFunctionRole"]
+    token = api.register("cannot-be-judged", "user/Patient.read")
+    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+    before = _invocations(api.stack)
+    iam.delete_role_policy(RoleName=role, PolicyName=name)
+    try:
+        answer = api.get("Patient/4", token)
+    finally:
+        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+    assert (answer.status_code, issue_code(answer)) == (503, "transient")
+    assert answer.headers["Retry-After"] == "2"
+    assert _invocations(api.stack) == before
+    assert api.get("Patient/4", token).status_code == 200
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("function", ["TokenFunction", "AuthorizerFunction", "DiscoveryFunction"])
+def test_what_answers_without_a_token_can_read_no_record(local_stack: LocalStack, function: str) -> None:
+    for table in _TABLES:
+        with pytest.raises(ClientError) as caught:
+            local_stack.role_client("dynamodb", function).get_item(
+                TableName=local_stack.stack.outputs[table], Key={"pk": {"S": "Patient/4"}, "sk": {"S": "#json"}}
+            )
+        assert caught.value.response["Error"]["Code"] == "AccessDeniedException"
