@@ -30,16 +30,17 @@ def _counted() -> set[str]:
 def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
     watched = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm["Namespace"] == _OWN}
 
-    # Denied is counted from the access log; the gateway's own 5XXError is raised for what makes a reader Unavailable.
+    # Denied is counted from the access log, KeyChanged from what CloudTrail tells; the gateway's own 5XXError is raised
+    # for what makes a reader Unavailable.
     assert {"SigningFailed", "ClientRefused"} < watched
-    assert watched == (_counted() - {"TokenIssued", "Unavailable"}) | {"Denied"}
+    assert watched == (_counted() - {"TokenIssued", "Unavailable"}) | {"Denied", "KeyChanged"}
 
 
 def test_the_dashboard_shows_them_all_and_is_json() -> None:
     body = json.loads(_RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
 
     shown = {metric[1] for widget in body["widgets"] for metric in widget["properties"]["metrics"]}
-    assert shown >= _counted() | {"Denied", "5XXError", "4XXError", "Latency", "Throttles", "Errors"}
+    assert shown >= _counted() | {"Denied", "KeyChanged", "5XXError", "4XXError", "Latency", "Throttles", "Errors"}
 
 
 @pytest.mark.parametrize("name", _ALARMS)

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, Home
+from careconnect.signing_keys import CURRENT, KMS_ALGORITHM, NEXT, PREVIOUS
 from careconnect_admin.documents import api_paths
 from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
@@ -223,7 +224,7 @@ def granted(function: str) -> set[tuple[str, str]]:
     return found
 
 
-SIGNING_ALIASES = "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:alias/${AWS::StackName}-signing-*"
+ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
 READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 GRANTED = {
     "TokenFunction": {
@@ -231,13 +232,13 @@ GRANTED = {
         ("dynamodb:BatchGetItem", "TokenTable"),
         ("dynamodb:PutItem", "TokenTable"),
         ("dynamodb:UpdateItem", "TokenTable"),
-        ("kms:GetPublicKey", SIGNING_ALIASES),
     },
-    "AuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable"), ("kms:GetPublicKey", SIGNING_ALIASES)},
+    "AuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
     | {("dynamodb:UpdateItem", "AllowanceTable")},
     "DirectoryFunction": {(action, "DirectoryTable") for action in READS} | {("dynamodb:UpdateItem", "AllowanceTable")},
-    "DiscoveryFunction": {("kms:GetPublicKey", SIGNING_ALIASES)},
+    # What it and the two above may do with the signing key says the key's policy.
+    "DiscoveryFunction": set(),
 }
 
 
@@ -256,15 +257,40 @@ def test_there_is_no_other_function_and_no_other_role() -> None:
             assert "ClientTable" not in text
 
 
-def test_rule_6_the_token_function_alone_may_sign() -> None:
-    policy = RESOURCES["SigningKey"]["Properties"]["KeyPolicy"]
-    signers = [
-        statement["Principal"]["AWS"]
-        for statement in policy["Statement"]
-        if any(action in ("kms:Sign", "kms:*", "*") for action in _several(statement["Action"]))
-    ]
+KEY_POLICY: list[dict[str, Any]] = RESOURCES["SigningKey"]["Properties"]["KeyPolicy"]["Statement"]
 
-    assert signers == [{"Fn::GetAtt": ["TokenFunctionRole", "Arn"]}]
+
+def test_rule_6_the_token_function_alone_may_sign_and_in_one_way_only() -> None:
+    (signing,) = (statement for statement in KEY_POLICY if "kms:Sign" in _several(statement["Action"]))
+
+    assert signing["Principal"]["AWS"] == {"Fn::GetAtt": ["TokenFunctionRole", "Arn"]}
+    assert signing["Action"] == "kms:Sign"
+    assert signing["Condition"] == {"StringEquals": {"kms:SigningAlgorithm": KMS_ALGORITHM}}
+
+
+def test_the_key_policy_names_its_actions_and_gives_none_that_hands_the_key_on() -> None:
+    """A wildcard is never 'administration only': kms:Create* holds CreateGrant."""
+    actions = {action for statement in KEY_POLICY for action in _several(statement["Action"])}
+
+    assert not {action for action in actions if "*" in action or "?" in action}
+    assert not actions & {"kms:CreateGrant", "kms:RetireGrant", "kms:ReplicateKey", "kms:ImportKeyMaterial"}
+    assert not any("NotAction" in statement or "NotPrincipal" in statement for statement in KEY_POLICY)
+    (administering,) = (each for each in KEY_POLICY if each["Principal"]["AWS"] == {"Fn::Sub": ACCOUNT})
+    # An administrator must be able to look at a key, to change its policy and to take it out of service.
+    assert set(administering["Action"]) >= {"kms:PutKeyPolicy", "kms:DisableKey", "kms:ScheduleKeyDeletion"}
+    # What `careconnect keys` does with a key that is there (docs/rotation.md).
+    assert set(administering["Action"]) >= {
+        f"kms:{name}" for name in ("DescribeKey", "GetPublicKey", "GetKeyPolicy", "CreateAlias", "UpdateAlias")
+    }
+
+
+def test_all_three_aliases_are_there_from_the_first_deployment() -> None:
+    aliases = {each["Properties"]["AliasName"]["Fn::Sub"]: each for each in of_type("AWS::KMS::Alias").values()}
+
+    assert aliases.keys() == {f"alias/${{AWS::StackName}}-signing{place}" for place in (NEXT, CURRENT, PREVIOUS)}
+    assert {each["Properties"]["TargetKeyId"]["Ref"] for each in aliases.values()} == {"SigningKey"}
+    assert TEMPLATE["Parameters"]["RotationAliases"]["Default"] == "made"
+    assert TEMPLATE["Conditions"]["MakesRotationAliases"] == {"Fn::Equals": [{"Ref": "RotationAliases"}, "made"]}
 
 
 def _several(one_or_more: str | list[str]) -> list[str]:

@@ -209,7 +209,9 @@ def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
         dynamodb, kms = _SESSION.client("dynamodb", config=config), _SESSION.client("kms", config=config)
         create_table(dynamodb, "ClientTable", CLIENT_TABLE)
         create_table(dynamodb, "TokenTable", TOKEN_TABLE)
-        add_key(kms, "-current")
+        key = add_key(kms, "-current")
+        for suffix in ("-next", "-previous"):
+            kms.create_alias(AliasName=ALIAS + suffix, TargetKeyId=key)
         calls: list[str] = []
         for client in (dynamodb, kms):
             client.meta.events.register("before-call", lambda model, **_: calls.append(model.name), unique_id="calls")

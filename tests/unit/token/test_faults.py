@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from careconnect.access_token import MAX_LIFETIME
 from careconnect.aws import error_code
 from careconnect.client_record import AuthMethod
-from careconnect.signing_keys import CACHE_SECONDS
+from careconnect.signing_keys import CACHE_SECONDS, OUTAGE_SECONDS
+from careconnect_admin.signing.key_ring import KeyRing
 from careconnect_testing.answer import Answer
 from careconnect_testing.issuer import (
     ALIAS,
@@ -18,7 +19,6 @@ from careconnect_testing.issuer import (
     RSA_KEY,
     TOKEN_TABLE,
     Issuer,
-    add_key,
     basic,
     public_jwk,
 )
@@ -157,16 +157,26 @@ def test_a_revocation_that_was_not_written_is_503_not_200(issuer: Issuer, secret
 @pytest.mark.parametrize("path", ["/introspect", "/revoke"])
 def test_a_token_that_cannot_be_verified_for_want_of_kms_is_503(issuer: Issuer, secret: str, path: str) -> None:
     token = issuer.token("client-1", secret).json["access_token"]
-    issuer.clock.now += CACHE_SECONDS
+    issuer.clock.now += OUTAGE_SECONDS
     fail(issuer.kms, "GetPublicKey", refusal("ThrottlingException"))
 
     assert_unavailable(issuer.post(path, {"token": token}, headers=basic("client-1", secret)))
 
 
+def test_an_outage_of_kms_ends_issuing_at_once_and_verifying_after_a_while(issuer: Issuer, secret: str) -> None:
+    token = issuer.token("client-1", secret).json["access_token"]
+    fail(issuer.kms, "GetPublicKey", refusal("KMSInternalException"))
+    issuer.clock.now += CACHE_SECONDS
+
+    assert_unavailable(issuer.token("client-1", secret))
+    asked = issuer.post("/introspect", {"token": token}, headers=basic("client-1", secret))
+    assert asked.json["active"] is True
+
+
 @pytest.mark.slow
 def test_no_request_fails_while_keys_are_rotated(issuer: Issuer, secret: str) -> None:
     """Tokens are issued and introspected all the while, by instances whose caches differ in age."""
-    old, new = issuer.kms.describe_key(KeyId=f"{ALIAS}-current")["KeyMetadata"]["KeyId"], ""
+    old = issuer.kms.describe_key(KeyId=f"{ALIAS}-current")["KeyMetadata"]["KeyId"]
     instances = [issuer.rebuilt() for _ in range(3)]
     kids: set[str] = set()
     tokens: list[str] = []
@@ -185,20 +195,20 @@ def test_no_request_fails_while_keys_are_rotated(issuer: Issuer, secret: str) ->
                     assert asked.json["active"] is True
 
     stream(70)
-    new = add_key(issuer.kms, "-next")
+    ring = KeyRing(issuer.kms, ALIAS)
+    new = ring.publish()
     stream(CACHE_SECONDS + 7)
-    issuer.kms.create_alias(AliasName=f"{ALIAS}-previous", TargetKeyId=old)
+    ring.promote()
     stream(7)
-    issuer.kms.update_alias(AliasName=f"{ALIAS}-current", TargetKeyId=new)
-    stream(7)
-    issuer.kms.delete_alias(AliasName=f"{ALIAS}-next")
     stream(140)
+    places = {state.place: state.key_id for state in ring.list()}
+    assert places == {"current": new, "previous": old}
 
     assert len(kids) == 2
     assert jwt.get_unverified_header(tokens[0])["kid"] != jwt.get_unverified_header(tokens[-1])["kid"]
 
     # Retired after the longest token life, the old key is trusted no more.
-    issuer.kms.delete_alias(AliasName=f"{ALIAS}-previous")
+    ring.retire(now=issuer.clock.now, force=True)
     issuer.clock.now += MAX_LIFETIME
     gone = instances[0].post("/introspect", {"token": tokens[0]}, headers=basic("client-1", secret))
     assert gone.json == {"active": False}

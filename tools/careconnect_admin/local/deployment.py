@@ -100,12 +100,15 @@ def for_emulator(template: Mapping[str, Any], parameters: Mapping[str, str]) -> 
     """Return the template with what the emulator does not do by itself done beforehand.
 
     API Gateway imports gateway responses with the API's document; the emulator leaves them out there, but knows the
-    resource. In a condition CloudFormation joins and splits strings; the emulator takes only what is left then.
+    resource. In a condition CloudFormation joins and splits strings; the emulator takes only what is left then. KMS
+    tells a key's policy how it is asked to sign; the emulator does not, and would let nobody sign.
     """
     defaults = {name: each["Default"] for name, each in template.get("Parameters", {}).items() if "Default" in each}
     conditions = _joined(template.get("Conditions", {}), {**defaults, **parameters})
     resources: dict[str, Any] = dict(template["Resources"])
     for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::KMS::Key":
+            resources[name] = _without_kms_conditions(resource)
         document = resource.get("Properties", {}).get("DefinitionBody", {})
         for kind, response in document.get(_GATEWAY_RESPONSES, {}).items():
             given = {key[0].upper() + key[1:]: value for key, value in response.items()}
@@ -113,6 +116,21 @@ def for_emulator(template: Mapping[str, Any], parameters: Mapping[str, str]) -> 
             logical_id = f"{name}{kind.title().replace('_', '')}Response"
             resources[logical_id] = {"Type": "AWS::ApiGateway::GatewayResponse", "Properties": properties}
     return {**template, "Conditions": conditions, "Resources": resources}
+
+
+def _without_kms_conditions(key: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a key whose policy has no condition that only KMS could answer, and all other conditions."""
+    policy = key["Properties"]["KeyPolicy"]
+    statements = []
+    for statement in policy["Statement"]:
+        conditions = {
+            operator: {name: value for name, value in values.items() if not name.startswith("kms:")}
+            for operator, values in statement.get("Condition", {}).items()
+        }
+        kept = {operator: values for operator, values in conditions.items() if values}
+        rest = {name: value for name, value in statement.items() if name != "Condition"}
+        statements.append(rest | ({"Condition": kept} if kept else {}))
+    return {**key, "Properties": {**key["Properties"], "KeyPolicy": {**policy, "Statement": statements}}}
 
 
 def _joined(value: Any, parameters: Mapping[str, Any]) -> Any:

@@ -53,18 +53,22 @@ class KeyState:
 
 
 class KeyRing:
-    """The keys behind the aliases `<alias>-next`, `-current` and `-previous`; errors of KMS pass through."""
+    """The keys behind the aliases `<alias>-next`, `-current` and `-previous`; errors of KMS pass through.
+
+    The aliases are moved and never removed: at rest all three point at the key that signs, so that nobody ever asks
+    KMS for one that is not there. A place that has the current key has none of its own.
+    """
 
     def __init__(self, kms: "KMSClient", alias: str) -> None:
         self._kms = kms
         self._alias = alias
 
     def list(self) -> tuple[KeyState, ...]:
-        """Return the places that have a key, the signing one first."""
+        """Return the places that have a key of their own, the signing one first."""
         dates = self._alias_dates()
         states = []
         for place in (CURRENT, NEXT, PREVIOUS):
-            metadata = self._metadata(place)
+            metadata = self._metadata(place) if place == CURRENT else self._own_key(place)
             if metadata is not None:
                 states.append(
                     KeyState(
@@ -85,12 +89,14 @@ class KeyRing:
         current = self._metadata(CURRENT)
         if current is None:
             raise KeyRotationError(f"there is no signing key at {self._alias}{CURRENT}: is the stack complete?")
-        waiting = self._metadata(NEXT)
+        waiting = self._own_key(NEXT)
         if waiting is not None:
             if str(waiting["KeyState"]) != "Enabled":
-                raise KeyRotationError(f"the next key is {waiting['KeyState']}: enable it, or delete its alias")
+                raise KeyRotationError(
+                    f"the next key is {waiting['KeyState']}: enable it, or point its alias at the current key"
+                )
             return str(waiting["KeyId"])
-        if self._metadata(PREVIOUS) is not None:
+        if self._own_key(PREVIOUS) is not None:
             raise KeyRotationError("a previous key is still trusted: run `careconnect keys retire` first")
         policy = self._kms.get_key_policy(KeyId=current["Arn"], PolicyName="default")["Policy"]
         made = self._kms.create_key(
@@ -100,7 +106,7 @@ class KeyRing:
             Policy=policy,
         )["KeyMetadata"]
         try:
-            self._kms.create_alias(AliasName=self._alias + NEXT, TargetKeyId=made["KeyId"])
+            self._point(NEXT, made["KeyId"])
         except BaseException:
             self._kms.schedule_key_deletion(KeyId=made["KeyId"], PendingWindowInDays=7)
             raise
@@ -112,38 +118,44 @@ class KeyRing:
         In this order no reader of the aliases ever misses a key: see `careconnect.signing_keys`. Repeating it
         after an interruption finishes it. Raises `KeyRotationError`.
         """
-        current, waiting = self._metadata(CURRENT), self._metadata(NEXT)
+        current, waiting = self._metadata(CURRENT), self._own_key(NEXT)
         if current is None or waiting is None:
             raise KeyRotationError("there is no next key to promote: run `careconnect keys rotate`")
-        if current["KeyId"] != waiting["KeyId"]:
-            self._point(PREVIOUS, current["KeyId"])
-            self._point(CURRENT, waiting["KeyId"])
-        self._kms.delete_alias(AliasName=self._alias + NEXT)
+        self._point(PREVIOUS, current["KeyId"])
+        self._point(CURRENT, waiting["KeyId"])
 
     def retire(self, *, now: float, force: bool = False) -> tuple[str, datetime]:
         """Stop trusting the previous key, and return its key id and the day on which KMS deletes it.
 
         Raises `KeyRotationError` while tokens that it signed may live, unless `force` says to end them.
         """
-        previous = self._metadata(PREVIOUS)
-        if previous is None:
+        current, previous = self._metadata(CURRENT), self._own_key(PREVIOUS)
+        if current is None or previous is None:
             raise KeyRotationError("there is no previous key to retire: see `careconnect keys list`")
-        since = self._alias_dates().get(self._alias + PREVIOUS)
+        # It signed until the current one took its place.
+        since = self._alias_dates().get(self._alias + CURRENT)
         left = RETIREMENT_SECONDS - (now - since.timestamp()) if since else RETIREMENT_SECONDS
         if left > 0 and not force:
             raise KeyRotationError(
                 f"tokens signed by the previous key live for up to {left / 60:.0f} minutes more: "
                 "wait, or end them with --force"
             )
-        self._kms.delete_alias(AliasName=self._alias + PREVIOUS)
+        self._point(PREVIOUS, current["KeyId"])
         deletion = self._kms.schedule_key_deletion(KeyId=previous["KeyId"], PendingWindowInDays=_PENDING_DAYS)
         return str(previous["KeyId"]), deletion["DeletionDate"]
 
     def _point(self, place: str, key_id: str) -> None:
-        if self._metadata(place) is None:
+        at_place = self._metadata(place)
+        if at_place is None:
+            # Of a stack that was made when aliases came and went.
             self._kms.create_alias(AliasName=self._alias + place, TargetKeyId=key_id)
-        else:
+        elif at_place["KeyId"] != key_id:
             self._kms.update_alias(AliasName=self._alias + place, TargetKeyId=key_id)
+
+    def _own_key(self, place: str) -> Mapping[str, Any] | None:
+        """Return the key of a place, None while that is the current one or there is none."""
+        key, current = self._metadata(place), self._metadata(CURRENT)
+        return None if key is not None and current is not None and key["KeyId"] == current["KeyId"] else key
 
     def _metadata(self, place: str) -> Mapping[str, Any] | None:
         try:

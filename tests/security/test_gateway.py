@@ -1,0 +1,111 @@
+"""The gateway's own answers, the key's watch and the front: what a deployed template says and does of itself."""
+
+import json
+from typing import Any
+
+import pytest
+
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.local.template import read_template
+from careconnect_admin.project import TEMPLATE
+
+pytestmark = pytest.mark.integration
+
+_RESOURCES: dict[str, dict[str, Any]] = read_template(TEMPLATE)["Resources"]
+
+
+def _key_event(name: str, **parameters: Any) -> str:
+    """Return an event as EventBridge gets it of CloudTrail (KMS developer guide, "Logging KMS API calls")."""
+    detail = {
+        "eventSource": "kms.amazonaws.com",
+        "eventName": name,
+        "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111122223333:user/Alice"},
+        "requestParameters": parameters,
+        "readOnly": False,
+    }
+    return json.dumps(
+        {
+            "version": "0",
+            "id": "7bf73129-1428-4cd3-a780-95db273d1602",
+            "detail-type": "AWS API Call via CloudTrail",
+            "source": "aws.kms",
+            "account": "111122223333",
+            "time": "2026-01-01T00:00:00Z",
+            "region": "eu-west-2",
+            "resources": [],
+            "detail": detail,
+        }
+    )
+
+
+_KEY = "arn:aws:kms:eu-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+@pytest.mark.parametrize(
+    ("event", "rings"),
+    [
+        (_key_event("PutKeyPolicy", keyId=_KEY, policyName="default"), True),
+        (_key_event("DisableKey", keyId=_KEY), True),
+        (_key_event("ScheduleKeyDeletion", keyId=_KEY, pendingWindowInDays=7), True),
+        (_key_event("CreateGrant", keyId=_KEY, operations=["GetPublicKey", "Sign"]), True),
+        (_key_event("UpdateAlias", aliasName="alias/careconnect-signing-current", targetKeyId=_KEY), True),
+        (_key_event("CreateAlias", aliasName="alias/careconnect-signing-next", targetKeyId=_KEY), True),
+        (_key_event("DeleteAlias", aliasName="alias/careconnect-signing-previous"), True),
+        (_key_event("UpdateAlias", aliasName="alias/another", targetKeyId=_KEY), False),
+        (_key_event("CreateGrant", keyId=_KEY, operations=["Encrypt", "Decrypt"]), False),
+        (_key_event("Sign", keyId=_KEY, signingAlgorithm="RSASSA_PKCS1_V1_5_SHA_256"), False),
+        (_key_event("TagResource", keyId=_KEY), False),
+    ],
+    ids=lambda each: json.loads(each)["detail"]["eventName"] if isinstance(each, str) else str(each),
+)
+def test_whoever_touches_a_signing_key_rings(local_stack: LocalStack, event: str, rings: bool) -> None:
+    events = local_stack.client("events")
+    rule = events.describe_rule(Name=local_stack.stack.resources["KeyChangeRule"])
+
+    assert rule["State"] == "ENABLED"
+    found = events.test_event_pattern(EventPattern=rule["EventPattern"], Event=event)
+    assert found["Result"] is rings
+
+
+def test_what_the_rule_finds_reaches_the_alarm(local_stack: LocalStack) -> None:
+    events, logs = local_stack.client("events"), local_stack.client("logs")
+    (target,) = events.list_targets_by_rule(Rule=local_stack.stack.resources["KeyChangeRule"])["Targets"]
+    group = local_stack.stack.resources["KeyChangeLogGroup"]
+    (filter_,) = logs.describe_metric_filters(logGroupName=group)["metricFilters"]
+    (metric,) = filter_["metricTransformations"]
+    alarm = _RESOURCES["KeyChangesAlarm"]["Properties"]
+
+    assert target["Arn"].endswith(f":log-group:{group}")
+    assert (metric["metricName"], metric["metricValue"]) == (alarm["MetricName"], "1")
+    assert alarm["Threshold"] == 1
+    policies = json.dumps(logs.describe_resource_policies()["resourcePolicies"])
+    assert group in policies
+    assert "events.amazonaws.com" in policies
+
+
+def test_nobody_grants_the_key_on(local_stack: LocalStack) -> None:
+    """An administrator of the account has every right that IAM gives; the key's policy does not give this one."""
+    kms = local_stack.client("kms")
+    policy = json.loads(
+        kms.get_key_policy(KeyId=local_stack.stack.resources["SigningKey"], PolicyName="default")["Policy"]
+    )
+
+    actions = {
+        action
+        for statement in policy["Statement"]
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    assert not {action for action in actions if "*" in action or "Grant" in action} - {
+        "kms:ListGrants",
+        "kms:RevokeGrant",
+    }
+
+
+@pytest.mark.parametrize("place", ["next", "current", "previous"])
+@pytest.mark.parametrize("function", ["TokenFunction", "AuthorizerFunction", "DiscoveryFunction"])
+def test_every_alias_is_there_to_be_asked_for_after_a_first_deployment(
+    local_stack: LocalStack, function: str, place: str
+) -> None:
+    kms = local_stack.role_client("kms", function)
+
+    assert kms.get_public_key(KeyId=f"{local_stack.stack.outputs['SigningKeyAlias']}-{place}")["PublicKey"]
