@@ -309,7 +309,7 @@ _LAMBDAS_OWN = {"AWS_REGION"}
 
 
 def _settings_read(source: str) -> set[str]:
-    read = set(re.findall(r"settings\.(?:required|optional|integer|choice)\(\s*[\"'](\w+)[\"']", source))
+    read = set(re.findall(r"settings\.(?:required|optional|integer|choice|root_url)\(\s*[\"'](\w+)[\"']", source))
     return read | ({"ALLOWED_ORIGINS"} if "settings.origins()" in source else set())
 
 

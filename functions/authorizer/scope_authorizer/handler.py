@@ -17,7 +17,7 @@ _observer: Final = PowertoolsObserver(
     _settings.required("POWERTOOLS_SERVICE_NAME"), namespace=_settings.required("POWERTOOLS_METRICS_NAMESPACE")
 )
 _authorize: Final = build_authorizer(
-    configured_base_url=_settings.optional("BASE_URL"),
+    configured_base_url=_settings.root_url("BASE_URL"),
     keys=KmsSigningKeys(aws.kms(), _settings.required("SIGNING_KEY_ALIAS"), clock=time.time),
     revoked=DynamoDbRevocations(aws.dynamodb(), _settings.required("TOKEN_TABLE")),
     now=time.time,

@@ -12,7 +12,7 @@ def shell_of(settings: Settings, endpoint: Endpoint) -> Shell:
     """Return the function's shell around `endpoint`; raises `SettingError`."""
     return Shell(
         endpoint=endpoint,
-        configured_base_url=settings.optional("BASE_URL"),
+        configured_base_url=settings.root_url("BASE_URL"),
         region=settings.required("AWS_REGION"),
         cors=Cors(settings.origins()),
         observer=PowertoolsObserver(

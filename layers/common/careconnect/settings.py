@@ -1,6 +1,8 @@
 """Read settings from the environment, failing at cold start with the name of what is wrong."""
 
 from collections.abc import Collection, Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 
 class SettingError(RuntimeError):
@@ -38,6 +40,33 @@ class Settings:
             raise SettingError(f"The setting {name} must be one of: {', '.join(options)}.")
         return value
 
+    def root_url(self, name: str) -> str:
+        """Return the root URL `name`, empty if it is absent or blank.
+
+        Tokens and secrets go to what it names, so it is https, but for a loopback address of this machine. Raises
+        `SettingError` for anything else.
+        """
+        value = self.optional(name)
+        if value and not _is_safe_root(value):
+            raise SettingError(f"The setting {name} must be an https URL, or an http one of a loopback address.")
+        return value
+
     def origins(self) -> tuple[str, ...]:
         """Return ALLOWED_ORIGINS, the browser origins that CORS admits (`*`: any)."""
         return tuple(origin.strip() for origin in self.required("ALLOWED_ORIGINS").split(",") if origin.strip())
+
+
+def _is_safe_root(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        return False
+    host = url.hostname or ""
+    return bool(host) and (url.scheme == "https" or (url.scheme == "http" and _is_loopback(host)))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

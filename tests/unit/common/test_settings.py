@@ -49,3 +49,41 @@ def test_origins() -> None:
     assert settings.origins() == ("https://a.example", "https://b.example")
     with pytest.raises(SettingError, match="ALLOWED_ORIGINS"):
         Settings({}).origins()
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "",
+        "https://api.example.org",
+        "https://10.0.0.1/live",
+        "http://127.0.0.1:3000",
+        "http://127.8.9.10",
+        "http://localhost:3000/x",
+        "http://[::1]:3000",
+    ],
+)
+def test_a_root_is_https_or_on_this_machine(root: str) -> None:
+    assert Settings({"BASE_URL": root}).root_url("BASE_URL") == root
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "http://api.example.org",
+        "http://10.0.0.1:3000",
+        "http://localhost.example.org",
+        "http://127.0.0.1.example.org",
+        "http://127.0.0.1@api.example.org",
+        "ftp://127.0.0.1",
+        "api.example.org",
+        "https://",
+        "//127.0.0.1",
+        "https://[::1",
+    ],
+)
+def test_any_other_root_is_a_setting_error_that_does_not_repeat_it(root: str) -> None:
+    with pytest.raises(SettingError, match="BASE_URL") as caught:
+        Settings({"BASE_URL": root}).root_url("BASE_URL")
+
+    assert root not in str(caught.value)
