@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from careconnect.origin import SECRET_HEADER, VIEWER_HEADER
 from careconnect_admin.local.template import read_template
 from careconnect_admin.project import PROJECT, TEMPLATE
 
@@ -89,3 +90,48 @@ def test_the_front_speaks_tls_only_and_repairs_challenges() -> None:
     assert origin["OriginPath"] == f"/{_RESOURCES['Api']['Properties']['StageName']}"
     # Not viewer-response: that is not run for a 401.
     assert function["EventType"] == "origin-response"
+
+
+def test_the_front_proves_itself_and_says_who_asks() -> None:
+    """The functions take these headers' word (`careconnect.origin`), so nobody else may be able to send them."""
+    (origin,) = _FRONT["Origins"]
+    (function,) = _FRONT["DefaultCacheBehavior"]["FunctionAssociations"]
+
+    (header,) = origin["OriginCustomHeaders"]
+    assert header["HeaderName"].lower() == SECRET_HEADER
+    assert header["HeaderValue"] == {"Ref": "OriginSecret"}
+    assert _TEMPLATE["Parameters"]["OriginSecret"]["NoEcho"] is True
+    assert re.fullmatch(_TEMPLATE["Parameters"]["OriginSecret"]["AllowedPattern"], "x" * 31) is None
+    assert function["EventType"] == "viewer-request"
+    assert function["FunctionARN"] == {"Fn::GetAtt": ["ViewerAddressFunction", "FunctionARN"]}
+    assert f"'{VIEWER_HEADER}'" in _RESOURCES["ViewerAddressFunction"]["Properties"]["FunctionCode"]
+    needed = _TEMPLATE["Rules"]["CustomDomainIsComplete"]["Assertions"]
+    assert "OriginSecret" in {each["Assert"]["Fn::Not"][0]["Fn::Equals"][0]["Ref"] for each in needed}
+
+
+def test_every_function_that_answers_http_refuses_what_comes_around_the_front() -> None:
+    functions = {name: each for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
+
+    for name in functions.keys() - {"AuthorizerFunction"}:
+        variables = functions[name]["Properties"]["Environment"]["Variables"]
+        assert variables["ORIGIN_SECRET"] == {"Ref": "OriginSecret"}, name
+
+
+def test_requests_of_all_together_and_instances_of_readers_have_limits_that_are_parameters() -> None:
+    parameters = _TEMPLATE["Parameters"]
+    (settings,) = _RESOURCES["Api"]["Properties"]["MethodSettings"]
+
+    assert (settings["ResourcePath"], settings["HttpMethod"]) == ("/*", "*")
+    assert settings["ThrottlingRateLimit"] == {"Ref": "RequestRate"}
+    assert settings["ThrottlingBurstLimit"] == {"Ref": "RequestBurst"}
+    assert 0 < parameters["RequestRate"]["Default"] <= parameters["RequestBurst"]["Default"] < 5000
+    limited = {
+        name
+        for name, each in _RESOURCES.items()
+        if "ReservedConcurrentExecutions" in each.get("Properties", {})
+        and each["Properties"]["ReservedConcurrentExecutions"]
+        == {"Fn::If": ["LimitsReaders", {"Ref": "ReaderConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    }
+    # Not those whose want of instances would end all requests.
+    assert limited == {"PatientRecordFunction", "DirectoryFunction"}
+    assert parameters["ReaderConcurrency"]["Default"] == ""

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.integration
 
 _CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0c0c0c0c-0000-4000-8000-000000000000"
 _EDGE = "arn:aws:lambda:us-east-1:123456789012:function:careconnect-edge:7"
-_OPTIONAL = {"AccessLogGroup", "DeniedFilter", "DeniedAlarm", "AlarmTopic", "Front"}
+_OPTIONAL = {"AccessLogGroup", "DeniedFilter", "DeniedAlarm", "AlarmTopic", "Front", "ViewerAddressFunction"}
+_SECRET = "s" * 43
 
 
 def test_every_option_deploys(tmp_path: Path) -> None:
@@ -21,6 +22,7 @@ def test_every_option_deploys(tmp_path: Path) -> None:
         "CustomDomain": "api.example.org",
         "CertificateArn": _CERTIFICATE,
         "EdgeFunctionArn": _EDGE,
+        "OriginSecret": _SECRET,
     }
 
     with LocalStack(log_folder=tmp_path, parameters=parameters) as local:
@@ -33,11 +35,32 @@ def test_every_option_deploys(tmp_path: Path) -> None:
     assert stack.outputs["FrontDomainName"] == front["DomainName"]
     assert front["Origins"]["Items"][0]["DomainName"].startswith(f"{stack.api_id}.execute-api.")
     assert front["DefaultCacheBehavior"]["LambdaFunctionAssociations"]["Items"][0]["LambdaFunctionARN"] == _EDGE
+    (header,) = front["Origins"]["Items"][0]["CustomHeaders"]["Items"]
+    assert header == {"HeaderName": "X-Origin-Secret", "HeaderValue": _SECRET}
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(stack.resources["AlarmTopic"],)}
 
 
 def test_none_of_them_is_there_unasked(local_stack: LocalStack) -> None:
     assert not local_stack.stack.resources.keys() & _OPTIONAL
+
+
+def test_a_custom_domain_without_an_origin_secret_is_refused(tmp_path: Path) -> None:
+    parameters = {"CustomDomain": "api.example.org", "CertificateArn": _CERTIFICATE, "EdgeFunctionArn": _EDGE}
+
+    with (
+        pytest.raises(DeploymentError, match="CustomDomain needs OriginSecret"),
+        LocalStack(log_folder=tmp_path, parameters=parameters),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("base", ["http://api.example.org", "http://127.0.0.1.example.org", "http://10.0.0.1:3000"])
+def test_a_base_url_of_plain_http_is_refused_but_on_this_machine(tmp_path: Path, base: str) -> None:
+    with (
+        pytest.raises(DeploymentError, match="BaseUrl"),
+        LocalStack(log_folder=tmp_path, parameters={"BaseUrl": base}),
+    ):
+        pass
 
 
 def test_an_edge_function_of_another_region_is_refused(tmp_path: Path) -> None:

@@ -64,6 +64,10 @@ class DiscoveryEndpoint:
         """Return the fixed 500."""
         return outcomes.internal()
 
+    def around_the_front(self) -> RefusalError:
+        """Return the fixed 403."""
+        return outcomes.around_the_front()
+
 
 _Document = Callable[[DiscoveryEndpoint, Call], Response]
 

@@ -116,6 +116,10 @@ class FhirEndpoint:
         """Return the fixed 500."""
         return outcomes.internal()
 
+    def around_the_front(self) -> RefusalError:
+        """Return the fixed 403."""
+        return outcomes.around_the_front()
+
 
 def _parameters(request: Request, path: FhirPath) -> Parameters:
     """Return the parameters of the query, and of the form that a `_search` posts.

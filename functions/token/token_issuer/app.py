@@ -73,6 +73,10 @@ class OAuthEndpoint:
         """Return the fixed 500."""
         return errors.internal()
 
+    def around_the_front(self) -> RefusalError:
+        """Return the fixed 403."""
+        return errors.around_the_front()
+
 
 def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
     granted = grant_token(

@@ -119,6 +119,12 @@ def unavailable(reason: str, *metrics: str) -> OAuthError:
     )
 
 
+def around_the_front() -> OAuthError:
+    """403 for a request that did not come through the deployment's front (ADR 10)."""
+    text = "This address takes no requests: use the service's own."
+    return OAuthError(403, "access_denied", text, reason="no front")
+
+
 def internal() -> OAuthError:
     """500 with a fixed text, for what should never happen."""
     return OAuthError(500, "server_error", "An internal error occurred.")

@@ -4,6 +4,7 @@ import time
 
 from careconnect.http import Cors
 from careconnect.observability import PowertoolsObserver
+from careconnect.origin import Origin
 from careconnect.settings import Settings
 from careconnect.shell import Endpoint, Shell
 
@@ -19,4 +20,5 @@ def shell_of(settings: Settings, endpoint: Endpoint) -> Shell:
             settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
         ),
         clock=time.time,
+        origin=Origin(settings.optional("ORIGIN_SECRET")),
     )

@@ -156,6 +156,11 @@ def unavailable(reason: str, *metrics: str) -> OutcomeError:
     )
 
 
+def around_the_front() -> OutcomeError:
+    """403 for a request that did not come through the deployment's front (ADR 10)."""
+    return OutcomeError(403, "forbidden", "This address takes no requests: use the service's own.", reason="no front")
+
+
 def internal() -> OutcomeError:
     """500 with a fixed text, for what should never happen."""
     return OutcomeError(500, "exception", "An internal error occurred.")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from careconnect.base_url import BaseUrl, base_url
 from careconnect.http import Cors, Request, Response, gateway_response, parse_request
+from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
 
 
@@ -41,6 +42,9 @@ class Endpoint(Protocol):
     def internal(self) -> RefusalError:
         """Return the refusal for what should never happen: 500 with a fixed text."""
 
+    def around_the_front(self) -> RefusalError:
+        """Return the refusal for a request that did not come through the deployment's front: 403."""
+
 
 class Observer(Protocol):
     """Where a function says what it did; `ids` are the names and values of a request's ids."""
@@ -67,6 +71,7 @@ class Shell:
     cors: Cors
     observer: Observer
     clock: Callable[[], float]
+    origin: Origin = field(default_factory=Origin)
 
     def __call__(self, event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         """Answer an event; of Lambda's `context` only the request id is looked at."""
@@ -79,7 +84,7 @@ class Shell:
             return gateway_response(self.endpoint.refuse(self.endpoint.internal(), call), call.request, self.cors)
 
     def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
-        call = self._call(parse_request(event))
+        call = self._call(self.origin.seen_by(parse_request(event)))
         request = call.request
         # The caller's ids stand beside the two that nobody outside can choose, and never for them.
         ids = {
@@ -109,10 +114,7 @@ class Shell:
     def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, str]:
         """Return the response, and the log's reason if it is a refusal."""
         try:
-            if call.request.method == "OPTIONS":
-                call.action = "preflight"
-                return self.cors.preflight(), ""
-            return self.endpoint.answer(call), ""
+            return self._admitted(call), ""
         except RefusalError as error:
             refusal = error
         except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
@@ -120,3 +122,11 @@ class Shell:
             refusal = self.endpoint.internal()
         call.metrics += refusal.metrics
         return self.endpoint.refuse(refusal, call), refusal.reason
+
+    def _admitted(self, call: Call) -> Response:
+        if not self.origin.admits(call.request):
+            raise self.endpoint.around_the_front()
+        if call.request.method == "OPTIONS":
+            call.action = "preflight"
+            return self.cors.preflight()
+        return self.endpoint.answer(call)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from careconnect.http import Cors, Response
+from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
 from careconnect.shell import Call, Shell
 from careconnect_testing.clock import Clock
@@ -33,15 +34,18 @@ class Endpoint:
     def internal(self) -> RefusalError:
         return RefusalError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",))
 
+    def around_the_front(self) -> RefusalError:
+        return RefusalError(403, "front", "Not this way.", reason="no front")
+
 
 class Shelled:
     """A shell around an endpoint that does what it is told."""
 
-    def __init__(self, do: Callable[[Call], Response], base: str = "") -> None:
+    def __init__(self, do: Callable[[Call], Response], base: str = "", secret: str = "") -> None:
         self.endpoint = Endpoint(do)
         self.observer = RecordingObserver()
         self.clock = Clock()
-        self.shell = Shell(self.endpoint, base, "eu-west-2", Cors(("*",)), self.observer, self.clock)
+        self.shell = Shell(self.endpoint, base, "eu-west-2", Cors(("*",)), self.observer, self.clock, Origin(secret))
 
     def send(self, event: Any, context: Any = CONTEXT) -> dict[str, Any]:
         return self.shell(event, context)
@@ -160,3 +164,70 @@ def test_the_endpoint_is_told_the_root_url_and_when(configured: str, root: str) 
 
     (call,) = shelled.endpoint.calls
     assert (call.base_url.root, call.now) == (root, shelled.clock.now)
+
+
+SECRET = "s" * 43
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+@pytest.mark.parametrize("given", ["", "t" * 43, "s" * 42, "S" * 43, f"{SECRET},{SECRET}", "é"])
+def test_around_the_front_is_refused_in_the_endpoints_words_and_never_answered(method: str, given: str) -> None:
+    shelled = Shelled(lambda _call: Response(200), secret=SECRET)
+    headers = {"X-Origin-Secret": given} if given else {}
+
+    answer = shelled.send(rest_event(method, "/x", headers=headers))
+
+    assert (answer["statusCode"], answer["body"]) == (403, "front: Not this way.")
+    assert shelled.endpoint.calls == []
+    (line,) = shelled.observer.lines
+    assert (line["status"], line["reason"]) == (403, "no front")
+
+
+def test_through_the_front_the_viewer_is_who_asks() -> None:
+    shelled = Shelled(lambda _call: Response(200), secret=SECRET)
+
+    answer = shelled.send(rest_event("GET", "/x", headers=through("203.0.113.9"), source_ip="64.252.64.1"))
+
+    assert answer["statusCode"] == 200
+    (call,) = shelled.endpoint.calls
+    assert call.request.source_ip == "203.0.113.9"
+
+
+def through(viewer: str) -> dict[str, str]:
+    return {"X-Origin-Secret": SECRET, "X-Viewer-Address": viewer, "X-Forwarded-For": "192.0.2.1"}
+
+
+@pytest.mark.parametrize(
+    ("viewer", "counted"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        # A subscriber has a whole /64, and would never be throttled by single addresses.
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::2", "2001:db8:1:2::/64"),
+        ("", "64.252.64.1"),
+        ("somebody", "64.252.64.1"),
+        ("203.0.113.9,192.0.2.1", "64.252.64.1"),
+    ],
+)
+def test_the_viewers_address_is_taken_if_it_is_one(viewer: str, counted: str) -> None:
+    shelled = Shelled(lambda _call: Response(200), secret=SECRET)
+
+    shelled.send(rest_event("GET", "/x", headers=through(viewer), source_ip="64.252.64.1"))
+
+    (call,) = shelled.endpoint.calls
+    assert call.request.source_ip == counted
+
+
+def test_without_a_front_nobodys_word_is_taken_for_who_asks() -> None:
+    shelled = Shelled(lambda _call: Response(200))
+
+    answer = shelled.send(rest_event("GET", "/x", headers=through("203.0.113.9"), source_ip="198.51.100.7"))
+
+    assert answer["statusCode"] == 200
+    (call,) = shelled.endpoint.calls
+    assert call.request.source_ip == "198.51.100.7"
+
+
+def test_the_secret_is_in_no_representation() -> None:
+    assert SECRET not in repr(Origin(SECRET))
+    assert SECRET not in repr(Shelled(lambda _call: Response(200), secret=SECRET).shell)

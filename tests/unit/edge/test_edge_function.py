@@ -1,12 +1,16 @@
 """The edge function, taken from its template as CloudFront would run it, on events of the documented form."""
 
+import json
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from careconnect_admin.project import PROJECT
+from careconnect_admin.local.template import read_template
+from careconnect_admin.project import PROJECT, TEMPLATE
+from careconnect_testing.node_clients import NODE
 
 _RENAMED = "x-amzn-remapped-www-authenticate"
 _CHALLENGE = 'Bearer realm="careconnect", error="invalid_token"'
@@ -55,3 +59,16 @@ def test_an_answer_without_a_challenge_passes_as_it_is(edge: Callable[[Any, Any]
     answer = edge(_event("200", dict(headers)), None)
 
     assert (answer["status"], answer["headers"]) == ("200", headers)
+
+
+@pytest.mark.parametrize("said", [{}, {"x-viewer-address": {"value": "192.0.2.1"}}])
+@pytest.mark.parametrize("address", ["203.0.113.178", "2001:db8::7"])
+def test_the_viewer_is_who_cloudfront_sees_whatever_it_says_itself(said: dict[str, Any], address: str) -> None:
+    """The function of template.yaml, on an event of CloudFront Functions' documented form."""
+    function = read_template(TEMPLATE)["Resources"]["ViewerAddressFunction"]["Properties"]
+    event = {"version": "1.0", "viewer": {"ip": address}, "request": {"method": "GET", "uri": "/", "headers": said}}
+    script = f"{function['FunctionCode']}\nprocess.stdout.write(JSON.stringify(handler({json.dumps(event)})));"
+
+    answer = subprocess.run([NODE, "-e", script], capture_output=True, text=True, check=True, timeout=60).stdout
+
+    assert json.loads(answer)["headers"] == {"x-viewer-address": {"value": address}}

@@ -29,6 +29,8 @@ from aiohttp.web_protocol import RequestHandler
 from multidict import CIMultiDict
 from yarl import URL
 
+from careconnect.origin import SECRET_HEADER, VIEWER_HEADER
+
 HOST: Final = "127.0.0.1"
 # API Gateway's own: REST API payload, request line and headers, integration time-out.
 MAX_BODY: Final = 10 * 1024 * 1024
@@ -108,14 +110,16 @@ class _Server(web.Server):  # type: ignore[misc,type-arg,unused-ignore]
 class Front:
     """Serves one upstream on one loopback port, in a thread with an event loop of its own.
 
+    With `origin_secret` it is what CloudFront is to a deployment: it proves itself to the functions and says who asks.
     Use as a context manager; the port is bound when `__enter__` returns.
 
     Raises:
         OSError: the port cannot be bound.
     """
 
-    def __init__(self, port: int, upstream: str = "") -> None:
+    def __init__(self, port: int, upstream: str = "", origin_secret: str = "") -> None:
         self.port = port
+        self._origin_secret = origin_secret
         self.upstream = upstream
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="front")
@@ -201,6 +205,9 @@ class Front:
         headers["X-Forwarded-For"] = request.remote or HOST
         headers["X-Forwarded-Proto"] = "http"
         headers["X-Forwarded-Port"] = str(self.port)
+        if self._origin_secret:
+            headers[SECRET_HEADER] = self._origin_secret
+            headers[VIEWER_HEADER] = request.remote or HOST
         caller = request.headers.get("Authorization", "")
         slots_of_caller = self._callers.setdefault(caller, asyncio.Semaphore(MAX_OF_ONE_CALLER))
         try:
@@ -247,6 +254,9 @@ def _target(raw: str) -> str:
 
 
 def _check_head(request: web.BaseRequest) -> None:
+    # Never trimmed into something else: such a byte is no part of a token, a secret's encoding or a media type.
+    if not all(name.isascii() and value.isascii() for name, value in request.raw_headers):
+        raise _RefusalError(400, "A header holds a byte that is not ASCII.")
     size = len(request.method) + len(request.raw_path)
     size += sum(len(name) + len(value) for name, value in request.raw_headers)
     if size > MAX_HEAD:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from careconnect.origin import SECRET_HEADER
 from careconnect.resource_types import FHIR_PATH
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.local.deployment import STAGE, DeployedStack, Deployment
@@ -33,7 +34,7 @@ class LocalStack:
 
     Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded: with `opened`
     false, clients are let in by `open` once it is. `port` None takes a free one. `parameters` are added to the
-    template's BaseUrl and DeletionProtection.
+    template's BaseUrl and DeletionProtection; with an OriginSecret the front is the one that knows it.
 
     Raises:
         PortTakenError, EmulatorError, PackagingError, DeploymentError, NotReadyError: on entry, and then
@@ -52,7 +53,8 @@ class LocalStack:
     ) -> None:
         self._opened = opened
         self.log_folder = log_folder
-        self._front = Front(port or free_port())
+        self._origin_secret = (parameters or {}).get("OriginSecret", "")
+        self._front = Front(port or free_port(), origin_secret=self._origin_secret)
         self._emulator = Emulator(log_folder / "emulator.log")
         self._template = template
         self._parameters = parameters or {}
@@ -75,10 +77,11 @@ class LocalStack:
             parts.enter_context(self._emulator)
             self._stack = self._deploy()
             wait_until_answered(
-                self._upstream + self._ready_path,
+                self.upstream + self._ready_path,
                 self.is_running,
                 seconds=_READY_SECONDS,
                 log_folder=self.log_folder,
+                headers={SECRET_HEADER: self._origin_secret} if self._origin_secret else {},
             )
             if self._opened:
                 self.open()
@@ -119,10 +122,11 @@ class LocalStack:
 
     def open(self) -> None:
         """Let clients in: until then the front tells them that the API is not ready."""
-        self._front.upstream = self._upstream
+        self._front.upstream = self.upstream
 
     @property
-    def _upstream(self) -> str:
+    def upstream(self) -> str:
+        """The emulated API's own URL, which the front stands before."""
         return f"{self._emulator.endpoint}/_aws/execute-api/{self.stack.api_id}/{STAGE}"
 
     def is_running(self) -> bool:

@@ -1,7 +1,7 @@
 """Wait for a service that starts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 
@@ -22,8 +22,9 @@ def wait_until_answered(
     log_folder: Path,
     timeout: float = 30,
     pause: float = 0.2,
+    headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Wait until `url` answers 200, for as long as `is_running` says that it can.
+    """Wait until `url`, asked with `headers`, answers 200, for as long as `is_running` says that it can.
 
     One attempt takes `timeout` seconds at most, and the next follows after `pause`.
 
@@ -32,7 +33,7 @@ def wait_until_answered(
     """
     deadline = time.monotonic() + seconds
     reason = "no answer"
-    with httpx.Client(trust_env=False, timeout=timeout) as http:
+    with httpx.Client(trust_env=False, timeout=timeout, headers=headers) as http:
         while time.monotonic() < deadline and is_running():
             try:
                 answer = http.get(url)

@@ -244,3 +244,30 @@ def test_a_taken_port_is_not_shared_and_is_free_after_the_end() -> None:
         pytest.fail("two fronts on one port")
     with Front(port):
         pass
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"Authorization: Bearer abc\xa0",
+        b"Authorization: Bearer abc\x85",
+        b"Authorization: \xe9Bearer abc",
+        "Authorization: Bearer ab\u00e9".encode(),
+        b"X-Request-Id: \xff",
+        b"X-N\xe9w: a",
+    ],
+)
+def test_a_byte_that_is_not_ascii_in_a_header_is_refused_and_not_trimmed(front: Front, field: bytes) -> None:
+    status, body = send(front, b"GET /a HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n")
+
+    assert status == 400
+    assert body["issue"][0]["code"] == "invalid"
+
+
+def test_a_front_with_a_secret_proves_itself_and_says_who_asks_whatever_the_client_says(front: Front) -> None:
+    said = b"GET /a HTTP/1.1\r\nHost: x\r\nX-Origin-Secret: mine\r\nX-Viewer-Address: 203.0.113.9\r\n\r\n"
+
+    with Front(free_port(), front.upstream, origin_secret="s" * 43) as fronted:
+        _, seen = send(fronted, said)
+
+    assert (seen["headers"]["x-origin-secret"], seen["headers"]["x-viewer-address"]) == ("s" * 43, "127.0.0.1")
