@@ -433,6 +433,7 @@ def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
         ("THROTTLED", 429, None, "throttled"),
         ("AUTHORIZER_FAILURE", 503, None, "transient"),
         ("AUTHORIZER_CONFIGURATION_ERROR", 503, None, "transient"),
+        ("DEFAULT_4XX", None, None, "invalid"),
         ("DEFAULT_5XX", None, None, "exception"),
     ],
 )
