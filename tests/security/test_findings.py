@@ -369,6 +369,8 @@ def test_no_token_identifier_or_query_is_in_any_log(
         f"Patient?birthdate={marker}",
         f"Patient/{marker}",
         f"Organization?name={marker}&nonsense={NHS_NUMBER}",
+        f"Organization/{marker}",
+        f"Practitioner?identifier={NHS_NUMBER}",
         f"Condition?patient.identifier={NHS_NUMBER}&_cursor={marker}",
         f"{marker}/1",
     ):
