@@ -260,7 +260,7 @@ def test_there_is_no_other_function_and_no_other_role() -> None:
 KEY_POLICY: list[dict[str, Any]] = RESOURCES["SigningKey"]["Properties"]["KeyPolicy"]["Statement"]
 
 
-def test_rule_6_the_token_function_alone_may_sign_and_in_one_way_only() -> None:
+def test_rule_6_the_token_function_alone_may_sign() -> None:
     (signing,) = (statement for statement in KEY_POLICY if "kms:Sign" in _several(statement["Action"]))
 
     assert signing["Principal"]["AWS"] == {"Fn::GetAtt": ["TokenFunctionRole", "Arn"]}
