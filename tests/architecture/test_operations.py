@@ -55,6 +55,18 @@ def test_the_alarm_has_a_runbook_and_someone_to_tell(name: str) -> None:
     assert _ALARMS[name]["AlarmActions"] == _ALARMS[name]["OKActions"] != []
 
 
+def test_changes_of_a_signing_key_are_watched_by_name() -> None:
+    """`tests/security/test_gateway.py` hands the rule events; this says what none of its lists may lose."""
+    rule = _RESOURCES["KeyChangeRule"]["Properties"]
+    watched = {name for each in rule["EventPattern"]["detail"]["$or"] for name in each["eventName"]}
+
+    assert watched == {
+        *("PutKeyPolicy", "DisableKey", "ScheduleKeyDeletion", "CreateGrant"),
+        *("CreateAlias", "UpdateAlias", "DeleteAlias"),
+    }
+    assert rule.get("State", "ENABLED") == "ENABLED"
+
+
 def test_the_functions_metrics_are_those_of_one_stack() -> None:
     variables = _TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
 

@@ -485,5 +485,26 @@ def test_the_contracts_parameters_have_its_defaults_and_bounds() -> None:
     assert parameters["Architecture"]["Default"] == "x86_64"
 
 
+@pytest.mark.parametrize(
+    ("root", "taken"),
+    [
+        ("", True),
+        ("https://api.example.org/live", True),
+        ("http://127.0.0.1:3000", True),
+        ("http://localhost:3000", True),
+        ("http://api.example.org", False),
+        ("http://127.0.0.1.example.org", False),
+        ("http://localhost.example.org", False),
+        ("http://localhost@example.org", False),
+        ("ftp://127.0.0.1", False),
+        ("api.example.org", False),
+    ],
+)
+def test_a_root_url_is_https_or_of_this_machine(root: str, taken: bool) -> None:
+    pattern = TEMPLATE["Parameters"]["BaseUrl"]["AllowedPattern"]
+
+    assert (re.fullmatch(pattern, root) is not None) is taken
+
+
 def test_the_table_has_sixteen_types() -> None:
     assert len(RESOURCE_TYPES) == 16
