@@ -136,9 +136,9 @@ def test_criteria_by_the_hundred_are_bounded(reader: HttpReader) -> None:
     """`code:not` with 99 values 150 times: 10.4 s of CPU."""
     values = [",".join(f"{number}x{place}" for place in range(60)) for number in range(100)]
 
-    answer = timed(reader, "Observation/_search", [("code:not", one) for one in values])
+    number = timed(reader, "Observation/_search", [("_summary", "count"), *(("code:not", one) for one in values)])
 
-    assert answer.status == 200 or (answer.status, answer.issue["code"]) == (400, "too-costly")
+    assert number.status == 200 or (number.status, number.issue["code"]) == (400, "too-costly")
     contains = timed(reader, "Patient/_search", [("name:contains", one) for one in values])
     assert (contains.status, contains.issue["code"]) == (400, "too-costly")
     assert contains.issue["diagnostics"].startswith("Patient: more than 20,000 index entries")

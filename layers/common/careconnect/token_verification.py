@@ -36,10 +36,9 @@ class TrustedKeys(Protocol):
 class TokenRefusedError(Exception):
     """The token is not accepted; the text is a fixed reason for the log."""
 
-    def __init__(self, reason: str, *, expired: bool = False) -> None:
+    def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.expired = expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +169,6 @@ def _check_times(claims: Mapping[str, Any], now: float) -> None:
     if not is_time(not_before) or max(claims["iat"], not_before) > now + CLOCK_SKEW:
         raise TokenRefusedError("not valid yet")
     if claims["exp"] <= now:
-        raise TokenRefusedError("expired", expired=True)
+        raise TokenRefusedError("expired")
     if now - claims["iat"] > MAX_LIFETIME:
-        raise TokenRefusedError("older than any token may be", expired=True)
+        raise TokenRefusedError("older than any token may be")

@@ -98,7 +98,7 @@ def test_rfc9110_11_1_the_scheme_is_case_insensitive(scheme: str) -> None:
     ],
 )
 def test_rfc6750_2_1_only_a_bearer_header_with_one_compact_serialization(authorization: str) -> None:
-    assert not refused(authorization).expired
+    assert refused(authorization).reason == "not a bearer token"
 
 
 def _padded(part: int) -> str:
@@ -302,7 +302,7 @@ def test_s8_expiry_is_what_the_token_and_the_page_say(issued: int, expires: int,
     text = f"Bearer {token(iat=NOW + issued, exp=NOW + expires)}"
 
     if expired:
-        assert refused(text).expired
+        assert refused(text).reason in ("expired", "older than any token may be")
     else:
         assert verify(text).expires_at == NOW + expires
 
@@ -315,7 +315,7 @@ def test_oauth_md_clocks_may_differ_by_a_minute(name: str, ahead: int, accepted:
     if accepted:
         assert verify(text).client_id == "client-1"
     else:
-        assert not refused(text).expired
+        assert refused(text).reason == "not valid yet"
 
 
 def test_rfc7519_2_a_time_may_have_a_fraction() -> None:

@@ -1,7 +1,7 @@
 """Follow `_include` and `_revinclude`, giving only what the caller may read (`access.md`, Rule 3)."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import Final
 
 from careconnect import outcomes
@@ -37,7 +37,8 @@ def follow_references(
     seen: set[Key] = {(match.type, match.id) for match in matches}
     found: list[list[Key]] = []
     included, dearer = 0, "_revinclude" if reverse else "_include"
-    for match, sources in zip(matches, _sources(matches, reverse, context), strict=False):
+    pointing_here = _sources(matches, reverse, context) if reverse else repeat(iter(()))
+    for sources, match in zip(pointing_here, matches, strict=False):
         with context.budget.charged_to("_include"):
             keys = [*_included(_targets(match, includes), seen, context)]
         with context.budget.charged_to("_revinclude"):
@@ -79,9 +80,6 @@ def _targets(match: Entry, includes: Sequence[Include]) -> Iterator[Key]:
 
 def _sources(matches: Sequence[Entry], reverse: Sequence[Include], context: SearchContext) -> Iterator[Iterator[Key]]:
     """Yield what points at each match, several of them asked for at once, until the budget of the request is tight."""
-    if not reverse:
-        yield from (iter(()) for _ in matches)
-        return
     group, start = max(_FIRST_GROUP // len(reverse), 1), 0
     while start < len(matches):
         affordable = (context.budget.calls_left - _CALLS_FOR_BODIES) // len(reverse)

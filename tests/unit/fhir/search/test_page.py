@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from careconnect.http import MAX_ANSWER_BYTES
+from careconnect_testing.clock import Clock
 from careconnect_testing.few_records import Resource, write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
+from fhir_reader import budget
 from fhir_reader.search import includes as follow_references
 
 pytestmark = pytest.mark.slow
@@ -119,6 +122,73 @@ def test_one_match_that_includes_too_many_is_refused(reader: Reader, monkeypatch
     answer = reader.get("Encounter", "_id=e1&_revinclude=Observation:encounter")
 
     assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+
+
+CROWD = 14
+"""Patients, of whom each has three conditions: more than one group of ranges."""
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    people: list[Resource] = [{"resourceType": "Patient", "id": f"p{number:02}"} for number in range(CROWD)]
+    theirs: list[Resource] = [
+        {
+            "resourceType": "Condition",
+            "id": f"c{number:02}",
+            "clinicalStatus": "active",
+            "verificationStatus": "confirmed",
+            "subject": {"reference": f"Patient/p{number % CROWD:02}"},
+        }
+        for number in range(3 * CROWD)
+    ]
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path_factory.mktemp("crowd"), [*people, *theirs]))
+        yield reader
+
+
+REVERSE = "&".join(f"_revinclude={name}:patient" for name in ("Condition", "Procedure", "Immunization"))
+
+
+@pytest.mark.parametrize("calls", [120, 40, 20, 17])
+def test_a_page_shrinks_to_the_calls_that_are_left(crowd: Reader, monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
+    monkeypatch.setattr(budget, "MOST_CALLS", calls)
+
+    pages = crowd.walk("Patient", f"_count=100&{REVERSE}")
+
+    assert (len(pages) > 1) is (calls < 120)
+    assert sorted(id_ for page in pages for id_ in page.ids()) == [f"p{number:02}" for number in range(CROWD)]
+    for page in pages:
+        # Each match has all that points at it on its own page.
+        assert len(page.found("include")) == 3 * len(page.ids())
+    assert sorted(one for page in pages for one in page.found("include")) == sorted(
+        f"Condition/c{number:02}" for number in range(3 * CROWD)
+    )
+
+
+def test_one_match_that_cannot_be_followed_within_the_calls_is_refused_by_name(
+    crowd: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "MOST_CALLS", 7)
+
+    answer = crowd.get("Patient", REVERSE)
+
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+    assert answer.issue["diagnostics"].startswith("_revinclude: more than 7 lookups")
+
+
+def test_a_page_ends_when_half_of_its_time_is_over(crowd: Reader) -> None:
+    clock = Clock(0.0)
+    slow = replace(crowd, stopwatch=clock)
+
+    def pass_time(operation: str) -> None:
+        clock.now += 0.25 if operation == "Query" else 0
+
+    crowd.faults.append(pass_time)
+    pages = slow.walk("Patient", f"_count=100&{REVERSE}")
+    crowd.faults.clear()
+
+    assert len(pages) > 1
+    assert sorted(id_ for page in pages for id_ in page.ids()) == [f"p{number:02}" for number in range(CROWD)]
 
 
 def test_the_bound_leaves_room_below_lambdas() -> None:

@@ -190,3 +190,17 @@ def test_a_fault_of_dynamodb_is_a_503_with_retry_after_and_no_detail(
     assert reader.observer.failures == []
     if "xml" not in query:
         assert answer.issue["code"] == "transient"
+
+
+def test_a_compartment_is_what_names_the_patient_as_its_own(reader: Reader) -> None:
+    """What points at a patient in another way, or is no type that is served, lies in the same partition."""
+    before = [place for place, _ in store(reader).compartment(type_("Patient"), "4", "")]
+    others = [{"pk": {"S": "Patient/4"}, "sk": {"S": sk}} for sk in ("Encounter?participant#0#e9", "Flag?patient#0#f1")]
+    for other in others:
+        reader.client.put_item(TableName=reader.tables.record, Item={**other, "values": {"S": "{}"}})
+
+    after = [place for place, _ in store(reader).compartment(type_("Patient"), "4", "")]
+    for other in others:
+        reader.client.delete_item(TableName=reader.tables.record, Key=other)
+
+    assert after == before

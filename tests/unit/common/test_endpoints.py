@@ -1,0 +1,34 @@
+"""What every function's endpoint has to word: here each one says what the others say."""
+
+import json
+from typing import Any, cast
+
+import pytest
+
+from careconnect.base_url import base_url
+from careconnect.http import parse_request
+from careconnect.resource_types import Home
+from careconnect.shell import Call, Endpoint
+from fhir_reader.app import FhirEndpoint
+from service_discovery.app import DiscoveryEndpoint
+from token_issuer.app import OAuthEndpoint
+
+# None of them is asked for what it is made of.
+NOTHING = cast("Any", None)
+ENDPOINTS: list[tuple[Endpoint, str]] = [
+    (FhirEndpoint(NOTHING, Home.RECORD, NOTHING), "forbidden"),
+    (DiscoveryEndpoint(NOTHING), "forbidden"),
+    (OAuthEndpoint(NOTHING, NOTHING, NOTHING, NOTHING, 3600), "access_denied"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "code"), ENDPOINTS, ids=[type(one).__name__ for one, _ in ENDPOINTS])
+def test_who_comes_around_the_front_is_told_the_same_everywhere(endpoint: Endpoint, code: str) -> None:
+    root = base_url("https://care.example", api_id="", stage="", region="")
+
+    answer = endpoint.refuse(endpoint.around_the_front(), Call(parse_request({}), root, 0.0))
+
+    assert answer.status == 403
+    body = json.loads(answer.body)
+    said = body["issue"][0] if "issue" in body else {"code": body["error"], "diagnostics": body["error_description"]}
+    assert (said["code"], said["diagnostics"]) == (code, "This address takes no requests: use the service's own.")
