@@ -144,7 +144,7 @@ docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md
 	$(BIN)/python -m careconnect_admin.documents.generate
 
 # Nightly, or after a change of a control. ARGS="--only ID", --fast, --list, --page.
-mutants: $(VENV)/.test ## Put each fault of a control in, one at a time, and see a test fail (about six minutes)
+mutants: $(VENV)/.test ## Put each fault of a control in, one at a time, and see a test fail (about eight minutes)
 	$(BIN)/python tests/security/mutants/run.py $(ARGS)
 
 bench: $(VENV)/.test ## Measure searches over 1,000 and 100,000 patients (about five minutes)
