@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_testing.mutants import PROJECT, Mutant, MutantError, is_test, misfits, read_mutants
+from careconnect_testing.mutants import PROJECT, Mutant, MutantError, is_test, misfits, needs_a_stack, read_mutants
 
 MUTANTS = read_mutants()
 
@@ -81,6 +81,21 @@ def test_a_malformed_table_is_refused(tmp_path: Path, rows: list[tuple[str, str,
 )
 def test_what_counts_as_a_test(name: str, found: bool) -> None:
     assert is_test(PROJECT, name) is found
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("tests/unit/common/test_base64url.py", False),
+        ("tests/security/test_fails_closed.py::test_nothing_but_this_apis_stage_may_invoke_a_function", False),
+        ("tests/security/test_fails_closed.py::test_no_malformed_authorization_invokes_a_reader[abc]", True),
+        ("tests/security/test_fails_closed.py", True),
+        ("tests/security/test_kill_switch.py", True),
+        ("tests/security/test_kill_switch.py::test_others_are_not_cut_off_with_it", True),
+    ],
+)
+def test_which_tests_need_a_stack(name: str, needed: bool) -> None:
+    assert needs_a_stack(PROJECT, name) is needed
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from typing import Final
 PROJECT: Final = Path(__file__).resolve().parents[3]
 TABLE: Final = PROJECT / "tests/security/mutants/table.toml"
 
-_QUICK: Final = ("tests/unit/", "tests/architecture/")
+_NEEDS_A_STACK: Final = "mark.integration"
 
 
 class MutantError(ValueError):
@@ -49,7 +49,7 @@ class Mutant:
     @property
     def is_quick(self) -> bool:
         """Say whether tests without an emulator notice it."""
-        return all(test.startswith(_QUICK) for test in self.tests)
+        return not any(needs_a_stack(PROJECT, test) for test in self.tests)
 
     def applied_to(self, project: Path) -> dict[Path, str]:
         """Return the mutated files' texts; raises `MutantError` for one that does not fit the code of today."""
@@ -92,16 +92,31 @@ def read_mutants(table: Path = TABLE) -> list[Mutant]:
 
 def is_test(project: Path, name: str) -> bool:
     """Say whether `path` or `path::test_name` is there; a parametrised case (`[…]`) goes by its function."""
-    file, _, function = name.partition("::")
+    file, _, _ = name.partition("::")
     path = project / file
-    if not path.name.startswith("test_") or not path.is_file():
-        return False
-    functions = {
-        node.name
+    return path.name.startswith("test_") and path.is_file() and bool(_functions(path, name))
+
+
+def needs_a_stack(project: Path, name: str) -> bool:
+    """Say whether `path` or `path::test_name`, or one of its tests, is marked as driving a deployed template."""
+    path = project / name.partition("::")[0]
+    marks = [
+        ast.unparse(node.value)
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    }
-    return function.partition("[")[0] in functions if function else bool(functions)
+        if isinstance(node, ast.Assign) and "pytestmark" in map(ast.unparse, node.targets)
+    ]
+    marks += [ast.unparse(mark) for test in _functions(path, name) for mark in test.decorator_list]
+    return any(_NEEDS_A_STACK in mark for mark in marks)
+
+
+def _functions(path: Path, name: str) -> list[ast.FunctionDef]:
+    """Return the test functions of a file that a name means: the one that it names, or all."""
+    wanted = name.partition("::")[2].partition("[")[0]
+    return [
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_") and wanted in ("", node.name)
+    ]
 
 
 def misfits(mutants: Iterable[Mutant], project: Path = PROJECT) -> list[str]:
