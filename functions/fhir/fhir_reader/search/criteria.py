@@ -49,8 +49,12 @@ class Criterion:
 
     @property
     def comparisons(self) -> int:
-        """How many comparisons an entry costs: one for what is looked up in a set, else one for each value."""
-        return 1 if self.parameter.type in _LOOKED_UP_AT_ONCE else len(self.values)
+        """How many comparisons an entry costs: one for what is looked up in a set, else one for each value or word."""
+        if self.parameter.type in _LOOKED_UP_AT_ONCE:
+            return 1
+        if self.parameter.type is ParameterType.STRING and self.modifier != Modifier.MISSING:
+            return sum(len(text.split()) for text in self.values)
+        return len(self.values)
 
     def matcher(self) -> Matcher:
         """Return the function that says whether a resource with given searchable values matches.

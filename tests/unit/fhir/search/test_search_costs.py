@@ -46,8 +46,13 @@ def test_comparisons_are_paid_for_beside_the_entries(reader: Reader, monkeypatch
     values = ",".join(f"{number}x" for number in range(90))
 
     assert reader.get("Patient", f"name:contains={values}").status == 200
-    answer = reader.get("Patient", "&".join(f"name:contains={values}{number}" for number in range(10)))
-    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+    for dear in (
+        "&".join(f"name:contains={values}{number}" for number in range(10)),
+        "name=" + "a%20" * 2_000,
+        "&".join("birthdate=" + ",".join(f"lt{year + later}" for year in range(1900, 1990)) for later in range(10)),
+    ):
+        answer = reader.get("Patient", dear)
+        assert (answer.status, answer.issue["code"]) == (400, "too-costly")
 
 
 @contextmanager
