@@ -445,6 +445,14 @@ def test_access_md_errors_of_the_gateway(kind: str, status: int | None, challeng
     assert json.loads(response["responseTemplates"]["application/json"])["issue"][0]["code"] == code
 
 
+def test_who_is_denied_is_told_where_to_look() -> None:
+    issue = json.loads(GATEWAY_RESPONSES["ACCESS_DENIED"]["responseTemplates"]["application/json"])["issue"][0]
+
+    assert "/openapi.json" in PATHS
+    for named in ("openapi.json", "scope", "user/Patient.r", "user/Patient.s"):
+        assert named in issue["diagnostics"]
+
+
 # API Gateway's developer guide, "Gateway response types": what each case answers if nobody says otherwise.
 _STATUSES = {
     "ACCESS_DENIED": 403,

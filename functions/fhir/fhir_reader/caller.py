@@ -6,7 +6,7 @@ from typing import Any
 
 from careconnect import outcomes
 from careconnect.resource_types import ResourceType
-from careconnect.scopes import Grants, Interaction, grants_of
+from careconnect.scopes import Grants, Interaction, grants_of, needed_scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class Caller:
         return self.may(resource_type, Interaction.READ) and self.may(resource_type, Interaction.SEARCH)
 
     def require(self, resource_type: ResourceType, interaction: Interaction) -> None:
-        """Raise the 403 outcome unless the token grants `interaction` on a type."""
+        """Raise the 403 outcome, which names the missing scope, unless the token grants `interaction` on a type."""
         if not self.may(resource_type, interaction):
-            raise outcomes.insufficient_scope()
+            raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type.name, interaction))
 
     def sees(self, resource_type: ResourceType, resource_id: str, patients: tuple[str, ...]) -> bool:
         """Say whether a resource of the compartments of `patients` is within this caller's compartment.

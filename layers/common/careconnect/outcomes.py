@@ -53,13 +53,13 @@ def expired_token(*, reason: str = "") -> OutcomeError:
     return OutcomeError(401, "expired", text, {"WWW-Authenticate": challenge}, reason=reason)
 
 
-def insufficient_scope() -> OutcomeError:
-    """403 for a token that does not open what was asked (RFC 6750 §3.1)."""
+def insufficient_scope(needed: str) -> OutcomeError:
+    """403 for a token that does not open what was asked; `needed` is the scope that would (RFC 6750 §3, §3.1)."""
     return OutcomeError(
         403,
         "forbidden",
-        "The access token's scopes do not allow this request.",
-        {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope"'},
+        f"The access token's scopes do not allow this request: {needed} is needed.",
+        {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope", scope="{needed}"'},
     )
 
 

@@ -141,6 +141,15 @@ def _parsed(text: str) -> Scope | None:
         return None
 
 
+def needed_scope(held: str, type_name: str, interaction: Interaction) -> str:
+    """Return the least scope that opens `interaction` on a type, at the level of those that a token holds.
+
+    A client is registered at one level as a rule, and could not get another's; without any it is `user`.
+    """
+    level = next((found.level for text in held.split() if (found := _parsed(text)) and found.level), "user")
+    return f"{level}/{type_name}.{interaction}"
+
+
 def supported_scopes() -> tuple[str, ...]:
     """List the scopes worth advertising: `profile`, the wildcards and each type's v1 and v2 read scopes."""
     levels = ("patient", "user", "system")

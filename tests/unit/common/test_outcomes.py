@@ -25,10 +25,10 @@ CASES: list[tuple[Callable[[], OutcomeError], int, str, dict[str, str]]] = [
         {"WWW-Authenticate": 'Bearer realm="careconnect", error="invalid_token"'},
     ),
     (
-        outcomes.insufficient_scope,
+        lambda: outcomes.insufficient_scope("user/Patient.r"),
         403,
         "forbidden",
-        {"WWW-Authenticate": 'Bearer realm="careconnect", error="insufficient_scope"'},
+        {"WWW-Authenticate": 'Bearer realm="careconnect", error="insufficient_scope", scope="user/Patient.r"'},
     ),
     (outcomes.not_found, 404, "not-found", {}),
     (outcomes.not_supported, 404, "not-supported", {}),

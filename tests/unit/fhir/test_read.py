@@ -166,7 +166,10 @@ def test_s5_a_scope_for_another_type_is_not_enough(reader: Reader, name: str) ->
     answer = reader.as_caller(f"user/{other}.read").get(f"{name}/4")
 
     assert (answer.status, answer.issue["code"]) == (403, "forbidden")
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="careconnect", error="insufficient_scope"'
+    assert answer.headers["WWW-Authenticate"] == (
+        f'Bearer realm="careconnect", error="insufficient_scope", scope="user/{name}.r"'
+    )
+    assert f" user/{name}.r " in answer.diagnostics
     assert reader.calls == []
 
 
