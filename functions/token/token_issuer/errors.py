@@ -75,11 +75,9 @@ def unauthorized_client() -> OAuthError:
     )
 
 
-def invalid_scope(reason: str) -> OAuthError:
-    """400 for a scope that is malformed, unknown or beyond the registration."""
-    return OAuthError(
-        400, "invalid_scope", "The scope is malformed, unknown or beyond what is registered.", reason=reason
-    )
+def invalid_scope(description: str, *, reason: str) -> OAuthError:
+    """400 for a scope that is malformed, unknown or beyond the registration (`scope_refusals.py` words them)."""
+    return OAuthError(400, "invalid_scope", description, reason=reason)
 
 
 def too_many_failures(retry_after: int) -> OAuthError:

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from careconnect.base_url import BaseUrl
 from careconnect.client_record import GRANT_TYPES, MAX_SCOPE_LENGTH, ClientRecord
-from careconnect.scopes import ScopeError, covers, split_scope
-from token_issuer import errors
+from careconnect.scopes import ScopeError, beyond, split_scope
+from token_issuer import errors, scope_refusals
 
 
 class TokenSigner(Protocol):
@@ -72,12 +72,12 @@ def _scope(client: ClientRecord, parameters: Mapping[str, str]) -> str:
     """Return the scope to grant: all that is asked for or nothing; all that is registered if none is asked."""
     try:
         requested = split_scope(parameters.get("scope") or " ".join(client.scopes))
-        is_covered = covers(client.scopes, requested)
+        not_covered = next(beyond(client.scopes, requested), None)
     except ScopeError as error:
-        raise errors.invalid_scope(str(error)) from None
-    if not is_covered:
-        raise errors.invalid_scope("beyond the registration")
+        raise scope_refusals.malformed_scope(error) from None
+    if not_covered is not None:
+        raise scope_refusals.scope_beyond_registration(not_covered)
     scope = " ".join(requested)
     if len(scope) > MAX_SCOPE_LENGTH:
-        raise errors.invalid_scope("longer than a token can hold")
+        raise scope_refusals.scope_too_long()
     return scope

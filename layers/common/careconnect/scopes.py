@@ -5,7 +5,7 @@ again for every entry it returns, so both enforce one reading of the same text.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -21,8 +21,25 @@ class Interaction(StrEnum):
     SEARCH = "s"
 
 
+class ScopeFault(StrEnum):
+    """What is wrong with a scope, in fixed words for an operator or a log."""
+
+    STRING = "not a scope string"
+    GRAMMAR = "not a scope of this server"
+    TYPE = "a scope for a type that this server does not serve"
+    SUFFIX = "a scope with a suffix that this server does not enforce"
+
+
 class ScopeError(ValueError):
-    """A scope string breaks the grammar, or asks for what the server does not enforce."""
+    """A scope string breaks the grammar, or asks for what the server does not enforce.
+
+    `fault` says why, and `scope` is the one at fault as it was given, for whoever may show it; empty if it is all.
+    """
+
+    def __init__(self, fault: ScopeFault, scope: str = "") -> None:
+        super().__init__(fault.value)
+        self.fault = fault
+        self.scope = scope
 
 
 PROFILE: Final = "profile"
@@ -56,7 +73,8 @@ _PRESENT_NAMES: Final = {
     for name in set(t.scope_names) - {each.name for each in RESOURCE_TYPES}
 }
 
-_SCOPE_NAMES: Final = frozenset(name for t in RESOURCE_TYPES for name in t.scope_names)
+SCOPE_NAMES: Final = frozenset(name for t in RESOURCE_TYPES for name in t.scope_names)
+"""The names of types that a scope may have, former ones included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +97,11 @@ def parse_scope(text: str) -> Scope:
         return Scope(text)
     match = _RECORD_SCOPE.fullmatch(text)
     if match is None:
-        raise ScopeError("not a scope of this server")
-    if match["type"] != "*" and match["type"] not in _SCOPE_NAMES:
-        raise ScopeError("a scope for a type that this server does not serve")
+        head, suffix, _ = text.partition("?")
+        has_suffix = suffix and _RECORD_SCOPE.fullmatch(head)
+        raise ScopeError(ScopeFault.SUFFIX if has_suffix else ScopeFault.GRAMMAR, text)
+    if match["type"] != "*" and match["type"] not in SCOPE_NAMES:
+        raise ScopeError(ScopeFault.TYPE, text)
     letters = _V1_LETTERS[match["v1"]] if match["v1"] else match["v2"]
     return Scope(text, match["level"], match["type"], letters)
 
@@ -92,7 +112,7 @@ def split_scope(scope: str) -> tuple[str, ...]:
     Raises `ScopeError` for characters outside the RFC's `scope-token`, or for stray spaces.
     """
     if not re.fullmatch(r"[\x21\x23-\x5B\x5D-\x7E]+(?: [\x21\x23-\x5B\x5D-\x7E]+)*", scope):
-        raise ScopeError("not a scope string")
+        raise ScopeError(ScopeFault.STRING)
     return tuple(dict.fromkeys(scope.split(" ")))
 
 
@@ -167,8 +187,13 @@ def covers(registered: Iterable[str], requested: Iterable[str]) -> bool:
     its names of earlier FHIR versions; a level is never exchanged for another, and a write letter is never
     implied.
     """
+    return next(beyond(registered, requested), None) is None
+
+
+def beyond(registered: Iterable[str], requested: Iterable[str]) -> Iterator[str]:
+    """Yield the requested scopes that the registered ones do not cover; raises `ScopeError`."""
     held = [parse_scope(text) for text in registered]
-    return all(_covered(parse_scope(text), held) for text in requested)
+    yield from (text for text in requested if not _covered(parse_scope(text), held))
 
 
 def _type_name(scope: Scope) -> str:

@@ -148,6 +148,7 @@ def test_s7_one_types_scope_does_not_open_its_neighbours() -> None:
         (["profile"], ["profile"], True),
         ([], [], True),
         ([], ["profile"], False),
+        (["profile"], ["profile", "user/Patient.read"], False),
         (["user/Patient.read"], ["user/Patient.rs"], True),
         (["user/Patient.rs"], ["user/Patient.read"], True),
         (["user/Patient.read"], ["user/Patient.r", "user/Patient.s"], True),

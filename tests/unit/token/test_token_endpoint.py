@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -9,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from careconnect.client_record import AuthMethod
+from careconnect.scopes import ScopeFault
 from careconnect.signing_keys import thumbprint
 from careconnect_testing.events import FORM, form_event, rest_event
 from careconnect_testing.issuer import ALIAS, BASE, FHIR_BASE, Issuer, basic
@@ -287,6 +289,56 @@ def test_scope_in_the_query(issuer: Issuer, secret: str) -> None:
     assert answer.json["scope"] == "profile"
 
 
+BEYOND = "is beyond what this client is registered for."
+NO_SCOPE = "is no scope of this server. One is like user/Patient.read, system/*.rs or profile."
+SUFFIXED = "has a suffix, which is not enforced and so not granted: leave out ? and what follows."
+MALFORMED = "is malformed: scopes are printable ASCII without quotes or backslashes, one space between."
+
+
+@pytest.mark.parametrize(
+    ("requested", "described"),
+    [
+        ("user/Observation.read", f"user/Observation.read {BEYOND}"),
+        ("profile system/Patient.read user/Observation.read", f"system/Patient.read {BEYOND}"),
+        ("profile user/Patient.write", f"user/Patient.write {BEYOND}"),
+        ("offline_access", f"offline_access {BEYOND}"),
+        ("profile user/Pateint.read", "user/Pateint.read names a type that is not served. The nearest is Patient."),
+        ("user/patient.read", "user/patient.read names a type that is not served. The nearest is Patient."),
+        ("user/Toaster.read", "user/Toaster.read names a type that is not served."),
+        ("user/Patient.reed", f"user/Patient.reed {NO_SCOPE}"),
+        ("user/Patient.sr", f"user/Patient.sr {NO_SCOPE}"),
+        ("profile Patient.read", f"Patient.read {NO_SCOPE}"),
+        ("user/Patient.rs?gender=male", f"user/Patient.rs {SUFFIXED}"),
+        ("profile  profile", f"The scope {MALFORMED}"),
+        # Made of anything but what a scope is made of, or longer than one, it is not repeated.
+        ("<script>", f"The scope {NO_SCOPE}"),
+        ("9434765919", f"The scope {NO_SCOPE}"),
+        ("user/Patient.read?identifier=9434765919", f"user/Patient.read {SUFFIXED}"),
+        ("<b>?user/Patient.read", f"The scope {NO_SCOPE}"),
+        ("a" * 64, f"{'a' * 64} {NO_SCOPE}"),
+        ("a" * 65, f"The scope {NO_SCOPE}"),
+        (f"user/{'a' * 65}.read", "The scope names a type that is not served."),
+    ],
+)
+def test_the_first_scope_at_fault_is_named_if_it_can_be_shown(
+    issuer: Issuer, secret: str, requested: str, described: str
+) -> None:
+    answer = issuer.token("client-1", secret, scope=requested)
+
+    assert (answer.status, answer.error) == (400, "invalid_scope")
+    assert answer.json["error_description"] == described
+    # RFC 6749 §5.2: what a description may be made of.
+    assert re.fullmatch(r"[\x20\x21\x23-\x5B\x5D-\x7E]+", described)
+    (line,) = issuer.observer.lines
+    assert line["reason"] in {*ScopeFault, "beyond the registration"}
+
+
+def test_a_secret_in_the_scopes_place_is_not_repeated(issuer: Issuer, secret: str) -> None:
+    answer = issuer.token("client-1", secret, scope=secret)
+
+    assert answer.json["error_description"] == f"The scope {NO_SCOPE}"
+
+
 def test_a_scope_that_no_token_can_hold_is_invalid_scope(issuer: Issuer) -> None:
     """KMS signs at most 4,096 bytes."""
     secret = issuer.register("all", scopes=("system/*.cruds",))
@@ -297,6 +349,7 @@ def test_a_scope_that_no_token_can_hold_is_invalid_scope(issuer: Issuer) -> None
     answer = issuer.token("all", secret, scope=scope)
 
     assert (answer.status, answer.error) == (400, "invalid_scope")
+    assert answer.json["error_description"] == "The scope is longer than a token can hold: ask for less."
 
 
 def test_the_longest_token_can_be_signed(issuer: Issuer) -> None:

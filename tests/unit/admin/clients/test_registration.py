@@ -152,7 +152,7 @@ K1 = public_jwk(ec.generate_private_key(ec.SECP256K1()), "key-1")
         ({"scopes": ("user/Toaster.read",)}, "does not serve"),
         ({"scopes": ("user/patient.read",)}, "does not serve"),
         ({"scopes": ("Patient.read",)}, "not a scope"),
-        ({"scopes": ("user/Patient.rs?gender=male",)}, "not a scope"),
+        ({"scopes": ("user/Patient.rs?gender=male",)}, "a suffix that this server does not enforce"),
         ({"scopes": ("user/Patient.sr",)}, "not a scope"),
         ({"scopes": ("profile profile",)}, "not a scope"),
         ({"scopes": TOO_MANY}, "use a wildcard"),
