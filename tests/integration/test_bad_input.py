@@ -61,6 +61,24 @@ def test_fhir_md_statuses(api: Api, token: str, path: str, status: int, code: st
         assert answer.headers["X-Request-Id"] == answer.headers["X-Correlation-Id"]
 
 
+# Each as it is written: a client's library would set some of them right.
+EXPLAINED = [
+    ("//Patient/4", "empty part"),
+    ("/Patient/4/", "ends with a slash"),
+    ("/patient/4", "case-sensitive: write Patient."),
+    ("/Pateint/4", "the nearest is Patient."),
+    ("/Appointment/4", "not served"),
+    ("/Patient/4/$evrything", "Patient/{id}/$everything"),
+]
+
+
+@pytest.mark.parametrize(("path", "said"), EXPLAINED)
+def test_fhir_md_other_paths_are_explained(api: Api, token: str, path: str, said: str) -> None:
+    status, body = api.raw(f"{FHIR_PATH}{path}", {"Authorization": f"Bearer {token}"})
+
+    assert (status, said in body, "metadata" in body) == (404, True, True)
+
+
 def test_what_is_acceptable_is_neither(api: Api, token: str) -> None:
     answer = api.get("Patient/4", token, Accept="text/html")
 

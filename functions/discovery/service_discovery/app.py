@@ -14,6 +14,7 @@ from careconnect.refusal import RefusalError
 from careconnect.resource_xml import resource_xml
 from careconnect.shell import Call
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
+from careconnect.unknown_path import unknown_path
 from service_discovery.capability_statement import METADATA_PATH, capability_statement
 from service_discovery.openapi_document import OPENAPI_PATH, openapi_document
 from service_discovery.server_metadata import (
@@ -48,8 +49,8 @@ class DiscoveryEndpoint:
         call.action, document = _document_of(request.path)
         is_reading = request.method in ("GET", "HEAD")
         if document is None and (is_reading or request.method == "POST"):
-            # What can be read or searched goes elsewhere: this is the FHIR base itself.
-            raise outcomes.not_supported()
+            # What can be read or searched goes elsewhere: this is the FHIR base itself, or a name that is not served.
+            raise unknown_path(request.path)
         if document is None or not is_reading:
             is_search = document is None and request.path.endswith("/_search")
             raise outcomes.method_not_allowed(_SEARCHING if is_search else _READING)

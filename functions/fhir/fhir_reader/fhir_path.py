@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from careconnect import outcomes
 from careconnect.resource_types import FHIR_PATH, ResourceType, resource_type, valid_id
+from careconnect.unknown_path import unknown_path
 
 _NAME: Final = re.compile(r"[A-Za-z]+")
 
@@ -45,33 +46,34 @@ def parse_path(path: str) -> FhirPath:
     """Take `/careconnect-ri/STU3/Type…` apart.
 
     Each segment is decoded once, after the split, so an encoded slash never separates. Empty segments, dots,
-    parameters (`;`) and another case are other paths: 404. Raises the 404 outcomes, and 400 for a bad id.
+    parameters (`;`) and another case are other paths: 404, which says why. Raises the 404 outcomes, and 400 for a bad
+    id.
     """
     prefix, _, rest = path.partition(FHIR_PATH + "/")
     if prefix or not rest:
-        raise outcomes.not_supported()
+        raise unknown_path(path)
     name, *segments = (unquote(segment) for segment in rest.split("/"))
     found = resource_type(name) if _NAME.fullmatch(name) else None
     if found is None:
-        raise outcomes.not_supported()
+        raise unknown_path(path)
     match segments:
         case []:
             return FhirPath(Route.TYPE, found)
         case ["_search"]:
             return FhirPath(Route.SEARCH, found)
         case [resource_id]:
-            return FhirPath(Route.INSTANCE, found, _id(resource_id))
+            return FhirPath(Route.INSTANCE, found, _id(resource_id, path))
         case [resource_id, operation] if operation in found.operations:
-            return FhirPath(Route(operation.removeprefix("$")), found, _id(resource_id))
+            return FhirPath(Route(operation.removeprefix("$")), found, _id(resource_id, path))
         case [resource_id, "_history", version]:
-            return FhirPath(Route.VERSION, found, _id(resource_id), version)
+            return FhirPath(Route.VERSION, found, _id(resource_id, path), version)
         case _:
-            raise outcomes.not_supported()
+            raise unknown_path(path)
 
 
-def _id(text: str) -> str:
+def _id(text: str, path: str) -> str:
     if not text or text.startswith(("_", "$")):
-        raise outcomes.not_supported()
+        raise unknown_path(path)
     if not valid_id(text):
         raise outcomes.invalid_id()
     return text

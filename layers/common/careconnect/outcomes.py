@@ -68,9 +68,9 @@ def not_found() -> OutcomeError:
     return OutcomeError(404, "not-found", "No such resource.")
 
 
-def not_supported() -> OutcomeError:
-    """404 for a type, operation or path that the server does not offer."""
-    return OutcomeError(404, "not-supported", "This server does not offer that.")
+def not_supported(cause: str = "This server does not offer that.") -> OutcomeError:
+    """404 for a type, operation or path that the server does not offer; `cause` is fixed text."""
+    return OutcomeError(404, "not-supported", f"{cause} What is offered is listed by metadata, below the FHIR base.")
 
 
 def gone() -> OutcomeError:

@@ -1,8 +1,23 @@
 """What each refusal tells its caller to do, text by text (`access.md`, Errors; `fhir.md`, Statuses)."""
 
-import pytest
+from typing import Any, cast
 
-from careconnect_testing.stores import Reader
+import pytest
+from fhir.resources.STU3 import get_fhir_model_class
+
+from careconnect.http import Cors
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, resource_type
+from careconnect.shell import Shell
+from careconnect.unknown_path import STU3_TYPES, unknown_path
+from careconnect_testing.answer import Answer
+from careconnect_testing.clock import Clock
+from careconnect_testing.events import fhir_event
+from careconnect_testing.observer import RecordingObserver
+from careconnect_testing.stores import BASE, Reader
+from service_discovery.app import DiscoveryEndpoint
+
+# What it refuses it refuses without a look at its keys.
+DISCOVERY = Shell(DiscoveryEndpoint(cast("Any", None)), BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), Clock())
 
 # What a token holds, what it asks for, and the scope that it is told to get.
 NEEDED = [
@@ -30,3 +45,70 @@ def test_rfc_6750_3_a_missing_scope_is_named(reader: Reader, held: str, path: st
     assert answer.diagnostics == f"The access token's scopes do not allow this request: {needed} is needed."
     # With it the same request is let in, and with what was held alone it was not.
     assert reader.as_caller(f"{held} {needed}").get(path, query).status in (200, 404)
+
+
+LISTED = "What is offered is listed by metadata, below the FHIR base."
+EMPTY_PART = "The path has an empty part: write one slash between two parts, as in Patient/4."
+SLASH_AT_THE_END = "The path ends with a slash: leave it out."
+NOTHING = "Nothing is served under that name"
+EVERYTHING_OF_PATIENT = "That is no operation of Patient, which has Patient/{id}/$everything."
+
+# What is asked for below the FHIR base, and what is said of it.
+PATHS = [
+    ("/Patient/4", EMPTY_PART),
+    ("Patient//4", EMPTY_PART),
+    ("Patient/4/", SLASH_AT_THE_END),
+    ("Patient/", SLASH_AT_THE_END),
+    ("metadata/", SLASH_AT_THE_END),
+    ("patient/4", "Names are case-sensitive: write Patient."),
+    ("OBSERVATION", "Names are case-sensitive: write Observation."),
+    ("Metadata", "Names are case-sensitive: write metadata."),
+    ("Pateint/4", f"{NOTHING}: the nearest is Patient."),
+    ("Observations?patient=4", f"{NOTHING}: the nearest is Observation."),
+    ("Organisation/P1", f"{NOTHING}: the nearest is Organization."),
+    ("metdata", f"{NOTHING}: the nearest is metadata."),
+    ("Toaster/4", f"{NOTHING}."),
+    ("9434765919", f"{NOTHING}."),
+    ("*", f"{NOTHING}."),
+    ("Appointment/4", "This type of FHIR STU3 is not served."),
+    ("MedicationDispense", "This type of FHIR STU3 is not served."),
+    ("Patient/4/$evrything", EVERYTHING_OF_PATIENT),
+    ("Patient/4/$9434765919", EVERYTHING_OF_PATIENT),
+    ("Patient/4/%24evrything", EVERYTHING_OF_PATIENT),
+    ("Patient/$everything", EVERYTHING_OF_PATIENT),
+    ("Condition/c1/$everything", "That is no operation of Condition, which has none."),
+    (
+        "Patient/4/_history",
+        "No history is kept: ask for Patient/{id}, or for its version by Patient/{id}/_history/{version}.",
+    ),
+    ("Patient/_search/4", "A search is posted to Patient/_search."),
+    ("Patient/4/Condition", "Resources of a patient are searched for: Condition?patient={id}."),
+    ("Patient/4/Medication", "Below Patient there are Patient/{id} and Patient/{id}/_history/{version}."),
+    ("Patient/4/name", "Below Patient there are Patient/{id} and Patient/{id}/_history/{version}."),
+    ("", "This is the FHIR base, which answers nothing itself."),
+]
+
+
+@pytest.mark.parametrize(("path", "said"), PATHS)
+def test_fhir_md_other_paths_say_what_is_wrong_and_where_to_look(reader: Reader, path: str, said: str) -> None:
+    """Each is asked of the function that the gateway hands it to: a type's own, or discovery for every other name."""
+    bare, _, query = path.partition("?")
+    name = bare.partition("/")[0]
+    if resource_type(name) is not None:
+        answer = reader.get(bare, query)
+    else:
+        answer = Answer.of(DISCOVERY(fhir_event("GET", bare)))
+
+    assert (answer.status, answer.issue["code"]) == (404, "not-supported")
+    assert answer.diagnostics == f"{said} {LISTED}"
+
+
+def test_a_path_outside_of_the_base_is_told_where_that_is() -> None:
+    assert unknown_path(f"/live{FHIR_PATH}/Patient/4").text == f"FHIR is served below {FHIR_PATH}. {LISTED}"
+
+
+def test_the_types_of_stu3_are_those_of_its_models() -> None:
+    for name in STU3_TYPES:
+        assert get_fhir_model_class(name).get_resource_type() == name
+    assert len(STU3_TYPES) == 117
+    assert {each.name for each in RESOURCE_TYPES} < STU3_TYPES

@@ -1,0 +1,78 @@
+"""Why a path is none of the API's, and what was probably meant (`fhir.md`, Other paths)."""
+
+from typing import Final
+from urllib.parse import unquote
+
+from careconnect.nearest_name import nearest_name
+from careconnect.outcomes import OutcomeError, not_supported
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType, resource_type
+
+STU3_TYPES: Final = frozenset(
+    """
+    Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic
+    Binary BodySite Bundle CapabilityStatement CarePlan CareTeam ChargeItem Claim ClaimResponse
+    ClinicalImpression CodeSystem Communication CommunicationRequest CompartmentDefinition Composition
+    ConceptMap Condition Consent Contract Coverage DataElement DetectedIssue Device DeviceComponent DeviceMetric
+    DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference EligibilityRequest
+    EligibilityResponse Encounter Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare ExpansionProfile
+    ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse HealthcareService
+    ImagingManifest ImagingStudy Immunization ImmunizationRecommendation ImplementationGuide Library Linkage
+    List Location Measure MeasureReport Media Medication MedicationAdministration MedicationDispense
+    MedicationRequest MedicationStatement MessageDefinition MessageHeader NamingSystem NutritionOrder
+    Observation OperationDefinition OperationOutcome Organization Parameters Patient PaymentNotice
+    PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Procedure ProcedureRequest
+    ProcessRequest ProcessResponse Provenance Questionnaire QuestionnaireResponse ReferralRequest RelatedPerson
+    RequestGroup ResearchStudy ResearchSubject RiskAssessment Schedule SearchParameter Sequence
+    ServiceDefinition Slot Specimen StructureDefinition StructureMap Subscription Substance SupplyDelivery
+    SupplyRequest Task TestReport TestScript ValueSet VisionPrescription
+    """.split()  # noqa: SIM905 - as a list it would be three times as long
+)
+"""Every resource type of FHIR STU3, so that one that is not served is told from one that does not exist."""
+
+_NAMES: Final = (*(each.name for each in RESOURCE_TYPES), "metadata")
+
+
+def unknown_path(path: str) -> OutcomeError:
+    """Return the 404 of a path that no function answers; its text names what is served, and repeats nothing."""
+    return not_supported(_cause(path))
+
+
+def _cause(path: str) -> str:
+    prefix, _, rest = path.partition(FHIR_PATH + "/")
+    if path == FHIR_PATH or (not prefix and not rest):
+        return "This is the FHIR base, which answers nothing itself."
+    if prefix:
+        return f"FHIR is served below {FHIR_PATH}."
+    name, *segments = (unquote(segment) for segment in rest.split("/"))
+    if "" in (name, *segments[:-1]):
+        return "The path has an empty part: write one slash between two parts, as in Patient/4."
+    if segments and not segments[-1]:
+        return "The path ends with a slash: leave it out."
+    found = resource_type(name)
+    return _cause_below(found, segments) if found else _cause_of_name(name)
+
+
+def _cause_of_name(name: str) -> str:
+    if name in STU3_TYPES:
+        return "This type of FHIR STU3 is not served."
+    nearest = nearest_name(name, _NAMES)
+    if not nearest:
+        return "Nothing is served under that name."
+    if nearest.lower() == name.lower():
+        return f"Names are case-sensitive: write {nearest}."
+    return f"Nothing is served under that name: the nearest is {nearest}."
+
+
+def _cause_below(type_: ResourceType, segments: list[str]) -> str:
+    one = f"{type_.name}/{{id}}"
+    if any(segment.startswith("$") for segment in segments):
+        offered = ", ".join(f"{one}/{operation}" for operation in type_.operations)
+        return f"That is no operation of {type_.name}, which has {offered or 'none'}."
+    if "_history" in segments:
+        return f"No history is kept: ask for {one}, or for its version by {one}/_history/{{version}}."
+    if "_search" in segments:
+        return f"A search is posted to {type_.name}/_search."
+    other = resource_type(segments[-1]) if segments else None
+    if type_.is_patient and other and other.patient_parameter:
+        return f"Resources of a patient are searched for: {other.name}?{other.patient_parameter.name}={{id}}."
+    return f"Below {type_.name} there are {one} and {one}/_history/{{version}}."
