@@ -1,13 +1,13 @@
 """The two formats of a FHIR answer, and which of them a request asks for (`fhir.md`, Semantics: Formats)."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from careconnect.http import Response
-from careconnect.outcomes import OutcomeError, not_acceptable, outcome_of
+from careconnect.outcomes import OutcomeError, not_acceptable, other_fhir_version, outcome_of
 from careconnect.refusal import RefusalError
 
 
@@ -25,28 +25,41 @@ _NAMES: Final = {
 }
 _FORMAT_OF: Final = {name: format_ for format_, names in _NAMES.items() for name in names}
 
+# STU3, as a media type says it (STU3 HTTP §3.1.0.1.10 has no such parameter; R4 brought it in for every version).
+_OUR_VERSION: Final = re.compile(r'"?3\.0(?:\.\d+)?"?')
+
 _QUALITY: Final = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 
 
 def negotiate(format_parameter: str, accept: str) -> Format:
     """Return the format that `_format` names, else the one that the Accept header prefers, else JSON.
 
-    Equal preferences go to the one named first. Raises the 406 outcome if neither format is acceptable
-    (RFC 9110 §12.5.1; STU3 HTTP §3.1.0.1.11).
+    Equal preferences go to the one named first. A media type of another FHIR version, by its parameter `fhirVersion`,
+    counts for nothing. Raises the 406 outcomes if neither format is acceptable, or only of another version (RFC 9110
+    §12.5.1; STU3 HTTP §3.1.0.1.11).
     """
     if format_parameter.strip():
         # An unencoded `+` in a query is a space by the time it gets here.
-        name = format_parameter.partition(";")[0].strip().lower().replace(" ", "+")
-        if name not in _FORMAT_OF:
+        name, *parameters = (part.strip().lower() for part in format_parameter.split(";"))
+        format_ = _FORMAT_OF.get(name.replace(" ", "+"))
+        if format_ is None:
             raise not_acceptable()
-        return _FORMAT_OF[name]
+        if not _is_of_our_version(parameters):
+            raise other_fhir_version()
+        return format_
     if not accept.strip():
         return Format.JSON
     ranges = _ranges(accept)
     best = max(Format, key=lambda format_: _preference(format_, ranges))
     if _preference(best, ranges)[0] == 0:
-        raise not_acceptable()
+        raise not_acceptable() if len(ranges) == len(_ranges(accept, any_version=True)) else other_fhir_version()
     return best
+
+
+def _is_of_our_version(parameters: Sequence[str]) -> bool:
+    """Say whether a media type's parameters, in lower case, ask for STU3 or for no version at all."""
+    versions = (text.strip() for name, _, text in (one.partition("=") for one in parameters) if name == "fhirversion")
+    return all(_OUR_VERSION.fullmatch(version) for version in versions)
 
 
 def fhir_response(status: int, body: str, format_: Format, headers: Mapping[str, str]) -> Response:
@@ -81,12 +94,12 @@ class _Range:
         return 2 if self.name.endswith("/*") and name.startswith(self.name[:-1]) else 0
 
 
-def _ranges(accept: str) -> list[_Range]:
+def _ranges(accept: str, *, any_version: bool = False) -> list[_Range]:
     ranges = []
     for place, text in enumerate(accept.split(",")):
         name, *parameters = (part.strip().lower() for part in text.split(";"))
         quality = next((part[2:] for part in parameters if part.startswith("q=")), "1")
-        if name and _QUALITY.fullmatch(quality):
+        if name and _QUALITY.fullmatch(quality) and (any_version or _is_of_our_version(parameters)):
             ranges.append(_Range(name, float(quality), place))
     return ranges
 

@@ -113,6 +113,11 @@ def not_acceptable() -> OutcomeError:
     return OutcomeError(406, "not-supported", "Answers are application/fhir+json or application/fhir+xml.")
 
 
+def other_fhir_version() -> OutcomeError:
+    """406 when only another version of FHIR is acceptable."""
+    return OutcomeError(406, "not-supported", "Answers are of FHIR STU3: ask for fhirVersion=3.0, or leave it out.")
+
+
 def too_large() -> OutcomeError:
     """413 for a request body over the limit."""
     return OutcomeError(413, "too-long", "The request body is over the limit.")

@@ -92,6 +92,38 @@ def test_neither_format_is_406(parameter: str, accept: str) -> None:
     assert (answer.status, answer.headers["Content-Type"]) == (406, "application/fhir+json; charset=utf-8")
 
 
+@pytest.mark.parametrize("version", ["3.0", "3.0.1", "3.0.2", '"3.0"'])
+def test_a_media_type_of_stu3_is_one_without_a_version(version: str) -> None:
+    assert negotiate("", f"application/fhir+xml; fhirVersion={version}") is XML
+    assert negotiate(f"application/fhir+xml; fhirVersion={version}", "") is XML
+
+
+@pytest.mark.parametrize(
+    ("parameter", "accept"),
+    [
+        ("", "application/fhir+json; fhirVersion=4.0"),
+        ("", "application/fhir+json;fhirversion=1.0"),
+        ("", 'application/fhir+json; fhirVersion="4.0"; q=0.9'),
+        ("", "application/fhir+json; fhirVersion=3.01"),
+        ("", "application/fhir+json; fhirVersion="),
+        ("", "application/fhir+json; fhirVersion=4.0, application/fhir+xml; fhirVersion=4.3, text/html"),
+        ("application/fhir+json; fhirVersion=4.0", ""),
+        ("application/fhir xml;fhirVersion=4.0", "application/fhir+json"),
+    ],
+)
+def test_another_version_of_fhir_is_406_and_says_which_there_is(parameter: str, accept: str) -> None:
+    with pytest.raises(OutcomeError) as refused:
+        negotiate(parameter, accept)
+
+    assert refused.value.status == 406
+    assert refused.value.text == "Answers are of FHIR STU3: ask for fhirVersion=3.0, or leave it out."
+
+
+def test_of_several_versions_ours_counts() -> None:
+    assert negotiate("", "application/fhir+json; fhirVersion=4.0, application/fhir+xml; fhirVersion=3.0;q=0.1") is XML
+    assert negotiate("", "application/fhir+xml; fhirVersion=4.0, */*;q=0.1") is JSON
+
+
 def test_an_error_is_answered_in_the_asked_format() -> None:
     as_json = error_response(login_required(), "", "application/fhir+json")
     as_xml = error_response(login_required(), "xml", "")

@@ -40,6 +40,7 @@ CASES: list[tuple[Callable[[], OutcomeError], int, str, dict[str, str]]] = [
     (lambda: outcomes.invalid_request("Malformed."), 400, "invalid", {}),
     (lambda: outcomes.method_not_allowed("GET, HEAD"), 405, "not-supported", {"Allow": "GET, HEAD"}),
     (outcomes.not_acceptable, 406, "not-supported", {}),
+    (outcomes.other_fhir_version, 406, "not-supported", {}),
     (outcomes.too_large, 413, "too-long", {}),
     (outcomes.unsupported_media_type, 415, "not-supported", {}),
     (lambda: outcomes.unavailable("ThrottlingException"), 503, "transient", {"Retry-After": "2"}),
