@@ -449,7 +449,7 @@ def test_who_is_denied_is_told_where_to_look() -> None:
     issue = json.loads(GATEWAY_RESPONSES["ACCESS_DENIED"]["responseTemplates"]["application/json"])["issue"][0]
 
     assert "/openapi.json" in PATHS
-    for named in ("openapi.json", "scope", "user/Patient.r", "user/Patient.s"):
+    for named in ("openapi.json", "scope", "user/Patient.r", "user/Patient.s", "single slashes"):
         assert named in issue["diagnostics"]
 
 
