@@ -7,7 +7,7 @@ or tested against it. Nothing else in the repository names a search parameter.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag, IntEnum, StrEnum, auto
 from functools import partial
 from typing import Final
@@ -139,6 +139,8 @@ class SearchParameter:
     """False where letters and digits alone are compared."""
     system: str = ""
     """The code system that a bare code or boolean implies (STU3 Search §2.21.1.7: token)."""
+    grouped: str = ""
+    """The system of ten-digit numbers that people write in groups of three, three and four digits."""
 
     @property
     def indexed(self) -> bool:
@@ -277,6 +279,7 @@ def _encounter(path: str) -> SearchParameter:
 
 
 _IDENTIFIER: Final = _code("identifier", "identifier", rank=Rank.IDENTIFIER)
+_PATIENT_IDENTIFIER: Final = replace(_IDENTIFIER, grouped="https://fhir.nhs.uk/Id/nhs-number")
 # Its entries would repeat those of `patient`, so it has none of its own: a search by it goes by `patient`'s.
 _SUBJECT: Final = SearchParameter(
     "subject", ParameterType.REFERENCE, ("subject",), Rank.RECORD, ("Patient",), Follow.CHAIN, within="patient"
@@ -325,7 +328,7 @@ COMMON_PARAMETERS: Final = (
 RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
     _record(
         "Patient",
-        _IDENTIFIER,
+        _PATIENT_IDENTIFIER,
         _name("name"),
         _string("family", "name.family", within="name"),
         _string("given", "name.given", within="name"),

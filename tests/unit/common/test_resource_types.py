@@ -32,6 +32,7 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     assert bool(parameter.targets) is is_reference
     assert is_reference or not (parameter.follow or parameter.compartment)
     assert not parameter.word_by_word or parameter.type is ParameterType.STRING
+    assert not parameter.grouped or (parameter.type is ParameterType.TOKEN and parameter.case_sensitive)
     # What nothing is searched by is there to be followed.
     assert parameter.searchable or parameter.follow
     if parameter.within:

@@ -1,7 +1,7 @@
 """Search criteria: parsed from a parameter's text, matched against stored values (STU3 Search §2.21.1)."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -98,7 +98,7 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
         case ParameterType.STRING:
             values = tuple(_string(parameter, one) for one in texts)
         case ParameterType.TOKEN:
-            values = tuple(_token(parameter, one) for one in texts)
+            values = tuple(token for one in texts for token in _tokens(parameter, one))
         case ParameterType.DATE:
             values = tuple(_date(parameter, one, now) for one in texts)
         case _:
@@ -145,6 +145,23 @@ def _token(parameter: SearchParameter, text: str) -> Token:
     if len(parts) == 1:
         return Token(None, code)
     return Token(parts[0], code or None)
+
+
+_IN_GROUPS: Final = re.compile(r"\s*([0-9]{3})[\s-]?([0-9]{3})[\s-]?([0-9]{4})\s*")
+
+
+def _tokens(parameter: SearchParameter, text: str) -> Iterator[Token]:
+    """Yield the token, and beside it the number that it is if it is one written in groups (`943 476 5919`).
+
+    Records hold the number as it is issued, without spaces. The text as it stands is searched for too: without a
+    system it may be something else's.
+    """
+    token = _token(parameter, text)
+    yield token
+    if parameter.grouped and token.system in (None, parameter.grouped):
+        groups = _IN_GROUPS.fullmatch(token.code or "")
+        if groups and (number := "".join(groups.groups())) != token.code:
+            yield Token(token.system, number)
 
 
 def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:

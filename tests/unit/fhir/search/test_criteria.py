@@ -39,6 +39,42 @@ def refusal(asked: str, text: str) -> OutcomeError:
     return caught.value
 
 
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "stored", "expected"),
+    [
+        ("Patient.identifier", f"{NHS_NUMBER}|943 476 5919", (NHS_NUMBER, "9434765919"), True),
+        ("Patient.identifier", f"{NHS_NUMBER}|943-476-5919", (NHS_NUMBER, "9434765919"), True),
+        ("Patient.identifier", f"{NHS_NUMBER}| 943\u00a0476\u00a05919 ", (NHS_NUMBER, "9434765919"), True),
+        ("Patient.identifier", "943 476 5919", (NHS_NUMBER, "9434765919"), True),
+        ("Patient.identifier", "x,943 476 5919", (NHS_NUMBER, "9434765919"), True),
+        ("Patient.identifier:not", "943 476 5919", (NHS_NUMBER, "9434765919"), False),
+        # What is stored as it was written is found as before.
+        ("Patient.identifier", f"{NHS_NUMBER}|943 476 5919", (NHS_NUMBER, "943 476 5919"), True),
+        ("Patient.identifier", "943-476-5919", ("", "943-476-5919"), True),
+        # Another number, another grouping, another system, another type.
+        ("Patient.identifier", f"{NHS_NUMBER}|943 476 5918", (NHS_NUMBER, "9434765919"), False),
+        ("Patient.identifier", f"{NHS_NUMBER}|94 3476 5919", (NHS_NUMBER, "9434765919"), False),
+        ("Patient.identifier", f"{NHS_NUMBER}|943 476 591", (NHS_NUMBER, "943476591"), False),
+        ("Patient.identifier", "urn:local|943 476 5919", ("urn:local", "9434765919"), False),
+        ("Patient.identifier", "|943 476 5919", ("", "9434765919"), False),
+        ("Organization.identifier", "943 476 5919", ("", "9434765919"), False),
+    ],
+)
+def test_an_nhs_number_is_found_as_people_write_it(
+    asked: str, text: str, stored: tuple[str, str], expected: bool
+) -> None:
+    assert matches(asked, text, [stored]) is expected
+
+
+def test_a_number_as_it_is_issued_is_looked_up_once() -> None:
+    identifier = parameter("Patient", "identifier")
+    for text, lookups in ((f"{NHS_NUMBER}|9434765919", 1), (f"{NHS_NUMBER}|943 476 5919", 2), ("AB 123", 1)):
+        assert len(parse_criterion(identifier, "", text, fhir_base=FHIR_BASE, now=NOW).values) == lookups
+
+
 NAMES = ["Muñoz", "José Luis", "van der Berg"]
 
 

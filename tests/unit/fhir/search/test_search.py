@@ -207,6 +207,16 @@ def test_self_holds_the_parameters_that_were_used_as_they_were_given(reader: Rea
     assert reader.get("Patient").link("self") == f"{FHIR_BASE}/Patient"
 
 
+@pytest.mark.parametrize("written", ["965 821 8873", "965-821-8873"])
+def test_an_nhs_number_in_groups_finds_what_the_number_finds(reader: Reader, written: str) -> None:
+    nhs_number = "https://fhir.nhs.uk/Id/nhs-number"
+    for system in (f"{nhs_number}|", ""):
+        found = reader.get("Patient", f"identifier={system}{written}").ids()
+        assert found == reader.get("Patient", f"identifier={system}9658218873").ids() != []
+    chained = reader.get("Condition", f"patient.identifier={nhs_number}|{written}").ids()
+    assert chained == reader.get("Condition", f"patient.identifier={nhs_number}|9658218873").ids() != []
+
+
 @pytest.mark.parametrize("format_", ["json", "xml"])
 def test_an_unknown_parameter_is_ignored_and_an_outcome_entry_says_so(reader: Reader, format_: str) -> None:
     answer = reader.get("Patient", f"_id=4&nonsense=1&organization=P1&_format={format_}")
