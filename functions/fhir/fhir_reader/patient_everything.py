@@ -39,7 +39,7 @@ class _Stretch:
 
 
 def patient_everything(patient: str, query: SearchQuery, context: SearchContext) -> Bundle:
-    """Return the patient and its record by type and date, what a page's resources refer to, and the warnings.
+    """Return the warnings, the patient and its record by type and date, and what a page's resources refer to.
 
     A type that the token may not both read and search is neither returned nor counted. A page examines a bounded part
     of the compartment, so that it may be short, or empty, and still have a next one; `total` is told where the first
@@ -73,7 +73,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
         links.append(("next", context.next_url(used, Cursor([place], total))))
     elif not stretch.is_last:
         links.append(("next", context.next_url(used, Cursor([stretch.end], total))))
-    return Bundle(total, links, [*page.entries, *told])
+    return Bundle(total, links, [*told, *page.entries])
 
 
 def _stretch(

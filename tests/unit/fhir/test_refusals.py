@@ -112,3 +112,80 @@ def test_the_types_of_stu3_are_those_of_its_models() -> None:
         assert get_fhir_model_class(name).get_resource_type() == name
     assert len(STU3_TYPES) == 117
     assert {each.name for each in RESOURCE_TYPES} < STU3_TYPES
+
+
+IGNORED = "the parameter is not supported and was ignored."
+
+# What is asked with a parameter that is not known, and the warning.
+UNKNOWN = [
+    ("Patient?nmae=x", f"nmae: {IGNORED} The nearest is name."),
+    ("Patient?Name:exact=x", f"Name:exact: {IGNORED} The nearest is name."),
+    ("Patient?birth-date=2017", f"birth-date: {IGNORED} The nearest is birthdate."),
+    ("Patient?postcode=x", f"postcode: {IGNORED}"),
+    ("Patient?count=1", f"count: {IGNORED} The nearest is _count."),
+    ("Patient?_inclde=x", f"_inclde: {IGNORED} The nearest is _include."),
+    ("Patient?nonsense=1", f"nonsense: {IGNORED}"),
+    ("Observation?pateint.name=x", f"pateint.name: {IGNORED} The nearest is patient."),
+    ("Observation?lastUpdated=2017", f"lastUpdated: {IGNORED} The nearest is _lastUpdated."),
+    ("Organization?adress-postalcode=x", f"adress-postalcode: {IGNORED} The nearest is address-postalcode."),
+    ("Patient?9434765919=1", f"(name withheld): {IGNORED}"),
+    ("Patient/4/$everything?_counts=1", f"_counts: {IGNORED} The nearest is _count."),
+    ("Patient/4/$everything?start=2020", f"start: {IGNORED}"),
+]
+
+
+@pytest.mark.parametrize(("asked", "warning"), UNKNOWN)
+def test_fhir_md_unknown_parameters_are_told_first_and_with_the_nearest_name(
+    reader: Reader, asked: str, warning: str
+) -> None:
+    path, _, query = asked.partition("?")
+    answer, alone = reader.get(path, query), reader.get(path)
+    strict = reader.get(path, query, Prefer="handling=strict")
+
+    first, *rest = answer.json["entry"]
+    assert (answer.status, first["search"]["mode"]) == (200, "outcome")
+    (issue,) = first["resource"]["issue"]
+    assert (issue["severity"], issue["code"], issue["diagnostics"]) == ("warning", "not-supported", warning)
+    assert [one["resource"]["id"] for one in rest] == [one["resource"]["id"] for one in alone.json["entry"]]
+    assert (strict.status, strict.issue["code"]) == (400, "not-supported")
+    assert strict.diagnostics == warning.replace(" and was ignored.", ".")
+
+
+# What is refused in any case, and what would be right.
+NOT_TAKEN = [
+    ("Patient?name:exakt=x", "name: the modifier is not supported; it takes :exact, :contains, :missing."),
+    ("Patient?gender:exact=x", "gender: the modifier is not supported; it takes :not, :missing."),
+    ("Condition?patient:Device=4", "patient: the modifier is not supported; it takes :Patient, :missing."),
+    (
+        "Patient?_sort=gender",
+        "_sort: takes _id, _lastUpdated, name, family, given, birthdate, address-postalcode, with - for descending.",
+    ),
+    ("Medication?_sort=code", "_sort: takes _id, _lastUpdated, with - for descending."),
+    (
+        "Patient?_include=Patient:practitioner",
+        "_include: of Patient it takes Patient:general-practitioner, Patient:organization.",
+    ),
+    ("Medication?_include=Medication:manufacturer", "_include: of Medication it takes none."),
+    (
+        "Patient?_include=Patient:organization:Location",
+        "_include: no such target; it takes Patient:organization:Organization.",
+    ),
+    (
+        "Encounter?_revinclude=Observation:context",
+        "_revinclude: of Encounter it takes Condition:encounter, Observation:encounter, Procedure:encounter.",
+    ),
+    (
+        "Condition?patient.nmae=x",
+        "patient.nmae: the chain is not supported. Condition takes such as patient.identifier, subject.identifier.",
+    ),
+    ("PractitionerRole?practitioner.name=x", "practitioner.name: the chain is not supported."),
+]
+
+
+@pytest.mark.parametrize(("asked", "said"), NOT_TAKEN)
+def test_fhir_md_what_is_not_taken_is_refused_with_what_is(reader: Reader, asked: str, said: str) -> None:
+    path, _, query = asked.partition("?")
+
+    answer = reader.get(path, query)
+
+    assert (answer.status, answer.diagnostics) == (400, said)

@@ -80,7 +80,10 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
     value.
     """
     if modifier and modifier not in parameter.modifiers:
-        raise outcomes.invalid_parameter(parameter.name, "the modifier is not supported.", code="not-supported")
+        takes = ", ".join(f":{each}" for each in parameter.modifiers)
+        raise outcomes.invalid_parameter(
+            parameter.name, f"the modifier is not supported; it takes {takes}.", code="not-supported"
+        )
     modifier, target = ("", modifier) if modifier in parameter.targets else (modifier, "")
     if modifier == Modifier.MISSING:
         if text not in ("true", "false"):

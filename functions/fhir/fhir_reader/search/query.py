@@ -1,12 +1,15 @@
 """A search request, parsed: what is asked, and which parameters were understood."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from careconnect import outcomes
-from careconnect.outcomes import Issue
+from careconnect.nearest_name import nearest_name
+from careconnect.outcomes import Issue, OutcomeError
 from careconnect.resource_types import (
+    COMMON_PARAMETERS,
     REVERSE_INCLUDES,
     Follow,
     ParameterType,
@@ -18,6 +21,7 @@ from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS
 from fhir_reader.search.criteria import Criterion, parse_criterion
 
 CURSOR: Final = "_cursor"
+_INCLUDES: Final = ("_include", "_revinclude")
 
 Parameters = Iterable[tuple[str, str]]
 _Asked = TypeVar("_Asked")
@@ -70,18 +74,21 @@ def parse_search(type_: ResourceType, parameters: Parameters, *, strict: bool, f
             or _take_criterion(query, name, text, fhir_base, now)
         )
 
-    _sort_out(query, parameters, take, strict=strict)
+    known = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES)
+    _sort_out(query, parameters, take, known, strict=strict)
     return query
 
 
 def parse_record_query(type_: ResourceType, parameters: Parameters, *, strict: bool) -> SearchQuery:
     """Parse the parameters of `$everything`, which takes those of its result alone; the rest as in a search."""
     query = SearchQuery(type_)
-    _sort_out(query, parameters, lambda name, _text: name in RECORD_PARAMETERS, strict=strict)
+    _sort_out(query, parameters, lambda name, _text: name in RECORD_PARAMETERS, RECORD_PARAMETERS, strict=strict)
     return query
 
 
-def _sort_out(query: SearchQuery, parameters: Parameters, take: Callable[[str, str], bool], *, strict: bool) -> None:
+def _sort_out(
+    query: SearchQuery, parameters: Parameters, take: Callable[[str, str], bool], known: Iterable[str], *, strict: bool
+) -> None:
     for name, text in parameters:
         if not text:
             continue
@@ -90,23 +97,28 @@ def _sort_out(query: SearchQuery, parameters: Parameters, take: Callable[[str, s
         elif take(name, text):
             query.used.append((name, text))
         else:
-            query.warnings.append(_ignored(name, strict=strict))
+            query.warnings.append(_ignored(name, known, strict=strict))
 
 
-def _ignored(name: str, *, strict: bool) -> Issue:
-    """Return the warning that a parameter was ignored; raises the 400 outcome instead if `strict`."""
+def _ignored(name: str, known: Iterable[str], *, strict: bool) -> Issue:
+    """Return the warning that a parameter was ignored; raises the 400 outcome instead if `strict`.
+
+    Both say which of the `known` names is the nearest.
+    """
+    nearest = nearest_name(re.split("[:.]", name, maxsplit=1)[0], known)
+    hint = f" The nearest is {nearest}." if nearest else ""
     if strict:
-        raise outcomes.invalid_parameter(name, "the parameter is not supported.", code="not-supported")
+        raise outcomes.invalid_parameter(name, f"the parameter is not supported.{hint}", code="not-supported")
     return Issue(
         "not-supported",
-        f"{outcomes.safe_name(name)}: the parameter is not supported and was ignored.",
+        f"{outcomes.safe_name(name)}: the parameter is not supported and was ignored.{hint}",
         severity="warning",
     )
 
 
 def _take_include(query: SearchQuery, name: str, text: str) -> bool:
     head, _, modifier = name.partition(":")
-    if head not in ("_include", "_revinclude"):
+    if head not in _INCLUDES:
         return False
     if modifier:
         raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
@@ -136,7 +148,9 @@ def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, no
     inner_name, _, inner_modifier = chained.partition(":")
     inner = target.parameter(inner_name) if target else None
     if target is None or inner is None or not inner.searchable or inner.type is ParameterType.REFERENCE:
-        raise outcomes.invalid_parameter(name, "the chain is not supported.", code="not-supported")
+        chains = ", ".join(one.chain for one in query.type.searchable if one.chain)
+        takes = f" {query.type.name} takes such as {chains}." if chains else ""
+        raise outcomes.invalid_parameter(name, f"the chain is not supported.{takes}", code="not-supported")
     criterion = parse_criterion(inner, inner_modifier, text, fhir_base=fhir_base, now=now)
     _add(query.chains, Chain(parameter, target, criterion))
     return True
@@ -152,9 +166,10 @@ def _include(type_: ResourceType, text: str) -> Include:
     name, _, target = rest.partition(":")
     parameter = type_.parameter(name)
     if source != type_.name or parameter is None or Follow.INCLUDE not in parameter.follow:
-        raise outcomes.invalid_parameter("_include", "no such reference to follow.", code="not-supported")
+        raise _not_followed("_include", type_, type_.includes)
     if target and target not in parameter.targets:
-        raise outcomes.invalid_parameter("_include", "the reference has no such target.", code="not-supported")
+        takes = ", ".join(f"{type_.name}:{parameter.name}:{each}" for each in parameter.targets)
+        raise outcomes.invalid_parameter("_include", f"no such target; it takes {takes}.", code="not-supported")
     return Include(type_, parameter, target)
 
 
@@ -169,5 +184,11 @@ def _reverse_include(type_: ResourceType, text: str) -> Include:
         or (source_name, name) not in REVERSE_INCLUDES[type_.name]
         or target not in ("", type_.name)
     ):
-        raise outcomes.invalid_parameter("_revinclude", "no such reference to follow back.", code="not-supported")
+        raise _not_followed("_revinclude", type_, type_.reverse_includes)
     return Include(source, parameter, target)
+
+
+def _not_followed(name: str, type_: ResourceType, takes: Iterable[str]) -> OutcomeError:
+    """Return the refusal of a reference that is not followed, which lists those of the type that are."""
+    listed = ", ".join(takes) or "none"
+    return outcomes.invalid_parameter(name, f"of {type_.name} it takes {listed}.", code="not-supported")

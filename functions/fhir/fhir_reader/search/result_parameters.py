@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from careconnect import outcomes
-from careconnect.resource_types import ResourceType, SearchParameter
+from careconnect.resource_types import COMMON_PARAMETERS, ResourceType, SearchParameter
 from careconnect.result_parameters import DEFAULT_COUNT, MOST_COUNT, MOST_SORT_KEYS
 from fhir_reader.rendering.views import View, check_view_parameter, parse_view
 
@@ -78,7 +78,8 @@ def _order(type_: ResourceType, text: str) -> Order:
     name = text.removeprefix("-")
     parameter = type_.parameter(name)
     if parameter is None or not parameter.sortable:
-        raise outcomes.invalid_parameter("_sort", "takes date and name parameters, with - for descending.")
+        takes = ", ".join(one.name for one in (*COMMON_PARAMETERS, *type_.parameters) if one.sortable)
+        raise outcomes.invalid_parameter("_sort", f"takes {takes}, with - for descending.")
     return Order(parameter, descending=text.startswith("-"))
 
 

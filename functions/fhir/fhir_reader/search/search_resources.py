@@ -60,7 +60,8 @@ def _bundle(query: SearchQuery, plan: Plan, criteria: Sequence[Criterion], conte
             place = order.place(offered[page.taken - 1])
             links.append(("next", context.next_url(query.used, Cursor(place, total))))
     if query.warnings:
-        entries = [*entries, outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)]
+        # First, so that whoever looks at the matches has seen what they are not.
+        entries = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format), *entries]
     return Bundle(total, links, entries)
 
 

@@ -184,7 +184,7 @@ def test_everything_says_which_parameters_it_ignored(reader: Reader, format_: st
     answer = reader.get("Patient/4/$everything", query)
 
     bundle = (valid_json if format_ == "json" else valid_xml)(answer.text, "Bundle")
-    outcome = bundle.entry[-1]
+    outcome = bundle.entry[0]
     assert (bundle.total, outcome.search.mode) == (EVERYTHING_OF_4, "outcome")
     assert [issue.diagnostics.partition(":")[0] for issue in outcome.resource.issue] == ["start", "_type"]
     assert not any("start" in link.url for link in bundle.link)

@@ -223,8 +223,8 @@ def test_an_unknown_parameter_is_ignored_and_an_outcome_entry_says_so(reader: Re
 
     bundle = (valid_json if format_ == "json" else valid_xml)(answer.text, "Bundle")
     assert bundle.total == 1
-    match, outcome = bundle.entry
-    assert (match.search.mode, outcome.search.mode) == ("match", "outcome")
+    outcome, match = bundle.entry
+    assert (outcome.search.mode, match.search.mode) == ("outcome", "match")
     assert outcome.fullUrl is None
     assert [(issue.severity, issue.code) for issue in outcome.resource.issue] == [("warning", "not-supported")] * 2
     assert outcome.resource.issue[0].diagnostics.startswith("nonsense: ")
