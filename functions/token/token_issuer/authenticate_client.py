@@ -74,17 +74,20 @@ class ClientAuthentication:
         client_id = credentials.client_id
         failures = counters(client_id, source_ip, now)
         found = self.clients.find(client_id if _CLIENT_ID.fullmatch(client_id) else _NOBODY, failures)
+        # An id that nobody has may be a secret in the wrong field: the log names registered clients alone.
+        claimed = found.record.client_id if found.record is not None else ""
         wait = retry_after(found.failures, found.failures_before, limit=self.limit, now=now)
         if wait:
-            raise errors.too_many_failures(wait)
+            raise errors.too_many_failures(wait, claimed=claimed)
         try:
             return self._prove(credentials, found.record, base_url, now, admits_disabled=admits_disabled)
         except ClientRefusedError as refused:
             count = self.attempts.record_failure(failures)
             if count > self.limit:
                 # Guesses in parallel all read the counter before the first of them is counted.
-                raise errors.too_many_failures(retry_after(count, 0, limit=self.limit, now=now)) from None
-            raise errors.invalid_client(refused.reason, refused.told) from None
+                wait = retry_after(count, 0, limit=self.limit, now=now)
+                raise errors.too_many_failures(wait, claimed=claimed) from None
+            raise errors.invalid_client(refused.reason, refused.told, claimed=claimed) from None
 
     def _prove(
         self,

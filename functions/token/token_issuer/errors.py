@@ -48,10 +48,11 @@ def no_client_authentication() -> OAuthError:
     )
 
 
-def invalid_client(reason: str, told: str = CLIENT_NOT_PROVEN) -> OAuthError:
+def invalid_client(reason: str, told: str = CLIENT_NOT_PROVEN, *, claimed: str = "") -> OAuthError:
     """401 for every client that does not prove who it is, whatever the cause; `told` is fixed text.
 
-    The challenge is sent for every method: a 401 must have one (RFC 9110 §15.5.2).
+    `claimed` is the id of the registered client that it says to be, for the log. The challenge is sent for every
+    method: a 401 must have one (RFC 9110 §15.5.2).
     """
     return OAuthError(
         401,
@@ -59,6 +60,7 @@ def invalid_client(reason: str, told: str = CLIENT_NOT_PROVEN) -> OAuthError:
         told,
         {"WWW-Authenticate": BASIC_CHALLENGE},
         reason=reason,
+        claimed_client_id=claimed,
         metrics=("ClientRefused",),
     )
 
@@ -80,14 +82,18 @@ def invalid_scope(description: str, *, reason: str) -> OAuthError:
     return OAuthError(400, "invalid_scope", description, reason=reason)
 
 
-def too_many_failures(retry_after: int) -> OAuthError:
-    """429 for a client id of which too many authentications failed from one address (RFC 6585 §4)."""
+def too_many_failures(retry_after: int, *, claimed: str = "") -> OAuthError:
+    """429 for a client id of which too many authentications failed from one address (RFC 6585 §4).
+
+    `claimed` is that id if it is a registered client's, for the log.
+    """
     return OAuthError(
         429,
         "temporarily_unavailable",
         "Too many failed attempts: try again later.",
         {"Retry-After": str(retry_after)},
         reason="throttled",
+        claimed_client_id=claimed,
         metrics=("ClientThrottled",),
     )
 

@@ -24,19 +24,23 @@ class PowertoolsObserver:
         *,
         ids: Mapping[str, str],
         client_id: str = "",
+        claimed_client_id: str = "",
         reason: str = "",
         milliseconds: int = 0,
     ) -> None:
         """Log one answered request.
 
         `action` is a route or an interaction (`Patient.read`), never a path; `reason` is one of our own
-        fixed texts or a service's error code, never an exception's text. `ids` are fields of their own.
+        fixed texts or a service's error code, never an exception's text. `claimed_client_id` is that of a registered
+        client that did not prove to be the caller, and no other: a secret may stand where an id should. `ids` are
+        fields of their own.
         """
         fields = {
             **ids,
             "action": action,
             "status": status,
             "client_id": client_id,
+            "claimed_client_id": claimed_client_id,
             "reason": reason,
             "milliseconds": milliseconds,
         }

@@ -7,7 +7,8 @@ class RefusalError(Exception):
     """A request that ends in an error.
 
     `status`, `code`, `text` and `headers` are for the caller, all of them fixed, and so is `where`, the part of
-    the request at fault; `reason` is for the log alone; `metrics` are counted.
+    the request at fault; `reason` is for the log alone, and so is `claimed_client_id`, whose client a caller said to
+    be without proving it: only ever the id of one that is registered. `metrics` are counted.
     """
 
     def __init__(
@@ -19,6 +20,7 @@ class RefusalError(Exception):
         *,
         where: str = "",
         reason: str = "",
+        claimed_client_id: str = "",
         metrics: tuple[str, ...] = (),
     ) -> None:
         super().__init__(reason or text)
@@ -28,4 +30,5 @@ class RefusalError(Exception):
         self.headers = dict(headers or {})
         self.where = where
         self.reason = reason
+        self.claimed_client_id = claimed_client_id
         self.metrics = metrics

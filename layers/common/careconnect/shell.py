@@ -50,7 +50,15 @@ class Observer(Protocol):
     """Where a function says what it did; `ids` are the names and values of a request's ids."""
 
     def request(
-        self, action: str, status: int, *, ids: Mapping[str, str], client_id: str, reason: str, milliseconds: int
+        self,
+        action: str,
+        status: int,
+        *,
+        ids: Mapping[str, str],
+        client_id: str,
+        claimed_client_id: str,
+        reason: str,
+        milliseconds: int,
     ) -> None:
         """Log one answered request."""
 
@@ -94,7 +102,7 @@ class Shell:
         }
         if request.trace:
             ids["traceparent"] = request.trace
-        response, reason = self._answer(call, ids)
+        response, refusal = self._answer(call, ids)
         for metric in call.metrics:
             self.observer.count(metric)
         self.observer.request(
@@ -102,7 +110,8 @@ class Shell:
             response.status,
             ids=ids,
             client_id=call.client_id,
-            reason=reason,
+            claimed_client_id=refusal.claimed_client_id if refusal else "",
+            reason=refusal.reason if refusal else "",
             milliseconds=round((self.clock() - call.now) * 1000),
         )
         return gateway_response(response, request, self.cors)
@@ -111,17 +120,17 @@ class Shell:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
         return Call(request, root, self.clock())
 
-    def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, str]:
-        """Return the response, and the log's reason if it is a refusal."""
+    def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, RefusalError | None]:
+        """Return the response, and the refusal if it is one."""
         try:
-            return self._admitted(call), ""
+            return self._admitted(call), None
         except RefusalError as error:
             refusal = error
         except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
             self.observer.failure(call.action, error, ids=ids)
             refusal = self.endpoint.internal()
         call.metrics += refusal.metrics
-        return self.endpoint.refuse(refusal, call), refusal.reason
+        return self.endpoint.refuse(refusal, call), refusal
 
     def _admitted(self, call: Call) -> Response:
         if not self.origin.admits(call.request):

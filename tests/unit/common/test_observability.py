@@ -30,8 +30,9 @@ def test_a_request_line_holds_its_fields_and_no_empty_ones(capsys: pytest.Captur
         milliseconds=7,
     )
     observer.request("token", 503, ids={"request_id": "r-2"}, reason="ThrottlingException")
+    observer.request("token", 401, ids={"request_id": "r-3"}, claimed_client_id="c-1", reason="wrong secret")
 
-    first, second = lines(capsys)
+    first, second, third = lines(capsys)
     assert (first["level"], second["level"]) == ("INFO", "ERROR")
     names = ("action", "status", *IDS, "client_id", "milliseconds")
     assert {name: first[name] for name in names} == {
@@ -44,6 +45,8 @@ def test_a_request_line_holds_its_fields_and_no_empty_ones(capsys: pytest.Captur
     assert "reason" not in first
     assert second["reason"] == "ThrottlingException"
     assert "client_id" not in second
+    assert not {"claimed_client_id"} & (first.keys() | second.keys())
+    assert (third["claimed_client_id"], "client_id" in third) == ("c-1", False)
 
 
 def test_a_failure_tells_places_and_neither_text_nor_values(capsys: pytest.CaptureFixture[str]) -> None:

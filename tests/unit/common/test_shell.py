@@ -99,7 +99,13 @@ def test_a_well_formed_traceparent_is_one_more_id_in_the_log(given: str, logged:
 def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted() -> None:
     def do(_call: Call) -> Response:
         raise RefusalError(
-            401, "login", "Log in.", {"WWW-Authenticate": "Basic"}, reason="private", metrics=("Refused",)
+            401,
+            "login",
+            "Log in.",
+            {"WWW-Authenticate": "Basic"},
+            reason="private",
+            claimed_client_id="client-1",
+            metrics=("Refused",),
         )
 
     shelled = Shelled(do)
@@ -108,7 +114,9 @@ def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted(
     assert (answer["statusCode"], answer["body"]) == (401, "login: Log in.")
     assert answer["headers"]["WWW-Authenticate"] == "Basic"
     (line,) = shelled.observer.lines
-    assert (line["status"], line["reason"]) == (401, "private")
+    assert (line["status"], line["reason"], line["client_id"]) == (401, "private", "")
+    assert line["claimed_client_id"] == "client-1"
+    assert "client-1" not in str(answer)
     assert shelled.observer.counts == ["Refused"]
     assert shelled.observer.failures == []
 

@@ -248,12 +248,36 @@ def test_all_of_them_take_the_same_steps(issuer: Issuer, secret: str) -> None:
     assert steps == [["BatchGetItem", "UpdateItem"]] * 4
 
 
-def test_the_log_names_proven_clients_only(issuer: Issuer, secret: str) -> None:
+def test_the_log_names_proven_clients_and_of_the_others_registered_ones_only(issuer: Issuer, secret: str) -> None:
     """A secret pasted into the id's field must not be logged."""
+    issuer.register("disabled", enabled=False)
     issuer.token("client-1", secret)
     issuer.token(secret, "x")
+    issuer.token("client-1", "wrong")
+    issuer.token("disabled", "wrong")
+    issuer.token("client-1", secret, scope="user/Observation.read")
+    issuer.post("/token", {**GRANT, "client_id": "client-1"})
 
-    assert [line["client_id"] for line in issuer.observer.lines] == ["client-1", ""]
+    named = [(line["status"], line["client_id"], line["claimed_client_id"]) for line in issuer.observer.lines]
+    assert named == [
+        (200, "client-1", ""),
+        (401, "", ""),
+        (401, "", "client-1"),
+        (401, "", "disabled"),
+        (400, "client-1", ""),
+        (401, "", ""),
+    ]
+    assert secret not in json.dumps(issuer.observer.lines)
+
+
+@pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke"])
+def test_the_log_says_whose_secret_broke_until_it_is_throttled_too(issuer: Issuer, secret: str, path: str) -> None:
+    for client_id in ("client-1", "nobody"):
+        for _ in range(21):
+            issuer.post(path, GRANT, headers=basic(client_id, "wrong"))
+
+    claimed = [(line["status"], line["claimed_client_id"]) for line in issuer.observer.lines]
+    assert claimed == [(401, "client-1")] * 20 + [(429, "client-1")] + [(401, "")] * 20 + [(429, "")]
 
 
 # --- scope
