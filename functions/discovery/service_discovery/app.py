@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Protocol
+from xml.etree import ElementTree
 
 from careconnect import outcomes
 from careconnect.base_url import BaseUrl
@@ -73,29 +74,29 @@ class DiscoveryEndpoint:
 _Document = Callable[[DiscoveryEndpoint, Call], Response]
 
 
-def _jwks(deployed: DiscoveryEndpoint, _call: Call) -> Response:
+def _jwks(deployed: DiscoveryEndpoint, call: Call) -> Response:
     try:
-        return _json(json.dumps(deployed.keys.jwks()))
+        return _json(_laid_out(deployed.keys.jwks(), pretty=_is_pretty(call)))
     except SigningKeyError as error:
         raise outcomes.unavailable(str(error)) from error
 
 
 def _server_metadata(_deployed: DiscoveryEndpoint, call: Call) -> Response:
-    return _json(_text_of(server_metadata, call.base_url))
+    return _json(_text_of(server_metadata, call.base_url, pretty=_is_pretty(call)))
 
 
 def _smart_configuration(_deployed: DiscoveryEndpoint, call: Call) -> Response:
-    return _json(_text_of(smart_configuration, call.base_url))
+    return _json(_text_of(smart_configuration, call.base_url, pretty=_is_pretty(call)))
 
 
 def _openapi_document(_deployed: DiscoveryEndpoint, call: Call) -> Response:
-    return _json(_text_of(openapi_document, call.base_url))
+    return _json(_text_of(openapi_document, call.base_url, pretty=_is_pretty(call)))
 
 
 def _capability_statement(_deployed: DiscoveryEndpoint, call: Call) -> Response:
     format_ = negotiate(last_value(call.request.query, "_format"), call.request.headers.get("accept", ""))
     make = _text_of if format_ is Format.JSON else _xml_of
-    body = make(capability_statement, call.base_url)
+    body = make(capability_statement, call.base_url, pretty=_is_pretty(call))
     return fhir_response(200, body, format_, {"Cache-Control": _CACHING, "Vary": "Accept"})
 
 
@@ -113,17 +114,31 @@ def _document_of(path: str) -> "tuple[str, _Document | None]":
     return _DOCUMENTS.get(path, ("refused method", None))
 
 
+def _is_pretty(call: Call) -> bool:
+    return last_value(call.request.query, "_pretty") == "true"
+
+
 # One deployment has one base URL, so each of these texts is made once in a container's life.
 
 
 @lru_cache(maxsize=16)
-def _text_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl) -> str:
-    return json.dumps(document(base), separators=(",", ":"))
+def _text_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl, *, pretty: bool) -> str:
+    return _laid_out(document(base), pretty=pretty)
 
 
 @lru_cache(maxsize=4)
-def _xml_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl) -> str:
-    return resource_xml(document(base))
+def _xml_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl, *, pretty: bool) -> str:
+    text = resource_xml(document(base))
+    if not pretty:
+        return text
+    ElementTree.register_namespace("", "http://hl7.org/fhir")
+    root = ElementTree.fromstring(text)  # noqa: S314 - the text is ours, made in the line above
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _laid_out(document: Mapping[str, Any], *, pretty: bool) -> str:
+    return json.dumps(document, indent=2) if pretty else json.dumps(document, separators=(",", ":"))
 
 
 def _json(text: str) -> Response:

@@ -209,6 +209,31 @@ def test_metadata_comes_in_the_asked_format(discovery: Discovery, request_: Any,
     assert answer.headers["Vary"] == "Accept"
 
 
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_every_document_is_indented_on_request(discovery: Discovery, path: str) -> None:
+    plain, pretty = discovery.send("GET", path), discovery.send("GET", path, query=[("_pretty", "true")])
+
+    assert (plain.status, pretty.status) == (200, 200)
+    assert pretty.json == plain.json
+    assert "\n" not in plain.text
+    assert pretty.text == json.dumps(plain.json, indent=2)
+    assert pretty.headers == plain.headers
+    # In either order, since texts are kept.
+    assert discovery.send("GET", path, query=[("_pretty", "false")]).text == plain.text
+
+
+def test_metadata_is_indented_in_xml_too(discovery: Discovery) -> None:
+    plain, pretty = (
+        discovery.send("GET", METADATA, query=[("_format", "xml"), ("_pretty", pretty)]) for pretty in ("false", "true")
+    )
+
+    assert "\n" not in plain.text
+    assert '\n  <fhirVersion value="3.0.1" />\n' in pretty.text
+    assert CapabilityStatement.model_validate_xml(pretty.text.encode()) == CapabilityStatement.model_validate_xml(
+        plain.text.encode()
+    )
+
+
 def test_metadata_in_no_known_format_is_406(discovery: Discovery) -> None:
     assert discovery.send("GET", METADATA, headers={"Accept": "text/turtle"}).status == 406
 
