@@ -161,7 +161,7 @@ _EXPOSED: Final = (
 _METHODS: Final = "GET, HEAD, POST, OPTIONS"
 _ACCEPTED: Final = (
     "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-Modified-Since, X-Request-Id, X-Correlation-Id, "
-    "traceparent"
+    "X-Requested-With, traceparent"
 )
 
 

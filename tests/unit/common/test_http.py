@@ -190,6 +190,13 @@ def test_fetch_3_2_cors_on_answers_and_preflights(
         assert "Access-Control-Allow-Credentials" not in headers
 
 
+def test_fetch_3_2_2_a_script_may_send_what_fhir_clients_send() -> None:
+    allowed = Cors(("*",)).preflight().headers["Access-Control-Allow-Headers"].split(", ")
+
+    # What a browser always asks about (Fetch §2.2.2), what the API takes, and what older libraries add by themselves.
+    assert {"Authorization", "Content-Type", "Accept", "Prefer", "If-None-Match", "X-Requested-With"} <= set(allowed)
+
+
 def test_vary_of_an_answer_and_of_cors_are_joined() -> None:
     request = parse_request(rest_event("GET", "/", headers={"Origin": "https://a.example"}))
 
