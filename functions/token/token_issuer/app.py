@@ -93,6 +93,8 @@ def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters
         "token_type": "Bearer",
         "expires_in": granted.expires_in,
         "scope": granted.scope,
+        # The launch context of a client that has no launch (SMART App Launch 2.x).
+        **({"patient": granted.patient} if granted.patient else {}),
     }
 
 

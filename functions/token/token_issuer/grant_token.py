@@ -20,11 +20,12 @@ class TokenSigner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GrantedToken:
-    """An issued token; `expires_in` is in seconds."""
+    """An issued token; `expires_in` is in seconds, `patient` the one that it is bound to, or empty."""
 
     access_token: str = field(repr=False)
     expires_in: int
     scope: str
+    patient: str = ""
 
 
 def grant_token(
@@ -55,7 +56,7 @@ def grant_token(
     }
     if client.patient:
         claims["patient"] = client.patient
-    return GrantedToken(signer.sign(claims), lifetime, scope)
+    return GrantedToken(signer.sign(claims), lifetime, scope, client.patient)
 
 
 def _check_grant_type(client: ClientRecord, parameters: Mapping[str, str]) -> None:

@@ -95,7 +95,11 @@ def test_the_access_token_has_the_claims_of_the_contract(issuer: Issuer, secret:
 def test_a_client_bound_to_a_patient_gets_the_patient_claim(issuer: Issuer) -> None:
     secret = issuer.register("bound", patient="4")
 
-    assert verified(issuer, issuer.token("bound", secret).json["access_token"])["patient"] == "4"
+    answer = issuer.token("bound", secret)
+
+    assert verified(issuer, answer.json["access_token"])["patient"] == "4"
+    # SMART App Launch 2.x: an app is told the patient beside the token, which is opaque to it.
+    assert answer.json["patient"] == "4"
 
 
 def test_the_lifetime_is_the_setting(issuer: Issuer, secret: str) -> None:
