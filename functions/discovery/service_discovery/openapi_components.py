@@ -166,6 +166,7 @@ def _schemas() -> Json:
             token_type=_one_of("Bearer"),
             expires_in={"type": "integer", "minimum": 1},
             scope=_TEXT,
+            patient=_TEXT,
         ),
         "Introspection": _object("active", active={"type": "boolean"}),
         "Empty": {"type": "object"},
