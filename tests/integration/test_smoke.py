@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -108,31 +107,3 @@ def test_make_smoke_is_that_command(local_stack: LocalStack) -> None:
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.endswith(" 0 failed\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["smoke", "https://api.example"], "careconnect: set CLIENT_ID, of a client from `careconnect clients add`\n"),
-    ],
-)
-def test_a_missing_setting_is_told_in_one_line(arguments: list[str], told: str, tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, arguments, env={"CLIENT_ID": None, "CLIENT_SECRET": None})
-
-    assert (result.exit_code, result.stderr) == (2, told)
-
-
-def test_a_base_that_is_no_url_is_told_in_one_line() -> None:
-    result = CliRunner().invoke(app, ["smoke", "api.example"], env={"CLIENT_ID": "x", "CLIENT_SECRET": "y"})
-
-    assert (result.exit_code, result.stderr) == (
-        2,
-        "careconnect: BASE must be the root URL of the service: https://…\n",
-    )
-
-
-def test_a_service_that_does_not_answer_fails_every_check() -> None:
-    result = CliRunner().invoke(app, ["smoke", "http://127.0.0.1:9"], env={"CLIENT_ID": "x", "CLIENT_SECRET": "y"})
-
-    assert result.exit_code == 1
-    assert result.stdout.count("FAILED") == len(CHECKS) - 1

@@ -40,7 +40,7 @@ class Service:
         """Send one request, by POST if it has a form. Raises `CheckError` if there is no answer."""
         try:
             return self._http.request("POST" if form else method, url, headers=headers, data=form, auth=auth)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CheckError(f"no answer ({str(error) or type(error).__name__})") from None
 
     def basic(self, secret: str | None = None) -> httpx.BasicAuth:

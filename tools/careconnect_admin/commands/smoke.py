@@ -17,16 +17,23 @@ def smoke(
 ) -> None:
     """Check a deployment by a client's journey; CLIENT_ID and CLIENT_SECRET come from the environment."""
     # Here, so that `careconnect --help` does not wait for it.
+    from careconnect_admin.checks.expectations import CheckError
     from careconnect_admin.checks.service import Service
     from careconnect_admin.checks.smoke import CHECKS, Result, run_check
     from careconnect_admin.clients.token_request import http_client
 
-    client_id, secret = _client(base)
-    local = urlsplit(base).hostname in _LOOPBACK
+    client_id, secret, host = _client(base)
+    local = host in _LOOPBACK
     failed = 0
     unproven = []
     with http_client("careconnect-smoke") as http:
         service = Service(base.rstrip("/"), client_id, secret, http)
+        try:
+            service.call(f"{service.fhir}/metadata")
+        except CheckError as error:
+            # Once, not once for each check.
+            print(f"careconnect: {base}: {error}: BASE is the stack's output BaseUrl", file=sys.stderr)
+            raise typer.Exit(_FAILED) from None
         for check in CHECKS:
             result, detail = run_check(check, service)
             failed += result is Result.FAILED
@@ -41,14 +48,18 @@ def smoke(
         raise typer.Exit(_FAILED)
 
 
-def _client(base: str) -> tuple[str, str]:
-    """Return the client's id and secret, `base` looked at besides."""
+def _client(base: str) -> tuple[str, str, str]:
+    """Return the client's id and secret, and the host of `base`."""
     try:
         client_id, secret = os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"]
     except KeyError as missing:
         print(f"careconnect: set {missing.args[0]}, of a client from `careconnect clients add`", file=sys.stderr)
         raise typer.Exit(_USAGE) from None
-    if urlsplit(base).scheme not in {"http", "https"} or not urlsplit(base).hostname:
+    try:
+        url = urlsplit(base)
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in {"http", "https"} or not url.hostname:
         print("careconnect: BASE must be the root URL of the service: https://…", file=sys.stderr)
         raise typer.Exit(_USAGE)
-    return client_id, secret
+    return client_id, secret, url.hostname
