@@ -1,9 +1,10 @@
-"""`sam deploy`, by the book, on the emulator: what the template includes is uploaded and comes out whole."""
+"""The rehearsal of docs/deploy.md, line by line, on the emulator: `sam deploy` to `sam delete`."""
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,61 +12,136 @@ import pytest
 
 from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.local.template import read_template
-from careconnect_admin.project import PROJECT, TEMPLATE
+from careconnect_admin.project import DOCS, PROJECT, TEMPLATE
 from careconnect_admin.stack.emulator_client import REGION
+from careconnect_admin.stack.running_stack import RunningStack, announce
 
-_STACK = "by-the-book"
-_BUCKET = "by-the-book"
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+_STACK = "rehearsal"
 _RESOURCES = read_template(TEMPLATE)["Resources"]
+_KEPT = {"ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "SigningKey"}
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What was there once the stack was in use, and what is left of it."""
+
+    resources: dict[str, dict[str, Any]]
+    uploaded: set[bytes]
+    routes: dict[str, set[str]]
+    clients: list[dict[str, Any]]
+    loaded: int
+    printed: str
+    status: str
+    tables_left: set[str]
+    keys_left: set[str]
+
+
+def _lines() -> list[str]:
+    """Return the commands as the page has them."""
+    section = re.search(
+        r"^## A rehearsal.*?```sh\n(.*?)```", (DOCS / "deploy.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    assert section
+    return section[1].splitlines()
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("log") / "emulator.log") as emulator:
-        yield emulator
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+    """The rehearsal, with the files that it makes in a folder of this test."""
+    folder = tmp_path_factory.mktemp("rehearsal")
+    *before, delete = _lines()
+    assert delete.startswith("sam delete")
+    with Emulator(folder / "emulator.log") as emulator:
+        key = emulator.credentials
+        running = RunningStack("", emulator.endpoint, REGION, _STACK, key.access_key_id, key.secret_access_key)
+        with announce(running, folder) as environment:
+            here = {
+                ".local/3000/aws.env": str(environment),
+                "samconfig.local.toml": str(folder / "samconfig.local.toml"),
+                "build/records": str(folder / "records"),
+            }
+            printed = _run([_in_place(line, here) for line in before])
+            resources = _resources(emulator)
+            s3, dynamodb = emulator.client("s3"), emulator.client("dynamodb")
+            [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"]]
+            keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+            api = resources["Api"]["PhysicalResourceId"]
+            found = emulator.client("apigateway").get_resources(restApiId=api, limit=500)["items"]
+            records = resources["RecordTable"]["PhysicalResourceId"]
+            used = {
+                "uploaded": {s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys},
+                "routes": {each["path"]: set(each["resourceMethods"]) for each in found if each.get("resourceMethods")},
+                "clients": dynamodb.scan(TableName=resources["ClientTable"]["PhysicalResourceId"])["Items"],
+                "loaded": dynamodb.scan(TableName=records, Select="COUNT")["Count"],
+            }
+            _run([_in_place(before[0], here), delete])
+        stacks = emulator.client("cloudformation").list_stacks()["StackSummaries"]
+        return Rehearsal(
+            resources,
+            **used,
+            printed=printed,
+            status=next(each["StackStatus"] for each in stacks if each["StackName"] == _STACK),
+            tables_left=set(dynamodb.list_tables()["TableNames"]),
+            keys_left={each["KeyId"] for each in emulator.client("kms").list_keys()["Keys"]},
+        )
 
 
-@pytest.fixture(scope="module")
-def resources(emulator: Emulator) -> dict[str, dict[str, Any]]:
-    """What `sam deploy` has made of the template, by logical id."""
-    emulator.client("s3").create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-    command = [str(Path(sys.executable).parent / "sam"), "deploy", "--template-file", str(TEMPLATE)]
-    command += ["--stack-name", _STACK, "--no-resolve-s3", "--s3-bucket", _BUCKET, "--no-confirm-changeset"]
+def _in_place(line: str, here: dict[str, str]) -> str:
+    for name, path in here.items():
+        line = line.replace(name, path)
+    return line
+
+
+def _run(lines: list[str]) -> str:
+    """Run the lines in a shell as the page means it: in the project's folder, with .venv/bin on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    settings = {
-        "AWS_ACCESS_KEY_ID": emulator.credentials.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": emulator.credentials.secret_access_key,
-        "AWS_ENDPOINT_URL": emulator.endpoint,
-        "SAM_CLI_TELEMETRY": "0",
-    }
+    # A build that happens to be here is not what is rehearsed.
+    settings = {"SAM_CLI_TELEMETRY": "0", "SAM_TEMPLATE_FILE": str(TEMPLATE)}
+    settings["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    command = ["sh", "-e", "-c", "\n".join(lines)]
     done = subprocess.run(command, cwd=PROJECT, env=kept | settings, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return done.stdout
+
+
+def _resources(emulator: Emulator) -> dict[str, dict[str, Any]]:
+    """Return what `sam deploy` has made of the template, by logical id."""
     found = emulator.client("cloudformation").describe_stack_resources(StackName=_STACK)["StackResources"]
     return {each["LogicalResourceId"]: each for each in found}
 
 
-def test_the_files_are_uploaded_as_they_are(emulator: Emulator, resources: dict[str, dict[str, Any]]) -> None:
-    s3 = emulator.client("s3")
-    keys = [each["Key"] for each in s3.list_objects_v2(Bucket=_BUCKET)["Contents"]]
-    uploaded = {s3.get_object(Bucket=_BUCKET, Key=key)["Body"].read() for key in keys}
-
-    assert resources
-    assert {(PROJECT / name).read_bytes() for name in ("api.yaml", "monitoring.yaml")} <= uploaded
+def test_the_files_are_uploaded_as_they_are(rehearsal: Rehearsal) -> None:
+    assert {(PROJECT / name).read_bytes() for name in ("api.yaml", "monitoring.yaml")} <= rehearsal.uploaded
 
 
-def test_the_api_has_every_path_and_method(emulator: Emulator, resources: dict[str, dict[str, Any]]) -> None:
-    api = resources["Api"]["PhysicalResourceId"]
-    found = emulator.client("apigateway").get_resources(restApiId=api, limit=500)["items"]
-    routes = {each["path"]: set(each["resourceMethods"]) for each in found if each.get("resourceMethods")}
-
+def test_the_api_has_every_path_and_method(rehearsal: Rehearsal) -> None:
     paths = _RESOURCES["Api"]["Properties"]["DefinitionBody"]["paths"]
-    assert routes == {path: {verb.upper() for verb in methods} for path, methods in paths.items()}
+    assert rehearsal.routes == {path: {verb.upper() for verb in methods} for path, methods in paths.items()}
 
 
-def test_every_resource_without_a_condition_is_there(resources: dict[str, dict[str, Any]]) -> None:
+def test_every_resource_without_a_condition_is_there(rehearsal: Rehearsal) -> None:
     expected = {
         name
         for name, each in _RESOURCES.items()
         if "Condition" not in each and each["Type"] != "AWS::Serverless::LayerVersion"
     }
-    assert {"Dashboard", "LatencyAlarm", "Api"} <= expected <= resources.keys()
+    assert {"Dashboard", "LatencyAlarm", "Api"} <= expected <= rehearsal.resources.keys()
+
+
+def test_a_client_is_registered_and_records_are_loaded(rehearsal: Rehearsal) -> None:
+    assert [each["name"]["S"] for each in rehearsal.clients] == ["My application"]
+    assert rehearsal.clients[0]["client_id"]["S"] in rehearsal.printed
+    assert rehearsal.loaded > 1000
+
+
+def test_deleting_the_stack_keeps_tables_and_key(rehearsal: Rehearsal) -> None:
+    kept = {rehearsal.resources[name]["PhysicalResourceId"] for name in _KEPT}
+
+    assert rehearsal.status == "DELETE_COMPLETE"
+    assert rehearsal.tables_left | rehearsal.keys_left == kept
+
+
+def test_answers_stay_out_of_what_git_knows() -> None:
+    assert "/samconfig.local.toml" in (PROJECT / ".gitignore").read_text(encoding="utf-8").splitlines()
