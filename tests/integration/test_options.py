@@ -1,11 +1,16 @@
 """What the template leaves to the operator deploys: access logs, alarms to someone, a custom domain with its front."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from careconnect_admin.local.deployment import DeploymentError
+from careconnect_admin.local.deployment import Deployment, DeploymentError
+from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.local.packaging import package
+from careconnect_admin.project import TEMPLATE
+from careconnect_admin.stack.emulator_client import REGION
 
 pytestmark = pytest.mark.integration
 
@@ -44,30 +49,32 @@ def test_none_of_them_is_there_unasked(local_stack: LocalStack) -> None:
     assert not local_stack.stack.resources.keys() & _OPTIONAL
 
 
-def test_a_custom_domain_without_an_origin_secret_is_refused(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulator for all that is refused, since nothing of it stays."""
+    with Emulator(tmp_path_factory.mktemp("refused") / "emulator.log") as emulator:
+        yield emulator
+
+
+def _deploy(emulator: Emulator, bucket: str, parameters: dict[str, str]) -> None:
+    services = [emulator.client(name) for name in ("cloudformation", "apigateway", "s3")]
+    deployment = Deployment(*services, region=REGION, endpoint=emulator.endpoint)
+    deployment.create("refused", package(TEMPLATE, bucket), bucket, parameters)
+
+
+def test_a_custom_domain_without_an_origin_secret_is_refused(emulator: Emulator) -> None:
     parameters = {"CustomDomain": "api.example.org", "CertificateArn": _CERTIFICATE, "EdgeFunctionArn": _EDGE}
 
-    with (
-        pytest.raises(DeploymentError, match="CustomDomain needs OriginSecret"),
-        LocalStack(log_folder=tmp_path, parameters=parameters),
-    ):
-        pass
+    with pytest.raises(DeploymentError, match="CustomDomain needs OriginSecret"):
+        _deploy(emulator, "no-secret", parameters)
 
 
 @pytest.mark.parametrize("base", ["http://api.example.org", "http://127.0.0.1.example.org", "http://10.0.0.1:3000"])
-def test_a_base_url_of_plain_http_is_refused_but_on_this_machine(tmp_path: Path, base: str) -> None:
-    with (
-        pytest.raises(DeploymentError, match="BaseUrl"),
-        LocalStack(log_folder=tmp_path, parameters={"BaseUrl": base}),
-    ):
-        pass
+def test_a_base_url_of_plain_http_is_refused_but_on_this_machine(emulator: Emulator, base: str) -> None:
+    with pytest.raises(DeploymentError, match="BaseUrl"):
+        _deploy(emulator, base.removeprefix("http://").replace(":", "-"), {"BaseUrl": base})
 
 
-def test_an_edge_function_of_another_region_is_refused(tmp_path: Path) -> None:
-    parameters = {"EdgeFunctionArn": _EDGE.replace("us-east-1", "eu-west-2")}
-
-    with (
-        pytest.raises(DeploymentError, match="EdgeFunctionArn"),
-        LocalStack(log_folder=tmp_path, parameters=parameters),
-    ):
-        pass
+def test_an_edge_function_of_another_region_is_refused(emulator: Emulator) -> None:
+    with pytest.raises(DeploymentError, match="EdgeFunctionArn"):
+        _deploy(emulator, "elsewhere", {"EdgeFunctionArn": _EDGE.replace("us-east-1", "eu-west-2")})
