@@ -13,6 +13,7 @@ import pytest
 from jsonschema import Draft7Validator
 
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
+from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.generate import documents, write_documents
 from careconnect_admin.project import DOCS
@@ -254,3 +255,20 @@ def test_a_pages_links_lead_somewhere(name: str) -> None:
         assert target.exists(), link
         if fragment:
             assert fragment in {anchor(each) for each in headings(str(target.relative_to(PROJECT)))}, link
+
+
+def test_the_readme_says_what_each_demo_client_opens() -> None:
+    """By the scopes that it has, as the service works them out."""
+    text = text_of("README.md")
+    table = text[text.index("| client | reads and searches |") :].partition("\n\n")[0]
+    told = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]]
+    (line,) = re.findall(r"The directory is ((?:\w+, )+\w+ and \w+)\.", text)
+    directory = set(re.split(r", | and ", line))
+    all_types = {served.name for served in RESOURCE_TYPES}
+
+    assert [name for name, *_ in told] == [client.name.partition(":")[0] for client in demo_clients()]
+    for client, (_, opened, _) in zip(demo_clients(), told, strict=True):
+        grants = grants_of(" ".join(client.scopes))
+        named = set(opened.split(", "))
+        types = all_types if named == {"everything"} else (named - {"the directory"}) | directory
+        assert set(grants.types(Interaction.READ)) == set(grants.types(Interaction.SEARCH)) == types, client.name
