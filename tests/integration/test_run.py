@@ -140,9 +140,17 @@ def test_who_finds_metadata_answered_finds_clients_and_records_too() -> None:
         run.end(signal.SIGTERM)
 
 
-def test_a_second_start_on_the_port_is_exit_code_2() -> None:
+@pytest.fixture(scope="module")
+def one_record(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder to serve where it does not matter what is served: the sample takes seconds to load."""
+    folder = tmp_path_factory.mktemp("one-record")
+    (folder / "Organization.ndjson").write_text(json.dumps({"resourceType": "Organization", "id": "o", "name": "One"}))
+    return str(folder)
+
+
+def test_a_second_start_on_the_port_is_exit_code_2(one_record: str) -> None:
     port = free_port()
-    with running(port) as first:
+    with running(port, "--data", one_record) as first:
         first.until_ready()
         with running(port) as second:
             assert second.process.wait(timeout=15) == 2
@@ -151,9 +159,9 @@ def test_a_second_start_on_the_port_is_exit_code_2() -> None:
         first.end(signal.SIGTERM)
 
 
-def test_nothing_outlives_a_killed_run() -> None:
+def test_nothing_outlives_a_killed_run(one_record: str) -> None:
     port = free_port()
-    with running(port) as run:
+    with running(port, "--data", one_record) as run:
         run.until_ready()
         assert processes_of(port)
         run.process.kill()
