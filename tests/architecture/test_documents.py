@@ -223,6 +223,29 @@ def test_what_counts_as_a_place(page: str, where: str, left: str) -> None:
     assert unresolved(page, where) == left
 
 
+def refusals(name: str, heading: str, status: int, code: int) -> set[tuple[str, str]]:
+    """Return the pairs of status and code in a page's first table under a heading, in whose columns these are."""
+    section = re.split(rf"^#+ {re.escape(heading)}$", text_of(name), flags=re.MULTILINE)[1]
+    table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    assert table
+    rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in table[0].splitlines()[2:]]
+    # Where two statuses share a row, another page has a row for each.
+    return {(row[status][:3], each) for row in rows for each in _quoted(row[code]) if "401, 403" not in row}
+
+
+def _quoted(cell: str) -> list[str]:
+    return re.findall(r"`([a-z_-]+)`", cell)
+
+
+def test_clients_are_told_of_every_refusal_of_the_contract() -> None:
+    oauth, fhir = "Of /token, /introspect and /revoke", "Of the FHIR API"
+
+    assert refusals("docs/clients.md", oauth, 0, 1) == refusals("docs/contract/oauth.md", "Answers of /token", 1, 2)
+    assert refusals("docs/clients.md", fhir, 0, 1) == refusals("docs/contract/fhir.md", "Statuses", 0, 1) | refusals(
+        "docs/contract/access.md", "Errors", 1, 3
+    )
+
+
 def adrs() -> dict[int, str]:
     return {int(path.name[:4]): path.name for path in (DOCS / "adr").glob("[0-9]*.md")}
 
