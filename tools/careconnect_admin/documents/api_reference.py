@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
+from urllib.parse import quote
 
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
@@ -9,12 +10,23 @@ from careconnect.resource_types import (
     SYNTAX,
     Follow,
     Home,
+    Modifier,
     ParameterType,
+    Rank,
     ResourceType,
     SearchParameter,
 )
+from careconnect.result_parameters import (
+    BOOLEANS,
+    DEFAULT_COUNT,
+    MOST_COUNT,
+    MOST_SORT_KEYS,
+    SEARCH_PARAMETERS,
+    SUMMARIES,
+)
 from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS
+from careconnect_admin.documents.search_examples import TypeExamples, search_examples
 
 _CLIENTS: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 _INTRODUCTION: Final = """\
@@ -29,18 +41,51 @@ The FHIR base is `{base}/careconnect-ri/STU3`. For machines: `GET {base}/openapi
 |---|---|
 | `GET Type/{id}` | the resource |
 | `GET Type/{id}/_history/{version}` | the same, if that is its current version |
-| `GET Type?…`, `POST Type/_search` | a searchset Bundle, 20 matches to a page unless `_count` says otherwise |
+| `GET Type?…`, `POST Type/_search` | a searchset Bundle |
 """
-_RESULT: Final = """
-Each GET answers HEAD as well. Result parameters: `_count`, `_sort` (by the date and string parameters), `_summary`,
-`_elements`, `_include`, `_revinclude`, `_format`, `_pretty`.
+_HEAD: Final = """
+Each GET answers HEAD as well. How to get a token, and how to follow the pages of a search: [clients.md](clients.md).
 """
+
+# What each of the names that the code knows means: one that has no line here is missed when the page is made.
+_MODIFIERS: Final = {
+    Modifier.EXACT: "the whole text, letter by letter",
+    Modifier.CONTAINS: "the text anywhere",
+    Modifier.NOT: "resources that have none of the values",
+    Modifier.MISSING: "`true`: resources without a value; `false`: those with one",
+}
+_PREFIXES: Final = {
+    "eq": "lies within the date; the same as no prefix",
+    "ne": "does not lie within it",
+    "gt": "reaches beyond its end",
+    "lt": "begins before its start",
+    "ge": "reaches beyond its end, or lies within it",
+    "le": "begins before its start, or lies within it",
+    "sa": "begins after its end",
+    "eb": "ends before its start",
+    "ap": "overlaps it, widened on both sides by a tenth of its distance from now",
+}
+_RESULTS: Final = {
+    "_count": f"Matches on a page: a whole number, {DEFAULT_COUNT} if it is not given. 0 asks for the total alone; "
+    f"above {MOST_COUNT} counts as {MOST_COUNT}",
+    "_sort": f"Date and string parameters, `_id`, `_lastUpdated`: up to {MOST_SORT_KEYS} with commas, `-` for "
+    "descending",
+    "_format": "`json`, `xml` or a media type; it beats the Accept header",
+    "_pretty": " or ".join(f"`{each}`" for each in BOOLEANS),
+    "_summary": ", ".join(f"`{each}`" for each in SUMMARIES),
+    "_elements": "Names of top-level elements, with commas",
+}
+_FOLLOWED: Final = {
+    "_include": "What a match points at: `Type:parameter`, or `Type:parameter:Target`",
+    "_revinclude": "What points at a match: the same, of the type that points",
+}
 
 
 def api_reference() -> str:
     """Return the document's text."""
-    introduction = _INTRODUCTION + "\n".join([*_operations(), _RESULT])
-    return "\n".join([introduction, *_parameters(), "", *_values(), "", *_scopes(), "", *_access(), ""])
+    introduction = _INTRODUCTION + "\n".join([*_operations(), _HEAD])
+    sections = (_parameters(), _values(), _results(), _examples(), _scopes(), _access())
+    return "\n".join([introduction, *(line for section in sections for line in (*section, ""))])
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
@@ -48,6 +93,32 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
     yield "|---" * len(head) + "|"
     for cells in rows:
         yield f"| {' | '.join(cells)} |"
+
+
+def _examples() -> Iterator[str]:
+    yield "## Examples"
+    yield ""
+    yield "Each finds something in the project's sample, which `make run` serves."
+    yield ""
+    yield from _table(
+        ("type", "a read", "a search"),
+        (
+            (
+                each.type.name,
+                f"`{each.type.name}/{each.resource_id}`",
+                f"`{each.type.name}?{_query(each)}`",
+            )
+            for each in search_examples()
+        ),
+    )
+
+
+def _query(examples: TypeExamples) -> str:
+    """Return a search as people make it: by the patient, or else by what the thing is called, and by the date."""
+    served = examples.type
+    own = [parameter for parameter in served.searchable if parameter.rank is not Rank.IDENTIFIER]
+    names = dict.fromkeys(name for name in ((served.patient_parameter or own[0]).name, served.order_by) if name)
+    return "&".join(f"{name}={quote(examples.together[name], safe='/:')}" for name in names)
 
 
 def _parameters() -> Iterator[str]:
@@ -85,11 +156,29 @@ def _values() -> Iterator[str]:
     for type_, syntax in SYNTAX.items():
         yield f"- {type_.value}: {syntax.describe(('Type',) if type_ is ParameterType.REFERENCE else ())}"
     yield ""
+    yield from _table(("modifier", "finds"), ((f"`:{each}`", _MODIFIERS[each]) for each in Modifier))
+    yield "| `:Type` | what points at a resource of this type: `patient:Patient=4` |"
+    yield ""
+    yield from _table(
+        ("prefix", "finds a resource whose date or period"),
+        ((f"`{each}`", _PREFIXES[each]) for each in SYNTAX[ParameterType.DATE].prefixes),
+    )
+    yield ""
     chains = dict.fromkeys(parameter.chain for served in RESOURCE_TYPES for parameter in served.followed(Follow.CHAIN))
     words = dict.fromkeys(each.name for served in RESOURCE_TYPES for each in served.parameters if each.word_by_word)
-    yield "`:Type` says which type a reference points at. Some take chains, by a parameter of their target:"
-    yield f"{_quoted(chains)}."
+    yield f"Some references take chains, by a parameter of their target: {_quoted(chains)}."
     yield f"Several words in {_quoted(words)} may each begin another part of it."
+
+
+def _results() -> Iterator[str]:
+    yield "## How an answer looks"
+    yield ""
+    shown = {name: _RESULTS[name] for name in SEARCH_PARAMETERS} | _FOLLOWED
+    yield from _table(("parameter", "takes"), ((f"`{name}`", text) for name, text in shown.items()))
+    yield ""
+    yield "A parameter that the type does not offer is left out of the search, and the Bundle says so in an entry of"
+    yield "mode `outcome`. With the header `Prefer: handling=strict` it is 400 instead; `handling=lenient` is what"
+    yield "counts without it. A malformed value, and a modifier, chain or include that is not offered, are 400 anyway."
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -1,4 +1,7 @@
-"""An example value of every search parameter, taken from the project's sample, so that each finds something."""
+"""An example value of every search parameter, taken from the project's sample, so that each finds something.
+
+Those of a type are of one resource as far as it has them: sent together they find it still.
+"""
 
 import re
 from collections.abc import Iterator
@@ -28,11 +31,20 @@ _LOADED: Final = datetime(2020, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class TypeExamples:
-    """A type's examples: the id of a resource of the sample, and (parameter, value) pairs, not yet encoded."""
+    """A type's examples: the id of a resource of the sample, and (parameter, value) pairs, not yet encoded.
+
+    `others` names the parameters that this resource has no value for, so that theirs is another's.
+    """
 
     type: ResourceType
     resource_id: str
     searches: tuple[tuple[SearchParameter, str], ...]
+    others: frozenset[str]
+
+    @property
+    def together(self) -> dict[str, str]:
+        """The values by parameter that all are the one resource's."""
+        return {parameter.name: value for parameter, value in self.searches if parameter.name not in self.others}
 
 
 def search_examples() -> Iterator[TypeExamples]:
@@ -47,13 +59,15 @@ def search_examples() -> Iterator[TypeExamples]:
         of_type[resource["resourceType"]].append(resource)
     for served in RESOURCE_TYPES:
         known = [(resource["id"], search_values(resource)) for resource in of_type[served.name]]
-        # A stable sort: those of the one patient first.
-        known.sort(key=lambda each: PATIENT_ID not in patients_of(served, *each))
+        # A stable sort: those of the one patient first, and of these what can be found by the most.
+        known.sort(key=lambda each: (PATIENT_ID not in patients_of(served, *each), -len(each[1])))
         searches = tuple(
             (parameter, _example(served, parameter, [values for _, values in known]))
             for parameter in (*COMMON_PARAMETERS, *served.searchable)
         )
-        yield TypeExamples(served, known[0][0], searches)
+        resource_id, values = known[0]
+        others = frozenset(parameter.name for parameter, _ in searches if parameter.name not in values)
+        yield TypeExamples(served, resource_id, searches, others)
 
 
 def _example(served: ResourceType, parameter: SearchParameter, known: list[dict[str, list[Any]]]) -> str:
