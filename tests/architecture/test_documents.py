@@ -15,8 +15,9 @@ from jsonschema import Draft7Validator
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
 from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
-from careconnect_admin.documents.generate import documents, write_documents
+from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
 from careconnect_admin.project import DOCS
+from service_discovery.openapi_fhir import EXAMPLES
 
 MADE = documents()
 OPENAPI: dict[str, Any] = json.loads(MADE[Path("openapi.json")])
@@ -70,6 +71,44 @@ def test_openapi_references_lead_somewhere_and_operations_have_ids_of_their_own(
 def test_openapi_schemas_are_json_schemas() -> None:
     for schema in OPENAPI["components"]["schemas"].values():
         Draft7Validator.check_schema(schema)
+
+
+def test_the_openapi_documents_examples_are_what_the_sample_makes_now() -> None:
+    assert EXAMPLES.read_text(encoding="utf-8") == openapi_examples(), "run `make docs`"
+
+
+def test_writing_the_openapi_documents_examples_writes_them(tmp_path: Path) -> None:
+    write_examples(tmp_path / "examples.json")
+    assert (tmp_path / "examples.json").read_text(encoding="utf-8") == openapi_examples()
+
+
+def test_openapi_has_one_authorisation_and_about_ten_scopes_to_choose_from() -> None:
+    schemes = OPENAPI["components"]["securitySchemes"]
+    assert list(schemes) == ["clientCredentials"]
+    scopes = schemes["clientCredentials"]["flows"]["clientCredentials"]["scopes"]
+    assert 8 <= len(scopes) <= 12
+    assert all(scopes.values())
+
+
+@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_more(served: ResourceType) -> None:
+    root = f"{FHIR_PATH}/{served.name}"
+    taken = {root: "s", f"{root}/_search": "s", f"{root}/{{id}}": "r", f"{root}/{{id}}/_history/{{vid}}": "r"}
+    for path, letters in {**taken, f"{root}/{{id}}/$everything": "rs"}.items():
+        for operation in OPENAPI["paths"].get(path, {}).values():
+            for each in operation["security"]:
+                (scope,) = each["clientCredentials"]
+                opened = "".join(one for one in "rs" if grants_of(scope).permits(served.name, Interaction(one)))
+                assert opened == ("rs" if scope == "profile" else letters), (path, scope)
+
+
+@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+def test_openapi_says_which_names_open_a_type(served: ResourceType) -> None:
+    (said,) = [tag["description"] for tag in OPENAPI["tags"] if tag["name"] == served.name]
+    assert all(f"`{name}`" in said for name in served.scope_names)
+    for name in re.findall(r"`([A-Za-z]+)`", said):
+        scope = name if name == "profile" else f"user/{name}.rs"
+        assert grants_of(scope).permits(served.name, Interaction.SEARCH), name
 
 
 def test_openapi_asks_a_token_of_every_fhir_path_but_metadata() -> None:

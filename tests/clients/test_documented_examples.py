@@ -1,14 +1,15 @@
 """The examples of the documents answer with what they promise when they are tried on the sample."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import httpx
 import pytest
 
-from careconnect.resource_types import RESOURCE_TYPES
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
 from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import DOCS
 from careconnect_testing.client_service import Service
 
@@ -49,11 +50,51 @@ def test_the_references_examples_find_what_they_name(
     assert read in found
 
 
+@pytest.fixture(scope="module")
+def openapi(local_stack: LocalStack) -> dict[str, Any]:
+    """The document as it is served."""
+    answer = httpx.get(f"{local_stack.base_url}/openapi.json", timeout=30, trust_env=False)
+    return dict(answer.json())
+
+
+def examples(parameters: list[dict[str, Any]], place: str) -> dict[str, str]:
+    return {each["name"]: each["example"] for each in parameters if each.get("in") == place and "example" in each}
+
+
+@pytest.mark.parametrize("name", [served.name for served in RESOURCE_TYPES])
+def test_the_openapi_documents_examples_answer_together(
+    openapi: dict[str, Any], service: Service, bearer: Bearer, http: httpx.Client, name: str
+) -> None:
+    headers = bearer(service.secret_client)
+    paths = {path: of for path, of in openapi["paths"].items() if f"/{name}/" in f"{path}/"}
+    shared = openapi["components"]["parameters"]
+    answered: dict[str, httpx.Response] = {}
+    for path, operations in paths.items():
+        for method, operation in operations.items():
+            parameters = [
+                shared[each["$ref"].split("/")[-1]] if "$ref" in each else each for each in operation["parameters"]
+            ]
+            content = operation.get("requestBody", {}).get("content", {})
+            fields: dict[str, Any] = next((of["schema"]["properties"] for of in content.values()), {})
+            answered[path] = http.request(
+                method,
+                path.format(**examples(parameters, "path")),
+                params=examples(parameters, "query"),
+                data={field: of["example"] for field, of in fields.items() if "example" in of} or None,
+                headers=headers,
+            )
+
+    assert {answer.status_code for answer in answered.values()} == {200}
+    root = f"{FHIR_PATH}/{name}"
+    resource = answered[f"{root}/{{id}}"].json()
+    assert resource["resourceType"] == name
+    assert matches(answered[root]) == matches(answered[f"{root}/_search"]) == [f"{name}/{resource['id']}"]
+
+
 def link(page: httpx.Response, relation: str) -> str:
     return next((each["url"] for each in page.json()["link"] if each["relation"] == relation), "")
 
 
-def matches(page: httpx.Response) -> Iterator[str]:
-    for each in page.json().get("entry", ()):
-        if each["search"]["mode"] == "match":
-            yield f"{each['resource']['resourceType']}/{each['resource']['id']}"
+def matches(page: httpx.Response) -> list[str]:
+    found = (each["resource"] for each in page.json().get("entry", ()) if each["search"]["mode"] == "match")
+    return [f"{each['resourceType']}/{each['id']}" for each in found]

@@ -1,10 +1,13 @@
 """What the OpenAPI document's operations are made of, and the components that they refer to."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from careconnect import outcomes
 from careconnect.formats import Format
 from careconnect.http import FORM
+from careconnect.refusal import RefusalError
 from careconnect.resource_types import ID_PATTERN, RESOURCE_TYPES
 from careconnect.result_parameters import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES
 
@@ -23,7 +26,9 @@ FHIR_ERRORS: Final[Rows] = (
     (413, "TooLarge", "The body is over the limit."),
     (415, "UnsupportedMediaType", "The body is not a form."),
     (429, "TooManyRequests", "Too many requests: see the Retry-After header."),
+    (500, "InternalError", "An error that should never happen."),
     (503, "Unavailable", "Temporarily unavailable: see the Retry-After header."),
+    (504, "TimedOut", "No answer in time: see the Retry-After header."),
 )
 OAUTH_ERRORS: Final[Rows] = (
     (400, "OAuthBadRequest", "A malformed request, another grant, or a scope beyond the registration."),
@@ -31,22 +36,48 @@ OAUTH_ERRORS: Final[Rows] = (
     (405, "OAuthMethodNotAllowed", "The method must be POST."),
     (413, "TooLarge", "The body is over the gateway's limit."),
     (429, "OAuthTooManyRequests", "Too many failed attempts: see the Retry-After header."),
+    (500, "OAuthInternalError", "An error that should never happen."),
     (503, "OAuthUnavailable", "Temporarily unavailable, nothing was issued: see the Retry-After header."),
 )
+
+# What is told in one way whatever was asked; the rest depends on the request, or is the gateway's.
+_EXAMPLES: Final[Mapping[str, Callable[[], RefusalError]]] = {
+    "BadRequest": outcomes.invalid_id,
+    "Unauthorized": outcomes.expired_token,
+    "NotFound": outcomes.not_found,
+    "NotAcceptable": outcomes.not_acceptable,
+    "Gone": outcomes.gone,
+    "TooLarge": outcomes.too_large,
+    "UnsupportedMediaType": outcomes.unsupported_media_type,
+    "InternalError": outcomes.internal,
+}
 
 _TEXT: Final = {"type": "string"}
 
 # ---------------------------------------------------------------- parts of an operation
 
 
-def text(description: str = "") -> Json:
+def text(description: str = "", example: str | None = None) -> Json:
     """Describe a text."""
-    return {**_TEXT, "description": description} if description else dict(_TEXT)
+    told = {"description": description or None, "example": example}
+    return _TEXT | {name: value for name, value in told.items() if value is not None}
 
 
 def query_parameter(name: str, description: str, **more: Any) -> Json:
     """Describe a parameter of the query, a text unless `schema` says otherwise."""
     return {"name": name, "in": "query", "description": description, "schema": dict(_TEXT)} | more
+
+
+def path_parameter(name: str, description: str, example: str | None) -> Json:
+    """Describe a parameter of the path, which has the form of an id."""
+    described: Json = {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string", "pattern": f"^{ID_PATTERN}$"},
+    }
+    return described | ({} if example is None else {"example": example})
 
 
 def parameters(*names: str) -> list[Json]:
@@ -90,22 +121,28 @@ def _of_schema(name: str) -> Json:
 def components() -> Json:
     """Return the shared parameters, answers and schemas."""
     responses = {name: json_answer(meaning, "OAuthError") for _, name, meaning in OAUTH_ERRORS}
-    responses |= {name: fhir_answer(meaning, "OperationOutcome") for _, name, meaning in FHIR_ERRORS}
+    responses |= {name: _refusal(name, meaning) for _, name, meaning in FHIR_ERRORS}
     return {"parameters": _parameters(), "responses": responses, "schemas": _schemas()}
 
 
+def _refusal(name: str, meaning: str) -> Json:
+    answer = fhir_answer(meaning, "OperationOutcome")
+    if name in _EXAMPLES:
+        example = json.loads(outcomes.outcome_of(_EXAMPLES[name]()).json())
+        answer["content"][Format.JSON.value]["example"] = example
+    return answer
+
+
 def _parameters() -> Json:
-    an_id = {"type": "string", "pattern": f"^{ID_PATTERN}$"}
     rows: tuple[Json, ...] = (
-        _path_parameter("id", "The resource's id.", an_id, "4"),
-        _path_parameter("vid", "The version's number, as in `meta.versionId`.", an_id, "1"),
+        path_parameter("vid", "The version's number, as in `meta.versionId`.", "1"),
         query_parameter(
             "_format",
             "`json`, `xml` or a media type; it beats the Accept header.",
             schema=_one_of("json", "xml", Format.JSON.value, Format.XML.value),
         ),
-        {"name": "_pretty", "in": "query", "schema": _one_of(*BOOLEANS)},
-        {"name": "_summary", "in": "query", "schema": _one_of(*SUMMARIES)},
+        query_parameter("_pretty", "Whether the text is indented.", schema=_one_of(*BOOLEANS)),
+        query_parameter("_summary", "Which part of each resource is wanted.", schema=_one_of(*SUMMARIES)),
         query_parameter("_elements", "Comma-separated names of top-level elements."),
         query_parameter(
             "_count",
@@ -114,28 +151,26 @@ def _parameters() -> Json:
             schema={"type": "integer", "minimum": 0},
         ),
         query_parameter("_sort", "Date and name parameters, comma-separated, `-` for descending."),
-        {"name": "Accept", "in": "header", "schema": _TEXT, "example": Format.JSON.value},
         {
             "name": "Prefer",
             "in": "header",
             "description": "`handling=strict` refuses unknown parameters, which are ignored otherwise.",
             "schema": _one_of("handling=strict", "handling=lenient"),
         },
-        {"name": "If-None-Match", "in": "header", "schema": _TEXT, "example": 'W/"1"'},
-        {"name": "If-Modified-Since", "in": "header", "schema": _TEXT},
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "The ETag of the copy that the client has.",
+            "schema": _TEXT,
+        },
+        {
+            "name": "If-Modified-Since",
+            "in": "header",
+            "description": "The Last-Modified of the copy that the client has.",
+            "schema": _TEXT,
+        },
     )
     return {row["name"]: row for row in rows}
-
-
-def _path_parameter(name: str, description: str, schema: Json, example: str) -> Json:
-    return {
-        "name": name,
-        "in": "path",
-        "required": True,
-        "description": description,
-        "schema": schema,
-        "example": example,
-    }
 
 
 def _schemas() -> Json:
@@ -156,7 +191,7 @@ def _schemas() -> Json:
             "issue",
             issue=_array(_object("severity", "code", severity=_TEXT, code=_TEXT, diagnostics=_TEXT)),
         ),
-        "CapabilityStatement": _resource("CapabilityStatement", "rest"),
+        "CapabilityStatement": _resource("CapabilityStatement", "rest", rest=_array({"type": "object"})),
         "AccessToken": _object(
             "access_token",
             "token_type",

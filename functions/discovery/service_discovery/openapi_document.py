@@ -5,7 +5,6 @@ from typing import Any, Final
 from careconnect import __version__
 from careconnect.base_url import BaseUrl
 from careconnect.resource_types import RESOURCE_TYPES
-from careconnect.scopes import PROFILE, supported_scopes
 from service_discovery.capability_statement import METADATA_PATH
 from service_discovery.openapi_components import (
     FHIR_ERRORS,
@@ -16,7 +15,7 @@ from service_discovery.openapi_components import (
     json_answer,
     parameters,
 )
-from service_discovery.openapi_fhir import type_paths
+from service_discovery.openapi_fhir import scopes_by_pattern, type_paths, type_tag
 from service_discovery.openapi_oauth import oauth_paths
 from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH, SMART_PATH
 
@@ -34,14 +33,15 @@ def openapi_document(base: BaseUrl) -> Json:
             "title": "Care Connect, serverless",
             "version": __version__,
             "description": "OAuth 2.0 client credentials and a FHIR STU3 read API. Every FHIR answer comes as JSON or "
-            "XML, by the Accept header or `_format`; every GET below also answers HEAD, without a body.",
+            "XML, by the Accept header or `_format`; every GET below also answers HEAD, without a body. The examples "
+            "are of the project's sample, and a type's examples together find one resource of it.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "servers": [{"url": base.root}],
         "tags": [
             {"name": "OAuth", "description": "Tokens: issue, introspect, revoke"},
             {"name": "Discovery", "description": "What the service is; no token needed"},
-            *({"name": served.name} for served in RESOURCE_TYPES),
+            *(type_tag(served) for served in RESOURCE_TYPES),
         ],
         "paths": paths,
         "components": {"securitySchemes": _security_schemes(base)} | components(),
@@ -52,23 +52,11 @@ def _security_schemes(base: BaseUrl) -> Json:
     return {
         "clientCredentials": {
             "type": "oauth2",
-            "flows": {
-                "clientCredentials": {
-                    "tokenUrl": base.token_endpoint,
-                    "scopes": {scope: _scope_meaning(scope) for scope in supported_scopes()},
-                }
-            },
+            "description": "An access token, obtained with a client's id and secret. A client gets the scopes that it "
+            "is registered for, all of them if it asks for none.",
+            "flows": {"clientCredentials": {"tokenUrl": base.token_endpoint, "scopes": scopes_by_pattern()}},
         },
-        "clientSecret": {"type": "http", "scheme": "basic", "description": "The client's id and secret."},
     }
-
-
-def _scope_meaning(scope: str) -> str:
-    if scope == PROFILE:
-        return "Read and search the directory"
-    level, _, rest = scope.partition("/")
-    name = rest.partition(".")[0]
-    return f"Read and search {'every type' if name == '*' else name} ({level})"
 
 
 def _discovery_paths() -> Json:
@@ -86,7 +74,7 @@ def _discovery_paths() -> Json:
     paths[METADATA_PATH] = _get(
         "getCapabilities",
         "The CapabilityStatement",
-        parameters=parameters("_format", "Accept"),
+        parameters=parameters("_format"),
         responses={"200": fhir_answer("What the server can do.", "CapabilityStatement")}
         | errors(FHIR_ERRORS, without=(401, 403, 410, 415)),
     )

@@ -1,6 +1,12 @@
-"""The FHIR API's paths in the OpenAPI document, made from the one table of types and parameters."""
+"""The FHIR API's paths in the OpenAPI document, made from the one table of types and parameters.
 
+Its examples are of the project's sample: `openapi_examples.json`, which `make docs` writes.
+"""
+
+import json
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
 from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, Follow, Home, ResourceType
@@ -13,13 +19,17 @@ from service_discovery.openapi_components import (
     fhir_answer,
     form,
     parameters,
+    path_parameter,
     query_parameter,
 )
 
+EXAMPLES: Final = Path(__file__).with_name("openapi_examples.json")
+"""By type, the `id` of a resource and its values by search parameter, not yet encoded."""
+
 _LEVELS: Final = ("user", "patient", "system")
-_READ: Final = (*VIEW_PARAMETERS, "Accept", "If-None-Match", "If-Modified-Since")
-_RECORD: Final = (*RECORD_PARAMETERS, "Accept")
-_SEARCH: Final = (*SEARCH_PARAMETERS, "Accept", "Prefer")
+
+_READ: Final = (*VIEW_PARAMETERS, "If-None-Match", "If-Modified-Since")
+_SEARCH: Final = (*SEARCH_PARAMETERS, "Prefer")
 
 
 def type_paths(served: ResourceType) -> Json:
@@ -34,52 +44,104 @@ def type_paths(served: ResourceType) -> Json:
     }
     bundle = {"200": fhir_answer("The matches, a page at a time.", "Bundle")}
     asked = _search_parameters(served)
-    fields = form({each["name"]: each["schema"] for each in asked}, required=False)
+    fields = form({each["name"]: _field(each) for each in asked}, required=False)
+    its_id = path_parameter("id", f"The {name}'s id.", _examples().get(name, {}).get("id"))
     numbered = f"Read the current version of a {name} by its number"
     whole = f"Read a {name}'s whole record, as far as the scopes go"
     return {
-        root: {"get": _operation(served, "search", f"Search {name}", [*asked, *parameters(*_SEARCH)], bundle | search)},
+        root: {
+            "get": _operation(served, "search", f"Search {name}", "s", [*asked, *parameters(*_SEARCH)], bundle | search)
+        },
         f"{root}/_search": {
             "post": _operation(
-                served, "searchByPost", f"Search {name} by a form", parameters("Accept", "Prefer"), bundle | posted
+                served, "searchByPost", f"Search {name} by a form", "s", parameters("Prefer"), bundle | posted
             )
             | {"requestBody": fields}
         },
-        f"{root}/{{id}}": {"get": _operation(served, "read", f"Read a {name}", parameters("id", *_READ), one | read)},
+        f"{root}/{{id}}": {
+            "get": _operation(served, "read", f"Read a {name}", "r", [its_id, *parameters(*_READ)], one | read)
+        },
         f"{root}/{{id}}/_history/{{vid}}": {
-            "get": _operation(served, "vread", numbered, parameters("id", "vid", *_READ), one | read)
+            "get": _operation(served, "vread", numbered, "r", [its_id, *parameters("vid", *_READ)], one | read)
         },
     } | {
         f"{root}/{{id}}/{each}": {
-            "get": _operation(served, each.removeprefix("$"), whole, parameters("id", *_RECORD), bundle | read)
+            "get": _operation(
+                served,
+                each.removeprefix("$"),
+                whole,
+                "read",
+                [its_id, *parameters(*RECORD_PARAMETERS)],
+                bundle | read,
+            )
         }
         for each in served.operations
     }
 
 
-def opening_scopes(served: ResourceType) -> tuple[str, ...]:
-    """Return the SMART v1 scopes each of which opens a type for reading and searching."""
-    own = tuple(f"{level}/{name}.read" for name in served.scope_names for level in _LEVELS)
-    return (PROFILE, *own) if served.home is Home.DIRECTORY else own
+def type_tag(served: ResourceType) -> Json:
+    """Return what groups a type's operations, and which scopes open them."""
+    names = ", ".join(f"`{name}`" for name in served.scope_names)
+    profile = f", and so does the plain scope `{PROFILE}`" if served.home is Home.DIRECTORY else ""
+    return {
+        "name": served.name,
+        "description": f"In a scope (`user/{served.name}.rs`) {names} or `*` opens it{profile}.",
+    }
+
+
+def scopes_by_pattern() -> dict[str, str]:
+    """Return the scopes for every type with what they mean: a type's own are spelt like them."""
+    meanings = {"read": "Read and search", "r": "Read", "s": "Search"}
+    of_levels = {
+        f"{level}/*.{suffix}": f"{meaning} every type; with its name for `*`, one type"
+        for level in _LEVELS
+        for suffix, meaning in meanings.items()
+    }
+    return {PROFILE: "Read and search the directory", **of_levels}
 
 
 def _operation(
-    served: ResourceType, verb: str, summary: str, asked: Sequence[Json], responses: Mapping[str, Any]
+    served: ResourceType,
+    verb: str,
+    summary: str,
+    suffix: str,
+    asked: Sequence[Json],
+    responses: Mapping[str, Any],
 ) -> Json:
+    scopes = [f"{level}/*.{suffix}" for level in _LEVELS]
+    if served.home is Home.DIRECTORY:
+        scopes.insert(0, PROFILE)
     return {
         "tags": [served.name],
         "operationId": f"{verb}{served.name}",
         "summary": summary,
-        "security": [{"clientCredentials": [scope]} for scope in opening_scopes(served)],
+        "security": [{"clientCredentials": [scope]} for scope in scopes],
         "parameters": list(asked),
         "responses": dict(responses),
     }
 
 
+@cache
+def _examples() -> Mapping[str, Any]:
+    return dict(json.loads(EXAMPLES.read_text(encoding="utf-8")))
+
+
+def _field(parameter: Json) -> Json:
+    """Return what a form says of a query's parameter."""
+    schema: Json = dict(parameter["schema"])
+    return schema | ({"example": parameter["example"]} if "example" in parameter else {})
+
+
 def _search_parameters(served: ResourceType) -> list[Json]:
     follows = (("_include", served.includes), ("_revinclude", served.reverse_includes))
+    examples = _examples().get(served.name, {}).get("parameters", {})
     return [
-        *(query_parameter(each.name, each.description) for each in (*COMMON_PARAMETERS, *served.searchable)),
+        *(
+            query_parameter(
+                each.name, each.description, **({"example": examples[each.name]} if each.name in examples else {})
+            )
+            for each in (*COMMON_PARAMETERS, *served.searchable)
+        ),
         *(
             query_parameter(each.chain, f"A chain: it takes the other parameters of {', '.join(each.targets)} too.")
             for each in served.followed(Follow.CHAIN)

@@ -1,5 +1,5 @@
 """The generated documents under `docs/`; `python -m careconnect_admin.documents.generate` writes them anew, and the
-paths of `api.yaml` too.
+paths of `api.yaml` and the examples of the served OpenAPI document too.
 """
 
 import json
@@ -11,8 +11,10 @@ from careconnect.base_url import BaseUrl
 from careconnect_admin.documents.api_paths import write_paths
 from careconnect_admin.documents.api_reference import api_reference
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
+from careconnect_admin.documents.search_examples import search_examples
 from careconnect_admin.project import DOCS
 from service_discovery.openapi_document import openapi_document
+from service_discovery.openapi_fhir import EXAMPLES
 
 LOCAL: Final = BaseUrl("http://127.0.0.1:3000")
 
@@ -35,10 +37,22 @@ def write_documents(folder: Path = DOCS) -> None:
         target.write_text(text, encoding="utf-8", newline="\n")
 
 
+def openapi_examples() -> str:
+    """Return the text of the file that the OpenAPI document's examples are in."""
+    return _json({each.type.name: {"id": each.resource_id, "parameters": each.together} for each in search_examples()})
+
+
+def write_examples(path: Path = EXAMPLES) -> None:
+    """Write that file."""
+    path.write_text(openapi_examples(), encoding="utf-8", newline="\n")
+
+
 def _json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
+    # First, since the OpenAPI document is made from them.
+    write_examples()
     write_documents()
     write_paths()
