@@ -23,6 +23,15 @@ def test_client_suite_passes(node: Node, suite: str) -> None:
     assert "pass 0" not in output
 
 
+def test_redocly_has_nothing_to_say_of_the_openapi_document(node: Node) -> None:
+    linted = json.loads(
+        node("node_modules/@redocly/cli/bin/cli.js", "lint", str(DOCS / "openapi.json"), "--format=json")
+    )
+
+    assert linted["problems"] == []
+    assert linted["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}
+
+
 def test_newman_runs_the_postman_collection(node: Node, service: Service, tmp_path: Path) -> None:
     report = tmp_path / "newman.json"
     node(
