@@ -135,6 +135,12 @@ def test_collection_tests_every_answer() -> None:
         assert any("to.have.status" in line for line in item["event"][0]["script"]["exec"]), item["name"]
 
 
+def test_texts_have_the_article_that_the_types_name_takes() -> None:
+    for path, text in MADE.items():
+        assert not re.search(r"\ba [AEIO]\w+", text), path
+        assert not re.search(r"\ban [^aeiouAEIOU`X]\w+", text), path
+
+
 def test_collection_authorises_as_the_page_says() -> None:
     auth = COLLECTION["auth"]
     settings = {each["key"]: each["value"] for each in auth["oauth2"]}

@@ -66,6 +66,7 @@ def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.Temp
     """What each block has printed; of one that failed, and of those after it, there is nothing."""
     folder = tmp_path_factory.mktemp("clients-page")
     (folder / "node_modules").symlink_to(FOLDER / "node_modules")
+    (folder / "docs").symlink_to(DOCS)
     # Only the stack of `make run` is found without being named.
     script = [
         "set -e",
@@ -73,6 +74,7 @@ def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.Temp
         f'careconnect() {{ "{BIN}/careconnect" "$@" --stack {local_stack.stack.name}; }}',
         f'python() {{ "{sys.executable}" "$@"; }}',
         f'node() {{ "{NODE}" "$@"; }}',
+        'npx() { node --no-deprecation "node_modules/.bin/$1" "${@:2}"; }',
     ]
     for block in BLOCKS:
         script += [block.command().replace(LOCAL, local_stack.base_url), f"echo '{_END}'"]

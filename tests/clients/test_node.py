@@ -1,13 +1,14 @@
 """The clients of the npm registry, each suite in a Node process of its own."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from careconnect_admin.project import DOCS
 from careconnect_testing.client_service import Service
-from careconnect_testing.node_clients import Node
+from careconnect_testing.node_clients import FOLDER, NODE, SECONDS, Node
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
@@ -45,3 +46,25 @@ def test_newman_runs_the_postman_collection(node: Node, service: Service, tmp_pa
     assert done["requests"]["total"] > 300
     assert done["assertions"]["total"] > 1000
     assert {each["failed"] for each in done.values()} == {0}
+
+
+def test_without_a_secret_the_collection_says_so_and_sends_nothing(service: Service, tmp_path: Path) -> None:
+    report = tmp_path / "newman.json"
+    done = subprocess.run(
+        [
+            *(NODE, FOLDER / "node_modules/newman/bin/newman.js", "run", DOCS / "postman/collection.json"),
+            *("--environment", DOCS / "postman/environment.json", "--env-var", f"base={service.base}"),
+            *("--reporters", "json", "--reporter-json-export", report),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    run = json.loads(report.read_text(encoding="utf-8"))["run"]
+    assert run["stats"]["requests"]["total"] == 0
+    assert [each["error"]["test"].partition(":")[0] for each in run["failures"]] == [
+        "set clientSecret in the environment"
+    ]

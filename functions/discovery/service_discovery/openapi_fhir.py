@@ -46,8 +46,8 @@ def type_paths(served: ResourceType) -> Json:
     asked = _search_parameters(served)
     fields = form({each["name"]: _field(each) for each in asked}, required=False)
     its_id = path_parameter("id", f"The {name}'s id.", _examples().get(name, {}).get("id"))
-    numbered = f"Read the current version of a {name} by its number"
-    whole = f"Read a {name}'s whole record, as far as the scopes go"
+    numbered = f"Read the current version of {served.with_article} by its number"
+    whole = f"Read {served.with_article}'s whole record, as far as the scopes go"
     return {
         root: {
             "get": _operation(served, "search", f"Search {name}", "s", [*asked, *parameters(*_SEARCH)], bundle | search)
@@ -59,7 +59,9 @@ def type_paths(served: ResourceType) -> Json:
             | {"requestBody": fields}
         },
         f"{root}/{{id}}": {
-            "get": _operation(served, "read", f"Read a {name}", "r", [its_id, *parameters(*_READ)], one | read)
+            "get": _operation(
+                served, "read", f"Read {served.with_article}", "r", [its_id, *parameters(*_READ)], one | read
+            )
         },
         f"{root}/{{id}}/_history/{{vid}}": {
             "get": _operation(served, "vread", numbered, "r", [its_id, *parameters("vid", *_READ)], one | read)

@@ -188,6 +188,11 @@ class ResourceType:
     summary: frozenset[str] = frozenset()
     mandatory: frozenset[str] = frozenset()
 
+    @property
+    def with_article(self) -> str:
+        """The name as a sentence has it: an Observation, a Patient."""
+        return f"{'an' if self.name[0] in 'AEIOU' else 'a'} {self.name}"
+
     def parameter(self, name: str) -> SearchParameter | None:
         """Return the parameter called `name`, searchable or not."""
         return _PARAMETERS[self.name].get(name)

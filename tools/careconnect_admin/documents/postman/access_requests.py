@@ -21,7 +21,7 @@ def refusals() -> list[Json]:
             auth=NO_AUTH,
         ),
         request(
-            "A token that is none",
+            "Not a token",
             patient,
             [
                 *refused(),
@@ -34,8 +34,8 @@ def refusals() -> list[Json]:
         request(
             "A malformed date", f"{FHIR_PATH}/Patient", [*status(400), *outcome("value")], query=(("birthdate", "x"),)
         ),
-        request("A format that is none", patient, status(406), query=(("_format", "turtle"),)),
-        request("Deleting", patient, [*status(405), *header("Allow", "GET")], method="DELETE"),
+        request("An unknown format", patient, status(406), query=(("_format", "turtle"),)),
+        request("Delete a patient", patient, [*status(405), *header("Allow", "GET")], method="DELETE"),
     ]
 
 

@@ -7,9 +7,9 @@ from careconnect_admin.documents.postman.access_requests import access_folder, r
 from careconnect_admin.documents.postman.discovery_requests import discovery_requests
 from careconnect_admin.documents.postman.items import Json, client_credentials, folder
 from careconnect_admin.documents.postman.oauth_requests import (
+    first_token_request,
     refused_token_request,
     token_management_requests,
-    token_request,
 )
 from careconnect_admin.documents.postman.scripts import GATEWAY
 from careconnect_admin.documents.postman.type_requests import type_requests
@@ -48,13 +48,13 @@ def postman_collection() -> Json:
             "name": "Care Connect, serverless",
             "schema": _SCHEMA,
             "description": "Runs from top to bottom against the project's sample. Put the secret of the client "
-            "`explorer`, which `make run` prints, into the environment's `clientSecret` first. The examples' values "
-            "are those of the sample. With `sam local start-api` set `gatewayResponses` to `no`: it answers a missing "
-            "token and a missing scope in its own words.",
+            "`explorer`, which `make run` prints, into the environment's `clientSecret` first; without it the run "
+            "ends at the first request. The examples' values are those of the sample. With `sam local start-api` set "
+            "`gatewayResponses` to `no`: it answers a missing token and a missing scope in its own words.",
         },
         "auth": client_credentials(),
         "item": [
-            folder("Token", [token_request("Explorer", "client", "accessToken"), refused_token_request()]),
+            folder("Token", [first_token_request(), refused_token_request()]),
             folder("Discovery", discovery_requests()),
             *(folder(examples.type.name, type_requests(examples, nhs_number)) for examples in of_types),
             folder("Refusals", refusals()),

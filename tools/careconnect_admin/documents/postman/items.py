@@ -72,8 +72,12 @@ def request(
     form: Pairs | None = None,
     auth: Json | None = None,
     description: str = "",
+    before: Iterable[str] = (),
 ) -> Json:
-    """Return one request; `query` and `form` hold decoded values, `description` is Markdown."""
+    """Return one request; `query` and `form` hold decoded values, `description` is Markdown.
+
+    `tests` is the script that judges the answer, `before` the one that runs before the request is sent.
+    """
     pairs = [(key, _encoded(value)) for key, value in query]
     raw = "{{base}}" + path + ("?" + "&".join(f"{key}={value}" for key, value in pairs) if pairs else "")
     url: Json = {"raw": raw, "host": ["{{base}}"], "path": path.removeprefix("/").split("/")}
@@ -93,8 +97,13 @@ def request(
         request["auth"] = auth
     if description:
         request["description"] = description
-    script = {"type": "text/javascript", "exec": list(tests)}
-    return {"name": name, "request": request, "response": [], "event": [{"listen": "test", "script": script}]}
+    scripts = {"test": list(tests), "prerequest": list(before)}
+    events = [
+        {"listen": listen, "script": {"type": "text/javascript", "exec": lines}}
+        for listen, lines in scripts.items()
+        if lines
+    ]
+    return {"name": name, "request": request, "response": [], "event": events}
 
 
 def _encoded(value: str) -> str:

@@ -1,10 +1,20 @@
 """The requests for tokens: obtained, refused, introspected, revoked."""
 
+from collections.abc import Iterable
+from typing import Final
+
 from careconnect_admin.documents.postman.items import FORM, NO_AUTH, Json, basic, request
-from careconnect_admin.documents.postman.scripts import header, status, test
+from careconnect_admin.documents.postman.scripts import header, status, stop_without, test
+
+_SET_SECRET: Final = "set clientSecret in the environment: make run prints it, as the secret of explorer"
 
 
-def token_request(name: str, prefix: str, variable: str) -> Json:
+def first_token_request() -> Json:
+    """Return the call for the token that every other request needs; without a secret the run ends here."""
+    return token_request("Explorer", "client", "accessToken", before=stop_without("clientSecret", _SET_SECRET))
+
+
+def token_request(name: str, prefix: str, variable: str, *, before: Iterable[str] = ()) -> Json:
     """Return the call of the Care Connect page: parameters in the query, the secret in the header, no body."""
     return request(
         name,
@@ -26,6 +36,7 @@ def token_request(name: str, prefix: str, variable: str) -> Json:
         accept="application/json",
         headers=(("Content-Type", FORM),),
         auth=basic(prefix),
+        before=before,
     )
 
 

@@ -12,6 +12,17 @@ def test(title: str, *statements: str) -> list[str]:
     return [f"pm.test({json.dumps(title)}, () => {{", *(f"  {statement}" for statement in statements), "});"]
 
 
+def stop_without(variable: str, advice: str) -> list[str]:
+    """Fail with the advice, and send neither this request nor those after it, if a variable is not set."""
+    return [
+        f"if (!pm.variables.get({json.dumps(variable)})) {{",
+        *(f"  {line}" for line in test(advice, f"pm.expect.fail({json.dumps(variable + ' is not set')});")),
+        "  pm.execution.setNextRequest(null);",
+        "  pm.execution.skipRequest();",
+        "}",
+    ]
+
+
 def status(status: int) -> list[str]:
     """Expect a status."""
     return test(f"answers {status}", f"pm.response.to.have.status({status});")

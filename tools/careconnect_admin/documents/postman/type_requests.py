@@ -14,24 +14,28 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
     root = f"{FHIR_PATH}/{served.name}"
     one = f"{root}/{examples.resource_id}"
     requests = [
-        request(f"Read a {served.name}", one, [*status(200), *media_type(FHIR_JSON), *_is_resource(examples)]),
+        request(f"Read {served.with_article}", one, [*status(200), *media_type(FHIR_JSON), *_is_resource(examples)]),
         request(
-            f"Read a {served.name} as XML",
+            f"Read {served.with_article} as XML",
             one,
             [
                 *status(200),
                 *media_type(FHIR_XML),
-                *test(f"is a {served.name}", f"pm.expect(pm.response.text()).to.include('<{served.name} xmlns=');"),
+                *test(
+                    f"is {served.with_article}", f"pm.expect(pm.response.text()).to.include('<{served.name} xmlns=');"
+                ),
             ],
             accept=FHIR_XML,
         ),
         request(
-            f"Read a {served.name} if it has changed",
+            f"Read {served.with_article} if it has changed",
             one,
             status(304),
             headers=(("If-None-Match", "{{etag}}"),),
         ),
-        request(f"Read version 1 of a {served.name}", f"{one}/_history/1", [*status(200), *_is_resource(examples)]),
+        request(
+            f"Read version 1 of {served.with_article}", f"{one}/_history/1", [*status(200), *_is_resource(examples)]
+        ),
         *(
             request(
                 f"Search by {parameter.name}",
@@ -61,7 +65,7 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
     ]
     requests += [
         request(
-            f"Search and {name} {value}",
+            f"Search with {name}={value}",
             root,
             _search_tests(served, name),
             query=(("_id", examples.resource_id), (name, value)),
