@@ -65,7 +65,6 @@ BLOCKS: Final = tuple(blocks())
 def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Block, str]:
     """What each block has printed; of one that failed, and of those after it, there is nothing."""
     folder = tmp_path_factory.mktemp("clients-page")
-    (folder / "node_modules").symlink_to(FOLDER / "node_modules")
     (folder / "docs").symlink_to(DOCS)
     # Only the stack of `make run` is found without being named.
     script = [
@@ -74,6 +73,8 @@ def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.Temp
         f'careconnect() {{ "{BIN}/careconnect" "$@" --stack {local_stack.stack.name}; }}',
         f'python() {{ "{sys.executable}" "$@"; }}',
         f'node() {{ "{NODE}" "$@"; }}',
+        # What a reader installs is installed already, in the versions of the lock.
+        f'npm() {{ ln -s "{FOLDER}/node_modules" node_modules; }}',
         'npx() { node --no-deprecation "node_modules/.bin/$1" "${@:2}"; }',
     ]
     for block in BLOCKS:
@@ -81,7 +82,7 @@ def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.Temp
     done = subprocess.run(
         ["bash", "-c", "\n".join(script)],
         cwd=folder,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"},
+        env=os.environ | {"TMPDIR": str(folder), "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"},
         capture_output=True,
         text=True,
         encoding="utf-8",
