@@ -185,3 +185,5 @@ def test_data_is_loaded_instead_of_the_sample_and_what_is_wrong_is_named(tmp_pat
     assert re.search(r"Organization\.ndjson:2: ", printed)
     assert re.search(r"Organization +1\b", printed)
     assert "Patient " not in printed.partition("TOKEN=")[0].replace("Patient access", "").replace("Patient, ", "")
+    # What is read by the printed call is there.
+    assert f"{FHIR_PATH}/Organization/own'" in printed

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from careconnect.resource_types import FHIR_PATH
-from careconnect_admin.errors import OperatorError
+from careconnect_admin.errors import OperatorError, SettingError
 from careconnect_admin.project import relative
 
 if TYPE_CHECKING:
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on, on 127.0.0.1.")]
 DataOption = Annotated[
-    list[Path] | None,
-    typer.Option(exists=True, help="NDJSON file, Bundle or folder to load instead of the sample."),
+    list[str] | None, typer.Option(help="NDJSON file, Bundle or folder of them to load instead of the sample.")
 ]
 
 _FAILED: Final = 1
-_PORT_TAKEN: Final = 2
+_WRONG_SETTING: Final = 2
 _INTERRUPTED: Final = 130
 
 
@@ -39,9 +38,9 @@ def in_foreground() -> Iterator[None]:
     try:
         with stopping_in_order():
             yield
-    except PortTakenError as error:
+    except (PortTakenError, SettingError) as error:
         print(f"careconnect: {error}", file=sys.stderr)
-        raise typer.Exit(_PORT_TAKEN) from None
+        raise typer.Exit(_WRONG_SETTING) from None
     except (DeploymentError, OperatorError, PackagingError) as error:
         print(f"careconnect: {error}", file=sys.stderr)
         raise typer.Exit(_FAILED) from None
@@ -56,19 +55,20 @@ def tell_clients(clients: "Sequence[DemoClient]") -> None:
         print(f"  scope      {' '.join(demo.scopes)}")
 
 
-def tell_calls(base_url: str, demo: "DemoClient") -> None:
-    """Print the two calls of the page, for the shell."""
+def tell_calls(base_url: str, demo: "DemoClient", path: str) -> None:
+    """Print the two calls of the page, for the shell; `path` is the resource that the second one reads."""
+    what = "a patient" if path.startswith("Patient/") else path
     basic = base64.b64encode(f"{demo.client_id}:{demo.secret}".encode()).decode()
     print(
         f"""
-A token, then a patient; paste as they are:
+A token, then {what}; paste as they are:
 
 TOKEN=$(curl -sS -X POST '{base_url}/token?grant_type=client_credentials&client_id={demo.client_id}' \\
   -H 'Accept: application/json' -H 'Content-Type: application/x-www-form-urlencoded' \\
   -H 'Authorization: Basic {basic}' \\
   | tee /dev/stderr | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
 
-curl -sS '{base_url}{FHIR_PATH}/Patient/4' -H "Authorization: Bearer $TOKEN"
+curl -sS '{base_url}{FHIR_PATH}/{path}' -H "Authorization: Bearer $TOKEN"
 """
     )
 
@@ -77,6 +77,12 @@ def tell_commands(environment: Path) -> None:
     """Print how to reach the stack from another terminal; `environment` is the file that names it to AWS's tools."""
     print("Other commands, in another terminal:  .venv/bin/careconnect --help")
     print(f"AWS's own tools there, after:  . {relative(environment)}")
+
+
+def tell_logs(folder: Path, log_group: str) -> None:
+    """Print where to look when something goes wrong; `log_group` is one function's, with the others' beside it."""
+    print(f"The functions' logs, there:  aws logs tail {log_group} --follow  (all: aws logs describe-log-groups)")
+    print(f"The emulator's own:  {relative(folder / 'emulator.log')}")
 
 
 def tell_ready(seconds: float, fhir_url: str) -> None:

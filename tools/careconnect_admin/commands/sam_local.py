@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -38,22 +37,25 @@ def sam_local(
         _serve(port, emulator_port, data or [], image)
 
 
-def _serve(port: int, emulator_port: int, data: Sequence[Path], image: str | None) -> None:
+def _serve(port: int, emulator_port: int, data: Sequence[str], image: str | None) -> None:
     from careconnect_admin.local.sam_stack import Ports, sam_stack
-    from careconnect_admin.local.seeding import local_clients, seed
+    from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed
 
     begun = time.monotonic()
     ports = Ports(port, emulator_port)
     clients = local_clients(os.environ.get("EXPLORER_SECRET"))
+    paths = checked_data(data)
+    examples = []
 
     def fill(dynamodb: Any, outputs: Mapping[str, str]) -> None:
         with loading_progress() as progress:
-            report = seed(dynamodb, outputs, clients, data, progress, base_url=ports.base_url)
+            report = seed(dynamodb, outputs, clients, paths, progress, base_url=ports.base_url)
         print_report(report)
+        examples.append(example_path(dynamodb, outputs, report))
 
     with sam_stack(ports, image, fill, lambda text: print(text, flush=True)) as stack:
         tell_clients(clients)
-        tell_calls(ports.base_url, clients[0])
+        tell_calls(ports.base_url, clients[0], examples[0])
         tell_commands(stack.exports)
         invoke = f"sam local invoke TokenFunction --env-vars {relative(stack.environment)} …"
         print(f"One function by hand, there:  {invoke}")

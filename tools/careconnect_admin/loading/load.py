@@ -5,22 +5,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from careconnect.resource_types import resource_type, valid_id
 from careconnect_admin.loading.change import Outcome, Written
-from careconnect_admin.loading.items import Content, content_of, deletion_of
-from careconnect_admin.loading.sources import (
-    Deletion,
-    Found,
-    Place,
-    Problem,
-    Sources,
-    Upsert,
-    find_sources,
-    read_source,
-)
-from careconnect_admin.loading.validation import InvalidResourceError, validate
+from careconnect_admin.loading.checked import checked
+from careconnect_admin.loading.items import Content
+from careconnect_admin.loading.sources import Found, Place, Problem, Sources, find_sources, read_source
 from careconnect_admin.loading.writer import RecordTables, RecordWriter
 
 Progress = Callable[[int, int], None]
@@ -54,6 +44,8 @@ class LoadReport:
 
     counts: dict[str, TypeCounts] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    first_ids: dict[str, str] = field(default_factory=dict)
+    """The id of one resource of each type that the tables hold now: the first that was written."""
 
     @property
     def total(self) -> TypeCounts:
@@ -71,9 +63,11 @@ class LoadReport:
         """The exit code of a command that did this load: 1 if there are problems."""
         return 1 if self.problems else 0
 
-    def add(self, type_name: str, outcome: Outcome) -> None:
+    def add(self, type_name: str, outcome: Outcome, resource_id: str = "") -> None:
         """Count one resource."""
         counts = self.counts.setdefault(type_name, TypeCounts())
+        if outcome in (Outcome.LOADED, Outcome.UNCHANGED) and resource_id:
+            self.first_ids.setdefault(type_name, resource_id)
         setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
 
 
@@ -144,17 +138,15 @@ class _Load:
     def _tasks(self) -> Iterator[_Task]:
         found = (each for path in self._sources.files for each in read_source(path))
         for order, each in enumerate(found):
-            checked = self._check(each)
-            if isinstance(checked, Problem):
-                self._fail(order, checked)
+            content = self._check(each)
+            if isinstance(content, Problem):
+                self._fail(order, content)
             elif not isinstance(each, Problem):
-                yield _Task(order, each.place, checked, each.size)
+                yield _Task(order, each.place, content, each.size)
 
     def _check(self, found: Found) -> Content | Problem:
         """Return what is to be stored, or what is wrong with it."""
-        if isinstance(found, Problem):
-            return found
-        content = _checked_deletion(found) if isinstance(found, Deletion) else _checked_resource(found)
+        content = checked(found)
         if isinstance(content, Problem):
             return content
         first = self._seen.setdefault(content.key, found.place)
@@ -173,39 +165,13 @@ class _Load:
                     reason = f"{task.content.key}: {written.reason}"
                     self._fail(task.order, Problem(task.place, reason, task.content.served.name))
                 else:
-                    self._report.add(task.content.served.name, written.outcome)
+                    self._report.add(task.content.served.name, written.outcome, task.content.resource_id)
                 self._done += task.size
         self._progress(min(self._done, self._sources.total_bytes), self._sources.total_bytes)
 
     def _fail(self, order: int, problem: Problem) -> None:
         self._problems.append((order, problem))
         self._report.add(problem.type_name or OTHER, Outcome.FAILED)
-
-
-def _checked_deletion(found: Deletion) -> Content | Problem:
-    served = resource_type(found.type_name)
-    if served is None:
-        return Problem(found.place, f"{found.type_name} is not a type that is served")
-    return deletion_of(served, found.resource_id)
-
-
-def _checked_resource(found: Upsert) -> Content | Problem:
-    resource: dict[str, Any] = found.resource
-    type_name = resource.get("resourceType")
-    if not isinstance(type_name, str):
-        return Problem(found.place, "no resourceType")
-    served = resource_type(type_name)
-    if served is None:
-        named = type_name if type_name.isalpha() and len(type_name) <= 64 else "its resourceType"
-        return Problem(found.place, f"{named} is not a type that is served")
-    if not valid_id(resource.get("id")):
-        reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
-        return Problem(found.place, reason, type_name)
-    try:
-        validate(resource)
-    except InvalidResourceError as error:
-        return Problem(found.place, f"{type_name}/{resource['id']}: {error}", type_name)
-    return content_of(served, resource)
 
 
 def _chunks(tasks: Iterator[_Task]) -> Iterator[list[_Task]]:

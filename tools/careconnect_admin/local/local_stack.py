@@ -3,7 +3,7 @@
 import errno
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -34,7 +34,8 @@ class LocalStack:
 
     Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded: with `opened`
     false, clients are let in by `open` once it is. `port` None takes a free one. `parameters` are added to the
-    template's BaseUrl and DeletionProtection; with an OriginSecret the front is the one that knows it.
+    template's BaseUrl and DeletionProtection; with an OriginSecret the front is the one that knows it. `tell` is called
+    with what takes long.
 
     Raises:
         PortTakenError, EmulatorError, PackagingError, DeploymentError, NotReadyError: on entry, and then
@@ -50,7 +51,9 @@ class LocalStack:
         parameters: Mapping[str, str] | None = None,
         ready_path: str = f"{FHIR_PATH}/metadata",
         opened: bool = True,
+        tell: Callable[[str], None] = lambda _text: None,
     ) -> None:
+        self._tell = tell
         self._opened = opened
         self.log_folder = log_folder
         self._origin_secret = (parameters or {}).get("OriginSecret", "")
@@ -74,7 +77,9 @@ class LocalStack:
                 raise PortTakenError(
                     f"Port {self._front.port} is taken or not allowed: choose another with PORT=…"
                 ) from error
+            self._tell("Starting the emulator…")
             parts.enter_context(self._emulator)
+            self._tell(f"Deploying {self._template.name}…")
             self._stack = self._deploy()
             wait_until_answered(
                 self.upstream + self._ready_path,

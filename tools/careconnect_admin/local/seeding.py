@@ -3,26 +3,59 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from careconnect.record_keys import JSON_ITEM, resource_key
+from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_admin.errors import OperatorError
+from careconnect_admin.errors import SettingError
+from careconnect_admin.loading.checked import nothing_to_load
 from careconnect_admin.loading.load import LoadReport, Progress, load_paths
+from careconnect_admin.loading.sources import find_sources, read_source
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.sample.generator import write_sample
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_DOCUMENTED_PATIENT: Final = "4"
+"""The patient of the README's call."""
+
 
 def local_clients(explorer_secret: str | None) -> tuple[DemoClient, ...]:
-    """Return the demo clients, `explorer` with the given secret if there is one; raises `OperatorError`."""
+    """Return the demo clients, `explorer` with the given secret if there is one; raises `SettingError`."""
     try:
         return demo_clients(explorer_secret)
     except RegistrationError as error:
-        raise OperatorError(f"EXPLORER_SECRET: {error}") from error
+        remedy = "make one with `openssl rand -hex 64`, or leave it out"
+        raise SettingError(f"EXPLORER_SECRET: {error}: {remedy}") from error
+
+
+def checked_data(given: Sequence[str]) -> list[Path]:
+    """Return the paths that `DATA` gives, once it is sure that something in them can be loaded.
+
+    It reads up to the first resource that is valid; what is wrong with the others is for the load to tell.
+
+    Raises:
+        SettingError: a path is empty, leads nowhere or holds nothing that can be loaded.
+    """
+    paths = []
+    for text in given:
+        if not text:
+            raise SettingError("DATA is empty: name a folder or a file of FHIR records, or leave it out for the sample")
+        sources = find_sources([Path(text)])
+        try:
+            problem = next(iter(sources.problems), None) or nothing_to_load(
+                found for path in sources.files for found in read_source(path)
+            )
+        except LookupError:
+            raise SettingError(f"DATA: {text} holds no record") from None
+        if problem is not None:
+            raise SettingError(f"DATA: nothing in {text} can be loaded: {problem}")
+        paths.append(Path(text))
+    return paths
 
 
 def seed(
@@ -46,3 +79,18 @@ def seed(
             paths = [Path(folder)]
             write_sample(paths[0])
         return load_paths(paths, tables, progress, base_url=base_url)
+
+
+def example_path(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], report: LoadReport) -> str:
+    """Return the path, below the FHIR base, of a resource to show: one that is there, for whoever reads patients.
+
+    It is the patient of the README's call if that one was loaded, or else the first patient, or the first resource of
+    the directory, which is open to everybody with a token. Without any of them it is `metadata`.
+    """
+    key = {"pk": {"S": resource_key("Patient", _DOCUMENTED_PATIENT)}, "sk": {"S": JSON_ITEM}}
+    found = dynamodb.get_item(TableName=outputs["RecordTable"], Key=key).get("Item", {})
+    if "body" in found:
+        return f"Patient/{_DOCUMENTED_PATIENT}"
+    open_types = ("Patient", *(served.name for served in RESOURCE_TYPES if served.home is Home.DIRECTORY))
+    named = next((name for name in open_types if name in report.first_ids), "")
+    return f"{named}/{report.first_ids[named]}" if named else "metadata"

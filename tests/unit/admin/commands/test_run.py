@@ -28,19 +28,90 @@ def test_a_taken_port_is_one_line_and_exit_code_2() -> None:
     assert result.stderr == f"careconnect: Port {port} is taken or not allowed: choose another with PORT=…\n"
 
 
-def test_data_that_is_not_there_is_told_before_anything_starts() -> None:
-    result = CliRunner().invoke(app, ["run", "--port", str(free_port()), "--data", "nowhere"])
+@pytest.mark.parametrize("command", ["run", "sam-local"])
+@pytest.mark.parametrize(
+    ("files", "given", "reason"),
+    [
+        ({}, "nowhere", "DATA: nothing in nowhere can be loaded: nowhere: no such file or folder"),
+        ({}, "", "DATA is empty: name a folder"),
+        ({}, ".", "DATA: nothing in . can be loaded: .: no "),
+        ({"notes.txt": "x"}, ".", "DATA: nothing in . can be loaded: .: no "),
+        ({"notes.txt": "x"}, "notes.txt", "DATA: nothing in notes.txt can be loaded: notes.txt: neither"),
+        ({"a.ndjson": "\n\n"}, "a.ndjson", "DATA: a.ndjson holds no record"),
+        ({"a.ndjson": '{"resourceType":"Patient"}\n[]\n'}, "a.ndjson", "loaded: a.ndjson:1: Patient: no id"),
+    ],
+)
+def test_data_that_holds_nothing_is_one_line_and_exit_code_2_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    command: str,
+    files: dict[str, str],
+    given: str,
+    reason: str,
+) -> None:
+    def never(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("started")
+
+    monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", never)
+    monkeypatch.setattr("careconnect_admin.local.sam_stack.sam_stack", never)
+    monkeypatch.chdir(tmp_path)
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    result = CliRunner().invoke(app, [command, "--data", given])
 
     assert result.exit_code == 2
-    assert "nowhere" in result.stderr
+    assert result.stdout == ""
+    assert reason in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_data_with_one_good_record_is_enough_to_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Started(Exception):  # noqa: N818
+        pass
+
+    def start(**_options: object) -> None:
+        raise Started
+
+    monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", start)
+    (tmp_path / "a.ndjson").write_text('[]\n{"resourceType":"Patient","id":"1"}\n', encoding="utf-8")
+    assert isinstance(CliRunner().invoke(app, ["run", "--data", str(tmp_path)]).exception, Started)
+
+
+@pytest.mark.parametrize("seconds", ["59", "5401", "-60", "1h", "６０"])
+def test_a_token_lifetime_that_cannot_be_is_one_line_and_exit_code_2(
+    monkeypatch: pytest.MonkeyPatch, seconds: str
+) -> None:
+    monkeypatch.setenv("TOKEN_LIFETIME", seconds)
+    result = CliRunner().invoke(app, ["run", "--port", str(free_port())])
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == "careconnect: TOKEN_LIFETIME is a number of seconds from 60 to 5400\n"
+
+
+def test_a_token_lifetime_is_the_templates_parameter(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[object] = []
+
+    def start(*, parameters: object, **_options: object) -> None:
+        given.append(parameters)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", start)
+    for seconds in ("60", "5400"):
+        monkeypatch.setenv("TOKEN_LIFETIME", seconds)
+        CliRunner().invoke(app, ["run"])
+    monkeypatch.delenv("TOKEN_LIFETIME")
+    CliRunner().invoke(app, ["run"])
+    assert given == [{"TokenLifetimeSeconds": "60"}, {"TokenLifetimeSeconds": "5400"}, {}]
 
 
 def test_a_weak_explorer_secret_is_one_line_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXPLORER_SECRET", "guess-me")
     result = CliRunner().invoke(app, ["run", "--port", str(free_port())])
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stderr.startswith("careconnect: EXPLORER_SECRET: the secret is too weak")
+    assert "openssl rand -hex 64" in result.stderr
     assert result.stderr.count("\n") == 1
     assert "guess-me" not in result.stderr
 

@@ -1,0 +1,66 @@
+"""What a fresh stack is filled with, and what of it is shown."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from careconnect_admin.loading.load import LoadReport, load_paths
+from careconnect_admin.loading.writer import RecordTables
+from careconnect_admin.local.seeding import example_path
+from careconnect_testing.tables import create_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+OUTPUTS = {"RecordTable": "records", "DirectoryTable": "directory"}
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    with mock_aws():
+        client = boto3.client("dynamodb")
+        create_table(client, "RecordTable", "records")
+        create_table(client, "DirectoryTable", "directory")
+        yield client
+
+
+def load(dynamodb: "DynamoDBClient", folder: Path, *entries: dict[str, Any]) -> LoadReport:
+    path = folder / "in.json"
+    path.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}), encoding="utf-8")
+    return load_paths([path], RecordTables(dynamodb, "records", "directory"), writers=1)
+
+
+def put(type_name: str, resource_id: str) -> dict[str, Any]:
+    resource = {"resourceType": type_name, "id": resource_id}
+    return {"resource": resource, "request": {"method": "PUT", "url": f"{type_name}/{resource_id}"}}
+
+
+@pytest.mark.parametrize(
+    ("loaded", "shown"),
+    [
+        (["Organization/o", "Patient/9", "Patient/4"], "Patient/4"),
+        (["Organization/o", "Patient/9", "Patient/8"], "Patient/9"),
+        (["Medication/m", "Organization/o"], "Organization/o"),
+        (["Medication/m"], "metadata"),
+    ],
+)
+def test_what_is_shown_is_there_and_open_to_who_reads_patients(
+    dynamodb: "DynamoDBClient", tmp_path: Path, loaded: list[str], shown: str
+) -> None:
+    report = load(dynamodb, tmp_path, *(put(*name.split("/")) for name in loaded))
+    assert example_path(dynamodb, OUTPUTS, report) == shown
+
+
+def test_a_deleted_patient_is_not_shown(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
+    load(dynamodb, tmp_path, put("Patient", "4"))
+    report = load(dynamodb, tmp_path, {"request": {"method": "DELETE", "url": "Patient/4"}}, put("Patient", "5"))
+    assert example_path(dynamodb, OUTPUTS, report) == "Patient/5"

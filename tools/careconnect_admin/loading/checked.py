@@ -1,0 +1,61 @@
+"""Check what a source holds: the content to store, or what is wrong with it."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from careconnect.resource_types import resource_type, valid_id
+from careconnect_admin.loading.items import Content, content_of, deletion_of
+from careconnect_admin.loading.sources import Deletion, Found, Problem, Upsert
+from careconnect_admin.loading.validation import InvalidResourceError, validate
+
+
+def checked(found: Found) -> Content | Problem:
+    """Return what is to be stored, or what is wrong with it."""
+    if isinstance(found, Problem):
+        return found
+    return _checked_deletion(found) if isinstance(found, Deletion) else _checked_resource(found)
+
+
+def nothing_to_load(found: Iterable[Found]) -> Problem | None:
+    """Return the first problem of what holds no resource that could be loaded; None as soon as one is met.
+
+    Raises:
+        LookupError: there is neither a resource nor a problem.
+    """
+    first: Problem | None = None
+    for each in found:
+        content = checked(each)
+        if isinstance(content, Content):
+            if content.resource is not None:
+                return None
+        else:
+            first = first or content
+    if first is None:
+        raise LookupError("no resource")
+    return first
+
+
+def _checked_deletion(found: Deletion) -> Content | Problem:
+    served = resource_type(found.type_name)
+    if served is None:
+        return Problem(found.place, f"{found.type_name} is not a type that is served")
+    return deletion_of(served, found.resource_id)
+
+
+def _checked_resource(found: Upsert) -> Content | Problem:
+    resource: dict[str, Any] = found.resource
+    type_name = resource.get("resourceType")
+    if not isinstance(type_name, str):
+        return Problem(found.place, "no resourceType")
+    served = resource_type(type_name)
+    if served is None:
+        named = type_name if type_name.isalpha() and len(type_name) <= 64 else "its resourceType"
+        return Problem(found.place, f"{named} is not a type that is served")
+    if not valid_id(resource.get("id")):
+        reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
+        return Problem(found.place, reason, type_name)
+    try:
+        validate(resource)
+    except InvalidResourceError as error:
+        return Problem(found.place, f"{type_name}/{resource['id']}: {error}", type_name)
+    return content_of(served, resource)
