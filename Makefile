@@ -54,7 +54,7 @@ $(VENV)/.node: tests/clients/node/package-lock.json $(VENV)/.test
 
 setup: $(VENV)/.node ## Make .venv with everything that run and test need
 
-run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR records>, TOKEN_LIFETIME=<seconds>
+run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR records>, TOKEN_LIFETIME=<seconds>, KEEP=1
 	@exec $(BIN)/careconnect run --port $(PORT) $(DATA_OPTION)
 
 # Needs Docker besides. LAMBDA_IMAGE=<image> names one that is already here, instead of AWS's own.

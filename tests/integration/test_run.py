@@ -87,6 +87,12 @@ def is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
+def counts(printed: str) -> dict[str, list[int]]:
+    """Return the numbers of the printed table: resources, loaded, unchanged, deleted, failed."""
+    rows = re.findall(r"^(\w+)((?: +[\d,]+){5})$", printed, re.MULTILINE)
+    return {name: [int(number.replace(",", "")) for number in numbers.split()] for name, numbers in rows}
+
+
 def processes_of(port: int) -> list[int]:
     """Return the processes whose environment or command names the stack on `port`."""
     mark = f"BASE_URL=http://127.0.0.1:{port}\0".encode()
@@ -102,7 +108,8 @@ def processes_of(port: int) -> list[int]:
 
 def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> None:
     port = free_port()
-    with running(port, EXPLORER_SECRET=EXPLORER_SECRET) as first:
+    kept = LOCAL_FOLDER / str(port) / "kept.jsonl.gz"
+    with running(port, EXPLORER_SECRET=EXPLORER_SECRET, KEEP="1", TOKEN_LIFETIME="60") as first:
         printed = first.until_ready()
         assert EXPLORER_SECRET in printed
 
@@ -110,13 +117,20 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         answer = subprocess.run(["bash", "-c", calls], capture_output=True, text=True, timeout=30, check=True)
         patient = json.loads(answer.stdout)
         assert (patient["resourceType"], patient["id"]) == ("Patient", "4")
+        # The token's answer, which the printed call shows on standard error.
+        assert json.loads(answer.stderr)["expires_in"] == 60
 
         assert first.end(signal.SIGINT) == 130
         assert is_free(port)
         assert not list((LOCAL_FOLDER / str(port)).glob("*.env"))
-    with running(port) as second:
-        second.until_ready()
+        assert kept.exists()
+    with running(port, KEEP="1") as second:
+        again = second.until_ready()
+        # What the sample's load counted as loaded is there before anything is loaded.
+        assert counts(printed)["total"][1] == counts(again)["total"][2] > 1000
+        assert "/Patient/4'" in again
         assert second.end(signal.SIGTERM) == 0
+        kept.unlink()
         assert is_free(port)
         assert not processes_of(port)
 

@@ -2,8 +2,9 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from typing import Annotated
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +21,11 @@ from careconnect_admin.commands.local_service import (
     tell_ready,
 )
 from careconnect_admin.errors import SettingError
-from careconnect_admin.project import LOCAL_FOLDER
+from careconnect_admin.project import LOCAL_FOLDER, relative
+
+if TYPE_CHECKING:
+    from careconnect_admin.local.kept_tables import KeptTables
+    from careconnect_admin.local.local_stack import LocalStack
 
 
 def run(
@@ -34,27 +39,31 @@ def run(
             metavar="SECONDS",
         ),
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", envvar="KEEP", help="Keep records and clients for the next run with --keep.")
+    ] = False,
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C."""
     with in_foreground():
-        _serve(port, data or [], _lifetime(token_lifetime))
+        _serve(port, data or [], _lifetime(token_lifetime), keep=keep)
 
 
-def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str]) -> None:
+def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, keep: bool) -> None:
+    from careconnect_admin.local.kept_tables import KeptTables
     from careconnect_admin.local.local_stack import LocalStack
     from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed
 
     begun = time.monotonic()
     clients = local_clients(os.environ.get("EXPLORER_SECRET"))
     paths = checked_data(data)
+    folder = LOCAL_FOLDER / str(port)
+    kept = KeptTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None
     # Who finds `metadata` answered is to find the clients and all of the records too.
-    with LocalStack(
-        port=port, log_folder=LOCAL_FOLDER / str(port), parameters=parameters, opened=False, tell=_tell
-    ) as local:
-        _tell("Loading…")
+    with LocalStack(port=port, log_folder=folder, parameters=parameters, opened=False, tell=_tell) as local:
+        _tell(f"Loading what {relative(kept.file)} holds…" if kept and kept.are_there() else "Loading…")
         dynamodb = local.client("dynamodb")
         with loading_progress() as progress:
-            report = seed(dynamodb, local.stack.outputs, clients, paths, progress, base_url=local.base_url)
+            report = seed(dynamodb, local.stack.outputs, clients, paths, progress, base_url=local.base_url, kept=kept)
         print_report(report)
         local.open()
         environment = local.announce()
@@ -62,8 +71,20 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str]) -> Non
         tell_calls(local.base_url, clients[0], example_path(dynamodb, local.stack.outputs, report))
         tell_commands(environment)
         tell_logs(local.log_folder, local.stack.resources["TokenLogGroup"])
-        tell_ready(time.monotonic() - begun, local.fhir_url)
-        local.serve()
+        with _keeping(local, kept):
+            tell_ready(time.monotonic() - begun, local.fhir_url)
+            local.serve()
+
+
+@contextmanager
+def _keeping(local: "LocalStack", kept: "KeptTables | None") -> Iterator[None]:
+    """Save the tables at the end, unless the emulator has taken them with it."""
+    try:
+        yield
+    finally:
+        if kept and local.is_running():
+            kept.save(local.client("dynamodb"), local.stack.outputs)
+            _tell(f"\nKept in {relative(kept.file)} for the next KEEP=1; remove it to start anew.")
 
 
 def _lifetime(given: str | None) -> Mapping[str, str]:

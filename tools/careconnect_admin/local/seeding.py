@@ -15,6 +15,7 @@ from careconnect_admin.loading.checked import nothing_to_load
 from careconnect_admin.loading.load import LoadReport, Progress, load_paths
 from careconnect_admin.loading.sources import find_sources, read_source
 from careconnect_admin.loading.writer import RecordTables
+from careconnect_admin.local.kept_tables import KeptTables
 from careconnect_admin.sample.generator import write_sample
 
 if TYPE_CHECKING:
@@ -66,12 +67,17 @@ def seed(
     progress: Progress,
     *,
     base_url: str,
+    kept: KeptTables | None = None,
 ) -> LoadReport:
     """Register the clients and load `data`, or the project's own sample if there is none; returns what came of it.
 
-    `outputs` are the stack's, which name its tables.
+    What an earlier run `kept` comes first, and takes the sample's place. `outputs` are the stack's, which name its
+    tables. Raises `SettingError` if what was kept cannot be read.
     """
+    restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
     register(clients, DynamoDbClientRegistry(dynamodb, outputs["ClientTable"]))
+    if restored and not data:
+        return restored
     tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"])
     with tempfile.TemporaryDirectory(prefix="careconnect-sample-") as folder:
         paths = list(data)
