@@ -1,55 +1,157 @@
 """`careconnect load`: load records into the local stack or a deployment."""
 
+import json
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from careconnect.resource_types import ID_PATTERN, resource_type
 from careconnect_admin.commands.listing import print_table
-from careconnect_admin.commands.on_stack import on_stack
+from careconnect_admin.commands.on_stack import JsonOption, on_stack
+from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from careconnect_admin.loading import load as loading
+    from careconnect_admin.loading.found import Deletion
     from careconnect_admin.stack.target import StackTarget
 
 _MOST_SHOWN: Final = 100
+_MOST_DANGLING: Final = 5
+_COLUMNS: Final = ("resources", "loaded", "unchanged", "deleted", "failed")
+_REFERENCE: Final = re.compile(rf"([A-Z][A-Za-z]+)/({ID_PATTERN})")
 
 
 @on_stack
 def load(
     target: "StackTarget",
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH…", help="NDJSON files, resources, Bundles, or folders of them.")
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATH…",
+            help="NDJSON files, resources, Bundles, folders of them, each as it is or as .gz; - is standard input.",
+        ),
+    ] = None,
+    delete: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TYPE/ID", help="Mark a resource as deleted, after asking; @FILE names many, one a line."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything and say what would be done; write nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Load FHIR STU3 resources; what is wrong is reported by file and line, and the rest is loaded."""
     from careconnect_admin.loading import load as loading
     from careconnect_admin.loading.writer import RecordTables
 
+    if not paths and not delete:
+        raise OperatorError("nothing to do: name files or folders to load, or what to --delete")
+    deletions = _deletions(delete or ())
+    if deletions and not (dry_run or yes):
+        _ask(len(deletions), target.name, paths or ())
     tables = RecordTables(target.client("dynamodb"), target.output("RecordTable"), target.output("DirectoryTable"))
     with loading_progress() as progress:
-        report = loading.load_paths(paths, tables, progress, base_url=target.output("BaseUrl"))
-    print_report(report)
+        report = loading.load_paths(
+            paths or [], tables, progress, deletions=deletions, dry_run=dry_run, base_url=target.output("BaseUrl")
+        )
+    if dry_run:
+        print("Nothing was written: this is what would be done.", file=sys.stderr)
+    if as_json:
+        print(json.dumps(_as_object(report, dry_run=dry_run), indent=2, ensure_ascii=False))
+    else:
+        print_report(report)
     raise typer.Exit(report.exit_code)
 
 
+def _deletions(given: "Iterable[str]") -> "list[Deletion]":
+    """Return what is to be deleted, each once; raises `OperatorError` for what names no resource, and does nothing."""
+    from careconnect_admin.loading.found import Deletion, Place
+
+    found: dict[str, Deletion] = {}
+    for text in given:
+        for place, reference in _references(text):
+            named = _REFERENCE.fullmatch(reference)
+            if named is None or resource_type(named[1]) is None:
+                raise OperatorError(f"{place}: {reference} is no TYPE/ID of a type that is served; nothing was done")
+            found.setdefault(reference, Deletion(Place(place), named[1], named[2]))
+    return list(found.values())
+
+
+def _references(text: str) -> "Iterator[tuple[str, str]]":
+    if not text.startswith("@"):
+        yield f"--delete {text}", text
+        return
+    try:
+        lines = Path(text[1:]).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        raise OperatorError(f"--delete {text}: cannot be read") from None
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield f"{text[1:]}:{number}", line.strip()
+
+
+def _ask(count: int, stack: str, paths: "Iterable[Path]") -> None:
+    if Path("-") in paths:
+        raise OperatorError("what comes in by standard input cannot answer too: say --yes to delete")
+    resources = "1 resource" if count == 1 else f"{count:,} resources"
+    typer.confirm(f"Delete {resources} from the stack {stack}?", abort=True, err=True)
+
+
 def print_report(report: "loading.LoadReport") -> None:
-    """Print the problems on standard error and the counts by type on standard output."""
+    """Print problems, what was skipped and what leads nowhere on standard error, and the counts on standard output."""
     for problem in report.problems[:_MOST_SHOWN]:
         print(problem, file=sys.stderr)
     if len(report.problems) > _MOST_SHOWN:
         print(f"… and {len(report.problems) - _MOST_SHOWN:,} more problems", file=sys.stderr)
-    rows = []
-    for name, counts in (*report.counts.items(), ("total", report.total)):
-        numbers = (counts.present, counts.loaded, counts.unchanged, counts.deleted, counts.failed)
-        rows.append((name, *(f"{number:,}" for number in numbers)))
-    print_table(("", "resources", "loaded", "unchanged", "deleted", "failed"), rows, numbers_from=1)
+    for kind, places in report.skipped.items():
+        shown = ", ".join(map(str, places.first))
+        more = ", …" if places.count > len(places.first) else ""
+        print(f"skipped: {kind}, {places.count:,} in all: {shown}{more}", file=sys.stderr)
+    if report.dangling:
+        references = sum(each.count for each in report.dangling)
+        shown = ", ".join(f"{each.target} (from {each.source})" for each in report.dangling[:_MOST_DANGLING])
+        more = ", …" if len(report.dangling) > _MOST_DANGLING else ""
+        print(f"warning: references to what is not here, {references:,} in all: {shown}{more}", file=sys.stderr)
+    rows = [
+        (name, *(f"{number:,}" for number in _numbers(counts)))
+        for name, counts in (*report.counts.items(), ("total", report.total))
+    ]
+    print_table(("", *_COLUMNS), rows, numbers_from=1)
+
+
+def _numbers(counts: "loading.TypeCounts") -> tuple[int, ...]:
+    return counts.present, counts.loaded, counts.unchanged, counts.deleted, counts.failed
+
+
+def _as_object(report: "loading.LoadReport", *, dry_run: bool) -> dict[str, Any]:
+    """Return the whole report, all problems and all that leads nowhere included."""
+
+    def counted(counts: "loading.TypeCounts") -> dict[str, int]:
+        return dict(zip(_COLUMNS, _numbers(counts), strict=True))
+
+    return {
+        "dry_run": dry_run,
+        "types": {name: counted(counts) for name, counts in report.counts.items()},
+        "total": counted(report.total),
+        "problems": [
+            {"file": each.place.file, "line": each.place.line, "type": each.type_name, "reason": each.reason}
+            for each in report.problems
+        ],
+        "skipped": [
+            {"kind": kind, "count": places.count, "first": [str(place) for place in places.first]}
+            for kind, places in report.skipped.items()
+        ],
+        "dangling": [{"target": each.target, "count": each.count, "from": each.source} for each in report.dangling],
+    }
 
 
 @contextmanager
@@ -59,4 +161,5 @@ def loading_progress() -> "Iterator[loading.Progress]":
     columns = (TextColumn("Loading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("load", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        # How much standard input holds is not known before its end.
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from careconnect.resource_types import resource_type, valid_id
+from careconnect_admin.loading.found import Deletion, Found, Problem, Skipped, Upsert
 from careconnect_admin.loading.items import Content, content_of, deletion_of
-from careconnect_admin.loading.sources import Deletion, Found, Problem, Upsert
+from careconnect_admin.loading.release import later_release
+from careconnect_admin.loading.schema import model_of
 from careconnect_admin.loading.validation import InvalidResourceError, validate
 
 
-def checked(found: Found) -> Content | Problem:
+def checked(found: Upsert | Deletion | Problem) -> Content | Problem:
     """Return what is to be stored, or what is wrong with it."""
     if isinstance(found, Problem):
         return found
@@ -24,6 +26,8 @@ def nothing_to_load(found: Iterable[Found]) -> Problem | None:
     """
     first: Problem | None = None
     for each in found:
+        if isinstance(each, Skipped):
+            continue
         content = checked(each)
         if isinstance(content, Content):
             if content.resource is not None:
@@ -50,12 +54,16 @@ def _checked_resource(found: Upsert) -> Content | Problem:
     served = resource_type(type_name)
     if served is None:
         named = type_name if type_name.isalpha() and len(type_name) <= 64 else "its resourceType"
-        return Problem(found.place, f"{named} is not a type that is served")
+        reason = f"{named} is not a type that is served"
+        if named == type_name and model_of(type_name) is None and (why := later_release(resource)):
+            reason += f"; {why}"
+        return Problem(found.place, reason)
     if not valid_id(resource.get("id")):
         reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
         return Problem(found.place, reason, type_name)
     try:
         validate(resource)
     except InvalidResourceError as error:
-        return Problem(found.place, f"{type_name}/{resource['id']}: {error}", type_name)
+        reasons = [f"{type_name}/{resource['id']}: {error}", later_release(resource)]
+        return Problem(found.place, "; ".join(filter(None, reasons)), type_name)
     return content_of(served, resource)

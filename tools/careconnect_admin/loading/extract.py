@@ -37,7 +37,7 @@ from careconnect.search_values import (
 )
 
 _STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<wanted>[^)]+)\))?")
-_LITERAL_REFERENCE: Final = re.compile(
+LITERAL_REFERENCE: Final = re.compile(
     r"(?:(?P<base>[A-Za-z][A-Za-z0-9+.-]*://\S+?)/)?"
     rf"(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?"
 )
@@ -165,7 +165,7 @@ def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Ite
     text = element.get("reference") or ""
     if not text or text.startswith("#"):
         return
-    literal = _LITERAL_REFERENCE.fullmatch(text)
+    literal = LITERAL_REFERENCE.fullmatch(text)
     if literal is None:
         if ":" in text:
             yield text

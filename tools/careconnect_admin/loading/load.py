@@ -4,13 +4,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from careconnect_admin.loading.change import Outcome, Written
 from careconnect_admin.loading.checked import checked
+from careconnect_admin.loading.dangling import Dangling, References
+from careconnect_admin.loading.found import Deletion, Place, Problem, Skipped, Upsert
 from careconnect_admin.loading.items import Content
-from careconnect_admin.loading.sources import Found, Place, Problem, Sources, find_sources, read_source
+from careconnect_admin.loading.sources import Sources, find_sources, read_source
 from careconnect_admin.loading.writer import RecordTables, RecordWriter
 
 Progress = Callable[[int, int], None]
@@ -20,6 +23,7 @@ OTHER: Final = "(other)"
 """Counts, under no type, what is unreadable or of a type that is not served."""
 
 _CHUNK: Final = 100
+_MOST_PLACES: Final = 3
 _WRITERS: Final = 4
 
 
@@ -39,6 +43,14 @@ class TypeCounts:
 
 
 @dataclass(slots=True)
+class SkippedPlaces:
+    """How often something of one kind was skipped, and the first of its places."""
+
+    count: int = 0
+    first: list[Place] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class LoadReport:
     """What a load did: counts by type in the order of the sources, and what was not loaded and why."""
 
@@ -46,6 +58,9 @@ class LoadReport:
     problems: list[Problem] = field(default_factory=list)
     first_ids: dict[str, str] = field(default_factory=dict)
     """The id of one resource of each type that the tables hold now: the first that was written."""
+    skipped: dict[str, SkippedPlaces] = field(default_factory=dict)
+    dangling: list[Dangling] = field(default_factory=list)
+    """What is pointed at and not there, most pointed at first: told, and no problem of the load."""
 
     @property
     def total(self) -> TypeCounts:
@@ -70,6 +85,13 @@ class LoadReport:
             self.first_ids.setdefault(type_name, resource_id)
         setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
 
+    def skip(self, skipped: Skipped) -> None:
+        """Count something that holds nothing to load."""
+        places = self.skipped.setdefault(skipped.kind, SkippedPlaces())
+        places.count += 1
+        if places.count <= _MOST_PLACES:
+            places.first.append(skipped.place)
+
 
 @dataclass(frozen=True, slots=True)
 class _Task:
@@ -86,43 +108,57 @@ def load_paths(
     tables: RecordTables,
     progress: Progress | None = None,
     *,
+    deletions: Sequence[Deletion] = (),
+    dry_run: bool = False,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     base_url: str = "",
     writers: int = _WRITERS,
 ) -> LoadReport:
-    """Load every resource at `paths` and return what became of them.
+    """Load every resource at `paths`, do the `deletions`, and return what became of them.
 
     Paths are NDJSON files, single resources, Bundles or folders of these. What is wrong is reported and
     left out, the rest is loaded; each resource is written whole or not at all. Absolute references below
-    `base_url` are taken for the server's own. `writers` threads write at the same time. Errors of the
-    service that would meet every resource alike are raised as botocore raises them.
+    `base_url` are taken for the server's own. `writers` threads write at the same time. A `dry_run` writes
+    nothing and reports what would be. Errors of the service that would meet every resource alike are raised
+    as botocore raises them.
     """
-    sources = find_sources(paths)
-    writer = RecordWriter(tables, clock=clock, base_url=base_url)
-    return _Load(sources, writer, progress or (lambda _done, _total: None), writers).run()
+    writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run)
+    load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
+    return load.run(writers)
 
 
 class _Load:
     """One load: reads and checks in the calling thread, writes in a few others."""
 
-    def __init__(self, sources: Sources, writer: RecordWriter, progress: Progress, writers: int) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        deletions: Sequence[Deletion],
+        writer: RecordWriter,
+        progress: Progress,
+        references: References,
+    ) -> None:
         self._sources = sources
+        self._deletions = deletions
         self._writer = writer
         self._progress = progress
-        self._writers = writers
+        self._references = references
         self._report = LoadReport()
         self._problems: list[tuple[int, Problem]] = []
         self._seen: dict[str, Place] = {}
+        self._gone: set[str] = set()
         self._done = 0
 
-    def run(self) -> LoadReport:
+    def run(self, writers: int) -> LoadReport:
         self._writer.ensure_cursor_keys()
+        for skipped in self._sources.skipped:
+            self._report.skip(skipped)
         waiting: dict[Future[list[Written]], list[_Task]] = {}
-        executor = ThreadPoolExecutor(max_workers=self._writers, thread_name_prefix="load")
+        executor = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="load")
         try:
             for tasks in _chunks(self._tasks()):
                 waiting[executor.submit(self._writer.write, [task.content for task in tasks])] = tasks
-                while len(waiting) >= 2 * self._writers:
+                while len(waiting) >= 2 * writers:
                     self._settle(waiting)
             while waiting:
                 self._settle(waiting)
@@ -133,18 +169,25 @@ class _Load:
             *self._sources.problems,
             *(problem for _, problem in sorted(self._problems, key=lambda pair: pair[0])),
         ]
+        loaded = self._seen.keys() - self._gone
+        self._report.dangling = self._references.dangling(
+            loaded, lambda contents: self._writer.present(contents) - self._gone
+        )
         return self._report
 
     def _tasks(self) -> Iterator[_Task]:
-        found = (each for path in self._sources.files for each in read_source(path))
+        found = chain.from_iterable((*map(read_source, self._sources.files), self._deletions))
         for order, each in enumerate(found):
+            if isinstance(each, Skipped):
+                self._report.skip(each)
+                continue
             content = self._check(each)
             if isinstance(content, Problem):
                 self._fail(order, content)
             elif not isinstance(each, Problem):
                 yield _Task(order, each.place, content, each.size)
 
-    def _check(self, found: Found) -> Content | Problem:
+    def _check(self, found: Upsert | Deletion | Problem) -> Content | Problem:
         """Return what is to be stored, or what is wrong with it."""
         content = checked(found)
         if isinstance(content, Problem):
@@ -153,6 +196,10 @@ class _Load:
         if first is not found.place:
             return Problem(found.place, f"{content.key} stands at {first} already", content.served.name)
         self._report.counts.setdefault(content.served.name, TypeCounts())
+        if content.resource is None:
+            self._gone.add(content.key)
+        else:
+            self._references.note(content)
         return content
 
     def _settle(self, waiting: dict[Future[list[Written]], list[_Task]]) -> None:
@@ -161,13 +208,20 @@ class _Load:
         for future in done:
             tasks = waiting.pop(future)
             for task, written in zip(tasks, future.result(), strict=True):
-                if written.outcome is Outcome.FAILED:
-                    reason = f"{task.content.key}: {written.reason}"
-                    self._fail(task.order, Problem(task.place, reason, task.content.served.name))
-                else:
-                    self._report.add(task.content.served.name, written.outcome, task.content.resource_id)
+                self._settle_one(task, written)
                 self._done += task.size
-        self._progress(min(self._done, self._sources.total_bytes), self._sources.total_bytes)
+        total = self._sources.total_bytes
+        self._progress(min(self._done, total) if total else self._done, total)
+
+    def _settle_one(self, task: _Task, written: Written) -> None:
+        content = task.content
+        if written.outcome is Outcome.FAILED:
+            self._gone.add(content.key)
+            self._fail(task.order, Problem(task.place, f"{content.key}: {written.reason}", content.served.name))
+            return
+        if content.resource is None and written.outcome is Outcome.UNCHANGED:
+            self._report.skip(Skipped(task.place, "deletion of what is not there"))
+        self._report.add(content.served.name, written.outcome, content.resource_id)
 
     def _fail(self, order: int, problem: Problem) -> None:
         self._problems.append((order, problem))

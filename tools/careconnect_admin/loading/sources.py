@@ -1,276 +1,133 @@
 """Read resources from NDJSON files, single resources, Bundles and folders of them, each with its place."""
 
-import re
+import gzip
+import os
+import struct
+import sys
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import BinaryIO, Final
 
-from careconnect.resource_types import ID_PATTERN, valid_id
-from careconnect_admin.loading.exact_json import DECODER, JsonError, parse_json
+from careconnect_admin.loading.found import Found, Place, Problem, Skipped
+from careconnect_admin.loading.json_source import read_text
+
+STANDARD_INPUT: Final = Path("-")
 
 _LINES: Final = frozenset((".ndjson", ".jsonl"))
 _WHOLE: Final = frozenset((".json",))
-_STORED: Final = frozenset(("collection", "searchset"))
-_CHANGING: Final = frozenset(("transaction", "batch"))
-_SPACE: Final = re.compile(r"[ \t\r\n]*")
-_LAST_SEGMENTS: Final = re.compile(rf"(?:.*/)?([A-Z][A-Za-z]+)/({ID_PATTERN})")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where something stands: a file as it was named, and the line, counted from 1 (0: the whole file)."""
-
-    file: str
-    line: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why something was not loaded; reads `file:line: reason`."""
-
-    place: Place
-    reason: str
-    type_name: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.place}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
-class Upsert:
-    """A resource to be stored, not checked yet beyond being an object. `size` is its share of the file."""
-
-    place: Place
-    resource: dict[str, Any]
-    size: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Deletion:
-    """A resource to be marked as deleted."""
-
-    place: Place
-    type_name: str
-    resource_id: str
-    size: int = 0
-
-
-Found = Upsert | Deletion | Problem
+_GZIP: Final = ".gz"
+_TAKEN: Final = ".ndjson, .jsonl or .json (or one of them with .gz)"
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The files to be read, in order, and the problems of the paths that gave none."""
+    """The files to be read, in order, the problems of the paths that gave none, and what else stands in folders.
+
+    `total_bytes` is what the files hold, unpacked; what standard input holds is not known.
+    """
 
     files: list[Path]
     problems: list[Problem]
+    skipped: list[Skipped]
     total_bytes: int
 
 
 def find_sources(paths: Iterable[Path]) -> Sources:
-    """Return the files at `paths`, those of a folder (not of its folders) in the order of their names."""
+    """Return the files at `paths`, those of a folder and of its folders in the order of their names."""
     files: dict[Path, None] = {}
     problems: list[Problem] = []
+    skipped: list[Skipped] = []
     for path in paths:
-        if path.is_dir():
-            inside = sorted(each for each in path.iterdir() if each.suffix in _LINES | _WHOLE and each.is_file())
-            if not inside:
-                problems.append(Problem(Place(str(path)), "no .ndjson or .json file in this folder"))
-            files.update(dict.fromkeys(inside))
+        if path == STANDARD_INPUT:
+            files[path] = None
+        elif path.is_dir():
+            inside = sorted(each for each in path.rglob("*") if each.is_file())
+            taken = [each for each in inside if not _why_not(each, path)]
+            skipped.extend(Skipped(Place(str(each)), why) for each in inside if (why := _why_not(each, path)))
+            if not taken:
+                problems.append(Problem(Place(str(path)), f"no {_TAKEN} file in this folder"))
+            files.update(dict.fromkeys(taken))
         elif not path.exists():
             problems.append(Problem(Place(str(path)), "no such file or folder"))
-        elif path.suffix not in _LINES | _WHOLE:
-            problems.append(Problem(Place(str(path)), "neither .ndjson nor .json"))
+        elif not _suffix(path):
+            problems.append(Problem(Place(str(path)), f"not {_TAKEN}"))
         else:
             files[path] = None
-    return Sources(list(files), problems, sum(path.stat().st_size for path in files))
+    return Sources(list(files), problems, skipped, sum(map(_unpacked_size, files)))
+
+
+def _why_not(path: Path, folder: Path) -> str:
+    """Return why a file in a folder is not read, or `""`."""
+    if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        return "hidden file"
+    return "" if _suffix(path) else "file of another kind"
+
+
+def _suffix(path: Path) -> str:
+    """Return the suffix that says how a file is read, without `.gz`; `""` where none does."""
+    suffix = path.with_suffix("").suffix if path.suffix == _GZIP else path.suffix
+    return suffix if suffix in _LINES | _WHOLE else ""
+
+
+def _unpacked_size(path: Path) -> int:
+    try:
+        if path.suffix != _GZIP:
+            return path.stat().st_size if path != STANDARD_INPUT else 0
+        with path.open("rb") as file:
+            # A gzip file ends with its size (RFC 1952 §2.3.1); good enough for a bar.
+            file.seek(-4, os.SEEK_END)
+            size: int = struct.unpack("<I", file.read(4))[0]
+            return size
+    except (OSError, struct.error):
+        # Reading it will say what is wrong.
+        return 0
 
 
 def read_source(path: Path) -> Iterator[Found]:
-    """Yield what one file holds: resources, deletions, and what could not be read, in the file's order."""
+    """Yield what one file holds: resources, deletions, what is skipped and what could not be read, in its order."""
     try:
-        if path.suffix in _LINES:
-            yield from _read_lines(path)
-        else:
-            yield from _read_text(path.read_bytes(), Place(str(path), 1))
+        if path == STANDARD_INPUT:
+            yield from _read_unnamed(sys.stdin.buffer)
+            return
+        with gzip.open(path) if path.suffix == _GZIP else path.open("rb") as file:
+            if _suffix(path) in _LINES:
+                yield from _read_lines(file, str(path))
+            else:
+                yield from read_text(file.read(), Place(str(path), 1))
+    except (EOFError, gzip.BadGzipFile, zlib.error):
+        yield Problem(Place(str(path)), "cannot be read on: not gzip, or cut off")
     except OSError as error:
         yield Problem(Place(str(path)), f"cannot be read: {error.strerror}")
 
 
-def _read_lines(path: Path) -> Iterator[Found]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield from _read_text(line.strip(), Place(str(path), number))
+def _read_unnamed(file: BinaryIO) -> Iterator[Found]:
+    """Read lines if the first one is an object from end to end, or else all as one text: nothing has a name here."""
+    name = str(STANDARD_INPUT)
+    before: list[bytes] = []
+    for line in file:
+        before.append(line)
+        if bare := line.strip().removeprefix(b"\xef\xbb\xbf"):
+            if bare.startswith(b"{") and bare.endswith(b"}"):
+                yield from _read_lines(_chained(before, file), name)
+            else:
+                yield from read_text(b"".join((*before, file.read())), Place(name, 1))
+            return
+    yield Problem(Place(name), "nothing came in")
 
 
-def _read_text(content: bytes, place: Place) -> Iterator[Found]:
-    """Yield what one JSON text holds that begins at `place`."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        yield Problem(_further(place, content.count(b"\n", 0, error.start)), "not UTF-8")
-        return
-    try:
-        members, entries = _members(text)
-    except JsonError as error:
-        yield Problem(_further(place, error.line - 1), str(error))
-        return
-    if members.get("resourceType") != "Bundle":
-        yield Upsert(place, members, len(content))
-        return
-    lines = _lines_at(text, [entry.offset for entry in entries], place)
-    yield from _read_bundle(members, list(zip(entries, lines, strict=True)), place)
+def _chained(before: list[bytes], file: BinaryIO) -> Iterator[bytes]:
+    yield from before
+    yield from file
 
 
-def _further(place: Place, lines: int) -> Place:
-    return Place(place.file, place.line + lines)
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    value: Any
-    offset: int
-    size: int
-
-
-def _members(text: str) -> tuple[dict[str, Any], list[_Entry]]:
-    """Parse an object, the items of its member `entry` with the offsets at which they begin."""
-    start = _after_space(text, 0)
-    if text[start : start + 1] != "{":
-        parse_json(text)
-        raise JsonError("not a JSON object", 1 + text.count("\n", 0, start))
-    opening = _entry_array(text, start)
-    members = parse_json(text)
-    entries: list[_Entry] = []
-    if opening is None or not isinstance(members.get("entry"), list):
-        return members, entries
-    offset = _after_space(text, opening + 1)
-    for value in members["entry"]:
-        _, end = DECODER.raw_decode(text, offset)
-        entries.append(_Entry(value, offset, end - offset))
-        offset = _after_space(text, _after_space(text, end) + 1)
-    return members, entries
-
-
-def _entry_array(text: str, start: int) -> int | None:
-    """Return where the array of the top level's member `entry` opens; None if there is none or no JSON."""
-    offset = _after_space(text, start + 1)
-    try:
-        while text[offset] == '"':
-            name, end = DECODER.raw_decode(text, offset)
-            offset = _after_space(text, _after_space(text, end) + 1)
-            if name == "entry":
-                return offset if text[offset] == "[" else None
-            _, end = DECODER.raw_decode(text, offset)
-            offset = _after_space(text, _after_space(text, end) + 1)
-    except (IndexError, ValueError, RecursionError):
-        # Whatever is wrong, parsing the whole text says it better.
-        return None
-    return None
-
-
-def _after_space(text: str, offset: int) -> int:
-    match = _SPACE.match(text, offset)
-    return match.end() if match else offset
-
-
-def _lines_at(text: str, offsets: list[int], place: Place) -> list[int]:
-    lines: list[int] = []
-    line, before = place.line, 0
-    for offset in offsets:
-        line += text.count("\n", before, offset)
-        before = offset
-        lines.append(line)
-    return lines
-
-
-@dataclass
-class _Bundle:
-    type_name: str
-    links: dict[str, str] = field(default_factory=dict)
-    """What references to an entry's `fullUrl` become (STU3 Bundle §2.36.4; transaction §2.21.0.17.2)."""
-
-
-def _read_bundle(members: dict[str, Any], entries: list[tuple[_Entry, int]], place: Place) -> Iterator[Found]:
-    kind = members.get("type")
-    if kind not in _STORED | _CHANGING:
-        yield Problem(place, "a Bundle that is no collection, searchset, transaction or batch")
-        return
-    bundle = _Bundle(kind)
-    read: list[Found] = []
-    for entry, line in entries:
-        found = _read_entry(entry, bundle, Place(place.file, line))
-        if found is not None:
-            read.append(found)
-    for found in read:
-        if isinstance(found, Upsert) and bundle.links:
-            _relink(found.resource, bundle.links)
-        yield found
-
-
-def _read_entry(entry: _Entry, bundle: _Bundle, place: Place) -> Found | None:
-    value = entry.value
-    if not isinstance(value, dict):
-        return Problem(place, "an entry that is not an object")
-    if bundle.type_name in _CHANGING:
-        request = value.get("request")
-        if not isinstance(request, dict) or not isinstance(request.get("url"), str):
-            return Problem(place, f"an entry of a {bundle.type_name} without request.method and request.url")
-        return _read_request(entry, request.get("method"), request, bundle, place)
-    search = value.get("search")
-    if isinstance(search, dict) and search.get("mode") == "outcome":
-        return None
-    return _read_resource(entry, bundle, place)
-
-
-def _read_request(entry: _Entry, method: Any, request: dict[str, Any], bundle: _Bundle, place: Place) -> Found:
-    url: str = request["url"]
-    if method not in ("PUT", "POST", "DELETE"):
-        return Problem(place, "an entry whose request is no PUT, POST or DELETE")
-    if "?" in url or any(name in request for name in ("ifNoneExist", "ifMatch")):
-        return Problem(place, "conditional requests cannot be loaded")
-    if method == "POST":
-        return _read_resource(entry, bundle, place)
-    target = _LAST_SEGMENTS.fullmatch(url)
-    if target is None:
-        return Problem(place, f"a {method} whose request.url is no Type/id")
-    if method == "DELETE":
-        return Deletion(place, target[1], target[2], entry.size)
-    resource = entry.value.get("resource")
-    if isinstance(resource, dict) and (resource.get("resourceType"), resource.get("id")) != target.groups():
-        return Problem(place, "a PUT whose request.url names another resource than it holds")
-    return _read_resource(entry, bundle, place)
-
-
-def _read_resource(entry: _Entry, bundle: _Bundle, place: Place) -> Found:
-    resource = entry.value.get("resource")
-    if not isinstance(resource, dict):
-        return Problem(place, "an entry without a resource")
-    type_name, full_url = resource.get("resourceType"), entry.value.get("fullUrl")
-    if not isinstance(full_url, str):
-        return Upsert(place, resource, entry.size)
-    if "id" not in resource and valid_id(full_url.removeprefix("urn:uuid:")):
-        # A new resource whose id the server chooses: this choice is the same at every load.
-        resource = {"resourceType": type_name, "id": full_url.removeprefix("urn:uuid:"), **resource}
-    if isinstance(type_name, str) and (full_url.startswith("urn:") or bundle.type_name in _CHANGING):
-        bundle.links[full_url] = f"{type_name}/{resource.get('id')}"
-    return Upsert(place, resource, entry.size)
-
-
-def _relink(node: Any, links: dict[str, str]) -> None:
-    """Point the references to entries' full URLs at the resources, wherever they stand in `node`."""
-    if isinstance(node, list):
-        for item in node:
-            _relink(item, links)
-    elif isinstance(node, dict):
-        reference = node.get("reference")
-        if isinstance(reference, str) and reference in links:
-            node["reference"] = links[reference]
-        for child in node.values():
-            if isinstance(child, dict | list):
-                _relink(child, links)
+def _read_lines(lines: Iterable[bytes], name: str) -> Iterator[Found]:
+    number = 0
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield from read_text(line.strip(), Place(name, number))
+        else:
+            yield Skipped(Place(name, number), "empty line")
+    if not number:
+        yield Skipped(Place(name), "empty file")

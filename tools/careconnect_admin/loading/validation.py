@@ -25,6 +25,19 @@ _URIS: Final = frozenset(("uri", "oid", "uuid", "url"))
 _MOST_REASONS: Final = 3
 _LARGEST_EXPONENT: Final = 40
 
+# In words what the models ask of these by a regular expression (STU3 Datatypes §2.24.0.1).
+_FORMS: Final = {
+    "date": "a date is YYYY-MM-DD, YYYY-MM or YYYY",
+    "dateTime": "a dateTime is YYYY-MM-DD, YYYY-MM, YYYY, or YYYY-MM-DDThh:mm:ss with a zone (Z, +01:00)",
+    "instant": "an instant is YYYY-MM-DDThh:mm:ss with a zone (Z, +01:00)",
+    "time": "a time is hh:mm:ss",
+}
+_FORM_FAULT: Final = re.compile(r"(\w+) value string does not match spec regex\.?")
+_CHOICE_FAULT: Final = re.compile(
+    r"(?:Any of one|Expect any of) field value (?:is expected )?"
+    r"from this list \[(?P<names>[^]]+)\](?P<many>, but got multiple!)?\.?"
+)
+
 XHTML: Final = "http://www.w3.org/1999/xhtml"
 
 
@@ -65,6 +78,16 @@ def _location(steps: tuple[int | str, ...]) -> str:
 
 def _message(text: str) -> str:
     message = " ".join(text.removeprefix("Value error, ").split())
+    if form := _FORM_FAULT.fullmatch(message):
+        kind = f"{form[1][:1].lower()}{form[1][1:]}"
+        return _FORMS.get(kind, f"not of the form of its type ({kind})")
+    if choice := _CHOICE_FAULT.fullmatch(message):
+        names = choice["names"].replace("'", "")
+        return f"one of {names} may stand, but got multiple" if choice["many"] else f"one of {names} is needed"
+    if message.startswith("Input should be a valid date"):
+        return "not in the calendar"
+    if message == "Field required":
+        return "missing"
     return f"{message[:1].lower()}{message[1:]}"
 
 

@@ -23,7 +23,7 @@ from careconnect_admin.loading.change import (
     packed,
     planned_change,
 )
-from careconnect_admin.loading.items import Content, Item, entries_text, epoch_milliseconds
+from careconnect_admin.loading.items import GONE, Content, Item, entries_text, epoch_milliseconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -67,6 +67,7 @@ class RecordWriter:
 
     `base_url` is the server's own root URL, whose references are its own. Errors of the service that
     would meet every resource alike (denied, no such table, no connection) are raised as botocore raises them.
+    A `dry_run` reads what is there, tells what would become of each resource, and writes nothing.
     """
 
     def __init__(
@@ -76,7 +77,9 @@ class RecordWriter:
         clock: Callable[[], datetime],
         base_url: str = "",
         sleep: Callable[[float], None] = time.sleep,
+        dry_run: bool = False,
     ) -> None:
+        self._dry_run = dry_run
         self._tables = tables
         self._client = tables.client
         self._clock = clock
@@ -85,6 +88,8 @@ class RecordWriter:
 
     def ensure_cursor_keys(self) -> None:
         """Give each table the key that seals its `next` links, unless it has one."""
+        if self._dry_run:
+            return
         pk, sk = CURSOR_KEY
         for table in (self._tables.record, self._tables.directory):
             try:
@@ -108,9 +113,16 @@ class RecordWriter:
                 written[position] = change
             else:
                 changes.append(change)
+        if self._dry_run:
+            written.update((change.position, Written(change.outcome)) for change in changes)
+            changes = []
         for group in packed(changes):
             written.update(self._write_group(group))
         return [written[position] for position in range(len(contents))]
+
+    def present(self, contents: Sequence[Content]) -> frozenset[str]:
+        """Return the keys of those resources that the tables hold and that are not deleted."""
+        return frozenset(key for key, state in self._read_states(contents).items() if state.digest != GONE)
 
     def _planned(self, content: Content, state: State | None, position: int = 0) -> Change | Written:
         now = epoch_milliseconds(self._clock())

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from careconnect_admin.commands import load as load_command
 from careconnect_admin.loading.change import Outcome
+from careconnect_admin.loading.dangling import Dangling
+from careconnect_admin.loading.found import Place, Problem, Skipped
 from careconnect_admin.loading.load import LoadReport
-from careconnect_admin.loading.sources import Place, Problem
 from careconnect_admin.loading.writer import RecordTables
 
 
@@ -64,8 +65,10 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
     report.problems = [Problem(Place("in.ndjson", 7), "not JSON")] * 120
     asked: list[Any] = []
 
-    def load_paths(paths: list[Path], tables: RecordTables, _progress: Any, *, base_url: str) -> LoadReport:
-        asked.append((paths, tables.record, tables.directory, base_url))
+    def load_paths(
+        paths: list[Path], tables: RecordTables, _progress: Any, *, base_url: str, **options: Any
+    ) -> LoadReport:
+        asked.append((paths, tables.record, tables.directory, base_url, options))
         return report
 
     monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
@@ -73,7 +76,8 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
     result = CliRunner().invoke(command, ["a.ndjson", "folder", *_DEPLOYED])
 
     assert result.exit_code == 1
-    assert asked == [([Path("a.ndjson"), Path("folder")], "records", "directory", "https://ehr.example")]
+    options = {"deletions": [], "dry_run": False}
+    assert asked == [([Path("a.ndjson"), Path("folder")], "records", "directory", "https://ehr.example", options)]
     rows = [line.split() for line in result.stdout.splitlines()]
     assert rows == [
         ["resources", "loaded", "unchanged", "deleted", "failed"],
@@ -92,6 +96,106 @@ def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatc
     result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 0
     assert result.stderr == ""
+
+
+def told_report() -> LoadReport:
+    report = report_of(Patient=Outcome.LOADED)
+    report.problems = [Problem(Place("in.ndjson", 7), "not JSON", "Patient")]
+    for line in range(1, 6):
+        report.skip(Skipped(Place("in.ndjson", line), "empty line"))
+    report.dangling = [Dangling(f"Location/{number}", 7 - number, "Patient/1") for number in range(7)]
+    return report
+
+
+def test_what_was_skipped_and_what_leads_nowhere_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    load_command.print_report(told_report())
+    shown = ", ".join(f"Location/{number} (from Patient/1)" for number in range(5))
+    assert capsys.readouterr().err.splitlines() == [
+        "in.ndjson:7: not JSON",
+        "skipped: empty line, 5 in all: in.ndjson:1, in.ndjson:2, in.ndjson:3, …",
+        f"warning: references to what is not here, 28 in all: {shown}, …",
+    ]
+
+
+def test_json_is_one_object_with_everything(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
+    monkeypatch.setattr("careconnect_admin.loading.load.load_paths", lambda *_a, **_k: told_report())
+    result = CliRunner().invoke(command, ["a.ndjson", "--json", "--dry-run", *_DEPLOYED])
+    assert result.exit_code == 1
+    assert result.stderr == "Nothing was written: this is what would be done.\n"
+    shown = json.loads(result.stdout)
+    numbers = {"resources": 1, "loaded": 1, "unchanged": 0, "deleted": 0, "failed": 0}
+    dangling = shown.pop("dangling")
+    assert len(dangling) == 7
+    assert dangling[0] == {"target": "Location/0", "count": 7, "from": "Patient/1"}
+    assert shown == {
+        "dry_run": True,
+        "types": {"Patient": numbers},
+        "total": numbers,
+        "problems": [{"file": "in.ndjson", "line": 7, "type": "Patient", "reason": "not JSON"}],
+        "skipped": [{"kind": "empty line", "count": 5, "first": ["in.ndjson:1", "in.ndjson:2", "in.ndjson:3"]}],
+    }
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The options of each load that the command has begun."""
+    begun: list[dict[str, Any]] = []
+
+    def load_paths(*_arguments: Any, **options: Any) -> LoadReport:
+        begun.append(options)
+        return LoadReport()
+
+    monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
+    monkeypatch.setattr("careconnect_admin.loading.load.load_paths", load_paths)
+    return begun
+
+
+def test_deleting_asks_first(command: typer.Typer, asked: list[dict[str, Any]]) -> None:
+    call = ["--delete", "Patient/4", "--delete", "Patient/5", "--delete", "Patient/4", *_DEPLOYED]
+    refused = CliRunner().invoke(command, call, input="n\n")
+    assert (refused.exit_code, asked) == (1, [])
+    assert "Delete 2 resources from the stack careconnect?" in refused.stderr
+    # Nobody there to answer is no answer.
+    assert CliRunner().invoke(command, call, input="").exit_code == 1
+    assert asked == []
+
+    assert CliRunner().invoke(command, call, input="y\n").exit_code == 0
+    assert CliRunner().invoke(command, [*call, "--yes"]).exit_code == 0
+    assert CliRunner().invoke(command, [*call, "--dry-run"]).exit_code == 0
+    for options in asked:
+        assert [each.resource_id for each in options["deletions"]] == ["4", "5"]
+    assert [options["dry_run"] for options in asked] == [False, False, True]
+
+
+def test_a_file_names_what_to_delete(command: typer.Typer, asked: list[dict[str, Any]], tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    names.write_text("Patient/4\n\n Observation/4-1 \n", encoding="utf-8")
+    CliRunner().invoke(command, ["--delete", f"@{names}", "--yes", *_DEPLOYED])
+    assert [(str(each.place), each.type_name, each.resource_id) for each in asked[0]["deletions"]] == [
+        (f"{names}:1", "Patient", "4"),
+        (f"{names}:3", "Observation", "4-1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ([], "nothing to do"),
+        (["--delete", "Patient", "--yes"], "Patient is no TYPE/ID"),
+        (["--delete", "Patient/4", "--delete", "Device/4", "--yes"], "Device/4 is no TYPE/ID of a type that is served"),
+        (["--delete", "@nowhere", "--yes"], "--delete @nowhere: cannot be read"),
+        (["-", "--delete", "Patient/4"], "say --yes"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_before_anything_is(
+    command: typer.Typer, asked: list[dict[str, Any]], options: list[str], reason: str
+) -> None:
+    result = CliRunner().invoke(command, [*options, *_DEPLOYED], input="y\n")
+    assert result.exit_code == 1
+    assert reason in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert asked == []
 
 
 def test_an_error_of_the_service_is_one_line_with_a_remedy(

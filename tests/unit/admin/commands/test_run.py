@@ -36,7 +36,7 @@ def test_a_taken_port_is_one_line_and_exit_code_2() -> None:
         ({}, "", "DATA is empty: name a folder"),
         ({}, ".", "DATA: nothing in . can be loaded: .: no "),
         ({"notes.txt": "x"}, ".", "DATA: nothing in . can be loaded: .: no "),
-        ({"notes.txt": "x"}, "notes.txt", "DATA: nothing in notes.txt can be loaded: notes.txt: neither"),
+        ({"notes.txt": "x"}, "notes.txt", "DATA: nothing in notes.txt can be loaded: notes.txt: not .ndjson"),
         ({"a.ndjson": "\n\n"}, "a.ndjson", "DATA: a.ndjson holds no record"),
         ({"a.ndjson": '{"resourceType":"Patient"}\n[]\n'}, "a.ndjson", "loaded: a.ndjson:1: Patient: no id"),
     ],

@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from careconnect.record_keys import CURSOR_KEY
 from careconnect.resource_types import Home
+from careconnect_admin.loading.found import Deletion, Place
 from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_testing.tables import create_table
@@ -308,9 +309,101 @@ def test_paths_that_hold_nothing_are_problems(tmp_path: Path, tables: RecordTabl
     report = load_paths([tmp_path / "none", tmp_path], tables)
     assert [problem.reason for problem in report.problems] == [
         "no such file or folder",
-        "no .ndjson or .json file in this folder",
+        "no .ndjson, .jsonl or .json (or one of them with .gz) file in this folder",
     ]
     assert report.exit_code == 1
+
+
+def test_a_dry_run_tells_what_would_be_and_writes_nothing(tmp_path: Path, tables: RecordTables) -> None:
+    load(tmp_path, tables, patient(), patient(id="5"))
+    before = items_of(tables)
+    changed = patient(id="5", gender="male")
+    report = load(tmp_path, tables, patient(), changed, patient(id="6"), patient(id="7", gender=1), dry_run=True)
+
+    assert report.counts == {"Patient": TypeCounts(loaded=2, unchanged=1, failed=1)}
+    assert report.exit_code == 1
+    assert items_of(tables) == before
+
+
+def test_a_dry_run_into_empty_tables_leaves_them_empty(tmp_path: Path, tables: RecordTables) -> None:
+    assert load(tmp_path, tables, patient(), dry_run=True).total == TypeCounts(loaded=1)
+    assert not any(tables.client.scan(TableName=name)["Items"] for name in (tables.record, tables.directory))
+
+
+def test_what_is_named_is_deleted_and_what_was_not_there_is_told(tmp_path: Path, tables: RecordTables) -> None:
+    load(tmp_path, tables, patient(), patient(id="5"))
+    deletions = [Deletion(Place(f"--delete Patient/{name}"), "Patient", name) for name in ("4", "6")]
+    report = load_paths([], tables, deletions=deletions, writers=1)
+
+    assert report.counts == {"Patient": TypeCounts(deleted=1, unchanged=1)}
+    assert report.exit_code == 0
+    skipped = {kind: [str(place) for place in places.first] for kind, places in report.skipped.items()}
+    assert skipped == {"deletion of what is not there": ["--delete Patient/6"]}
+    items = items_of(tables)
+    assert items["Patient/4", "#json"]["gone"] == {"BOOL": True}
+    assert "body" in items["Patient/5", "#json"]
+
+
+def test_what_is_skipped_is_counted_and_the_first_places_named(tmp_path: Path, tables: RecordTables) -> None:
+    report = load(tmp_path, tables, *[""] * 5, patient())
+    (tmp_path / "readme.md").write_text("x", encoding="utf-8")
+    assert report.skipped["empty line"].count == 5
+    assert [place.line for place in report.skipped["empty line"].first] == [1, 2, 3]
+    assert load_paths([tmp_path], tables, writers=1).skipped["file of another kind"].count == 1
+
+
+def observation(name: str, **elements: Any) -> dict[str, Any]:
+    return {"resourceType": "Observation", "id": name, "status": "final", "code": {"text": "x"}, **elements}
+
+
+def dangling(report: LoadReport) -> list[tuple[str, int, str]]:
+    return [(each.target, each.count, each.source) for each in report.dangling]
+
+
+def test_references_that_lead_nowhere_are_told_and_are_no_problem(tmp_path: Path, tables: RecordTables) -> None:
+    report = load(
+        tmp_path,
+        tables,
+        observation("a", subject={"reference": "Patient/4"}, performer=[{"reference": "Practitioner/p"}]),
+        observation("b", subject={"reference": "Patient/9"}, performer=[{"reference": "Practitioner/p"}]),
+        observation("c", subject={"reference": "https://ehr.example/careconnect-ri/STU3/Patient/9"}),
+        observation("d", device={"reference": "Device/1"}, context={"reference": "urn:uuid:00000000"}),
+        observation("e", subject={"reference": "Patient/9/_history/2"}),
+        patient(),
+        base_url="https://ehr.example",
+    )
+    assert report.exit_code == 0
+    assert dangling(report)[:2] == [("Patient/9", 3, "Observation/b"), ("Practitioner/p", 2, "Observation/a")]
+    assert sorted(dangling(report)[2:]) == [
+        ("Device/1", 1, "Observation/d"),
+        ("urn:uuid:00000000", 1, "Observation/d"),
+    ]
+
+
+def test_what_the_tables_hold_is_not_dangling_unless_it_is_deleted(tmp_path: Path, tables: RecordTables) -> None:
+    load(tmp_path, tables, patient(), patient(id="5"), patient(id="6"))
+    load_paths([], tables, deletions=[Deletion(Place("--delete"), "Patient", "5")], writers=1)
+    lines = [observation(name, subject={"reference": f"Patient/{name}"}) for name in ("4", "5", "6")]
+    for dry_run in (True, False):
+        gone = [Deletion(Place("--delete"), "Patient", "6")]
+        report = load(tmp_path, tables, *lines, deletions=gone, dry_run=dry_run)
+        assert dangling(report) == [("Patient/5", 1, "Observation/5"), ("Patient/6", 1, "Observation/6")]
+
+
+def test_what_could_not_be_loaded_is_dangling(tmp_path: Path, tables: RecordTables) -> None:
+    too_large = patient(text={"status": "generated", "div": f"<div>{'x' * 400_000}</div>"})
+    report = load(tmp_path, tables, too_large, observation("a", subject={"reference": "Patient/4"}))
+    assert report.exit_code == 1
+    assert dangling(report) == [("Patient/4", 1, "Observation/a")]
+
+
+@pytest.mark.parametrize("reference", ["https://other.example/STU3/Patient/9", "#inside", "Patient/4"])
+def test_other_servers_contained_and_present_resources_are_not_dangling(
+    tmp_path: Path, tables: RecordTables, reference: str
+) -> None:
+    contained = [{"resourceType": "Patient", "id": "inside"}]
+    report = load(tmp_path, tables, patient(), observation("a", subject={"reference": reference}, contained=contained))
+    assert dangling(report) == []
 
 
 def test_references_below_the_base_url_are_the_servers_own(tmp_path: Path, tables: RecordTables) -> None:

@@ -1,12 +1,15 @@
 """What files hold, and where in them."""
 
+import gzip
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from careconnect_admin.loading.sources import Deletion, Found, Problem, Upsert, find_sources, read_source
+from careconnect_admin.loading.found import Deletion, Found, Problem, Skipped, Upsert
+from careconnect_admin.loading.sources import find_sources, read_source
 
 _UUID = "61ebe359-bfdc-4613-8bf2-c5e300945f0a"
 
@@ -39,6 +42,72 @@ def test_lines_are_resources_and_blank_ones_nothing(tmp_path: Path) -> None:
         (1, "1"),
         (4, "2"),
     ]
+
+
+def test_what_is_empty_is_skipped_by_name(tmp_path: Path) -> None:
+    def skipped(name: str, content: str) -> list[tuple[str, int]]:
+        found = read(tmp_path / name, content)
+        return [(each.kind, each.place.line) for each in found if isinstance(each, Skipped)]
+
+    assert skipped("a.ndjson", '\n{"resourceType":"Patient","id":"1"}\n  \n') == [("empty line", 1), ("empty line", 3)]
+    assert skipped("b.jsonl", "") == [("empty file", 0)]
+    assert skipped("c.json", json.dumps(bundle("collection"))) == [("Bundle without an entry", 1)]
+
+
+@pytest.mark.parametrize("name", ["a.ndjson.gz", "a.jsonl.gz"])
+def test_what_is_packed_is_read_as_it_is_unpacked(tmp_path: Path, name: str) -> None:
+    lines = b'{"resourceType":"Patient","id":"1"}\n{"resourceType":"Patient","id":"2"}\n'
+    found = read(tmp_path / name, gzip.compress(lines))
+    assert [(each.place.line, each.resource["id"]) for each in found if isinstance(each, Upsert)] == [
+        (1, "1"),
+        (2, "2"),
+    ]
+    assert find_sources([tmp_path]).total_bytes == len(lines)
+
+
+def test_a_packed_bundle_is_read(tmp_path: Path) -> None:
+    content = json.dumps(bundle("collection", {"resource": {"resourceType": "Patient", "id": "1"}}), indent=1).encode()
+    assert any(isinstance(each, Upsert) for each in read(tmp_path / "a.json.gz", gzip.compress(content)))
+
+
+def test_what_is_packed_and_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    lines = b"".join(b'{"resourceType":"Patient","id":"%d"}\n' % number for number in range(20_000))
+    packed = gzip.compress(lines)
+    found = read(tmp_path / "a.ndjson.gz", packed[: len(packed) // 2])
+    assert isinstance(found[0], Upsert)
+    assert texts(found, tmp_path)[-1] == "a.ndjson.gz: cannot be read on: not gzip, or cut off"
+    assert texts(read(tmp_path / "b.json.gz", b"plain"), tmp_path) == [
+        "b.json.gz: cannot be read on: not gzip, or cut off"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b'{"resourceType":"Patient","id":"1"}\n{"resourceType":"Patient","id":"2"}\n', [(1, "1"), (2, "2")]),
+        (b'\n{"resourceType":"Patient",}\n{"resourceType":"Patient","id":"2"}\n', [(3, "2")]),
+        (b'\xef\xbb\xbf{"resourceType":"Patient","id":"1"}', [(1, "1")]),
+        (b'{\n"resourceType":"Patient",\n"id":"1"}\n', [(1, "1")]),
+        (
+            b'{"type":"collection","entry":[\n\n{"resource":{"resourceType":"Patient","id":"1"}}],"resourceType":"Bundle"}',
+            [(3, "1")],
+        ),
+    ],
+)
+def test_standard_input_is_lines_or_one_text(
+    monkeypatch: pytest.MonkeyPatch, content: bytes, expected: list[tuple[int, str]]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    (path,) = find_sources([Path("-")]).files
+    found = list(read_source(path))
+    assert [(each.place.line, each.resource["id"]) for each in found if isinstance(each, Upsert)] == expected
+    assert {each.place.file for each in found} == {"-"}
+
+
+def test_nothing_on_standard_input_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\n")))
+    (problem,) = read_source(Path("-"))
+    assert str(problem) == "-: nothing came in"
 
 
 def test_a_bad_line_is_named_and_the_others_are_read(tmp_path: Path) -> None:
@@ -161,7 +230,8 @@ def test_the_outcomes_in_a_search_answer_are_left_out(tmp_path: Path) -> None:
     match = {"resource": {"resourceType": "Patient", "id": "1"}, "search": {"mode": "match"}}
     found = read(tmp_path / "a.json", bundle("searchset", match, outcome))
     assert [each.resource["id"] for each in found if isinstance(each, Upsert)] == ["1"]
-    assert len(found) == 1
+    assert [each.kind for each in found if isinstance(each, Skipped)] == ["outcome in a search's answer"]
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize(
@@ -196,6 +266,33 @@ def test_folders_are_read_in_the_order_of_names_and_bad_paths_named(tmp_path: Pa
     assert sources.total_bytes == 6
     assert texts(list(sources.problems), tmp_path) == [
         "none: no such file or folder",
-        "c.txt: neither .ndjson nor .json",
-        "empty: no .ndjson or .json file in this folder",
+        "c.txt: not .ndjson, .jsonl or .json (or one of them with .gz)",
+        "empty: no .ndjson, .jsonl or .json (or one of them with .gz) file in this folder",
     ]
+
+
+def test_folders_in_folders_are_read_and_what_is_left_out_is_named(tmp_path: Path) -> None:
+    for name in (
+        "b/deep/x.json",
+        "a.ndjson.gz",
+        "b/y.ndjson",
+        ".hidden/z.json",
+        "b/.z.json",
+        "notes.txt",
+        "b/x.csv.gz",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    sources = find_sources([tmp_path])
+    assert [str(path.relative_to(tmp_path)) for path in sources.files] == [
+        "a.ndjson.gz",
+        "b/deep/x.json",
+        "b/y.ndjson",
+    ]
+    assert [(str(each.place).removeprefix(f"{tmp_path}/"), each.kind) for each in sources.skipped] == [
+        (".hidden/z.json", "hidden file"),
+        ("b/.z.json", "hidden file"),
+        ("b/x.csv.gz", "file of another kind"),
+        ("notes.txt", "file of another kind"),
+    ]
+    assert not sources.problems
