@@ -9,7 +9,7 @@ import pytest
 
 from careconnect_admin.local.sam_cli import sam_command
 from careconnect_admin.project import LOCAL_FOLDER, PROJECT
-from careconnect_admin.stack.running_stack import running_stack
+from careconnect_admin.stack.running_stack import running_stacks
 from careconnect_testing.events import FOLDER, event_names
 
 _FUNCTIONS = {
@@ -32,8 +32,7 @@ def test_every_function_has_an_event() -> None:
 @pytest.mark.parametrize("event", event_names())
 def test_the_function_answers_its_event(event: str, base_url: str) -> None:
     port = urlsplit(base_url).port
-    running = running_stack(port)
-    assert running is not None
+    (running,) = running_stacks(port)
     image = os.environ.get("LAMBDA_IMAGE")
     command = sam_command(
         *("local", "invoke", _function(event), "--event", str(FOLDER / f"{event}.json")),

@@ -18,8 +18,8 @@ from careconnect_admin.local.deployment import DeploymentError
 from careconnect_admin.local.emulator import free_port
 from careconnect_admin.local.local_stack import LocalStack, PortTakenError
 from careconnect_admin.local.readiness import NotReadyError
-from careconnect_admin.stack import running_stack as running_stacks
-from careconnect_admin.stack.running_stack import running_stack
+from careconnect_admin.stack import running_stack
+from careconnect_admin.stack.running_stack import running_stacks
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -162,18 +162,19 @@ def test_nobody_without_the_administrator_s_secret_gets_in(stack: LocalStack) ->
 def test_another_terminal_finds_the_stack_and_may_administer_it(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running_stacks, "LOCAL_FOLDER", tmp_path)
+    monkeypatch.setattr(running_stack, "LOCAL_FOLDER", tmp_path)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     port = free_port()
     folder = tmp_path / str(port)
     with LocalStack(log_folder=folder, port=port, template=template, ready_path="/hello") as stack:
-        assert running_stack() is None
+        assert running_stacks() == ()
         environment = stack.announce()
         assert {stat.S_IMODE(path.stat().st_mode) for path in (environment, folder / "stack.json")} == {0o600}
 
-        found = running_stack()
-        assert found is not None
-        assert found == running_stack(port)
+        (found,) = running_stacks()
+        assert running_stacks(port) == (found,)
+        assert running_stacks(port + 1) == ()
+        assert found.port == port
         assert (found.endpoint, found.base_url) == (stack.endpoint, stack.base_url)
         assert found.secret_access_key not in repr(found)
 
@@ -186,7 +187,7 @@ def test_another_terminal_finds_the_stack_and_may_administer_it(
     assert [path.name for path in folder.iterdir()] == ["emulator.log"]
     # A stack that was killed leaves its file.
     (folder / "stack.json").write_text(left_behind)
-    assert running_stack() is None
+    assert running_stacks() == ()
 
 
 def test_a_taken_port_is_one_line(template: Path, tmp_path: Path) -> None:

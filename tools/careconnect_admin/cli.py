@@ -1,7 +1,10 @@
 """The command line `careconnect`: one typer application, to which each command's module gives its part."""
 
+from typing import Annotated
+
 import typer
 
+from careconnect import __version__
 from careconnect_admin.commands import clients as clients_command
 from careconnect_admin.commands import keys as keys_command
 from careconnect_admin.commands.load import load
@@ -16,7 +19,7 @@ app = typer.Typer(
     name="careconnect",
     help="Run Care Connect locally, load records, administer clients and signing keys.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     # A traceback with local variables would show secrets.
     pretty_exceptions_enable=False,
 )
@@ -31,8 +34,19 @@ app.add_typer(keys_command.app)
 app.add_typer(tokens_app)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"careconnect {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def careconnect() -> None:
+def careconnect(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
     """Run Care Connect locally, load records, administer clients and signing keys."""
 
 

@@ -41,13 +41,18 @@ def found_stack(
     profile: ProfileOption = None,
     port: PortOption = None,
 ) -> "Iterator[StackTarget]":
-    """Find the stack that the options name, to work on inside; errors of AWS are raised as `OperatorError`."""
+    """Find the stack that the options name, to work on inside, and say on standard error which it is.
+
+    Errors of AWS are raised as `OperatorError`.
+    """
     # Here, so that `careconnect --help` does not wait for AWS's SDK.
     from careconnect_admin.stack import target
     from careconnect_admin.stack.aws_errors import aws_remedies
 
     with aws_remedies():
-        yield target.stack_target(stack, region, profile, port)
+        found = target.stack_target(stack, region, profile, port)
+        print(f"careconnect: on the stack {found.name} ({found.place})", file=sys.stderr, flush=True)
+        yield found
 
 
 def on_stack(command: "Callable[Concatenate[StackTarget, ...], None]") -> Callable[..., None]:

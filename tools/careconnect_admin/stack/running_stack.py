@@ -1,4 +1,4 @@
-"""Tell other terminals where a local stack is, and find the one that runs."""
+"""Tell other terminals where a local stack is, and find those that run."""
 
 import json
 import os
@@ -31,12 +31,17 @@ class RunningStack:
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
+    @property
+    def port(self) -> int:
+        """The port that it serves on, which tells it from other local stacks."""
+        return urlsplit(self.base_url).port or 0
+
 
 @contextmanager
 def announce(running: RunningStack, folder: Path) -> Iterator[Path]:
     """Leave in `folder`, until the end, where the stack is; yields the file for other terminals to source.
 
-    `stack.json` is what `running_stack` finds; `aws.env` makes `careconnect` and `aws` mean this stack.
+    `stack.json` is what `running_stacks` finds; `aws.env` makes `careconnect` and `aws` mean this stack.
     Only this user can read them.
     """
     variables = {
@@ -66,15 +71,11 @@ def _write_private(path: Path, text: str) -> None:
         file.write(text)
 
 
-def running_stack(port: int | None = None) -> RunningStack | None:
-    """Return the local stack that `careconnect run` has up, on `port` or else the newest one, if any."""
-    pattern = f"{port}/{_STATE_FILE}" if port else f"*/{_STATE_FILE}"
-    newest_first = sorted(LOCAL_FOLDER.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in newest_first:
-        found = RunningStack(**json.loads(path.read_text(encoding="utf-8")))
-        if _listens(found.endpoint):
-            return found
-    return None
+def running_stacks(port: int | None = None) -> tuple[RunningStack, ...]:
+    """Return the local stacks that are up, by port, or only the one that serves on `port`."""
+    paths = LOCAL_FOLDER.glob(f"{port or '*'}/{_STATE_FILE}")
+    every = [RunningStack(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    return tuple(sorted((each for each in every if _listens(each.endpoint)), key=lambda each: each.port))
 
 
 def _listens(url: str) -> bool:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from careconnect.aws import error_code
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.stack.emulator_client import Credentials, emulator_client
-from careconnect_admin.stack.running_stack import running_stack
+from careconnect_admin.stack.running_stack import RunningStack, running_stacks
 
 _CONFIG: Final = Config(
     connect_timeout=5,
@@ -24,12 +24,16 @@ _CONFIG: Final = Config(
 
 @dataclass(frozen=True, slots=True)
 class StackTarget:
-    """One stack: its outputs by name, its AWS clients by service, and whether it is the local run that was found."""
+    """One stack: its outputs by name, its AWS clients by service, and whether it is the local run that was found.
+
+    `place` says for people where it is.
+    """
 
     name: str
     outputs: dict[str, str]
     client: Callable[[str], Any]
     is_local: bool = False
+    place: str = ""
 
     def output(self, name: str) -> str:
         """Return an output; raises `OperatorError` if the stack has none of that name."""
@@ -43,17 +47,35 @@ class StackTarget:
 def stack_target(
     stack: str | None = None, region: str | None = None, profile: str | None = None, port: int | None = None
 ) -> StackTarget:
-    """Return the deployed stack called `stack`, or the local one that runs; raises `OperatorError`."""
+    """Return the deployed stack called `stack`, or the one local stack that runs; raises `OperatorError`.
+
+    It never guesses: with several local stacks one is to be named by its port, and what belongs to a deployment is
+    refused without one.
+    """
     if stack is not None:
+        if port is not None:
+            raise OperatorError("--stack names a deployment and --port a local stack: give one of them")
         session = boto3.session.Session(region_name=region, profile_name=profile)
         make: Any = session.client
         return _described(stack, lambda service: make(service, config=_CONFIG))
-    running = running_stack(port)
-    if running is None:
-        raise OperatorError("no local stack is running: start one with `make run`, or name a deployment with --stack")
+    if region is not None or profile is not None:
+        raise OperatorError("--region and --profile go with --stack, which names the deployment")
+    running = _only_one(port)
     credentials = Credentials(running.access_key_id, running.secret_access_key)
     found = _described(running.stack_name, lambda service: emulator_client(service, running.endpoint, credentials))
-    return replace(found, is_local=True)
+    return replace(found, is_local=True, place=f"local, {running.base_url}")
+
+
+def _only_one(port: int | None) -> RunningStack:
+    running = running_stacks(port)
+    if not running and port is not None:
+        raise OperatorError(f"no local stack is running on port {port}: start it with `make run PORT={port}`")
+    if not running:
+        raise OperatorError("no local stack is running: start one with `make run`, or name a deployment with --stack")
+    if len(running) > 1:
+        ports = ", ".join(str(each.port) for each in running)
+        raise OperatorError(f"several local stacks are running, on the ports {ports}: name one with --port")
+    return running[0]
 
 
 def _described(stack: str, client: Callable[[str], Any]) -> StackTarget:
@@ -66,4 +88,6 @@ def _described(stack: str, client: Callable[[str], Any]) -> StackTarget:
             ) from None
         raise
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
-    return StackTarget(stack, outputs, client)
+    # arn:aws:cloudformation:REGION:ACCOUNT:stack/…
+    _, _, _, region, account, _ = described["StackId"].split(":", 5)
+    return StackTarget(stack, outputs, client, place=f"{region}, account {account}")

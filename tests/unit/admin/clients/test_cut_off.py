@@ -27,6 +27,7 @@ from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
 from careconnect_admin.commands import on_stack
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.clock import Clock
+from careconnect_testing.command_line import told
 from careconnect_testing.issuer import CLIENT_TABLE, TOKEN_TABLE, Issuer, basic, issuer_on_moto
 
 THEN = 1_800_000_000
@@ -322,7 +323,7 @@ def test_a_command_whose_mark_fails_says_what_to_do_and_fails(
     assert (result.exit_code, result.stdout) == (1, "")
     assert done in result.stderr
     assert "run `careconnect tokens revoke --client client-1` on the same stack" in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert len(told(result)) == 1
     # The change itself was made, and before the mark.
     assert asked[-1] == TOKEN_TABLE
     record = registry.find("client-1")
@@ -334,7 +335,7 @@ def test_update_shows_the_client_and_says_that_tokens_were_ended(issuer: Issuer,
 
     wider = run("clients", "update", "client-1", "--scope", " ".join(SCOPES), "--scope", "user/Condition.read")
     assert "user/Condition.read" in wider.stdout
-    assert wider.stderr == ""
+    assert told(wider) == []
     bound = run("clients", "update", "client-1", "--patient", "4", "--json")
     assert json.loads(bound.stdout)["patient"] == "4"
     unbound = run("clients", "update", "client-1", "--unbound")
@@ -403,6 +404,6 @@ def test_tokens_revoke_that_fails_says_that_they_live_on(issuer: Issuer, run: Ru
     result = run("tokens", "revoke", option, "x")
 
     assert result.exit_code == 1
-    assert result.stderr == (
-        "careconnect: the tokens live on, as DynamoDB does not answer as it should (AccessDeniedException): try again\n"
-    )
+    assert told(result) == [
+        "careconnect: the tokens live on, as DynamoDB does not answer as it should (AccessDeniedException): try again"
+    ]

@@ -15,6 +15,7 @@ from careconnect_admin.loading.dangling import Dangling
 from careconnect_admin.loading.found import Place, Problem, Skipped
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.writer import RecordTables
+from careconnect_testing.command_line import told
 
 
 def denied(code: str) -> ClientError:
@@ -37,7 +38,8 @@ class FakeAws:
         if isinstance(self._outputs, ClientError):
             raise self._outputs
         outputs = [{"OutputKey": key, "OutputValue": value} for key, value in self._outputs.items()]
-        return {"Stacks": [{"StackName": StackName, "Outputs": outputs}]}
+        stack_id = f"arn:aws:cloudformation:eu-west-2:123456789012:stack/{StackName}/1"
+        return {"Stacks": [{"StackName": StackName, "StackId": stack_id, "Outputs": outputs}]}
 
 
 _OUTPUTS = {"RecordTable": "records", "DirectoryTable": "directory", "BaseUrl": "https://ehr.example"}
@@ -86,7 +88,7 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
         ["Location", "0", "0", "0", "0", "1"],
         ["total", "2", "1", "1", "0", "1"],
     ]
-    assert result.stderr.splitlines() == ["in.ndjson:7: not JSON"] * 100 + ["… and 20 more problems"]
+    assert told(result) == ["in.ndjson:7: not JSON"] * 100 + ["… and 20 more problems"]
 
 
 def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +97,7 @@ def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatc
     monkeypatch.setattr("careconnect_admin.loading.load.load_paths", lambda *_a, **_k: report)
     result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 0
-    assert result.stderr == ""
+    assert told(result) == []
 
 
 def told_report() -> LoadReport:
@@ -208,15 +210,15 @@ def test_an_error_of_the_service_is_one_line_with_a_remedy(
     monkeypatch.setattr("careconnect_admin.loading.load.load_paths", load_paths)
     result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 1
-    assert (
-        result.stderr == "careconnect: AWS denies DescribeStacks: ask for that permission, or give another --profile\n"
-    )
+    assert told(result) == [
+        "careconnect: AWS denies DescribeStacks: ask for that permission, or give another --profile"
+    ]
 
 
 def test_without_a_local_stack_the_command_says_what_to_do(
     command: typer.Typer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("careconnect_admin.stack.target.running_stack", lambda _port: None)
+    monkeypatch.setattr("careconnect_admin.stack.target.running_stacks", lambda _port: ())
     result = CliRunner().invoke(command, ["a.ndjson"])
     assert result.exit_code == 1
     assert "make run" in result.stderr
@@ -248,7 +250,7 @@ def test_what_an_operator_can_mend_is_one_line_with_the_remedy(
     result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 1
     assert remedy in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert len(told(result)) == 1
 
 
 def test_console_markup_in_a_files_name_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:
