@@ -9,6 +9,7 @@ import pytest
 
 from careconnect.access_token import REVOCATION_DELAY
 from careconnect.resource_types import FHIR_PATH
+from careconnect_admin.clients.client_change import ClientChange
 from careconnect_admin.clients.cut_off import disable_client, remove_client, update_client
 from careconnect_admin.clients.registration import ClientRegistration, enable_client, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -71,7 +72,7 @@ class CutOff:
 
     def update(self, **changes: Any) -> bool:
         """Change what the client may do."""
-        return update_client(self.registry, self.revocations, self.client_id, **changes)
+        return update_client(self.registry, self.revocations, self.client_id, ClientChange(**changes)).has_ended
 
 
 @pytest.fixture

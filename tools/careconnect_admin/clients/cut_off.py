@@ -5,19 +5,13 @@ it is by then.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from careconnect.scopes import ScopeError, covers
+from careconnect_admin.clients.client_change import ClientChange, changed_client
 from careconnect_admin.clients.errors import RegistrationError, TokensLiveOnError
-from careconnect_admin.clients.registration import (
-    ClientRegistration,
-    ClientRegistry,
-    check_scopes,
-    found_client,
-    grant_types_for,
-    unknown_client,
-)
+from careconnect_admin.clients.registration import ClientRegistry, found_client, unknown_client
 
 
 class TokenRevocations(Protocol):
@@ -25,6 +19,14 @@ class TokenRevocations(Protocol):
 
     def end_client(self, client_id: str) -> None:
         """End all tokens that a client has; raises `TokensLiveOnError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientUpdate:
+    """What came of a change: whether the client's tokens were ended, and the secret that was made for it, if any."""
+
+    has_ended: bool
+    secret: str | None = field(default=None, repr=False)
 
 
 def disable_client(registry: ClientRegistry, revocations: TokenRevocations, client_id: str) -> None:
@@ -48,32 +50,22 @@ def update_client(
     registry: ClientRegistry,
     revocations: TokenRevocations,
     client_id: str,
-    *,
-    scopes: Sequence[str] | None = None,
-    patient: str | None = None,
-) -> bool:
-    """Give a client other scopes or another binding, empty for none, and say whether its tokens were ended.
+    change: ClientChange,
+) -> ClientUpdate:
+    """Change a client, and end its tokens if the change says anew what it may do.
 
-    None leaves a part as it is. Scopes that are only added end nothing: no token says more than the client may
-    have now. What changes nothing ends the tokens, so that an update can be repeated whose tokens lived on. Raises
-    `RegistrationError`.
+    Scopes that are only added end nothing: no token says more than the client may have now. Scopes or a binding that
+    are as before end the tokens, so that an update can be repeated whose tokens lived on. Raises `RegistrationError`.
     """
     record = found_client(registry, client_id)
-    wanted_scopes = tuple(dict.fromkeys(record.scopes if scopes is None else scopes))
-    wanted_patient = record.patient if patient is None else patient
-    check_scopes(
-        ClientRegistration(
-            client_id, record.name, wanted_scopes, patient=wanted_patient, resource_server=record.resource_server
-        )
-    )
-    changed = replace(record, scopes=wanted_scopes, grant_types=grant_types_for(wanted_scopes), patient=wanted_patient)
-    if not registry.change_access(record, changed):
+    changed, secret = changed_client(record, change)
+    if not registry.change(record, changed):
         raise RegistrationError(f"the client {client_id} was changed by someone else at the same time: try again")
-    only_adds = _covers(wanted_scopes, record.scopes) and not _covers(record.scopes, wanted_scopes)
-    if only_adds and wanted_patient == record.patient:
-        return False
+    only_adds = _covers(changed.scopes, record.scopes) and not _covers(record.scopes, changed.scopes)
+    if not change.touches_access or (only_adds and changed.patient == record.patient):
+        return ClientUpdate(has_ended=False, secret=secret)
     _end_tokens(revocations, client_id, "is changed")
-    return True
+    return ClientUpdate(has_ended=True, secret=secret)
 
 
 def _covers(scopes: Sequence[str], others: Sequence[str]) -> bool:

@@ -1,5 +1,6 @@
 """Register OAuth clients and change them: the rules, whatever store holds the records."""
 
+import difflib
 import math
 import re
 import secrets
@@ -18,7 +19,7 @@ from careconnect.client_record import (
     digest_secret,
 )
 from careconnect.resource_types import valid_id
-from careconnect.scopes import ScopeError, parse_scope, split_scope
+from careconnect.scopes import ScopeError, grants_of, parse_scope, split_scope, supported_scopes
 from careconnect_admin.clients.client_keys import check_jwks_uri, checked_jwks
 from careconnect_admin.clients.errors import RegistrationError
 
@@ -58,8 +59,8 @@ class ClientRegistry(Protocol):
     def change_secrets(self, record: ClientRecord, secrets: tuple[SecretDigest, ...]) -> bool:
         """Replace a client's digests; False if they have changed since `record` was read."""
 
-    def change_access(self, record: ClientRecord, changed: ClientRecord) -> bool:
-        """Replace a client's scopes, grants and binding; False if they have changed since `record` was read."""
+    def change(self, record: ClientRecord, changed: ClientRecord) -> bool:
+        """Replace all that an operator says of a client; False if that has changed since `record` was read."""
 
     def enable(self, client_id: str, *, enabled: bool) -> bool:
         """Enable or disable a client; False if there is none."""
@@ -88,16 +89,13 @@ def register_client(registry: ClientRegistry, registration: ClientRegistration, 
 
     A client without scopes may only introspect and revoke. Raises `RegistrationError` with the reason.
     """
-    _check_names(registration)
+    check_names(registration)
     check_scopes(registration)
-    jwks = _check_keys(registration)
+    jwks = check_keys(registration)
     secret: str | None = None
     salt, digests = "", tuple[SecretDigest, ...]()
     if registration.auth_methods & SECRET_METHODS:
-        secret = registration.secret or secrets.token_urlsafe(_SECRET_BYTES)
-        check_secret(secret)
-        salt = secrets.token_hex(_SALT_BYTES)
-        digests = (SecretDigest(digest_secret(salt, secret)),)
+        secret, salt, digests = first_secret(registration.secret)
     elif registration.secret is not None:
         raise RegistrationError("a secret is of no use to a client that authenticates by private_key_jwt alone")
     record = ClientRecord(
@@ -120,6 +118,14 @@ def register_client(registry: ClientRegistry, registration: ClientRegistration, 
             f"the client id {registration.client_id} is taken: choose another, or remove that client"
         )
     return secret
+
+
+def first_secret(given: str | None = None) -> tuple[str, str, tuple[SecretDigest, ...]]:
+    """Return a secret, one made now unless it is given, a new salt and its digest; raises `RegistrationError`."""
+    secret = given or secrets.token_urlsafe(_SECRET_BYTES)
+    check_secret(secret)
+    salt = secrets.token_hex(_SALT_BYTES)
+    return secret, salt, (SecretDigest(digest_secret(salt, secret)),)
 
 
 def rotate_secret(
@@ -185,7 +191,19 @@ def unknown_client(client_id: str) -> RegistrationError:
     return RegistrationError(f"there is no client {client_id}: see `careconnect clients list`")
 
 
-def _check_names(registration: ClientRegistration) -> None:
+def _nearest(scope: str) -> str:
+    """Return the scope that may have been meant, for the end of a message."""
+    near = difflib.get_close_matches(scope, supported_scopes(), 1)
+    return f": did you mean {near[0]}?" if near else ": one is for example user/Patient.read"
+
+
+def idle_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
+    """Return those of some scopes that are legal and open no record here (`access.md`)."""
+    return tuple(scope for scope in scopes if not any(grants_of(scope).letters.values()))
+
+
+def check_names(registration: ClientRegistration) -> None:
+    """Refuse an id or a name that is none, or a client without a method; raises `RegistrationError`."""
     if not _UNRESERVED.fullmatch(registration.client_id) or len(registration.client_id) > MAX_ID_LENGTH:
         raise RegistrationError(f"a client id has 1 to {MAX_ID_LENGTH} of the characters A-Z a-z 0-9 - . _ ~")
     if not registration.name.strip() or not registration.name.isprintable():
@@ -201,7 +219,7 @@ def check_scopes(registration: ClientRegistration) -> None:
             split_scope(scope)
             parse_scope(scope)
         except ScopeError as error:
-            raise RegistrationError(f"{scope!r} is {error}") from None
+            raise RegistrationError(f"{scope!r} is {error}{_nearest(scope)}") from None
     if len(" ".join(registration.scopes)) > MAX_SCOPE_LENGTH:
         raise RegistrationError(
             f"the scopes have more than the {MAX_SCOPE_LENGTH} characters that a token can hold: use a wildcard"
@@ -215,8 +233,8 @@ def check_scopes(registration: ClientRegistration) -> None:
             raise RegistrationError("binding to a patient limits patient/ scopes, and the client has none")
 
 
-def _check_keys(registration: ClientRegistration) -> str:
-    """Return the JWK Set to store, as compact JSON."""
+def check_keys(registration: ClientRegistration) -> str:
+    """Return the JWK Set to store, as compact JSON; raises `RegistrationError` if keys and methods do not agree."""
     has_keys = bool(registration.jwks) + bool(registration.jwks_uri)
     if AuthMethod.PRIVATE_KEY_JWT not in registration.auth_methods:
         if has_keys:

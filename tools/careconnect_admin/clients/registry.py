@@ -1,7 +1,7 @@
 """The client table as the operator uses it."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from careconnect.client_record import ClientRecord, SecretDigest, client_item, client_record
 
@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
+
+_CHANGEABLE: Final = (
+    *("name", "auth_methods", "grant_types", "scope", "patient"),
+    *("salt", "secrets", "jwks", "jwks_uri"),
+)
 
 
 class DynamoDbClientRegistry:
@@ -54,22 +59,19 @@ class DynamoDbClientRegistry:
             condition="secrets = :old",
         )
 
-    def change_access(self, record: ClientRecord, changed: ClientRecord) -> bool:
-        """Replace a client's scopes, grants and binding; False if they have changed since `record` was read."""
+    def change(self, record: ClientRecord, changed: ClientRecord) -> bool:
+        """Replace all that an operator says of a client; False if that has changed since `record` was read."""
         before, after = client_item(record), client_item(changed)
         return self._update(
             record.client_id,
-            "SET #scope = :scope, grant_types = :grant_types, patient = :patient",
+            "SET " + ", ".join(f"#{name} = :new_{name}" for name in _CHANGEABLE),
             {
-                ":scope": after["scope"],
-                ":grant_types": after["grant_types"],
-                ":patient": after["patient"],
-                ":old_scope": before["scope"],
-                ":old_patient": before["patient"],
+                **{f":new_{name}": after[name] for name in _CHANGEABLE},
+                **{f":old_{name}": before[name] for name in _CHANGEABLE},
             },
-            condition="#scope = :old_scope AND patient = :old_patient",
-            # `scope` is a word of DynamoDB's own.
-            names={"#scope": "scope"},
+            condition=" AND ".join(f"#{name} = :old_{name}" for name in _CHANGEABLE),
+            # Some are words of DynamoDB's own.
+            names={f"#{name}": name for name in _CHANGEABLE},
         )
 
     def enable(self, client_id: str, *, enabled: bool) -> bool:

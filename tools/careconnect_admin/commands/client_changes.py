@@ -1,20 +1,32 @@
 """The commands of `careconnect clients` that switch a client off and on, change what it may do, and remove it."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from careconnect.client_record import AuthMethod
+from careconnect_admin.clients.client_change import ClientChange
 from careconnect_admin.clients.cut_off import disable_client, remove_client, update_client
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import enable_client, found_client
-from careconnect_admin.commands.client_output import client_shown, print_done, print_members
+from careconnect_admin.commands.client_output import client_shown, print_done, print_with_secret, warn_of_idle_scopes
 from careconnect_admin.commands.on_stack import JsonOption, client_registry, on_stack, token_revocations
 
 if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
 
 ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client's id.")]
+JwksOption = Annotated[
+    Path | None,
+    typer.Option("--jwks", exists=True, dir_okay=False, help="The client's public keys, a JWK Set (JSON)."),
+]
+
+
+def split_scopes(texts: list[str]) -> tuple[str, ...]:
+    """Return the scopes of some texts that hold several between spaces."""
+    return tuple(each for text in texts for each in text.split())
 
 
 @on_stack
@@ -43,32 +55,46 @@ def enable(
 def update(
     target: "StackTarget",
     client_id: ClientArgument,
+    name: Annotated[str | None, typer.Option("--name", help="What the client is, for people.")] = None,
     scope: Annotated[
         list[str] | None,
         typer.Option("--scope", help="All scopes that it is to have; several between spaces. May be repeated."),
     ] = None,
     patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
     unbound: Annotated[bool, typer.Option("--unbound", help="Limit its patient/ scopes to no patient.")] = False,
+    method: Annotated[
+        list[AuthMethod] | None,
+        typer.Option("--method", help="All ways in which it may authenticate. May be repeated."),
+    ] = None,
+    jwks: JwksOption = None,
+    jwks_uri: Annotated[str | None, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a client's scopes or its patient; what is not named stays.
+    """Change a client; what is not named stays.
 
-    Unless scopes are only added, this ends the tokens that it has: the API refuses them within 60 seconds.
+    Another patient, or scopes unless they are only added, ends the tokens that it has: the API refuses them within 60
+    seconds. Keys take the place of those before. A client that had no secret and gets a method that needs one is given
+    one, shown now and never again.
     """
     if patient and unbound:
         raise RegistrationError("--patient and --unbound exclude each other")
-    if scope is None and not patient and not unbound:
-        raise RegistrationError("nothing to change: give --scope, --patient or --unbound")
-    registry = client_registry(target)
-    has_ended = update_client(
-        registry,
-        token_revocations(target),
-        client_id,
-        scopes=None if scope is None else [each for text in scope for each in text.split()],
+    change = ClientChange(
+        name=name,
+        scopes=None if scope is None else split_scopes(scope),
         patient="" if unbound else patient or None,
+        auth_methods=frozenset(method) if method else None,
+        jwks=jwks.read_text(encoding="utf-8") if jwks else None,
+        jwks_uri=jwks_uri,
     )
-    print_members(client_shown(found_client(registry, client_id)), as_json=as_json)
-    if has_ended and not as_json:
+    if change == ClientChange():
+        raise RegistrationError(
+            "nothing to change: give --name, --scope, --patient, --unbound, --method, --jwks or --jwks-uri"
+        )
+    registry = client_registry(target)
+    update = update_client(registry, token_revocations(target), client_id, change)
+    print_with_secret(client_shown(found_client(registry, client_id)), update.secret, as_json=as_json)
+    warn_of_idle_scopes(change.scopes or ())
+    if update.has_ended and not as_json:
         print("Its tokens of before are ended: the API refuses them within 60 seconds.", file=sys.stderr)
 
 

@@ -2,10 +2,13 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from careconnect.client_record import ClientRecord
+from careconnect_admin.clients.registration import idle_scopes
+from careconnect_admin.commands.listing import print_pairs
 
 
 def client_shown(record: ClientRecord) -> dict[str, Any]:
@@ -44,11 +47,8 @@ def print_members(shown: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(shown, indent=2))
         return
-    width = max(map(len, shown))
-    for name, value in shown.items():
-        text = _text(value)
-        if text:
-            print(f"{name.replace('_', ' '):{width}}  {text}")
+    texts = {name.replace("_", " "): _text(value) for name, value in shown.items()}
+    print_pairs([(name, text) for name, text in texts.items() if text])
 
 
 def _text(value: Any) -> str:
@@ -59,6 +59,13 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{name} {each or 'never'}" for name, each in value.items())
     return str(value or "")
+
+
+def warn_of_idle_scopes(scopes: Sequence[str]) -> None:
+    """Say of scopes that open nothing that they do not: who gives them may expect more."""
+    idle = idle_scopes(scopes)
+    if idle:
+        print(f"careconnect: allowed, but opening no record here: {', '.join(idle)}", file=sys.stderr)
 
 
 def print_done(done: dict[str, Any], sentence: str, *, as_json: bool) -> None:

@@ -3,7 +3,6 @@
 import json
 import time
 import uuid
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -18,8 +17,8 @@ from careconnect_admin.clients.registration import (
     rotate_secret,
 )
 from careconnect_admin.commands import client_changes
-from careconnect_admin.commands.client_changes import ClientArgument
-from careconnect_admin.commands.client_output import client_shown, print_members, print_with_secret
+from careconnect_admin.commands.client_changes import ClientArgument, JwksOption, split_scopes
+from careconnect_admin.commands.client_output import client_shown, print_members, print_with_secret, warn_of_idle_scopes
 from careconnect_admin.commands.listing import print_table
 from careconnect_admin.commands.on_stack import JsonOption, client_registry, on_stack
 
@@ -55,10 +54,7 @@ def add(
         typer.Option("--method", help="How it may authenticate. May be repeated. Without: by its secret."),
     ] = None,
     secret_file: SecretFileOption = None,
-    jwks: Annotated[
-        Path | None,
-        typer.Option("--jwks", exists=True, dir_okay=False, help="The client's public keys, a JWK Set (JSON)."),
-    ] = None,
+    jwks: JwksOption = None,
     jwks_uri: Annotated[str, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = "",
     patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
     resource_server: Annotated[
@@ -70,7 +66,7 @@ def add(
     registration = ClientRegistration(
         client_id=client_id if client_id is not None else str(uuid.uuid4()),
         name=name,
-        scopes=tuple(each for text in scope or () for each in text.split()),
+        scopes=split_scopes(scope or []),
         auth_methods=frozenset(method) if method else _methods_for(bool(jwks or jwks_uri)),
         secret=secret_file.read().strip() if secret_file else None,
         jwks=jwks.read_text(encoding="utf-8") if jwks else "",
@@ -84,6 +80,7 @@ def add(
     secret = register_client(registry, registration, now=time.time())
     shown = client_shown(found_client(registry, registration.client_id))
     print_with_secret(shown, secret, as_json=as_json)
+    warn_of_idle_scopes(registration.scopes)
 
 
 @app.command("list")

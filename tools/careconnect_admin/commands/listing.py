@@ -1,5 +1,6 @@
 """Lists of things, as commands print them for people."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,31 +10,50 @@ from rich.table import Table
 from rich.text import Text
 
 _WIDEST: Final = 1_000_000
+_NARROWEST: Final = 20
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> None:
     """Print rows below their headings; the columns from the index `numbers_from` on hold numbers.
 
-    On a terminal the last column folds to the width that is left. Elsewhere each row is one line, however long, so
-    that a program can read it. Nothing is ever cut, so that ids can be copied whole.
+    On a terminal the last column folds to the width that is left, between words. If its longest word does not fit
+    there, each row becomes a paragraph instead. Elsewhere each row is one line, however long, so that a program can
+    read it. Nothing is ever cut, so that ids can be copied whole.
     """
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="")
     for index, column in enumerate(zip(headings, *rows, strict=True)):
         is_number = numbers_from is not None and index >= numbers_from
         folds = console.is_terminal and index == len(headings) - 1
+        pieces = [piece for cell in column for piece in (cell.split() if folds else [cell])]
         table.add_column(
             column[0],
             justify="right" if is_number else "left",
             overflow="fold",
-            min_width=None if folds else max(map(cell_len, column)),
+            min_width=max(map(cell_len, pieces), default=0),
         )
     for row in rows:
         # As text: what looks like markup in a name is only a name.
         table.add_row(*map(Text, row))
     wanted = console.measure(table, options=console.options.update(max_width=_WIDEST))
-    console.width = max(console.width, wanted.minimum) if console.is_terminal else wanted.maximum
+    if console.is_terminal and wanted.minimum > console.width:
+        for row in rows:
+            print_pairs([(heading, cell) for heading, cell in zip(headings, row, strict=True) if cell])
+            print()
+        return
+    console.width = console.width if console.is_terminal else wanted.maximum
     with console.capture() as printed:
         console.print(table, crop=False)
     for line in printed.get().splitlines():
         print(line.rstrip())
+
+
+def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
+    """Print names and their values, a line each; on a terminal a long value folds between words."""
+    console = Console(highlight=False)
+    indent = max((len(name) for name, _ in pairs), default=0) + 2
+    room = max(console.width - indent, _NARROWEST)
+    for name, value in pairs:
+        folded = textwrap.wrap(value, room, break_long_words=False, break_on_hyphens=False)
+        lines = folded if console.is_terminal else [value]
+        print(f"{name:{indent}}" + f"\n{'':{indent}}".join(lines))

@@ -19,6 +19,7 @@ from careconnect.access_token import (
     revocation_key,
 )
 from careconnect_admin.cli import app
+from careconnect_admin.clients.client_change import ClientChange
 from careconnect_admin.clients.cut_off import disable_client, remove_client, update_client
 from careconnect_admin.clients.errors import RegistrationError, TokensLiveOnError
 from careconnect_admin.clients.registration import enable_client
@@ -239,7 +240,7 @@ NARROWER = [
 def test_an_update_that_takes_something_ends_the_tokens(
     issuer: Issuer, registry: DynamoDbClientRegistry, ending: Ending, changes: dict[str, Any]
 ) -> None:
-    assert ended(issuer, lambda: update_client(registry, ending.revocations, "client-1", **changes))
+    assert ended(issuer, lambda: update_client(registry, ending.revocations, "client-1", ClientChange(**changes)))
 
 
 def test_binding_a_client_that_was_not_ends_its_tokens(
@@ -247,7 +248,7 @@ def test_binding_a_client_that_was_not_ends_its_tokens(
 ) -> None:
     issuer.register("client-1")
 
-    assert update_client(registry, ending.revocations, "client-1", patient="4")
+    assert update_client(registry, ending.revocations, "client-1", ClientChange(patient="4")).has_ended
     assert mark(issuer) == THEN
 
 
@@ -256,7 +257,9 @@ def test_binding_a_client_that_was_not_ends_its_tokens(
 def test_scopes_that_are_only_added_end_nothing(
     issuer: Issuer, registry: DynamoDbClientRegistry, ending: Ending, scopes: tuple[str, ...]
 ) -> None:
-    assert not ended(issuer, lambda: update_client(registry, ending.revocations, "client-1", scopes=scopes))
+    assert not ended(
+        issuer, lambda: update_client(registry, ending.revocations, "client-1", ClientChange(scopes=scopes))
+    )
     assert issuer.token("client-1", SECRETS["client-1"]).json["scope"] == " ".join(scopes)
 
 
@@ -265,9 +268,9 @@ def test_a_resource_server_that_gets_scopes_gets_tokens_and_the_reverse(
 ) -> None:
     secret = issuer.register("client-1", resource_server=True, scopes=(), grant_types=frozenset())
 
-    update_client(registry, ending.revocations, "client-1", scopes=("profile",))
+    update_client(registry, ending.revocations, "client-1", ClientChange(scopes=("profile",)))
     assert issuer.token("client-1", secret).status == 200
-    update_client(registry, ending.revocations, "client-1", scopes=())
+    update_client(registry, ending.revocations, "client-1", ClientChange(scopes=()))
     assert issuer.token("client-1", secret).error == "unauthorized_client"
 
 
@@ -276,7 +279,8 @@ def test_a_scope_of_before_that_is_none_any_more_can_be_taken_away(
 ) -> None:
     issuer.register("client-1", scopes=("user/Withdrawn.read", "profile"))
 
-    assert update_client(registry, ending.revocations, "client-1", scopes=("profile",))
+    change = ClientChange(scopes=("profile",))
+    assert update_client(registry, ending.revocations, "client-1", change).has_ended
 
 
 def test_updates_at_the_same_time_do_not_undo_each_other(
@@ -289,9 +293,10 @@ def test_updates_at_the_same_time_do_not_undo_each_other(
         def find(self, client_id: str) -> Any:
             return seen_before
 
-    update_client(registry, ending.revocations, "client-1", patient="4")
+    update_client(registry, ending.revocations, "client-1", ClientChange(patient="4"))
+    change = ClientChange(scopes=("profile",))
     with pytest.raises(RegistrationError, match="at the same time"):
-        update_client(Stale(issuer.dynamodb, CLIENT_TABLE), ending.revocations, "client-1", scopes=("profile",))
+        update_client(Stale(issuer.dynamodb, CLIENT_TABLE), ending.revocations, "client-1", change)
 
 
 # --- the commands

@@ -1,0 +1,194 @@
+"""`careconnect clients update`: what becomes of a client whose name, keys or methods change, and of scopes."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from careconnect.access_token import client_mark_key
+from careconnect.client_record import AuthMethod
+from careconnect_admin.cli import app
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.command_line import told
+from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, issuer_on_moto, public_jwk
+
+BY_KEY = frozenset({AuthMethod.PRIVATE_KEY_JWT})
+JWKS = json.dumps({"keys": [public_jwk(RSA_KEY, "key-1")]})
+BY_KEY_ALONE: dict[str, Any] = {"auth_methods": BY_KEY, "jwks": JWKS, "salt": "", "secrets": ()}
+
+Update = Callable[..., Result]
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with issuer_on_moto() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def registry(issuer: Issuer) -> DynamoDbClientRegistry:
+    return DynamoDbClientRegistry(issuer.dynamodb, CLIENT_TABLE)
+
+
+@pytest.fixture
+def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Update:
+    """Return a runner of `careconnect clients …` on a stack of moto's."""
+    outputs = {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE}
+    target = StackTarget("stack", outputs, lambda service: getattr(issuer, service))
+    monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return lambda *arguments: CliRunner().invoke(app, ["clients", *arguments])
+
+
+def file_of(folder: Path, *keys: Mapping[str, Any]) -> str:
+    (folder / "jwks.json").write_text(json.dumps({"keys": keys}))
+    return str(folder / "jwks.json")
+
+
+def has_mark(issuer: Issuer) -> bool:
+    """Say whether the tokens of `client-1` were ended."""
+    return any(item["pk"] == {"S": client_mark_key("client-1")} for item in issuer.items())
+
+
+def test_a_name_changes_alone(issuer: Issuer, registry: DynamoDbClientRegistry, run: Update) -> None:
+    # A scope that was withdrawn since is no reason to refuse another name.
+    secret = issuer.register("client-1", scopes=("user/Withdrawn.read", "profile"))
+    before = registry.find("client-1")
+    assert before is not None
+
+    result = run("update", "client-1", "--name", "Ward 7")
+
+    assert "name             Ward 7" in result.stdout
+    after = registry.find("client-1")
+    assert after is not None
+    assert after.name == "Ward 7"
+    assert {name for name in before.__slots__ if getattr(before, name) != getattr(after, name)} == {"name"}
+    assert issuer.token("client-1", secret).error == "invalid_scope"
+    assert not has_mark(issuer)
+
+
+def test_new_keys_take_the_place_of_those_before(
+    issuer: Issuer, registry: DynamoDbClientRegistry, run: Update, tmp_path: Path
+) -> None:
+    issuer.register("client-1", **BY_KEY_ALONE)
+
+    by_file = run("update", "client-1", "--jwks", file_of(tmp_path, public_jwk(P256_KEY, "key-2")), "--json")
+    assert json.loads(by_file.stdout)["key_ids"] == ["key-2"]
+    by_address = json.loads(run("update", "client-1", "--jwks-uri", "https://app.example/jwks", "--json").stdout)
+    assert (by_address["key_ids"], by_address["jwks_uri"]) == ([], "https://app.example/jwks")
+    assert "client_secret" not in by_address
+    assert not has_mark(issuer)
+
+
+def test_a_client_goes_from_its_secret_to_a_key_and_back(
+    issuer: Issuer, registry: DynamoDbClientRegistry, run: Update, tmp_path: Path
+) -> None:
+    secret = issuer.register("client-1")
+    jwks = file_of(tmp_path, public_jwk(RSA_KEY, "key-1"))
+
+    run("update", "client-1", "--method", "private_key_jwt", "--jwks", jwks)
+    assert issuer.token("client-1", secret).status == 401
+    record = registry.find("client-1")
+    assert record is not None
+    assert (record.secrets, record.salt, record.auth_methods) == ((), "", BY_KEY)
+
+    both = run("update", "client-1", "--method", "private_key_jwt", "--method", "client_secret_basic", "--json")
+    shown = json.loads(both.stdout)
+    assert shown["key_ids"] == ["key-1"]
+    assert issuer.token("client-1", shown["client_secret"]).status == 200
+
+    back = run("update", "client-1", "--method", "client_secret_basic")
+    assert "key ids" not in back.stdout
+    assert "client secret" not in back.stdout
+    assert issuer.token("client-1", shown["client_secret"]).status == 200
+    record = registry.find("client-1")
+    assert record is not None
+    assert record.jwks == ""
+
+
+def test_a_secret_that_is_made_is_shown_with_the_word_that_it_is_kept_nowhere(issuer: Issuer, run: Update) -> None:
+    issuer.register("client-1", **BY_KEY_ALONE)
+
+    result = run("update", "client-1", "--method", "client_secret_post")
+
+    assert "client secret" in result.stdout
+    assert told(result) == ["The secret is stored nowhere: keep it now."]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ((), "nothing to change: give --name"),
+        (("--name", " "), "printable name"),
+        (("--method", "private_key_jwt", "--jwks-uri", "http://app.example/jwks"), "https URL"),
+        (("--method", "private_key_jwt"), "needs the client's public keys"),
+        (("--jwks", "JWKS"), "without the method private_key_jwt"),
+        (("--method", "private_key_jwt", "--jwks", "EMPTY"), "is not JSON of the form"),
+        (("--method", "private_key_jwt", "--jwks", "JWKS", "--jwks-uri", "https://app.example/jwks"), "needs the"),
+        (("--scope", "user/Pateint.read"), "did you mean user/Patient.read?"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_changes_nothing(
+    issuer: Issuer,
+    registry: DynamoDbClientRegistry,
+    run: Update,
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    reason: str,
+) -> None:
+    issuer.register("client-1")
+    before = registry.find("client-1")
+    (tmp_path / "empty.json").write_text(" ")
+    files = {"JWKS": file_of(tmp_path, public_jwk(RSA_KEY, "key-1")), "EMPTY": str(tmp_path / "empty.json")}
+
+    result = run("update", "client-1", *(files.get(each, each) for each in arguments))
+
+    assert result.exit_code == 1
+    (line,) = told(result)
+    assert reason in line
+    assert registry.find("client-1") == before
+
+
+IDLE = ["openid", "fhirUser", "launch", "launch/patient", "offline_access", "user/Patient.write", "system/*.cud"]
+
+
+@pytest.mark.parametrize("scope", IDLE)
+@pytest.mark.parametrize("command", [("add", "--name", "x"), ("update", "client-1")])
+def test_a_scope_that_opens_nothing_is_given_with_a_warning(
+    issuer: Issuer, run: Update, command: tuple[str, ...], scope: str
+) -> None:
+    issuer.register("client-1")
+
+    result = run(*command, "--scope", f"user/Patient.read {scope}", "--json")
+
+    assert json.loads(result.stdout)["scope"] == f"user/Patient.read {scope}"
+    assert f"careconnect: allowed, but opening no record here: {scope}" in told(result)
+
+
+def test_scopes_that_open_something_are_given_without(issuer: Issuer, run: Update) -> None:
+    issuer.register("client-1")
+
+    result = run("update", "client-1", "--scope", "profile user/Patient.read patient/*.rs system/Encounter.*", "--json")
+
+    assert result.exit_code == 0
+    assert told(result) == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "meant"),
+    [
+        ("users/Patient.read", "did you mean user/Patient.read?"),
+        ("user/Pateint.read", "did you mean user/Patient.read?"),
+        ("profil", "did you mean profile?"),
+        ("x", "one is for example user/Patient.read"),
+    ],
+)
+def test_a_scope_that_is_none_is_refused_with_the_nearest(run: Update, scope: str, meant: str) -> None:
+    result = run("add", "--name", "x", "--scope", scope)
+
+    assert result.exit_code == 1
+    assert told(result)[0].endswith(meant)

@@ -1,0 +1,78 @@
+"""Change what an operator says of a client: its name, its scopes and patient, how it authenticates."""
+
+from dataclasses import dataclass, replace
+
+from careconnect.client_record import AuthMethod, ClientRecord
+from careconnect_admin.clients.registration import (
+    SECRET_METHODS,
+    ClientRegistration,
+    check_keys,
+    check_names,
+    check_scopes,
+    first_secret,
+    grant_types_for,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientChange:
+    """What is to be different; None leaves a part as it is, and a `patient` of no characters is none.
+
+    `jwks` is a JWK Set as JSON text. Either kind of keys takes the place of those before.
+    """
+
+    name: str | None = None
+    scopes: tuple[str, ...] | None = None
+    patient: str | None = None
+    auth_methods: frozenset[AuthMethod] | None = None
+    jwks: str | None = None
+    jwks_uri: str | None = None
+
+    @property
+    def touches_access(self) -> bool:
+        """Whether it says anew what the client may do."""
+        return self.scopes is not None or self.patient is not None
+
+    @property
+    def touches_authentication(self) -> bool:
+        """Whether it says anew how the client proves who it is."""
+        return not (self.auth_methods is None and self.jwks is None and self.jwks_uri is None)
+
+
+def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRecord, str | None]:
+    """Return the client as it is after a change, and the secret that is made for one that had no use for any.
+
+    Keys go with the method private_key_jwt, digests with the last method that takes a secret. What a change does not
+    touch is not checked again. Raises `RegistrationError`.
+    """
+    scopes = record.scopes if change.scopes is None else tuple(dict.fromkeys(change.scopes))
+    methods = record.auth_methods if change.auth_methods is None else change.auth_methods
+    keeps_keys = change.jwks is None and change.jwks_uri is None and AuthMethod.PRIVATE_KEY_JWT in methods
+    wanted = ClientRegistration(
+        client_id=record.client_id,
+        name=record.name if change.name is None else change.name,
+        scopes=scopes,
+        auth_methods=methods,
+        jwks=record.jwks if keeps_keys else change.jwks or "",
+        jwks_uri=record.jwks_uri if keeps_keys else change.jwks_uri or "",
+        patient=record.patient if change.patient is None else change.patient,
+        resource_server=record.resource_server,
+    )
+    check_names(wanted)
+    if change.touches_access:
+        check_scopes(wanted)
+    changed = replace(
+        record, name=wanted.name, scopes=scopes, grant_types=grant_types_for(scopes), patient=wanted.patient
+    )
+    return _authenticating(changed, wanted) if change.touches_authentication else (changed, None)
+
+
+def _authenticating(record: ClientRecord, wanted: ClientRegistration) -> tuple[ClientRecord, str | None]:
+    """Return `record` with the wanted methods, and with keys and a secret as far as they have a use for them."""
+    changed = replace(record, auth_methods=wanted.auth_methods, jwks=check_keys(wanted), jwks_uri=wanted.jwks_uri)
+    if not wanted.auth_methods & SECRET_METHODS:
+        return replace(changed, salt="", secrets=()), None
+    if record.secrets:
+        return changed, None
+    secret, salt, digests = first_secret()
+    return replace(changed, salt=salt, secrets=digests), secret
