@@ -5,8 +5,8 @@ import inspect
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, TypeVar
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from careconnect_admin.clients.registry import DynamoDbClientRegistry
     from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
     from careconnect_admin.stack.target import StackTarget
+
+Given = TypeVar("Given")
 
 StackOption = Annotated[str | None, typer.Option("--stack", help="The deployed stack, instead of the local one.")]
 RegionOption = Annotated[str | None, typer.Option("--region", help="The AWS region of the stack.")]
@@ -55,26 +57,36 @@ def found_stack(
         yield found
 
 
-def on_stack(command: "Callable[Concatenate[StackTarget, ...], None]") -> Callable[..., None]:
-    """Make a command of a function whose first parameter is the stack that it works on.
+def given_by(
+    provider: "Callable[..., AbstractContextManager[Given]]",
+) -> "Callable[[Callable[Concatenate[Given, ...], None]], Callable[..., None]]":
+    """Make a decorator for functions whose first parameter is what `provider` yields.
 
-    In that parameter's place the command has the options of `found_stack`; an `OperatorError` of either ends it
-    as `operator_errors` says.
+    In that parameter's place the command has the options of `provider`; an `OperatorError` of either ends it as
+    `operator_errors` says.
     """
-    where = inspect.signature(found_stack).parameters
-    _, *own = inspect.signature(command).parameters.values()
+    where = inspect.signature(provider).parameters
 
-    @functools.wraps(command)
-    def on_found_stack(**given: Any) -> None:
-        options = {name: given.pop(name) for name in where}
-        with operator_errors(), found_stack(**options) as target:
-            command(target, **given)
+    def made(command: "Callable[Concatenate[Given, ...], None]") -> Callable[..., None]:
+        _, *own = inspect.signature(command).parameters.values()
 
-    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *where.values())]
-    on_found_stack.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    # typer looks here too, and the stack's type is not for it.
-    on_found_stack.__annotations__ = {each.name: each.annotation for each in parameters}
-    return on_found_stack
+        @functools.wraps(command)
+        def with_options(**given: Any) -> None:
+            options = {name: given.pop(name) for name in where}
+            with operator_errors(), provider(**options) as first:
+                command(first, **given)
+
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *where.values())]
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        # typer looks here too, and the first parameter's type is not for it.
+        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+        return with_options
+
+    return made
+
+
+on_stack = given_by(found_stack)
+"""Makes a command of a function whose first parameter is the stack that it works on."""
 
 
 def client_registry(target: "StackTarget") -> "DynamoDbClientRegistry":

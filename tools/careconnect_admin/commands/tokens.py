@@ -1,88 +1,93 @@
-"""`careconnect token` obtains an access token as a client does; `careconnect tokens revoke` ends tokens."""
+"""`careconnect token` obtains an access token as a client does; `careconnect tokens` asks about and ends them."""
 
 import json
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from careconnect.resource_types import valid_id
 from careconnect_admin.commands.client_output import print_done
-from careconnect_admin.commands.on_stack import (
-    JsonOption,
-    PortOption,
-    ProfileOption,
-    RegionOption,
-    StackOption,
-    found_stack,
-    on_stack,
-    operator_errors,
-    token_revocations,
+from careconnect_admin.commands.listing import print_pairs
+from careconnect_admin.commands.on_stack import JsonOption, on_stack, token_revocations
+from careconnect_admin.commands.service_access import (
+    ClientOption,
+    ServiceAccess,
+    TokenOption,
+    as_client,
+    given_token,
 )
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
 
-_SECRET_VARIABLE: Final = "CLIENT_SECRET"
+_TIMES: Final = frozenset({"iat", "exp", "nbf"})
 
-app = typer.Typer(name="tokens", help="End access tokens before their time.", no_args_is_help=True)
+app = typer.Typer(name="tokens", help="Ask about access tokens, and end them before their time.", no_args_is_help=True)
 
 
 @app.callback()
 def tokens() -> None:
-    """End access tokens before their time."""
+    """Ask about access tokens, and end them before their time."""
 
 
+@as_client
 def token(
+    access: ServiceAccess,
     client_id: Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client's id.")],
     scope: Annotated[
         list[str] | None, typer.Option("--scope", help="A scope, or several between spaces. Without: all.")
     ] = None,
-    secret_file: Annotated[
-        typer.FileText | None,
-        typer.Option(
-            "--secret-file",
-            help=f"The file with its secret, or '-' for standard input; else {_SECRET_VARIABLE}, else asked for.",
-        ),
-    ] = None,
-    key: Annotated[
-        Path | None,
-        typer.Option("--key", exists=True, dir_okay=False, help="Authenticate with this private key (PEM) instead."),
-    ] = None,
-    kid: Annotated[str, typer.Option("--kid", help="The registered kid of that key.")] = "",
-    base: Annotated[str | None, typer.Option("--base", help="The service's root URL, instead of a stack's.")] = None,
-    stack: StackOption = None,
-    region: RegionOption = None,
-    profile: ProfileOption = None,
-    port: PortOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Obtain an access token and decode it. Mind where you show it: whoever has it may use it."""
     # Here, so that `careconnect --help` does not wait for it.
-    from careconnect_admin.clients.token_request import assertion, basic, decoded, request_token
+    from careconnect_admin.clients.token_request import decoded, request_token
 
-    with operator_errors():
-        root = base or ""
-        if not root:
-            with found_stack(stack, region, profile, port) as target:
-                root = target.output("BaseUrl")
-        root = root.rstrip("/")
-        wanted = " ".join(scope or ())
-        if key is not None:
-            answer = request_token(root, scope=wanted, assertion=assertion(client_id, root, key.read_bytes(), kid))
-        else:
-            secret = secret_file.read().strip() if secret_file else os.environ.get(_SECRET_VARIABLE, "")
-            secret = secret or typer.prompt("Secret", hide_input=True, err=True)
-            answer = request_token(root, scope=wanted, auth=basic(client_id, secret))
-        said = decoded(answer["access_token"])
+    answer = request_token(access.root, access.authentication(client_id), scope=" ".join(scope or ()))
+    said = decoded(answer["access_token"])
     if as_json:
         print(json.dumps({**answer, **said}, indent=2))
         return
     print(answer["access_token"])
     for part in ("header", "claims"):
         print(json.dumps(said[part], indent=2))
+
+
+@app.command()
+@as_client
+def introspect(
+    access: ServiceAccess,
+    client_id: ClientOption = "",
+    token: TokenOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the service what a token says and whether it is good now, as a client that may: see docs/operate.md.
+
+    Exit code 1 if it is not good.
+    """
+    from careconnect_admin.clients.token_request import introspect as ask
+
+    if not client_id:
+        raise OperatorError("give --client or CLIENT_ID: a client asks about its own tokens, a resource server any")
+    token = given_token(token) or typer.prompt("Token", hide_input=True, err=True)
+    said = ask(access.root, access.authentication(client_id), token)
+    if as_json:
+        print(json.dumps(said, indent=2))
+    else:
+        print_pairs([(name, _shown(name, value)) for name, value in said.items()])
+    if not said.get("active"):
+        reason = f"not good: it has ended, is none of this service, or is not {client_id}'s to ask about"
+        print(f"careconnect: {reason}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _shown(name: str, value: Any) -> str:
+    if name in _TIMES and isinstance(value, int):
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @app.command()

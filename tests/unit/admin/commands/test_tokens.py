@@ -13,13 +13,17 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner
 
-from careconnect.client_record import AuthMethod
+from careconnect.client_record import ASSERTION_ALGORITHMS, AuthMethod
+from careconnect_admin.clients.private_key import PrivateKey
 from careconnect_admin.commands import tokens as tokens_command
+from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.command_line import told
 from careconnect_testing.events import rest_event
-from careconnect_testing.issuer import P256_KEY, RSA_KEY, Issuer, issuer_on_moto, public_jwk
+from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, P384_KEY, RSA_KEY, Issuer, issuer_on_moto, public_jwk
 
 app = typer.Typer()
 app.command()(tokens_command.token)
+app.add_typer(tokens_command.app)
 
 
 @pytest.fixture
@@ -55,7 +59,7 @@ def served() -> Iterator[tuple[Issuer, str]]:
 
 
 def run(*arguments: str, **options: Any) -> Any:
-    return CliRunner().invoke(app, arguments, **options)
+    return CliRunner().invoke(app, ["token", *arguments], **options)
 
 
 @pytest.mark.parametrize("how", ["file", "variable", "prompt"])
@@ -108,7 +112,7 @@ def test_a_refusal_is_one_line(served: tuple[Issuer, str]) -> None:
     result = run("nobody", "--base", served[1], env={"CLIENT_SECRET": "a-wrong-secret"})
 
     assert result.exit_code == 1
-    assert result.stderr == "careconnect: refused: invalid_client (401): Client authentication failed.\n"
+    assert told(result) == ["careconnect: refused: invalid_client (401): Client authentication failed."]
 
 
 def test_what_is_no_token_endpoint_is_said_to_be_none(served: tuple[Issuer, str]) -> None:
@@ -131,7 +135,7 @@ def test_an_address_that_is_not_safe_or_not_there_is_one_line(base: str, reason:
 
     assert result.exit_code == 1
     assert reason in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert len(told(result)) == 1
 
 
 def test_a_key_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
@@ -152,3 +156,129 @@ def test_an_issuer_that_is_down_is_one_line(served: tuple[Issuer, str]) -> None:
     result = run("client-1", "--base", base, env={"CLIENT_SECRET": secret})
 
     assert "temporarily_unavailable (503)" in result.stderr
+
+
+# --- a registered key
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    return pem_of(RSA_KEY, tmp_path)
+
+
+def pem_of(key: Any, folder: Path) -> Path:
+    file = folder / "key.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return file
+
+
+@pytest.fixture
+def on_stack(served: tuple[Issuer, str], monkeypatch: pytest.MonkeyPatch) -> Issuer:
+    """Let `careconnect` find the served issuer as a stack."""
+    issuer, base = served
+    outputs = {"BaseUrl": base, "ClientTable": CLIENT_TABLE}
+    target = StackTarget("stack", outputs, lambda service: getattr(issuer, service))
+    monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
+    return issuer
+
+
+def registered(issuer: Issuer, *keys: dict[str, Any]) -> None:
+    issuer.register("client-1", auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}), jwks=json.dumps({"keys": keys}))
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256"])
+def test_on_a_stack_a_key_signs_as_it_is_registered(on_stack: Issuer, key_file: Path, algorithm: str) -> None:
+    registered(on_stack, public_jwk(P256_KEY, "other"), public_jwk(RSA_KEY, "mine", alg=algorithm))
+
+    assert run("client-1", "--key", str(key_file)).exit_code == 0
+    # The issuer takes this key for nothing else.
+    other = run("client-1", "--key", str(key_file), "--alg", "RS384")
+    assert other.exit_code == 1
+    assert "refused: invalid_client (401)" in other.stderr
+
+
+def test_a_key_signs_by_the_algorithm_that_is_named(served: tuple[Issuer, str], key_file: Path) -> None:
+    issuer, base = served
+    registered(issuer, public_jwk(RSA_KEY, "mine", alg="PS256"))
+
+    arguments = ("client-1", "--base", base, "--key", str(key_file), "--kid", "mine")
+    assert run(*arguments).exit_code == 1
+    assert run(*arguments, "--alg", "PS256").exit_code == 0
+
+
+@pytest.mark.parametrize("jwks", [[], [public_jwk(P256_KEY, "other")]])
+def test_a_key_that_is_not_registered_is_told(on_stack: Issuer, key_file: Path, jwks: list[dict[str, Any]]) -> None:
+    if jwks:
+        registered(on_stack, *jwks)
+
+    result = run("client-1", "--key", str(key_file))
+
+    assert result.exit_code == 1
+    assert told(result) == ["careconnect: the key is not in a JWK Set that is registered for client-1: give --kid"]
+
+
+def test_an_algorithm_that_the_key_has_not_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    key = pem_of(P256_KEY, tmp_path)
+    result = run("x", "--base", "https://api.example", "--key", str(key), "--kid", "k", "--alg", "RS256")
+
+    assert result.exit_code == 1
+    assert told(result) == ["careconnect: this key cannot sign by RS256: it can by ES256"]
+
+
+def test_each_algorithm_of_assertions_has_a_key(tmp_path: Path) -> None:
+    keys = [RSA_KEY, P256_KEY, P384_KEY]
+    found = [PrivateKey.of_pem(pem_of(key, tmp_path).read_bytes()).algorithms for key in keys]
+
+    assert sorted(each for algorithms in found for each in algorithms) == sorted(ASSERTION_ALGORITHMS)
+
+
+def test_a_base_is_given_without_a_stack() -> None:
+    result = run("x", "--base", "https://api.example", "--port", "3000")
+
+    assert result.exit_code == 1
+    assert "without --stack and --port" in result.stderr
+
+
+# --- introspection
+
+
+def introspect(*arguments: str, **options: Any) -> Any:
+    return CliRunner().invoke(app, ["tokens", "introspect", *arguments], **options)
+
+
+def test_a_client_asks_about_its_token(served: tuple[Issuer, str]) -> None:
+    issuer, base = served
+    issuer.clock.now = 1_800_000_000.0
+    secret = issuer.register("client-1")
+    token = str(issuer.token("client-1", secret).json["access_token"])
+    known = {"CLIENT_ID": "client-1", "CLIENT_SECRET": secret}
+
+    as_json = introspect("--base", base, "--json", env={**known, "ACCESS_TOKEN": token})
+    assert as_json.exit_code == 0, as_json.output
+    assert json.loads(as_json.stdout)["client_id"] == "client-1"
+    for_people = introspect("--base", base, "--token", "-", env=known, input=f"{token}\n").stdout.splitlines()
+    assert [line.split() for line in for_people if line.startswith(("active", "iat"))] == [
+        ["active", "true"],
+        ["iat", "2027-01-15T08:00:00+00:00"],
+    ]
+    asked = introspect("--base", base, env=known, input=f"{token}\n")
+    assert "active" in asked.stdout
+    assert token not in asked.output
+
+
+def test_a_token_that_is_not_good_ends_with_1(served: tuple[Issuer, str]) -> None:
+    issuer, base = served
+    secret = issuer.register("client-1")
+
+    result = introspect("--base", base, "--client", "client-1", "--token", "x", "--json", env={"CLIENT_SECRET": secret})
+
+    assert (result.exit_code, json.loads(result.stdout)) == (1, {"active": False})
+    (line,) = told(result)
+    assert "client-1's to ask about" in line
+
+
+def test_who_asks_is_to_be_named(served: tuple[Issuer, str]) -> None:
+    result = introspect("--base", served[1], "--token", "x")
+
+    assert result.exit_code == 1
+    assert "give --client or CLIENT_ID" in result.stderr
