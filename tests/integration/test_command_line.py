@@ -1,0 +1,48 @@
+"""The operator's commands on the deployed template."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from careconnect_admin.cli import app
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.stack.target import StackTarget
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sample")]
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(local_stack: LocalStack, explorer: DemoClient, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a runner of `careconnect …` on the local stack, as the client that reads everything."""
+    stack = local_stack.stack
+    target = StackTarget(stack.name, dict(stack.outputs), local_stack.client, is_local=True, place="local")
+    monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
+    known = {"CLIENT_ID": explorer.client_id, "CLIENT_SECRET": explorer.secret}
+    return lambda *arguments, **more: CliRunner().invoke(app, arguments, env=known | more)
+
+
+def test_a_search_is_read_page_by_page_to_its_end(run: Run) -> None:
+    total = json.loads(run("search", "Observation", "patient=4", "_summary=count").stdout)["total"]
+
+    result = run("search", "Observation", "patient=4", "_count=2", "--all")
+
+    assert total > 2
+    assert len(json.loads(result.stdout)["entry"]) == total
+    assert result.exit_code == 0
+
+
+def test_a_token_is_obtained_asked_about_and_ended(run: Run) -> None:
+    token = json.loads(run("token", "explorer", "--json").stdout)
+
+    def active() -> bool:
+        said = json.loads(run("tokens", "introspect", "--json", ACCESS_TOKEN=token["access_token"]).stdout)
+        return bool(said["active"])
+
+    assert active()
+    assert run("tokens", "revoke", "--jti", token["claims"]["jti"]).exit_code == 0
+    assert not active()

@@ -1,0 +1,80 @@
+"""Read the FHIR API as a client does, and say in words what it refuses."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import httpx
+
+from careconnect.resource_types import FHIR_PATH
+from careconnect_admin.clients.token_request import check_safe
+from careconnect_admin.errors import OperatorError
+
+JSON: Final = "application/fhir+json"
+XML: Final = "application/fhir+xml"
+
+
+class FhirRequests:
+    """Reads of the FHIR API of the service `root` with an access token, or without one if that is empty."""
+
+    def __init__(self, root: str, token: str, http: httpx.Client) -> None:
+        self._root = root
+        self._token = token
+        self._http = http
+
+    def url(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> str:
+        """Return the URL of a path below the FHIR base; a whole URL of this API is one already.
+
+        Raises `OperatorError` for another service's URL: the token is for this one alone.
+        """
+        base = self._root + FHIR_PATH
+        if "://" in path:
+            if not path.startswith(f"{base}/"):
+                raise OperatorError(f"{path} is not below {base}, and the token is for no other service")
+            url = path
+        else:
+            url = f"{base}/{path.strip('/').removeprefix(FHIR_PATH.strip('/') + '/')}"
+        return f"{url}?{urlencode(parameters)}" if parameters else url
+
+    def text(self, url: str, media_type: str = JSON) -> str:
+        """Return the answer to a read; raises `OperatorError` in the words of its OperationOutcome."""
+        answer = self._get(url, media_type)
+        if answer.status_code != HTTPStatus.OK:
+            if media_type != JSON:
+                # The same refusal in the form that is read here.
+                answer = self._get(url, JSON)
+            raise OperatorError(_refusal(answer))
+        return answer.text
+
+    def _get(self, url: str, media_type: str) -> httpx.Response:
+        check_safe(url)
+        headers = {"Accept": media_type, **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
+        try:
+            return self._http.get(url, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise OperatorError(f"{url} does not answer as it should ({type(error).__name__})") from None
+
+
+def next_url(bundle: Mapping[str, Any]) -> str | None:
+    """Return where the page after a Bundle is, None if it is the last."""
+    return next((link["url"] for link in bundle.get("link", ()) if link["relation"] == "next"), None)
+
+
+def pages(requests: FhirRequests, url: str, parse: Callable[[str], Any]) -> Iterator[dict[str, Any]]:
+    """Yield a Bundle and those that follow it; raises `OperatorError`."""
+    following: str | None = url
+    while following is not None:
+        bundle = parse(requests.text(requests.url(following)))
+        yield bundle
+        following = next_url(bundle)
+
+
+def _refusal(answer: httpx.Response) -> str:
+    wait = answer.headers.get("Retry-After")
+    after = f" (again in {wait} s)" if wait else ""
+    try:
+        reasons = [issue["diagnostics"] for issue in answer.json()["issue"]]
+    except (ValueError, KeyError, TypeError):
+        reasons = [answer.reason_phrase]
+    return f"answered {answer.status_code}: {'; '.join(reasons)}{after}"
