@@ -1,14 +1,17 @@
 """The operator's commands on the deployed template."""
 
 import json
+import re
 from collections.abc import Callable
 
+import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.project import DOCS
 from careconnect_admin.stack.target import StackTarget
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sample")]
@@ -34,6 +37,26 @@ def test_a_search_is_read_page_by_page_to_its_end(run: Run) -> None:
     assert total > 2
     assert len(json.loads(result.stdout)["entry"]) == total
     assert result.exit_code == 0
+
+
+def test_a_request_is_found_in_the_log_by_the_id_that_its_caller_saw(
+    run: Run, local_stack: LocalStack, http: httpx.Client
+) -> None:
+    seen = http.get(f"{local_stack.fhir_url}/metadata").headers["X-Request-Id"]
+
+    (line,) = run("logs", "--request-id", seen, "--json").stdout.splitlines()
+
+    said = json.loads(line)
+    assert (said["function"], said["action"], said["status"]) == ("Discovery", "metadata", 200)
+
+
+def test_the_alarms_of_the_template_have_their_runbooks(run: Run) -> None:
+    shown = json.loads(run("alarms", "--json").stdout)
+
+    headings = re.findall(r"^### (.+)$", (DOCS / "operate.md").read_text("utf-8"), re.MULTILINE)
+    anchors = {f"docs/operate.md#{heading.lower().replace(' ', '-')}" for heading in headings}
+    assert {each["runbook"] for each in shown} == anchors
+    assert "Latency" in {each["alarm"] for each in shown}
 
 
 def test_a_token_is_obtained_asked_about_and_ended(run: Run) -> None:

@@ -8,6 +8,7 @@ from careconnect import __version__
 from careconnect_admin.commands import clients as clients_command
 from careconnect_admin.commands import keys as keys_command
 from careconnect_admin.commands.load import load
+from careconnect_admin.commands.operations import alarms, logs
 from careconnect_admin.commands.read import get, search
 from careconnect_admin.commands.run import run
 from careconnect_admin.commands.sam_local import sam_local
@@ -32,6 +33,8 @@ app.command()(smoke)
 app.command()(token)
 app.command()(get)
 app.command()(search)
+app.command()(logs)
+app.command()(alarms)
 app.add_typer(clients_command.app)
 app.add_typer(keys_command.app)
 app.add_typer(tokens_app)

@@ -1,0 +1,125 @@
+"""`careconnect logs` and `careconnect alarms`: what a stack does, and what it rings for."""
+
+import json
+import re
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from careconnect_admin.commands.listing import print_table
+from careconnect_admin.commands.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.progress import working
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.stack.function_logs import LogLine
+    from careconnect_admin.stack.target import StackTarget
+
+_AGE: Final = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_PAUSE: Final = 2.0
+_FIRST: Final = ("status", "action", "client_id", "milliseconds", "reason", "request_id")
+# What each line has, or what says no more than the rest.
+_LEFT_OUT: Final = frozenset(
+    {"level", "location", "message", "timestamp", "service", "xray_trace_id", "gateway_request_id"}
+)
+
+_RUNBOOK: Final = re.compile(r"See docs/operate\.md, ([\w ]+)\.")
+_STATES: Final = {"ALARM": "ALARM", "INSUFFICIENT_DATA": "no data", "OK": "ok"}
+
+
+@on_stack
+def logs(
+    target: "StackTarget",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines, until Ctrl-C.")] = False,
+    client: Annotated[str, typer.Option("--client", help="Only lines of this client.")] = "",
+    request_id: Annotated[
+        str, typer.Option("--request-id", help="Only lines of this request: the X-Request-Id that its caller saw.")
+    ] = "",
+    function: Annotated[
+        str, typer.Option("--function", help="Only lines of Token, Authorizer, PatientRecord, Directory or Discovery.")
+    ] = "",
+    since: Annotated[str, typer.Option("--since", help="How far back: 30s, 15m, 2h, 1d.")] = "15m",
+    as_json: Annotated[bool, typer.Option("--json", help="Print each line as JSON.")] = False,
+) -> None:
+    """Print the functions' log lines, oldest first. No line holds a token, a secret or a patient's identifier."""
+    from careconnect_admin.stack.function_logs import FunctionLogs, LogFilter, function_groups
+
+    age = _AGE.fullmatch(since)
+    if age is None:
+        raise OperatorError("--since is a number and s, m, h or d: 15m")
+    begin = int((time.time() - int(age[1]) * _SECONDS[age[2]]) * 1000)
+    groups = function_groups(target, function)
+    reader = FunctionLogs(target.client("logs"), groups, LogFilter(client, request_id), since=begin)
+    with working("Reading the logs"):
+        lines = reader.new_lines()
+    if not lines and not follow:
+        print(f"careconnect: no such line within {since}", file=sys.stderr)
+    try:
+        while True:
+            for line in lines:
+                print(_as_json(line) if as_json else _text(line), flush=True)
+            if not follow:
+                return
+            time.sleep(_PAUSE)
+            lines = reader.new_lines()
+    except KeyboardInterrupt:
+        return
+
+
+def _text(line: "LogLine") -> str:
+    """Return a line for people: the time (UTC), the function, what is said first, then the rest by name."""
+    begin = f"{datetime.fromtimestamp(line.time / 1000, UTC):%H:%M:%S.%f}"[:-3] + f" {line.function:13}"
+    if not line.members:
+        return f"{begin} {line.text}"
+    level, message = line.members.get("level", "INFO"), line.members.get("message", "")
+    words = [] if (level, message) == ("INFO", "request") else [f"{level} {message}"]
+    rest = [name for name in line.members if name not in _LEFT_OUT and name not in _FIRST]
+    words += [f"{name}={_value(line.members[name])}" for name in (*_FIRST, *rest) if name in line.members]
+    return f"{begin} {' '.join(words)}"
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) and " " not in value else json.dumps(value, ensure_ascii=False)
+
+
+def _as_json(line: "LogLine") -> str:
+    said = line.members or {"message": line.text}
+    return json.dumps({"function": line.function, "time": line.time, **said}, ensure_ascii=False)
+
+
+@on_stack
+def alarms(target: "StackTarget", as_json: JsonOption = False) -> None:
+    """List the alarms, those that ring first, each with its runbook."""
+    from careconnect_admin.stack.resources import stack_resources
+
+    names = sorted(stack_resources(target, "AWS::CloudWatch::Alarm").values())
+    # All of one stack are fewer than the hundred of one answer; without a name it would be those of the account.
+    found = (
+        target.client("cloudwatch").describe_alarms(AlarmNames=names, MaxRecords=100)["MetricAlarms"] if names else []
+    )
+    states = list(_STATES)
+    found.sort(key=lambda alarm: (states.index(alarm["StateValue"]), alarm["AlarmName"]))
+    shown = [_alarm(alarm, target.name) for alarm in found]
+    if as_json:
+        print(json.dumps(shown, indent=2))
+        return
+    rows = [
+        (each["alarm"], _STATES[each["state"]], each["since"], each["runbook"], each["raised_when"]) for each in shown
+    ]
+    print_table(("alarm", "state", "since", "runbook", "raised when"), rows)
+
+
+def _alarm(alarm: dict[str, Any], stack: str) -> dict[str, str]:
+    description = alarm.get("AlarmDescription", "")
+    runbook = _RUNBOOK.search(description)
+    return {
+        "alarm": alarm["AlarmName"].removeprefix(f"{stack}-"),
+        "state": alarm["StateValue"],
+        "since": alarm["StateUpdatedTimestamp"].astimezone(UTC).isoformat(timespec="seconds"),
+        "runbook": f"docs/operate.md#{runbook[1].replace(' ', '-')}" if runbook else "",
+        "raised_when": description[: runbook.start()].strip() if runbook else description,
+    }

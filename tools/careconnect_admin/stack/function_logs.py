@@ -1,0 +1,125 @@
+"""Read the log lines of a stack's functions from CloudWatch Logs, oldest first."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect_admin.errors import OperatorError
+from careconnect_admin.stack.resources import stack_resources
+from careconnect_admin.stack.target import StackTarget
+
+if TYPE_CHECKING:
+    from mypy_boto3_logs import CloudWatchLogsClient
+
+_GROUP: Final = "LogGroup"
+_PLATFORM: Final = re.compile(r"(START|END|REPORT|INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT) ")
+_REQUEST_IDS: Final = ("request_id", "gateway_request_id", "function_request_id")
+_LATE_MILLISECONDS: Final = 10_000
+"""For how long a line may come after younger ones of other instances."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line: which function's, when (epoch milliseconds), its text and, of a JSON line, its members."""
+
+    function: str
+    time: int
+    text: str
+    members: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which lines are meant: of a client, of a request by any of its ids; empty for all."""
+
+    client_id: str = ""
+    request_id: str = ""
+
+    def pattern(self) -> str:
+        """Return it as a filter pattern of CloudWatch Logs, which spares reading what is not meant."""
+        parts = []
+        if self.client_id:
+            parts.append(f"$.client_id = {json.dumps(self.client_id)}")
+        if self.request_id:
+            either = " || ".join(f"$.{name} = {json.dumps(self.request_id)}" for name in _REQUEST_IDS)
+            parts.append(f"({either})")
+        return f"{{ {' && '.join(parts)} }}" if parts else ""
+
+    def matches(self, members: Mapping[str, Any]) -> bool:
+        """Say the same of one line: an emulator takes the pattern for everything."""
+        if self.client_id and members.get("client_id") != self.client_id:
+            return False
+        return not self.request_id or self.request_id in {members.get(name) for name in _REQUEST_IDS}
+
+
+def function_groups(target: StackTarget, function: str = "") -> Mapping[str, str]:
+    """Return the log groups of a stack's functions by the function's name, or only those of the named one.
+
+    Raises `OperatorError` if there is none of that name.
+    """
+    groups = stack_resources(target, "AWS::Logs::LogGroup")
+    functions = stack_resources(target, "AWS::Lambda::Function")
+    named = {name.removesuffix(_GROUP): group for name, group in groups.items()}
+    found = {name: group for name, group in named.items() if f"{name}Function" in functions}
+    if not found:
+        raise OperatorError(f"the stack {target.name} has no functions: `make sam-local` writes their lines itself")
+    if not function:
+        return found
+    chosen = {name: group for name, group in found.items() if name.lower() == function.lower().removesuffix("function")}
+    if not chosen:
+        raise OperatorError(f"there is no function {function}: there are {', '.join(sorted(found))}")
+    return chosen
+
+
+class FunctionLogs:
+    """The log groups of some functions, read once each line; errors of AWS pass through.
+
+    `since` is the epoch millisecond from which on lines are meant.
+    """
+
+    def __init__(
+        self, logs: "CloudWatchLogsClient", groups: Mapping[str, str], wanted: LogFilter, *, since: int
+    ) -> None:
+        self._logs = logs
+        self._groups = groups
+        self._wanted = wanted
+        self._since = since
+        self._seen: dict[tuple[str, int, str, int], int] = {}
+
+    def new_lines(self) -> list[LogLine]:
+        """Return the lines that have come since the last call, oldest first, without Lambda's own and metrics."""
+        found = [line for name, group in self._groups.items() for line in self._unseen(name, group)]
+        found.sort(key=lambda line: line.time)
+        if found:
+            self._since = max(self._since, found[-1].time - _LATE_MILLISECONDS)
+            self._seen = {key: time for key, time in self._seen.items() if time >= self._since}
+        return [line for line in found if self._is_wanted(line)]
+
+    def _unseen(self, name: str, group: str) -> Iterator[LogLine]:
+        pages = self._logs.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=self._since, filterPattern=self._wanted.pattern()
+        )
+        # Equal lines of one millisecond are told apart by their number: not every answer has their ids.
+        counts: dict[tuple[str, int, str], int] = {}
+        for page in pages:
+            for event in page["events"]:
+                place = (event["logStreamName"], event["timestamp"], event["message"])
+                counts[place] = counts.get(place, 0) + 1
+                key = (*place, counts[place])
+                if key not in self._seen:
+                    self._seen[key] = event["timestamp"]
+                    text = event["message"].rstrip()
+                    yield LogLine(name, event["timestamp"], text, _members(text))
+
+    def _is_wanted(self, line: LogLine) -> bool:
+        return "_aws" not in line.members and not _PLATFORM.match(line.text) and self._wanted.matches(line.members)
+
+
+def _members(text: str) -> Mapping[str, Any]:
+    try:
+        members = json.loads(text)
+    except ValueError:
+        return {}
+    return members if isinstance(members, dict) else {}
