@@ -7,6 +7,7 @@ import typer
 from careconnect import __version__
 from careconnect_admin.commands import clients as clients_command
 from careconnect_admin.commands import keys as keys_command
+from careconnect_admin.commands.destroy import destroy
 from careconnect_admin.commands.load import load
 from careconnect_admin.commands.operations import alarms, logs
 from careconnect_admin.commands.read import get, search
@@ -35,6 +36,7 @@ app.command()(get)
 app.command()(search)
 app.command()(logs)
 app.command()(alarms)
+app.command()(destroy)
 app.add_typer(clients_command.app)
 app.add_typer(keys_command.app)
 app.add_typer(tokens_app)

@@ -1,0 +1,161 @@
+"""`careconnect destroy`: what goes, what is asked before, and what is left if it fails."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from typer.testing import CliRunner, Result
+
+from careconnect_admin.cli import app
+from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.cloud_formation import FakeCloudFormation, denied
+from careconnect_testing.command_line import told
+
+NAME = "careconnect"
+Run = Callable[..., Result]
+
+
+class Aws:
+    """A deployed stack with two protected tables and a rotated key, beside things of others."""
+
+    def __init__(self) -> None:
+        self.dynamodb: Any = boto3.client("dynamodb", "eu-west-2")
+        self.kms: Any = boto3.client("kms", "eu-west-2")
+        for table in ("records", "clients", "others"):
+            self.dynamodb.create_table(
+                TableName=table,
+                KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+                BillingMode="PAY_PER_REQUEST",
+                DeletionProtectionEnabled=True,
+            )
+        self.first, self.current, self.others = (self.kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(3))
+        for place, key in (("current", self.current), ("next", self.current), ("previous", self.first)):
+            self.kms.create_alias(AliasName=f"alias/s-{place}", TargetKeyId=key)
+        self.cloudformation = FakeCloudFormation(
+            {
+                "Records": ("AWS::DynamoDB::Table", "records"),
+                "Clients": ("AWS::DynamoDB::Table", "clients"),
+                "SigningKey": ("AWS::KMS::Key", self.first),
+                "Role": ("AWS::IAM::Role", "role"),
+            }
+        )
+
+    def tables(self) -> list[str]:
+        return sorted(self.dynamodb.list_tables()["TableNames"])
+
+    def pending(self) -> set[str]:
+        keys = [self.kms.describe_key(KeyId=key)["KeyMetadata"] for key in (self.first, self.current, self.others)]
+        return {key["KeyId"] for key in keys if key["KeyState"] == "PendingDeletion"}
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    with mock_aws():
+        yield Aws()
+
+
+@pytest.fixture
+def is_local() -> bool:
+    return False
+
+
+@pytest.fixture
+def run(aws: Aws, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a runner of `careconnect destroy`."""
+    outputs = {"SigningKeyAlias": "alias/s"}
+    target = StackTarget(NAME, outputs, lambda service: getattr(aws, service), is_local=is_local, place="eu-west-2")
+    monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return lambda *arguments, **options: CliRunner().invoke(app, ["destroy", *arguments], **options)
+
+
+def untouched(aws: Aws) -> bool:
+    return aws.tables() == ["clients", "others", "records"] and not aws.pending() and not aws.cloudformation.calls
+
+
+def test_tables_keys_and_stack_go_and_nothing_of_others(aws: Aws, run: Run) -> None:
+    result = run("--yes", NAME)
+
+    assert (result.exit_code, result.stdout) == (0, f"Destroyed {NAME}\n")
+    assert aws.tables() == ["others"]
+    assert aws.pending() == {aws.first, aws.current}
+    assert aws.cloudformation.status == "DELETE_COMPLETE"
+    day = datetime.now(UTC) + timedelta(days=7)
+    assert any(f"KMS deletes its keys on {each:%Y-%m-%d}" in result.stderr for each in (day, day - timedelta(days=1)))
+
+
+def test_it_shows_what_goes_and_asks_twice(aws: Aws, run: Run) -> None:
+    refused = run(input="n\n")
+    assert "nothing was destroyed" in refused.stderr
+    for text in ("(eu-west-2)", "the table Records (records)", f"the signing key {aws.current}", aws.first):
+        assert text in refused.stderr
+    wrong = run(input="y\ncareconect\n")
+    assert "that is not its name: nothing was destroyed" in wrong.stderr
+    assert (refused.exit_code, wrong.exit_code) == (1, 1)
+    assert untouched(aws)
+
+    assert run(input=f"y\n{NAME}\n").exit_code == 0
+    assert aws.tables() == ["others"]
+
+
+@pytest.mark.parametrize("is_local", [True])
+def test_the_local_stack_is_never_meant(aws: Aws, run: Run) -> None:
+    result = run("--yes", NAME)
+
+    assert result.exit_code == 1
+    assert "name the deployment with --stack" in result.stderr
+    assert untouched(aws)
+
+
+def test_another_name_after_yes_destroys_nothing(aws: Aws, run: Run) -> None:
+    result = run("--yes", "careconnect-2")
+
+    assert result.exit_code == 1
+    assert told(result) == [
+        "careconnect: --yes careconnect-2 does not name the stack careconnect: nothing was destroyed"
+    ]
+    assert untouched(aws)
+
+
+def test_a_protected_stack_is_left_whole(aws: Aws, run: Run) -> None:
+    aws.cloudformation.is_protected = True
+
+    assert "termination protection" in run("--yes", NAME).stderr
+    assert untouched(aws)
+
+
+def test_a_stack_that_does_not_go_is_told_with_the_first_reason(aws: Aws, run: Run) -> None:
+    aws.cloudformation.at_the_end = "DELETE_FAILED"
+
+    result = run("--yes", NAME)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert told(result)[-1] == (
+        "careconnect: the stack careconnect is DELETE_FAILED: Role: in use; mend that and run this again"
+    )
+
+
+@pytest.mark.parametrize("operation", ["dynamodb.DeleteTable", "kms.ScheduleKeyDeletion"])
+def test_what_was_interrupted_is_finished_by_a_repetition(aws: Aws, run: Run, operation: str) -> None:
+    service, name = operation.split(".")
+    calls: list[str] = []
+
+    def second_is_denied(**_: Any) -> None:
+        calls.append(name)
+        if len(calls) == 2:
+            raise denied(name)
+
+    events = getattr(aws, service).meta.events
+    events.register(f"before-call.{operation}", second_is_denied)
+    result = run("--yes", NAME)
+    assert result.exit_code == 1
+    assert f"AWS denies {name}" in result.stderr
+    assert aws.cloudformation.calls == []
+
+    assert run("--yes", NAME).exit_code == 0
+    assert aws.tables() == ["others"]
+    assert aws.pending() == {aws.first, aws.current}

@@ -1,0 +1,61 @@
+"""`careconnect destroy`: a deployed stack and all that it holds, asked twice."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from careconnect_admin.commands.on_stack import on_stack
+from careconnect_admin.commands.progress import working
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.stack.target import StackTarget
+    from careconnect_admin.stack.teardown import Remains
+
+
+@on_stack
+def destroy(
+    target: "StackTarget",
+    yes: Annotated[
+        str, typer.Option("--yes", metavar="NAME", help="Do not ask: the stack's name once more, for scripts.")
+    ] = "",
+) -> None:
+    """Destroy the deployment that --stack names: its clients, records and tables, its keys, the stack itself.
+
+    It asks twice. If it is interrupted, run it again. Only the deletion of the keys can be undone, for seven days.
+    """
+    from careconnect_admin.stack.teardown import Teardown, deletion_date
+
+    if target.is_local:
+        raise OperatorError("name the deployment with --stack: a stack of `make run` goes with it, by Ctrl-C")
+    if yes and yes != target.name:
+        raise OperatorError(f"--yes {yes} does not name the stack {target.name}: nothing was destroyed")
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    teardown = Teardown(target, tell=say)
+    remains = teardown.remains()
+    if not yes:
+        _ask(target, remains)
+    with working("Destroying"):
+        teardown.destroy(remains)
+    print(f"Destroyed {target.name}")
+    date = deletion_date(target, remains.keys)
+    if date is not None:
+        say(f"KMS deletes its keys on {date:%Y-%m-%d}: until then `aws kms cancel-key-deletion` keeps one.")
+    say("DynamoDB keeps a last backup of the retained tables for 35 days, by itself: nothing deletes it sooner.")
+
+
+def _ask(target: "StackTarget", remains: "Remains") -> None:
+    """Show what goes, and ask for a yes and for the stack's name; raises `OperatorError` for anything else."""
+    print(f"This destroys the stack {target.name} ({target.place}) and with it:", file=sys.stderr)
+    for name, table in remains.tables.items():
+        print(f"  the table {name} ({table}) with all that it holds", file=sys.stderr)
+    for key in remains.keys:
+        print(f"  the signing key {key}: no token that it signed is good any more", file=sys.stderr)
+    if not typer.confirm("Destroy them?", err=True):
+        raise OperatorError("nothing was destroyed")
+    if typer.prompt("Type the stack's name", err=True) != target.name:
+        raise OperatorError("that is not its name: nothing was destroyed")

@@ -1,0 +1,143 @@
+"""Destroy a deployed stack with what its template retains: the tables and the signing keys."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from careconnect.aws import error_code
+from careconnect_admin.errors import OperatorError
+from careconnect_admin.stack.resources import stack_resources
+from careconnect_admin.stack.target import StackTarget
+
+PENDING_DAYS: Final = 7
+"""The shortest time that KMS keeps a key before it deletes it."""
+
+_PAUSE: Final = 5.0
+_WAIT: Final = {"Delay": 5, "MaxAttempts": 120}
+_GONE: Final = frozenset({"ResourceNotFoundException", "NotFoundException"})
+_PLACES: Final = ("-current", "-next", "-previous")
+
+
+class TeardownError(OperatorError):
+    """The stack cannot be destroyed, or not to its end; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What goes with a stack: its tables by the template's names, and the ids of its signing keys."""
+
+    tables: dict[str, str]
+    keys: tuple[str, ...]
+
+
+class Teardown:
+    """The end of one stack: data first, the stack last, so that a repetition finds it until all is gone.
+
+    `tell` is told each step that is done. Errors of AWS pass through.
+    """
+
+    def __init__(
+        self, target: StackTarget, *, tell: Callable[[str], None], sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._target = target
+        self._cloudformation = target.client("cloudformation")
+        self._dynamodb = target.client("dynamodb")
+        self._kms = target.client("kms")
+        self._tell = tell
+        self._sleep = sleep
+
+    def remains(self) -> Remains:
+        """Return what is there to be destroyed besides; raises `TeardownError` if the stack is protected."""
+        (stack,) = self._cloudformation.describe_stacks(StackName=self._target.name)["Stacks"]
+        if stack.get("EnableTerminationProtection"):
+            raise TeardownError(f"the stack {self._target.name} has termination protection: end that first")
+        tables = stack_resources(self._target, "AWS::DynamoDB::Table")
+        made = stack_resources(self._target, "AWS::KMS::Key").values()
+        alias = self._target.output("SigningKeyAlias")
+        # After a rotation the keys behind the aliases are none of the template's.
+        named = [self._metadata(alias + place) for place in _PLACES]
+        keys = [each["KeyId"] for each in (*named, *map(self._metadata, made)) if each is not None]
+        return Remains(dict(sorted(tables.items())), tuple(dict.fromkeys(keys)))
+
+    def destroy(self, remains: Remains) -> None:
+        """Delete the tables with all that they hold, schedule the keys' deletion, delete the stack.
+
+        What is gone already is passed over. Raises `TeardownError`.
+        """
+        for name, table in remains.tables.items():
+            self._delete_table(name, table)
+        for key in remains.keys:
+            self._schedule(key)
+        self._delete_stack()
+
+    def _delete_table(self, name: str, table: str) -> None:
+        self._tell(f"Deleting {name}")
+        try:
+            described = self._dynamodb.describe_table(TableName=table)["Table"]
+            if described.get("DeletionProtectionEnabled"):
+                self._dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+                self._dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig=_WAIT)
+            if described["TableStatus"] != "DELETING":
+                self._dynamodb.delete_table(TableName=table)
+        except ClientError as error:
+            if error_code(error) not in _GONE:
+                raise
+        self._dynamodb.get_waiter("table_not_exists").wait(TableName=table, WaiterConfig=_WAIT)
+
+    def _schedule(self, key: str) -> None:
+        metadata = self._metadata(key)
+        if metadata is not None and metadata["KeyState"] != "PendingDeletion":
+            self._tell(f"Scheduling the deletion of key {key}")
+            self._kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=PENDING_DAYS)
+
+    def _delete_stack(self) -> None:
+        name = self._target.name
+        self._tell(f"Deleting the stack {name}: minutes, with a domain of its own a quarter of an hour")
+        # By its id, under which CloudFormation still knows it when it is gone.
+        stack_id = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
+        self._cloudformation.delete_stack(StackName=name)
+        while True:
+            try:
+                status = self._cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"]
+            except ClientError as error:
+                if error_code(error) == "ValidationError":
+                    return
+                raise
+            if status == "DELETE_COMPLETE":
+                return
+            if status != "DELETE_IN_PROGRESS":
+                raise TeardownError(
+                    f"the stack {name} is {status}: {self._why(stack_id)}; mend that and run this again"
+                )
+            self._sleep(_PAUSE)
+
+    def _why(self, stack_id: str) -> str:
+        """Return the reason of the first failure: those after it follow from it."""
+        events = self._cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
+        failed = [
+            each
+            for each in events
+            if each["ResourceStatus"] == "DELETE_FAILED" and each["LogicalResourceId"] != self._target.name
+        ]
+        if not failed:
+            return "see its events"
+        return f"{failed[-1]['LogicalResourceId']}: {failed[-1].get('ResourceStatusReason', 'no reason given')}"
+
+    def _metadata(self, key: str) -> Any:
+        try:
+            return self._kms.describe_key(KeyId=key)["KeyMetadata"]
+        except ClientError as error:
+            if error_code(error) in _GONE:
+                return None
+            raise
+
+
+def deletion_date(target: StackTarget, keys: tuple[str, ...]) -> datetime | None:
+    """Return when KMS deletes the last of some keys, None if it deletes none."""
+    kms = target.client("kms")
+    dates = [kms.describe_key(KeyId=key)["KeyMetadata"].get("DeletionDate") for key in keys]
+    return max((date for date in dates if date is not None), default=None)
