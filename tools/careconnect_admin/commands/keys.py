@@ -9,6 +9,7 @@ import typer
 
 from careconnect_admin.commands.listing import print_table
 from careconnect_admin.commands.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.progress import count_down
 
 if TYPE_CHECKING:
     from careconnect_admin.signing.key_ring import KeyRing, KeyState
@@ -47,13 +48,18 @@ def rotate_(
 ) -> None:
     """Make a new key, publish it, and let it sign once every cache can know it. No request fails meanwhile.
 
-    Takes six minutes. If it is interrupted, run it again.
+    Takes six minutes. If it is interrupted, run it again. A second rotation waits with the first for the same key.
     """
     from careconnect_admin.signing.key_ring import PUBLICATION_SECONDS, SHORT_PUBLICATION_SECONDS, rotate
 
     ring = _ring(target)
     wait = SHORT_PUBLICATION_SECONDS if now else PUBLICATION_SECONDS
-    rotate(ring, wait=wait, sleep=time.sleep, tell=lambda text: print(text, file=sys.stderr, flush=True))
+    rotate(
+        ring,
+        wait=wait,
+        sleep=lambda seconds: count_down(seconds, "It signs in"),
+        tell=lambda text: print(text, file=sys.stderr, flush=True),
+    )
     _print(ring, as_json=as_json)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, TypeVar
 
 import typer
 
+from careconnect_admin.commands.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def found_stack(
     from careconnect_admin.stack.aws_errors import aws_remedies
 
     with aws_remedies():
-        found = target.stack_target(stack, region, profile, port)
+        with working("Finding the stack"):
+            found = target.stack_target(stack, region, profile, port)
         print(f"careconnect: on the stack {found.name} ({found.place})", file=sys.stderr, flush=True)
         yield found
 
@@ -103,6 +105,10 @@ def token_revocations(target: "StackTarget") -> "DynamoDbTokenRevocations":
     def tell(text: str) -> None:
         print(f"careconnect: {text}", file=sys.stderr)
 
+    def sleep(seconds: float) -> None:
+        with working("Ending the tokens"):
+            time.sleep(seconds)
+
     return DynamoDbTokenRevocations(
-        target.client("dynamodb"), target.output("TokenTable"), tell=tell, clock=time.time, sleep=time.sleep
+        target.client("dynamodb"), target.output("TokenTable"), tell=tell, clock=time.time, sleep=sleep
     )

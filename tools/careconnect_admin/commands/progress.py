@@ -4,8 +4,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from rich.console import Console
+
+_MINUTE: Final = 60
 
 
 @contextmanager
@@ -20,14 +23,15 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 
 
 def count_down(seconds: float, what: str) -> None:
-    """Wait, and say how long it is still: on a terminal each second in place, elsewhere a line each minute."""
-    console = Console(stderr=True, highlight=False)
-    until = time.monotonic() + seconds
+    """Wait, and say for how long still: on a terminal each second in place, elsewhere a line at each full minute."""
+    is_terminal = Console(stderr=True).is_terminal
+    left = seconds
     with working(what) as tell:
-        told = seconds
-        while (left := until - time.monotonic()) > 0:
-            tell(f"{what}: {left:.0f} s")
-            if not console.is_terminal and told - left >= 60:
-                print(f"{what}: {left:.0f} s", file=sys.stderr, flush=True)
-                told = left
-            time.sleep(min(1.0, left))
+        while left > 0:
+            tell(f"{what} {left:.0f} s")
+            if not is_terminal and left < seconds and left % _MINUTE == 0:
+                print(f"{what} {left:.0f} s", file=sys.stderr, flush=True)
+            # The first step is the fraction, so that the rest are whole seconds.
+            step = left % 1 or 1.0
+            time.sleep(step)
+            left = round(left - step)

@@ -1,8 +1,10 @@
 """Rotate the signing keys: publish the next, promote it, retire the previous (ADR 7)."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -35,6 +37,7 @@ RETIREMENT_SECONDS: Final = MAX_LIFETIME + CACHE_SECONDS
 """How long a key is trusted after it last signed: the longest token life, and an issuer's cache before that."""
 
 _PENDING_DAYS: Final = 30
+_DISCARDED_DAYS: Final = 7
 
 
 class KeyRotationError(OperatorError):
@@ -108,9 +111,36 @@ class KeyRing:
         try:
             self._point(NEXT, made["KeyId"])
         except BaseException:
-            self._kms.schedule_key_deletion(KeyId=made["KeyId"], PendingWindowInDays=7)
+            self.discard(made["KeyId"])
             raise
         return str(made["KeyId"])
+
+    def waiting(self) -> KeyState | None:
+        """Return the next key, None if there is none."""
+        return next((state for state in self.list() if state.place == NEXT.removeprefix("-")), None)
+
+    def place_of(self, key_id: str) -> str | None:
+        """Return `CURRENT` if a key signs, `NEXT` if it is to, None if it is neither."""
+        for place in (CURRENT, NEXT):
+            metadata = self._metadata(place)
+            if metadata is not None and metadata["KeyId"] == key_id:
+                return place
+        return None
+
+    def service_time(self) -> float:
+        """Return the epoch second that KMS dates its answers with, or this machine's if they have no date.
+
+        A clock that is ahead would let a key sign before every cache can know it.
+        """
+        answer: Any = self._kms.describe_key(KeyId=self._alias + CURRENT)
+        try:
+            return parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp()
+        except (KeyError, ValueError):
+            return time.time()
+
+    def discard(self, key_id: str) -> None:
+        """Have KMS delete a key that no alias points at any more."""
+        self._kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=_DISCARDED_DAYS)
 
     def promote(self) -> None:
         """Let the next key sign and keep the one before trusted.
@@ -179,10 +209,35 @@ class KeyRing:
         return thumbprint(key) if isinstance(key, RSAPublicKey) else ""
 
 
-def rotate(ring: KeyRing, *, wait: int, sleep: Callable[[float], None], tell: Callable[[str], None]) -> None:
-    """Publish a next key, wait `wait` seconds with it published, and promote it; raises `KeyRotationError`."""
+def rotate(
+    ring: KeyRing,
+    *,
+    wait: int,
+    sleep: Callable[[float], None],
+    tell: Callable[[str], None],
+    clock: Callable[[], float] | None = None,
+) -> None:
+    """Publish a next key, wait until it has been published for `wait` seconds, and promote it.
+
+    A key that waits already, of a rotation that still runs or was interrupted, is taken up and waited for as long as
+    it lacks; whichever rotation is first promotes it. `clock` tells epoch seconds, KMS's own if it is None. Raises
+    `KeyRotationError`.
+    """
+    found = ring.waiting()
     key_id = ring.publish()
-    tell(f"Published {key_id} as the next key; it signs in {wait} s")
-    sleep(wait)
-    ring.promote()
+    left: float = wait
+    if found is not None and found.key_id == key_id:
+        age = (clock or ring.service_time)() - found.since.timestamp() if found.since else 0
+        left = min(wait, max(0, wait - age))
+        tell(f"{key_id} waits already, of another rotation or one that was interrupted; it signs in {left:.0f} s")
+    else:
+        tell(f"Published {key_id} as the next key; it signs in {left} s")
+    sleep(left)
+    place = ring.place_of(key_id)
+    if place == NEXT:
+        ring.promote()
+    elif place is None:
+        if found is None:
+            ring.discard(key_id)
+        raise KeyRotationError("another rotation has put its key in the place of this one: see `careconnect keys list`")
     tell(f"{key_id} signs; retire the previous key after {RETIREMENT_SECONDS // 60} minutes: careconnect keys retire")

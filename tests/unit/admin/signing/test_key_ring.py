@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import jwt
@@ -116,6 +117,84 @@ def test_a_rotation_that_was_interrupted_while_waiting_is_taken_up(ring: KeyRing
     silently(ring)
 
     assert places(ring)["current"] == waiting
+
+
+def test_a_second_rotation_waits_for_the_rest_of_the_first_ones_time(issuer: Issuer, ring: KeyRing) -> None:
+    first = ring.publish()
+    dated = KeyRing(DatedKms(issuer.kms, PROMOTED), ALIAS)  # type: ignore[arg-type]
+    slept: list[float] = []
+    lines: list[str] = []
+
+    rotate(
+        dated,
+        wait=PUBLICATION_SECONDS,
+        sleep=slept.append,
+        tell=lines.append,
+        clock=lambda: PROMOTED.timestamp() + 100,
+    )
+
+    assert slept == [PUBLICATION_SECONDS - 100]
+    assert "of another rotation" in lines[0]
+    assert "it signs in 260 s" in lines[0]
+    assert places(ring)["current"] == first
+
+
+@pytest.mark.parametrize(("clock", "wait"), [(-1000, PUBLICATION_SECONDS), (100_000, 0)])
+def test_whatever_the_clock_says_the_wait_is_never_negative_nor_longer(
+    issuer: Issuer, ring: KeyRing, clock: float, wait: int
+) -> None:
+    ring.publish()
+    dated = KeyRing(DatedKms(issuer.kms, PROMOTED), ALIAS)  # type: ignore[arg-type]
+    slept: list[float] = []
+
+    def tell(_: str) -> None:
+        return
+
+    now = PROMOTED.timestamp() + clock
+    rotate(dated, wait=PUBLICATION_SECONDS, sleep=slept.append, tell=tell, clock=lambda: now)
+
+    assert slept == [wait]
+
+
+@pytest.mark.parametrize("ahead", [0, 86_400])
+def test_the_time_is_that_of_kms_and_not_of_this_machine(
+    issuer: Issuer, ring: KeyRing, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    def put_date(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["ResponseMetadata"]["HTTPHeaders"]["date"] = format_datetime(PROMOTED, usegmt=True)
+
+    issuer.kms.meta.events.register("after-call.kms.DescribeKey", put_date)
+    monkeypatch.setattr("time.time", lambda: PROMOTED.timestamp() + ahead)
+
+    assert ring.service_time() == PROMOTED.timestamp()
+
+
+def test_the_second_of_two_rotations_finds_the_work_done(issuer: Issuer, ring: KeyRing) -> None:
+    old, new = places(ring)["current"], ring.publish()
+    lines: list[str] = []
+
+    rotate(ring, wait=1, sleep=lambda _: ring.promote(), tell=lines.append)
+
+    assert places(ring) == {"current": new, "previous": old}
+    assert f"{new} signs" in lines[-1]
+
+
+def test_of_two_keys_that_were_made_at_once_the_one_that_lost_its_alias_is_discarded(
+    issuer: Issuer, ring: KeyRing
+) -> None:
+    old = places(ring)["current"]
+    other = issuer.kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    mine: list[str] = []
+
+    def displaced(_: float) -> None:
+        mine.append(places(ring)["next"])
+        issuer.kms.update_alias(AliasName=f"{ALIAS}-next", TargetKeyId=other)
+
+    with pytest.raises(KeyRotationError, match="another rotation"):
+        rotate(ring, wait=1, sleep=displaced, tell=lambda _: None)
+
+    assert issuer.kms.describe_key(KeyId=mine[0])["KeyMetadata"]["KeyState"] == "PendingDeletion"
+    assert places(ring) == {"current": old, "next": other}
 
 
 def aliases(issuer: Issuer) -> dict[str, str]:
@@ -275,6 +354,10 @@ def test_the_commands(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     retired = run("retire", "--force", "--json")
     assert [state["place"] for state in json.loads(retired.stdout)] == ["current"]
     assert run("rotate", "--now").exit_code == 0
-    assert slept == [PUBLICATION_SECONDS, SHORT_PUBLICATION_SECONDS]
+    assert sum(slept) == PUBLICATION_SECONDS + SHORT_PUBLICATION_SECONDS
+    # Each minute of the longer wait is told, as this is no terminal.
+    assert [line for line in told(rotated) if line.startswith("It signs in")] == [
+        f"It signs in {60 * minutes} s" for minutes in (5, 4, 3, 2, 1)
+    ]
     for command in ("list", "rotate", "retire"):
         assert run(command, "--help").exit_code == 0
