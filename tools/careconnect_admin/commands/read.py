@@ -69,7 +69,9 @@ def _requests(access: ServiceAccess, client_id: str, token: str, *, is_open: boo
 
     bearer = given_token(token)
     if not bearer and client_id:
-        bearer = request_token(access.root, access.authentication(client_id))["access_token"]
+        authentication = access.authentication(client_id)
+        with working("Asking for a token"):
+            bearer = request_token(access.root, authentication)["access_token"]
     if not bearer and not is_open:
         raise OperatorError("give --client or CLIENT_ID, and its secret; or a token by --token or ACCESS_TOKEN")
     with http_client() as http:

@@ -11,6 +11,7 @@ from careconnect.resource_types import valid_id
 from careconnect_admin.commands.client_output import print_done
 from careconnect_admin.commands.listing import print_pairs
 from careconnect_admin.commands.on_stack import JsonOption, on_stack, token_revocations
+from careconnect_admin.commands.progress import working
 from careconnect_admin.commands.service_access import (
     ClientOption,
     ServiceAccess,
@@ -46,7 +47,9 @@ def token(
     # Here, so that `careconnect --help` does not wait for it.
     from careconnect_admin.clients.token_request import decoded, request_token
 
-    answer = request_token(access.root, access.authentication(client_id), scope=" ".join(scope or ()))
+    authentication = access.authentication(client_id)
+    with working("Asking for a token"):
+        answer = request_token(access.root, authentication, scope=" ".join(scope or ()))
     said = decoded(answer["access_token"])
     if as_json:
         print(json.dumps({**answer, **said}, indent=2))
@@ -73,7 +76,9 @@ def introspect(
     if not client_id:
         raise OperatorError("give --client or CLIENT_ID: a client asks about its own tokens, a resource server any")
     token = given_token(token) or typer.prompt("Token", hide_input=True, err=True)
-    said = ask(access.root, access.authentication(client_id), token)
+    authentication = access.authentication(client_id)
+    with working("Asking about the token"):
+        said = ask(access.root, authentication, token)
     if as_json:
         print(json.dumps(said, indent=2))
     else:
