@@ -55,6 +55,15 @@ def tell_clients(clients: "Sequence[DemoClient]") -> None:
         print(f"  scope      {' '.join(demo.scopes)}")
 
 
+def tell_stories() -> None:
+    """Print the patients of the sample whose records are worth a look."""
+    from careconnect_admin.sample.generator import story_tellers
+
+    print("\nPatients to look at, with two years of monthly vital signs each:")
+    for each in story_tellers():
+        print(f"  Patient/{each.patient_id}  {each.name:20}  NHS number {each.nhs_number}  {each.title}")
+
+
 def tell_calls(base_url: str, demo: "DemoClient", path: str) -> None:
     """Print the two calls of the page, for the shell; `path` is the resource that the second one reads."""
     what = "a patient" if path.startswith("Patient/") else path

@@ -19,6 +19,7 @@ from careconnect_admin.commands.local_service import (
     tell_commands,
     tell_logs,
     tell_ready,
+    tell_stories,
 )
 from careconnect_admin.errors import SettingError
 from careconnect_admin.project import LOCAL_FOLDER, relative
@@ -60,7 +61,8 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
     kept = KeptTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None
     # Who finds `metadata` answered is to find the clients and all of the records too.
     with LocalStack(port=port, log_folder=folder, parameters=parameters, opened=False, tell=_tell) as local:
-        _tell(f"Loading what {relative(kept.file)} holds…" if kept and kept.are_there() else "Loading…")
+        restored = kept is not None and kept.are_there()
+        _tell("Loading what an earlier run kept…" if restored else "Loading…")
         dynamodb = local.client("dynamodb")
         with loading_progress() as progress:
             report = seed(dynamodb, local.stack.outputs, clients, paths, progress, base_url=local.base_url, kept=kept)
@@ -68,6 +70,8 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
         local.open()
         environment = local.announce()
         tell_clients(clients)
+        if not (paths or restored):
+            tell_stories()
         tell_calls(local.base_url, clients[0], example_path(dynamodb, local.stack.outputs, report))
         tell_commands(environment)
         tell_logs(local.log_folder, local.stack.resources["TokenLogGroup"])

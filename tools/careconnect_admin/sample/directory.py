@@ -19,6 +19,7 @@ from careconnect_admin.sample.words import (
     FEMALE_NAMES,
     MALE_NAMES,
     MEDICINES,
+    STORY_MEDICINES,
     TOWNS,
     Code,
 )
@@ -194,5 +195,5 @@ def _medications() -> list[Resource]:
             status="active",
             ingredient=[{"itemCodeableConcept": coded(medicine.substance), "isActive": True}],
         )
-        for medicine in MEDICINES
+        for medicine in (*MEDICINES, *STORY_MEDICINES)
     ]

@@ -7,12 +7,12 @@ from typing import Any, Final
 from careconnect_admin.sample.chart import Chart
 from careconnect_admin.sample.directory import HOSPITAL, PRACTICES, ward_id
 from careconnect_admin.sample.elements import Resource, coded, london, resource
-from careconnect_admin.sample.words import ENCOUNTER_TYPES
+from careconnect_admin.sample.words import ENCOUNTER_TYPES, INPATIENT
 
 _ACT: Final = "http://hl7.org/fhir/v3/ActCode"
 _CLASSES: Final = (
     {"system": _ACT, "code": "AMB", "display": "ambulatory"},
-    {"system": _ACT, "code": "IMP", "display": "inpatient encounter"},
+    INPATIENT,
     {"system": _ACT, "code": "EMER", "display": "emergency"},
 )
 

@@ -1,6 +1,7 @@
 """The project's own sample of Care Connect records: invented, seeded, the same bytes for the same seed."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -12,6 +13,7 @@ from careconnect_admin.sample.chart import Chart, Person
 from careconnect_admin.sample.directory import directory
 from careconnect_admin.sample.elements import Resource, nhs_numbers
 from careconnect_admin.sample.record import record
+from careconnect_admin.sample.stories import TITLES, story
 
 SEED: Final = 1948
 PATIENTS: Final = 40
@@ -24,12 +26,33 @@ _PEOPLE: Final = {
 
 
 def sample_resources(seed: int = SEED) -> Iterator[Resource]:
-    """Yield the directory, the medicines and `PATIENTS` patients (ids from 1) with full records."""
+    """Yield the directory, the medicines and `PATIENTS` patients (ids from 1) with full records, some with a story."""
     # Reproducible is what it has to be; nothing here is a secret.
     random = Random(seed)  # noqa: S311
     yield from directory(random)
     for number, nhs_number in zip(range(1, PATIENTS + 1), nhs_numbers(), strict=False):
-        yield from record(Chart(random, number, nhs_number, _PEOPLE.get(number)))
+        chart = Chart(random, number, nhs_number, _PEOPLE.get(number))
+        yield from record(chart)
+        yield from story(chart, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class StoryTeller:
+    """A patient of the sample whose record tells a story."""
+
+    patient_id: str
+    name: str
+    nhs_number: str
+    title: str
+
+
+def story_tellers(seed: int = SEED) -> Iterator[StoryTeller]:
+    """Yield the patients with a story, by their names and NHS numbers."""
+    for each in sample_resources(seed):
+        if each["resourceType"] == "Patient" and each["id"] in TITLES:
+            name = each["name"][0]
+            number = each["identifier"][0]["value"]
+            yield StoryTeller(each["id"], " ".join((*name["given"], name["family"])), number, TITLES[each["id"]])
 
 
 def write_sample(folder: Path, seed: int = SEED) -> dict[str, int]:

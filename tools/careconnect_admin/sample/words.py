@@ -177,19 +177,25 @@ BLOOD_PRESSURE: Final = (
     Code("85354-9", "Blood pressure panel with all children optional", LOINC),
     Code("75367002", "Blood pressure"),
 )
+HEART_RATE: Final = Measurement(
+    (Code("8867-4", "Heart rate", LOINC), Code("364075005", "Heart rate")), 54, 98, 0, "beats/minute", "/min"
+)
+BODY_TEMPERATURE: Final = Measurement(
+    (Code("8310-5", "Body temperature", LOINC), Code("386725007", "Body temperature")), 36, 38, 1, "C", "Cel"
+)
+BODY_WEIGHT: Final = Measurement(
+    (Code("29463-7", "Body weight", LOINC), Code("27113001", "Body weight")), 52, 104, 2, "kg", "kg"
+)
+HBA1C: Final = Measurement(
+    (Code("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood", LOINC),),
+    *(4.9, 8.6, 2, "%", "%", "laboratory", ("4.00", "6.00")),
+)
 MEASUREMENTS: Final = (
-    Measurement(
-        (Code("8867-4", "Heart rate", LOINC), Code("364075005", "Heart rate")), 54, 98, 0, "beats/minute", "/min"
-    ),
-    Measurement(
-        (Code("8310-5", "Body temperature", LOINC), Code("386725007", "Body temperature")), 36, 38, 1, "C", "Cel"
-    ),
-    Measurement((Code("29463-7", "Body weight", LOINC), Code("27113001", "Body weight")), 52, 104, 2, "kg", "kg"),
+    HEART_RATE,
+    BODY_TEMPERATURE,
+    BODY_WEIGHT,
     Measurement((Code("8302-2", "Body height", LOINC), Code("50373000", "Body height")), 151, 193, 1, "cm", "cm"),
-    Measurement(
-        (Code("4548-4", "Hemoglobin A1c/Hemoglobin.total in Blood", LOINC),),
-        *(4.9, 8.6, 2, "%", "%", "laboratory", ("4.00", "6.00")),
-    ),
+    HBA1C,
     Measurement(
         (Code("14647-2", "Cholesterol [Moles/volume] in Serum or Plasma", LOINC),),
         *(3.4, 6.8, 2, "mmol/L", "mmol/L", "laboratory", ("0.00", "5.00")),
@@ -217,3 +223,12 @@ MEDICINES: Final = (
     Medicine("ramipril", "Ramipril 5mg capsules", Code("386872004", "Ramipril"), "one capsule"),
     Medicine("omeprazole", "Omeprazole 20mg gastro-resistant capsules", Code("387137007", "Omeprazole"), "one capsule"),
 )
+# Of the stories alone: what chance chooses from stays as it is.
+STORY_MEDICINES: Final = (Medicine("losartan", "Losartan 50mg tablets", Code("373567002", "Losartan"), "one tablet"),)
+
+INPATIENT: Final = {"system": "http://hl7.org/fhir/v3/ActCode", "code": "IMP", "display": "inpatient encounter"}
+
+
+def medicine_called(key: str) -> Medicine:
+    """Return the product with that key; raises `KeyError` where the formulary has none."""
+    return {each.key: each for each in (*MEDICINES, *STORY_MEDICINES)}[key]

@@ -18,7 +18,7 @@ from careconnect_admin.commands.sample import sample
 from careconnect_admin.loading.exact_json import parse_json
 from careconnect_admin.loading.validation import validate
 from careconnect_admin.sample.elements import london, nhs_numbers
-from careconnect_admin.sample.generator import PATIENTS, sample_resources, write_sample
+from careconnect_admin.sample.generator import PATIENTS, sample_resources, story_tellers, write_sample
 
 _NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 
@@ -97,6 +97,67 @@ def test_patient_4_is_somebody_that_documents_can_rely_on(resources: list[dict[s
     assert patient["gender"] == "female"
     record = [each for each in resources if "Patient/4" in references_in(each)]
     assert len(record) >= 20
+
+
+def of_patient(resources: list[dict[str, Any]], number: int, type_name: str) -> list[dict[str, Any]]:
+    return [
+        each
+        for each in resources
+        if each["resourceType"] == type_name and each["subject"] == {"reference": f"Patient/{number}"}
+    ]
+
+
+@pytest.mark.parametrize("number", [4, 5, 6])
+def test_a_story_has_vital_signs_of_every_month_of_two_years(resources: list[dict[str, Any]], number: int) -> None:
+    months: dict[str, set[str]] = {"blood-pressure": set(), "weight": set()}
+    for each in of_patient(resources, number, "Observation"):
+        for name, found in months.items():
+            if each["id"].endswith(f"-{name}"):
+                found.add(each["effectiveDateTime"][:7])
+    years = [(2022, range(7, 13)), (2023, range(1, 13)), (2024, range(1, 7))]
+    expected = {f"{year}-{month:02d}" for year, of_year in years for month in of_year}
+    assert len(expected) == 24
+    assert months == {"blood-pressure": expected, "weight": expected}
+
+
+def test_a_story_has_a_medicine_changed_for_another(resources: list[dict[str, Any]]) -> None:
+    requests = {each["id"]: each for each in of_patient(resources, 4, "MedicationRequest")}
+    before, after = requests["4-ramipril"], requests["4-losartan"]
+    assert (before["status"], after["status"]) == ("stopped", "active")
+    assert after["priorPrescription"] == {"reference": "MedicationRequest/4-ramipril"}
+    assert before["dispenseRequest"]["validityPeriod"]["end"] == after["authoredOn"]
+    systolic = [
+        int(each["component"][0]["valueQuantity"]["value"])
+        for each in sorted(of_patient(resources, 4, "Observation"), key=lambda each: str(each["effectiveDateTime"]))
+        if each["id"].endswith("-blood-pressure")
+    ]
+    assert min(systolic[:6]) > max(systolic[-6:])
+
+
+def test_a_story_has_an_admission(resources: list[dict[str, Any]]) -> None:
+    (stay,) = [each for each in of_patient(resources, 6, "Encounter") if each["id"] == "6-admission"]
+    assert stay["class"]["code"] == "IMP"
+    context = {"reference": "Encounter/6-admission"}
+    measured = [each for each in of_patient(resources, 6, "Observation") if each.get("context") == context]
+    assert len(measured) == 12
+    assert all(
+        stay["period"]["start"][:10] <= each["effectiveDateTime"][:10] <= stay["period"]["end"][:10]
+        for each in measured
+    )
+
+
+def test_stories_are_told_by_name_and_nhs_number(resources: list[dict[str, Any]]) -> None:
+    told = list(story_tellers())
+    assert [(each.patient_id, each.name) for each in told][:2] == [("4", "Sofía Elena Muñoz"), ("5", "Goran Antić")]
+    for each in told:
+        (patient,) = [r for r in resources if r["resourceType"] == "Patient" and r["id"] == each.patient_id]
+        assert {"system": _NHS_NUMBER, "value": each.nhs_number}.items() <= patient["identifier"][0].items()
+        assert each.title
+
+
+def test_nothing_is_later_than_the_samples_last_month(resources: list[dict[str, Any]]) -> None:
+    dates = [each["effectiveDateTime"] for each in resources if each["resourceType"] == "Observation"]
+    assert max(dates)[:7] == "2024-06"
 
 
 def test_nhs_numbers_are_valid_distinct_and_never_issued(resources: list[dict[str, Any]]) -> None:

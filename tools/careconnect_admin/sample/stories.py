@@ -1,0 +1,218 @@
+"""Three patients of the sample with a story: two years of monthly vital signs, and something that happens in them.
+
+Each story takes chance of its own, so that the other records stay the same bytes whatever is told here.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from random import Random
+from typing import Any, Final
+
+from careconnect_admin.sample.chart import LATEST, Chart
+from careconnect_admin.sample.directory import HOSPITAL, PRACTICES, ward_id
+from careconnect_admin.sample.elements import Resource, coded, identifier, london, medicine_code, quantity, resource
+from careconnect_admin.sample.words import (
+    BLOOD_PRESSURE,
+    BODY_TEMPERATURE,
+    BODY_WEIGHT,
+    DIASTOLIC,
+    HBA1C,
+    HEART_RATE,
+    INPATIENT,
+    SYSTOLIC,
+    Code,
+    Measurement,
+    medicine_called,
+)
+
+MONTHS: Final = 24
+
+_LOCAL: Final = "https://records.example.org/Id/story"
+_HYPERTENSION: Final = Code("38341003", "Hypertensive disorder")
+_DIABETES: Final = Code("44054006", "Diabetes mellitus type 2")
+_PNEUMONIA: Final = Code("233604007", "Pneumonia")
+_SWITCH: Final = 12
+"""The month, counted from 0, in which a medicine is changed."""
+_ADMISSION: Final = date(2024, 2, 6)
+_NIGHTS: Final = 5
+
+
+class _Writer:
+    """Writes the resources of one story, whose chance it holds."""
+
+    def __init__(self, chart: Chart, seed: int) -> None:
+        self.chart = chart
+        # As with the sample's own: reproducible, and no secret.
+        self.random = Random(f"{seed}/{chart.number}")  # noqa: S311
+        self.days = [date(year, month, self.random.randrange(1, LATEST.day)) for year, month in _months(LATEST, MONTHS)]
+
+    def resource(self, type_name: str, name: str, **elements: Any) -> Resource:
+        own = f"{self.chart.patient_id}-{name}"
+        return resource(type_name, own, identifier=[identifier(_LOCAL, own)], **elements)
+
+    def near(self, value: float, spread: float) -> float:
+        return value + self.random.uniform(-spread, spread)
+
+    def observation(self, day: date, name: str, measurement: Measurement | None, **elements: Any) -> Resource:
+        codes = measurement.codes if measurement else BLOOD_PRESSURE
+        category = measurement.category if measurement else "vital-signs"
+        kind = Code(category, category.replace("-", " ").title(), "http://hl7.org/fhir/observation-category")
+        return self.resource(
+            "Observation",
+            f"{day.isoformat()}-{name}",
+            status="final",
+            category=[coded(kind)],
+            code=coded(*codes),
+            subject=self.chart.subject,
+            effectiveDateTime=london(day, self.random.randrange(8 * 60, 17 * 60)),
+            performer=[{"reference": self.chart.doctor}],
+            **elements,
+        )
+
+    def measured(self, day: date, name: str, measurement: Measurement, value: float, **elements: Any) -> Resource:
+        return self.observation(day, name, measurement, valueQuantity=_quantity(measurement, value), **elements)
+
+    def vital_signs(self, month: int, systolic: float, weight: float) -> Iterator[Resource]:
+        day = self.days[month]
+        parts = ((SYSTOLIC, self.near(systolic, 5)), (DIASTOLIC, self.near(systolic * 0.6, 4)))
+        component = [{"code": coded(*each.codes), "valueQuantity": _quantity(each, value)} for each, value in parts]
+        yield self.observation(day, "blood-pressure", None, component=component)
+        yield self.measured(day, "weight", BODY_WEIGHT, self.near(weight, 0.6))
+
+    def condition(self, name: str, code: Code, since: date, until: date | None = None) -> Resource:
+        return self.resource(
+            "Condition",
+            name,
+            clinicalStatus="resolved" if until else "active",
+            verificationStatus="confirmed",
+            code=coded(code),
+            subject=self.chart.subject,
+            onsetDateTime=since.isoformat(),
+            **({"abatementDateTime": until.isoformat()} if until else {}),
+            assertedDate=since.isoformat(),
+            asserter={"reference": self.chart.doctor},
+        )
+
+    def medication(
+        self,
+        key: str,
+        dose: str,
+        since: date,
+        until: date | None = None,
+        *,
+        name: str = "",
+        stopped: str = "",
+        after: str = "",
+    ) -> Iterator[Resource]:
+        """Yield a request and a statement; `stopped` is why it was, `after` the name of what it takes the place of."""
+        name, medicine = name or key, medicine_called(key)
+        status = "stopped" if stopped else "completed" if until else "active"
+        period = {"start": since.isoformat()} | ({"end": until.isoformat()} if until else {})
+        dosage = {"text": f"{medicine.dose}, {dose}"}
+        prior = {"reference": f"MedicationRequest/{self.chart.patient_id}-{after}"}
+        yield self.resource(
+            "MedicationRequest",
+            name,
+            status=status,
+            intent="order",
+            medicationCodeableConcept=medicine_code(medicine),
+            subject=self.chart.subject,
+            authoredOn=since.isoformat(),
+            requester={
+                "agent": {"reference": self.chart.doctor},
+                "onBehalfOf": {"reference": f"Organization/{PRACTICES[self.chart.practice][0]}"},
+            },
+            dosageInstruction=[dosage],
+            dispenseRequest={"validityPeriod": period},
+            **({"priorPrescription": prior} if after else {}),
+        )
+        yield self.resource(
+            "MedicationStatement",
+            name,
+            basedOn=[{"reference": f"MedicationRequest/{self.chart.patient_id}-{name}"}],
+            status=status,
+            medicationReference={"reference": f"Medication/{medicine.key}", "display": medicine.name},
+            effectivePeriod=period,
+            dateAsserted=since.isoformat(),
+            subject=self.chart.subject,
+            taken="n" if stopped else "y",
+            **({"reasonNotTaken": [{"text": stopped}]} if stopped else {}),
+            dosage=[dosage],
+        )
+
+
+def _changed_medicine(writer: _Writer) -> Iterator[Resource]:
+    """Tell how blood pressure falls, once a medicine that was not borne has given way to another."""
+    switch = writer.days[_SWITCH]
+    yield writer.condition("hypertension", _HYPERTENSION, writer.days[0])
+    yield from writer.medication("ramipril", "once a day", writer.days[0], switch, stopped="Dry cough")
+    yield from writer.medication("losartan", "once a day", switch, after="ramipril")
+    for month in range(MONTHS):
+        systolic = 152 - month if month < _SWITCH else 134 - (month - _SWITCH) / 2
+        yield from writer.vital_signs(month, systolic, 71 - month / 12)
+
+
+def _raised_dose(writer: _Writer) -> Iterator[Resource]:
+    """Tell how a diabetes comes under control when its medicine is doubled, by the quarter's laboratory values too."""
+    switch = writer.days[_SWITCH]
+    yield writer.condition("diabetes", _DIABETES, writer.days[0])
+    yield from writer.medication("metformin", "once a day", writer.days[0], switch)
+    yield from writer.medication("metformin", "twice a day", switch, name="metformin-twice", after="metformin")
+    for month in range(MONTHS):
+        yield from writer.vital_signs(month, 138 - month / 4, 96 - month / 3)
+        if month % 3 == 0:
+            yield writer.measured(writer.days[month], "hba1c", HBA1C, writer.near(8.6 - month / 12, 0.1))
+
+
+def _admission(writer: _Writer) -> Iterator[Resource]:
+    """Tell of five nights in hospital with a pneumonia, and of the weight that it cost."""
+    chart, home = writer.chart, _ADMISSION + timedelta(days=_NIGHTS)
+    yield writer.condition("pneumonia", _PNEUMONIA, _ADMISSION, home + timedelta(days=14))
+    yield writer.resource(
+        "Encounter",
+        "admission",
+        status="finished",
+        **{"class": INPATIENT},
+        subject=chart.subject,
+        participant=[{"individual": {"reference": chart.consultant}}],
+        period={"start": london(_ADMISSION, 9 * 60 + 40), "end": london(home, 11 * 60)},
+        diagnosis=[{"condition": {"reference": f"Condition/{chart.patient_id}-pneumonia"}}],
+        hospitalization={"dischargeDisposition": {"text": "Home"}},
+        location=[{"location": {"reference": f"Location/{ward_id(1)}"}}],
+        serviceProvider={"reference": f"Organization/{HOSPITAL[0]}"},
+    )
+    context = {"reference": f"Encounter/{chart.patient_id}-admission"}
+    for night in range(_NIGHTS + 1):
+        day = _ADMISSION + timedelta(days=night)
+        temperature, pulse = writer.near(39.2 - night * 0.4, 0.2), writer.near(112 - night * 7, 3)
+        yield writer.measured(day, "temperature", BODY_TEMPERATURE, temperature, context=context)
+        yield writer.measured(day, "pulse", HEART_RATE, pulse, context=context)
+    yield from writer.medication("amoxicillin", "three times a day", _ADMISSION, home + timedelta(days=2))
+    for month in range(MONTHS):
+        loss = 3 if writer.days[month] > home else 0
+        yield from writer.vital_signs(month, 126, 78 - loss)
+
+
+_STORIES: Final[dict[int, tuple[str, Callable[[_Writer], Iterator[Resource]]]]] = {
+    4: ("blood pressure, and a medicine changed for another", _changed_medicine),
+    5: ("diabetes, and a dose that was doubled", _raised_dose),
+    6: ("five nights in hospital with a pneumonia", _admission),
+}
+TITLES: Final = {str(number): title for number, (title, _) in _STORIES.items()}
+"""What each story is about, by its patient's id."""
+
+
+def story(chart: Chart, seed: int) -> Iterator[Resource]:
+    """Yield what the patient's record has besides if it has a story; `seed` is the sample's."""
+    if chart.number in _STORIES:
+        yield from _STORIES[chart.number][1](_Writer(chart, seed))
+
+
+def _months(last: date, count: int) -> list[tuple[int, int]]:
+    """Return the years and months up to the one of `last`, the earliest first."""
+    end = last.year * 12 + last.month - 1
+    return [(month // 12, month % 12 + 1) for month in range(end - count + 1, end + 1)]
+
+
+def _quantity(measurement: Measurement, value: float) -> dict[str, Any]:
+    return quantity(f"{value:.{measurement.decimals}f}", measurement.unit, measurement.ucum)
