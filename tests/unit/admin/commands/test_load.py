@@ -124,7 +124,7 @@ def test_json_is_one_object_with_everything(command: typer.Typer, monkeypatch: p
     monkeypatch.setattr("careconnect_admin.loading.load.load_paths", lambda *_a, **_k: told_report())
     result = CliRunner().invoke(command, ["a.ndjson", "--json", "--dry-run", *_DEPLOYED])
     assert result.exit_code == 1
-    assert result.stderr == "Nothing was written: this is what would be done.\n"
+    assert told(result) == ["Nothing was written: this is what would be done."]
     shown = json.loads(result.stdout)
     numbers = {"resources": 1, "loaded": 1, "unchanged": 0, "deleted": 0, "failed": 0}
     dangling = shown.pop("dangling")
@@ -195,8 +195,8 @@ def test_what_cannot_be_done_is_one_line_before_anything_is(
 ) -> None:
     result = CliRunner().invoke(command, [*options, *_DEPLOYED], input="y\n")
     assert result.exit_code == 1
-    assert reason in result.stderr
-    assert result.stderr.count("\n") == 1
+    (line,) = told(result)
+    assert reason in line
     assert asked == []
 
 
