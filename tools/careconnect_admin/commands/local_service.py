@@ -61,7 +61,7 @@ def tell_stories() -> None:
 
     print("\nPatients to look at, with two years of monthly vital signs each:")
     for each in story_tellers():
-        print(f"  Patient/{each.patient_id}  {each.name:20}  NHS number {each.nhs_number}  {each.title}")
+        print(f"  Patient/{each.patient_id}  {each.name:22}  NHS number {each.nhs_number}  {each.title}")
 
 
 def tell_calls(base_url: str, demo: "DemoClient", path: str) -> None:
