@@ -88,9 +88,9 @@ def tell_commands(environment: Path) -> None:
     print(f"AWS's own tools there, after:  . {relative(environment)}")
 
 
-def tell_logs(folder: Path, log_group: str) -> None:
-    """Print where to look when something goes wrong; `log_group` is one function's, with the others' beside it."""
-    print(f"The functions' logs, there:  aws logs tail {log_group} --follow  (all: aws logs describe-log-groups)")
+def tell_logs(folder: Path) -> None:
+    """Print where to look when something goes wrong."""
+    print("The functions' logs, there:  .venv/bin/careconnect logs --follow")
     print(f"The emulator's own:  {relative(folder / 'emulator.log')}")
 
 

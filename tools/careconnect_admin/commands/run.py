@@ -74,7 +74,7 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
             tell_stories()
         tell_calls(local.base_url, clients[0], example_path(dynamodb, local.stack.outputs, report))
         tell_commands(environment)
-        tell_logs(local.log_folder, local.stack.resources["TokenLogGroup"])
+        tell_logs(local.log_folder)
         with _keeping(local, kept):
             tell_ready(time.monotonic() - begun, local.fhir_url)
             local.serve()
