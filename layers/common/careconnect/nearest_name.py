@@ -1,7 +1,6 @@
 """The name that was probably meant."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
 
 _LONGEST: Final = 64
@@ -13,6 +12,8 @@ def nearest_name(given: str, names: Iterable[str]) -> str:
 
     What is returned is always one of `names`, so that a refusal can say it without repeating its request.
     """
+    from difflib import get_close_matches  # not in a cold start: most requests are spelt well
+
     if len(given) > _LONGEST:
         return ""
     by_lower_case = {name.lower(): name for name in names}
