@@ -1,7 +1,7 @@
 """`careconnect clients update`: what becomes of a client whose name, keys or methods change, and of scopes."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,13 @@ from careconnect_admin.cli import app
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.command_line import told
-from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, issuer_on_moto, public_jwk
+from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, public_jwk
 
 BY_KEY = frozenset({AuthMethod.PRIVATE_KEY_JWT})
 JWKS = json.dumps({"keys": [public_jwk(RSA_KEY, "key-1")]})
 BY_KEY_ALONE: dict[str, Any] = {"auth_methods": BY_KEY, "jwks": JWKS, "salt": "", "secrets": ()}
 
 Update = Callable[..., Result]
-
-
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    with issuer_on_moto() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def registry(issuer: Issuer) -> DynamoDbClientRegistry:
-    return DynamoDbClientRegistry(issuer.dynamodb, CLIENT_TABLE)
 
 
 @pytest.fixture

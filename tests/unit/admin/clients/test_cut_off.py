@@ -78,11 +78,6 @@ def ending(issuer: Issuer) -> Ending:
 
 
 @pytest.fixture
-def registry(issuer: Issuer) -> DynamoDbClientRegistry:
-    return DynamoDbClientRegistry(issuer.dynamodb, CLIENT_TABLE)
-
-
-@pytest.fixture
 def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect …` on a stack of moto's."""
     outputs = {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE}

@@ -1,7 +1,7 @@
 """`careconnect clients`: registration's rules, and the commands over a client table."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -26,23 +26,12 @@ from careconnect_admin.stack import target as stack_target
 from careconnect_admin.stack.running_stack import RunningStack
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.command_line import told
-from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, issuer_on_moto, public_jwk
+from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, public_jwk
 
 SECRET = "t7Vb2mKq9xZc4LwNp8RdYs6HgJf3TnQa-5uEiXo1CvWzB_yDkMrGhPjSlFeUtAq0xN7bV4cZ8mKpLwQdRsYgHf"
 JWKS = {"keys": [public_jwk(RSA_KEY, "key-1"), public_jwk(P256_KEY, "key-2")]}
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    with issuer_on_moto() as issuer:
-        yield issuer
-
-
-@pytest.fixture
-def registry(issuer: Issuer) -> DynamoDbClientRegistry:
-    return DynamoDbClientRegistry(issuer.dynamodb, CLIENT_TABLE)
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""Clients registered in an issuer's tables, in moto."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_testing.issuer import CLIENT_TABLE, Issuer, issuer_on_moto
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    """The issuer over empty tables, with a signing key."""
+    with issuer_on_moto() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def registry(issuer: Issuer) -> DynamoDbClientRegistry:
+    """The clients that it knows."""
+    return DynamoDbClientRegistry(issuer.dynamodb, CLIENT_TABLE)
