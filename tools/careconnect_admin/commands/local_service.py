@@ -15,6 +15,7 @@ from careconnect_admin.project import relative
 
 if TYPE_CHECKING:
     from careconnect_admin.clients.demo import DemoClient
+    from careconnect_admin.sample.generator import StoryTeller
 
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on, on 127.0.0.1.")]
 DataOption = Annotated[
@@ -55,12 +56,11 @@ def tell_clients(clients: "Sequence[DemoClient]") -> None:
         print(f"  scope      {' '.join(demo.scopes)}")
 
 
-def tell_stories() -> None:
-    """Print the patients of the sample whose records are worth a look."""
-    from careconnect_admin.sample.generator import story_tellers
-
-    print("\nPatients to look at, with two years of monthly vital signs each:")
-    for each in story_tellers():
+def tell_stories(tellers: "Sequence[StoryTeller]") -> None:
+    """Print the patients of the sample whose records are worth a look, if there are any."""
+    if tellers:
+        print("\nPatients to look at, with two years of monthly vital signs each:")
+    for each in tellers:
         print(f"  Patient/{each.patient_id}  {each.name:22}  NHS number {each.nhs_number}  {each.title}")
 
 

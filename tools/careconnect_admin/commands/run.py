@@ -52,7 +52,7 @@ def run(
 def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, keep: bool) -> None:
     from careconnect_admin.local.kept_tables import KeptTables
     from careconnect_admin.local.local_stack import LocalStack
-    from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed
+    from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed, stories_there
 
     begun = time.monotonic()
     clients = local_clients(os.environ.get("EXPLORER_SECRET"))
@@ -70,8 +70,7 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
         local.open()
         environment = local.announce()
         tell_clients(clients)
-        if not (paths or restored):
-            tell_stories()
+        tell_stories(stories_there(dynamodb, local.stack.outputs))
         tell_calls(local.base_url, clients[0], example_path(dynamodb, local.stack.outputs, report))
         tell_commands(environment)
         tell_logs(local.log_folder)

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,8 +17,12 @@ from careconnect_admin.commands.local_service import (
     tell_clients,
     tell_commands,
     tell_ready,
+    tell_stories,
 )
 from careconnect_admin.project import relative
+
+if TYPE_CHECKING:
+    from careconnect_admin.sample.generator import StoryTeller
 
 
 def sam_local(
@@ -39,23 +43,25 @@ def sam_local(
 
 def _serve(port: int, emulator_port: int, data: Sequence[str], image: str | None) -> None:
     from careconnect_admin.local.sam_stack import Ports, sam_stack
-    from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed
+    from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed, stories_there
 
     begun = time.monotonic()
     ports = Ports(port, emulator_port)
     clients = local_clients(os.environ.get("EXPLORER_SECRET"))
     paths = checked_data(data)
-    examples = []
+    shown: list[tuple[list[StoryTeller], str]] = []
 
     def fill(dynamodb: Any, outputs: Mapping[str, str]) -> None:
         with loading_progress() as progress:
             report = seed(dynamodb, outputs, clients, paths, progress, base_url=ports.base_url)
         print_report(report)
-        examples.append(example_path(dynamodb, outputs, report))
+        shown.append((stories_there(dynamodb, outputs), example_path(dynamodb, outputs, report)))
 
     with sam_stack(ports, image, fill, lambda text: print(text, flush=True)) as stack:
         tell_clients(clients)
-        tell_calls(ports.base_url, clients[0], examples[0])
+        stories, example = shown[0]
+        tell_stories(stories)
+        tell_calls(ports.base_url, clients[0], example)
         tell_commands(stack.exports)
         invoke = f"sam local invoke TokenFunction --env-vars {relative(stack.environment)} …"
         print(f"One function by hand, there:  {invoke}")

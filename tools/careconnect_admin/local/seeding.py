@@ -1,9 +1,10 @@
 """Fill a stack that has just been made: the demo clients, and records."""
 
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.record_keys import JSON_ITEM, resource_key
 from careconnect.resource_types import RESOURCE_TYPES, Home
@@ -16,7 +17,7 @@ from careconnect_admin.loading.load import LoadReport, Progress, load_paths
 from careconnect_admin.loading.sources import find_sources, read_source
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.kept_tables import KeptTables
-from careconnect_admin.sample.generator import write_sample
+from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -93,10 +94,31 @@ def example_path(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], report:
     It is the patient of the README's call if that one was loaded, or else the first patient, or the first resource of
     the directory, which is open to everybody with a token. Without any of them it is `metadata`.
     """
-    key = {"pk": {"S": resource_key("Patient", _DOCUMENTED_PATIENT)}, "sk": {"S": JSON_ITEM}}
-    found = dynamodb.get_item(TableName=outputs["RecordTable"], Key=key).get("Item", {})
-    if "body" in found:
+    if _patient(dynamodb, outputs, _DOCUMENTED_PATIENT):
         return f"Patient/{_DOCUMENTED_PATIENT}"
     open_types = ("Patient", *(served.name for served in RESOURCE_TYPES if served.home is Home.DIRECTORY))
     named = next((name for name in open_types if name in report.first_ids), "")
     return f"{named}/{report.first_ids[named]}" if named else "metadata"
+
+
+def stories_there(dynamodb: "DynamoDBClient", outputs: Mapping[str, str]) -> list[StoryTeller]:
+    """Return the sample's patients with a story that the tables hold, whichever run they were loaded by.
+
+    Records of one's own may have the same ids: the NHS number says whether it is the same patient.
+    """
+    return [
+        each
+        for each in story_tellers()
+        if any(
+            identifier.get("value") == each.nhs_number
+            for identifier in _patient(dynamodb, outputs, each.patient_id).get("identifier", ())
+        )
+    ]
+
+
+def _patient(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], patient_id: str) -> dict[str, Any]:
+    """Return a patient that the tables hold, or nothing."""
+    key = {"pk": {"S": resource_key("Patient", patient_id)}, "sk": {"S": JSON_ITEM}}
+    item = dynamodb.get_item(TableName=outputs["RecordTable"], Key=key).get("Item", {})
+    found: dict[str, Any] = json.loads(item["body"]["S"]) if "body" in item else {}
+    return found

@@ -10,7 +10,8 @@ from moto import mock_aws
 
 from careconnect_admin.loading.load import LoadReport, load_paths
 from careconnect_admin.loading.writer import RecordTables
-from careconnect_admin.local.seeding import example_path
+from careconnect_admin.local.seeding import example_path, stories_there
+from careconnect_admin.sample.generator import sample_resources
 from careconnect_testing.tables import create_table
 
 if TYPE_CHECKING:
@@ -64,3 +65,11 @@ def test_a_deleted_patient_is_not_shown(dynamodb: "DynamoDBClient", tmp_path: Pa
     load(dynamodb, tmp_path, put("Patient", "4"))
     report = load(dynamodb, tmp_path, {"request": {"method": "DELETE", "url": "Patient/4"}}, put("Patient", "5"))
     assert example_path(dynamodb, OUTPUTS, report) == "Patient/5"
+
+
+def test_a_story_is_told_of_the_samples_own_patient_alone(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
+    assert stories_there(dynamodb, OUTPUTS) == []
+    sample = next(each for each in sample_resources() if each["resourceType"] == "Patient" and each["id"] == "5")
+    theirs = {**put("Patient", "5"), "resource": sample}
+    load(dynamodb, tmp_path, put("Patient", "4"), theirs, put("Patient", "6"))
+    assert [(each.patient_id, each.name) for each in stories_there(dynamodb, OUTPUTS)] == [("5", "Goran Antić")]
