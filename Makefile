@@ -3,11 +3,11 @@
 
 SHELL := /bin/sh
 PYTHON ?= python3
-PORT ?= 3000
-EMULATOR_PORT ?= 4566
+PORT ?=
+EMULATOR_PORT ?=
 DATA ?=
-# An empty DATA is not the same as none: some variable of the caller's was not set.
-DATA_OPTION = $(if $(filter file,$(origin DATA)),,--data "$(DATA)")
+# What is given as nothing counts as not given: some variable of the caller's had no value.
+DATA_OPTION = $(if $(DATA),--data "$(DATA)")
 REAL_DATA ?=
 ARGS ?=
 VENV := .venv
@@ -55,11 +55,11 @@ $(VENV)/.node: tests/clients/node/package-lock.json $(VENV)/.test
 setup: $(VENV)/.node ## Make .venv with everything that run and test need
 
 run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR records>, TOKEN_LIFETIME=<seconds>, KEEP=1
-	@exec $(BIN)/careconnect run --port $(PORT) $(DATA_OPTION)
+	@exec $(BIN)/careconnect run --port $(or $(PORT),3000) $(DATA_OPTION)
 
 # Needs Docker besides. LAMBDA_IMAGE=<image> names one that is already here, instead of AWS's own.
 sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULATOR_PORT=4566, DATA=…
-	@exec $(BIN)/careconnect sam-local --port $(PORT) --emulator-port $(EMULATOR_PORT) $(DATA_OPTION)
+	@exec $(BIN)/careconnect sam-local --port $(or $(PORT),3000) --emulator-port $(or $(EMULATOR_PORT),4566) $(DATA_OPTION)
 
 smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and CLIENT_SECRET in the environment
 	@exec $(BIN)/careconnect smoke $(BASE)

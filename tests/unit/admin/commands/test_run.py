@@ -1,6 +1,8 @@
 """`careconnect run` where it does not start: one line, and the exit code that tells why."""
 
+import os
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from typer.testing import CliRunner
 from careconnect_admin.cli import app
 from careconnect_admin.commands import run as module
 from careconnect_admin.local.emulator import free_port
+from careconnect_admin.project import PROJECT
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +130,34 @@ def test_a_signal_during_the_start_ends_it_in_order(
     monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", Interrupted)
 
     assert CliRunner().invoke(app, ["run"]).exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "command"),
+    [
+        ("run", [], "run --port 3000"),
+        ("run", ["PORT=", "DATA="], "run --port 3000"),
+        ("run", ["PORT=3001", "DATA=records"], 'run --port 3001 --data "records"'),
+        ("sam-local", ["PORT=", "EMULATOR_PORT=", "DATA="], "sam-local --port 3000 --emulator-port 4566"),
+    ],
+)
+def test_make_takes_what_is_given_as_nothing_for_not_given(target: str, given: list[str], command: str) -> None:
+    # The setup that make may want to do before is none of the command.
+    environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "DATA", "PORT"}}
+    call = ["make", "--dry-run", target, *given]
+    shown = subprocess.run(call, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True)
+    assert shown.stdout.splitlines()[-1].strip() == f"exec .venv/bin/careconnect {command}"
+
+
+@pytest.mark.parametrize("name", ["KEEP", "TOKEN_LIFETIME"])
+def test_a_variable_without_a_value_counts_as_not_given(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    given: list[object] = []
+
+    def start(**options: object) -> None:
+        given.append(options["parameters"])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", start)
+    monkeypatch.setenv(name, "")
+    CliRunner().invoke(app, ["run"])
+    assert given == [{}]
