@@ -19,10 +19,13 @@ from careconnect_admin.commands.local_service import (
     tell_ready,
     tell_stories,
 )
+from careconnect_admin.errors import SettingError
 from careconnect_admin.project import relative
 
 if TYPE_CHECKING:
     from careconnect_admin.sample.generator import StoryTeller
+
+_OF_RUN_ALONE = ("KEEP", "TOKEN_LIFETIME")
 
 
 def sam_local(
@@ -38,6 +41,7 @@ def sam_local(
 ) -> None:
     """Start `sam local start-api` with the emulator's tables and key, and keep it up until Ctrl-C. Needs Docker."""
     with in_foreground():
+        _refuse_what_is_not_offered()
         _serve(port, emulator_port, data or [], image)
 
 
@@ -67,3 +71,10 @@ def _serve(port: int, emulator_port: int, data: Sequence[str], image: str | None
         print(f"One function by hand, there:  {invoke}")
         tell_ready(time.monotonic() - begun, ports.base_url + FHIR_PATH)
         stack.serve()
+
+
+def _refuse_what_is_not_offered() -> None:
+    """Raise `SettingError` for a variable that would do nothing here, rather than let it be missed."""
+    for name in _OF_RUN_ALONE:
+        if os.environ.get(name):
+            raise SettingError(f"{name} works with `make run` alone: leave it out")

@@ -132,6 +132,18 @@ def test_a_signal_during_the_start_ends_it_in_order(
     assert CliRunner().invoke(app, ["run"]).exit_code == code
 
 
+@pytest.mark.parametrize("name", ["KEEP", "TOKEN_LIFETIME"])
+def test_sam_local_refuses_what_only_a_run_has(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    def never(*_arguments: object, **_options: object) -> None:
+        raise AssertionError("started")
+
+    monkeypatch.setattr("careconnect_admin.local.sam_stack.sam_stack", never)
+    monkeypatch.setenv(name, "60")
+    result = CliRunner().invoke(app, ["sam-local"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == f"careconnect: {name} works with `make run` alone: leave it out\n"
+
+
 @pytest.mark.parametrize(
     ("target", "given", "command"),
     [
