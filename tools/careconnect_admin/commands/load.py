@@ -3,7 +3,8 @@
 import json
 import re
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,7 +14,15 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from careconnect.resource_types import ID_PATTERN, resource_type
 from careconnect_admin.commands.listing import print_table
-from careconnect_admin.commands.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.on_stack import (
+    JsonOption,
+    PortOption,
+    ProfileOption,
+    RegionOption,
+    StackOption,
+    found_stack,
+    given_by,
+)
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -29,9 +38,48 @@ _COLUMNS: Final = ("resources", "loaded", "unchanged", "deleted", "failed")
 _REFERENCE: Final = re.compile(rf"([A-Z][A-Za-z]+)/({ID_PATTERN})")
 
 
-@on_stack
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a load goes; without a target it is a dry run, as on empty tables."""
+
+    target: "StackTarget | None"
+    dry_run: bool
+
+
+@contextmanager
+def _destination(
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check everything and say what would be done; write nothing. A stack need not be up."
+        ),
+    ] = False,
+    stack: StackOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    port: PortOption = None,
+) -> "Iterator[Destination]":
+    """Find the stack to load into; a dry run that names none does without, where none is up."""
+    from careconnect_admin.stack.target import NoStackError
+
+    with ExitStack() as found:
+        try:
+            target = found.enter_context(found_stack(stack, region, profile, port))
+        except NoStackError:
+            if not dry_run:
+                raise
+            target = None
+            print(
+                "careconnect: no stack is up: nothing is compared with what is stored, "
+                "and references are looked up in these files alone",
+                file=sys.stderr,
+            )
+        yield Destination(target, dry_run)
+
+
+@given_by(_destination)
 def load(
-    target: "StackTarget",
+    destination: "Destination",
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -43,9 +91,6 @@ def load(
         list[str] | None,
         typer.Option(metavar="TYPE/ID", help="Mark a resource as deleted, after asking; @FILE names many, one a line."),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check everything and say what would be done; write nothing.")
-    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -56,12 +101,16 @@ def load(
     if not paths and not delete:
         raise OperatorError("nothing to do: name files or folders to load, or what to --delete")
     deletions = _deletions(delete or ())
-    if deletions and not (dry_run or yes):
-        _ask(len(deletions), target.name, paths or ())
-    tables = RecordTables(target.client("dynamodb"), target.output("RecordTable"), target.output("DirectoryTable"))
+    target, dry_run = destination.target, destination.dry_run
+    tables, base_url = None, ""
+    if target is not None:
+        if deletions and not (dry_run or yes):
+            _ask(len(deletions), target.name, paths or ())
+        tables = RecordTables(target.client("dynamodb"), target.output("RecordTable"), target.output("DirectoryTable"))
+        base_url = target.output("BaseUrl")
     with loading_progress() as progress:
         report = loading.load_paths(
-            paths or [], tables, progress, deletions=deletions, dry_run=dry_run, base_url=target.output("BaseUrl")
+            paths or [], tables, progress, deletions=deletions, dry_run=dry_run, base_url=base_url
         )
     if dry_run:
         print("Nothing was written: this is what would be done.", file=sys.stderr)

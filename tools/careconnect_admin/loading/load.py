@@ -1,18 +1,19 @@
 """Load FHIR resources from files into the record and directory tables."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from careconnect_admin.loading.change import Outcome, Written
 from careconnect_admin.loading.checked import checked
 from careconnect_admin.loading.dangling import Dangling, References
 from careconnect_admin.loading.found import Deletion, Place, Problem, Skipped, Upsert
 from careconnect_admin.loading.items import Content
+from careconnect_admin.loading.rehearsal import Rehearsal
 from careconnect_admin.loading.sources import Sources, find_sources, read_source
 from careconnect_admin.loading.writer import RecordTables, RecordWriter
 
@@ -103,9 +104,22 @@ class _Task:
     size: int
 
 
+class Writer(Protocol):
+    """Brings resources' records up to date, or tells what that would come to."""
+
+    def ensure_cursor_keys(self) -> None:
+        """Give each table the key that seals its `next` links, unless it has one."""
+
+    def write(self, contents: Sequence[Content]) -> list[Written]:
+        """Write resources, no two of them the same one, and return what became of each, in order."""
+
+    def present(self, contents: Sequence[Content]) -> Collection[str]:
+        """Return the keys of those resources that are stored and not deleted."""
+
+
 def load_paths(
     paths: Sequence[Path],
-    tables: RecordTables,
+    tables: RecordTables | None,
     progress: Progress | None = None,
     *,
     deletions: Sequence[Deletion] = (),
@@ -116,13 +130,15 @@ def load_paths(
 ) -> LoadReport:
     """Load every resource at `paths`, do the `deletions`, and return what became of them.
 
-    Paths are NDJSON files, single resources, Bundles or folders of these. What is wrong is reported and
-    left out, the rest is loaded; each resource is written whole or not at all. Absolute references below
-    `base_url` are taken for the server's own. `writers` threads write at the same time. A `dry_run` writes
-    nothing and reports what would be. Errors of the service that would meet every resource alike are raised
-    as botocore raises them.
+    Paths are NDJSON files, single resources, Bundles or folders of these. What is wrong is reported and left
+    out, the rest is loaded; each resource is written whole or not at all. Absolute references below `base_url`
+    are taken for the server's own. `writers` threads write at the same time. A `dry_run` writes nothing and
+    reports what would be; without `tables` it is one on empty tables. Errors of the service that would meet
+    every resource alike are raised as botocore raises them.
     """
-    writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run)
+    writer: Writer = Rehearsal(clock=clock, base_url=base_url)
+    if tables is not None:
+        writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run)
     load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
     return load.run(writers)
 
@@ -134,7 +150,7 @@ class _Load:
         self,
         sources: Sources,
         deletions: Sequence[Deletion],
-        writer: RecordWriter,
+        writer: Writer,
         progress: Progress,
         references: References,
     ) -> None:
@@ -171,7 +187,7 @@ class _Load:
         ]
         loaded = self._seen.keys() - self._gone
         self._report.dangling = self._references.dangling(
-            loaded, lambda contents: self._writer.present(contents) - self._gone
+            loaded, lambda contents: set(self._writer.present(contents)) - self._gone
         )
         return self._report
 

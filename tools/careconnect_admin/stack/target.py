@@ -22,6 +22,10 @@ _CONFIG: Final = Config(
 )
 
 
+class NoStackError(OperatorError):
+    """No stack was named and none runs here."""
+
+
 @dataclass(frozen=True, slots=True)
 class StackTarget:
     """One stack: its outputs by name, its AWS clients by service, and whether it is the local run that was found.
@@ -49,8 +53,9 @@ def stack_target(
 ) -> StackTarget:
     """Return the deployed stack called `stack`, or the one local stack that runs; raises `OperatorError`.
 
-    It never guesses: with several local stacks one is to be named by its port, and what belongs to a deployment is
-    refused without one.
+    Where nothing is named and no local stack runs at all, that is a `NoStackError`. It never guesses: with
+    several local stacks one is to be named by its port, and what belongs to a deployment is refused without
+    one.
     """
     if stack is not None:
         if port is not None:
@@ -71,7 +76,7 @@ def _only_one(port: int | None) -> RunningStack:
     if not running and port is not None:
         raise OperatorError(f"no local stack is running on port {port}: start it with `make run PORT={port}`")
     if not running:
-        raise OperatorError("no local stack is running: start one with `make run`, or name a deployment with --stack")
+        raise NoStackError("no local stack is running: start one with `make run`, or name a deployment with --stack")
     if len(running) > 1:
         ports = ", ".join(str(each.port) for each in running)
         raise OperatorError(f"several local stacks are running, on the ports {ports}: name one with --port")

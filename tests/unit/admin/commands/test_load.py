@@ -259,3 +259,25 @@ def test_console_markup_in_a_files_name_is_only_text(capsys: pytest.CaptureFixtu
     report.problems = [Problem(Place("[red]in.json", 1), json.dumps("[bold]"))]
     load_command.print_report(report)
     assert capsys.readouterr().err == '[red]in.json:1: "[bold]"\n'
+
+
+def test_a_dry_run_needs_no_stack_and_says_what_it_did_without(
+    command: typer.Typer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("careconnect_admin.stack.running_stack.LOCAL_FOLDER", tmp_path)
+    file = tmp_path / "a.ndjson"
+    file.write_text('{"resourceType":"Patient","id":"1"}\n{"resourceType":"Patient"}\n', encoding="utf-8")
+    result = CliRunner().invoke(command, [str(file), "--dry-run"])
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[1].split() == ["Patient", "1", "1", "0", "0", "1"]
+    assert result.stderr.splitlines() == [
+        (
+            "careconnect: no stack is up: nothing is compared with what is stored, "
+            "and references are looked up in these files alone"
+        ),
+        "Nothing was written: this is what would be done.",
+        f"{file}:2: Patient: no id, or not one of 1 to 64 letters, digits, hyphens and dots",
+    ]
+    # What is named has to be there.
+    for call in ([str(file)], [str(file), "--dry-run", "--port", "3"], [str(file), "--dry-run", "--region", "here"]):
+        assert CliRunner().invoke(command, call).stdout == ""

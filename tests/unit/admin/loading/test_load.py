@@ -85,7 +85,7 @@ def items_of(tables: RecordTables, home: Home = Home.RECORD) -> Items:
 
 
 # moto's tables are not made for several threads: one writer.
-def load(folder: Path, tables: RecordTables, *resources: Any, later: int = 0, **options: Any) -> LoadReport:
+def load(folder: Path, tables: RecordTables | None, *resources: Any, later: int = 0, **options: Any) -> LoadReport:
     path = folder / "in.ndjson"
     lines = [each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for each in resources]
     path.write_text("\n".join(lines), encoding="utf-8")
@@ -328,6 +328,20 @@ def test_a_dry_run_tells_what_would_be_and_writes_nothing(tmp_path: Path, tables
 def test_a_dry_run_into_empty_tables_leaves_them_empty(tmp_path: Path, tables: RecordTables) -> None:
     assert load(tmp_path, tables, patient(), dry_run=True).total == TypeCounts(loaded=1)
     assert not any(tables.client.scan(TableName=name)["Items"] for name in (tables.record, tables.directory))
+
+
+def test_without_tables_a_load_tells_what_it_would_do_to_empty_ones(tmp_path: Path, tables: RecordTables) -> None:
+    lines = [
+        patient(),
+        patient(id="5", gender=1),
+        patient(managingOrganization={"reference": "Organization/x"}, id="6"),
+    ]
+    gone = [Deletion(Place("--delete Patient/9"), "Patient", "9")]
+    on_empty = load(tmp_path, tables, *lines, deletions=gone, dry_run=True)
+    assert on_empty.counts == {"Patient": TypeCounts(loaded=2, unchanged=1, failed=1)}
+    assert [each.target for each in on_empty.dangling] == ["Organization/x"]
+
+    assert load(tmp_path, None, *lines, deletions=gone) == on_empty
 
 
 def test_what_is_named_is_deleted_and_what_was_not_there_is_told(tmp_path: Path, tables: RecordTables) -> None:

@@ -1,0 +1,28 @@
+"""Tell what a load would do to empty tables, where there are none to look into."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from careconnect_admin.loading.change import Change, Written, planned_change
+from careconnect_admin.loading.items import Content, epoch_milliseconds
+
+
+class Rehearsal:
+    """Stands where a `RecordWriter` of a dry run would, and knows of nothing that is stored."""
+
+    def __init__(self, *, clock: Callable[[], datetime], base_url: str = "") -> None:
+        self._clock = clock
+        self._base_url = base_url
+
+    def ensure_cursor_keys(self) -> None:
+        """Do nothing: there is no table to give a key to."""
+
+    def write(self, contents: Sequence[Content]) -> list[Written]:
+        """Return what would become of each resource, in order."""
+        now = epoch_milliseconds(self._clock())
+        changes = [planned_change(content, None, now=now, base_url=self._base_url) for content in contents]
+        return [Written(each.outcome) if isinstance(each, Change) else each for each in changes]
+
+    def present(self, _contents: Sequence[Content]) -> frozenset[str]:
+        """Return no key: nothing is stored."""
+        return frozenset()
