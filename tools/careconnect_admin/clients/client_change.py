@@ -9,6 +9,7 @@ from careconnect_admin.clients.registration import (
     check_keys,
     check_names,
     check_scopes,
+    check_use,
     first_secret,
     grant_types_for,
 )
@@ -27,6 +28,7 @@ class ClientChange:
     auth_methods: frozenset[AuthMethod] | None = None
     jwks: str | None = None
     jwks_uri: str | None = None
+    resource_server: bool | None = None
 
     @property
     def touches_access(self) -> bool:
@@ -56,13 +58,19 @@ def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRe
         jwks=record.jwks if keeps_keys else change.jwks or "",
         jwks_uri=record.jwks_uri if keeps_keys else change.jwks_uri or "",
         patient=record.patient if change.patient is None else change.patient,
-        resource_server=record.resource_server,
+        resource_server=record.resource_server if change.resource_server is None else change.resource_server,
     )
     check_names(wanted)
     if change.touches_access:
         check_scopes(wanted)
+    check_use(wanted)
     changed = replace(
-        record, name=wanted.name, scopes=scopes, grant_types=grant_types_for(scopes), patient=wanted.patient
+        record,
+        name=wanted.name,
+        scopes=scopes,
+        grant_types=grant_types_for(scopes),
+        patient=wanted.patient,
+        resource_server=wanted.resource_server,
     )
     return _authenticating(changed, wanted) if change.touches_authentication else (changed, None)
 

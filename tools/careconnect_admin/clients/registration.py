@@ -193,7 +193,8 @@ def unknown_client(client_id: str) -> RegistrationError:
 
 def _nearest(scope: str) -> str:
     """Return the scope that may have been meant, for the end of a message."""
-    near = difflib.get_close_matches(scope, supported_scopes(), 1)
+    # Most of a scope is the same in all: what is alike for less than this is another type.
+    near = difflib.get_close_matches(scope, supported_scopes(), 1, cutoff=0.85)
     return f": did you mean {near[0]}?" if near else ": one is for example user/Patient.read"
 
 
@@ -224,13 +225,18 @@ def check_scopes(registration: ClientRegistration) -> None:
         raise RegistrationError(
             f"the scopes have more than the {MAX_SCOPE_LENGTH} characters that a token can hold: use a wildcard"
         )
-    if not registration.scopes and not registration.resource_server:
-        raise RegistrationError("a client needs scopes, unless it is a resource server")
+    check_use(registration)
     if registration.patient:
         if not valid_id(registration.patient):
             raise RegistrationError("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
         if not any(scope.startswith("patient/") for scope in registration.scopes):
             raise RegistrationError("binding to a patient limits patient/ scopes, and the client has none")
+
+
+def check_use(registration: ClientRegistration) -> None:
+    """Refuse a client that could neither get a token nor introspect those of others; raises `RegistrationError`."""
+    if not registration.scopes and not registration.resource_server:
+        raise RegistrationError("a client needs scopes, unless it is a resource server")
 
 
 def check_keys(registration: ClientRegistration) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
 
 _CHANGEABLE: Final = (
-    *("name", "auth_methods", "grant_types", "scope", "patient"),
+    *("name", "auth_methods", "grant_types", "scope", "patient", "resource_server"),
     *("salt", "secrets", "jwks", "jwks_uri"),
 )
 

@@ -68,6 +68,12 @@ def update(
     ] = None,
     jwks: JwksOption = None,
     jwks_uri: Annotated[str | None, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = None,
+    resource_server: Annotated[
+        bool | None,
+        typer.Option(
+            "--resource-server/--no-resource-server", help="Let it introspect tokens of any client, or no longer."
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Change a client; what is not named stays.
@@ -85,10 +91,12 @@ def update(
         auth_methods=frozenset(method) if method else None,
         jwks=jwks.read_text(encoding="utf-8") if jwks else None,
         jwks_uri=jwks_uri,
+        resource_server=resource_server,
     )
     if change == ClientChange():
         raise RegistrationError(
-            "nothing to change: give --name, --scope, --patient, --unbound, --method, --jwks or --jwks-uri"
+            "nothing to change: give --name, --scope, --patient, --unbound, --method, --jwks, --jwks-uri "
+            "or --[no-]resource-server"
         )
     registry = client_registry(target)
     update = update_client(registry, token_revocations(target), client_id, change)

@@ -14,7 +14,15 @@ from careconnect_admin.cli import app
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.command_line import told
-from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, public_jwk
+from careconnect_testing.issuer import (
+    CLIENT_TABLE,
+    P256_KEY,
+    RSA_KEY,
+    TOKEN_TABLE,
+    Issuer,
+    basic,
+    public_jwk,
+)
 
 BY_KEY = frozenset({AuthMethod.PRIVATE_KEY_JWT})
 JWKS = json.dumps({"keys": [public_jwk(RSA_KEY, "key-1")]})
@@ -58,6 +66,39 @@ def test_a_name_changes_alone(issuer: Issuer, registry: DynamoDbClientRegistry, 
     assert {name for name in before.__slots__ if getattr(before, name) != getattr(after, name)} == {"name"}
     assert issuer.token("client-1", secret).error == "invalid_scope"
     assert not has_mark(issuer)
+
+
+def test_a_resource_server_is_made_and_unmade(issuer: Issuer, run: Update) -> None:
+    secret, others = issuer.register("client-1"), issuer.register("client-2")
+    token = issuer.token("client-2", others).json["access_token"]
+
+    def may_ask() -> bool:
+        answer = issuer.post("/introspect", {"token": token}, headers=basic("client-1", secret))
+        active: bool = answer.json["active"]
+        return active
+
+    assert not may_ask()
+    assert run("update", "client-1", "--resource-server").exit_code == 0
+    assert may_ask()
+    # What its tokens open is as before.
+    assert not has_mark(issuer)
+    assert run("update", "client-1", "--no-resource-server").exit_code == 0
+    assert not may_ask()
+
+
+def test_a_resource_server_without_scopes_has_to_stay_one(
+    issuer: Issuer, registry: DynamoDbClientRegistry, run: Update
+) -> None:
+    issuer.register("client-1", resource_server=True, scopes=(), grant_types=frozenset())
+    refused = run("update", "client-1", "--no-resource-server")
+    assert (refused.exit_code, told(refused)) == (
+        1,
+        ["careconnect: a client needs scopes, unless it is a resource server"],
+    )
+    before = registry.find("client-1")
+    assert before is not None
+    assert before.resource_server
+    assert run("update", "client-1", "--no-resource-server", "--scope", "profile").exit_code == 0
 
 
 def test_new_keys_take_the_place_of_those_before(
@@ -173,6 +214,7 @@ def test_scopes_that_open_something_are_given_without(issuer: Issuer, run: Updat
         ("users/Patient.read", "did you mean user/Patient.read?"),
         ("user/Pateint.read", "did you mean user/Patient.read?"),
         ("profil", "did you mean profile?"),
+        ("user/Nonsense.read", "one is for example user/Patient.read"),
         ("x", "one is for example user/Patient.read"),
     ],
 )
