@@ -43,7 +43,7 @@ def search(
     type_name: Annotated[str, typer.Argument(metavar="TYPE", help="The resource type: Observation.")],
     criteria: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME=VALUE…", help="Criteria, as they are: patient=4 'code:text=Body weight'."),
+        typer.Argument(metavar="NAME=VALUE…", help="Criteria, as they are: patient=4 'code=http://loinc.org|8480-6'."),
     ] = None,
     client_id: ClientOption = "",
     token: TokenOption = "",
