@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _AGE: Final = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PAUSE: Final = 2.0
-_FIRST: Final = ("status", "action", "client_id", "milliseconds", "reason", "request_id")
+_FIRST: Final = ("status", "action", "client_id", "claimed_client_id", "milliseconds", "reason", "request_id")
 # What each line has, or what says no more than the rest.
 _LEFT_OUT: Final = frozenset(
     {"level", "location", "message", "timestamp", "service", "xray_trace_id", "gateway_request_id"}
@@ -35,7 +35,9 @@ _STATES: Final = {"ALARM": "ALARM", "INSUFFICIENT_DATA": "no data", "OK": "ok"}
 def logs(
     target: "StackTarget",
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines, until Ctrl-C.")] = False,
-    client: Annotated[str, typer.Option("--client", help="Only lines of this client.")] = "",
+    client: Annotated[
+        str, typer.Option("--client", help="Only lines of this client, or of who was refused as it.")
+    ] = "",
     request_id: Annotated[
         str, typer.Option("--request-id", help="Only lines of this request: the X-Request-Id that its caller saw.")
     ] = "",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _GROUP: Final = "LogGroup"
 _PLATFORM: Final = re.compile(r"(START|END|REPORT|INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT) ")
+_CLIENT_IDS: Final = ("client_id", "claimed_client_id")
 _REQUEST_IDS: Final = ("request_id", "gateway_request_id", "function_request_id")
 _LATE_MILLISECONDS: Final = 10_000
 """For how long a line may come after younger ones of other instances."""
@@ -32,26 +33,26 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which lines are meant: of a client, of a request by any of its ids; empty for all."""
+    """Which lines are meant: of a client, or of who said to be it; of a request by any of its ids. Empty for all."""
 
     client_id: str = ""
     request_id: str = ""
 
     def pattern(self) -> str:
         """Return it as a filter pattern of CloudWatch Logs, which spares reading what is not meant."""
-        parts = []
-        if self.client_id:
-            parts.append(f"$.client_id = {json.dumps(self.client_id)}")
-        if self.request_id:
-            either = " || ".join(f"$.{name} = {json.dumps(self.request_id)}" for name in _REQUEST_IDS)
-            parts.append(f"({either})")
+        parts = [_either(names, wanted) for names, wanted in self._wanted() if wanted]
         return f"{{ {' && '.join(parts)} }}" if parts else ""
 
     def matches(self, members: Mapping[str, Any]) -> bool:
         """Say the same of one line: an emulator takes the pattern for everything."""
-        if self.client_id and members.get("client_id") != self.client_id:
-            return False
-        return not self.request_id or self.request_id in {members.get(name) for name in _REQUEST_IDS}
+        return all(wanted in {members.get(name) for name in names} for names, wanted in self._wanted() if wanted)
+
+    def _wanted(self) -> tuple[tuple[tuple[str, ...], str], ...]:
+        return (_CLIENT_IDS, self.client_id), (_REQUEST_IDS, self.request_id)
+
+
+def _either(names: tuple[str, ...], wanted: str) -> str:
+    return f"({' || '.join(f'$.{name} = {json.dumps(wanted)}' for name in names)})"
 
 
 def function_groups(target: StackTarget, function: str = "") -> Mapping[str, str]:

@@ -85,7 +85,7 @@ def lines(aws: Aws) -> None:
     aws.write("authorizer", 8500, request(status=200, action="authorize", client_id="two", function_request_id="f2"))
     aws.write("token", 5000, {"level": "ERROR", "message": "failure", "error": "KeyError", "gateway_request_id": "g3"})
     aws.write("token", 4000, "[ERROR] Runtime.ImportModuleError: no module")
-    aws.write("token", 20 * 60_000, request(status=401, action="token", reason="wrong secret", request_id="old"))
+    aws.write("token", 20 * 60_000, request(status=401, action="token", claimed_client_id="one", request_id="old"))
 
 
 @pytest.mark.usefixtures("lines")
@@ -105,7 +105,8 @@ def test_the_lines_of_all_functions_are_in_order_and_without_lambdas_own(run: Ru
 @pytest.mark.parametrize(
     ("arguments", "count", "pattern"),
     [
-        (("--client", "one"), 1, '{ $.client_id = "one" }'),
+        (("--client", "one"), 1, '{ ($.client_id = "one" || $.claimed_client_id = "one") }'),
+        (("--client", "one", "--since", "1h"), 2, None),
         (("--function", "authorizer"), 1, ""),
         (("--function", "TokenFunction"), 3, ""),
         (("--since", "1h"), 5, ""),
@@ -116,8 +117,8 @@ def test_the_lines_of_all_functions_are_in_order_and_without_lambdas_own(run: Ru
             ("--request-id", "r1", "--client", "two"),
             0,
             (
-                '{ $.client_id = "two" && ($.request_id = "r1" || $.gateway_request_id = "r1" || '
-                '$.function_request_id = "r1") }'
+                '{ ($.client_id = "two" || $.claimed_client_id = "two") && '
+                '($.request_id = "r1" || $.gateway_request_id = "r1" || $.function_request_id = "r1") }'
             ),
         ),
     ],
