@@ -135,9 +135,9 @@ sbom: .venv-audit/.done $(VENV)/.test ## Write what the functions and the tools 
 unit: $(VENV)/.test ## Unit tests alone
 	$(BIN)/pytest tests/unit
 
-# In the folders' order, which begins with what needs a stack: a long file that begins last is waited for by all.
+# Handed out by careconnect_testing.scheduling, in the order that tests/conftest.py gives.
 coverage: $(VENV)/.node
-	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not long" --cov --cov-report=term
+	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not long" --cov --cov-report=term
 
 format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff check --fix .

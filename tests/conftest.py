@@ -1,8 +1,9 @@
-"""What holds for every test: which records it is made with, and how many cases are made up."""
+"""What holds for every test: which records it is made with, how many cases are made up, who runs beside whom."""
 
 import os
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -10,6 +11,10 @@ from botocore.loaders import JSONFileLoader
 
 from careconnect_testing import generated as generated  # registers the profiles of the quick and the long run
 from careconnect_testing.real_data import REAL_DATA, RealDataError, real_data, records_line
+from careconnect_testing.scheduling import StackScheduling, begins_at
+from careconnect_testing.search_stack import search_stack
+
+__all__ = ["search_stack"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,6 +29,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return records_line()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling | None:
+    return StackScheduling(config, log) if config.getoption("dist") == "loadscope" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Many processes run at once; one by itself keeps the files' own order.
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: begins_at(item.path))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,5 @@
 """One local stack for the whole session: the real template, IAM enforced, driven over HTTP."""
 
-from careconnect_testing.search_stack import search_stack
 from careconnect_testing.stack_fixtures import bearer, clients, explorer, http, local_stack, record_tables, sample
 
-__all__ = ["bearer", "clients", "explorer", "http", "local_stack", "record_tables", "sample", "search_stack"]
+__all__ = ["bearer", "clients", "explorer", "http", "local_stack", "record_tables", "sample"]
