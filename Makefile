@@ -74,7 +74,10 @@ test: check coverage ## What CI runs, without the long tests and the containers:
 test-long: $(VENV)/.node ## The long tests: REAL_DATA=<folder of more records>
 	$(BIN)/pytest -n 3 -m "long or generated or hypothesis" --hypothesis-profile=long
 
-check: lint types imports template checkov secrets ## Static checks only
+# Two at a time, each one's output in one piece, where make can do that (GNU make 4).
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
+check: ## Static checks only
+	@$(MAKE) --no-print-directory $(TOGETHER) lint types imports template checkov secrets
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
