@@ -29,13 +29,14 @@ KEY = {"kid": "key-1", "kty": "RSA"}
 
 @dataclass
 class Server:
-    """A TLS server that answers as it is told and counts its requests."""
+    """A TLS server that answers as it is told and counts its requests, and the bytes that it sends one by one."""
 
     port: int
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     pause: float = 0.0
+    dripped: int = 0
     paths: list[str] = field(default_factory=list)
 
     def publish(self, *keys: Any) -> None:
@@ -87,6 +88,7 @@ def server(certificate: Path) -> Iterator[Server]:
                 time.sleep(state.pause)
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
+                state.dripped += 1
             if not state.pause:
                 self.wfile.write(state.body)
 
@@ -199,10 +201,10 @@ def test_entries_that_are_no_keys_are_left_out(server: Server, key_sets: HttpsKe
 def test_a_peer_that_drips_is_ended(server: Server, key_sets: HttpsKeySets, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(https_key_sets, "_DEADLINE", 0.5)
     server.pause = 0.1
-    begun = time.monotonic()
 
     assert key_sets.keys(server.uri, "key-1") == ()
-    assert time.monotonic() - begun < 2
+    # Not by the clock, here and below: on a busy machine all takes longer.
+    assert server.dripped < len(server.body)
 
 
 def test_an_untrusted_certificate_is_refused(server: Server, clock: Clock) -> None:
@@ -333,15 +335,17 @@ def test_a_name_whose_look_up_hangs_is_given_up_at_the_deadline(
     monkeypatch.setattr(https_key_sets, "_DEADLINE", 0.3)
     over = threading.Event()
 
+    looked_up = []
+
     def answer() -> list[Any]:
         over.wait(10)
+        looked_up.append("localhost")
         return []
 
     resolver(answer)
-    begun = time.monotonic()
 
     assert key_sets.keys(server.uri, "key-1") == ()
-    assert time.monotonic() - begun < 2
+    assert looked_up == []
     assert server.paths == []
     over.set()
 
@@ -362,10 +366,10 @@ def test_what_the_look_up_took_is_no_more_left_for_the_answer(
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", server.port))]
 
     resolver(answer)
-    begun = time.monotonic()
 
     assert key_sets.keys(server.uri, "key-1") == ()
-    assert time.monotonic() - begun < 3.2
+    # A deadline of its own would leave time for nearly twenty.
+    assert server.dripped < 12
 
 
 def test_a_name_with_one_inside_address_is_refused(
