@@ -16,7 +16,6 @@ from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.cloud_formation import FakeCloudFormation
 from careconnect_testing.command_line import told
 
-NOW = int(time.time() * 1000)
 RESOURCES = {
     "TokenFunction": ("AWS::Lambda::Function", "token"),
     "TokenLogGroup": ("AWS::Logs::LogGroup", "/token"),
@@ -35,6 +34,8 @@ class Aws:
     """moto's logs and alarms, behind a stack."""
 
     def __init__(self) -> None:
+        # Of this test, not of the whole run, which may take longer than the minutes that are printed.
+        self.now = int(time.time() * 1000)
         self.cloudformation = FakeCloudFormation(RESOURCES)
         self.logs: Any = boto3.client("logs", "eu-west-2")
         self.cloudwatch: Any = boto3.client("cloudwatch", "eu-west-2")
@@ -54,7 +55,7 @@ class Aws:
     def write(self, function: str, milliseconds_ago: int, message: str | dict[str, Any]) -> None:
         """Log a line."""
         text = message if isinstance(message, str) else json.dumps(message)
-        event = {"timestamp": NOW - milliseconds_ago, "message": text}
+        event = {"timestamp": self.now - milliseconds_ago, "message": text}
         self.logs.put_log_events(logGroupName=f"/{function}", logStreamName="1", logEvents=[event])
 
 
@@ -162,7 +163,7 @@ def test_a_stack_without_functions_is_told(aws: Aws, run: Run) -> None:
 
 
 def test_each_line_is_read_once_also_when_it_comes_late(aws: Aws) -> None:
-    logs = FunctionLogs(aws.logs, {"Token": "/token"}, LogFilter(), since=NOW - 60_000)
+    logs = FunctionLogs(aws.logs, {"Token": "/token"}, LogFilter(), since=aws.now - 60_000)
     aws.write("token", 5000, "a")
     aws.write("token", 5000, "a")
     assert [line.text for line in logs.new_lines()] == ["a", "a"]
