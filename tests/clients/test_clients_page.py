@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.clients, pytest.mark.slow]
 PAGE: Final = (DOCS / "clients.md").read_text(encoding="utf-8")
 BIN: Final = Path(sys.executable).parent
 LOCAL: Final = "http://127.0.0.1:3000"
-SECONDS: Final = 120
+SECONDS: Final = 600
 
 _FENCED: Final = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _READ_BY: Final = {"python": "python -", "js": "node --input-type=module -"}

