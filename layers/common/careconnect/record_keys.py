@@ -4,9 +4,12 @@ Every item has `pk` and `sk`. A resource is three items under `Type/id`: its JSO
 record. Each of its index entries is one more item, whose sort key always ends in `#<order key>#<id>`:
 
 - a type's entry, under `Type?<shard>`, begins with nothing: for searches by nothing selective
+- that of what has a long period, under `Type?<shard>~`, likewise: it may have begun long before the date asked for
 - a token's, under `Type?param=<code>`, begins with `<system>|`: for identifiers and codes
 - a string's, under `Type?param^<first character>`, begins with `<normalised text>#`: for names and postcodes
 - a reference's, under `Target/id`, begins with `Type?param#`: for a patient's record, `_revinclude`, `$everything`
+
+One more, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for what has changed since.
 """
 
 import hashlib
@@ -26,6 +29,8 @@ SHARDS: Final = 4
 # A partition key may have 2,048 bytes and a sort key 1,024 (DynamoDB quotas).
 _LONGEST_TEXT: Final = 200
 
+_ORDER_DIGITS: Final = 15
+
 LONGEST_REFERENCE: Final = 1024
 """Bytes of a reference that has an entry; an address beyond that is no working reference."""
 
@@ -40,6 +45,16 @@ def resource_key(type_name: str, resource_id: str) -> str:
 def type_partition(type_name: str, shard: int) -> str:
     """Return one of the `SHARDS` partitions of a type's entries."""
     return f"{type_name}?{shard}"
+
+
+def period_partition(type_name: str, shard: int) -> str:
+    """Return one of the `SHARDS` partitions of the entries of a type's resources with a long period."""
+    return f"{type_name}?{shard}~"
+
+
+def change_partition(type_name: str, shard: int) -> str:
+    """Return one of the `SHARDS` partitions in which a type's resources lie by the time of their last change."""
+    return f"{type_name}?_lastUpdated^{shard}"
 
 
 def shard_of(resource_id: str) -> int:
@@ -77,10 +92,15 @@ def entry_sort_key(prefix: str, order: str, resource_id: str) -> str:
     return f"{prefix}{order}#{resource_id}"
 
 
+def prefix_of(sort_key: str) -> str:
+    """Return what an entry is found by: all of its sort key but its place in the default order and its id."""
+    return sort_key.rpartition("#")[0][:-_ORDER_DIGITS]
+
+
 def place_of(sort_key: str) -> tuple[str, str]:
     """Return the (order key, id) at the end of an entry's sort key."""
     head, _, resource_id = sort_key.rpartition("#")
-    return head[-15:], resource_id
+    return head[-_ORDER_DIGITS:], resource_id
 
 
 def _bounded(text: str) -> str:

@@ -325,10 +325,9 @@ _directory: Final = partial(_type, Home.DIRECTORY)
 
 ID_PARAMETER: Final = SearchParameter("_id", ParameterType.TOKEN, ("id",), Rank.KEY)
 
-COMMON_PARAMETERS: Final = (
-    ID_PARAMETER,
-    SearchParameter("_lastUpdated", ParameterType.DATE, ("meta.lastUpdated",)),
-)
+LAST_UPDATED: Final = SearchParameter("_lastUpdated", ParameterType.DATE, ("meta.lastUpdated",))
+
+COMMON_PARAMETERS: Final = (ID_PARAMETER, LAST_UPDATED)
 
 RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
     _record(

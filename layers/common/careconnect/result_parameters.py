@@ -11,10 +11,12 @@ VIEW_PARAMETERS: Final = ("_format", "_pretty", "_summary", "_elements")
 RECORD_PARAMETERS: Final = ("_count", *VIEW_PARAMETERS)
 """What `$everything` takes."""
 
-SEARCH_PARAMETERS: Final = ("_count", "_sort", *VIEW_PARAMETERS)
+SEARCH_PARAMETERS: Final = ("_count", "_sort", "_total", *VIEW_PARAMETERS)
 """What a search takes."""
 
 BOOLEANS: Final = ("true", "false")
+TOTALS: Final = ("none", "estimate", "accurate")
+"""What `_total` takes: R4's parameter, with the same meaning."""
 SUMMARIES: Final = ("true", "text", "data", "count", "false")
 
 MOST_SORT_KEYS: Final = 5

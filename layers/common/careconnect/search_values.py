@@ -25,6 +25,12 @@ FIRST_INSTANT: Final = -62_135_596_800_000
 LAST_INSTANT: Final = 253_402_300_800_000
 """Epoch milliseconds of 0001-01-01 and of 10000-01-01, for a period without a start or an end."""
 
+LONGEST_SHORT_PERIOD: Final = 366 * 86_400_000
+"""Milliseconds that a date covers at most; a period of more has one more entry in the index."""
+
+UNDATED: Final = "0" * 15
+"""The order key of what has no date, or a period without a start."""
+
 _DATE: Final = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
     r"(?:T(?P<hour>\d{2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:\.(?P<fraction>\d+))?)?"
@@ -121,8 +127,19 @@ def patients_of(type_: ResourceType, resource_id: str, values: SearchValues) -> 
 def order_key(values: SearchValues, order_by: str) -> str:
     """Return the sortable text of a resource's place in its type's default order.
 
-    Fifteen digits, counted from the first instant, of the earliest start among the values of `order_by`;
-    zeros where there is none, so that the undated come last when the latest come first.
+    That of the earliest start among the values of `order_by`; zeros where there is none, so that the undated
+    come last when the latest come first.
     """
     starts = [low for low, _ in values.get(order_by, ())] if order_by else []
-    return f"{min(starts) - FIRST_INSTANT:015d}" if starts else "0" * 15
+    return order_text(min(starts)) if starts else UNDATED
+
+
+def order_text(instant: int) -> str:
+    """Return epoch milliseconds as a sortable text: fifteen digits, counted from the first instant."""
+    return f"{max(instant - FIRST_INSTANT, 0):015d}"
+
+
+def is_long_period(values: SearchValues, order_by: str) -> bool:
+    """Say whether the date that orders a resource covers more than a date can."""
+    ranges = values.get(order_by, ()) if order_by else ()
+    return bool(ranges) and max(high for _, high in ranges) - min(low for low, _ in ranges) > LONGEST_SHORT_PERIOD

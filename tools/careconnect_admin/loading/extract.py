@@ -8,7 +8,9 @@ from typing import Any, Final
 from careconnect.record_keys import (
     LONGEST_REFERENCE,
     Key,
+    change_partition,
     entry_sort_key,
+    period_partition,
     reference_prefix,
     shard_of,
     string_partition,
@@ -21,6 +23,7 @@ from careconnect.resource_types import (
     COMMON_PARAMETERS,
     FHIR_PATH,
     ID_PATTERN,
+    LAST_UPDATED,
     ParameterType,
     ResourceType,
     SearchParameter,
@@ -32,8 +35,10 @@ from careconnect.search_values import (
     SearchValues,
     date_range,
     fold_token,
+    is_long_period,
     normalise,
     order_key,
+    order_text,
 )
 
 _STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<wanted>[^)]+)\))?")
@@ -69,10 +74,12 @@ def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[st
 
 def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> list[Key]:
     """Return the keys of all index entries of a resource, each once: its type's, then its parameters'."""
-    order = order_key(values, served.order_by)
-    keys: dict[Key, None] = {
-        (type_partition(served.name, shard_of(resource_id)), entry_sort_key("", order, resource_id)): None
-    }
+    order, shard = order_key(values, served.order_by), shard_of(resource_id)
+    keys: dict[Key, None] = {(type_partition(served.name, shard), entry_sort_key("", order, resource_id)): None}
+    for changed, _ in values.get(LAST_UPDATED.name, ()):
+        keys[change_partition(served.name, shard), entry_sort_key("", order_text(changed), resource_id)] = None
+    if is_long_period(values, served.order_by):
+        keys[period_partition(served.name, shard), entry_sort_key("", order, resource_id)] = None
     for parameter in served.parameters:
         if parameter.indexed:
             for partition, prefix in _entries(served.name, parameter, values.get(parameter.name, ())):

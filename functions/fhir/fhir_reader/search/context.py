@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -62,8 +62,8 @@ class SearchContext:
         if not self.sealed and len(self.url(used)) <= LONGEST_LINK - _ROOM_FOR_PLACE:
             return self._link(used, cursor)
         inside = tuple(used)
-        url = self._link((), Cursor(cursor.place, cursor.total, inside))
-        shortest = len(self._link((), Cursor([], cursor.total, inside)))
+        url = self._link((), replace(cursor, parameters=inside))
+        shortest = len(self._link((), replace(cursor, parameters=inside, place=[])))
         if max(len(url), shortest + _ROOM_FOR_PLACE) > LONGEST_LINK:
             raise outcomes.next_link_too_long()
         return url

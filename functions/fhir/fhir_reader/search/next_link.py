@@ -20,19 +20,23 @@ Pairs = tuple[tuple[str, str], ...]
 class Cursor:
     """Where the page before ended, and how many matches there are in all, if that is known.
 
-    `parameters` are those of the search where its link does not show them, in the order in which they came.
+    `parameters` are those of the search where its link does not show them, in the order in which they came. `way` is
+    the number of the way that the page before went, and `examined` how many entries it took.
     """
 
     place: list[Any]
     total: int | None
     parameters: Pairs = ()
+    way: int = 0
+    examined: int = 0
 
 
 def seal(cursor: Cursor, key: bytes, bound_to: str) -> str:
     """Return the cursor as URL-safe text, sealed under `key` for the query that `bound_to` describes."""
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # not in a cold start: most answers have no link
 
-    content = json.dumps([cursor.place, cursor.total, cursor.parameters], separators=(",", ":"), ensure_ascii=False)
+    parts = [cursor.place, cursor.total, cursor.parameters, cursor.way, cursor.examined]
+    content = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
     sealed = AESSIV(_cipher_key(key)).encrypt(zlib.compress(content.encode(), 9), [bound_to.encode()])
     return base64url.encode(sealed)
 
@@ -47,8 +51,9 @@ def unseal(text: str, key: bytes, bound_to: str) -> Cursor:
     except (ValueError, InvalidTag):
         raise foreign_cursor() from None
     # Only what was sealed here gets so far: it is read without further checks.
-    place, total, parameters = json.loads(zlib.decompress(content))
-    return Cursor(place, total, tuple((name, value) for name, value in parameters))
+    # Links that were given before a release have no more than the first three.
+    place, total, parameters, *walked = json.loads(zlib.decompress(content))
+    return Cursor(place, total, tuple((name, value) for name, value in parameters), *walked)
 
 
 def foreign_cursor() -> outcomes.OutcomeError:

@@ -1,11 +1,12 @@
 """The order of search results, and places in it that a `next` link can hold."""
 
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from functools import cmp_to_key
 from typing import Any
 
-from careconnect.resource_types import ParameterType
-from careconnect.search_values import SearchValues, normalise
+from careconnect.resource_types import LAST_UPDATED, ParameterType, Rank, ResourceType
+from careconnect.search_values import UNDATED, SearchValues, normalise, order_text
 from fhir_reader.search.result_parameters import Order
 from fhir_reader.store.stored import Entry
 
@@ -13,17 +14,37 @@ Place = list[Any]
 """What a result is ordered by, its id last; every part is JSON."""
 
 
-class ResultOrder:
-    """The default order (latest first, then by id) or the one that `_sort` asks for (then by id)."""
+class IndexOrder(Enum):
+    """The orders in which an index holds all of a type, so that a page of it costs itself alone."""
 
-    def __init__(self, sort: Sequence[Order]) -> None:
-        self._sort = sort
-        self._comparable: Callable[[Place], Any] = cmp_to_key(self._compare)
+    LATEST_FIRST = auto()
+    """By the type's date, then by the greater id, undated last: the default."""
+    EARLIEST_FIRST = auto()
+    """By the type's date, then by the lesser id, undated last."""
+    CHANGED_LAST_FIRST = auto()
+    """By the time of the last change, then by id, both descending."""
+    CHANGED_FIRST_FIRST = auto()
+    """By the time of the last change, then by id, both ascending."""
 
     @property
-    def is_default(self) -> bool:
-        """Say whether no other order was asked for."""
-        return not self._sort
+    def by_change(self) -> bool:
+        """Say whether it is the order of the index of last changes."""
+        return self in (IndexOrder.CHANGED_LAST_FIRST, IndexOrder.CHANGED_FIRST_FIRST)
+
+    @property
+    def descending(self) -> bool:
+        """Say whether places come from the greatest to the least."""
+        return self in (IndexOrder.LATEST_FIRST, IndexOrder.CHANGED_LAST_FIRST)
+
+
+class ResultOrder:
+    """The default order or the one that `_sort` asks for (its ties by ascending id, if no index has it)."""
+
+    def __init__(self, type_: ResourceType, sort: Sequence[Order], *, changes: bool) -> None:
+        self._sort = sort
+        self.index = _index_order(type_, sort, changes=changes)
+        """The index that holds the type in this order, if there is one."""
+        self._comparable: Callable[[Place], Any] = cmp_to_key(self._compare)
 
     def key(self, entry: Entry) -> Any:
         """Return what to sort an entry by."""
@@ -31,18 +52,24 @@ class ResultOrder:
 
     def place(self, entry: Entry) -> Place:
         """Return an entry's place."""
-        if self.is_default:
-            return [entry.order, entry.id]
-        values = entry.values
-        return [*(_sort_value(order, values) for order in self._sort), entry.id]
+        if self.index is None:
+            values = entry.values
+            return [*(_sort_value(order, values) for order in self._sort), entry.id]
+        if self.index.by_change:
+            return [order_text(entry.values[LAST_UPDATED.name][0][0]), entry.id]
+        return [entry.order, entry.id]
 
     def is_after(self, entry: Entry, place: Place) -> bool:
         """Say whether an entry comes after a place."""
         return self._compare(self.place(entry), place) > 0
 
     def _compare(self, a: Place, b: Place) -> int:
-        if self.is_default:
-            return -1 if a > b else int(a < b)
+        if self.index is not None:
+            if self.index is IndexOrder.EARLIEST_FIRST:
+                a, b = [a[0] == UNDATED, *a], [b[0] == UNDATED, *b]
+            if self.index.descending:
+                a, b = b, a
+            return (a > b) - (a < b)
         for order, left, right in zip(self._sort, a, b, strict=False):
             if left == right:
                 continue
@@ -51,6 +78,22 @@ class ResultOrder:
                 return 1 if left is None else -1
             return 1 if (left > right) is not order.descending else -1
         return -1 if a[-1] < b[-1] else int(a[-1] > b[-1])
+
+
+def _index_order(type_: ResourceType, sort: Sequence[Order], *, changes: bool) -> IndexOrder | None:
+    if not sort:
+        return IndexOrder.LATEST_FIRST
+    if len(sort) > 1:
+        return None
+    parameter, descending = sort[0].parameter, sort[0].descending
+    if parameter.name == LAST_UPDATED.name:
+        by_change = IndexOrder.CHANGED_LAST_FIRST if descending else IndexOrder.CHANGED_FIRST_FIRST
+        return by_change if changes else None
+    # What has no date lies by its id alone.
+    is_own = parameter.name == type_.order_by if type_.order_by else parameter.rank is Rank.KEY
+    if not is_own:
+        return None
+    return IndexOrder.LATEST_FIRST if descending else IndexOrder.EARLIEST_FIRST
 
 
 def _sort_value(order: Order, values: SearchValues) -> Any:

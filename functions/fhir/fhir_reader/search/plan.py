@@ -1,16 +1,19 @@
-"""Choose the index ranges that answer a search with the fewest entries read (ADR 3).
+"""Find the ways on which a search may be answered (ADR 3, ADR 21).
 
-The most selective criterion gives the ranges; every criterion, that one included, is then compared on the
-values stored with the entries, so a plan may be generous but never wrong.
+A way is a few ranges of the index. Every criterion, the one that a way is named after included, is then compared on
+the values stored with the entries, so a way may be generous but never wrong. Which of the ways is taken is for
+`choose_way.py` to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from careconnect.record_keys import (
     LONGEST_REFERENCE,
     SHARDS,
+    change_partition,
+    period_partition,
     reference_prefix,
     string_partition,
     string_prefix,
@@ -18,67 +21,131 @@ from careconnect.record_keys import (
     token_prefix,
     type_partition,
 )
-from careconnect.resource_types import Modifier, ParameterType, Rank, ResourceType, SearchParameter, valid_id
-from careconnect.search_values import FIRST_INSTANT, normalise
+from careconnect.resource_types import (
+    LAST_UPDATED,
+    Modifier,
+    ParameterType,
+    Rank,
+    ResourceType,
+    SearchParameter,
+    valid_id,
+)
+from careconnect.search_values import FIRST_INSTANT, LONGEST_SHORT_PERIOD, UNDATED, normalise, order_text
 from fhir_reader.search.criteria import Criterion, DateBound, Token
+from fhir_reader.search.order import IndexOrder
 from fhir_reader.store.stored import IndexRange
 
 _LOOKED_UP: Final = ("", Modifier.EXACT)
 """The modifiers whose values stand at the beginning of an entry."""
 
 _AFTER_ID: Final = "#\U0010ffff"
-
-_LONGEST_PARTIAL_DATE: Final = 366 * 86_400_000
+_FIRST_DATED: Final = order_text(FIRST_INSTANT + 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """Where to look: ids that are named outright, or index ranges of one type.
+class Way:
+    """Ranges of the index that hold whatever may match, and the parameter whose index it is.
 
-    `named_after` is the parameter whose index it is; without one it is the whole type.
+    Without a parameter it is the whole type. Ranges of `then` come after all of `ranges`. `low` and `high` bound the
+    order key of what may match.
     """
 
-    ids: tuple[str, ...] | None = None
-    ranges: tuple[IndexRange, ...] = ()
+    ranges: tuple[IndexRange, ...]
+    rank: Rank = Rank.COMPARED
     named_after: str = ""
+    then: tuple[IndexRange, ...] = ()
+    low: str = ""
+    high: str = ""
+    of_tokens: bool = False
 
     @property
-    def ordered(self) -> bool:
-        """Say whether every range lies in the type's default order."""
-        return self.ids is None and all(one.ordered for one in self.ranges)
+    def is_ordered(self) -> bool:
+        """Say whether every range lies in the order of the type."""
+        return all(one.ordered for one in self.ranges)
 
-    def from_place(self, order: str, resource_id: str, expected: int = 0) -> "Plan":
-        """Return the plan for what comes at or after a place in the default order; only if `ordered`.
-
-        `expected` is how many entries from there on are likely to be enough (0: all of them are wanted).
-        """
-        place = f"{order}#{resource_id}"
+    def in_order(self, order: IndexOrder, *, dated: bool) -> "Way":
+        """Return the same so that it is read in an order of the index; `dated` says that its type has a date."""
+        if order.descending:
+            return self
+        forward = tuple(replace(one, forward=True) for one in self.ranges)
+        if order.by_change or not dated:
+            return replace(self, ranges=forward)
         return replace(
             self,
-            ranges=tuple(
-                replace(one, high=min(one.high, place) if one.high else place, expected=expected) for one in self.ranges
-            ),
+            ranges=tuple(replace(one, low=max(one.low, _FIRST_DATED)) for one in forward),
+            # What is undated comes last this way too.
+            then=tuple(replace(one, high=UNDATED + _AFTER_ID) for one in forward if one.low <= UNDATED),
         )
 
+    def from_place(self, place: Sequence[str]) -> "Way":
+        """Return the way for what comes at or after a place in the order in which its ranges are read."""
+        key = "#".join(place)
+        if self.then and place[0] == UNDATED:
+            return replace(self, ranges=tuple(_from(one, key) for one in self.then), then=())
+        return replace(self, ranges=tuple(_from(one, key) for one in self.ranges))
 
-def plan_search(type_: ResourceType, criteria: Sequence[Criterion]) -> Plan:
-    """Choose how to look for the resources of a type that may match all of `criteria`."""
-    low, high = _order_bounds(type_, criteria)
-    best: tuple[Rank, Plan] | None = None
+
+def _from(one: IndexRange, key: str) -> IndexRange:
+    if one.forward:
+        return replace(one, low=max(one.low, key))
+    return replace(one, high=min(one.high, key) if one.high else key)
+
+
+def ids_of(criteria: Sequence[Criterion]) -> tuple[str, ...] | None:
+    """Return the ids that a search names outright, or None if it names none."""
     for criterion in criteria:
-        rank = criterion.parameter.rank
-        if criterion.modifier not in _LOOKED_UP:
-            continue
-        if rank is Rank.KEY:
+        if criterion.parameter.rank is Rank.KEY and criterion.modifier in _LOOKED_UP:
             # Nothing else can be an id, and a key may not be as long as a query.
             codes = (value.code for value in criterion.values if valid_id(value.code))
-            return Plan(ids=tuple(dict.fromkeys(codes)), named_after=criterion.parameter.name)
-        ranges = _ranges(type_, criterion, low, high)
-        if ranges is not None and (best is None or rank < best[0]):
-            best = rank, Plan(ranges=tuple(dict.fromkeys(ranges)), named_after=criterion.parameter.name)
-    if best is not None:
-        return best[1]
-    return Plan(ranges=tuple(IndexRange(type_partition(type_.name, shard), "", low, high) for shard in range(SHARDS)))
+            return tuple(dict.fromkeys(codes))
+    return None
+
+
+def index_ways(type_: ResourceType, criteria: Sequence[Criterion], *, changes: bool) -> list[Way]:
+    """Return a way for each criterion that has an index, the most selective kind first.
+
+    `changes` says that the indexes of last changes and of long periods are complete.
+    """
+    low, high = _order_bounds(type_, criteria, periods=changes)
+    ways = []
+    for criterion in criteria:
+        ranges = _ranges(type_, criterion, low, high) if criterion.modifier in _LOOKED_UP else None
+        if ranges is not None:
+            parameter, unique = criterion.parameter, tuple(dict.fromkeys(ranges))
+            of_tokens = parameter.type is ParameterType.TOKEN
+            ways.append(Way(unique, parameter.rank, parameter.name, low=low, high=high, of_tokens=of_tokens))
+    if changes and any(_change_bounds(criteria)):
+        ways.append(replace(change_way(type_, criteria), rank=Rank.SHARED))
+    return sorted(ways, key=lambda way: way.rank)
+
+
+def type_way(type_: ResourceType, criteria: Sequence[Criterion], *, changes: bool) -> Way:
+    """Return the way through all of a type, within what the criteria say of the date that orders it."""
+    low, high = _order_bounds(type_, criteria, periods=changes)
+    ranges = [IndexRange(type_partition(type_.name, shard), "", low, high) for shard in range(SHARDS)]
+    if low and any(_may_be_period(one) for one in type_.parameters if one.name == type_.order_by):
+        # What has a long period may have begun before, and there is little of it.
+        ranges += [IndexRange(period_partition(type_.name, shard), "", "", high) for shard in range(SHARDS)]
+    return Way(tuple(ranges), low=low, high=high)
+
+
+def change_way(type_: ResourceType, criteria: Sequence[Criterion]) -> Way:
+    """Return the way through all of a type by the time of the last change, within what the criteria say of that."""
+    low, high = _change_bounds(criteria)
+    partitions = (change_partition(type_.name, shard) for shard in range(SHARDS))
+    ranges = tuple(IndexRange(partition, "", low, high, ordered=False) for partition in partitions)
+    return Way(ranges, named_after=LAST_UPDATED.name)
+
+
+def by_system(way: Way, systems: Mapping[str, Sequence[str]]) -> Way:
+    """Return a way in order instead of one over tokens of any system, given the prefixes that a partition holds."""
+    ranges: list[IndexRange] = []
+    for one in way.ranges:
+        if one.ordered:
+            ranges.append(one)
+        else:
+            ranges += (IndexRange(one.partition, prefix, way.low, way.high) for prefix in systems[one.partition])
+    return replace(way, ranges=tuple(dict.fromkeys(ranges)))
 
 
 def _ranges(type_: ResourceType, criterion: Criterion, low: str, high: str) -> list[IndexRange] | None:
@@ -132,22 +199,48 @@ def _reference_ranges(
     return [IndexRange(value, prefix, low, high) for value in values if value]
 
 
-def _order_bounds(type_: ResourceType, criteria: Sequence[Criterion]) -> tuple[str, str]:
-    """Return what the criteria on a type's ordering date say of the order key: its least and its greatest."""
-    low, high = "", ""
+def _order_bounds(type_: ResourceType, criteria: Sequence[Criterion], *, periods: bool) -> tuple[str, str]:
+    """Return what the criteria on a type's ordering date say of the order key: its least and its greatest.
+
+    What ends after a bound may begin before it: by a year, as much as the least precise date covers, or more, in
+    which case it has an entry among the long `periods`.
+    """
+    dates = (criterion for criterion in criteria if criterion.parameter.name == type_.order_by)
+    return _key_bounds(
+        _bounds(value, None if _may_be_period(parameter) and not periods else LONGEST_SHORT_PERIOD)
+        for parameter, value in _single_values(dates)
+    )
+
+
+def _change_bounds(criteria: Iterable[Criterion]) -> tuple[str, str]:
+    """Return what the criteria on the time of the last change say of it: its least and its greatest."""
+    changes = (criterion for criterion in criteria if criterion.parameter.name == LAST_UPDATED.name)
+    return _key_bounds(_bounds(value, 0) for _, value in _single_values(changes))
+
+
+def _single_values(criteria: Iterable[Criterion]) -> Iterator[tuple[SearchParameter, DateBound]]:
     for criterion in criteria:
-        if criterion.parameter.name != type_.order_by or criterion.modifier or len(criterion.values) != 1:
-            continue
-        least, greatest = _bounds(criterion.values[0], period=_may_be_period(criterion.parameter))
+        if not criterion.modifier and len(criterion.values) == 1:
+            yield criterion.parameter, criterion.values[0]
+
+
+def _key_bounds(bounds: Iterable[tuple[int | None, int | None]]) -> tuple[str, str]:
+    low, high = "", ""
+    for least, greatest in bounds:
         if least is not None:
-            low = max(low, _order_text(least))
+            low = max(low, order_text(least))
         if greatest is not None:
-            bound = _order_text(greatest) + _AFTER_ID
+            bound = order_text(greatest) + _AFTER_ID
             high = min(high, bound) if high else bound
     return low, high
 
 
-def _bounds(bound: DateBound, *, period: bool) -> tuple[int | None, int | None]:
+def _bounds(bound: DateBound, longest: int | None) -> tuple[int | None, int | None]:
+    """Return the least and the greatest instant at which what matches may begin.
+
+    `longest` is how much of it there may be before what is compared, in milliseconds; None if that is not known.
+    """
+    begun = None if longest is None else bound.low - longest
     match bound.prefix:
         case "eq":
             return bound.low, bound.high
@@ -158,17 +251,12 @@ def _bounds(bound: DateBound, *, period: bool) -> tuple[int | None, int | None]:
         case "le":
             return None, bound.high
         case "ap":
-            return None, bound.high
-        case "gt" | "ge" if not period:
-            # What ends after the bound may begin before it, by as much as the least precise date covers.
-            return bound.low - _LONGEST_PARTIAL_DATE, None
+            return begun, bound.high
+        case "gt" | "ge":
+            return begun, None
         case _:
             return None, None
 
 
 def _may_be_period(parameter: SearchParameter) -> bool:
     return any(path.lower().endswith("period") for path in parameter.paths)
-
-
-def _order_text(instant: int) -> str:
-    return f"{max(instant - FIRST_INSTANT, 0):015d}"

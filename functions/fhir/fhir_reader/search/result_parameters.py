@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from careconnect import outcomes
 from careconnect.resource_types import COMMON_PARAMETERS, ResourceType, SearchParameter
-from careconnect.result_parameters import DEFAULT_COUNT, MOST_COUNT, MOST_SORT_KEYS
+from careconnect.result_parameters import DEFAULT_COUNT, MOST_COUNT, MOST_SORT_KEYS, TOTALS
 from fhir_reader.rendering.views import View, check_view_parameter, parse_view
 
 
@@ -24,12 +24,18 @@ class ResultParameters:
     view: View
     count: int = DEFAULT_COUNT
     sort: tuple[Order, ...] = ()
+    total: str = ""
     strict: bool = False
 
     @property
     def only_total(self) -> bool:
         """Say whether no entries are asked for (`_count=0`, `_summary=count`)."""
         return self.count == 0 or self.view.summary == "count"
+
+    @property
+    def exact_total(self) -> bool:
+        """Say whether the number of all matches is asked for, whatever it costs."""
+        return self.only_total or self.total == "accurate"
 
 
 def parse_result_parameters(
@@ -49,11 +55,14 @@ def parse_result_parameters(
             raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
         if head == "_count":
             _check_count(text)
+        if head == "_total" and text not in TOTALS:
+            raise outcomes.invalid_parameter("_total", f"takes {', '.join(TOTALS)}.")
         check_view_parameter(head, text)
     return ResultParameters(
         view=view,
         count=min(int(values.get("_count", DEFAULT_COUNT)), MOST_COUNT),
         sort=_sort(type_, [key for head, _, text in given if head == "_sort" for key in text.split(",")]),
+        total=values.get("_total", ""),
         strict=_is_strict(headers.get("prefer", "")),
     )
 

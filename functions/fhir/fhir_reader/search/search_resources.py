@@ -1,68 +1,141 @@
 """Search the resources of one type: plan, match, authorise, order, page (`fhir.md`, Semantics)."""
 
-import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 
 from careconnect import outcomes
 from careconnect.outcomes import OperationOutcome
 from careconnect.record_keys import resource_key
 from careconnect.resource_types import ID_PARAMETER, ResourceType
 from careconnect.scopes import Interaction
-from fhir_reader.budget import COMPARISONS_PER_ENTRY
+from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.caller import Caller
 from fhir_reader.rendering.bundle import Bundle, outcome_entry
+from fhir_reader.search.choose_way import all_that_may_match, choose_way
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import MOST_ALTERNATIVES, Criterion, Token
+from fhir_reader.search.filter import Filter
 from fhir_reader.search.next_link import Cursor
-from fhir_reader.search.order import ResultOrder
+from fhir_reader.search.order import IndexOrder, ResultOrder
 from fhir_reader.search.page import fill_page
-from fhir_reader.search.plan import Plan, plan_search
+from fhir_reader.search.plan import Way
 from fhir_reader.search.query import Chain, SearchQuery
-from fhir_reader.store.stored import Entry, ResourceStore
+from fhir_reader.search.walk import (
+    MOST_EXAMINED,
+    Candidates,
+    PageShare,
+    Stretch,
+    candidates_of,
+    likely,
+    walk,
+)
+from fhir_reader.store.stored import Entry
 
 
 def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     """Return the searchset Bundle of a query.
 
     What the caller may not search, or has outside its compartment, is not matched, not counted, not included
-    and not pointed at. The first page reads the whole range of its plan, for the total; a later page in the
-    default order reads only itself. Raises the outcomes 403 without the scope, 400 for a foreign cursor or a
+    and not pointed at. A page in an order that an index has costs itself alone, and the total is told if it was
+    found on the way or is asked for. Raises the outcomes 403 without the scope, 400 for a foreign cursor or for a
     search that is too costly.
     """
     context.caller.require(query.type, Interaction.SEARCH)
     criteria = _all_criteria(query, context)
-    plan = plan_search(query.type, criteria)
-    with context.budget.charged_to(plan.named_after or query.type.name):
-        return _bundle(query, plan, criteria, context)
-
-
-def _bundle(query: SearchQuery, plan: Plan, criteria: Sequence[Criterion], context: SearchContext) -> Bundle:
-    order = ResultOrder(context.result.sort)
-    if query.cursor:
-        cursor = context.open_cursor(query.used, query.cursor)
-        if order.is_default and plan.ordered:
-            # The place itself, which is passed over, the page, and one more that tells whether there is another.
-            latest, resource_id = cursor.place
-            plan = plan.from_place(latest, resource_id, context.result.count + 2)
-        results = _ordered(query.type, plan, criteria, order, context)
-        rest = (entry for entry in results if order.is_after(entry, cursor.place))
-        offered, total = list(islice(rest, context.result.count + 1)), cursor.total
-    else:
-        offered = list(_ordered(query.type, plan, criteria, order, context))
-        total = len(offered)
-    links = [("self", context.url(query.used))]
-    entries = []
-    if not context.result.only_total:
-        page = fill_page(offered[: context.result.count], query.includes, query.reverse_includes, context)
-        entries = page.entries
-        if page.taken < len(offered):
-            place = order.place(offered[page.taken - 1])
-            links.append(("next", context.next_url(query.used, Cursor(place, total))))
+    order = ResultOrder(query.type, context.result.sort, changes=True)
+    cursor = context.open_cursor(query.used, query.cursor) if query.cursor else None
+    with context.budget.charged_to(_named(query, context)):
+        bundle = _bundle(query, criteria, order, cursor, context)
     if query.warnings:
         # First, so that whoever looks at the matches has seen what they are not.
-        entries = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format), *entries]
-    return Bundle(total, links, entries)
+        told = outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)
+        return Bundle(bundle.total, bundle.links, [told, *bundle.entries])
+    return bundle
+
+
+def _named(query: SearchQuery, context: SearchContext) -> str:
+    """Return what a search that is too costly is refused by: what asks for all of the matches, or the type."""
+    if context.result.exact_total:
+        return "_total"
+    return "_sort" if context.result.sort else query.type.name
+
+
+def _bundle(
+    query: SearchQuery, criteria: Sequence[Criterion], order: ResultOrder, cursor: Cursor | None, context: SearchContext
+) -> Bundle:
+    result = context.result
+    total_asked = result.exact_total and cursor is None
+    page = _Page(query.type, criteria, order, cursor, context)
+    stretch = page.of_index(order.index) if order.index else page.of_sorted()
+    total = cursor.total if cursor else None
+    if cursor is None and stretch.is_end and result.total != "none":
+        total = stretch.found
+    elif total_asked and not stretch.is_end:
+        raise outcomes.too_costly("_total", f"more than {MOST_ENTRIES:,} index entries would be examined")
+    links = [("self", context.url(query.used))]
+    if result.only_total:
+        return Bundle(total, links, [])
+    shown = fill_page(stretch.matches[: result.count], query.includes, query.reverse_includes, context)
+    last = stretch.matches[shown.taken - 1] if shown.taken < len(stretch.matches) else stretch.last
+    if last is not None and (shown.taken < len(stretch.matches) or not stretch.is_end):
+        place = Cursor(order.place(last), total, way=page.way, examined=page.share.examined)
+        links.append(("next", context.next_url(query.used, place)))
+    return Bundle(total, links, shown.entries)
+
+
+class _Page:
+    """What one page of a search looks through; `way` is the number of the way that it took."""
+
+    def __init__(
+        self,
+        type_: ResourceType,
+        criteria: Sequence[Criterion],
+        order: ResultOrder,
+        cursor: Cursor | None,
+        context: SearchContext,
+    ) -> None:
+        self._type = type_
+        self._criteria = criteria
+        self._order = order
+        self._cursor = cursor
+        self._context = context
+        self._counts = cursor is None and context.result.total != "none"
+        self._most = MOST_ENTRIES if cursor is None and context.result.exact_total else MOST_EXAMINED
+        self._wanted = 0 if context.result.only_total else context.result.count + 1
+        self.share = PageShare(self._most)
+        self.way = 0
+
+    def of_index(self, order: IndexOrder) -> Stretch:
+        """Look through as much as a page may, in an order that an index has."""
+        cursor = self._cursor
+        choice = choose_way(
+            self._type, self._criteria, order, self._context, changes=True, known=cursor.way if cursor else None
+        )
+        self.way = choice.number
+        if not isinstance(choice.found, Way):
+            return self._walk(self._sorted(choice.found), self._criteria)
+        examined = self._most if self._counts else likely(choice.found, self._wanted, cursor.examined if cursor else 0)
+        after = cursor.place if cursor else None
+        candidates = candidates_of(self._type, choice.found, order, after, self._context, self.share, expected=examined)
+        return self._walk(candidates, self._criteria)
+
+    def of_sorted(self) -> Stretch:
+        """Look through all that matches, in an order that no index has."""
+        found = all_that_may_match(self._type, self._criteria, self._context, MOST_ENTRIES, changes=True) or []
+        own = Filter(self._type, self._criteria, self._context)
+        self.share = PageShare(MOST_ENTRIES)
+        return self._walk(self._sorted(filter(own.may_match, found)), ())
+
+    def _sorted(self, found: Iterable[Entry]) -> Candidates:
+        entries = sorted(found, key=self._order.key)
+        if self._cursor:
+            place = self._cursor.place
+            entries = [entry for entry in entries if self._order.is_after(entry, place)]
+        return Candidates(iter(entries), len(entries))
+
+    def _walk(self, candidates: Candidates, criteria: Sequence[Criterion]) -> Stretch:
+        filter_ = Filter(self._type, criteria, self._context)
+        return walk(candidates, filter_, self.share, self._wanted, count_all=self._counts)
 
 
 def _all_criteria(query: SearchQuery, context: SearchContext) -> list[Criterion]:
@@ -89,52 +162,11 @@ def _resolve(one: Chain, context: SearchContext) -> Criterion:
     """
     context.caller.require(one.target, Interaction.SEARCH)
     criteria = [one.criterion, *_compartment_criterion(one.target, context.caller)]
-    plan = plan_search(one.target, criteria)
     name = f"{one.reference.name}.{one.criterion.parameter.name}"
     with context.budget.charged_to(name):
-        targets = list(islice(_matching(one.target, plan, criteria, context), MOST_ALTERNATIVES + 1))
+        candidates = all_that_may_match(one.target, criteria, context, MOST_ENTRIES, changes=True) or []
+        filter_ = Filter(one.target, criteria, context)
+        targets = list(islice(filter(filter_.may_match, candidates), MOST_ALTERNATIVES + 1))
     if len(targets) > MOST_ALTERNATIVES:
         raise outcomes.too_costly(name, f"more than {MOST_ALTERNATIVES} resources match")
     return Criterion(one.reference, "", tuple(f"{one.target.name}/{target.id}" for target in targets))
-
-
-def _ordered(
-    type_: ResourceType,
-    plan: Plan,
-    criteria: Sequence[Criterion],
-    order: ResultOrder,
-    context: SearchContext,
-) -> Iterable[Entry]:
-    """Return the matching entries in the order asked for: as they come, or sorted once all are there."""
-    matching = _matching(type_, plan, criteria, context)
-    return matching if order.is_default and plan.ordered else sorted(matching, key=order.key)
-
-
-def _matching(
-    type_: ResourceType, plan: Plan, criteria: Sequence[Criterion], context: SearchContext
-) -> Iterator[Entry]:
-    matchers = [criterion.matcher() for criterion in criteria]
-    extra = sum(criterion.comparisons for criterion in criteria) // COMPARISONS_PER_ENTRY
-    seen: set[str] = set()
-    for entry in _candidates(type_, plan, context.store):
-        if entry.id in seen:
-            continue
-        seen.add(entry.id)
-        if context.caller.patient and not context.caller.sees(type_, entry.id, entry.patients):
-            continue
-        if matchers:
-            context.budget.examine(extra)
-            values = entry.values
-            if not all(matches(values) for matches in matchers):
-                continue
-        yield entry
-
-
-def _candidates(type_: ResourceType, plan: Plan, store: ResourceStore) -> Iterator[Entry]:
-    """Yield the entries of a plan's ranges, merged into the default order if each of them lies in it."""
-    if plan.ids is not None:
-        return iter(store.entries_by_id(type_, plan.ids))
-    streams = store.entries(type_, plan.ranges)
-    if plan.ordered:
-        return heapq.merge(*streams, key=lambda entry: (entry.order, entry.id), reverse=True)
-    return chain.from_iterable(streams)

@@ -15,11 +15,12 @@ from careconnect.record_keys import (
     JSON_ITEM,
     XML_ITEM,
     place_of,
+    prefix_of,
     resource_key,
 )
 from careconnect.resource_types import Home, ResourceType, resource_type
 from careconnect.search_values import order_key
-from fhir_reader.store.stored import BATCH, Entry, IndexRange, StoredResource
+from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, NextLimit, StoredResource
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -75,11 +76,33 @@ class DynamoDbResourceStore:
             if (values := json.loads(stored := item.get("values", {}).get("S", "null")))
         ]
 
-    def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
-        """Open each range as a stream of entries, latest place first; all first pages are asked for at once."""
+    def entries(
+        self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
+    ) -> list[EntryStream]:
+        """Open each range as a stream of entries, latest place first; all first parts are asked for at once."""
         queries = [self._range_query(type_, range_) for range_ in ranges if _possible(range_)]
         opened = [(query, self._pool.submit(_ask, self._client.query, **query)) for query in queries]
-        return [_entries(type_, _pages(self._client.query, query, first)) for query, first in opened]
+        return [RangeStream(type_, self._client.query, query, first, next_limit) for query, first in opened]
+
+    def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
+        """Return the systems of a token's entries, each found from the end of the one before."""
+        found: list[str] = []
+        after = " "
+        while len(found) <= most:
+            answer = _ask(
+                self._client.query,
+                TableName=self._tables[type_.home],
+                KeyConditionExpression="pk = :pk AND sk > :after",
+                ExpressionAttributeValues={":pk": {"S": partition}, ":after": {"S": after}},
+                ProjectionExpression="sk",
+                Limit=1,
+            )
+            if not answer["Items"]:
+                return found
+            prefix = prefix_of(answer["Items"][0]["sk"]["S"])
+            found.append(prefix)
+            after = prefix + _LAST
+        return None
 
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int = 0
@@ -95,7 +118,7 @@ class DynamoDbResourceStore:
             **_limit(expected),
         }
         first: Future[Any] = self._pool.submit(_ask, self._client.query, **query)
-        for item in _pages(self._client.query, query, first):
+        for item in _items(self._client.query, query, first):
             place = item["sk"]["S"]
             name, _, parameter = place.partition("#")[0].partition("?")
             found = resource_type(name)
@@ -127,7 +150,7 @@ class DynamoDbResourceStore:
                 ":low": {"S": (range_.prefix + range_.low) or " "},
                 ":high": {"S": range_.prefix + (range_.high or _LAST)},
             },
-            "ScanIndexForward": False,
+            "ScanIndexForward": range_.forward,
             # The partition key is known already, and what is not sent need not be parsed.
             "ProjectionExpression": "sk, #values",
             "ExpressionAttributeNames": {"#values": "values"},
@@ -199,7 +222,39 @@ def _limit(expected: int) -> dict[str, int]:
     return {"Limit": expected} if expected else {}
 
 
-def _pages(ask: Callable[..., Any], query: Mapping[str, Any], first: "Future[Any]") -> Iterator[Mapping[str, Any]]:
+class RangeStream:
+    """The entries of one range of the index, the first part of which is asked for already."""
+
+    def __init__(
+        self,
+        type_: ResourceType,
+        ask: Callable[..., Any],
+        query: Mapping[str, Any],
+        first: "Future[Any]",
+        next_limit: NextLimit | None,
+    ) -> None:
+        self._type = type_
+        self._ask = ask
+        self._query = query
+        self._first = first
+        self._next_limit = next_limit
+
+    @property
+    def at_least(self) -> int:
+        """How many entries the range is known to hold: those of its first part, and one if it goes on."""
+        answer = self._first.result()
+        return len(answer["Items"]) + ("LastEvaluatedKey" in answer)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield the entries."""
+        for item in _items(self._ask, self._query, self._first, self._next_limit):
+            order, resource_id = place_of(item["sk"]["S"])
+            yield Entry(self._type, resource_id, order, item["values"]["S"])
+
+
+def _items(
+    ask: Callable[..., Any], query: Mapping[str, Any], first: "Future[Any]", next_limit: NextLimit | None = None
+) -> Iterator[Mapping[str, Any]]:
     """Yield the items of a query to its end.
 
     What a query reads is paid for, up to 1 MB, whether it is used or not. So a limited one begins small and
@@ -211,11 +266,5 @@ def _pages(ask: Callable[..., Any], query: Mapping[str, Any], first: "Future[Any
         last = answer.get("LastEvaluatedKey")
         if not last:
             return
-        limit *= _GROWTH
+        limit = next_limit(limit) if next_limit else limit * _GROWTH
         answer = _ask(ask, **{**query, **_limit(limit)}, ExclusiveStartKey=last)
-
-
-def _entries(type_: ResourceType, items: Iterator[Mapping[str, Any]]) -> Iterator[Entry]:
-    for item in items:
-        order, resource_id = place_of(item["sk"]["S"])
-        yield Entry(type_, resource_id, order, item["values"]["S"])

@@ -8,7 +8,15 @@ from typing import TypeVar
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from fhir_reader.budget import Budget
-from fhir_reader.store.stored import BATCH, Entry, IndexRange, ResourceStore, StoredResource
+from fhir_reader.store.stored import (
+    BATCH,
+    Entry,
+    EntryStream,
+    IndexRange,
+    NextLimit,
+    ResourceStore,
+    StoredResource,
+)
 
 _Streamed = TypeVar("_Streamed")
 
@@ -43,13 +51,22 @@ class MeteredStore:
         self.budget.examine(len(wanted))
         return self.store.entries_by_id(type_, wanted)
 
-    def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
-        """Open ranges, one call each; together their first pages hold no more than is paid for."""
+    def entries(
+        self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
+    ) -> list[EntryStream]:
+        """Open ranges, one call each; together their first parts hold no more than is paid for."""
         wanted = list(ranges)
         self.budget.call(len(wanted))
         share = self.budget.entries_paid // max(len(wanted), 1) + 1
         opened = [one if one.expected else replace(one, expected=share) for one in wanted]
-        return [self._paid(stream) for stream in self.store.entries(type_, opened)]
+        return [PaidStream(stream, self.budget) for stream in self.store.entries(type_, opened, next_limit)]
+
+    def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
+        """Return the systems of a token's entries: one call for each, and one that finds no other."""
+        self.budget.call()
+        found = self.store.systems(type_, partition, most)
+        self.budget.call(most if found is None else len(found))
+        return found
 
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int = 0
@@ -68,3 +85,22 @@ class MeteredStore:
         for one in stream:
             self.budget.examine()
             yield one
+
+
+@dataclass(frozen=True, slots=True)
+class PaidStream:
+    """A range of the index, each entry of which is accounted for before it is used."""
+
+    stream: EntryStream
+    budget: Budget
+
+    @property
+    def at_least(self) -> int:
+        """How many entries the range is known to hold."""
+        return self.stream.at_least
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield the entries."""
+        for entry in self.stream:
+            self.budget.examine()
+            yield entry

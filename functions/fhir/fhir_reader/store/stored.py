@@ -1,7 +1,7 @@
 """What a reader gets from a store, and what it asks a store for."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -32,8 +32,8 @@ class IndexRange:
     """A stretch of one index partition.
 
     Entries begin with `prefix`; among those, `low` and `high` bound the text that follows it (inclusive,
-    empty for no bound). `ordered` says that entries lie in their type's default order. `expected` is how many
-    entries are likely to be enough (0: all of them are wanted).
+    empty for no bound). `ordered` says that entries lie in the order of their type, and `forward` that they are
+    wanted from its other end. `expected` is how many entries are likely to be enough (0: all of them are wanted).
     """
 
     partition: str
@@ -41,6 +41,7 @@ class IndexRange:
     low: str = ""
     high: str = ""
     ordered: bool = True
+    forward: bool = False
     expected: int = 0
 
 
@@ -69,6 +70,21 @@ class Entry:
         return patients_of(self.type, self.id, self.values)
 
 
+NextLimit = Callable[[int], int]
+"""Says how many entries a stream asks for next, when so many were not enough."""
+
+
+class EntryStream(Protocol):
+    """The entries of one range, asked for in parts."""
+
+    @property
+    def at_least(self) -> int:
+        """How many entries the range is known to hold: those of its first part, and one if it goes on."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        """Yield the entries, once."""
+
+
 class ResourceStore(Protocol):
     """The stored resources and their index."""
 
@@ -83,8 +99,16 @@ class ResourceStore(Protocol):
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         """Return the entries of resources whose ids are known."""
 
-    def entries(self, type_: ResourceType, ranges: Iterable[IndexRange]) -> list[Iterator[Entry]]:
-        """Open each range as a stream of entries, the latest place first; the first pages come together."""
+    def entries(
+        self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
+    ) -> list[EntryStream]:
+        """Open each range as a stream of entries, the latest place first; the first parts come together.
+
+        `next_limit` may raise what ends the walk, instead of asking for more.
+        """
+
+    def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
+        """Return the systems of a token's entries, or None if there are more than `most`: a call for each and one."""
 
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int = 0

@@ -1,16 +1,19 @@
 """Which index answers which search, and at what number of calls (ADR 3)."""
 
+from dataclasses import replace
+
 import pytest
 
 from careconnect.record_keys import SHARDS
-from careconnect.resource_types import RESOURCE_TYPES, resource_type
+from careconnect.resource_types import RESOURCE_TYPES, ResourceType, resource_type
 from careconnect_testing.stores import FHIR_BASE, NOW, Reader
-from fhir_reader.search.criteria import parse_criterion
-from fhir_reader.search.plan import Plan, plan_search
+from fhir_reader.search.criteria import Criterion, parse_criterion
+from fhir_reader.search.order import IndexOrder
+from fhir_reader.search.plan import Way, by_system, change_way, ids_of, index_ways, type_way
 
 
-def plan(type_name: str, *asked: str) -> Plan:
-    """Return the plan for `name:modifier=text` criteria."""
+def asked_for(type_name: str, *asked: str) -> tuple[ResourceType, list[Criterion]]:
+    """Return the type and the criteria of `name:modifier=text` texts."""
     type_ = resource_type(type_name)
     assert type_ is not None
     criteria = []
@@ -20,7 +23,13 @@ def plan(type_name: str, *asked: str) -> Plan:
         parameter = type_.parameter(name)
         assert parameter is not None
         criteria.append(parse_criterion(parameter, modifier, text, fhir_base=FHIR_BASE, now=int(NOW * 1000)))
-    return plan_search(type_, criteria)
+    return type_, criteria
+
+
+def plan(type_name: str, *asked: str, changes: bool = True) -> Way:
+    """Return the most selective way of `name:modifier=text` criteria, that through the type if there is no other."""
+    type_, criteria = asked_for(type_name, *asked)
+    return next(iter(index_ways(type_, criteria, changes=changes)), type_way(type_, criteria, changes=changes))
 
 
 def partitions(type_name: str, *asked: str) -> list[str]:
@@ -83,7 +92,7 @@ def test_a_selective_criterion_has_an_index(type_name: str, asked: list[str], ex
         ("Observation", ["category=vital-signs"]),
         ("Immunization", ["notgiven=true"]),
         ("MedicationRequest", ["intent=order"]),
-        ("Patient", ["_lastUpdated=2017"]),
+        ("Patient", ["_lastUpdated:missing=true"]),
     ],
 )
 def test_what_many_share_has_none_and_the_type_is_read(type_name: str, asked: list[str]) -> None:
@@ -95,12 +104,9 @@ def test_what_many_share_has_none_and_the_type_is_read(type_name: str, asked: li
     ("asked", "ids"), [("_id=4", ("4",)), ("_id=4,5,4", ("4", "5")), ("_id=x|4", ("4",)), ("_id=x|", ())]
 )
 def test_ids_are_fetched_and_not_searched(asked: str, ids: tuple[str, ...]) -> None:
-    assert plan("Patient", asked).ids == ids
-    assert plan("Patient", "name=x", asked).ids == ids
-    assert not plan("Patient", asked).ordered
-
-
-DATE = "Observation", "patient=4"
+    assert ids_of(asked_for("Patient", asked)[1]) == ids
+    assert ids_of(asked_for("Patient", "name=x", asked)[1]) == ids
+    assert ids_of(asked_for("Patient", "name=x")[1]) is None
 
 
 @pytest.mark.parametrize(
@@ -111,10 +117,9 @@ DATE = "Observation", "patient=4"
         ("date=lt2017", (False, True)),
         ("date=le2017", (False, True)),
         ("date=eb2017", (False, True)),
-        ("date=ap2017", (False, True)),
-        # An observation may be over a period, which may begin long before it ends.
-        ("date=gt2017", (False, False)),
-        ("date=ge2017", (False, False)),
+        ("date=ap2017", (True, True)),
+        ("date=gt2017", (True, False)),
+        ("date=ge2017", (True, False)),
         ("date=ne2017", (False, False)),
         ("date=2016,2017", (False, False)),
         ("date:missing=true", (False, False)),
@@ -124,6 +129,56 @@ def test_a_clinical_date_bounds_the_ranges(date: str, bounded: tuple[bool, bool]
     (one,) = plan("Observation", "patient=4", date).ranges
 
     assert (bool(one.low), bool(one.high)) == bounded
+
+
+def test_what_began_long_before_is_found_among_the_long_periods() -> None:
+    ordinary = [f"Encounter?{shard}" for shard in range(SHARDS)]
+    long = [f"Encounter?{shard}~" for shard in range(SHARDS)]
+
+    assert partitions("Encounter", "date=gt2017") == [*ordinary, *long]
+    assert partitions("Encounter", "date=lt2017") == ordinary
+    assert partitions("Patient", "birthdate=gt2017") == all_of("Patient")
+    bounds = {(bool(one.low), one.partition.endswith("~")) for one in plan("Encounter", "date=ge2017").ranges}
+    assert bounds == {(True, False), (False, True)}
+    # Until that index is complete, what began at any time is looked at.
+    older = plan("Encounter", "date=gt2017", changes=False)
+    assert [(one.partition, one.low) for one in older.ranges] == [(one, "") for one in ordinary]
+
+
+def test_what_has_changed_since_is_found_by_the_time_of_change() -> None:
+    type_, criteria = asked_for("Patient", "_lastUpdated=gt2017-03-01T00:00:00Z", "_lastUpdated=lt2018")
+    by_change = [f"Patient?_lastUpdated^{shard}" for shard in range(SHARDS)]
+
+    (way,) = index_ways(type_, criteria, changes=True)
+
+    assert [one.partition for one in way.ranges] == by_change
+    assert [one.partition for one in change_way(type_, []).ranges] == by_change
+    assert all(one.low and one.high and not one.ordered for one in way.ranges)
+    assert index_ways(type_, criteria, changes=False) == []
+
+
+def test_the_earliest_come_first_and_the_undated_last() -> None:
+    way = plan("Observation", "patient=4").in_order(IndexOrder.EARLIEST_FIRST, dated=True)
+
+    (dated,), (undated,) = way.ranges, way.then
+    assert dated.forward
+    assert undated.forward
+    assert dated.low > undated.high[:15]
+    assert way.from_place(("0" * 15, "x")).ranges == (replace(undated, low=f"{'0' * 15}#x"),)
+    assert way.from_place(("1" * 15, "x")).then == way.then
+
+
+def test_a_code_of_any_system_is_read_in_order_once_its_systems_are_known() -> None:
+    way = by_system(plan("Observation", "code=1,x|2", "date=2017"), {"Observation?code=1": ["a|", "b|"]})
+
+    assert way.is_ordered
+    assert [(one.partition, one.prefix) for one in way.ranges] == [
+        ("Observation?code=1", "a|"),
+        ("Observation?code=1", "b|"),
+        ("Observation?code=2", "x|"),
+    ]
+    assert len({(one.low, one.high) for one in way.ranges}) == 1
+    assert way.ranges[0].low
 
 
 def test_two_bounds_narrow_each_other() -> None:
@@ -147,7 +202,7 @@ def test_two_bounds_narrow_each_other() -> None:
     ],
 )
 def test_a_range_that_lies_in_the_default_order_is_not_sorted(type_name: str, asked: str, ordered: bool) -> None:
-    assert plan(type_name, asked).ordered is ordered
+    assert plan(type_name, asked).is_ordered is ordered
 
 
 CALLS = [

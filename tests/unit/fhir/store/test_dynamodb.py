@@ -113,7 +113,8 @@ def test_a_stream_is_read_no_further_than_it_is_looked_at(reader: Reader) -> Non
     def one_at_a_time(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         return real(**arguments, Limit=1)
 
-    (stream,) = store(reader, query=one_at_a_time).entries(type_("Observation"), [OF_PATIENT_4])
+    (opened,) = store(reader, query=one_at_a_time).entries(type_("Observation"), [OF_PATIENT_4])
+    stream = iter(opened)
     assert next(stream).id == "o12"
     assert reader.calls == ["Query"]
 

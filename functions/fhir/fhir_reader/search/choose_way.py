@@ -1,0 +1,120 @@
+"""Choose the way on which a search costs a page and no more (ADR 21).
+
+What selects few is walked at once. What may select few is tried: a range that ends within what a page may examine is
+read whole and sorted. What selects many is a filter on the type's own entries, in order. A `next` link holds which of
+these it was, so that later pages do not try again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from careconnect.resource_types import ID_PARAMETER, Rank, ResourceType
+from fhir_reader.budget import MOST_ENTRIES
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.criteria import Criterion
+from fhir_reader.search.order import IndexOrder
+from fhir_reader.search.plan import Way, by_system, change_way, ids_of, index_ways, type_way
+from fhir_reader.search.walk import MOST_EXAMINED, whole
+from fhir_reader.store.stored import Entry
+
+_MOST_TRIED: Final = 2
+"""Ways that one search tries."""
+
+_MOST_SYSTEMS: Final = 8
+"""Systems of one code that are looked for; a code of more is none to look up without its system."""
+
+Found = Way | list[Entry]
+"""A way to walk, or all that may match, in no order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was found, and the number by which a later page finds it again."""
+
+    found: Found
+    number: int
+
+
+def choose_way(
+    type_: ResourceType,
+    criteria: Sequence[Criterion],
+    order: IndexOrder,
+    context: SearchContext,
+    *,
+    changes: bool,
+    known: int | None = None,
+) -> Choice:
+    """Return a way to walk in an order of the index, or all that may match.
+
+    `known` is the number of what the page before found; if that is too much by now, all are tried again.
+    """
+    ids = ids_of(criteria)
+    if ids is not None:
+        with context.budget.charged_to(ID_PARAMETER.name):
+            return Choice(context.store.entries_by_id(type_, ids), 0)
+    attempts = list(_attempts(type_, criteria, order, context, changes=changes))
+    again = [known] if known is not None and known < len(attempts) else []
+    for number in (*again, *range(len(attempts))):
+        found = attempts[number]()
+        if found is not None:
+            return Choice(found, number)
+    raise AssertionError("the last attempt is a way through the whole type")
+
+
+def all_that_may_match(
+    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int, *, changes: bool
+) -> list[Entry] | None:
+    """Return what may match, in no order, or None if there is more than `most` of it on the most selective way."""
+    ids = ids_of(criteria)
+    if ids is not None:
+        return context.store.entries_by_id(type_, ids)
+    ways = index_ways(type_, criteria, changes=changes)
+    return whole(type_, ways[0] if ways else type_way(type_, criteria, changes=changes), context, most)
+
+
+def _attempts(
+    type_: ResourceType, criteria: Sequence[Criterion], order: IndexOrder, context: SearchContext, *, changes: bool
+) -> Iterator[Callable[[], Found | None]]:
+    """Yield what to try, one after the other; the last of them succeeds."""
+    ways = index_ways(type_, criteria, changes=changes)
+    in_order = [] if order.by_change else [way for way in ways if way.is_ordered]
+    if ways and ways[0].rank <= Rank.CONTACT:
+        # One person's, one thing's: little enough to be sorted, if it does not lie in order.
+        best = ways[0]
+        if best in in_order:
+            yield partial(_unchanged, best)
+        else:
+            yield partial(whole, type_, best, context, MOST_EXAMINED)
+            yield partial(whole, type_, best, context, MOST_ENTRIES)
+        return
+    if len(ways) > 1 or not in_order:
+        for way in ways[:_MOST_TRIED]:
+            yield partial(whole, type_, way, context, MOST_EXAMINED)
+    if in_order:
+        yield partial(_unchanged, in_order[0])
+    elif not order.by_change:
+        for way in ways[:_MOST_TRIED]:
+            yield partial(_by_system, type_, way, context)
+    yield partial(
+        _unchanged, change_way(type_, criteria) if order.by_change else type_way(type_, criteria, changes=changes)
+    )
+
+
+def _unchanged(way: Way) -> Way:
+    return way
+
+
+def _by_system(type_: ResourceType, way: Way, context: SearchContext) -> Way | None:
+    """Return a way over tokens of any system in order, one range for each system; None for other ways."""
+    if not way.of_tokens:
+        return None
+    systems = {}
+    for one in way.ranges:
+        if not one.ordered:
+            found = context.store.systems(type_, one.partition, _MOST_SYSTEMS)
+            if found is None:
+                return None
+            systems[one.partition] = found
+    return by_system(way, systems)
