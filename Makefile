@@ -25,10 +25,10 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run sam-local smoke quick test test-long check lint types imports template checkov unit coverage \
-	secrets secrets-baseline audit sbom format docs mutants bench lock clean
+	secrets secrets-baseline audit sbom format docs stu3-parameters mutants bench lock clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 # Two steps, so that `make run` on a new machine installs what it needs and no linter.
 $(VENV)/.run: tools/requirements.txt pyproject.toml layers/common/careconnect/__init__.py
@@ -148,6 +148,11 @@ format: $(VENV)/.test ## Format and mend what ruff can
 
 docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md, the paths of api.yaml
 	$(BIN)/python -m careconnect_admin.documents.generate
+
+# HL7's package is locked with the JavaScript clients: only another served type or operation makes this say more.
+PACKAGE ?= tests/clients/node/node_modules/hl7.fhir.r3.examples
+stu3-parameters: $(VENV)/.node ## Read what STU3 defines anew into the layer: PACKAGE=<unpacked hl7.fhir.r3.examples>
+	$(BIN)/python -m careconnect_admin.documents.stu3_definitions $(PACKAGE)
 
 # Nightly, or after a change of a control. ARGS="--only ID", --fast, --list, --page.
 mutants: $(VENV)/.test ## Put each fault of a control in, one at a time, and see a test fail (about eight minutes)

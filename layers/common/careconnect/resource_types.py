@@ -2,7 +2,7 @@
 
 The loader extracts by it, the reader searches by it, the authorizer opens paths by it, and the
 CapabilityStatement, the OpenAPI document, the README's table and the Postman collection are made from it
-or tested against it. Nothing else in the repository names a search parameter.
+or tested against it. Nothing else in the repository names a search parameter, but the list of those that STU3 has.
 """
 
 import re

@@ -1,0 +1,18 @@
+"""HL7's own STU3 definitions: what the layer holds of them is what they say (npm's `hl7.fhir.r3.examples`)."""
+
+import pytest
+
+from careconnect_admin.documents.stu3_definitions import MODULE, with_definitions
+from careconnect_testing.node_clients import FOLDER
+
+pytestmark = pytest.mark.clients
+
+DEFINITIONS = FOLDER / "node_modules/hl7.fhir.r3.examples"
+
+
+def test_the_table_is_what_the_definitions_make() -> None:
+    if not DEFINITIONS.is_dir():
+        pytest.fail("HL7's definitions are not installed: run `make setup`", pytrace=False)
+    module = MODULE.read_text(encoding="utf-8")
+
+    assert with_definitions(module, DEFINITIONS) == module, "run `make stu3-parameters`"
