@@ -154,7 +154,8 @@ def _parameters() -> Json:
         {
             "name": "Prefer",
             "in": "header",
-            "description": "`handling=strict` refuses unknown parameters, which are ignored otherwise.",
+            "description": "What becomes of a parameter that is not offered: `handling=strict` refuses it, "
+            "`handling=lenient` ignores it; without either one that STU3 defines is refused, any other ignored.",
             "schema": _one_of("handling=strict", "handling=lenient"),
         },
         {

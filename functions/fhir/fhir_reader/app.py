@@ -166,13 +166,13 @@ def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore
 
 def _search(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
     query = parse_search(
-        path.type, parameters, strict=context.result.strict, fhir_base=context.fhir_base, now=int(now * 1000)
+        path.type, parameters, handling=context.result.handling, fhir_base=context.fhir_base, now=int(now * 1000)
     )
     return search_resources(query, context)
 
 
 def _everything(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
-    query = parse_record_query(path.type, parameters, strict=context.result.strict)
+    query = parse_record_query(path.type, parameters, handling=context.result.handling)
     return patient_everything(path.id, query, context)
 
 

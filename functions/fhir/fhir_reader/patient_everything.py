@@ -12,10 +12,8 @@ from fhir_reader.rendering.bundle import Bundle, outcome_entry
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.next_link import Cursor
 from fhir_reader.search.page import fill_page
-from fhir_reader.search.query import Include, SearchQuery
+from fhir_reader.search.query import EVERYTHING, Include, SearchQuery
 from fhir_reader.store.stored import Entry
-
-EVERYTHING: Final = "$everything"
 
 MOST_EXAMINED: Final = 1_000
 """Entries of the compartment that one page examines; a total is told if they are all."""

@@ -176,9 +176,10 @@ def _results() -> Iterator[str]:
     shown = {name: _RESULTS[name] for name in SEARCH_PARAMETERS} | _FOLLOWED
     yield from _table(("parameter", "takes"), ((f"`{name}`", text) for name, text in shown.items()))
     yield ""
-    yield "A parameter that the type does not offer is left out of the search, and the Bundle says so in an entry of"
-    yield "mode `outcome`. With the header `Prefer: handling=strict` it is 400 instead; `handling=lenient` is what"
-    yield "counts without it. A malformed value, and a modifier, chain or include that is not offered, are 400 anyway."
+    yield "A parameter that STU3 defines and the type does not offer is 400. A name that STU3 does not know is left out"
+    yield "of the search, and the Bundle says so in an entry of mode `outcome`. The header `Prefer: handling=strict`"
+    yield "makes both 400, `handling=lenient` has both left out. A malformed value, and a modifier, chain or include"
+    yield "that is not offered, are 400 anyway."
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -1,12 +1,10 @@
 """A search request, parsed: what is asked, and which parameters were understood."""
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from careconnect import outcomes
-from careconnect.nearest_name import nearest_name
 from careconnect.outcomes import Issue, OutcomeError
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
@@ -19,8 +17,11 @@ from careconnect.resource_types import (
 )
 from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS
 from fhir_reader.search.criteria import Criterion, parse_criterion
+from fhir_reader.search.offer import Offer
+from fhir_reader.search.result_parameters import Handling
 
 CURSOR: Final = "_cursor"
+EVERYTHING: Final = "$everything"
 _INCLUDES: Final = ("_include", "_revinclude")
 
 Parameters = Iterable[tuple[str, str]]
@@ -59,11 +60,13 @@ class SearchQuery:
     warnings: list[Issue] = field(default_factory=list)
 
 
-def parse_search(type_: ResourceType, parameters: Parameters, *, strict: bool, fhir_base: str, now: int) -> SearchQuery:
+def parse_search(
+    type_: ResourceType, parameters: Parameters, *, handling: Handling, fhir_base: str, now: int
+) -> SearchQuery:
     """Parse the decoded parameters of a search beside those of its result.
 
-    An unknown parameter is left out with a warning, or refused if `strict` (`Prefer: handling=strict`); a
-    parameter without a value counts as not given. Raises the 400 outcomes for anything malformed.
+    A parameter that is not offered is refused if STU3 defines it, and else left out with a warning, unless `handling`
+    says otherwise; one without a value counts as not given. Raises the 400 outcomes for anything malformed.
     """
     query = SearchQuery(type_)
 
@@ -74,21 +77,20 @@ def parse_search(type_: ResourceType, parameters: Parameters, *, strict: bool, f
             or _take_criterion(query, name, text, fhir_base, now)
         )
 
-    known = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES)
-    _sort_out(query, parameters, take, known, strict=strict)
+    names = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES)
+    _sort_out(query, parameters, take, Offer(type_.name, names, handling))
     return query
 
 
-def parse_record_query(type_: ResourceType, parameters: Parameters, *, strict: bool) -> SearchQuery:
+def parse_record_query(type_: ResourceType, parameters: Parameters, *, handling: Handling) -> SearchQuery:
     """Parse the parameters of `$everything`, which takes those of its result alone; the rest as in a search."""
     query = SearchQuery(type_)
-    _sort_out(query, parameters, lambda name, _text: name in RECORD_PARAMETERS, RECORD_PARAMETERS, strict=strict)
+    offer = Offer(f"{type_.name}/{EVERYTHING}", RECORD_PARAMETERS, handling)
+    _sort_out(query, parameters, lambda name, _text: name in offer.names, offer)
     return query
 
 
-def _sort_out(
-    query: SearchQuery, parameters: Parameters, take: Callable[[str, str], bool], known: Iterable[str], *, strict: bool
-) -> None:
+def _sort_out(query: SearchQuery, parameters: Parameters, take: Callable[[str, str], bool], offer: Offer) -> None:
     for name, text in parameters:
         if not text:
             continue
@@ -97,23 +99,7 @@ def _sort_out(
         elif take(name, text):
             query.used.append((name, text))
         else:
-            query.warnings.append(_ignored(name, known, strict=strict))
-
-
-def _ignored(name: str, known: Iterable[str], *, strict: bool) -> Issue:
-    """Return the warning that a parameter was ignored; raises the 400 outcome instead if `strict`.
-
-    Both say which of the `known` names is the nearest.
-    """
-    nearest = nearest_name(re.split("[:.]", name, maxsplit=1)[0], known)
-    hint = f" The nearest is {nearest}." if nearest else ""
-    if strict:
-        raise outcomes.invalid_parameter(name, f"the parameter is not supported.{hint}", code="not-supported")
-    return Issue(
-        "not-supported",
-        f"{outcomes.safe_name(name)}: the parameter is not supported and was ignored.{hint}",
-        severity="warning",
-    )
+            query.warnings.append(offer.ignore(name))
 
 
 def _take_include(query: SearchQuery, name: str, text: str) -> bool:

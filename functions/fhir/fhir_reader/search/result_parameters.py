@@ -2,11 +2,23 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from careconnect import outcomes
 from careconnect.resource_types import COMMON_PARAMETERS, ResourceType, SearchParameter
 from careconnect.result_parameters import DEFAULT_COUNT, MOST_COUNT, MOST_SORT_KEYS, TOTALS
 from fhir_reader.rendering.views import View, check_view_parameter, parse_view
+
+
+class Handling(StrEnum):
+    """What is done with a parameter that is not offered (`fhir.md`, Unknown parameters; RFC 7240 §4.4)."""
+
+    STANDARD = "standard"
+    """What STU3 defines is refused, what it does not know is ignored."""
+    STRICT = "strict"
+    """Both are refused."""
+    LENIENT = "lenient"
+    """Both are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +31,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class ResultParameters:
-    """How the answer looks, how many resources a page holds, in which order, and whether the unknown is refused."""
+    """How the answer looks, how many resources a page holds, in which order, and what the unknown comes to."""
 
     view: View
     count: int = DEFAULT_COUNT
     sort: tuple[Order, ...] = ()
     total: str = ""
-    strict: bool = False
+    handling: Handling = Handling.STANDARD
 
     @property
     def only_total(self) -> bool:
@@ -63,7 +75,7 @@ def parse_result_parameters(
         count=min(int(values.get("_count", DEFAULT_COUNT)), MOST_COUNT),
         sort=_sort(type_, [key for head, _, text in given if head == "_sort" for key in text.split(",")]),
         total=values.get("_total", ""),
-        strict=_is_strict(headers.get("prefer", "")),
+        handling=_handling(headers.get("prefer", "")),
     )
 
 
@@ -92,10 +104,11 @@ def _order(type_: ResourceType, text: str) -> Order:
     return Order(parameter, descending=text.startswith("-"))
 
 
-def _is_strict(prefer: str) -> bool:
-    """Say whether a Prefer header asks for strict handling; of several the first counts (RFC 7240 §2, §4.4)."""
+def _handling(prefer: str) -> Handling:
+    """Return the handling that a Prefer header asks for; of several the first counts (RFC 7240 §2, §4.4)."""
     for preference in prefer.split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "handling":
-            return value.strip().strip('"') == "strict"
-    return False
+            asked = value.strip().strip('"')
+            return next((each for each in (Handling.STRICT, Handling.LENIENT) if each == asked), Handling.STANDARD)
+    return Handling.STANDARD

@@ -180,16 +180,16 @@ def test_everything_by_count_and_view(reader: Reader) -> None:
 
 @pytest.mark.parametrize("format_", ["json", "xml"])
 def test_everything_says_which_parameters_it_ignored(reader: Reader, format_: str) -> None:
-    query = f"start=2020-01-01&_type=Observation&_count=1&_format={format_}"
+    query = f"starting=2020-01-01&types=Observation&_count=1&_format={format_}"
     answer = reader.get("Patient/4/$everything", query)
 
     bundle = (valid_json if format_ == "json" else valid_xml)(answer.text, "Bundle")
     outcome = bundle.entry[0]
     assert (bundle.total, outcome.search.mode) == (EVERYTHING_OF_4, "outcome")
-    assert [issue.diagnostics.partition(":")[0] for issue in outcome.resource.issue] == ["start", "_type"]
-    assert not any("start" in link.url for link in bundle.link)
+    assert [issue.diagnostics.partition(":")[0] for issue in outcome.resource.issue] == ["starting", "types"]
+    assert not any("starting" in link.url for link in bundle.link)
     strict = reader.get("Patient/4/$everything", query, Prefer="handling=strict")
-    assert (strict.status, "start" in strict.text) == (400, True)
+    assert (strict.status, "starting" in strict.text) == (400, True)
     assert reader.get("Patient/4/$everything", "_count=1", Prefer="handling=strict").status == 200
 
 

@@ -1,0 +1,49 @@
+"""What becomes of a parameter that is not offered (`fhir.md`, Unknown parameters)."""
+
+import re
+from dataclasses import dataclass
+
+from careconnect import outcomes
+from careconnect.nearest_name import nearest_name
+from careconnect.outcomes import Issue
+from careconnect.stu3_parameters import is_defined
+from fhir_reader.search.result_parameters import Handling
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The `names` of the parameters that may be asked `of` a type or an operation (`Patient`, `Patient/$everything`).
+
+    `handling` is what the caller wants done with any other.
+    """
+
+    of: str
+    names: tuple[str, ...]
+    handling: Handling
+
+    def ignore(self, name: str) -> Issue:
+        """Return the warning that the parameter `name`, which is not on offer, is left out.
+
+        Raises the 400 outcome where it is not to be: STU3 defines it, so that the answer would be of a wider question,
+        or the handling is strict.
+        """
+        head = re.split("[:.]", name, maxsplit=1)[0]
+        said = self._of_defined(head) if is_defined(self.of, head) else self._of_unknown(name, head)
+        return Issue("not-supported", f"{outcomes.safe_name(name)}: {said}", severity="warning")
+
+    def _of_defined(self, head: str) -> str:
+        if self.handling is Handling.LENIENT:
+            return "FHIR defines the parameter, but it is not offered and was ignored: more may be found."
+        raise outcomes.invalid_parameter(
+            head,
+            "FHIR defines the parameter, but it is not offered, and without it more would be found: leave it out, "
+            "or send Prefer: handling=lenient to have it ignored. What is offered is listed by metadata.",
+            code="not-supported",
+        )
+
+    def _of_unknown(self, name: str, head: str) -> str:
+        nearest = nearest_name(head, self.names)
+        hint = f" The nearest is {nearest}." if nearest else ""
+        if self.handling is Handling.STRICT:
+            raise outcomes.invalid_parameter(name, f"the parameter is not supported.{hint}", code="not-supported")
+        return f"the parameter is not supported and was ignored.{hint}"
