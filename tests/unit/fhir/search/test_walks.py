@@ -120,7 +120,7 @@ def test_a_walk_finds_what_one_page_would(
     assert ids(walked) == ids(at_once)
     assert len(at_once) == 1
     assert at_once[0].total == len(ids(at_once))
-    assert {page.json().get("total") for page in walked} <= {None, len(ids(at_once))}
+    assert {page.json.get("total") for page in walked} <= {None, len(ids(at_once))}
     assert all(len(page.ids()) <= count for page in walked)
 
 
@@ -158,7 +158,7 @@ def test_a_page_that_has_looked_enough_is_short_and_goes_on(everybody: Reader) -
 
     assert ids(pages) == ["w77", "w7"]
     assert [len(page.ids()) for page in pages].count(0) >= 1
-    assert all("total" not in page.json() for page in pages)
+    assert all("total" not in page.json for page in pages)
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -177,7 +177,7 @@ def test_a_page_that_has_looked_enough_is_short_and_goes_on(everybody: Reader) -
     ],
 )
 def test_a_total_is_told_if_it_is_found_on_the_way_or_asked_for(everybody: Reader, query: str, total: int) -> None:
-    assert everybody.get("Patient", query).json().get("total") == total
+    assert everybody.get("Patient", query).json.get("total") == total
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -201,7 +201,7 @@ def test_a_range_that_ends_within_the_share_has_a_total(tmp_path: Path, number: 
     with reader_on_moto() as reader:
         load(reader, write_records(tmp_path, _patients()[:number]))
 
-        total = reader.get("Patient", "_count=2").json().get("total")
+        total = reader.get("Patient", "_count=2").json.get("total")
 
     assert total == (number if number <= SHARE else None)
 
