@@ -30,6 +30,9 @@ RECORD = {
     "Medication",
     "EpisodeOfCare",
 }
+MEMBERS = RECORD - {"Patient", "Medication"}
+"""What is searched below a patient."""
+
 OPEN = {
     "a24a4d9f-c264-4af7-a8e5-248c24a6b707": {"Patient"} | DIRECTORY,
     "ed73b2cb-abd0-4f75-b9a2-5f9c0535b82c": {
@@ -104,6 +107,11 @@ def test_access_md_each_client_against_every_type(
         for name, id_ in ids.items()
         for method, path in (("GET", f"{name}/{id_}"), ("GET", f"{name}?_count=1"), ("POST", f"{name}/_search"))
     }
+    requests |= {
+        (method, f"Patient/4/{name}{rest}"): name
+        for name in MEMBERS
+        for method, rest in (("GET", "?_count=1"), ("HEAD", ""), ("POST", "/_search"))
+    }
     expected = {request: 200 if name in OPEN[client_id] else 403 for request, name in requests.items()}
     assert api.statuses(requests, token) == expected
 
@@ -118,8 +126,52 @@ def test_access_md_a_missing_scope_is_403_with_its_header(
     assert answer.headers["WWW-Authenticate"] == INSUFFICIENT
 
 
+def test_access_md_a_search_below_a_patient_takes_the_scope_of_the_type_alone(api: Api) -> None:
+    """Both ways: it opens nothing else of the patient, and who may read the patient finds nothing there by that."""
+    searches = api.register("below-searches", "user/Observation.s")
+    reads = api.register("below-reads", "user/Patient.read")
+    found = api.get("Observation?patient=4&_count=100", searches).json()
+    below = api.get("Patient/4/Observation?_count=100", searches).json()
+    assert found["total"] == below["total"] > 0
+    assert found["entry"] == below["entry"]
+
+    closed = ("Patient/4", "Patient/4/_history/1", "Patient/4/$everything", "Patient", "Patient/4/Condition")
+    assert set(api.statuses([("GET", path) for path in closed], searches).values()) == {403}
+    for method, path in (("GET", "Patient/4/Observation"), ("POST", "Patient/4/Observation/_search")):
+        assert api.get(path, reads, method).status_code == 403
+    for token, name, method, rest in ((reads, "Observation", "GET", ""), (searches, "Condition", "POST", "/_search")):
+        refused = api.get(f"Patient/4/{name}{rest}", token, method, Accept="application/fhir+xml")
+        assert refused.status_code == 403
+        assert refused.headers["WWW-Authenticate"] == f'{INSUFFICIENT}, scope="user/{name}.s"'
+        assert "application/fhir+xml" in refused.headers["Content-Type"]
+
+
+def test_access_md_a_bound_client_finds_its_own_patients_record_below_it_and_no_others(api: Api) -> None:
+    bound = api.register("below-bound", "patient/Observation.read", patient="4")
+    everyone = api.register("below-everyone", "system/*.read")
+    others = api.get("Observation?_count=100", everyone).json()["entry"]
+    other = next(
+        reference
+        for each in others
+        if (reference := each["resource"]["subject"]["reference"].removeprefix("Patient/")) != "4"
+    )
+
+    assert api.get(f"Patient/{other}/Observation", everyone).json()["total"] > 0
+    assert api.get(f"Patient/{other}/Observation", bound).json()["total"] == 0
+    assert (
+        api.get("Patient/4/Observation", bound).json()["total"]
+        == api.get("Observation", bound).json()["total"]
+        == api.get("Patient/4/Observation", everyone).json()["total"]
+        > 0
+    )
+
+
 @pytest.mark.parametrize(
-    "path", ["Patient/4", "Patient", "Organization", "Patient/4/$everything", "Condition?patient=4"]
+    "path",
+    [
+        *("Patient/4", "Patient", "Organization", "Patient/4/$everything", "Condition?patient=4"),
+        *("Patient/4/Condition", "Patient/4/Condition/_search"),
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 def test_access_md_no_token_is_401_as_a_bad_one_is(api: Api, path: str, method: str) -> None:

@@ -45,13 +45,22 @@ def policy_for(scope: str, gateway: Gateway) -> dict[str, Any]:
     Allow statements only. The gateway caches the policy by token, so it never depends on the path asked for;
     each resource ends in an exact path or in `/*`, so that `Medication` does not open `MedicationRequest`. A
     token that opens nothing may ask for `metadata`, as anyone may: a policy needs one statement.
+
+    Below a patient the reader alone tells what is opened, for a pattern has no way to stop at a slash: a token that may
+    read Patient gets as far with each type's search there, and one that may post one of them with the others.
     """
     grants, stage = grants_of(scope), gateway.stage_pattern
     resources: list[str] = []
     for resource_type in RESOURCE_TYPES:
         path = f"{FHIR_PATH}/{resource_type.name}"
+        members = [name for name in resource_type.members if grants.permits(name, Interaction.SEARCH)]
         if grants.permits(resource_type.name, Interaction.READ):
             resources += [f"{stage}/{verb}{path}/*" for verb in _READS]
+        else:
+            # GET or HEAD in one pattern: two for each type would be more than the gateway takes.
+            resources += [f"{stage}/?E*{path}/*/{name}" for name in members]
+        if members:
+            resources.append(f"{stage}/POST{path}/*/_search")
         if grants.permits(resource_type.name, Interaction.SEARCH):
             # Four letters are HEAD or POST; a POST to the type, which is no search, is answered with 405.
             resources += [f"{stage}/GET{path}", f"{stage}/????{path}", f"{stage}/POST{path}/_search"]

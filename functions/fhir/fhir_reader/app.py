@@ -24,6 +24,7 @@ from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle
 from fhir_reader.rendering.views import View, indent, show
 from fhir_reader.search.context import SearchContext, sealed_parameters
+from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.query import parse_record_query, parse_search
 from fhir_reader.search.result_parameters import parse_result_parameters
 from fhir_reader.search.search_resources import search_resources
@@ -77,8 +78,7 @@ class FhirEndpoint:
         parameters = _parameters(request, path)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         is_search = path.route in (Route.TYPE, Route.SEARCH)
-        searched = path.type.name if is_search else f"{path.type.name}/{path.id}/$everything"
-        sealed = () if is_read else sealed_parameters(parameters, self.store, caller, searched)
+        sealed = () if is_read else sealed_parameters(parameters, self.store, caller, path.asked)
         parameters = [*sealed, *parameters]
         result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
         if is_read:
@@ -90,7 +90,7 @@ class FhirEndpoint:
             caller=caller,
             result=result,
             fhir_base=call.base_url.fhir,
-            path=searched,
+            path=path.asked,
             sealed=path.route is Route.SEARCH or bool(sealed),
         )
         bundle = _search(path, parameters, context, call.now) if is_search else _everything(path, parameters, context)
@@ -168,6 +168,9 @@ def _search(path: FhirPath, parameters: Parameters, context: SearchContext, now:
     query = parse_search(
         path.type, parameters, handling=context.result.handling, fhir_base=context.fhir_base, now=int(now * 1000)
     )
+    if path.compartment is not None:
+        # Not one of the parameters: the path says it, in every link too.
+        query.criteria.append(Criterion(path.compartment.reference, "", (path.compartment.owner,)))
     return search_resources(query, context)
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from urllib.parse import unquote
 
 from careconnect import outcomes
-from careconnect.resource_types import FHIR_PATH, ResourceType, resource_type, valid_id
+from careconnect.record_keys import resource_key
+from careconnect.resource_types import FHIR_PATH, ResourceType, SearchParameter, resource_type, valid_id
 from careconnect.unknown_path import unknown_path
 
 _NAME: Final = re.compile(r"[A-Za-z]+")
@@ -33,13 +34,29 @@ ALLOWED_METHODS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
+class Compartment:
+    """The record that a search is limited to: `reference` has to point at `owner` (`Patient/4`)."""
+
+    reference: SearchParameter
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class FhirPath:
-    """A path of the FHIR API, taken apart."""
+    """A path of the FHIR API, taken apart: `type` is what is read or searched for."""
 
     route: Route
     type: ResourceType
     id: str = ""
     version: str = ""
+    compartment: Compartment | None = None
+
+    @property
+    def asked(self) -> str:
+        """The path itself, below the base, of a search or an operation: its links begin so."""
+        if self.compartment is not None:
+            return f"{self.compartment.owner}/{self.type.name}"
+        return f"{self.type.name}/{self.id}/${self.route}" if self.route is Route.EVERYTHING else self.type.name
 
 
 def parse_path(path: str) -> FhirPath:
@@ -65,10 +82,19 @@ def parse_path(path: str) -> FhirPath:
             return FhirPath(Route.INSTANCE, found, _id(resource_id, path))
         case [resource_id, operation] if operation in found.operations:
             return FhirPath(Route(operation.removeprefix("$")), found, _id(resource_id, path))
+        case [owner_id, name] if name in found.members:
+            return _within(found, owner_id, name, Route.TYPE, path)
+        case [owner_id, name, "_search"] if name in found.members:
+            return _within(found, owner_id, name, Route.SEARCH, path)
         case [resource_id, "_history", version]:
             return FhirPath(Route.VERSION, found, _id(resource_id, path), version)
         case _:
             raise unknown_path(path)
+
+
+def _within(owner: ResourceType, owner_id: str, name: str, route: Route, path: str) -> FhirPath:
+    member, reference = owner.members[name]
+    return FhirPath(route, member, compartment=Compartment(reference, resource_key(owner.name, _id(owner_id, path))))
 
 
 def _id(text: str, path: str) -> str:

@@ -6,7 +6,7 @@ or tested against it. Nothing else in the repository names a search parameter, b
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import Flag, IntEnum, StrEnum, auto
 from functools import partial
@@ -222,9 +222,17 @@ class ResourceType:
         return next((p for p in self.parameters if p.compartment), None)
 
     @property
+    def members(self) -> "Mapping[str, tuple[ResourceType, SearchParameter]]":
+        """What may be searched below a resource of this type (`Patient/4/Observation`).
+
+        By name: each type that lies in its compartment, with the reference that puts it there.
+        """
+        return _MEMBERS[self.name]
+
+    @property
     def is_patient(self) -> bool:
         """Say whether a resource of this type is what a compartment is of."""
-        return self.name in _COMPARTMENTS
+        return bool(self.members)
 
 
 def _string(
@@ -524,9 +532,12 @@ REVERSE_INCLUDES: Final = {
 }
 """For each type, the (type, reference parameter) pairs that `_revinclude` may follow back to it."""
 
-_COMPARTMENTS: Final = frozenset(
-    target for t in RESOURCE_TYPES for p in t.parameters if p.compartment for target in p.targets
-)
+_MEMBERS: Final = {
+    owner.name: {
+        t.name: (t, p) for t in RESOURCE_TYPES for p in t.parameters if p.compartment and owner.name in p.targets
+    }
+    for owner in RESOURCE_TYPES
+}
 _TYPES: Final = {t.name: t for t in RESOURCE_TYPES}
 _PARAMETERS: Final = {t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parameters)} for t in RESOURCE_TYPES}
 

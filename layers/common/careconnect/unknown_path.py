@@ -29,6 +29,7 @@ STU3_TYPES: Final = frozenset(
 )
 """Every resource type of FHIR STU3, so that one that is not served is told from one that does not exist."""
 
+_NOT_SERVED: Final = "This type of FHIR STU3 is not served."
 _NAMES: Final = (*(each.name for each in RESOURCE_TYPES), "metadata")
 
 
@@ -54,7 +55,7 @@ def _cause(path: str) -> str:
 
 def _cause_of_name(name: str) -> str:
     if name in STU3_TYPES:
-        return "This type of FHIR STU3 is not served."
+        return _NOT_SERVED
     nearest = nearest_name(name, _NAMES)
     if not nearest:
         return "Nothing is served under that name."
@@ -72,7 +73,26 @@ def _cause_below(type_: ResourceType, segments: list[str]) -> str:
         return f"No history is kept: ask for {one}, or for its version by {one}/_history/{{version}}."
     if "_search" in segments:
         return f"A search is posted to {type_.name}/_search."
-    other = resource_type(segments[-1]) if segments else None
-    if type_.is_patient and other and other.patient_parameter:
-        return f"Resources of a patient are searched for: {other.name}?{other.patient_parameter.name}={{id}}."
-    return f"Below {type_.name} there are {one} and {one}/_history/{{version}}."
+    return _cause_below_one(type_, segments[1:])
+
+
+def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
+    """Say what there is below an id, where `rest` stands, which may have been meant for a search of its record."""
+    one = f"{type_.name}/{{id}}"
+    name = rest[0] if rest else ""
+    other = resource_type(name)
+    if name in type_.members:
+        return f"{one}/{name} is a search: one that it finds is read by {name}/{{id}}."
+    if other is not None:
+        by = next((each.name for each in other.searchable if type_.name in each.targets), "")
+        way = f"ask for {other.name}?{by}={{id}}" if by else f"ask for {other.name} by itself"
+        return f"{other.name} is not searched below {one}: {way}."
+    if name in STU3_TYPES:
+        return _NOT_SERVED
+    if not type_.members:
+        return f"Below {type_.name} there are {one} and {one}/_history/{{version}}."
+    example = nearest_name(name, type_.members) or next(iter(type_.members))
+    return (
+        f"Below {type_.name} there are {one}, {one}/_history/{{version}} and searches of its record, such as "
+        f"{one}/{example}."
+    )

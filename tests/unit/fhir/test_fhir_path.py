@@ -43,6 +43,34 @@ def test_everything_is_an_operation_of_a_patient_alone(operation: str) -> None:
         assert refused(f"{FHIR_PATH}/{path}") == (404, "not-supported")
 
 
+IN_A_RECORD = [
+    "Condition",
+    "Observation",
+    "Encounter",
+    "Procedure",
+    "AllergyIntolerance",
+    "Immunization",
+    "MedicationRequest",
+    "MedicationStatement",
+    "EpisodeOfCare",
+]
+
+
+@pytest.mark.parametrize("name", [each.name for each in RESOURCE_TYPES])
+@pytest.mark.parametrize(("rest", "route"), [("", Route.TYPE), ("/_search", Route.SEARCH)])
+def test_a_type_of_a_record_is_searched_below_its_patient(name: str, rest: str, route: Route) -> None:
+    path = f"{FHIR_PATH}/Patient/a.B-9/{name}{rest}"
+    if name not in IN_A_RECORD:
+        assert refused(path) == (404, "not-supported")
+        return
+    parsed = parse_path(path)
+
+    assert parsed.compartment is not None
+    assert (parsed.type.name, parsed.route, parsed.id) == (name, route, "")
+    assert (parsed.compartment.reference.name, parsed.compartment.owner) == ("patient", "Patient/a.B-9")
+    assert parsed.asked == f"Patient/a.B-9/{name}"
+
+
 def refused(path: str) -> tuple[int, str]:
     with pytest.raises(OutcomeError) as caught:
         parse_path(path)
@@ -77,7 +105,25 @@ def refused(path: str) -> tuple[int, str]:
         f"{FHIR_PATH}/%2e%2e/Patient/4",
         f"{FHIR_PATH}/Patient/../Condition/1",
         f"{FHIR_PATH}/Patient/%2e%2e/Condition/1",
-        f"{FHIR_PATH}/Patient/4/Condition",
+        f"{FHIR_PATH}/Patient/4/Organization",
+        f"{FHIR_PATH}/Patient/4/Patient",
+        f"{FHIR_PATH}/Patient/4/Appointment",
+        f"{FHIR_PATH}/Patient/4/*",
+        f"{FHIR_PATH}/Patient/4/_search",
+        f"{FHIR_PATH}/Patient/4/condition",
+        f"{FHIR_PATH}/Patient/4/Condition/",
+        f"{FHIR_PATH}/Patient/4//Condition",
+        f"{FHIR_PATH}/Patient//Condition",
+        f"{FHIR_PATH}/Patient/4/Condition;a=b",
+        f"{FHIR_PATH}/Patient/4/Condition%2F_search",
+        f"{FHIR_PATH}/Patient/4/Condition/1",
+        f"{FHIR_PATH}/Patient/4/Condition/$everything",
+        f"{FHIR_PATH}/Patient/4/Condition/_search/1",
+        f"{FHIR_PATH}/Patient/_search/Condition",
+        f"{FHIR_PATH}/Patient/$everything/Condition",
+        f"{FHIR_PATH}/Patient/4/Encounter/1/Condition",
+        f"{FHIR_PATH}/Encounter/1/Condition",
+        f"{FHIR_PATH}/Condition/1/Patient",
         f"{FHIR_PATH}/Patient/4/_history",
         f"{FHIR_PATH}/Patient/4/_history/1/2",
         f"{FHIR_PATH}/Patient/_history",
@@ -104,6 +150,8 @@ def test_s13_every_other_spelling_is_another_path_which_is_not_there(path: str) 
 def test_an_id_outside_the_syntax_is_a_bad_request(resource_id: str) -> None:
     assert refused(f"{FHIR_PATH}/Patient/{resource_id}") == (400, "value")
     assert refused(f"{FHIR_PATH}/Patient/{resource_id}/_history/1") == (400, "value")
+    assert refused(f"{FHIR_PATH}/Patient/{resource_id}/Condition") == (400, "value")
+    assert refused(f"{FHIR_PATH}/Patient/{resource_id}/Condition/_search") == (400, "value")
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1).map(lambda text: quote(text, safe="/%;.$")))
@@ -114,7 +162,7 @@ def test_any_path_is_understood_or_refused_with_an_outcome(rest: str) -> None:
         status = error.status
     else:
         status = 200
-        assert rest.startswith(parsed.type.name)
+        assert rest.startswith(parsed.asked if parsed.compartment else parsed.type.name)
     assert status in (200, 400, 404)
 
 

@@ -28,6 +28,10 @@ NEEDED = [
     ("patient/Patient.r", "Patient", "_id=4", "patient/Patient.s"),
     ("system/Patient.s", "Patient/4", "", "system/Patient.r"),
     ("system/Observation.rs", "Observation", "patient.name=x", "system/Patient.s"),
+    ("user/Patient.read", "Patient/4/Observation", "", "user/Observation.s"),
+    ("system/Patient.rs system/Condition.rs", "Patient/4/Observation", "code=x", "system/Observation.s"),
+    ("patient/Observation.r", "Patient/4/Observation", "", "patient/Observation.s"),
+    ("user/Observation.s", "Patient/4/Observation", "patient.name=x", "user/Patient.s"),
     ("openid user/Patient.read", "Organization/P1", "", "user/Organization.r"),
     ("profile", "Patient", "", "user/Patient.s"),
     ("user/Toaster.read profile", "MedicationRequest", "", "user/MedicationRequest.s"),
@@ -51,6 +55,9 @@ LISTED = "What is offered is listed by metadata, below the FHIR base."
 EMPTY_PART = "The path has an empty part: write one slash between two parts, as in Patient/4."
 SLASH_AT_THE_END = "The path ends with a slash: leave it out."
 NOTHING = "Nothing is served under that name"
+BELOW_PATIENT = (
+    "Below Patient there are Patient/{id}, Patient/{id}/_history/{version} and searches of its record, such as"
+)
 EVERYTHING_OF_PATIENT = "That is no operation of Patient, which has Patient/{id}/$everything."
 
 # What is asked for below the FHIR base, and what is said of it.
@@ -82,9 +89,18 @@ PATHS = [
         "No history is kept: ask for Patient/{id}, or for its version by Patient/{id}/_history/{version}.",
     ),
     ("Patient/_search/4", "A search is posted to Patient/_search."),
-    ("Patient/4/Condition", "Resources of a patient are searched for: Condition?patient={id}."),
-    ("Patient/4/Medication", "Below Patient there are Patient/{id} and Patient/{id}/_history/{version}."),
-    ("Patient/4/name", "Below Patient there are Patient/{id} and Patient/{id}/_history/{version}."),
+    ("Patient/4/Condition/c1", "Patient/{id}/Condition is a search: one that it finds is read by Condition/{id}."),
+    ("Patient/4/Organization", "Organization is not searched below Patient/{id}: ask for Organization by itself."),
+    ("Patient/4/Medication", "Medication is not searched below Patient/{id}: ask for Medication by itself."),
+    ("Patient/4/Appointment", "This type of FHIR STU3 is not served."),
+    ("Patient/4/name", f"{BELOW_PATIENT} Patient/{{id}}/Condition."),
+    ("Patient/4/*", f"{BELOW_PATIENT} Patient/{{id}}/Condition."),
+    ("Patient/4/observations", f"{BELOW_PATIENT} Patient/{{id}}/Observation."),
+    (
+        "Encounter/e1/Observation",
+        "Observation is not searched below Encounter/{id}: ask for Observation?encounter={id}.",
+    ),
+    ("Encounter/e1/9434765919", "Below Encounter there are Encounter/{id} and Encounter/{id}/_history/{version}."),
     ("", "This is the FHIR base, which answers nothing itself."),
 ]
 
