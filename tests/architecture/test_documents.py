@@ -55,6 +55,16 @@ def test_openapi_has_every_path_and_parameter_of_a_type(served: ResourceType) ->
     given = {parameter["name"] for parameter in paths[root]["get"]["parameters"] if "name" in parameter}
     assert given >= {parameter.name for parameter in served.searchable} | {"_id", "_lastUpdated"}
     assert (f"{root}/{{id}}/$everything" in paths) is (served.name == "Patient")
+    reference = served.patient_parameter
+    below = f"{FHIR_PATH}/Patient/{{id}}/{served.name}"
+    assert (below in paths) is (f"{below}/_search" in paths) is (reference is not None)
+    if reference is not None:
+        said = {reference.name, *(each.name for each in served.searchable if each.within == reference.name)}
+        asked = paths[below]["get"]["parameters"]
+        assert asked[0]["in"] == "path"
+        assert {each["name"].partition(".")[0] for each in asked[1:] if "name" in each} == {
+            name for each in given if (name := each.partition(".")[0]) not in said
+        }
 
 
 def test_openapi_references_lead_somewhere_and_operations_have_ids_of_their_own() -> None:
@@ -94,6 +104,8 @@ def test_openapi_has_one_authorisation_and_about_ten_scopes_to_choose_from() -> 
 def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_more(served: ResourceType) -> None:
     root = f"{FHIR_PATH}/{served.name}"
     taken = {root: "s", f"{root}/_search": "s", f"{root}/{{id}}": "r", f"{root}/{{id}}/_history/{{vid}}": "r"}
+    below = f"{FHIR_PATH}/Patient/{{id}}/{served.name}"
+    taken |= {below: "s", f"{below}/_search": "s"}
     for path, letters in {**taken, f"{root}/{{id}}/$everything": "rs"}.items():
         for operation in OPENAPI["paths"].get(path, {}).values():
             for each in operation["security"]:

@@ -89,6 +89,9 @@ def test_the_openapi_documents_examples_answer_together(
     resource = answered[f"{root}/{{id}}"].json()
     assert resource["resourceType"] == name
     assert matches(answered[root]) == matches(answered[f"{root}/_search"]) == [f"{name}/{resource['id']}"]
+    below = f"{FHIR_PATH}/Patient/{{id}}/{name}"
+    for path in (below, f"{below}/_search"):
+        assert path not in answered or matches(answered[path]) == [f"{name}/{resource['id']}"]
 
 
 def link(page: httpx.Response, relation: str) -> str:

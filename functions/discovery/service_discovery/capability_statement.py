@@ -1,6 +1,6 @@
 """The CapabilityStatement, made from the one table of types and search parameters (STU3 CapabilityStatement)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from careconnect import __version__
@@ -42,13 +42,20 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "documentation": "Every interaction but this one needs a SMART access token.",
+                "documentation": " ".join(("Every interaction but this one needs a SMART access token.", *_below())),
                 "security": _security(base_url),
                 "resource": [_resource(each) for each in RESOURCE_TYPES],
                 "operation": [_operation(each, name) for each in RESOURCE_TYPES for name in each.operations],
             }
         ],
     }
+
+
+def _below() -> Iterator[str]:
+    for owner in RESOURCE_TYPES:
+        if owner.members:
+            listed = ", ".join(owner.members)
+            yield f"Below {owner.name}/[id] its own record is searched, as {owner.name}/[id]/[type]: {listed}."
 
 
 def _security(base_url: BaseUrl) -> Mapping[str, Any]:

@@ -36,49 +36,79 @@ def type_paths(served: ResourceType) -> Json:
     """Return the paths of one type: its searches, its reads and its operations."""
     name, root = served.name, f"{FHIR_PATH}/{served.name}"
     read = errors(FHIR_ERRORS, without=(415,))
-    search = errors(FHIR_ERRORS, without=(410, 415))
-    posted = errors(FHIR_ERRORS, without=(410,))
     one = {
         "200": fhir_answer(f"The {name}.", name, ("ETag", "Last-Modified")),
         "304": {"description": "Not modified since."},
     }
-    bundle = {"200": fhir_answer("The matches, a page at a time.", "Bundle")}
-    asked = _search_parameters(served)
-    fields = form({each["name"]: _field(each) for each in asked}, required=False)
     its_id = path_parameter("id", f"The {name}'s id.", _examples().get(name, {}).get("id"))
     numbered = f"Read the current version of {served.with_article} by its number"
     whole = f"Read {served.with_article}'s whole record, as far as the scopes go"
+    return (
+        _searches(served)
+        | {
+            f"{root}/{{id}}": {
+                "get": _operation(
+                    served, "read", f"Read {served.with_article}", "r", [its_id, *parameters(*_READ)], one | read
+                )
+            },
+            f"{root}/{{id}}/_history/{{vid}}": {
+                "get": _operation(served, "vread", numbered, "r", [its_id, *parameters("vid", *_READ)], one | read)
+            },
+        }
+        | {
+            f"{root}/{{id}}/{each}": {
+                "get": _operation(
+                    served,
+                    each.removeprefix("$"),
+                    whole,
+                    "read",
+                    [its_id, *parameters(*RECORD_PARAMETERS)],
+                    _bundle() | read,
+                )
+            }
+            for each in served.operations
+        }
+    )
+
+
+def _searches(served: ResourceType) -> Json:
+    """Return the paths of a type's searches: of all of it, and of one patient's record."""
+    name = served.name
+    asked = _search_parameters(served)
+    paths = _searches_at(served, f"{FHIR_PATH}/{name}", "search", f"Search {name}", [], asked)
+    reference = served.patient_parameter
+    if reference is None:
+        return paths
+    # What the path says need not be said again.
+    said = {one.name for one in served.parameters if reference.name in (one.name, one.within)}
+    rest = [each for each in asked if each["name"].partition(".")[0] not in said]
+    for owner in reference.targets:
+        its_id = path_parameter("id", f"The {owner}'s id.", _examples().get(owner, {}).get("id"))
+        root = f"{FHIR_PATH}/{owner}/{{id}}/{name}"
+        summary = f"Search {name} in a {owner.lower()}'s record"
+        paths |= _searches_at(served, root, f"search{owner}", summary, [its_id], rest)
+    return paths
+
+
+def _searches_at(
+    served: ResourceType, root: str, verb: str, summary: str, its_id: Sequence[Json], asked: Sequence[Json]
+) -> Json:
+    fields = form({each["name"]: _field(each) for each in asked}, required=False)
+    search = _bundle() | errors(FHIR_ERRORS, without=(410, 415))
+    posted = _bundle() | errors(FHIR_ERRORS, without=(410,))
     return {
-        root: {
-            "get": _operation(served, "search", f"Search {name}", "s", [*asked, *parameters(*_SEARCH)], bundle | search)
-        },
+        root: {"get": _operation(served, verb, summary, "s", [*its_id, *asked, *parameters(*_SEARCH)], search)},
         f"{root}/_search": {
             "post": _operation(
-                served, "searchByPost", f"Search {name} by a form", "s", parameters("Prefer"), bundle | posted
+                served, f"{verb}ByPost", f"{summary} by a form", "s", [*its_id, *parameters("Prefer")], posted
             )
             | {"requestBody": fields}
         },
-        f"{root}/{{id}}": {
-            "get": _operation(
-                served, "read", f"Read {served.with_article}", "r", [its_id, *parameters(*_READ)], one | read
-            )
-        },
-        f"{root}/{{id}}/_history/{{vid}}": {
-            "get": _operation(served, "vread", numbered, "r", [its_id, *parameters("vid", *_READ)], one | read)
-        },
-    } | {
-        f"{root}/{{id}}/{each}": {
-            "get": _operation(
-                served,
-                each.removeprefix("$"),
-                whole,
-                "read",
-                [its_id, *parameters(*RECORD_PARAMETERS)],
-                bundle | read,
-            )
-        }
-        for each in served.operations
     }
+
+
+def _bundle() -> Json:
+    return {"200": fhir_answer("The matches, a page at a time.", "Bundle")}
 
 
 def type_tag(served: ResourceType) -> Json:

@@ -178,6 +178,8 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
             f"{name}:{parameter}" for name, parameter in REVERSE_INCLUDES.get(each.name, ())
         ]
     assert [one["name"] for one in rest["operation"]] == ["everything"]
+    below = ", ".join(each.name for each in RESOURCE_TYPES if each.patient_parameter)
+    assert f"Below Patient/[id] its own record is searched, as Patient/[id]/[type]: {below}." in rest["documentation"]
 
 
 def test_metadata_names_the_oauth_endpoints_for_smart_clients(discovery: Discovery) -> None:

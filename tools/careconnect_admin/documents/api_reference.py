@@ -83,7 +83,7 @@ _FOLLOWED: Final = {
 
 def api_reference() -> str:
     """Return the document's text."""
-    introduction = _INTRODUCTION + "\n".join([*_operations(), _HEAD])
+    introduction = _INTRODUCTION + "\n".join([*_compartments(), *_operations(), _HEAD])
     sections = (_parameters(), _values(), _results(), _examples(), _scopes(), _access())
     return "\n".join([introduction, *(line for section in sections for line in (*section, ""))])
 
@@ -140,6 +140,14 @@ def _parameters() -> Iterator[str]:
     )
 
 
+def _compartments() -> Iterator[str]:
+    for owner in RESOURCE_TYPES:
+        if owner.members:
+            below = f"{owner.name}/{{id}}/Type"
+            what = f"the same, of the {owner.name.lower()}'s record alone: {_quoted(owner.members)}"
+            yield f"| `GET {below}?…`, `POST {below}/_search` | {what} |"
+
+
 def _operations() -> Iterator[str]:
     for served in RESOURCE_TYPES:
         for operation in served.operations:
@@ -194,7 +202,8 @@ def _scopes() -> Iterator[str]:
     yield "## Scopes"
     yield ""
     yield "A scope is `patient/…`, `user/…` or `system/…` and a name below, or `*`, and `.read` (SMART v1) or letters"
-    yield "of `cruds` (SMART v2), of which `r` reads and `s` searches. To include what a resource points at takes `r`;"
+    yield "of `cruds` (SMART v2), of which `r` reads and `s` searches. A search of a patient's record takes `s` of the"
+    yield "type searched and nothing of the patient's own. To include what a resource points at takes `r`;"
     yield "`_revinclude` and `$everything` find what points at a patient, which takes `r` and `s` of each type found."
     yield ""
     yield from _table(("type", "opened by"), ((served.name, _opened_by(served)) for served in RESOURCE_TYPES))

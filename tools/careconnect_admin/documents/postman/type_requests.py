@@ -56,6 +56,14 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
     ]
     requests += [
         request(
+            f"Search in a {owner.lower()}'s record",
+            f"{FHIR_PATH}/{owner}/{PATIENT_ID}/{served.name}",
+            [*status(200), *media_type(FHIR_JSON), *_is_bundle(), *_has_matches(served.name)],
+        )
+        for owner in (served.patient_parameter.targets if served.patient_parameter else ())
+    ]
+    requests += [
+        request(
             f"Search by {parameter.chain}",
             root,
             _search_tests(served, parameter.chain),
