@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from careconnect_testing.linear_parameters import PARAMETERS, parameter_names
 from careconnect_testing.linear_search import LinearSearch
+from careconnect_testing.search_corpus import corpus
 
 BASE = "https://care.example/STU3"
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
@@ -425,6 +427,20 @@ def test_it_finds_what_was_worked_out_by_hand(url: str, ids: list[str]) -> None:
 @pytest.mark.parametrize(("url", "ids"), ORDERS)
 def test_it_orders_as_was_worked_out_by_hand(url: str, ids: list[str]) -> None:
     assert search(url) == ids
+
+
+def test_the_records_that_are_searched_have_several_values_of_each_parameter() -> None:
+    linear = LinearSearch(corpus(BASE), base=BASE, now=NOW)
+
+    values = {
+        f"{type_name}.{name}": {
+            str(one) for each in linear.resources(type_name) for one in linear.values(type_name, name, each)
+        }
+        for type_name in PARAMETERS
+        for name in parameter_names(type_name)
+    }
+
+    assert [name for name, different in values.items() if len(different) < 2] == []
 
 
 def search(url: str) -> list[str]:

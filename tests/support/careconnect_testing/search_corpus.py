@@ -9,6 +9,7 @@ from careconnect_admin.loading.exact_json import json_text, parse_json
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.sample.generator import sample_resources
+from careconnect_testing.awkward_values import awkward_values
 from careconnect_testing.clock import Clock
 from careconnect_testing.real_data import real_data
 
@@ -29,7 +30,7 @@ EXAMPLE_CODES = ("27113001", "364075005")
 def corpus(base: str) -> list[Resource]:
     """Return the records as sources, `meta.lastUpdated` as the load will set it; `base` is the FHIR base."""
     records: dict[tuple[str, str], Resource] = {}
-    for resource in (*_real(), *sample_resources(), *_awkward(base), *_example()):
+    for resource in (*_real(), *sample_resources(), *_awkward(base), *awkward_values(base), *_example()):
         records.setdefault((resource["resourceType"], resource["id"]), resource)
     return [
         {**resource, "meta": {**resource.get("meta", {}), "lastUpdated": _instant(position)}}
