@@ -161,6 +161,19 @@ def unavailable(reason: str, *metrics: str) -> OutcomeError:
     )
 
 
+def index_out_of_date(name: str) -> OutcomeError:
+    """503 for a search by what the index does not hold of every resource yet, after an upgrade (ADR 23)."""
+    name = safe_name(name)
+    return OutcomeError(
+        503,
+        "transient",
+        f"{name}: the index is being renewed, and cannot be searched by this yet: try again later.",
+        {"Retry-After": "60"},
+        where=f"http.{name}",
+        reason="index out of date",
+    )
+
+
 def around_the_front() -> OutcomeError:
     """403 for a request that did not come through the deployment's front (ADR 10)."""
     return OutcomeError(403, "forbidden", "This address takes no requests: use the service's own.", reason="no front")

@@ -21,7 +21,16 @@ XML_ITEM: Final = "#xml"
 INDEX_ITEM: Final = "#index"
 
 CURSOR_KEY: Final = ("$cursor", "#key")
-"""The item that holds the key which seals `next` links."""
+"""The item that holds the key which seals `next` links, and the version of the index that its table holds."""
+
+INDEX_VERSION: Final = 2
+"""The version of the index that this release writes: raised when a search needs entries or values that were not there.
+
+A table's own (`index` of `CURSOR_KEY`'s item, 1 where it is absent) is the one that all of its records have (ADR 23).
+"""
+
+REINDEX_KEY: Final = ("$cursor", "#reindex")
+"""The item that says how far a renewal of the index has come, while one is not through."""
 
 SHARDS: Final = 4
 """Partitions of a type's entries: each takes 1,000 writes a second, and a search by type asks all of them."""

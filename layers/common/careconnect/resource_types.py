@@ -141,6 +141,8 @@ class SearchParameter:
     """The code system that a bare code or boolean implies (STU3 Search §2.21.1.7: token)."""
     grouped: str = ""
     """The system of ten-digit numbers that people write in groups of three, three and four digits."""
+    since: int = 1
+    """The version of the index (`record_keys.INDEX_VERSION`) whose records have its values."""
 
     @property
     def indexed(self) -> bool:

@@ -62,6 +62,8 @@ class LoadReport:
     skipped: dict[str, SkippedPlaces] = field(default_factory=dict)
     dangling: list[Dangling] = field(default_factory=list)
     """What is pointed at and not there, most pointed at first: told, and no problem of the load."""
+    reindex_due: bool = False
+    """Whether records that the tables held before lack what this release searches by."""
 
     @property
     def total(self) -> TypeCounts:
@@ -167,6 +169,7 @@ class _Load:
 
     def run(self, writers: int) -> LoadReport:
         self._writer.ensure_cursor_keys()
+        self._report.reindex_due = self._writer.reindex_is_due()
         for skipped in self._sources.skipped:
             self._report.skip(skipped)
         waiting: dict[Future[list[Written]], list[_Task]] = {}

@@ -1,7 +1,5 @@
 """Write records to DynamoDB: each resource whole or not at all, many to a transaction (ADR 4)."""
 
-import random
-import secrets
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from careconnect.aws import error_code
-from careconnect.record_keys import CURSOR_KEY, INDEX_ITEM
+from careconnect.record_keys import INDEX_ITEM
 from careconnect.resource_types import Home
+from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
 from careconnect_admin.loading.change import (
     Change,
     Outcome,
@@ -24,6 +23,7 @@ from careconnect_admin.loading.change import (
     planned_change,
 )
 from careconnect_admin.loading.items import GONE, Content, Item, entries_text, epoch_milliseconds
+from careconnect_admin.loading.table_index import TableIndex
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -31,22 +31,6 @@ if TYPE_CHECKING:
 # DynamoDB's quotas for a batch.
 _BATCH_WRITES: Final = 25
 _BATCH_READS: Final = 100
-
-_ATTEMPTS: Final = 8
-_FIRST_PAUSE: Final = 0.05
-_LONGEST_PAUSE: Final = 2.0
-_PASSING: Final = frozenset(
-    (
-        "TransactionCanceledException",
-        "TransactionConflictException",
-        "TransactionInProgressException",
-        "ConditionalCheckFailedException",
-        "ProvisionedThroughputExceededException",
-        "ThrottlingException",
-        "RequestLimitExceeded",
-        "InternalServerError",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +44,10 @@ class RecordTables:
     def name(self, home: Home) -> str:
         """Return the name of the table for `home`."""
         return self.record if home is Home.RECORD else self.directory
+
+    def index(self, home: Home) -> TableIndex:
+        """Return what the table for `home` says of its own index."""
+        return TableIndex(self.client, self.name(home))
 
 
 class RecordWriter:
@@ -84,23 +72,17 @@ class RecordWriter:
         self._client = tables.client
         self._clock = clock
         self._base_url = base_url
-        self._sleep = sleep
+        self._pauses = Pauses(sleep)
 
     def ensure_cursor_keys(self) -> None:
         """Give each table the key that seals its `next` links, unless it has one."""
-        if self._dry_run:
-            return
-        pk, sk = CURSOR_KEY
-        for table in (self._tables.record, self._tables.directory):
-            try:
-                self._client.put_item(
-                    TableName=table,
-                    Item={"pk": {"S": pk}, "sk": {"S": sk}, "key": {"B": secrets.token_bytes(32)}},
-                    ConditionExpression="attribute_not_exists(pk)",
-                )
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
+        if not self._dry_run:
+            for home in Home:
+                self._tables.index(home).ensure()
+
+    def reindex_is_due(self) -> bool:
+        """Say whether records of a table may lack entries or values of this release."""
+        return any(self._tables.index(home).is_behind for home in Home)
 
     def write(self, contents: Sequence[Content]) -> list[Written]:
         """Write resources, no two of them the same one, and return what became of each, in order."""
@@ -136,7 +118,7 @@ class RecordWriter:
             try:
                 self._transact([action for change in group for action in self._actions(change)])
             except ClientError as error:
-                if error_code(error) not in _PASSING | {"ValidationException"}:
+                if error_code(error) not in PASSING | {"ValidationException"}:
                     raise
             else:
                 yield from ((change.position, Written(change.outcome)) for change in group)
@@ -147,9 +129,8 @@ class RecordWriter:
     def _write_alone(self, content: Content) -> Written:
         """Write one resource on what is there now, again as long as another loader gets in between."""
         code = ""
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                self._pause(attempt)
+        for attempt in range(ATTEMPTS):
+            self._pauses.before(attempt)
             change = self._planned(content, self._read_states([content]).get(content.key))
             if isinstance(change, Written):
                 return change
@@ -162,11 +143,11 @@ class RecordWriter:
                 code = error_code(error)
                 if code == "ValidationException":
                     return Written(Outcome.FAILED, "DynamoDB does not accept its items")
-                if code not in _PASSING:
+                if code not in PASSING:
                     raise
             else:
                 return Written(change.outcome)
-        return Written(Outcome.FAILED, f"not written in {_ATTEMPTS} attempts ({code})")
+        return Written(Outcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})")
 
     def _write_large(self, change: Change) -> None:
         """Write a resource with more entries than a transaction takes.
@@ -203,15 +184,8 @@ class RecordWriter:
             for content in contents[start : start + _BATCH_READS]:
                 table = asked.setdefault(self._tables.name(content.served.home), {"Keys": [], "ConsistentRead": True})
                 table["Keys"].append({"pk": {"S": content.key}, "sk": {"S": INDEX_ITEM}})
-            attempt = 0
-            while asked:
-                if attempt:
-                    self._pause(attempt)
-                answer: Any = self._client.batch_get_item(RequestItems=asked)
-                for items in answer["Responses"].values():
-                    states.update((item["pk"]["S"], State(item)) for item in items)
-                asked = answer.get("UnprocessedKeys") or {}
-                attempt += 1
+            for item in read_items(self._client, asked, self._pauses):
+                states[item["pk"]["S"]] = State(item)
         return states
 
     def _batch_write(self, table: str, requests: Sequence[Any]) -> None:
@@ -219,12 +193,6 @@ class RecordWriter:
             asked: Any = {table: requests[start : start + _BATCH_WRITES]}
             attempt = 0
             while asked:
-                if attempt:
-                    self._pause(attempt)
+                self._pauses.before(attempt)
                 asked = self._client.batch_write_item(RequestItems=asked).get("UnprocessedItems") or {}
                 attempt += 1
-
-    def _pause(self, attempt: int) -> None:
-        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
-        # Jitter keeps two loaders from meeting again; it needs no secrecy.
-        self._sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311

@@ -20,6 +20,7 @@ from fhir_reader.search.order import IndexOrder, ResultOrder
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.plan import Way
 from fhir_reader.search.query import Chain, SearchQuery
+from fhir_reader.search.require_index import require_index
 from fhir_reader.search.walk import (
     MOST_EXAMINED,
     Candidates,
@@ -41,6 +42,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     search that is too costly.
     """
     context.caller.require(query.type, Interaction.SEARCH)
+    require_index(query, context)
     criteria = _all_criteria(query, context)
     order = ResultOrder(query.type, context.result.sort, changes=True)
     cursor = context.open_cursor(query.used, query.cursor) if query.cursor else None

@@ -1,6 +1,7 @@
 """The record and directory tables as the reader sees them."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from careconnect.formats import Format
 from careconnect.record_keys import (
     CURSOR_KEY,
     INDEX_ITEM,
+    INDEX_VERSION,
     JSON_ITEM,
     XML_ITEM,
     place_of,
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 _BATCH_ATTEMPTS: Final = 5
 _FIRST_PAUSE: Final = 0.01
 
+_BEHIND_SECONDS: Final = 10.0
+"""How long an index that is out of date is taken to be so still."""
+
 _GROWTH: Final = 4
 """How many times more entries to ask for, when those that were expected to be enough were not."""
 
@@ -41,11 +46,19 @@ _FIRST_TYPE: Final = "A"
 class DynamoDbResourceStore:
     """Reads stored resources and index entries from the tables that this function's role may read."""
 
-    def __init__(self, client: "DynamoDBClient", tables: Mapping[Home, str], home: Home) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        tables: Mapping[Home, str],
+        home: Home,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._tables = tables
         self._home = home
+        self._clock = clock
         self._seal_key = b""
+        self._index_versions: dict[Home, tuple[int, float]] = {}
         self._pool = ThreadPoolExecutor(max_workers=8)
 
     def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
@@ -129,16 +142,33 @@ class DynamoDbResourceStore:
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links; read once and kept, since it never changes."""
         if not self._seal_key:
-            pk, sk = CURSOR_KEY
-            answer = _ask(
-                self._client.get_item,
-                TableName=self._tables[self._home],
-                Key={"pk": {"S": pk}, "sk": {"S": sk}},
-            )
-            if "Item" not in answer:
+            item = self._cursor_item(self._home)
+            if not item:
                 raise outcomes.unavailable("no key for next links: nothing was loaded yet")
-            self._seal_key = bytes(answer["Item"]["key"]["B"])
+            self._seal_key = bytes(item["key"]["B"])
         return self._seal_key
+
+    def index_version(self, type_: ResourceType) -> int:
+        """Return the version of the index that all resources of a type have: kept once it is this release's own.
+
+        Before that it is asked for again when ten seconds are over, by one GetItem, which is the one of `seal_key`.
+        """
+        version, until = self._index_versions.get(type_.home, (1, -math.inf))
+        if self._clock() < until:
+            return version
+        self._cursor_item(type_.home)
+        return self._index_versions[type_.home][0]
+
+    def _cursor_item(self, home: Home) -> Mapping[str, Any]:
+        """Read a table's item of `CURSOR_KEY`, and take down what it says of the index; empty without one."""
+        pk, sk = CURSOR_KEY
+        answer = _ask(self._client.get_item, TableName=self._tables[home], Key={"pk": {"S": pk}, "sk": {"S": sk}})
+        item: Mapping[str, Any] = answer.get("Item", {})
+        # Where nothing was loaded yet, nothing is out of date either.
+        version = int(item.get("index", {"N": "1"})["N"]) if item else INDEX_VERSION
+        is_settled = bool(item) and version >= INDEX_VERSION
+        self._index_versions[home] = version, math.inf if is_settled else self._clock() + _BEHIND_SECONDS
+        return item
 
     def _range_query(self, type_: ResourceType, range_: IndexRange) -> dict[str, Any]:
         return {

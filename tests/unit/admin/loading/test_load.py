@@ -514,7 +514,7 @@ def test_two_loaders_at_once_lose_nothing(tmp_path: Path, dynamodb: "DynamoDBCli
 def test_a_transaction_refused_for_now_is_done_again_one_by_one(
     tmp_path: Path, dynamodb: "DynamoDBClient", code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("careconnect_admin.loading.writer._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
     sizes: list[int] = []
 
     def busy(real: Callable[..., Any], **arguments: Any) -> Any:
@@ -532,7 +532,7 @@ def test_a_transaction_refused_for_now_is_done_again_one_by_one(
 def test_what_stays_refused_is_reported_and_not_half_written(
     tmp_path: Path, dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("careconnect_admin.loading.writer._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
 
     def busy(real: Callable[..., Any], **arguments: Any) -> Any:
         if any(action["Put"]["Item"]["pk"]["S"] == "Patient/4" for action in arguments["TransactItems"]):
@@ -572,7 +572,7 @@ def test_a_denied_load_ends_with_the_services_error(tmp_path: Path, dynamodb: "D
 def test_keys_and_items_left_unprocessed_are_asked_for_again(
     tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("careconnect_admin.loading.writer._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
 
     def half_read(real: Callable[..., Any], RequestItems: Any) -> Any:  # noqa: N803
         ((table, asked),) = RequestItems.items()
@@ -636,7 +636,7 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
 def test_a_large_resource_overtaken_by_another_loader_starts_again(
     tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("careconnect_admin.loading.writer._FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
     other = tmp_path / "other"
     other.mkdir()
     interrupted: list[bool] = []

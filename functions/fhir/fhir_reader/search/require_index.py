@@ -1,0 +1,42 @@
+"""Refuse a search by what the index does not hold yet of every resource, rather than answer it by half (ADR 23)."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from careconnect import outcomes
+from careconnect.resource_types import Home, ResourceType, SearchParameter
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.query import SearchQuery
+
+_FIRST: Final = 1
+"""The version that every index has at least, and that is never asked for."""
+
+
+def require_index(query: SearchQuery, context: SearchContext) -> None:
+    """Make sure that the index holds all that a search goes by; raises the 503 outcome that names what it lacks.
+
+    The store is asked only where a parameter is newer than the first version of the index.
+    """
+    versions: dict[Home, int] = {}
+    for type_, name, parameter in _used(query, context):
+        if parameter.since > _FIRST:
+            if type_.home not in versions:
+                versions[type_.home] = context.store.index_version(type_)
+            if parameter.since > versions[type_.home]:
+                raise outcomes.index_out_of_date(name)
+
+
+def _used(query: SearchQuery, context: SearchContext) -> Iterator[tuple[ResourceType, str, SearchParameter]]:
+    """Yield the parameters whose stored values decide: the type that has each, and what the client calls it."""
+    for criterion in query.criteria:
+        yield query.type, criterion.parameter.name, criterion.parameter
+    for chain in query.chains:
+        name = f"{chain.reference.name}.{chain.criterion.parameter.name}"
+        yield query.type, name, chain.reference
+        yield chain.target, name, chain.criterion.parameter
+    for include in query.includes:
+        yield include.source, "_include", include.parameter
+    for include in query.reverse_includes:
+        yield include.source, "_revinclude", include.parameter
+    for order in context.result.sort:
+        yield query.type, "_sort", order.parameter

@@ -1,0 +1,56 @@
+"""What a writer tries again: refusals that pass, batches that DynamoDB took in part, and how long it waits between."""
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect_admin.loading.items import Item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+ATTEMPTS: Final = 8
+
+PASSING: Final = frozenset(
+    (
+        "TransactionCanceledException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+        "ConditionalCheckFailedException",
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "RequestLimitExceeded",
+        "InternalServerError",
+    )
+)
+"""Codes of errors that another attempt may not meet."""
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 2.0
+
+
+class Pauses:
+    """Waits before a second attempt and every later one, longer each time."""
+
+    def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._sleep = sleep
+
+    def before(self, attempt: int) -> None:
+        """Wait before an attempt, counted from 0: not at all before the first."""
+        if attempt:
+            longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
+            # Jitter keeps two loaders from meeting again; it needs no secrecy.
+            self._sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311
+
+
+def read_items(client: "DynamoDBClient", asked: Any, pauses: Pauses) -> Iterator[Item]:
+    """Yield those of the items asked for, as a BatchGetItem asks for up to 100, that there are."""
+    attempt = 0
+    while asked:
+        pauses.before(attempt)
+        answer: Any = client.batch_get_item(RequestItems=asked)
+        for items in answer["Responses"].values():
+            yield from items
+        asked = answer.get("UnprocessedKeys") or {}
+        attempt += 1
