@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from careconnect.record_keys import INDEX_VERSION
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
@@ -33,6 +34,8 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     assert is_reference or not (parameter.follow or parameter.compartment)
     assert not parameter.word_by_word or parameter.type is ParameterType.STRING
     assert not parameter.grouped or (parameter.type is ParameterType.TOKEN and parameter.case_sensitive)
+    # A table that says that it has this release's index has all of it.
+    assert 1 <= parameter.since <= INDEX_VERSION
     # What nothing is searched by is there to be followed.
     assert parameter.searchable or parameter.follow
     if parameter.within:

@@ -1,7 +1,7 @@
 """What a resource's change takes: the records to write on what is there, whole, and how many share a transaction."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -18,8 +18,8 @@ from careconnect_admin.loading.items import (
 )
 
 # DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for its JSON.
-_MOST_ACTIONS: Final = 100
-_MOST_BYTES: Final = 3_500_000
+MOST_ACTIONS: Final = 100
+MOST_BYTES: Final = 3_500_000
 
 
 class Outcome(Enum):
@@ -65,11 +65,16 @@ class State:
         """The keys of its entries in the index."""
         return entries_from(self.item["entries"]["S"])
 
+    @property
+    def is_claimed(self) -> bool:
+        """Whether somebody has begun to write it in several steps, and has not come to the last."""
+        return "claim" in self.item
+
     def condition(self) -> dict[str, Any]:
         """Return the condition under which the record is still the one that was read."""
         values: dict[str, Any] = {":version": self.item["version"]}
         claim = "attribute_not_exists(#claim)"
-        if "claim" in self.item:
+        if self.is_claimed:
             claim = "#claim = :claim"
             values[":claim"] = self.item["claim"]
         return {
@@ -101,7 +106,7 @@ class Change:
     @property
     def fits(self) -> bool:
         """Whether one transaction takes it."""
-        return self.count <= _MOST_ACTIONS and self.size <= _MOST_BYTES
+        return self.count <= MOST_ACTIONS and self.size <= MOST_BYTES
 
     @property
     def outcome(self) -> Outcome:
@@ -115,8 +120,11 @@ class Change:
 
     def actions(self, table: str) -> list[dict[str, Any]]:
         """Return the actions of a transaction that writes it whole."""
+        return [*body_actions(table, self.record, self.condition), *self.entry_actions(table)]
+
+    def entry_actions(self, table: str) -> list[dict[str, Any]]:
+        """Return the writes of its entries, then the removals of those that it leaves behind."""
         return [
-            *body_actions(table, self.record, self.condition),
             *({"Put": {"TableName": table, "Item": item}} for item in self.record.entries),
             *(
                 {"Delete": {"TableName": table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}}
@@ -137,6 +145,31 @@ def planned_change(
         return Written(Outcome.FAILED, str(error))
     if state is not None and record.index == state.item:
         return Written(Outcome.UNCHANGED)
+    return _change(position, content, state, record)
+
+
+def planned_renewal(
+    content: Content, state: State, body: Item, indexed: str, position: int = 0, *, base_url: str
+) -> Change | Written:
+    """Return what of a resource's record is not as this release makes it; its version and its time stay.
+
+    `content` is that of `body`, the resource's JSON item as it is stored; `indexed` are the values of its type's entry.
+    """
+    try:
+        record = build_record(content, state.version, state.updated, base_url=base_url)
+    except (TooLargeError, SearchValueError) as error:
+        return Written(Outcome.FAILED, str(error))
+    bodies = () if record.bodies[0] == body else record.bodies
+    entries = record.entries
+    if entries[0]["values"]["S"] == indexed and not state.is_claimed:
+        if record.index == state.item and not bodies:
+            return Written(Outcome.UNCHANGED)
+        # They hold nothing but the values, so those that are there stay as they are.
+        entries = tuple(item for item in entries if (item["pk"]["S"], item["sk"]["S"]) not in state.entries)
+    return _change(position, content, state, replace(record, bodies=bodies, entries=entries))
+
+
+def _change(position: int, content: Content, state: State | None, record: Record) -> Change:
     stale = (state.entries if state else frozenset()) - record.keys
     size = sum(item_size(item) for item in (*record.bodies, record.index, *record.entries))
     return Change(position, content, state, record, stale, size)
@@ -164,7 +197,7 @@ def packed(changes: Iterable[Change]) -> Iterator[list[Change]]:
     group: list[Change] = []
     actions = size = 0
     for change in changes:
-        if group and (actions + change.count > _MOST_ACTIONS or size + change.size > _MOST_BYTES):
+        if group and (actions + change.count > MOST_ACTIONS or size + change.size > MOST_BYTES):
             yield group
             group, actions, size = [], 0, 0
         group.append(change)

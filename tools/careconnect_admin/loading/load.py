@@ -142,7 +142,9 @@ def load_paths(
     if tables is not None:
         writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run)
     load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
-    return load.run(writers)
+    report = load.run(writers)
+    report.reindex_due = tables.reindex_is_due()
+    return report
 
 
 class _Load:
@@ -169,7 +171,6 @@ class _Load:
 
     def run(self, writers: int) -> LoadReport:
         self._writer.ensure_cursor_keys()
-        self._report.reindex_due = self._writer.reindex_is_due()
         for skipped in self._sources.skipped:
             self._report.skip(skipped)
         waiting: dict[Future[list[Written]], list[_Task]] = {}

@@ -46,7 +46,6 @@ class TableIndex:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
 
-    @property
     def is_behind(self) -> bool:
         """Say whether records of the table may lack entries or values of this release; one GetItem."""
         item = self._item(CURSOR_KEY)

@@ -49,6 +49,10 @@ class RecordTables:
         """Return what the table for `home` says of its own index."""
         return TableIndex(self.client, self.name(home))
 
+    def reindex_is_due(self) -> bool:
+        """Say whether records of a table may lack entries or values of this release: one GetItem for each."""
+        return any(self.index(home).is_behind() for home in Home)
+
 
 class RecordWriter:
     """Brings resources' records up to date. Safe for use by several threads on different resources.
@@ -79,10 +83,6 @@ class RecordWriter:
         if not self._dry_run:
             for home in Home:
                 self._tables.index(home).ensure()
-
-    def reindex_is_due(self) -> bool:
-        """Say whether records of a table may lack entries or values of this release."""
-        return any(self._tables.index(home).is_behind for home in Home)
 
     def write(self, contents: Sequence[Content]) -> list[Written]:
         """Write resources, no two of them the same one, and return what became of each, in order."""

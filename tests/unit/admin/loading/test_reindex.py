@@ -1,0 +1,595 @@
+"""Renewing an index that an earlier release has written, while it is searched and written to (ADR 23)."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, REINDEX_KEY, Key
+from careconnect.resource_types import Home, ResourceType, SearchParameter
+from careconnect_admin.loading import extract
+from careconnect_admin.loading import items as building
+from careconnect_admin.loading.reindex import IndexCounts, reindex
+from careconnect_testing.clock import Clock
+from careconnect_testing.few_records import few_records, write_deletion, write_records
+from careconnect_testing.stores import Reader, load, reader_on_moto
+
+Items = dict[Key, dict[str, Any]]
+
+NEW = {("Patient", "gender"), ("Patient", "general-practitioner"), ("Observation", "code")}
+"""What the earlier release did not search by."""
+
+FORMER_SEARCHES = [
+    ("Patient", "family=kanfeld"),
+    ("Patient", "birthdate=1998-03-19"),
+    ("Patient", "_id=4&_revinclude=Condition:patient"),
+    ("Observation", "patient=4&_count=5"),
+    ("Observation", "date=gt2017-10-05&_count=5"),
+    ("Observation", "_sort=date&_count=100"),
+    ("Condition", "code=195967001"),
+    ("Condition", "patient.identifier=9999999468"),
+    ("Organization", "name=moorside"),
+    ("Patient/5/$everything", "_count=100"),
+]
+NEW_SEARCHES = [
+    ("Patient", "gender=female", ["4"]),
+    ("Patient", "_include=Patient:general-practitioner&family=kanfeld", ["4", "G1", "P1"]),
+    ("Observation", "code=364075005&date=lt2017-10-02", ["o1"]),
+]
+
+
+@pytest.fixture(autouse=True)
+def new_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the reader take those parameters for new ones, and nobody wait."""
+    real = ResourceType.parameter
+
+    def parameter(self: ResourceType, name: str) -> SearchParameter | None:
+        found = real(self, name)
+        return replace(found, since=INDEX_VERSION) if found and (self.name, name) in NEW else found
+
+    monkeypatch.setattr(ResourceType, "parameter", parameter)
+    monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
+
+
+@contextmanager
+def earlier_release() -> Iterator[None]:
+    """Work out values and entries as the earlier release did: some are lacking, and one of each it had alone."""
+    values_of, keys_of = extract.search_values, extract.index_keys
+
+    def search_values(resource: Any, **options: Any) -> dict[str, list[Any]]:
+        values = values_of(resource, **options)
+        for type_name, name in NEW:
+            if type_name == resource["resourceType"]:
+                values.pop(name, None)
+        if resource["resourceType"] == "Organization":
+            # The first name only, so that one of many names has many more entries now.
+            values["name"] = values["name"][:1]
+        return values | {"former": [["", "x"]]}
+
+    def index_keys(served: ResourceType, resource_id: str, values: Any) -> list[Key]:
+        return [*keys_of(served, resource_id, values), (f"{served.name}?former=x", f"|{'0' * 15}#{resource_id}")]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "search_values", search_values)
+        patch.setattr(building, "index_keys", index_keys)
+        yield
+
+
+def key_of(key: Key) -> dict[str, Any]:
+    pk, sk = key
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def cursor_item(reader: Reader, home: Home, key: Key = CURSOR_KEY) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = reader.client.get_item(TableName=reader.tables.name(home), Key=key_of(key)).get(
+        "Item"
+    )
+    return found
+
+
+def versions(reader: Reader) -> dict[Home, str]:
+    """Return which version each table says that its index has."""
+    return {home: (cursor_item(reader, home) or {}).get("index", {"N": "1"})["N"] for home in Home}
+
+
+DONE = dict.fromkeys(Home, str(INDEX_VERSION))
+
+
+def load_by_earlier_release(reader: Reader, path: Path) -> None:
+    with earlier_release():
+        load(reader, path)
+    for home in Home:
+        reader.client.update_item(
+            TableName=reader.tables.name(home),
+            Key=key_of(CURSOR_KEY),
+            UpdateExpression="REMOVE #index",
+            ExpressionAttributeNames={"#index": "index"},
+        )
+
+
+def items_of(reader: Reader) -> dict[Home, Items]:
+    """Return all items of both tables but those about the tables themselves."""
+    return {
+        home: {
+            (item["pk"]["S"], item["sk"]["S"]): item
+            for page in reader.client.get_paginator("scan").paginate(TableName=reader.tables.name(home))
+            for item in page["Items"]
+            if item["pk"]["S"] != CURSOR_KEY[0]
+        }
+        for home in Home
+    }
+
+
+def loaded_anew(path: Path, *more: Path) -> dict[Home, Items]:
+    """Return what this release makes of the same sources in new tables."""
+    with reader_on_moto() as fresh:
+        for each in (path, *more):
+            load(fresh, each)
+        return items_of(fresh)
+
+
+def renew(reader: Reader, **options: Any) -> Any:
+    # moto's tables are not made for several threads.
+    return reindex(reader.tables, base_url="https://care.example", writers=1, **options)
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Reader]:
+    """A reader over the few records as the earlier release has left them."""
+    with reader_on_moto() as reader:
+        load_by_earlier_release(reader, write_records(tmp_path))
+        yield reader
+
+
+RESOURCES = len(few_records())
+
+
+@pytest.fixture(scope="module")
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[Home, Items]:
+    """What this release makes of the few records."""
+    return loaded_anew(write_records(tmp_path_factory.mktemp("records")))
+
+
+def test_the_index_becomes_what_a_load_would_make_of_it_and_nothing_else_changes(
+    reader: Reader, wanted: dict[Home, Items]
+) -> None:
+    before = items_of(reader)
+    assert before != wanted
+    parts: list[str] = []
+
+    report = renew(reader, progress=lambda part, _done: parts.append(part))
+
+    assert items_of(reader) == wanted
+    bodies = [(home, key) for home in Home for key in before[home] if key[1] in ("#json", "#xml")]
+    assert all(wanted[home][key] == before[home][key] for home, key in bodies)
+    assert report.total == IndexCounts(renewed=RESOURCES)
+    assert report.counts["Patient"] == IndexCounts(renewed=3)
+    assert (report.problems, report.resumed, report.exit_code) == ([], [], 0)
+    assert versions(reader) == DONE
+    assert {"Patient, part 1 of 4", "Location, part 3 of 4"} & set(parts)
+
+    reader.calls.clear()
+    again = renew(reader)
+    assert again.total == IndexCounts(unchanged=RESOURCES)
+    assert {call for call in reader.calls if "Write" in call} == set()
+    assert items_of(reader) == wanted
+
+
+def test_searches_are_right_at_every_moment(reader: Reader) -> None:
+    """Between any two writes, old searches answer what they always have, and new ones that they cannot yet."""
+    other = reader.as_caller()
+    before = {search: other.get(*search).text for search in FORMER_SEARCHES}
+    looked = 0
+
+    def look(operation: str) -> None:
+        nonlocal looked
+        if operation not in ("TransactWriteItems", "PutItem", "UpdateItem"):
+            return
+        faults, reader.faults[:] = list(reader.faults), []
+        try:
+            looked += 1
+            for search, text in before.items():
+                assert other.get(*search).text == text, search
+            for path, query, _ in NEW_SEARCHES:
+                assert other.get(path, query).status == 503
+        finally:
+            reader.faults[:] = faults
+
+    reader.faults.append(look)
+    renew(reader)
+    reader.faults.clear()
+
+    assert looked > 20
+    assert {search: other.get(*search).text for search in FORMER_SEARCHES} == before
+    for path, query, ids in NEW_SEARCHES:
+        answer = other.as_caller().get(path, query)
+        assert [*answer.ids(), *answer.ids("include")] == ids
+
+
+class Killed(BaseException):
+    pass
+
+
+def die_at(reader: Reader, operation: str, number: int) -> None:
+    """Let the calls of an operation be cut off from one of them on, as those of a process that is killed."""
+    met = 0
+
+    def die(name: str) -> None:
+        nonlocal met
+        met += name == operation or met >= number
+        if met >= number:
+            raise Killed
+
+    reader.faults.append(die)
+
+
+@pytest.mark.parametrize("number", [1, 7, 15])
+def test_a_renewal_that_is_killed_is_finished_by_the_next(
+    reader: Reader, wanted: dict[Home, Items], number: int
+) -> None:
+    clock = Clock()
+
+    def seconds() -> float:
+        clock.now += 5
+        return clock()
+
+    die_at(reader, "TransactWriteItems", number)
+    with pytest.raises(Killed):
+        renew(reader, clock=seconds)
+    reader.faults.clear()
+    assert versions(reader) != DONE
+    assert reader.as_caller().get("Observation", "code=8867-4").status == 503
+    noted = any(cursor_item(reader, home, REINDEX_KEY) for home in Home)
+
+    report = renew(reader)
+
+    assert items_of(reader) == wanted
+    assert versions(reader) == DONE
+    assert bool(report.resumed) == noted == (number > 1)
+    # What the first has done is gone past, but for the little that was under way.
+    assert report.total.renewed + report.total.unchanged < RESOURCES or not noted
+    assert not any(cursor_item(reader, home, REINDEX_KEY) for home in Home)
+
+
+def test_an_interrupted_renewal_notes_where_it_is(reader: Reader) -> None:
+    def interrupt(part: str, _done: int) -> None:
+        if part.startswith("Observation"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        renew(reader, progress=interrupt)
+
+    (resumed,) = renew(reader).resumed
+    assert resumed.startswith("Observation, part ")
+    assert versions(reader) == DONE
+
+
+def test_a_note_of_another_release_is_not_gone_on_from(reader: Reader) -> None:
+    reader.client.put_item(
+        TableName=reader.tables.record,
+        Item={
+            **key_of(REINDEX_KEY),
+            "index": {"N": str(INDEX_VERSION - 1)},
+            "partition": {"S": "Observation?3"},
+            "place": {"S": "~"},
+        },
+    )
+    report = renew(reader)
+    assert (report.resumed, report.total) == ([], IndexCounts(renewed=RESOURCES))
+
+
+def test_a_dry_run_tells_and_writes_nothing(reader: Reader) -> None:
+    before = items_of(reader)
+    reader.calls.clear()
+
+    assert renew(reader, dry_run=True).total == IndexCounts(renewed=RESOURCES)
+
+    assert set(reader.calls) <= {"Query", "BatchGetItem"}
+    assert items_of(reader) == before
+    assert versions(reader) != DONE
+
+
+def test_a_load_in_between_is_what_stays(reader: Reader, tmp_path: Path) -> None:
+    """Whatever a renewal has read before a load came, it writes nothing of that."""
+    changed = [
+        each | ({"gender": "other"} if each["resourceType"] == "Patient" else {})
+        for each in few_records()
+        if each["resourceType"] in ("Patient", "Observation")
+    ]
+    (tmp_path / "later").mkdir()
+    later = write_records(tmp_path / "later", changed)
+
+    def overtake(operation: str) -> None:
+        if operation == "TransactWriteItems" and not overtaken:
+            overtaken.append(operation)
+            load(reader, later)
+
+    overtaken: list[str] = []
+    reader.faults.append(overtake)
+    report = renew(reader)
+    reader.faults.clear()
+
+    assert overtaken
+    assert report.problems == []
+    assert items_of(reader) == loaded_anew(write_records(tmp_path), later)
+    assert reader.get("Patient", "gender=other").total == 3
+    assert reader.get("Patient/4").headers["ETag"] == 'W/"2"'
+
+
+def test_the_deleted_stays_deleted(tmp_path: Path) -> None:
+    with reader_on_moto() as reader:
+        load_by_earlier_release(reader, write_records(tmp_path))
+        deletion = write_deletion(tmp_path, "Condition", "c1")
+        with earlier_release():
+            load(reader, deletion)
+        before = {key: item for key, item in items_of(reader)[Home.RECORD].items() if key[0] == "Condition/c1"}
+
+        report = renew(reader)
+
+        assert {key: item for key, item in items_of(reader)[Home.RECORD].items() if key[0] == "Condition/c1"} == before
+        assert reader.get("Condition/c1").status == 410
+        assert report.total == IndexCounts(renewed=RESOURCES - 1)
+        assert items_of(reader) == loaded_anew(write_records(tmp_path), deletion)
+
+
+def test_a_deletion_in_between_is_no_problem(reader: Reader, tmp_path: Path) -> None:
+    deletion = write_deletion(tmp_path, "Observation", "o7")
+
+    def delete(operation: str) -> None:
+        if operation == "BatchGetItem" and not deleted:
+            deleted.append(operation)
+            load(reader, deletion)
+
+    # Of the walk's own reads, the first of a chunk with Observation/o7 comes after its entry was met.
+    deleted: list[str] = []
+    reader.faults.append(delete)
+    report = renew(reader)
+    reader.faults.clear()
+
+    assert report.problems == []
+    assert items_of(reader) == loaded_anew(write_records(tmp_path), deletion)
+
+
+def large(aliases: int, **elements: Any) -> dict[str, Any]:
+    names = [f"{letter}{number} name" for number in range(aliases // 25 + 1) for letter in "abcdefghijklmnopqrstuvwxy"]
+    return {"resourceType": "Organization", "id": "o", "name": "Large", "alias": names[:aliases], **elements}
+
+
+def write_large(folder: Path, name: str, resource: dict[str, Any]) -> Path:
+    path = folder / name
+    path.write_text(json.dumps(resource) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def large_one(tmp_path: Path) -> Iterator[tuple[Reader, Path]]:
+    """An Organization that has few entries of the earlier release, and 231 of this one."""
+    path = write_large(tmp_path, "large.ndjson", large(230))
+    with reader_on_moto() as reader:
+        load_by_earlier_release(reader, path)
+        yield reader, path
+
+
+def test_more_entries_than_a_transaction_takes(large_one: tuple[Reader, Path]) -> None:
+    reader, path = large_one
+    other = reader.as_caller()
+    before = other.get("Organization", "name=large").text
+
+    def look(operation: str) -> None:
+        if operation in ("PutItem", "TransactWriteItems", "UpdateItem"):
+            faults, reader.faults[:] = list(reader.faults), []
+            assert other.get("Organization", "name=large").text == before
+            reader.faults[:] = faults
+
+    reader.faults.append(look)
+    reader.calls.clear()
+    assert renew(reader).total == IndexCounts(renewed=1)
+    reader.faults.clear()
+
+    assert reader.calls.count("TransactWriteItems") == 4
+    assert items_of(reader) == loaded_anew(path)
+    assert versions(reader) == DONE
+    assert other.get("Organization", "name=large").text == before
+    assert other.get("Organization", "name=y0").total == 1
+    assert renew(reader).total == IndexCounts(unchanged=1)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_large_one_that_was_cut_off_is_finished_by_the_next(large_one: tuple[Reader, Path], number: int) -> None:
+    reader, path = large_one
+    before = reader.get("Organization", "name=large").text
+    die_at(reader, "TransactWriteItems", number)
+    with pytest.raises(Killed):
+        renew(reader)
+    reader.faults.clear()
+    assert reader.get("Organization", "name=large").text == before
+
+    assert renew(reader).total == IndexCounts(renewed=1)
+
+    assert items_of(reader) == loaded_anew(path)
+    assert versions(reader) == DONE
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("aliases", [3, 120])
+def test_a_load_may_come_between_any_two_steps(
+    large_one: tuple[Reader, Path], tmp_path: Path, number: int, aliases: int
+) -> None:
+    """A renewal that was overtaken writes no entry any more, so nothing of it is left behind."""
+    reader, path = large_one
+    later = write_large(tmp_path, "later.ndjson", large(aliases, name="Later"))
+    met = 0
+
+    def overtake(operation: str) -> None:
+        nonlocal met
+        met += operation == "TransactWriteItems"
+        if met == number:
+            met += 1
+            load(reader, later)
+
+    reader.faults.append(overtake)
+    report = renew(reader)
+    reader.faults.clear()
+
+    assert met > number
+    assert report.problems == []
+    assert items_of(reader) == loaded_anew(path, later)
+    assert versions(reader) == DONE
+
+
+def test_a_load_that_was_cut_off_is_a_problem_and_the_table_keeps_its_version(
+    large_one: tuple[Reader, Path], tmp_path: Path
+) -> None:
+    reader, path = large_one
+    load_by_earlier_release(reader, write_records(tmp_path))
+    later = write_large(tmp_path, "later.ndjson", large(120, name="Later"))
+    die_at(reader, "BatchWriteItem", 1)
+    with pytest.raises(Killed):
+        load(reader, later)
+    reader.faults.clear()
+
+    report = renew(reader)
+
+    assert report.problems == ["Organization/o: a load of it is not finished: load it again, or delete it"]
+    assert report.exit_code == 1
+    assert report.counts["Organization"] == IndexCounts(renewed=1, failed=1)
+    assert versions(reader) == {Home.RECORD: str(INDEX_VERSION), Home.DIRECTORY: "1"}
+
+    load(reader, later)
+    again = renew(reader)
+
+    assert again.problems == []
+    assert versions(reader) == DONE
+    assert items_of(reader)[Home.DIRECTORY] == loaded_anew(path, write_records(tmp_path), later)[Home.DIRECTORY]
+
+
+def test_after_a_problem_the_next_run_begins_there(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = building.build_record
+
+    def too_large(content: Any, *arguments: Any, **options: Any) -> Any:
+        if content.key == "Observation/o7":
+            raise building.TooLargeError("too large: 350,001 bytes as stored, 350,000 at most")
+        return real(content, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("careconnect_admin.loading.change.build_record", too_large)
+        report = renew(reader)
+    assert report.problems == ["Observation/o7: too large: 350,001 bytes as stored, 350,000 at most"]
+    assert report.total == IndexCounts(renewed=RESOURCES - 1, failed=1)
+    assert versions(reader) == {Home.RECORD: "1", Home.DIRECTORY: str(INDEX_VERSION)}
+
+    again = renew(reader)
+
+    assert again.resumed
+    assert again.counts["Observation"].renewed == 1
+    assert "Patient" not in again.counts
+    assert versions(reader) == DONE
+
+
+def test_a_compartment_that_is_seen_otherwise_changes_the_bodies_and_no_version(
+    reader: Reader, wanted: dict[Home, Items]
+) -> None:
+    """Which patients a body belongs to is worked out from the resource, too."""
+    reader.give_away("Condition/c1", "5")
+    etag = reader.get("Condition/c1").headers["ETag"]
+
+    renew(reader)
+
+    assert items_of(reader) == wanted
+    assert reader.get("Condition/c1").headers["ETag"] == etag
+
+
+def test_an_entry_alone_that_is_out_of_date_is_enough(wanted: dict[Home, Items], tmp_path: Path) -> None:
+    """The index record may be right and its entries not: they are looked at themselves."""
+    ((_key, entry),) = (
+        (key, item)
+        for key, item in wanted[Home.RECORD].items()
+        if key[0].startswith("Patient?") and key[0][8:].isdigit() and key[1].endswith("#4")
+    )
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path))
+        reader.client.put_item(TableName=reader.tables.record, Item=entry | {"values": {"S": "{}"}})
+
+        assert renew(reader).total == IndexCounts(renewed=1, unchanged=RESOURCES - 1)
+
+        assert items_of(reader) == wanted
+
+
+@pytest.mark.parametrize("code", ["TransactionCanceledException", "ThrottlingException"])
+def test_what_is_refused_for_now_is_done_again(reader: Reader, wanted: dict[Home, Items], code: str) -> None:
+    refused: list[str] = []
+
+    def busy(operation: str) -> None:
+        if operation == "TransactWriteItems" and len(refused) < 3:
+            refused.append(operation)
+            raise ClientError({"Error": {"Code": code, "Message": "as asked"}}, operation)
+
+    reader.faults.append(busy)
+    assert renew(reader).problems == []
+    reader.faults.clear()
+
+    assert items_of(reader) == wanted
+
+
+def test_what_stays_refused_is_a_problem_by_name(reader: Reader) -> None:
+    def busy(operation: str) -> None:
+        if operation == "TransactWriteItems":
+            raise ClientError({"Error": {"Code": "TransactionCanceledException", "Message": "as asked"}}, operation)
+
+    reader.faults.append(busy)
+    report = renew(reader)
+    reader.faults.clear()
+
+    assert len(report.problems) == RESOURCES
+    assert "Patient/4: not written in 8 attempts (TransactionCanceledException)" in report.problems
+    assert versions(reader) != DONE
+
+
+@pytest.mark.parametrize("operation", ["Query", "BatchGetItem", "TransactWriteItems"])
+def test_a_renewal_that_is_denied_ends_with_the_services_error(reader: Reader, operation: str) -> None:
+    def deny(name: str) -> None:
+        if name == operation:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "as asked"}}, name)
+
+    reader.faults.append(deny)
+    with pytest.raises(ClientError, match="AccessDeniedException"):
+        renew(reader)
+    reader.faults.clear()
+    assert versions(reader) != DONE
+
+
+def test_a_table_of_a_later_release_keeps_its_version(reader: Reader) -> None:
+    for home in Home:
+        reader.client.update_item(
+            TableName=reader.tables.name(home),
+            Key=key_of(CURSOR_KEY),
+            UpdateExpression="SET #index = :later",
+            ExpressionAttributeNames={"#index": "index"},
+            ExpressionAttributeValues={":later": {"N": str(INDEX_VERSION + 1)}},
+        )
+    renew(reader)
+    assert versions(reader) == dict.fromkeys(Home, str(INDEX_VERSION + 1))
+
+
+def test_a_load_says_when_a_renewal_is_due(reader: Reader, tmp_path: Path) -> None:
+    from careconnect_admin.loading.load import load_paths
+
+    def due() -> bool:
+        return load_paths([write_records(tmp_path)], reader.tables, writers=1, dry_run=True).reindex_due
+
+    assert due()
+    renew(reader)
+    assert not due()
+
+
+def test_new_tables_have_the_index_of_this_release(tmp_path: Path) -> None:
+    with reader_on_moto() as empty:
+        assert renew(empty).total == IndexCounts()
+        assert [cursor_item(empty, home) for home in Home] == [None, None]
+        load(empty, write_records(tmp_path))
+        assert versions(empty) == DONE
