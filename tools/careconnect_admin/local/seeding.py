@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -69,17 +69,21 @@ def seed(
     *,
     base_url: str,
     kept: KeptTables | None = None,
+    renew: Callable[[RecordTables], object] = lambda _tables: None,
 ) -> LoadReport:
     """Register the clients and load `data`, or the project's own sample if there is none; returns what came of it.
 
-    What an earlier run `kept` comes first, and takes the sample's place. `outputs` are the stack's, which name its
-    tables. Raises `SettingError` if what was kept cannot be read.
+    What an earlier run `kept` comes first, and takes the sample's place; if an earlier release has kept it, its index
+    is for `renew` to bring up to date. `outputs` are the stack's, which name its tables. Raises `SettingError` if what
+    was kept cannot be read.
     """
+    tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"])
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
+    if restored and tables.reindex_is_due():
+        renew(tables)
     register(clients, DynamoDbClientRegistry(dynamodb, outputs["ClientTable"]))
     if restored and not data:
         return restored
-    tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"])
     with tempfile.TemporaryDirectory(prefix="careconnect-sample-") as folder:
         paths = list(data)
         if not paths:

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from careconnect.record_keys import CURSOR_KEY
 from careconnect_admin.clients.demo import demo_clients, register
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -98,6 +99,40 @@ def test_the_next_run_has_every_item_and_its_own_demo_clients(tmp_path: Path, ne
     assert {each.client_id for each in clients} == {*demo_ids, "own"}
     assert report.counts == {"Patient": TypeCounts(unchanged=1), "Organization": TypeCounts(unchanged=1)}
     assert report.first_ids == {"Patient": "1", "Organization": "o"}
+
+
+def test_what_an_earlier_release_has_kept_is_renewed_before_anything_is_loaded(
+    tmp_path: Path, new_stack: "Callable[[], Stack]"
+) -> None:
+    first, second, third = new_stack(), new_stack(), new_stack()
+    filled(first, tmp_path)
+    kept = KeptTables(tmp_path / "kept.jsonl.gz", {demo.client_id for demo in _DEMO})
+    more = tmp_path / "more.ndjson"
+    more.write_text('{"resourceType":"Location","id":"l"}\n', encoding="utf-8")
+    renewed: list[set[str]] = []
+
+    def seeded(stack: Stack) -> None:
+        def renew(tables: RecordTables) -> None:
+            assert tables.reindex_is_due()
+            renewed.append({item["pk"]["S"] for item in items_of(stack) if item.get("sk", {}).get("S") == "#index"})
+
+        seed(*stack, _DEMO, [more], lambda _done, _total: None, base_url=_BASE, kept=kept, renew=renew)
+
+    kept.save(*first)
+    seeded(second)
+    assert renewed == [], "it is of this release"
+
+    client, outputs = first
+    pk, sk = CURSOR_KEY
+    client.update_item(
+        TableName=outputs["RecordTable"],
+        Key={"pk": {"S": pk}, "sk": {"S": sk}},
+        UpdateExpression="REMOVE #index",
+        ExpressionAttributeNames={"#index": "index"},
+    )
+    kept.save(*first)
+    seeded(third)
+    assert renewed == [{"Patient/1", "Patient/2", "Organization/o"}]
 
 
 def test_data_is_loaded_onto_what_was_kept(tmp_path: Path, new_stack: "Callable[[], Stack]") -> None:
