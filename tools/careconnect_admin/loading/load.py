@@ -143,7 +143,7 @@ def load_paths(
         writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run)
     load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
     report = load.run(writers)
-    report.reindex_due = tables.reindex_is_due()
+    report.reindex_due = tables is not None and tables.reindex_is_due()
     return report
 
 

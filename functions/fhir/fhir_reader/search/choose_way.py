@@ -15,7 +15,7 @@ from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.order import IndexOrder
-from fhir_reader.search.plan import Way, by_system, change_way, ids_of, index_ways, type_way
+from fhir_reader.search.plan import Way, by_system, change_way, ids_of, index_ways, needs_changes, type_way
 from fhir_reader.search.walk import MOST_EXAMINED, whole
 from fhir_reader.store.stored import Entry
 
@@ -43,7 +43,6 @@ def choose_way(
     order: IndexOrder,
     context: SearchContext,
     *,
-    changes: bool,
     known: int | None = None,
 ) -> Choice:
     """Return a way to walk in an order of the index, or all that may match.
@@ -54,7 +53,7 @@ def choose_way(
     if ids is not None:
         with context.budget.charged_to(ID_PARAMETER.name):
             return Choice(context.store.entries_by_id(type_, ids), 0)
-    attempts = list(_attempts(type_, criteria, order, context, changes=changes))
+    attempts = list(_attempts(type_, criteria, order, context))
     again = [known] if known is not None and known < len(attempts) else []
     for number in (*again, *range(len(attempts))):
         found = attempts[number]()
@@ -64,20 +63,22 @@ def choose_way(
 
 
 def all_that_may_match(
-    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int, *, changes: bool
+    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
 ) -> list[Entry] | None:
     """Return what may match, in no order, or None if there is more than `most` of it on the most selective way."""
     ids = ids_of(criteria)
     if ids is not None:
         return context.store.entries_by_id(type_, ids)
+    changes = _has_changes(type_, criteria, context)
     ways = index_ways(type_, criteria, changes=changes)
     return whole(type_, ways[0] if ways else type_way(type_, criteria, changes=changes), context, most)
 
 
 def _attempts(
-    type_: ResourceType, criteria: Sequence[Criterion], order: IndexOrder, context: SearchContext, *, changes: bool
+    type_: ResourceType, criteria: Sequence[Criterion], order: IndexOrder, context: SearchContext
 ) -> Iterator[Callable[[], Found | None]]:
     """Yield what to try, one after the other; the last of them succeeds."""
+    changes = _has_changes(type_, criteria, context)
     ways = index_ways(type_, criteria, changes=changes)
     in_order = [] if order.by_change else [way for way in ways if way.is_ordered]
     if ways and ways[0].rank <= Rank.CONTACT:
@@ -100,6 +101,11 @@ def _attempts(
     yield partial(
         _unchanged, change_way(type_, criteria) if order.by_change else type_way(type_, criteria, changes=changes)
     )
+
+
+def _has_changes(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> bool:
+    """Say whether the indexes of last changes and of long periods are there, which is asked only if they are of use."""
+    return not needs_changes(type_, criteria) or context.index_is_current(type_)
 
 
 def _unchanged(way: Way) -> Way:

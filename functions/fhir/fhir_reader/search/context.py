@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode
 
 from careconnect import outcomes
 from careconnect.outcomes import OutcomeError
+from careconnect.record_keys import INDEX_VERSION
+from careconnect.resource_types import ResourceType
 from careconnect.result_parameters import SEARCH_PARAMETERS
 from fhir_reader.budget import Budget
 from fhir_reader.caller import Caller
@@ -47,6 +49,10 @@ class SearchContext:
     def view(self) -> View:
         """How the answer is to look."""
         return self.result.view
+
+    def index_is_current(self, type_: ResourceType) -> bool:
+        """Say whether the index of a type holds all that this release writes to it, for all of its resources."""
+        return self.store.index_version(type_) >= INDEX_VERSION
 
     def url(self, parameters: Parameters) -> str:
         """Return the absolute URL of this search with some parameters."""

@@ -40,9 +40,9 @@ class IndexOrder(Enum):
 class ResultOrder:
     """The default order or the one that `_sort` asks for (its ties by ascending id, if no index has it)."""
 
-    def __init__(self, type_: ResourceType, sort: Sequence[Order], *, changes: bool) -> None:
+    def __init__(self, type_: ResourceType, sort: Sequence[Order], is_current: Callable[[ResourceType], bool]) -> None:
         self._sort = sort
-        self.index = _index_order(type_, sort, changes=changes)
+        self.index = _index_order(type_, sort, is_current)
         """The index that holds the type in this order, if there is one."""
         self._comparable: Callable[[Place], Any] = cmp_to_key(self._compare)
 
@@ -80,7 +80,10 @@ class ResultOrder:
         return -1 if a[-1] < b[-1] else int(a[-1] > b[-1])
 
 
-def _index_order(type_: ResourceType, sort: Sequence[Order], *, changes: bool) -> IndexOrder | None:
+def _index_order(
+    type_: ResourceType, sort: Sequence[Order], is_current: Callable[[ResourceType], bool]
+) -> IndexOrder | None:
+    """Return the order of the index that is the one asked for; `is_current` says whether a type has all of them."""
     if not sort:
         return IndexOrder.LATEST_FIRST
     if len(sort) > 1:
@@ -88,7 +91,7 @@ def _index_order(type_: ResourceType, sort: Sequence[Order], *, changes: bool) -
     parameter, descending = sort[0].parameter, sort[0].descending
     if parameter.name == LAST_UPDATED.name:
         by_change = IndexOrder.CHANGED_LAST_FIRST if descending else IndexOrder.CHANGED_FIRST_FIRST
-        return by_change if changes else None
+        return by_change if is_current(type_) else None
     # What has no date lies by its id alone.
     is_own = parameter.name == type_.order_by if type_.order_by else parameter.rank is Rank.KEY
     if not is_own:

@@ -38,6 +38,9 @@ from fhir_reader.store.stored import IndexRange
 _LOOKED_UP: Final = ("", Modifier.EXACT)
 """The modifiers whose values stand at the beginning of an entry."""
 
+_BEGUN_BEFORE: Final = ("gt", "ge", "ap")
+"""Prefixes that find what may have begun long before."""
+
 _AFTER_ID: Final = "#\U0010ffff"
 _FIRST_DATED: Final = order_text(FIRST_INSTANT + 1)
 
@@ -99,6 +102,17 @@ def ids_of(criteria: Sequence[Criterion]) -> tuple[str, ...] | None:
             codes = (value.code for value in criterion.values if valid_id(value.code))
             return tuple(dict.fromkeys(codes))
     return None
+
+
+def needs_changes(type_: ResourceType, criteria: Iterable[Criterion]) -> bool:
+    """Say whether the indexes of last changes or of long periods are of use to a search."""
+    for criterion in criteria:
+        parameter = criterion.parameter
+        if not criterion.modifier and parameter.name == LAST_UPDATED.name:
+            return True
+        if not criterion.modifier and parameter.name == type_.order_by and _may_be_period(parameter):
+            return any(value.prefix in _BEGUN_BEFORE for value in criterion.values)
+    return False
 
 
 def index_ways(type_: ResourceType, criteria: Sequence[Criterion], *, changes: bool) -> list[Way]:

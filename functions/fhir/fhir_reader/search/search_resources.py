@@ -44,7 +44,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     context.caller.require(query.type, Interaction.SEARCH)
     require_index(query, context)
     criteria = _all_criteria(query, context)
-    order = ResultOrder(query.type, context.result.sort, changes=True)
+    order = ResultOrder(query.type, context.result.sort, context.index_is_current)
     cursor = context.open_cursor(query.used, query.cursor) if query.cursor else None
     with context.budget.charged_to(_named(query, context)):
         bundle = _bundle(query, criteria, order, cursor, context)
@@ -110,9 +110,7 @@ class _Page:
     def of_index(self, order: IndexOrder) -> Stretch:
         """Look through as much as a page may, in an order that an index has."""
         cursor = self._cursor
-        choice = choose_way(
-            self._type, self._criteria, order, self._context, changes=True, known=cursor.way if cursor else None
-        )
+        choice = choose_way(self._type, self._criteria, order, self._context, known=cursor.way if cursor else None)
         self.way = choice.number
         if not isinstance(choice.found, Way):
             return self._walk(self._sorted(choice.found), self._criteria)
@@ -123,7 +121,7 @@ class _Page:
 
     def of_sorted(self) -> Stretch:
         """Look through all that matches, in an order that no index has."""
-        found = all_that_may_match(self._type, self._criteria, self._context, MOST_ENTRIES, changes=True) or []
+        found = all_that_may_match(self._type, self._criteria, self._context, MOST_ENTRIES) or []
         own = Filter(self._type, self._criteria, self._context)
         self.share = PageShare(MOST_ENTRIES)
         return self._walk(self._sorted(filter(own.may_match, found)), ())
@@ -166,7 +164,7 @@ def _resolve(one: Chain, context: SearchContext) -> Criterion:
     criteria = [one.criterion, *_compartment_criterion(one.target, context.caller)]
     name = f"{one.reference.name}.{one.criterion.parameter.name}"
     with context.budget.charged_to(name):
-        candidates = all_that_may_match(one.target, criteria, context, MOST_ENTRIES, changes=True) or []
+        candidates = all_that_may_match(one.target, criteria, context, MOST_ENTRIES) or []
         filter_ = Filter(one.target, criteria, context)
         targets = list(islice(filter(filter_.may_match, candidates), MOST_ALTERNATIVES + 1))
     if len(targets) > MOST_ALTERNATIVES:
