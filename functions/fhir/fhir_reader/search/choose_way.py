@@ -15,7 +15,16 @@ from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.order import IndexOrder
-from fhir_reader.search.plan import Way, by_system, change_way, ids_of, index_ways, needs_changes, type_way
+from fhir_reader.search.plan import (
+    Way,
+    asks_for_changes,
+    asks_for_long_periods,
+    by_system,
+    change_way,
+    ids_of,
+    index_ways,
+    type_way,
+)
 from fhir_reader.search.walk import MOST_EXAMINED, whole
 from fhir_reader.store.stored import Entry
 
@@ -69,17 +78,15 @@ def all_that_may_match(
     ids = ids_of(criteria)
     if ids is not None:
         return context.store.entries_by_id(type_, ids)
-    changes = _has_changes(type_, criteria, context)
-    ways = index_ways(type_, criteria, changes=changes)
-    return whole(type_, ways[0] if ways else type_way(type_, criteria, changes=changes), context, most)
+    ways = _index_ways(type_, criteria, context)
+    return whole(type_, ways[0] if ways else _type_way(type_, criteria, context), context, most)
 
 
 def _attempts(
     type_: ResourceType, criteria: Sequence[Criterion], order: IndexOrder, context: SearchContext
 ) -> Iterator[Callable[[], Found | None]]:
     """Yield what to try, one after the other; the last of them succeeds."""
-    changes = _has_changes(type_, criteria, context)
-    ways = index_ways(type_, criteria, changes=changes)
+    ways = _index_ways(type_, criteria, context)
     in_order = [] if order.by_change else [way for way in ways if way.is_ordered]
     if ways and ways[0].rank <= Rank.CONTACT:
         # One person's, one thing's: little enough to be sorted, if it does not lie in order.
@@ -98,14 +105,21 @@ def _attempts(
     elif not order.by_change:
         for way in ways[:_MOST_TRIED]:
             yield partial(_by_system, type_, way, context)
-    yield partial(
-        _unchanged, change_way(type_, criteria) if order.by_change else type_way(type_, criteria, changes=changes)
-    )
+    if order.by_change:
+        yield partial(change_way, type_, criteria)
+    else:
+        yield partial(_type_way, type_, criteria, context)
 
 
-def _has_changes(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> bool:
-    """Say whether the indexes of last changes and of long periods are there, which is asked only if they are of use."""
-    return not needs_changes(type_, criteria) or context.index_is_current(type_)
+def _index_ways(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> list[Way]:
+    # Whether an index is complete is asked only if it is of use.
+    changes = not asks_for_changes(criteria) or context.index_is_current(type_)
+    return index_ways(type_, criteria, changes=changes)
+
+
+def _type_way(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Way:
+    periods = not asks_for_long_periods(type_, criteria) or context.index_is_current(type_)
+    return type_way(type_, criteria, periods=periods)
 
 
 def _unchanged(way: Way) -> Way:

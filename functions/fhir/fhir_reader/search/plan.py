@@ -104,23 +104,28 @@ def ids_of(criteria: Sequence[Criterion]) -> tuple[str, ...] | None:
     return None
 
 
-def needs_changes(type_: ResourceType, criteria: Iterable[Criterion]) -> bool:
-    """Say whether the indexes of last changes or of long periods are of use to a search."""
-    for criterion in criteria:
-        parameter = criterion.parameter
-        if not criterion.modifier and parameter.name == LAST_UPDATED.name:
-            return True
-        if not criterion.modifier and parameter.name == type_.order_by and _may_be_period(parameter):
-            return any(value.prefix in _BEGUN_BEFORE for value in criterion.values)
-    return False
+def asks_for_changes(criteria: Iterable[Criterion]) -> bool:
+    """Say whether the index of last changes is of use to a search."""
+    return any(_change_bounds(criteria))
+
+
+def asks_for_long_periods(type_: ResourceType, criteria: Iterable[Criterion]) -> bool:
+    """Say whether a search through a type finds what may have begun long before the date that it asks for."""
+    return any(
+        criterion.parameter.name == type_.order_by
+        and _may_be_period(criterion.parameter)
+        and not criterion.modifier
+        and any(value.prefix in _BEGUN_BEFORE for value in criterion.values)
+        for criterion in criteria
+    )
 
 
 def index_ways(type_: ResourceType, criteria: Sequence[Criterion], *, changes: bool) -> list[Way]:
     """Return a way for each criterion that has an index, the most selective kind first.
 
-    `changes` says that the indexes of last changes and of long periods are complete.
+    `changes` says that the index of last changes is complete.
     """
-    low, high = _order_bounds(type_, criteria, periods=changes)
+    low, high = _order_bounds(type_, criteria, periods=False)
     ways = []
     for criterion in criteria:
         ranges = _ranges(type_, criterion, low, high) if criterion.modifier in _LOOKED_UP else None
@@ -128,14 +133,17 @@ def index_ways(type_: ResourceType, criteria: Sequence[Criterion], *, changes: b
             parameter, unique = criterion.parameter, tuple(dict.fromkeys(ranges))
             of_tokens = parameter.type is ParameterType.TOKEN
             ways.append(Way(unique, parameter.rank, parameter.name, low=low, high=high, of_tokens=of_tokens))
-    if changes and any(_change_bounds(criteria)):
+    if changes and asks_for_changes(criteria):
         ways.append(replace(change_way(type_, criteria), rank=Rank.SHARED))
     return sorted(ways, key=lambda way: way.rank)
 
 
-def type_way(type_: ResourceType, criteria: Sequence[Criterion], *, changes: bool) -> Way:
-    """Return the way through all of a type, within what the criteria say of the date that orders it."""
-    low, high = _order_bounds(type_, criteria, periods=changes)
+def type_way(type_: ResourceType, criteria: Sequence[Criterion], *, periods: bool) -> Way:
+    """Return the way through all of a type, within what the criteria say of the date that orders it.
+
+    `periods` says that the index of long periods is complete.
+    """
+    low, high = _order_bounds(type_, criteria, periods=periods)
     ranges = [IndexRange(type_partition(type_.name, shard), "", low, high) for shard in range(SHARDS)]
     if low and any(_may_be_period(one) for one in type_.parameters if one.name == type_.order_by):
         # What has a long period may have begun before, and there is little of it.
