@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, Follow, Home, ResourceType
+from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, Home, ResourceType
 from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
 from careconnect.scopes import PROFILE
 from service_discovery.openapi_components import (
@@ -175,8 +175,11 @@ def _search_parameters(served: ResourceType) -> list[Json]:
             for each in (*COMMON_PARAMETERS, *served.searchable)
         ),
         *(
-            query_parameter(each.chain, f"A chain: it takes the other parameters of {', '.join(each.targets)} too.")
-            for each in served.followed(Follow.CHAIN)
+            query_parameter(
+                each.chain,
+                f"A chain: it takes the other parameters of {', '.join(each.targets)} too.",
+            )
+            for each in served.chained
         ),
         *(
             query_parameter(

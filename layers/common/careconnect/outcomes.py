@@ -28,7 +28,7 @@ class OutcomeError(RefusalError):
     """A request that ends in an OperationOutcome; `code` is of the value set `issue-type`, `where` its `expression`."""
 
 
-_PARAMETER_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_.:-]{0,63}")
+_PARAMETER_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_.:-]{0,127}")
 
 
 def safe_name(name: str) -> str:

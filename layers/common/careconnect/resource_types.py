@@ -95,8 +95,6 @@ class Follow(Flag):
     """The ways to go along a reference."""
 
     NOTHING = 0
-    CHAIN = auto()
-    """`reference.parameter=…` asks for what the target has."""
     INCLUDE = auto()
     """`_include` adds the target."""
     REVERSE = auto()
@@ -161,8 +159,11 @@ class SearchParameter:
 
     @property
     def chain(self) -> str:
-        """A chain through the reference, by its target's first parameter; empty where it takes none."""
-        return f"{self.name}.{_TYPES[self.targets[0]].parameters[0].name}" if Follow.CHAIN in self.follow else ""
+        """A chain through the reference, by a parameter of its target; empty where there is none to go to."""
+        targets = (_TYPES[each] for each in self.targets if self.searchable and each in _TYPES)
+        chained = (each for target in targets for each in target.searchable if each.type is not ParameterType.REFERENCE)
+        first = next(chained, None)
+        return f"{self.name}.{first.name}" if first else ""
 
     @property
     def description(self) -> str:
@@ -205,6 +206,11 @@ class ResourceType:
         return tuple(p for p in self.parameters if p.searchable)
 
     @property
+    def chained(self) -> tuple[SearchParameter, ...]:
+        """The references that take chains."""
+        return tuple(p for p in self.searchable if p.chain)
+
+    @property
     def includes(self) -> tuple[str, ...]:
         """What `_include` takes (`Observation:patient`)."""
         return tuple(f"{self.name}:{p.name}" for p in self.followed(Follow.INCLUDE))
@@ -217,6 +223,10 @@ class ResourceType:
     def followed(self, follow: Follow) -> tuple[SearchParameter, ...]:
         """Return the references that may be gone along in one way."""
         return tuple(p for p in self.parameters if follow in p.follow)
+
+    def reaches(self, other: "ResourceType") -> bool:
+        """Say whether a search of this type may look at another: the directory's function cannot read records."""
+        return self.home is Home.RECORD or other.home is Home.DIRECTORY
 
     @property
     def patient_parameter(self) -> SearchParameter | None:
@@ -283,7 +293,7 @@ def _include_only(name: str, path: str, *targets: str) -> SearchParameter:
 
 
 def _patient(path: str) -> SearchParameter:
-    follow = Follow.CHAIN | Follow.INCLUDE | Follow.REVERSE
+    follow = Follow.INCLUDE | Follow.REVERSE
     return SearchParameter(
         "patient", ParameterType.REFERENCE, (path,), Rank.RECORD, ("Patient",), follow, compartment=True
     )
@@ -297,7 +307,7 @@ _IDENTIFIER: Final = _code("identifier", "identifier", rank=Rank.IDENTIFIER)
 _PATIENT_IDENTIFIER: Final = replace(_IDENTIFIER, grouped="https://fhir.nhs.uk/Id/nhs-number")
 # Its entries would repeat those of `patient`, so it has none of its own: a search by it goes by `patient`'s.
 _SUBJECT: Final = SearchParameter(
-    "subject", ParameterType.REFERENCE, ("subject",), Rank.RECORD, ("Patient",), Follow.CHAIN, within="patient"
+    "subject", ParameterType.REFERENCE, ("subject",), Rank.RECORD, ("Patient",), within="patient"
 )
 _MEDICATION: Final = _reference("medication", "medicationReference", "Medication")
 _POSTCODE: Final = _string("address-postalcode", "address.postalCode")

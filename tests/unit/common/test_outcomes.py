@@ -88,7 +88,7 @@ def test_the_reason_is_for_the_log_alone(make: Callable[[], OutcomeError]) -> No
         ("<script>", "(name withheld)"),
         ("a b", "(name withheld)"),
         ("9434765870", "(name withheld)"),
-        ("x" * 65, "(name withheld)"),
+        ("x" * 129, "(name withheld)"),
         ("", "(name withheld)"),
     ],
 )

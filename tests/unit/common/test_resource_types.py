@@ -36,6 +36,8 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     assert not parameter.grouped or (parameter.type is ParameterType.TOKEN and parameter.case_sensitive)
     # A table that says that it has this release's index has all of it.
     assert 1 <= parameter.since <= INDEX_VERSION
+    # Chains and `_has` go along its entries.
+    assert not (is_reference and parameter.searchable) or parameter.indexed or parameter.within
     # What nothing is searched by is there to be followed.
     assert parameter.searchable or parameter.follow
     if parameter.within:
@@ -46,9 +48,6 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     if Follow.REVERSE in parameter.follow:
         # It is followed back along its entries.
         assert parameter.indexed
-    if Follow.CHAIN in parameter.follow:
-        (target,) = parameter.targets
-        assert resource_type(target) is not None
 
 
 def test_everything_follows_what_leads_out_of_the_record() -> None:
@@ -83,7 +82,19 @@ def test_a_description_states_all_modifiers_and_prefixes() -> None:
         told = parameter.description
         assert all(f"`:{modifier}`" in told for modifier in parameter.modifiers)
         assert all(prefix in told for prefix in SYNTAX[parameter.type].prefixes)
-        assert (f"`{parameter.name}.identifier`" in told) is (Follow.CHAIN in parameter.follow)
+        assert (f"`{parameter.chain}`" in told) is bool(parameter.chain)
+
+
+def test_every_reference_that_is_searched_by_takes_chains() -> None:
+    for served, parameter in ROWS:
+        targets = [resource_type(name) for name in parameter.targets if parameter.searchable]
+        assert bool(parameter.chain) is any(targets)
+        if parameter.chain:
+            reference, _, inner = parameter.chain.partition(".")
+            assert served.parameter(reference) is parameter
+            assert any(target.parameter(inner) for target in targets if target)
+    for served in RESOURCE_TYPES:
+        assert served.chained == tuple(parameter for row, parameter in ROWS if row is served and parameter.chain)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from urllib.parse import quote
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
+    REVERSE_INCLUDES,
     SYNTAX,
-    Follow,
     Home,
     Modifier,
     ParameterType,
@@ -172,10 +172,18 @@ def _values() -> Iterator[str]:
         ((f"`{each}`", _PREFIXES[each]) for each in SYNTAX[ParameterType.DATE].prefixes),
     )
     yield ""
-    chains = dict.fromkeys(parameter.chain for served in RESOURCE_TYPES for parameter in served.followed(Follow.CHAIN))
+    chains = dict.fromkeys(parameter.chain for served in RESOURCE_TYPES for parameter in served.chained)
     words = dict.fromkeys(each.name for served in RESOURCE_TYPES for each in served.parameters if each.word_by_word)
-    yield f"Some references take chains, by a parameter of their target: {_quoted(chains)}."
+    yield f"References take chains, by a parameter of their target: {_quoted(chains)}."
+    yield "The other way, `_has:Type:reference:parameter` asks what something that points here has, such as"
+    yield f"{_has_example()}. Either goes through two references at most."
     yield f"Several words in {_quoted(words)} may each begin another part of it."
+
+
+def _has_example() -> str:
+    served = next(each for each in RESOURCE_TYPES if each.is_patient)
+    source, reference = REVERSE_INCLUDES[served.name][0]
+    return f"`{served.name}?_has:{source}:{reference}:_lastUpdated=…`"
 
 
 def _results() -> Iterator[str]:

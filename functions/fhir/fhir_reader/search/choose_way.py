@@ -12,9 +12,11 @@ from typing import Final
 
 from careconnect.resource_types import ID_PARAMETER, Rank, ResourceType
 from fhir_reader.budget import MOST_ENTRIES
+from fhir_reader.search.candidates import MOST_EXAMINED, whole
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.order import IndexOrder
+from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.plan import (
     Way,
     asks_for_changes,
@@ -25,7 +27,6 @@ from fhir_reader.search.plan import (
     index_ways,
     type_way,
 )
-from fhir_reader.search.walk import MOST_EXAMINED, whole
 from fhir_reader.store.stored import Entry
 
 _MOST_TRIED: Final = 2
@@ -37,13 +38,20 @@ _MOST_SYSTEMS: Final = 8
 Found = Way | list[Entry]
 """A way to walk, or all that may match, in no order."""
 
+Narrowing = Callable[[], Criterion | tuple[str, ...] | None]
+"""Returns what a condition comes to from its other side: a criterion, or ids; None if that is too much."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What was found, and the number by which a later page finds it again."""
+    """What was found, and the number by which a later page finds it again.
+
+    `narrowed` is the place of the narrowing that it was found by: that condition is met by all of it.
+    """
 
     found: Found
     number: int
+    narrowed: int | None = None
 
 
 def choose_way(
@@ -51,6 +59,7 @@ def choose_way(
     criteria: Sequence[Criterion],
     order: IndexOrder,
     context: SearchContext,
+    narrowings: Sequence[Narrowing] = (),
     *,
     known: int | None = None,
 ) -> Choice:
@@ -62,12 +71,13 @@ def choose_way(
     if ids is not None:
         with context.budget.charged_to(ID_PARAMETER.name):
             return Choice(context.store.entries_by_id(type_, ids), 0)
-    attempts = list(_attempts(type_, criteria, order, context))
+    attempts = list(_attempts(type_, criteria, order, context, narrowings))
     again = [known] if known is not None and known < len(attempts) else []
     for number in (*again, *range(len(attempts))):
-        found = attempts[number]()
+        narrowed, attempt = attempts[number]
+        found = attempt()
         if found is not None:
-            return Choice(found, number)
+            return Choice(found, number, narrowed)
     raise AssertionError("the last attempt is a way through the whole type")
 
 
@@ -82,33 +92,66 @@ def all_that_may_match(
     return whole(type_, ways[0] if ways else _type_way(type_, criteria, context), context, most)
 
 
+def matches_within(
+    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
+) -> list[Entry] | None:
+    """Return what the caller may find by the criteria, or None if more than `most` entries would be examined."""
+    criteria = [*criteria, *compartment_criterion(type_, context.caller)]
+    ids = ids_of(criteria)
+    if ids is not None and len(ids) > most:
+        return None
+    found = all_that_may_match(type_, criteria, context, most)
+    if found is None:
+        return None
+    return [*filter(OwnValues(criteria, context).match, found)]
+
+
 def _attempts(
-    type_: ResourceType, criteria: Sequence[Criterion], order: IndexOrder, context: SearchContext
-) -> Iterator[Callable[[], Found | None]]:
-    """Yield what to try, one after the other; the last of them succeeds."""
+    type_: ResourceType,
+    criteria: Sequence[Criterion],
+    order: IndexOrder,
+    context: SearchContext,
+    narrowings: Sequence[Narrowing],
+) -> Iterator[tuple[int | None, Callable[[], Found | None]]]:
+    """Yield what to try, one after the other, with the place of the narrowing it is; the last succeeds."""
     ways = _index_ways(type_, criteria, context)
     in_order = [] if order.by_change else [way for way in ways if way.is_ordered]
     if ways and ways[0].rank <= Rank.CONTACT:
         # One person's, one thing's: little enough to be sorted, if it does not lie in order.
         best = ways[0]
         if best in in_order:
-            yield partial(_unchanged, best)
+            yield None, partial(_unchanged, best)
         else:
-            yield partial(whole, type_, best, context, MOST_EXAMINED)
-            yield partial(whole, type_, best, context, MOST_ENTRIES)
+            yield None, partial(whole, type_, best, context, MOST_EXAMINED)
+            yield None, partial(whole, type_, best, context, MOST_ENTRIES)
         return
+    for place, narrowing in enumerate(narrowings):
+        yield place, partial(_narrowed, type_, narrowing, order, context)
     if len(ways) > 1 or not in_order:
         for way in ways[:_MOST_TRIED]:
-            yield partial(whole, type_, way, context, MOST_EXAMINED)
+            yield None, partial(whole, type_, way, context, MOST_EXAMINED)
     if in_order:
-        yield partial(_unchanged, in_order[0])
+        yield None, partial(_unchanged, in_order[0])
     elif not order.by_change:
         for way in ways[:_MOST_TRIED]:
-            yield partial(_by_system, type_, way, context)
+            yield None, partial(_by_system, type_, way, context)
     if order.by_change:
-        yield partial(change_way, type_, criteria)
+        yield None, partial(change_way, type_, criteria)
     else:
-        yield partial(_type_way, type_, criteria, context)
+        yield None, partial(_type_way, type_, criteria, context)
+
+
+def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, context: SearchContext) -> Found | None:
+    """Return where to look for what a condition comes to from its other side."""
+    narrowed = narrowing()
+    if narrowed is None:
+        return None
+    if isinstance(narrowed, tuple):
+        return context.store.entries_by_id(type_, narrowed)
+    ways = _index_ways(type_, [narrowed], context)
+    if ways and ways[0].is_ordered and not order.by_change:
+        return ways[0]
+    return whole(type_, ways[0], context, MOST_EXAMINED) if ways else None
 
 
 def _index_ways(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> list[Way]:

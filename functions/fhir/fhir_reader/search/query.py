@@ -1,5 +1,6 @@
 """A search request, parsed: what is asked, and which parameters were understood."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -10,13 +11,13 @@ from careconnect.resource_types import (
     COMMON_PARAMETERS,
     REVERSE_INCLUDES,
     Follow,
-    ParameterType,
     ResourceType,
     SearchParameter,
     resource_type,
 )
 from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS
 from fhir_reader.search.criteria import Criterion, parse_criterion
+from fhir_reader.search.deep_query import HAS, Deep, parse_deep
 from fhir_reader.search.offer import Offer
 from fhir_reader.search.result_parameters import Handling
 
@@ -26,15 +27,6 @@ _INCLUDES: Final = ("_include", "_revinclude")
 
 Parameters = Iterable[tuple[str, str]]
 _Asked = TypeVar("_Asked")
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A criterion on the target of a reference (`patient.identifier=…`)."""
-
-    reference: SearchParameter
-    target: ResourceType
-    criterion: Criterion
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +44,7 @@ class SearchQuery:
 
     type: ResourceType
     criteria: list[Criterion] = field(default_factory=list)
-    chains: list[Chain] = field(default_factory=list)
+    deep: list[Deep] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
     reverse_includes: list[Include] = field(default_factory=list)
     cursor: str = ""
@@ -77,7 +69,7 @@ def parse_search(
             or _take_criterion(query, name, text, fhir_base, now)
         )
 
-    names = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES)
+    names = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES, HAS)
     _sort_out(query, parameters, take, Offer(type_.name, names, handling))
     return query
 
@@ -122,29 +114,16 @@ def _add(asked: list[_Asked], one: _Asked) -> None:
 
 
 def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, now: int) -> bool:
-    head, dot, chained = name.partition(".")
-    head, _, modifier = head.partition(":")
+    head = re.split("[:.]", name, maxsplit=1)[0]
     parameter = query.type.parameter(head)
+    if head == HAS or (parameter is not None and parameter.searchable and "." in name):
+        _add(query.deep, parse_deep(query.type, name, text, fhir_base=fhir_base, now=now))
+        return True
     if parameter is None or not parameter.searchable:
         return False
-    if not dot:
-        _add(query.criteria, parse_criterion(parameter, modifier, text, fhir_base=fhir_base, now=now))
-        return True
-    target = _chain_target(parameter, modifier)
-    inner_name, _, inner_modifier = chained.partition(":")
-    inner = target.parameter(inner_name) if target else None
-    if target is None or inner is None or not inner.searchable or inner.type is ParameterType.REFERENCE:
-        chains = ", ".join(one.chain for one in query.type.searchable if one.chain)
-        takes = f" {query.type.name} takes such as {chains}." if chains else ""
-        raise outcomes.invalid_parameter(name, f"the chain is not supported.{takes}", code="not-supported")
-    criterion = parse_criterion(inner, inner_modifier, text, fhir_base=fhir_base, now=now)
-    _add(query.chains, Chain(parameter, target, criterion))
+    modifier = name.partition(":")[2]
+    _add(query.criteria, parse_criterion(parameter, modifier, text, fhir_base=fhir_base, now=now))
     return True
-
-
-def _chain_target(parameter: SearchParameter, modifier: str) -> ResourceType | None:
-    targets = [target for target in parameter.targets if modifier in ("", target)]
-    return resource_type(targets[0]) if Follow.CHAIN in parameter.follow and len(targets) == 1 else None
 
 
 def _include(type_: ResourceType, text: str) -> Include:

@@ -6,6 +6,7 @@ from typing import Final
 from careconnect import outcomes
 from careconnect.resource_types import Home, ResourceType, SearchParameter
 from fhir_reader.search.context import SearchContext
+from fhir_reader.search.deep_query import parameters_of
 from fhir_reader.search.query import SearchQuery
 
 _FIRST: Final = 1
@@ -30,10 +31,9 @@ def _used(query: SearchQuery, context: SearchContext) -> Iterator[tuple[Resource
     """Yield the parameters whose stored values decide: the type that has each, and what the client calls it."""
     for criterion in query.criteria:
         yield query.type, criterion.parameter.name, criterion.parameter
-    for chain in query.chains:
-        name = f"{chain.reference.name}.{chain.criterion.parameter.name}"
-        yield query.type, name, chain.reference
-        yield chain.target, name, chain.criterion.parameter
+    for condition in query.deep:
+        for type_, parameter in parameters_of(query.type, condition):
+            yield type_, condition.name, parameter
     for include in query.includes:
         yield include.source, "_include", include.parameter
     for include in query.reverse_includes:

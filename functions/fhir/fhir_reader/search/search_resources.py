@@ -1,35 +1,29 @@
 """Search the resources of one type: plan, match, authorise, order, page (`fhir.md`, Semantics)."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from careconnect import outcomes
 from careconnect.outcomes import OperationOutcome
-from careconnect.record_keys import resource_key
-from careconnect.resource_types import ID_PARAMETER, ResourceType
+from careconnect.resource_types import ID_PARAMETER
 from careconnect.scopes import Interaction
 from fhir_reader.budget import MOST_ENTRIES
-from fhir_reader.caller import Caller
 from fhir_reader.rendering.bundle import Bundle, outcome_entry
+from fhir_reader.search.candidates import MOST_EXAMINED, Candidates, PageShare, candidates_of, likely
 from fhir_reader.search.choose_way import all_that_may_match, choose_way
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.criteria import MOST_ALTERNATIVES, Criterion, Token
+from fhir_reader.search.criteria import Criterion, Token
+from fhir_reader.search.deep_conditions import authorise, narrow
+from fhir_reader.search.deep_query import Deep
 from fhir_reader.search.filter import Filter
 from fhir_reader.search.next_link import Cursor
 from fhir_reader.search.order import IndexOrder, ResultOrder
+from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.plan import Way
-from fhir_reader.search.query import Chain, SearchQuery
+from fhir_reader.search.query import SearchQuery
 from fhir_reader.search.require_index import require_index
-from fhir_reader.search.walk import (
-    MOST_EXAMINED,
-    Candidates,
-    PageShare,
-    Stretch,
-    candidates_of,
-    likely,
-    walk,
-)
+from fhir_reader.search.walk import Stretch, walk
 from fhir_reader.store.stored import Entry
 
 
@@ -43,7 +37,8 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     """
     context.caller.require(query.type, Interaction.SEARCH)
     require_index(query, context)
-    criteria = _all_criteria(query, context)
+    authorise(query.type, query.deep, context.caller)
+    criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
     order = ResultOrder(query.type, context.result.sort, context.index_is_current)
     cursor = context.open_cursor(query.used, query.cursor) if query.cursor else None
     with context.budget.charged_to(_named(query, context)):
@@ -67,7 +62,7 @@ def _bundle(
 ) -> Bundle:
     result = context.result
     total_asked = result.exact_total and cursor is None
-    page = _Page(query.type, criteria, order, cursor, context)
+    page = _Page(query, criteria, order, cursor, context)
     stretch = page.of_index(order.index) if order.index else page.of_sorted()
     total = cursor.total if cursor else None
     if cursor is None and stretch.is_end and result.total != "none":
@@ -90,13 +85,14 @@ class _Page:
 
     def __init__(
         self,
-        type_: ResourceType,
+        query: SearchQuery,
         criteria: Sequence[Criterion],
         order: ResultOrder,
         cursor: Cursor | None,
         context: SearchContext,
     ) -> None:
-        self._type = type_
+        self._type = query.type
+        self._deep = tuple(query.deep)
         self._criteria = criteria
         self._order = order
         self._cursor = cursor
@@ -110,21 +106,33 @@ class _Page:
     def of_index(self, order: IndexOrder) -> Stretch:
         """Look through as much as a page may, in an order that an index has."""
         cursor = self._cursor
-        choice = choose_way(self._type, self._criteria, order, self._context, known=cursor.way if cursor else None)
+        narrowings = [partial(narrow, condition, self._context) for condition in self._deep]
+        known = cursor.way if cursor else None
+        choice = choose_way(self._type, self._criteria, order, self._context, narrowings, known=known)
         self.way = choice.number
+        deep = [one for place, one in enumerate(self._deep) if place != choice.narrowed]
         if not isinstance(choice.found, Way):
-            return self._walk(self._sorted(choice.found), self._criteria)
+            return self._walk(self._sorted(choice.found), self._criteria, deep)
         examined = self._most if self._counts else likely(choice.found, self._wanted, cursor.examined if cursor else 0)
         after = cursor.place if cursor else None
         candidates = candidates_of(self._type, choice.found, order, after, self._context, self.share, expected=examined)
-        return self._walk(candidates, self._criteria)
+        return self._walk(candidates, self._criteria, deep)
 
     def of_sorted(self) -> Stretch:
         """Look through all that matches, in an order that no index has."""
-        found = all_that_may_match(self._type, self._criteria, self._context, MOST_ENTRIES) or []
-        own = Filter(self._type, self._criteria, self._context)
+        criteria, deep = list(self._criteria), []
+        for condition in self._deep:
+            narrowed = narrow(condition, self._context)
+            if isinstance(narrowed, tuple):
+                narrowed = Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in narrowed))
+            if narrowed is None:
+                deep.append(condition)
+            else:
+                criteria.append(narrowed)
+        found = all_that_may_match(self._type, criteria, self._context, MOST_ENTRIES) or []
         self.share = PageShare(MOST_ENTRIES)
-        return self._walk(self._sorted(filter(own.may_match, found)), ())
+        matching = filter(OwnValues(criteria, self._context).match, found)
+        return self._walk(self._sorted(matching), (), deep)
 
     def _sorted(self, found: Iterable[Entry]) -> Candidates:
         entries = sorted(found, key=self._order.key)
@@ -133,40 +141,6 @@ class _Page:
             entries = [entry for entry in entries if self._order.is_after(entry, place)]
         return Candidates(iter(entries), len(entries))
 
-    def _walk(self, candidates: Candidates, criteria: Sequence[Criterion]) -> Stretch:
-        filter_ = Filter(self._type, criteria, self._context)
+    def _walk(self, candidates: Candidates, criteria: Sequence[Criterion], deep: Sequence[Deep]) -> Stretch:
+        filter_ = Filter(OwnValues(criteria, self._context), self._context, deep)
         return walk(candidates, filter_, self.share, self._wanted, count_all=self._counts)
-
-
-def _all_criteria(query: SearchQuery, context: SearchContext) -> list[Criterion]:
-    """Return the query's criteria, its chains resolved, with the caller's compartment as one more of them."""
-    resolved = (_resolve(one, context) for one in query.chains)
-    return [*query.criteria, *resolved, *_compartment_criterion(query.type, context.caller)]
-
-
-def _compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Criterion]:
-    """Yield what a bound caller's search is limited to, so that its plan begins there too."""
-    if not caller.patient:
-        return
-    if type_.is_patient:
-        yield Criterion(ID_PARAMETER, "", (Token(None, caller.patient),))
-    elif (reference := type_.patient_parameter) is not None:
-        yield Criterion(reference, "", tuple(resource_key(target, caller.patient) for target in reference.targets))
-
-
-def _resolve(one: Chain, context: SearchContext) -> Criterion:
-    """Turn a criterion on a reference's target into one on the reference.
-
-    It is a search of its own: without the scope for the target's type it is refused, and it sees no further
-    than the caller does.
-    """
-    context.caller.require(one.target, Interaction.SEARCH)
-    criteria = [one.criterion, *_compartment_criterion(one.target, context.caller)]
-    name = f"{one.reference.name}.{one.criterion.parameter.name}"
-    with context.budget.charged_to(name):
-        candidates = all_that_may_match(one.target, criteria, context, MOST_ENTRIES) or []
-        filter_ = Filter(one.target, criteria, context)
-        targets = list(islice(filter(filter_.may_match, candidates), MOST_ALTERNATIVES + 1))
-    if len(targets) > MOST_ALTERNATIVES:
-        raise outcomes.too_costly(name, f"more than {MOST_ALTERNATIVES} resources match")
-    return Criterion(one.reference, "", tuple(f"{one.target.name}/{target.id}" for target in targets))

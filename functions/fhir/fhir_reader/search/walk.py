@@ -1,54 +1,10 @@
-"""Go along a way of the index, no further than a page may (ADR 21)."""
+"""Look through candidates for matches, no further than a page may (ADR 21)."""
 
-import heapq
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import chain
-from typing import Final
+from dataclasses import dataclass, field
 
-from careconnect.resource_types import LAST_UPDATED, ResourceType
-from careconnect.search_values import order_key
-from fhir_reader.budget import MOST_ENTRIES
-from fhir_reader.search.context import SearchContext
+from fhir_reader.search.candidates import Candidates, PageShare
 from fhir_reader.search.filter import Filter
-from fhir_reader.search.order import IndexOrder, Place
-from fhir_reader.search.plan import Way
-from fhir_reader.store.stored import Entry, EntryStream, IndexRange
-
-MOST_EXAMINED: Final = 1_000
-"""Entries that one page examines to walk, and again to find out which way is short."""
-
-_GROWTH: Final = 4
-_SPARE: Final = 2
-"""Several ranges hold a page unevenly: each is asked for twice its share."""
-
-
-class PageShare:
-    """How many entries a page may still examine."""
-
-    def __init__(self, most: int = MOST_EXAMINED) -> None:
-        self.left = most
-        self.examined = 0
-
-    def take(self) -> bool:
-        """Take one more entry, if there is one left."""
-        if not self.left:
-            return False
-        self.left -= 1
-        self.examined += 1
-        return True
-
-    def next_limit(self, limit: int) -> int:
-        """Return how many entries a stream asks for next: no more than are left, and the one that tells of more."""
-        return min(limit * _GROWTH, self.left + 1)
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What may match, in order; `at_least` so many, and not more than are known to be wanted."""
-
-    entries: Iterator[Entry]
-    at_least: int
+from fhir_reader.store.stored import Entry
 
 
 @dataclass(slots=True)
@@ -64,27 +20,6 @@ class Stretch:
     is_end: bool = False
 
 
-def candidates_of(
-    type_: ResourceType,
-    way: Way,
-    order: IndexOrder,
-    after: Place | None,
-    context: SearchContext,
-    share: PageShare,
-    *,
-    expected: int,
-) -> Candidates:
-    """Open a way in an order of the index, from after a place on; `expected` entries are likely to be enough."""
-    way = way.in_order(order, dated=bool(type_.order_by))
-    if after:
-        way = way.from_place(after)
-    streams = _open(type_, way.ranges, context, share, expected)
-    later = _open(type_, way.then, context, share, 1) if way.then else []
-    at_least = sum(stream.at_least for stream in (*streams, *later))
-    entries = chain(_merged(streams, order), _merged(later, order))
-    return Candidates(_once(entries, tuple(after) if after else None), at_least - len(streams) - len(later))
-
-
 def walk(candidates: Candidates, filter_: Filter, share: PageShare, wanted: int, *, count_all: bool) -> Stretch:
     """Collect matches until there are as many as `wanted`, or all of the share is examined.
 
@@ -95,79 +30,30 @@ def walk(candidates: Candidates, filter_: Filter, share: PageShare, wanted: int,
     pending: list[Entry] = []
     size = filter_.chunk(0, wanted)
     for entry in candidates.entries:
-        if not size or not share.take():
-            break
+        if not share.take():
+            _settle(stretch, pending, last, filter_, wanted)
+            return stretch
         last = entry
         if filter_.may_match(entry):
             pending.append(entry)
-        if len(pending) < size:
-            continue
-        if not _settle(stretch, pending, last, filter_, wanted):
-            return stretch
-        if len(stretch.matches) >= wanted and not count_all:
-            return stretch
-        size = filter_.chunk(size, wanted)
-    else:
-        stretch.is_end = _settle(stretch, pending, last, filter_, wanted)
-        return stretch
-    _settle(stretch, pending, last, filter_, wanted)
+        if len(pending) >= size:
+            if not _settle(stretch, pending, last, filter_, wanted):
+                return stretch
+            if len(stretch.matches) >= wanted and not count_all:
+                return stretch
+            size = filter_.chunk(size, wanted)
+    stretch.is_end = _settle(stretch, pending, last, filter_, wanted)
     return stretch
 
 
 def _settle(stretch: Stretch, pending: list[Entry], last: Entry | None, filter_: Filter, wanted: int) -> bool:
-    """Take what matches of the pending into a stretch; False if that cannot be afforded, but for the first of them."""
-    kept = filter_.keep(pending) if stretch.last is None else filter_.keep_if_affordable(pending)
-    if kept is None:
+    """Take what matches of the pending into a stretch; False if the request cannot afford to look at all of them."""
+    kept = filter_.keep(pending, at_least=1 if stretch.last is None else 0)
+    stretch.found += len(kept.entries)
+    stretch.matches += kept.entries[: wanted - len(stretch.matches)]
+    if kept.decided < len(pending):
+        stretch.last = pending[kept.decided - 1] if kept.decided else stretch.last
         return False
-    stretch.found += len(kept)
-    stretch.matches += kept[: wanted - len(stretch.matches)]
     stretch.last = last or stretch.last
     pending.clear()
     return True
-
-
-def whole(type_: ResourceType, way: Way, context: SearchContext, most: int) -> list[Entry] | None:
-    """Return all entries of a way, each resource once, or None if there are more than `most`."""
-    share = PageShare(most)
-    streams = _open(type_, (*way.ranges, *way.then), context, share, most + 1)
-    if sum(stream.at_least - 1 for stream in streams) > most:
-        return None
-    found: dict[str, Entry] = {}
-    for entry in chain.from_iterable(streams):
-        if not share.take():
-            return None
-        found.setdefault(entry.id, entry)
-    if way.named_after != LAST_UPDATED.name:
-        return list(found.values())
-    # Entries of that index tell their time of change, where others tell their place in the type.
-    return [replace(entry, order=order_key(entry.values, type_.order_by)) for entry in found.values()]
-
-
-def likely(way: Way, wanted: int, before: int) -> int:
-    """Return how many entries a page is likely to examine, if the page before examined so many."""
-    return max(wanted * (_SPARE if len(way.ranges) > 1 else 1), min(before + before // _SPARE, MOST_EXAMINED))
-
-
-def _open(
-    type_: ResourceType, ranges: Sequence[IndexRange], context: SearchContext, share: PageShare, expected: int
-) -> list[EntryStream]:
-    most = min(expected, share.left + 1, context.budget.entries_paid + 1, MOST_ENTRIES)
-    each = most // max(len(ranges), 1) + 1
-    return context.store.entries(type_, [replace(one, expected=each) for one in ranges], share.next_limit)
-
-
-def _merged(streams: Sequence[EntryStream], order: IndexOrder) -> Iterator[Entry]:
-    return heapq.merge(*streams, key=_place, reverse=order.descending)
-
-
-def _once(entries: Iterable[Entry], after: tuple[str, str] | None) -> Iterator[Entry]:
-    """Yield entries that lie in order, each resource once, and not what stands at the place itself."""
-    before = after
-    for entry in entries:
-        if (place := _place(entry)) != before:
-            before = place
-            yield entry
-
-
-def _place(entry: Entry) -> tuple[str, str]:
-    return entry.order, entry.id

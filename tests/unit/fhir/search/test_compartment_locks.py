@@ -13,7 +13,7 @@ SEARCHES = [("Patient", ["4"]), ("Condition", ["c1", "c2"])]
 def test_s4_the_check_of_entries_holds_though_the_plan_reads_everybodys(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, type_name: str, ids: list[str]
 ) -> None:
-    monkeypatch.setattr(search_resources, "_compartment_criterion", lambda *_: iter(()))
+    monkeypatch.setattr(search_resources, "compartment_criterion", lambda *_: iter(()))
 
     answer = reader.as_caller(patient="4").get(type_name, "")
 

@@ -2,7 +2,7 @@
 
 import json
 
-from careconnect.resource_types import FHIR_PATH, Follow, ResourceType
+from careconnect.resource_types import FHIR_PATH, ResourceType
 from careconnect_admin.documents.postman.items import FHIR_JSON, FHIR_XML, Json, request
 from careconnect_admin.documents.postman.scripts import media_type, status, test
 from careconnect_admin.documents.search_examples import PATIENT_ID, TypeExamples
@@ -69,7 +69,8 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
             _search_tests(served, parameter.chain),
             query=((parameter.chain, nhs_number),),
         )
-        for parameter in served.followed(Follow.CHAIN)
+        for parameter in served.chained
+        if served.patient_parameter and parameter.targets == served.patient_parameter.targets
     ]
     requests += [
         request(
