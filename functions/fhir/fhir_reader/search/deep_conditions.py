@@ -1,4 +1,4 @@
-"""Decide conditions on what a resource refers to, and on what refers to it, from the cheaper side (ADR 21).
+"""Decide conditions on what a resource refers to, and on what refers to it, from the cheaper side.
 
 From the one side, the few that meet the innermost criterion are found first, and what leads to them (`narrow`); from
 the other, candidates are asked for what they lead to, as many as a page can afford (`keep`). What the caller may not
@@ -20,7 +20,12 @@ from fhir_reader.caller import Caller
 from fhir_reader.search.choose_way import matches_within
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import MOST_ALTERNATIVES, Criterion, Token
+<<<<<<< ours
 from fhir_reader.search.deep_query import Branch, Chain, Condition, Deep, Has, parameters_of
+=======
+from fhir_reader.search.deep_query import Branch, Chain, Deep, Has, SearchCondition, parameters_of
+from fhir_reader.search.walk import matches_within
+>>>>>>> theirs
 from fhir_reader.store.stored import BATCH, Entry, IndexRange
 
 MOST_NARROWED: Final = 1_000
@@ -49,7 +54,7 @@ class Kept:
     decided: int
 
 
-def authorise(type_: ResourceType, conditions: Iterable[Condition], caller: Caller) -> None:
+def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller: Caller) -> None:
     """Raise the 403 outcome unless the caller may search each type that the conditions on a type look at."""
     for condition in conditions:
         for looked_at, _ in parameters_of(type_, condition):
@@ -92,7 +97,9 @@ def keep(conditions: Sequence[Deep], entries: Sequence[Entry], context: SearchCo
     return kept
 
 
-def _inner_matches(type_: ResourceType, condition: Condition, context: SearchContext, most: int) -> list[Entry] | None:
+def _inner_matches(
+    type_: ResourceType, condition: SearchCondition, context: SearchContext, most: int
+) -> list[Entry] | None:
     if isinstance(condition, Criterion):
         return matches_within(type_, [condition], context, most)
     narrowed = narrow(condition, context, most)
@@ -111,7 +118,7 @@ def _referred_to(condition: Has, context: SearchContext, most: int) -> tuple[str
     return ids if len(ids) <= most else None
 
 
-def _keep(condition: Condition, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
+def _keep(condition: SearchCondition, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
     match condition:
         case Criterion():
             meets = _test(condition, context)

@@ -20,7 +20,7 @@ class Branch:
     """What a chain asks of the targets of one type."""
 
     type: ResourceType
-    condition: "Condition"
+    condition: "SearchCondition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Has:
     target: ResourceType
     source: ResourceType
     reference: SearchParameter
-    inner: "Condition"
+    inner: "SearchCondition"
 
 
-Condition = Criterion | Chain | Has
+SearchCondition = Criterion | Chain | Has
 Deep = Chain | Has
 """What cannot be told from a resource's own values."""
 
@@ -63,7 +63,7 @@ def parse_deep(type_: ResourceType, name: str, text: str, *, fhir_base: str, now
     return condition
 
 
-def parameters_of(type_: ResourceType, condition: Condition) -> Iterator[tuple[ResourceType, SearchParameter]]:
+def parameters_of(type_: ResourceType, condition: SearchCondition) -> Iterator[tuple[ResourceType, SearchParameter]]:
     """Yield every parameter that a condition on a type looks at, references included, each with its type."""
     match condition:
         case Criterion():
@@ -108,7 +108,7 @@ class _Parser:
     fhir_base: str
     now: int
 
-    def condition(self, type_: ResourceType, name: str, hops: int) -> Condition | None:
+    def condition(self, type_: ResourceType, name: str, hops: int) -> SearchCondition | None:
         """Parse a condition on resources of a type; None if the type offers no such parameter."""
         if name.partition(":")[0] == HAS:
             return self._has(type_, name, self._fewer(hops))

@@ -127,7 +127,7 @@ def test_a_refusal_of_has_gives_examples_that_work(reader: Reader) -> None:
 
 @pytest.mark.parametrize("name", ["_has:Observation:performer:code", "_has:Patient:organization:name"])
 def test_the_directory_does_not_reach_records(reader: Reader, name: str) -> None:
-    """Its function cannot read them (`access.md`, Roles)."""
+    """Its function cannot read them."""
     answer = reader.get("Organization", f"{name}=x")
 
     assert (answer.status, answer.issue["code"]) == (400, "not-supported")
