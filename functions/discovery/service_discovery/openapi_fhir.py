@@ -184,9 +184,9 @@ def _search_parameters(served: ResourceType) -> list[Json]:
         *(
             query_parameter(
                 name,
-                "References to follow.",
+                f"References to follow, `*` for all; `{name}:iterate` follows them from what was included, too.",
                 explode=True,
-                schema={"type": "array", "items": {"type": "string", "enum": list(values)}},
+                schema={"type": "array", "items": {"type": "string", "enum": [*values, "*"]}},
             )
             for name, values in follows
             if values

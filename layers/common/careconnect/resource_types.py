@@ -538,7 +538,11 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
 
 REVERSE_INCLUDES: Final = {
     target.name: tuple(
-        (t.name, p.name) for t in RESOURCE_TYPES for p in t.followed(Follow.REVERSE) if target.name in p.targets
+        (t.name, p.name)
+        for t in RESOURCE_TYPES
+        if target.reaches(t)
+        for p in t.followed(Follow.REVERSE)
+        if target.name in p.targets
     )
     for target in RESOURCE_TYPES
 }

@@ -76,8 +76,9 @@ _RESULTS: Final = {
     "_elements": "Names of top-level elements, with commas",
 }
 _FOLLOWED: Final = {
-    "_include": "What a match points at: `Type:parameter`, or `Type:parameter:Target`",
+    "_include": "What a match points at: `Type:parameter`, `Type:parameter:Target` or `*` for all",
     "_revinclude": "What points at a match: the same, of the type that points",
+    "_include:recurse": "The same from what was included, of any type, on and on; `:iterate` is the same",
 }
 
 

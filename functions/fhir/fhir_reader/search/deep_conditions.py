@@ -6,12 +6,12 @@ see is not there, from either.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from careconnect.record_keys import reference_prefix, resource_key
+from careconnect.record_keys import resource_key
 from careconnect.resource_types import ID_PARAMETER, ResourceType, SearchParameter
 from careconnect.scopes import Interaction
 from careconnect.search_values import SearchValues
@@ -20,13 +20,9 @@ from fhir_reader.caller import Caller
 from fhir_reader.search.choose_way import matches_within
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import MOST_ALTERNATIVES, Criterion, Token
-<<<<<<< ours
-from fhir_reader.search.deep_query import Branch, Chain, Condition, Deep, Has, parameters_of
-=======
 from fhir_reader.search.deep_query import Branch, Chain, Deep, Has, SearchCondition, parameters_of
-from fhir_reader.search.walk import matches_within
->>>>>>> theirs
-from fhir_reader.store.stored import BATCH, Entry, IndexRange
+from fhir_reader.search.related import is_visible, referrers_of
+from fhir_reader.store.stored import BATCH, Entry
 
 MOST_NARROWED: Final = 1_000
 """Entries of the inner type that are examined to find the few that matter, and ids that they may come to."""
@@ -180,11 +176,7 @@ def _visible_targets(branch: Branch, wanted: Iterable[Key], context: SearchConte
     """Return the entries of a branch's targets in the order in which they are wanted."""
     ids = [resource_id for name, resource_id in wanted if name == branch.type.name]
     found = context.store.entries_by_id(branch.type, ids) if ids else []
-    return [entry for entry in found if _is_visible(entry, context)]
-
-
-def _is_visible(entry: Entry, context: SearchContext) -> bool:
-    return not context.caller.patient or context.caller.sees(entry.type, entry.id, entry.patients)
+    return [entry for entry in found if is_visible(entry, context)]
 
 
 def _keep_referred_to(condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
@@ -214,13 +206,13 @@ def _are_referred_to(
     streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
     if isinstance(condition.inner, Criterion):
         meets = _test(condition.inner, context)
-        return [any(meets(source.values) for source in stream if _is_visible(source, context)) for stream in streams]
+        return [any(meets(source.values) for source in stream if is_visible(source, context)) for stream in streams]
     met: dict[int, bool | None] = {}
     going_on = dict(enumerate(streams))
     size = _FIRST_GROUP
     while going_on:
         looked_at = {place: list(islice(stream, size)) for place, stream in going_on.items()}
-        sources = {source.id: source for some in looked_at.values() for source in some if _is_visible(source, context)}
+        sources = {source.id: source for some in looked_at.values() for source in some if is_visible(source, context)}
         needed = {source.id for place, some in looked_at.items() if place < at_least for source in some}
         inner = _keep(condition.inner, list(sources.values()), context, len(needed & sources.keys()))
         good = {source.id for source in inner.entries}
@@ -234,22 +226,3 @@ def _are_referred_to(
         going_on = {place: stream for place, stream in going_on.items() if place not in met}
         size *= 2
     return [met[place] for place in range(len(entries))]
-
-
-def referrers_of(
-    entries: Sequence[Entry], source: ResourceType, reference: SearchParameter, context: SearchContext, expected: int
-) -> list[Iterator[Entry]]:
-    """Open for each entry a stream of the resources of a type that refer to it, latest first: one call each.
-
-    A reference that lies within another has its entries under the other's name.
-    """
-    prefix = reference_prefix(source.name, reference.within or reference.name)
-    keys = [resource_key(entry.type.name, entry.id) for entry in entries]
-    streams = context.store.entries(source, [IndexRange(key, prefix, expected=expected) for key in keys])
-    if not reference.within:
-        return [iter(stream) for stream in streams]
-    return [_which_refer(stream, reference, key) for stream, key in zip(streams, keys, strict=True)]
-
-
-def _which_refer(stream: Iterable[Entry], reference: SearchParameter, key: str) -> Iterator[Entry]:
-    return (entry for entry in stream if key in entry.values.get(reference.name, ()))

@@ -77,17 +77,6 @@ def parameters_of(type_: ResourceType, condition: SearchCondition) -> Iterator[t
             yield from parameters_of(condition.source, condition.inner)
 
 
-def asks_of_each(condition: Condition) -> bool:
-    """Say whether a condition takes a lookup for each candidate, and not one for a hundred of them."""
-    match condition:
-        case Criterion():
-            return False
-        case Chain():
-            return any(asks_of_each(branch.condition) for branch in condition.branches)
-        case Has():
-            return True
-
-
 def referrers(type_: ResourceType) -> list[tuple[ResourceType, SearchParameter]]:
     """Return the references to resources of a type by which `_has` may search."""
     return [
@@ -96,6 +85,17 @@ def referrers(type_: ResourceType) -> list[tuple[ResourceType, SearchParameter]]
         for parameter in source.searchable
         if type_.name in parameter.targets and type_.reaches(source)
     ]
+
+
+def asks_of_each(condition: SearchCondition) -> bool:
+    """Say whether a condition takes a lookup for each candidate, and not one for a hundred of them."""
+    match condition:
+        case Criterion():
+            return False
+        case Chain():
+            return any(asks_of_each(branch.condition) for branch in condition.branches)
+        case Has():
+            return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,20 @@
 """Follow `_include` and `_revinclude`, giving only what the caller may read (`access.md`, Rule 3)."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.record_keys import reference_prefix, resource_key
+from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import ResourceType, resource_type
 from careconnect.scopes import Interaction
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import Include
-from fhir_reader.store.stored import BATCH, Entry, IndexRange
+from fhir_reader.search.related import is_visible, referrers_of
+from fhir_reader.store.stored import BATCH, Entry
 
 MOST_INCLUDED: Final = 1_000
 """Resources that one page may include."""
@@ -34,68 +38,178 @@ def follow_references(
     """
     # To find what points at a match is to search its type: `.r` alone does not open that.
     reverse = [include for include in reverse if context.caller.may_find(include.source)]
-    seen: set[Key] = {(match.type, match.id) for match in matches}
-    found: list[list[Key]] = []
-    included, dearer = 0, "_revinclude" if reverse else "_include"
-    pointing_here = _sources(matches, reverse, context) if reverse else repeat(iter(()))
-    for sources, match in zip(pointing_here, matches, strict=False):
-        with context.budget.charged_to("_include"):
-            keys = [*_included(_targets(match, includes), seen, context)]
-        with context.budget.charged_to("_revinclude"):
-            keys += _included(sources, seen, context)
-        included += len(keys)
-        if included > MOST_INCLUDED:
-            if not found:
-                raise outcomes.too_costly(dearer, f"one match includes more than {MOST_INCLUDED:,} resources")
-            break
-        found.append(keys)
-    return found
+    return _Page(matches, includes, reverse, context).follow()
 
 
-def _included(candidates: Iterator[Key], seen: set[Key], context: SearchContext) -> Iterator[Key]:
-    """Yield those that are new and readable, no more of them than make a match too large."""
-    yielded = 0
-    for key in candidates:
-        if key in seen or not context.caller.may(key[0], Interaction.READ):
-            continue
-        seen.add(key)
-        yield key
-        yielded += 1
-        if yielded > MOST_INCLUDED:
-            return
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A resource that a match includes: the match's place in its group, and the entry if it is at hand."""
+
+    place: int
+    key: Key
+    entry: Entry | None
 
 
-def _targets(match: Entry, includes: Sequence[Include]) -> Iterator[Key]:
-    values = match.values if includes else {}
-    for include in includes:
-        if include.source is not match.type:
-            continue
-        for reference in values.get(include.parameter.name, ()):
-            name, _, resource_id = reference.partition("/")
-            type_ = resource_type(name)
-            allowed = (include.target,) if include.target else include.parameter.targets
-            if type_ is not None and name in allowed:
-                yield type_, resource_id
+class _Page:
+    """The references that are followed from the matches of one page, a group of matches at a time."""
+
+    def __init__(
+        self, matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
+    ) -> None:
+        self._matches = matches
+        self._includes = includes
+        self._reverse = [include for include in reverse if any(_may_refer_to(include, one.type) for one in matches[:1])]
+        self._again = [include for include in includes if include.iterate]
+        self._reverse_again = [include for include in reverse if include.iterate]
+        self._context = context
+        self._seen: set[Key] = {(match.type, match.id) for match in matches}
+        self._included = 0
+
+    def follow(self) -> list[list[Key]]:
+        """Return what each match includes, until all have been asked or the budget of the request is tight."""
+        found: list[list[Key]] = []
+        group = self._first_group()
+        while len(found) < len(self._matches):
+            affordable = self._affordable()
+            if found and (affordable < 1 or self._context.budget.is_tight(MOST_INCLUDED)):
+                break
+            start = len(found)
+            some = self._matches[start : start + max(min(group, affordable), 1)]
+            brought = self._brought(some, is_first=not found)
+            found += brought
+            if len(brought) < len(some):
+                break
+            group *= 2
+        return found
+
+    def _first_group(self) -> int:
+        if self._again or self._reverse_again:
+            # What one match leads to is not known before.
+            return 1
+        return max(_FIRST_GROUP // len(self._reverse), 1) if self._reverse else len(self._matches)
+
+    def _affordable(self) -> int:
+        calls = self._context.budget.calls_left - _CALLS_FOR_BODIES
+        return calls // len(self._reverse) if self._reverse else len(self._matches)
+
+    def _brought(self, matches: Sequence[Entry], *, is_first: bool) -> list[list[Key]]:
+        """Return what each of a group of matches includes, for as many of them as that is not too much."""
+        brought: list[list[Key]] = []
+        new: list[_Found] = []
+        for place, (match, sources) in enumerate(zip(matches, self._sources(matches), strict=False)):
+            mine = [
+                *self._new(place, self._targets(match, self._includes), "_include"),
+                *self._new(place, sources, "_revinclude"),
+            ]
+            if self._is_too_much(mine):
+                if is_first and not brought:
+                    raise self._too_costly()
+                break
+            brought.append([one.key for one in mine])
+            new += mine
+        while new and (self._again or self._reverse_again):
+            if not self._can_go_on(new, is_first=is_first):
+                return []
+            new = self._next_round(new)
+            if self._is_too_much(new):
+                if is_first:
+                    raise self._too_costly()
+                return []
+            for one in new:
+                brought[one.place].append(one.key)
+        return brought
+
+    def _is_too_much(self, more: Sequence[_Found]) -> bool:
+        self._included += len(more)
+        return self._included > MOST_INCLUDED
+
+    def _too_costly(self) -> OutcomeError:
+        dearer = "_revinclude" if self._reverse or self._reverse_again else "_include"
+        return outcomes.too_costly(dearer, f"one match includes more than {MOST_INCLUDED:,} resources")
+
+    def _new(self, place: int, candidates: Iterable[tuple[Key, Entry | None]], name: str) -> list[_Found]:
+        """Return those that are new and readable, no more of them than make a match too large."""
+        found: list[_Found] = []
+        with self._context.budget.charged_to(name):
+            for key, entry in candidates:
+                if key in self._seen or not self._context.caller.may(key[0], Interaction.READ):
+                    continue
+                self._seen.add(key)
+                found.append(_Found(place, key, entry))
+                if len(found) > MOST_INCLUDED:
+                    break
+        return found
+
+    def _targets(self, entry: Entry, includes: Sequence[Include]) -> Iterator[tuple[Key, None]]:
+        values = entry.values if includes else {}
+        for include in includes:
+            if include.source is not entry.type:
+                continue
+            for reference in values.get(include.parameter.name, ()):
+                name, _, resource_id = reference.partition("/")
+                type_ = resource_type(name)
+                allowed = (include.target,) if include.target else include.parameter.targets
+                if type_ is not None and name in allowed:
+                    yield (type_, resource_id), None
+
+    def _sources(self, matches: Sequence[Entry]) -> Iterable[Iterable[tuple[Key, Entry]]]:
+        """Return what points at each match, all of them asked for at once."""
+        if not self._reverse:
+            return repeat(())
+        with self._context.budget.charged_to("_revinclude"):
+            by_include = [self._referrers(matches, include) for include in self._reverse]
+        return (_keyed(chain.from_iterable(streams)) for streams in zip(*by_include, strict=True))
+
+    def _referrers(self, entries: Sequence[Entry], include: Include) -> list[Iterator[Entry]]:
+        return referrers_of(entries, include.source, include.parameter, self._context, MOST_INCLUDED + 1)
+
+    def _can_go_on(self, new: Sequence[_Found], *, is_first: bool) -> bool:
+        """Say whether a round can be afforded; the first match's rounds are made while the request has anything left.
+
+        Each takes calls, so that there are no more rounds than the request may make calls.
+        """
+        taking_part = [one for one in new if self._takes_part(one.key[0])]
+        looked_up = Counter(one.key[0] for one in taking_part if one.entry is None)
+        calls = sum(math.ceil(number / BATCH) for number in looked_up.values())
+        calls += sum(_may_refer_to(include, one.key[0]) for include in self._reverse_again for one in taking_part)
+        budget = self._context.budget
+        return is_first or (budget.calls_left - _CALLS_FOR_BODIES >= calls and not budget.is_tight(MOST_INCLUDED))
+
+    def _takes_part(self, type_: ResourceType) -> bool:
+        return any(include.source is type_ for include in self._again) or any(
+            _may_refer_to(include, type_) for include in self._reverse_again
+        )
+
+    def _next_round(self, new: Sequence[_Found]) -> list[_Found]:
+        """Return what the resources that were included last include in their turn."""
+        known = self._entries(new)
+        found: list[_Found] = []
+        for place, entry in known:
+            found += self._new(place, self._targets(entry, self._again), "_include")
+        for include in self._reverse_again:
+            referred_to = [(place, entry) for place, entry in known if _may_refer_to(include, entry.type)]
+            with self._context.budget.charged_to("_revinclude"):
+                streams = self._referrers([entry for _, entry in referred_to], include)
+            for (place, _), stream in zip(referred_to, streams, strict=True):
+                found += self._new(place, _keyed(stream), "_revinclude")
+        return found
+
+    def _entries(self, new: Sequence[_Found]) -> list[tuple[int, Entry]]:
+        """Return the entries of what may lead on: what the caller may not see leads nowhere."""
+        entries = {one.key: one.entry for one in new if one.entry is not None}
+        wanted = [one.key for one in new if one.entry is None and self._takes_part(one.key[0])]
+        with self._context.budget.charged_to("_include"):
+            for type_ in dict.fromkeys(type_ for type_, _ in wanted):
+                ids = [resource_id for each, resource_id in wanted if each is type_]
+                found = self._context.store.entries_by_id(type_, ids)
+                entries |= {(entry.type, entry.id): entry for entry in found}
+        known = ((one.place, entries.get(one.key)) for one in new)
+        return [(place, entry) for place, entry in known if entry is not None and is_visible(entry, self._context)]
 
 
-def _sources(matches: Sequence[Entry], reverse: Sequence[Include], context: SearchContext) -> Iterator[Iterator[Key]]:
-    """Yield what points at each match, several of them asked for at once, until the budget of the request is tight."""
-    group, start = max(_FIRST_GROUP // len(reverse), 1), 0
-    while start < len(matches):
-        affordable = (context.budget.calls_left - _CALLS_FOR_BODIES) // len(reverse)
-        if start and (affordable < 1 or context.budget.is_tight(MOST_INCLUDED)):
-            return
-        some = matches[start : start + max(min(group, affordable), 1)]
-        with context.budget.charged_to("_revinclude"):
-            by_include = [context.store.entries(include.source, _ranges(some, include)) for include in reverse]
-        for streams in zip(*by_include, strict=True):
-            yield ((entry.type, entry.id) for entry in chain.from_iterable(streams))
-        start += len(some)
-        group *= 2
+def _keyed(entries: Iterable[Entry]) -> Iterator[tuple[Key, Entry]]:
+    return (((entry.type, entry.id), entry) for entry in entries)
 
 
-def _ranges(matches: Sequence[Entry], include: Include) -> list[IndexRange]:
-    prefix = reference_prefix(include.source.name, include.parameter.name)
-    return [
-        IndexRange(resource_key(match.type.name, match.id), prefix, expected=MOST_INCLUDED + 1) for match in matches
-    ]
+def _may_refer_to(include: Include, type_: ResourceType) -> bool:
+    return type_.name in ((include.target,) if include.target else include.parameter.targets)

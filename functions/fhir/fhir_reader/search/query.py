@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from careconnect import outcomes
 from careconnect.outcomes import Issue, OutcomeError
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
-    REVERSE_INCLUDES,
+    RESOURCE_TYPES,
     Follow,
     ResourceType,
     SearchParameter,
@@ -24,6 +24,9 @@ from fhir_reader.search.result_parameters import Handling
 CURSOR: Final = "_cursor"
 EVERYTHING: Final = "$everything"
 _INCLUDES: Final = ("_include", "_revinclude")
+_ITERATE: Final = ("recurse", "iterate")
+"""STU3's name, and the one that later versions and most clients use."""
+_ALL: Final = "*"
 
 Parameters = Iterable[tuple[str, str]]
 _Asked = TypeVar("_Asked")
@@ -31,11 +34,15 @@ _Asked = TypeVar("_Asked")
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """A reference to follow: from `source` by `parameter`, to `target` only if it is named."""
+    """A reference to follow: from `source` by `parameter`, to `target` only if it is named.
+
+    To `iterate` is to follow it from what was included, too.
+    """
 
     source: ResourceType
     parameter: SearchParameter
     target: str = ""
+    iterate: bool = False
 
 
 @dataclass(slots=True)
@@ -98,13 +105,14 @@ def _take_include(query: SearchQuery, name: str, text: str) -> bool:
     head, _, modifier = name.partition(":")
     if head not in _INCLUDES:
         return False
-    if modifier:
-        raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
+    if modifier and modifier not in _ITERATE:
+        raise outcomes.invalid_parameter(
+            head, f"the modifier is not supported; it takes {', '.join(_ITERATE)}.", code="not-supported"
+        )
     # What is said again asks for nothing more, here and below.
-    if head == "_include":
-        _add(query.includes, _include(query.type, text))
-    else:
-        _add(query.reverse_includes, _reverse_include(query.type, text))
+    asked, parse = (query.includes, _includes) if head == "_include" else (query.reverse_includes, _reverse_includes)
+    for include in parse(query.type, text, iterate=bool(modifier)):
+        _add(asked, include)
     return True
 
 
@@ -126,31 +134,45 @@ def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, no
     return True
 
 
-def _include(type_: ResourceType, text: str) -> Include:
-    source, _, rest = text.partition(":")
-    name, _, target = rest.partition(":")
-    parameter = type_.parameter(name)
-    if source != type_.name or parameter is None or Follow.INCLUDE not in parameter.follow:
-        raise _not_followed("_include", type_, type_.includes)
-    if target and target not in parameter.targets:
-        takes = ", ".join(f"{type_.name}:{parameter.name}:{each}" for each in parameter.targets)
-        raise outcomes.invalid_parameter("_include", f"no such target; it takes {takes}.", code="not-supported")
-    return Include(type_, parameter, target)
-
-
-def _reverse_include(type_: ResourceType, text: str) -> Include:
+def _includes(type_: ResourceType, text: str, *, iterate: bool) -> list[Include]:
+    if text == _ALL:
+        sources = _in_reach(type_) if iterate else [type_]
+        return [Include(each, one, iterate=iterate) for each in sources for one in each.followed(Follow.INCLUDE)]
     source_name, _, rest = text.partition(":")
     name, _, target = rest.partition(":")
     source = resource_type(source_name)
-    parameter = source.parameter(name) if source else None
-    if (
-        source is None
-        or parameter is None
-        or (source_name, name) not in REVERSE_INCLUDES[type_.name]
-        or target not in ("", type_.name)
-    ):
-        raise _not_followed("_revinclude", type_, type_.reverse_includes)
-    return Include(source, parameter, target)
+    if source is None or not (type_.reaches(source) if iterate else source is type_):
+        raise _not_followed("_include", type_, type_.includes)
+    parameter = source.parameter(name)
+    if parameter is None or Follow.INCLUDE not in parameter.follow:
+        raise _not_followed("_include", source, source.includes)
+    if target and target not in parameter.targets:
+        takes = ", ".join(f"{source.name}:{parameter.name}:{each}" for each in parameter.targets)
+        raise outcomes.invalid_parameter("_include", f"no such target; it takes {takes}.", code="not-supported")
+    return [Include(source, parameter, target, iterate)]
+
+
+def _reverse_includes(type_: ResourceType, text: str, *, iterate: bool) -> list[Include]:
+    offered = [
+        Include(source, parameter, iterate=iterate)
+        for source in _in_reach(type_)
+        for parameter in source.followed(Follow.REVERSE)
+        if iterate or type_.name in parameter.targets
+    ]
+    if text == _ALL:
+        return offered
+    source_name, _, rest = text.partition(":")
+    name, _, target = rest.partition(":")
+    for include in offered:
+        if (include.source.name, include.parameter.name) == (source_name, name):
+            targets = include.parameter.targets if iterate else (type_.name,)
+            if target in ("", *targets):
+                return [replace(include, target=target)]
+    raise _not_followed("_revinclude", type_, type_.reverse_includes)
+
+
+def _in_reach(type_: ResourceType) -> list[ResourceType]:
+    return [each for each in RESOURCE_TYPES if type_.reaches(each)]
 
 
 def _not_followed(name: str, type_: ResourceType, takes: Iterable[str]) -> OutcomeError:

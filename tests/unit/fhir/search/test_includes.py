@@ -7,6 +7,8 @@ from careconnect_testing.few_records import OBSERVATIONS
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import Reader
 
+IN_ENCOUNTER = ["Observation/o1", "Observation/o2", "Observation/o3"]
+
 INCLUDED: list[tuple[str, str, list[str]]] = [
     ("Patient", "_id=4&_include=Patient:organization", ["Organization/P1"]),
     ("Patient", "_id=4&_include=Patient:general-practitioner", ["Practitioner/G1", "Organization/P1"]),
@@ -44,6 +46,49 @@ INCLUDED: list[tuple[str, str, list[str]]] = [
     ("Encounter", "_id=e1&_revinclude=Condition:encounter", ["Condition/c1"]),
     ("Encounter", "_id=e1&_revinclude=Procedure:encounter", ["Procedure/pr1"]),
     ("Encounter", "_revinclude=Observation:encounter", ["Observation/o1", "Observation/o2", "Observation/o3"]),
+    ("Patient", "_id=4&_include=*", ["Practitioner/G1", "Organization/P1"]),
+    ("Organization", "_include=*", []),
+    ("Encounter", "_id=e1&_include=*", ["Location/L1", "Organization/P1", "Patient/4", "Practitioner/G1"]),
+    ("Encounter", "_id=e1&_revinclude=*", ["Condition/c1", *IN_ENCOUNTER, "Procedure/pr1"]),
+    ("Encounter", "_id=e2&_revinclude=*", []),
+    # From what was included, on and on.
+    ("Observation", "_id=o1&_include:iterate=Encounter:location", []),
+    ("Observation", "_id=o1&_include:iterate=Observation:encounter", ["Encounter/e1"]),
+    (
+        "Observation",
+        "_id=o1&_include=Observation:encounter&_include:recurse=Encounter:location&_include:iterate=Location:organization",
+        ["Encounter/e1", "Location/L1", "Organization/P1"],
+    ),
+    (
+        "Observation",
+        "_id=o1&_include:iterate=*",
+        ["Encounter/e1", "Location/L1", "Organization/P1", "Patient/4", "Practitioner/G1"],
+    ),
+    (
+        "Observation",
+        "_id=o9&_include=Observation:patient&_include:iterate=Patient:general-practitioner:Practitioner",
+        ["Patient/4", "Practitioner/G1"],
+    ),
+    (
+        "Patient",
+        "_id=4&_revinclude=Encounter:patient&_revinclude:iterate=Observation:encounter",
+        ["Encounter/e1", "Encounter/e2", *IN_ENCOUNTER],
+    ),
+    (
+        "Patient",
+        "_id=4&_revinclude=Encounter:patient&_revinclude:recurse=Observation:encounter:Encounter",
+        ["Encounter/e1", "Encounter/e2", *IN_ENCOUNTER],
+    ),
+    (
+        "Patient",
+        "_id=4&_revinclude=Encounter:patient&_include:iterate=Encounter:service-provider",
+        ["Encounter/e1", "Encounter/e2", "Organization/P1"],
+    ),
+    (
+        "Procedure",
+        "_include=Procedure:encounter&_revinclude:iterate=Condition:encounter",
+        ["Encounter/e1", "Condition/c1"],
+    ),
 ]
 
 
@@ -131,6 +176,49 @@ def test_s4_a_bound_client_gets_nothing_foreign_through_includes(reader: Reader)
     assert (bound.found(), bound.found("include")) == (["MedicationRequest/mr5"], [])
     bound = reader.as_caller(patient="5").get("Patient", ALL_OF_PATIENT)
     assert sorted(bound.found("include")) == ["Condition/c5", "MedicationRequest/mr5", "Observation/o50"]
+
+
+def test_all_of_a_type_is_what_its_table_lists(reader: Reader) -> None:
+    for each in RESOURCE_TYPES:
+        for name, listed in (("_include", each.includes), ("_revinclude", each.reverse_includes)):
+            one_by_one = reader.get(each.name, [(name, one) for one in listed])
+            at_once = reader.get(each.name, f"{name}=*")
+            assert (at_once.status, at_once.found("include")) == (200, one_by_one.found("include"))
+
+
+def test_to_iterate_needs_the_scope_of_each_type_on_the_way(reader: Reader) -> None:
+    query = "_id=o1&_include=Observation:encounter&_include:iterate=Encounter:location"
+    query += "&_include:iterate=Location:organization"
+    scope = "user/Observation.rs user/Encounter.r user/Organization.r"
+
+    assert reader.as_caller(scope).get("Observation", query).found("include") == ["Encounter/e1"]
+    # To find what points at the included is to search its type.
+    query = "_id=4&_revinclude=Encounter:patient&_revinclude:iterate=Observation:encounter"
+    for observations, brought in (("r", []), ("s", []), ("rs", IN_ENCOUNTER)):
+        caller = reader.as_caller(f"user/Patient.rs user/Encounter.rs user/Observation.{observations}")
+        found = caller.get("Patient", query).found("include")
+        assert sorted(found) == sorted(["Encounter/e1", "Encounter/e2", *brought])
+
+
+def test_s4_what_a_bound_client_may_not_see_leads_nowhere(reader: Reader) -> None:
+    """The requester of 5's is Patient 4, whose practitioner and encounters nobody else is told of."""
+    start = "_id=mr5&_include=MedicationRequest:requester"
+    onward = "&_include:iterate=Patient:general-practitioner"
+    onward += "&_revinclude:iterate=Encounter:patient&_include:iterate=Encounter:location"
+
+    everybodys = reader.get("MedicationRequest", start + onward).found("include")
+    assert {"Patient/4", "Practitioner/G1", "Encounter/e1", "Location/L1"} <= set(everybodys)
+    bound = reader.as_caller(patient="5").get("MedicationRequest", start + onward)
+    assert (bound.found(), bound.found("include")) == (["MedicationRequest/mr5"], [])
+
+
+def test_references_in_a_circle_come_to_an_end(reader: Reader) -> None:
+    query = "_id=e1&_include:iterate=Observation:patient&_revinclude:iterate=Observation:encounter"
+    query += "&_include:iterate=Encounter:patient&_revinclude:iterate=Encounter:patient"
+
+    answer = reader.get("Encounter", query)
+
+    assert sorted(answer.found("include")) == sorted(["Patient/4", "Encounter/e2", *IN_ENCOUNTER])
 
 
 def test_included_resources_are_shown_as_the_matches_are(reader: Reader) -> None:
