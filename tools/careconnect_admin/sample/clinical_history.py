@@ -1,11 +1,26 @@
 """The sample's clinical history: conditions, procedures, allergies and immunisations."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from careconnect_admin.sample.chart import Chart
+from careconnect_admin.sample.directory import MANUFACTURER, ward_id
 from careconnect_admin.sample.elements import Resource, coded, extension, london, resource
-from careconnect_admin.sample.words import ALLERGIES, CONDITIONS, PROCEDURES, REACTIONS, VACCINATIONS, Code
+from careconnect_admin.sample.words import (
+    ALLERGIES,
+    CONDITIONS,
+    DIAGNOSTIC,
+    KNEE,
+    OPERATIONS,
+    OSTEOARTHRITIS,
+    PROCEDURES,
+    REACTIONS,
+    SEVERITIES,
+    SURGICAL,
+    VACCINATIONS,
+    Code,
+)
 
 
 def conditions(chart: Chart) -> Iterator[Resource]:
@@ -23,7 +38,9 @@ def conditions(chart: Chart) -> Iterator[Resource]:
             clinicalStatus="resolved" if is_over else "active",
             verificationStatus="confirmed",
             category=[coded(Code(*category, "http://hl7.org/fhir/condition-category"))],
+            severity=coded(SEVERITIES[index]),
             code=coded(code),
+            **({"bodySite": [coded(KNEE)]} if code.code == OSTEOARTHRITIS else {}),
             subject=chart.subject,
             context=chart.encounter_at(index),
             onsetDateTime=f"{day.year - 1}-{day.month:02d}",
@@ -46,6 +63,7 @@ def procedures(chart: Chart) -> Iterator[Resource]:
             chart.own_id(index),
             identifier=chart.local("procedure", index),
             status="completed",
+            category=coded(SURGICAL if code.code in OPERATIONS else DIAGNOSTIC),
             code=coded(code),
             subject=chart.subject,
             context=chart.encounter_at(index + 1),
@@ -70,7 +88,13 @@ def allergies(chart: Chart) -> Iterator[Resource]:
             patient=chart.subject,
             assertedDate=chart.days[0].isoformat() if index else str(chart.days[0].year),
             recorder={"reference": chart.doctor},
-            reaction=[{"manifestation": [coded(chart.random.choice(REACTIONS))], "severity": "moderate"}],
+            reaction=[
+                {
+                    "manifestation": [coded(chart.random.choice(REACTIONS))],
+                    **({} if index else {"onset": chart.days[0].isoformat()}),
+                    "severity": "moderate",
+                }
+            ],
         )
 
 
@@ -93,5 +117,9 @@ def immunizations(chart: Chart) -> Iterator[Resource]:
         if not_given:
             elements["explanation"] = {"reasonNotGiven": [{"text": "Declined for now"}]}
         else:
+            elements["location"] = {"reference": f"Location/{ward_id(index)}"}
+            elements["manufacturer"] = {"reference": f"Organization/{MANUFACTURER[0]}"}
             elements["lotNumber"] = f"LOT{chart.random.randrange(10_000, 100_000)}"
+        if index == 1:
+            elements["reaction"] = [{"date": (day + timedelta(days=1)).isoformat(), "reported": True}]
         yield resource("Immunization", chart.own_id(index), **elements)

@@ -15,13 +15,17 @@ from careconnect_admin.sample.elements import (
 )
 from careconnect_admin.sample.words import (
     CARE_CONNECT,
+    DOSE_FORMS,
     FAMILY_NAMES,
     FEMALE_NAMES,
+    HOSPITAL_UNIT,
     MALE_NAMES,
     MEDICINES,
+    SPECIALTIES,
     STORY_MEDICINES,
     TOWNS,
     Code,
+    Medicine,
 )
 
 ODS_ORGANISATION: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
@@ -36,6 +40,9 @@ PRACTICES: Final = (
     ("SAMPLE-GP4", "Meddygfa Porth Gwyn"),
 )
 HOSPITAL: Final = ("SAMPLE-NT1", "Calder and Tamar Hospitals (fictional)")
+MANUFACTURER: Final = ("SAMPLE-MF1", "Calderbank Vaccines (fictional)")
+_DEPARTMENT: Final = ("SAMPLE-NT1-W", "Women's and children's services")
+_SITE: Final = ("SAMPLE-NT1-0", "Harrowbeck Infirmary")
 _WARDS: Final = ("Outpatients", "Medical Assessment Unit", "Day Surgery")
 _SERVICES: Final = ("Cardiology clinic", "Respiratory clinic", "Physiotherapy", "Vaccination clinic")
 DOCTORS_PER_PRACTICE: Final = 3
@@ -44,6 +51,7 @@ CONSULTANTS: Final = 4
 _GENERAL_PRACTITIONER: Final = Code(
     "R0260", "General Medical Practitioner", f"{CARE_CONNECT}/CodeSystem/CareConnect-SDSJobRoleName-1"
 )
+_STEP_FREE: Final = Code("step-free", "Step-free access", "https://services.example.org/characteristics")
 _CONSULTANT: Final = Code("R0050", "Consultant", f"{CARE_CONNECT}/CodeSystem/CareConnect-SDSJobRoleName-1")
 
 
@@ -92,11 +100,17 @@ def _organizations(random: Random) -> list[Resource]:
             )
         )
     organizations[3]["alias"] = ["Porth Gwyn Surgery"]
+    department, manufacturer = (
+        resource("Organization", code, identifier=[identifier(ODS_ORGANISATION, code)], active=True, name=name)
+        for code, name in (_DEPARTMENT, MANUFACTURER)
+    )
+    department["partOf"] = {"reference": f"Organization/{HOSPITAL[0]}"}
+    organizations += [department, manufacturer]
     return organizations
 
 
 def _locations(random: Random) -> list[Resource]:
-    return [
+    wards = [
         resource(
             "Location",
             ward_id(index),
@@ -105,12 +119,25 @@ def _locations(random: Random) -> list[Resource]:
             name=f"{name}, Harrowbeck Infirmary",
             alias=[name],
             mode="instance",
+            type=coded(HOSPITAL_UNIT),
             telecom=[telecom("phone", f"{TOWNS[0].telephone}{200 + index}", "work")],
             address=address(random, TOWNS[0], "work"),
             managingOrganization={"reference": f"Organization/{HOSPITAL[0]}"},
+            partOf={"reference": f"Location/{_SITE[0]}"},
         )
         for index, name in enumerate(_WARDS)
     ]
+    site = resource(
+        "Location",
+        _SITE[0],
+        identifier=[identifier(ODS_SITE, _SITE[0])],
+        status="active",
+        name=_SITE[1],
+        mode="instance",
+        address=wards[0]["address"],
+        managingOrganization={"reference": f"Organization/{HOSPITAL[0]}"},
+    )
+    return [*wards, site]
 
 
 def _practitioners(random: Random) -> list[Resource]:
@@ -121,6 +148,9 @@ def _practitioners(random: Random) -> list[Resource]:
     practitioners = []
     for index, practitioner_id in enumerate(ids):
         gender, names = ("female", FEMALE_NAMES) if index % 2 else ("male", MALE_NAMES)
+        contacts = [telecom("email", f"{practitioner_id}@example.org", "work")]
+        if index % 3 == 0:
+            contacts.append(telecom("phone", f"{TOWNS[index % len(TOWNS)].telephone}{400 + index}", "work"))
         practitioners.append(
             resource(
                 "Practitioner",
@@ -128,7 +158,7 @@ def _practitioners(random: Random) -> list[Resource]:
                 identifier=[identifier(SDS_USER, f"SAMPLE{index + 1:06d}")],
                 active=True,
                 name=[named(random.choice(FAMILY_NAMES), [random.choice(names)], "Dr")],
-                telecom=[telecom("email", f"{practitioner_id}@example.org", "work")],
+                telecom=contacts,
                 address=[address(random, TOWNS[index % len(TOWNS)], "work")],
                 gender=gender,
             )
@@ -138,18 +168,15 @@ def _practitioners(random: Random) -> list[Resource]:
 
 def _roles() -> list[Resource]:
     roles = [
-        _role(doctor_id(index, number), code, _GENERAL_PRACTITIONER, None)
+        _role(doctor_id(index, number), code, _GENERAL_PRACTITIONER)
         for index, (code, _) in enumerate(PRACTICES)
         for number in range(DOCTORS_PER_PRACTICE)
     ]
-    roles += [
-        _role(consultant_id(number), HOSPITAL[0], _CONSULTANT, ward_id(number % len(_WARDS)))
-        for number in range(CONSULTANTS)
-    ]
+    roles += [_role(consultant_id(number), HOSPITAL[0], _CONSULTANT, number) for number in range(CONSULTANTS)]
     return roles
 
 
-def _role(practitioner_id: str, organization: str, job: Code, location: str | None) -> Resource:
+def _role(practitioner_id: str, organization: str, job: Code, consultant: int | None = None) -> Resource:
     elements: dict[str, Any] = {
         "identifier": [identifier("https://roles.example.org/Id/role", f"role-{practitioner_id}")],
         "active": True,
@@ -158,21 +185,29 @@ def _role(practitioner_id: str, organization: str, job: Code, location: str | No
         "organization": {"reference": f"Organization/{organization}"},
         "code": [coded(job)],
     }
-    if location:
-        elements["location"] = [{"reference": f"Location/{location}"}]
+    if consultant is not None:
+        elements["specialty"] = [coded(SPECIALTIES[consultant])]
+        elements["location"] = [{"reference": f"Location/{ward_id(consultant % len(_WARDS))}"}]
+        elements["healthcareService"] = [{"reference": f"HealthcareService/{_service_id(consultant)}"}]
     return resource("PractitionerRole", practitioner_id, **elements)
+
+
+def _service_id(number: int) -> str:
+    return f"service-{number + 1}"
 
 
 def _services() -> list[Resource]:
     return [
         resource(
             "HealthcareService",
-            f"service-{index + 1}",
+            _service_id(index),
             identifier=[identifier("https://services.example.org/Id/service", f"S{index + 1:03d}")],
             active=True,
             providedBy={"reference": f"Organization/{HOSPITAL[0]}"},
+            type=[coded(SPECIALTIES[index])],
             location=[{"reference": f"Location/{ward_id(index % len(_WARDS))}"}],
             name=name,
+            characteristic=[coded(_STEP_FREE)],
             appointmentRequired=index != 3,
             availableTime=[
                 {
@@ -193,7 +228,14 @@ def _medications() -> list[Resource]:
             medicine.key,
             code=medicine_code(medicine),
             status="active",
+            manufacturer={"reference": f"Organization/{MANUFACTURER[0]}"},
+            **_dose_form(medicine),
             ingredient=[{"itemCodeableConcept": coded(medicine.substance), "isActive": True}],
         )
         for medicine in (*MEDICINES, *STORY_MEDICINES)
     ]
+
+
+def _dose_form(medicine: Medicine) -> dict[str, Any]:
+    forms = [form for word, form in DOSE_FORMS.items() if word in medicine.name]
+    return {"form": coded(*forms)} if forms else {}

@@ -67,7 +67,9 @@ def address(random: Random, town: Town, use: str) -> dict[str, Any]:
         "line": [f"{random.randrange(1, 120)} {random.choice(STREETS)}"],
         "city": town.name,
         "district": town.district,
+        "state": town.nation,
         "postalCode": f"{town.outward} {inward}",
+        "country": "GB",
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from careconnect_admin.sample.chart import Chart
 from careconnect_admin.sample.directory import HOSPITAL, PRACTICES, ward_id
 from careconnect_admin.sample.elements import Resource, coded, london, resource
-from careconnect_admin.sample.words import ENCOUNTER_TYPES, INPATIENT
+from careconnect_admin.sample.words import CHEST_PAIN, ENCOUNTER_TYPES, HOME_CARE, INPATIENT
 
 _ACT: Final = "http://hl7.org/fhir/v3/ActCode"
 _CLASSES: Final = (
@@ -26,6 +26,8 @@ def episodes(chart: Chart) -> Iterator[Resource]:
         chart.own_id(0),
         identifier=chart.local("episode", 0),
         status="finished" if is_over else "active",
+        type=[coded(HOME_CARE)],
+        diagnosis=[{"condition": {"reference": f"Condition/{chart.own_id(0)}"}}],
         patient=chart.subject,
         managingOrganization={"reference": f"Organization/{HOSPITAL[0]}"},
         period=period | ({"end": chart.days[-1].isoformat()} if is_over else {}),
@@ -53,6 +55,7 @@ def _encounter(chart: Chart, index: int, day: date) -> Resource:
     }
     organization = HOSPITAL[0] if at_hospital else PRACTICES[chart.practice][0]
     if at_hospital:
+        elements["reason"] = [coded(CHEST_PAIN)]
         elements["episodeOfCare"] = [{"reference": f"EpisodeOfCare/{chart.own_id(0)}"}]
         elements["location"] = [{"location": {"reference": f"Location/{ward_id(chart.number % 3)}"}}]
     elements["serviceProvider"] = {"reference": f"Organization/{organization}"}

@@ -18,6 +18,9 @@ from careconnect_admin.sample.stories import TITLES, story
 SEED: Final = 1948
 PATIENTS: Final = 40
 
+_TEST_DATA: Final = {"system": "http://hl7.org/fhir/v3/ActReason", "code": "HTEST", "display": "test health data"}
+_FIRST: Final = {"system": "https://records.example.org/tags", "code": "first", "display": "The first of its type"}
+
 # People whom documents and examples can rely on.
 _PEOPLE: Final = {
     4: Person("Muñoz", ("Sofía", "Elena"), "female", date(1971, 8, 23)),
@@ -26,7 +29,19 @@ _PEOPLE: Final = {
 
 
 def sample_resources(seed: int = SEED) -> Iterator[Resource]:
-    """Yield the directory, the medicines and `PATIENTS` patients (ids from 1) with full records, some with a story."""
+    """Yield the directory, the medicines and `PATIENTS` patients (ids from 1) with full records, some with a story.
+
+    The first of each type has a tag and a security label.
+    """
+    labelled: set[str] = set()
+    for each in _resources(seed):
+        if each["resourceType"] not in labelled:
+            labelled.add(each["resourceType"])
+            each["meta"] |= {"security": [_TEST_DATA], "tag": [_FIRST]}
+        yield each
+
+
+def _resources(seed: int) -> Iterator[Resource]:
     # Reproducible is what it has to be; nothing here is a secret.
     random = Random(seed)  # noqa: S311
     yield from directory(random)

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any, Final
 
 from careconnect_admin.sample.chart import Chart
 from careconnect_admin.sample.directory import PRACTICES
-from careconnect_admin.sample.elements import Resource, london, medicine_code, resource
-from careconnect_admin.sample.words import MEDICINES
+from careconnect_admin.sample.elements import Resource, coded, london, medicine_code, resource
+from careconnect_admin.sample.words import MEDICINES, Code
+
+_OUTPATIENT: Final = Code("outpatient", "Outpatient", "http://hl7.org/fhir/medication-request-category")
+_COMMUNITY: Final = Code("community", "Community", "http://hl7.org/fhir/medication-statement-category")
 
 
 def medication(chart: Chart) -> Iterator[Resource]:
@@ -20,7 +24,7 @@ def medication(chart: Chart) -> Iterator[Resource]:
             {"medicationCodeableConcept": medicine_code(medicine)} if index == 1 else {"medicationReference": reference}
         )
         times = chart.random.randrange(1, 4)
-        dosage = {
+        dosage: dict[str, Any] = {
             "text": f"{medicine.dose}, {('once', 'twice', 'three times')[times - 1]} a day",
             "timing": {"repeat": {"frequency": times, "period": 1, "periodUnit": "d"}},
             "asNeededBoolean": medicine.key in ("paracetamol", "salbutamol"),
@@ -34,6 +38,7 @@ def medication(chart: Chart) -> Iterator[Resource]:
             identifier=chart.local("prescription", index),
             status=status,
             intent="order",
+            category=coded(_OUTPATIENT),
             priority="routine",
             **medication,
             subject=chart.subject,
@@ -43,7 +48,7 @@ def medication(chart: Chart) -> Iterator[Resource]:
                 "agent": {"reference": chart.doctor},
                 "onBehalfOf": {"reference": f"Organization/{PRACTICES[chart.practice][0]}"},
             },
-            dosageInstruction=[dosage],
+            dosageInstruction=[dosage | {"timing": {"event": [day.isoformat()]} | dosage["timing"]}],
             dispenseRequest={"validityPeriod": period, "numberOfRepeatsAllowed": 1 + index},
         )
         yield resource(
@@ -52,9 +57,12 @@ def medication(chart: Chart) -> Iterator[Resource]:
             identifier=chart.local("statement", index),
             basedOn=[{"reference": f"MedicationRequest/{chart.own_id(index)}"}],
             status=status,
+            context=chart.encounter_at(len(chart.days) - 1 - index),
+            category=coded(_COMMUNITY),
             **medication,
             effectivePeriod=period,
             dateAsserted=day.isoformat(),
+            informationSource=chart.subject,
             subject=chart.subject,
             taken="y" if status != "stopped" else "n",
             dosage=[dosage],

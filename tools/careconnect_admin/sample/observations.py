@@ -8,8 +8,11 @@ from careconnect_admin.sample.chart import Chart
 from careconnect_admin.sample.elements import Resource, coded, london, quantity, resource
 from careconnect_admin.sample.words import (
     BLOOD_PRESSURE,
+    BODY_TEMPERATURE,
     DIASTOLIC,
     MEASUREMENTS,
+    OCCUPATION,
+    OCCUPATIONS,
     SMOKING,
     SMOKING_STATUS,
     SYSTOLIC,
@@ -19,7 +22,7 @@ from careconnect_admin.sample.words import (
 
 
 def observations(chart: Chart) -> Iterator[Resource]:
-    """Yield three observations an encounter, and one of the first day."""
+    """Yield three observations an encounter, and one or two of the first day."""
     index = 0
     for encounter, day in enumerate(chart.days):
         yield _blood_pressure(chart, index, encounter, day)
@@ -36,6 +39,16 @@ def observations(chart: Chart) -> Iterator[Resource]:
         effectiveDateTime=chart.days[0].isoformat(),
         valueCodeableConcept=coded(chart.random.choice(SMOKING)),
     )
+    if chart.number % 4 == 0:
+        yield _observation(
+            chart,
+            index + 1,
+            0,
+            category="social-history",
+            code=coded(OCCUPATION),
+            effectiveDateTime=chart.days[0].isoformat(),
+            valueString=OCCUPATIONS[chart.number % len(OCCUPATIONS)],
+        )
 
 
 def _blood_pressure(chart: Chart, index: int, encounter: int, day: date) -> Resource:
@@ -54,6 +67,9 @@ def _blood_pressure(chart: Chart, index: int, encounter: int, day: date) -> Reso
 
 def _measured(chart: Chart, index: int, encounter: int, day: date, measurement: Measurement) -> Resource:
     elements: dict[str, Any] = {"valueQuantity": _value(chart, measurement)}
+    if measurement is BODY_TEMPERATURE:
+        # Devices are of another server.
+        elements["device"] = {"reference": f"https://devices.example.org/fhir/Device/thermometer-{chart.practice + 1}"}
     if measurement.usual:
         low, high = (quantity(each, measurement.unit, measurement.ucum) for each in measurement.usual)
         elements["referenceRange"] = [{"low": low, "high": high}]

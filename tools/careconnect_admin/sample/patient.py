@@ -32,6 +32,10 @@ _VERIFIED: Final = Code(
     f"{CARE_CONNECT}/CodeSystem/CareConnect-NHSNumberVerificationStatus-1",
 )
 
+_LANGUAGES: Final = f"{CARE_CONNECT}/CodeSystem/CareConnect-HumanLanguage-1"
+_ENGLISH: Final = Code("en", "English", _LANGUAGES)
+_WELSH: Final = Code("cy", "Welsh", _LANGUAGES)
+
 
 def patient(chart: Chart) -> Resource:
     """Return the patient."""
@@ -69,6 +73,8 @@ def patient(chart: Chart) -> Resource:
         generalPractitioner=[{"reference": chart.doctor}],
         managingOrganization={"reference": f"Organization/{PRACTICES[chart.practice][0]}"},
     )
+    if chart.number % 4 == 0:
+        made["communication"] = [{"language": coded(_WELSH if town.nation == "Wales" else _ENGLISH), "preferred": True}]
     if chart.number % 13 == 0:
         made["deceasedDateTime"] = london(LATEST, chart.minutes())
     if chart.number % 19 == 0:

@@ -12,7 +12,10 @@ from careconnect_admin.sample.patient import patient
 
 
 def record(chart: Chart) -> Iterator[Resource]:
-    """Yield the patient and all of the record, in an order in which each can point at those before."""
+    """Yield the patient and all of the record, in an order in which each can point at those before.
+
+    The episode alone points at what comes after it, the condition that it is about.
+    """
     yield patient(chart)
     yield from episodes(chart)
     yield from encounters(chart)

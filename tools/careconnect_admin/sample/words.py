@@ -48,6 +48,7 @@ class Town:
     district: str
     outward: str
     telephone: str
+    nation: str = "England"
 
 
 # The numbers are those that Ofcom keeps free for fiction.
@@ -55,7 +56,7 @@ TOWNS: Final = (
     Town("Harrowbeck", "North Calderdale", "XB1", "01632 960"),
     Town("Lindale Moor", "North Calderdale", "XB4", "0113 496 0"),
     Town("St Brannock", "Tamarshire", "XT2", "0117 496 0"),
-    Town("Porth Gwyn", "Sir Afon", "XW7", "029 2018 0"),
+    Town("Porth Gwyn", "Sir Afon", "XW7", "029 2018 0", "Wales"),
 )
 
 
@@ -124,6 +125,13 @@ CONDITIONS: Final = (
     Code("24079001", "Atopic dermatitis"),
     Code("709044004", "Chronic kidney disease"),
 )
+OSTEOARTHRITIS: Final = "396275006"
+KNEE: Final = Code("49076000", "Knee joint structure")
+SEVERITIES: Final = (Code("255604002", "Mild"), Code("6736007", "Moderate severity"), Code("24484000", "Severe"))
+CHEST_PAIN: Final = Code("29857009", "Chest pain")
+SURGICAL: Final = Code("387713003", "Surgical procedure")
+DIAGNOSTIC: Final = Code("103693007", "Diagnostic procedure")
+OPERATIONS: Final = ("80146002", "52734007")
 PROCEDURES: Final = (
     Code("29303009", "Electrocardiographic procedure"),
     Code("40701008", "Echocardiography"),
@@ -205,6 +213,8 @@ MEASUREMENTS: Final = (
         *(55, 128, 0, "umol/L", "umol/L", "laboratory", ("59", "104")),
     ),
 )
+OCCUPATION: Final = Code("11341-5", "History of Occupation", LOINC)
+OCCUPATIONS: Final = ("Bus driver", "Joiner, retired", "Teacher of Welsh")
 SMOKING_STATUS: Final = Code("72166-2", "Tobacco smoking status", LOINC)
 
 MEDICINES: Final = (
@@ -223,9 +233,21 @@ MEDICINES: Final = (
     Medicine("ramipril", "Ramipril 5mg capsules", Code("386872004", "Ramipril"), "one capsule"),
     Medicine("omeprazole", "Omeprazole 20mg gastro-resistant capsules", Code("387137007", "Omeprazole"), "one capsule"),
 )
+DOSE_FORMS: Final = {
+    "tablets": Code("385055001", "Tablet dose form"),
+    "capsules": Code("385049006", "Capsule"),
+}
 # Of the stories alone: what chance chooses from stays as it is.
 STORY_MEDICINES: Final = (Medicine("losartan", "Losartan 50mg tablets", Code("373567002", "Losartan"), "one tablet"),)
 
+HOSPITAL_UNIT: Final = Code("HU", "Hospital unit", "http://hl7.org/fhir/v3/RoleCode")
+SPECIALTIES: Final = (
+    Code("394579002", "Cardiology"),
+    Code("418112009", "Pulmonary medicine"),
+    Code("722138006", "Physiotherapy"),
+    Code("408443003", "General medical practice"),
+)
+HOME_CARE: Final = Code("hacc", "Home and Community Care", "http://hl7.org/fhir/episodeofcare-type")
 INPATIENT: Final = {"system": "http://hl7.org/fhir/v3/ActCode", "code": "IMP", "display": "inpatient encounter"}
 
 
