@@ -27,13 +27,13 @@ PACKAGES = (
     "tools/careconnect_admin",
     "tests/support/careconnect_testing",
 )
-NAME = "address-city"
-ROW = f'        _string("{NAME}", "address.city"),\n'
+NAME = "address-district"
+ROW = f'        _string("{NAME}", "address.district"),\n'
 SEARCHES = (f"Patient?{NAME}=leé", f"Patient?{NAME}:contains=ed", f"Patient?{NAME}=york", f"Patient?_sort={NAME}")
 CHAIN = f"Observation?patient.{NAME}=leeds"
 RECORDS: list[dict[str, Any]] = [
-    {"resourceType": "Patient", "id": "1", "address": [{"city": "Leeds"}]},
-    {"resourceType": "Patient", "id": "2", "address": [{"city": "Bath"}]},
+    {"resourceType": "Patient", "id": "1", "address": [{"district": "Leeds"}]},
+    {"resourceType": "Patient", "id": "2", "address": [{"district": "Bath"}]},
     {"resourceType": "Patient", "id": "3"},
     {
         "resourceType": "Observation",

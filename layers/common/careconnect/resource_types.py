@@ -28,6 +28,9 @@ class ParameterType(StrEnum):
     TOKEN = "token"
     DATE = "date"
     REFERENCE = "reference"
+    QUANTITY = "quantity"
+    COMPOSITE = "composite"
+    URI = "uri"
 
 
 class Modifier(StrEnum):
@@ -53,19 +56,26 @@ class Syntax:
     def describe(self, targets: Iterable[str] = ()) -> str:
         """Say in Markdown what is taken, by a reference to `targets`."""
         prefixes = f" after `{' '.join(self.prefixes)}`" if self.prefixes else ""
-        modifiers = ", ".join(f"`:{each}`" for each in (*targets, *self.modifiers))
+        modifiers = ", ".join(f"`:{each}`" for each in (*targets, *self.modifiers)) or "none"
         return f"{self.value}{prefixes}. Modifiers: {modifiers}."
 
+
+_PREFIXES: Final = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
 
 SYNTAX: Final = {
     ParameterType.STRING: Syntax(
         "A beginning, in any case and accents", (Modifier.EXACT, Modifier.CONTAINS, Modifier.MISSING)
     ),
     ParameterType.TOKEN: Syntax("`code`, `system|code`, `|code` or `system|`", (Modifier.NOT, Modifier.MISSING)),
-    ParameterType.DATE: Syntax(
-        "A date of any precision", (Modifier.MISSING,), ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
-    ),
+    ParameterType.DATE: Syntax("A date of any precision", (Modifier.MISSING,), _PREFIXES),
     ParameterType.REFERENCE: Syntax("`4`, `Type/4` or an absolute URL", (Modifier.MISSING,)),
+    ParameterType.QUANTITY: Syntax(
+        "`number`, `number|system|code` or `number||unit`, the unit's code or its printed form",
+        (Modifier.MISSING,),
+        _PREFIXES,
+    ),
+    ParameterType.COMPOSITE: Syntax("The values of its parts, joined by `$`", ()),
+    ParameterType.URI: Syntax("The whole URI", (Modifier.MISSING,)),
 }
 
 
@@ -130,22 +140,45 @@ class SearchParameter:
     """A reference that puts a resource into the compartment of the patient that it points at."""
     within: str = ""
     """The parameter whose index entries serve this one too: `family` is found within `name`."""
+    part_of: str = ""
+    """The parameter that has all its values too, so that they are stored there alone; by default the one it is within.
+    """
     word_by_word: bool = False
     """Several words may each begin another part: `bernie kanfeld` is a given name and a family name."""
+    any_word: bool = False
+    """A text may begin at any word of a value, and each word has an entry: `lane` finds `Bobbin Lane`."""
     case_sensitive: bool = True
     punctuation: bool = True
     """False where letters and digits alone are compared."""
+    mail: bool = False
+    """What has an `@` keeps its punctuation, though the rest has none."""
+    presence: bool = False
+    """Whether there is a value that is not `false` is what it says, and no value says `false`."""
     system: str = ""
     """The code system that a bare code or boolean implies (STU3 Search §2.21.1.7: token)."""
     grouped: str = ""
     """The system of ten-digit numbers that people write in groups of three, three and four digits."""
+    parts: tuple["Part", ...] = ()
+    """What a composite joins, of each element at its path (`""`: of the resource)."""
     since: int = 1
-    """The version of the index (`record_keys.INDEX_VERSION`) whose records have its values."""
+    """The version of a table's index that a search by it needs (`record_keys.INDEX_VERSION`)."""
+    stored_since: int = 0
+    """The version that has its values, if that is an earlier one: enough to include what it points at."""
 
     @property
     def indexed(self) -> bool:
         """Say whether the parameter has index entries of its own."""
         return Rank.KEY < self.rank < Rank.COMPARED and not self.within
+
+    @property
+    def of_resource(self) -> bool:
+        """Say whether it is a composite of the resource itself, not of an element that repeats."""
+        return bool(self.parts) and self.paths == ("",)
+
+    @property
+    def values_since(self) -> int:
+        """The version of a table's index that has its values."""
+        return self.stored_since or self.since
 
     @property
     def sortable(self) -> bool:
@@ -169,8 +202,18 @@ class SearchParameter:
     def description(self) -> str:
         """Say in Markdown what the parameter takes, as every document does."""
         words = " Several words may each begin another part." if self.word_by_word else ""
+        words += " It may begin at any word." if self.any_word else ""
+        words += f" Parts: {', '.join(f'`{each.parameter.name}`' for each in self.parts)}." if self.parts else ""
         chain = f" Chains such as `{self.chain}`." if self.chain else ""
         return f"{SYNTAX[self.type].describe(self.targets)}{words}{chain} A comma means or."
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a composite: a parameter, and where its value lies below the element that holds all parts."""
+
+    parameter: SearchParameter
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +244,11 @@ class ResourceType:
         return _PARAMETERS[self.name].get(name)
 
     @property
+    def parameter_names(self) -> Iterable[str]:
+        """The names of all its parameters, the common ones among them."""
+        return _PARAMETERS[self.name]
+
+    @property
     def searchable(self) -> tuple[SearchParameter, ...]:
         """The parameters that a client may search by, the common ones left out."""
         return tuple(p for p in self.parameters if p.searchable)
@@ -219,6 +267,10 @@ class ResourceType:
     def reverse_includes(self) -> tuple[str, ...]:
         """What `_revinclude` takes (`Observation:patient`, for a Patient)."""
         return tuple(f"{source}:{name}" for source, name in REVERSE_INCLUDES[self.name])
+
+    def joined_in(self, parameter: SearchParameter) -> tuple[SearchParameter, int] | None:
+        """Return the composite of repeating elements that a parameter is a part of, and its place there."""
+        return _JOINED[self.name].get(parameter.name)
 
     def followed(self, follow: Follow) -> tuple[SearchParameter, ...]:
         """Return the references that may be gone along in one way."""
@@ -247,6 +299,11 @@ class ResourceType:
         return bool(self.members)
 
 
+def _since(version: int, *parameters: SearchParameter) -> tuple[SearchParameter, ...]:
+    """Say from which version of the index on there is what a search by the parameters needs."""
+    return tuple(replace(parameter, since=version) for parameter in parameters)
+
+
 def _string(
     name: str, *paths: str, within: str = "", rank: Rank = Rank.SHARED, word_by_word: bool = False
 ) -> SearchParameter:
@@ -268,10 +325,16 @@ def _status(name: str, *paths: str, case_sensitive: bool = True, system: str = "
     return SearchParameter(name, ParameterType.TOKEN, paths, case_sensitive=case_sensitive, system=implied)
 
 
-def _contact(name: str, *, punctuation: bool = True) -> SearchParameter:
+def _contact(name: str, *, punctuation: bool = True, part_of: str = "") -> SearchParameter:
     path = f"telecom(system={name}).value"
     return SearchParameter(
-        name, ParameterType.TOKEN, (path,), Rank.CONTACT, case_sensitive=False, punctuation=punctuation
+        name,
+        ParameterType.TOKEN,
+        (path,),
+        Rank.CONTACT,
+        part_of=part_of,
+        case_sensitive=False,
+        punctuation=punctuation,
     )
 
 
@@ -279,17 +342,32 @@ def _date(name: str, *paths: str) -> SearchParameter:
     return SearchParameter(name, ParameterType.DATE, paths)
 
 
-_ADDED: Final = Follow.INCLUDE | Follow.EVERYTHING
+def _quantity(name: str, *paths: str) -> SearchParameter:
+    return SearchParameter(name, ParameterType.QUANTITY, paths)
+
+
+def _composite(name: str, path: str, *parts: Part) -> SearchParameter:
+    """Parts of one element, of which the first has entries."""
+    first = parts[0].parameter
+    return SearchParameter(name, ParameterType.COMPOSITE, (path,), first.rank, within=first.name, parts=parts)
+
+
+_LINKED: Final = Follow.INCLUDE | Follow.REVERSE
+_ADDED: Final = _LINKED | Follow.EVERYTHING
 
 
 def _reference(
-    name: str, path: str, *targets: str, rank: Rank = Rank.SHARED, follow: Follow = _ADDED
+    name: str, path: str, *targets: str, rank: Rank = Rank.SHARED, follow: Follow = _ADDED, within: str = ""
 ) -> SearchParameter:
-    return SearchParameter(name, ParameterType.REFERENCE, (path,), rank, targets, follow)
+    if within:
+        # It has no entries of its own, along which it could be followed back.
+        follow &= ~Follow.REVERSE
+    return SearchParameter(name, ParameterType.REFERENCE, (path,), rank, targets, follow, within=within)
 
 
-def _include_only(name: str, path: str, *targets: str) -> SearchParameter:
-    return SearchParameter(name, ParameterType.REFERENCE, (path,), targets=targets, follow=_ADDED, searchable=False)
+def _formerly_included(parameter: SearchParameter) -> SearchParameter:
+    """A reference that could be included before it could be searched by."""
+    return replace(parameter, stored_since=1)
 
 
 def _patient(path: str) -> SearchParameter:
@@ -300,7 +378,13 @@ def _patient(path: str) -> SearchParameter:
 
 
 def _encounter(path: str) -> SearchParameter:
-    return _reference("encounter", path, "Encounter", rank=Rank.RECORD, follow=Follow.INCLUDE | Follow.REVERSE)
+    return _reference("encounter", path, "Encounter", rank=Rank.RECORD, follow=_LINKED)
+
+
+def _context(*, within: str = "") -> SearchParameter:
+    return _reference(
+        "context", "context", "Encounter", "EpisodeOfCare", rank=Rank.RECORD, follow=_LINKED, within=within
+    )
 
 
 _IDENTIFIER: Final = _code("identifier", "identifier", rank=Rank.IDENTIFIER)
@@ -310,7 +394,31 @@ _SUBJECT: Final = SearchParameter(
     "subject", ParameterType.REFERENCE, ("subject",), Rank.RECORD, ("Patient",), within="patient"
 )
 _MEDICATION: Final = _reference("medication", "medicationReference", "Medication")
-_POSTCODE: Final = _string("address-postalcode", "address.postalCode")
+_ADDRESS: Final = SearchParameter("address", ParameterType.STRING, ("address",), Rank.SHARED, any_word=True)
+_CITY: Final = _string("address-city", "address.city", within="address")
+_POSTCODE: Final = replace(_string("address-postalcode", "address.postalCode"), part_of="address")
+_FAMILY: Final = _string("family", "name.family", within="name")
+_GIVEN: Final = _string("given", "name.given", within="name")
+_EMAIL: Final = _contact("email", part_of="telecom")
+_PHONE: Final = _contact("phone", punctuation=False, part_of="telecom")
+_TELECOM: Final = SearchParameter(
+    "telecom",
+    ParameterType.TOKEN,
+    ("telecom.value",),
+    Rank.CONTACT,
+    case_sensitive=False,
+    punctuation=False,
+    mail=True,
+)
+_ACTIVE: Final = _status("active", "active", system="special-values")
+_OBSERVATION_CODE: Final = _code("code", "code")
+_VALUE_QUANTITY: Final = _quantity("value-quantity", "valueQuantity")
+_COMPONENT_CODE: Final = _code("component-code", "component.code")
+_COMPONENT_QUANTITY: Final = _quantity("component-value-quantity", "component.valueQuantity")
+# Who may have done something, by STU3; not all of these types are served.
+_PEOPLE: Final = ("Practitioner", "Patient", "RelatedPerson")
+_PARTIES: Final = ("Practitioner", "Organization", "Patient", "RelatedPerson")
+_PARTIES_AND_DEVICES: Final = (*_PARTIES, "Device")
 
 # DSTU2 and DSTU1 called a MedicationRequest by two other names; their scopes still open it.
 _MEDICATION_REQUEST_SCOPES: Final = ("MedicationRequest", "MedicationOrder", "MedicationPrescription")
@@ -347,22 +455,45 @@ ID_PARAMETER: Final = SearchParameter("_id", ParameterType.TOKEN, ("id",), Rank.
 
 LAST_UPDATED: Final = SearchParameter("_lastUpdated", ParameterType.DATE, ("meta.lastUpdated",))
 
-COMMON_PARAMETERS: Final = (ID_PARAMETER, LAST_UPDATED)
+COMMON_PARAMETERS: Final = (
+    ID_PARAMETER,
+    LAST_UPDATED,
+    *_since(
+        2,
+        _code("_tag", "meta.tag"),
+        _code("_security", "meta.security"),
+        SearchParameter("_profile", ParameterType.URI, ("meta.profile",)),
+    ),
+)
 
 RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
     _record(
         "Patient",
         _PATIENT_IDENTIFIER,
         _name("name"),
-        _string("family", "name.family", within="name"),
-        _string("given", "name.given", within="name"),
+        _FAMILY,
+        _GIVEN,
         _date("birthdate", "birthDate"),
         _status("gender", "gender", case_sensitive=False, system="administrative-gender"),
         _POSTCODE,
-        _contact("email"),
-        _contact("phone", punctuation=False),
-        _include_only("general-practitioner", "generalPractitioner", "Organization", "Practitioner"),
-        _include_only("organization", "managingOrganization", "Organization"),
+        _EMAIL,
+        _PHONE,
+        *_since(
+            2,
+            _formerly_included(
+                _reference("general-practitioner", "generalPractitioner", "Practitioner", "Organization")
+            ),
+            _formerly_included(_reference("organization", "managingOrganization", "Organization")),
+            _ADDRESS,
+            _CITY,
+            _string("address-country", "address.country", within="address"),
+            _string("address-state", "address.state", within="address"),
+            _TELECOM,
+            _ACTIVE,
+            replace(_status("deceased", "deceasedBoolean", "deceasedDateTime", system="special-values"), presence=True),
+            _date("death-date", "deceasedDateTime"),
+            _status("language", "communication.language"),
+        ),
         order_by="birthdate",
         operations=("$everything",),
         summary="identifier active name telecom gender birthDate deceasedBoolean deceasedDateTime address animal "
@@ -378,6 +509,16 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("clinical-status", "clinicalStatus", system="condition-clinical"),
         _code("code", "code"),
         _date("asserted-date", "assertedDate"),
+        *_since(
+            2,
+            _context(within="encounter"),
+            _date("onset-date", "onsetDateTime", "onsetPeriod"),
+            _date("abatement-date", "abatementDateTime", "abatementPeriod"),
+            _status("severity", "severity"),
+            _status("verification-status", "verificationStatus", system="condition-ver-status"),
+            _code("body-site", "bodySite"),
+            _reference("asserter", "asserter", *_PEOPLE),
+        ),
         order_by="asserted-date",
         summary="identifier clinicalStatus verificationStatus code bodySite subject context onsetDateTime onsetAge "
         "onsetPeriod onsetRange onsetString assertedDate asserter",
@@ -390,8 +531,29 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _SUBJECT,
         _encounter("context"),
         _status("category", "category"),
-        _code("code", "code"),
+        _OBSERVATION_CODE,
         _date("date", "effectiveDateTime", "effectivePeriod"),
+        *_since(
+            2,
+            _status("status", "status", system="observation-status"),
+            _context(within="encounter"),
+            _reference("performer", "performer", *_PARTIES),
+            _reference("device", "device", "Device", "DeviceMetric", follow=Follow.NOTHING),
+            _VALUE_QUANTITY,
+            _code("value-concept", "valueCodeableConcept"),
+            _string("value-string", "valueString"),
+            _COMPONENT_CODE,
+            _COMPONENT_QUANTITY,
+            _composite(
+                "code-value-quantity", "", Part(_OBSERVATION_CODE, "code"), Part(_VALUE_QUANTITY, "valueQuantity")
+            ),
+            _composite(
+                "component-code-value-quantity",
+                "component",
+                Part(_COMPONENT_CODE, "code"),
+                Part(_COMPONENT_QUANTITY, "valueQuantity"),
+            ),
+        ),
         order_by="date",
         summary="identifier basedOn status code subject effectiveDateTime effectivePeriod issued performer "
         "valueQuantity valueCodeableConcept valueString valueBoolean valueRange valueRatio valueSampledData "
@@ -406,10 +568,15 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("status", "status", system="encounter-status"),
         _status("type", "type"),
         _status("class", "class"),
-        _reference("episodeofcare", "episodeOfCare", "EpisodeOfCare", rank=Rank.RECORD, follow=Follow.NOTHING),
-        _include_only("location", "location.location", "Location"),
-        _include_only("service-provider", "serviceProvider", "Organization"),
-        _include_only("participant", "participant.individual", "Practitioner", "RelatedPerson"),
+        _reference("episodeofcare", "episodeOfCare", "EpisodeOfCare", rank=Rank.RECORD, follow=_LINKED),
+        *_since(
+            2,
+            _formerly_included(_reference("location", "location.location", "Location")),
+            _formerly_included(_reference("service-provider", "serviceProvider", "Organization")),
+            _formerly_included(_reference("participant", "participant.individual", "Practitioner", "RelatedPerson")),
+            _reference("practitioner", "participant.individual", "Practitioner", within="participant"),
+            _code("reason", "reason"),
+        ),
         order_by="date",
         summary="identifier status class type subject episodeOfCare participant appointment reason diagnosis",
         mandatory="status",
@@ -423,6 +590,12 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _date("date", "performedDateTime", "performedPeriod"),
         _code("code", "code"),
         _status("status", "status", system="event-status"),
+        *_since(
+            2,
+            _status("category", "category"),
+            _context(within="encounter"),
+            _reference("performer", "performer.actor", *_PARTIES_AND_DEVICES),
+        ),
         order_by="date",
         summary="identifier definition basedOn partOf status notDone notDoneReason category code subject context "
         "performedDateTime performedPeriod performer location reasonCode reasonReference bodySite outcome",
@@ -436,6 +609,15 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("clinical-status", "clinicalStatus", system="allergy-clinical-status"),
         _status("verification-status", "verificationStatus", system="allergy-verification-status"),
         _code("code", "code", "reaction.substance"),
+        *_since(
+            2,
+            _status("category", "category", system="allergy-intolerance-category"),
+            _status("criticality", "criticality", system="allergy-intolerance-criticality"),
+            _status("type", "type", system="allergy-intolerance-type"),
+            _date("onset", "reaction.onset"),
+            _reference("recorder", "recorder", "Practitioner", "Patient"),
+            _code("manifestation", "reaction.manifestation"),
+        ),
         order_by="date",
         summary="identifier clinicalStatus verificationStatus type category criticality code patient asserter",
         mandatory="patient verificationStatus",
@@ -448,6 +630,13 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("status", "status", system="immunization-status"),
         _code("vaccine-code", "vaccineCode"),
         _status("notgiven", "notGiven", system="special-values"),
+        *_since(
+            2,
+            _reference("manufacturer", "manufacturer", "Organization"),
+            _string("lot-number", "lotNumber"),
+            _reference("location", "location", "Location"),
+            _date("reaction-date", "reaction.date"),
+        ),
         order_by="date",
         summary="status notGiven practitioner note",
         mandatory="status notGiven vaccineCode patient primarySource",
@@ -461,7 +650,13 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("status", "status", system="medication-request-status"),
         _status("intent", "intent", system="medication-request-intent"),
         _date("authoredon", "authoredOn"),
-        _include_only("requester", "requester.agent", "Organization", "Patient", "Practitioner"),
+        *_since(
+            2,
+            _formerly_included(_reference("requester", "requester.agent", *_PARTIES_AND_DEVICES)),
+            _status("category", "category"),
+            _date("date", "dosageInstruction.timing.event"),
+            _context(),
+        ),
         order_by="authoredon",
         scope_names=_MEDICATION_REQUEST_SCOPES,
         summary="definition basedOn groupIdentifier status intent priority medicationCodeableConcept "
@@ -476,6 +671,12 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _code("code", "medicationCodeableConcept"),
         _status("status", "status", system="medication-statement-status"),
         _date("effective", "effectiveDateTime", "effectivePeriod"),
+        *_since(
+            2,
+            _status("category", "category"),
+            _context(),
+            _reference("source", "informationSource", *_PARTIES),
+        ),
         order_by="effective",
         summary="identifier basedOn partOf context status category medicationCodeableConcept medicationReference "
         "effectiveDateTime effectivePeriod dateAsserted subject taken",
@@ -484,6 +685,12 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
     _record(
         "Medication",
         _code("code", "code"),
+        *_since(
+            2,
+            _reference("manufacturer", "manufacturer", "Organization"),
+            _status("form", "form"),
+            _code("ingredient-code", "ingredient.itemCodeableConcept"),
+        ),
         scope_names=("Medication", "MedicationStatement", *_MEDICATION_REQUEST_SCOPES),
         summary="code status isBrand isOverTheCounter manufacturer",
     ),
@@ -493,7 +700,12 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _patient("patient"),
         _status("status", "status", system="episode-of-care-status"),
         _date("date", "period"),
-        _include_only("organization", "managingOrganization", "Organization"),
+        *_since(
+            2,
+            _formerly_included(_reference("organization", "managingOrganization", "Organization")),
+            _status("type", "type"),
+            _reference("condition", "diagnosis.condition", "Condition", rank=Rank.RECORD, follow=_LINKED),
+        ),
         order_by="date",
         summary="status type diagnosis patient managingOrganization period",
         mandatory="status patient",
@@ -503,6 +715,14 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _name("name", "alias"),
         _POSTCODE,
+        *_since(
+            2,
+            _ACTIVE,
+            _status("type", "type"),
+            _reference("partof", "partOf", "Organization"),
+            _ADDRESS,
+            _CITY,
+        ),
         summary="identifier active type name partOf",
     ),
     _directory(
@@ -510,7 +730,15 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _name("name", "alias"),
         _POSTCODE,
-        _include_only("organization", "managingOrganization", "Organization"),
+        *_since(
+            2,
+            _formerly_included(_reference("organization", "managingOrganization", "Organization")),
+            _status("status", "status", system="location-status"),
+            _status("type", "type"),
+            _reference("partof", "partOf", "Location"),
+            _ADDRESS,
+            _CITY,
+        ),
         summary="identifier status operationalStatus name description mode type physicalType managingOrganization",
     ),
     _directory(
@@ -518,6 +746,7 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _name("name"),
         _POSTCODE,
+        *_since(2, _ACTIVE, _FAMILY, _GIVEN, _TELECOM, _EMAIL, _PHONE, _ADDRESS),
         summary="identifier active name telecom address gender birthDate",
     ),
     _directory(
@@ -525,6 +754,14 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _reference("practitioner", "practitioner", "Practitioner"),
         _reference("organization", "organization", "Organization"),
         _IDENTIFIER,
+        *_since(
+            2,
+            _ACTIVE,
+            _status("role", "code"),
+            _code("specialty", "specialty"),
+            _reference("location", "location", "Location"),
+            _reference("service", "healthcareService", "HealthcareService"),
+        ),
         summary="identifier active period practitioner organization code specialty location telecom",
     ),
     _directory(
@@ -532,6 +769,13 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _name("name"),
         _reference("organization", "providedBy", "Organization"),
+        *_since(
+            2,
+            _ACTIVE,
+            _code("type", "type"),
+            _reference("location", "location", "Location"),
+            _status("characteristic", "characteristic"),
+        ),
         summary="identifier active providedBy category type specialty location name comment photo",
     ),
 )
@@ -556,6 +800,12 @@ _MEMBERS: Final = {
 }
 _TYPES: Final = {t.name: t for t in RESOURCE_TYPES}
 _PARAMETERS: Final = {t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parameters)} for t in RESOURCE_TYPES}
+_JOINED: Final = {
+    t.name: {
+        part.parameter.name: (p, place) for p in t.parameters if not p.of_resource for place, part in enumerate(p.parts)
+    }
+    for t in RESOURCE_TYPES
+}
 
 
 def resource_type(name: str) -> ResourceType | None:

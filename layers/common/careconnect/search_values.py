@@ -7,6 +7,9 @@ that a reader decides on a match without fetching a body. Forms by parameter typ
 - token: `[system, code]`, the system empty where there is none
 - date: `[low, high]`, epoch milliseconds UTC, `high` exclusive
 - reference: `Type/id`, or an absolute URL if it points elsewhere
+- quantity: `[number, system, code, unit]`, texts all, the number as it was written, the rest empty where there is none
+- uri: the text as it stands
+- composite: for each element that has any of the parts, a list of the values of each part
 """
 
 import calendar
@@ -56,9 +59,9 @@ def normalise(text: str) -> str:
     return " ".join(plain.casefold().translate(_STRUCK).split())
 
 
-def fold_token(code: str, *, case_sensitive: bool, punctuation: bool) -> str:
+def fold_token(code: str, *, case_sensitive: bool, punctuation: bool, mail: bool = False) -> str:
     """Return a token's code in the form in which its parameter compares it."""
-    if not punctuation:
+    if not punctuation and not (mail and "@" in code):
         code = re.sub(r"[^0-9A-Za-z]", "", code)
     return code if case_sensitive else code.casefold()
 

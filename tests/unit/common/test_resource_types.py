@@ -8,6 +8,7 @@ from careconnect.record_keys import INDEX_VERSION
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
+    REVERSE_INCLUDES,
     SYNTAX,
     Follow,
     ParameterType,
@@ -32,7 +33,13 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     assert parameter.rank is Rank.COMPARED or parameter.type is not ParameterType.DATE
     assert bool(parameter.targets) is is_reference
     assert is_reference or not (parameter.follow or parameter.compartment)
-    assert not parameter.word_by_word or parameter.type is ParameterType.STRING
+    assert not (parameter.word_by_word or parameter.any_word) or parameter.type is ParameterType.STRING
+    assert not parameter.presence or (parameter.type is ParameterType.TOKEN and parameter.system)
+    assert bool(parameter.parts) is (parameter.type is ParameterType.COMPOSITE)
+    # A plan looks a composite up by the code that is its first part.
+    assert all(served.parameter(part.parameter.name) for part in parameter.parts)
+    assert not parameter.parts or parameter.parts[0].parameter.type is ParameterType.TOKEN
+    assert 1 <= parameter.values_since <= parameter.since <= INDEX_VERSION
     assert not parameter.grouped or (parameter.type is ParameterType.TOKEN and parameter.case_sensitive)
     # A table that says that it has this release's index has all of it.
     assert 1 <= parameter.since <= INDEX_VERSION
@@ -45,6 +52,12 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
         assert holder is not None
         assert holder.indexed
         assert holder.rank is parameter.rank
+    if parameter.part_of:
+        whole = served.parameter(parameter.part_of)
+        assert whole is not None
+        assert whole.type is parameter.type
+        assert not whole.part_of
+        assert not whole.within
     if Follow.REVERSE in parameter.follow:
         # It is followed back along its entries.
         assert parameter.indexed
@@ -72,9 +85,13 @@ def test_ranks_are_those_of_the_decision_on_record_keys() -> None:
 
     assert ranks[Rank.KEY] == {"_id"}
     assert ranks[Rank.IDENTIFIER] == {"identifier"}
-    assert ranks[Rank.RECORD] == {"patient", "subject", "encounter", "episodeofcare"}
-    assert ranks[Rank.CONTACT] == {"email", "phone"}
-    assert not ranks[Rank.SHARED] & ranks[Rank.KEY]
+    assert ranks[Rank.RECORD] == {"patient", "subject", "encounter", "episodeofcare", "context", "condition"}
+    assert ranks[Rank.CONTACT] == {"email", "phone", "telecom"}
+    assert ranks[Rank.SHARED] >= {"_tag", "_security", "value-concept", "body-site", "reason", "lot-number", "address"}
+    assert ranks[Rank.COMPARED] >= {"_profile", "value-quantity", "component-value-quantity", "deceased", "active"}
+    # What points at something is found from there.
+    references = [parameter for _, parameter in ROWS if parameter.type is ParameterType.REFERENCE]
+    assert all(parameter.rank <= Rank.SHARED for parameter in references)
 
 
 def test_a_description_states_all_modifiers_and_prefixes() -> None:
@@ -95,6 +112,27 @@ def test_every_reference_that_is_searched_by_takes_chains() -> None:
             assert any(target.parameter(inner) for target in targets if target)
     for served in RESOURCE_TYPES:
         assert served.chained == tuple(parameter for row, parameter in ROWS if row is served and parameter.chain)
+
+
+def test_what_is_searched_by_since_the_first_version_of_the_index_stays_so() -> None:
+    first = {f"{served.name}.{parameter.name}" for served, parameter in ROWS if parameter.since == 1}
+
+    assert {"Patient._lastUpdated", "Patient.phone", "Observation.encounter", "PractitionerRole.organization"} <= first
+    assert not first & {"Patient._tag", "Patient.organization", "Observation.context", "Practitioner.family"}
+    included = {f"{served.name}.{parameter.name}" for served, parameter in ROWS if parameter.stored_since}
+    assert included == {
+        *("Patient.general-practitioner", "Patient.organization", "MedicationRequest.requester"),
+        *("Encounter.location", "Encounter.service-provider", "Encounter.participant"),
+        *("EpisodeOfCare.organization", "Location.organization"),
+    }
+
+
+def test_what_is_followed_back_is_of_the_same_table() -> None:
+    home = {served.name: served.home for served in RESOURCE_TYPES}
+
+    pairs = [(target, source) for target, sources in REVERSE_INCLUDES.items() for source, _ in sources]
+    assert ("Practitioner", "PractitionerRole") in pairs
+    assert all(home[target] is home[source] for target, source in pairs)
 
 
 @pytest.mark.parametrize(

@@ -175,21 +175,27 @@ NOT_TAKEN = [
     ("Condition?patient:Device=4", "patient: the modifier is not supported; it takes :Patient, :missing."),
     (
         "Patient?_sort=gender",
-        "_sort: takes _id, _lastUpdated, name, family, given, birthdate, address-postalcode, with - for descending.",
+        (
+            "_sort: takes _id, _lastUpdated, name, family, given, birthdate, address-postalcode, address, "
+            "address-city, address-country, address-state, death-date, with - for descending."
+        ),
     ),
     ("Medication?_sort=code", "_sort: takes _id, _lastUpdated, with - for descending."),
     (
         "Patient?_include=Patient:practitioner",
         "_include: of Patient it takes Patient:general-practitioner, Patient:organization.",
     ),
-    ("Medication?_include=Medication:manufacturer", "_include: of Medication it takes none."),
+    ("Medication?_include=Medication:ingredient", "_include: of Medication it takes Medication:manufacturer."),
     (
         "Patient?_include=Patient:organization:Location",
         "_include: no such target; it takes Patient:organization:Organization.",
     ),
     (
         "Encounter?_revinclude=Observation:context",
-        "_revinclude: of Encounter it takes Condition:encounter, Observation:encounter, Procedure:encounter.",
+        (
+            "_revinclude: of Encounter it takes Condition:encounter, Observation:encounter, Procedure:encounter, "
+            "MedicationRequest:context, MedicationStatement:context."
+        ),
     ),
     (
         "Condition?patient.nmae=x",

@@ -173,6 +173,9 @@ def _values() -> Iterator[str]:
         ((f"`{each}`", _PREFIXES[each]) for each in SYNTAX[ParameterType.DATE].prefixes),
     )
     yield ""
+    yield "Of a quantity, `eq` and `ne` take a number for what rounds to it (5.4 is from 5.35 to below 5.45), `ap` for"
+    yield "a tenth of it on both sides; the others take it exactly, `sa` as `gt` and `eb` as `lt`."
+    yield ""
     chains = dict.fromkeys(parameter.chain for served in RESOURCE_TYPES for parameter in served.chained)
     words = dict.fromkeys(each.name for served in RESOURCE_TYPES for each in served.parameters if each.word_by_word)
     yield f"References take chains, by a parameter of their target: {_quoted(chains)}."

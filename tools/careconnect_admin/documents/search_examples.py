@@ -71,15 +71,29 @@ def search_examples() -> Iterator[TypeExamples]:
 
 
 def _example(served: ResourceType, parameter: SearchParameter, known: list[dict[str, list[Any]]]) -> str:
-    value = next((values[parameter.name][0] for values in known if parameter.name in values), None)
+    found = (value for values in known for value in values.get(parameter.name, ()))
+    if parameter.parts:
+        found = (value for value in found if all(value))
+    value = next(found, None)
     if value is None:
         raise LookupError(f"the sample has no value for {served.name}.{parameter.name}")
+    return _written(parameter, value)
+
+
+def _written(parameter: SearchParameter, value: Any) -> str:
     match parameter.type:
         case ParameterType.TOKEN:
             system, code = value
             return f"{_escaped(system)}|{_escaped(code)}" if system else _escaped(code)
         case ParameterType.DATE:
             return f"ge{(_EPOCH + timedelta(milliseconds=value[0])).date().isoformat()}"
+        case ParameterType.QUANTITY:
+            number, system, code, unit = value
+            written = (number, system, code) if system else (number, "", unit) if unit else (number,)
+            return "|".join(_escaped(each) for each in written)
+        case ParameterType.COMPOSITE:
+            parts = zip(parameter.parts, value, strict=True)
+            return "$".join(_written(part.parameter, values[0]) for part, values in parts)
         case _:
             return _escaped(str(value))
 

@@ -40,13 +40,18 @@ from careconnect.search_values import (
     order_key,
     order_text,
 )
+from careconnect_admin.loading.exact_json import JsonNumber
 
 _STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<wanted>[^)]+)\))?")
 LITERAL_REFERENCE: Final = re.compile(
     r"(?:(?P<base>[A-Za-z][A-Za-z0-9+.-]*://\S+?)/)?"
     rf"(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?"
 )
-_NAME_PARTS: Final = ("family", "given", "prefix", "suffix", "text")
+# Those of a HumanName and of an Address.
+_TEXTS: Final = (
+    *("family", "given", "prefix", "suffix", "text"),
+    *("line", "city", "district", "state", "postalCode", "country"),
+)
 
 _Step = tuple[str, str, str]
 
@@ -67,30 +72,38 @@ def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[st
         for path in parameter.paths:
             for element in _elements(resource, _steps(path)):
                 found.extend(value for value in _values(parameter, element, fhir_base) if value not in found)
+        if parameter.presence:
+            found = [[parameter.system, "true" if any(code != "false" for _, code in found) else "false"]]
         if found:
             values[parameter.name] = found
     return values
 
 
 def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> list[Key]:
-    """Return the keys of all index entries of a resource, each once: its type's, then its parameters'."""
+    """Return the keys of all index entries of a resource, each once: its type's, then its parameters'.
+
+    What lies within another parameter has entries under that one's name, so that a search by either finds it there.
+    """
     order, shard = order_key(values, served.order_by), shard_of(resource_id)
     keys: dict[Key, None] = {(type_partition(served.name, shard), entry_sort_key("", order, resource_id)): None}
     for changed, _ in values.get(LAST_UPDATED.name, ()):
         keys[change_partition(served.name, shard), entry_sort_key("", order_text(changed), resource_id)] = None
     if is_long_period(values, served.order_by):
         keys[period_partition(served.name, shard), entry_sort_key("", order, resource_id)] = None
-    for parameter in served.parameters:
-        if parameter.indexed:
-            for partition, prefix in _entries(served.name, parameter, values.get(parameter.name, ())):
+    for parameter in (*served.parameters, *COMMON_PARAMETERS):
+        holder = (served.parameter(parameter.within) if parameter.within else None) or parameter
+        # A composite is found by the entries of its first part.
+        if holder.indexed and not parameter.parts:
+            for partition, prefix in _entries(served.name, holder, values.get(parameter.name, ())):
                 keys[partition, entry_sort_key(prefix, order, resource_id)] = None
     return list(keys)
 
 
 @lru_cache(maxsize=512)
 def _steps(path: str) -> tuple[_Step, ...]:
+    """Return the steps of an element path; the empty one leads nowhere else."""
     steps: list[_Step] = []
-    for text in path.split("."):
+    for text in path.split(".") if path else ():
         step = _STEP.fullmatch(text)
         if step is None:
             raise ValueError(f"not an element path: {path}")
@@ -122,13 +135,19 @@ def _values(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterato
             yield from _dates(element)
         case ParameterType.REFERENCE:
             yield from _references(parameter, element, fhir_base)
+        case ParameterType.QUANTITY:
+            yield from _quantities(element)
+        case ParameterType.URI:
+            yield element
+        case ParameterType.COMPOSITE:
+            yield from _joined(parameter, element, fhir_base)
 
 
 def _strings(element: Any) -> Iterator[str]:
     if isinstance(element, str):
         yield element
         return
-    for part in _NAME_PARTS:
+    for part in _TEXTS:
         texts = element.get(part)
         yield from (text for text in (texts if isinstance(texts, list) else [texts]) if text)
 
@@ -147,7 +166,9 @@ def _tokens(parameter: SearchParameter, element: Any) -> Iterator[list[str]]:
     else:
         # A Coding has a code, an Identifier a value; a system alone finds nothing that `:missing` would not.
         system, code = element.get("system") or "", element.get("code") or element.get("value") or ""
-    folded = fold_token(code, case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation)
+    folded = fold_token(
+        code, case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
+    )
     if folded:
         yield [system, folded]
 
@@ -183,6 +204,24 @@ def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Ite
     yield reference if literal["base"] in (None, fhir_base) else f"{literal['base']}/{reference}"
 
 
+def _quantities(element: Any) -> Iterator[list[str]]:
+    """Yield `[number, system, code, unit]` of a Quantity, the number with the digits that it was written with."""
+    number = element.get("value")
+    if number is not None:
+        text = number.literal if isinstance(number, JsonNumber) else str(number)
+        yield [text, *(element.get(part) or "" for part in ("system", "code", "unit"))]
+
+
+def _joined(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[list[list[Any]]]:
+    """Yield the values of each part of a composite, if the element has any of them."""
+    parts: list[list[Any]] = []
+    for part in parameter.parts:
+        found = _elements(element, _steps(part.path))
+        parts.append([value for each in found for value in _values(part.parameter, each, fhir_base)])
+    if any(parts):
+        yield parts
+
+
 def _entries(type_name: str, parameter: SearchParameter, values: Any) -> Iterator[tuple[str, str]]:
     """Yield the partition and the sort key prefix of each entry of one parameter."""
     match parameter.type:
@@ -191,12 +230,13 @@ def _entries(type_name: str, parameter: SearchParameter, values: Any) -> Iterato
                 yield token_partition(type_name, parameter.name, code), token_prefix(system)
         case ParameterType.STRING:
             for text in values:
-                if normalised := normalise(text):
-                    partition = string_partition(type_name, parameter.name, normalised)
-                    yield partition, f"{string_prefix(normalised)}#"
+                normalised = normalise(text)
+                for beginning in normalised.split() if parameter.any_word else filter(None, (normalised,)):
+                    partition = string_partition(type_name, parameter.name, beginning)
+                    yield partition, f"{string_prefix(beginning)}#"
         case ParameterType.REFERENCE:
             for reference in values:
                 if len(reference.encode()) <= LONGEST_REFERENCE:
                     yield reference, reference_prefix(type_name, parameter.name)
-        case ParameterType.DATE:
-            raise ValueError(f"{parameter.name}: a date has no entries of its own, it orders the others")
+        case _:
+            raise ValueError(f"{parameter.name}: a {parameter.type} has no entries of its own")

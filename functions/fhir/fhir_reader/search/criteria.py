@@ -1,46 +1,33 @@
-"""Search criteria: parsed from a parameter's text, matched against stored values (STU3 Search §2.21.1)."""
+"""Search criteria: parsed from a parameter's text (STU3 Search §2.21.1)."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Context, Decimal
 from typing import Any, Final
 
 from careconnect import outcomes
+from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import ID_PATTERN, SYNTAX, Modifier, ParameterType, SearchParameter, valid_id
 from careconnect.search_values import SearchValueError, SearchValues, date_range, fold_token, normalise
+from fhir_reader.search.matching import DateBound as DateBound
+from fhir_reader.search.matching import Quantity, match_of
+from fhir_reader.search.matching import Token as Token
 
 MOST_ALTERNATIVES: Final = 100
 """Comma-separated values of one parameter; each may cost a query."""
 
 Matcher = Callable[[SearchValues], bool]
-_Match = Callable[[Sequence[Any]], bool]
 
 _LOOKED_UP_AT_ONCE: Final = (ParameterType.TOKEN, ParameterType.REFERENCE)
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token to find: `system` None for any, empty for none; `code` None for any of a system."""
-
-    system: str | None
-    code: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class DateBound:
-    """A prefix and the range of the date it was put before, in epoch milliseconds."""
-
-    prefix: str
-    low: int
-    high: int
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """One parameter of a search: it matches a resource if any of `values` does (comma = OR).
 
-    `values` are texts (string), `Token`s, `DateBound`s or references, by the parameter's type; for the
-    modifier `missing` the one value is a bool.
+    `values` are texts (string), `Token`s, `DateBound`s, `Quantity`s, references or URIs, by the parameter's type;
+    those of a composite hold the values of each of its parts. For the modifier `missing` the one value is a bool.
     """
 
     parameter: SearchParameter
@@ -54,7 +41,7 @@ class Criterion:
             return 1
         if self.parameter.type is ParameterType.STRING and self.modifier != Modifier.MISSING:
             return sum(len(text.split()) for text in self.values)
-        return len(self.values)
+        return len(self.values) * max(len(self.parameter.parts), 1)
 
     def matcher(self) -> Matcher:
         """Return the function that says whether a resource with given searchable values matches.
@@ -65,11 +52,8 @@ class Criterion:
         if self.modifier == Modifier.MISSING:
             is_missing = self.values[0]
             return lambda stored: (not stored.get(name)) is is_missing
-        make = _MATCHERS[self.parameter.type, self.modifier]
-        if self.parameter.word_by_word and not self.modifier:
-            make = _starts_word_by_word
-        match, is_opposite = make(self.values), self.modifier == Modifier.NOT
-        return lambda stored: match(stored.get(name, ())) is not is_opposite
+        match = match_of(self.parameter, self.modifier, self.values)
+        return lambda stored: match(stored.get(name, ()))
 
 
 def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhir_base: str, now: int) -> Criterion:
@@ -80,7 +64,7 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
     value.
     """
     if modifier and modifier not in parameter.modifiers:
-        takes = ", ".join(f":{each}" for each in parameter.modifiers)
+        takes = ", ".join(f":{each}" for each in parameter.modifiers) or "none"
         raise outcomes.invalid_parameter(
             parameter.name, f"the modifier is not supported; it takes {takes}.", code="not-supported"
         )
@@ -96,19 +80,27 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
         raise outcomes.invalid_parameter(
             parameter.name, "at most 100 comma-separated values are taken.", code="too-costly"
         )
-    values: tuple[Any, ...] = ()
+    values = tuple(value for one in texts for value in _values(parameter, one, target, fhir_base, now))
+    return Criterion(parameter, modifier, values)
+
+
+def _values(parameter: SearchParameter, text: str, target: str, fhir_base: str, now: int) -> Iterator[Any]:
+    """Yield what one of the alternatives comes to; raises the 400 outcome if it is malformed."""
     match parameter.type:
         case ParameterType.STRING:
-            values = tuple(_string(parameter, one) for one in texts)
+            yield _string(parameter, text)
         case ParameterType.TOKEN:
-            values = tuple(token for one in texts for token in _tokens(parameter, one))
+            yield from _tokens(parameter, text)
         case ParameterType.DATE:
-            values = tuple(_date(parameter, one, now) for one in texts)
-        case _:
-            values = tuple(
-                reference for one in texts for reference in _references(parameter, unescape(one), target, fhir_base)
-            )
-    return Criterion(parameter, modifier, values)
+            yield _date(parameter, text, now)
+        case ParameterType.QUANTITY:
+            yield _quantity(parameter, text)
+        case ParameterType.URI:
+            yield unescape(text)
+        case ParameterType.COMPOSITE:
+            yield _joined(parameter, text, fhir_base, now)
+        case ParameterType.REFERENCE:
+            yield from _references(parameter, unescape(text), target, fhir_base)
 
 
 def split_unescaped(text: str, separator: str) -> list[str]:
@@ -141,7 +133,9 @@ def _token(parameter: SearchParameter, text: str) -> Token:
     parts = [unescape(part) for part in split_unescaped(text, "|")]
     if len(parts) > 2 or not any(parts):
         raise outcomes.invalid_parameter(parameter.name, "a token is code, system|code, |code or system|.")
-    code = fold_token(parts[-1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation)
+    code = fold_token(
+        parts[-1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
+    )
     if not code and (len(parts) == 1 or parts[-1]):
         # A telephone number of nothing but punctuation is none, and no way to ask for all of a system.
         raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
@@ -167,8 +161,13 @@ def _tokens(parameter: SearchParameter, text: str) -> Iterator[Token]:
             yield Token(token.system, number)
 
 
+def _prefixed(parameter: SearchParameter, text: str) -> tuple[str, str]:
+    """Return a value's prefix, `eq` without one, and the rest of it."""
+    return (text[:2], text[2:]) if text[:2] in SYNTAX[parameter.type].prefixes else ("eq", text)
+
+
 def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
-    prefix, rest = (text[:2], text[2:]) if text[:2] in SYNTAX[parameter.type].prefixes else ("eq", text)
+    prefix, rest = _prefixed(parameter, text)
     try:
         low, high = date_range(unescape(rest))
     except SearchValueError:
@@ -180,6 +179,45 @@ def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
         slack = abs(now - low) // 10
         low, high = low - slack, high + slack
     return DateBound(prefix, low, high)
+
+
+# STU3 Data types §2.24.0.1: decimal. Exponents are bounded, since a number's digits are written out to compare it.
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+
+
+def _quantity(parameter: SearchParameter, text: str) -> Quantity:
+    prefix, rest = _prefixed(parameter, text)
+    number_text, *unit = (unescape(part) for part in split_unescaped(rest, "|"))
+    if not _NUMBER.fullmatch(number_text) or len(unit) not in (0, 2) or (unit and not unit[1]):
+        raise outcomes.invalid_parameter(
+            parameter.name, "a quantity is a number, number|system|code or number||unit, such as 5.4||mmol/L."
+        )
+    number = Decimal(number_text)
+    slack = number.copy_abs().scaleb(-1) if prefix == "ap" else _half_a_step(number)
+    system, code = unit or (None, "")
+    # As many digits as it was given, however many they are, and the one that half a step adds.
+    exact = Context(prec=len(number_text) + 2)
+    low, high = exact.subtract(number, slack), exact.add(number, slack)
+    return Quantity(prefix, number, low, high, system, code or "")
+
+
+def _half_a_step(number: Decimal) -> Decimal:
+    """Return half of what the last digit stands for: 0.05 of 5.4, 0.005 of 5.40."""
+    return Decimal((0, (5,), int(number.as_tuple().exponent) - 1))
+
+
+def _joined(composite: SearchParameter, text: str, fhir_base: str, now: int) -> tuple[tuple[Any, ...], ...]:
+    texts = split_unescaped(text, "$")
+    if len(texts) != len(composite.parts) or not all(texts):
+        form = "$".join(part.parameter.name for part in composite.parts)
+        raise outcomes.invalid_parameter(composite.name, f"a value holds all parts, as {form}.")
+    try:
+        return tuple(
+            tuple(_values(part.parameter, one, "", fhir_base, now))
+            for part, one in zip(composite.parts, texts, strict=True)
+        )
+    except OutcomeError as error:
+        raise outcomes.invalid_parameter(composite.name, f"in a part: {error.text}") from None
 
 
 _RELATIVE: Final = re.compile(rf"(?P<type>[A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?")
@@ -195,89 +233,3 @@ def _references(parameter: SearchParameter, text: str, target: str, fhir_base: s
     if not target and re.fullmatch(r"https?://\S+|urn:\S+", text):
         return (text,)
     raise outcomes.invalid_parameter(parameter.name, "not a reference such as 4, Patient/4 or an absolute URL.")
-
-
-def _starts(texts: Sequence[str]) -> _Match:
-    beginnings = tuple(map(normalise, texts))
-    return lambda stored: any(normalise(value).startswith(beginnings) for value in stored)
-
-
-def _starts_word_by_word(texts: Sequence[str]) -> _Match:
-    """Match the words of a name in turn, each, or some that follow each other, the beginning of some part."""
-    wanted = [normalise(text).split() for text in texts]
-
-    def match(stored: Sequence[Any]) -> bool:
-        parts = [normalise(value) for value in stored]
-        return any(_follow_each_other(words, parts) for words in wanted)
-
-    return match
-
-
-def _follow_each_other(words: Sequence[str], parts: Sequence[str]) -> bool:
-    matched = {0}
-    for start in range(len(words)):
-        if start not in matched:
-            continue
-        for end in range(start + 1, len(words) + 1):
-            run = " ".join(words[start:end])
-            if not any(part.startswith(run) for part in parts):
-                break
-            matched.add(end)
-    return len(words) in matched
-
-
-def _contains(texts: Sequence[str]) -> _Match:
-    wanted = [normalise(text) for text in texts]
-    return lambda stored: any(text in value for value in map(normalise, stored) for text in wanted)
-
-
-def _is_among(texts: Sequence[str]) -> _Match:
-    wanted = frozenset(texts)
-    return lambda stored: not wanted.isdisjoint(stored)
-
-
-def _is_token(tokens: Sequence[Token]) -> _Match:
-    """Match a coding by its system and code, or by the one that is given."""
-    wanted = frozenset((token.system, token.code) for token in tokens)
-    return lambda stored: any(
-        (system, code) in wanted or (None, code) in wanted or (system, None) in wanted for system, code in stored
-    )
-
-
-def _is_in_range(bounds: Sequence[DateBound]) -> _Match:
-    wanted = [(_COMPARISONS[bound.prefix], bound) for bound in bounds]
-
-    def match(stored: Sequence[Any]) -> bool:
-        ranges = [DateBound("", low, high) for low, high in stored]
-        return any(compare(bound, has) for compare, bound in wanted for has in ranges)
-
-    return match
-
-
-def _within(searched: DateBound, has: DateBound) -> bool:
-    return searched.low <= has.low and has.high <= searched.high
-
-
-# STU3 Search §2.21.1.5.1: how the range searched for compares with the range that a resource has.
-_COMPARISONS: Final[dict[str, Callable[[DateBound, DateBound], bool]]] = {
-    "eq": _within,
-    "ne": lambda searched, has: not _within(searched, has),
-    "gt": lambda searched, has: has.high > searched.high,
-    "lt": lambda searched, has: has.low < searched.low,
-    "ge": lambda searched, has: has.high > searched.high or _within(searched, has),
-    "le": lambda searched, has: has.low < searched.low or _within(searched, has),
-    "sa": lambda searched, has: has.low >= searched.high,
-    "eb": lambda searched, has: has.high <= searched.low,
-    "ap": lambda searched, has: has.low < searched.high and searched.low < has.high,
-}
-
-# `:missing` asks for no value and `:not` for the opposite, whatever the type.
-_MATCHERS: Final[dict[tuple[ParameterType, str], Callable[[Sequence[Any]], _Match]]] = {
-    (ParameterType.STRING, ""): _starts,
-    (ParameterType.STRING, Modifier.EXACT): _is_among,
-    (ParameterType.STRING, Modifier.CONTAINS): _contains,
-    (ParameterType.TOKEN, ""): _is_token,
-    (ParameterType.TOKEN, Modifier.NOT): _is_token,
-    (ParameterType.DATE, ""): _is_in_range,
-    (ParameterType.REFERENCE, ""): _is_among,
-}

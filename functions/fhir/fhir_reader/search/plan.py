@@ -181,6 +181,10 @@ def _ranges(type_: ResourceType, criterion: Criterion, low: str, high: str) -> l
             return _token_ranges(type_, indexed, criterion.values, low, high)
         case ParameterType.STRING:
             return [_string_range(type_, indexed, value) for value in criterion.values]
+        case ParameterType.COMPOSITE:
+            # The first part is a code, by whose entries the composite is found.
+            codes = [code for value in criterion.values for code in value[0]]
+            return _token_ranges(type_, indexed, codes, low, high)
         case _:
             # A reference: dates have no entries of their own.
             return _reference_ranges(type_, indexed, criterion.values, low, high)

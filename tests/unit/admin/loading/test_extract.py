@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from careconnect.record_keys import place_of, shard_of
 from careconnect.resource_types import RESOURCE_TYPES, ParameterType, resource_type
 from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range, patients_of
+from careconnect_admin.loading.exact_json import JsonNumber
 from careconnect_admin.loading.extract import index_keys, search_values
 
 _NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _SNOMED = "http://snomed.info/sct"
+_BOOLEAN = "http://hl7.org/fhir/special-values"
 
 
 def patient(**elements: Any) -> dict[str, Any]:
@@ -77,11 +79,23 @@ def test_identifiers_codings_and_codes_are_system_and_code() -> None:
 def test_every_code_element_has_its_implied_system() -> None:
     """Every bare code or boolean that can be searched says which code system it is of."""
     samples: dict[str, dict[str, Any]] = {
-        "Patient": {"gender": "male"},
-        "Condition": {"clinicalStatus": "active"},
+        "Patient": {"gender": "male", "active": True, "deceasedBoolean": False},
+        "Condition": {"clinicalStatus": "active", "verificationStatus": "confirmed"},
+        "Observation": {"status": "final"},
         "Encounter": {"status": "finished"},
         "Procedure": {"status": "completed"},
-        "AllergyIntolerance": {"clinicalStatus": "active", "verificationStatus": "confirmed"},
+        "AllergyIntolerance": {
+            "clinicalStatus": "active",
+            "verificationStatus": "confirmed",
+            "category": ["food"],
+            "criticality": "low",
+            "type": "allergy",
+        },
+        "Location": {"status": "active"},
+        "Organization": {"active": True},
+        "Practitioner": {"active": False},
+        "PractitionerRole": {"active": True},
+        "HealthcareService": {"active": True},
         "Immunization": {"status": "completed", "notGiven": False},
         "MedicationRequest": {"status": "active", "intent": "order"},
         "MedicationStatement": {"status": "active"},
@@ -164,7 +178,8 @@ def test_id_and_last_updated_are_always_values() -> None:
     values = search_values(patient(meta={"lastUpdated": "2024-05-01T10:00:00.123Z"}))
     assert values["_id"] == [["", "4"]]
     assert values["_lastUpdated"] == [list(date_range("2024-05-01T10:00:00.123Z"))]
-    assert search_values(patient()) == {"_id": [["", "4"]]}
+    # Nothing says that the patient is dead, which says that it is not.
+    assert search_values(patient()) == {"_id": [["", "4"]], "deceased": [[_BOOLEAN, "false"]]}
 
 
 def test_an_unserved_type_is_refused() -> None:
@@ -189,6 +204,9 @@ def test_each_entry_stands_once_under_its_partition() -> None:
         ("Patient?identifier=9990000018", f"{_NHS_NUMBER}|{order}#4"),
         ("Patient?name^m", f"munoz#{order}#4"),
         ("Patient?address-postalcode^l", f"ls1 4ap#{order}#4"),
+        ("Practitioner/G1", f"Patient?general-practitioner#{order}#4"),
+        ("Patient?address^l", f"ls1#{order}#4"),
+        ("Patient?address^4", f"4ap#{order}#4"),
     ]
 
 
@@ -207,6 +225,41 @@ def test_a_patients_record_and_an_encounters_are_under_their_own_keys() -> None:
         ("Encounter/9101", f"Observation?encounter#{order}#9301"),
         ("Observation?code=75367002", f"{_SNOMED}|{order}#9301"),
     }
+
+
+def test_what_lies_within_another_parameter_has_its_entries_there() -> None:
+    keys = keys_of(
+        observation(
+            context={"reference": "EpisodeOfCare/e1"},
+            component=[{"code": {"coding": [{"code": "8480-6"}]}, "valueQuantity": {"value": 140}}],
+        )
+    )
+
+    assert keys[1:] == [
+        # `context` within `encounter`; the composite by its code.
+        ("EpisodeOfCare/e1", f"Observation?encounter#{'0' * 15}#9301"),
+        ("Observation?component-code=8480-6", f"|{'0' * 15}#9301"),
+    ]
+    city = keys_of(patient(address=[{"city": "St Brannock", "line": ["1 Ferry Hill"]}]))
+    words = {(pk, sk.partition("#")[0]) for pk, sk in city[1:]}
+    assert words == {(f"Patient?address^{word[0]}", word) for word in ("1", "ferry", "hill", "st", "brannock")}
+
+
+def test_tags_and_labels_have_entries_and_profiles_none() -> None:
+    coding = {"system": "urn:t", "code": "x"}
+    resource = {
+        "resourceType": "Medication",
+        "id": "m",
+        "meta": {"tag": [coding], "security": [coding], "profile": ["urn:p"]},
+    }
+
+    assert search_values(resource) == {
+        "_id": [["", "m"]],
+        "_tag": [["urn:t", "x"]],
+        "_security": [["urn:t", "x"]],
+        "_profile": ["urn:p"],
+    }
+    assert [pk for pk, _ in keys_of(resource)[1:]] == ["Medication?_tag=x", "Medication?_security=x"]
 
 
 def test_a_reference_too_long_for_a_key_has_a_value_and_no_entry() -> None:
@@ -253,3 +306,185 @@ def test_every_indexed_parameter_of_the_table_can_have_entries() -> None:
                 holder = served.parameter(parameter.within)
                 assert holder is not None
                 assert holder.indexed
+
+
+def coding(code: str) -> dict[str, Any]:
+    return {"coding": [{"system": "urn:s", "code": code}]}
+
+
+def reference(text: str) -> dict[str, Any]:
+    return {"reference": text}
+
+
+DAY = list(date_range("2017-10-19"))
+ADDRESS = {
+    "text": "1 Ferry Hill, Leeds",
+    "line": ["1 Ferry Hill", "Flat 2"],
+    "city": "Leeds",
+    "district": "Holbeck",
+    "state": "Yorkshire",
+    "postalCode": "LS1 4AP",
+    "country": "GB",
+}
+IN_ADDRESS = [
+    *("1 Ferry Hill, Leeds", "1 Ferry Hill", "Flat 2", "Leeds", "Holbeck", "Yorkshire", "LS1 4AP", "GB"),
+]
+TELECOM = [
+    {"system": "phone", "value": "(0113) 496-0200"},
+    {"system": "email", "value": "Ana.Munoz@Example.org"},
+    {"system": "sms", "value": "07700 900.123"},
+    {"value": "@ Ana"},
+]
+CONTACTS = [["", "01134960200"], ["", "ana.munoz@example.org"], ["", "07700900123"], ["", "@ ana"]]
+# Of each parameter that is new in the second version of the index: an element, and the values that it gives.
+VALUES: list[tuple[str, str, dict[str, Any], list[Any]]] = [
+    ("Patient", "address", {"address": [ADDRESS]}, IN_ADDRESS),
+    ("Patient", "address-city", {"address": [ADDRESS]}, ["Leeds"]),
+    ("Patient", "address-country", {"address": [ADDRESS]}, ["GB"]),
+    ("Patient", "address-state", {"address": [ADDRESS]}, ["Yorkshire"]),
+    ("Patient", "telecom", {"telecom": TELECOM}, CONTACTS),
+    ("Patient", "active", {"active": False}, [[_BOOLEAN, "false"]]),
+    ("Patient", "deceased", {"deceasedBoolean": True}, [[_BOOLEAN, "true"]]),
+    ("Patient", "deceased", {"deceasedBoolean": False}, [[_BOOLEAN, "false"]]),
+    ("Patient", "deceased", {"deceasedDateTime": "2017-10-19"}, [[_BOOLEAN, "true"]]),
+    ("Patient", "death-date", {"deceasedDateTime": "2017-10-19"}, [DAY]),
+    ("Patient", "language", {"communication": [{"language": coding("cy")}]}, [["urn:s", "cy"]]),
+    (
+        "Patient",
+        "general-practitioner",
+        {"generalPractitioner": [reference("Organization/1"), reference("Practitioner/2")]},
+        ["Organization/1", "Practitioner/2"],
+    ),
+    ("Patient", "organization", {"managingOrganization": reference("Organization/1")}, ["Organization/1"]),
+    ("Observation", "status", {"status": "amended"}, [["http://hl7.org/fhir/observation-status", "amended"]]),
+    ("Observation", "context", {"context": reference("EpisodeOfCare/1")}, ["EpisodeOfCare/1"]),
+    ("Observation", "context", {"context": reference("Encounter/1")}, ["Encounter/1"]),
+    (
+        "Observation",
+        "performer",
+        {"performer": [reference("Practitioner/1"), reference("RelatedPerson/2")]},
+        ["Practitioner/1", "RelatedPerson/2"],
+    ),
+    ("Observation", "device", {"device": reference("DeviceMetric/1")}, ["DeviceMetric/1"]),
+    ("Observation", "value-concept", {"valueCodeableConcept": coding("x")}, [["urn:s", "x"]]),
+    ("Observation", "value-string", {"valueString": "Rh positive"}, ["Rh positive"]),
+    ("Condition", "context", {"context": reference("EpisodeOfCare/1")}, ["EpisodeOfCare/1"]),
+    ("Condition", "onset-date", {"onsetDateTime": "2017-10-19"}, [DAY]),
+    ("Condition", "onset-date", {"onsetPeriod": {"start": "2017-10-19", "end": "2017-10-19"}}, [DAY]),
+    ("Condition", "abatement-date", {"abatementDateTime": "2017-10-19"}, [DAY]),
+    ("Condition", "abatement-date", {"abatementPeriod": {"start": "2017-10-19", "end": "2017-10-19"}}, [DAY]),
+    ("Condition", "severity", {"severity": coding("x")}, [["urn:s", "x"]]),
+    ("Condition", "body-site", {"bodySite": [coding("x")]}, [["urn:s", "x"]]),
+    ("Condition", "asserter", {"asserter": reference("Practitioner/1")}, ["Practitioner/1"]),
+    ("Encounter", "location", {"location": [{"location": reference("Location/1")}]}, ["Location/1"]),
+    ("Encounter", "service-provider", {"serviceProvider": reference("Organization/1")}, ["Organization/1"]),
+    (
+        "Encounter",
+        "participant",
+        {"participant": [{"individual": reference("Practitioner/1")}, {"individual": reference("RelatedPerson/2")}]},
+        ["Practitioner/1", "RelatedPerson/2"],
+    ),
+    (
+        "Encounter",
+        "practitioner",
+        {"participant": [{"individual": reference("Practitioner/1")}, {"individual": reference("RelatedPerson/2")}]},
+        ["Practitioner/1"],
+    ),
+    ("Encounter", "reason", {"reason": [coding("x")]}, [["urn:s", "x"]]),
+    ("Procedure", "category", {"category": coding("x")}, [["urn:s", "x"]]),
+    ("Procedure", "context", {"context": reference("Encounter/1")}, ["Encounter/1"]),
+    ("Procedure", "performer", {"performer": [{"actor": reference("Device/1")}]}, ["Device/1"]),
+    ("AllergyIntolerance", "onset", {"reaction": [{"onset": "2017-10-19"}, {}]}, [DAY]),
+    ("AllergyIntolerance", "recorder", {"recorder": reference("Patient/1")}, ["Patient/1"]),
+    ("AllergyIntolerance", "manifestation", {"reaction": [{"manifestation": [coding("x")]}]}, [["urn:s", "x"]]),
+    ("Immunization", "manufacturer", {"manufacturer": reference("Organization/1")}, ["Organization/1"]),
+    ("Immunization", "lot-number", {"lotNumber": "LOT 1"}, ["LOT 1"]),
+    ("Immunization", "location", {"location": reference("Location/1")}, ["Location/1"]),
+    ("Immunization", "reaction-date", {"reaction": [{"date": "2017-10-19"}]}, [DAY]),
+    ("MedicationRequest", "requester", {"requester": {"agent": reference("Practitioner/1")}}, ["Practitioner/1"]),
+    ("MedicationRequest", "category", {"category": coding("x")}, [["urn:s", "x"]]),
+    ("MedicationRequest", "date", {"dosageInstruction": [{"timing": {"event": ["2017-10-19"]}}]}, [DAY]),
+    ("MedicationRequest", "context", {"context": reference("EpisodeOfCare/1")}, ["EpisodeOfCare/1"]),
+    ("MedicationStatement", "category", {"category": coding("x")}, [["urn:s", "x"]]),
+    ("MedicationStatement", "context", {"context": reference("Encounter/1")}, ["Encounter/1"]),
+    ("MedicationStatement", "source", {"informationSource": reference("Patient/1")}, ["Patient/1"]),
+    ("Medication", "manufacturer", {"manufacturer": reference("Organization/1")}, ["Organization/1"]),
+    ("Medication", "form", {"form": coding("x")}, [["urn:s", "x"]]),
+    ("Medication", "ingredient-code", {"ingredient": [{"itemCodeableConcept": coding("x")}]}, [["urn:s", "x"]]),
+    ("EpisodeOfCare", "type", {"type": [coding("x")]}, [["urn:s", "x"]]),
+    ("EpisodeOfCare", "organization", {"managingOrganization": reference("Organization/1")}, ["Organization/1"]),
+    ("EpisodeOfCare", "condition", {"diagnosis": [{"condition": reference("Condition/1")}]}, ["Condition/1"]),
+    ("Organization", "type", {"type": [coding("x")]}, [["urn:s", "x"]]),
+    ("Organization", "partof", {"partOf": reference("Organization/1")}, ["Organization/1"]),
+    ("Organization", "address", {"address": [ADDRESS]}, IN_ADDRESS),
+    ("Organization", "address-city", {"address": [ADDRESS]}, ["Leeds"]),
+    ("Location", "organization", {"managingOrganization": reference("Organization/1")}, ["Organization/1"]),
+    ("Location", "type", {"type": coding("x")}, [["urn:s", "x"]]),
+    ("Location", "partof", {"partOf": reference("Location/1")}, ["Location/1"]),
+    ("Location", "address", {"address": ADDRESS}, IN_ADDRESS),
+    ("Location", "address-city", {"address": ADDRESS}, ["Leeds"]),
+    ("Practitioner", "family", {"name": [{"family": "Moor"}]}, ["Moor"]),
+    ("Practitioner", "given", {"name": [{"given": ["Ana", "Eve"]}]}, ["Ana", "Eve"]),
+    ("Practitioner", "telecom", {"telecom": TELECOM}, CONTACTS),
+    ("Practitioner", "email", {"telecom": TELECOM}, CONTACTS[1:2]),
+    ("Practitioner", "phone", {"telecom": TELECOM}, CONTACTS[:1]),
+    ("Practitioner", "address", {"address": [ADDRESS]}, IN_ADDRESS),
+    ("PractitionerRole", "role", {"code": [coding("x")]}, [["urn:s", "x"]]),
+    ("PractitionerRole", "specialty", {"specialty": [coding("x"), coding("y")]}, [["urn:s", "x"], ["urn:s", "y"]]),
+    ("PractitionerRole", "location", {"location": [reference("Location/1")]}, ["Location/1"]),
+    (
+        "PractitionerRole",
+        "service",
+        {"healthcareService": [reference("HealthcareService/1")]},
+        ["HealthcareService/1"],
+    ),
+    ("HealthcareService", "type", {"type": [coding("x")]}, [["urn:s", "x"]]),
+    ("HealthcareService", "location", {"location": [reference("Location/1")]}, ["Location/1"]),
+    ("HealthcareService", "characteristic", {"characteristic": [coding("x")]}, [["urn:s", "x"]]),
+]
+
+
+@pytest.mark.parametrize(("type_name", "name", "elements", "expected"), VALUES)
+def test_a_parameters_values_are_those_of_its_element(
+    type_name: str, name: str, elements: dict[str, Any], expected: list[Any]
+) -> None:
+    resource = {"resourceType": type_name, "id": "1", **elements}
+
+    assert search_values(resource)[name] == expected
+
+
+def test_each_new_parameter_is_extracted_in_some_test() -> None:
+    """Bare codes and booleans are in the test of systems; quantities and composites in the one below."""
+    shown = {(type_name, name) for type_name, name, _, _ in VALUES}
+    new = {(served.name, parameter.name): parameter for served in RESOURCE_TYPES for parameter in served.parameters}
+    left = {each for each, parameter in new.items() if parameter.since > 1 and not parameter.system} - shown
+
+    assert {name for _, name in left} == {
+        *("value-quantity", "component-value-quantity", "component-code"),
+        *("code-value-quantity", "component-code-value-quantity"),
+    }
+
+
+def test_quantities_keep_their_digits_and_parts_stay_together() -> None:
+    values = search_values(
+        observation(
+            code=coding("panel"),
+            valueQuantity={"value": JsonNumber("5.40"), "unit": "mmol/l", "system": "urn:u", "code": "mmol/L"},
+            component=[
+                {"code": {"coding": [{"code": "a"}, {"code": "b"}]}, "valueQuantity": {"value": -140}},
+                {"code": coding("a"), "valueQuantity": {"unit": "no number"}},
+                {"code": {"text": "no code"}, "valueQuantity": {"value": JsonNumber("1e-2"), "unit": "g"}},
+                {"code": {"text": "neither"}, "valueString": "x"},
+            ],
+        )
+    )
+
+    assert values["value-quantity"] == [["5.40", "urn:u", "mmol/L", "mmol/l"]]
+    assert values["component-code"] == [["", "a"], ["", "b"], ["urn:s", "a"]]
+    assert values["component-value-quantity"] == [["-140", "", "", ""], ["1e-2", "", "", "g"]]
+    assert values["code-value-quantity"] == [[[["urn:s", "panel"]], [["5.40", "urn:u", "mmol/L", "mmol/l"]]]]
+    assert values["component-code-value-quantity"] == [
+        [[["", "a"], ["", "b"]], [["-140", "", "", ""]]],
+        [[["urn:s", "a"]], []],
+        [[], [["1e-2", "", "", "g"]]],
+    ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -360,12 +361,18 @@ def test_every_parameter_takes_its_types_modifiers_and_no_other(type_: Any) -> N
         ParameterType.TOKEN: "x",
         ParameterType.DATE: "2017",
         ParameterType.REFERENCE: "4",
+        ParameterType.QUANTITY: "5.4",
+        ParameterType.COMPOSITE: "x$5.4",
+        ParameterType.URI: "urn:x",
     }
     modifiers = {
         ParameterType.STRING: ("exact", "contains", "missing"),
         ParameterType.TOKEN: ("not", "missing"),
         ParameterType.DATE: ("missing",),
         ParameterType.REFERENCE: ("missing",),
+        ParameterType.QUANTITY: ("missing",),
+        ParameterType.COMPOSITE: (),
+        ParameterType.URI: ("missing",),
     }
     for each in type_.searchable:
         honoured = {*modifiers[each.type], *each.targets}
@@ -452,3 +459,194 @@ def test_the_declared_prefixes_are_those_of_stu3_and_each_is_compared() -> None:
     compared = [matches("Observation.date", f"{prefix}2017", [list(date_range("2017"))]) for prefix in declared]
     assert compared.count(True) == 4  # eq, ge, le and ap
     refusal("Observation.date", "in2017")
+
+
+UCUM = "http://unitsofmeasure.org"
+MMOL = ["5.4", UCUM, "mmol/L", "mmol/l"]
+QUANTITIES: list[tuple[str, list[str], bool]] = [
+    # Without a prefix a number stands for what rounds to it, as the prefixes eq and ne do.
+    *((text, ["5.4", "", "", ""], True) for text in ("5.4", "eq5.4", "5", "5.40", "5.4e0", "54e-1", "0.54e1", "1e1")),
+    *((text, ["5.4", "", "", ""], False) for text in ("5.5", "5.41", "5.39", "ne5.4", "ne5", "6", "1", "-5.4", "1e2")),
+    *(("5.4", [number, "", "", ""], True) for number in ("5.35", "5.4499", "5.40", "54e-1", "5.350")),
+    *(("5.4", [number, "", "", ""], False) for number in ("5.45", "5.3499", "-5.4", "54")),
+    *(("5.40e0", [number, "", "", ""], True) for number in ("5.395", "5.4049")),
+    *(("5.40e0", [number, "", "", ""], False) for number in ("5.405", "5.39")),
+    *(("-5.4", [number, "", "", ""], True) for number in ("-5.4", "-5.45", "-5.36")),
+    *(("-5.4", [number, "", "", ""], False) for number in ("-5.35", "5.4")),
+    *(("100", [number, "", "", ""], True) for number in ("99.5", "100.49")),
+    *(("100", [number, "", "", ""], False) for number in ("99.49", "100.5")),
+    *(("0", [number, "", "", ""], True) for number in ("0", "-0.5", "0.0")),
+    ("5." + "0" * 40 + "1", ["5." + "0" * 40 + "1", "", "", ""], True),
+    ("5." + "0" * 40 + "1", ["5." + "0" * 40 + "2", "", "", ""], False),
+    ("1e999", ["1.4e999", "", "", ""], True),
+    ("ne5.4", ["5.45", "", "", ""], True),
+    # The other prefixes take it exactly.
+    *((text, ["5.41", "", "", ""], True) for text in ("gt5.4", "ge5.4", "ge5.41", "le5.41", "sa5.4", "lt5.42", "eb6")),
+    *((text, ["5.41", "", "", ""], False) for text in ("gt5.41", "lt5.41", "sa5.41", "eb5.41", "lt-5", "ge5.42")),
+    *((text, ["-3", "", "", ""], True) for text in ("lt0", "gt-4", "le-3", "gt-3e1")),
+    # About: within a tenth.
+    *(("ap100", [number, "", "", ""], True) for number in ("90", "110", "100")),
+    *(("ap100", [number, "", "", ""], False) for number in ("89.9", "110.1")),
+    *(("ap-100", [number, "", "", ""], True) for number in ("-90", "-110")),
+    # The unit: by system and code, or by either of its code and what is printed. It is never converted.
+    *((f"5.4|{unit}", MMOL, True) for unit in (f"{UCUM}|mmol/L", "|mmol/L", "|mmol/l")),
+    *(
+        (f"5.4|{unit}", MMOL, False)
+        for unit in (f"{UCUM}|mmol/l", "urn:x|mmol/L", "|MMOL/L", "|mol/L", f"{UCUM}|mol/L")
+    ),
+    (f"0.0054|{UCUM}|mol/L", MMOL, False),
+    ("gt5|urn:x|mmol/L", MMOL, False),
+    (f"ne5|{UCUM}|mmol/L", MMOL, False),
+    (f"ne6|{UCUM}|mmol/L", MMOL, True),
+    ("ne6||g", MMOL, False),
+    ("5.4||g", ["5.4", "", "", ""], False),
+    (r"5.4||a\|b\,c\$d", ["5.4", "", "", "a|b,c$d"], True),
+    (r"5.4|urn:a\|b|c", ["5.4", "urn:a|b", "c", ""], True),
+    # A comma is or.
+    ("1,5.4||g,gt5||mmol/L", MMOL, True),
+]
+
+
+@pytest.mark.parametrize(("text", "stored", "expected"), QUANTITIES)
+def test_quantities_are_compared_as_numbers_of_one_unit(text: str, stored: list[str], expected: bool) -> None:
+    assert matches("Observation.value-quantity", text, [stored]) is expected
+
+
+def test_any_of_several_quantities_is_enough() -> None:
+    several = [["120", UCUM, "mm[Hg]", ""], ["80", UCUM, "mm[Hg]", ""]]
+
+    assert matches("Observation.component-value-quantity", "lt90", several)
+    assert not matches("Observation.component-value-quantity", "lt80", several)
+    assert matches("Observation.component-value-quantity:missing", "true", [])
+    assert not matches("Observation.component-value-quantity:missing", "true", several)
+    assert not matches("Observation.value-quantity", "ne5", [])
+
+
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-1000, max_value=1000, places=3),
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-1000, max_value=1000, places=1),
+)
+def test_of_a_quantitys_prefixes_each_has_its_opposite(stored: Decimal, searched: Decimal) -> None:
+    def found(prefix: str) -> bool:
+        return matches("Observation.value-quantity", f"{prefix}{searched:f}", [[f"{stored:f}", "", "", ""]])
+
+    assert found("eq") is not found("ne")
+    assert found("gt") is not found("le")
+    assert found("lt") is not found("ge")
+    assert (found("sa"), found("eb")) == (found("gt"), found("lt"))
+
+
+SYSTOLIC = [["http://loinc.org", "8480-6"], ["", "sys"]]
+DIASTOLIC = [["http://loinc.org", "8462-4"]]
+PRESSURE = [[SYSTOLIC, [["150", UCUM, "mm[Hg]", "mmHg"]]], [DIASTOLIC, [["80", UCUM, "mm[Hg]", "mmHg"]]]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("8480-6$gt140", True),
+        ("sys$150", True),
+        (f"http://loinc.org|8480-6$ge150|{UCUM}|mm[Hg]", True),
+        ("http://loinc.org|$80||mmHg", True),
+        # What is so of two components is so of none.
+        ("8462-4$gt140", False),
+        ("8480-6$80", False),
+        ("urn:x|8480-6$150", False),
+        ("8462-4$gt140,sys$150", True),
+        (r"a\$b$150", False),
+    ],
+)
+def test_a_composite_holds_within_one_element(text: str, expected: bool) -> None:
+    assert matches("Observation.component-code-value-quantity", text, PRESSURE) is expected
+
+
+def test_an_element_without_a_part_matches_no_composite() -> None:
+    assert not matches("Observation.component-code-value-quantity", "sys$ne1", [[SYSTOLIC, []], [[], [MMOL]]])
+    assert matches("Observation.code-value-quantity", r"a\$b$5.4", [[[["", "a$b"]], [MMOL]]])
+
+
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        *(
+            ("Observation.value-quantity", text)
+            for text in ("", "x", "gt", "mmol", "5.4.1", "5,x", "+5", " 5", "5 ", ".5")
+        ),
+        *(
+            ("Observation.value-quantity", text)
+            for text in ("5.", "05", "1e", "1e1000", "NaN", "Infinity", "٥", "5e1.5")
+        ),
+        *(
+            ("Observation.value-quantity", text)
+            for text in ("--5", "gtgt5", "GT5", "5|g", "5||", "5|urn:x|", "|||", "||g")
+        ),
+        *(("Observation.value-quantity", text) for text in ("5|a|b|c", r"5\|a|b", r"5\,4")),
+        *(("Observation.code-value-quantity", text) for text in ("a", "a$", "$5", "$", "a$5$6", "a$x", "|$5", r"a\$5")),
+        ("Observation.component-code-value-quantity", "a$5,b"),
+    ],
+)
+def test_a_malformed_quantity_or_composite_is_refused_by_name(asked: str, text: str) -> None:
+    error = refusal(asked, text)
+
+    name = asked.partition(".")[2]
+    assert error.code == "value"
+    assert error.text.startswith(f"{name}: ")
+    assert error.where == f"http.{name}"
+
+
+def test_a_uri_is_compared_as_a_whole() -> None:
+    profile = "https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-Patient-1"
+
+    assert matches("Patient._profile", profile, ["urn:other", profile])
+    assert matches("Patient._profile", rf"urn:a\,b,{profile}", [profile])
+    for other in (profile[:-1], f"{profile}/", profile.upper(), "urn:x"):
+        assert not matches("Patient._profile", other, [profile])
+    assert refusal("Patient._profile:below", profile).text == (
+        "_profile: the modifier is not supported; it takes :missing."
+    )
+    assert refusal("Observation.code-value-quantity:missing", "true").text == (
+        "code-value-quantity: the modifier is not supported; it takes none."
+    )
+
+
+ADDRESS = ["12 Bobbin Lane", "Flat 2", "St Brannock", "Tamarshire", "XT2 1AB"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "expected"),
+    [
+        # From the beginning of any string, or of any of its words.
+        *(
+            ("address", text, True)
+            for text in ("12 bobbin", "bobbin", "LANE", "bobbin la", "st brannock", "Brann", "xt2")
+        ),
+        *(("address", text, True) for text in ("1ab", "tamár", "x,lane", "flat 2")),
+        # Not from within a word, nor over two strings.
+        *(("address", text, False) for text in ("obbin", "lane flat", "bobbin brannock", "2 bobbin", "ab")),
+        *(("address:exact", text, True) for text in ("St Brannock", "Flat 2")),
+        *(("address:exact", text, False) for text in ("st brannock", "Brannock")),
+        *(("address:contains", text, True) for text in ("obbin", "2 1a")),
+        ("address:contains", "lane flat", False),
+        # The other parameters of an address take a text as one beginning.
+        ("address-city", "st br", True),
+        ("address-city", "brannock", False),
+    ],
+)
+def test_an_address_is_found_by_any_of_its_words(asked: str, text: str, expected: bool) -> None:
+    stored = ["St Brannock"] if asked == "address-city" else ADDRESS
+
+    assert matches(f"Patient.{asked}", text, stored) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(
+            (text, True)
+            for text in ("0113 496-0200", "(0113)4960200", "01134960200", "|0113 496 0200", "Ana.M@Example.org")
+        ),
+        *((text, False) for text in ("anam@example.org", "0113496020", "urn:x|01134960200", "ana.m")),
+    ],
+)
+def test_a_contact_is_a_mail_address_or_a_number(text: str, expected: bool) -> None:
+    assert matches("Patient.telecom", text, [["", "01134960200"], ["", "ana.m@example.org"]]) is expected

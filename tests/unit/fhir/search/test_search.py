@@ -349,6 +349,9 @@ def _samples() -> Iterator[tuple[str, str]]:
         ParameterType.TOKEN: lambda: "http://example.org|x",
         ParameterType.DATE: lambda: "ge2017-10",
         ParameterType.REFERENCE: lambda: "x",
+        ParameterType.QUANTITY: lambda: "gt5.4||mmol",
+        ParameterType.COMPOSITE: lambda: "x$5",
+        ParameterType.URI: lambda: "http://example.org/x",
     }
     for type_ in RESOURCE_TYPES:
         for parameter in type_.searchable:
