@@ -165,7 +165,7 @@ def test_two_loaders_at_once_lose_nothing(tmp_path: Path, tables: RecordTables) 
     for number in range(people):
         index = items[f"Patient/{number}", "#index"]
         assert index["version"] == {"N": "2"}
-        (family,) = json.loads(index["values"]["S"])["family"]
+        (family,) = json.loads(index["values"]["S"])["name"]
         assert f'"family":"{family}"' in items[f"Patient/{number}", "#json"]["body"]["S"]
         assert f'family value="{family}"' in items[f"Patient/{number}", "#xml"]["body"]["S"]
     # Of each patient one entry of the type and one of the name: none is left from the version before.

@@ -1,7 +1,7 @@
 """The values that are searched by: normalised once at load time, compared at read time.
 
-A resource's searchable values travel with each of its index entries as compact JSON (`SearchValues`), so
-that a reader decides on a match without fetching a body. Forms by parameter type:
+A resource's searchable values (`SearchValues`) travel with each of its index entries, in the form of
+`careconnect.stored_values`, so that a reader decides on a match without fetching a body. Forms by parameter type:
 
 - string: the text as it stands; compared by `normalise`
 - token: `[system, code]`, the system empty where there is none

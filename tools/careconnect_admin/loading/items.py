@@ -10,6 +10,7 @@ from typing import Any, Final
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM, Key, resource_key
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import patients_of
+from careconnect.stored_values import stored_values
 from careconnect_admin.loading.exact_json import json_text
 from careconnect_admin.loading.extract import index_keys, search_values
 from careconnect_admin.loading.xml_body import xml_text
@@ -150,7 +151,7 @@ def _index_item(content: Content, values: dict[str, list[Any]], keys: Iterable[K
     return {
         "pk": {"S": content.key},
         "sk": {"S": INDEX_ITEM},
-        "values": {"S": json.dumps(values, ensure_ascii=False, separators=(",", ":"))},
+        "values": {"S": json.dumps(stored_values(content.served, values), ensure_ascii=False, separators=(",", ":"))},
         "entries": {"S": entries_text(keys)},
         "digest": {"S": content.digest},
         **stamp,

@@ -8,7 +8,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect import outcomes
-from careconnect.aws import SERVICE_ERRORS, error_code
 from careconnect.formats import Format
 from careconnect.record_keys import (
     CURSOR_KEY,
@@ -22,6 +21,8 @@ from careconnect.record_keys import (
 )
 from careconnect.resource_types import Home, ResourceType, resource_type
 from careconnect.search_values import order_key
+from careconnect.stored_values import StoredValues
+from fhir_reader.store.range_stream import RangeStream, ask, items_of, limit_of
 from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, NextLimit, StoredResource
 
 if TYPE_CHECKING:
@@ -32,9 +33,6 @@ _FIRST_PAUSE: Final = 0.01
 
 _BEHIND_SECONDS: Final = 10.0
 """How long an index that is out of date is taken to be so still."""
-
-_GROWTH: Final = 4
-"""How many times more entries to ask for, when those that were expected to be enough were not."""
 
 # Sorts after everything that may follow a prefix in a sort key.
 _LAST: Final = "\U0010ffff"
@@ -63,7 +61,7 @@ class DynamoDbResourceStore:
 
     def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
         """Return one resource rendered in a format: one GetItem."""
-        answer = _ask(
+        answer = ask(
             self._client.get_item,
             TableName=self._tables[type_.home],
             Key=_item_key(type_, resource_id, _item_of(format_)),
@@ -83,7 +81,7 @@ class DynamoDbResourceStore:
         """Return the entries of resources whose ids are known: one BatchGetItem per hundred."""
         items = self._items(((type_, resource_id) for resource_id in ids), INDEX_ITEM)
         return [
-            Entry(type_, resource_id, order_key(values, type_.order_by), stored)
+            Entry(type_, resource_id, order_key(StoredValues(type_, resource_id, values), type_.order_by), stored)
             for (_, resource_id), item in items.items()
             # A deleted resource keeps its index record, without values.
             if (values := json.loads(stored := item.get("values", {}).get("S", "null")))
@@ -94,7 +92,7 @@ class DynamoDbResourceStore:
     ) -> list[EntryStream]:
         """Open each range as a stream of entries, latest place first; all first parts are asked for at once."""
         queries = [self._range_query(type_, range_) for range_ in ranges if _possible(range_)]
-        opened = [(query, self._pool.submit(_ask, self._client.query, **query)) for query in queries]
+        opened = [(query, self._pool.submit(ask, self._client.query, **query)) for query in queries]
         return [RangeStream(type_, self._client.query, query, first, next_limit) for query, first in opened]
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
@@ -102,7 +100,7 @@ class DynamoDbResourceStore:
         found: list[str] = []
         after = " "
         while len(found) <= most:
-            answer = _ask(
+            answer = ask(
                 self._client.query,
                 TableName=self._tables[type_.home],
                 KeyConditionExpression="pk = :pk AND sk > :after",
@@ -128,10 +126,10 @@ class DynamoDbResourceStore:
                 ":pk": {"S": resource_key(patient_type.name, patient)},
                 ":after": {"S": after or _FIRST_TYPE},
             },
-            **_limit(expected),
+            **limit_of(expected),
         }
-        first: Future[Any] = self._pool.submit(_ask, self._client.query, **query)
-        for item in _items(self._client.query, query, first):
+        first: Future[Any] = self._pool.submit(ask, self._client.query, **query)
+        for item in items_of(self._client.query, query, first):
             place = item["sk"]["S"]
             name, _, parameter = place.partition("#")[0].partition("?")
             found = resource_type(name)
@@ -162,7 +160,7 @@ class DynamoDbResourceStore:
     def _cursor_item(self, home: Home) -> Mapping[str, Any]:
         """Read a table's item of `CURSOR_KEY`, and take down what it says of the index; empty without one."""
         pk, sk = CURSOR_KEY
-        answer = _ask(self._client.get_item, TableName=self._tables[home], Key={"pk": {"S": pk}, "sk": {"S": sk}})
+        answer = ask(self._client.get_item, TableName=self._tables[home], Key={"pk": {"S": pk}, "sk": {"S": sk}})
         item: Mapping[str, Any] = answer.get("Item", {})
         # Where nothing was loaded yet, nothing is out of date either.
         version = int(item.get("index", {"N": "1"})["N"]) if item else INDEX_VERSION
@@ -184,7 +182,7 @@ class DynamoDbResourceStore:
             # The partition key is known already, and what is not sent need not be parsed.
             "ProjectionExpression": "sk, #values",
             "ExpressionAttributeNames": {"#values": "values"},
-            **_limit(range_.expected),
+            **limit_of(range_.expected),
         }
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -206,7 +204,7 @@ class DynamoDbResourceStore:
             if attempt:
                 # Left over by a throttled partition, or by an answer that reached its 16 MB.
                 time.sleep(_FIRST_PAUSE * 2**attempt)
-            answer = _ask(self._client.batch_get_item, RequestItems=request)
+            answer = ask(self._client.batch_get_item, RequestItems=request)
             for items in answer["Responses"].values():
                 for one in items:
                     name, _, id_ = one["pk"]["S"].partition("/")
@@ -215,14 +213,6 @@ class DynamoDbResourceStore:
             if not request:
                 return found
         raise outcomes.unavailable("keys left unprocessed")
-
-
-def _ask(operation: Callable[..., Any], **arguments: Any) -> Any:
-    """Call DynamoDB; raises the 503 outcome for what it refuses or does not answer after its own retries."""
-    try:
-        return operation(**arguments)
-    except SERVICE_ERRORS as error:
-        raise outcomes.unavailable(error_code(error)) from error
 
 
 def _possible(range_: IndexRange) -> bool:
@@ -246,55 +236,3 @@ def _resource(item: Mapping[str, Any]) -> StoredResource:
         patients=tuple(item.get("patient", {}).get("S", "").split()),
         gone=bool(item.get("gone", {}).get("BOOL", False)),
     )
-
-
-def _limit(expected: int) -> dict[str, int]:
-    return {"Limit": expected} if expected else {}
-
-
-class RangeStream:
-    """The entries of one range of the index, the first part of which is asked for already."""
-
-    def __init__(
-        self,
-        type_: ResourceType,
-        ask: Callable[..., Any],
-        query: Mapping[str, Any],
-        first: "Future[Any]",
-        next_limit: NextLimit | None,
-    ) -> None:
-        self._type = type_
-        self._ask = ask
-        self._query = query
-        self._first = first
-        self._next_limit = next_limit
-
-    @property
-    def at_least(self) -> int:
-        """How many entries the range is known to hold: those of its first part, and one if it goes on."""
-        answer = self._first.result()
-        return len(answer["Items"]) + ("LastEvaluatedKey" in answer)
-
-    def __iter__(self) -> Iterator[Entry]:
-        """Yield the entries."""
-        for item in _items(self._ask, self._query, self._first, self._next_limit):
-            order, resource_id = place_of(item["sk"]["S"])
-            yield Entry(self._type, resource_id, order, item["values"]["S"])
-
-
-def _items(
-    ask: Callable[..., Any], query: Mapping[str, Any], first: "Future[Any]", next_limit: NextLimit | None = None
-) -> Iterator[Mapping[str, Any]]:
-    """Yield the items of a query to its end.
-
-    What a query reads is paid for, up to 1 MB, whether it is used or not. So a limited one begins small and
-    asks for more each time, since what was expected not to be needed has turned out to be.
-    """
-    answer, limit = first.result(), query.get("Limit", 0)
-    while True:
-        yield from answer["Items"]
-        last = answer.get("LastEvaluatedKey")
-        if not last:
-            return
-        limit = next_limit(limit) if next_limit else limit * _GROWTH
-        answer = _ask(ask, **{**query, **_limit(limit)}, ExclusiveStartKey=last)

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import SearchValues, patients_of
+from careconnect.stored_values import StoredValues
 
 BATCH: Final = 100
 """Resources that one call returns (DynamoDB's quota for BatchGetItem)."""
@@ -61,8 +62,7 @@ class Entry:
     @property
     def values(self) -> SearchValues:
         """What the resource is searched by."""
-        parsed: SearchValues = json.loads(self.stored)
-        return parsed
+        return StoredValues(self.type, self.id, json.loads(self.stored))
 
     @property
     def patients(self) -> tuple[str, ...]:
