@@ -32,9 +32,6 @@ A table's own (`index` of `CURSOR_KEY`'s item, 1 where it is absent) is the one 
 REINDEX_KEY: Final = ("$cursor", "#reindex")
 """The item that says how far a renewal of the index has come, while one is not through."""
 
-INDEX_VERSION: Final = 2
-"""What the index holds: a parameter that is new in it is searched by once a table's entries are all of it."""
-
 SHARDS: Final = 4
 """Partitions of a type's entries: each takes 1,000 writes a second, and a search by type asks all of them."""
 

@@ -119,7 +119,9 @@ def load(
         base_url = target.output("BaseUrl")
     if reindex:
         if tables is None:
-            raise OperatorError("--reindex looks into a stack, and none is up")
+            raise OperatorError(
+                "without a stack there is no index to renew: start one with `make run`, or name a --stack"
+            )
         raise typer.Exit(renew_index(tables, base_url=base_url, dry_run=dry_run, as_json=as_json))
     with loading_progress() as progress:
         report = loading.load_paths(

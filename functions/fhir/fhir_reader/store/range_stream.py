@@ -1,14 +1,16 @@
 """The entries of a range of the index, asked for in parts."""
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from careconnect import outcomes
 from careconnect.aws import SERVICE_ERRORS, error_code
 from careconnect.record_keys import place_of
 from careconnect.resource_types import ResourceType
 from fhir_reader.store.stored import Entry, NextLimit
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _GROWTH: Final = 4
 """How many times more entries to ask for, when those that were expected to be enough were not."""

@@ -185,6 +185,7 @@ def test_searches_are_right_at_every_moment(reader: Reader) -> None:
     other = reader.as_caller()
     before = {search: other.get(*search).text for search in FORMER_SEARCHES}
     looked = 0
+    refused: set[int] = set()
 
     def look(operation: str) -> None:
         nonlocal looked
@@ -195,8 +196,11 @@ def test_searches_are_right_at_every_moment(reader: Reader) -> None:
             looked += 1
             for search, text in before.items():
                 assert other.get(*search).text == text, search
+            if versions(reader)[Home.RECORD] == DONE[Home.RECORD]:
+                # All that new searches look at is renewed: now they are answered, or will be in ten seconds.
+                return
             for path, query, _ in NEW_SEARCHES:
-                assert other.get(path, query).status == 503
+                refused.add(other.get(path, query).status)
         finally:
             reader.faults[:] = faults
 
@@ -205,6 +209,7 @@ def test_searches_are_right_at_every_moment(reader: Reader) -> None:
     reader.faults.clear()
 
     assert looked > 20
+    assert refused == {503}
     assert {search: other.get(*search).text for search in FORMER_SEARCHES} == before
     for path, query, ids in NEW_SEARCHES:
         answer = other.as_caller().get(path, query)
