@@ -1,40 +1,20 @@
-"""Make up searches of every kind from the records that are there, and from what is near them."""
+"""Make up searches of every kind: criteria, chains, reverse chains, orders and pages."""
 
-import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
 from random import Random
-from typing import Any
 
-from careconnect.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES
-from careconnect_testing.linear_parameters import CLINICAL_DATE, PARAMETERS, Parameter, parameter_of
+from careconnect_testing.linear_parameters import CLINICAL_DATE, PARAMETERS, Parameter, parameter_names, parameter_of
 from careconnect_testing.linear_search import LinearSearch
-from careconnect_testing.linear_values import BEGINNING, END
+from careconnect_testing.query_values import ValueMaker
 
-_SERVED = {type_.name: [p.name for p in (*COMMON_PARAMETERS, *type_.searchable)] for type_ in RESOURCE_TYPES}
-
-_PREFIXES = ("", "", "eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
-_CHAINED = (
-    "identifier",
-    "name",
-    "family",
-    "given",
-    "birthdate",
-    "gender",
-    "address-postalcode",
-    "email",
-    "phone",
-    "_id",
-)
 _COUNTS = (0, 1, 5, 50, 100, 100, 100)
-_JITTER = (timedelta(0),) * 4 + tuple(
-    sign * timedelta(**{unit: 1})
-    for sign in (1, -1)
-    for unit in ("milliseconds", "seconds", "minutes", "hours", "days", "weeks")
-)
-_ZONES = (timedelta(0), timedelta(hours=1), timedelta(hours=-5, minutes=-30), timedelta(hours=14))
+_TOTALS = ("none", "estimate", "accurate")
+_DIRECTORY = ("Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService")
+"""What can be searched without reading a record; so nothing of a record is asked there."""
+
+Criterion = tuple[str, str]
+"""A parameter's name, with all that stands before and behind it, and its value."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +22,7 @@ class Query:
     """A search; `walks` says whether to follow its next links to the end."""
 
     type_name: str
-    parameters: tuple[tuple[str, str], ...]
+    parameters: tuple[Criterion, ...]
     walks: bool = False
 
     def __str__(self) -> str:
@@ -56,15 +36,26 @@ class QueryMaker:
     def __init__(self, seed: int, search: LinearSearch) -> None:
         self._random = Random(seed)
         self._search = search
+        self._values = ValueMaker(self._random, search)
         # Types with more to ask about come up more often.
         self._types = [name for name, own in PARAMETERS.items() for _ in range(len(own))]
 
     def each_parameter(self) -> Iterator[Query]:
         """Yield queries of one criterion: each parameter of each type, several times or with each modifier."""
         for type_name in PARAMETERS:
-            for name in _SERVED[type_name]:
+            for name in parameter_names(type_name):
                 for modifier in _modifiers(parameter_of(type_name, name)):
                     yield Query(type_name, (self._criterion(type_name, name, modifier),))
+
+    def each_link(self) -> Iterator[Query]:
+        """Yield queries of one chain: along each reference of each type to each target, and back."""
+        for type_name in PARAMETERS:
+            for reference, target in _links(type_name):
+                inner, value = self._own_criterion(target)
+                yield Query(type_name, ((f"{reference}:{target}.{inner}", value),))
+            for source, reference in _links_back(type_name):
+                inner, value = self._own_criterion(source)
+                yield Query(type_name, ((f"_has:{source}:{reference}:{inner}", value),))
 
     def mixtures(self, count: int) -> Iterator[Query]:
         """Yield queries of up to three criteria, in any order and paged in any way."""
@@ -76,153 +67,104 @@ class QueryMaker:
         parameters = [self._any_criterion(type_name) for _ in range(number)]
         if self._random.random() < 0.3:
             parameters.append(("_sort", self._sort(type_name)))
+        if self._random.random() < 0.15:
+            parameters.append(("_total", self._random.choice(_TOTALS)))
         walks = self._random.random() < 0.1
         count = self._count_to_walk(type_name, parameters) if walks else self._random.choice(_COUNTS)
         parameters.append(("_count", str(count)))
         self._random.shuffle(parameters)
         return Query(type_name, tuple(parameters), walks)
 
-    def _count_to_walk(self, type_name: str, parameters: Sequence[tuple[str, str]]) -> int:
+    def _count_to_walk(self, type_name: str, parameters: Sequence[Criterion]) -> int:
         """Return a page size that makes a few pages, as far as the server's largest page allows."""
         total = self._search.search(type_name, parameters).total
         return min(total // self._random.randint(1, 4) + self._random.randint(1, 3), 100)
 
-    def _any_criterion(self, type_name: str) -> tuple[str, str]:
-        name = self._random.choice(_SERVED[type_name])
-        parameter = parameter_of(type_name, name)
-        if name in ("patient", "subject") and self._random.random() < 0.4:
-            chained = self._random.choice(_CHAINED)
-            modifier = self._random.choice(_modifiers(parameter_of("Patient", chained)))
-            chain, value = self._criterion("Patient", chained, modifier)
-            return f"{name}.{chain}", value
-        return self._criterion(type_name, name, self._random.choice(_modifiers(parameter)))
+    def _any_criterion(self, type_name: str) -> Criterion:
+        chance = self._random.random()
+        if chance < 0.15 and _links(type_name):
+            return self._chain(type_name, 2)
+        if chance < 0.3 and _links_back(type_name):
+            return self._reverse_chain(type_name, 2)
+        return self._own_criterion(type_name)
 
-    def _criterion(self, type_name: str, name: str, modifier: str) -> tuple[str, str]:
+    def _own_criterion(self, type_name: str) -> Criterion:
+        name = self._random.choice(parameter_names(type_name))
+        return self._criterion(type_name, name, self._random.choice(_modifiers(parameter_of(type_name, name))))
+
+    def _chain(self, type_name: str, depth: int) -> Criterion:
+        reference, target = self._random.choice(_links(type_name))
+        if depth > 1 and _links(target) and self._random.random() < 0.4:
+            inner, value = self._chain(target, depth - 1)
+        else:
+            inner, value = self._own_criterion(target)
+        # Without a type the rest is asked of every type that has it: it must mean the same to all.
+        asked = [_asked(each, inner) for each in parameter_of(type_name, reference).targets]
+        alike = len({kind for kinds in asked for kind in kinds}) == 1
+        link = reference if alike and self._random.random() < 0.6 else f"{reference}:{target}"
+        return f"{link}.{inner}", value
+
+    def _reverse_chain(self, type_name: str, depth: int) -> Criterion:
+        source, reference = self._random.choice(_links_back(type_name))
+        chance = self._random.random()
+        if depth > 1 and chance < 0.2 and _links_back(source):
+            inner, value = self._reverse_chain(source, depth - 1)
+        elif depth > 1 and chance < 0.4 and _links(source):
+            inner, value = self._chain(source, depth - 1)
+        else:
+            inner, value = self._own_criterion(source)
+        return f"_has:{source}:{reference}:{inner}", value
+
+    def _criterion(self, type_name: str, name: str, modifier: str) -> Criterion:
         full_name = f"{name}:{modifier}" if modifier else name
         if modifier == "missing":
             return full_name, self._random.choice(("true", "false"))
         number = self._random.choice((1, 1, 1, 1, 2, 3))
-        return full_name, ",".join(self._value(type_name, name, modifier) for _ in range(number))
-
-    def _value(self, type_name: str, name: str, modifier: str) -> str:
-        parameter = parameter_of(type_name, name)
-        match parameter.kind:
-            case "string":
-                return self._string(type_name, name, modifier)
-            case "token":
-                return self._token(type_name, name)
-            case "date":
-                return self._date(type_name, name)
-            case _:
-                return self._reference(type_name, name, parameter.targets[0], bare=bool(modifier))
-
-    def _known_values(self, type_name: str, name: str) -> Sequence[Any]:
-        """Return all values that some resource has, if one of several that are tried has any."""
-        resources = self._search.resources(type_name)
-        tried = (self._search.values(type_name, name, self._random.choice(resources)) for _ in range(8))
-        return next((values for values in tried if values), [])
-
-    def _string(self, type_name: str, name: str, modifier: str) -> str:
-        texts = self._known_values(type_name, name) or ["Zzyzx"]
-        text = self._random.choice(texts)
-        changes = 1 if modifier == "exact" else self._random.choice((1, 1, 2))
-        for _ in range(changes):
-            changed = self._changed(text, texts)
-            text = changed if changed.strip() else text
-        return _escaped(text)
-
-    def _changed(self, text: str, texts: Sequence[str]) -> str:
-        match self._random.randrange(11):
-            case 0:
-                return text[: self._random.randint(1, len(text))]
-            case 1:
-                return text.upper()
-            case 2:
-                return text.lower()
-            case 3:
-                return "".join(one for one in unicodedata.normalize("NFD", text) if not unicodedata.combining(one))
-            case 4:
-                return unicodedata.normalize("NFD", text)
-            case 5:
-                return text[self._random.randrange(len(text)) :].strip()
-            case 6:
-                return f"{text} {self._random.choice(texts)}"
-            case 7:
-                return " ".join(reversed(text.split()))
-            case 8:
-                return f"  {text.replace(' ', '   ')} "
-            case 9:
-                return text + self._random.choice("xe\u0301z")
-            case _:
-                return text
-
-    def _token(self, type_name: str, name: str) -> str:
-        system, code = self._random.choice(self._known_values(type_name, name) or [("", "no-such-code")])
-        if self._random.random() < 0.1:
-            code = "no-such-code"
-        if self._random.random() < 0.15:
-            code = code.swapcase()
-        if name == "phone" and self._random.random() < 0.5:
-            code = "-".join(re.findall(r"\w{1,4}", code))
-        if self._random.random() < 0.1:
-            system = self._random.choice(("http://example.org/other", "http://snomed.info/sct", ""))
-        whole = (f"{_escaped(system)}|{_escaped(code)}",) * 3
-        parts = (f"|{_escaped(code)}", f"{_escaped(system)}|" if system else _escaped(code))
-        return self._random.choice((_escaped(code), _escaped(code), _escaped(code), *whole, *parts))
-
-    def _date(self, type_name: str, name: str) -> str:
-        year_2000 = datetime(2000, 1, 1, tzinfo=UTC)
-        periods = self._known_values(type_name, name)
-        instants = [one for period in periods for one in period if BEGINNING < one < END]
-        instant = self._random.choice(instants or [year_2000])
-        if datetime(2, 1, 1, tzinfo=UTC) < instant < datetime(9998, 1, 1, tzinfo=UTC):
-            instant += self._random.choice(_JITTER)
-        return self._random.choice(_PREFIXES) + self._date_text(instant)
-
-    def _date_text(self, instant: datetime) -> str:
-        zone = self._random.choice(_ZONES)
-        if not datetime(2, 1, 1, tzinfo=UTC) < instant < datetime(9998, 1, 1, tzinfo=UTC):
-            zone = timedelta(0)
-        local = instant.astimezone(timezone(zone))
-        offset = self._random.choice(("Z", "", "+00:00")) if not zone else f"{local:%z}"[:3] + ":" + f"{local:%z}"[3:]
-        day = f"{local.year:04}-{local:%m-%d}"
-        match self._random.randrange(6):
-            case 0:
-                return day[:4]
-            case 1:
-                return day[:7]
-            case 2:
-                return day
-            case 3:
-                return f"{day}T{local:%H:%M}{offset}"
-            case 4:
-                return f"{day}T{local:%H:%M:%S}{offset}"
-            case _:
-                return f"{day}T{local.isoformat(timespec='milliseconds')[11:23]}{offset}"
-
-    def _reference(self, type_name: str, name: str, target: str, *, bare: bool) -> str:
-        none = f"{target}/no-such-id"
-        reference: str = self._random.choice(self._known_values(type_name, name) or [none])
-        if self._random.random() < 0.1:
-            reference = none
-        resource_id = reference.rpartition("/")[2]
-        if bare:
-            return resource_id
-        own = f"{target}/{resource_id}"
-        return self._random.choice((resource_id, own, f"{self._search.base}/{own}", reference))
+        return full_name, ",".join(self._values.value(type_name, name, modifier) for _ in range(number))
 
     def _sort(self, type_name: str) -> str:
         names = [
             name
-            for name in _SERVED[type_name]
+            for name in parameter_names(type_name)
             if name == "_id" or parameter_of(type_name, name).kind in ("date", "string")
         ]
-        preferred = CLINICAL_DATE.get(type_name, "_id")
         keys = self._random.sample(names, k=min(len(names), self._random.choice((1, 1, 2))))
-        if self._random.random() < 0.3:
-            keys = [preferred]
-        keys = [*keys, "_id"] if "_id" not in keys else keys
+        chance = self._random.random()
+        if chance < 0.3:
+            keys = [CLINICAL_DATE.get(type_name, "_id")]
+        elif chance < 0.45:
+            keys = ["_lastUpdated"]
         return ",".join(self._random.choice(("", "-")) + key for key in keys)
+
+
+def _links(type_name: str) -> list[tuple[str, str]]:
+    """Return a type's references, each with each served type that it may point at."""
+    own = PARAMETERS[type_name].items()
+    return [(name, target) for name, parameter in own for target in parameter.targets if target in PARAMETERS]
+
+
+def _links_back(type_name: str) -> list[tuple[str, str]]:
+    """Return the types and references that point at a type and may be asked for there."""
+    return [
+        (source, name)
+        for source in PARAMETERS
+        if type_name not in _DIRECTORY or source in _DIRECTORY
+        for name, target in _links(source)
+        if target == type_name
+    ]
+
+
+def _asked(type_name: str, chained: str) -> set[tuple[str, tuple[str, ...]]]:
+    """Return the kinds of parameters that the rest of a chain comes to from a type: none, if it has no such."""
+    name, _, rest = chained.partition(".")
+    name, _, modifier = name.partition(":")
+    if type_name not in PARAMETERS or name not in parameter_names(type_name):
+        return set()
+    parameter = parameter_of(type_name, name)
+    if not rest:
+        return {(parameter.kind, parameter.targets)}
+    targets = (modifier,) if modifier else parameter.targets
+    return {kind for target in targets for kind in _asked(target, rest)}
 
 
 def _modifiers(parameter: Parameter) -> Sequence[str]:
@@ -231,11 +173,11 @@ def _modifiers(parameter: Parameter) -> Sequence[str]:
             return ("", "", "", "exact", "contains", "missing")
         case "token":
             return ("", "", "", "", "not", "missing")
-        case "date":
+        case "date" | "quantity":
             return ("", "", "", "", "", "missing")
+        case "uri":
+            return ("", "", "missing")
+        case "composite":
+            return ("",) * 6
         case _:
             return ("", "", "", *parameter.targets, "missing")
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\,|$])", r"\\\1", text)
