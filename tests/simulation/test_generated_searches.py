@@ -154,18 +154,29 @@ def _first_matches(reader: Reader, answer: Answer, count: int) -> list[Answer]:
 
 _NAMES = sorted({parameter.name for type_ in RESOURCE_TYPES for parameter in type_.parameters})
 _PARTS = st.sampled_from(
-    [*_NAMES, "_id", "_lastUpdated", "_count", "_sort", "_include", "_revinclude", "_summary", "_elements", "_format"]
+    [
+        *_NAMES,
+        *(parameter.name for parameter in COMMON_PARAMETERS),
+        *("_count", "_sort", "_total", "_include", "_revinclude", "_summary", "_elements", "_format"),
+        *("_has", "_has:Observation:patient:code", "_has:Observation:patient:_has:Location:organization:name"),
+    ]
 )
-_MODIFIERS = st.sampled_from(["", "", "", ":exact", ":contains", ":not", ":missing", ":Patient", ".name", ":", "."])
+_MODIFIERS = st.sampled_from(
+    ["", "", "", ":exact", ":contains", ":not", ":missing", ":Patient", ":recurse", ".name", ".a.b.c", ":", "."]
+)
 _VALUES = st.one_of(
     st.text(max_size=30),
     st.text(alphabet="0123456789-:TZ+gelpasbn.,|\\$/ %&=#\x00\x7f\ud7ffé\u0301", max_size=30),
     st.sampled_from(
         ["male", "2017-10", "ge2017", "Patient/1", "-date", "Patient:organization", "0", "true", "x" * 3000]
     ),
+    st.sampled_from(
+        ["5.4||kg", "gt-1e3|http://unitsofmeasure.org|kg", "eq1e999999999", "1e-999999999", "8480-6$gt1", "$", "*"]
+    ),
 )
 _PAIRS = st.lists(st.tuples(st.tuples(_PARTS, _MODIFIERS).map("".join), _VALUES), max_size=4)
-_TYPE_NAMES = st.sampled_from([type_.name for type_ in RESOURCE_TYPES if type_.name != "Observation"])
+_TYPE_NAMES = st.sampled_from([type_.name for type_ in RESOURCE_TYPES])
+_MEASURED = st.sampled_from(["value-quantity", "code-value-quantity", "component-code-value-quantity"])
 
 
 @settings(max_examples=cases(100), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -174,6 +185,14 @@ def test_no_query_makes_the_reader_fail(reader: InProcessReader, type_name: str,
     for answer in (reader.get(type_name, pairs), reader.post(f"{type_name}/_search", pairs)):
         assert answer.status in (200, 400, 406), (type_name, pairs, answer.text)
         assert answer.text
+
+
+@settings(max_examples=cases(100), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(name=_MEASURED, value=st.one_of(_VALUES, st.text(alphabet="0123456789.eE+-|$,\\gtapeqx٣", max_size=20)))
+def test_no_measured_value_makes_the_reader_fail(reader: InProcessReader, name: str, value: str) -> None:
+    answer = reader.get("Observation", [(name, value), ("_count", "1")])
+
+    assert answer.status in (200, 400), (name, value, answer.text)
 
 
 @settings(max_examples=cases(50), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
