@@ -10,7 +10,7 @@ import pytest
 from careconnect_testing.answer import Answer
 from careconnect_testing.few_records import LOINC, SNOMED, Resource, write_deletion, write_records
 from careconnect_testing.stores import LOADED, Reader, load, reader_on_moto
-from fhir_reader.search import choose_way, search_resources, walk
+from fhir_reader.search import candidates, choose_way, search_resources
 
 SHARE = 25
 """Entries that a page examines in these tests, where a real one examines a thousand."""
@@ -64,7 +64,7 @@ def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (choose_way, search_resources, walk):
+    for module in (candidates, choose_way, search_resources):
         monkeypatch.setattr(module, "MOST_EXAMINED", SHARE)
 
 
@@ -115,7 +115,7 @@ def test_a_walk_finds_what_one_page_would(
 ) -> None:
     walked = everybody.walk(type_name, f"{query}&_count={count}")
     with monkeypatch.context() as patched:
-        for module in (choose_way, search_resources, walk):
+        for module in (candidates, choose_way, search_resources):
             patched.setattr(module, "MOST_EXAMINED", 1_000)
         at_once = everybody.walk(type_name, f"{query}&_count=100")
 
