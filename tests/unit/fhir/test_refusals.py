@@ -199,9 +199,14 @@ NOT_TAKEN = [
     ),
     (
         "Condition?patient.nmae=x",
-        "patient.nmae: the chain is not supported. Condition takes such as patient.identifier, subject.identifier.",
+        ("patient.nmae: the chain is not supported. Condition takes such as patient.identifier, subject.identifier, "
+        "encounter.identifier, context.identifier, asserter.identifier."),
     ),
-    ("PractitionerRole?practitioner.name=x", "practitioner.name: the chain is not supported."),
+    (
+        "PractitionerRole?practitioner.nmae=x",
+        "practitioner.nmae: the chain is not supported. PractitionerRole takes such as practitioner.identifier, "
+        "organization.identifier, location.identifier, service.identifier.",
+    ),
 ]
 
 

@@ -160,7 +160,7 @@ def test_a_resource_becomes_two_bodies_an_index_record_and_entries(tmp_path: Pat
         "birthdate": [[date_range("1980-02-29")[0]]],
     }
     entries = {key: item for key, item in items.items() if not key[1].startswith("#")}
-    assert len(entries) == 2
+    assert len(entries) == 3
     assert all(item["values"] == index["values"] for item in entries.values())
     assert entries_are_consistent(items)
 
@@ -472,7 +472,7 @@ def test_many_resources_share_a_transaction_within_its_quotas(tmp_path: Path, dy
         patients[number]["text"] = {"status": "generated", "div": f"<div>{'x' * 340_000}</div>"}
     assert load(tmp_path, tables, *patients).total == TypeCounts(loaded=95)
     sizes = [len(call["TransactItems"]) for call in watched.named("transact_write_items")]
-    assert sum(sizes) == 95 * 4
+    assert sum(sizes) == 95 * 5
     assert max(sizes) == 100
     assert len(sizes) <= 5
     for call in watched.named("transact_write_items"):
@@ -532,7 +532,7 @@ def test_a_transaction_refused_for_now_is_done_again_one_by_one(
     tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory")  # type: ignore[arg-type]
     report = load(tmp_path, tables, patient(), {"resourceType": "Patient", "id": "5"})
     assert report.total == TypeCounts(loaded=2)
-    assert sizes == [8, 4, 4, 4]
+    assert sizes == [10, 5, 5, 5]
 
 
 def test_what_stays_refused_is_reported_and_not_half_written(
@@ -602,14 +602,14 @@ def test_keys_and_items_left_unprocessed_are_asked_for_again(
 def test_more_entries_than_a_transaction_takes(tmp_path: Path, tables: RecordTables) -> None:
     assert load(tmp_path, tables, organization(150)).total == TypeCounts(loaded=1)
     items = items_of(tables, Home.DIRECTORY)
-    assert len(items) == 3 + 1 + 150
+    assert len(items) == 3 + 2 + 150
     assert "claim" not in items["Organization/o", "#index"]
     assert items["Organization/o", "#json"]["version"] == {"N": "1"}
     assert load(tmp_path, tables, organization(150)).total == TypeCounts(unchanged=1)
 
     load(tmp_path, tables, organization(2))
     items = items_of(tables, Home.DIRECTORY)
-    assert len(items) == 3 + 1 + 2
+    assert len(items) == 3 + 2 + 2
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}
     assert entries_are_consistent(items)
 
@@ -634,7 +634,7 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
     load(tmp_path, tables, organization(101, name="after"))
     items = items_of(tables, Home.DIRECTORY)
     assert items["Organization/o", "#json"]["version"] == {"N": "2" if before else "1"}
-    assert len(items) == 3 + 1 + 101 + 1
+    assert len(items) == 3 + 2 + 101 + 1
     assert entries_are_consistent(items)
     assert "claim" not in items["Organization/o", "#index"]
 

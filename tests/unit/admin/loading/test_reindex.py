@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, REINDEX_KEY, Key
-from careconnect.resource_types import Home, ResourceType, SearchParameter
+from careconnect.resource_types import Follow, Home, ResourceType, SearchParameter
 from careconnect_admin.loading import extract
 from careconnect_admin.loading import items as building
 from careconnect_admin.loading.reindex import IndexCounts, reindex
@@ -31,6 +31,9 @@ FORMER_SEARCHES = [
     ("Observation", "patient=4&_count=5"),
     ("Observation", "date=gt2017-10-05&_count=5"),
     ("Observation", "_sort=date&_count=100"),
+    ("Observation", "_sort=-_lastUpdated&_count=5"),
+    ("Observation", "_lastUpdated=ge2024-05-01&_count=5"),
+    ("Encounter", "date=gt2017-12-01"),
     ("Condition", "code=195967001"),
     ("Condition", "patient.identifier=9999999468"),
     ("Organization", "name=moorside"),
@@ -46,13 +49,17 @@ NEW_SEARCHES = [
 @pytest.fixture(autouse=True)
 def new_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the reader take those parameters for new ones, and nobody wait."""
-    real = ResourceType.parameter
+    real, followed = ResourceType.parameter, ResourceType.followed
 
     def parameter(self: ResourceType, name: str) -> SearchParameter | None:
         found = real(self, name)
-        return replace(found, since=INDEX_VERSION) if found and (self.name, name) in NEW else found
+        return replace(found, since=INDEX_VERSION, stored_since=0) if found and (self.name, name) in NEW else found
+
+    def references(self: ResourceType, follow: Follow) -> tuple[SearchParameter, ...]:
+        return tuple(parameter(self, one.name) or one for one in followed(self, follow))
 
     monkeypatch.setattr(ResourceType, "parameter", parameter)
+    monkeypatch.setattr(ResourceType, "followed", references)
     monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
 
 
@@ -72,12 +79,18 @@ def earlier_release() -> Iterator[None]:
         return values | {"former": [["", "x"]]}
 
     def index_keys(served: ResourceType, resource_id: str, values: Any) -> list[Key]:
-        return [*keys_of(served, resource_id, values), (f"{served.name}?former=x", f"|{'0' * 15}#{resource_id}")]
+        known = [key for key in keys_of(served, resource_id, values) if not _is_new(key)]
+        return [*known, (f"{served.name}?former=x", f"|{'0' * 15}#{resource_id}")]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(building, "search_values", search_values)
         patch.setattr(building, "index_keys", index_keys)
         yield
+
+
+def _is_new(key: Key) -> bool:
+    """Say whether an entry is of the indexes of last changes and of long periods."""
+    return "?_lastUpdated^" in key[0] or key[0].endswith("~")
 
 
 def key_of(key: Key) -> dict[str, Any]:

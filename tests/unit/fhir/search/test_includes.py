@@ -48,7 +48,11 @@ INCLUDED: list[tuple[str, str, list[str]]] = [
     ("Encounter", "_revinclude=Observation:encounter", ["Observation/o1", "Observation/o2", "Observation/o3"]),
     ("Patient", "_id=4&_include=*", ["Practitioner/G1", "Organization/P1"]),
     ("Organization", "_include=*", []),
-    ("Encounter", "_id=e1&_include=*", ["Location/L1", "Organization/P1", "Patient/4", "Practitioner/G1"]),
+    (
+        "Encounter",
+        "_id=e1&_include=*",
+        ["EpisodeOfCare/ep1", "Location/L1", "Organization/P1", "Patient/4", "Practitioner/G1"],
+    ),
     ("Encounter", "_id=e1&_revinclude=*", ["Condition/c1", *IN_ENCOUNTER, "Procedure/pr1"]),
     ("Encounter", "_id=e2&_revinclude=*", []),
     # From what was included, on and on.
@@ -62,7 +66,7 @@ INCLUDED: list[tuple[str, str, list[str]]] = [
     (
         "Observation",
         "_id=o1&_include:iterate=*",
-        ["Encounter/e1", "Location/L1", "Organization/P1", "Patient/4", "Practitioner/G1"],
+        ["Encounter/e1", "EpisodeOfCare/ep1", "Location/L1", "Organization/P1", "Patient/4", "Practitioner/G1"],
     ),
     (
         "Observation",

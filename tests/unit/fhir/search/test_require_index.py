@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION
-from careconnect.resource_types import Home, ResourceType, SearchParameter, resource_type
+from careconnect.resource_types import Follow, Home, ResourceType, SearchParameter, resource_type
 from careconnect_testing.clock import Clock
 from careconnect_testing.few_records import write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
@@ -24,13 +24,17 @@ NEW = {
 
 @pytest.fixture(autouse=True)
 def new_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = ResourceType.parameter
+    real, followed = ResourceType.parameter, ResourceType.followed
 
     def parameter(self: ResourceType, name: str) -> SearchParameter | None:
         found = real(self, name)
-        return replace(found, since=INDEX_VERSION) if found and (self.name, name) in NEW else found
+        return replace(found, since=INDEX_VERSION, stored_since=0) if found and (self.name, name) in NEW else found
+
+    def references(self: ResourceType, follow: Follow) -> tuple[SearchParameter, ...]:
+        return tuple(parameter(self, one.name) or one for one in followed(self, follow))
 
     monkeypatch.setattr(ResourceType, "parameter", parameter)
+    monkeypatch.setattr(ResourceType, "followed", references)
 
 
 @pytest.fixture(scope="module")
