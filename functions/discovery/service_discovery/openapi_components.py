@@ -9,7 +9,7 @@ from careconnect.formats import Format
 from careconnect.http import FORM
 from careconnect.refusal import RefusalError
 from careconnect.resource_types import ID_PATTERN, RESOURCE_TYPES
-from careconnect.result_parameters import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES
+from careconnect.result_parameters import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES, TOTALS
 
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]
@@ -151,6 +151,7 @@ def _parameters() -> Json:
             schema={"type": "integer", "minimum": 0},
         ),
         query_parameter("_sort", "Date and name parameters, comma-separated, `-` for descending."),
+        query_parameter("_total", "Whether all matches are counted (R4's parameter).", schema=_one_of(*TOTALS)),
         {
             "name": "Prefer",
             "in": "header",

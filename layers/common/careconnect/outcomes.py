@@ -162,7 +162,7 @@ def unavailable(reason: str, *metrics: str) -> OutcomeError:
 
 
 def index_out_of_date(name: str) -> OutcomeError:
-    """503 for a search by what the index does not hold of every resource yet, after an upgrade (ADR 23)."""
+    """503 for a search by what the index does not hold of every resource yet, after an upgrade (ADR 22)."""
     name = safe_name(name)
     return OutcomeError(
         503,

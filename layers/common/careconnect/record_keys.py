@@ -26,7 +26,7 @@ CURSOR_KEY: Final = ("$cursor", "#key")
 INDEX_VERSION: Final = 2
 """The version of the index that this release writes: raised when a search needs entries or values that were not there.
 
-A table's own (`index` of `CURSOR_KEY`'s item, 1 where it is absent) is the one that all of its records have (ADR 23).
+A table's own (`index` of `CURSOR_KEY`'s item, 1 where it is absent) is the one that all of its records have (ADR 22).
 """
 
 REINDEX_KEY: Final = ("$cursor", "#reindex")

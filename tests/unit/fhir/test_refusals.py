@@ -199,8 +199,10 @@ NOT_TAKEN = [
     ),
     (
         "Condition?patient.nmae=x",
-        ("patient.nmae: the chain is not supported. Condition takes such as patient.identifier, subject.identifier, "
-        "encounter.identifier, context.identifier, asserter.identifier."),
+        (
+            "patient.nmae: the chain is not supported. Condition takes such as patient.identifier, subject.identifier, "
+            "encounter.identifier, context.identifier, asserter.identifier."
+        ),
     ),
     (
         "PractitionerRole?practitioner.nmae=x",

@@ -71,7 +71,8 @@ _RESULTS: Final = {
     f"above {MOST_COUNT} counts as {MOST_COUNT}",
     "_sort": f"Date and string parameters, `_id`, `_lastUpdated`: up to {MOST_SORT_KEYS} with commas, `-` for "
     "descending",
-    "_total": ", ".join(f"`{each}`" for each in TOTALS) + "; if it is not given, the total is told where it is found on "
+    "_total": ", ".join(f"`{each}`" for each in TOTALS)
+    + "; if it is not given, the total is told where it is found on "
     "the way (R4's parameter)",
     "_format": "`json`, `xml` or a media type; it beats the Accept header",
     "_pretty": " or ".join(f"`{each}`" for each in BOOLEANS),

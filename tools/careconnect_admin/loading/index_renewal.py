@@ -1,4 +1,4 @@
-"""Renew the index of stored resources, each as a whole and under the version that it has (ADR 23)."""
+"""Renew the index of stored resources, each as a whole and under the version that it has (ADR 22)."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""What a table says of its own index: the version that all of its records have, and how far a renewal is (ADR 23)."""
+"""What a table says of its own index: the version that all of its records have, and how far a renewal is (ADR 22)."""
 
 import secrets
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Refuse a search by what the index does not hold yet of every resource, rather than answer it by half (ADR 23)."""
+"""Refuse a search by what the index does not hold yet of every resource, rather than answer it by half (ADR 22)."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -122,4 +122,4 @@ class ResourceStore(Protocol):
         """Return the key that seals `next` links."""
 
     def index_version(self, type_: ResourceType) -> int:
-        """Return the version of the index that all resources of a type have (ADR 23)."""
+        """Return the version of the index that all resources of a type have (ADR 22)."""

@@ -1,4 +1,4 @@
-"""Renewing an index that an earlier release has written, while it is searched and written to (ADR 23)."""
+"""Renewing an index that an earlier release has written, while it is searched and written to (ADR 22)."""
 
 import json
 from collections.abc import Iterator

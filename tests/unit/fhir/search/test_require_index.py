@@ -1,4 +1,4 @@
-"""A search by what an index of an earlier release does not hold yet (ADR 23)."""
+"""A search by what an index of an earlier release does not hold yet (ADR 22)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
