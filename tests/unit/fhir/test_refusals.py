@@ -206,8 +206,10 @@ NOT_TAKEN = [
     ),
     (
         "PractitionerRole?practitioner.nmae=x",
-        "practitioner.nmae: the chain is not supported. PractitionerRole takes such as practitioner.identifier, "
-        "organization.identifier, location.identifier, service.identifier.",
+        (
+            "practitioner.nmae: the chain is not supported. PractitionerRole takes such as practitioner.identifier, "
+            "organization.identifier, location.identifier, service.identifier."
+        ),
     ),
 ]
 

@@ -32,6 +32,9 @@ from fhir_reader.store.stored import Entry
 _MOST_TRIED: Final = 2
 """Ways that one search tries."""
 
+_CALLS_FOR_PAGE: Final = 40
+"""Calls that are left for what a page holds: as many ranges are not opened."""
+
 _MOST_SYSTEMS: Final = 8
 """Systems of one code that are looked for; a code of more is none to look up without its system."""
 
@@ -149,9 +152,14 @@ def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, cont
     if isinstance(narrowed, tuple):
         return context.store.entries_by_id(type_, narrowed)
     ways = _index_ways(type_, [narrowed], context)
-    if ways and ways[0].is_ordered and not order.by_change:
+    if not ways:
+        return None
+    way = ways[0].in_order(order, dated=bool(type_.order_by))
+    if len(way.ranges) + len(way.then) > context.budget.calls_left - _CALLS_FOR_PAGE:
+        return None
+    if way.is_ordered and not order.by_change:
         return ways[0]
-    return whole(type_, ways[0], context, MOST_EXAMINED) if ways else None
+    return whole(type_, ways[0], context, MOST_EXAMINED)
 
 
 def _index_ways(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> list[Way]:

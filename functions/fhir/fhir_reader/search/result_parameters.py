@@ -45,6 +45,11 @@ class ResultParameters:
         return self.count == 0 or self.view.summary == "count"
 
     @property
+    def wants_total(self) -> bool:
+        """Say whether the number of all matches is told if it is found on the way, or asked for."""
+        return self.exact_total or self.total != "none"
+
+    @property
     def exact_total(self) -> bool:
         """Say whether the number of all matches is asked for, whatever it costs."""
         return self.only_total or self.total == "accurate"

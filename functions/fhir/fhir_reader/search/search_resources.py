@@ -65,7 +65,7 @@ def _bundle(
     page = _Page(query, criteria, order, cursor, context)
     stretch = page.of_index(order.index) if order.index else page.of_sorted()
     total = cursor.total if cursor else None
-    if cursor is None and stretch.is_end and result.total != "none":
+    if cursor is None and stretch.is_end and result.wants_total:
         total = stretch.found
     elif total_asked and not stretch.is_end:
         raise outcomes.too_costly("_total", f"more than {MOST_ENTRIES:,} index entries would be examined")
@@ -97,7 +97,7 @@ class _Page:
         self._order = order
         self._cursor = cursor
         self._context = context
-        self._counts = cursor is None and context.result.total != "none"
+        self._counts = cursor is None and context.result.wants_total
         self._most = MOST_ENTRIES if cursor is None and context.result.exact_total else MOST_EXAMINED
         self._wanted = 0 if context.result.only_total else context.result.count + 1
         self.share = PageShare(self._most)

@@ -172,6 +172,7 @@ def test_a_page_that_has_looked_enough_is_short_and_goes_on(everybody: Reader) -
         ("gender=male&_total=accurate", 30),
         ("gender=male&_summary=count", 30),
         ("gender=male&_count=0", 30),
+        ("gender=male&_count=0&_total=none", 30),
         ("name=rare", 2),
         ("name=rare&_total=estimate", 2),
         ("name=rare&_total=none", None),
