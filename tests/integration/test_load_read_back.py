@@ -168,5 +168,5 @@ def test_two_loaders_at_once_lose_nothing(tmp_path: Path, tables: RecordTables) 
         (family,) = json.loads(index["values"]["S"])["name"]
         assert f'"family":"{family}"' in items[f"Patient/{number}", "#json"]["body"]["S"]
         assert f'family value="{family}"' in items[f"Patient/{number}", "#xml"]["body"]["S"]
-    # Of each patient one entry of the type and one of the name: none is left from the version before.
-    assert sum(not sort_key.startswith("#") for _, sort_key in items) == 2 * people
+    # Of each patient one entry of the type, of the name, and of the last change: none is left from the version before.
+    assert sum(not sort_key.startswith("#") for _, sort_key in items) == 3 * people

@@ -89,8 +89,9 @@ def whole(type_: ResourceType, way: Way, context: SearchContext, most: int) -> l
 
 
 def likely(way: Way, wanted: int, before: int) -> int:
-    """Return how many entries a page is likely to examine, if the page before examined so many."""
-    return max(wanted * (_SPARE if len(way.ranges) > 1 else 1), min(before + before // _SPARE, MOST_EXAMINED))
+    """Return how many entries a page is likely to examine, if the page before had to examine so many for as much."""
+    spare = _SPARE if len(way.ranges) > 1 else 1
+    return wanted * spare if before <= wanted * _SPARE else min(before + before // _SPARE, MOST_EXAMINED)
 
 
 def _open(

@@ -75,7 +75,7 @@ def _bundle(
     shown = fill_page(stretch.matches[: result.count], query.includes, query.reverse_includes, context)
     last = stretch.matches[shown.taken - 1] if shown.taken < len(stretch.matches) else stretch.last
     if last is not None and (shown.taken < len(stretch.matches) or not stretch.is_end):
-        place = Cursor(order.place(last), total, way=page.way, examined=page.share.examined)
+        place = Cursor(order.place(last), total, way=page.way, examined=stretch.enough)
         links.append(("next", context.next_url(query.used, place)))
     return Bundle(total, links, shown.entries)
 

@@ -12,12 +12,14 @@ class Stretch:
     """A part of a walk: the first matches in it, how many there are in all of it, and where it ended.
 
     `last` is the entry that was examined last, None if there was none; `is_end` says that nothing comes after it.
+    `enough` is how many were examined until there were as many matches as wanted, or in all.
     """
 
     matches: list[Entry] = field(default_factory=list)
     found: int = 0
     last: Entry | None = None
     is_end: bool = False
+    enough: int = 0
 
 
 def walk(candidates: Candidates, filter_: Filter, share: PageShare, wanted: int, *, count_all: bool) -> Stretch:
@@ -34,6 +36,8 @@ def walk(candidates: Candidates, filter_: Filter, share: PageShare, wanted: int,
             _settle(stretch, pending, last, filter_, wanted)
             return stretch
         last = entry
+        if len(stretch.matches) < wanted:
+            stretch.enough = share.examined
         if filter_.may_match(entry):
             pending.append(entry)
         if len(pending) >= size:
