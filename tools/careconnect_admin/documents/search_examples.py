@@ -66,18 +66,21 @@ def search_examples() -> Iterator[TypeExamples]:
             for parameter in (*COMMON_PARAMETERS, *served.searchable)
         )
         resource_id, values = known[0]
-        others = frozenset(parameter.name for parameter, _ in searches if parameter.name not in values)
+        others = frozenset(parameter.name for parameter, _ in searches if not any(_found(parameter, [values])))
         yield TypeExamples(served, resource_id, searches, others)
 
 
 def _example(served: ResourceType, parameter: SearchParameter, known: list[dict[str, list[Any]]]) -> str:
-    found = (value for values in known for value in values.get(parameter.name, ()))
-    if parameter.parts:
-        found = (value for value in found if all(value))
-    value = next(found, None)
+    value = next(_found(parameter, known), None)
     if value is None:
         raise LookupError(f"the sample has no value for {served.name}.{parameter.name}")
     return _written(parameter, value)
+
+
+def _found(parameter: SearchParameter, known: list[dict[str, list[Any]]]) -> Iterator[Any]:
+    """Yield what an example can be made of: of a composite, what has a value of each part."""
+    found = (value for values in known for value in values.get(parameter.name, ()))
+    return (value for value in found if all(value)) if parameter.parts else found
 
 
 def _written(parameter: SearchParameter, value: Any) -> str:
