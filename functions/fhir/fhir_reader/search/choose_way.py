@@ -32,8 +32,8 @@ from fhir_reader.store.stored import Entry
 _MOST_TRIED: Final = 2
 """Ways that one search tries."""
 
-_CALLS_FOR_PAGE: Final = 40
-"""Calls that are left for what a page holds: as many ranges are not opened."""
+_CALLS_FOR_PAGE: Final = 16
+"""Calls that are left for what a page holds: a way of too many ranges is not taken."""
 
 _MOST_SYSTEMS: Final = 8
 """Systems of one code that are looked for; a code of more is none to look up without its system."""
@@ -117,7 +117,7 @@ def _attempts(
     narrowings: Sequence[Narrowing],
 ) -> Iterator[tuple[int | None, Callable[[], Found | None]]]:
     """Yield what to try, one after the other, with the place of the narrowing it is; the last succeeds."""
-    ways = _index_ways(type_, criteria, context)
+    ways = [way for way in _index_ways(type_, criteria, context) if _is_affordable(type_, way, order, context)]
     in_order = [] if order.by_change else [way for way in ways if way.is_ordered]
     if ways and ways[0].rank <= Rank.CONTACT:
         # One person's, one thing's: little enough to be sorted, if it does not lie in order.
@@ -154,12 +154,18 @@ def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, cont
     ways = _index_ways(type_, [narrowed], context)
     if not ways:
         return None
-    way = ways[0].in_order(order, dated=bool(type_.order_by))
-    if len(way.ranges) + len(way.then) > context.budget.calls_left - _CALLS_FOR_PAGE:
+    way = ways[0]
+    if not _is_affordable(type_, way, order, context):
         return None
     if way.is_ordered and not order.by_change:
-        return ways[0]
-    return whole(type_, ways[0], context, MOST_EXAMINED)
+        return way
+    return whole(type_, way, context, MOST_EXAMINED)
+
+
+def _is_affordable(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> bool:
+    """Say whether all ranges of a way can be opened."""
+    opened = way.in_order(order, dated=bool(type_.order_by))
+    return len(opened.ranges) + len(opened.then) <= context.budget.calls_left - _CALLS_FOR_PAGE
 
 
 def _index_ways(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> list[Way]:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final
 
 from careconnect.record_keys import resource_key
-from careconnect.resource_types import ID_PARAMETER, ResourceType, SearchParameter
+from careconnect.resource_types import ID_PARAMETER, Rank, ResourceType, SearchParameter
 from careconnect.scopes import Interaction
 from careconnect.search_values import SearchValues
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
@@ -20,7 +20,7 @@ from fhir_reader.caller import Caller
 from fhir_reader.search.choose_way import matches_within
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import MOST_ALTERNATIVES, Criterion, Token
-from fhir_reader.search.deep_query import Branch, Chain, Deep, Has, SearchCondition, parameters_of
+from fhir_reader.search.deep_query import Branch, Chain, Deep, Has, SearchCondition, parameters_of, rank_of
 from fhir_reader.search.related import is_visible, referrers_of
 from fhir_reader.store.stored import BATCH, Entry
 
@@ -55,6 +55,23 @@ def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller
     for condition in conditions:
         for looked_at, _ in parameters_of(type_, condition):
             caller.require(looked_at, Interaction.SEARCH)
+
+
+def resolve(
+    conditions: Iterable[Deep], context: SearchContext, *, least: Rank = Rank.COMPARED
+) -> tuple[list[Criterion], list[Deep]]:
+    """Return what conditions come to as criteria, and those that come to too much or ask for more than `least` does."""
+    criteria: list[Criterion] = []
+    others: list[Deep] = []
+    for condition in conditions:
+        narrowed = narrow(condition, context) if rank_of(condition) <= least else None
+        if isinstance(narrowed, tuple):
+            narrowed = Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in narrowed))
+        if narrowed is None:
+            others.append(condition)
+        else:
+            criteria.append(narrowed)
+    return criteria, others
 
 
 def narrow(condition: Deep, context: SearchContext, most: int = MOST_NARROWED) -> Criterion | tuple[str, ...] | None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from careconnect import outcomes
 from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import RESOURCE_TYPES, ResourceType, SearchParameter, resource_type
+from careconnect.resource_types import RESOURCE_TYPES, Rank, ResourceType, SearchParameter, resource_type
 from fhir_reader.search.criteria import Criterion, parse_criterion
 
 HAS: Final = "_has"
@@ -85,6 +85,17 @@ def referrers(type_: ResourceType) -> list[tuple[ResourceType, SearchParameter]]
         for parameter in source.searchable
         if type_.name in parameter.targets and type_.reaches(source)
     ]
+
+
+def rank_of(condition: SearchCondition) -> Rank:
+    """Return how few resources a condition asks for where its references end."""
+    match condition:
+        case Criterion():
+            return Rank.COMPARED if condition.modifier else condition.parameter.rank
+        case Chain():
+            return max(rank_of(branch.condition) for branch in condition.branches)
+        case Has():
+            return rank_of(condition.inner)
 
 
 def asks_of_each(condition: SearchCondition) -> bool:

@@ -39,7 +39,8 @@ class Filter:
         """Return how many entries to look at together, after so many `before`."""
         if not self._deep:
             return 1
-        first = _FIRST_LOOKUPS if self._calls_for_each else wanted
+        # Nothing is wanted but the number: then all that one call can look up.
+        first = _FIRST_LOOKUPS if self._calls_for_each else wanted or BATCH
         return min(max(2 * before, first), BATCH)
 
     def can_look_at(self, entries: int) -> bool:

@@ -5,15 +5,15 @@ from functools import partial
 
 from careconnect import outcomes
 from careconnect.outcomes import OperationOutcome
-from careconnect.resource_types import ID_PARAMETER
+from careconnect.resource_types import Rank
 from careconnect.scopes import Interaction
-from fhir_reader.budget import MOST_ENTRIES
+from fhir_reader.budget import MOST_CALLS, MOST_ENTRIES
 from fhir_reader.rendering.bundle import Bundle, outcome_entry
 from fhir_reader.search.candidates import MOST_EXAMINED, Candidates, PageShare, candidates_of, likely
 from fhir_reader.search.choose_way import all_that_may_match, choose_way
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.criteria import Criterion, Token
-from fhir_reader.search.deep_conditions import authorise, narrow
+from fhir_reader.search.criteria import Criterion
+from fhir_reader.search.deep_conditions import authorise, narrow, resolve
 from fhir_reader.search.deep_query import Deep
 from fhir_reader.search.filter import Filter
 from fhir_reader.search.next_link import Cursor
@@ -68,7 +68,10 @@ def _bundle(
     if cursor is None and stretch.is_end and result.wants_total:
         total = stretch.found
     elif total_asked and not stretch.is_end:
-        raise outcomes.too_costly("_total", f"more than {MOST_ENTRIES:,} index entries would be examined")
+        spent = (
+            f"{MOST_CALLS} lookups would be made" if page.share.left else f"{MOST_ENTRIES:,} entries would be examined"
+        )
+        raise outcomes.too_costly("_total", f"more than {spent}")
     links = [("self", context.url(query.used))]
     if result.only_total:
         return Bundle(total, links, [])
@@ -106,29 +109,26 @@ class _Page:
     def of_index(self, order: IndexOrder) -> Stretch:
         """Look through as much as a page may, in an order that an index has."""
         cursor = self._cursor
-        narrowings = [partial(narrow, condition, self._context) for condition in self._deep]
+        # What asks for few is a criterion like any other; for what may ask for many a way is looked for.
+        resolved, deep = resolve(self._deep, self._context, least=Rank.CONTACT)
+        criteria = [*self._criteria, *resolved]
+        narrowings = [partial(narrow, condition, self._context) for condition in deep]
         known = cursor.way if cursor else None
-        choice = choose_way(self._type, self._criteria, order, self._context, narrowings, known=known)
+        choice = choose_way(self._type, criteria, order, self._context, narrowings, known=known)
         self.way = choice.number
-        deep = [one for place, one in enumerate(self._deep) if place != choice.narrowed]
+        if choice.narrowed is not None:
+            del deep[choice.narrowed]
         if not isinstance(choice.found, Way):
-            return self._walk(self._sorted(choice.found), self._criteria, deep)
+            return self._walk(self._sorted(choice.found), criteria, deep)
         examined = self._most if self._counts else likely(choice.found, self._wanted, cursor.examined if cursor else 0)
         after = cursor.place if cursor else None
         candidates = candidates_of(self._type, choice.found, order, after, self._context, self.share, expected=examined)
-        return self._walk(candidates, self._criteria, deep)
+        return self._walk(candidates, criteria, deep)
 
     def of_sorted(self) -> Stretch:
         """Look through all that matches, in an order that no index has."""
-        criteria, deep = list(self._criteria), []
-        for condition in self._deep:
-            narrowed = narrow(condition, self._context)
-            if isinstance(narrowed, tuple):
-                narrowed = Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in narrowed))
-            if narrowed is None:
-                deep.append(condition)
-            else:
-                criteria.append(narrowed)
+        resolved, deep = resolve(self._deep, self._context)
+        criteria = [*self._criteria, *resolved]
         found = all_that_may_match(self._type, criteria, self._context, MOST_ENTRIES) or []
         self.share = PageShare(MOST_ENTRIES)
         matching = filter(OwnValues(criteria, self._context).match, found)
