@@ -3,9 +3,11 @@
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Final
 
+from careconnect.record_keys import SHARDS
 from careconnect.resource_types import LAST_UPDATED, ResourceType
 from careconnect.search_values import order_key
 from fhir_reader.budget import MOST_ENTRIES
@@ -37,9 +39,10 @@ class PageShare:
         self.examined += 1
         return True
 
-    def next_limit(self, limit: int) -> int:
-        """Return how many entries a stream asks for next: no more than are left, and the one that tells of more."""
-        return min(limit * _GROWTH, self.left + 1)
+    def next_limit(self, limit: int, ranges: int) -> int:
+        """Return how many entries one of some ranges asks for next: no more than its part of what is left."""
+        # Those of a type's shards hold alike; of more ranges, one may hold the most.
+        return min(limit * _GROWTH, self.left // min(ranges, SHARDS) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +67,20 @@ def candidates_of(
     way = way.in_order(order, dated=bool(type_.order_by))
     if after:
         way = way.from_place(after)
-    streams = _open(type_, way.ranges, context, share, expected)
-    later = _open(type_, way.then, context, share, 1) if way.then else []
-    at_least = sum(stream.at_least for stream in (*streams, *later))
-    entries = chain(_merged(streams, order), _merged(later, order))
-    return Candidates(_once(entries, tuple(after) if after else None), at_least - len(streams) - len(later))
+    streams = _open(type_, [one for one in way.ranges if not one.expected], context, share, expected)
+    # What is in these is in the others too, or there is little of it.
+    beside = _open(type_, [one for one in way.ranges if one.expected], context, share, expected)
+    later = _open(type_, way.then, context, share, 1)
+    # Of what a range goes on with, one may be what the place names, or nothing.
+    at_least = sum(max(stream.at_least - 1, 0) for stream in (*streams, *later))
+    entries = chain(_merged([*streams, *beside], order), _merged(later, order))
+    return Candidates(_once(entries, tuple(after) if after else None), at_least)
 
 
 def whole(type_: ResourceType, way: Way, context: SearchContext, most: int) -> list[Entry] | None:
     """Return all entries of a way, each resource once, or None if there are more than `most`."""
     share = PageShare(most)
-    streams = _open(type_, (*way.ranges, *way.then), context, share, most + 1)
+    streams = _open(type_, (*way.ranges, *way.then), context, share, most + 1, at_once=False)
     if sum(stream.at_least - 1 for stream in streams) > most:
         return None
     found: dict[str, Entry] = {}
@@ -95,11 +101,21 @@ def likely(way: Way, wanted: int, before: int) -> int:
 
 
 def _open(
-    type_: ResourceType, ranges: Sequence[IndexRange], context: SearchContext, share: PageShare, expected: int
+    type_: ResourceType,
+    ranges: Sequence[IndexRange],
+    context: SearchContext,
+    share: PageShare,
+    expected: int,
+    *,
+    at_once: bool = True,
 ) -> list[EntryStream]:
+    """Open ranges; they are read `at_once`, or one to its end after the other."""
+    if not ranges:
+        return []
     most = min(expected, share.left + 1, context.budget.entries_paid + 1, MOST_ENTRIES)
-    each = most // max(len(ranges), 1) + 1
-    return context.store.entries(type_, [replace(one, expected=each) for one in ranges], share.next_limit)
+    each = most // len(ranges) + 1
+    opened = [replace(one, expected=min(each, one.expected or each)) for one in ranges]
+    return context.store.entries(type_, opened, partial(share.next_limit, ranges=len(ranges) if at_once else 1))
 
 
 def _merged(streams: Sequence[EntryStream], order: IndexOrder) -> Iterator[Entry]:

@@ -41,6 +41,9 @@ _LOOKED_UP: Final = ("", Modifier.EXACT)
 _BEGUN_BEFORE: Final = ("gt", "ge", "ap")
 """Prefixes that find what may have begun long before."""
 
+_FEW: Final = 25
+"""Long periods that are asked for at first: what has one is rare in most types."""
+
 _AFTER_ID: Final = "#\U0010ffff"
 _FIRST_DATED: Final = order_text(FIRST_INSTANT + 1)
 
@@ -147,7 +150,8 @@ def type_way(type_: ResourceType, criteria: Sequence[Criterion], *, periods: boo
     ranges = [IndexRange(type_partition(type_.name, shard), "", low, high) for shard in range(SHARDS)]
     if low and any(_may_be_period(one) for one in type_.parameters if one.name == type_.order_by):
         # What has a long period may have begun before, and there is little of it.
-        ranges += [IndexRange(period_partition(type_.name, shard), "", "", high) for shard in range(SHARDS)]
+        partitions = (period_partition(type_.name, shard) for shard in range(SHARDS))
+        ranges += [IndexRange(partition, "", "", high, expected=_FEW) for partition in partitions]
     return Way(tuple(ranges), low=low, high=high)
 
 

@@ -127,13 +127,22 @@ def test_a_walk_finds_what_one_page_would(
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_page_examines_its_share_and_no_more(everybody: Reader) -> None:
+@pytest.mark.parametrize("total", ["&_total=none", ""])
+def test_a_page_examines_its_share_and_no_more(everybody: Reader, total: str) -> None:
     for type_name, query in SEARCHES:
         if query.startswith("_sort=family"):
             continue
-        for page in _fetched(everybody, type_name, f"{query}&_count=5&_total=none"):
+        for page in _fetched(everybody, type_name, f"{query}&_count=5{total}"):
             # Twice: to find the way, and to go it. Each range may tell of one more than was asked for.
             assert page <= 2 * (SHARE + 8) + 8, (query, page)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_long_periods_beside_a_type_cost_a_page_little(everybody: Reader) -> None:
+    first, *_ = _fetched(everybody, "Observation", "date=gt2001-01-05&_count=5")
+
+    # Four shards with the share among them, and the four periods that are there.
+    assert first <= SHARE + 4 + 4
 
 
 def _fetched(reader: Reader, type_name: str, query: str) -> list[int]:
