@@ -1,37 +1,48 @@
-"""Invented patients with small records, the same for the same numbers, and their items as the loader makes them."""
+"""Invented patients beside the project's sample, the same for the same numbers, as items that the loader makes.
 
-from collections.abc import Iterator
+Each is made of a patient of the sample, cut down to what a register holds, so that an entry has the size that real
+ones have and what is an example to find one of the sample finds thousands here.
+"""
+
+import random
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from careconnect.record_keys import CURSOR_KEY
+from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION
 from careconnect.resource_types import resource_type
-from careconnect_admin.loading.items import build_record, content_of
+from careconnect_admin.loading.items import Content, build_record, content_of, instant_text
+from careconnect_admin.sample.generator import sample_resources
 
 Item = dict[str, Any]
 
 NHS_NUMBER: Final = "https://fhir.nhs.uk/Id/nhs-number"
-OBSERVATIONS_PER_PATIENT: Final = 2
+LOINC: Final = "http://loinc.org"
+COMMON_CODE: Final = "85354-9"
+"""The code of nine observations in ten."""
+RARE_CODE: Final = "8310-5"
+"""The code of observations of ten patients, however many there are."""
+
+LONG_RECORD: Final = 61
+"""Observations of every hundredth patient; the others have one."""
 
 _LOADED: Final = 1_714_557_600_000
-_SYLLABLES: Final = (
-    "ba",
-    "den",
-    "fo",
-    "gur",
-    "hal",
-    "kin",
-    "lo",
-    "mer",
-    "nor",
-    "pel",
-    "ri",
-    "sot",
-    "tam",
-    "vex",
-    "wil",
-    "zu",
+_PATIENT: Final = "4"
+_FIRST_DAY: Final = datetime(2010, 1, 1, tzinfo=UTC)
+_FAMILIES: Final = (
+    "Ashworth",
+    "Barraclough",
+    "Crowther",
+    "Dewhirst",
+    "Entwistle",
+    "Greenwood",
+    "Holroyd",
+    "Murgatroyd",
 )
-_CODES: Final = ("27113001", "364075005", "271649006", "431314004", "386725007", "86290005")
+_GIVEN: Final = ("Ada", "Bryn", "Carys", "Dev", "Esme", "Farah", "Gwen", "Hari", "Iona", "Jude", "Kit", "Lena")
+_PREFIXES: Final = ("Mr", "Mrs", "Miss", "Ms")
 
 
 def nhs_number(number: int) -> str:
@@ -39,42 +50,136 @@ def nhs_number(number: int) -> str:
     return f"999{number:07}"
 
 
-def items(patients: int) -> Iterator[Item]:
-    """Yield all items of `patients` patients and their observations, and the key that seals next links."""
-    pk, sk = CURSOR_KEY
-    # Base64, as DynamoDB's JSON has it.
-    yield {"pk": {"S": pk}, "sk": {"S": sk}, "key": {"B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}}
-    for number in range(patients):
-        for resource in (_patient(number), *_observations(number)):
-            served = resource_type(resource["resourceType"])
-            assert served is not None
-            record = build_record(content_of(served, resource), 1, _LOADED)
-            yield from (*record.bodies, record.index, *record.entries)
+def patient_id(number: int) -> str:
+    """Return a patient's id, of the same length for each, so that what it costs is the same."""
+    return f"p{number:07}"
 
 
-def _patient(number: int) -> dict[str, Any]:
-    return {
-        "resourceType": "Patient",
-        "id": f"p{number}",
-        "identifier": [{"system": NHS_NUMBER, "value": nhs_number(number)}],
-        "name": [{"family": _word(number * 7919), "given": [_word(number * 104_729 + 1)]}],
-        "gender": ("female", "male")[number % 2],
-        "birthDate": f"{1930 + number % 90}-{1 + number % 12:02}-{1 + number % 28:02}",
-        "address": [{"postalCode": f"LS{1 + number % 29} {number % 10}AA"}],
-    }
+@dataclass(frozen=True, slots=True)
+class Region:
+    """So many invented patients, numbered from 0, each changed a second after the one before."""
+
+    patients: int
+
+    def any_patient(self, choose: random.Random) -> int:
+        """Return a patient's number."""
+        return choose.randrange(self.patients)
+
+    def any_long_record(self, choose: random.Random) -> int:
+        """Return the number of a patient with a long record."""
+        return choose.randrange(self.patients // 100) * 100
+
+    def since(self, last: int) -> str:
+        """Return the instant from which on the last so many patients were changed."""
+        return instant_text(_changed(self.patients - last))
+
+    def items(self) -> Iterator[Item]:
+        """Yield all items: the sample's, the patients', their observations' and the key that seals next links."""
+        pk, sk = CURSOR_KEY
+        # Base64, as DynamoDB's JSON has it.
+        key = {"B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
+        yield {"pk": {"S": pk}, "sk": {"S": sk}, "key": key, "index": {"N": str(INDEX_VERSION)}}
+        for resource in sample_resources():
+            yield from _items(resource, _LOADED)
+        makers = Makers.of_sample()
+        for number in range(self.patients):
+            for resource in (makers.patient(number), *makers.observations(number)):
+                yield from _items(resource, _changed(number))
 
 
-def _observations(number: int) -> Iterator[dict[str, Any]]:
-    for nth in range(OBSERVATIONS_PER_PATIENT):
-        yield {
-            "resourceType": "Observation",
-            "id": f"o{number}-{nth}",
-            "status": "final",
-            "code": {"coding": [{"system": "http://snomed.info/sct", "code": _CODES[(number + nth) % len(_CODES)]}]},
-            "subject": {"reference": f"Patient/p{number}"},
-            "effectiveDateTime": f"20{10 + nth}-0{1 + number % 9}-{1 + number % 28:02}T08:30:00Z",
+@dataclass(frozen=True, slots=True)
+class Makers:
+    """Makes the resources of the patient of a number, out of a patient and an observation of the sample."""
+
+    template: Mapping[str, Any]
+    observation: Mapping[str, Any]
+
+    @classmethod
+    def of_sample(cls) -> "Makers":
+        """Return those of the patient whose record the examples of the documents are taken from."""
+        found: dict[str, Mapping[str, Any]] = {}
+        for resource in sample_resources():
+            if resource["id"] in (_PATIENT, f"{_PATIENT}-1"):
+                found.setdefault(resource["resourceType"], resource)
+        return cls(found["Patient"], found["Observation"])
+
+    def patient(self, number: int) -> dict[str, Any]:
+        """Return a patient."""
+        of_sample = self.template
+        (address,) = of_sample["address"]
+        return {
+            "resourceType": "Patient",
+            "id": patient_id(number),
+            "meta": of_sample["meta"],
+            "identifier": [{"system": NHS_NUMBER, "value": nhs_number(number)}],
+            "active": True,
+            "name": [
+                {
+                    "family": _one_of(_FAMILIES, number),
+                    "given": [_one_of(_GIVEN, number)],
+                    "prefix": [_one_of(_PREFIXES, number)],
+                }
+            ],
+            "telecom": [{"system": "email", "value": f"{patient_id(number)}@example.org"}],
+            "gender": "other" if _spread("other", number) % 500 == 0 else _one_of(("female", "male"), number),
+            "birthDate": birth_date(number),
+            "address": [{name: address[name] for name in ("city", "postalCode", "country")}],
+            "generalPractitioner": of_sample["generalPractitioner"],
+            "managingOrganization": of_sample["managingOrganization"],
         }
 
+    def observations(self, number: int) -> Iterator[dict[str, Any]]:
+        """Yield a patient's observations."""
+        of_sample = self.observation
+        for nth in range(LONG_RECORD if number % 100 == 0 else 1):
+            resource_id = f"{patient_id(number)}-{nth:02}"
+            code = COMMON_CODE if _spread("code", resource_id) % 10 else "8867-4"
+            day = _FIRST_DAY + timedelta(days=_spread("day", resource_id) % 5_000)
+            yield {
+                "resourceType": "Observation",
+                "id": resource_id,
+                "meta": of_sample["meta"],
+                "identifier": [{"system": of_sample["identifier"][0]["system"], "value": resource_id}],
+                "status": "final",
+                "category": of_sample["category"],
+                "code": {"coding": [{"system": LOINC, "code": RARE_CODE if nth == 0 and number < 10 else code}]},
+                "subject": {"reference": f"Patient/{patient_id(number)}"},
+                "effectiveDateTime": f"{day:%Y-%m-%d}T08:30:00Z",
+                "performer": of_sample["performer"],
+                "valueQuantity": {
+                    "value": 60 + _spread("value", resource_id) % 90,
+                    "unit": "mmHg",
+                    "system": "http://unitsofmeasure.org",
+                    "code": "mm[Hg]",
+                },
+            }
 
-def _word(seed: int) -> str:
-    return "".join(_SYLLABLES[seed >> shift & 15] for shift in (0, 4, 8)).capitalize()
+
+def birth_date(number: int) -> str:
+    """Return a patient's date of birth."""
+    return (datetime(1930, 1, 1, tzinfo=UTC) + timedelta(days=_spread("born", number) % 32_000)).date().isoformat()
+
+
+def content(resource: dict[str, Any]) -> Content:
+    """Return what the loader stores of a resource."""
+    served = resource_type(resource["resourceType"])
+    assert served is not None
+    return content_of(served, resource)
+
+
+def _spread(name: str, of: int | str) -> int:
+    """Return a number that has nothing to do with any other, so that no value lies in the order of another."""
+    return zlib.crc32(f"{name} {of}".encode())
+
+
+def _one_of(names: Sequence[str], number: int) -> str:
+    return names[_spread(names[0], number) % len(names)]
+
+
+def _items(resource: dict[str, Any], changed: int) -> Iterator[Item]:
+    record = build_record(content(resource), 1, changed)
+    yield from (*record.bodies, record.index, *record.entries)
+
+
+def _changed(number: int) -> int:
+    return _LOADED + 3_600_000 + number * 1000

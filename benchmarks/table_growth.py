@@ -1,126 +1,105 @@
-"""Does a search cost more in a large table? Measures the reader over 1,000 and over 100,000 patients.
+"""Does a page of a search cost more in a large table? Measures the reader over 1,000, 10,000 and 100,000 patients.
 
-Both tables are up at the same time and asked in turn, so that whatever else the machine does meets both alike.
-Exit code 1 if a median grows by the factor that is allowed, or more.
+All tables are up at the same time and asked in turn, so that whatever else the machine does meets all alike. Exit code
+1 if a page takes longer or consumes more than it may, if an example of the documents is refused, or if a walk with a
+loader at work misses something.
 """
 
-import random
+import argparse
+import gc
+import json
+import shutil
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Any, Final
 
+from benchmarks.chart import chart
 from benchmarks.dynalite_server import Dynalite, install
-from benchmarks.small_records import NHS_NUMBER, OBSERVATIONS_PER_PATIENT, items, nhs_number
+from benchmarks.example_searches import example_searches, refused_examples
+from benchmarks.kept_tables import kept_folder
+from benchmarks.measure import Row, measure
+from benchmarks.measured_reader import MeasuredReader
+from benchmarks.small_records import Region
+from benchmarks.walk_under_change import walk_under_change
 
-from careconnect.http import Cors
-from careconnect.resource_types import FHIR_PATH, Home
-from fhir_reader.app import Deployment, build_app
-from fhir_reader.store.dynamodb import DynamoDbResourceStore
-
-SIZES: Final = (1_000, 100_000)
-ROUNDS: Final = 1_500
-WARM_UP: Final = 200
-ALLOWED: Final = 1.3
-_TABLE: Final = "records"
-
-Ask = Callable[[int], tuple[str, dict[str, str]]]
-"""From a patient's number to a path and its parameters."""
-
-KINDS: Final[Mapping[str, Ask]] = {
-    "read": lambda number: (f"Patient/p{number}", {}),
-    "identifier search": lambda number: ("Patient", {"identifier": f"{NHS_NUMBER}|{nhs_number(number)}"}),
-    "patient-record search": lambda number: ("Observation", {"patient": f"p{number}"}),
-}
+SIZES: Final = (1_000, 10_000, 100_000)
+ROUNDS: Final = 100
 
 
-class _Silent:
-    def request(self, action: str, status: int, **details: Any) -> None:
-        """Log nothing."""
-
-    def failure(self, action: str, error: BaseException, *, request_id: str) -> None:  # noqa: ARG002
-        """Stop the benchmark."""
-        raise error
-
-
-class Table:
-    """A server with a table of records of `patients` patients, and the reader over it."""
-
-    def __init__(self, server: Dynalite, patients: int) -> None:
-        self.patients = patients
-        server.client.create_table(
-            TableName=_TABLE,
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        server.client.get_waiter("table_exists").wait(TableName=_TABLE, WaiterConfig={"Delay": 1})
-        started = time.perf_counter()
-        written = server.write(_TABLE, items(patients))
-        print(f"{patients:,} patients: {written:,} items in {time.perf_counter() - started:.0f} s", flush=True)
-        store = DynamoDbResourceStore(server.client, dict.fromkeys(Home, _TABLE), Home.RECORD)
-        deployment = Deployment(store, Home.RECORD, "https://care.example", "eu-west-2", Cors(()), _Silent(), time.time)
-        self._app = build_app(deployment)
-
-    def milliseconds(self, ask: Ask, number: int) -> float:
-        """Ask for one patient, check the answer and return the time that it took."""
-        path, parameters = ask(number)
-        event = {
-            "httpMethod": "GET",
-            "path": f"{FHIR_PATH}/{path}",
-            "headers": {},
-            "queryStringParameters": parameters,
-            "requestContext": {
-                "requestId": "r",
-                "authorizer": {
-                    "client_id": "benchmark",
-                    "scope": "system/*.read",
-                    "expires_at": str(int(time.time()) + 100),
-                },
-            },
-        }
-        started = time.perf_counter()
-        answer = self._app(event)
-        elapsed = (time.perf_counter() - started) * 1000
-        expected = OBSERVATIONS_PER_PATIENT if "patient" in parameters else 1
-        assert answer["statusCode"] == 200, answer["body"]
-        assert not parameters or f'"total":{expected},' in answer["body"], answer["body"]
-        return elapsed
-
-
-def measure(tables: tuple[Table, ...]) -> Iterator[tuple[str, list[list[float]]]]:
-    """Yield each kind of request with the times of each table."""
-    choose = random.Random(1948)
-    for name, ask in KINDS.items():
-        times: list[list[float]] = [[] for _ in tables]
-        for number in range(WARM_UP + ROUNDS):
-            for table, series in zip(tables, times, strict=True):
-                elapsed = table.milliseconds(ask, choose.randrange(table.patients))
-                if number >= WARM_UP:
-                    series.append(elapsed)
-        yield name, times
-
-
-def main() -> int:
-    """Load both tables, measure, print a table of the results."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print the results: a table, or JSON."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--chart", type=Path, help="draw the results to this SVG file")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="times that each kind of page is asked for")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of patients, ascending")
+    asked = parser.parse_args(arguments)
     install()
-    grown = False
-    with tempfile.TemporaryDirectory(prefix="careconnect-bench-") as folder, ExitStack() as servers:
-        tables = tuple(
-            Table(servers.enter_context(Dynalite(Path(folder) / str(patients))), patients) for patients in SIZES
-        )
-        print(f"{'milliseconds':24}" + "".join(f"{size:>10,} p50 {'p95':>6}" for size in SIZES) + "   ratio of p50")
-        for name, times in measure(tables):
-            medians = [median(series) for series in times]
-            ratio = medians[-1] / medians[0]
-            grown = grown or ratio >= ALLOWED
-            shown = "".join(f"{median(series):14.2f} {quantiles(series, n=20)[-1]:6.2f}" for series in times)
-            print(f"{name:24}{shown}   {ratio:.2f}", flush=True)
-    return 1 if grown else 0
+    with ExitStack() as servers:
+        readers = [_reader(servers, Region(size)) for size in asked.sizes]
+        faults, results = _measured(readers, asked.rounds, asked.sizes, show=not asked.json)
+        examples = sum(1 for _ in example_searches())
+        for reader in readers:
+            faults += (f"{reader.region.patients:,}: {refused}" for refused in refused_examples(reader))
+    walked = _walked(Region(asked.sizes[-1]))
+    faults += walked.pop("faults")
+    if asked.json:
+        print(json.dumps({"pages": results, "examples": examples, "walk": walked, "faults": faults}, indent=2))
+    else:
+        print(f"\n{examples} examples of the documents at each size.\nA walk: {walked['text']}.\n")
+        print("\n".join(faults) or "All as it is to be.")
+    if asked.chart:
+        asked.chart.write_text(chart(results, asked.sizes), encoding="utf-8")
+    return 1 if faults else 0
+
+
+def _reader(servers: ExitStack, region: Region) -> MeasuredReader:
+    return MeasuredReader(region, servers.enter_context(Dynalite(kept_folder(region))))
+
+
+def _measured(
+    readers: Sequence[MeasuredReader], rounds: int, sizes: Sequence[int], *, show: bool
+) -> tuple[list[str], list[dict[str, Any]]]:
+    if show:
+        print("\n".join(_heading(sizes)), flush=True)
+    faults: list[str] = []
+    results: list[dict[str, Any]] = []
+    gc.freeze()
+    for row in measure(readers, rounds):
+        faults += row.faults()
+        results.append(row.figures(sizes))
+        if show:
+            print(_line(row, sizes), flush=True)
+    return faults, results
+
+
+def _heading(sizes: Sequence[int]) -> tuple[str, str]:
+    ends = (sizes[0], sizes[-1])
+    columns = ["page", *(f"{size:,}: p50 | p95" for size in ends), "ratio", "calls"]
+    columns += (f"units {size:,}" for size in sizes)
+    line = f"| {' | '.join(columns)} |"
+    return line, "|---" * (line.count("|") - 1) + "|"
+
+
+def _line(row: Row, sizes: Sequence[int]) -> str:
+    cells = [row.name, *(f"{row.p50(place):.1f} | {row.p95(place):.1f}" for place in (0, -1))]
+    cells += (f"{row.ratio:.2f}" if row.costs_as_much else "–", str(row.calls))
+    cells += (f"{row.units(place):.1f}" for place in range(len(sizes)))
+    return f"| {' | '.join(cells)} |"
+
+
+def _walked(region: Region) -> dict[str, Any]:
+    """Walk on a copy of the region's table, since the loader changes it."""
+    with tempfile.TemporaryDirectory(prefix="careconnect-bench-") as folder:
+        copy = Path(folder) / "table"
+        shutil.copytree(kept_folder(region), copy)
+        with Dynalite(copy) as server:
+            walked = walk_under_change(MeasuredReader(region, server))
+    text = f"{walked.matches:,} matches on {walked.pages:,} pages; meanwhile {walked.changes}"
+    return {"text": text, "faults": list(walked.faults)}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""Tables of invented regions, made once and kept on disk for as long as what would be in them stays the same."""
+
+import hashlib
+import json
+import shutil
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from benchmarks.dynalite_server import Dynalite, write
+from benchmarks.small_records import Region
+
+TABLE: Final = "records"
+
+_KEPT: Final = Path(__file__).parents[1] / ".local" / "bench"
+_COMPARED: Final = 50_000
+"""Items that tell whether a table would be the same: those of the sample, and of some hundred patients."""
+
+
+def kept_folder(region: Region) -> Path:
+    """Return the folder of a region's table, which is written first if it is not there."""
+    folder = _KEPT / f"{region.patients}-{_digest(region)}"
+    if not folder.is_dir():
+        for old in _KEPT.glob(f"{region.patients}-*"):
+            shutil.rmtree(old)
+        started = time.perf_counter()
+        unfinished = folder.with_name(f"{region.patients}-unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        with Dynalite(unfinished) as server:
+            server.create(TABLE)
+        written = write(unfinished, TABLE, region.items())
+        unfinished.rename(folder)
+        took = time.perf_counter() - started
+        print(f"{region.patients:,} patients: {written:,} items written in {took:.0f} s", file=sys.stderr, flush=True)
+    return folder
+
+
+def _digest(region: Region) -> str:
+    digest = hashlib.sha256()
+    for item in islice(region.items(), _COMPARED):
+        digest.update(json.dumps(item, sort_keys=True).encode())
+    return digest.hexdigest()[:16]
