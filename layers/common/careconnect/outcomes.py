@@ -91,11 +91,15 @@ def invalid_parameter(name: str, why: str, *, code: str = "value") -> OutcomeErr
 
 def too_costly(name: str, why: str) -> OutcomeError:
     """400 for what costs more than one request may; `name` is what asked for it, `why` fixed text."""
-    return invalid_parameter(
-        name,
-        f"{why}, which is too much for one request: add a patient, an identifier or another criterion.",
-        code="too-costly",
-    )
+    way_out = _WAYS_OUT.get(name, "") + "add a patient, an identifier or another criterion."
+    return invalid_parameter(name, f"{why}, which is too much for one request: {way_out}", code="too-costly")
+
+
+_WAYS_OUT: Final = {
+    "_sort": "leave it out, since pages of the default order cost themselves alone, or ",
+    "_total": "ask for pages without a total, or ",
+}
+"""What need not be asked for, before what would make it cheaper."""
 
 
 def invalid_request(diagnostics: str) -> OutcomeError:

@@ -41,6 +41,8 @@ _MOST_SYSTEMS: Final = 8
 Found = Way | list[Entry]
 """A way to walk, or all that may match, in no order."""
 
+_Attempt = tuple[int | None, Callable[[], Found | None]]
+
 Narrowing = Callable[[], Criterion | tuple[str, ...] | None]
 """Returns what a condition comes to from its other side: a criterion, or ids; None if that is too much."""
 
@@ -115,7 +117,7 @@ def _attempts(
     order: IndexOrder,
     context: SearchContext,
     narrowings: Sequence[Narrowing],
-) -> Iterator[tuple[int | None, Callable[[], Found | None]]]:
+) -> Iterator[_Attempt]:
     """Yield what to try, one after the other, with the place of the narrowing it is; the last succeeds."""
     ways = [way for way in _index_ways(type_, criteria, context) if _is_affordable(type_, way, order, context)]
     in_order = [] if order.by_change else [way for way in ways if way.is_ordered]
@@ -127,7 +129,23 @@ def _attempts(
         else:
             yield None, partial(whole, type_, best, context, MOST_EXAMINED)
             yield None, partial(whole, type_, best, context, MOST_ENTRIES)
-        return
+    else:
+        yield from _tries(type_, ways, in_order, order, context, narrowings)
+    if order.by_change:
+        yield None, partial(change_way, type_, criteria)
+    else:
+        yield None, partial(_type_way, type_, criteria, context)
+
+
+def _tries(
+    type_: ResourceType,
+    ways: Sequence[Way],
+    in_order: Sequence[Way],
+    order: IndexOrder,
+    context: SearchContext,
+    narrowings: Sequence[Narrowing],
+) -> Iterator[_Attempt]:
+    """Yield what to try where nothing asks for one person or thing: what may be short, then what lies in order."""
     for place, narrowing in enumerate(narrowings):
         yield place, partial(_narrowed, type_, narrowing, order, context)
     if len(ways) > 1 or not in_order:
@@ -138,10 +156,6 @@ def _attempts(
     elif not order.by_change:
         for way in ways[:_MOST_TRIED]:
             yield None, partial(_by_system, type_, way, context)
-    if order.by_change:
-        yield None, partial(change_way, type_, criteria)
-    else:
-        yield None, partial(_type_way, type_, criteria, context)
 
 
 def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, context: SearchContext) -> Found | None:

@@ -129,7 +129,9 @@ class _Page:
         """Look through all that matches, in an order that no index has."""
         resolved, deep = resolve(self._deep, self._context)
         criteria = [*self._criteria, *resolved]
-        found = all_that_may_match(self._type, criteria, self._context, MOST_ENTRIES) or []
+        found = all_that_may_match(self._type, criteria, self._context, MOST_ENTRIES)
+        if found is None:
+            raise outcomes.too_costly("_sort", f"more than {MOST_ENTRIES:,} index entries would be examined")
         self.share = PageShare(MOST_ENTRIES)
         matching = filter(OwnValues(criteria, self._context).match, found)
         return self._walk(self._sorted(matching), (), deep)
