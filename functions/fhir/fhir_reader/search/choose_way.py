@@ -78,12 +78,13 @@ def choose_way(
             return Choice(context.store.entries_by_id(type_, ids), 0)
     attempts = list(_attempts(type_, criteria, order, context, narrowings))
     again = [known] if known is not None and known < len(attempts) else []
-    for number in (*again, *range(len(attempts))):
-        narrowed, attempt = attempts[number]
-        found = attempt()
-        if found is not None:
-            return Choice(found, number, narrowed)
-    raise AssertionError("the last attempt is a way through the whole type")
+    choices = (
+        Choice(found, number, attempts[number][0])
+        for number in (*again, *range(len(attempts)))
+        if (found := attempts[number][1]()) is not None
+    )
+    # The last attempt is a way through the whole type, which there always is.
+    return next(choices)
 
 
 def all_that_may_match(
@@ -166,14 +167,11 @@ def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, cont
     if isinstance(narrowed, tuple):
         return context.store.entries_by_id(type_, narrowed)
     ways = _index_ways(type_, [narrowed], context)
-    if not ways:
+    if not ways or not _is_affordable(type_, ways[0], order, context):
         return None
-    way = ways[0]
-    if not _is_affordable(type_, way, order, context):
-        return None
-    if way.is_ordered and not order.by_change:
-        return way
-    return whole(type_, way, context, MOST_EXAMINED)
+    if ways[0].is_ordered and not order.by_change:
+        return ways[0]
+    return whole(type_, ways[0], context, MOST_EXAMINED)
 
 
 def _is_affordable(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> bool:

@@ -42,9 +42,14 @@ class ResultOrder:
 
     def __init__(self, type_: ResourceType, sort: Sequence[Order], is_current: Callable[[ResourceType], bool]) -> None:
         self._sort = sort
-        self.index = _index_order(type_, sort, is_current)
-        """The index that holds the type in this order, if there is one."""
+        self._index = _index_order(type_, sort)
+        self._is_there = self._index is None or not self._index.by_change or is_current(type_)
         self._comparable: Callable[[Place], Any] = cmp_to_key(self._compare)
+
+    @property
+    def index(self) -> IndexOrder | None:
+        """The index that holds all of the type in this order, if there is one; the order is the same without it."""
+        return self._index if self._is_there else None
 
     def key(self, entry: Entry) -> Any:
         """Return what to sort an entry by."""
@@ -52,10 +57,10 @@ class ResultOrder:
 
     def place(self, entry: Entry) -> Place:
         """Return an entry's place."""
-        if self.index is None:
+        if self._index is None:
             values = entry.values
             return [*(_sort_value(order, values) for order in self._sort), entry.id]
-        if self.index.by_change:
+        if self._index.by_change:
             return [order_text(entry.values[LAST_UPDATED.name][0][0]), entry.id]
         return [entry.order, entry.id]
 
@@ -64,10 +69,10 @@ class ResultOrder:
         return self._compare(self.place(entry), place) > 0
 
     def _compare(self, a: Place, b: Place) -> int:
-        if self.index is not None:
-            if self.index is IndexOrder.EARLIEST_FIRST:
+        if self._index is not None:
+            if self._index is IndexOrder.EARLIEST_FIRST:
                 a, b = [a[0] == UNDATED, *a], [b[0] == UNDATED, *b]
-            if self.index.descending:
+            if self._index.descending:
                 a, b = b, a
             return (a > b) - (a < b)
         for order, left, right in zip(self._sort, a, b, strict=False):
@@ -80,18 +85,14 @@ class ResultOrder:
         return -1 if a[-1] < b[-1] else int(a[-1] > b[-1])
 
 
-def _index_order(
-    type_: ResourceType, sort: Sequence[Order], is_current: Callable[[ResourceType], bool]
-) -> IndexOrder | None:
-    """Return the order of the index that is the one asked for; `is_current` says whether a type has all of them."""
+def _index_order(type_: ResourceType, sort: Sequence[Order]) -> IndexOrder | None:
     if not sort:
         return IndexOrder.LATEST_FIRST
     if len(sort) > 1:
         return None
     parameter, descending = sort[0].parameter, sort[0].descending
     if parameter.name == LAST_UPDATED.name:
-        by_change = IndexOrder.CHANGED_LAST_FIRST if descending else IndexOrder.CHANGED_FIRST_FIRST
-        return by_change if is_current(type_) else None
+        return IndexOrder.CHANGED_LAST_FIRST if descending else IndexOrder.CHANGED_FIRST_FIRST
     # What has no date lies by its id alone.
     is_own = parameter.name == type_.order_by if type_.order_by else parameter.rank is Rank.KEY
     if not is_own:

@@ -69,7 +69,9 @@ def _bundle(
         total = stretch.found
     elif total_asked and not stretch.is_end:
         spent = (
-            f"{MOST_CALLS} lookups would be made" if page.share.left else f"{MOST_ENTRIES:,} entries would be examined"
+            f"{MOST_CALLS} lookups would be made"
+            if query.deep and page.share.left
+            else f"{MOST_ENTRIES:,} entries would be examined"
         )
         raise outcomes.too_costly("_total", f"more than {spent}")
     links = [("self", context.url(query.used))]

@@ -155,8 +155,10 @@ def test_sam_local_refuses_what_only_a_run_has(monkeypatch: pytest.MonkeyPatch, 
 )
 def test_make_takes_what_is_given_as_nothing_for_not_given(target: str, given: list[str], command: str) -> None:
     # The setup that make may want to do before is none of the command.
-    environment = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "DATA", "PORT"}}
-    call = ["make", "--dry-run", target, *given]
+    # Nor is what a make that runs the tests says of itself.
+    inherited = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "DATA", "PORT"}
+    environment = {name: value for name, value in os.environ.items() if name not in inherited}
+    call = ["make", "--no-print-directory", "--dry-run", target, *given]
     shown = subprocess.run(call, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True)
     assert shown.stdout.splitlines()[-1].strip() == f"exec .venv/bin/careconnect {command}"
 

@@ -10,7 +10,8 @@ import pytest
 from careconnect_testing.answer import Answer
 from careconnect_testing.few_records import LOINC, SNOMED, Resource, write_deletion, write_records
 from careconnect_testing.stores import LOADED, Reader, load, reader_on_moto
-from fhir_reader.search import candidates, choose_way, search_resources
+from fhir_reader import budget
+from fhir_reader.search import candidates, choose_way, deep_conditions, search_resources
 
 SHARE = 25
 """Entries that a page examines in these tests, where a real one examines a thousand."""
@@ -100,6 +101,12 @@ SEARCHES = [
     ("Observation", "patient=w1,w2,w3"),
     ("Observation", "patient=w0,w15,w30,w31&date=gt2001-01-05"),
     ("Observation", f"code={LOINC}|8867-4&date=ge2001-01-15"),
+    ("Observation", "patient.gender=male"),
+    ("Observation", "patient.name=rare"),
+    ("Observation", "patient.name=walker&_sort=date"),
+    ("Observation", "patient.name=rare&_sort=_lastUpdated"),
+    ("Patient", "_has:Observation:patient:date=2001-01-05"),
+    ("Patient", "_has:Observation:patient:code=8867-4"),
 ]
 
 
@@ -130,7 +137,8 @@ def test_a_walk_finds_what_one_page_would(
 @pytest.mark.parametrize("total", ["&_total=none", ""])
 def test_a_page_examines_its_share_and_no_more(everybody: Reader, total: str) -> None:
     for type_name, query in SEARCHES:
-        if query.startswith("_sort=family"):
+        # One reads all that matches; others look from their other side too, which has a share of its own.
+        if query.startswith("_sort=family") or "patient." in query or "_has" in query:
             continue
         for page in _fetched(everybody, type_name, f"{query}&_count=5{total}"):
             # Twice: to find the way, and to go it. Each range may tell of one more than was asked for.
@@ -197,6 +205,50 @@ def test_a_total_that_was_asked_for_stays_with_the_walk(everybody: Reader) -> No
     pages = everybody.walk("Patient", "gender=male&_total=accurate&_count=10")
 
     assert [page.total for page in pages] == [30] * 3
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_page_ends_where_more_lookups_cannot_be_afforded(everybody: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each person takes a lookup of their own, and none of them has what is asked for."""
+    monkeypatch.setattr(deep_conditions, "narrow", lambda *_: None)
+    monkeypatch.setattr(search_resources, "narrow", lambda *_: None)
+    monkeypatch.setattr(budget, "MOST_CALLS", 45)
+    nobody = "_has:Observation:patient:date=1950"
+
+    pages = everybody.walk("Patient", nobody)
+
+    assert ids(pages) == []
+    assert len(pages) > 4
+    answer = everybody.get("Patient", f"{nobody}&_count=0")
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+    assert answer.issue["diagnostics"].startswith("_total: more than 120 lookups would be made")
+    assert "ask for pages without a total" in answer.issue["diagnostics"]
+
+
+@pytest.mark.parametrize("asked", ["_sort=family", "gender=male&_count=0"])
+def test_what_asks_for_all_is_refused_beyond_what_a_request_may_examine(
+    everybody: Reader, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_resources, "MOST_ENTRIES", 30)
+
+    answer = everybody.get("Patient", asked)
+
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+    assert "more than 30 " in answer.issue["diagnostics"]
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_code_of_many_systems_is_found_through_the_type(tmp_path: Path) -> None:
+    many = [
+        one | {"code": {"coding": [{"system": f"https://codes.example/{number % 12}", "code": "c"}]}}
+        for number, one in enumerate(_observations())
+    ]
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path, many))
+
+        found = ids(reader.walk("Observation", "code=c"))
+
+    assert len(found) == len(set(found)) == PATIENTS
 
 
 @pytest.mark.parametrize("text", ["exact", "ACCURATE", "true"])
