@@ -30,7 +30,7 @@ _BODIES: Final = 21
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of request: its name, an example for a region, and whether it has further pages.
+    """A kind of request: its name, an example for a region, whether it has further pages, and how many are looked at.
 
     `looks_up` are the entries, and `fetches` the records, beside the type's that its candidates are asked for.
     """
@@ -38,8 +38,14 @@ class Kind:
     name: str
     example: Callable[[Region, random.Random], Request]
     has_pages: bool = True
+    later_pages: int = 40
     looks_up: int = 0
     fetches: int = 0
+
+    @property
+    def looks_further(self) -> bool:
+        """Say whether candidates are asked for what they lead to: in a larger table, fewer of them to the same."""
+        return bool(self.looks_up or self.fetches)
 
     @property
     def most_entries(self) -> int:
@@ -92,7 +98,7 @@ KINDS: Final = (
     Kind("`date`, most of them", _always("Observation", ("date", "ge2012"))),
     Kind("`gender`", _always("Patient", ("gender", "female"))),
     Kind("`gender`, `_total=none`", _always("Patient", ("gender", "female"), ("_total", "none"))),
-    Kind("`gender`, one of 500", _always("Patient", ("gender", "other"))),
+    Kind("`gender`, one of 500", _always("Patient", ("gender", "other")), later_pages=8),
     Kind("`name` of all", _always("Patient", ("name", "m"))),
     Kind("`name` of one in eight", _always("Patient", ("family", "crow"))),
     Kind(
@@ -107,5 +113,5 @@ KINDS: Final = (
     Kind(
         "`_has` of few", _always("Patient", ("_has:Observation:patient:code", f"{LOINC}|{RARE_CODE}")), has_pages=False
     ),
-    Kind("`_has` as a filter", _always("Patient", ("_has:Observation:patient:code", _COMMON[1])), looks_up=_REFERRERS),
+    Kind("`_has` as a filter", _always("Patient", ("_has:Observation:patient:status", "final")), looks_up=_REFERRERS),
 )

@@ -4,8 +4,8 @@ Each is made of a patient of the sample, cut down to what a register holds, so t
 ones have and what is an example to find one of the sample finds thousands here.
 """
 
+import hashlib
 import random
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -169,7 +169,8 @@ def content(resource: dict[str, Any]) -> Content:
 
 def _spread(name: str, of: int | str) -> int:
     """Return a number that has nothing to do with any other, so that no value lies in the order of another."""
-    return zlib.crc32(f"{name} {of}".encode())
+    # Not the checksum by which ids are spread over shards: what is of one day would be of one shard.
+    return int.from_bytes(hashlib.blake2b(f"{name} {of}".encode(), digest_size=4).digest())
 
 
 def _one_of(names: Sequence[str], number: int) -> str:
