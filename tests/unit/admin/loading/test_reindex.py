@@ -1,7 +1,8 @@
 """Renewing an index that an earlier release has written, while it is searched and written to (ADR 22)."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -146,9 +147,25 @@ def loaded_anew(path: Path, *more: Path) -> dict[Home, Items]:
         return items_of(fresh)
 
 
+class AtOnce(Executor):
+    """Does what it is given before it goes on: moto's tables are not made for several threads."""
+
+    def __init__(self, **_: object) -> None:
+        """Take what a pool of threads takes."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - as a pool hands on whatever is raised
+            future.set_exception(error)
+        return future
+
+
 def renew(reader: Reader, **options: Any) -> Any:
-    # moto's tables are not made for several threads.
-    return reindex(reader.tables, base_url="https://care.example", writers=1, **options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("careconnect_admin.loading.reindex.ThreadPoolExecutor", AtOnce)
+        return reindex(reader.tables, base_url="https://care.example", writers=1, **options)
 
 
 @pytest.fixture
