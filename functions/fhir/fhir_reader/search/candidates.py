@@ -27,7 +27,7 @@ _SPARE: Final = 2
 class PageShare:
     """How many entries a page may still examine."""
 
-    def __init__(self, most: int = MOST_EXAMINED) -> None:
+    def __init__(self, most: int) -> None:
         self.left = most
         self.examined = 0
 

@@ -64,13 +64,11 @@ def resolve(
     criteria: list[Criterion] = []
     others: list[Deep] = []
     for condition in conditions:
-        narrowed = narrow(condition, context) if rank_of(condition) <= least else None
-        if isinstance(narrowed, tuple):
-            narrowed = Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in narrowed))
-        if narrowed is None:
+        criterion = _narrowed(condition, context, MOST_NARROWED) if rank_of(condition) <= least else None
+        if criterion is None:
             others.append(condition)
         else:
-            criteria.append(narrowed)
+            criteria.append(criterion)
     return criteria, others
 
 
@@ -110,15 +108,21 @@ def keep(conditions: Sequence[Deep], entries: Sequence[Entry], context: SearchCo
     return kept
 
 
+def _narrowed(condition: Deep, context: SearchContext, most: int) -> Criterion | None:
+    """Return what a condition comes to as a criterion, ids too."""
+    narrowed = narrow(condition, context, most)
+    if isinstance(narrowed, tuple):
+        return Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in narrowed))
+    return narrowed
+
+
 def _inner_matches(
     type_: ResourceType, condition: SearchCondition, context: SearchContext, most: int
 ) -> list[Entry] | None:
     if isinstance(condition, Criterion):
         return matches_within(type_, [condition], context, most)
-    narrowed = narrow(condition, context, most)
-    if isinstance(narrowed, tuple):
-        narrowed = Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in narrowed))
-    return None if narrowed is None else matches_within(type_, [narrowed], context, most)
+    criterion = _narrowed(condition, context, most)
+    return None if criterion is None else matches_within(type_, [criterion], context, most)
 
 
 def _referred_to(condition: Has, context: SearchContext, most: int) -> tuple[str, ...] | None:
