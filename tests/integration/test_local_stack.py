@@ -5,6 +5,7 @@ import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -151,6 +152,23 @@ def test_a_function_s_log_can_be_read(stack: LocalStack) -> None:
     httpx.get(f"{stack.base_url}/hello")
 
     assert "called" in stack.function_log("HelloFunction")
+
+
+def test_a_log_of_more_lines_than_one_answer_holds_is_read_to_its_end(stack: LocalStack) -> None:
+    logs = stack.client("logs")
+    group = f"/aws/lambda/{stack.stack.resources['HelloFunction']}"
+    httpx.get(f"{stack.base_url}/hello")
+    logs.create_log_stream(logGroupName=group, logStreamName="many")
+    now = int(time.time() * 1000)
+    # Two of each millisecond: where an answer ends, one of a pair may be before its end and one behind it.
+    for start in range(0, 25_000, 5_000):
+        numbers = range(start, start + 5_000)
+        events = [{"timestamp": now + number // 2, "message": f"line {number}"} for number in numbers]
+        logs.put_log_events(logGroupName=group, logStreamName="many", logEvents=events)
+
+    lines = [line for line in stack.function_log("HelloFunction") if line.startswith("line ")]
+
+    assert lines == [f"line {number}" for number in range(25_000)]
 
 
 def test_nobody_without_the_administrator_s_secret_gets_in(stack: LocalStack) -> None:

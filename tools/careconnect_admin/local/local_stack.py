@@ -23,6 +23,8 @@ from careconnect_admin.stack.running_stack import STACK_NAME, RunningStack, anno
 
 _BUCKET: Final = "careconnect-artefacts"
 _READY_SECONDS: Final = 30.0
+_MOST_LOG_EVENTS: Final = 10_000
+"""So many are in one answer of FilterLogEvents."""
 
 
 class PortTakenError(OperatorError):
@@ -186,8 +188,14 @@ class LocalStack:
         name = self.stack.resources[function]
         config = self.client("lambda").get_function_configuration(FunctionName=name)
         group = config.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
-        return [event["message"] for page in pages for event in page["events"]]
+        lines: list[str] = []
+        since = 0
+        # The emulator answers with so many and no token to go on with: the next are asked for by their time.
+        while len(events := logs.filter_log_events(logGroupName=group, startTime=since)["events"]) >= _MOST_LOG_EVENTS:
+            last = events[-1]["timestamp"]
+            lines += [event["message"] for event in events if event["timestamp"] < last]
+            since = last
+        return lines + [event["message"] for event in events]
 
     def announce(self) -> Path:
         """Tell other terminals where the stack is, as `announce` does, for as long as it is up."""
