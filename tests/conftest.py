@@ -10,6 +10,7 @@ import pytest
 from botocore.loaders import JSONFileLoader
 
 from careconnect_testing import generated as generated  # registers the profiles of the quick and the long run
+from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.real_data import REAL_DATA, RealDataError, real_data, records_line
 from careconnect_testing.scheduling import StackScheduling, begins_at
 from careconnect_testing.search_stack import search_stack
@@ -46,4 +47,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _aws_service_descriptions_are_read_once() -> Iterator[None]:
     """Keep what sessions read of boto's files: megabytes, and moto has every test begin a new session."""
     with patch.object(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file))):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _moto_is_quick_and_whole() -> Iterator[None]:
+    with quick_and_whole():
         yield
