@@ -98,7 +98,7 @@ def test_which_tests_need_a_stack(name: str, needed: bool) -> None:
     assert needs_a_stack(PROJECT, name) is needed
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_tells_the_killed_from_survivors_and_from_what_does_not_even_import(tmp_path: Path) -> None:
     rows = table(
         tmp_path,

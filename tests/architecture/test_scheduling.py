@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from careconnect_testing.scheduling import STACK_FIXTURES, begins_at, work_unit
+from careconnect_testing.scheduling import STACK_FIXTURES, begins_at, covers_code, work_unit
 
 TESTS = Path(__file__).resolve().parents[1]
 FIXTURES = (TESTS / "support/careconnect_testing/stack_fixtures.py", *TESTS.glob("*/conftest.py"))
@@ -34,6 +34,14 @@ def test_what_has_a_stack_begins_before_what_has_none() -> None:
     names = ("security/test_access.py", "integration/test_run.py", "unit/fhir/test_read.py")
 
     assert [begins_at(TESTS / name) for name in names] == [0, 1, 2]
+
+
+def test_what_functions_and_layers_are_covered_by_is_their_unit_tests() -> None:
+    measured = ("unit/fhir/test_read.py", "unit/common/test_scopes.py")
+    others = ("unit/admin/loading/test_load.py", "security/test_access.py", "architecture/test_layout.py")
+
+    assert all(covers_code(TESTS / name) for name in measured)
+    assert not any(covers_code(TESTS / name) for name in others)
 
 
 def test_the_fixtures_that_stand_on_a_stack_are_all_known() -> None:

@@ -33,6 +33,7 @@ def test_redocly_has_nothing_to_say_of_the_openapi_document(node: Node) -> None:
     assert linted["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}
 
 
+@pytest.mark.long
 def test_newman_runs_the_postman_collection(node: Node, service: Service, tmp_path: Path) -> None:
     report = tmp_path / "newman.json"
     node(

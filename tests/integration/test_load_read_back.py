@@ -101,6 +101,7 @@ def leaves_of_xml(root: Any) -> Iterator[str]:
         yield from element.attrib.values()
 
 
+@pytest.mark.long
 def test_everything_reads_back_equal_in_both_formats(folder: Path, tables: RecordTables) -> None:
     sources = sources_in(folder)
     report = load_paths([folder], tables)
@@ -132,6 +133,7 @@ def test_everything_reads_back_equal_in_both_formats(folder: Path, tables: Recor
     assert {home: items_of(tables, home) for home in Home} == stored
 
 
+@pytest.mark.long
 def test_index_entries_are_those_of_the_index_records(folder: Path, tables: RecordTables) -> None:
     load_paths([folder], tables)
     for home in Home:

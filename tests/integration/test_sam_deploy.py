@@ -16,7 +16,7 @@ from careconnect_admin.project import DOCS, PROJECT, TEMPLATE
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_admin.stack.running_stack import RunningStack, announce
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 _STACK = "rehearsal"
 _RESOURCES = read_template(TEMPLATE)["Resources"]

@@ -42,3 +42,9 @@ def begins_at(file: Path) -> int:
     if work_unit(file) != file.as_posix():
         return 0
     return 2 if {"unit", "architecture"} & set(file.parts) else 1
+
+
+def covers_code(file: Path) -> bool:
+    """Return whether a test file is one of those that have to cover functions and layers: units, but for the tools'."""
+    _, _, below = file.as_posix().rpartition("/tests/")
+    return below.startswith("unit/") and not below.startswith("unit/admin/")
