@@ -1,6 +1,7 @@
 """What refers to a resource, and whether the caller may know of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from careconnect.record_keys import reference_prefix, resource_key
 from careconnect.resource_types import ResourceType, SearchParameter
@@ -18,15 +19,35 @@ def referrers_of(
 ) -> list[Iterator[Entry]]:
     """Open for each entry a stream of the resources of a type that refer to it, latest first: one call each.
 
-    A reference that lies within another has its entries under the other's name.
+    What the caller may not see is not among them. A reference that lies within another has its entries under the
+    other's name.
     """
-    prefix = reference_prefix(source.name, reference.within or reference.name)
     keys = [resource_key(entry.type.name, entry.id) for entry in entries]
-    streams = context.store.entries(source, [IndexRange(key, prefix, expected=expected) for key in keys])
-    if not reference.within:
-        return [iter(stream) for stream in streams]
-    return [_which_refer(stream, reference, key) for stream, key in zip(streams, keys, strict=True)]
+    ranges = [_range(entry, source, reference, context) for entry in entries]
+    streams = context.store.entries(source, [replace(one, expected=expected) for one in ranges])
+    return [
+        _which_refer(stream, reference, key, context, known=not reference.within and one.partition == key)
+        for stream, key, one in zip(streams, keys, ranges, strict=True)
+    ]
 
 
-def _which_refer(stream: Iterable[Entry], reference: SearchParameter, key: str) -> Iterator[Entry]:
-    return (entry for entry in stream if key in entry.values.get(reference.name, ()))
+def _range(entry: Entry, source: ResourceType, reference: SearchParameter, context: SearchContext) -> IndexRange:
+    """Return where to look for what refers to an entry.
+
+    To what is in no compartment everybody's records may refer: those of a bound caller are found in its own.
+    """
+    own = source.patient_parameter
+    if context.caller.patient and own and not entry.type.is_patient and not entry.type.patient_parameter:
+        (owner,) = own.targets
+        return IndexRange(resource_key(owner, context.caller.patient), reference_prefix(source.name, own.name))
+    key = resource_key(entry.type.name, entry.id)
+    return IndexRange(key, reference_prefix(source.name, reference.within or reference.name))
+
+
+def _which_refer(
+    stream: Iterable[Entry], reference: SearchParameter, key: str, context: SearchContext, *, known: bool
+) -> Iterator[Entry]:
+    """Yield what is in sight and refers to the resource of a key; `known` says that all of the stream refers to it."""
+    for entry in stream:
+        if is_visible(entry, context) and (known or key in entry.values.get(reference.name, ())):
+            yield entry

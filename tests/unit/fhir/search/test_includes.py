@@ -1,11 +1,15 @@
 """What a search includes, and that it is authorised entry by entry (`access.md`, Rule 3 and S6)."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from careconnect.resource_types import RESOURCE_TYPES, REVERSE_INCLUDES
-from careconnect_testing.few_records import OBSERVATIONS
+from careconnect_testing.few_records import OBSERVATIONS, Resource, write_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
-from careconnect_testing.stores import Reader
+from careconnect_testing.stores import Reader, load, reader_on_moto
+from fhir_reader import budget
+from fhir_reader.search import includes, search_resources
 
 IN_ENCOUNTER = ["Observation/o1", "Observation/o2", "Observation/o3"]
 
@@ -180,6 +184,68 @@ def test_s4_a_bound_client_gets_nothing_foreign_through_includes(reader: Reader)
     assert (bound.found(), bound.found("include")) == (["MedicationRequest/mr5"], [])
     bound = reader.as_caller(patient="5").get("Patient", ALL_OF_PATIENT)
     assert sorted(bound.found("include")) == ["Condition/c5", "MedicationRequest/mr5", "Observation/o50"]
+
+
+def _in_everybodys_records(number: int) -> list[Resource]:
+    """One of so many records that have a medication and a place in common."""
+    patient = {"reference": f"Patient/s{number}"}
+    return [
+        {
+            "resourceType": "MedicationRequest",
+            "id": f"s{number}",
+            "status": "active" if number else "stopped",
+            "intent": "order",
+            "medicationReference": {"reference": "Medication/shared"},
+            "subject": patient,
+        },
+        {
+            "resourceType": "Encounter",
+            "id": f"s{number}",
+            "status": "finished",
+            "subject": patient,
+            "location": [{"location": {"reference": "Location/shared"}}],
+        },
+    ]
+
+
+SHARED_BY = 30
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader over records that refer to the same things."""
+    things: list[Resource] = [{"resourceType": name, "id": "shared"} for name in ("Medication", "Location")]
+    records = (one for number in range(SHARED_BY) for one in _in_everybodys_records(number))
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path_factory.mktemp("shared"), [*things, *records]))
+        yield reader
+
+
+SHARED_SEARCHES = [
+    ("Medication", "_revinclude=MedicationRequest:medication", ["MedicationRequest/s0"]),
+    ("Encounter", "_include=Encounter:location&_revinclude:iterate=Encounter:location", ["Location/shared"]),
+    ("Medication", "_has:MedicationRequest:medication:status=stopped", []),
+    ("Medication", "_has:MedicationRequest:medication:status=active", []),
+]
+
+
+@pytest.mark.parametrize(("type_name", "query", "included"), SHARED_SEARCHES)
+def test_s4_what_others_refer_to_costs_a_bound_client_its_own_alone(
+    shared: Reader, monkeypatch: pytest.MonkeyPatch, type_name: str, query: str, included: list[str]
+) -> None:
+    """How many others take the same medicine shows in no refusal, and in no cost."""
+    monkeypatch.setattr(includes, "MOST_INCLUDED", SHARED_BY - 1)
+    monkeypatch.setattr(budget, "MOST_ENTRIES", SHARED_BY - 1)
+    # Only what is found from the candidates' side goes along what refers to them.
+    monkeypatch.setattr(search_resources, "narrow", lambda *_: None)
+
+    answer = shared.as_caller(patient="s0").get(type_name, query)
+
+    assert answer.status == 200, answer.text
+    assert answer.found("include") == included
+    assert answer.total == (0 if query.endswith("=active") else 1)
+    # Whoever may see all of it pays for all of it.
+    assert shared.get(type_name, query).status == (200 if query.endswith("=active") else 400)
 
 
 def test_all_of_a_type_is_what_its_table_lists(reader: Reader) -> None:
