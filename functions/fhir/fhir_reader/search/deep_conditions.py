@@ -6,7 +6,7 @@ see is not there, from either.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -227,15 +227,21 @@ def _are_referred_to(
     streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
     if isinstance(condition.inner, Criterion):
         meets = _test(condition.inner, context)
-        return [any(meets(source.values) for source in stream if is_visible(source, context)) for stream in streams]
+        return [_is_met(meets, stream, context, needed=place < at_least) for place, stream in enumerate(streams)]
     met: dict[int, bool | None] = {}
     going_on = dict(enumerate(streams))
     size = _FIRST_GROUP
     while going_on:
-        looked_at = {place: list(islice(stream, size)) for place, stream in going_on.items()}
-        sources = {source.id: source for some in looked_at.values() for source in some if is_visible(source, context)}
+        looked_at: dict[int, list[Entry]] = {}
+        for place, stream in going_on.items():
+            some = _next_of(stream, size, context, needed=place < at_least)
+            if some is None:
+                met[place] = None
+            else:
+                looked_at[place] = some
+        sources = {source.id: source for some in looked_at.values() for source in some}
         needed = {source.id for place, some in looked_at.items() if place < at_least for source in some}
-        inner = _keep(condition.inner, list(sources.values()), context, len(needed & sources.keys()))
+        inner = _keep(condition.inner, list(sources.values()), context, len(needed))
         good = {source.id for source in inner.entries}
         unknown = set(list(sources)[inner.decided :])
         for place, some in looked_at.items():
@@ -247,3 +253,25 @@ def _are_referred_to(
         going_on = {place: stream for place, stream in going_on.items() if place not in met}
         size *= 2
     return [met[place] for place in range(len(entries))]
+
+
+def _is_met(
+    meets: Callable[[SearchValues], bool], stream: Iterable[Entry], context: SearchContext, *, needed: bool
+) -> bool | None:
+    """Say whether any of a stream meets a criterion; None if that is not `needed` and the request has little left."""
+    for source in stream:
+        if meets(source.values):
+            return True
+        if not needed and context.budget.is_tight(_ENTRIES_KEPT):
+            return None
+    return False
+
+
+def _next_of(stream: Iterator[Entry], size: int, context: SearchContext, *, needed: bool) -> list[Entry] | None:
+    """Return the next of a stream; None if they are not `needed` and the request has little left."""
+    some: list[Entry] = []
+    for source in islice(stream, size):
+        some.append(source)
+        if not needed and context.budget.is_tight(_ENTRIES_KEPT):
+            return None
+    return some

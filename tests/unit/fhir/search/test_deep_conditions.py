@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from careconnect.outcomes import OutcomeError
-from careconnect_testing.entries_in_memory import PEOPLE, PEOPLE_AND_VISITS, VISITS, context, served
+from careconnect_testing.entries_in_memory import PEOPLE, PEOPLE_AND_VISITS, VISITS, EntriesInMemory, context, served
 from careconnect_testing.stores import FHIR_BASE
 from fhir_reader.budget import MOST_CALLS
 from fhir_reader.search.criteria import Criterion
@@ -84,6 +84,32 @@ def test_what_a_page_needs_is_left_to_it(type_name: str, name: str, text: str, e
     assert [entry.id for entry in begun.entries] == [
         entry.id for entry in entries[: begun.decided] if expected(number_of(entry))
     ]
+
+
+LONG_RECORDS = EntriesInMemory(
+    {f"Patient/p{number}": {"_id": [["", f"p{number}"]]} for number in range(12)}
+    | {
+        f"Observation/o{number}": {
+            "patient": [f"Patient/p{number % 12}"],
+            "encounter": [f"Encounter/e{number}"],
+            "code": [["", "common"]],
+        }
+        for number in range(12 * 3_000)
+    }
+)
+"""Of twelve people, each with three thousand observations."""
+
+
+@pytest.mark.parametrize("name", ["_has:Observation:patient:code", "_has:Observation:patient:encounter.status"])
+def test_long_records_in_which_nothing_is_found_end_a_part_and_refuse_nothing(name: str) -> None:
+    condition, asked, entries = deep("Patient", name, "rare"), context(LONG_RECORDS), LONG_RECORDS.all_of("Patient")
+
+    decided = [keep([condition], entries[start : start + 4], asked, at_least=1 - start).decided for start in (0, 4, 8)]
+
+    assert decided[0] >= 1
+    assert decided[-1] < 4
+    # Something is left for the page itself.
+    assert asked.budget.entries_left >= 100
 
 
 def test_what_is_too_dear_alone_is_refused_by_name() -> None:
