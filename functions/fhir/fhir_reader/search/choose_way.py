@@ -5,13 +5,13 @@ read whole and sorted. What selects many is a filter on the type's own entries, 
 these it was, so that later pages do not try again.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from careconnect.resource_types import ID_PARAMETER, Rank, ResourceType
-from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.search.candidates import MOST_EXAMINED, whole
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import Criterion
@@ -27,7 +27,7 @@ from fhir_reader.search.plan import (
     index_ways,
     type_way,
 )
-from fhir_reader.store.stored import Entry
+from fhir_reader.store.stored import BATCH, Entry
 
 _MOST_TRIED: Final = 2
 """Ways that one search tries."""
@@ -94,19 +94,27 @@ def all_that_may_match(
     ids = ids_of(criteria)
     if ids is not None:
         return context.store.entries_by_id(type_, ids)
-    ways = _index_ways(type_, criteria, context)
-    return whole(type_, ways[0] if ways else _type_way(type_, criteria, context), context, most)
+    return whole(type_, _most_selective(type_, criteria, context), context, most)
 
 
 def matches_within(
     type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
 ) -> list[Entry] | None:
-    """Return what the caller may find by the criteria, or None if more than `most` entries would be examined."""
+    """Return what the caller may find by the criteria.
+
+    None if more than `most` entries would be examined, or more calls made than the request can spare.
+    """
+    if not _can_spare(1, context):
+        return None
     criteria = [*criteria, *compartment_criterion(type_, context.caller)]
     ids = ids_of(criteria)
-    if ids is not None and len(ids) > most:
-        return None
-    found = all_that_may_match(type_, criteria, context, most)
+    if ids is not None:
+        if len(ids) > most or not _can_spare(math.ceil(len(ids) / BATCH), context):
+            return None
+        found: list[Entry] | None = context.store.entries_by_id(type_, ids)
+    else:
+        way = _most_selective(type_, criteria, context)
+        found = whole(type_, way, context, most) if _can_spare(len(way.ranges), context) else None
     if found is None:
         return None
     return [*filter(OwnValues(criteria, context).match, found)]
@@ -126,10 +134,12 @@ def _attempts(
         # One person's, one thing's: little enough to be sorted, if it does not lie in order.
         best = ways[0]
         if best in in_order:
-            yield None, partial(_unchanged, best)
+            yield None, partial(_in_order, type_, best, order, context)
         else:
-            yield None, partial(whole, type_, best, context, MOST_EXAMINED)
-            yield None, partial(whole, type_, best, context, MOST_ENTRIES)
+            yield None, partial(_sortable, type_, best, order, context, MOST_EXAMINED)
+            if not order.by_change:
+                yield None, partial(_by_system, type_, best, order, context)
+            yield None, partial(_all_sortable, type_, best, order, context)
     else:
         yield from _tries(type_, ways, in_order, order, context, narrowings)
     if order.by_change:
@@ -151,12 +161,12 @@ def _tries(
         yield place, partial(_narrowed, type_, narrowing, order, context)
     if len(ways) > 1 or not in_order:
         for way in ways[:_MOST_TRIED]:
-            yield None, partial(whole, type_, way, context, MOST_EXAMINED)
+            yield None, partial(_sortable, type_, way, order, context, MOST_EXAMINED)
     if in_order:
-        yield None, partial(_unchanged, in_order[0])
+        yield None, partial(_in_order, type_, in_order[0], order, context)
     elif not order.by_change:
         for way in ways[:_MOST_TRIED]:
-            yield None, partial(_by_system, type_, way, context)
+            yield None, partial(_by_system, type_, way, order, context)
 
 
 def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, context: SearchContext) -> Found | None:
@@ -165,19 +175,25 @@ def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, cont
     if narrowed is None:
         return None
     if isinstance(narrowed, tuple):
-        return context.store.entries_by_id(type_, narrowed)
+        calls = math.ceil(len(narrowed) / BATCH)
+        return context.store.entries_by_id(type_, narrowed) if _can_spare(calls, context) else None
     ways = _index_ways(type_, [narrowed], context)
-    if not ways or not _is_affordable(type_, ways[0], order, context):
+    if not ways:
         return None
     if ways[0].is_ordered and not order.by_change:
-        return ways[0]
-    return whole(type_, ways[0], context, MOST_EXAMINED)
+        return _in_order(type_, ways[0], order, context)
+    return _sortable(type_, ways[0], order, context, MOST_EXAMINED)
+
+
+def _can_spare(calls: int, context: SearchContext) -> bool:
+    """Say whether so many calls can be made now; what was tried before has made some."""
+    return calls <= context.budget.calls_left - _CALLS_FOR_PAGE
 
 
 def _is_affordable(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> bool:
     """Say whether all ranges of a way can be opened."""
     opened = way.in_order(order, dated=bool(type_.order_by))
-    return len(opened.ranges) + len(opened.then) <= context.budget.calls_left - _CALLS_FOR_PAGE
+    return _can_spare(len(opened.ranges) + len(opened.then), context)
 
 
 def _index_ways(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> list[Way]:
@@ -191,19 +207,42 @@ def _type_way(type_: ResourceType, criteria: Sequence[Criterion], context: Searc
     return type_way(type_, criteria, periods=periods)
 
 
-def _unchanged(way: Way) -> Way:
-    return way
+def _most_selective(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Way:
+    ways = _index_ways(type_, criteria, context)
+    return ways[0] if ways else _type_way(type_, criteria, context)
 
 
-def _by_system(type_: ResourceType, way: Way, context: SearchContext) -> Way | None:
-    """Return a way over tokens of any system in order, one range for each system; None for other ways."""
+def _in_order(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> Way | None:
+    """Return a way that lies in order, unless it can no longer be afforded."""
+    return way if _is_affordable(type_, way, order, context) else None
+
+
+def _sortable(
+    type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext, most: int
+) -> list[Entry] | None:
+    """Return all of a way to be sorted, unless it is too much or can no longer be afforded."""
+    return whole(type_, way, context, most) if _is_affordable(type_, way, order, context) else None
+
+
+def _all_sortable(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> list[Entry] | None:
+    """Return all of a way, however much, but for what a page needs to look elsewhere."""
+    return _sortable(type_, way, order, context, context.budget.entries_left - MOST_EXAMINED)
+
+
+def _by_system(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> Way | None:
+    """Return a way over tokens of any system in order, one range for each system.
+
+    None for other ways, and where there are more systems than can be looked for.
+    """
     if not way.of_tokens:
         return None
     systems = {}
     for one in way.ranges:
         if not one.ordered:
+            if not _can_spare(_MOST_SYSTEMS + 1, context):
+                return None
             found = context.store.systems(type_, one.partition, _MOST_SYSTEMS)
             if found is None:
                 return None
             systems[one.partition] = found
-    return by_system(way, systems)
+    return _in_order(type_, by_system(way, systems), order, context)
