@@ -116,7 +116,7 @@ class DynamoDbResourceStore:
         return None
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int = 0
+        self, patient_type: ResourceType, patient: str, after: str, expected: int
     ) -> Iterator[tuple[str, Entry]]:
         """Stream the entries of a patient's compartment with their places, by type, then by date."""
         query: dict[str, Any] = {

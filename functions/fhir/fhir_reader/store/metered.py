@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from careconnect.formats import Format
@@ -54,12 +54,10 @@ class MeteredStore:
     def entries(
         self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
     ) -> list[EntryStream]:
-        """Open ranges, one call each; together their first parts hold no more than is paid for."""
+        """Open ranges, one call each."""
         wanted = list(ranges)
         self.budget.call(len(wanted))
-        share = self.budget.entries_paid // max(len(wanted), 1) + 1
-        opened = [one if one.expected else replace(one, expected=share) for one in wanted]
-        return [PaidStream(stream, self.budget) for stream in self.store.entries(type_, opened, next_limit)]
+        return [PaidStream(stream, self.budget) for stream in self.store.entries(type_, wanted, next_limit)]
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
         """Return the systems of a token's entries: one call for each, and one that finds no other."""
@@ -69,12 +67,12 @@ class MeteredStore:
         return found
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int = 0
+        self, patient_type: ResourceType, patient: str, after: str, expected: int
     ) -> Iterator[tuple[str, Entry]]:
-        """Stream a patient's compartment: one call to begin with."""
+        """Stream a patient's compartment: one call to begin with, which brings no more than is paid for."""
         self.budget.call()
         return self._paid(
-            self.store.compartment(patient_type, patient, after, expected or self.budget.entries_paid + 1)
+            self.store.compartment(patient_type, patient, after, min(expected, self.budget.entries_paid + 1))
         )
 
     def seal_key(self) -> bytes:

@@ -111,7 +111,7 @@ class ResourceStore(Protocol):
         """Return the systems of a token's entries, or None if there are more than `most`: a call for each and one."""
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int = 0
+        self, patient_type: ResourceType, patient: str, after: str, expected: int
     ) -> Iterator[tuple[str, Entry]]:
         """Stream a patient's compartment as (place, entry), by type and date, beginning after a place.
 

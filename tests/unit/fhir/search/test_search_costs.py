@@ -70,12 +70,24 @@ def queries_of(reader: Reader) -> Iterator[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("query", ["", "patient=4,5", "code=8867-4,x,y"])
-def test_the_first_pages_of_a_search_hold_no_more_than_is_paid_for(reader: Reader, query: str) -> None:
+def test_the_first_pages_of_a_search_hold_no_more_than_is_paid_for(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setattr(allowance, "FREE_UNITS", 300)
+
     with queries_of(reader) as asked:
         assert reader.get("Observation", query).status == 200
 
     assert asked
-    assert sum(one["Limit"] for one in asked) <= allowance.FREE_UNITS + len(asked)
+    assert sum(one["Limit"] for one in asked) <= 300 + len(asked)
+
+
+def test_each_entry_of_a_patients_record_is_accounted_for(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budget, "MOST_ENTRIES", 5)
+
+    answer = reader.get("Patient/4/$everything", "_summary=count")
+
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,8 @@ def test_a_range_is_read_to_its_end_page_by_page(reader: Reader) -> None:
     (stream,) = small.entries(type_("Observation"), [OF_PATIENT_4])
     assert [entry.id for entry in stream] == [f"o{number}" for number in range(OBSERVATIONS, 0, -1)]
     assert len(asked) == 3
-    assert len(list(small.compartment(type_("Patient"), "4", ""))) == len(
-        list(store(reader).compartment(type_("Patient"), "4", ""))
+    assert len(list(small.compartment(type_("Patient"), "4", "", 0))) == len(
+        list(store(reader).compartment(type_("Patient"), "4", "", 0))
     )
 
 
@@ -195,12 +195,12 @@ def test_a_fault_of_dynamodb_is_a_503_with_retry_after_and_no_detail(
 
 def test_a_compartment_is_what_names_the_patient_as_its_own(reader: Reader) -> None:
     """What points at a patient in another way, or is no type that is served, lies in the same partition."""
-    before = [place for place, _ in store(reader).compartment(type_("Patient"), "4", "")]
+    before = [place for place, _ in store(reader).compartment(type_("Patient"), "4", "", 0)]
     others = [{"pk": {"S": "Patient/4"}, "sk": {"S": sk}} for sk in ("Encounter?participant#0#e9", "Flag?patient#0#f1")]
     for other in others:
         reader.client.put_item(TableName=reader.tables.record, Item={**other, "values": {"S": "{}"}})
 
-    after = [place for place, _ in store(reader).compartment(type_("Patient"), "4", "")]
+    after = [place for place, _ in store(reader).compartment(type_("Patient"), "4", "", 0)]
     for other in others:
         reader.client.delete_item(TableName=reader.tables.record, Key=other)
 
