@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION
 from careconnect.resource_types import resource_type
-from careconnect_admin.loading.items import Content, build_record, content_of, instant_text
 from careconnect_admin.sample.generator import sample_resources
+from careconnect_records.record import Content, build_record, content_of, instant_text
 
 Item = dict[str, Any]
 

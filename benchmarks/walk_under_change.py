@@ -13,8 +13,8 @@ from benchmarks.measured_reader import MeasuredReader, Request
 from benchmarks.small_records import Makers, Region, birth_date, content, patient_id
 
 from careconnect.resource_types import resource_type
-from careconnect_admin.loading.items import Content, deletion_of
 from careconnect_admin.loading.writer import RecordTables, RecordWriter
+from careconnect_records.record import Content, deletion_of
 
 _PAGE: Final = 100
 _BATCH: Final = 25

@@ -1,4 +1,4 @@
-"""What the admin tool loads in a new process: rules without what they have no use for, and a quick command line."""
+"""What the admin tool and its rules load in a new process: nothing without a use, and so a quick command line."""
 
 import subprocess
 import sys
@@ -34,9 +34,9 @@ def loaded(module: str) -> set[str]:
         ("careconnect_admin.signing.key_ring", HTTP | TERMINAL | FHIR),
         ("careconnect_admin.stack.running_stack", AWS | HTTP | TERMINAL | FHIR),
         ("careconnect_admin.stack.target", HTTP | TERMINAL | FHIR),
-        ("careconnect_admin.loading.extract", AWS | HTTP | TERMINAL | FHIR),
-        ("careconnect_admin.loading.validation", AWS | HTTP | TERMINAL),
-        ("careconnect_admin.loading.change", AWS | HTTP | TERMINAL),
+        ("careconnect_records.extract", AWS | HTTP | TERMINAL | FHIR),
+        ("careconnect_records.validation", AWS | HTTP | TERMINAL),
+        ("careconnect_records.change", AWS | HTTP | TERMINAL),
         ("careconnect_admin.sample.generator", AWS | HTTP | TERMINAL | FHIR),
         ("careconnect_admin.cli", AWS | HTTP | FHIR | {"ministack", "samtranslator"}),
     ],

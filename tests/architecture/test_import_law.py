@@ -16,9 +16,10 @@ pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
 BOOK = PROJECT / "pyproject.toml"
-SOURCES = ("functions", "layers/common", "tools")
+SOURCES = ("functions", "layers/common", "layers/records", "tools")
 
-DOWN = "Tools stand on functions, functions on the layer and never on each other"
+DOWN = "Tools stand on functions, functions on the layers and never on each other"
+RECORDS = "The records' layer is imported by what writes only"
 HANDLER = "Nothing imports a handler"
 APP = "The handler alone imports the app"
 COMPOSITION = "The handler alone composes: settings, log, clients of AWS"
@@ -31,6 +32,7 @@ COMMANDS = "The command line's libraries are imported by its commands only"
 NO_CIRCLE = "No circle, within any package"
 
 LAYER = "layers/common/careconnect"
+RECORDS_LAYER = "layers/records/careconnect_records"
 ISSUER = "functions/token/token_issuer"
 READER_FOLDER = "functions/fhir/fhir_reader"
 ADMIN_FOLDER = "tools/careconnect_admin"
@@ -40,13 +42,23 @@ FORBIDDEN = [
     (DOWN, f"{LAYER}/scopes.py", "import careconnect_admin.errors"),
     (DOWN, f"{ISSUER}/grant_token.py", "import careconnect_admin.errors"),
     (DOWN, f"{ISSUER}/grant_token.py", "import fhir_reader.fhir_path"),
+    (DOWN, f"{LAYER}/stored_values.py", "import careconnect_records.extract"),
+    (DOWN, f"{RECORDS_LAYER}/record.py", "import careconnect_admin.errors"),
+    (DOWN, f"{RECORDS_LAYER}/record.py", "import fhir_reader.fhir_path"),
+    (RECORDS, f"{READER_FOLDER}/store/stored.py", "import careconnect_records.exact_json"),
+    (RECORDS, f"{ISSUER}/grant_token.py", "import careconnect_records.exact_json"),
+    (RECORDS, "functions/authorizer/scope_authorizer/policy_for.py", "import careconnect_records.exact_json"),
+    (RECORDS, "functions/discovery/service_discovery/app.py", "def late():\n    import careconnect_records.record"),
     (HANDLER, f"{ISSUER}/app.py", "import token_issuer.handler"),
     (APP, f"{READER_FOLDER}/read_resource.py", "import fhir_reader.app"),
     (COMPOSITION, f"{ISSUER}/grant_token.py", "import careconnect.settings"),
     (COMPOSITION, f"{LAYER}/shell.py", "import careconnect.observability"),
+    (COMPOSITION, f"{RECORDS_LAYER}/change.py", "import careconnect.settings"),
     (COMPOSITION, f"{READER_FOLDER}/app.py", "import careconnect.composition"),
     (BOTO3, f"{ISSUER}/token_store.py", "import boto3"),
     (BOTO3, f"{LAYER}/signing_keys.py", "def kms():\n    import boto3"),
+    (BOTO3, f"{RECORDS_LAYER}/change.py", "import boto3"),
+    (POWERTOOLS, f"{RECORDS_LAYER}/change.py", "import aws_lambda_powertools"),
     (POWERTOOLS, f"{ISSUER}/app.py", "import aws_lambda_powertools"),
     (HEAVY, f"{LAYER}/outcomes.py", "import pydantic"),
     (HEAVY, f"{READER_FOLDER}/rendering/bundle.py", "import simplejson"),
@@ -58,6 +70,7 @@ FORBIDDEN = [
     (ADMIN, f"{ADMIN_FOLDER}/clients/demo.py", "import careconnect_admin.signing.key_ring"),
     (ADMIN, f"{ADMIN_FOLDER}/another_room.py", ""),
     (NO_CIRCLE, f"{LAYER}/resource_types.py", "import careconnect.scopes"),
+    (NO_CIRCLE, f"{RECORDS_LAYER}/exact_json.py", "import careconnect_records.record"),
     (NO_CIRCLE, f"{READER_FOLDER}/search/criteria.py", "def late():\n    import fhir_reader.search.plan"),
     (COMMANDS, f"{ADMIN_FOLDER}/sample/generator.py", "import typer"),
 ]
@@ -89,7 +102,7 @@ def with_line(path: Path, line: str) -> Iterator[None]:
 
 def judged(root: Path) -> str:
     """Return what import-linter says of the code below `root`, its lines joined."""
-    folders = [root / source for source in ("layers/common", "tools")]
+    folders = [root / source for source in ("layers/common", "layers/records", "tools")]
     folders += [each for each in (root / "functions").iterdir() if each.is_dir()]
     ended = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
@@ -125,6 +138,7 @@ def test_a_forbidden_import_breaks_its_contract(copy: Path, contract: str, file:
     [
         (f"{ISSUER}/grant_token.py", "import os\n\nos.environ\n"),
         (f"{ISSUER}/app.py", "from os import environ\n\nenviron\n"),
+        (f"{RECORDS_LAYER}/record.py", "import os\n\nos.environ\n"),
         (f"{LAYER}/settings.py", 'import os\n\nos.getenv("X")\n'),
         (f"{LAYER}/observability.py", "import os\n\nos.environb\n"),
         (f"{ISSUER}/grant_token.py", "from . import errors\n\nerrors\n"),

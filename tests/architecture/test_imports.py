@@ -98,7 +98,11 @@ def started(package: str) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("package", IMPORTS)
 @pytest.mark.parametrize(
-    "heavy", ["pydantic", "fhir", "fhir_core", "lxml", "simplejson", "requests", "careconnect_admin"]
+    "heavy",
+    [
+        *("pydantic", "fhir", "fhir_core", "lxml", "simplejson", "requests"),
+        *("careconnect_admin", "careconnect_records"),
+    ],
 )
 def test_nothing_heavy_is_imported_though_it_is_there(package: str, heavy: str) -> None:
     assert {"careconnect", package} <= started(package)

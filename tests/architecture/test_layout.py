@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
-LAYER = PROJECT / "layers/common/careconnect"
+LAYERS = (PROJECT / "layers/common/careconnect", PROJECT / "layers/records/careconnect_records")
 PACKAGES = {
     "token": "token_issuer",
     "authorizer": "scope_authorizer",
@@ -21,7 +21,7 @@ CODE = sorted(
     for path in (PROJECT / folder).rglob("*.py")
     if "node_modules" not in path.parts
 )
-DEPLOYED = [path for path in CODE if path.is_relative_to(PROJECT / "functions") or path.is_relative_to(LAYER)]
+DEPLOYED = [path for path in CODE if any(map(path.is_relative_to, (PROJECT / "functions", *LAYERS)))]
 
 
 def of_project(path: Path) -> str:
@@ -74,8 +74,9 @@ def test_a_functions_folder_holds_one_package_and_its_handler(folder: str) -> No
     assert PACKAGES[folder] not in sys.stdlib_module_names
 
 
-def test_the_layers_hold_the_common_package_and_a_list() -> None:
-    files = {name for name in tracked() if name.startswith("layers/") and "/careconnect/" not in name}
+def test_the_layers_hold_two_packages_and_lists() -> None:
+    packages = tuple(f"{of_project(layer)}/" for layer in LAYERS)
+    files = {name for name in tracked() if name.startswith("layers/") and not name.startswith(packages)}
 
     assert {"layers/dependencies/requirements.txt", "layers/dependencies/requirements.in"} <= files
     assert not [name for name in files if name.endswith(".py")]

@@ -22,6 +22,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 TABLE = "layers/common/careconnect/resource_types.py"
 PACKAGES = (
     "layers/common/careconnect",
+    "layers/records/careconnect_records",
     "functions/fhir/fhir_reader",
     "functions/discovery/service_discovery",
     "tools/careconnect_admin",
@@ -129,7 +130,7 @@ def test_a_new_row_is_in_every_document(told: dict[str, Any], folder: Path) -> N
 
 READERS = sorted(
     path
-    for package in (*PACKAGES[:3], "tools/careconnect_admin/loading", "tools/careconnect_admin/documents")
+    for package in (*PACKAGES[:4], "tools/careconnect_admin/loading", "tools/careconnect_admin/documents")
     for path in (PROJECT / package).rglob("*.py")
     if path != PROJECT / TABLE
 )

@@ -21,7 +21,7 @@ _FRONT = _RESOURCES["Front"]["Properties"]["DistributionConfig"]
 
 def _counted() -> set[str]:
     """Return the metrics that the code counts, by the literals that it names them with."""
-    code = [path for folder in ("functions", "layers/common") for path in (PROJECT / folder).rglob("*.py")]
+    code = [path for folder in ("functions", "layers") for path in (PROJECT / folder).rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in code)
     counted = set(re.findall(r'(?:\.count|metrics\.append)\("([A-Za-z]+)"\)', text))
     counted |= set(re.findall(r'metrics=\("([A-Za-z]+)",', text))

@@ -18,11 +18,11 @@ from lxml import etree
 
 from careconnect.record_keys import CURSOR_KEY
 from careconnect.resource_types import Home, resource_type
-from careconnect_admin.loading.exact_json import JsonNumber, json_text, parse_json
 from careconnect_admin.loading.load import TypeCounts, load_paths
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.sample.generator import write_sample
+from careconnect_records.exact_json import JsonNumber, json_text, parse_json
 from careconnect_testing.real_data import real_data
 from careconnect_testing.tables import create_table
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from careconnect.resource_types import FHIR_PATH
-from careconnect_admin.loading.exact_json import json_text, parse_json
 from careconnect_admin.sample.generator import write_sample
+from careconnect_records.exact_json import json_text, parse_json
 from careconnect_testing.fhir_models import valid_xml
 from careconnect_testing.real_data import real_data
 from careconnect_testing.search_reader import HttpReader

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from careconnect.record_keys import SHARDS
-from careconnect_admin.loading.items import item_size
+from careconnect_records.record import item_size
 from careconnect_testing.search_reader import InProcessReader, follow
 from careconnect_testing.search_stack import SearchStack
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from careconnect_admin.loading.exact_json import JsonNumber
+from careconnect_records.exact_json import JsonNumber
 
 Resource = dict[str, Any]
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from careconnect_admin.loading.exact_json import JsonNumber, json_text
+from careconnect_records.exact_json import JsonNumber, json_text
 
 Resource = dict[str, Any]
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from careconnect.resource_types import RESOURCE_TYPES, ResourceType, resource_type
 from careconnect.stored_values import StoredValues, stored_values
-from careconnect_admin.loading.extract import search_values
-from careconnect_admin.loading.items import with_version
 from careconnect_admin.sample.generator import sample_resources
+from careconnect_records.extract import search_values
+from careconnect_records.record import with_version
 
 UCUM = "http://unitsofmeasure.org"
 SNOMED = "http://snomed.info/sct"

@@ -80,7 +80,7 @@ def _requests(access: ServiceAccess, client_id: str, token: str, *, is_open: boo
 
 def _print(requests: "FhirRequests", url: str, *, xml: bool, every_page: bool) -> None:
     from careconnect_admin.clients.fhir_request import JSON, XML, next_url, pages
-    from careconnect_admin.loading.exact_json import json_text, parse_json
+    from careconnect_records.exact_json import json_text, parse_json
 
     if every_page:
         if xml:

@@ -17,9 +17,9 @@ from careconnect.resource_types import (
     SearchParameter,
 )
 from careconnect.search_values import patients_of
-from careconnect_admin.loading.extract import search_values
-from careconnect_admin.loading.items import epoch_milliseconds, with_version
 from careconnect_admin.sample.generator import sample_resources
+from careconnect_records.extract import search_values
+from careconnect_records.record import epoch_milliseconds, with_version
 
 PATIENT_ID: Final = "4"
 """The patient whose record the examples are taken from, as far as it goes."""

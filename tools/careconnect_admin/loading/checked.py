@@ -5,10 +5,10 @@ from typing import Any
 
 from careconnect.resource_types import resource_type, valid_id
 from careconnect_admin.loading.found import Deletion, Found, Problem, Skipped, Upsert
-from careconnect_admin.loading.items import Content, content_of, deletion_of
 from careconnect_admin.loading.release import later_release
-from careconnect_admin.loading.schema import model_of
-from careconnect_admin.loading.validation import InvalidResourceError, validate
+from careconnect_records.record import Content, content_of, deletion_of
+from careconnect_records.schema import model_of
+from careconnect_records.validation import InvalidResourceError, validate
 
 
 def checked(found: Upsert | Deletion | Problem) -> Content | Problem:

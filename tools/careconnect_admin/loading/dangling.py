@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from careconnect.resource_types import FHIR_PATH, resource_type
-from careconnect_admin.loading.extract import LITERAL_REFERENCE
-from careconnect_admin.loading.items import Content, deletion_of
+from careconnect_records.extract import LITERAL_REFERENCE
+from careconnect_records.record import Content, deletion_of
 
 
 @dataclass(slots=True)

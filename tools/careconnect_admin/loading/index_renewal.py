@@ -11,7 +11,8 @@ from careconnect.aws import error_code
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, Key, resource_key
 from careconnect.resource_types import ResourceType
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
-from careconnect_admin.loading.change import (
+from careconnect_admin.loading.writer import RecordTables
+from careconnect_records.change import (
     MOST_ACTIONS,
     MOST_BYTES,
     Change,
@@ -22,9 +23,8 @@ from careconnect_admin.loading.change import (
     packed,
     planned_renewal,
 )
-from careconnect_admin.loading.exact_json import JsonError, parse_json
-from careconnect_admin.loading.items import GONE, Item, content_of, entries_text, item_size
-from careconnect_admin.loading.writer import RecordTables
+from careconnect_records.exact_json import JsonError, parse_json
+from careconnect_records.record import GONE, Item, content_of, entries_text, item_size
 
 AT_ONCE: Final = 50
 """Resources that one call reads: two items of each, and DynamoDB's quota for a BatchGetItem is 100."""

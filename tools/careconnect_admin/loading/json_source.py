@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from careconnect.resource_types import ID_PATTERN, valid_id
-from careconnect_admin.loading.exact_json import DECODER, JsonError, parse_json
 from careconnect_admin.loading.found import Deletion, Found, Place, Problem, Skipped, Upsert
+from careconnect_records.exact_json import DECODER, JsonError, parse_json
 
 _STORED: Final = frozenset(("collection", "searchset"))
 _CHANGING: Final = frozenset(("transaction", "batch"))

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from careconnect_admin.loading.change import Change, Written, planned_change
-from careconnect_admin.loading.items import Content, epoch_milliseconds
+from careconnect_records.change import Change, Written, planned_change
+from careconnect_records.record import Content, epoch_milliseconds
 
 
 class Rehearsal:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from careconnect_admin.loading.schema import model_of, shape_of
+from careconnect_records.schema import model_of, shape_of
 
 _MOST_NAMED: Final = 3
 

@@ -13,7 +13,8 @@ from careconnect.aws import error_code
 from careconnect.record_keys import INDEX_ITEM
 from careconnect.resource_types import Home
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
-from careconnect_admin.loading.change import (
+from careconnect_admin.loading.table_index import TableIndex
+from careconnect_records.change import (
     Change,
     Outcome,
     State,
@@ -22,8 +23,7 @@ from careconnect_admin.loading.change import (
     packed,
     planned_change,
 )
-from careconnect_admin.loading.items import GONE, Content, Item, entries_text, epoch_milliseconds
-from careconnect_admin.loading.table_index import TableIndex
+from careconnect_records.record import GONE, Content, Item, entries_text, epoch_milliseconds
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

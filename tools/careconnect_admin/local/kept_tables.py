@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.record_keys import INDEX_ITEM
 from careconnect_admin.errors import SettingError
-from careconnect_admin.loading.change import Outcome
-from careconnect_admin.loading.items import GONE
 from careconnect_admin.loading.load import LoadReport
+from careconnect_records.change import Outcome
+from careconnect_records.record import GONE
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

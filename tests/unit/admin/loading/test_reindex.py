@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, REINDEX_KEY, Key
 from careconnect.resource_types import Follow, Home, ResourceType, SearchParameter
-from careconnect_admin.loading import extract
-from careconnect_admin.loading import items as building
 from careconnect_admin.loading.reindex import IndexCounts, reindex
+from careconnect_records import extract
+from careconnect_records import record as building
 from careconnect_testing.clock import Clock
 from careconnect_testing.few_records import few_records, write_deletion, write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
@@ -512,7 +512,7 @@ def test_after_a_problem_the_next_run_begins_there(reader: Reader, monkeypatch: 
         return real(content, *arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr("careconnect_admin.loading.change.build_record", too_large)
+        patch.setattr("careconnect_records.change.build_record", too_large)
         report = renew(reader)
     assert report.problems == ["Observation/o7: too large: 350,001 bytes as stored, 350,000 at most"]
     assert report.total == IndexCounts(renewed=RESOURCES - 1, failed=1)

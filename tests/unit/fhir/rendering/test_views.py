@@ -11,7 +11,7 @@ from lxml import etree
 
 from careconnect.formats import Format
 from careconnect.resource_types import RESOURCE_TYPES, resource_type
-from careconnect_admin.loading.xml_body import xml_text
+from careconnect_records.xml_body import xml_text
 from careconnect_testing.few_records import NARRATIVE, few_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import Reader

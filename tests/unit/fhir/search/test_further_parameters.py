@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.loading.exact_json import JsonNumber
+from careconnect_records.exact_json import JsonNumber
 from careconnect_testing.few_records import LOINC, SNOMED, write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
 

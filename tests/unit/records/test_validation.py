@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.loading.exact_json import parse_json
-from careconnect_admin.loading.validation import InvalidResourceError, validate
+from careconnect_records.exact_json import parse_json
+from careconnect_records.validation import InvalidResourceError, validate
 
 
 def faults_of(resource: dict[str, Any] | str) -> str:

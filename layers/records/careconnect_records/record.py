@@ -11,9 +11,9 @@ from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM, Key, resour
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import patients_of
 from careconnect.stored_values import stored_values
-from careconnect_admin.loading.exact_json import json_text
-from careconnect_admin.loading.extract import index_keys, search_values
-from careconnect_admin.loading.xml_body import xml_text
+from careconnect_records.exact_json import json_text
+from careconnect_records.extract import index_keys, search_values
+from careconnect_records.xml_body import xml_text
 
 Item = dict[str, Any]
 """A DynamoDB item in its attribute form (`{"S": …}`)."""

@@ -16,8 +16,8 @@ from lxml import etree
 from pydantic import ValidationError
 
 from careconnect.resource_types import valid_id
-from careconnect_admin.loading.exact_json import JsonNumber
-from careconnect_admin.loading.schema import Element, model_of, shape_beside_primitive, shape_of
+from careconnect_records.exact_json import JsonNumber
+from careconnect_records.schema import Element, model_of, shape_beside_primitive, shape_of
 
 _NOT_IN_XML: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGERS: Final = frozenset(("integer", "unsignedInt", "positiveInt"))

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from careconnect.record_keys import place_of, shard_of
 from careconnect.resource_types import RESOURCE_TYPES, ParameterType, resource_type
 from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range, patients_of
-from careconnect_admin.loading.exact_json import JsonNumber
-from careconnect_admin.loading.extract import index_keys, search_values
+from careconnect_records.exact_json import JsonNumber
+from careconnect_records.extract import index_keys, search_values
 
 _NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _SNOMED = "http://snomed.info/sct"

@@ -40,7 +40,7 @@ from careconnect.search_values import (
     order_key,
     order_text,
 )
-from careconnect_admin.loading.exact_json import JsonNumber
+from careconnect_records.exact_json import JsonNumber
 
 _STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<wanted>[^)]+)\))?")
 LITERAL_REFERENCE: Final = re.compile(

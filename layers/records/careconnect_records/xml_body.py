@@ -9,9 +9,9 @@ from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any, Final
 
-from careconnect_admin.loading.exact_json import JsonNumber
-from careconnect_admin.loading.schema import Element, model_of, shape_beside_primitive, shape_of
-from careconnect_admin.loading.validation import XHTML
+from careconnect_records.exact_json import JsonNumber
+from careconnect_records.schema import Element, model_of, shape_beside_primitive, shape_of
+from careconnect_records.validation import XHTML
 
 FHIR: Final = "http://hl7.org/fhir"
 

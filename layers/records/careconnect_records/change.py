@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from careconnect.record_keys import Key
 from careconnect.search_values import SearchValueError
-from careconnect_admin.loading.items import (
+from careconnect_records.record import (
     Content,
     Item,
     Record,

@@ -11,10 +11,10 @@ from lxml import etree
 
 from careconnect.resource_types import resource_type
 from careconnect.search_values import SearchValueError
-from careconnect_admin.loading.exact_json import JsonNumber, json_text, parse_json
-from careconnect_admin.loading.items import TooLargeError, build_record, content_of
-from careconnect_admin.loading.validation import InvalidResourceError, validate
 from careconnect_admin.sample.generator import sample_resources
+from careconnect_records.exact_json import JsonNumber, json_text, parse_json
+from careconnect_records.record import TooLargeError, build_record, content_of
+from careconnect_records.validation import InvalidResourceError, validate
 
 _BY_TYPE = {each["resourceType"]: each for each in sample_resources()}
 

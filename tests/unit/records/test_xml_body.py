@@ -7,9 +7,9 @@ import pytest
 from fhir.resources.STU3 import get_fhir_model_class
 from lxml import etree
 
-from careconnect_admin.loading.exact_json import parse_json
-from careconnect_admin.loading.validation import validate
-from careconnect_admin.loading.xml_body import FHIR, xml_text
+from careconnect_records.exact_json import parse_json
+from careconnect_records.validation import validate
+from careconnect_records.xml_body import FHIR, xml_text
 
 
 def rendered(resource: dict[str, Any] | str) -> str:
