@@ -133,6 +133,7 @@ audit: .venv-audit/.done $(VENV)/.node ## Ask for known vulnerabilities of all t
 
 sbom: .venv-audit/.done $(VENV)/.test ## Write what the functions and the tools are made of (CycloneDX) into build/sbom
 	$(BIN)/python -m careconnect_testing.bill_of_materials layers/dependencies/requirements.txt build/sbom/functions.cdx.json
+	$(BIN)/python -m careconnect_testing.bill_of_materials layers/record_dependencies/requirements.txt build/sbom/records.cdx.json
 	$(BIN)/python -m careconnect_testing.bill_of_materials tools/requirements.txt build/sbom/tools.cdx.json
 
 unit: $(VENV)/.test ## Unit tests alone
@@ -170,6 +171,7 @@ lock: $(VENV)/.test ## Renew the locks to the newest versions
 	$(COMPILE) --upgrade tests/requirements.in -o tests/requirements.txt
 	$(COMPILE) --upgrade tools/requirements.in -o tools/requirements.txt
 	$(COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
+	$(COMPILE) --upgrade layers/record_dependencies/requirements.in -o layers/record_dependencies/requirements.txt
 	$(COMPILE) --upgrade tests/checkov/requirements.in -o tests/checkov/requirements.txt
 	$(COMPILE) --upgrade tests/audit/requirements.in -o tests/audit/requirements.txt
 

@@ -56,19 +56,33 @@ def test_findings_are_counted_and_silence_is_said(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.splitlines() == ["first: 2 findings", "  one", "  two", f"source: {SILENT}"]
 
 
-def test_the_bill_is_of_this_version_and_of_what_is_asked_for() -> None:
-    names = direct_dependencies(PROJECT / "layers/dependencies/requirements.in")
+@pytest.mark.parametrize(
+    ("lock", "package"), [("dependencies", "boto3"), ("record_dependencies", "fhir-resources[xml]")]
+)
+def test_the_bill_is_of_this_version_and_of_what_is_asked_for(lock: str, package: str) -> None:
+    names = direct_dependencies(PROJECT / "layers" / lock / "requirements.in")
     text = root_component((PROJECT / "pyproject.toml").read_text(encoding="utf-8"), names)
 
     project = tomllib.loads(text)["project"]
     assert (project["name"], project["version"]) == ("careconnect-serverless", __version__)
-    assert "boto3" in project["dependencies"]
+    assert package in project["dependencies"]
     assert set(names) < set(direct_dependencies(PROJECT / "tools/requirements.in"))
 
 
 def locks(ending: str) -> list[str]:
     listed = subprocess.run(["git", "ls-files", f"*{ending}"], cwd=PROJECT, capture_output=True, text=True, check=True)
     return listed.stdout.split()
+
+
+def locked(name: str) -> set[str]:
+    """Return what a lock pins, each with its version and its hashes."""
+    return set((PROJECT / name).read_text(encoding="utf-8").replace("\\\n", " ").splitlines())
+
+
+@pytest.mark.parametrize("name", [name for name in locks("requirements.txt") if name.startswith("layers/")])
+def test_what_a_layer_is_built_from_is_what_its_code_is_run_with_here(name: str) -> None:
+    assert locked(name)
+    assert locked(name) <= locked("tools/requirements.txt")
 
 
 @pytest.mark.parametrize("name", locks("requirements.txt"))

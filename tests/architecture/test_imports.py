@@ -1,6 +1,8 @@
 """What a function imports when it starts, with no more packages about than its layer has (cold start)."""
 
 import re
+import subprocess
+import sys
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -58,10 +60,26 @@ def _normalised(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
-def locked() -> set[str]:
-    """Return the distributions that the dependency layer holds."""
-    text = (PROJECT / "layers/dependencies/requirements.txt").read_text(encoding="utf-8")
-    return {_normalised(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
+def locked(layer: str) -> set[str]:
+    """Return the distributions that a layer of dependencies holds."""
+    text = (PROJECT / "layers" / layer / "requirements.txt").read_text(encoding="utf-8")
+    return {_normalised(name) for name in re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]+\])?==", text, re.MULTILINE)}
+
+
+def without_all_but(*layers: str) -> str:
+    """Return statements after which no distribution can be imported but those of some layers, and our own."""
+    held = {"careconnect-serverless"}.union(*map(locked, layers))
+    absent = sorted(
+        name for name, several in packages_distributions().items() if not held & {*map(_normalised, several)}
+    )
+    return f"import sys\nsys.modules.update(dict.fromkeys({absent!r}))"
+
+
+def distributions_of(modules: str) -> set[str]:
+    """Return the distributions that modules, named with spaces between, come from."""
+    distributions = packages_distributions()
+    found = {_normalised(one) for name in modules.split() for one in distributions.get(name, ())}
+    return found - {"careconnect-serverless", "setuptools", "pip"}
 
 
 def imported(package: str) -> set[str]:
@@ -70,21 +88,32 @@ def imported(package: str) -> set[str]:
     Libraries look for what they can use if it is there (botocore for awscrt, urllib3 for OpenSSL): here it is,
     in the layer it is not.
     """
-    distributions = {name: {_normalised(one) for one in several} for name, several in packages_distributions().items()}
-    others = sorted(
-        name for name, several in distributions.items() if not several & (locked() | {"careconnect-serverless"})
-    )
-    absent = f"import sys\nsys.modules.update(dict.fromkeys({others!r}))"
-    ended = cold_start(package, ENVIRONMENT, _LIST_MODULES, before=absent)
+    ended = cold_start(package, ENVIRONMENT, _LIST_MODULES, before=without_all_but("dependencies"))
     assert ended.returncode == 0, ended.stderr
-    found = {one for name in ended.stdout.split() for one in distributions.get(name, ())}
-    return found - {"careconnect-serverless", "setuptools", "pip"}
+    return distributions_of(ended.stdout)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("package", IMPORTS)
 def test_a_function_imports_these_distributions_and_no_other(package: str) -> None:
     assert imported(package) == IMPORTS[package]
+
+
+@pytest.mark.slow
+def test_the_records_layer_imports_what_its_own_list_holds_and_no_other() -> None:
+    # A model is loaded when the first resource of its type is looked at.
+    use = (
+        "import careconnect_records.change\nfrom careconnect_records.schema import model_of\nassert model_of('Patient')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{without_all_but('record_dependencies')}\n{use}\n{_LIST_MODULES}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert distributions_of(ended.stdout) == locked("record_dependencies")
 
 
 @cache

@@ -78,7 +78,11 @@ def test_the_layers_hold_two_packages_and_lists() -> None:
     packages = tuple(f"{of_project(layer)}/" for layer in LAYERS)
     files = {name for name in tracked() if name.startswith("layers/") and not name.startswith(packages)}
 
-    assert {"layers/dependencies/requirements.txt", "layers/dependencies/requirements.in"} <= files
+    assert files >= {
+        f"layers/{folder}/requirements.{ending}"
+        for folder in ("dependencies", "record_dependencies")
+        for ending in ("in", "txt")
+    }
     assert not [name for name in files if name.endswith(".py")]
     assert not [name for name in files if "/python/" in name]
 
