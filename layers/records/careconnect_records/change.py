@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Any, Final
 
 from careconnect.record_keys import Key
-from careconnect.search_values import SearchValueError
 from careconnect_records.record import (
     Content,
     Item,
     Record,
-    TooLargeError,
     build_record,
     entries_from,
     item_size,
@@ -20,23 +17,6 @@ from careconnect_records.record import (
 # DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for its JSON.
 MOST_ACTIONS: Final = 100
 MOST_BYTES: Final = 3_500_000
-
-
-class Outcome(Enum):
-    """What became of one resource."""
-
-    LOADED = "loaded"
-    UNCHANGED = "unchanged"
-    DELETED = "deleted"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """The outcome for one resource, with the reason of a failure."""
-
-    outcome: Outcome
-    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +89,6 @@ class Change:
         return self.count <= MOST_ACTIONS and self.size <= MOST_BYTES
 
     @property
-    def outcome(self) -> Outcome:
-        """What becomes of the resource once it is written."""
-        return Outcome.DELETED if self.content.resource is None else Outcome.LOADED
-
-    @property
     def condition(self) -> dict[str, Any]:
         """The condition under which the resource is still as it was read."""
         return self.state.condition() if self.state else _ABSENT
@@ -135,35 +110,33 @@ class Change:
 
 def planned_change(
     content: Content, state: State | None, position: int = 0, *, now: int, base_url: str
-) -> Change | Written:
-    """Return what there is to write, or why there is nothing to write; `now` in milliseconds since 1970."""
+) -> Change | None:
+    """Return what there is to write, None if all of it is there; `now` in milliseconds since 1970.
+
+    Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
+    """
     if state is None and content.resource is None:
-        return Written(Outcome.UNCHANGED)
-    try:
-        record = _record(content, state, now=now, base_url=base_url)
-    except (TooLargeError, SearchValueError) as error:
-        return Written(Outcome.FAILED, str(error))
+        return None
+    record = _record(content, state, now=now, base_url=base_url)
     if state is not None and record.index == state.item:
-        return Written(Outcome.UNCHANGED)
+        return None
     return _change(position, content, state, record)
 
 
 def planned_renewal(
     content: Content, state: State, body: Item, indexed: str, position: int = 0, *, base_url: str
-) -> Change | Written:
-    """Return what of a resource's record is not as this release makes it; its version and its time stay.
+) -> Change | None:
+    """Return what of a resource's record is not as this release makes it, if anything; its version and its time stay.
 
     `content` is that of `body`, the resource's JSON item as it is stored; `indexed` are the values of its type's entry.
+    Raises what `planned_change` raises.
     """
-    try:
-        record = build_record(content, state.version, state.updated, base_url=base_url)
-    except (TooLargeError, SearchValueError) as error:
-        return Written(Outcome.FAILED, str(error))
+    record = build_record(content, state.version, state.updated, base_url=base_url)
     bodies = () if record.bodies[0] == body else record.bodies
     entries = record.entries
     if entries[0]["values"]["S"] == indexed and not state.is_claimed:
         if record.index == state.item and not bodies:
-            return Written(Outcome.UNCHANGED)
+            return None
         # They hold nothing but the values, so those that are there stay as they are.
         entries = tuple(item for item in entries if (item["pk"]["S"], item["sk"]["S"]) not in state.entries)
     return _change(position, content, state, replace(record, bodies=bodies, entries=entries))

@@ -13,6 +13,7 @@ from careconnect.search_values import patients_of
 from careconnect.stored_values import stored_values
 from careconnect_records.exact_json import json_text
 from careconnect_records.extract import index_keys, search_values
+from careconnect_records.validation import validate
 from careconnect_records.xml_body import xml_text
 
 Item = dict[str, Any]
@@ -69,6 +70,12 @@ def content_of(served: ResourceType, resource: dict[str, Any]) -> Content:
     # The order of keys is not content.
     digest = hashlib.sha256(json_text(bare, sort_keys=True).encode()).hexdigest()
     return Content(served, resource["id"], bare, digest)
+
+
+def checked_content(served: ResourceType, resource: dict[str, Any]) -> Content:
+    """Return what to store of a resource of a served type with its id; raises `InvalidResourceError`."""
+    validate(resource)
+    return content_of(served, resource)
 
 
 def deletion_of(served: ResourceType, resource_id: str) -> Content:

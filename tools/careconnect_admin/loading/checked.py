@@ -6,9 +6,9 @@ from typing import Any
 from careconnect.resource_types import resource_type, valid_id
 from careconnect_admin.loading.found import Deletion, Found, Problem, Skipped, Upsert
 from careconnect_admin.loading.release import later_release
-from careconnect_records.record import Content, content_of, deletion_of
+from careconnect_records.record import Content, checked_content, deletion_of
 from careconnect_records.schema import model_of
-from careconnect_records.validation import InvalidResourceError, validate
+from careconnect_records.validation import InvalidResourceError
 
 
 def checked(found: Upsert | Deletion | Problem) -> Content | Problem:
@@ -62,8 +62,7 @@ def _checked_resource(found: Upsert) -> Content | Problem:
         reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
         return Problem(found.place, reason, type_name)
     try:
-        validate(resource)
+        return checked_content(served, resource)
     except InvalidResourceError as error:
         reasons = [f"{type_name}/{resource['id']}: {error}", later_release(resource)]
         return Problem(found.place, "; ".join(filter(None, reasons)), type_name)
-    return content_of(served, resource)

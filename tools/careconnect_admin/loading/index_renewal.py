@@ -11,14 +11,13 @@ from careconnect.aws import error_code
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, Key, resource_key
 from careconnect.resource_types import ResourceType
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
+from careconnect_admin.loading.outcome import Outcome, Written, planned
 from careconnect_admin.loading.writer import RecordTables
 from careconnect_records.change import (
     MOST_ACTIONS,
     MOST_BYTES,
     Change,
-    Outcome,
     State,
-    Written,
     body_actions,
     packed,
     planned_renewal,
@@ -70,14 +69,14 @@ class IndexRenewer:
         changes: list[Change] = []
         for position, (resource_id, values) in enumerate(indexed.items()):
             try:
-                planned = self._planned(served, resource_id, values, items, position)
+                change = self._planned(served, resource_id, values, items, position)
             except _UnsettledError:
                 written[position] = self._renew_alone(served, resource_id, values)
                 continue
-            if isinstance(planned, Change):
-                changes.append(planned)
+            if isinstance(change, Change):
+                changes.append(change)
             else:
-                written[position] = planned
+                written[position] = change
         for group in packed(changes):
             written.update(self._write_group(group, indexed))
         return [written[position] for position in range(len(indexed))]
@@ -100,7 +99,7 @@ class IndexRenewer:
             content = content_of(served, parse_json(body["body"]["S"]))
         except JsonError as error:
             return Written(Outcome.FAILED, str(error))
-        return planned_renewal(content, state, body, values, position, base_url=self._base_url)
+        return planned(lambda: planned_renewal(content, state, body, values, position, base_url=self._base_url))
 
     def _write_group(self, group: Sequence[Change], indexed: Mapping[str, str]) -> Iterator[tuple[int, Written]]:
         if self._dry_run:
@@ -125,9 +124,9 @@ class IndexRenewer:
         for attempt in range(ATTEMPTS):
             self._pauses.before(attempt)
             try:
-                planned = self._planned(served, resource_id, values, self._read(served, [resource_id]))
-                if isinstance(planned, Change) and not self._dry_run:
-                    self._write(planned)
+                change = self._planned(served, resource_id, values, self._read(served, [resource_id]))
+                if isinstance(change, Change) and not self._dry_run:
+                    self._write(change)
             except _UnsettledError as error:
                 reason = str(error)
             except ClientError as error:
@@ -138,7 +137,7 @@ class IndexRenewer:
                     raise
                 reason = f"not written in {ATTEMPTS} attempts ({code})"
             else:
-                return Written(Outcome.LOADED) if isinstance(planned, Change) else planned
+                return Written(Outcome.LOADED) if isinstance(change, Change) else change
         return Written(Outcome.FAILED, reason)
 
     def _write(self, change: Change) -> None:

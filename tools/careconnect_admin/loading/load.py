@@ -11,10 +11,10 @@ from typing import Final, Protocol
 from careconnect_admin.loading.checked import checked
 from careconnect_admin.loading.dangling import Dangling, References
 from careconnect_admin.loading.found import Deletion, Place, Problem, Skipped, Upsert
+from careconnect_admin.loading.outcome import Outcome, Written
 from careconnect_admin.loading.rehearsal import Rehearsal
 from careconnect_admin.loading.sources import Sources, find_sources, read_source
 from careconnect_admin.loading.writer import RecordTables, RecordWriter
-from careconnect_records.change import Outcome, Written
 from careconnect_records.record import Content
 
 Progress = Callable[[int, int], None]

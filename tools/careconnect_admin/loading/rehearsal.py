@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from careconnect_records.change import Change, Written, planned_change
+from careconnect_admin.loading.outcome import Written, planned, written
+from careconnect_records.change import Change, planned_change
 from careconnect_records.record import Content, epoch_milliseconds
 
 
@@ -20,8 +21,11 @@ class Rehearsal:
     def write(self, contents: Sequence[Content]) -> list[Written]:
         """Return what would become of each resource, in order."""
         now = epoch_milliseconds(self._clock())
-        changes = [planned_change(content, None, now=now, base_url=self._base_url) for content in contents]
-        return [Written(each.outcome) if isinstance(each, Change) else each for each in changes]
+        return [self._outcome(content, now) for content in contents]
+
+    def _outcome(self, content: Content, now: int) -> Written:
+        change = planned(lambda: planned_change(content, None, now=now, base_url=self._base_url))
+        return written(change) if isinstance(change, Change) else change
 
     def present(self, _contents: Sequence[Content]) -> frozenset[str]:
         """Return no key: nothing is stored."""

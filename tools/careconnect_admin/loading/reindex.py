@@ -10,9 +10,9 @@ from typing import Any, Final
 from careconnect.record_keys import SHARDS, place_of, type_partition
 from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
 from careconnect_admin.loading.index_renewal import AT_ONCE, IndexRenewer
+from careconnect_admin.loading.outcome import Outcome, Written
 from careconnect_admin.loading.table_index import Reached, TableIndex
 from careconnect_admin.loading.writer import RecordTables
-from careconnect_records.change import Outcome, Written
 
 Progress = Callable[[str, int], None]
 """Told what part is being gone through, and how many resources are done, from time to time."""

@@ -13,12 +13,11 @@ from careconnect.aws import error_code
 from careconnect.record_keys import INDEX_ITEM
 from careconnect.resource_types import Home
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
+from careconnect_admin.loading.outcome import Outcome, Written, planned, written
 from careconnect_admin.loading.table_index import TableIndex
 from careconnect_records.change import (
     Change,
-    Outcome,
     State,
-    Written,
     body_actions,
     packed,
     planned_change,
@@ -87,20 +86,20 @@ class RecordWriter:
     def write(self, contents: Sequence[Content]) -> list[Written]:
         """Write resources, no two of them the same one, and return what became of each, in order."""
         states = self._read_states(contents)
-        written: dict[int, Written] = {}
+        outcomes: dict[int, Written] = {}
         changes: list[Change] = []
         for position, content in enumerate(contents):
             change = self._planned(content, states.get(content.key), position)
             if isinstance(change, Written):
-                written[position] = change
+                outcomes[position] = change
             else:
                 changes.append(change)
         if self._dry_run:
-            written.update((change.position, Written(change.outcome)) for change in changes)
+            outcomes.update((change.position, written(change)) for change in changes)
             changes = []
         for group in packed(changes):
-            written.update(self._write_group(group))
-        return [written[position] for position in range(len(contents))]
+            outcomes.update(self._write_group(group))
+        return [outcomes[position] for position in range(len(contents))]
 
     def present(self, contents: Sequence[Content]) -> frozenset[str]:
         """Return the keys of those resources that the tables hold and that are not deleted."""
@@ -108,7 +107,7 @@ class RecordWriter:
 
     def _planned(self, content: Content, state: State | None, position: int = 0) -> Change | Written:
         now = epoch_milliseconds(self._clock())
-        return planned_change(content, state, position, now=now, base_url=self._base_url)
+        return planned(lambda: planned_change(content, state, position, now=now, base_url=self._base_url))
 
     def _actions(self, change: Change) -> list[dict[str, Any]]:
         return change.actions(self._tables.name(change.content.served.home))
@@ -121,7 +120,7 @@ class RecordWriter:
                 if error_code(error) not in PASSING | {"ValidationException"}:
                     raise
             else:
-                yield from ((change.position, Written(change.outcome)) for change in group)
+                yield from ((change.position, written(change)) for change in group)
                 return
         for change in group:
             yield change.position, self._write_alone(change.content)
@@ -146,7 +145,7 @@ class RecordWriter:
                 if code not in PASSING:
                     raise
             else:
-                return Written(change.outcome)
+                return written(change)
         return Written(Outcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})")
 
     def _write_large(self, change: Change) -> None:

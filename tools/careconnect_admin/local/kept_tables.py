@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careconnect.record_keys import INDEX_ITEM
 from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import LoadReport
-from careconnect_records.change import Outcome
+from careconnect_admin.loading.outcome import Outcome
 from careconnect_records.record import GONE
 
 if TYPE_CHECKING:

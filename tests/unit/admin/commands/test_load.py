@@ -13,9 +13,9 @@ from careconnect_admin.commands import load as load_command
 from careconnect_admin.loading.dangling import Dangling
 from careconnect_admin.loading.found import Place, Problem, Skipped
 from careconnect_admin.loading.load import LoadReport
+from careconnect_admin.loading.outcome import Outcome
 from careconnect_admin.loading.reindex import IndexCounts, ReindexReport
 from careconnect_admin.loading.writer import RecordTables
-from careconnect_records.change import Outcome
 from careconnect_testing.command_line import told
 
 
