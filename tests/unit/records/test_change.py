@@ -1,0 +1,154 @@
+"""What a resource's change takes, given what is stored of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
+from careconnect.resource_types import resource_type
+from careconnect.search_values import SearchValueError
+from careconnect_records.change import MOST_ACTIONS, Change, State, packed, planned_change, planned_renewal
+from careconnect_records.record import (
+    GONE,
+    LARGEST_BODY,
+    Content,
+    TooLargeError,
+    checked_content,
+    content_of,
+    deletion_of,
+    entries_text,
+)
+from careconnect_records.validation import InvalidResourceError
+
+FIRST, LATER = 1_700_000_000_000, 1_700_000_060_000
+
+
+def patient(**elements: Any) -> Content:
+    served = resource_type("Patient")
+    assert served is not None
+    return checked_content(served, {"resourceType": "Patient", "id": "1", **elements})
+
+
+def deletion() -> Content:
+    return deletion_of(patient().served, "1")
+
+
+def planned(content: Content, state: State | None = None, now: int = FIRST) -> Change:
+    change = planned_change(content, state, now=now, base_url="")
+    assert change is not None
+    return change
+
+
+def stored(content: Content) -> State:
+    return State(planned(content).record.index)
+
+
+def keys(actions: list[dict[str, Any]], verb: str) -> list[tuple[str, str]]:
+    found = [action[verb].get("Item") or action[verb]["Key"] for action in actions if verb in action]
+    return [(each["pk"]["S"], each["sk"]["S"]) for each in found]
+
+
+def test_a_new_resource_is_written_whole_where_there_is_none() -> None:
+    change = planned(patient(name=[{"family": "Leach"}]))
+    actions = change.actions("records")
+
+    assert len(actions) == change.count
+    assert keys(actions, "Put")[:3] == [("Patient/1", sort_key) for sort_key in (INDEX_ITEM, JSON_ITEM, XML_ITEM)]
+    assert set(keys(actions, "Put")[3:]) == change.record.keys
+    assert actions[0]["Put"]["ConditionExpression"] == "attribute_not_exists(pk)"
+    assert keys(actions, "Delete") == []
+
+
+def test_a_change_is_the_next_version_and_takes_away_the_entries_that_it_leaves() -> None:
+    former = stored(patient(name=[{"family": "Leach"}]))
+    change = planned(patient(name=[{"family": "Cole"}]), former, LATER)
+    actions = change.actions("records")
+
+    assert (State(change.record.index).version, State(change.record.index).updated) == (2, LATER)
+    assert set(keys(actions, "Delete")) == former.entries - change.record.keys != set()
+    assert actions[0]["Put"]["ExpressionAttributeValues"] == {":version": {"N": "1"}}
+
+
+def test_a_clock_that_goes_back_does_not_take_a_resource_along() -> None:
+    change = planned(patient(active=True), stored(patient()), FIRST - 1)
+
+    assert State(change.record.index).updated == FIRST
+
+
+@pytest.mark.parametrize("again", [patient(active=True), patient(active=True, meta={"versionId": "7"})])
+def test_what_is_stored_already_is_no_change(again: Content) -> None:
+    assert planned_change(again, stored(patient(active=True)), now=LATER, base_url="") is None
+
+
+def test_a_deletion_counts_on_and_leaves_no_entry() -> None:
+    former = stored(patient(active=True))
+    change = planned(deletion(), former, LATER)
+
+    assert (State(change.record.index).version, State(change.record.index).digest) == (2, GONE)
+    assert set(keys(change.actions("records"), "Delete")) == former.entries
+    assert planned_change(deletion(), State(change.record.index), now=LATER, base_url="") is None
+    assert planned_change(deletion(), None, now=LATER, base_url="") is None
+
+
+def test_what_is_not_valid_is_no_content() -> None:
+    with pytest.raises(InvalidResourceError, match="gender"):
+        patient(gender="unheard-of")
+
+
+def test_what_cannot_be_stored_is_told_by_its_kind() -> None:
+    with pytest.raises(TooLargeError):
+        planned(patient(name=[{"text": "x" * LARGEST_BODY}]))
+    with pytest.raises(SearchValueError):
+        planned(content_of(patient().served, {"resourceType": "Patient", "id": "1", "birthDate": "1980-02-30"}))
+
+
+def test_a_claimed_record_is_written_on_the_claim() -> None:
+    claimed = State({**stored(patient()).item, "digest": {"S": ""}, "claim": {"S": "another's"}})
+    condition = planned(patient(), claimed, LATER).condition
+
+    assert claimed.is_claimed
+    assert condition["ConditionExpression"] == "#version = :version AND #claim = :claim"
+    assert condition["ExpressionAttributeValues"][":claim"] == {"S": "another's"}
+
+
+def test_a_renewal_writes_what_is_not_there_and_no_version() -> None:
+    content = patient(active=True, name=[{"family": "Leach"}])
+    record = planned(content).record
+    indexed = record.entries[0]["values"]["S"]
+    missing = max(record.keys)
+    behind = State({**record.index, "entries": {"S": entries_text(record.keys - {missing})}})
+
+    same = planned_renewal(content, State(record.index), record.bodies[0], indexed, base_url="")
+    some = planned_renewal(content, behind, record.bodies[0], indexed, base_url="")
+    every = planned_renewal(content, State(record.index), record.bodies[0], "{}", base_url="")
+    other = planned_renewal(content, State(record.index), {**record.bodies[0], "x": {"S": ""}}, indexed, base_url="")
+
+    assert same is None
+    assert some is not None
+    assert keys(some.entry_actions("records"), "Put") == [missing]
+    assert some.record.bodies == ()
+    assert some.record.index == record.index
+    assert every is not None
+    assert every.record.entries == record.entries
+    assert other is not None
+    assert (other.record.bodies, other.record.entries) == (record.bodies, ())
+
+
+def test_changes_share_transactions_up_to_the_quota_and_keep_their_order() -> None:
+    change = planned(patient(active=True, name=[{"family": "Leach"}]))
+    most = MOST_ACTIONS // change.count
+    several = [replace(change, position=position) for position in range(2 * most + 1)]
+    groups = list(packed(several))
+
+    assert [each for group in groups for each in group] == several
+    assert [len(group) for group in groups] == [most, most, 1]
+
+
+def test_one_that_does_not_fit_stands_alone() -> None:
+    large = planned(patient(identifier=[{"value": str(number)} for number in range(MOST_ACTIONS)]))
+    small = planned(patient())
+
+    assert small.fits
+    assert not large.fits
+    assert list(packed([small, large, small])) == [[small], [large], [small]]
