@@ -143,6 +143,7 @@ def test_changes_share_transactions_up_to_the_quota_and_keep_their_order() -> No
 
     assert [each for group in groups for each in group] == several
     assert [len(group) for group in groups] == [most, most, 1]
+    assert list(packed([])) == []
 
 
 def test_one_that_does_not_fit_stands_alone() -> None:

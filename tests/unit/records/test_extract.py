@@ -1,5 +1,6 @@
 """Search values and index entries of resources."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.record_keys import place_of, shard_of
-from careconnect.resource_types import RESOURCE_TYPES, ParameterType, resource_type
+from careconnect.resource_types import RESOURCE_TYPES, ParameterType, Rank, resource_type
 from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range, patients_of
 from careconnect_records.exact_json import JsonNumber
 from careconnect_records.extract import index_keys, search_values
@@ -488,3 +489,31 @@ def test_quantities_keep_their_digits_and_parts_stay_together() -> None:
         [[["urn:s", "a"]], []],
         [[], [["1e-2", "", "", "g"]]],
     ]
+
+
+def test_a_row_that_is_wrong_is_told_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = resource_type("Observation")
+    assert served is not None
+    quantity = next(each for each in served.parameters if each.type is ParameterType.QUANTITY)
+
+    wrong = replace(served, parameters=(replace(quantity, rank=Rank.SHARED),))
+    with pytest.raises(ValueError, match="has no entries of its own"):
+        index_keys(wrong, "1", {quantity.name: [["1", "", "", ""]]})
+
+    wrong = replace(served, parameters=(replace(quantity, paths=("no path",)),))
+    monkeypatch.setattr("careconnect_records.extract.resource_type", lambda _: wrong)
+    with pytest.raises(ValueError, match="not an element path: no path"):
+        search_values(observation())
+
+
+def test_a_path_that_leads_into_a_text_finds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    served = resource_type("Observation")
+    assert served is not None
+    status = served.parameter("status")
+    assert status is not None
+    monkeypatch.setattr(
+        "careconnect_records.extract.resource_type",
+        lambda _: replace(served, parameters=(replace(status, paths=("status.text",)),)),
+    )
+
+    assert "status" not in search_values(observation())
