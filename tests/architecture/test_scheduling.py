@@ -36,10 +36,11 @@ def test_what_has_a_stack_begins_before_what_has_none() -> None:
     assert [begins_at(TESTS / name) for name in names] == [0, 1, 2]
 
 
-def test_what_functions_and_layers_are_covered_by_is_their_unit_tests() -> None:
+def test_what_functions_and_layers_are_covered_by_runs_them_in_its_own_process() -> None:
     measured = (
         "unit/fhir/test_read.py",
         "unit/admin/loading/test_load.py",
+        "simulation/test_generated_searches.py",
         "unit/common/test_scopes.py",
         "unit/records/test_extract.py",
     )

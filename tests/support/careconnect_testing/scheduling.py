@@ -45,11 +45,12 @@ def begins_at(file: Path) -> int:
 
 
 def covers_code(file: Path) -> bool:
-    """Return whether a test file is one of those that have to cover functions and layers: units, but for the tools'.
+    """Return whether a test file is one of those that have to cover functions and layers in their own process.
 
-    The loader is the exception, which brings what it loads into the form that a layer gives it.
+    Those are the units, but for the tools', and the simulations. The loader's are units too: it brings what it loads
+    into the form that a layer gives it.
     """
     _, _, below = file.as_posix().rpartition("/tests/")
-    return below.startswith("unit/admin/loading/") or (
-        below.startswith("unit/") and not below.startswith("unit/admin/")
-    )
+    if below.startswith("unit/admin/"):
+        return below.startswith("unit/admin/loading/")
+    return below.startswith(("unit/", "simulation/"))
