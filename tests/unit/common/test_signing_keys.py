@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, RSAPublicNumbers
-from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from moto import mock_aws
 
 from careconnect.signing_keys import (
     CACHE_SECONDS,
+    KMS_ALGORITHM,
     OUTAGE_SECONDS,
     RECHECK_SECONDS,
     KmsSigningKeys,
     SigningKeyError,
+    _published,
     public_jwk,
     thumbprint,
 )
@@ -383,3 +386,10 @@ def test_public_jwk_has_no_leading_zero_bytes() -> None:
 
     assert jwk["e"] == "AQAB"
     assert len(base64.urlsafe_b64decode(jwk["n"] + "==")) == 256
+
+
+def test_a_key_of_another_kind_is_published_as_none_whatever_it_says_of_itself() -> None:
+    public = generate_private_key(SECP256R1()).public_key()
+    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    assert _published({"SigningAlgorithms": [KMS_ALGORITHM], "PublicKey": der, "KeyId": "key"}) is None

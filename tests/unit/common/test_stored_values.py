@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.resource_types import RESOURCE_TYPES, ResourceType, resource_type
-from careconnect.stored_values import StoredValues, stored_values
+from careconnect.stored_values import StoredValues, _whole, stored_values
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.extract import search_values
 from careconnect_records.record import with_version
@@ -172,3 +172,13 @@ def test_what_has_no_value_is_missing() -> None:
     assert values.get("code", ()) == ()
     assert "nonsense" not in values
     assert all("_id" in StoredValues(each, "1", {}) for each in RESOURCE_TYPES)
+
+
+def test_a_profile_that_is_known_is_known_of_each_type_by_its_own_uri() -> None:
+    _whole.cache_clear()
+    of_patient, of_location = (
+        {uri for uri in _whole(name) if uri.startswith("https://fhir.hl7.org.uk/")} for name in ("Patient", "Location")
+    )
+
+    assert of_patient == {"https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-Patient-1"}
+    assert of_location == {"https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-Location-1"}

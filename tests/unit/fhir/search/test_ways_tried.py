@@ -1,9 +1,12 @@
 """What a search tries before it walks leaves enough to walk with: nothing is refused for how it was tried (ADR 21)."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from careconnect.resource_types import RESOURCE_TYPES
 from careconnect_testing.few_records import LOINC, Resource, write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
 from fhir_reader import allowance, budget
@@ -91,3 +94,15 @@ def test_what_many_share_is_a_walk(alike: Reader, sort: str, monkeypatch: pytest
     monkeypatch.setattr(allowance, "FREE_UNITS", budget.UNITS_PER_CALL + SHARE)
 
     assert ids(alike, "Patient", f"email=ward@care.example{sort}") == sorted(f"p{number}" for number in range(MANY))
+
+
+@pytest.mark.parametrize(("calls_left", "ids"), [(0, []), (100, ["1", "2", "3", "4", "5"])])
+def test_nothing_is_looked_for_that_the_request_cannot_spare(
+    monkeypatch: pytest.MonkeyPatch, calls_left: int, ids: list[str]
+) -> None:
+    monkeypatch.setattr(choose_way, "ids_of", lambda _criteria: ids)
+    context: Any = SimpleNamespace(
+        budget=SimpleNamespace(calls_left=calls_left), caller=SimpleNamespace(patient=""), store=None
+    )
+
+    assert choose_way.matches_within(RESOURCE_TYPES[0], [], context, 3) is None
