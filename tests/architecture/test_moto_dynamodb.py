@@ -87,3 +87,28 @@ def test_a_transaction_that_fails_leaves_everything_as_it_was(dynamodb: Any) -> 
     assert codes == ["None", "None", "None", "None", "ConditionalCheckFailed"]
     assert _partition(dynamodb, "a") == [("1", "1"), ("2", "1")]
     assert _partition(dynamodb, "b") == [("1", "1")]
+
+
+def test_a_transaction_on_a_table_without_a_sort_key_fails_as_a_whole_too(dynamodb: Any) -> None:
+    dynamodb.create_table(
+        TableName="plain",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    key = {"pk": {"S": "a"}}
+    dynamodb.put_item(TableName="plain", Item=key | {"n": {"N": "1"}})
+    add = {"Update": {**_add("a", "")["Update"], "TableName": "plain", "Key": key}}
+    check = {
+        "ConditionCheck": {
+            "TableName": "plain",
+            "Key": {"pk": {"S": "b"}},
+            "ConditionExpression": "attribute_exists(pk)",
+        }
+    }
+
+    with pytest.raises(ClientError):
+        dynamodb.transact_write_items(TransactItems=[add, check])
+    assert dynamodb.get_item(TableName="plain", Key=key)["Item"]["n"] == {"N": "1"}
+    dynamodb.transact_write_items(TransactItems=[add])
+    assert dynamodb.get_item(TableName="plain", Key=key)["Item"]["n"] == {"N": "2"}

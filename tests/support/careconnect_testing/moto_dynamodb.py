@@ -16,7 +16,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
-_Items = defaultdict[Any, dict[Any, Any]]
+_Items = defaultdict[Any, Any]
 
 _act = DynamoHandler.call_action
 _query = Table.query
@@ -50,16 +50,17 @@ def _query_of_partition(table: Table, hash_key: Any, *others: Any, **options: An
 def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
     actions = [action for each in transact_items for action in each.values()]
     tables = {name: backend.get_table(name) for name in {action["TableName"] for action in actions}}
-    before = {
-        name: _Items(dict, {key: dict(of_key) for key, of_key in table.items.items()}) for name, table in tables.items()
-    }
+    before = {name: _copy_of(table) for name, table in tables.items()}
     for action in actions:
         # An update changes the item itself, all else puts another in its place.
         if "UpdateExpression" in action:
             table = tables[action["TableName"]]
             hash_key, range_key = backend.get_keys_value(table, action["Key"])
             if item := table.get_item(hash_key, range_key):
-                before[table.name][hash_key][range_key] = copy.deepcopy(item)
+                if table.has_range_key:
+                    before[table.name][hash_key][range_key] = copy.deepcopy(item)
+                else:
+                    before[table.name][hash_key] = copy.deepcopy(item)
     try:
         # What moto puts back when an action fails is then what it has.
         with patch.object(Table, "__deepcopy__", lambda table, _memo: table, create=True):
@@ -68,3 +69,10 @@ def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[st
         for name, table in tables.items():
             table.items = before[name]
         raise
+
+
+def _copy_of(table: Table) -> _Items:
+    """Copy what is changed when another item is put in an item's place; without a sort key a partition is an item."""
+    if not table.has_range_key:
+        return _Items(dict, table.items)
+    return _Items(dict, {key: dict(of_key) for key, of_key in table.items.items()})
