@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Measure what the unit tests of functions and layers cover, and no other: measured, they take twice as long."""
+    """Measure what has to cover functions and layers, and no other test: measured, one takes twice as long."""
     measuring = None if covers_code(item.path) else Coverage.current()
     if measuring:
         measuring.stop()
