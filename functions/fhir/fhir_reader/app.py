@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from careconnect import outcomes
+from careconnect.caller import Caller, caller_of
+from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.formats import error_response, fhir_response
 from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode, last_value
 from careconnect.outcomes import OutcomeError
@@ -14,11 +16,10 @@ from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
 from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
 from careconnect.shell import Call
+from careconnect.validators import validators
 from fhir_reader.allowance import Allowances
 from fhir_reader.budget import Budget
-from fhir_reader.caller import Caller, caller_of
-from fhir_reader.conditional import is_unmodified, validators
-from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
+from fhir_reader.conditional import is_unmodified
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle
@@ -40,10 +41,13 @@ _CACHING: Final = {
     Home.DIRECTORY: {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"},
 }
 
+_READS: Final = ("GET", "HEAD")
+
 # Which of the result parameters each interaction takes.
 _TAKES: Final = {
     Route.INSTANCE: VIEW_PARAMETERS,
     Route.VERSION: VIEW_PARAMETERS,
+    Route.HISTORY: VIEW_PARAMETERS,
     Route.EVERYTHING: RECORD_PARAMETERS,
     Route.TYPE: SEARCH_PARAMETERS,
     Route.SEARCH: SEARCH_PARAMETERS,
@@ -73,8 +77,8 @@ class FhirEndpoint:
         if path.type.home is not self.home:
             raise outcomes.not_supported()
         call.action = f"{path.type.name}.{path.route}"
-        if request.method not in ALLOWED_METHODS[path.route].split(", "):
-            raise outcomes.method_not_allowed(ALLOWED_METHODS[path.route])
+        if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
+            raise outcomes.method_not_allowed(path.allowed)
         parameters = _parameters(request, path)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         is_search = path.route in (Route.TYPE, Route.SEARCH)
@@ -158,7 +162,7 @@ def _form(request: Request) -> Parameters:
 
 def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
     stored = read_resource(store, caller, path.type, path.id, view.format, version=path.version)
-    headers = {**_CACHING[path.type.home], **validators(stored)}
+    headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
     if is_unmodified(stored, request.headers):
         return Response(304, headers=headers)
     return _body(show(stored.body, path.type, view), view, headers)

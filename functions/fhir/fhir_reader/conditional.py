@@ -1,17 +1,9 @@
-"""Validators and conditional requests (RFC 9110 §13; STU3 HTTP §3.1.0.4)."""
+"""Conditional reads (RFC 9110 §13; STU3 HTTP §3.1.0.4)."""
 
 from collections.abc import Mapping
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import parsedate_to_datetime
 
 from fhir_reader.store.stored import StoredResource
-
-
-def validators(stored: StoredResource) -> dict[str, str]:
-    """Return a resource's `ETag` and `Last-Modified`."""
-    return {
-        "ETag": f'W/"{stored.version}"',
-        "Last-Modified": formatdate(stored.updated // 1000, usegmt=True),
-    }
 
 
 def is_unmodified(stored: StoredResource, headers: Mapping[str, str]) -> bool:

@@ -1,10 +1,10 @@
 """Read one resource by id, or one version of it."""
 
 from careconnect import outcomes
+from careconnect.caller import Caller
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from careconnect.scopes import Interaction
-from fhir_reader.caller import Caller
 from fhir_reader.store.stored import ResourceStore, StoredResource
 
 

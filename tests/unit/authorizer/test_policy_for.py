@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from careconnect.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
 from careconnect.resource_types import Home as HomeTable
 from careconnect.scopes import Interaction, grants_of
 from careconnect_testing.iam import allows
-from fhir_reader.fhir_path import ALLOWED_METHODS, FhirPath, Route, parse_path
 from scope_authorizer.policy_for import Gateway, gateway_of, policy_for
 
 API = "arn:aws:execute-api:eu-west-2:123456789012:abc123def4"

@@ -8,12 +8,12 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from careconnect import outcomes
+from careconnect.caller import Caller
 from careconnect.outcomes import OutcomeError
 from careconnect.record_keys import INDEX_VERSION
 from careconnect.resource_types import ResourceType
 from careconnect.result_parameters import SEARCH_PARAMETERS
 from fhir_reader.budget import Budget
-from fhir_reader.caller import Caller
 from fhir_reader.rendering.views import View
 from fhir_reader.search.next_link import Cursor, foreign_cursor, seal, unseal
 from fhir_reader.search.query import CURSOR

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from careconnect.caller import Caller
 from careconnect.record_keys import resource_key
 from careconnect.resource_types import ID_PARAMETER, Rank, ResourceType, SearchParameter
 from careconnect.scopes import Interaction
 from careconnect.search_values import SearchValues
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
-from fhir_reader.caller import Caller
 from fhir_reader.search.choose_way import matches_within
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.criteria import MOST_ALTERNATIVES, Criterion, Token

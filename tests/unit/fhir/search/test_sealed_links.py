@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
+from careconnect.caller import Caller
 from careconnect.formats import Format
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import Home
@@ -17,7 +18,6 @@ from careconnect_testing.answer import Answer
 from careconnect_testing.cursors import cursor_of, legible_in
 from careconnect_testing.stores import EVERYTHING, FHIR_BASE, Reader
 from fhir_reader.budget import Budget
-from fhir_reader.caller import Caller
 from fhir_reader.rendering.views import View
 from fhir_reader.search.context import LONGEST_LINK, SearchContext
 from fhir_reader.search.next_link import Cursor

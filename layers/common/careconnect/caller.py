@@ -1,4 +1,4 @@
-"""Who asks, and what they may see: the reader's own check, made again for every entry it returns."""
+"""Who asks, and what they may do and see: a function's own check, made again for each resource that it is about."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

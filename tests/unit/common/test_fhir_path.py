@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from careconnect.fhir_path import ALLOWED_METHODS, Route, parse_path
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
-from fhir_reader.fhir_path import ALLOWED_METHODS, Route, parse_path
 
 LONGEST_ID = "A" * 64
 

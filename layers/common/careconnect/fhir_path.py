@@ -21,15 +21,18 @@ class Route(StrEnum):
     SEARCH = "_search"
     INSTANCE = "read"
     VERSION = "vread"
+    HISTORY = "history"
     EVERYTHING = "everything"
 
 
-ALLOWED_METHODS: Final = {
-    Route.TYPE: "GET, HEAD",
+_READS: Final = "GET, HEAD"
+_ALLOWED: Final = {
+    Route.TYPE: "GET, HEAD, POST, PUT, DELETE",
     Route.SEARCH: "POST",
-    Route.INSTANCE: "GET, HEAD",
-    Route.VERSION: "GET, HEAD",
-    Route.EVERYTHING: "GET, HEAD",
+    Route.INSTANCE: "GET, HEAD, PUT, PATCH, DELETE",
+    Route.VERSION: _READS,
+    Route.HISTORY: _READS,
+    Route.EVERYTHING: _READS,
 }
 
 
@@ -50,6 +53,11 @@ class FhirPath:
     id: str = ""
     version: str = ""
     compartment: Compartment | None = None
+
+    @property
+    def allowed(self) -> str:
+        """The methods that the path takes, whichever function answers it: the `Allow` of a 405."""
+        return _READS if self.compartment and self.route is Route.TYPE else _ALLOWED[self.route]
 
     @property
     def asked(self) -> str:
@@ -86,6 +94,8 @@ def parse_path(path: str) -> FhirPath:
             return _within(found, owner_id, name, Route.TYPE, path)
         case [owner_id, name, "_search"] if name in found.members:
             return _within(found, owner_id, name, Route.SEARCH, path)
+        case [resource_id, "_history"]:
+            return FhirPath(Route.HISTORY, found, _id(resource_id, path))
         case [resource_id, "_history", version]:
             return FhirPath(Route.VERSION, found, _id(resource_id, path), version)
         case _:

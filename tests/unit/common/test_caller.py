@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from careconnect.caller import caller_of
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import RESOURCE_TYPES, ResourceType, resource_type
 from careconnect.scopes import Interaction
-from fhir_reader.caller import caller_of
 
 NOW = 1_750_000_000.0
 GRANTED = {"client_id": "client-1", "scope": "user/Patient.read profile", "expires_at": str(int(NOW) + 600)}
