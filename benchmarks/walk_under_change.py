@@ -13,8 +13,9 @@ from benchmarks.measured_reader import MeasuredReader, Request
 from benchmarks.small_records import Makers, Region, birth_date, content, patient_id
 
 from careconnect.resource_types import resource_type
-from careconnect_admin.loading.writer import RecordTables, RecordWriter
+from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.record import Content, deletion_of
+from careconnect_records.tables import RecordTables
 
 _PAGE: Final = 100
 _BATCH: Final = 25
@@ -96,7 +97,7 @@ class _Loader:
         self._patients = reader.region.patients
         self._makers = Makers.of_sample()
         client: Any = _WithoutTransactions(reader.server.connect())
-        tables = RecordTables(client, TABLE, TABLE)
+        tables = RecordTables(client, TABLE, TABLE, reference="")
         self._writer = RecordWriter(tables, clock=lambda: datetime.now(UTC))
         self._is_over = threading.Event()
         self._failure: BaseException | None = None

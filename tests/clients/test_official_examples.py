@@ -16,9 +16,9 @@ from lxml import etree
 from careconnect.resource_types import RESOURCE_TYPES, resource_type
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_records.exact_json import json_text, parse_json
 from careconnect_records.schema import model_of, shape_of
+from careconnect_records.tables import RecordTables
 from careconnect_testing.client_service import Service
 from careconnect_testing.node_clients import FOLDER, Node
 

@@ -19,10 +19,10 @@ from lxml import etree
 from careconnect.record_keys import CURSOR_KEY
 from careconnect.resource_types import Home, resource_type
 from careconnect_admin.loading.load import TypeCounts, load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.sample.generator import write_sample
 from careconnect_records.exact_json import JsonNumber, json_text, parse_json
+from careconnect_records.tables import RecordTables
 from careconnect_testing.real_data import real_data
 from careconnect_testing.tables import create_table
 
@@ -40,10 +40,10 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture
 def tables(emulator: Emulator) -> Iterator[RecordTables]:
-    """Two empty tables, gone after the test."""
+    """Empty tables, gone after the test."""
     client = emulator.client("dynamodb")
-    names = ("read-back-records", "read-back-directory")
-    for resource, name in zip(("RecordTable", "DirectoryTable"), names, strict=True):
+    names = ("read-back-records", "read-back-directory", "read-back-references")
+    for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
         create_table(client, resource, name)
     yield RecordTables(client, *names)
     for name in names:

@@ -12,8 +12,8 @@ import pytest
 from careconnect.record_keys import resource_key
 from careconnect.resource_types import REVERSE_INCLUDES
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_records.tables import RecordTables
 from careconnect_testing.answer import Answer
 from careconnect_testing.api import Api
 from careconnect_testing.events import Pairs

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_records.tables import RecordTables
 from careconnect_testing.api import Api
 from careconnect_testing.few_records import write_records
 

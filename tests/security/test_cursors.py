@@ -12,8 +12,8 @@ import pytest
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_records.tables import RecordTables
 from careconnect_testing.answer import Answer
 from careconnect_testing.api import Api
 from careconnect_testing.cursors import cursor_of, legible_in

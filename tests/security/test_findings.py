@@ -13,8 +13,8 @@ from careconnect.access_token import revocation_key
 from careconnect.resource_types import FHIR_PATH, REVERSE_INCLUDES
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_records.tables import RecordTables
 from careconnect_testing.access_tokens import header, signed, signing_key
 from careconnect_testing.api import Api, issue_code
 from careconnect_testing.deployed_tokens import (

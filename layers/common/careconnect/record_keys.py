@@ -10,6 +10,10 @@ record. Each of its index entries is one more item, whose sort key always ends i
 - a reference's, under `Target/id`, begins with `Type?param#`: for a patient's record, `_revinclude`, `$everything`
 
 One more, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for what has changed since.
+
+A version that was replaced keeps its two bodies under `#json#<version>` and `#xml#<version>` (ADR 23). Beside an
+identifier's entries, under `Type?identifier=<code>!<system>|`, a guard says which resources have it; what refers to a
+resource is counted under `Type/id#<shard>` of a table of its own (ADR 25).
 """
 
 import hashlib
@@ -23,14 +27,23 @@ INDEX_ITEM: Final = "#index"
 CURSOR_KEY: Final = ("$cursor", "#key")
 """The item that holds the key which seals `next` links, and the version of the index that its table holds."""
 
-INDEX_VERSION: Final = 2
+INDEX_VERSION: Final = 3
 """The version of the index that this release writes: raised when a search needs entries or values that were not there.
 
 A table's own (`index` of `CURSOR_KEY`'s item, 1 where it is absent) is the one that all of its records have (ADR 22).
 """
 
+LATER_ORDERS_SINCE: Final = 2
+"""The version of the index that all searches of this release need: what has come since serves writing alone."""
+
 REINDEX_KEY: Final = ("$cursor", "#reindex")
 """The item that says how far a renewal of the index has come, while one is not through."""
+
+GUARD_ITEM: Final = "#guard"
+MARK_SHARDS: Final = 8
+"""Items among which the counts of what refers to a resource are spread, by the resource that refers."""
+
+_VERSION_DIGITS: Final = 9
 
 SHARDS: Final = 4
 """Partitions of a type's entries: each takes 1,000 writes a second, and a search by type asks all of them."""
@@ -49,6 +62,31 @@ Key = tuple[str, str]
 def resource_key(type_name: str, resource_id: str) -> str:
     """Return the partition key of a resource, which is also the reference to it."""
     return f"{type_name}/{resource_id}"
+
+
+def version_item(item: str, version: int) -> str:
+    """Return the sort key of a replaced version's body: `item` is that of the current one's, JSON or XML."""
+    return f"{item}#{version:0{_VERSION_DIGITS}d}"
+
+
+def mark_key(target: str, shard: int) -> str:
+    """Return the key of one of the `MARK_SHARDS` items that count what refers to `target` (`Patient/4`)."""
+    return f"{target}#{shard}"
+
+
+def mark_shard(resource_id: str) -> int:
+    """Return the shard of the counts that a referring resource adds to, by its id."""
+    return zlib.crc32(resource_id.encode()) % MARK_SHARDS
+
+
+def complete_key(home: str) -> str:
+    """Return the key of the item that says that all references of a table are counted."""
+    return f"$complete#{home}"
+
+
+def guard_partition(entry_partition: str, prefix: str) -> str:
+    """Return the partition of an identifier's guard, beside that of its entries, which begin with `prefix`."""
+    return f"{entry_partition}!{prefix}"
 
 
 def type_partition(type_name: str, shard: int) -> str:

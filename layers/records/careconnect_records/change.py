@@ -1,13 +1,17 @@
 """What a resource's change takes: the records to write on what is there, whole, and how many share a transaction."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from careconnect.record_keys import Key
+from careconnect.record_keys import MARK_SHARDS, Key, version_item
+from careconnect_records.actions import Item
+from careconnect_records.identifier_guards import guards_among
 from careconnect_records.record import (
+    GONE,
     Content,
-    Item,
+    Interaction,
     Record,
     build_record,
     entries_from,
@@ -27,7 +31,7 @@ class State:
 
     @property
     def version(self) -> int:
-        """The version that the resource has."""
+        """The version that the resource has; 0 of one that was begun to be written, and never was."""
         return int(self.item["version"]["N"])
 
     @property
@@ -41,14 +45,39 @@ class State:
         return str(self.item["digest"]["S"])
 
     @property
+    def is_gone(self) -> bool:
+        """Whether it is deleted, or not there yet."""
+        return self.digest == GONE or self.version == 0
+
+    @property
     def entries(self) -> frozenset[Key]:
         """The keys of its entries in the index."""
         return entries_from(self.item["entries"]["S"])
 
     @property
+    def targets(self) -> frozenset[str]:
+        """The resources that it refers to and is counted for."""
+        return frozenset(json.loads(self.item["targets"]["S"])) if self.is_linked else frozenset()
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The ids of the patients whose compartments hold it."""
+        return tuple(self.item.get("patient", {}).get("S", "").split())
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether its identifiers are guarded and its references counted, as records of earlier releases are not."""
+        return "targets" in self.item
+
+    @property
     def is_claimed(self) -> bool:
         """Whether somebody has begun to write it in several steps, and has not come to the last."""
         return "claim" in self.item
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the claim is one that `StepwiseWrite` can finish, as those of earlier releases are not."""
+        return "claimed" in self.item
 
     def condition(self) -> dict[str, Any]:
         """Return the condition under which the record is still the one that was read."""
@@ -69,55 +98,136 @@ _ABSENT: Final = {"ConditionExpression": "attribute_not_exists(pk)"}
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What has to be written for one resource: its record, and the entries that it leaves behind."""
+    """What has to be written for one resource: its record, and what it leaves behind.
+
+    `former` are the bodies of the version that it replaces, under the keys by which history finds them.
+    """
 
     position: int
     content: Content
     state: State | None
     record: Record
     stale: frozenset[Key]
-    size: int
+    former: tuple[Item, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The version that the resource gets, or keeps."""
+        return int(self.record.index["version"]["N"])
+
+    @property
+    def updated(self) -> int:
+        """When it is changed, in milliseconds since 1970."""
+        return int(self.record.index["updated"]["N"])
+
+    @property
+    def needs_former(self) -> bool:
+        """Whether it replaces a version, whose bodies are to be kept."""
+        return self.state is not None and 0 < self.state.version < self.version
+
+    def keeping(self, bodies: Iterable[Item]) -> "Change":
+        """Return the change with the bodies of the version that it replaces, as they were read."""
+        if not self.needs_former or self.state is None:
+            return self
+        replaced = self.state.item["version"]
+        former = tuple(
+            {**item, "sk": {"S": version_item(item["sk"]["S"], int(replaced["N"]))}}
+            for item in bodies
+            if item["version"] == replaced
+        )
+        return replace(self, former=former)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes are written."""
+        items = (*self.record.bodies, *self.former, self.record.index, *self.record.entries)
+        return sum(item_size(item) for item in items)
+
+    @property
+    def raised(self) -> frozenset[str]:
+        """What the resource refers to from now on, and has not been counted for."""
+        return self._targets - (self.state.targets if self.state else frozenset())
+
+    @property
+    def lowered(self) -> frozenset[str]:
+        """What the resource refers to no more."""
+        return (self.state.targets if self.state else frozenset()) - self._targets
+
+    @property
+    def _targets(self) -> frozenset[str]:
+        return frozenset(json.loads(self.record.index["targets"]["S"]))
+
+    @property
+    def guards_added(self) -> frozenset[Key]:
+        """The guards of identifiers that the resource has from now on."""
+        return self._guards - self._former_guards
+
+    @property
+    def guards_removed(self) -> frozenset[Key]:
+        """The guards of identifiers that the resource has no more."""
+        return self._former_guards - self._guards
+
+    @property
+    def _guards(self) -> frozenset[Key]:
+        return guards_among(self.content.served.name, self.record.keys)
+
+    @property
+    def _former_guards(self) -> frozenset[Key]:
+        linked = self.state is not None and self.state.is_linked
+        return guards_among(self.content.served.name, self.state.entries) if self.state and linked else frozenset()
+
+    @property
+    def closes(self) -> bool:
+        """Whether the resource goes, so that nothing may refer to it any more."""
+        return self.content.resource is None and (self.state is None or self.state.digest != GONE)
+
+    @property
+    def opens(self) -> bool:
+        """Whether the resource was deleted and is there again."""
+        return self.content.resource is not None and self.state is not None and self.state.digest == GONE
 
     @property
     def count(self) -> int:
         """How many actions of a transaction it takes."""
-        return len(self.record.bodies) + 1 + len(self.record.entries) + len(self.stale)
+        links = len(self.raised) + len(self.lowered) + len(self.guards_added) + len(self.guards_removed)
+        return (
+            len(self.record.bodies)
+            + len(self.former)
+            + 1
+            + len(self.record.entries)
+            + len(self.stale)
+            + links
+            + (MARK_SHARDS if self.closes or self.opens else 0)
+        )
 
     @property
     def fits(self) -> bool:
-        """Whether one transaction takes it."""
-        return self.count <= MOST_ACTIONS and self.size <= MOST_BYTES
+        """Whether one transaction takes it, and one action more."""
+        return self.count < MOST_ACTIONS and self.size <= MOST_BYTES
 
     @property
     def condition(self) -> dict[str, Any]:
         """The condition under which the resource is still as it was read."""
         return self.state.condition() if self.state else _ABSENT
 
-    def actions(self, table: str) -> list[dict[str, Any]]:
-        """Return the actions of a transaction that writes it whole."""
-        return [*body_actions(table, self.record, self.condition), *self.entry_actions(table)]
-
-    def entry_actions(self, table: str) -> list[dict[str, Any]]:
-        """Return the writes of its entries, then the removals of those that it leaves behind."""
-        return [
-            *({"Put": {"TableName": table, "Item": item}} for item in self.record.entries),
-            *(
-                {"Delete": {"TableName": table, "Key": {"pk": {"S": pk}, "sk": {"S": sk}}}}
-                for pk, sk in sorted(self.stale)
-            ),
-        ]
-
 
 def planned_change(
-    content: Content, state: State | None, position: int = 0, *, now: int, base_url: str
+    content: Content,
+    state: State | None,
+    position: int = 0,
+    *,
+    now: int,
+    base_url: str,
+    method: str = "PUT",
 ) -> Change | None:
     """Return what there is to write, None if all of it is there; `now` in milliseconds since 1970.
 
-    Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
+    `method` is the one that asks for it, for the history. Raises `TooLargeError`, and `SearchValueError` for a date
+    that the calendar does not have.
     """
     if state is None and content.resource is None:
         return None
-    record = _record(content, state, now=now, base_url=base_url)
+    record = _record(content, state, method, now=now, base_url=base_url)
     if state is not None and record.index == state.item:
         return None
     return _change(position, content, state, record)
@@ -131,7 +241,8 @@ def planned_renewal(
     `content` is that of `body`, the resource's JSON item as it is stored; `indexed` are the values of its type's entry.
     Raises what `planned_change` raises.
     """
-    record = build_record(content, state.version, state.updated, base_url=base_url)
+    by = Interaction(body["method"]["S"], int(body["status"]["S"])) if "method" in body else None
+    record = build_record(content, state.version, state.updated, base_url=base_url, by=by)
     bodies = () if record.bodies[0] == body else record.bodies
     entries = record.entries
     if entries[0]["values"]["S"] == indexed and not state.is_claimed:
@@ -144,37 +255,45 @@ def planned_renewal(
 
 def _change(position: int, content: Content, state: State | None, record: Record) -> Change:
     stale = (state.entries if state else frozenset()) - record.keys
-    size = sum(item_size(item) for item in (*record.bodies, record.index, *record.entries))
-    return Change(position, content, state, record, stale, size)
+    return Change(position, content, state, record, stale)
 
 
-def _record(content: Content, state: State | None, *, now: int, base_url: str) -> Record:
+def _record(content: Content, state: State | None, method: str, *, now: int, base_url: str) -> Record:
+    by = Interaction(method, _status(content, state))
     if state is None:
-        return build_record(content, 1, now, base_url=base_url)
+        return build_record(content, 1, now, base_url=base_url, by=by)
     if state.digest == content.digest:
         # The same content is the same version; only its index may be out of date after an upgrade.
-        return build_record(content, state.version, state.updated, base_url=base_url)
-    return build_record(content, state.version + 1, max(now, state.updated), base_url=base_url)
+        return build_record(content, state.version, state.updated, base_url=base_url, by=by, patients=state.patients)
+    return build_record(
+        content, state.version + 1, max(now, state.updated), base_url=base_url, by=by, patients=state.patients
+    )
 
 
-def body_actions(table: str, record: Record, condition: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the writes of the index record, under `condition`, and of the bodies."""
-    return [
-        {"Put": {"TableName": table, "Item": record.index, **condition}},
-        *({"Put": {"TableName": table, "Item": item}} for item in record.bodies),
-    ]
+def _status(content: Content, state: State | None) -> int:
+    if content.resource is None:
+        return 204
+    return 201 if state is None or state.is_gone else 200
 
 
 def packed(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """Group changes, in order, into as few transactions as the quotas allow; one that does not fit stands alone."""
+    """Group changes, in order, into as few transactions as the quotas allow.
+
+    One that does not fit stands alone, and so does one that closes or opens what others may refer to. Two of the same
+    identifier never share a transaction, which takes one action for its guard.
+    """
     group: list[Change] = []
     actions = size = 0
+    guards: set[Key] = set()
     for change in changes:
-        if group and (actions + change.count > MOST_ACTIONS or size + change.size > MOST_BYTES):
+        own = change.guards_added | change.guards_removed
+        is_full = actions + change.count > MOST_ACTIONS or size + change.size > MOST_BYTES
+        if group and (is_full or own & guards or change.closes or change.opens or group[-1].closes or group[-1].opens):
             yield group
-            group, actions, size = [], 0, 0
+            group, actions, size, guards = [], 0, 0, set()
         group.append(change)
         actions += change.count
         size += change.size
+        guards |= own
     if group:
         yield group

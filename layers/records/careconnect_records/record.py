@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,13 +11,12 @@ from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM, Key, resour
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import patients_of
 from careconnect.stored_values import stored_values
+from careconnect_records.actions import Item
 from careconnect_records.exact_json import json_text
 from careconnect_records.extract import index_keys, search_values
+from careconnect_records.reference_marks import targets_of
 from careconnect_records.validation import validate
 from careconnect_records.xml_body import xml_text
-
-Item = dict[str, Any]
-"""A DynamoDB item in its attribute form (`{"S": …}`)."""
 
 GONE: Final = "gone"
 """The digest of a deleted resource."""
@@ -34,7 +33,7 @@ class TooLargeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a load asks of one resource: to be this, or (`resource` None) to be deleted."""
+    """What is asked of one resource: to be this, or (`resource` None) to be deleted."""
 
     served: ResourceType
     resource_id: str
@@ -83,35 +82,66 @@ def deletion_of(served: ResourceType, resource_id: str) -> Content:
     return Content(served, resource_id, None, GONE)
 
 
-def build_record(content: Content, version: int, updated: int, *, base_url: str = "") -> Record:
-    """Return the items of `content` as `version`, changed at `updated` (epoch milliseconds).
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """How a version came to be, for the resource's history: a method, and the status of its answer."""
 
-    Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
+    method: str
+    status: int
+
+    @property
+    def attributes(self) -> Item:
+        """What a body's item has of it."""
+        return {"method": {"S": self.method}, "status": {"S": str(self.status)}}
+
+
+def build_record(
+    content: Content,
+    version: int,
+    updated: int,
+    *,
+    base_url: str = "",
+    by: Interaction | None = None,
+    patients: tuple[str, ...] = (),
+) -> Record:
+    """Return the items of `content` as `version`, changed at `updated` (epoch milliseconds) `by` an interaction.
+
+    Versions of earlier releases tell of none. A deletion belongs to `patients`, as what it deletes did. Raises
+    `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
     """
     stamp: Item = {"version": {"N": str(version)}, "updated": {"N": str(updated)}}
-    if content.resource is None:
-        bodies = tuple(
-            {"pk": {"S": content.key}, "sk": {"S": sort_key}, "gone": {"BOOL": True}, **stamp}
-            for sort_key in (JSON_ITEM, XML_ITEM)
-        )
-        return Record(bodies, _index_item(content, {}, (), stamp), (), frozenset())
-    resource = with_version(content.resource, version, updated)
-    values = search_values(resource, base_url=base_url)
-    keys = index_keys(content.served, content.resource_id, values)
-    if patients := patients_of(content.served, content.resource_id, values):
+    values: dict[str, list[Any]] = {}
+    keys: list[Key] = []
+    targets: frozenset[str] = frozenset()
+    resource = None if content.resource is None else with_version(content.resource, version, updated)
+    if resource is not None:
+        values = search_values(resource, base_url=base_url)
+        keys = index_keys(content.served, content.resource_id, values)
+        patients = patients_of(content.served, content.resource_id, values)
+        targets = targets_of(resource, base_url=base_url)
+    if patients:
         stamp["patient"] = {"S": " ".join(patients)}
-    texts = ((JSON_ITEM, json_text(resource)), (XML_ITEM, xml_text(resource)))
+    made = by.attributes if by else {}
     bodies = tuple(
-        {"pk": {"S": content.key}, "sk": {"S": sort_key}, "body": {"S": text}, **stamp} for sort_key, text in texts
+        {"pk": {"S": content.key}, "sk": {"S": sort_key}, **held, **stamp, **made}
+        for sort_key, held in _bodies(resource)
     )
-    stamp.pop("patient", None)
-    index = _index_item(content, values, keys, stamp)
+    index = _index_item(content, values, keys, targets, stamp)
     for item in (*bodies, index):
         if item_size(item) > LARGEST_BODY:
             raise TooLargeError(f"too large: {item_size(item):,} bytes as stored, {LARGEST_BODY:,} at most")
     entry_values = index["values"]
     entries = tuple({"pk": {"S": pk}, "sk": {"S": sk}, "values": entry_values} for pk, sk in keys)
     return Record(bodies, index, entries, frozenset(keys))
+
+
+def _bodies(resource: dict[str, Any] | None) -> Iterator[tuple[str, Item]]:
+    """Yield the sort key of each body, and what only the body has."""
+    if resource is None:
+        yield from ((sort_key, {"gone": {"BOOL": True}}) for sort_key in (JSON_ITEM, XML_ITEM))
+    else:
+        yield JSON_ITEM, {"body": {"S": json_text(resource)}}
+        yield XML_ITEM, {"body": {"S": xml_text(resource)}}
 
 
 def with_version(resource: dict[str, Any], version: int, updated: int) -> dict[str, Any]:
@@ -146,7 +176,16 @@ def item_size(item: Item) -> int:
 
 def entries_text(keys: Iterable[Key]) -> str:
     """Return entry keys as the index record keeps them: a JSON array of [pk, sk] pairs."""
-    return json.dumps([list(key) for key in keys], ensure_ascii=False, separators=(",", ":"))
+    return _compact([list(key) for key in keys])
+
+
+def texts_text(texts: Iterable[str]) -> str:
+    """Return texts as an index record keeps them: a sorted JSON array."""
+    return _compact(sorted(texts))
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def entries_from(text: str) -> frozenset[Key]:
@@ -154,12 +193,15 @@ def entries_from(text: str) -> frozenset[Key]:
     return frozenset((pk, sk) for pk, sk in json.loads(text))
 
 
-def _index_item(content: Content, values: dict[str, list[Any]], keys: Iterable[Key], stamp: Item) -> Item:
+def _index_item(
+    content: Content, values: dict[str, list[Any]], keys: Iterable[Key], targets: Iterable[str], stamp: Item
+) -> Item:
     return {
         "pk": {"S": content.key},
         "sk": {"S": INDEX_ITEM},
-        "values": {"S": json.dumps(stored_values(content.served, values), ensure_ascii=False, separators=(",", ":"))},
+        "values": {"S": _compact(stored_values(content.served, values))},
         "entries": {"S": entries_text(keys)},
+        "targets": {"S": texts_text(targets)},
         "digest": {"S": content.digest},
         **stamp,
     }

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.exact_json import json_text, parse_json
+from careconnect_records.tables import RecordTables
 from careconnect_testing.awkward_values import awkward_values
 from careconnect_testing.clock import Clock
 from careconnect_testing.real_data import real_data

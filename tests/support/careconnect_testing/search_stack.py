@@ -11,8 +11,8 @@ import pytest
 from careconnect.resource_types import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_records.tables import RecordTables
 from careconnect_testing.search_corpus import corpus, load_corpus
 from careconnect_testing.search_reader import EVERYTHING, HttpReader, InProcessReader
 
@@ -65,7 +65,7 @@ def search_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchSta
         outputs, dynamodb = stack.stack.outputs, stack.client("dynamodb")
         register(clients, DynamoDbClientRegistry(dynamodb, outputs["ClientTable"]))
         resources = corpus(stack.base_url + FHIR_PATH)
-        tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"])
+        tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
         load_corpus(resources, tables, folder, stack.base_url)
         with httpx.Client(base_url=stack.base_url, timeout=30, trust_env=False) as connection:
             yield SearchStack(stack, resources, connection, clients[-1])

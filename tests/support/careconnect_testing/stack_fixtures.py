@@ -14,9 +14,9 @@ import pytest
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.sample.generator import write_sample
+from careconnect_records.tables import RecordTables
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,8 @@ def explorer(clients: tuple[DemoClient, ...]) -> DemoClient:
 def record_tables(local_stack: LocalStack) -> RecordTables:
     """The tables that hold records, for loading."""
     outputs = local_stack.stack.outputs
-    return RecordTables(local_stack.client("dynamodb"), outputs["RecordTable"], outputs["DirectoryTable"])
+    names = ("RecordTable", "DirectoryTable", "ReferenceTable")
+    return RecordTables(local_stack.client("dynamodb"), *(outputs[name] for name in names))
 
 
 @pytest.fixture(scope="session")

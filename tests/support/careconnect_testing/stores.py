@@ -18,7 +18,7 @@ from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.writer import RecordTables
+from careconnect_records.tables import RecordTables
 from careconnect_testing.accounts import Accounts
 from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
@@ -140,8 +140,8 @@ def reader_on_moto() -> Iterator[Reader]:
         client = session.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
         # Several readers may live at once in moto's one account.
         number = next(_NUMBERS)
-        names = (f"records-{number}", f"directory-{number}")
-        for resource, name in zip(("RecordTable", "DirectoryTable"), names, strict=True):
+        names = (f"records-{number}", f"directory-{number}", f"references-{number}")
+        for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
             create_table(client, resource, name)
         reader = Reader(client, RecordTables(client, *names))
 

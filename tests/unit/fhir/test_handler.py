@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.loading.writer import RecordTables
+from careconnect_records.tables import RecordTables
 from careconnect_testing.cold_start import cold_start
 from careconnect_testing.events import event
 from careconnect_testing.few_records import write_records

@@ -103,7 +103,7 @@ def load(
 ) -> None:
     """Load FHIR STU3 resources; what is wrong is reported by file and line, and the rest is loaded."""
     from careconnect_admin.loading import load as loading
-    from careconnect_admin.loading.writer import RecordTables
+    from careconnect_records.tables import RecordTables
 
     if reindex and (paths or delete):
         raise OperatorError("--reindex is for what is there already: load or delete before it, or after it")
@@ -115,7 +115,8 @@ def load(
     if target is not None:
         if deletions and not (dry_run or yes):
             _ask(len(deletions), target.name, paths or ())
-        tables = RecordTables(target.client("dynamodb"), target.output("RecordTable"), target.output("DirectoryTable"))
+        names = ("RecordTable", "DirectoryTable", "ReferenceTable")
+        tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
         base_url = target.output("BaseUrl")
     if reindex:
         if tables is None:

@@ -12,7 +12,7 @@ from careconnect_admin.commands.progress import working
 
 if TYPE_CHECKING:
     from careconnect_admin.loading import reindex as renewing
-    from careconnect_admin.loading.writer import RecordTables
+    from careconnect_records.tables import RecordTables
 
 _MOST_SHOWN: Final = 100
 _COLUMNS: Final = ("renewed", "unchanged", "failed")

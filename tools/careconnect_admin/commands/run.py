@@ -27,9 +27,9 @@ from careconnect_admin.errors import SettingError
 from careconnect_admin.project import LOCAL_FOLDER, relative
 
 if TYPE_CHECKING:
-    from careconnect_admin.loading.writer import RecordTables
     from careconnect_admin.local.kept_tables import KeptTables
     from careconnect_admin.local.local_stack import LocalStack
+    from careconnect_records.tables import RecordTables
 
 
 def run(

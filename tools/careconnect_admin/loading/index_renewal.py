@@ -1,7 +1,6 @@
 """Renew the index of stored resources, each as a whole and under the version that it has (ADR 22)."""
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -11,25 +10,21 @@ from careconnect.aws import error_code
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, Key, resource_key
 from careconnect.resource_types import ResourceType
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
+from careconnect_admin.loading.full_guards import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned
-from careconnect_admin.loading.writer import RecordTables
-from careconnect_records.change import (
-    MOST_ACTIONS,
-    MOST_BYTES,
-    Change,
-    State,
-    body_actions,
-    packed,
-    planned_renewal,
-)
+from careconnect_records.actions import Item
+from careconnect_records.change import Change, State, packed, planned_renewal
 from careconnect_records.exact_json import JsonError, parse_json
-from careconnect_records.record import GONE, Item, content_of, entries_text, item_size
+from careconnect_records.record import content_of
+from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
+from careconnect_records.tables import RecordTables
+from careconnect_records.transaction import group_actions, write_actions
 
 AT_ONCE: Final = 50
 """Resources that one call reads: two items of each, and DynamoDB's quota for a BatchGetItem is 100."""
 
-_OURS: Final = "reindex-"
-"""How a claim begins that a renewal has made, and that another may take over."""
+_FORMER: Final = "reindex-"
+"""How a claim begins that a renewal of an earlier release has made, and that another may take over."""
 
 _Items = Mapping[Key, Item]
 
@@ -42,7 +37,8 @@ class IndexRenewer:
     """Brings entries and stored values up to date. Safe for use by several threads on different resources.
 
     `base_url` is the server's own root URL, whose references are its own. Errors of the service that would meet every
-    resource alike are raised as botocore raises them. A `dry_run` tells what would be written, and writes nothing.
+    resource alike are raised as botocore raises them. `clock` gives seconds since 1970. A `dry_run` tells what would be
+    written, and writes nothing.
     """
 
     def __init__(
@@ -50,6 +46,7 @@ class IndexRenewer:
         tables: RecordTables,
         *,
         base_url: str = "",
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         dry_run: bool = False,
     ) -> None:
@@ -58,6 +55,7 @@ class IndexRenewer:
         self._base_url = base_url
         self._pauses = Pauses(sleep)
         self._dry_run = dry_run
+        self._steps = StepwiseWrite(tables, lambda: int(clock() * 1000))
 
     def renew(self, served: ResourceType, indexed: Mapping[str, str]) -> list[Written]:
         """Renew up to `AT_ONCE` resources of a type and return what became of each, in order.
@@ -89,11 +87,13 @@ class IndexRenewer:
         if index is None:
             return Written(Outcome.DELETED)
         state = State(index)
-        if state.is_claimed and not index["claim"]["S"].startswith(_OURS):
+        if state.is_unfinished:
+            raise _UnsettledError("another writer is at work on it")
+        if state.is_claimed and not index["claim"]["S"].startswith(_FORMER):
             raise _UnsettledError("a load of it is not finished: load it again, or delete it")
         if body.get("version") != index["version"]:
             raise _UnsettledError("its body is not that of its index record: load it again")
-        if state.digest == GONE:
+        if state.is_gone:
             return Written(Outcome.DELETED)
         try:
             content = content_of(served, parse_json(body["body"]["S"]))
@@ -107,7 +107,7 @@ class IndexRenewer:
             return
         if group[0].fits:
             try:
-                self._transact([action for change in group for action in change.actions(self._table(change))])
+                self._transact(group_actions(group, self._tables))
             except ClientError as error:
                 if error_code(error) not in PASSING | {"ValidationException"}:
                     raise
@@ -124,7 +124,7 @@ class IndexRenewer:
         for attempt in range(ATTEMPTS):
             self._pauses.before(attempt)
             try:
-                change = self._planned(served, resource_id, values, self._read(served, [resource_id]))
+                change = self._planned(served, resource_id, values, self._settled(served, resource_id))
                 if isinstance(change, Change) and not self._dry_run:
                     self._write(change)
             except _UnsettledError as error:
@@ -140,32 +140,24 @@ class IndexRenewer:
                 return Written(Outcome.LOADED) if isinstance(change, Change) else change
         return Written(Outcome.FAILED, reason)
 
+    def _settled(self, served: ResourceType, resource_id: str) -> _Items:
+        """Read a resource, once what another writer began on it is ended."""
+        items = self._read(served, [resource_id])
+        index = items.get((resource_key(served.name, resource_id), INDEX_ITEM))
+        if index is None or self._dry_run or not (state := State(index)).is_unfinished:
+            return items
+        try:
+            self._steps.finish(served, state)
+        except StillAtWorkError:
+            return items
+        return self._read(served, [resource_id])
+
     def _write(self, change: Change) -> None:
-        table = self._table(change)
+        full = full_guards(self._client, self._tables, change, self._pauses)
         if change.fits:
-            self._transact(change.actions(table))
+            self._transact(write_actions(change, self._tables, strict=False, full=full))
         else:
-            self._write_in_steps(change, table)
-
-    def _write_in_steps(self, change: Change, table: str) -> None:
-        """Write a resource with more entries than a transaction takes, as long as nobody else begins to.
-
-        The index record is claimed with all entries, former and new, so that none is forgotten if this ends in
-        between; former ones go when the new ones are there.
-        """
-        former = change.state.item if change.state else {}
-        known = change.stale | change.record.keys | (change.state.entries if change.state else frozenset())
-        claimed: Item = {
-            **former,
-            "entries": {"S": entries_text(sorted(known))},
-            "claim": {"S": f"{_OURS}{uuid.uuid4().hex}"},
-        }
-        self._client.put_item(TableName=table, Item=claimed, **change.condition)
-        still_ours = State(claimed).condition()
-        key = {"pk": claimed["pk"], "sk": claimed["sk"]}
-        for step in _steps(change.entry_actions(table)):
-            self._transact([{"ConditionCheck": {"TableName": table, "Key": key, **still_ours}}, *step])
-        self._transact(body_actions(table, change.record, still_ours))
+            self._steps.write(change, strict=False, full=full)
 
     def _read(self, served: ResourceType, ids: Iterable[str]) -> _Items:
         keys = [
@@ -177,23 +169,5 @@ class IndexRenewer:
         found = read_items(self._client, asked, self._pauses)
         return {(item["pk"]["S"], item["sk"]["S"]): item for item in found}
 
-    def _table(self, change: Change) -> str:
-        return self._tables.name(change.content.served.home)
-
     def _transact(self, actions: Sequence[Any]) -> None:
         self._client.transact_write_items(TransactItems=actions)
-
-
-def _steps(actions: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Group the writes of entries, in order, so that a transaction takes each group and one action more."""
-    step: list[dict[str, Any]] = []
-    size = 0
-    for action in actions:
-        bytes_ = item_size(action["Put"]["Item"]) if "Put" in action else 0
-        if step and (len(step) == MOST_ACTIONS - 1 or size + bytes_ > MOST_BYTES):
-            yield step
-            step, size = [], 0
-        step.append(action)
-        size += bytes_
-    if step:
-        yield step

@@ -14,8 +14,10 @@ from careconnect_admin.loading.found import Deletion, Place, Problem, Skipped, U
 from careconnect_admin.loading.outcome import Outcome, Written
 from careconnect_admin.loading.rehearsal import Rehearsal
 from careconnect_admin.loading.sources import Sources, find_sources, read_source
-from careconnect_admin.loading.writer import RecordTables, RecordWriter
+from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.record import Content
+from careconnect_records.table_index import reindex_is_due
+from careconnect_records.tables import RecordTables
 
 Progress = Callable[[int, int], None]
 """Told the bytes done and the bytes in all, from time to time."""
@@ -143,7 +145,7 @@ def load_paths(
         writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run)
     load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
     report = load.run(writers)
-    report.reindex_due = tables is not None and tables.reindex_is_due()
+    report.reindex_due = tables is not None and reindex_is_due(tables)
     return report
 
 

@@ -11,8 +11,8 @@ from careconnect.record_keys import SHARDS, place_of, type_partition
 from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
 from careconnect_admin.loading.index_renewal import AT_ONCE, IndexRenewer
 from careconnect_admin.loading.outcome import Outcome, Written
-from careconnect_admin.loading.table_index import Reached, TableIndex
-from careconnect_admin.loading.writer import RecordTables
+from careconnect_records.table_index import Reached, TableIndex
+from careconnect_records.tables import RecordTables
 
 Progress = Callable[[str, int], None]
 """Told what part is being gone through, and how many resources are done, from time to time."""
@@ -120,7 +120,7 @@ class _Walk:
     ) -> None:
         self._client = tables.client
         self._table = tables.name(home)
-        self._index: TableIndex = tables.index(home)
+        self._index: TableIndex = TableIndex(tables, home)
         types = [served for served in RESOURCE_TYPES if served.home is home]
         self._parts = [_Part(served, shard) for served in types for shard in range(SHARDS)]
         self._renewer = renewer

@@ -15,9 +15,10 @@ from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.checked import nothing_to_load
 from careconnect_admin.loading.load import LoadReport, Progress, load_paths
 from careconnect_admin.loading.sources import find_sources, read_source
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.kept_tables import KeptTables
 from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
+from careconnect_records.table_index import reindex_is_due
+from careconnect_records.tables import RecordTables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -77,9 +78,9 @@ def seed(
     is for `renew` to bring up to date. `outputs` are the stack's, which name its tables. Raises `SettingError` if what
     was kept cannot be read.
     """
-    tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"])
+    tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
-    if restored and tables.reindex_is_due():
+    if restored and reindex_is_due(tables):
         renew(tables)
     register(clients, DynamoDbClientRegistry(dynamodb, outputs["ClientTable"]))
     if restored and not data:

@@ -15,7 +15,7 @@ from careconnect_admin.loading.found import Place, Problem, Skipped
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.outcome import Outcome
 from careconnect_admin.loading.reindex import IndexCounts, ReindexReport
-from careconnect_admin.loading.writer import RecordTables
+from careconnect_records.tables import RecordTables
 from careconnect_testing.command_line import told
 
 

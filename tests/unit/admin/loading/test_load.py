@@ -17,7 +17,7 @@ from careconnect.resource_types import Home
 from careconnect.search_values import date_range
 from careconnect_admin.loading.found import Deletion, Place
 from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
-from careconnect_admin.loading.writer import RecordTables
+from careconnect_records.tables import RecordTables
 from careconnect_testing.tables import create_table
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
         client = boto3.client("dynamodb")
         create_table(client, "RecordTable", "records")
         create_table(client, "DirectoryTable", "directory")
+        create_table(client, "ReferenceTable", "references")
         yield client
 
 
 @pytest.fixture
 def tables(dynamodb: "DynamoDBClient") -> RecordTables:
-    return RecordTables(dynamodb, "records", "directory")
+    return RecordTables(dynamodb, "records", "directory", "references")
 
 
 class TestedClient:
@@ -189,7 +190,7 @@ def test_loading_twice_changes_nothing(tmp_path: Path, dynamodb: "DynamoDBClient
     before = items_of(tables), items_of(tables, Home.DIRECTORY)
 
     watched = TestedClient(dynamodb)
-    again = RecordTables(watched, "records", "directory")  # type: ignore[arg-type]
+    again = RecordTables(watched, "records", "directory", "references")  # type: ignore[arg-type]
     report = load(tmp_path, again, {"gender": "male", "id": "4", "resourceType": "Patient"}, resources[1], later=60)
 
     assert report.total == TypeCounts(unchanged=2)
@@ -439,7 +440,7 @@ def test_each_table_gets_one_key_for_cursors_and_keeps_it(tmp_path: Path, tables
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
         return [
             bytes(tables.client.get_item(TableName=name, Key=key)["Item"]["key"]["B"])
-            for name in ("records", "directory")
+            for name in ("records", "directory", "references")
         ]
 
     load(tmp_path, tables)
@@ -466,7 +467,7 @@ def test_progress_goes_forward_to_the_end(
 
 def test_many_resources_share_a_transaction_within_its_quotas(tmp_path: Path, dynamodb: "DynamoDBClient") -> None:
     watched = TestedClient(dynamodb)
-    tables = RecordTables(watched, "records", "directory")  # type: ignore[arg-type]
+    tables = RecordTables(watched, "records", "directory", "references")  # type: ignore[arg-type]
     patients: list[Any] = [{"resourceType": "Patient", "id": str(number)} for number in range(95)]
     for number in range(5):
         patients[number]["text"] = {"status": "generated", "div": f"<div>{'x' * 340_000}</div>"}
@@ -505,7 +506,7 @@ def test_two_loaders_at_once_lose_nothing(tmp_path: Path, dynamodb: "DynamoDBCli
             load(other, tables, patient(name=[{"family": "Second"}]))
         return real(**arguments)
 
-    slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), "records", "directory")  # type: ignore[arg-type]
+    slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), "records", "directory", "references")  # type: ignore[arg-type]
     report = load(tmp_path, slow, patient(name=[{"family": "Third"}]), {"resourceType": "Patient", "id": "5"})
 
     assert report.total == TypeCounts(loaded=2)
@@ -529,7 +530,7 @@ def test_a_transaction_refused_for_now_is_done_again_one_by_one(
             raise fault(code)
         return real(**arguments)
 
-    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory")  # type: ignore[arg-type]
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory", "references")  # type: ignore[arg-type]
     report = load(tmp_path, tables, patient(), {"resourceType": "Patient", "id": "5"})
     assert report.total == TypeCounts(loaded=2)
     assert sizes == [10, 5, 5, 5]
@@ -545,22 +546,22 @@ def test_what_stays_refused_is_reported_and_not_half_written(
             raise fault("TransactionCanceledException")
         return real(**arguments)
 
-    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory")  # type: ignore[arg-type]
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory", "references")  # type: ignore[arg-type]
     report = load(tmp_path, tables, patient(), {"resourceType": "Patient", "id": "5"})
     assert report.total == TypeCounts(loaded=1, failed=1)
     assert [str(each).rpartition("/in.ndjson:")[2] for each in report.problems] == [
         "1: Patient/4: not written in 8 attempts (TransactionCanceledException)"
     ]
-    assert {pk for pk, sk in items_of(RecordTables(dynamodb, "records", "directory")) if sk.startswith("#")} == {
-        "Patient/5"
-    }
+    assert {
+        pk for pk, sk in items_of(RecordTables(dynamodb, "records", "directory", "references")) if sk.startswith("#")
+    } == {"Patient/5"}
 
 
 def test_an_item_that_dynamodb_does_not_accept_is_reported(tmp_path: Path, dynamodb: "DynamoDBClient") -> None:
     def refuse(_real: Callable[..., Any], **_arguments: Any) -> Any:
         raise fault("ValidationException")
 
-    tables = RecordTables(TestedClient(dynamodb, transact_write_items=refuse), "records", "directory")  # type: ignore[arg-type]
+    tables = RecordTables(TestedClient(dynamodb, transact_write_items=refuse), "records", "directory", "references")  # type: ignore[arg-type]
     (problem,) = load(tmp_path, tables, patient()).problems
     assert problem.reason == "Patient/4: DynamoDB does not accept its items"
 
@@ -570,7 +571,7 @@ def test_a_denied_load_ends_with_the_services_error(tmp_path: Path, dynamodb: "D
     def deny(_real: Callable[..., Any], **_arguments: Any) -> Any:
         raise fault("AccessDeniedException")
 
-    tables = RecordTables(TestedClient(dynamodb, **{operation: deny}), "records", "directory")  # type: ignore[arg-type]
+    tables = RecordTables(TestedClient(dynamodb, **{operation: deny}), "records", "directory", "references")  # type: ignore[arg-type]
     with pytest.raises(ClientError, match="AccessDeniedException"):
         load(tmp_path, tables, patient())
 
@@ -592,7 +593,7 @@ def test_keys_and_items_left_unprocessed_are_asked_for_again(
         return {"UnprocessedItems": {table: asked[10:]} if asked[10:] else {}}
 
     watched = TestedClient(dynamodb, batch_get_item=half_read, batch_write_item=half_written)
-    halting = RecordTables(watched, "records", "directory")  # type: ignore[arg-type]
+    halting = RecordTables(watched, "records", "directory", "references")  # type: ignore[arg-type]
     resources = [organization(120), {"resourceType": "Organization", "id": "p"}]
     assert load(tmp_path, halting, *resources).total == TypeCounts(loaded=2)
     assert load(tmp_path, halting, *resources).total == TypeCounts(unchanged=2)
@@ -625,7 +626,7 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
     def dies(_real: Callable[..., Any], **_arguments: Any) -> Any:
         raise fault("AccessDeniedException")
 
-    dying = RecordTables(TestedClient(dynamodb, transact_write_items=dies), "records", "directory")  # type: ignore[arg-type]
+    dying = RecordTables(TestedClient(dynamodb, transact_write_items=dies), "records", "directory", "references")  # type: ignore[arg-type]
     with pytest.raises(ClientError):
         load(tmp_path, dying, organization(150))
     body = items_of(tables, Home.DIRECTORY).get(("Organization/o", "#json"))
@@ -653,7 +654,7 @@ def test_a_large_resource_overtaken_by_another_loader_starts_again(
             load(other, tables, organization(130, name="other"))
         return real(**arguments)
 
-    slow = RecordTables(TestedClient(dynamodb, batch_write_item=overtaken), "records", "directory")  # type: ignore[arg-type]
+    slow = RecordTables(TestedClient(dynamodb, batch_write_item=overtaken), "records", "directory", "references")  # type: ignore[arg-type]
     assert load(tmp_path, slow, organization(120, name="slow")).total == TypeCounts(loaded=1)
     items = items_of(tables, Home.DIRECTORY)
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}

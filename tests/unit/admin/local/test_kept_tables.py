@@ -14,9 +14,10 @@ from careconnect_admin.clients.registration import ClientRegistration, register_
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import TypeCounts, load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.kept_tables import KeptTables
 from careconnect_admin.local.seeding import seed
+from careconnect_records.table_index import reindex_is_due
+from careconnect_records.tables import RecordTables
 from careconnect_testing.tables import create_table
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def filled(stack: Stack, folder: Path) -> None:
     register(_DEMO, registry)
     own = ClientRegistration(client_id="own", name="Own", scopes=("user/Patient.read",))
     register_client(registry, own, now=0)
-    tables = RecordTables(client, outputs["RecordTable"], outputs["DirectoryTable"])
+    tables = RecordTables(client, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
     for lines in (
         [{"resourceType": "Patient", "id": "1"}, {"resourceType": "Patient", "id": "2"}],
         [{"resourceType": "Patient", "id": "1", "gender": "male"}, {"resourceType": "Organization", "id": "o"}],
@@ -113,7 +114,7 @@ def test_what_an_earlier_release_has_kept_is_renewed_before_anything_is_loaded(
 
     def seeded(stack: Stack) -> None:
         def renew(tables: RecordTables) -> None:
-            assert tables.reindex_is_due()
+            assert reindex_is_due(tables)
             renewed.append({item["pk"]["S"] for item in items_of(stack) if item.get("sk", {}).get("S") == "#index"})
 
         seed(*stack, _DEMO, [more], lambda _done, _total: None, base_url=_BASE, kept=kept, renew=renew)

@@ -9,9 +9,9 @@ import pytest
 from moto import mock_aws
 
 from careconnect_admin.loading.load import LoadReport, load_paths
-from careconnect_admin.loading.writer import RecordTables
 from careconnect_admin.local.seeding import example_path, stories_there
 from careconnect_admin.sample.generator import sample_resources
+from careconnect_records.tables import RecordTables
 from careconnect_testing.tables import create_table
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
 def load(dynamodb: "DynamoDBClient", folder: Path, *entries: dict[str, Any]) -> LoadReport:
     path = folder / "in.json"
     path.write_text(json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": entries}), encoding="utf-8")
-    return load_paths([path], RecordTables(dynamodb, "records", "directory"), writers=1)
+    return load_paths([path], RecordTables(dynamodb, "records", "directory", "references"), writers=1)
 
 
 def put(type_name: str, resource_id: str) -> dict[str, Any]:

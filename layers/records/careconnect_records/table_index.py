@@ -2,15 +2,14 @@
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from careconnect.aws import error_code
-from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, REINDEX_KEY, Key
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, REINDEX_KEY, Key, complete_key
+from careconnect.resource_types import Home
+from careconnect_records.tables import RecordTables
 
 _FIRST: Final = 1
 
@@ -24,11 +23,13 @@ class Reached:
 
 
 class TableIndex:
-    """The items of one table that are about the table itself."""
+    """The items that are about the table for `home` itself: its own, and the one of the reference table."""
 
-    def __init__(self, client: "DynamoDBClient", table: str) -> None:
-        self._client = client
-        self._table = table
+    def __init__(self, tables: RecordTables, home: Home) -> None:
+        self._client = tables.client
+        self._table = tables.name(home)
+        self._reference_table = tables.reference
+        self._complete = {"pk": {"S": complete_key(home.value)}}
 
     def ensure(self) -> None:
         """Give the table the key that seals its `next` links, unless it has one.
@@ -45,11 +46,22 @@ class TableIndex:
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
+        if not self.is_behind():
+            self._counts_all()
 
     def is_behind(self) -> bool:
         """Say whether records of the table may lack entries or values of this release; one GetItem."""
+        version = self.version()
+        return version is not None and version < INDEX_VERSION
+
+    def version(self) -> int | None:
+        """Return the version of the index that all of its records have, None where there are none yet; one GetItem."""
         item = self._item(CURSOR_KEY)
-        return bool(item) and int(item.get("index", {"N": str(_FIRST)})["N"]) < INDEX_VERSION
+        return int(item.get("index", {"N": str(_FIRST)})["N"]) if item else None
+
+    def _counts_all(self) -> None:
+        """Say in the reference table that all references of this one are counted, as they are from version 3 on."""
+        self._client.put_item(TableName=self._reference_table, Item={**self._complete, "complete": {"BOOL": True}})
 
     def reached(self) -> Reached | None:
         """Return how far an earlier renewal for this release came, if it did not end."""
@@ -85,12 +97,18 @@ class TableIndex:
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
+        self._counts_all()
         self._client.delete_item(TableName=self._table, Key=_key(REINDEX_KEY))
 
     def _item(self, key: Key) -> dict[str, Any]:
         answer: Any = self._client.get_item(TableName=self._table, Key=_key(key), ConsistentRead=True)
         found: dict[str, Any] = answer.get("Item", {})
         return found
+
+
+def reindex_is_due(tables: RecordTables) -> bool:
+    """Say whether records of a table may lack entries or values of this release: one GetItem for each."""
+    return any(TableIndex(tables, home).is_behind() for home in Home)
 
 
 def _key(key: Key) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+"""The actions of DynamoDB's transactions, with no name or value that their expressions do not use."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+Item = dict[str, Any]
+"""A DynamoDB item in its attribute form (`{"S": …}`)."""
+
+_NAME: Final = re.compile(r"#\w+")
+
+
+def table_action(
+    table: str,
+    key: Item,
+    *,
+    update: str = "",
+    condition: str = "",
+    names: Mapping[str, str] | None = None,
+    values: Mapping[str, Any] | None = None,
+) -> Item:
+    """Return the Update of an item, or its ConditionCheck where there is nothing to `update`."""
+    action: Item = {"TableName": table, "Key": key}
+    if update:
+        action["UpdateExpression"] = update
+    if condition:
+        action["ConditionExpression"] = condition
+    # DynamoDB refuses names that no expression uses.
+    used = set(_NAME.findall(f"{update} {condition}"))
+    if known := {name: attribute for name, attribute in (names or {}).items() if name in used}:
+        action["ExpressionAttributeNames"] = known
+    if values:
+        action["ExpressionAttributeValues"] = dict(values)
+    return {"Update": action} if update else {"ConditionCheck": action}
+
+
+def put(table: str, item: Item) -> Item:
+    """Return the Put of an item."""
+    return {"Put": {"TableName": table, "Item": item}}
+
+
+def delete(table: str, key: tuple[str, str]) -> Item:
+    """Return the Delete of the item with a (pk, sk)."""
+    return {"Delete": {"TableName": table, "Key": {"pk": {"S": key[0]}, "sk": {"S": key[1]}}}}
