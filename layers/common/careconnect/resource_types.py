@@ -220,7 +220,8 @@ class Part:
 class ResourceType:
     """One resource type: where it lives, which scopes open it and what can be asked of it.
 
-    `order_by` names the date parameter that orders its search results, latest first (`""`: by id).
+    `scope_names` are those of the types whose scopes open it for reading; for writing, its own does and a former name
+    of it. `order_by` names the date parameter that orders its search results, latest first (`""`: by id).
     `operations` are those of its instances. `summary` holds the top-level elements of `_summary=true`,
     `mandatory` those of `_summary=text`.
     """
@@ -233,6 +234,8 @@ class ResourceType:
     operations: tuple[str, ...] = ()
     summary: frozenset[str] = frozenset()
     mandatory: frozenset[str] = frozenset()
+    writable: bool = True
+    """False where clients may read it only."""
 
     @property
     def with_article(self) -> str:

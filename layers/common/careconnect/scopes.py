@@ -11,14 +11,21 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
 
 
 class Interaction(StrEnum):
-    """The SMART v2 letters of the interactions that the server has a use for."""
+    """The SMART v2 letters: `r` covers reads of versions and the history too, `u` every PUT, a creating one too."""
 
+    CREATE = "c"
     READ = "r"
+    UPDATE = "u"
+    DELETE = "d"
     SEARCH = "s"
+
+
+READING: Final = frozenset({Interaction.READ, Interaction.SEARCH})
+WRITING: Final = frozenset(Interaction) - READING
 
 
 class ScopeFault(StrEnum):
@@ -65,6 +72,8 @@ _RECORD_SCOPE: Final = re.compile(
 
 # SMART App Launch 2.x §2.0.5.2: what the v1 permissions mean in v2's letters.
 _V1_LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
+
+_ADVERTISED: Final = ("read", "rs", "write", "cud", "cruds")
 
 # The legacy names, each with the type that they mean.
 _PRESENT_NAMES: Final = {
@@ -118,9 +127,9 @@ def split_scope(scope: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What a token may do: for each type name, the letters `r` and `s` that it holds, at whichever level (ADR 13)."""
+    """What a token may do: for each type name, the letters of `cruds` that it holds, at whichever level (ADR 13)."""
 
-    letters: Mapping[str, frozenset[str]]
+    letters: Mapping[str, frozenset[Interaction]]
 
     def permits(self, type_name: str, interaction: Interaction) -> bool:
         """Say whether `interaction` on `type_name` is granted; a type without a rule never is."""
@@ -136,22 +145,26 @@ def grants_of(scope: str) -> Grants:
     """Work out what a scope string opens.
 
     Scopes that do not parse open nothing: the string comes from a token that we signed, so a scope unknown
-    today is one that was withdrawn since.
+    today is one that was withdrawn since. `profile` opens the directory for reading alone, and another type's scope
+    that opens this one too, as each medication's opens Medication, does so for reading alone.
     """
     parsed = [found for text in scope.split() if (found := _parsed(text)) is not None]
     plain = {found.text for found in parsed if not found.type}
-    letters: dict[str, frozenset[str]] = {}
+    letters: dict[str, frozenset[Interaction]] = {}
     for resource_type in RESOURCE_TYPES:
-        granted = {
-            letter
-            for found in parsed
-            if found.type == "*" or found.type in resource_type.scope_names
-            for letter in found.letters
-        }
+        granted = {letter for found in parsed for letter in _letters_for(resource_type, found)}
         if resource_type.home is Home.DIRECTORY and PROFILE in plain:
-            granted |= {Interaction.READ, Interaction.SEARCH}
-        letters[resource_type.name] = frozenset(granted) & frozenset(Interaction)
+            granted |= READING
+        letters[resource_type.name] = frozenset(granted if resource_type.writable else granted & READING)
     return Grants(letters)
+
+
+def _letters_for(resource_type: ResourceType, scope: Scope) -> frozenset[Interaction]:
+    """Return the letters that one scope holds for a type: all of them if it is the type's own, or a wildcard."""
+    letters = frozenset(map(Interaction, scope.letters))
+    if scope.type == "*" or _type_name(scope) == resource_type.name:
+        return letters
+    return letters & READING if scope.type in resource_type.scope_names else frozenset()
 
 
 def _parsed(text: str) -> Scope | None:
@@ -171,12 +184,15 @@ def needed_scope(held: str, type_name: str, interaction: Interaction) -> str:
 
 
 def supported_scopes() -> tuple[str, ...]:
-    """List the scopes worth advertising: `profile`, the wildcards and each type's v1 and v2 read scopes."""
+    """List the scopes worth advertising: `profile`, and the wildcards' and each type's in v1 and v2.
+
+    Of each those that read, that write and, in v2's letters, that do both; a client may have fewer letters.
+    """
     levels = ("patient", "user", "system")
     names = ("*", *dict.fromkeys(name for t in RESOURCE_TYPES for name in t.scope_names))
     return (
         PROFILE,
-        *(f"{level}/{name}.{suffix}" for level in levels for name in names for suffix in ("read", "rs")),
+        *(f"{level}/{name}.{suffix}" for level in levels for name in names for suffix in _ADVERTISED),
     )
 
 

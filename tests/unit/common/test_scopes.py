@@ -1,22 +1,27 @@
 """The scope grammar and what scopes open (`access.md`, Scope grammar; SMART App Launch 1.0 and 2.x)."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
 
+from careconnect import scopes
 from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect.scopes import (
+    READING,
     Interaction,
     Scope,
     ScopeError,
     covers,
     grants_of,
+    needed_scope,
     parse_scope,
     split_scope,
     supported_scopes,
 )
 
 READ, SEARCH = Interaction.READ, Interaction.SEARCH
+CREATE, UPDATE, DELETE = Interaction.CREATE, Interaction.UPDATE, Interaction.DELETE
 DIRECTORY = {t.name for t in RESOURCE_TYPES if t.home is Home.DIRECTORY}
 
 
@@ -101,6 +106,7 @@ def test_rfc_6749_3_3_a_scope_string_is_split_in_order_without_repeats() -> None
         ("user/Patient.s", set(), {"Patient"}),
         ("user/Patient.write", set(), set()),
         ("user/Patient.cud", set(), set()),
+        ("user/MedicationOrder.write", set(), set()),
         ("user/Patient.*", {"Patient"}, {"Patient"}),
         ("user/Patient.r user/Patient.s", {"Patient"}, {"Patient"}),
         ("patient/Patient.read", {"Patient"}, {"Patient"}),
@@ -121,6 +127,52 @@ def test_what_a_scope_string_opens(scope: str, reads: set[str], searches: set[st
 
     assert set(grants.types(READ)) == reads
     assert set(grants.types(SEARCH)) == searches
+
+
+@pytest.mark.parametrize(
+    ("scope", "creates", "updates", "deletes"),
+    [
+        ("user/Patient.read profile", set(), set(), set()),
+        ("user/Patient.write", {"Patient"}, {"Patient"}, {"Patient"}),
+        ("patient/Patient.cruds", {"Patient"}, {"Patient"}, {"Patient"}),
+        ("user/Patient.*", {"Patient"}, {"Patient"}, {"Patient"}),
+        ("user/Patient.c user/Condition.u user/Location.d", {"Patient"}, {"Condition"}, {"Location"}),
+        ("user/MedicationRequest.c", {"MedicationRequest"}, set(), set()),
+        ("user/MedicationOrder.u", set(), {"MedicationRequest"}, set()),
+        ("user/MedicationPrescription.cd", {"MedicationRequest"}, set(), {"MedicationRequest"}),
+        ("user/MedicationStatement.d", set(), set(), {"MedicationStatement"}),
+        ("user/Medication.write", {"Medication"}, {"Medication"}, {"Medication"}),
+    ],
+)
+def test_what_a_scope_string_lets_write(scope: str, creates: set[str], updates: set[str], deletes: set[str]) -> None:
+    """`profile`, and another medication's scope for Medication, open for reading alone (`write.md`)."""
+    grants = grants_of(scope)
+
+    assert [set(grants.types(letter)) for letter in (CREATE, UPDATE, DELETE)] == [creates, updates, deletes]
+
+
+def test_a_wildcard_opens_every_served_type_for_writing() -> None:
+    grants = grants_of("system/*.write")
+
+    assert grants.types(CREATE) == grants.types(UPDATE) == grants.types(DELETE) == tuple(t.name for t in RESOURCE_TYPES)
+    assert grants.types(READ) == grants.types(SEARCH) == ()
+
+
+def test_a_type_that_is_not_writable_is_opened_for_reading_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_only = replace(RESOURCE_TYPES[0], writable=False)
+    monkeypatch.setattr(scopes, "RESOURCE_TYPES", (read_only, *RESOURCE_TYPES[1:]))
+
+    # A string that no other test asks for: what it opens is remembered.
+    letters = grants_of(f"system/*.cruds system/{read_only.name}.cruds").letters
+    grants_of.cache_clear()
+
+    assert letters[read_only.name] == READING
+    assert letters[RESOURCE_TYPES[1].name] == set(Interaction)
+
+
+def test_the_least_scope_is_at_the_level_of_those_that_are_held() -> None:
+    assert needed_scope("profile system/Patient.r", "Patient", UPDATE) == "system/Patient.u"
+    assert needed_scope("profile", "Condition", DELETE) == "user/Condition.d"
 
 
 @pytest.mark.parametrize("level", ["patient", "user", "system"])
@@ -186,4 +238,11 @@ def test_a_covered_request_never_opens_more_than_the_registration() -> None:
 def test_every_advertised_scope_parses_and_opens_something() -> None:
     for text in supported_scopes():
         parse_scope(text)
-        assert grants_of(text).types(READ)
+        assert grants_of(text).types(READ) or grants_of(text).types(UPDATE)
+
+
+@pytest.mark.parametrize("suffix", ["read", "rs", "write", "cud", "cruds"])
+def test_reading_and_writing_are_advertised_for_every_type(suffix: str) -> None:
+    assert {f"user/{name}.{suffix}" for name in ("*", "MedicationOrder", *(t.name for t in RESOURCE_TYPES))} <= set(
+        supported_scopes()
+    )

@@ -183,7 +183,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(
     assert registry.find("client-1") == before
 
 
-IDLE = ["openid", "fhirUser", "launch", "launch/patient", "offline_access", "user/Patient.write", "system/*.cud"]
+IDLE = ["openid", "fhirUser", "launch", "launch/patient", "offline_access"]
 
 
 @pytest.mark.parametrize("scope", IDLE)
