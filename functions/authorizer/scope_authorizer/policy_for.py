@@ -1,10 +1,12 @@
 """Write the policy that is right for every path a token may ask for (`access.md`, Rules 1 and 2)."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
-from careconnect.scopes import Interaction, grants_of
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
+from careconnect.scopes import Grants, Interaction, grants_of
+from scope_authorizer.verb_patterns import verb_patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,37 +38,63 @@ def gateway_of(method_arn: str) -> Gateway:
     )
 
 
-_READS: Final = ("GET", "HEAD")
+_Letters = frozenset[Interaction]
+_C, _R, _U, _D, _S = (frozenset({letter}) for letter in Interaction)
+
+# The letters that a verb takes, by the path that it is sent to. A condition is a search, and a patch's `test` reads.
+_ON_TYPE: Final[Mapping[str, _Letters]] = {"GET": _S, "HEAD": _S, "POST": _C, "PUT": _U | _S, "DELETE": _D | _S}
+_ON_ONE: Final[Mapping[str, _Letters]] = {"GET": _R, "HEAD": _R, "PUT": _U, "PATCH": _U | _R, "DELETE": _D}
+_READS: Final = frozenset({"GET", "HEAD"})
+_POST: Final = frozenset({"POST"})
+_PATCH: Final = frozenset({"PATCH"})
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 def policy_for(scope: str, gateway: Gateway) -> dict[str, Any]:
-    """Return an IAM policy that allows each path `scope` opens, and no other.
+    """Return an IAM policy that allows what `scope` opens, and else only what is refused whoever asks.
 
     Allow statements only. The gateway caches the policy by token, so it never depends on the path asked for;
     each resource ends in an exact path or in `/*`, so that `Medication` does not open `MedicationRequest`. A
     token that opens nothing may ask for `metadata`, as anyone may: a policy needs one statement.
 
-    Below a patient the reader alone tells what is opened, for a pattern has no way to stop at a slash: a token that may
-    read Patient gets as far with each type's search there, and one that may post one of them with the others.
+    A pattern has no way to stop at a slash. Below a patient the reader alone tells what is opened: a token that may
+    read Patient gets as far with each type's search there, and one that may post one of them with the others. And a
+    verb's pattern with a `*` lets pass a longer path that ends as an opened one does, which is none of the API's (ADR
+    24).
     """
-    grants, stage = grants_of(scope), gateway.stage_pattern
-    resources: list[str] = []
-    for resource_type in RESOURCE_TYPES:
-        path = f"{FHIR_PATH}/{resource_type.name}"
-        members = [name for name in resource_type.members if grants.permits(name, Interaction.SEARCH)]
-        if grants.permits(resource_type.name, Interaction.READ):
-            resources += [f"{stage}/{verb}{path}/*" for verb in _READS]
-        else:
-            # GET or HEAD in one pattern: two for each type would be more than the gateway takes.
-            resources += [f"{stage}/?E*{path}/*/{name}" for name in members]
-        if members:
-            resources.append(f"{stage}/POST{path}/*/_search")
-        if grants.permits(resource_type.name, Interaction.SEARCH):
-            # Four letters are HEAD or POST; a POST to the type, which is no search, is answered with 405.
-            resources += [f"{stage}/GET{path}", f"{stage}/????{path}", f"{stage}/POST{path}/_search"]
+    grants = grants_of(scope)
+    resources = [
+        f"{gateway.stage_pattern}/{pattern}{FHIR_PATH}/{path}"
+        for resource_type in RESOURCE_TYPES
+        for path, opened, refused in _opened(resource_type, grants)
+        for pattern in verb_patterns(opened, refused)
+    ]
     statement = {
         "Effect": "Allow",
         "Action": "execute-api:Invoke",
-        "Resource": resources or [f"{stage}/GET{FHIR_PATH}/metadata"],
+        "Resource": resources or [f"{gateway.stage_pattern}/GET{FHIR_PATH}/metadata"],
     }
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _opened(resource_type: ResourceType, grants: Grants) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Yield the paths of a type, each with the verbs that are opened there, and with those that are always refused."""
+    name, held = resource_type.name, grants.letters[resource_type.name]
+    members = [member for member in resource_type.members if grants.permits(member, Interaction.SEARCH)]
+    on_one, searches = _verbs(_ON_ONE, held), Interaction.SEARCH in held
+    # A PATCH of a type is always 405.
+    yield name, _verbs(_ON_TYPE, held), _PATCH
+    if searches and (members or not resource_type.members):
+        # What else is posted below a type, to an id, is always 405: one path stands for all of its searches.
+        on_one |= _POST
+    else:
+        yield f"{name}/_search", _POST if searches else _NONE, _NONE
+        yield f"{name}/*/_search", _POST if members else _NONE, _NONE
+    yield f"{name}/*", on_one, _NONE
+    if Interaction.READ not in held:
+        for member in members:
+            yield f"{name}/*/{member}", _READS, _NONE
+
+
+def _verbs(taken: Mapping[str, _Letters], held: _Letters) -> frozenset[str]:
+    return frozenset(verb for verb, letters in taken.items() if letters <= held)
