@@ -158,10 +158,10 @@ class Response:
 _EXPOSED: Final = (
     "ETag, Last-Modified, Location, Retry-After, WWW-Authenticate, X-Request-Id, X-Correlation-Id, traceparent"
 )
-_METHODS: Final = "GET, HEAD, POST, OPTIONS"
+_METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ACCEPTED: Final = (
-    "Authorization, Content-Type, Accept, Prefer, If-None-Match, If-Modified-Since, X-Request-Id, X-Correlation-Id, "
-    "X-Requested-With, traceparent"
+    "Authorization, Content-Type, Accept, Cache-Control, Prefer, If-Match, If-None-Match, If-Modified-Since, "
+    "If-None-Exist, X-Request-Id, X-Correlation-Id, X-Requested-With, traceparent"
 )
 
 

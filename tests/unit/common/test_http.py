@@ -195,6 +195,17 @@ def test_fetch_3_2_2_a_script_may_send_what_fhir_clients_send() -> None:
 
     # What a browser always asks about (Fetch §2.2.2), what the API takes, and what older libraries add by themselves.
     assert {"Authorization", "Content-Type", "Accept", "Prefer", "If-None-Match", "X-Requested-With"} <= set(allowed)
+    # What writing takes, and a search that has to see a write.
+    assert {"If-Match", "If-None-Exist", "Cache-Control"} <= set(allowed)
+
+
+def test_fetch_3_2_2_a_script_may_write_and_read_what_a_write_answers() -> None:
+    cors = Cors(("*",))
+    methods = cors.preflight().headers["Access-Control-Allow-Methods"].split(", ")
+    exposed = cors.headers(parse_request({}))["Access-Control-Expose-Headers"].split(", ")
+
+    assert {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} <= set(methods)
+    assert {"ETag", "Location", "Last-Modified"} <= set(exposed)
 
 
 def test_vary_of_an_answer_and_of_cors_are_joined() -> None:
