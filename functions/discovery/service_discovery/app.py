@@ -1,4 +1,4 @@
-"""The discovery documents, and the 404, the 405 and the preflight of every path that reads FHIR."""
+"""The discovery documents, and the 404, the 405 and the preflight of every path that has no other function."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,7 +11,9 @@ from careconnect import outcomes
 from careconnect.base_url import BaseUrl
 from careconnect.formats import Format, error_response, fhir_response, negotiate
 from careconnect.http import Response, last_value
+from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
+from careconnect.resource_types import FHIR_PATH, resource_type
 from careconnect.resource_xml import resource_xml
 from careconnect.shell import Call
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
@@ -28,6 +30,8 @@ from service_discovery.server_metadata import (
 
 _READING: Final = "GET, HEAD, OPTIONS"
 _SEARCHING: Final = "POST, OPTIONS"
+# Of a type, whose PATCH comes here: the others go to its reader and its writer.
+_OF_TYPE: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _CACHING: Final = f"public, max-age={JWKS_MAX_AGE}"
 
 
@@ -49,12 +53,10 @@ class DiscoveryEndpoint:
         request = call.request
         call.action, document = _document_of(request.path)
         is_reading = request.method in ("GET", "HEAD")
-        if document is None and (is_reading or request.method == "POST"):
-            # What can be read or searched goes elsewhere: this is the FHIR base itself, or a name that is not served.
-            raise unknown_path(request.path)
-        if document is None or not is_reading:
-            is_search = document is None and request.path.endswith("/_search")
-            raise outcomes.method_not_allowed(_SEARCHING if is_search else _READING)
+        if document is None:
+            raise _refusal(request.method, request.path)
+        if not is_reading:
+            raise outcomes.method_not_allowed(_READING)
         return document(self, call)
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
@@ -112,6 +114,18 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, _Document]]] = {
 def _document_of(path: str) -> "tuple[str, _Document | None]":
     # The event's path begins below the stage. Another that only ends so is no document.
     return _DOCUMENTS.get(path, ("refused method", None))
+
+
+def _refusal(method: str, path: str) -> OutcomeError:
+    """Return the 404 or the 405 of a path that is no document's, and has no other function for the method."""
+    name = path.removeprefix(f"{FHIR_PATH}/")
+    found = resource_type(name.partition("/")[0])
+    if method in ("GET", "HEAD") or (method == "POST" and (found is None or "/" in name)):
+        # What can be read or searched goes elsewhere: this is the FHIR base itself, or a name that is not served.
+        return unknown_path(path)
+    if found is not None and found.writable and found.name == name:
+        return outcomes.method_not_allowed(_OF_TYPE)
+    return outcomes.method_not_allowed(_SEARCHING if path.endswith("/_search") else _READING)
 
 
 def _is_pretty(call: Call) -> bool:

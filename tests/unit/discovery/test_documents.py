@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import rest_event
 from careconnect_testing.observer import RecordingObserver
+from service_discovery import app
 from service_discovery.app import DiscoveryEndpoint
 from service_discovery.openapi_document import openapi_document
 
@@ -265,23 +267,42 @@ def test_rfc_9110_15_5_6_other_methods_on_a_document_are_405(discovery: Discover
     OperationOutcome.model_validate_json(answer.text)
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+OF_TYPE = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+
+
 @pytest.mark.parametrize(
-    ("path", "allowed"),
+    ("method", "path", "allowed"),
     [
-        (f"{FHIR_PATH}/Patient/4", "GET, HEAD, OPTIONS"),
-        (f"{FHIR_PATH}/Organization", "GET, HEAD, OPTIONS"),
-        (f"{FHIR_PATH}/Patient/_search", "POST, OPTIONS"),
+        ("PATCH", "Organization", OF_TYPE),
+        ("PATCH", "Patient", OF_TYPE),
+        # No route leads here with these, as long as each type may be written; a name that is not served has no other.
+        *((method, "Patient/4", "GET, HEAD, OPTIONS") for method in ("PUT", "PATCH", "DELETE")),
+        *((method, "Patient/_search", "POST, OPTIONS") for method in ("PUT", "PATCH", "DELETE")),
+        *((method, "Appointment", "GET, HEAD, OPTIONS") for method in ("PUT", "PATCH", "DELETE")),
     ],
 )
-def test_writing_fhir_is_405_in_the_asked_format(discovery: Discovery, path: str, allowed: str, method: str) -> None:
-    as_json = discovery.send(method, path)
-    as_xml = discovery.send(method, path, headers={"Accept": "application/fhir+xml"})
+def test_what_a_path_does_not_take_is_405_in_the_asked_format(
+    discovery: Discovery, method: str, path: str, allowed: str
+) -> None:
+    as_json = discovery.send(method, f"{FHIR_PATH}/{path}")
+    as_xml = discovery.send(method, f"{FHIR_PATH}/{path}", headers={"Accept": "application/fhir+xml"})
 
     assert (as_json.status, as_json.headers["Allow"]) == (405, allowed)
     outcome = OperationOutcome.model_validate_json(as_json.text)
     assert outcome.issue[0].code == "not-supported"
     assert OperationOutcome.model_validate_xml(as_xml.text.encode()).issue[0].code == "not-supported"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_write_md_a_type_that_is_not_writable_is_405(
+    discovery: Discovery, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    read_only = replace(RESOURCE_TYPES[0], writable=False)
+    monkeypatch.setattr(app, "resource_type", {read_only.name: read_only}.get)
+
+    answer = discovery.send(method, f"{FHIR_PATH}/{read_only.name}")
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
