@@ -91,7 +91,7 @@ imports: $(VENV)/.test
 
 # What the template includes is put in its place first: linters read one file.
 WHOLE := .aws-sam/template.json
-$(WHOLE): template.yaml api.yaml monitoring.yaml $(VENV)/.run
+$(WHOLE): template.yaml api.yaml signing-key-policy.yaml front.yaml monitoring.yaml $(VENV)/.run
 	@$(BIN)/python -m careconnect_admin.local.template $< $@
 
 # The region only tells the linter which resource types exist.

@@ -13,6 +13,7 @@ PACKAGES = {
     "token": "token_issuer",
     "authorizer": "scope_authorizer",
     "fhir": "fhir_reader",
+    "writer": "record_writer",
     "discovery": "service_discovery",
 }
 CODE = sorted(
@@ -54,11 +55,13 @@ def test_the_top_level_is_the_houses() -> None:
         "benchmarks",
         "docs",
         "events",
+        "front.yaml",
         "functions",
         "layers",
         "monitoring.yaml",
         "pyproject.toml",
         "samconfig.toml",
+        "signing-key-policy.yaml",
         "template.yaml",
         "tests",
         "tools",

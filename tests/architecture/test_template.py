@@ -34,10 +34,11 @@ PACKAGES = {
     "AuthorizerFunction": "functions/authorizer/scope_authorizer",
     "PatientRecordFunction": "functions/fhir/fhir_reader",
     "DirectoryFunction": "functions/fhir/fhir_reader",
+    "RecordWriterFunction": "functions/writer/record_writer",
+    "DirectoryWriterFunction": "functions/writer/record_writer",
     "DiscoveryFunction": "functions/discovery/service_discovery",
 }
-READING = ("get", "head", "post")
-VERBS = (*READING, "put", "patch", "delete", "options")
+VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
 def function_of(path: str, verb: str) -> str:
@@ -57,10 +58,20 @@ def below_fhir(path: str) -> str:
     return path.removeprefix(FHIR_PATH).removeprefix("/")
 
 
-FUNCTION_OF = {Home.RECORD: "PatientRecordFunction", Home.DIRECTORY: "DirectoryFunction"}
-DATA_PATHS = {
-    f"{FHIR_PATH}/{each.name}{rest}": FUNCTION_OF[each.home] for each in RESOURCE_TYPES for rest in ("", "/{proxy+}")
+READER_OF = {Home.RECORD: "PatientRecordFunction", Home.DIRECTORY: "DirectoryFunction"}
+WRITER_OF = {Home.RECORD: "RecordWriterFunction", Home.DIRECTORY: "DirectoryWriterFunction"}
+DATA_FUNCTIONS = {*READER_OF.values(), *WRITER_OF.values()}
+# A PATCH of a type is refused where no token is needed, and a POST below one that is no search by the reader.
+READ = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
+WRITTEN = {"": ("post", "put", "delete"), "/{proxy+}": ("put", "patch", "delete")}
+ROUTES = {
+    (f"{FHIR_PATH}/{each.name}{rest}", verb): function[each.home]
+    for each in RESOURCE_TYPES
+    for rest in READ
+    for verbs, function in ((READ[rest], READER_OF), (WRITTEN[rest], WRITER_OF))
+    for verb in verbs
 }
+DATA_PATHS = {path for path, _ in ROUTES}
 
 
 def test_the_template_is_short_enough_to_be_read() -> None:
@@ -110,17 +121,30 @@ def test_a_row_more_in_the_table_is_two_paths_more(monkeypatch: pytest.MonkeyPat
     assert made[f"{FHIR_PATH}/Flag"] == PATHS[f"{FHIR_PATH}/{RESOURCE_TYPES[0].name}"]
 
 
-def test_every_type_of_the_table_has_its_functions_routes_and_no_other_path_reads_data() -> None:
+def test_every_type_of_the_table_has_its_functions_routes_and_no_other_path_reaches_data() -> None:
     found = {
-        path: function_of(path, "get")
+        (path, verb): function
         for path in PATHS
-        if function_of(path, "get") in ("PatientRecordFunction", "DirectoryFunction")
+        for verb in VERBS
+        if (function := function_of(path, verb)) in DATA_FUNCTIONS
     }
-    assert found == DATA_PATHS
+    assert found == ROUTES
+
+
+def test_a_type_that_is_not_writable_has_its_readers_routes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_only = dataclasses.replace(RESOURCE_TYPES[0], writable=False)
+    monkeypatch.setattr(api_paths, "RESOURCE_TYPES", (read_only,))
+
+    made = yaml.safe_load(with_paths(API_FILE.read_text(encoding="utf-8")))["paths"]
+
+    for rest, verbs in READ.items():
+        methods = made[f"{FHIR_PATH}/{read_only.name}{rest}"]
+        assert {verb for verb, method in methods.items() if "security" in method} == set(verbs)
+        assert {verb for verb in VERBS if "DiscoveryFunction" in json.dumps(methods[verb])} == set(VERBS) - set(verbs)
 
 
 def test_there_is_no_other_path() -> None:
-    assert PATHS.keys() - DATA_PATHS.keys() == {
+    assert PATHS.keys() - DATA_PATHS == {
         "/token",
         "/introspect",
         "/revoke",
@@ -141,11 +165,9 @@ def test_methods_are_named_one_by_one(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_function_that_reads_data_is_behind_the_authorizer_and_is_asked_to_read_alone(path: str) -> None:
+def test_a_function_that_reaches_data_is_behind_the_authorizer(path: str) -> None:
     for verb in VERBS:
-        reads_data = function_of(path, verb) in ("PatientRecordFunction", "DirectoryFunction")
-        assert reads_data == (path in DATA_PATHS and verb in READING)
-        assert is_authorised(path, verb) == reads_data
+        assert is_authorised(path, verb) == (function_of(path, verb) in DATA_FUNCTIONS)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +247,11 @@ def granted(function: str) -> set[tuple[str, str]]:
 
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
-READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
+LOOKS = ("dynamodb:GetItem", "dynamodb:BatchGetItem")
+READS = (*LOOKS, "dynamodb:Query")
+WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
+# A mark is never taken away, nor is there a way to list them.
+MARKS = (*LOOKS, "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
 GRANTED = {
     "TokenFunction": {
         ("dynamodb:BatchGetItem", "ClientTable"),
@@ -237,6 +263,11 @@ GRANTED = {
     "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
     | {("dynamodb:UpdateItem", "AllowanceTable")},
     "DirectoryFunction": {(action, "DirectoryTable") for action in READS} | {("dynamodb:UpdateItem", "AllowanceTable")},
+    "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
+    | {(action, "ReferenceTable") for action in MARKS}
+    | {(action, "DirectoryTable") for action in LOOKS},
+    "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
+    | {(action, "ReferenceTable") for action in MARKS},
     # What it and the two above may do with the signing key says the key's policy.
     "DiscoveryFunction": set(),
 }
@@ -320,8 +351,8 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
     if "shell_of" in source:
         read |= _settings_read((PROJECT / "layers/common/careconnect/composition.py").read_text(encoding="utf-8"))
     given = environment(function) - _LIBRARIES
-    if function == "DirectoryFunction":
-        # A reader of the directory is told of no other table.
+    if function in ("DirectoryFunction", "DirectoryWriterFunction"):
+        # Who serves the directory is told of no other table.
         read -= {"RECORD_TABLE"}
     if function == "AuthorizerFunction":
         # It answers the gateway, never a browser.
@@ -333,13 +364,14 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
 def test_only_its_functions_are_told_of_a_table() -> None:
     told = {
         table: {function for function in PACKAGES if f"{table.upper()}_TABLE" in environment(function)}
-        for table in ("client", "token", "record", "directory")
+        for table in ("client", "token", "record", "directory", "reference")
     }
     assert told == {
         "client": {"TokenFunction"},
         "token": {"TokenFunction", "AuthorizerFunction"},
-        "record": {"PatientRecordFunction"},
-        "directory": {"PatientRecordFunction", "DirectoryFunction"},
+        "record": {"PatientRecordFunction", "RecordWriterFunction"},
+        "directory": {"PatientRecordFunction", "DirectoryFunction", *WRITER_OF.values()},
+        "reference": set(WRITER_OF.values()),
     }
 
 
@@ -351,6 +383,23 @@ def test_a_function_is_its_folder_and_its_packages_handler(function: str) -> Non
     assert properties["CodeUri"] == folder
     assert properties["Handler"] == f"{package}.handler.lambda_handler"
     assert RESOURCES[properties["LoggingConfig"]["LogGroup"]["Ref"]]["Properties"]["RetentionInDays"]
+
+
+@pytest.mark.parametrize("function", PACKAGES)
+def test_only_the_writers_bring_what_only_writing_needs(function: str) -> None:
+    layers = {"Ref": "RecordDependencyLayer"}, {"Ref": "RecordLayer"}
+
+    # Beside those of all functions, which SAM adds.
+    assert FUNCTIONS[function].get("Layers", []) == (list(layers) if function in WRITER_OF.values() else [])
+    assert RESOURCES["RecordLayer"]["Properties"]["ContentUri"] == "layers/records"
+    assert RESOURCES["RecordDependencyLayer"]["Properties"]["ContentUri"] == "layers/record_dependencies"
+
+
+@pytest.mark.parametrize(("home", "function"), [*READER_OF.items(), *WRITER_OF.items()])
+def test_a_function_is_told_which_types_it_serves(home: Home, function: str) -> None:
+    variables = FUNCTIONS[function]["Environment"]["Variables"]
+
+    assert variables["READER_HOME" if function in READER_OF.values() else "WRITER_HOME"] == home
 
 
 def test_layers_are_built_for_the_functions_processor() -> None:
@@ -379,7 +428,7 @@ def test_counters_of_minutes_are_encrypted_and_go_with_the_stack() -> None:
     assert RESOURCES["AllowanceTable"]["DeletionPolicy"] == "Delete"
 
 
-def test_there_are_five_tables_and_their_keys_are_the_codes() -> None:
+def test_there_are_six_tables_and_their_keys_are_the_codes() -> None:
     keys = {
         name: [key["AttributeName"] for key in each["Properties"]["KeySchema"]]
         for name, each in of_type("AWS::DynamoDB::Table").items()
@@ -389,6 +438,7 @@ def test_there_are_five_tables_and_their_keys_are_the_codes() -> None:
         "TokenTable": ["pk"],
         "RecordTable": ["pk", "sk"],
         "DirectoryTable": ["pk", "sk"],
+        "ReferenceTable": ["pk"],
         "AllowanceTable": ["pk"],
     }
     for name in ("TokenTable", "AllowanceTable"):
@@ -449,7 +499,17 @@ def test_who_is_denied_is_told_where_to_look() -> None:
     issue = json.loads(GATEWAY_RESPONSES["ACCESS_DENIED"]["responseTemplates"]["application/json"])["issue"][0]
 
     assert "/openapi.json" in PATHS
-    for named in ("openapi.json", "scope", "user/Patient.r", "user/Patient.s", "single slashes"):
+    for named in (
+        "openapi.json",
+        "scope",
+        "user/Patient.r",
+        "user/Patient.s",
+        ".c",
+        ".u",
+        ".d",
+        "PATCH",
+        "single slashes",
+    ):
         assert named in issue["diagnostics"]
 
 

@@ -13,7 +13,6 @@ from careconnect_admin.project import PROJECT
 API: Final = PROJECT / "api.yaml"
 
 _VERBS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
-_READING: Final = ("get", "head", "post")
 _DISCOVERY: Final = "DiscoveryFunction"
 _OPEN: Final = {
     "/token": "TokenFunction",
@@ -29,6 +28,11 @@ _OPEN: Final = {
     f"{FHIR_PATH}/{{proxy+}}": _DISCOVERY,
 }
 _READERS: Final = {Home.RECORD: "PatientRecordFunction", Home.DIRECTORY: "DirectoryFunction"}
+_WRITERS: Final = {Home.RECORD: "RecordWriterFunction", Home.DIRECTORY: "DirectoryWriterFunction"}
+# By what follows a type's name. What is posted below it is a search, of a patient's record too, or an id, which the
+# reader refuses; a PATCH of the type itself is refused where no token is needed.
+_READ: Final = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
+_WRITTEN: Final = {"": ("post", "put", "delete"), "/{proxy+}": ("put", "patch", "delete")}
 # The alias `live` is written out behind the function's ARN: `sam local` does not understand ${Function.Alias}.
 _URI: Final = (
     "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
@@ -37,7 +41,7 @@ _URI: Final = (
 _HEADING: Final = "# ------------------------------------------------ made by `make docs`; do not edit below\n"
 _BEGINNING: Final = f"""\
 info: {{title: Care Connect, version: "{__version__}"}}
-# Methods are named one by one: PUT, PATCH and DELETE go to a function without data permission, which says 405.
+# Methods are named one by one: what a path does not take goes to a function without data permission, which says 405.
 paths:
 """
 
@@ -63,9 +67,14 @@ def _paths() -> Iterator[str]:
     for path, function in _OPEN.items():
         yield _path(path, dict.fromkeys(_VERBS, _method(function)))
     for served in RESOURCE_TYPES:
-        reads = dict.fromkeys(_READING, _method(_READERS[served.home], "security: [{AccessToken: []}], "))
-        for rest in ("", "/{proxy+}"):
-            yield _path(f"{FHIR_PATH}/{served.name}{rest}", dict.fromkeys(_VERBS, _method(_DISCOVERY)) | reads)
+        read, write = (
+            _method(functions[served.home], "security: [{AccessToken: []}], ") for functions in (_READERS, _WRITERS)
+        )
+        for rest, verbs in _READ.items():
+            methods = dict.fromkeys(_VERBS, _method(_DISCOVERY)) | dict.fromkeys(verbs, read)
+            if served.writable:
+                methods |= dict.fromkeys(_WRITTEN[rest], write)
+            yield _path(f"{FHIR_PATH}/{served.name}{rest}", methods)
 
 
 def _path(path: str, methods: dict[str, str]) -> str:
