@@ -1,9 +1,18 @@
 """Read and write FHIR JSON without losing a digit, a key's place or a character."""
 
 import json
+import re
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, Final, Self
+
+MOST_NESTED: Final = 64
+"""So many objects and arrays within each other; nothing that STU3 defines comes near."""
+
+_MOST_CHARACTERS: Final = 100
+# Beyond this Python knows no exponent; what is a sensible one is for the validation to say.
+_MOST_OF_EXPONENT: Final = 9
+_TOKEN: Final = re.compile(r'"(?>[^"\\]*(?:\\.[^"\\]*)*)"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class JsonError(ValueError):
@@ -39,8 +48,23 @@ def _constant(name: str) -> Any:
     raise JsonError(f"{name} is not JSON")
 
 
-DECODER: Final = json.JSONDecoder(object_pairs_hook=_object, parse_float=JsonNumber, parse_constant=_constant)
-"""Keeps decimals as `JsonNumber`; refuses repeated keys and NaN with `JsonError`."""
+def _decimal(literal: str) -> JsonNumber:
+    exponent = literal.lower().partition("e")[2]
+    if len(literal) > _MOST_CHARACTERS or len(exponent) > _MOST_OF_EXPONENT:
+        raise JsonError("not readable: a number has too many digits")
+    return JsonNumber(literal)
+
+
+def _integer(literal: str) -> int:
+    if len(literal) > _MOST_CHARACTERS:
+        raise JsonError("not readable: a number has too many digits")
+    return int(literal)
+
+
+DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_decimal, parse_int=_integer, parse_constant=_constant
+)
+"""Keeps decimals as `JsonNumber`; refuses repeated keys, NaN and endless numbers with `JsonError`."""
 
 
 def parse_json(text: str) -> Any:
@@ -49,12 +73,38 @@ def parse_json(text: str) -> Any:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise JsonError(f"not JSON: {error.msg} (column {error.colno})", error.lineno) from None
-    except JsonError:
-        raise
-    except ValueError:
-        raise JsonError("not readable: a number has too many digits") from None
     except RecursionError:
         raise JsonError("not readable: nested too deeply") from None
+
+
+def is_nested_too_deeply(text: str) -> bool:
+    """Say whether a JSON text opens more than `MOST_NESTED` objects and arrays within each other, in linear time."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        mark = token[0]
+        if mark in "[{":
+            depth += 1
+            if depth > MOST_NESTED:
+                return True
+        elif mark in "]}":
+            depth -= 1
+    return False
+
+
+def nests_too_deeply(value: Any) -> bool:
+    """Say of a parsed value what `is_nested_too_deeply` says of its text."""
+    level = [value]
+    for _ in range(MOST_NESTED):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def json_text(value: Any, *, sort_keys: bool = False) -> str:

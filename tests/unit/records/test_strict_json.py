@@ -1,0 +1,136 @@
+"""A request's JSON body: an object with all its digits, or a refusal in fixed words, in bounded time."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from careconnect_records.exact_json import (
+    JsonNumber,
+    is_nested_too_deeply,
+    json_text,
+    nests_too_deeply,
+    parse_json,
+)
+from careconnect_records.strict_json import UnreadableBodyError, parse_json_body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        '{"resourceType":"Patient","value":1.10,"other":-0.50,"large":1E+2}',
+        '{"text":"Muñoz 😀 \\\\ud800","list":[1,true,null]}',
+    ],
+)
+def test_an_object_keeps_its_letters(text: str) -> None:
+    assert json_text(parse_json_body(text.encode())) == text
+
+
+def test_a_pair_of_surrogates_is_one_character_and_a_byte_order_mark_is_none() -> None:
+    assert parse_json_body(b'\xef\xbb\xbf{"a":"\\ud83d\\ude00"}') == {"a": "😀"}
+
+
+NOT_JSON = "the body is not JSON, or it has a member twice, NaN, or a number of too many digits"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "the body is empty"),
+        (b" \r\n\t", "the body is empty"),
+        (b'{"a":"\xff"}', "the body is not UTF-8"),
+        ('{"a":1}'.encode("utf-16"), "the body is not UTF-8"),
+        (b"{", NOT_JSON),
+        (b"{} {}", NOT_JSON),
+        (b"<Patient/>", NOT_JSON),
+        (b'{"a":1,"a":1}', NOT_JSON),
+        (b'{"a":{"b":1,"b":2}}', NOT_JSON),
+        (b'{"a":NaN}', NOT_JSON),
+        (b'{"a":-Infinity}', NOT_JSON),
+        (b'{"a":01}', NOT_JSON),
+        (b'{"a":"\x01"}', NOT_JSON),
+        (b'{"a":1e9999999999}', NOT_JSON),
+        (b'{"a":' + b"9" * 101 + b"}", NOT_JSON),
+        (b'{"a":0.' + b"9" * 100 + b"}", NOT_JSON),
+        (b"[]", "the body is not a JSON object"),
+        (b'"text"', "the body is not a JSON object"),
+        (b"null", "the body is not a JSON object"),
+        (b'{"a":"\\ud800"}', "the body has half of a surrogate pair"),
+        (b'{"a":"\\uDE00\\ud83d"}', "the body has half of a surrogate pair"),
+        (b'{"\\ud800":1}', "the body has half of a surrogate pair"),
+        (b'{"a":[[{"b":"\\udfff"}]]}', "the body has half of a surrogate pair"),
+        (b"[" * 65 + b"]" * 65, "the body is nested too deeply"),
+        (b'{"a":' * 65 + b"1" + b"}" * 65, "the body is nested too deeply"),
+        (b"[" * 300_000, "the body is nested too deeply"),
+    ],
+)
+def test_what_is_no_object_is_refused_in_fixed_words(body: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableBodyError) as caught:
+        parse_json_body(body)
+    assert str(caught.value) == reason
+
+
+def test_sixty_four_levels_are_taken_and_brackets_in_texts_are_none() -> None:
+    assert parse_json_body(b'{"a":' + b"[" * 63 + b"]" * 63 + b"}")
+    assert parse_json_body(json.dumps({"a": "[" * 100 + '\\"{', "b": '"' + "[" * 100}).encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1e999999999}',
+        b'{"a":' + b"9" * 300_000 + b"}",
+        b'{"a":-0.' + b"1" * 300_000 + b"e-7}",
+        b'{"a":"' + b'\\"' * 150_000,
+        b'"' * 300_000,
+        b"{}" * 150_000,
+        b'{"a":[' + b"[]," * 100_000 + b"[]]}",
+        b"[" * 64 + b"]" * 300_000,
+        b'{"a":"' + b"\\ud800" * 50_000 + b'"}',
+    ],
+)
+def test_no_body_takes_long(body: bytes) -> None:
+    begun = time.process_time()
+    try:
+        parsed = parse_json_body(body)
+    except UnreadableBodyError:
+        parsed = {}
+    assert json_text(parsed)
+    # Quadratic work on these would take minutes.
+    assert time.process_time() - begun < 5
+
+
+_JUNK = st.one_of(
+    st.binary(max_size=200),
+    st.text(alphabet='{}[]":,\\u0dD8eE+-.1 ntf', max_size=60).map(str.encode),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(), max_size=3), inner),
+        max_leaves=10,
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@given(_JUNK)
+def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
+    try:
+        parsed = parse_json_body(body)
+    except UnreadableBodyError:
+        return
+    again = json_text(parsed)
+    assert parse_json_body(again.encode()) == parsed
+    assert not nests_too_deeply(parsed)
+
+
+@given(st.integers(min_value=1, max_value=70), st.booleans())
+def test_a_text_and_its_value_are_nested_alike(depth: int, in_objects: bool) -> None:
+    opening, closing = ('{"a":', "}") if in_objects else ("[", "]")
+    text = opening * (depth - 1) + "[]" + closing * (depth - 1)
+    assert is_nested_too_deeply(text) == nests_too_deeply(parse_json(text)) == (depth > 64)
+
+
+def test_what_is_no_container_is_not_nested() -> None:
+    assert not nests_too_deeply(JsonNumber("1.0"))
