@@ -35,7 +35,8 @@ class Element:
     """One element of a type: a primitive has a `primitive` type name, any other the class of its type.
 
     `codes` are the codes of a required binding, empty where there is none. `attribute` says that XML writes
-    the value as an attribute of the parent, so that it cannot be extended (STU3 XML §2.6.1).
+    the value as an attribute of the parent, so that it cannot be extended (STU3 XML §2.6.1). `choice` is the name
+    that the forms of a choice share (`value` of `valueString`); it is the choice then that is `required`.
     """
 
     name: str
@@ -44,6 +45,8 @@ class Element:
     codes: frozenset[str] = frozenset()
     attribute: bool = False
     type_class: Any = None
+    required: bool = False
+    choice: str = ""
 
     @property
     def shape(self) -> dict[str, "Element"]:
@@ -74,12 +77,15 @@ def model_of(type_name: str) -> Any | None:
 
 
 def _element(model: Any, name: str, field: Any) -> Element:
+    extra = field.json_schema_extra or {}
+    choice = extra.get("one_of_many", "")
+    required = field.is_required() or bool(extra.get("one_of_many_required" if choice else "element_required"))
     if not is_primitive_type(field):
-        return Element(name, is_list_type(field), type_class=_type_class(field.annotation))
+        type_class = _type_class(field.annotation)
+        return Element(name, is_list_type(field), type_class=type_class, required=required, choice=choice)
     primitive = get_fhir_type_name(field)
     codes: frozenset[str] = frozenset()
     if primitive == "code":
-        extra = field.json_schema_extra or {}
         codes = _WHOLE_CODES.get((model.__name__, name), frozenset(extra.get("enum_values", ())))
         # An unfinished list that is not known here must not refuse what STU3 allows.
         codes = frozenset() if "+" in codes else codes
@@ -87,7 +93,7 @@ def _element(model: Any, name: str, field: Any) -> Element:
         "Extension",
         "url",
     )
-    return Element(name, is_list_type(field), primitive, codes, attribute)
+    return Element(name, is_list_type(field), primitive, codes, attribute, required=required, choice=choice)
 
 
 def _type_class(annotation: Any) -> Any:

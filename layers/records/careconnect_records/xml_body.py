@@ -10,14 +10,14 @@ from itertools import zip_longest
 from typing import Any, Final
 
 from careconnect_records.exact_json import JsonNumber
+from careconnect_records.narrative import XHTML
 from careconnect_records.schema import Element, model_of, shape_beside_primitive, shape_of
-from careconnect_records.validation import XHTML
 
 FHIR: Final = "http://hl7.org/fhir"
 
 _ESCAPED: Final = re.compile(r'[&<>"\t\n\r]')
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
-_DIV: Final = re.compile(r"<div(?P<attributes>[^>]*?)(?=/?>)")
+_ATTRIBUTE: Final = re.compile(r"""\s+(?P<name>[^\s=]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
 
 _Put = Callable[[str], None]
 
@@ -106,7 +106,10 @@ def _escape(text: str) -> str:
 
 def _narrative(div: str) -> str:
     """Return a narrative with the XHTML namespace, which JSON sources often leave out."""
-    opening = _DIV.match(div)
-    if opening is None or re.search(r"\sxmlns\s*=", opening["attributes"]):
-        return div
-    return f'<div xmlns="{XHTML}"{div[len("<div") :]}'
+    start = len("<div")
+    position = start
+    while attribute := _ATTRIBUTE.match(div, position):
+        if attribute["name"] == "xmlns":
+            return div
+        position = attribute.end()
+    return f'<div xmlns="{XHTML}"{div[start:]}'

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect_records.exact_json import parse_json
-from careconnect_records.validation import InvalidResourceError, validate
+from careconnect_records.validation import Fault, InvalidResourceError, validate
 
 
 def faults_of(resource: dict[str, Any] | str) -> str:
@@ -71,7 +71,7 @@ def test_every_encounter_status_of_stu3_passes(status: str) -> None:
         (patient(name=[{"given": [None], "_given": [None]}]), "name[0].given[0]: null"),
         (patient(active=None), "active: null"),
         (patient(active=None, _active={"id": "x"}), "active: null"),
-        (patient(active=True, _active=None), "_active: null"),
+        (patient(active=True, _active=None), "active: null"),
         (patient(name=None), "name: null"),
         (patient(active="true"), "active: not true or false"),
         (patient(multipleBirthInteger="2"), "multipleBirthInteger: not a number"),
@@ -89,7 +89,7 @@ def test_every_encounter_status_of_stu3_passes(status: str) -> None:
         ),
         (
             {"resourceType": "MedicationRequest", "intent": "order", "subject": {"reference": "Patient/1"}},
-            "one of medicationCodeableConcept, medicationReference is needed",
+            "medication: one of medicationCodeableConcept, medicationReference is needed",
         ),
         (patient(name=[{"family": ""}]), "name[0].family: not a text with characters"),
         (patient(name=[{"family": "a\u0001b"}]), "character that XML cannot hold"),
@@ -99,16 +99,16 @@ def test_every_encounter_status_of_stu3_passes(status: str) -> None:
         (patient(meta={"versionId": "a b"}), "meta.versionId: not an id"),
         (
             patient(deceasedBoolean=True, deceasedDateTime="2001"),
-            "one of deceasedBoolean, deceasedDateTime may stand, but got multiple",
+            "deceased: one of deceasedBoolean, deceasedDateTime may stand, but deceasedBoolean, deceasedDateTime do",
         ),
         (patient(contained=[{"resourceType": "Nothing"}]), "contained[0]: not a resource of STU3"),
         (patient(contained=[{"id": "1"}]), "contained[0]: not a resource of STU3"),
         (patient(contained=[{"resourceType": "Practitioner", "gender": "m"}]), "contained[0].gender: not one of"),
         (
             patient(extension=[{"url": "urn:x", "_url": {"id": "1"}}]),
-            "extension[0]._url: this element cannot be extended",
+            "extension[0].url: this element cannot be extended",
         ),
-        ({"resourceType": "Observation", "code": {"text": "x"}}, "'status' is required"),
+        ({"resourceType": "Observation", "code": {"text": "x"}}, "status: missing"),
         ({"resourceType": "Observation", "status": "final"}, "code: missing"),
         ({"resourceType": "Observation", "status": "+", "code": {"text": "x"}}, "status: not one of"),
         (
@@ -148,12 +148,98 @@ def test_a_narrative_has_to_be_one_well_formed_div(div: str) -> None:
     assert "text.div: " in faults_of(patient(text={"status": "generated", "div": div}))
 
 
-def test_at_most_three_reasons_and_no_value_are_told() -> None:
+def all_faults(resource: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the code and the expression of every fault."""
+    with pytest.raises(InvalidResourceError) as caught:
+        validate(parse_json(json.dumps(resource)))
+    return [(fault.code, fault.expression) for fault in caught.value.faults]
+
+
+def test_every_fault_is_told_with_its_code_and_its_place() -> None:
+    observation = {
+        "resourceType": "Observation",
+        "status": "done",
+        "effectiveDateTime": "2001-02-30",
+        "component": [
+            {"code": {"text": "x"}, "valueQuantity": {"value": 1, "comparator": "~"}},
+            {"valueString": "", "valueTime": "10:00:00", "_valueString": {"extension": [{"valueCode": " "}]}},
+        ],
+        "contained": [{"resourceType": "Patient", "gender": "m", "link": [{}]}],
+        "nickname": "A",
+    }
+    assert set(all_faults(observation)) == {
+        ("code-invalid", "Observation.status"),
+        ("required", "Observation.code"),
+        ("value", "Observation.effectiveDateTime"),
+        ("code-invalid", "Observation.component[0].valueQuantity.comparator"),
+        ("required", "Observation.component[1].code"),
+        ("value", "Observation.component[1].valueString"),
+        ("invalid", "Observation.component[1].value"),
+        ("required", "Observation.component[1].valueString.extension[0].url"),
+        ("value", "Observation.component[1].valueString.extension[0].valueCode"),
+        ("code-invalid", "Observation.contained[0].gender"),
+        ("invalid", "Observation.contained[0].link[0]"),
+        ("invalid", "Observation.nickname"),
+    }
+
+
+def test_a_required_value_may_be_replaced_by_the_reason_for_its_absence() -> None:
+    observation = {"resourceType": "Observation", "code": {"text": "x"}}
+    reason = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+    assert faults_of({**observation, "_status": {"extension": [reason]}}) == ""
+    assert all_faults({**observation, "_status": {"id": "s"}}) == [("required", "Observation.status")]
+
+
+def test_what_the_models_alone_find_is_told_in_fixed_words() -> None:
+    # An extension beside it does not replace the value of a choice that is required.
+    request = {
+        "resourceType": "MedicationStatement",
+        "status": "active",
+        "taken": "y",
+        "subject": {"reference": "Patient/1"},
+        "medicationReference": None,
+    }
+    assert all_faults(request) == [("invalid", "MedicationStatement.medicationReference")]
+
+
+def test_at_most_fifty_faults_are_told() -> None:
+    assert len(all_faults(patient(name=[{"use": "nick"}] * 70))) == 50
+
+
+def test_the_text_has_three_faults_and_the_number_of_the_others_and_no_value() -> None:
     secret = "9990000018 Muñoz"
-    reasons = faults_of(patient(gender=secret, birthDate=secret, a=1, b=2, c=3, name=[{"use": secret, "family": 3}]))
-    assert reasons.count(";") == 2
-    assert secret not in reasons
-    assert secret not in faults_of(patient(birthDate=secret))
+    resource = patient(gender=secret, birthDate=secret, a=1, b=2, c=3, name=[{"use": secret, "family": 3}])
+    resource[secret] = secret
+    with pytest.raises(InvalidResourceError) as caught:
+        validate(resource)
+    assert str(caught.value).count(";") == 2
+    assert str(caught.value).endswith("(and 5 more)")
+    assert secret not in str(caught.value)
+    assert secret not in repr(caught.value.faults)
+    assert Fault("invalid", "Patient", "holds what is no element of it") in caught.value.faults
+
+
+@pytest.mark.parametrize(
+    ("elements", "expression", "text"),
+    [
+        ({"multipleBirthInteger": 2**31}, "Patient.multipleBirthInteger", "an integer has 32 bits"),
+        ({"photo": [{"size": -1}]}, "Patient.photo[0].size", "an unsignedInt is 0 to 2147483647"),
+        ({"telecom": [{"rank": 0}]}, "Patient.telecom[0].rank", "a positiveInt is 1 to 2147483647"),
+        ({"language": " en"}, "Patient.language", "a code has no white space but single spaces within"),
+        ({"extension": [{"url": "u", "valueOid": "1.2"}]}, "Patient.extension[0].valueOid", "an oid is urn:oid: and"),
+        (
+            {"extension": [{"url": "u", "valueDecimal": 10**41}]},
+            "Patient.extension[0].valueDecimal",
+            "a number out of all proportion",
+        ),
+    ],
+)
+def test_a_value_has_the_form_of_its_type(elements: dict[str, Any], expression: str, text: str) -> None:
+    with pytest.raises(InvalidResourceError) as caught:
+        validate(patient(**elements))
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.expression) == ("value", expression)
+    assert fault.text.startswith(text)
 
 
 def test_nesting_without_end_is_refused() -> None:
@@ -161,7 +247,13 @@ def test_nesting_without_end_is_refused() -> None:
     for _ in range(20):
         extension = {"url": "urn:x", "extension": [extension]}
     assert faults_of(patient(extension=[extension])) == ""
-    for _ in range(300):
-        extension = {"url": "urn:x", "extension": [extension]}
-    with pytest.raises(InvalidResourceError, match="nested too deeply"):
-        validate(patient(extension=[extension]))
+    for further in (10, 1, 100_000):
+        for _ in range(further):
+            extension = {"url": "urn:x", "extension": [extension]}
+        if further == 10:
+            # 31 extensions are 63 levels of objects and arrays.
+            assert faults_of(patient(extension=[extension])) == ""
+            continue
+        with pytest.raises(InvalidResourceError, match="nested too deeply") as caught:
+            validate(patient(extension=[extension]))
+        assert [fault.code for fault in caught.value.faults] == ["structure"]

@@ -86,8 +86,9 @@ def test_a_narrative_is_taken_as_it_is_with_its_namespace() -> None:
         ('<div xmlns="http://www.w3.org/1999/xhtml"><p title="a>b">é</p></div>',) * 2,
         ("<div><p>a</p></div>", '<div xmlns="http://www.w3.org/1999/xhtml"><p>a</p></div>'),
         ('<div class="x">a</div>', '<div xmlns="http://www.w3.org/1999/xhtml" class="x">a</div>'),
-        ("<div xmlns='http://www.w3.org/1999/xhtml'/>",) * 2,
-        ("<div/>", '<div xmlns="http://www.w3.org/1999/xhtml"/>'),
+        ("<div xmlns = 'http://www.w3.org/1999/xhtml'>a</div>",) * 2,
+        ('<div title="a>b" xmlns="http://www.w3.org/1999/xhtml">a</div>',) * 2,
+        ('<div title=" xmlns=">a</div>', '<div xmlns="http://www.w3.org/1999/xhtml" title=" xmlns=">a</div>'),
     ):
         text = rendered(patient(text={"status": "generated", "div": div}))
         assert f'<text><status value="generated"/>{expected}</text>' in text
