@@ -1,4 +1,4 @@
-"""What is wrong with a resource: each fault with its code, its place and a text that quotes no value."""
+"""What is wrong with a body or with the resource in it: fixed words, a code and a place, never a value."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +23,10 @@ class Fault:
     code: FaultCode
     expression: str
     text: str
+
+
+class UnreadableBodyError(ValueError):
+    """A body is not what its media type says; the text is fixed and may be told."""
 
 
 class InvalidResourceError(ValueError):

@@ -1,6 +1,6 @@
 """The elements of every STU3 type in the order of its definition, read off the models of fhir.resources."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, get_args, get_origin
@@ -35,8 +35,10 @@ class Element:
     """One element of a type: a primitive has a `primitive` type name, any other the class of its type.
 
     `codes` are the codes of a required binding, empty where there is none. `attribute` says that XML writes
-    the value as an attribute of the parent, so that it cannot be extended (STU3 XML §2.6.1). `choice` is the name
-    that the forms of a choice share (`value` of `valueString`); it is the choice then that is `required`.
+    the value as an attribute of the parent (STU3 XML §2.6.1). What `extends` may have an `_` object beside it; these
+    cannot, nor can a narrative or a resource's id. `choice` is the name
+    that the forms of a choice share (`value` of `valueString`); it is the choice then that is `required`. `position`
+    counts the elements of a type in their order.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Element:
     type_class: Any = None
     required: bool = False
     choice: str = ""
+    position: int = 0
+    extends: bool = False
 
     @property
     def shape(self) -> dict[str, "Element"]:
@@ -63,7 +67,10 @@ def shape_beside_primitive() -> dict[str, Element]:
 def shape_of(model: Any) -> dict[str, Element]:
     """Return the elements of a model class by name, in the order of its StructureDefinition."""
     field_names = model.get_alias_mapping()
-    return {name: _element(model, name, model.model_fields[field_names[name]]) for name in model.elements_sequence()}
+    return {
+        name: replace(_element(model, name, model.model_fields[field_names[name]]), position=position)
+        for position, name in enumerate(model.elements_sequence())
+    }
 
 
 @lru_cache(maxsize=256)
@@ -93,7 +100,10 @@ def _element(model: Any, name: str, field: Any) -> Element:
         "Extension",
         "url",
     )
-    return Element(name, is_list_type(field), primitive, codes, attribute, required=required, choice=choice)
+    extends = not attribute and primitive != "xhtml" and f"{name}__ext" in model.model_fields
+    return Element(
+        name, is_list_type(field), primitive, codes, attribute, required=required, choice=choice, extends=extends
+    )
 
 
 def _type_class(annotation: Any) -> Any:

@@ -4,12 +4,9 @@ import re
 from typing import Any, Final
 
 from careconnect_records.exact_json import JsonError, is_nested_too_deeply, json_text, parse_json
+from careconnect_records.faults import UnreadableBodyError
 
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
-
-
-class UnreadableBodyError(ValueError):
-    """A body is not what its media type says; the text is fixed and may be told."""
 
 
 def parse_json_body(data: bytes) -> dict[str, Any]:

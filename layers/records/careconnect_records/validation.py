@@ -21,6 +21,9 @@ from careconnect_records.value_forms import value_fault
 
 __all__ = ["Fault", "InvalidResourceError", "validate"]
 
+OUT_OF_ORDER: Final = "#order"
+"""What XML that has elements out of their order is read with; JSON has no order."""
+
 # A name that could be an element's may be told; another text may be anything.
 _NAME: Final = re.compile(r"[A-Za-z_]{1,64}")
 
@@ -86,7 +89,7 @@ def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...
             continue
         if element is None or (key != name and not element.primitive):
             yield _unknown(path, key)
-        elif key != name and (element.attribute or element.primitive == "xhtml"):
+        elif key != name and not element.extends:
             yield Fault("invalid", f"{path}.{name}", "this element cannot be extended")
         elif node[key] is None:
             yield Fault("invalid", f"{path}.{name}", "null, which only holds a place in an array")
@@ -98,6 +101,8 @@ def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...
 
 
 def _unknown(path: str, key: str) -> Fault:
+    if key == OUT_OF_ORDER:
+        return Fault("invalid", path, "has elements out of their order")
     if _NAME.fullmatch(key):
         return Fault("invalid", f"{path}.{key}", "no such element")
     return Fault("invalid", path, "holds what is no element of it")

@@ -14,7 +14,8 @@ from careconnect_records.exact_json import (
     nests_too_deeply,
     parse_json,
 )
-from careconnect_records.strict_json import UnreadableBodyError, parse_json_body
+from careconnect_records.faults import UnreadableBodyError
+from careconnect_records.strict_json import parse_json_body
 
 
 @pytest.mark.parametrize(

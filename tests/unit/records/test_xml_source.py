@@ -1,0 +1,351 @@
+"""XML read into what its JSON would be read into."""
+
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from careconnect_records.exact_json import JsonNumber, json_text, parse_json
+from careconnect_records.faults import Fault, InvalidResourceError, UnreadableBodyError
+from careconnect_records.validation import validate
+from careconnect_records.xml_body import xml_text
+from careconnect_records.xml_source import parse_xml_body
+from careconnect_testing.made_up_resources import made_up_resources
+
+FHIR, XHTML = "http://hl7.org/fhir", "http://www.w3.org/1999/xhtml"
+
+
+def patient(inside: str) -> dict[str, Any]:
+    """Read a Patient with these elements."""
+    return parse_xml_body(f'<Patient xmlns="{FHIR}">{inside}</Patient>'.encode())
+
+
+def faults_of(resource: dict[str, Any]) -> list[Fault]:
+    with pytest.raises(InvalidResourceError) as caught:
+        validate(resource)
+    return list(caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("inside", "json"),
+    [
+        ("", "{}"),
+        ('<id value="4"/><active value="true"/>', '{"id":"4","active":true}'),
+        (
+            '<name id="n"><family value="A &amp; B"/><given value="Ana"/><given value="B&#10;C"/></name><name/>',
+            '{"name":[{"id":"n","family":"A & B","given":["Ana","B\\nC"]},{}]}',
+        ),
+        (
+            '<name><given value="Ana"/><given><extension url="u"><valueCode value="c"/></extension></given></name>',
+            '{"name":[{"given":["Ana",null],"_given":[null,{"extension":[{"url":"u","valueCode":"c"}]}]}]}',
+        ),
+        ('<name><given id="a"/></name>', '{"name":[{"_given":[{"id":"a"}]}]}'),
+        ('<birthDate id="b" value="1980"/>', '{"birthDate":"1980","_birthDate":{"id":"b"}}'),
+        ('<birthDate><extension url="u"/></birthDate>', '{"_birthDate":{"extension":[{"url":"u"}]}}'),
+        (
+            '<contained><Practitioner><id value="gp"/></Practitioner></contained><contained><Basic/></contained>',
+            '{"contained":[{"resourceType":"Practitioner","id":"gp"},{"resourceType":"Basic"}]}',
+        ),
+        ('<multipleBirthInteger value="+2"/>', '{"multipleBirthInteger":2}'),
+        (
+            '<extension url="u"><valueDecimal value="-1.10"/></extension>',
+            '{"extension":[{"url":"u","valueDecimal":-1.10}]}',
+        ),
+        ('<extension url="u"><valueDecimal value="7"/></extension>', '{"extension":[{"url":"u","valueDecimal":7}]}'),
+        ('\n <!-- a --> <?pi?>\t<gender value="male"/>\r\n<![CDATA[ ]]>', '{"gender":"male"}'),
+    ],
+)
+def test_elements_become_members(inside: str, json: str) -> None:
+    assert json_text({"resourceType": "Patient", **parse_json(json)}) == json_text(patient(inside))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b'\xef\xbb\xbf<?xml version="1.0" encoding="UTF-8"?>\n<Patient xmlns="http://hl7.org/fhir"/>\n<!-- end -->',
+        b'<f:Patient xmlns:f="http://hl7.org/fhir"/>',
+        b"""<Patient xmlns="http://hl7.org/fhir" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
+            xsi:schemaLocation="http://hl7.org/fhir ../fhir-all.xsd"/>""",
+    ],
+)
+def test_the_document_around_the_resource_is_not_content(document: bytes) -> None:
+    assert parse_xml_body(document) == {"resourceType": "Patient"}
+
+
+NOT_XML = "the body is not well-formed XML in UTF-8"
+LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ("", "the body is empty"),
+        (" \n", "the body is empty"),
+        ("{}", NOT_XML),
+        (f'<Patient xmlns="{FHIR}">', NOT_XML),
+        (f'<Patient xmlns="{FHIR}"/><Patient xmlns="{FHIR}"/>', NOT_XML),
+        (f'<Patient xmlns="{FHIR}"><id value="4" value="5"/></Patient>', NOT_XML),
+        (f'<Patient xmlns="{FHIR}"><id value="&nbsp;"/></Patient>', NOT_XML),
+        (f'<Patient xmlns="{FHIR}"><id value="&#1;"/></Patient>', NOT_XML),
+        (f'<Patient xmlns="{FHIR}"><id value="\ufffe"/></Patient>', NOT_XML),
+        (f'<Patient xmlns="{FHIR}"><x:id value="1"/></Patient>', NOT_XML),
+        (
+            f'<?xml version="1.0" encoding="ISO-8859-1"?><Patient xmlns="{FHIR}"/>',
+            "XML in another encoding than UTF-8 is not taken",
+        ),
+        (f'<!DOCTYPE Patient><Patient xmlns="{FHIR}"/>', "XML with a document type is not taken"),
+        (f'<!DOCTYPE a SYSTEM "file:///etc/passwd"><Patient xmlns="{FHIR}"/>', "XML with a document type is not taken"),
+        (f'{LAUGHS}<Patient xmlns="{FHIR}"><id value="&b;"/></Patient>', "XML with a document type is not taken"),
+        ("<Patient/>", "the body is not a resource of STU3"),
+        ('<Patient xmlns="urn:else"/>', "the body is not a resource of STU3"),
+        (f'<Nothing xmlns="{FHIR}"><id value="4"/></Nothing>', "the body is not a resource of STU3"),
+        (f'<HumanName xmlns="{FHIR}"/>', "the body is not a resource of STU3"),
+        ("<a>" * 100_000, "the body is nested too deeply"),
+        (f'<Patient xmlns="{FHIR}">' + '<extension url="u">' * 64, "the body is nested too deeply"),
+        # 33 extensions are 65 levels of objects and arrays.
+        (
+            f'<Patient xmlns="{FHIR}">' + '<extension url="u">' * 32 + "</extension>" * 32 + "</Patient>",
+            "the body is nested too deeply",
+        ),
+        (
+            f'<Patient xmlns="{FHIR}"><text><div xmlns="{XHTML}">' + "<b>" * 64,
+            "the body is nested too deeply",
+        ),
+    ],
+)
+def test_what_is_no_resource_is_refused_in_fixed_words(document: str, reason: str) -> None:
+    with pytest.raises(UnreadableBodyError) as caught:
+        parse_xml_body(document.encode())
+    assert str(caught.value) == reason
+
+
+def test_other_encodings_are_refused() -> None:
+    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "latin-1"):
+        with pytest.raises(UnreadableBodyError, match=NOT_XML):
+            parse_xml_body(f'<Patient xmlns="{FHIR}"><id value="é"/></Patient>'.encode(encoding))
+
+
+def test_as_many_levels_as_json_may_have() -> None:
+    body = patient('<extension url="u">' * 31 + "</extension>" * 31)
+    assert parse_xml_body(xml_text(body).encode()) == body
+
+
+NO_ELEMENT = "holds what is no element of it"
+
+
+@pytest.mark.parametrize(
+    ("inside", "fault"),
+    [
+        ('<nickname value="A"/>', Fault("invalid", "Patient.nickname", "no such element")),
+        ('<name><nick value="A"><x/></nick></name>', Fault("invalid", "Patient.name[0].nick", "no such element")),
+        ('<resourceType value="A"/>', Fault("invalid", "Patient", NO_ELEMENT)),
+        ('<_birthDate id="b"/>', Fault("invalid", "Patient", NO_ELEMENT)),
+        ('<x:gender xmlns:x="urn:x" value="male"/>', Fault("invalid", "Patient", NO_ELEMENT)),
+        ('<gender xmlns="" value="male"/>', Fault("invalid", "Patient", NO_ELEMENT)),
+        ('<gender value="male" other="x"/>', Fault("invalid", "Patient.gender", NO_ELEMENT)),
+        ('<gender value="male" xmlns:x="urn:x" x:value="x"/>', Fault("invalid", "Patient.gender", NO_ELEMENT)),
+        ('<gender value="male"><coding/></gender>', Fault("invalid", "Patient.gender.coding", "no such element")),
+        ('<gender value="male">male</gender>', Fault("invalid", "Patient.gender", NO_ELEMENT)),
+        ('<name value="A"/>', Fault("invalid", "Patient.name[0]", NO_ELEMENT)),
+        ('<name><id value="A"/></name>', Fault("invalid", "Patient.name[0]", NO_ELEMENT)),
+        ('<name>A<family value="A"/></name>', Fault("invalid", "Patient.name[0]", NO_ELEMENT)),
+        (
+            '<gender value="male"/><name><family value="A"/></name>',
+            Fault("invalid", "Patient", "has elements out of their order"),
+        ),
+        (
+            '<gender value="male"/><gender value="female"/>',
+            Fault("invalid", "Patient.gender", "an array where one value may stand"),
+        ),
+        (
+            '<gender value="male"/><gender><extension url="u"><valueCode value="c"/></extension></gender>',
+            Fault("invalid", "Patient.gender", "an array where one value may stand"),
+        ),
+        (
+            '<gender><extension url="u"><valueCode value="c"/></extension></gender><gender value="male"/>',
+            Fault("invalid", "Patient.gender", "an array where one value may stand"),
+        ),
+        (
+            '<maritalStatus><text value="a"/></maritalStatus><maritalStatus><text value="a"/></maritalStatus>',
+            Fault("invalid", "Patient.maritalStatus", "an array where one element may stand"),
+        ),
+        ('<id value="4" id="x"/>', Fault("invalid", "Patient.id", "this element cannot be extended")),
+        ("<name/>", Fault("invalid", "Patient.name[0]", "an object may not be empty")),
+        ("<gender/>", Fault("invalid", "Patient.gender", "null, which only holds a place in an array")),
+        (
+            "<name><given/></name>",
+            Fault("invalid", "Patient.name[0].given[0]", "null, without a value or an extension"),
+        ),
+        ('<gender value=""/>', Fault("value", "Patient.gender", "not a text with characters")),
+        ('<active value="TRUE"/>', Fault("value", "Patient.active", "not true or false")),
+        ('<multipleBirthInteger value="2.0"/>', Fault("value", "Patient.multipleBirthInteger", "not a number")),
+        ('<multipleBirthInteger value="02"/>', Fault("value", "Patient.multipleBirthInteger", "not a number")),
+        (
+            '<extension url="u"><valueDecimal value="1e3"/></extension>',
+            Fault("value", "Patient.extension[0].valueDecimal", "not a number"),
+        ),
+        (
+            f'<extension url="u"><valueDecimal value="{"1" * 101}"/></extension>',
+            Fault("value", "Patient.extension[0].valueDecimal", "not a number"),
+        ),
+        (
+            '<extension><url value="u"/><valueCode value="c"/></extension>',
+            Fault("invalid", "Patient.extension[0]", NO_ELEMENT),
+        ),
+        ("<contained/>", Fault("invalid", "Patient.contained[0]", "not a resource of STU3")),
+        ("<contained><HumanName/></contained>", Fault("invalid", "Patient.contained[0]", "not a resource of STU3")),
+        ('<contained id="x"><Basic/></contained>', Fault("invalid", "Patient.contained[0]", NO_ELEMENT)),
+        ("<contained><Basic/><Basic/></contained>", Fault("invalid", "Patient.contained[0]", NO_ELEMENT)),
+        ("<contained>A<Basic/></contained>", Fault("invalid", "Patient.contained[0]", NO_ELEMENT)),
+        (f'<div xmlns="{XHTML}">a</div>', Fault("invalid", "Patient", NO_ELEMENT)),
+        ('<text><status value="empty"/><div>a</div></text>', Fault("required", "Patient.text.div", "missing")),
+        (
+            f'<text><status value="empty"/><p xmlns="{XHTML}">a</p></text>',
+            Fault("required", "Patient.text.div", "missing"),
+        ),
+    ],
+)
+def test_what_is_no_fhir_is_told_by_the_validation_at_its_place(inside: str, fault: Fault) -> None:
+    assert fault in faults_of(patient(inside))
+
+
+def test_what_is_no_fhir_is_told_with_all_else() -> None:
+    faults = faults_of(patient('<gender value="f"/><nickname/><birthDate value="1.1.2000"/>'))
+    assert {fault.expression for fault in faults} == {"Patient.gender", "Patient.nickname", "Patient.birthDate"}
+
+
+def narrative(inside: str, namespaces: str = "") -> str:
+    document = f'<Patient xmlns="{FHIR}" {namespaces}><text><status value="generated"/>{inside}</text></Patient>'
+    return str(parse_xml_body(document.encode())["text"]["div"])
+
+
+@pytest.mark.parametrize(
+    "div",
+    [
+        f'<div xmlns="{XHTML}">a</div>',
+        f"<div\n xmlns='{XHTML}' ><p title='a>b'>&#233;é&lt;<br />\r\n<!-- c --><![CDATA[<]]></p ></div\n>",
+        f'<div xmlns="{XHTML}" xmlns:x="{XHTML}"><x:b>a</x:b></div>',
+        f'<div xmlns="{XHTML}" xml:lang="en"><div><div>a</div></div></div>',
+    ],
+)
+def test_a_narrative_is_kept_to_the_letter(div: str) -> None:
+    assert narrative(div) == narrative(f" {div} ") == div
+    assert narrative(div, f'xmlns:x="{XHTML}"') == div
+
+
+@pytest.mark.parametrize(
+    ("div", "expected"),
+    [
+        ("<x:div>a</x:div>", "<div>a</div>"),
+        (
+            '<x:div xml:lang="en"><x:p title="a&quot;&lt;&#10;&#13;b">&amp;&lt;>&#13;</x:p></x:div>',
+            '<div xml:lang="en"><p title="a&quot;&lt;&#10;&#13;b">&amp;&lt;&gt;&#13;</p></div>',
+        ),
+        (f'<div xmlns="{XHTML}"><x:b>a<x:br/></x:b></div>', "<div><b>a<br></br></b></div>"),
+    ],
+)
+def test_a_narrative_that_leans_on_the_document_is_written_anew(div: str, expected: str) -> None:
+    written = narrative(div, f'xmlns:x="{XHTML}"')
+    assert written == expected.replace("<div", f'<div xmlns="{XHTML}"', 1)
+    validate({"resourceType": "Patient", "text": {"status": "generated", "div": written}})
+
+
+@pytest.mark.parametrize(
+    "div",
+    [
+        "<x:div><script xmlns='urn:y'>a</script></x:div>",
+        "<x:div xmlns:y='urn:y' y:title='a'>a</x:div>",
+        "<x:div onclick='a'>a</x:div>",
+        "<x:div/>",
+        "<x:div>a</x:div><x:div>b</x:div>",
+    ],
+)
+def test_what_a_narrative_may_not_hold_is_no_better_in_xml(div: str) -> None:
+    body = patient(f'<text xmlns:x="{XHTML}"><status value="generated"/>{div}</text>')
+    assert [fault.expression for fault in faults_of(body)] == ["Patient.text.div"]
+
+
+@settings(max_examples=200)
+@given(made_up_resources())
+def test_what_is_written_as_xml_is_read_as_the_same_json(resource: dict[str, Any]) -> None:
+    validate(resource)
+    xml = xml_text(resource)
+    read = parse_xml_body(xml.encode())
+    assert json_text(read, sort_keys=True) == json_text(resource, sort_keys=True)
+    assert xml_text(read) == xml
+
+
+_PIECES = st.sampled_from(
+    [
+        *(f'<Patient xmlns="{FHIR}">', "</Patient>", "<name>", "</name>", '<family value="A"/>', "<given>", "</given>"),
+        *(
+            "<contained>",
+            "</contained>",
+            f'<text xmlns="{FHIR}">',
+            "</text>",
+            f'<div xmlns="{XHTML}">',
+            "</div>",
+            "<b/>",
+        ),
+        *(
+            "<!DOCTYPE x>",
+            "&lt;",
+            "&x;",
+            "<!-- -->",
+            "<?x ?>",
+            "<![CDATA[",
+            "]]>",
+            " ",
+            "x",
+            "\x00",
+            "é",
+            '<id value="1"/>',
+        ),
+    ]
+)
+
+
+@given(st.binary(max_size=60) | st.lists(_PIECES, max_size=20).map(lambda pieces: "".join(pieces).encode()))
+def test_any_bytes_are_a_resource_or_refused(body: bytes) -> None:
+    try:
+        resource = parse_xml_body(body)
+    except UnreadableBodyError:
+        return
+    try:
+        validate(resource)
+    except InvalidResourceError:
+        return
+    assert parse_xml_body(xml_text(resource).encode()) == resource
+
+
+_OPEN = f'<Patient xmlns="{FHIR}">'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _OPEN + "<name/>" * 50_000 + "</Patient>",
+        _OPEN + '<gender value="male"/>' * 20_000 + "</Patient>",
+        _OPEN + f'<id value="{"x" * 350_000}"/></Patient>',
+        _OPEN + "<name>" + '<given value="A"/>' * 20_000 + "</name></Patient>",
+        _OPEN + f'<text><div xmlns="{XHTML}">' + "<b>a</b>" * 40_000 + "</div></text></Patient>",
+        _OPEN + f'<text><div xmlns="{XHTML}">a</div>' + f'<div xmlns="{XHTML}">a</div>' * 8_000 + "</text></Patient>",
+        _OPEN + "<!-- -->" * 40_000 + "&amp;" * 40_000 + "</Patient>",
+        _OPEN + "<Patient " + "".join(f'a{number}=""' for number in range(40_000)) + "/></Patient>",
+        f'<extension url="{"&#65;" * 70_000}',
+    ],
+)
+def test_no_body_takes_long(body: str) -> None:
+    begun = time.process_time()
+    with pytest.raises((UnreadableBodyError, InvalidResourceError)):
+        validate(parse_xml_body(body.encode()) | {"nickname": 1})
+    # Quadratic work on these would take minutes.
+    assert time.process_time() - begun < 10
+
+
+def test_decimals_are_equal_to_the_digit() -> None:
+    (extension,) = patient('<extension url="u"><valueDecimal value="0.10"/></extension>')["extension"]
+    assert isinstance(extension["valueDecimal"], JsonNumber)
+    assert extension["valueDecimal"].literal == "0.10"
