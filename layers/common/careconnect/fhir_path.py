@@ -35,6 +35,9 @@ _ALLOWED: Final = {
     Route.EVERYTHING: _READS,
 }
 
+_BELOW_ONE: Final = {Route.EVERYTHING: "$everything", Route.HISTORY: "_history"}
+"""What is asked of one resource and answered in pages."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compartment:
@@ -61,10 +64,11 @@ class FhirPath:
 
     @property
     def asked(self) -> str:
-        """The path itself, below the base, of a search or an operation: its links begin so."""
+        """The path itself, below the base, of what is answered in pages: its links begin so."""
         if self.compartment is not None:
             return f"{self.compartment.owner}/{self.type.name}"
-        return f"{self.type.name}/{self.id}/${self.route}" if self.route is Route.EVERYTHING else self.type.name
+        below = _BELOW_ONE.get(self.route)
+        return f"{self.type.name}/{self.id}/{below}" if below else self.type.name
 
 
 def parse_path(path: str) -> FhirPath:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careconnect.fhir_path import ALLOWED_METHODS, Route, parse_path
+from careconnect.fhir_path import Route, parse_path
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
 
@@ -24,6 +24,7 @@ LONGEST_ID = "A" * 64
         (f"/{LONGEST_ID}", Route.INSTANCE, LONGEST_ID, ""),
         ("/.", Route.INSTANCE, ".", ""),
         ("/4/_history/1", Route.VERSION, "4", "1"),
+        ("/4/_history", Route.HISTORY, "4", ""),
         ("/4/_history/nonsense", Route.VERSION, "4", "nonsense"),
         ("/%34", Route.INSTANCE, "4", ""),
     ],
@@ -124,7 +125,6 @@ def refused(path: str) -> tuple[int, str]:
         f"{FHIR_PATH}/Patient/4/Encounter/1/Condition",
         f"{FHIR_PATH}/Encounter/1/Condition",
         f"{FHIR_PATH}/Condition/1/Patient",
-        f"{FHIR_PATH}/Patient/4/_history",
         f"{FHIR_PATH}/Patient/4/_history/1/2",
         f"{FHIR_PATH}/Patient/_history",
         f"{FHIR_PATH}/Patient/_search/4",
@@ -166,9 +166,26 @@ def test_any_path_is_understood_or_refused_with_an_outcome(rest: str) -> None:
     assert status in (200, 400, 404)
 
 
-def test_reading_routes_take_reading_methods_and_a_posted_search_takes_post_alone() -> None:
-    for route, methods in ALLOWED_METHODS.items():
-        assert set(methods.split(", ")) == ({"POST"} if route is Route.SEARCH else {"GET", "HEAD"})
+ALLOWED = [
+    ("Patient", "GET, HEAD, POST, PUT, DELETE"),
+    ("Patient/4", "GET, HEAD, PUT, PATCH, DELETE"),
+    ("Patient/_search", "POST"),
+    ("Patient/4/_history", "GET, HEAD"),
+    ("Patient/4/_history/1", "GET, HEAD"),
+    ("Patient/4/$everything", "GET, HEAD"),
+    ("Patient/4/Condition", "GET, HEAD"),
+    ("Patient/4/Condition/_search", "POST"),
+]
+
+
+@pytest.mark.parametrize(("path", "methods"), ALLOWED)
+def test_a_path_says_which_methods_it_takes_whichever_function_answers_them(path: str, methods: str) -> None:
+    assert parse_path(f"{FHIR_PATH}/{path}").allowed == methods
+
+
+def test_the_links_of_what_is_asked_in_pages_begin_with_its_path() -> None:
+    for path in ("Patient", "Patient/4/_history", "Patient/4/$everything", "Patient/4/Condition"):
+        assert parse_path(f"{FHIR_PATH}/{path}").asked == path
 
 
 def test_every_operation_of_the_table_has_a_route() -> None:
