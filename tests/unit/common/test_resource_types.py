@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import INDEX_VERSION
+from careconnect.record_keys import LATER_ORDERS_SINCE
 from careconnect.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
@@ -39,10 +39,10 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     # A plan looks a composite up by the code that is its first part.
     assert all(served.parameter(part.parameter.name) for part in parameter.parts)
     assert not parameter.parts or parameter.parts[0].parameter.type is ParameterType.TOKEN
-    assert 1 <= parameter.values_since <= parameter.since <= INDEX_VERSION
+    assert 1 <= parameter.values_since <= parameter.since <= LATER_ORDERS_SINCE
     assert not parameter.grouped or (parameter.type is ParameterType.TOKEN and parameter.case_sensitive)
     # A table that says that it has this release's index has all of it.
-    assert 1 <= parameter.since <= INDEX_VERSION
+    assert 1 <= parameter.since <= LATER_ORDERS_SINCE
     # Chains and `_has` go along its entries.
     assert not (is_reference and parameter.searchable) or parameter.indexed or parameter.within
     # What nothing is searched by is there to be followed.

@@ -198,12 +198,12 @@ def _is_affordable(type_: ResourceType, way: Way, order: IndexOrder, context: Se
 
 def _index_ways(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> list[Way]:
     # Whether an index is complete is asked only if it is of use.
-    changes = not asks_for_changes(criteria) or context.index_is_current(type_)
+    changes = not asks_for_changes(criteria) or context.has_later_orders(type_)
     return index_ways(type_, criteria, changes=changes)
 
 
 def _type_way(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Way:
-    periods = not asks_for_long_periods(type_, criteria) or context.index_is_current(type_)
+    periods = not asks_for_long_periods(type_, criteria) or context.has_later_orders(type_)
     return type_way(type_, criteria, periods=periods)
 
 

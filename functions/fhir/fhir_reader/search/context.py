@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from careconnect import outcomes
 from careconnect.caller import Caller
 from careconnect.outcomes import OutcomeError
-from careconnect.record_keys import INDEX_VERSION
+from careconnect.record_keys import LATER_ORDERS_SINCE
 from careconnect.resource_types import ResourceType
 from careconnect.result_parameters import SEARCH_PARAMETERS
 from fhir_reader.budget import Budget
@@ -50,9 +50,9 @@ class SearchContext:
         """How the answer is to look."""
         return self.result.view
 
-    def index_is_current(self, type_: ResourceType) -> bool:
-        """Say whether the index of a type holds all that this release writes to it, for all of its resources."""
-        return self.store.index_version(type_) >= INDEX_VERSION
+    def has_later_orders(self, type_: ResourceType) -> bool:
+        """Say whether the index of a type has all of its resources by their last change, and long periods apart."""
+        return self.store.index_version(type_) >= LATER_ORDERS_SINCE
 
     def url(self, parameters: Parameters) -> str:
         """Return the absolute URL of this search with some parameters."""

@@ -39,7 +39,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     require_index(query, context)
     authorise(query.type, query.deep, context.caller)
     criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
-    order = ResultOrder(query.type, context.result.sort, context.index_is_current)
+    order = ResultOrder(query.type, context.result.sort, context.has_later_orders)
     cursor = context.open_cursor(query.used, query.cursor) if query.cursor else None
     with context.budget.charged_to(_named(query, context)):
         bundle = _bundle(query, criteria, order, cursor, context)

@@ -14,6 +14,7 @@ from careconnect.record_keys import (
     INDEX_ITEM,
     INDEX_VERSION,
     JSON_ITEM,
+    LATER_ORDERS_SINCE,
     XML_ITEM,
     place_of,
     prefix_of,
@@ -147,7 +148,7 @@ class DynamoDbResourceStore:
         return self._seal_key
 
     def index_version(self, type_: ResourceType) -> int:
-        """Return the version of the index that all resources of a type have: kept once it is this release's own.
+        """Return the version of the index that all resources of a type have: kept once no search needs a later one.
 
         Before that it is asked for again when ten seconds are over, by one GetItem, which is the one of `seal_key`.
         """
@@ -164,7 +165,7 @@ class DynamoDbResourceStore:
         item: Mapping[str, Any] = answer.get("Item", {})
         # Where nothing was loaded yet, nothing is out of date either.
         version = int(item.get("index", {"N": "1"})["N"]) if item else INDEX_VERSION
-        is_settled = bool(item) and version >= INDEX_VERSION
+        is_settled = bool(item) and version >= LATER_ORDERS_SINCE
         self._index_versions[home] = version, math.inf if is_settled else self._clock() + _BEHIND_SECONDS
         return item
 

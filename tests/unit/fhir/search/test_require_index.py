@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION
+from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, LATER_ORDERS_SINCE
 from careconnect.resource_types import Follow, Home, ResourceType, SearchParameter, resource_type
 from careconnect_testing.clock import Clock
 from careconnect_testing.few_records import write_records
@@ -19,7 +19,7 @@ NEW = {
     ("Condition", "patient"),
     ("Organization", "name"),
 }
-"""Taken for parameters that the last version of the index has brought."""
+"""Taken for parameters that the last version of the index that a search needs has brought."""
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def new_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def parameter(self: ResourceType, name: str) -> SearchParameter | None:
         found = real(self, name)
-        return replace(found, since=INDEX_VERSION, stored_since=0) if found and (self.name, name) in NEW else found
+        return replace(found, since=LATER_ORDERS_SINCE, stored_since=0) if found and (self.name, name) in NEW else found
 
     def references(self: ResourceType, follow: Follow) -> tuple[SearchParameter, ...]:
         return tuple(parameter(self, one.name) or one for one in followed(self, follow))
@@ -79,7 +79,7 @@ SEARCHES = [
 
 
 @pytest.mark.parametrize(("path", "query", "name", "home"), SEARCHES)
-@pytest.mark.parametrize("version", [None, INDEX_VERSION - 1])
+@pytest.mark.parametrize("version", [None, LATER_ORDERS_SINCE - 1])
 def test_a_search_by_what_is_not_indexed_yet_is_503_by_name(
     reader: Reader, path: str, query: str, name: str, home: Home, version: int | None
 ) -> None:
@@ -123,7 +123,10 @@ def test_a_request_asks_for_a_version_once(reader: Reader) -> None:
     assert reader.calls == ["GetItem"]
 
 
-def test_the_version_is_kept_when_it_is_current_and_asked_for_again_when_it_is_not(reader: Reader) -> None:
+@pytest.mark.parametrize("enough", [LATER_ORDERS_SINCE, INDEX_VERSION])
+def test_the_version_is_kept_when_no_search_needs_a_later_one_and_asked_for_again_before(
+    reader: Reader, enough: int
+) -> None:
     clock = Clock(1_000.0)
     names = {home: reader.tables.name(home) for home in Home}
     store = DynamoDbResourceStore(reader.client, names, Home.RECORD, clock)
@@ -139,12 +142,12 @@ def test_the_version_is_kept_when_it_is_current_and_asked_for_again_when_it_is_n
     assert asked() == (1, 1)
     clock.now += 9.9
     assert asked() == (1, 1)
-    set_index(reader, Home.RECORD, INDEX_VERSION)
+    set_index(reader, Home.RECORD, enough)
     assert asked() == (1, 1)
     clock.now += 0.2
-    assert asked() == (INDEX_VERSION, 2)
+    assert asked() == (enough, 2)
     clock.now += 1_000_000
-    assert asked() == (INDEX_VERSION, 2)
+    assert asked() == (enough, 2)
 
 
 def test_what_a_next_links_key_is_read_with_tells_the_version_too(reader: Reader) -> None:
