@@ -1,28 +1,17 @@
 """One page of results: bodies fetched in batches, what they point at included, and never too large to send."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from careconnect import outcomes
-from careconnect.http import MAX_ANSWER_BYTES
 from careconnect.resource_types import ResourceType
 from fhir_reader.rendering.bundle import BundleEntry
-from fhir_reader.rendering.views import indent, show
+from fhir_reader.rendering.room import ROOM, bytes_of
+from fhir_reader.rendering.views import show
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import follow_references
 from fhir_reader.search.query import Include
 from fhir_reader.store.stored import Entry, StoredResource
-
-# Room for the Bundle's own text, its links and the gateway's envelope.
-_ROOM: Final = MAX_ANSWER_BYTES - 100_000
-
-_ENVELOPE: Final = 500
-"""An entry's own text around its resource: `fullUrl`, `search` and, indented, their lines."""
-
-_DEPTH_IN_BUNDLE: Final = 6
-"""Spaces by which a Bundle indents each line of a resource further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +32,10 @@ def fill_page(
     keys = [(match.type, match.id) for match in matches]
     bodies = context.store.read_all(keys, context.view.format)
     shown: list[BundleEntry | None] = []
-    room = _ROOM
+    room = ROOM
     for match in matches:
         entry = _matched(match, bodies, context)
-        cost = _cost(entry, context) if entry else 0
+        cost = bytes_of(entry.body, context.view) if entry else 0
         if cost > room and any(shown):
             break
         room -= cost
@@ -70,13 +59,13 @@ def _with_included(
         bodies = context.store.read_all([key for keys in included.values() for key in keys], context.view.format)
     entries: list[BundleEntry] = []
     beside: list[BundleEntry] = []
-    room, taken = _ROOM, 0
+    room, taken = ROOM, 0
     for match, entry in zip(matches, shown, strict=False):
         if entry:
             if match not in included:
                 break
             added = _included_entries(included[match], bodies, context)
-            room -= sum(_cost(one, context) for one in (entry, *added))
+            room -= sum(bytes_of(one.body, context.view) for one in (entry, *added))
             if room < 0:
                 break
             entries.append(entry)
@@ -113,11 +102,3 @@ def _entry(
 ) -> BundleEntry:
     body = show(stored.body, type_, context.view)
     return BundleEntry(body, mode, f"{context.fhir_base}/{type_.name}/{resource_id}")
-
-
-def _cost(entry: BundleEntry, context: SearchContext) -> int:
-    """Return an entry's size as JSON text inside the function's JSON answer, indented if it is to be."""
-    if not context.view.pretty:
-        return len(json.dumps(entry.body)) + _ENVELOPE
-    indented = indent(entry.body, context.view.format)
-    return len(json.dumps(indented)) + indented.count("\n") * _DEPTH_IN_BUNDLE + _ENVELOPE
