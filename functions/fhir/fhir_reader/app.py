@@ -14,19 +14,25 @@ from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode
 from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
-from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
+from careconnect.result_parameters import (
+    HISTORY_PARAMETERS,
+    RECORD_PARAMETERS,
+    SEARCH_PARAMETERS,
+    VIEW_PARAMETERS,
+)
 from careconnect.shell import Call
 from careconnect.validators import validators
 from fhir_reader.allowance import Allowances
 from fhir_reader.budget import Budget
 from fhir_reader.conditional import is_unmodified
 from fhir_reader.patient_everything import patient_everything
+from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle
 from fhir_reader.rendering.views import View, indent, show
 from fhir_reader.search.context import SearchContext, sealed_parameters
 from fhir_reader.search.criteria import Criterion
-from fhir_reader.search.query import parse_record_query, parse_search
+from fhir_reader.search.query import parse_history_query, parse_record_query, parse_search
 from fhir_reader.search.result_parameters import parse_result_parameters
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.metered import MeteredStore
@@ -47,7 +53,7 @@ _READS: Final = ("GET", "HEAD")
 _TAKES: Final = {
     Route.INSTANCE: VIEW_PARAMETERS,
     Route.VERSION: VIEW_PARAMETERS,
-    Route.HISTORY: VIEW_PARAMETERS,
+    Route.HISTORY: HISTORY_PARAMETERS,
     Route.EVERYTHING: RECORD_PARAMETERS,
     Route.TYPE: SEARCH_PARAMETERS,
     Route.SEARCH: SEARCH_PARAMETERS,
@@ -69,7 +75,7 @@ class FhirEndpoint:
     clock: Callable[[], float] = time.monotonic
 
     def answer(self, call: Call) -> Response:
-        """Answer a read, a search or an operation; raises `OutcomeError`."""
+        """Answer a read, a search, a history or an operation; raises `OutcomeError`."""
         request = call.request
         caller = caller_of(request.authorizer, call.now)
         call.client_id = caller.client_id
@@ -81,7 +87,6 @@ class FhirEndpoint:
             raise outcomes.method_not_allowed(path.allowed)
         parameters = _parameters(request, path)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
-        is_search = path.route in (Route.TYPE, Route.SEARCH)
         sealed = () if is_read else sealed_parameters(parameters, self.store, caller, path.asked)
         parameters = [*sealed, *parameters]
         result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
@@ -97,7 +102,7 @@ class FhirEndpoint:
             path=path.asked,
             sealed=path.route is Route.SEARCH or bool(sealed),
         )
-        bundle = _search(path, parameters, context, call.now) if is_search else _everything(path, parameters, context)
+        bundle = _paged(path, parameters, context, call.now)
         return _body(bundle.text(result.view.format), result.view, _CACHING[self.home])
 
     def _budget(self, caller: Caller, now: float) -> Budget:
@@ -168,6 +173,16 @@ def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore
     return _body(show(stored.body, path.type, view), view, headers)
 
 
+def _paged(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
+    match path.route:
+        case Route.EVERYTHING:
+            return _everything(path, parameters, context)
+        case Route.HISTORY:
+            return _history(path, parameters, context)
+        case _:
+            return _search(path, parameters, context, now)
+
+
 def _search(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
     query = parse_search(
         path.type, parameters, handling=context.result.handling, fhir_base=context.fhir_base, now=int(now * 1000)
@@ -181,6 +196,11 @@ def _search(path: FhirPath, parameters: Parameters, context: SearchContext, now:
 def _everything(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
     query = parse_record_query(path.type, parameters, handling=context.result.handling)
     return patient_everything(path.id, query, context)
+
+
+def _history(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
+    query = parse_history_query(path.type, parameters, handling=context.result.handling)
+    return read_history(path.type, path.id, query, context)
 
 
 def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:

@@ -1,11 +1,16 @@
 """Read one resource by id, or one version of it."""
 
+import re
+from typing import Final
+
 from careconnect import outcomes
 from careconnect.caller import Caller
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from careconnect.scopes import Interaction
 from fhir_reader.store.stored import ResourceStore, StoredResource
+
+_VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 
 
 def read_resource(
@@ -17,17 +22,45 @@ def read_resource(
     *,
     version: str = "",
 ) -> StoredResource:
-    """Return the current version of a resource, or `version` if that is the current one.
+    """Return the current version of a resource, or its version `version`: one call, and one more if it was replaced.
 
-    Raises the outcomes 403 without the scope; 404 for an unknown id, another version, or a resource outside
-    the caller's compartment, which looks the same; 410 for a deleted one (STU3 RESTful API §2.21.0.4).
+    Raises the outcomes 403 without the scope; 404 for an unknown id or version, or a resource outside the caller's
+    compartment, which looks the same; 410 for a deleted one, or the version that is its deletion (STU3 RESTful API
+    §2.21.0.4, vread).
     """
+    stored = read_current(store, caller, type_, resource_id, format_)
+    if version and version != str(stored.version):
+        stored = _replaced(store, caller, type_, resource_id, format_, version, before=stored.version)
+    if stored.gone:
+        raise outcomes.gone()
+    return stored
+
+
+def read_current(
+    store: ResourceStore, caller: Caller, type_: ResourceType, resource_id: str, format_: Format
+) -> StoredResource:
+    """Return the current version of a resource, which may be its deletion; raises as `read_resource` does, but 410."""
     caller.require(type_, Interaction.READ)
     stored = store.read(type_, resource_id, format_)
     if stored is None or not caller.sees(type_, resource_id, stored.patients):
         raise outcomes.not_found()
-    if version and version != str(stored.version):
-        raise outcomes.not_found()
-    if stored.gone:
-        raise outcomes.gone()
     return stored
+
+
+def _replaced(
+    store: ResourceStore,
+    caller: Caller,
+    type_: ResourceType,
+    resource_id: str,
+    format_: Format,
+    version: str,
+    *,
+    before: int,
+) -> StoredResource:
+    """Return a version from before the current one, which may have been in another compartment."""
+    if not _VERSION.fullmatch(version) or int(version) > before:
+        raise outcomes.not_found()
+    kept = store.versions.read(type_, resource_id, int(version), format_)
+    if kept is None or not caller.sees(type_, resource_id, kept.patients):
+        raise outcomes.not_found()
+    return kept

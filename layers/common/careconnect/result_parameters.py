@@ -11,6 +11,9 @@ VIEW_PARAMETERS: Final = ("_format", "_pretty", "_summary", "_elements")
 RECORD_PARAMETERS: Final = ("_count", *VIEW_PARAMETERS)
 """What `$everything` takes."""
 
+HISTORY_PARAMETERS: Final = ("_since", *RECORD_PARAMETERS)
+"""What the history of a resource takes."""
+
 SEARCH_PARAMETERS: Final = ("_count", "_sort", "_total", *VIEW_PARAMETERS)
 """What a search takes."""
 

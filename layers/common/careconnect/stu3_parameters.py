@@ -91,15 +91,19 @@ _UNDEFINED: Final = (
 )
 # R4's $everything has it (and `_type`): who is used to that would take a whole record for a part.
 _UNDEFINED_OF_OPERATIONS: Final = "_since"
+# What STU3's RESTful API gives a history, beside those of all.
+_UNDEFINED_OF_HISTORY: Final = "_since _at"
 
 
 def is_defined(of: str, name: str) -> bool:
     """Say whether STU3 has a parameter, modifiers and chains cut off, `of` a type or an operation.
 
-    `of` is as in `Patient` or `Patient/$everything`; what is of all types counts for operations too.
+    `of` is as in `Patient`, `Patient/$everything` or `Patient/_history`; what is of all types counts for these too.
     """
     if name in defined_parameters(of) or name in parameters_of_all_types():
         return True
+    if of.endswith("/_history"):
+        return name in _UNDEFINED_OF_HISTORY.split()
     return "/" in of and name in _UNDEFINED_OF_OPERATIONS.split()
 
 

@@ -70,7 +70,7 @@ def _cause_below(type_: ResourceType, segments: list[str]) -> str:
         offered = ", ".join(f"{one}/{operation}" for operation in type_.operations)
         return f"That is no operation of {type_.name}, which has {offered or 'none'}."
     if "_history" in segments:
-        return f"No history is kept: ask for {one}, or for its version by {one}/_history/{{version}}."
+        return f"A history is of one resource: ask for {one}/_history, or for a version by {one}/_history/{{version}}."
     if "_search" in segments:
         return f"A search is posted to {type_.name}/_search."
     return _cause_below_one(type_, segments[1:])
@@ -90,9 +90,9 @@ def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
     if name in STU3_TYPES:
         return _NOT_SERVED
     if not type_.members:
-        return f"Below {type_.name} there are {one} and {one}/_history/{{version}}."
+        return f"Below {type_.name} there are {one}, {one}/_history and {one}/_history/{{version}}."
     example = nearest_name(name, type_.members) or next(iter(type_.members))
     return (
-        f"Below {type_.name} there are {one}, {one}/_history/{{version}} and searches of its record, such as "
-        f"{one}/{example}."
+        f"Below {type_.name} there are {one}, {one}/_history, {one}/_history/{{version}} and searches of its record, "
+        f"such as {one}/{example}."
     )

@@ -16,7 +16,7 @@ from fhir_reader.rendering.views import View
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.result_parameters import ResultParameters
 from fhir_reader.store.metered import MeteredStore
-from fhir_reader.store.stored import Entry, EntryStream, IndexRange, NextLimit, StoredResource
+from fhir_reader.store.stored import Entry, EntryStream, IndexRange, NextLimit, StoredResource, VersionStore
 
 PEOPLE = 240
 VISITS = 3
@@ -80,6 +80,10 @@ class EntriesInMemory:
             return self.all_of(type_.name) if range_.partition.endswith("?0") else []
         parameter = range_.prefix.partition("?")[2].removesuffix("#")
         return self._pointing.get((range_.partition, type_.name, parameter), [])
+
+    @property
+    def versions(self) -> VersionStore:
+        raise NotImplementedError
 
     def read(self, *_: object) -> StoredResource | None:
         raise NotImplementedError

@@ -56,7 +56,11 @@ EMPTY_PART = "The path has an empty part: write one slash between two parts, as 
 SLASH_AT_THE_END = "The path ends with a slash: leave it out."
 NOTHING = "Nothing is served under that name"
 BELOW_PATIENT = (
-    "Below Patient there are Patient/{id}, Patient/{id}/_history/{version} and searches of its record, such as"
+    "Below Patient there are Patient/{id}, Patient/{id}/_history, Patient/{id}/_history/{version} and searches of its "
+    "record, such as"
+)
+HISTORY_OF_PATIENT = (
+    "A history is of one resource: ask for Patient/{id}/_history, or for a version by Patient/{id}/_history/{version}."
 )
 EVERYTHING_OF_PATIENT = "That is no operation of Patient, which has Patient/{id}/$everything."
 
@@ -84,10 +88,8 @@ PATHS = [
     ("Patient/4/%24evrything", EVERYTHING_OF_PATIENT),
     ("Patient/$everything", EVERYTHING_OF_PATIENT),
     ("Condition/c1/$everything", "That is no operation of Condition, which has none."),
-    (
-        "Patient/4/_history",
-        "No history is kept: ask for Patient/{id}, or for its version by Patient/{id}/_history/{version}.",
-    ),
+    ("Patient/_history", HISTORY_OF_PATIENT),
+    ("Patient/4/_history/1/2", HISTORY_OF_PATIENT),
     ("Patient/_search/4", "A search is posted to Patient/_search."),
     ("Patient/4/Condition/c1", "Patient/{id}/Condition is a search: one that it finds is read by Condition/{id}."),
     ("Patient/4/Organization", "Organization is not searched below Patient/{id}: ask for Organization by itself."),
@@ -100,7 +102,10 @@ PATHS = [
         "Encounter/e1/Observation",
         "Observation is not searched below Encounter/{id}: ask for Observation?encounter={id}.",
     ),
-    ("Encounter/e1/9434765919", "Below Encounter there are Encounter/{id} and Encounter/{id}/_history/{version}."),
+    (
+        "Encounter/e1/9434765919",
+        "Below Encounter there are Encounter/{id}, Encounter/{id}/_history and Encounter/{id}/_history/{version}.",
+    ),
     ("", "This is the FHIR base, which answers nothing itself."),
 ]
 

@@ -15,7 +15,7 @@ from careconnect.resource_types import (
     SearchParameter,
     resource_type,
 )
-from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS
+from careconnect.result_parameters import HISTORY_PARAMETERS, RECORD_PARAMETERS, SEARCH_PARAMETERS
 from fhir_reader.search.criteria import Criterion, parse_criterion
 from fhir_reader.search.deep_query import HAS, Deep, parse_deep
 from fhir_reader.search.offer import Offer
@@ -23,6 +23,7 @@ from fhir_reader.search.result_parameters import Handling
 
 CURSOR: Final = "_cursor"
 EVERYTHING: Final = "$everything"
+HISTORY: Final = "_history"
 _INCLUDES: Final = ("_include", "_revinclude")
 _ITERATE: Final = ("recurse", "iterate")
 """STU3's name, and the one that later versions and most clients use."""
@@ -83,8 +84,16 @@ def parse_search(
 
 def parse_record_query(type_: ResourceType, parameters: Parameters, *, handling: Handling) -> SearchQuery:
     """Parse the parameters of `$everything`, which takes those of its result alone; the rest as in a search."""
+    return _parse_below_one(type_, parameters, Offer(f"{type_.name}/{EVERYTHING}", RECORD_PARAMETERS, handling))
+
+
+def parse_history_query(type_: ResourceType, parameters: Parameters, *, handling: Handling) -> SearchQuery:
+    """Parse the parameters of a history, likewise; `_since` is read from those that are `used`."""
+    return _parse_below_one(type_, parameters, Offer(f"{type_.name}/{HISTORY}", HISTORY_PARAMETERS, handling))
+
+
+def _parse_below_one(type_: ResourceType, parameters: Parameters, offer: Offer) -> SearchQuery:
     query = SearchQuery(type_)
-    offer = Offer(f"{type_.name}/{EVERYTHING}", RECORD_PARAMETERS, handling)
     _sort_out(query, parameters, lambda name, _text: name in offer.names, offer)
     return query
 

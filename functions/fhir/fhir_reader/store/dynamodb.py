@@ -13,9 +13,7 @@ from careconnect.record_keys import (
     CURSOR_KEY,
     INDEX_ITEM,
     INDEX_VERSION,
-    JSON_ITEM,
     LATER_ORDERS_SINCE,
-    XML_ITEM,
     place_of,
     prefix_of,
     resource_key,
@@ -25,6 +23,7 @@ from careconnect.search_values import order_key
 from careconnect.stored_values import StoredValues
 from fhir_reader.store.range_stream import RangeStream, ask, items_of, limit_of
 from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, NextLimit, StoredResource
+from fhir_reader.store.versions import DynamoDbVersions, item_key, item_of, stored_resource
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -59,24 +58,25 @@ class DynamoDbResourceStore:
         self._seal_key = b""
         self._index_versions: dict[Home, tuple[int, float]] = {}
         self._pool = ThreadPoolExecutor(max_workers=8)
+        self.versions = DynamoDbVersions(client, tables)
 
     def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
         """Return one resource rendered in a format: one GetItem."""
         answer = ask(
             self._client.get_item,
             TableName=self._tables[type_.home],
-            Key=_item_key(type_, resource_id, _item_of(format_)),
+            Key=item_key(type_, resource_id, item_of(format_)),
             ConsistentRead=True,
         )
         item = answer.get("Item")
-        return _resource(item) if item else None
+        return stored_resource(item) if item else None
 
     def read_all(
         self, keys: Iterable[tuple[ResourceType, str]], format_: Format
     ) -> dict[tuple[str, str], StoredResource]:
         """Return many resources by (type name, id): one BatchGetItem per hundred, absent ones left out."""
-        items = self._items(keys, _item_of(format_))
-        return {key: _resource(item) for key, item in items.items()}
+        items = self._items(keys, item_of(format_))
+        return {key: stored_resource(item) for key, item in items.items()}
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         """Return the entries of resources whose ids are known: one BatchGetItem per hundred."""
@@ -219,21 +219,3 @@ class DynamoDbResourceStore:
 def _possible(range_: IndexRange) -> bool:
     """Say whether a range's bounds are in order; DynamoDB refuses to be asked otherwise."""
     return not range_.high or range_.low <= range_.high
-
-
-def _item_of(format_: Format) -> str:
-    return XML_ITEM if format_ is Format.XML else JSON_ITEM
-
-
-def _item_key(type_: ResourceType, resource_id: str, item: str) -> dict[str, Any]:
-    return {"pk": {"S": resource_key(type_.name, resource_id)}, "sk": {"S": item}}
-
-
-def _resource(item: Mapping[str, Any]) -> StoredResource:
-    return StoredResource(
-        body=item.get("body", {}).get("S", ""),
-        version=int(item["version"]["N"]),
-        updated=int(item["updated"]["N"]),
-        patients=tuple(item.get("patient", {}).get("S", "").split()),
-        gone=bool(item.get("gone", {}).get("BOOL", False)),
-    )

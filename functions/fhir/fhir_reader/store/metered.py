@@ -16,6 +16,7 @@ from fhir_reader.store.stored import (
     NextLimit,
     ResourceStore,
     StoredResource,
+    VersionStore,
 )
 
 _Streamed = TypeVar("_Streamed")
@@ -30,6 +31,11 @@ class MeteredStore:
 
     store: ResourceStore
     budget: Budget
+
+    @property
+    def versions(self) -> "MeteredVersions":
+        """The versions that were replaced."""
+        return MeteredVersions(self.store.versions, self.budget)
 
     def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
         """Return one resource: one call."""
@@ -107,3 +113,30 @@ class PaidStream:
         for entry in self.stream:
             self.budget.examine()
             yield entry
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredVersions:
+    """Versions that were replaced, each call and each of a stream accounted for."""
+
+    store: VersionStore
+    budget: Budget
+
+    def read(self, type_: ResourceType, resource_id: str, version: int, format_: Format) -> StoredResource | None:
+        """Return a version: one call."""
+        self.budget.call()
+        return self.store.read(type_, resource_id, version, format_)
+
+    def first(self, type_: ResourceType, resource_id: str) -> int:
+        """Return the number of the first version: one call."""
+        self.budget.call()
+        return self.store.first(type_, resource_id)
+
+    def backwards(
+        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, format_: Format, expected: int
+    ) -> Iterator[StoredResource]:
+        """Stream versions: one call to begin with."""
+        self.budget.call()
+        for version in self.store.backwards(type_, resource_id, highest, lowest, format_, expected):
+            self.budget.examine()
+            yield version

@@ -18,7 +18,8 @@ BATCH: Final = 100
 class StoredResource:
     """A resource as the loader left it: `body` is rendered text, `updated` is in epoch milliseconds.
 
-    `patients` are the ids of the patients whose compartments hold it. A deleted resource has no body.
+    `patients` are the ids of the patients whose compartments hold it. A deleted resource has no body. `method` and
+    `status` are those of the request that made the version.
     """
 
     body: str
@@ -26,6 +27,8 @@ class StoredResource:
     updated: int
     patients: tuple[str, ...] = ()
     gone: bool = False
+    method: str = "PUT"
+    status: int = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,27 @@ class EntryStream(Protocol):
         """Yield the entries, once."""
 
 
+class VersionStore(Protocol):
+    """The versions of resources that others have replaced; each of these calls sees all that was answered before."""
+
+    def read(self, type_: ResourceType, resource_id: str, version: int, format_: Format) -> StoredResource | None:
+        """Return a replaced version, None if it is not kept: one read."""
+
+    def first(self, type_: ResourceType, resource_id: str) -> int:
+        """Return the number of the first version that is kept, 0 if none is: one read."""
+
+    def backwards(
+        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, format_: Format, expected: int
+    ) -> Iterator[StoredResource]:
+        """Stream the versions from the highest to the lowest, of which `expected` are likely to be enough."""
+
+
 class ResourceStore(Protocol):
     """The stored resources and their index."""
+
+    @property
+    def versions(self) -> VersionStore:
+        """The versions that were replaced."""
 
     def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
         """Return one resource rendered in a format: one read."""

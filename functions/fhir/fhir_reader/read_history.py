@@ -1,0 +1,163 @@
+"""The history of one resource: its versions, the newest first (STU3 RESTful API: history)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from careconnect import outcomes
+from careconnect.resource_types import ResourceType
+from careconnect.search_values import SearchValueError, date_range
+from fhir_reader.read_resource import read_current
+from fhir_reader.rendering.bundle import Bundle, BundleType
+from fhir_reader.rendering.history_entry import HistoryEntry
+from fhir_reader.rendering.room import ROOM, bytes_of
+from fhir_reader.rendering.views import show
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.next_link import Cursor
+from fhir_reader.search.query import HISTORY, SearchQuery
+from fhir_reader.store.stored import StoredResource
+
+MOST_EXAMINED: Final = 200
+"""Versions that one page examines to find those that the caller may see."""
+
+SINCE: Final = "_since"
+
+
+@dataclass(frozen=True, slots=True)
+class _Resource:
+    """Whose history is asked for: its current version, and whether the caller sees every version that there is."""
+
+    type: ResourceType
+    id: str
+    current: StoredResource
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """The entries of a page, the version at which the next one begins (0: there is none), and how many are in sight."""
+
+    entries: list[HistoryEntry]
+    next: int
+    found: int
+
+
+def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, context: SearchContext) -> Bundle:
+    """Return a page of a resource's versions, of which those of other patients are left out for a bound client.
+
+    What it costs does not depend on how many there are: they are numbered without a gap, and later ones were not
+    written earlier. `total` is told where it follows from the numbers, or the first page has seen all. Raises the
+    outcomes of a read, but for a deleted resource, and 400 for a malformed `_since` or a foreign cursor.
+    """
+    current = read_current(context.store, context.caller, type_, resource_id, context.view.format)
+    resource = _Resource(type_, resource_id, current, context.caller.sees(type_, resource_id, ()))
+    links = [("self", context.url(query.used))]
+    with context.budget.charged_to(HISTORY):
+        cursor = context.open_cursor(query.used, query.cursor) if query.cursor else None
+        if cursor:
+            highest, lowest = cursor.place
+        else:
+            highest, lowest = current.version, _lowest(resource, _since(query.used), context)
+        total = cursor.total if cursor else (highest - lowest + 1 if resource.is_open else None)
+        if total is not None and context.result.only_total:
+            return Bundle(total, links, [], BundleType.HISTORY)
+        page = _page(resource, highest, lowest, context)
+    if total is None and cursor is None and not page.next:
+        total = page.found
+    if page.next and not context.result.only_total:
+        links.append(("next", context.next_url(query.used, Cursor([page.next, lowest], total))))
+    return Bundle(total, links, page.entries, BundleType.HISTORY)
+
+
+def _since(used: Sequence[tuple[str, str]]) -> int | None:
+    """Return the instant that `_since` says, None without one; of several the last counts, each has to be one."""
+    since = None
+    for name, text in used:
+        if name == SINCE:
+            since = _instant(text)
+    return since
+
+
+def _instant(text: str) -> int:
+    """Return an instant as epoch milliseconds; raises the 400 outcome (STU3 Data types §2.24.0.1: instant)."""
+    try:
+        low, high = date_range(text)
+    except SearchValueError:
+        low, high = 0, 0
+    # An instant is exact to the second at least, and has a zone.
+    if not (0 < high - low <= 1000 and (text.endswith("Z") or text[-6:-5] in ("+", "-"))):
+        raise outcomes.invalid_parameter(SINCE, "takes an instant such as 2017-10-19T08:00:00Z.")
+    return low
+
+
+def _lowest(resource: _Resource, since: int | None, context: SearchContext) -> int:
+    """Return the first version that is kept and, if so asked, not from before `since`; one beyond the last if none is.
+
+    One call finds the first, and one for each halving the first since.
+    """
+    versions, type_, current = context.store.versions, resource.type, resource.current
+    if since is not None and current.updated < since:
+        return current.version + 1
+    lowest = current.version
+    if current.version > 1:
+        lowest = versions.first(type_, resource.id) or current.version
+    highest = current.version
+    while since is not None and lowest < highest:
+        middle = (lowest + highest) // 2
+        kept = versions.read(type_, resource.id, middle, context.view.format)
+        if kept is not None and kept.updated >= since:
+            highest = middle
+        else:
+            lowest = middle + 1
+    return lowest
+
+
+def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> _Page:
+    count, view = context.result.count, context.view
+    wanted = 0 if context.result.only_total else count
+    entries: list[HistoryEntry] = []
+    found, room = 0, ROOM
+    for examined, version in enumerate(_versions(resource, highest, lowest, context)):
+        if examined == MOST_EXAMINED or (wanted and len(entries) == wanted):
+            return _Page(entries, version.version, found)
+        if not context.caller.sees(resource.type, resource.id, version.patients):
+            continue
+        found += 1
+        if not wanted:
+            continue
+        entry = _entry(resource, version, context)
+        room -= bytes_of(entry.body, view)
+        if room < 0 and entries:
+            return _Page(entries, version.version, found)
+        entries.append(entry)
+    return _Page(entries, 0, found)
+
+
+def _versions(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> Iterator[StoredResource]:
+    """Stream versions downwards; those below the current one are asked for when they are come to."""
+    if highest < lowest:
+        return
+    current = resource.current
+    if highest == current.version:
+        yield current
+        highest -= 1
+    if highest >= lowest:
+        # One more tells where the next page begins.
+        expected = min(highest - lowest, context.result.count or MOST_EXAMINED) + 1
+        yield from context.store.versions.backwards(
+            resource.type, resource.id, highest, lowest, context.view.format, expected
+        )
+
+
+def _entry(resource: _Resource, version: StoredResource, context: SearchContext) -> HistoryEntry:
+    url = f"{resource.type.name}/{resource.id}"
+    return HistoryEntry(
+        "" if version.gone else show(version.body, resource.type, context.view),
+        f"{context.fhir_base}/{url}",
+        version.method,
+        # What has no id yet is posted to its type.
+        resource.type.name if version.method == "POST" else url,
+        version.status,
+        version.version,
+        version.updated,
+    )

@@ -1,0 +1,92 @@
+"""The versions that others have replaced, as they lie beside the current one (ADR 23)."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect.formats import Format
+from careconnect.record_keys import JSON_ITEM, XML_ITEM, resource_key, version_item
+from careconnect.resource_types import Home, ResourceType
+from fhir_reader.store.range_stream import ask
+from fhir_reader.store.stored import StoredResource
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+MOST_VERSIONS: Final = 999_999_999
+"""A version's number has nine digits where it is kept."""
+
+
+class DynamoDbVersions:
+    """Reads versions from the tables that this function's role may read; a version that is kept never changes."""
+
+    def __init__(self, client: "DynamoDBClient", tables: Mapping[Home, str]) -> None:
+        self._client = client
+        self._tables = tables
+
+    def read(self, type_: ResourceType, resource_id: str, version: int, format_: Format) -> StoredResource | None:
+        """Return a replaced version, None if it is not kept: one GetItem."""
+        answer = ask(
+            self._client.get_item,
+            TableName=self._tables[type_.home],
+            Key=item_key(type_, resource_id, version_item(item_of(format_), version)),
+            ConsistentRead=True,
+        )
+        item = answer.get("Item")
+        return stored_resource(item) if item else None
+
+    def first(self, type_: ResourceType, resource_id: str) -> int:
+        """Return the number of the first version that is kept, 0 if none is: one Query for one item."""
+        query = self._query(type_, resource_id, JSON_ITEM, MOST_VERSIONS, 1)
+        answer = ask(self._client.query, **query, Limit=1, ProjectionExpression="version")
+        return next((int(item["version"]["N"]) for item in answer["Items"]), 0)
+
+    def backwards(
+        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, format_: Format, expected: int
+    ) -> Iterator[StoredResource]:
+        """Stream the versions from the highest to the lowest: a Query for each megabyte of them."""
+        query = self._query(type_, resource_id, item_of(format_), highest, lowest)
+        query |= {"ScanIndexForward": False, "Limit": expected}
+        while True:
+            answer = ask(self._client.query, **query)
+            for version in map(stored_resource, answer["Items"]):
+                yield version
+                if version.version == lowest:
+                    return
+            if "LastEvaluatedKey" not in answer:
+                return
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def _query(self, type_: ResourceType, resource_id: str, item: str, highest: int, lowest: int) -> dict[str, Any]:
+        return {
+            "TableName": self._tables[type_.home],
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
+            "ExpressionAttributeValues": {
+                ":pk": {"S": resource_key(type_.name, resource_id)},
+                ":low": {"S": version_item(item, lowest)},
+                ":high": {"S": version_item(item, highest)},
+            },
+            "ConsistentRead": True,
+        }
+
+
+def item_of(format_: Format) -> str:
+    """Return the sort key of the item that holds a resource's body in a format."""
+    return XML_ITEM if format_ is Format.XML else JSON_ITEM
+
+
+def item_key(type_: ResourceType, resource_id: str, item: str) -> dict[str, Any]:
+    """Return the key of one of a resource's items."""
+    return {"pk": {"S": resource_key(type_.name, resource_id)}, "sk": {"S": item}}
+
+
+def stored_resource(item: Mapping[str, Any]) -> StoredResource:
+    """Return what a body's item holds; those of earlier releases do not say what made them."""
+    return StoredResource(
+        body=item.get("body", {}).get("S", ""),
+        version=int(item["version"]["N"]),
+        updated=int(item["updated"]["N"]),
+        patients=tuple(item.get("patient", {}).get("S", "").split()),
+        gone=bool(item.get("gone", {}).get("BOOL", False)),
+        method=item.get("method", {}).get("S", "PUT"),
+        status=int(item.get("status", {}).get("S", "200")),
+    )
