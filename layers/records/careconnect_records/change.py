@@ -1,7 +1,7 @@
-"""What a resource's change takes: the records to write on what is there, whole, and how many share a transaction."""
+"""What a resource's change takes: the record to write, whole, on what is there, and what goes or is kept with it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -93,6 +93,7 @@ class State:
         }
 
 
+_MADE: Final[tuple[str, ...]] = ("method", "status")
 _ABSENT: Final = {"ConditionExpression": "attribute_not_exists(pk)"}
 
 
@@ -122,19 +123,23 @@ class Change:
 
     @property
     def needs_former(self) -> bool:
-        """Whether it replaces a version, whose bodies are to be kept."""
-        return self.state is not None and 0 < self.state.version < self.version
+        """Whether it goes on from bodies that are stored, and have to be read."""
+        return self.state is not None and self.state.version > 0
 
     def keeping(self, bodies: Iterable[Item]) -> "Change":
-        """Return the change with the bodies of the version that it replaces, as they were read."""
-        if not self.needs_former or self.state is None:
+        """Return the change with what it keeps of the stored `bodies`, as they were read.
+
+        Those of a version that it replaces are kept whole; of a version that stays, by what it came to be.
+        """
+        if self.state is None or not self.needs_former:
             return self
-        replaced = self.state.item["version"]
-        former = tuple(
-            {**item, "sk": {"S": version_item(item["sk"]["S"], int(replaced["N"]))}}
-            for item in bodies
-            if item["version"] == replaced
-        )
+        number = self.state.item["version"]
+        kept = [item for item in bodies if item["version"] == number]
+        if self.state.version == self.version:
+            made: Item = {name: item[name] for item in kept for name in _MADE if name in item}
+            bare = ({name: item[name] for name in item if name not in _MADE} for item in self.record.bodies)
+            return replace(self, record=replace(self.record, bodies=tuple({**item, **made} for item in bare)))
+        former = tuple({**item, "sk": {"S": version_item(item["sk"]["S"], int(number["N"]))}} for item in kept)
         return replace(self, former=former)
 
     @property
@@ -160,7 +165,8 @@ class Change:
     @property
     def guards_added(self) -> frozenset[Key]:
         """The guards of identifiers that the resource has from now on."""
-        return self._guards - self._former_guards
+        linked = self.state is not None and self.state.is_linked
+        return self._guards - (self._former_guards if linked else frozenset())
 
     @property
     def guards_removed(self) -> frozenset[Key]:
@@ -173,8 +179,7 @@ class Change:
 
     @property
     def _former_guards(self) -> frozenset[Key]:
-        linked = self.state is not None and self.state.is_linked
-        return guards_among(self.content.served.name, self.state.entries) if self.state and linked else frozenset()
+        return guards_among(self.content.served.name, self.state.entries if self.state else ())
 
     @property
     def closes(self) -> bool:
@@ -225,7 +230,7 @@ def planned_change(
     `method` is the one that asks for it, for the history. Raises `TooLargeError`, and `SearchValueError` for a date
     that the calendar does not have.
     """
-    if state is None and content.resource is None:
+    if content.resource is None and (state is None or state.digest == GONE):
         return None
     record = _record(content, state, method, now=now, base_url=base_url)
     if state is not None and record.index == state.item:
@@ -259,7 +264,7 @@ def _change(position: int, content: Content, state: State | None, record: Record
 
 
 def _record(content: Content, state: State | None, method: str, *, now: int, base_url: str) -> Record:
-    by = Interaction(method, _status(content, state))
+    by = Interaction(method if content.resource else "DELETE", _status(content, state))
     if state is None:
         return build_record(content, 1, now, base_url=base_url, by=by)
     if state.digest == content.digest:
@@ -274,26 +279,3 @@ def _status(content: Content, state: State | None) -> int:
     if content.resource is None:
         return 204
     return 201 if state is None or state.is_gone else 200
-
-
-def packed(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """Group changes, in order, into as few transactions as the quotas allow.
-
-    One that does not fit stands alone, and so does one that closes or opens what others may refer to. Two of the same
-    identifier never share a transaction, which takes one action for its guard.
-    """
-    group: list[Change] = []
-    actions = size = 0
-    guards: set[Key] = set()
-    for change in changes:
-        own = change.guards_added | change.guards_removed
-        is_full = actions + change.count > MOST_ACTIONS or size + change.size > MOST_BYTES
-        if group and (is_full or own & guards or change.closes or change.opens or group[-1].closes or group[-1].opens):
-            yield group
-            group, actions, size, guards = [], 0, 0, set()
-        group.append(change)
-        actions += change.count
-        size += change.size
-        guards |= own
-    if group:
-        yield group

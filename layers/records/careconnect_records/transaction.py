@@ -95,4 +95,6 @@ def _mark_actions(table: str, changes: Iterable[Change], *, strict: bool) -> Ite
         for target in change.lowered:
             counts[target, shard][type_name] -= 1
     for (target, shard), numbers in sorted(counts.items()):
+        if not (strict or any(numbers.values())):
+            continue
         yield count_action(table, target, shard, numbers, unless_closed=strict and target in raised)

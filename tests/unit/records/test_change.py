@@ -8,7 +8,8 @@ import pytest
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
 from careconnect.resource_types import resource_type
 from careconnect.search_values import SearchValueError
-from careconnect_records.change import MOST_ACTIONS, Change, State, packed, planned_change, planned_renewal
+from careconnect_records.change import MOST_ACTIONS, Change, State, planned_change, planned_renewal
+from careconnect_records.packing import packed
 from careconnect_records.record import (
     GONE,
     LARGEST_BODY,

@@ -13,8 +13,9 @@ from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_i
 from careconnect_admin.loading.full_guards import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned
 from careconnect_records.actions import Item
-from careconnect_records.change import Change, State, packed, planned_renewal
+from careconnect_records.change import Change, State, planned_renewal
 from careconnect_records.exact_json import JsonError, parse_json
+from careconnect_records.packing import packed
 from careconnect_records.record import content_of
 from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
 from careconnect_records.tables import RecordTables
@@ -55,7 +56,7 @@ class IndexRenewer:
         self._base_url = base_url
         self._pauses = Pauses(sleep)
         self._dry_run = dry_run
-        self._steps = StepwiseWrite(tables, lambda: int(clock() * 1000))
+        self._steps = StepwiseWrite(tables, lambda: int(clock() * 1000), self._pauses.before)
 
     def renew(self, served: ResourceType, indexed: Mapping[str, str]) -> list[Written]:
         """Renew up to `AT_ONCE` resources of a type and return what became of each, in order.

@@ -14,7 +14,8 @@ from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_i
 from careconnect_admin.loading.full_guards import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned, written
 from careconnect_records.actions import Item
-from careconnect_records.change import Change, State, packed, planned_change
+from careconnect_records.change import Change, State, planned_change
+from careconnect_records.packing import packed
 from careconnect_records.record import Content, TooLargeError, epoch_milliseconds
 from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
 from careconnect_records.table_index import TableIndex
@@ -48,7 +49,7 @@ class RecordWriter:
         self._clock = clock
         self._base_url = base_url
         self._pauses = Pauses(sleep)
-        self._steps = StepwiseWrite(tables, lambda: epoch_milliseconds(clock()))
+        self._steps = StepwiseWrite(tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
 
     def ensure_cursor_keys(self) -> None:
         """Give each table the key that seals its `next` links, unless it has one."""

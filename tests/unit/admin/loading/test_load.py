@@ -136,6 +136,8 @@ def test_a_resource_becomes_two_bodies_an_index_record_and_entries(tmp_path: Pat
         "version": {"N": "1"},
         "updated": {"N": _NOW_MILLISECONDS},
         "patient": {"S": "4"},
+        "method": {"S": "PUT"},
+        "status": {"S": "201"},
     }
     xml = items["Patient/4", "#xml"]
     assert xml["body"]["S"] == (
@@ -244,7 +246,8 @@ def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path
     assert transaction(tmp_path, tables, delete).total == TypeCounts(deleted=1)
 
     items = items_of(tables)
-    assert set(items) == {("Patient/4", "#json"), ("Patient/4", "#xml"), ("Patient/4", "#index")}
+    former = {("Patient/4", "#json#000000001"), ("Patient/4", "#xml#000000001")}
+    assert set(items) == {("Patient/4", "#json"), ("Patient/4", "#xml"), ("Patient/4", "#index")} | former
     for sort_key in ("#json", "#xml"):
         assert items["Patient/4", sort_key] == {
             "pk": {"S": "Patient/4"},
@@ -252,15 +255,20 @@ def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path
             "gone": {"BOOL": True},
             "version": {"N": "2"},
             "updated": {"N": _NOW_MILLISECONDS},
+            "patient": {"S": "4"},
+            "method": {"S": "DELETE"},
+            "status": {"S": "204"},
         }
     assert items["Patient/4", "#index"]["entries"] == {"S": "[]"}
     assert items["Patient/4", "#index"]["values"] == {"S": "{}"}
 
     assert transaction(tmp_path, tables, delete).total == TypeCounts(unchanged=1)
     load(tmp_path, tables, patient(name=[{"family": "Muñoz"}]))
-    back = items_of(tables)["Patient/4", "#json"]
-    assert back["version"] == {"N": "3"}
+    items = items_of(tables)
+    back = items["Patient/4", "#json"]
+    assert (back["version"], back["method"], back["status"]) == ({"N": "3"}, {"S": "PUT"}, {"S": "201"})
     assert "gone" not in back
+    assert "gone" in items["Patient/4", "#json#000000002"]
 
 
 def test_deleting_what_was_never_there_writes_nothing(tmp_path: Path, tables: RecordTables) -> None:
@@ -440,7 +448,7 @@ def test_each_table_gets_one_key_for_cursors_and_keeps_it(tmp_path: Path, tables
         key = {"pk": {"S": pk}, "sk": {"S": sk}}
         return [
             bytes(tables.client.get_item(TableName=name, Key=key)["Item"]["key"]["B"])
-            for name in ("records", "directory", "references")
+            for name in ("records", "directory")
         ]
 
     load(tmp_path, tables)
@@ -576,7 +584,7 @@ def test_a_denied_load_ends_with_the_services_error(tmp_path: Path, dynamodb: "D
         load(tmp_path, tables, patient())
 
 
-def test_keys_and_items_left_unprocessed_are_asked_for_again(
+def test_keys_left_unprocessed_are_asked_for_again(
     tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
@@ -587,12 +595,7 @@ def test_keys_and_items_left_unprocessed_are_asked_for_again(
         rest = asked["Keys"][1:]
         return answer | {"UnprocessedKeys": {table: asked | {"Keys": rest}} if rest else {}}
 
-    def half_written(real: Callable[..., Any], RequestItems: Any) -> Any:  # noqa: N803
-        ((table, asked),) = RequestItems.items()
-        real(RequestItems={table: asked[:10]})
-        return {"UnprocessedItems": {table: asked[10:]} if asked[10:] else {}}
-
-    watched = TestedClient(dynamodb, batch_get_item=half_read, batch_write_item=half_written)
+    watched = TestedClient(dynamodb, batch_get_item=half_read)
     halting = RecordTables(watched, "records", "directory", "references")  # type: ignore[arg-type]
     resources = [organization(120), {"resourceType": "Organization", "id": "p"}]
     assert load(tmp_path, halting, *resources).total == TypeCounts(loaded=2)
@@ -610,8 +613,9 @@ def test_more_entries_than_a_transaction_takes(tmp_path: Path, tables: RecordTab
 
     load(tmp_path, tables, organization(2))
     items = items_of(tables, Home.DIRECTORY)
-    assert len(items) == 3 + 2 + 2
+    assert len(items) == 3 + 2 + 2 + 2
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}
+    assert items["Organization/o", "#json#000000001"]["version"] == {"N": "1"}
     assert entries_are_consistent(items)
 
 
@@ -632,10 +636,10 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
     body = items_of(tables, Home.DIRECTORY).get(("Organization/o", "#json"))
     assert (body is None) == (before is None)
 
-    load(tmp_path, tables, organization(101, name="after"))
+    load(tmp_path, tables, organization(101, name="after"), later=60)
     items = items_of(tables, Home.DIRECTORY)
     assert items["Organization/o", "#json"]["version"] == {"N": "2" if before else "1"}
-    assert len(items) == 3 + 2 + 101 + 1
+    assert len(items) == 3 + 2 + 101 + 1 + (2 if before else 0)
     assert entries_are_consistent(items)
     assert "claim" not in items["Organization/o", "#index"]
 
@@ -651,10 +655,10 @@ def test_a_large_resource_overtaken_by_another_loader_starts_again(
     def overtaken(real: Callable[..., Any], **arguments: Any) -> Any:
         if not interrupted:
             interrupted.append(True)
-            load(other, tables, organization(130, name="other"))
+            load(other, tables, organization(130, name="other"), later=60)
         return real(**arguments)
 
-    slow = RecordTables(TestedClient(dynamodb, batch_write_item=overtaken), "records", "directory", "references")  # type: ignore[arg-type]
+    slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), "records", "directory", "references")  # type: ignore[arg-type]
     assert load(tmp_path, slow, organization(120, name="slow")).total == TypeCounts(loaded=1)
     items = items_of(tables, Home.DIRECTORY)
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}

@@ -1,0 +1,32 @@
+"""How many changes share a transaction."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from careconnect_records.change import MOST_ACTIONS, MOST_BYTES, Change
+
+if TYPE_CHECKING:
+    from careconnect.record_keys import Key
+
+
+def packed(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """Group changes, in order, into as few transactions as the quotas allow.
+
+    One that does not fit stands alone, and so does one that closes or opens what others may refer to. Two of the same
+    identifier never share a transaction, which takes one action for its guard.
+    """
+    group: list[Change] = []
+    actions = size = 0
+    guards: set[Key] = set()
+    for change in changes:
+        own = change.guards_added | change.guards_removed
+        is_full = actions + change.count > MOST_ACTIONS or size + change.size > MOST_BYTES
+        if group and (is_full or own & guards or change.closes or change.opens or group[-1].closes or group[-1].opens):
+            yield group
+            group, actions, size, guards = [], 0, 0, set()
+        group.append(change)
+        actions += change.count
+        size += change.size
+        guards |= own
+    if group:
+        yield group
