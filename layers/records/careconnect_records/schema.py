@@ -38,7 +38,8 @@ class Element:
     the value as an attribute of the parent (STU3 XML §2.6.1). What `extends` may have an `_` object beside it; these
     cannot, nor can a narrative or a resource's id. `choice` is the name
     that the forms of a choice share (`value` of `valueString`); it is the choice then that is `required`. `position`
-    counts the elements of a type in their order.
+    counts the elements of a type in their order. `targets` are the types that a Reference may point at, empty where it
+    may point at any.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Element:
     choice: str = ""
     position: int = 0
     extends: bool = False
+    targets: frozenset[str] = frozenset()
 
     @property
     def shape(self) -> dict[str, "Element"]:
@@ -88,8 +90,15 @@ def _element(model: Any, name: str, field: Any) -> Element:
     choice = extra.get("one_of_many", "")
     required = field.is_required() or bool(extra.get("one_of_many_required" if choice else "element_required"))
     if not is_primitive_type(field):
-        type_class = _type_class(field.annotation)
-        return Element(name, is_list_type(field), type_class=type_class, required=required, choice=choice)
+        targets = frozenset(extra.get("enum_reference_types", ()))
+        return Element(
+            name,
+            is_list_type(field),
+            type_class=_type_class(field.annotation),
+            required=required,
+            choice=choice,
+            targets=targets,
+        )
     primitive = get_fhir_type_name(field)
     codes: frozenset[str] = frozenset()
     if primitive == "code":
