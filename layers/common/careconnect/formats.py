@@ -62,6 +62,18 @@ def _is_of_our_version(parameters: Sequence[str]) -> bool:
     return all(_OUR_VERSION.fullmatch(version) for version in versions)
 
 
+def body_format(content_type: str) -> Format | None:
+    """Return the format that a Content-Type declares, or None if it is none of FHIR's, of another version or charset.
+
+    A resource is UTF-8 (STU3 HTTP §3.1.0.1.10).
+    """
+    name, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = {part.removeprefix("charset=").strip('"') for part in parameters if part.startswith("charset=")}
+    if "/" not in name or not charsets <= {"utf-8", "utf8"} or not _is_of_our_version(parameters):
+        return None
+    return _FORMAT_OF.get(name)
+
+
 def fhir_response(status: int, body: str, format_: Format, headers: Mapping[str, str]) -> Response:
     """Return a response whose body is a resource's text; as XML it gets its declaration here."""
     declaration = '<?xml version="1.0" encoding="UTF-8"?>' if format_ is Format.XML else ""

@@ -6,6 +6,7 @@ takes free text from a request: a parameter's name is the only thing echoed, and
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,7 +26,12 @@ class Issue:
 
 
 class OutcomeError(RefusalError):
-    """A request that ends in an OperationOutcome; `code` is of the value set `issue-type`, `where` its `expression`."""
+    """A request that ends in an OperationOutcome; `code` is of the value set `issue-type`, `where` its `expression`.
+
+    `issues` are told instead where there are several, of which these are the first's.
+    """
+
+    issues: tuple[Issue, ...] = ()
 
 
 _PARAMETER_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_.:-]{0,127}")
@@ -153,6 +159,16 @@ def unsupported_media_type() -> OutcomeError:
     return OutcomeError(415, "not-supported", "POST _search takes application/x-www-form-urlencoded.")
 
 
+def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
+    """422 for a resource with faults, at least one; their texts are fixed, or of names that FHIR gives."""
+    first = issues[0]
+    error = OutcomeError(
+        422, first.code, first.diagnostics, where=first.expression, reason="invalid", metrics=("ResourceInvalid",)
+    )
+    error.issues = tuple(issues)
+    return error
+
+
 def unavailable(reason: str, *metrics: str) -> OutcomeError:
     """503 when a backing service throttles or is down; `metrics` are counted beside `Unavailable`."""
     return OutcomeError(
@@ -215,4 +231,5 @@ class OperationOutcome:
 
 def outcome_of(error: RefusalError) -> OperationOutcome:
     """Return what a refusal tells its caller as an OperationOutcome."""
-    return OperationOutcome((Issue(error.code, error.text, expression=error.where),))
+    several = error.issues if isinstance(error, OutcomeError) else ()
+    return OperationOutcome(several or (Issue(error.code, error.text, expression=error.where),))

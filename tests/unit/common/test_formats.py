@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from careconnect.formats import Format, error_response, negotiate
+from careconnect.formats import Format, body_format, error_response, negotiate
 from careconnect.outcomes import OutcomeError, login_required
 
 JSON, XML = Format.JSON, Format.XML
@@ -134,3 +134,27 @@ def test_an_error_is_answered_in_the_asked_format() -> None:
     assert as_xml.headers["Content-Type"] == "application/fhir+xml; charset=utf-8"
     assert json.loads(as_json.body)["issue"][0]["code"] == "login"
     assert '<code value="login"/>' in as_xml.body
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        ("application/fhir+json", JSON),
+        ("Application/FHIR+JSON; charset=UTF-8", JSON),
+        ('application/fhir+xml; charset="utf-8"; fhirVersion=3.0', XML),
+        ("application/json+fhir", JSON),
+        ("application/xml+fhir", XML),
+        ("application/json", JSON),
+        ("text/xml", XML),
+        ("", None),
+        ("json", None),
+        ("text/plain", None),
+        ("application/json-patch+json", None),
+        ("application/fhir+json; charset=iso-8859-1", None),
+        ("application/fhir+json; fhirVersion=4.0", None),
+    ],
+)
+def test_stu3_http_3_1_0_1_10_a_body_is_of_the_format_that_its_content_type_says(
+    content_type: str, expected: Format | None
+) -> None:
+    assert body_format(content_type) is expected

@@ -105,3 +105,20 @@ def test_text_is_escaped_in_both_forms() -> None:
     assert json.loads(outcome.json())["issue"][0]["diagnostics"] == "\"<&>' ä"
     parsed = Stu3Outcome.model_validate_xml(outcome.xml().encode())
     assert parsed.issue[0].diagnostics == "\"<&>' ä"
+
+
+def test_a_resources_faults_are_told_each_with_its_place() -> None:
+    faults = (Issue("required", "missing", expression="Patient.a"), Issue("value", "no date", expression="Patient.b"))
+    error = outcomes.invalid_resource(faults)
+    told = json.loads(outcome_of(error).json())["issue"]
+
+    assert (error.status, error.code, error.where, error.metrics) == (
+        422,
+        "required",
+        "Patient.a",
+        ("ResourceInvalid",),
+    )
+    assert [(one["code"], one["diagnostics"], one["expression"]) for one in told] == [
+        ("required", "missing", ["Patient.a"]),
+        ("value", "no date", ["Patient.b"]),
+    ]
