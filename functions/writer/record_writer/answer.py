@@ -1,0 +1,58 @@
+"""What a write is answered with: its status, its version, and as much of the resource as was preferred."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+from careconnect.formats import Format, fhir_response
+from careconnect.http import Response
+from careconnect.outcomes import Issue, OperationOutcome
+from careconnect.resource_types import ResourceType
+from careconnect.validators import validators
+from record_writer.wanted import Written
+
+_UNCACHED: Final = {"Cache-Control": "no-store"}
+
+
+class Preference(Enum):
+    """What the body of an answer holds (STU3 HTTP §3.1.0.1.8): nothing, the resource, or what was done."""
+
+    MINIMAL = "minimal"
+    REPRESENTATION = "representation"
+    OUTCOME = "OperationOutcome"
+
+
+_PREFERENCES: Final = {each.value.lower(): each for each in Preference}
+
+
+def preference_of(headers: Mapping[str, str]) -> Preference:
+    """Return the first `return` of a request's Prefer that is known, by default the resource (RFC 7240 §2)."""
+    for text in headers.get("prefer", "").replace(";", ",").split(","):
+        name, _, value = text.partition("=")
+        known = _PREFERENCES.get(value.strip().strip('"').lower())
+        if name.strip().lower() == "return" and known:
+            return known
+    return Preference.REPRESENTATION
+
+
+def answer_to(
+    written: Written, type_: ResourceType, fhir_base: str, format_: Format, preference: Preference
+) -> Response:
+    """Return the answer to a write that was done, or that found everything done."""
+    if written.status == 204:
+        return Response(204, headers=_UNCACHED)
+    headers = {
+        "Location": f"{fhir_base}/{type_.name}/{written.id}/_history/{written.version}",
+        **validators(written.version, written.updated),
+        **_UNCACHED,
+    }
+    if preference is Preference.MINIMAL:
+        return Response(written.status, headers=headers)
+    body = written.bodies[format_] if preference is Preference.REPRESENTATION else _outcome(written.status, format_)
+    return fhir_response(written.status, body, format_, headers)
+
+
+def _outcome(status: int, format_: Format) -> str:
+    text = "The resource was created." if status == 201 else "The resource is as it was asked to be."
+    outcome = OperationOutcome((Issue("informational", text, severity="information"),))
+    return outcome.json() if format_ is Format.JSON else outcome.xml()

@@ -1,0 +1,140 @@
+"""The FHIR API's writes: a call in, the answer of the use case out, errors as OperationOutcomes."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from careconnect import outcomes
+from careconnect.caller import Caller, caller_of
+from careconnect.fhir_path import FhirPath, Route, parse_path
+from careconnect.formats import error_response, negotiate
+from careconnect.http import Request, Response, last_value
+from careconnect.refusal import RefusalError
+from careconnect.resource_types import Home
+from careconnect.scopes import Interaction
+from careconnect.shell import Call
+from record_writer import refusals
+from record_writer.answer import Preference, answer_to, preference_of
+from record_writer.preconditions import (
+    Identifier,
+    criteria_in,
+    if_match_of,
+    if_none_exist_of,
+    one_identifier,
+)
+from record_writer.request_body import patch_in, resource_in
+from record_writer.valid_resource import require_valid, require_writable
+from record_writer.wanted import Kind, Wanted
+from record_writer.write_resource import ResourceWriter
+
+_KINDS: Final = {
+    (Route.TYPE, "POST"): Kind.CREATE,
+    (Route.TYPE, "PUT"): Kind.UPDATE,
+    (Route.TYPE, "DELETE"): Kind.DELETE,
+    (Route.INSTANCE, "PUT"): Kind.UPDATE,
+    (Route.INSTANCE, "PATCH"): Kind.PATCH,
+    (Route.INSTANCE, "DELETE"): Kind.DELETE,
+}
+_READS_ALONE: Final = "GET, HEAD"
+
+
+@dataclass(frozen=True, slots=True)
+class WriterEndpoint:
+    """What one deployed function is made of: the types of `home` are the ones that it writes."""
+
+    writer: ResourceWriter
+    home: Home
+
+    def answer(self, call: Call) -> Response:
+        """Answer a create, an update, a patch or a deletion; raises `OutcomeError`."""
+        request = call.request
+        caller = caller_of(request.authorizer, call.now)
+        call.client_id = caller.client_id
+        path = parse_path(request.path)
+        if path.type.home is not self.home:
+            raise outcomes.not_supported()
+        kind = _kind(path, request)
+        call.action = f"{path.type.name}.{kind.name.lower()}"
+        _require_scopes(caller, path, request, kind)
+        require_writable(caller, path.type, new=kind is Kind.CREATE)
+        format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
+        preference = _preference(caller, path, request)
+        wanted = Wanted(
+            kind=kind,
+            type=path.type,
+            caller=caller,
+            root=call.base_url.root,
+            id=path.id,
+            condition=_condition(path, request, call.base_url.fhir),
+            if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
+            shown=preference is Preference.REPRESENTATION,
+        )
+        written = self.writer.write(_with_body(wanted, request), lambda: call.metrics.append("WriteConflict"))
+        return answer_to(written, path.type, call.base_url.fhir, format_, preference)
+
+    def refuse(self, error: RefusalError, call: Call, /) -> Response:
+        """Render an error as an OperationOutcome in the format asked for."""
+        request = call.request
+        response = error_response(error, last_value(request.query, "_format"), request.headers.get("accept", ""))
+        return replace(response, headers={**response.headers, "Cache-Control": "no-store"})
+
+    def internal(self) -> RefusalError:
+        """Return the fixed 500."""
+        return outcomes.internal()
+
+    def around_the_front(self) -> RefusalError:
+        """Return the fixed 403."""
+        return outcomes.around_the_front()
+
+
+def _kind(path: FhirPath, request: Request) -> Kind:
+    """Return the interaction that is asked for; raises the 405 outcome, which names those that are."""
+    kind = None if path.compartment else _KINDS.get((path.route, request.method))
+    if not path.type.writable:
+        raise outcomes.method_not_allowed(_READS_ALONE)
+    if kind is None:
+        raise outcomes.method_not_allowed(path.allowed)
+    return kind
+
+
+def _is_conditional(path: FhirPath, request: Request) -> bool:
+    return path.route is Route.TYPE and (request.method != "POST" or "if-none-exist" in request.headers)
+
+
+def _require_scopes(caller: Caller, path: FhirPath, request: Request, kind: Kind) -> None:
+    """Raise the 403 outcome unless the token grants the interaction, and the search that a condition is."""
+    for interaction in kind.value:
+        caller.require(path.type, interaction)
+    if _is_conditional(path, request):
+        caller.require(path.type, Interaction.SEARCH)
+
+
+def _preference(caller: Caller, path: FhirPath, request: Request) -> Preference:
+    """Return what the answer is to hold: who may not read learns of nothing but the version."""
+    return preference_of(request.headers) if caller.may(path.type, Interaction.READ) else Preference.MINIMAL
+
+
+def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier | None:
+    """Return the identifier that a write is conditional on, if it is; raises the outcomes 400 and 412."""
+    if not _is_conditional(path, request):
+        criteria_in(request.query, taken=())
+        return None
+    if request.method == "POST":
+        criteria_in(request.query, taken=())
+        return one_identifier(path.type, if_none_exist_of(request.headers["if-none-exist"], path.type, fhir_base))
+    return one_identifier(path.type, criteria_in(request.query))
+
+
+def _with_body(wanted: Wanted, request: Request) -> Wanted:
+    """Return what is wanted with the body that it needs; raises the outcomes 400, 413, 415 and 422."""
+    if wanted.kind is Kind.DELETE:
+        return wanted
+    if wanted.kind is Kind.PATCH:
+        return replace(wanted, patch=patch_in(request))
+    resource = resource_in(request, wanted.type)
+    body_id: Any = resource.pop("id", None)
+    if wanted.id:
+        if body_id != wanted.id:
+            raise refusals.another_id()
+        resource["id"] = body_id
+    require_valid(resource, wanted.root)
+    return replace(wanted, resource=resource, body_id=body_id)

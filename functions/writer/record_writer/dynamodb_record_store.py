@@ -1,0 +1,190 @@
+"""The tables of resources, guards and marks as a writer sees them (ADR 25)."""
+
+import json
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from careconnect import outcomes
+from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.record_keys import (
+    INDEX_ITEM,
+    INDEX_VERSION,
+    JSON_ITEM,
+    XML_ITEM,
+    Key,
+    complete_key,
+    place_of,
+    resource_key,
+)
+from careconnect.resource_types import Home, ResourceType, resource_type
+from careconnect_records.actions import Item
+from careconnect_records.change import Change, State
+from careconnect_records.identifier_guards import MOST_IDS, Guard, guard_key, read_guard
+from careconnect_records.reference_marks import counts_of, mark_keys
+from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
+from careconnect_records.table_index import TableIndex
+from careconnect_records.tables import RecordTables
+from careconnect_records.transaction import write_actions
+from record_writer.write_resource import ConflictError, Holders
+
+_BATCH: Final = 100
+_BATCH_ATTEMPTS: Final = 5
+_FIRST_PAUSE: Final = 0.01
+
+# What another writer's work makes of a call; throttled within a transaction, it is tried again likewise.
+_CONFLICTS: Final = frozenset(
+    (
+        "ConditionalCheckFailedException",
+        "TransactionCanceledException",
+        "TransactionConflictException",
+        "TransactionInProgressException",
+    )
+)
+
+
+class DynamoDbRecordStore:
+    """Reads and writes the tables that this function's role may; of a directory's writer, no table of records.
+
+    `clock` gives epoch seconds. What is learned of a table once and for all is kept: that it is of this release.
+    """
+
+    def __init__(
+        self,
+        tables: RecordTables,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._tables = tables
+        self._client = tables.client
+        self._sleep = sleep
+        self._steps = StepwiseWrite(tables, lambda: int(clock() * 1000))
+        self._renewed: set[Home] = set()
+        self._counted = False
+
+    def states(self, keys: Collection[str]) -> dict[str, State]:
+        """Return the index records of resources by `Type/id`: one BatchGetItem per hundred."""
+        found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
+        return {item["pk"]["S"]: State(item) for item in found}
+
+    def bodies(self, type_: ResourceType, resource_id: str) -> tuple[Item, ...]:
+        """Return the current bodies of a resource, the JSON first: one BatchGetItem."""
+        key, table = resource_key(type_.name, resource_id), self._tables.name(type_.home)
+        found = self._items((table, _key((key, sort_key))) for sort_key in (JSON_ITEM, XML_ITEM))
+        return tuple(sorted(found, key=lambda item: str(item["sk"]["S"])))
+
+    def holders(self, type_: ResourceType, guard: Key) -> Holders:
+        """Return the resources that have an identifier: one GetItem, and a Query for one that a great many had."""
+        table = self._tables.name(type_.home)
+        answer = _asked(self._client.get_item, TableName=table, Key=guard_key(guard), ConsistentRead=True)
+        known = read_guard(answer.get("Item"))
+        if not known.many:
+            return Holders(known.ids, known)
+        partition, prefix = guard
+        answer = _asked(
+            self._client.query,
+            TableName=table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": {"S": partition}, ":prefix": {"S": prefix}},
+            ProjectionExpression="sk",
+            ConsistentRead=True,
+            Limit=MOST_IDS,
+        )
+        ids = frozenset(place_of(item["sk"]["S"])[1] for item in answer["Items"])
+        return Holders(ids, known, more="LastEvaluatedKey" in answer)
+
+    def is_renewed(self, type_: ResourceType) -> bool:
+        """Say whether the index of a type's table is of this release: one GetItem until it is.
+
+        A table without a resource has no version, and nothing that was loaded by an earlier one.
+        """
+        if type_.home not in self._renewed:
+            version = _asked(TableIndex(self._tables, type_.home).version)
+            if version is not None and version < INDEX_VERSION:
+                return False
+            self._renewed.add(type_.home)
+        return True
+
+    def is_counted(self) -> bool:
+        """Say whether the references of both tables are counted: one BatchGetItem until they are."""
+        if not self._counted:
+            keys = ({"pk": {"S": complete_key(home.value)}} for home in Home)
+            self._counted = len(list(self._items((self._tables.reference, key) for key in keys))) == len(Home)
+        return self._counted
+
+    def referring(self, key: str) -> Mapping[str, int]:
+        """Return how many resources of which type refer to one: one BatchGetItem."""
+        return counts_of(self._items((self._tables.reference, mark) for mark in mark_keys(key)))
+
+    def write(self, change: Change, expected: Mapping[Key, Guard]) -> None:
+        """Write a change: in one transaction, if it fits into one; raises `ConflictError` and `TooLargeError`."""
+        full = self._full(change)
+        if change.fits:
+            actions = write_actions(change, self._tables, strict=True, expected=expected, full=full)
+            _done(self._client.transact_write_items, TransactItems=actions)
+        else:
+            _done(self._steps.write, change, strict=True, expected=expected, full=full)
+
+    def finish(self, type_: ResourceType, state: State) -> None:
+        """End what another writer has begun and left; raises `ConflictError` while it may go on."""
+        try:
+            _done(self._steps.finish, type_, state)
+        except StillAtWorkError:
+            raise ConflictError from None
+
+    def _full(self, change: Change) -> frozenset[Key]:
+        """Return those of the guards that a change adds to that take no further id: a call per hundred, if any."""
+        table = self._tables.name(change.content.served.home)
+        named = {json.dumps(guard_key(guard)): guard for guard in change.guards_added}
+        found = self._items((table, guard_key(guard)) for guard in sorted(change.guards_added))
+        return frozenset(
+            named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_guard(item).is_full
+        )
+
+    def _table_of(self, key: str) -> str:
+        """Return the table that a resource lies in, empty if it is none that this function reads."""
+        type_ = resource_type(key.partition("/")[0])
+        return self._tables.name(type_.home) if type_ else ""
+
+    def _items(self, keys: Iterable[tuple[str, Item]]) -> Iterator[Item]:
+        """Yield the items of (table, key) pairs that there are, those of no table left out."""
+        wanted = [(table, key) for table, key in keys if table]
+        for start in range(0, len(wanted), _BATCH):
+            asked: dict[str, Any] = {}
+            for table, key in wanted[start : start + _BATCH]:
+                asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
+            yield from self._batch(asked)
+
+    def _batch(self, asked: dict[str, Any]) -> Iterator[Item]:
+        for attempt in range(_BATCH_ATTEMPTS):
+            answer = _asked(self._client.batch_get_item, RequestItems=asked)
+            for items in answer["Responses"].values():
+                yield from items
+            asked = answer.get("UnprocessedKeys") or {}
+            if not asked:
+                return
+            self._sleep(_FIRST_PAUSE * 2**attempt)
+        raise outcomes.unavailable("UnprocessedKeys", "Throttled")
+
+
+def _key(key: Key) -> Item:
+    pk, sk = key
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def _asked(operation: Callable[..., Any], **request: Any) -> Any:
+    """Return what an operation answers; raises the 503 outcome."""
+    try:
+        return operation(**request)
+    except SERVICE_ERRORS as error:
+        raise outcomes.unavailable(error_code(error)) from error
+
+
+def _done(operation: Callable[..., Any], *arguments: Any, **request: Any) -> None:
+    """Do what another writer's work may come before; raises `ConflictError` then, and the 503 outcome."""
+    try:
+        operation(*arguments, **request)
+    except SERVICE_ERRORS as error:
+        if error_code(error) in _CONFLICTS:
+            raise ConflictError from None
+        raise outcomes.unavailable(error_code(error)) from error

@@ -1,0 +1,24 @@
+"""Composition root of both writers: environment → parts → `lambda_handler`."""
+
+import os
+from typing import Final
+
+from careconnect import aws
+from careconnect.composition import shell_of
+from careconnect.resource_types import Home
+from careconnect.settings import Settings
+from careconnect_records.tables import RecordTables
+from record_writer.app import WriterEndpoint
+from record_writer.dynamodb_record_store import DynamoDbRecordStore
+from record_writer.write_resource import ResourceWriter
+
+_settings: Final = Settings(os.environ)
+_home: Final = Home(_settings.choice("WRITER_HOME", [home.value for home in Home]))
+_tables: Final = RecordTables(
+    aws.dynamodb(),
+    record=_settings.required("RECORD_TABLE") if _home is Home.RECORD else "",
+    directory=_settings.required("DIRECTORY_TABLE"),
+    reference=_settings.required("REFERENCE_TABLE"),
+)
+lambda_handler: Final = shell_of(_settings, WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables)), _home))
+"""Answer a REST proxy event of the FHIR API."""

@@ -1,0 +1,127 @@
+"""Under what condition a write is asked for: its If-Match, and the one identifier that it may be found by."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+from careconnect import outcomes
+from careconnect.http import is_unicode
+from careconnect.resource_types import ID_PATTERN, ResourceType
+from careconnect.search_values import fold_token
+from record_writer import refusals
+
+Pairs = Sequence[tuple[str, str]]
+
+IDENTIFIER: Final = "identifier"
+ANSWER_PARAMETERS: Final = ("_format", "_pretty")
+"""What every write takes: how its answer is shown."""
+
+_TAG: Final = re.compile(rf'(?:W/)?"({ID_PATTERN})"')
+
+
+@dataclass(frozen=True, slots=True)
+class IfMatch:
+    """The versions of which the current one has to be; none of them for `*`, any version."""
+
+    versions: frozenset[str]
+
+    def allows(self, version: int) -> bool:
+        """Say whether a version is the one that was asked for."""
+        return not self.versions or str(version) in self.versions
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """An identifier to find a resource by: its system, empty for one without, and its value as the index has it."""
+
+    system: str
+    value: str
+
+
+def if_match_of(headers: Mapping[str, str]) -> IfMatch | None:
+    """Return the If-Match of a request, None without one; raises the 400 outcome (RFC 9110 §13.1.1)."""
+    given = headers.get("if-match")
+    if given is None:
+        return None
+    if given.strip() == "*":
+        return IfMatch(frozenset())
+    tags = [_TAG.fullmatch(part.strip()) for part in given.split(",")]
+    if not all(tags):
+        raise refusals.malformed_if_match()
+    return IfMatch(frozenset(tag[1] for tag in tags if tag))
+
+
+def require_no_criteria(query: Pairs) -> None:
+    """Raise the 400 outcome for a parameter that says more than how an answer is shown."""
+    criteria_in(query, taken=())
+
+
+def criteria_in(query: Pairs, taken: Sequence[str] = (IDENTIFIER,)) -> list[str]:
+    """Return the values of the parameters `taken`; raises the 400 outcomes for any other, by name.
+
+    A token among them is refused outright (RFC 6750 §2: one way of sending it, and never the query).
+    """
+    if any(name == "access_token" for name, _ in query):
+        raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
+    if not all(is_unicode(text) for pair in query for text in pair):
+        raise outcomes.invalid_request("The parameters are not valid Unicode.")
+    values = []
+    for name, value in query:
+        if name in taken:
+            values.append(value)
+        elif name not in ANSWER_PARAMETERS:
+            raise refusals.criterion_not_supported(name)
+    return values
+
+
+def if_none_exist_of(header: str, type_: ResourceType, fhir_base: str) -> list[str]:
+    """Return the values of `identifier` in an If-None-Exist: a query, whatever of its own URL stands before it.
+
+    Raises the 400 outcomes for another criterion, and for what is no query (STU3 HTTP §3.1.0.8.1).
+    """
+    beginning, mark, rest = header.strip().partition("?")
+    if mark and beginning not in ("", type_.name, f"{fhir_base}/{type_.name}"):
+        raise outcomes.invalid_request("If-None-Exist holds a query, such as identifier=system|value.")
+    try:
+        pairs = parse_qsl(rest if mark else beginning, keep_blank_values=True, errors="strict", max_num_fields=20)
+    except ValueError:
+        raise outcomes.invalid_request("If-None-Exist is not a query in UTF-8.") from None
+    for name, _ in pairs:
+        if name != IDENTIFIER:
+            raise refusals.criterion_not_supported(name)
+    return [value for _, value in pairs]
+
+
+def one_identifier(type_: ResourceType, values: Sequence[str]) -> Identifier:
+    """Return the one identifier that a condition names.
+
+    Raises the 412 outcome for none, an empty one or several, and 400 for a type whose resources have none.
+    """
+    parameter = type_.parameter(IDENTIFIER)
+    if parameter is None:
+        raise refusals.criterion_not_supported(IDENTIFIER)
+    if len(values) != 1 or len(_split(values[0], ",")) != 1:
+        raise refusals.not_one_identifier()
+    parts = [re.sub(r"\\([,|$\\])", r"\1", part) for part in _split(values[0], "|")]
+    if len(parts) != 2 or not parts[1].strip():
+        raise refusals.not_one_identifier()
+    folded = fold_token(
+        parts[1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
+    )
+    return Identifier(parts[0], folded)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    r"""Split at a separator that no backslash stands before, keeping the escapes (STU3 Search §2.21.1.7)."""
+    parts = [""]
+    characters = iter(text)
+    for character in characters:
+        if character == "\\":
+            parts[-1] += character + next(characters, "")
+        elif character == separator:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts

@@ -1,0 +1,145 @@
+"""How a write is refused, each case a named constructor with a fixed text (`write.md`, What is refused)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from careconnect import outcomes
+from careconnect.outcomes import OutcomeError
+
+_REFUSED: Final = ("WriteRefused",)
+
+
+def unsupported_body() -> OutcomeError:
+    """415 for a body that is no resource in a format of FHIR's."""
+    return OutcomeError(
+        415, "not-supported", "A resource is sent as application/fhir+json or application/fhir+xml, in UTF-8."
+    )
+
+
+def unsupported_patch() -> OutcomeError:
+    """415 for a patch of another kind than RFC 6902's."""
+    return OutcomeError(415, "not-supported", "A patch is sent as application/json-patch+json (RFC 6902).")
+
+
+def too_large() -> OutcomeError:
+    """413 for a resource over the limit, as it was sent or as it would be stored."""
+    return OutcomeError(413, "too-long", "A resource is at most 350 KB, as JSON and as XML.")
+
+
+def unreadable(text: str) -> OutcomeError:
+    """400 for a body that is not what its Content-Type says; `text` is fixed, and says why."""
+    return OutcomeError(400, "structure", f"{text[:1].upper()}{text[1:]}.")
+
+
+def another_type() -> OutcomeError:
+    """400 for a body of another type than the path's."""
+    return OutcomeError(400, "structure", "The body's resourceType has to be that of the path.", where="resourceType")
+
+
+def another_id() -> OutcomeError:
+    """400 for an update whose body has no id, or another than the resource's."""
+    return OutcomeError(400, "value", "The body's id has to be that of the resource that is updated.", where="id")
+
+
+def criterion_not_supported(name: str) -> OutcomeError:
+    """400 for a parameter that no write takes; its name is all that is echoed."""
+    return outcomes.invalid_parameter(
+        name, "a write takes identifier as its condition, _format and _pretty.", code="not-supported"
+    )
+
+
+def malformed_if_match() -> OutcomeError:
+    """400 for an If-Match that holds no entity tag."""
+    return OutcomeError(400, "value", 'If-Match holds the version as an ETag has it: W/"1".', where="http.If-Match")
+
+
+def not_one_identifier() -> OutcomeError:
+    """412 for a condition that is none, or more than one."""
+    return OutcomeError(
+        412, "required", "The condition has to be one identifier=system|value, and no other.", metrics=_REFUSED
+    )
+
+
+def several_match() -> OutcomeError:
+    """412 for a condition that more than one resource meets."""
+    return OutcomeError(412, "duplicate", "More than one resource meets the condition.", metrics=_REFUSED)
+
+
+def cannot_be_met() -> OutcomeError:
+    """412 where what the condition rules out is there, and this token may not know of it."""
+    return OutcomeError(412, "conflict", "The condition cannot be met.", metrics=_REFUSED)
+
+
+def another_version() -> OutcomeError:
+    """409 for an If-Match of another version than the current one (STU3 HTTP §3.1.0.4)."""
+    return OutcomeError(
+        409,
+        "conflict",
+        "If-Match names another version than the current one: read the resource again.",
+        where="http.If-Match",
+        metrics=_REFUSED,
+    )
+
+
+def still_referred_to(types: Iterable[str]) -> OutcomeError:
+    """409 for the deletion of what resources of these types refer to."""
+    return OutcomeError(
+        409,
+        "conflict",
+        f"The resource is still referred to, by resources of these types: {', '.join(sorted(types))}.",
+        metrics=_REFUSED,
+    )
+
+
+def outside_compartment() -> OutcomeError:
+    """403 for what a token that is bound to a patient may not write at all, or would not find again."""
+    return OutcomeError(
+        403, "forbidden", "The access token is bound to a patient, and writes in that record only.", metrics=_REFUSED
+    )
+
+
+def not_a_patch(text: str) -> OutcomeError:
+    """400 for a patch that is no list of RFC 6902's operations; `text` is fixed."""
+    return OutcomeError(400, "structure", text)
+
+
+def patch_failed(place: int) -> OutcomeError:
+    """422 for an operation that cannot be done, or a test that fails; `place` counts from 0."""
+    return OutcomeError(
+        422,
+        "processing",
+        "The operation cannot be applied: what its path or from names is not there, or its test fails.",
+        where=f"[{place}]",
+        metrics=("ResourceInvalid",),
+    )
+
+
+def patch_of_identity() -> OutcomeError:
+    """422 for a patch of what is the server's to say."""
+    return OutcomeError(
+        422,
+        "business-rule",
+        "A patch leaves resourceType, id and meta.versionId as they are.",
+        metrics=("ResourceInvalid",),
+    )
+
+
+def too_many_operations(most: int) -> OutcomeError:
+    """413 for a patch of more operations than one may have."""
+    return OutcomeError(413, "too-long", f"A patch has at most {most:,} operations.")
+
+
+def not_ready() -> OutcomeError:
+    """503 for what needs all records to be those of this release, while they are renewed after an upgrade (ADR 22)."""
+    return OutcomeError(
+        503,
+        "transient",
+        "The records are being renewed, and this cannot be decided yet: try again later.",
+        {"Retry-After": "60"},
+        reason="index out of date",
+    )
+
+
+def lost_to_others() -> OutcomeError:
+    """503 for a write that others have come before again and again."""
+    return outcomes.unavailable("lost to other writes")

@@ -1,0 +1,52 @@
+"""Say whether a resource may be stored: valid STU3, of a size that fits, within the compartment of who writes it."""
+
+from typing import Any
+
+from careconnect import outcomes
+from careconnect.caller import Caller
+from careconnect.outcomes import Issue
+from careconnect.resource_types import Home, ResourceType
+from careconnect.search_values import SearchValueError, patients_of
+from careconnect_records.exact_json import json_text
+from careconnect_records.extract import search_values
+from careconnect_records.faults import InvalidResourceError
+from careconnect_records.record import LARGEST_BODY
+from careconnect_records.validation import validate
+from record_writer import refusals
+
+
+def require_valid(resource: dict[str, Any], root: str) -> None:
+    """Raise the outcomes 413 for a resource that is too large, and 422 with all that is wrong with it."""
+    if len(json_text(resource).encode()) > LARGEST_BODY:
+        raise refusals.too_large()
+    try:
+        validate(resource)
+        search_values(resource, base_url=root)
+    except InvalidResourceError as error:
+        issues = [Issue(fault.code, fault.text, expression=fault.expression) for fault in error.faults]
+        raise outcomes.invalid_resource(issues) from None
+    except SearchValueError:
+        issue = Issue("value", "a date is not in the calendar", expression=resource["resourceType"])
+        raise outcomes.invalid_resource([issue]) from None
+
+
+def require_writable(caller: Caller, type_: ResourceType, *, new: bool) -> None:
+    """Raise the 403 outcome for what a bound caller may write no resource of, or (`new`) add none to.
+
+    What belongs to no patient is not a part of any record, and a record holds one Patient (`write.md`, Who may write
+    what).
+    """
+    if caller.patient and (type_.home is Home.DIRECTORY or not _is_of_record(type_) or (new and type_.is_patient)):
+        raise refusals.outside_compartment()
+
+
+def require_own(caller: Caller, type_: ResourceType, resource: dict[str, Any], resource_id: str, root: str) -> None:
+    """Raise the 403 outcome for a valid resource that is not its bound caller's patient's, and nobody else's."""
+    if not caller.patient:
+        return
+    if patients_of(type_, resource_id, search_values(resource, base_url=root)) != (caller.patient,):
+        raise refusals.outside_compartment()
+
+
+def _is_of_record(type_: ResourceType) -> bool:
+    return type_.is_patient or type_.patient_parameter is not None

@@ -1,0 +1,146 @@
+"""Both writers over the tables of a reader, so that what is written is read back; asked with a caller of one's choice."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from careconnect.http import Cors
+from careconnect.resource_types import FHIR_PATH, Home, resource_type
+from careconnect.shell import Shell
+from careconnect_records.exact_json import json_text
+from careconnect_records.table_index import TableIndex
+from careconnect_records.tables import RecordTables
+from careconnect_testing.answer import Answer
+from careconnect_testing.clock import Clock
+from careconnect_testing.events import Pairs, fhir_event
+from careconnect_testing.observer import RecordingObserver
+from careconnect_testing.stores import BASE, NOW, Reader, reader_on_moto
+from careconnect_testing.writes import JSON, PATCH, Resource
+from record_writer.app import WriterEndpoint
+from record_writer.dynamodb_record_store import DynamoDbRecordStore
+from record_writer.write_resource import ResourceWriter
+
+EVERYTHING = "system/*.cruds"
+
+WRITE = "TransactWriteItems"
+
+
+@dataclass
+class Writer:
+    """Both deployed writers, and the readers of the same tables.
+
+    `before_write` is called before each transaction of the writers, `slept` are their pauses: none is slept through,
+    but each takes its time of `stopwatch`.
+    """
+
+    reader: Reader
+    scope: str = EVERYTHING
+    patient: str = ""
+    client_id: str = "client-1"
+    now: Clock = field(default_factory=lambda: Clock(NOW))
+    stopwatch: Clock = field(default_factory=Clock)
+    slept: list[float] = field(default_factory=list)
+    observer: RecordingObserver = field(default_factory=RecordingObserver)
+    ids: Iterator[int] = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        """Build the two apps, each with the tables that its function has."""
+        self._apps = {home: self.app(home) for home in Home}
+
+    def app(self, home: Home) -> Shell:
+        """Return a writer as a new instance of its function has it."""
+        tables = self.reader.tables
+        if home is Home.DIRECTORY:
+            tables = RecordTables(tables.client, "", tables.directory, tables.reference)
+        store = DynamoDbRecordStore(tables, self.now, self._sleep)
+        writer = ResourceWriter(store, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}")
+        return Shell(WriterEndpoint(writer, home), BASE, "eu-west-2", Cors(("*",)), self.observer, self.now)
+
+    def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Writer":
+        """Return the writer as asked by another caller, the reader likewise."""
+        reader = self.reader.as_caller(scope, patient, client_id)
+        return replace(self, reader=reader, scope=scope, patient=patient, client_id=client_id)
+
+    @property
+    def calls(self) -> list[str]:
+        """The names of the operations that were called."""
+        return self.reader.calls
+
+    @property
+    def faults(self) -> list[Callable[[str], None]]:
+        """Called with each operation's name before it is made; one that raises makes the operation fail."""
+        return self.reader.faults
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Pairs | str = (),
+        *,
+        type_: str = JSON,
+        home: Home | None = None,
+        **headers: str,
+    ) -> Answer:
+        """Send a request below the base; `body` is sent as it is if it is text, as JSON otherwise."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        text = body if body is None or isinstance(body, str) else json_text(body)
+        if text is not None:
+            given.setdefault("Content-Type", type_)
+        pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
+        context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
+        context |= {"patient": self.patient} if self.patient else {}
+        return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context), home)
+
+    def answer(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
+        """Hand an event to the writer that its path is routed to, or to another."""
+        type_ = resource_type(event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0])
+        return Answer.of(self._apps[home or (type_.home if type_ else Home.RECORD)](event))
+
+    def create(self, resource: Resource, **headers: str) -> Answer:
+        """Create a resource."""
+        return self.send("POST", resource["resourceType"], resource, **headers)
+
+    def update(self, resource: Resource, **headers: str) -> Answer:
+        """Update a resource, or create it under its own id."""
+        return self.send("PUT", f"{resource['resourceType']}/{resource['id']}", resource, **headers)
+
+    def patch(self, path: str, *operations: Any, **headers: str) -> Answer:
+        """Patch a resource."""
+        return self.send("PATCH", path, list(operations), type_=PATCH, **headers)
+
+    def delete(self, path: str, query: Pairs | str = (), **headers: str) -> Answer:
+        """Delete a resource, or what a condition finds."""
+        return self.send("DELETE", path, None, query, **headers)
+
+    def made(self, resource: Resource) -> Resource:
+        """Have a resource, under its own id if it has one, and return it as it is stored."""
+        answer = self.update(resource) if "id" in resource else self.create(resource)
+        assert answer.status in (200, 201), answer.text
+        stored: Resource = json.loads(answer.text)
+        return stored
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.stopwatch.now += seconds
+
+
+@contextmanager
+def writer_on_moto() -> Iterator[Writer]:
+    """Make tables of this release in moto, with nothing in them, and the writers over them."""
+    with reader_on_moto() as reader:
+        for home in Home:
+            TableIndex(reader.tables, home).ensure()
+        reader.calls.clear()
+        yield Writer(reader)
+
+
+def told(answer: Answer) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the code and the expressions of each issue of an OperationOutcome in JSON."""
+    outcome = answer.json
+    assert outcome["resourceType"] == "OperationOutcome", outcome
+    return [(issue["code"], tuple(issue.get("expression", ()))) for issue in outcome["issue"]]
