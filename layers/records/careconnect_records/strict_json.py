@@ -12,7 +12,18 @@ _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 def parse_json_body(data: bytes) -> dict[str, Any]:
     """Return the JSON object that `data` is, its decimals as `JsonNumber`; raises `UnreadableBodyError`.
 
-    Takes time in proportion to the body, whatever it holds. What the object means is not looked at.
+    What the object means is not looked at.
+    """
+    value = parse_json_value(data)
+    if not isinstance(value, dict):
+        raise UnreadableBodyError("the body is not a JSON object")
+    return value
+
+
+def parse_json_value(data: bytes) -> Any:
+    """Return the JSON value that `data` is, its decimals as `JsonNumber`; raises `UnreadableBodyError`.
+
+    Takes time in proportion to the body, whatever it holds.
     """
     if not data.strip():
         raise UnreadableBodyError("the body is empty")
@@ -30,8 +41,6 @@ def parse_json_body(data: bytes) -> dict[str, Any]:
         raise UnreadableBodyError(
             "the body is not JSON, or it has a member twice, NaN, or a number of too many digits"
         ) from None
-    if not isinstance(value, dict):
-        raise UnreadableBodyError("the body is not a JSON object")
     if _ESCAPED_SURROGATE.search(text) and not _is_unicode(value):
         raise UnreadableBodyError("the body has half of a surrogate pair")
     return value
