@@ -1,4 +1,4 @@
-"""Both writers over the tables of a reader, so that what is written is read back; asked with a caller of one's choice."""
+"""Both writers over the tables of a reader, so that what is written is read back, asked as a caller of one's choice."""
 
 import itertools
 import json
@@ -83,7 +83,6 @@ class Writer:
         query: Pairs | str = (),
         *,
         type_: str = JSON,
-        home: Home | None = None,
         **headers: str,
     ) -> Answer:
         """Send a request below the base; `body` is sent as it is if it is text, as JSON otherwise."""
@@ -94,7 +93,7 @@ class Writer:
         pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
         context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
         context |= {"patient": self.patient} if self.patient else {}
-        return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context), home)
+        return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context))
 
     def answer(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
         """Hand an event to the writer that its path is routed to, or to another."""
