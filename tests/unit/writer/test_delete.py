@@ -1,0 +1,71 @@
+"""Deleting resources (`write.md`, Interactions: DELETE)."""
+
+import pytest
+
+from careconnect.record_keys import complete_key
+from careconnect_testing.record_writers import Writer, told
+from careconnect_testing.writes import observation, patient
+
+
+@pytest.fixture
+def made(writer: Writer) -> str:
+    """A patient; its reference."""
+    return f"Patient/{writer.made(patient())['id']}"
+
+
+def test_what_is_deleted_is_gone(writer: Writer, made: str) -> None:
+    answer = writer.delete(made)
+
+    assert (answer.status, answer.text) == (204, "")
+    assert "ETag" not in answer.headers
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert writer.reader.get(made).status == 410
+
+
+def test_again_or_never_there_is_204_too_and_writes_nothing(writer: Writer, made: str) -> None:
+    writer.delete(made)
+    writer.calls.clear()
+
+    assert (writer.delete(made).status, writer.delete("Patient/never").status) == (204, 204)
+    assert set(writer.calls) == {"BatchGetItem"}
+
+
+def test_what_is_referred_to_stays_and_its_types_are_named(writer: Writer, made: str) -> None:
+    refers = writer.made(observation(made))
+    condition = {"resourceType": "Condition", "subject": {"reference": made}, "clinicalStatus": "active"}
+    writer.made(condition)
+    answer = writer.delete(made)
+
+    assert (answer.status, told(answer)) == (409, [("conflict", ())])
+    assert answer.diagnostics.endswith("of these types: Condition, Observation.")
+    assert refers["id"] not in answer.text
+    assert writer.reader.get(made).status == 200
+
+
+def test_what_is_referred_to_no_more_can_go(writer: Writer, made: str) -> None:
+    refers = writer.made(observation(made))
+    writer.update({**refers, "subject": {"reference": f"Patient/{writer.made(patient())['id']}"}})
+
+    assert writer.delete(made).status == 204
+
+
+@pytest.mark.parametrize(("if_match", "status"), [('W/"1"', 204), ('W/"2"', 409), ("1", 400)])
+def test_a_deletion_may_be_of_one_version(writer: Writer, made: str, if_match: str, status: int) -> None:
+    assert writer.delete(made, If_Match=if_match).status == status
+
+
+@pytest.mark.parametrize("home", ["record", "directory"])
+def test_before_all_references_are_counted_nothing_is_deleted(writer: Writer, made: str, home: str) -> None:
+    writer.reader.client.delete_item(TableName=writer.reader.tables.reference, Key={"pk": {"S": complete_key(home)}})
+    answer = writer.delete(made)
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
+    assert writer.reader.get(made).status == 200
+
+
+def test_promise_7_a_deletion_costs_no_more_calls_than_these(writer: Writer, made: str) -> None:
+    writer.calls.clear()
+    writer.delete(made)
+
+    # The record, what is counted at all (once in a function's life), who refers to it, and its bodies.
+    assert writer.calls == ["BatchGetItem"] * 4 + ["TransactWriteItems"]
