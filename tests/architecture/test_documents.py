@@ -164,7 +164,7 @@ def test_collection_authorises_as_the_page_says() -> None:
 
 
 def test_environment_holds_no_secret_but_the_published_ones() -> None:
-    *page_clients, _explorer = demo_clients()
+    *page_clients, _explorer, _editor = demo_clients()
     secrets = {each["value"] for each in ENVIRONMENT["values"] if each["type"] == "secret"}
     assert secrets == {client.secret for client in page_clients} | {""}
 

@@ -32,8 +32,8 @@ def http(base_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def clients() -> tuple[DemoClient, ...]:
-    """The page's three and `explorer`, whose secret is EXPLORER_SECRET there and here."""
-    return demo_clients(os.environ["EXPLORER_SECRET"])
+    """The page's three, `explorer` and `editor`, whose secrets are of the same variables there and here."""
+    return demo_clients(os.environ["EXPLORER_SECRET"], os.environ["EDITOR_SECRET"])
 
 
 @pytest.fixture(scope="session")

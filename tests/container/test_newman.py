@@ -15,7 +15,7 @@ def test_newman_runs_the_postman_collection(base_url: str, clients: tuple[DemoCl
         [
             *(NODE, "node_modules/newman/bin/newman.js", "run", DOCS / "postman/collection.json"),
             *("--environment", DOCS / "postman/environment.json", "--env-var", f"base={base_url}"),
-            *("--env-var", f"clientSecret={clients[-1].secret}", "--env-var", "gatewayResponses=no"),
+            *("--env-var", f"clientSecret={clients[-2].secret}", "--env-var", "gatewayResponses=no"),
             *("--color", "off", "--reporters", "cli,json", "--reporter-json-export", report),
         ],
         cwd=FOLDER,

@@ -1,5 +1,14 @@
 """One local stack for the whole session: the real template, IAM enforced, driven over HTTP."""
 
-from careconnect_testing.stack_fixtures import bearer, clients, explorer, http, local_stack, record_tables, sample
+from careconnect_testing.stack_fixtures import (
+    bearer,
+    clients,
+    editor,
+    explorer,
+    http,
+    local_stack,
+    record_tables,
+    sample,
+)
 
-__all__ = ["bearer", "clients", "explorer", "http", "local_stack", "record_tables", "sample"]
+__all__ = ["bearer", "clients", "editor", "explorer", "http", "local_stack", "record_tables", "sample"]

@@ -48,6 +48,7 @@ OPEN = {
     | DIRECTORY,
     "256fcc31-97bd-47d4-acbf-12409676ad5a": DIRECTORY,
     "explorer": RECORD | DIRECTORY,
+    "editor": RECORD | DIRECTORY,
 }
 """The table of `access.md` by the page's client ids: what answers 200; every other type answers 403."""
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from careconnect.resource_types import FHIR_PATH
-from careconnect_admin.clients.demo import DemoClient, demo_clients, register
+from careconnect_admin.clients.demo import EXPLORER, DemoClient, demo_clients, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_records.tables import RecordTables
@@ -61,6 +61,7 @@ def search_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchSta
     """A stack of its own, since what others load would be found too."""
     folder = tmp_path_factory.mktemp("search")
     clients = demo_clients()
+    explorer = next(client for client in clients if client.client_id == EXPLORER)
     with LocalStack(log_folder=folder) as stack:
         outputs, dynamodb = stack.stack.outputs, stack.client("dynamodb")
         register(clients, DynamoDbClientRegistry(dynamodb, outputs["ClientTable"]))
@@ -68,4 +69,4 @@ def search_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchSta
         tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
         load_corpus(resources, tables, folder, stack.base_url)
         with httpx.Client(base_url=stack.base_url, timeout=30, trust_env=False) as connection:
-            yield SearchStack(stack, resources, connection, clients[-1])
+            yield SearchStack(stack, resources, connection, explorer)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect_admin.clients.demo import DemoClient, demo_clients, register
+from careconnect_admin.clients.demo import EDITOR, EXPLORER, DemoClient, demo_clients, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
@@ -29,14 +29,20 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory, clients: tuple[DemoCli
 
 @pytest.fixture(scope="session")
 def clients() -> tuple[DemoClient, ...]:
-    """The demo clients; the last one is `explorer`, which reads everything."""
+    """The demo clients; the last two are `explorer`, which reads everything, and `editor`, which writes it too."""
     return demo_clients()
 
 
 @pytest.fixture(scope="session")
 def explorer(clients: tuple[DemoClient, ...]) -> DemoClient:
     """The client that reads everything."""
-    return clients[-1]
+    return next(client for client in clients if client.client_id == EXPLORER)
+
+
+@pytest.fixture(scope="session")
+def editor(clients: tuple[DemoClient, ...]) -> DemoClient:
+    """The client that reads and writes everything."""
+    return next(client for client in clients if client.client_id == EDITOR)
 
 
 @pytest.fixture(scope="session")

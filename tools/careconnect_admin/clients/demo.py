@@ -1,8 +1,9 @@
-"""The clients of a local run: the three of the Care Connect reference implementation, and one that reads all.
+"""The clients of a local run: the three of the Care Connect reference implementation, one that reads all, and one that
+writes all.
 
 Their secrets have been public for years, so they exist in local runs only; nothing deploys them, and a deployment
-refuses their ids and their secrets. `explorer` is nobody's published client and its secret is never the same, so its
-name is free.
+refuses their ids and their secrets. `explorer` and `editor` are nobody's published clients and their secrets are never
+the same, so their names are free.
 """
 
 import secrets
@@ -14,7 +15,7 @@ from typing import Final
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import ClientRegistration, ClientRegistry, check_secret, register_client
 
-_EXPLORER_SECRET_BYTES: Final = 64
+_SECRET_BYTES: Final = 64
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,9 @@ LIMITED_ACCESS: Final = DemoClient(
 )
 
 
+EXPLORER: Final = "explorer"
+EDITOR: Final = "editor"
+
 _PUBLISHED: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 
 
@@ -74,21 +78,31 @@ def check_not_published(*, client_id: str = "", secret: str | None = None) -> No
         raise RegistrationError("this secret has been published, for local runs only: have one made")
 
 
-def demo_clients(explorer_secret: str | None = None) -> tuple[DemoClient, ...]:
-    """Return the demo clients, `explorer` last; its secret is the given one or else made now.
+def demo_clients(explorer_secret: str | None = None, editor_secret: str | None = None) -> tuple[DemoClient, ...]:
+    """Return the demo clients, `explorer` and `editor` last; their secrets are the given ones or else made now.
 
     Raises:
-        RegistrationError: the given secret is too weak, or clients would have to encode it.
+        RegistrationError: a given secret is too weak, or clients would have to encode it.
     """
-    if explorer_secret:
-        check_secret(explorer_secret)
     explorer = DemoClient(
-        client_id="explorer",
+        client_id=EXPLORER,
         name="Explorer: reads everything",
-        secret=explorer_secret or secrets.token_urlsafe(_EXPLORER_SECRET_BYTES),
+        secret=_secret(explorer_secret),
         scopes=("system/*.read", "profile"),
     )
-    return (*_PUBLISHED, explorer)
+    editor = DemoClient(
+        client_id=EDITOR,
+        name="Editor: reads and writes everything",
+        secret=_secret(editor_secret),
+        scopes=("system/*.cruds", "profile"),
+    )
+    return (*_PUBLISHED, explorer, editor)
+
+
+def _secret(given: str | None) -> str:
+    if given:
+        check_secret(given)
+    return given or secrets.token_urlsafe(_SECRET_BYTES)
 
 
 def register(clients: Sequence[DemoClient], registry: ClientRegistry) -> None:

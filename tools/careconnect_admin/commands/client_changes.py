@@ -23,6 +23,11 @@ JwksOption = Annotated[
     typer.Option("--jwks", exists=True, dir_okay=False, help="The client's public keys, a JWK Set (JSON)."),
 ]
 
+SCOPE_HELP = (
+    "A scope, or several between spaces; may be repeated. user/Patient.read reads and searches, .write creates, "
+    "updates and deletes; or letters of c, r, u, d, s, as in user/Patient.cruds. PATCH takes r besides, a condition s."
+)
+
 
 def split_scopes(texts: list[str]) -> tuple[str, ...]:
     """Return the scopes of some texts that hold several between spaces."""
@@ -58,7 +63,7 @@ def update(
     name: Annotated[str | None, typer.Option("--name", help="What the client is, for people.")] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option("--scope", help="All scopes that it is to have; several between spaces. May be repeated."),
+        typer.Option("--scope", help=f"All that it is to have. {SCOPE_HELP}"),
     ] = None,
     patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
     unbound: Annotated[bool, typer.Option("--unbound", help="Limit its patient/ scopes to no patient.")] = False,

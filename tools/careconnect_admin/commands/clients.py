@@ -17,7 +17,7 @@ from careconnect_admin.clients.registration import (
     rotate_secret,
 )
 from careconnect_admin.commands import client_changes
-from careconnect_admin.commands.client_changes import ClientArgument, JwksOption, split_scopes
+from careconnect_admin.commands.client_changes import SCOPE_HELP, ClientArgument, JwksOption, split_scopes
 from careconnect_admin.commands.client_output import client_shown, print_members, print_with_secret, warn_of_idle_scopes
 from careconnect_admin.commands.listing import print_table
 from careconnect_admin.commands.on_stack import JsonOption, client_registry, on_stack
@@ -45,9 +45,7 @@ SecretFileOption = Annotated[
 def add(
     target: "StackTarget",
     name: Annotated[str, typer.Option("--name", help="What the client is, for people.")],
-    scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="A scope, or several between spaces. May be repeated.")
-    ] = None,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help=SCOPE_HELP)] = None,
     client_id: Annotated[str | None, typer.Option("--id", help="The client's id; else a UUID is made.")] = None,
     method: Annotated[
         list[AuthMethod] | None,

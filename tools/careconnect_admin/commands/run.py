@@ -58,7 +58,7 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
     from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed, stories_there
 
     begun = time.monotonic()
-    clients = local_clients(os.environ.get("EXPLORER_SECRET"))
+    clients = local_clients(os.environ)
     paths = checked_data(data)
     folder = LOCAL_FOLDER / str(port)
     kept = KeptTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None

@@ -51,7 +51,7 @@ def _serve(port: int, emulator_port: int, data: Sequence[str], image: str | None
 
     begun = time.monotonic()
     ports = Ports(port, emulator_port)
-    clients = local_clients(os.environ.get("EXPLORER_SECRET"))
+    clients = local_clients(os.environ)
     paths = checked_data(data)
     shown: list[tuple[list[StoryTeller], str]] = []
 

@@ -242,4 +242,4 @@ def _access() -> Iterator[str]:
         ),
     )
     yield ""
-    yield "A fourth, `explorer`, reads and searches everything."
+    yield "A fourth, `explorer`, reads and searches everything; a fifth, `editor`, writes it too."

@@ -10,6 +10,7 @@ from careconnect.record_keys import JSON_ITEM, resource_key
 from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
 from careconnect_admin.clients.errors import RegistrationError
+from careconnect_admin.clients.registration import check_secret
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.checked import nothing_to_load
@@ -23,17 +24,25 @@ from careconnect_records.tables import RecordTables
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_SECRETS: Final = ("EXPLORER_SECRET", "EDITOR_SECRET")
 _DOCUMENTED_PATIENT: Final = "4"
 """The patient of the README's call."""
 
 
-def local_clients(explorer_secret: str | None) -> tuple[DemoClient, ...]:
-    """Return the demo clients, `explorer` with the given secret if there is one; raises `SettingError`."""
-    try:
-        return demo_clients(explorer_secret)
-    except RegistrationError as error:
-        remedy = "make one with `openssl rand -hex 64`, or leave it out"
-        raise SettingError(f"EXPLORER_SECRET: {error}: {remedy}") from error
+def local_clients(environment: Mapping[str, str]) -> tuple[DemoClient, ...]:
+    """Return the demo clients, with the secrets of `EXPLORER_SECRET` and `EDITOR_SECRET` if the environment has them.
+
+    Raises:
+        SettingError: one is too weak, or clients would have to encode it; the text names the variable.
+    """
+    for name in _SECRETS:
+        try:
+            if environment.get(name):
+                check_secret(environment[name])
+        except RegistrationError as error:
+            remedy = "make one with `openssl rand -hex 64`, or leave it out"
+            raise SettingError(f"{name}: {error}: {remedy}") from error
+    return demo_clients(*(environment.get(name) for name in _SECRETS))
 
 
 def checked_data(given: Sequence[str]) -> list[Path]:

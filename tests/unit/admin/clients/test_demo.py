@@ -8,6 +8,8 @@ import pytest
 from moto import mock_aws
 
 from careconnect.client_record import client_record, digest_secret
+from careconnect.resource_types import RESOURCE_TYPES
+from careconnect.scopes import READING, Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients, register
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -27,17 +29,35 @@ def dynamodb() -> Iterator["DynamoDBClient"]:
         yield client
 
 
-def test_explorer_s_secret_is_given_or_made_anew() -> None:
-    given = "an-explorer-of-care-connect-records.and-nobody-guesses-0123456789~this"
-    assert demo_clients(given)[-1].secret == given
-    assert len(demo_clients()[-1].secret) >= 64
-    assert demo_clients()[-1].secret != demo_clients()[-1].secret
+GIVEN = "an-explorer-of-care-connect-records.and-nobody-guesses-0123456789~this"
+
+
+@pytest.mark.parametrize("place", [-2, -1])
+def test_the_secrets_of_explorer_and_editor_are_given_or_made_anew(place: int) -> None:
+    given = demo_clients(*((GIVEN, None) if place == -2 else (None, GIVEN)))
+
+    assert [demo.client_id for demo in given[-2:]] == ["explorer", "editor"]
+    assert given[place].secret == GIVEN
+    assert len(demo_clients()[place].secret) >= 64
+    assert len({demo_clients()[place].secret, demo_clients()[place].secret, given[-2].secret, given[-1].secret}) == 4
+
+
+def test_explorer_reads_and_editor_writes_too() -> None:
+    *_, explorer, editor = demo_clients()
+    everything = {t.name for t in RESOURCE_TYPES}
+
+    for letter in Interaction:
+        assert set(grants_of(" ".join(editor.scopes)).types(letter)) == everything
+        read_only = everything if letter in READING else set()
+        assert set(grants_of(" ".join(explorer.scopes)).types(letter)) == read_only
 
 
 @pytest.mark.parametrize("weak", ["short", "s" * 86, "with spaces and / signs " * 5])
-def test_a_weak_secret_for_explorer_is_refused(weak: str) -> None:
+def test_a_weak_secret_for_explorer_or_editor_is_refused(weak: str) -> None:
     with pytest.raises(RegistrationError):
         demo_clients(weak)
+    with pytest.raises(RegistrationError):
+        demo_clients(None, weak)
 
 
 def test_a_registered_client_can_be_told_by_its_secret_which_is_not_stored(dynamodb: "DynamoDBClient") -> None:

@@ -108,12 +108,13 @@ def test_a_token_lifetime_is_the_templates_parameter(monkeypatch: pytest.MonkeyP
     assert given == [{"TokenLifetimeSeconds": "60"}, {"TokenLifetimeSeconds": "5400"}, {}]
 
 
-def test_a_weak_explorer_secret_is_one_line_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("EXPLORER_SECRET", "guess-me")
+@pytest.mark.parametrize("name", ["EXPLORER_SECRET", "EDITOR_SECRET"])
+def test_a_weak_secret_is_one_line_before_anything_starts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "guess-me")
     result = CliRunner().invoke(app, ["run", "--port", str(free_port())])
 
     assert result.exit_code == 2
-    assert result.stderr.startswith("careconnect: EXPLORER_SECRET: the secret is too weak")
+    assert result.stderr.startswith(f"careconnect: {name}: the secret is too weak")
     assert "openssl rand -hex 64" in result.stderr
     assert result.stderr.count("\n") == 1
     assert "guess-me" not in result.stderr

@@ -35,7 +35,12 @@ def refusals() -> list[Json]:
             "A malformed date", f"{FHIR_PATH}/Patient", [*status(400), *outcome("value")], query=(("birthdate", "x"),)
         ),
         request("An unknown format", patient, status(406), query=(("_format", "turtle"),)),
-        request("Delete a patient", patient, [*status(405), *header("Allow", "GET")], method="DELETE"),
+        request(
+            "Delete a patient, by who may only read",
+            patient,
+            [*status(403), *by_gateway(*header(challenge, "insufficient_scope"))],
+            method="DELETE",
+        ),
     ]
 
 
