@@ -24,7 +24,7 @@ def _counted() -> set[str]:
     code = [path for folder in ("functions", "layers") for path in (PROJECT / folder).rglob("*.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in code)
     counted = set(re.findall(r'(?:\.count|metrics\.append)\("([A-Za-z]+)"\)', text))
-    counted |= set(re.findall(r'metrics=\("([A-Za-z]+)",', text))
+    counted |= set(re.findall(r'(?:metrics=|_REFUSED: Final = )\("([A-Za-z]+)",', text))
     return counted | set(re.findall(r'\bunavailable\(str\(error\), "([A-Za-z]+)"\)', text))
 
 

@@ -24,7 +24,7 @@ from careconnect_records.record import GONE
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_TABLES: Final = ("RecordTable", "DirectoryTable", "ClientTable")
+_TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")
 # DynamoDB's quota for a batch.
 _BATCH: Final = 25
 _WRITERS: Final = 4
@@ -32,7 +32,9 @@ _WRITERS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class KeptTables:
-    """The records, with their versions, and the clients of a stack that is gone, in a file of this user's alone.
+    """The records, with their versions, what is referred to, and the clients of a stack that is gone.
+
+    They are in a file of this user's alone.
 
     The clients named in `without` are made anew by each run, and so are not kept.
     """

@@ -42,7 +42,7 @@ def new_stack(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Callable[[], Stack]]
     def make() -> Stack:
         nonlocal made
         made += 1
-        outputs = {name: f"{name}-{made}" for name in ("RecordTable", "DirectoryTable", "ClientTable")}
+        outputs = {name: f"{name}-{made}" for name in ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")}
         for resource, name in outputs.items():
             create_table(client, resource, name)
         return client, outputs
@@ -78,6 +78,8 @@ def filled(stack: Stack, folder: Path) -> None:
         json.dumps({"resourceType": "Bundle", "type": "transaction", "entry": [deletion]}), encoding="utf-8"
     )
     assert load_paths([folder / "gone.json"], tables, writers=1).total.deleted == 1
+    mark = {"pk": {"S": "Organization/o#3"}, "total": {"N": "1"}, "Patient": {"N": "1"}}
+    client.put_item(TableName=outputs["ReferenceTable"], Item=mark)
 
 
 def test_the_next_run_has_every_item_and_its_own_demo_clients(tmp_path: Path, new_stack: "Callable[[], Stack]") -> None:
