@@ -24,7 +24,7 @@ from careconnect.shell import Call
 from careconnect.validators import validators
 from fhir_reader.allowance import Allowances
 from fhir_reader.budget import Budget
-from fhir_reader.conditional import is_unmodified
+from fhir_reader.conditional import is_unmodified, takes_nothing_stale
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
@@ -93,8 +93,9 @@ class FhirEndpoint:
         if is_read:
             return _read(request, path, caller, self.store, result.view)
         budget = self._budget(caller, call.now)
+        store = self.store.consistent() if takes_nothing_stale(request.headers) else self.store
         context = SearchContext(
-            store=MeteredStore(self.store, budget),
+            store=MeteredStore(store, budget),
             budget=budget,
             caller=caller,
             result=result,

@@ -6,6 +6,12 @@ from email.utils import parsedate_to_datetime
 from fhir_reader.store.stored import StoredResource
 
 
+def takes_nothing_stale(headers: Mapping[str, str]) -> bool:
+    """Say whether the answer has to show all that was answered before (`no-cache`, RFC 9111 §5.2.1.4)."""
+    directives = headers.get("cache-control", "").split(",")
+    return any(directive.strip().lower() == "no-cache" for directive in directives)
+
+
 def is_unmodified(stored: StoredResource, headers: Mapping[str, str]) -> bool:
     """Say whether the caller already has this version; If-None-Match outdoes If-Modified-Since."""
     known = headers.get("if-none-match", "")

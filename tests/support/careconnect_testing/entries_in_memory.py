@@ -85,6 +85,9 @@ class EntriesInMemory:
     def versions(self) -> VersionStore:
         raise NotImplementedError
 
+    def consistent(self) -> "EntriesInMemory":
+        return self
+
     def read(self, *_: object) -> StoredResource | None:
         raise NotImplementedError
 

@@ -1,5 +1,6 @@
 """The record and directory tables as the reader sees them."""
 
+import copy
 import json
 import math
 import time
@@ -55,10 +56,17 @@ class DynamoDbResourceStore:
         self._tables = tables
         self._home = home
         self._clock = clock
-        self._seal_key = b""
+        self._how: dict[str, Any] = {}
+        self._seal_keys: dict[Home, bytes] = {}
         self._index_versions: dict[Home, tuple[int, float]] = {}
         self._pool = ThreadPoolExecutor(max_workers=8)
         self.versions = DynamoDbVersions(client, tables)
+
+    def consistent(self) -> "DynamoDbResourceStore":
+        """Return the same store, whose queries and batches are strongly consistent; what it keeps is shared."""
+        other = copy.copy(self)
+        other._how = {"ConsistentRead": True}
+        return other
 
     def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
         """Return one resource rendered in a format: one GetItem."""
@@ -108,6 +116,7 @@ class DynamoDbResourceStore:
                 ExpressionAttributeValues={":pk": {"S": partition}, ":after": {"S": after}},
                 ProjectionExpression="sk",
                 Limit=1,
+                **self._how,
             )
             if not answer["Items"]:
                 return found
@@ -128,6 +137,7 @@ class DynamoDbResourceStore:
                 ":after": {"S": after or _FIRST_TYPE},
             },
             **limit_of(expected),
+            **self._how,
         }
         first: Future[Any] = self._pool.submit(ask, self._client.query, **query)
         for item in items_of(self._client.query, query, first):
@@ -140,12 +150,12 @@ class DynamoDbResourceStore:
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links; read once and kept, since it never changes."""
-        if not self._seal_key:
+        if self._home not in self._seal_keys:
             item = self._cursor_item(self._home)
             if not item:
                 raise outcomes.unavailable("no key for next links: nothing was loaded yet")
-            self._seal_key = bytes(item["key"]["B"])
-        return self._seal_key
+            self._seal_keys[self._home] = bytes(item["key"]["B"])
+        return self._seal_keys[self._home]
 
     def index_version(self, type_: ResourceType) -> int:
         """Return the version of the index that all resources of a type have: kept once no search needs a later one.
@@ -184,6 +194,7 @@ class DynamoDbResourceStore:
             "ProjectionExpression": "sk, #values",
             "ExpressionAttributeNames": {"#values": "values"},
             **limit_of(range_.expected),
+            **self._how,
         }
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -198,7 +209,7 @@ class DynamoDbResourceStore:
     def _batch(self, wanted: Sequence[tuple[str, str, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
         request: dict[str, Any] = {}
         for table, name, id_ in wanted:
-            keys = request.setdefault(table, {"Keys": []})["Keys"]
+            keys = request.setdefault(table, {"Keys": [], **self._how})["Keys"]
             keys.append({"pk": {"S": resource_key(name, id_)}, "sk": {"S": item}})
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for attempt in range(_BATCH_ATTEMPTS):

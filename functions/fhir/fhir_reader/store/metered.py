@@ -37,6 +37,10 @@ class MeteredStore:
         """The versions that were replaced."""
         return MeteredVersions(self.store.versions, self.budget)
 
+    def consistent(self) -> "MeteredStore":
+        """Return the same store, of which each call sees all that was answered before it."""
+        return MeteredStore(self.store.consistent(), self.budget)
+
     def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
         """Return one resource: one call."""
         self.budget.call()

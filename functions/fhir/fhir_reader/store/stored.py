@@ -110,6 +110,9 @@ class ResourceStore(Protocol):
     def versions(self) -> VersionStore:
         """The versions that were replaced."""
 
+    def consistent(self) -> "ResourceStore":
+        """Return the same store, of which each call sees all that was answered before it."""
+
     def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
         """Return one resource rendered in a format: one read."""
 

@@ -8,9 +8,11 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutErr
 
 from careconnect.formats import Format
 from careconnect.outcomes import OutcomeError
-from careconnect.record_keys import CURSOR_KEY, reference_prefix
+from careconnect.record_keys import CURSOR_KEY, reference_prefix, token_partition
 from careconnect.resource_types import Home, ResourceType, resource_type
+from careconnect_testing.altered import Altered
 from careconnect_testing.few_records import OBSERVATIONS
+from careconnect_testing.kept_versions import Version, write_versions
 from careconnect_testing.stores import Reader
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from fhir_reader.store.stored import IndexRange
@@ -22,19 +24,6 @@ def type_(name: str) -> ResourceType:
     found = resource_type(name)
     assert found is not None
     return found
-
-
-class Altered:
-    """A DynamoDB client whose answers are altered on their way."""
-
-    def __init__(self, client: Any, **alter: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
-        self._client = client
-        self._alter = alter
-
-    def __getattr__(self, name: str) -> Any:
-        real = getattr(self._client, name)
-        alter = self._alter.get(name)
-        return real if alter is None else lambda **arguments: alter(real, arguments)
 
 
 def store(reader: Reader, **alter: Any) -> DynamoDbResourceStore:
@@ -205,3 +194,51 @@ def test_a_compartment_is_what_names_the_patient_as_its_own(reader: Reader) -> N
         reader.client.delete_item(TableName=reader.tables.record, Key=other)
 
     assert after == before
+
+
+def test_the_same_store_reads_consistently_and_shares_what_it_keeps(reader: Reader) -> None:
+    asked: dict[str, list[bool]] = {}
+
+    def note(name: str) -> Callable[[Callable[..., Any], dict[str, Any]], Any]:
+        def told(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+            each = arguments.get("RequestItems", {"": arguments}).values()
+            asked.setdefault(name, []).extend(one.get("ConsistentRead", False) for one in each)
+            return real(**arguments)
+
+        return told
+
+    ours = store(reader, query=note("query"), batch_get_item=note("batch"))
+    assert ours.seal_key()
+    for each in (ours, ours.consistent(), ours):
+        asked.clear()
+        reader.calls.clear()
+        (stream,) = each.entries(type_("Observation"), [OF_PATIENT_4])
+        assert list(stream)
+        assert list(each.compartment(type_("Patient"), "4", "", 2))
+        assert each.systems(type_("Patient"), token_partition("Patient", "identifier", "9658218873"), 3)
+        assert each.entries_by_id(type_("Patient"), ["4"])
+        assert each.read_all([(type_("Patient"), "4"), (type_("Location"), "L1")], Format.JSON)
+        assert each.seal_key() == ours.seal_key()
+        assert "GetItem" not in reader.calls
+        assert set(asked) == {"query", "batch"}
+        assert {one for several in asked.values() for one in several} == {each is not ours}
+
+
+def test_versions_are_asked_for_part_by_part_and_no_further_than_the_lowest(reader: Reader) -> None:
+    first = {"resourceType": "Patient", "id": "parts"}
+    write_versions(reader, "Patient/parts", [Version({**first, "gender": "male"})] * 6, first=3)
+    versions = store(reader).versions
+    reader.calls.clear()
+
+    def of(highest: int, lowest: int, expected: int) -> tuple[list[int], int]:
+        reader.calls.clear()
+        found = versions.backwards(type_("Patient"), "parts", highest, lowest, Format.XML, expected)
+        return [one.version for one in found], reader.calls.count("Query")
+
+    assert of(7, 4, 2) == ([7, 6, 5, 4], 2)
+    assert of(7, 7, 1) == ([7], 1)
+    # Below the first that is kept there is nothing.
+    assert of(5, 1, 10) == ([5, 4, 3], 1)
+    assert of(2, 1, 1) == ([], 1)
+    assert versions.first(type_("Patient"), "parts") == 3
+    assert versions.first(type_("Patient"), "4") == 0
