@@ -27,9 +27,18 @@ _CALLS_FOR_BODIES: Final = MOST_INCLUDED // BATCH
 Key = tuple[ResourceType, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Included:
+    """A resource that a match includes: the match's place in its group, and the entry by which it was found, if any."""
+
+    place: int
+    key: Key
+    entry: Entry | None
+
+
 def follow_references(
     matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
-) -> list[list[Key]]:
+) -> list[list[Included]]:
     """Return what each of the matches includes, for as many of them, from the first on, as one page may include.
 
     A resource is named once, by the first match that includes it, and not at all if it is a match itself. Types that
@@ -39,15 +48,6 @@ def follow_references(
     # To find what points at a match is to search its type: `.r` alone does not open that.
     reverse = [include for include in reverse if context.caller.may_find(include.source)]
     return _Page(matches, includes, reverse, context).follow()
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A resource that a match includes: the match's place in its group, and the entry if it is at hand."""
-
-    place: int
-    key: Key
-    entry: Entry | None
 
 
 class _Page:
@@ -65,9 +65,9 @@ class _Page:
         self._seen: set[Key] = {(match.type, match.id) for match in matches}
         self._included = 0
 
-    def follow(self) -> list[list[Key]]:
+    def follow(self) -> list[list[Included]]:
         """Return what each match includes, until all have been asked or the budget of the request is tight."""
-        found: list[list[Key]] = []
+        found: list[list[Included]] = []
         group = self._first_group()
         while len(found) < len(self._matches):
             affordable = self._affordable()
@@ -92,10 +92,10 @@ class _Page:
         calls = self._context.budget.calls_left - _CALLS_FOR_BODIES
         return calls // len(self._reverse) if self._reverse else len(self._matches)
 
-    def _brought(self, matches: Sequence[Entry], *, is_first: bool) -> list[list[Key]]:
+    def _brought(self, matches: Sequence[Entry], *, is_first: bool) -> list[list[Included]]:
         """Return what each of a group of matches includes, for as many of them as that is not too much."""
-        brought: list[list[Key]] = []
-        new: list[_Found] = []
+        brought: list[list[Included]] = []
+        new: list[Included] = []
         for place, (match, sources) in enumerate(zip(matches, self._sources(matches), strict=False)):
             mine = [
                 *self._new(place, self._targets(match, self._includes), "_include"),
@@ -105,7 +105,7 @@ class _Page:
                 if is_first and not brought:
                     raise self._too_costly()
                 break
-            brought.append([one.key for one in mine])
+            brought.append(mine)
             new += mine
         while new and (self._again or self._reverse_again):
             if not self._can_go_on(new, is_first=is_first):
@@ -116,10 +116,10 @@ class _Page:
                     raise self._too_costly()
                 return []
             for one in new:
-                brought[one.place].append(one.key)
+                brought[one.place].append(one)
         return brought
 
-    def _is_too_much(self, more: Sequence[_Found]) -> bool:
+    def _is_too_much(self, more: Sequence[Included]) -> bool:
         self._included += len(more)
         return self._included > MOST_INCLUDED
 
@@ -127,15 +127,15 @@ class _Page:
         dearer = "_revinclude" if self._reverse or self._reverse_again else "_include"
         return outcomes.too_costly(dearer, f"one match includes more than {MOST_INCLUDED:,} resources")
 
-    def _new(self, place: int, candidates: Iterable[tuple[Key, Entry | None]], name: str) -> list[_Found]:
+    def _new(self, place: int, candidates: Iterable[tuple[Key, Entry | None]], name: str) -> list[Included]:
         """Return those that are new and readable, no more of them than make a match too large."""
-        found: list[_Found] = []
+        found: list[Included] = []
         with self._context.budget.charged_to(name):
             for key, entry in candidates:
                 if key in self._seen or not self._context.caller.may(key[0], Interaction.READ):
                     continue
                 self._seen.add(key)
-                found.append(_Found(place, key, entry))
+                found.append(Included(place, key, entry))
                 if len(found) > MOST_INCLUDED:
                     break
         return found
@@ -163,7 +163,7 @@ class _Page:
     def _referrers(self, entries: Sequence[Entry], include: Include) -> list[Iterator[Entry]]:
         return referrers_of(entries, include.source, include.parameter, self._context, MOST_INCLUDED + 1)
 
-    def _can_go_on(self, new: Sequence[_Found], *, is_first: bool) -> bool:
+    def _can_go_on(self, new: Sequence[Included], *, is_first: bool) -> bool:
         """Say whether a round can be afforded; the first match's rounds are made while the request has anything left.
 
         Each takes calls, so that there are no more rounds than the request may make calls.
@@ -180,10 +180,10 @@ class _Page:
             _may_refer_to(include, type_) for include in self._reverse_again
         )
 
-    def _next_round(self, new: Sequence[_Found]) -> list[_Found]:
+    def _next_round(self, new: Sequence[Included]) -> list[Included]:
         """Return what the resources that were included last include in their turn."""
         known = self._entries(new)
-        found: list[_Found] = []
+        found: list[Included] = []
         for place, entry in known:
             found += self._new(place, self._targets(entry, self._again), "_include")
         for include in self._reverse_again:
@@ -194,7 +194,7 @@ class _Page:
                 found += self._new(place, _keyed(stream), "_revinclude")
         return found
 
-    def _entries(self, new: Sequence[_Found]) -> list[tuple[int, Entry]]:
+    def _entries(self, new: Sequence[Included]) -> list[tuple[int, Entry]]:
         """Return the entries of what may lead on: what the caller may not see leads nowhere."""
         entries = {one.key: one.entry for one in new if one.entry is not None}
         wanted = [one.key for one in new if one.entry is None and self._takes_part(one.key[0])]

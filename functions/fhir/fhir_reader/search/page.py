@@ -8,8 +8,9 @@ from careconnect.resource_types import ResourceType
 from fhir_reader.rendering.bundle import BundleEntry
 from fhir_reader.rendering.room import ROOM, bytes_of
 from fhir_reader.rendering.views import show
+from fhir_reader.search.body_of_entry import bodies_of_entries
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.includes import follow_references
+from fhir_reader.search.includes import Included, follow_references
 from fhir_reader.search.query import Include
 from fhir_reader.store.stored import Entry, StoredResource
 
@@ -29,8 +30,7 @@ def fill_page(
 
     Raises the 400 outcome if one match alone includes more than an answer can hold, or than a request may cost.
     """
-    keys = [(match.type, match.id) for match in matches]
-    bodies = context.store.read_all(keys, context.view.format)
+    bodies = bodies_of_entries([(match.type, match.id) for match in matches], matches, context)
     shown: list[BundleEntry | None] = []
     room = ROOM
     for match in matches:
@@ -56,7 +56,8 @@ def _with_included(
     followed = [match for match, entry in zip(matches, shown, strict=False) if entry]
     included = dict(zip(followed, follow_references(followed, includes, reverse, context), strict=False))
     with context.budget.charged_to("_revinclude" if reverse else "_include"):
-        bodies = context.store.read_all([key for keys in included.values() for key in keys], context.view.format)
+        found = [one for each in included.values() for one in each]
+        bodies = bodies_of_entries([one.key for one in found], [one.entry for one in found if one.entry], context)
     entries: list[BundleEntry] = []
     beside: list[BundleEntry] = []
     room, taken = ROOM, 0
@@ -87,8 +88,9 @@ def _matched(
 
 
 def _included_entries(
-    keys: Sequence[tuple[ResourceType, str]], bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext
+    included: Sequence[Included], bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext
 ) -> list[BundleEntry]:
+    keys = (one.key for one in included)
     found = ((type_, id_, bodies.get((type_.name, id_))) for type_, id_ in keys)
     return [
         _entry(type_, id_, stored, "include", context)

@@ -22,7 +22,7 @@ def brought(matches: list[Entry], parameters: list[tuple[str, str]], asked: Sear
     """Return what each match of a page includes."""
     parsed = query(parameters)
     found = follow_references.follow_references(matches, parsed.includes, parsed.reverse_includes, asked)
-    return [[f"{type_.name}/{resource_id}" for type_, resource_id in keys] for keys in found]
+    return [[f"{one.key[0].name}/{one.key[1]}" for one in each] for each in found]
 
 
 def test_pages_are_as_long_as_their_rounds_are_affordable() -> None:
