@@ -16,7 +16,7 @@ from fhir_reader.rendering.views import View
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.result_parameters import ResultParameters
 from fhir_reader.store.metered import MeteredStore
-from fhir_reader.store.stored import Entry, EntryStream, IndexRange, NextLimit, StoredResource, VersionStore
+from fhir_reader.store.stored import Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource, VersionStore
 
 PEOPLE = 240
 VISITS = 3
@@ -64,7 +64,11 @@ class EntriesInMemory:
         return [self._entries[key] for key in keys if key in self._entries]
 
     def entries(
-        self, type_: ResourceType, ranges: Iterable[IndexRange], _next_limit: NextLimit | None = None
+        self,
+        type_: ResourceType,
+        ranges: Iterable[IndexRange],
+        _next_limit: NextLimit | None = None,
+        _pay: Pay | None = None,
     ) -> list[EntryStream]:
         return [_Stream(self._in_range(type_, one)) for one in ranges]
 

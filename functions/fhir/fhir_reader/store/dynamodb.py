@@ -23,7 +23,8 @@ from careconnect.resource_types import Home, ResourceType, resource_type
 from careconnect.search_values import order_key
 from careconnect.stored_values import StoredValues
 from fhir_reader.store.range_stream import RangeStream, ask, items_of, limit_of
-from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, NextLimit, StoredResource
+from fhir_reader.store.staged import StagedEntries
+from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
 from fhir_reader.store.versions import DynamoDbVersions, item_key, item_of, stored_resource
 
 if TYPE_CHECKING:
@@ -97,12 +98,22 @@ class DynamoDbResourceStore:
         ]
 
     def entries(
-        self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
+        self,
+        type_: ResourceType,
+        ranges: Iterable[IndexRange],
+        next_limit: NextLimit | None = None,
+        pay: Pay | None = None,
     ) -> list[EntryStream]:
         """Open each range as a stream of entries, latest place first; all first parts are asked for at once."""
-        queries = [self._range_query(type_, range_) for range_ in ranges if _possible(range_)]
-        opened = [(query, self._pool.submit(ask, self._client.query, **query)) for query in queries]
-        return [RangeStream(type_, self._client.query, query, first, next_limit) for query, first in opened]
+        possible = [range_ for range_ in ranges if _possible(range_)]
+        queries = [self._range_query(type_, range_) for range_ in possible]
+        firsts = [self._pool.submit(ask, self._client.query, **query) for query in queries]
+        staged = [
+            StagedEntries(range_.partition, lambda sk: (type_, place_of(sk)[1]), self._index_records, pay)
+            for range_ in possible
+        ]
+        opened = zip(queries, firsts, staged, strict=True)
+        return [RangeStream(type_, self._client.query, *each, next_limit) for each in opened]
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
         """Return the systems of a token's entries, each found from the end of the one before."""
@@ -126,27 +137,27 @@ class DynamoDbResourceStore:
         return None
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int
+        self, patient_type: ResourceType, patient: str, after: str, expected: int, pay: Pay | None = None
     ) -> Iterator[tuple[str, Entry]]:
         """Stream the entries of a patient's compartment with their places, by type, then by date."""
+        partition = resource_key(patient_type.name, patient)
         query: dict[str, Any] = {
             "TableName": self._tables[patient_type.home],
             "KeyConditionExpression": "pk = :pk AND sk > :after",
             "ExpressionAttributeValues": {
-                ":pk": {"S": resource_key(patient_type.name, patient)},
+                ":pk": {"S": partition},
                 ":after": {"S": after or _FIRST_TYPE},
             },
             **limit_of(expected),
             **self._how,
         }
         first: Future[Any] = self._pool.submit(ask, self._client.query, **query)
-        for item in items_of(self._client.query, query, first):
+        staged = StagedEntries(partition, _member, self._index_records, pay)
+        for item in items_of(self._client.query, query, first, staged):
             place = item["sk"]["S"]
-            name, _, parameter = place.partition("#")[0].partition("?")
-            found = resource_type(name)
-            if found and (reference := found.patient_parameter) and parameter == reference.name:
-                order, resource_id = place_of(place)
-                yield place, Entry(found, resource_id, order, item["values"]["S"])
+            if member := _member(place):
+                type_, resource_id = member
+                yield place, Entry(type_, resource_id, place_of(place)[0], item["values"]["S"])
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links; read once and kept, since it never changes."""
@@ -191,11 +202,14 @@ class DynamoDbResourceStore:
             },
             "ScanIndexForward": range_.forward,
             # The partition key is known already, and what is not sent need not be parsed.
-            "ProjectionExpression": "sk, #values",
-            "ExpressionAttributeNames": {"#values": "values"},
+            "ProjectionExpression": "sk, #values, #staged",
+            "ExpressionAttributeNames": {"#values": "values", "#staged": "staged"},
             **limit_of(range_.expected),
             **self._how,
         }
+
+    def _index_records(self, keys: Iterable[tuple[ResourceType, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+        return self.consistent()._items(keys, INDEX_ITEM)
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
         wanted = list(dict.fromkeys((self._tables[type_.home], type_.name, id_) for type_, id_ in keys))
@@ -225,6 +239,15 @@ class DynamoDbResourceStore:
             if not request:
                 return found
         raise outcomes.unavailable("keys left unprocessed")
+
+
+def _member(place: str) -> tuple[ResourceType, str] | None:
+    """Return whose entry lies at a place of a compartment; None if it names the patient in another way."""
+    name, _, parameter = place.partition("#")[0].partition("?")
+    found = resource_type(name)
+    if found and (reference := found.patient_parameter) and parameter == reference.name:
+        return found, place_of(place)[1]
+    return None
 
 
 def _possible(range_: IndexRange) -> bool:

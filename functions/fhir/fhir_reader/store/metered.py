@@ -14,6 +14,7 @@ from fhir_reader.store.stored import (
     EntryStream,
     IndexRange,
     NextLimit,
+    Pay,
     ResourceStore,
     StoredResource,
     VersionStore,
@@ -62,12 +63,17 @@ class MeteredStore:
         return self.store.entries_by_id(type_, wanted)
 
     def entries(
-        self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
+        self,
+        type_: ResourceType,
+        ranges: Iterable[IndexRange],
+        next_limit: NextLimit | None = None,
+        _pay: Pay | None = None,
     ) -> list[EntryStream]:
-        """Open ranges, one call each."""
+        """Open ranges, one call each, and one for each hundred of entries that are staged."""
         wanted = list(ranges)
         self.budget.call(len(wanted))
-        return [PaidStream(stream, self.budget) for stream in self.store.entries(type_, wanted, next_limit)]
+        streams = self.store.entries(type_, wanted, next_limit, self.budget.call)
+        return [PaidStream(stream, self.budget) for stream in streams]
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
         """Return the systems of a token's entries: one call for each, and one that finds no other."""
@@ -77,13 +83,12 @@ class MeteredStore:
         return found
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int
+        self, patient_type: ResourceType, patient: str, after: str, expected: int, _pay: Pay | None = None
     ) -> Iterator[tuple[str, Entry]]:
         """Stream a patient's compartment: one call to begin with, which brings no more than is paid for."""
         self.budget.call()
-        return self._paid(
-            self.store.compartment(patient_type, patient, after, min(expected, self.budget.entries_paid + 1))
-        )
+        most = min(expected, self.budget.entries_paid + 1)
+        return self._paid(self.store.compartment(patient_type, patient, after, most, self.budget.call))
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links, which a function reads once in its life."""

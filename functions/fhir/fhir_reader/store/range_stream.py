@@ -7,6 +7,7 @@ from careconnect import outcomes
 from careconnect.aws import SERVICE_ERRORS, error_code
 from careconnect.record_keys import place_of
 from careconnect.resource_types import ResourceType
+from fhir_reader.store.staged import StagedEntries
 from fhir_reader.store.stored import Entry, NextLimit
 
 if TYPE_CHECKING:
@@ -25,12 +26,14 @@ class RangeStream:
         query: Callable[..., Any],
         asked: Mapping[str, Any],
         first: "Future[Any]",
+        staged: StagedEntries,
         next_limit: NextLimit | None,
     ) -> None:
         self._type = type_
         self._query = query
         self._asked = asked
         self._first = first
+        self._staged = staged
         self._next_limit = next_limit
 
     @property
@@ -41,22 +44,26 @@ class RangeStream:
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entries."""
-        for item in items_of(self._query, self._asked, self._first, self._next_limit):
+        for item in items_of(self._query, self._asked, self._first, self._staged, self._next_limit):
             order, resource_id = place_of(item["sk"]["S"])
             yield Entry(self._type, resource_id, order, item["values"]["S"])
 
 
 def items_of(
-    query: Callable[..., Any], asked: Mapping[str, Any], first: "Future[Any]", next_limit: NextLimit | None = None
+    query: Callable[..., Any],
+    asked: Mapping[str, Any],
+    first: "Future[Any]",
+    staged: StagedEntries,
+    next_limit: NextLimit | None = None,
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the items of a query to its end, `asked` being its first request.
+    """Yield the items of a query that hold, to its end, `asked` being its first request.
 
     What a query reads is paid for, up to 1 MB, whether it is used or not. So a limited one begins small and
     asks for more each time, since what was expected not to be needed has turned out to be.
     """
     answer, most = first.result(), asked.get("Limit", 0)
     while True:
-        yield from answer["Items"]
+        yield from staged.settled(answer["Items"])
         last = answer.get("LastEvaluatedKey")
         if not last:
             return

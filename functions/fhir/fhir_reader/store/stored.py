@@ -76,6 +76,9 @@ class Entry:
 NextLimit = Callable[[int], int]
 """Says how many entries a stream asks for next, when so many were not enough."""
 
+Pay = Callable[[int], None]
+"""Accounts for calls that are about to be made; raises where they cannot be afforded."""
+
 
 class EntryStream(Protocol):
     """The entries of one range, asked for in parts."""
@@ -125,22 +128,27 @@ class ResourceStore(Protocol):
         """Return the entries of resources whose ids are known."""
 
     def entries(
-        self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
+        self,
+        type_: ResourceType,
+        ranges: Iterable[IndexRange],
+        next_limit: NextLimit | None = None,
+        pay: Pay | None = None,
     ) -> list[EntryStream]:
         """Open each range as a stream of entries, the latest place first; the first parts come together.
 
-        `next_limit` may raise what ends the walk, instead of asking for more.
+        `next_limit` may raise what ends the walk, instead of asking for more; so may `pay`, before what is being
+        written is looked up.
         """
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
         """Return the systems of a token's entries, or None if there are more than `most`: a call for each and one."""
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int
+        self, patient_type: ResourceType, patient: str, after: str, expected: int, pay: Pay | None = None
     ) -> Iterator[tuple[str, Entry]]:
         """Stream a patient's compartment as (place, entry), by type and date, beginning after a place.
 
-        `expected` is how many are likely to be enough (0: all of them are wanted).
+        `expected` is how many are likely to be enough (0: all of them are wanted); `pay` is as for `entries`.
         """
 
     def seal_key(self) -> bytes:
