@@ -85,16 +85,17 @@ def reindex(
     base_url: str = "",
     dry_run: bool = False,
     clock: Callable[[], float] = time.monotonic,
+    now: Callable[[], float] = time.time,
     writers: int = _WRITERS,
 ) -> ReindexReport:
     """Renew the index of every resource that the tables hold, and return what became of them.
 
     It goes on where an earlier one for the same release was ended. A table that is through without a problem has the
-    index of this release from then on. `writers` threads write at the same time; `clock` gives seconds. A `dry_run`
-    goes through everything and writes nothing. Errors of the service that would meet every resource alike are raised as
-    botocore raises them.
+    index of this release from then on. `writers` threads write at the same time; `clock` gives seconds, `now` those
+    since 1970. A `dry_run` goes through everything and writes nothing. Errors of the service that would meet every
+    resource alike are raised as botocore raises them.
     """
-    renewer = IndexRenewer(tables, base_url=base_url, dry_run=dry_run)
+    renewer = IndexRenewer(tables, base_url=base_url, clock=now, dry_run=dry_run)
     report = ReindexReport()
     executor = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="reindex")
     try:

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, REINDEX_KEY, Key
+from careconnect.record_keys import CURSOR_KEY, GUARD_ITEM, INDEX_VERSION, MARK_SHARDS, REINDEX_KEY, Key
 from careconnect.resource_types import Follow, Home, ResourceType, SearchParameter
 from careconnect_admin.loading.reindex import IndexCounts, reindex
 from careconnect_records import extract
 from careconnect_records import record as building
 from careconnect_testing.clock import Clock
 from careconnect_testing.few_records import few_records, write_deletion, write_records
-from careconnect_testing.stores import Reader, load, reader_on_moto
+from careconnect_testing.stores import LOADED, Reader, load, reader_on_moto
 
 Items = dict[Key, dict[str, Any]]
 
@@ -126,20 +126,32 @@ def load_by_earlier_release(reader: Reader, path: Path) -> None:
         )
 
 
-def items_of(reader: Reader) -> dict[Home, Items]:
-    """Return all items of both tables but those about the tables themselves."""
-    return {
+REFERENCES = "references"
+
+
+def items_of(reader: Reader) -> dict[Home | str, Items]:
+    """Return all items of the tables but those about the tables themselves; of the marks, those that count."""
+    found: dict[Home | str, Items] = {
         home: {
             (item["pk"]["S"], item["sk"]["S"]): item
-            for page in reader.client.get_paginator("scan").paginate(TableName=reader.tables.name(home))
-            for item in page["Items"]
+            for item in scanned(reader, reader.tables.name(home))
             if item["pk"]["S"] != CURSOR_KEY[0]
         }
         for home in Home
     }
+    marks = (
+        {name: value for name, value in item.items() if value != {"N": "0"}}
+        for item in scanned(reader, reader.tables.reference)
+    )
+    return found | {REFERENCES: {(mark["pk"]["S"], ""): mark for mark in marks if len(mark) > 1}}
 
 
-def loaded_anew(path: Path, *more: Path) -> dict[Home, Items]:
+def scanned(reader: Reader, table: str) -> Iterator[dict[str, Any]]:
+    for page in reader.client.get_paginator("scan").paginate(TableName=table):
+        yield from page["Items"]
+
+
+def loaded_anew(path: Path, *more: Path) -> dict[Home | str, Items]:
     """Return what this release makes of the same sources in new tables."""
     with reader_on_moto() as fresh:
         for each in (path, *more):
@@ -162,10 +174,12 @@ class AtOnce(Executor):
         return future
 
 
-def renew(reader: Reader, **options: Any) -> Any:
+def renew(reader: Reader, *, after: float = 60, **options: Any) -> Any:
+    """Renew the index, that many seconds after all that is loaded."""
+    now = Clock(LOADED.timestamp() + after)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("careconnect_admin.loading.reindex.ThreadPoolExecutor", AtOnce)
-        return reindex(reader.tables, base_url="https://care.example", writers=1, **options)
+        return reindex(reader.tables, base_url="https://care.example", writers=1, now=now, **options)
 
 
 @pytest.fixture
@@ -180,13 +194,13 @@ RESOURCES = len(few_records())
 
 
 @pytest.fixture(scope="module")
-def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[Home, Items]:
+def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[Home | str, Items]:
     """What this release makes of the few records."""
     return loaded_anew(write_records(tmp_path_factory.mktemp("records")))
 
 
 def test_the_index_becomes_what_a_load_would_make_of_it_and_nothing_else_changes(
-    reader: Reader, wanted: dict[Home, Items]
+    reader: Reader, wanted: dict[Home | str, Items]
 ) -> None:
     before = items_of(reader)
     assert before != wanted
@@ -208,6 +222,71 @@ def test_the_index_becomes_what_a_load_would_make_of_it_and_nothing_else_changes
     assert again.total == IndexCounts(unchanged=RESOURCES)
     assert {call for call in reader.calls if "Write" in call} == set()
     assert items_of(reader) == wanted
+
+
+def forget_what_serves_writing(reader: Reader) -> None:
+    """Make the tables those of version 2, which had no guards and no marks, and bodies did not say how they came."""
+    for name in (reader.tables.record, reader.tables.directory):
+        for item in list(scanned(reader, name)):
+            bare = {attribute: value for attribute, value in item.items() if attribute not in AFTER_VERSION_2}
+            if item["sk"]["S"] == GUARD_ITEM:
+                reader.client.delete_item(TableName=name, Key={"pk": item["pk"], "sk": item["sk"]})
+            elif bare != item:
+                reader.client.put_item(TableName=name, Item=bare)
+    for item in list(scanned(reader, reader.tables.reference)):
+        reader.client.delete_item(TableName=reader.tables.reference, Key={"pk": item["pk"]})
+
+
+AFTER_VERSION_2 = ("targets", "method", "status")
+
+
+def test_a_table_without_guards_and_marks_gets_each_of_them_once(tmp_path: Path) -> None:
+    sources = write_records(tmp_path), write_deletion(tmp_path, "Condition", "c1")
+    wanted = loaded_anew(*sources)
+    with reader_on_moto() as reader:
+        for path in sources:
+            load_by_earlier_release(reader, path)
+        forget_what_serves_writing(reader)
+        assert items_of(reader)[REFERENCES] == {}
+
+        assert renew(reader).total == IndexCounts(renewed=RESOURCES - 1)
+
+        renewed = items_of(reader)
+        assert renewed[REFERENCES].keys() > {("$complete#record", ""), ("$complete#directory", "")}
+        # The deleted had nothing to renew, so nothing says that it is deleted but its own record.
+        gone = [key for key in wanted[REFERENCES] if key[0].startswith("Condition/c1#")]
+        assert len(gone) == MARK_SHARDS
+        assert renewed[REFERENCES] == {key: wanted[REFERENCES][key] for key in wanted[REFERENCES] if key not in gone}
+        for home in Home:
+            bare = {
+                key: {name: value for name, value in item.items() if name not in ("method", "status", "times")}
+                for key, item in wanted[home].items()
+            }
+            without_times = {
+                key: {name: value for name, value in item.items() if name != "times"}
+                for key, item in renewed[home].items()
+            }
+            deleted = ("Condition/c1", "#index")
+            bare.get(deleted, {}).pop("targets", None)
+            assert without_times == bare
+        assert versions(reader) == DONE
+        assert renew(reader).total == IndexCounts(unchanged=RESOURCES - 1)
+        assert items_of(reader) == renewed
+
+
+def test_a_load_by_version_3_into_a_table_of_version_2_is_counted_once(reader: Reader, tmp_path: Path) -> None:
+    """A load before the renewal counts what it writes; only a renewal that is through says that all are."""
+    forget_what_serves_writing(reader)
+    path = write_records(tmp_path)
+    wanted = loaded_anew(path)
+    load(reader, write_records(tmp_path, [each for each in few_records() if each["resourceType"] == "Observation"]))
+    marks = items_of(reader)[REFERENCES]
+    assert marks
+    assert not [pk for pk, _ in marks if pk.startswith("$complete")]
+
+    assert renew(reader).problems == []
+
+    assert items_of(reader)[REFERENCES] == wanted[REFERENCES]
 
 
 def test_searches_are_right_at_every_moment(reader: Reader) -> None:
@@ -265,7 +344,7 @@ def die_at(reader: Reader, operation: str, number: int) -> None:
 
 @pytest.mark.parametrize("number", [1, 7, 15])
 def test_a_renewal_that_is_killed_is_finished_by_the_next(
-    reader: Reader, wanted: dict[Home, Items], number: int
+    reader: Reader, wanted: dict[Home | str, Items], number: int
 ) -> None:
     clock = Clock()
 
@@ -401,6 +480,10 @@ def write_large(folder: Path, name: str, resource: dict[str, Any]) -> Path:
     return path
 
 
+STEPS = 3 + 1 + 3 + 1
+"""Transactions of its renewal: entries are staged, the record is written, entries are settled, one is removed."""
+
+
 @pytest.fixture
 def large_one(tmp_path: Path) -> Iterator[tuple[Reader, Path]]:
     """An Organization that has few entries of the earlier release, and 231 of this one."""
@@ -426,7 +509,7 @@ def test_more_entries_than_a_transaction_takes(large_one: tuple[Reader, Path]) -
     assert renew(reader).total == IndexCounts(renewed=1)
     reader.faults.clear()
 
-    assert reader.calls.count("TransactWriteItems") == 4
+    assert reader.calls.count("TransactWriteItems") == STEPS
     assert items_of(reader) == loaded_anew(path)
     assert versions(reader) == DONE
     assert other.get("Organization", "name=large").text == before
@@ -434,7 +517,7 @@ def test_more_entries_than_a_transaction_takes(large_one: tuple[Reader, Path]) -
     assert renew(reader).total == IndexCounts(unchanged=1)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("number", range(1, STEPS + 1))
 def test_a_large_one_that_was_cut_off_is_finished_by_the_next(large_one: tuple[Reader, Path], number: int) -> None:
     reader, path = large_one
     before = reader.get("Organization", "name=large").text
@@ -444,13 +527,17 @@ def test_a_large_one_that_was_cut_off_is_finished_by_the_next(large_one: tuple[R
     reader.faults.clear()
     assert reader.get("Organization", "name=large").text == before
 
-    assert renew(reader).total == IndexCounts(renewed=1)
+    at_once = renew(reader, after=64)
+    assert at_once.problems == ["Organization/o: another writer is at work on it"]
+    assert versions(reader)[Home.DIRECTORY] == "1"
+    is_written = number > STEPS // 2
+    assert renew(reader, after=65).total == IndexCounts(renewed=not is_written, unchanged=is_written)
 
     assert items_of(reader) == loaded_anew(path)
     assert versions(reader) == DONE
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
+@pytest.mark.parametrize("number", [1, 2, STEPS // 2, STEPS // 2 + 1])
 @pytest.mark.parametrize("aliases", [3, 120])
 def test_a_load_may_come_between_any_two_steps(
     large_one: tuple[Reader, Path], tmp_path: Path, number: int, aliases: int
@@ -467,8 +554,9 @@ def test_a_load_may_come_between_any_two_steps(
             met += 1
             load(reader, later)
 
+    # The load takes the renewal for one that has ended long ago.
     reader.faults.append(overtake)
-    report = renew(reader)
+    report = renew(reader, after=-3600)
     reader.faults.clear()
 
     assert met > number
@@ -477,16 +565,16 @@ def test_a_load_may_come_between_any_two_steps(
     assert versions(reader) == DONE
 
 
-def test_a_load_that_was_cut_off_is_a_problem_and_the_table_keeps_its_version(
+def test_a_load_by_an_earlier_release_that_was_cut_off_is_a_problem_and_the_table_keeps_its_version(
     large_one: tuple[Reader, Path], tmp_path: Path
 ) -> None:
+    """What it claimed, it had not begun to write in steps that another can finish."""
     reader, path = large_one
     load_by_earlier_release(reader, write_records(tmp_path))
-    later = write_large(tmp_path, "later.ndjson", large(120, name="Later"))
-    die_at(reader, "BatchWriteItem", 1)
-    with pytest.raises(Killed):
-        load(reader, later)
-    reader.faults.clear()
+    index = items_of(reader)[Home.DIRECTORY]["Organization/o", "#index"]
+    claimed = {name: value for name, value in index.items() if name != "targets"}
+    claimed |= {"digest": {"S": ""}, "claim": {"S": "5bb4c6a7"}}
+    reader.client.put_item(TableName=reader.tables.directory, Item=claimed)
 
     report = renew(reader)
 
@@ -495,12 +583,38 @@ def test_a_load_that_was_cut_off_is_a_problem_and_the_table_keeps_its_version(
     assert report.counts["Organization"] == IndexCounts(renewed=1, failed=1)
     assert versions(reader) == {Home.RECORD: str(INDEX_VERSION), Home.DIRECTORY: "1"}
 
+    later = write_large(tmp_path, "later.ndjson", large(120, name="Later"))
     load(reader, later)
     again = renew(reader)
 
     assert again.problems == []
     assert versions(reader) == DONE
     assert items_of(reader)[Home.DIRECTORY] == loaded_anew(path, write_records(tmp_path), later)[Home.DIRECTORY]
+
+
+def test_a_claim_of_an_earlier_releases_renewal_is_taken_over(large_one: tuple[Reader, Path]) -> None:
+    reader, path = large_one
+    index = items_of(reader)[Home.DIRECTORY]["Organization/o", "#index"]
+    reader.client.put_item(TableName=reader.tables.directory, Item=index | {"claim": {"S": "reindex-5bb4c6a7"}})
+
+    assert renew(reader).total == IndexCounts(renewed=1)
+
+    assert items_of(reader) == loaded_anew(path)
+    assert versions(reader) == DONE
+
+
+def test_a_load_that_was_cut_off_is_finished_by_a_renewal(large_one: tuple[Reader, Path], tmp_path: Path) -> None:
+    reader, path = large_one
+    later = write_large(tmp_path, "later.ndjson", large(120, name="Later"))
+    die_at(reader, "TransactWriteItems", 2)
+    with pytest.raises(Killed):
+        load(reader, later)
+    reader.faults.clear()
+
+    report = renew(reader)
+
+    assert (report.problems, report.total) == ([], IndexCounts(renewed=1))
+    assert items_of(reader) == loaded_anew(path)
 
 
 def test_after_a_problem_the_next_run_begins_there(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -527,7 +641,7 @@ def test_after_a_problem_the_next_run_begins_there(reader: Reader, monkeypatch: 
 
 
 def test_a_compartment_that_is_seen_otherwise_changes_the_bodies_and_no_version(
-    reader: Reader, wanted: dict[Home, Items]
+    reader: Reader, wanted: dict[Home | str, Items]
 ) -> None:
     """Which patients a body belongs to is worked out from the resource, too."""
     reader.give_away("Condition/c1", "5")
@@ -539,7 +653,7 @@ def test_a_compartment_that_is_seen_otherwise_changes_the_bodies_and_no_version(
     assert reader.get("Condition/c1").headers["ETag"] == etag
 
 
-def test_an_entry_alone_that_is_out_of_date_is_enough(wanted: dict[Home, Items], tmp_path: Path) -> None:
+def test_an_entry_alone_that_is_out_of_date_is_enough(wanted: dict[Home | str, Items], tmp_path: Path) -> None:
     """The index record may be right and its entries not: they are looked at themselves."""
     ((_key, entry),) = (
         (key, item)
@@ -556,7 +670,7 @@ def test_an_entry_alone_that_is_out_of_date_is_enough(wanted: dict[Home, Items],
 
 
 @pytest.mark.parametrize("code", ["TransactionCanceledException", "ThrottlingException"])
-def test_what_is_refused_for_now_is_done_again(reader: Reader, wanted: dict[Home, Items], code: str) -> None:
+def test_what_is_refused_for_now_is_done_again(reader: Reader, wanted: dict[Home | str, Items], code: str) -> None:
     refused: list[str] = []
 
     def busy(operation: str) -> None:
