@@ -35,8 +35,9 @@ _SCHEMES: Final = frozenset(("http", "https", "ftp", "mailto", "tel", "urn", "ci
 _IMAGE: Final = re.compile(r"data:image/(?:png|gif|jpe?g|bmp|webp)[;,]", re.IGNORECASE)
 # A browser skips these within a scheme.
 _SKIPPED: Final = re.compile(r"[\x00-\x20\x7f-\xa0]+")
-# Whatever fetches, runs, or is written so that one does not see it.
-_UNSAFE_STYLE: Final = re.compile(r"url\s*\(|expression\s*\(|@|\\|/\*|behaviou?r|-moz-binding|script:", re.IGNORECASE)
+# Whatever runs, or is written so that one does not see it.
+_UNSAFE_STYLE: Final = re.compile(r"expression\s*\(|@|\\|/\*|behaviou?r|-moz-binding|script:", re.IGNORECASE)
+_STYLE_LINK: Final = re.compile(r"(?:url|src|image|image-set)\s*\(\s*[\"']?(?P<target>[^\"')]*)", re.IGNORECASE)
 
 
 class _NarrativeError(ValueError):
@@ -116,7 +117,7 @@ class _Reader:
 def _check_attribute(name: str, value: str, element: str) -> None:
     if name not in _ATTRIBUTES:
         raise _NarrativeError("holds an attribute that a narrative may not have (txt-1)")
-    if name == "style" and _UNSAFE_STYLE.search(value):
+    if name == "style" and (_UNSAFE_STYLE.search(value) or any(map(_is_elsewhere, _STYLE_LINK.finditer(value)))):
         raise _NarrativeError("holds a style that takes something from elsewhere (txt-1)")
     if name in _LINKS:
         target = _SKIPPED.sub("", value)
@@ -124,3 +125,9 @@ def _check_attribute(name: str, value: str, element: str) -> None:
         is_image = element == "img" and name == "src" and _IMAGE.match(target)
         if scheme and scheme[1].lower() not in _SCHEMES and not is_image:
             raise _NarrativeError("holds a link of a kind that a narrative may not have (txt-1)")
+
+
+def _is_elsewhere(link: re.Match[str]) -> bool:
+    """Say whether a style's link leads away: not to a file beside (`url(line.png)`), nor to a picture within."""
+    target = _SKIPPED.sub("", link["target"])
+    return target.startswith("//") or (_SCHEME.match(target) is not None and not _IMAGE.match(target))

@@ -14,7 +14,7 @@ _TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff") | st.sampled_from("\t\n\r<&>\"'"),
     min_size=1,
     max_size=6,
-)
+).filter(str.strip)
 _INTEGERS = st.integers(min_value=1, max_value=2**31 - 1)
 _DECIMALS = st.from_regex(r"-?(0|[1-9][0-9]{0,9})\.[0-9]{1,12}", fullmatch=True).map(JsonNumber)
 _NARRATIVES = st.sampled_from(

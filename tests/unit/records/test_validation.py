@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from careconnect_records.exact_json import parse_json
-from careconnect_records.validation import Fault, InvalidResourceError, validate
+from careconnect_records.schema import model_of
+from careconnect_records.validation import Fault, InvalidResourceError, _model_faults, validate
 
 
 def faults_of(resource: dict[str, Any] | str) -> str:
@@ -191,15 +192,12 @@ def test_a_required_value_may_be_replaced_by_the_reason_for_its_absence() -> Non
 
 
 def test_what_the_models_alone_find_is_told_in_fixed_words() -> None:
-    # An extension beside it does not replace the value of a choice that is required.
-    request = {
-        "resourceType": "MedicationStatement",
-        "status": "active",
-        "taken": "y",
-        "subject": {"reference": "Patient/1"},
-        "medicationReference": None,
+    secret = "9990000018"
+    faults = _model_faults(model_of("Patient"), {"name": [{"family": 3}], "birthDate": secret, secret: secret})
+    assert set(faults) == {
+        Fault("invalid", expression, "not as STU3 defines it")
+        for expression in ("Patient.name[0].family", "Patient.birthDate", "Patient")
     }
-    assert all_faults(request) == [("invalid", "MedicationStatement.medicationReference")]
 
 
 def test_at_most_fifty_faults_are_told() -> None:
@@ -225,6 +223,7 @@ def test_the_text_has_three_faults_and_the_number_of_the_others_and_no_value() -
         ({"multipleBirthInteger": 2**31}, "Patient.multipleBirthInteger", "an integer has 32 bits"),
         ({"photo": [{"size": -1}]}, "Patient.photo[0].size", "an unsignedInt is 0 to 2147483647"),
         ({"telecom": [{"rank": 0}]}, "Patient.telecom[0].rank", "a positiveInt is 1 to 2147483647"),
+        ({"name": [{"text": "\u00a0"}]}, "Patient.name[0].text", "a text of nothing but white space"),
         ({"language": " en"}, "Patient.language", "a code has no white space but single spaces within"),
         ({"extension": [{"url": "u", "valueOid": "1.2"}]}, "Patient.extension[0].valueOid", "an oid is urn:oid: and"),
         (
