@@ -15,7 +15,7 @@ from careconnect_records.exact_json import (
     parse_json,
 )
 from careconnect_records.faults import UnreadableBodyError
-from careconnect_records.strict_json import parse_json_body
+from careconnect_records.strict_json import parse_json_body, parse_json_value
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,13 @@ def test_an_object_keeps_its_letters(text: str) -> None:
 
 def test_a_pair_of_surrogates_is_one_character_and_a_byte_order_mark_is_none() -> None:
     assert parse_json_body(b'\xef\xbb\xbf{"a":"\\ud83d\\ude00"}') == {"a": "😀"}
+
+
+def test_a_patch_is_an_array_of_which_as_much_is_asked() -> None:
+    assert parse_json_value(b'[{"op":"remove","path":"/active"}]') == [{"op": "remove", "path": "/active"}]
+    for body in (b'[{"op":"remove","op":"add"}]', b'["\\ud800"]', b"[" * 65 + b"]" * 65):
+        with pytest.raises(UnreadableBodyError):
+            parse_json_value(body)
 
 
 NOT_JSON = "the body is not JSON, or it has a member twice, NaN, or a number of too many digits"

@@ -61,6 +61,22 @@ def test_elements_become_members(inside: str, json: str) -> None:
     assert json_text({"resourceType": "Patient", **parse_json(json)}) == json_text(patient(inside))
 
 
+def test_a_bundle_holds_whole_resources() -> None:
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [
+            {
+                "fullUrl": "urn:uuid:c757873d-ec9a-4326-a141-556f43239520",
+                "resource": {"resourceType": "Patient", "name": [{"given": ["A"]}]},
+                "request": {"method": "POST", "url": "Patient"},
+            },
+            {"request": {"method": "DELETE", "url": "Patient/4"}},
+        ],
+    }
+    assert parse_xml_body(xml_text(bundle).encode()) == bundle
+
+
 @pytest.mark.parametrize(
     "document",
     [
