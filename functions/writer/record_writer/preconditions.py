@@ -53,11 +53,6 @@ def if_match_of(headers: Mapping[str, str]) -> IfMatch | None:
     return IfMatch(frozenset(tag[1] for tag in tags if tag))
 
 
-def require_no_criteria(query: Pairs) -> None:
-    """Raise the 400 outcome for a parameter that says more than how an answer is shown."""
-    criteria_in(query, taken=())
-
-
 def criteria_in(query: Pairs, taken: Sequence[str] = (IDENTIFIER,)) -> list[str]:
     """Return the values of the parameters `taken`; raises the 400 outcomes for any other, by name.
 

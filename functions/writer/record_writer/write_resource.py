@@ -131,15 +131,11 @@ class ResourceWriter:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _attempt(self, wanted: Wanted) -> Written:
-        match wanted.kind:
-            case Kind.CREATE:
-                return self._create(wanted)
-            case Kind.UPDATE:
-                return self._update(wanted)
-            case Kind.PATCH:
-                return self._patch(wanted)
-            case Kind.DELETE:
-                return self._delete(wanted)
+        if wanted.kind is Kind.CREATE:
+            return self._create(wanted)
+        if wanted.kind is Kind.UPDATE:
+            return self._update(wanted)
+        return self._patch(wanted) if wanted.kind is Kind.PATCH else self._delete(wanted)
 
     def _create(self, wanted: Wanted) -> Written:
         found = self._found(wanted)

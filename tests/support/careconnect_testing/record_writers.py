@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from careconnect.http import Cors
+from careconnect.origin import Origin
 from careconnect.resource_types import FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_records.exact_json import json_text
@@ -51,14 +52,15 @@ class Writer:
         """Build the two apps, each with the tables that its function has."""
         self._apps = {home: self.app(home) for home in Home}
 
-    def app(self, home: Home) -> Shell:
-        """Return a writer as a new instance of its function has it."""
+    def app(self, home: Home, origin: Origin | None = None) -> Shell:
+        """Return a writer as a new instance of its function has it, perhaps behind a front."""
         tables = self.reader.tables
         if home is Home.DIRECTORY:
             tables = RecordTables(tables.client, "", tables.directory, tables.reference)
         store = DynamoDbRecordStore(tables, self.now, self._sleep)
         writer = ResourceWriter(store, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}")
-        return Shell(WriterEndpoint(writer, home), BASE, "eu-west-2", Cors(("*",)), self.observer, self.now)
+        endpoint = WriterEndpoint(writer, home)
+        return Shell(endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin())
 
     def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Writer":
         """Return the writer as asked by another caller, the reader likewise."""

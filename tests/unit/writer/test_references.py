@@ -89,8 +89,11 @@ def test_what_is_contained_is_there_if_it_is_of_the_type(writer: Writer, perform
 
 
 def test_what_a_contained_resource_refers_to_has_to_be_there_too(writer: Writer) -> None:
-    contained = [{"resourceType": "Practitioner", "id": "p"}, {"resourceType": "Patient", "id": "q"}]
-    contained[1] |= {"managingOrganization": {"reference": "Organization/never"}}
+    organization = {"reference": "Organization/never"}
+    contained = [
+        {"resourceType": "Practitioner", "id": "p"},
+        {"resourceType": "Patient", "id": "q", "managingOrganization": organization},
+    ]
     answer = writer.create(observation("Patient/4", contained=contained))
 
     assert told(answer) == [("not-found", ("Observation.contained[1].managingOrganization",))]

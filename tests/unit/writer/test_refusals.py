@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from careconnect.origin import Origin
 from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
 from careconnect_testing.events import event, fhir_event
 from careconnect_testing.record_writers import Writer, told
@@ -186,3 +187,9 @@ def test_what_should_never_happen_is_a_fixed_500(writer: Writer) -> None:
     )
 
     assert (answer.status, told(answer)) == (500, [("exception", ())])
+
+
+def test_what_did_not_come_through_the_front_is_403(writer: Writer) -> None:
+    around = writer.app(Home.RECORD, Origin("the-fronts-own"))
+
+    assert around(fhir_event("DELETE", "Patient/4"))["statusCode"] == 403

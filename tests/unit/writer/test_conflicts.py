@@ -1,0 +1,290 @@
+"""Writes that meet: each decided on what is there, and verified by its transaction (`write.md`, Promises)."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from careconnect_testing.answer import Answer
+from careconnect_testing.record_writers import WRITE, Writer
+from careconnect_testing.writes import NHS_NUMBER, observation, patient
+
+CONDITION = f"identifier={NHS_NUMBER}|1"
+OWN = {**patient("1", gender="female"), "id": "own"}
+REMOVE = {"op": "remove", "path": "/gender"}
+
+
+@contextmanager
+def first(writer: Writer, operation: str, meanwhile: Callable[[], Any]) -> Iterator[None]:
+    """Have something happen right before the first call of an operation."""
+
+    def interrupt(name: str) -> None:
+        if name == operation:
+            writer.faults.remove(interrupt)
+            meanwhile()
+
+    writer.faults.append(interrupt)
+    yield
+    assert interrupt not in writer.faults, f"no {operation} came"
+
+
+def failing(code: str, operation: str) -> Callable[[str], None]:
+    """Return what makes an operation fail each time."""
+
+    def fail(name: str) -> None:
+        if name == operation:
+            raise ClientError({"Error": {"Code": code, "Message": "not for anyone"}}, name)
+
+    return fail
+
+
+def test_a_write_that_another_came_before_is_made_on_what_is_there_then(writer: Writer) -> None:
+    writer.made(OWN)
+    with first(writer, WRITE, lambda: writer.made({**OWN, "gender": "male"})):
+        answer = writer.update({**OWN, "gender": "other"})
+
+    assert (answer.status, answer.headers["ETag"]) == (200, 'W/"3"')
+    assert writer.observer.counts == ["WriteConflict"]
+    assert len(writer.slept) == 1
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_promise_2_of_writes_of_one_version_one_wins(writer: Writer, method: str) -> None:
+    writer.made(OWN)
+
+    def write() -> Answer:
+        if method == "PATCH":
+            return writer.patch("Patient/own", REMOVE, If_Match='W/"1"')
+        body = {**OWN, "gender": "other"} if method == "PUT" else None
+        return writer.send(method, "Patient/own", body, If_Match='W/"1"')
+
+    with first(writer, WRITE, lambda: writer.made({**OWN, "gender": "male"})):
+        answer = write()
+
+    assert answer.status == 409
+    assert writer.reader.get("Patient/own").json["gender"] == "male"
+
+
+def test_promise_2_without_if_match_they_queue(writer: Writer) -> None:
+    writer.made(OWN)
+    barrier = Barrier(8)
+
+    def write(number: int) -> str:
+        barrier.wait()
+        return writer.update({**OWN, "birthDate": f"200{number}-01-01"}).headers["ETag"]
+
+    with ThreadPoolExecutor(8) as pool:
+        versions = sorted(pool.map(write, range(8)))
+
+    assert versions == sorted(f'W/"{number}"' for number in range(2, 10))
+
+
+def test_promise_3_of_conditional_creates_one_creates(writer: Writer) -> None:
+    barrier = Barrier(8)
+
+    def write(_: int) -> tuple[int, str]:
+        barrier.wait()
+        answer = writer.create(patient("1"), If_None_Exist=CONDITION)
+        return answer.status, answer.headers["Location"]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(write, range(8)))
+
+    assert Counter(status for status, _ in answers) == {201: 1, 200: 7}
+    assert len({location for _, location in answers}) == 1
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "status"),
+    [
+        (lambda writer: writer.made(OWN), 200),
+        (lambda writer: [writer.made(patient("1")) for _ in range(2)], 412),
+        (lambda writer: writer.made(patient("2")), 201),
+    ],
+)
+def test_promise_3_beside_a_plain_create_it_answers_as_if_after_it(
+    writer: Writer, meanwhile: Callable[[Writer], Any], status: int
+) -> None:
+    with first(writer, WRITE, lambda: meanwhile(writer)):
+        answer = writer.create(patient("1"), If_None_Exist=CONDITION)
+
+    assert answer.status == status
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_what_is_no_more_the_one_that_matches_is_not_written(writer: Writer, method: str) -> None:
+    writer.made(OWN)
+    body = patient("1", gender="male") if method == "PUT" else None
+    with first(writer, WRITE, lambda: writer.made(patient("1"))):
+        answer = writer.send(method, "Patient", body, [("identifier", f"{NHS_NUMBER}|1")])
+
+    assert answer.status == 412
+    assert writer.reader.get("Patient/own").json["gender"] == "female"
+
+
+def test_what_matched_and_is_deleted_before_it_is_shown_matches_no_more(writer: Writer) -> None:
+    writer.made(OWN)
+    seen = []
+
+    def delete() -> None:
+        # The index record is read, and then the bodies.
+        seen.append(writer.delete("Patient/own").status)
+
+    def second(name: str) -> None:
+        if name == "BatchGetItem" and writer.calls[-2:] == ["BatchGetItem"] * 2 and not seen:
+            writer.faults.clear()
+            delete()
+
+    writer.calls.clear()
+    writer.faults.append(second)
+    answer = writer.create(patient("1"), If_None_Exist=CONDITION)
+
+    assert seen == [204]
+    assert (answer.status, answer.headers["Location"].endswith("/own/_history/1")) == (201, False)
+
+
+def test_what_lost_the_identifier_after_its_guard_was_read_matches_no_more(writer: Writer) -> None:
+    writer.made(OWN)
+    with first(writer, "BatchGetItem", lambda: writer.made({**OWN, "identifier": patient("2")["identifier"]})):
+        answer = writer.create(patient("1"), If_None_Exist=CONDITION)
+
+    assert answer.status == 201
+
+
+def test_promise_4_what_is_deleted_meanwhile_is_not_referred_to(writer: Writer) -> None:
+    writer.made(OWN)
+    with first(writer, WRITE, lambda: writer.delete("Patient/own")):
+        answer = writer.create(observation("Patient/own"))
+
+    assert answer.status == 422
+
+
+def test_promise_4_what_is_referred_to_meanwhile_is_not_deleted(writer: Writer) -> None:
+    writer.made(OWN)
+    with first(writer, WRITE, lambda: writer.made(observation("Patient/own"))):
+        answer = writer.delete("Patient/own")
+
+    assert answer.status == 409
+    assert writer.reader.get("Patient/own").status == 200
+
+
+def test_what_lies_beyond_the_retries_is_503_and_nothing_is_written(writer: Writer) -> None:
+    writer.faults.append(failing("TransactionCanceledException", WRITE))
+    answer = writer.create(patient())
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert 5 < sum(writer.slept) <= 10.5
+    assert set(writer.observer.counts) == {"WriteConflict", "Unavailable"}
+    assert writer.observer.lines[-1]["reason"] == "lost to other writes"
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", WRITE, "GetItem"])
+@pytest.mark.parametrize(
+    "code", ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"]
+)
+def test_while_dynamodb_is_down_it_is_503(writer: Writer, operation: str, code: str) -> None:
+    writer.faults.append(failing(code, operation))
+    answer = writer.create(patient("1"), If_None_Exist=CONDITION) if operation == "GetItem" else writer.update(OWN)
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert writer.observer.lines[-1]["reason"] == code
+    assert not writer.slept
+
+
+def test_a_connection_that_cannot_be_had_is_503(writer: Writer) -> None:
+    def refuse(name: str) -> None:
+        raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+    writer.faults.append(refuse)
+
+    assert writer.update(OWN).status == 503
+
+
+def test_what_a_batch_left_out_is_asked_for_again(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer.made(OWN)
+    client = writer.reader.client
+    ask = client.batch_get_item
+    left_out: list[Any] = []
+
+    def batch_get_item(**request: Any) -> Any:
+        if len(left_out) < 2:
+            left_out.append(request["RequestItems"])
+            return {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
+        return ask(**request)
+
+    monkeypatch.setattr(client, "batch_get_item", batch_get_item)
+    assert writer.update({**OWN, "gender": "male"}).status == 200
+    assert writer.slept == [0.01, 0.02]
+
+    monkeypatch.setattr(
+        client, "batch_get_item", lambda **request: {"Responses": {}, "UnprocessedKeys": request["RequestItems"]}
+    )
+    assert writer.update(OWN).status == 503
+
+
+def large(number: int) -> dict[str, Any]:
+    """Return a patient whose entries take more than one transaction."""
+    return {**patient(*(f"{number}-{place}" for place in range(110))), "id": "large"}
+
+
+class _KilledError(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("after", range(1, 5))
+def test_promise_6_what_a_killed_writer_began_is_ended_by_the_next(writer: Writer, after: int) -> None:
+    writer.made(large(0))
+    steps = []
+
+    def kill(name: str) -> None:
+        if name in (WRITE, "PutItem", "UpdateItem"):
+            steps.append(name)
+            if len(steps) > after:
+                raise _KilledError
+
+    writer.faults.append(kill)
+    with pytest.raises(_KilledError):
+        writer.update(large(1))
+    writer.faults.clear()
+    meanwhile = writer.update({**large(2), "gender": "male"})
+    writer.now.now += 10
+    answer = writer.update({**large(2), "gender": "male"})
+
+    assert meanwhile.status == 503
+    assert answer.status == 200
+    assert writer.reader.get("Patient", f"identifier={NHS_NUMBER}%7C2-7").ids() == ["large"]
+    for former in ("0-7", "1-7"):
+        assert writer.reader.get("Patient", f"identifier={NHS_NUMBER}%7C{former}").total == 0
+
+
+def test_what_was_begun_and_never_there_is_absent_once_it_is_ended(writer: Writer) -> None:
+    def kill(name: str) -> None:
+        if name == WRITE:
+            raise _KilledError
+
+    writer.faults.append(kill)
+    with pytest.raises(_KilledError):
+        writer.update(large(1))
+    writer.faults.clear()
+    writer.now.now += 10
+
+    assert writer.patch("Patient/large", REMOVE).status == 404
+    assert writer.create(observation("Patient/large")).status == 422
+
+
+def test_an_index_record_that_would_be_too_large_to_claim_is_413(writer: Writer) -> None:
+    codes = [f"{number:04d}{'x' * 180}" for number in range(700)]
+    made = {
+        "resourceType": "Patient",
+        "id": "huge",
+        "identifier": [{"system": "urn:x", "value": each} for each in codes],
+    }
+    other = [{"system": "urn:x", "value": f"y{each}"} for each in codes]
+
+    statuses = [writer.update(made).status, writer.update({**made, "identifier": other}).status]
+    assert 413 in statuses

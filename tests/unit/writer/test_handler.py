@@ -1,0 +1,107 @@
+"""The writer as Lambda runs it: settings at cold start, and both deployments over moto."""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from careconnect.resource_types import Home
+from careconnect_records.table_index import TableIndex
+from careconnect_records.tables import RecordTables
+from careconnect_testing.cold_start import cold_start
+from careconnect_testing.events import Event, fhir_event
+from careconnect_testing.stores import reader_on_moto
+
+SETTINGS = {
+    "POWERTOOLS_SERVICE_NAME": "record_writer",
+    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
+    "WRITER_HOME": "directory",
+    "DIRECTORY_TABLE": "directory",
+    "REFERENCE_TABLE": "references",
+    "ALLOWED_ORIGINS": "*",
+    "BASE_URL": "https://care.example",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "BASE_URL"])
+def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
+    ended = cold_start("record_writer", {key: value for key, value in SETTINGS.items() if key != name})
+
+    assert ended.returncode != 0
+    assert f"The setting {name} is missing." in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_writer_of_records_is_told_of_their_table() -> None:
+    ended = cold_start("record_writer", {**SETTINGS, "WRITER_HOME": "record"})
+
+    assert ended.returncode != 0
+    assert "The setting RECORD_TABLE is missing." in ended.stderr
+
+
+@dataclass
+class Deployed:
+    """Tables, over which the handler can be imported anew."""
+
+    tables: RecordTables
+    monkeypatch: pytest.MonkeyPatch
+
+    def handler(self, **settings: str) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+        environment = {
+            **SETTINGS,
+            "AWS_REGION": "eu-west-2",
+            "DIRECTORY_TABLE": self.tables.directory,
+            "REFERENCE_TABLE": self.tables.reference,
+            **settings,
+        }
+        for name, value in environment.items():
+            self.monkeypatch.setenv(name, value)
+        sys.modules.pop("record_writer.handler", None)
+        handler: Callable[[Mapping[str, Any], Any], dict[str, Any]]
+        handler = importlib.import_module("record_writer.handler").lambda_handler
+        return handler
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
+    with reader_on_moto() as reader:
+        for home in Home:
+            TableIndex(reader.tables, home).ensure()
+        yield Deployed(reader.tables, monkeypatch)
+    sys.modules.pop("record_writer.handler", None)
+
+
+def create(type_name: str) -> Event:
+    context = {"client_id": "c", "scope": "system/*.cruds", "expires_at": "9999999999"}
+    headers = {"Content-Type": "application/fhir+json"}
+    body = json.dumps(
+        {"resourceType": type_name, "name": "A practice"} if type_name != "Patient" else {"resourceType": type_name}
+    )
+    return fhir_event("POST", type_name, headers=headers, body=body, authorizer=context)
+
+
+def test_at_home_with_records_it_writes_records(deployed: Deployed) -> None:
+    handler = deployed.handler(WRITER_HOME="record", RECORD_TABLE=deployed.tables.record)
+
+    written = handler(create("Patient"), None)
+    assert written["statusCode"] == 201
+    assert written["headers"]["Location"].startswith("https://care.example/careconnect-ri/STU3/Patient/")
+    assert handler(create("Organization"), None)["statusCode"] == 404
+
+
+def test_at_home_with_the_directory_it_writes_that(deployed: Deployed) -> None:
+    handler = deployed.handler()
+
+    first, second = (handler(create("Organization"), None) for _ in range(2))
+    assert (first["statusCode"], second["statusCode"]) == (201, 201)
+    # An id that nobody can guess.
+    assert len({json.loads(each["body"])["id"] for each in (first, second)}) == 2
+    assert len(json.loads(first["body"])["id"]) == 36
+    assert handler(create("Patient"), None)["statusCode"] == 404
