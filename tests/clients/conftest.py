@@ -15,9 +15,18 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.client_service import KeyClient, Service
 from careconnect_testing.node_clients import node
-from careconnect_testing.stack_fixtures import bearer, clients, explorer, http, local_stack, record_tables, sample
+from careconnect_testing.stack_fixtures import (
+    bearer,
+    clients,
+    editor,
+    explorer,
+    http,
+    local_stack,
+    record_tables,
+    sample,
+)
 
-__all__ = ["bearer", "clients", "explorer", "http", "local_stack", "node", "record_tables", "sample"]
+__all__ = ["bearer", "clients", "editor", "explorer", "http", "local_stack", "node", "record_tables", "sample"]
 
 PATIENT_ID = "4"
 

@@ -57,10 +57,10 @@ def examples(
 
 
 @pytest.fixture(scope="module")
-def writing(service: Service) -> Iterator[httpx.Client]:
+def writing(bearer: Bearer, editor: DemoClient) -> Iterator[httpx.Client]:
     """A connection of the client that writes."""
-    with httpx.Client(headers={"Authorization": f"Bearer {service.editor_token()}"}, timeout=30, trust_env=False) as it:
-        yield it
+    with httpx.Client(headers=bearer(editor), timeout=30, trust_env=False) as connection:
+        yield connection
 
 
 def test_there_are_examples_of_every_served_type(examples: Resources) -> None:

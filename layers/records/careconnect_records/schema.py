@@ -90,7 +90,9 @@ def _element(model: Any, name: str, field: Any) -> Element:
     choice = extra.get("one_of_many", "")
     required = field.is_required() or bool(extra.get("one_of_many_required" if choice else "element_required"))
     if not is_primitive_type(field):
-        targets = frozenset(extra.get("enum_reference_types", ()))
+        named = extra.get("enum_reference_types", ())
+        # STU3's Reference(Any) names the type that all types are of.
+        targets = frozenset() if "Resource" in named else frozenset(named)
         return Element(
             name,
             is_list_type(field),

@@ -42,7 +42,9 @@ def new_stack(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Callable[[], Stack]]
     def make() -> Stack:
         nonlocal made
         made += 1
-        outputs = {name: f"{name}-{made}" for name in ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")}
+        outputs = {
+            name: f"{name}-{made}" for name in ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")
+        }
         for resource, name in outputs.items():
             create_table(client, resource, name)
         return client, outputs
