@@ -270,8 +270,9 @@ def _record(content: Content, state: State | None, method: str, *, now: int, bas
     if state.digest == content.digest:
         # The same content is the same version; only its index may be out of date after an upgrade.
         return build_record(content, state.version, state.updated, base_url=base_url, by=by, patients=state.patients)
+    # No two versions have one time: an index entry tells by it which of them it speaks of.
     return build_record(
-        content, state.version + 1, max(now, state.updated), base_url=base_url, by=by, patients=state.patients
+        content, state.version + 1, max(now, state.updated + 1), base_url=base_url, by=by, patients=state.patients
     )
 
 

@@ -78,10 +78,11 @@ def test_a_change_is_the_next_version_and_takes_away_the_entries_that_it_leaves(
     assert actions[0]["Put"]["ExpressionAttributeValues"] == {":version": {"N": "1"}}
 
 
-def test_a_clock_that_goes_back_does_not_take_a_resource_along() -> None:
-    change = planned(patient(active=True), stored(patient()), FIRST - 1)
+@pytest.mark.parametrize("now", [FIRST - 1, FIRST])
+def test_a_version_is_later_than_the_one_before_whatever_the_clock_says(now: int) -> None:
+    change = planned(patient(active=True), stored(patient()), now)
 
-    assert State(change.record.index).updated == FIRST
+    assert State(change.record.index).updated == FIRST + 1
 
 
 @pytest.mark.parametrize("again", [patient(active=True), patient(active=True, meta={"versionId": "7"})])

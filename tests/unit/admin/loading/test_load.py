@@ -237,7 +237,7 @@ def test_a_sources_own_version_is_replaced_and_the_rest_of_its_meta_kept(tmp_pat
 def test_time_never_goes_back_between_versions(tmp_path: Path, tables: RecordTables) -> None:
     load(tmp_path, tables, patient(active=True))
     load(tmp_path, tables, patient(active=False), later=-3600)
-    assert items_of(tables)["Patient/4", "#json"]["updated"] == {"N": _NOW_MILLISECONDS}
+    assert items_of(tables)["Patient/4", "#json"]["updated"] == {"N": str(int(_NOW_MILLISECONDS) + 1)}
 
 
 def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path: Path, tables: RecordTables) -> None:
@@ -254,7 +254,7 @@ def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path
             "sk": {"S": sort_key},
             "gone": {"BOOL": True},
             "version": {"N": "2"},
-            "updated": {"N": _NOW_MILLISECONDS},
+            "updated": {"N": str(int(_NOW_MILLISECONDS) + 1)},
             "patient": {"S": "4"},
             "method": {"S": "DELETE"},
             "status": {"S": "204"},
