@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 _STACK = "rehearsal"
 _RESOURCES = read_template(TEMPLATE)["Resources"]
-_KEPT = {"ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "SigningKey"}
+_KEPT = {"ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "SigningKey"}
 
 
 @dataclass(frozen=True)
