@@ -1,4 +1,4 @@
-"""Entries of what is just being written in several steps: whether they hold, its index record alone says (ADR 25)."""
+"""Entries of what is just being written in several steps: whether they hold, its index record alone says (ADR 23)."""
 
 import json
 import math

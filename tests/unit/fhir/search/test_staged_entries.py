@@ -1,4 +1,4 @@
-"""A resource that is written in several steps is found as it is or as it was, never in between (ADR 25)."""
+"""A resource that is written in several steps is found as it is or as it was, never in between (ADR 23)."""
 
 from collections.abc import Iterator
 from typing import Any
