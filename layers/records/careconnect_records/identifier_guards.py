@@ -112,4 +112,4 @@ def _is(expected: Guard, values: dict[str, Any]) -> str:
         values[f":has{place}"] = {"S": one}
         contained.append(f"contains(#ids, :has{place})")
     # One that has become full since, and then one of many, may have the same ids.
-    return " AND ".join(["attribute_not_exists(#many) AND size(#ids) = :size", *contained])
+    return " AND ".join(["attribute_not_exists(#many)", *contained, "size(#ids) = :size"])

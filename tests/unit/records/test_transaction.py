@@ -1,0 +1,202 @@
+"""What one transaction does, and what DynamoDB would refuse of it."""
+
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from careconnect.record_keys import MARK_SHARDS
+from careconnect.resource_types import resource_type
+from careconnect_records.change import MOST_ACTIONS, Change, State, planned_change
+from careconnect_records.identifier_guards import Guard, guard_of
+from careconnect_records.packing import packed
+from careconnect_records.record import Content, content_of, deletion_of
+from careconnect_records.tables import RecordTables
+from careconnect_records.transaction import group_actions, write_actions
+
+NOW = 1_700_000_000_000
+CLIENT: Any = None
+TABLES = RecordTables(CLIENT, "records", "directory", "references")
+NAME = guard_of("Patient", "", "v")
+
+
+def content(type_name: str = "Patient", resource_id: str = "1", **elements: Any) -> Content:
+    served = resource_type(type_name)
+    assert served is not None
+    return content_of(served, {"resourceType": type_name, "id": resource_id, **elements})
+
+
+def deletion(resource_id: str = "1") -> Content:
+    return deletion_of(content().served, resource_id)
+
+
+def planned(asked: Content, state: State | None = None) -> Change:
+    change = planned_change(asked, state, now=NOW, base_url="")
+    assert change is not None
+    if state is None:
+        return change
+    former = [{"pk": {"S": asked.key}, "sk": {"S": sk}, "version": state.item["version"]} for sk in ("#json", "#xml")]
+    return change.keeping(former)
+
+
+def after(*contents: Content) -> State:
+    state = None
+    for each in contents:
+        state = State(planned(each, state).record.index)
+    assert state is not None
+    return state
+
+
+def refers(*targets: str, **elements: Any) -> Content:
+    return content(generalPractitioner=[{"reference": target} for target in targets], **elements)
+
+
+KNOWS = content(identifier=[{"value": "v"}])
+CHANGES = {
+    "created": planned(refers("Practitioner/a", identifier=[{"value": "v"}])),
+    "updated": planned(refers("Practitioner/b", "Practitioner/c"), after(refers("Practitioner/a", "Practitioner/b"))),
+    "identified anew": planned(content(identifier=[{"value": "w"}]), after(KNOWS)),
+    "deleted": planned(deletion(), after(refers("Practitioner/a", identifier=[{"value": "v"}]))),
+    "there again": planned(KNOWS, after(KNOWS, deletion())),
+}
+
+
+def transactions() -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for name, change in CHANGES.items():
+        for strict in (True, False):
+            found[f"{name} {strict}"] = write_actions(change, TABLES, strict=strict)
+        for guard in (Guard(), Guard(frozenset("1")), Guard(many=True, times=3)):
+            found[f"{name} {guard}"] = write_actions(change, TABLES, strict=True, expected={NAME: guard})
+        found[f"{name} full"] = write_actions(change, TABLES, strict=True, full=[NAME])
+    for number, group in enumerate(packed([*CHANGES.values(), *CHANGES.values()])):
+        # Each as a resource of its own, which two of a load always are.
+        found[f"group {number}"] = group_actions(group[:1], TABLES)
+    return found
+
+
+@pytest.mark.parametrize(("name", "actions"), transactions().items())
+def test_dynamodb_takes_each_transaction(name: str, actions: list[dict[str, Any]]) -> None:
+    """Rules of TransactWriteItems and of expressions that moto does not keep."""
+    assert 0 < len(actions) <= MOST_ACTIONS, name
+    items = Counter[str]()
+    for action in actions:
+        ((verb, body),) = action.items()
+        key = body["Item"] if verb == "Put" else body["Key"]
+        items[f"{body['TableName']} {key['pk']} {key.get('sk')}"] += 1
+        update, condition = body.get("UpdateExpression", ""), body.get("ConditionExpression", "")
+        assert (verb == "Update") == bool(update)
+        assert verb != "ConditionCheck" or condition
+        text = f"{update} {condition}"
+        assert set(re.findall(r"#\w+", text)) == body.get("ExpressionAttributeNames", {}).keys()
+        assert set(re.findall(r":\w+", text)) == body.get("ExpressionAttributeValues", {}).keys()
+        assert "ExpressionAttributeNames" not in body or body["ExpressionAttributeNames"]
+        assert "ExpressionAttributeValues" not in body or body["ExpressionAttributeValues"]
+        assert {"SS": []} not in body.get("ExpressionAttributeValues", {}).values()
+        clauses = re.findall(r"\b(SET|ADD|DELETE|REMOVE)\b", update)
+        assert len(clauses) == len(set(clauses))
+        paths = re.findall(r"#\w+", update)
+        assert len(paths) == len(set(paths))
+        assert len(condition) < 4096
+    assert set(items.values()) == {1}
+
+
+def marks(actions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {
+        action["Update"]["Key"]["pk"]["S"].rpartition("#")[0]: action["Update"]
+        for action in actions
+        if action.get("Update", {}).get("TableName") == "references"
+    }
+
+
+def test_a_change_counts_what_comes_and_goes_and_nothing_that_stays() -> None:
+    actions = marks(write_actions(CHANGES["updated"], TABLES, strict=True))
+
+    assert actions.keys() == {"Practitioner/a", "Practitioner/c"}
+    assert actions["Practitioner/a"]["ExpressionAttributeValues"] == {":total": {"N": "-1"}, ":type0": {"N": "-1"}}
+    assert "ConditionExpression" not in actions["Practitioner/a"]
+    assert actions["Practitioner/c"]["ExpressionAttributeValues"] == {":total": {"N": "1"}, ":type0": {"N": "1"}}
+    assert actions["Practitioner/c"]["ConditionExpression"] == "attribute_not_exists(#closed)"
+    load = marks(write_actions(CHANGES["updated"], TABLES, strict=False))
+    assert "ConditionExpression" not in load["Practitioner/c"]
+
+
+def test_a_deletion_closes_all_marks_of_its_resource_and_its_return_opens_them() -> None:
+    for name, begins in (("deleted", "SET #closed"), ("there again", "REMOVE #closed")):
+        own = [
+            action["Update"]
+            for action in write_actions(CHANGES[name], TABLES, strict=True)
+            if action.get("Update", {}).get("Key", {}).get("pk", {}).get("S", "").startswith("Patient/1#")
+        ]
+        assert len(own) == MARK_SHARDS
+        assert {each["UpdateExpression"].startswith(begins) for each in own} == {True}
+        assert {bool(each.get("ConditionExpression")) for each in own} == {name == "deleted"}
+    assert marks(write_actions(CHANGES["created"], TABLES, strict=True)).keys() == {"Practitioner/a"}
+
+
+def test_changes_of_a_group_count_together_what_they_share() -> None:
+    """One action for each item, however many of the group refer to it; none where they make up for each other."""
+    first = planned(content("Condition", "1", subject={"reference": "Patient/4"}))
+    second = planned(content("Condition", "1b4", subject={"reference": "Patient/4"}))
+    other = planned(content("Encounter", "1", subject={"reference": "Patient/4"}))
+    away = planned(
+        content("Condition", "1", subject={"reference": "Patient/5"}),
+        after(content("Condition", "1", subject={"reference": "Patient/4"})),
+    )
+    (together,) = marks(group_actions([first, other], TABLES)).values()
+    assert together["ExpressionAttributeValues"][":total"] == {"N": "2"}
+    assert together["ExpressionAttributeNames"].items() > {("#type0", "Condition"), ("#type1", "Encounter")}
+    assert len(group_actions([first, second], TABLES)) <= first.count + second.count
+    assert marks(group_actions([first, away], TABLES)).keys() == {"Patient/5"}
+
+
+def test_a_guard_that_has_to_be_as_it_was_read_is_looked_at_whatever_changes() -> None:
+    (check,) = [
+        action["ConditionCheck"]
+        for action in write_actions(planned(content()), TABLES, strict=True, expected={NAME: Guard()})
+        if "ConditionCheck" in action
+    ]
+    assert check["Key"]["pk"] == {"S": "Patient?identifier=v!|"}
+
+
+def test_a_record_of_an_earlier_release_is_guarded_and_counted_anew() -> None:
+    """Nothing says what its guards and marks have; what its entries name and it has no more, goes."""
+    former = after(refers("Practitioner/a", identifier=[{"value": "v"}]))
+    bare = State({name: value for name, value in former.item.items() if name != "targets"})
+    change = planned(refers("Practitioner/a", identifier=[{"value": "v"}, {"value": "w"}]), bare)
+    gone = planned(deletion(), bare)
+
+    assert (former.is_linked, bare.is_linked, bare.targets) == (True, False, frozenset())
+    assert change.raised == {"Practitioner/a"}
+    assert change.guards_added == {NAME, guard_of("Patient", "", "w")}
+    assert gone.lowered == set()
+    assert gone.guards_removed == {NAME}
+
+
+def group_sizes(*changes: Change) -> list[int]:
+    return [len(group) for group in packed(changes)]
+
+
+def test_two_of_one_identifier_never_share_a_transaction() -> None:
+    one, other = (planned(content(resource_id=name, identifier=[{"value": "v"}])) for name in "12")
+    third = planned(content(resource_id="3", identifier=[{"value": "w"}]))
+    without = planned(content(resource_id="4"))
+
+    assert group_sizes(one, third, without) == [3]
+    assert group_sizes(one, other, without) == [1, 2]
+    assert group_sizes(one, CHANGES["identified anew"]) == [1, 1]
+    assert group_sizes(one, third, other, third) == [2, 2]
+
+
+def test_what_closes_or_opens_stands_alone() -> None:
+    plain = planned(content(resource_id="4"))
+    for name in ("deleted", "there again"):
+        assert group_sizes(plain, CHANGES[name], plain, plain) == [1, 1, 2]
+
+
+def test_a_group_keeps_within_the_bytes_of_a_transaction() -> None:
+    large = [planned(content(resource_id=str(n), name=[{"text": "x" * 300_000}])) for n in range(9)]
+    sizes = group_sizes(*large)
+    assert sum(sizes) == len(large)
+    assert max(sizes) * large[0].size < 4_000_000 < (max(sizes) + 1) * large[0].size + 1_000_000
