@@ -12,6 +12,7 @@ from careconnect.resource_types import ResourceType
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
 from careconnect_admin.loading.full_guards import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned
+from careconnect_admin.loading.turns import Turns, lane_of
 from careconnect_records.actions import Item
 from careconnect_records.change import Change, State, planned_renewal
 from careconnect_records.exact_json import JsonError, parse_json
@@ -55,6 +56,7 @@ class IndexRenewer:
         self._client = tables.client
         self._base_url = base_url
         self._pauses = Pauses(sleep)
+        self._turns = Turns()
         self._dry_run = dry_run
         self._steps = StepwiseWrite(tables, lambda: int(clock() * 1000), self._pauses.before)
 
@@ -76,7 +78,7 @@ class IndexRenewer:
                 changes.append(change)
             else:
                 written[position] = change
-        for group in packed(changes):
+        for group in packed(sorted(changes, key=lambda change: lane_of(change.content))):
             written.update(self._write_group(group, indexed))
         return [written[position] for position in range(len(indexed))]
 
@@ -108,7 +110,8 @@ class IndexRenewer:
             return
         if group[0].fits:
             try:
-                self._transact(group_actions(group, self._tables))
+                with self._turns.taken(group):
+                    self._transact(group_actions(group, self._tables))
             except ClientError as error:
                 if error_code(error) not in PASSING | {"ValidationException"}:
                     raise
@@ -156,7 +159,8 @@ class IndexRenewer:
     def _write(self, change: Change) -> None:
         full = full_guards(self._client, self._tables, change, self._pauses)
         if change.fits:
-            self._transact(write_actions(change, self._tables, strict=False, full=full))
+            with self._turns.taken([change]):
+                self._transact(write_actions(change, self._tables, strict=False, full=full))
         else:
             self._steps.write(change, strict=False, full=full)
 

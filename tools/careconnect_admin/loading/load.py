@@ -14,6 +14,7 @@ from careconnect_admin.loading.found import Deletion, Place, Problem, Skipped, U
 from careconnect_admin.loading.outcome import Outcome, Written
 from careconnect_admin.loading.rehearsal import Rehearsal
 from careconnect_admin.loading.sources import Sources, find_sources, read_source
+from careconnect_admin.loading.turns import lane_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.record import Content
 from careconnect_records.table_index import reindex_is_due
@@ -178,7 +179,7 @@ class _Load:
         waiting: dict[Future[list[Written]], list[_Task]] = {}
         executor = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="load")
         try:
-            for tasks in _chunks(self._tasks()):
+            for tasks in _chunks(self._tasks(), lane_of if writers > 1 else _one_lane):
                 waiting[executor.submit(self._writer.write, [task.content for task in tasks])] = tasks
                 while len(waiting) >= 2 * writers:
                     self._settle(waiting)
@@ -250,12 +251,17 @@ class _Load:
         self._report.add(problem.type_name or OTHER, Outcome.FAILED)
 
 
-def _chunks(tasks: Iterator[_Task]) -> Iterator[list[_Task]]:
-    chunk: list[_Task] = []
+def _chunks(tasks: Iterator[_Task], lane: Callable[[Content], int]) -> Iterator[list[_Task]]:
+    """Yield tasks in chunks, those of one lane together."""
+    chunks: dict[int, list[_Task]] = {}
     for task in tasks:
+        chunk = chunks.setdefault(lane(task.content), [])
         chunk.append(task)
         if len(chunk) == _CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+            yield chunks.pop(lane(task.content))
+    yield from chunks.values()
+
+
+def _one_lane(_content: Content) -> int:
+    """Keep the order of the sources, where nobody writes at the same time."""
+    return 0

@@ -13,6 +13,7 @@ from careconnect.resource_types import Home
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
 from careconnect_admin.loading.full_guards import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned, written
+from careconnect_admin.loading.turns import Turns
 from careconnect_records.actions import Item
 from careconnect_records.change import Change, State, planned_change
 from careconnect_records.packing import packed
@@ -49,6 +50,7 @@ class RecordWriter:
         self._clock = clock
         self._base_url = base_url
         self._pauses = Pauses(sleep)
+        self._turns = Turns()
         self._steps = StepwiseWrite(tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
 
     def ensure_cursor_keys(self) -> None:
@@ -90,7 +92,8 @@ class RecordWriter:
     def _write_group(self, group: Sequence[Change]) -> Iterator[tuple[int, Written]]:
         if len(group) > 1 or group[0].fits:
             try:
-                self._transact(group_actions(group, self._tables))
+                with self._turns.taken(group):
+                    self._transact(group_actions(group, self._tables))
             except ClientError as error:
                 if error_code(error) not in PASSING | {"ValidationException"}:
                     raise
@@ -128,7 +131,8 @@ class RecordWriter:
         [change] = self._with_former([change])
         full = full_guards(self._client, self._tables, change, self._pauses)
         if change.fits:
-            self._transact(write_actions(change, self._tables, strict=False, full=full))
+            with self._turns.taken([change]):
+                self._transact(write_actions(change, self._tables, strict=False, full=full))
         else:
             self._steps.write(change, strict=False, full=full)
         return change
