@@ -19,7 +19,7 @@ from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import Pairs, fhir_event
 from careconnect_testing.observer import RecordingObserver
-from careconnect_testing.stores import BASE, NOW, Reader, reader_on_moto
+from careconnect_testing.stores import BASE, NOW, Reader, made_tables, reader_on_moto
 from careconnect_testing.writes import JSON, PATCH, Resource
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
@@ -134,10 +134,22 @@ class Writer:
 def writer_on_moto() -> Iterator[Writer]:
     """Make tables of this release in moto, with nothing in them, and the writers over them."""
     with reader_on_moto() as reader:
-        for home in Home:
-            TableIndex(reader.tables, home).ensure()
-        reader.calls.clear()
-        yield Writer(reader)
+        yield _with_tables_of_this_release(reader)
+
+
+def with_other_tables(writer: Writer) -> Writer:
+    """Return writers in the same moto over other tables, with nothing in them."""
+    former = writer.reader
+    former.faults.clear()
+    reader = Reader(former.client, made_tables(former.client), calls=former.calls, faults=former.faults)
+    return _with_tables_of_this_release(reader)
+
+
+def _with_tables_of_this_release(reader: Reader) -> Writer:
+    for home in Home:
+        TableIndex(reader.tables, home).ensure()
+    reader.calls.clear()
+    return Writer(reader)
 
 
 def told(answer: Answer) -> list[tuple[str, tuple[str, ...]]]:

@@ -138,12 +138,7 @@ def reader_on_moto() -> Iterator[Reader]:
             aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-2"
         )
         client = session.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
-        # Several readers may live at once in moto's one account.
-        number = next(_NUMBERS)
-        names = (f"records-{number}", f"directory-{number}", f"references-{number}")
-        for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
-            create_table(client, resource, name)
-        reader = Reader(client, RecordTables(client, *names))
+        reader = Reader(client, made_tables(client))
 
         def before_call(model: Any, **_: Any) -> None:
             reader.calls.append(model.name)
@@ -152,6 +147,15 @@ def reader_on_moto() -> Iterator[Reader]:
 
         client.meta.events.register("before-call", before_call)
         yield reader
+
+
+def made_tables(client: Any) -> RecordTables:
+    """Make empty tables; several readers may live at once in moto's one account."""
+    number = next(_NUMBERS)
+    names = (f"records-{number}", f"directory-{number}", f"references-{number}")
+    for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
+        create_table(client, resource, name)
+    return RecordTables(client, *names)
 
 
 def load(reader: Reader, path: Path, at: datetime = LOADED) -> None:
