@@ -27,6 +27,7 @@ BOTO3 = "boto3 is imported by careconnect.aws only"
 POWERTOOLS = "Powertools is imported by careconnect.observability only"
 HEAVY = "No parser of FHIR and no HTTP library in a function's import path"
 READER = "The reader's rooms: search stands on rendering, rendering on the store"
+WRITER = "The writer's rooms: the use case stands on what it decides by"
 ADMIN = "The admin tool's rooms: commands stand on all the others"
 COMMANDS = "The command line's libraries are imported by its commands only"
 NO_CIRCLE = "No circle, within any package"
@@ -35,6 +36,7 @@ LAYER = "layers/common/careconnect"
 RECORDS_LAYER = "layers/records/careconnect_records"
 ISSUER = "functions/token/token_issuer"
 READER_FOLDER = "functions/fhir/fhir_reader"
+WRITER_FOLDER = "functions/writer/record_writer"
 ADMIN_FOLDER = "tools/careconnect_admin"
 
 FORBIDDEN = [
@@ -65,6 +67,9 @@ FORBIDDEN = [
     (READER, f"{READER_FOLDER}/rendering/views.py", "import fhir_reader.search.query"),
     (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.rendering.bundle"),
     (READER, f"{READER_FOLDER}/another_room.py", ""),
+    (WRITER, f"{WRITER_FOLDER}/preconditions.py", "import record_writer.write_resource"),
+    (WRITER, f"{WRITER_FOLDER}/write_resource.py", "import record_writer.dynamodb_record_store"),
+    (WRITER, f"{WRITER_FOLDER}/another_room.py", ""),
     (ADMIN, f"{ADMIN_FOLDER}/stack/target.py", "import careconnect_admin.local.local_stack"),
     (ADMIN, f"{ADMIN_FOLDER}/loading/load.py", "import careconnect_admin.commands.load"),
     (ADMIN, f"{ADMIN_FOLDER}/clients/demo.py", "import careconnect_admin.signing.key_ring"),

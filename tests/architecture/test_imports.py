@@ -40,14 +40,19 @@ IMPORTS = {
     "service_discovery": AUTHORIZER - {"pyjwt"},
 }
 
+WRITER = {*IMPORTS["fhir_reader"], *PATCHING}
+"""What a writer imports beside what the records' layer does."""
+
 ENVIRONMENT = {
     "POWERTOOLS_SERVICE_NAME": "a-function",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "READER_HOME": "record",
+    "WRITER_HOME": "record",
     "TOKEN_TABLE": "tokens",
     "CLIENT_TABLE": "clients",
     "RECORD_TABLE": "records",
     "DIRECTORY_TABLE": "directory",
+    "REFERENCE_TABLE": "references",
     "ALLOWANCE_TABLE": "allowances",
     "SIGNING_KEY_ALIAS": "alias/signing",
     "ALLOWED_ORIGINS": "*",
@@ -117,6 +122,16 @@ def test_the_records_layer_imports_what_its_own_list_holds_and_no_other() -> Non
 
     assert ended.returncode == 0, ended.stderr
     assert distributions_of(ended.stdout) == locked("record_dependencies") - PATCHING
+
+
+@pytest.mark.slow
+def test_a_writer_imports_what_its_layers_hold_and_no_other() -> None:
+    ended = cold_start(
+        "record_writer", ENVIRONMENT, _LIST_MODULES, before=without_all_but("dependencies", "record_dependencies")
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert distributions_of(ended.stdout) == WRITER | locked("record_dependencies")
 
 
 @cache
