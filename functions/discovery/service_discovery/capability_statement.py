@@ -17,7 +17,14 @@ from careconnect.resource_types import (
 
 METADATA_PATH: Final = f"{FHIR_PATH}/metadata"
 
-_PUBLISHED: Final = "2026-11-01"
+CONDITION: Final = "identifier=system|value"
+"""What a conditional write finds a resource by, as a client writes it."""
+JSON_PATCH: Final = "application/json-patch+json"
+"""The media type of a patch (RFC 6902 §6)."""
+
+_READING: Final = ("read", "vread", "history-instance", "search-type")
+_WRITING: Final = ("create", "update", "patch", "delete")
+_PUBLISHED: Final = "2026-11-25"
 _SECURITY_SERVICES: Final = "http://hl7.org/fhir/restful-security-service"
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
@@ -32,17 +39,18 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
         "status": "active",
         "date": _PUBLISHED,
         "publisher": "Care Connect",
-        "description": "Read access to Care Connect patient records and their directory.",
+        "description": "Read and write access to Care Connect patient records and their directory.",
         "kind": "instance",
         "software": {"name": "Care Connect", "version": __version__},
         "implementation": {"description": "Care Connect API", "url": base_url.fhir},
         "fhirVersion": FHIR_VERSION,
         "acceptUnknown": "extensions",
         "format": [*(each.value for each in Format), "json", "xml"],
+        "patchFormat": [JSON_PATCH],
         "rest": [
             {
                 "mode": "server",
-                "documentation": " ".join(("Every interaction but this one needs a SMART access token.", *_below())),
+                "documentation": " ".join(("Every interaction but this one needs a SMART access token.", *_below(), *_writes())),
                 "security": _security(base_url),
                 "resource": [_resource(each) for each in RESOURCE_TYPES],
                 "operation": [_operation(each, name) for each in RESOURCE_TYPES for name in each.operations],
@@ -56,6 +64,12 @@ def _below() -> Iterator[str]:
         if owner.members:
             listed = ", ".join(owner.members)
             yield f"Below {owner.name}/[id] its own record is searched, as {owner.name}/[id]/[type]: {listed}."
+
+
+def _writes() -> Iterator[str]:
+    if any(each.writable for each in RESOURCE_TYPES):
+        yield "A write is one transaction, and refused whole with an OperationOutcome that says where it is at fault."
+        yield f"A condition is one {CONDITION}; If-Match may hold any write of an existing resource to a version."
 
 
 def _security(base_url: BaseUrl) -> Mapping[str, Any]:
@@ -84,13 +98,27 @@ def _security(base_url: BaseUrl) -> Mapping[str, Any]:
 def _resource(resource_type: ResourceType) -> Mapping[str, Any]:
     return {
         "type": resource_type.name,
-        "interaction": [{"code": "read"}, {"code": "vread"}, {"code": "search-type"}],
+        "interaction": [{"code": each} for each in (*_READING, *(_WRITING if resource_type.writable else ()))],
+        # `versioned-update` would say that an update without If-Match is refused.
         "versioning": "versioned",
-        "readHistory": False,
-        "conditionalRead": "full-support",
+        "readHistory": True,
+        **_writing(resource_type),
         **({"searchInclude": list(resource_type.includes)} if resource_type.includes else {}),
         **({"searchRevInclude": list(resource_type.reverse_includes)} if resource_type.reverse_includes else {}),
         "searchParam": [_parameter(each) for each in (*COMMON_PARAMETERS, *resource_type.searchable)],
+    }
+
+
+def _writing(resource_type: ResourceType) -> Mapping[str, Any]:
+    conditional = resource_type.writable and resource_type.condition is not None
+    return {
+        "updateCreate": resource_type.writable,
+        "conditionalCreate": conditional,
+        "conditionalRead": "full-support",
+        "conditionalUpdate": conditional,
+        "conditionalDelete": "single" if conditional else "not-supported",
+        # Those to other servers are kept as they stand, so it is not `local`.
+        **({"referencePolicy": ["literal", "logical", "enforced"]} if resource_type.writable else {}),
     }
 
 

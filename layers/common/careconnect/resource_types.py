@@ -247,6 +247,11 @@ class ResourceType:
         return _PARAMETERS[self.name].get(name)
 
     @property
+    def condition(self) -> SearchParameter | None:
+        """The parameter that a conditional write finds a resource by, if the type has one."""
+        return next((p for p in self.parameters if p.rank is Rank.IDENTIFIER), None)
+
+    @property
     def parameter_names(self) -> Iterable[str]:
         """The names of all its parameters, the common ones among them."""
         return _PARAMETERS[self.name]

@@ -20,7 +20,7 @@ from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import rest_event
 from careconnect_testing.observer import RecordingObserver
-from service_discovery import app
+from service_discovery import app, capability_statement
 from service_discovery.app import DiscoveryEndpoint
 from service_discovery.openapi_document import openapi_document
 
@@ -30,6 +30,8 @@ SERVER_METADATA = "/.well-known/oauth-authorization-server"
 SMART = f"{FHIR_PATH}/.well-known/smart-configuration"
 METADATA = f"{FHIR_PATH}/metadata"
 OPENAPI = "/openapi.json"
+READING = ["read", "vread", "history-instance", "search-type"]
+WRITING = ["create", "update", "patch", "delete"]
 DOCUMENTS = (JWKS, SERVER_METADATA, SMART, METADATA, OPENAPI)
 
 
@@ -170,7 +172,7 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
 
     assert [resource["type"] for resource in rest["resource"]] == [each.name for each in RESOURCE_TYPES]
     for resource, each in zip(rest["resource"], RESOURCE_TYPES, strict=True):
-        assert [one["code"] for one in resource["interaction"]] == ["read", "vread", "search-type"]
+        assert [one["code"] for one in resource["interaction"]] == [*READING, *WRITING]
         assert {(one["name"], one["type"]) for one in resource["searchParam"]} == {
             (one.name, one.type.value) for one in (*COMMON_PARAMETERS, *each.searchable)
         }
@@ -182,6 +184,40 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
     assert [one["name"] for one in rest["operation"]] == ["everything"]
     below = ", ".join(each.name for each in RESOURCE_TYPES if each.patient_parameter)
     assert f"Below Patient/[id] its own record is searched, as Patient/[id]/[type]: {below}." in rest["documentation"]
+
+
+def test_metadata_says_how_a_type_is_written_and_that_one_without_identifiers_takes_no_condition(
+    discovery: Discovery,
+) -> None:
+    statement = discovery.send("GET", METADATA).json
+    (rest,) = statement["rest"]
+
+    assert statement["patchFormat"] == ["application/json-patch+json"]
+    assert "A condition is one identifier=system|value;" in rest["documentation"]
+    for resource, each in zip(rest["resource"], RESOURCE_TYPES, strict=True):
+        has_identifier = each.parameter("identifier") is not None
+        assert (resource["versioning"], resource["readHistory"]) == ("versioned", True)
+        assert (resource["updateCreate"], resource["conditionalRead"]) == (True, "full-support")
+        assert resource["conditionalCreate"] is resource["conditionalUpdate"] is has_identifier
+        assert resource["conditionalDelete"] == ("single" if has_identifier else "not-supported")
+        assert resource["referencePolicy"] == ["literal", "logical", "enforced"]
+    assert {each.name for each in RESOURCE_TYPES if each.condition is None} == {"Medication"}
+
+
+def test_metadata_of_a_type_that_is_only_read_offers_no_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_only = tuple(replace(each, writable=False) for each in RESOURCE_TYPES)
+    monkeypatch.setattr(capability_statement, "RESOURCE_TYPES", read_only)
+
+    (rest,) = capability_statement.capability_statement(BaseUrl(BASE))["rest"]
+
+    assert "write" not in rest["documentation"]
+    for resource in rest["resource"]:
+        assert [one["code"] for one in resource["interaction"]] == READING
+        assert not resource["updateCreate"]
+        assert not resource["conditionalCreate"]
+        assert not resource["conditionalUpdate"]
+        assert resource["conditionalDelete"] == "not-supported"
+        assert "referencePolicy" not in resource
 
 
 def test_metadata_names_the_oauth_endpoints_for_smart_clients(discovery: Discovery) -> None:
