@@ -17,7 +17,7 @@ from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
 from careconnect_admin.project import DOCS
-from service_discovery.openapi_fhir import EXAMPLES
+from service_discovery.openapi_examples import EXAMPLES
 
 MADE = documents()
 OPENAPI: dict[str, Any] = json.loads(MADE[Path("openapi.json")])
@@ -92,35 +92,46 @@ def test_writing_the_openapi_documents_examples_writes_them(tmp_path: Path) -> N
     assert (tmp_path / "examples.json").read_text(encoding="utf-8") == openapi_examples()
 
 
-def test_openapi_has_one_authorisation_and_about_ten_scopes_to_choose_from() -> None:
+def test_openapi_has_one_authorisation_and_about_twenty_scopes_to_choose_from() -> None:
     schemes = OPENAPI["components"]["securitySchemes"]
     assert list(schemes) == ["clientCredentials"]
     scopes = schemes["clientCredentials"]["flows"]["clientCredentials"]["scopes"]
-    assert 8 <= len(scopes) <= 12
+    assert 18 <= len(scopes) <= 24
     assert all(scopes.values())
 
 
 @pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
 def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_more(served: ResourceType) -> None:
-    root = f"{FHIR_PATH}/{served.name}"
-    taken = {root: "s", f"{root}/_search": "s", f"{root}/{{id}}": "r", f"{root}/{{id}}/_history/{{vid}}": "r"}
-    below = f"{FHIR_PATH}/Patient/{{id}}/{served.name}"
-    taken |= {below: "s", f"{below}/_search": "s"}
-    for path, letters in {**taken, f"{root}/{{id}}/$everything": "rs"}.items():
-        for operation in OPENAPI["paths"].get(path, {}).values():
+    root, below = f"{FHIR_PATH}/{served.name}", f"{FHIR_PATH}/Patient/{{id}}/{served.name}"
+    taken = {
+        root: {"get": "s", "post": "c", "put": "us", "delete": "ds"},
+        f"{root}/_search": {"post": "s"},
+        f"{root}/{{id}}": {"get": "r", "put": "u", "patch": "ru", "delete": "d"},
+        f"{root}/{{id}}/_history": {"get": "r"},
+        f"{root}/{{id}}/_history/{{vid}}": {"get": "r"},
+        f"{root}/{{id}}/$everything": {"get": "rs"},
+        below: {"get": "s"},
+        f"{below}/_search": {"post": "s"},
+    }
+    for path, letters in taken.items():
+        for verb, operation in OPENAPI["paths"].get(path, {}).items():
             for each in operation["security"]:
-                (scope,) = each["clientCredentials"]
-                opened = "".join(one for one in "rs" if grants_of(scope).permits(served.name, Interaction(one)))
-                assert opened == ("rs" if scope == "profile" else letters), (path, scope)
+                grants = grants_of(" ".join(each["clientCredentials"]))
+                opened = {one for one in Interaction if grants.permits(served.name, one)}
+                assert opened == set("rs" if "profile" in each["clientCredentials"] else letters[verb]), (path, verb)
 
 
 @pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
 def test_openapi_says_which_names_open_a_type(served: ResourceType) -> None:
     (said,) = [tag["description"] for tag in OPENAPI["tags"] if tag["name"] == served.name]
     assert all(f"`{name}`" in said for name in served.scope_names)
-    for name in re.findall(r"`([A-Za-z]+)`", said):
+    reading, _, writing = said.partition(" For writing ")
+    for name in re.findall(r"`([A-Za-z]+)`", reading):
         scope = name if name == "profile" else f"user/{name}.rs"
         assert grants_of(scope).permits(served.name, Interaction.SEARCH), name
+    named = re.findall(r"`([A-Za-z]+)`", writing or reading)
+    for name in served.scope_names:
+        assert grants_of(f"user/{name}.u").permits(served.name, Interaction.UPDATE) is (name in named), name
 
 
 def test_openapi_asks_a_token_of_every_fhir_path_but_metadata() -> None:

@@ -50,7 +50,9 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
         "rest": [
             {
                 "mode": "server",
-                "documentation": " ".join(("Every interaction but this one needs a SMART access token.", *_below(), *_writes())),
+                "documentation": " ".join(
+                    ("Every interaction but this one needs a SMART access token.", *_below(), *_writes())
+                ),
                 "security": _security(base_url),
                 "resource": [_resource(each) for each in RESOURCE_TYPES],
                 "operation": [_operation(each, name) for each in RESOURCE_TYPES for name in each.operations],

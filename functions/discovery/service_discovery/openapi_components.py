@@ -14,7 +14,7 @@ from careconnect.result_parameters import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, S
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]
 
-# Status, name in `components/responses` and meaning, of errors whose body is an OperationOutcome.
+# Status, name in `components/responses` and meaning, of a read's errors, whose body is an OperationOutcome.
 FHIR_ERRORS: Final[Rows] = (
     (400, "BadRequest", "A malformed id, parameter, value or cursor."),
     (401, "Unauthorized", "No access token, or one that is bad, expired or revoked."),
@@ -150,6 +150,7 @@ def _parameters() -> Json:
             "alone.",
             schema={"type": "integer", "minimum": 0},
         ),
+        query_parameter("_since", "Versions of this instant and later, in full and with its zone."),
         query_parameter("_sort", "Date and name parameters, comma-separated, `-` for descending."),
         query_parameter("_total", "Whether all matches are counted (R4's parameter).", schema=_one_of(*TOTALS)),
         {
@@ -183,15 +184,15 @@ def _schemas() -> Json:
             "Bundle",
             "type",
             "link",
-            type=_one_of("searchset"),
+            type=_one_of("searchset", "history"),
             total={"type": "integer", "minimum": 0},
             link=_array(_object(relation=_TEXT, url=_TEXT)),
-            entry=_array(_object(fullUrl=_TEXT, resource={"type": "object"}, search={"type": "object"})),
+            entry=_array(_entry()),
         ),
         "OperationOutcome": _resource(
             "OperationOutcome",
             "issue",
-            issue=_array(_object("severity", "code", severity=_TEXT, code=_TEXT, diagnostics=_TEXT)),
+            issue=_array(_issue()),
         ),
         "CapabilityStatement": _resource("CapabilityStatement", "rest", rest=_array({"type": "object"})),
         "AccessToken": _object(
@@ -215,6 +216,16 @@ def _schemas() -> Json:
         ),
         "OpenApiDocument": _object("openapi", "paths", openapi=_TEXT, paths={"type": "object"}),
     }
+
+
+def _entry() -> Json:
+    parts = {name: {"type": "object"} for name in ("resource", "search", "request", "response")}
+    return _object(fullUrl=_TEXT, **parts)
+
+
+def _issue() -> Json:
+    texts = dict.fromkeys(("severity", "code", "diagnostics"), _TEXT)
+    return _object("severity", "code", **texts, expression=_array(_TEXT))
 
 
 def _one_of(*values: str) -> Json:

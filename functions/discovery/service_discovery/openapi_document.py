@@ -17,6 +17,7 @@ from service_discovery.openapi_components import (
 )
 from service_discovery.openapi_fhir import scopes_by_pattern, type_paths, type_tag
 from service_discovery.openapi_oauth import oauth_paths
+from service_discovery.openapi_writes import write_components
 from service_discovery.server_metadata import JWKS_PATH, SERVER_METADATA_PATH, SMART_PATH
 
 OPENAPI_PATH: Final = "/openapi.json"
@@ -32,9 +33,9 @@ def openapi_document(base: BaseUrl) -> Json:
         "info": {
             "title": "Care Connect, serverless",
             "version": __version__,
-            "description": "OAuth 2.0 client credentials and a FHIR STU3 read API. Every FHIR answer comes as JSON or "
-            "XML, by the Accept header or `_format`; every GET below also answers HEAD, without a body. The examples "
-            "are of the project's sample, and a type's examples together find one resource of it.",
+            "description": "OAuth 2.0 client credentials, and a FHIR STU3 API to read and write by. Every FHIR answer "
+            "comes as JSON or XML, by the Accept header or `_format`; every GET below also answers HEAD, without a "
+            "body. The examples are of the project's sample, and a type's examples together find one resource of it.",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "servers": [{"url": base.root}],
@@ -44,8 +45,16 @@ def openapi_document(base: BaseUrl) -> Json:
             *(type_tag(served) for served in RESOURCE_TYPES),
         ],
         "paths": paths,
-        "components": {"securitySchemes": _security_schemes(base)} | components(),
+        "components": {"securitySchemes": _security_schemes(base)} | _components(),
     }
+
+
+def _components() -> Json:
+    """Return what all operations share, and with it what the writes do."""
+    shared = components()
+    for kind, of_writes in write_components().items():
+        shared[kind] = shared.get(kind, {}) | of_writes
+    return shared
 
 
 def _security_schemes(base: BaseUrl) -> Json:

@@ -1,17 +1,11 @@
-"""The FHIR API's paths in the OpenAPI document, made from the one table of types and parameters.
+"""The FHIR API's paths in the OpenAPI document, made from the one table of types and parameters."""
 
-Its examples are of the project's sample: `openapi_examples.json`, which `make docs` writes.
-"""
-
-import json
-from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, Home, ResourceType
-from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
-from careconnect.scopes import PROFILE
+from careconnect.result_parameters import HISTORY_PARAMETERS, RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
+from careconnect.scopes import PROFILE, Interaction, grants_of
 from service_discovery.openapi_components import (
     FHIR_ERRORS,
     Json,
@@ -19,56 +13,59 @@ from service_discovery.openapi_components import (
     fhir_answer,
     form,
     parameters,
-    path_parameter,
     query_parameter,
 )
-
-EXAMPLES: Final = Path(__file__).with_name("openapi_examples.json")
-"""By type, the `id` of a resource and its values by search parameter, not yet encoded."""
-
-_LEVELS: Final = ("user", "patient", "system")
+from service_discovery.openapi_examples import LEVELS, example_of, id_parameter, operation
+from service_discovery.openapi_writes import write_operations
 
 _READ: Final = (*VIEW_PARAMETERS, "If-None-Match", "If-Modified-Since")
 _SEARCH: Final = (*SEARCH_PARAMETERS, "Prefer")
 
 
 def type_paths(served: ResourceType) -> Json:
-    """Return the paths of one type: its searches, its reads and its operations."""
-    name, root = served.name, f"{FHIR_PATH}/{served.name}"
-    read = errors(FHIR_ERRORS, without=(415,))
-    one = {
-        "200": fhir_answer(f"The {name}.", name, ("ETag", "Last-Modified")),
+    """Return the paths of one type: its searches, reads and operations, each with what writes there."""
+    paths = _searches(served) | _reads(served)
+    for path, operations in write_operations(served).items():
+        paths[path] |= operations
+    return paths
+
+
+def _reads(served: ResourceType) -> Json:
+    """Return the paths of what is read by a resource's id."""
+    name, one = f"{FHIR_PATH}/{served.name}/{{id}}", served.with_article
+    its_id = id_parameter(served.name)
+    read = {
+        "200": fhir_answer(f"The {served.name}.", served.name, ("ETag", "Last-Modified")),
         "304": {"description": "Not modified since."},
-    }
-    its_id = path_parameter("id", f"The {name}'s id.", _examples().get(name, {}).get("id"))
-    numbered = f"Read the current version of {served.with_article} by its number"
-    whole = f"Read {served.with_article}'s whole record, as far as the scopes go"
-    return (
-        _searches(served)
-        | {
-            f"{root}/{{id}}": {
-                "get": _operation(
-                    served, "read", f"Read {served.with_article}", "r", [its_id, *parameters(*_READ)], one | read
-                )
-            },
-            f"{root}/{{id}}/_history/{{vid}}": {
-                "get": _operation(served, "vread", numbered, "r", [its_id, *parameters("vid", *_READ)], one | read)
-            },
-        }
-        | {
-            f"{root}/{{id}}/{each}": {
-                "get": _operation(
-                    served,
-                    each.removeprefix("$"),
-                    whole,
-                    "read",
-                    [its_id, *parameters(*RECORD_PARAMETERS)],
-                    _bundle() | read,
-                )
-            }
+    } | errors(FHIR_ERRORS, without=(415,))
+    below = errors(FHIR_ERRORS, without=(415,))
+    numbered = f"Read any version of {one} by its number"
+    rows = [
+        ("", "read", f"Read {one}", "r", _READ, read),
+        ("/_history", "history", f"List the versions of {one}, newest first", "r", HISTORY_PARAMETERS, _versions()),
+        ("/_history/{vid}", "vread", numbered, "r", ("vid", *_READ), read),
+        *(
+            (
+                f"/{each}",
+                each.removeprefix("$"),
+                f"Read {one}'s whole record, as far as the scopes go",
+                "read",
+                RECORD_PARAMETERS,
+                _bundle() | below,
+            )
             for each in served.operations
-        }
-    )
+        ),
+    ]
+    return {
+        name + rest: {"get": operation(served, verb, summary, letters, [its_id, *parameters(*asked)], answers)}
+        for rest, verb, summary, letters, asked, answers in rows
+    }
+
+
+def _versions() -> Json:
+    answer = {"200": fhir_answer("The versions, a page at a time; a deletion has no resource.", "Bundle")}
+    # A deleted resource has a history, too.
+    return answer | errors(FHIR_ERRORS, without=(410, 415))
 
 
 def _searches(served: ResourceType) -> Json:
@@ -83,7 +80,7 @@ def _searches(served: ResourceType) -> Json:
     said = {one.name for one in served.parameters if reference.name in (one.name, one.within)}
     rest = [each for each in asked if each["name"].partition(".")[0] not in said]
     for owner in reference.targets:
-        its_id = path_parameter("id", f"The {owner}'s id.", _examples().get(owner, {}).get("id"))
+        its_id = id_parameter(owner)
         root = f"{FHIR_PATH}/{owner}/{{id}}/{name}"
         summary = f"Search {name} in a {owner.lower()}'s record"
         paths |= _searches_at(served, root, f"search{owner}", summary, [its_id], rest)
@@ -97,9 +94,9 @@ def _searches_at(
     search = _bundle() | errors(FHIR_ERRORS, without=(410, 415))
     posted = _bundle() | errors(FHIR_ERRORS, without=(410,))
     return {
-        root: {"get": _operation(served, verb, summary, "s", [*its_id, *asked, *parameters(*_SEARCH)], search)},
+        root: {"get": operation(served, verb, summary, "s", [*its_id, *asked, *parameters(*_SEARCH)], search)},
         f"{root}/_search": {
-            "post": _operation(
+            "post": operation(
                 served, f"{verb}ByPost", f"{summary} by a form", "s", [*its_id, *parameters("Prefer")], posted
             )
             | {"requestBody": fields}
@@ -113,49 +110,44 @@ def _bundle() -> Json:
 
 def type_tag(served: ResourceType) -> Json:
     """Return what groups a type's operations, and which scopes open them."""
-    names = ", ".join(f"`{name}`" for name in served.scope_names)
-    profile = f", and so does the plain scope `{PROFILE}`" if served.home is Home.DIRECTORY else ""
+    names = _quoted(served.scope_names)
+    profile = f", and so does the plain scope `{PROFILE}`, for reading" if served.home is Home.DIRECTORY else ""
     return {
         "name": served.name,
-        "description": f"In a scope (`user/{served.name}.rs`) {names} or `*` opens it{profile}.",
+        "description": f"In a scope (`user/{served.name}.rs`) {names} or `*` opens it{profile}."
+        + _writing_names(served),
     }
+
+
+def _writing_names(served: ResourceType) -> str:
+    """Say which names open a type for writing, where others open it for reading too."""
+    own = [each for each in served.scope_names if grants_of(f"user/{each}.c").permits(served.name, Interaction.CREATE)]
+    if not own or own == list(served.scope_names):
+        return ""
+    return f" For writing (`user/{served.name}.cud`) it is {_quoted(own)} or `*` alone."
+
+
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def scopes_by_pattern() -> dict[str, str]:
     """Return the scopes for every type with what they mean: a type's own are spelt like them."""
-    meanings = {"read": "Read and search", "r": "Read", "s": "Search"}
+    meanings = {
+        "read": "Read and search",
+        "write": "Create, update and delete",
+        "c": "Create",
+        "r": "Read",
+        "u": "Update",
+        "d": "Delete",
+        "s": "Search",
+    }
     of_levels = {
         f"{level}/*.{suffix}": f"{meaning} every type; with its name for `*`, one type"
-        for level in _LEVELS
+        for level in LEVELS
         for suffix, meaning in meanings.items()
     }
     return {PROFILE: "Read and search the directory", **of_levels}
-
-
-def _operation(
-    served: ResourceType,
-    verb: str,
-    summary: str,
-    suffix: str,
-    asked: Sequence[Json],
-    responses: Mapping[str, Any],
-) -> Json:
-    scopes = [f"{level}/*.{suffix}" for level in _LEVELS]
-    if served.home is Home.DIRECTORY:
-        scopes.insert(0, PROFILE)
-    return {
-        "tags": [served.name],
-        "operationId": f"{verb}{served.name}",
-        "summary": summary,
-        "security": [{"clientCredentials": [scope]} for scope in scopes],
-        "parameters": list(asked),
-        "responses": dict(responses),
-    }
-
-
-@cache
-def _examples() -> Mapping[str, Any]:
-    return dict(json.loads(EXAMPLES.read_text(encoding="utf-8")))
 
 
 def _field(parameter: Json) -> Json:
@@ -166,12 +158,9 @@ def _field(parameter: Json) -> Json:
 
 def _search_parameters(served: ResourceType) -> list[Json]:
     follows = (("_include", served.includes), ("_revinclude", served.reverse_includes))
-    examples = _examples().get(served.name, {}).get("parameters", {})
     return [
         *(
-            query_parameter(
-                each.name, each.description, **({"example": examples[each.name]} if each.name in examples else {})
-            )
+            query_parameter(each.name, each.description, **example_of(served, each.name))
             for each in (*COMMON_PARAMETERS, *served.searchable)
         ),
         *(

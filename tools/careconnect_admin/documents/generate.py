@@ -13,8 +13,10 @@ from careconnect_admin.documents.api_reference import api_reference
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
 from careconnect_admin.documents.search_examples import search_examples
 from careconnect_admin.project import DOCS
+from careconnect_records.exact_json import json_text
+from careconnect_records.xml_body import xml_text
 from service_discovery.openapi_document import openapi_document
-from service_discovery.openapi_fhir import EXAMPLES
+from service_discovery.openapi_examples import EXAMPLES
 
 LOCAL: Final = BaseUrl("http://127.0.0.1:3000")
 
@@ -39,7 +41,17 @@ def write_documents(folder: Path = DOCS) -> None:
 
 def openapi_examples() -> str:
     """Return the text of the file that the OpenAPI document's examples are in."""
-    return _json({each.type.name: {"id": each.resource_id, "parameters": each.together} for each in search_examples()})
+    return _json(
+        {
+            each.type.name: {
+                "id": each.resource_id,
+                "parameters": each.together,
+                "resource": json.loads(json_text(each.resource)),
+                "xml": xml_text(each.resource),
+            }
+            for each in search_examples()
+        }
+    )
 
 
 def write_examples(path: Path = EXAMPLES) -> None:

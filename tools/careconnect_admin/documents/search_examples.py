@@ -25,21 +25,26 @@ PATIENT_ID: Final = "4"
 """The patient whose record the examples are taken from, as far as it goes."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LOADED: Final = datetime(2020, 1, 1, tzinfo=UTC)
+_LOADED: Final = epoch_milliseconds(datetime(2020, 1, 1, tzinfo=UTC))
 """When the sample counts as loaded: long ago, so that every load comes after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypeExamples:
-    """A type's examples: the id of a resource of the sample, and (parameter, value) pairs, not yet encoded.
+    """A type's examples: a resource of the sample, as it is loaded, and (parameter, value) pairs, not yet encoded.
 
     `others` names the parameters that this resource has no value for, so that theirs is another's.
     """
 
     type: ResourceType
-    resource_id: str
+    resource: dict[str, Any]
     searches: tuple[tuple[SearchParameter, str], ...]
     others: frozenset[str]
+
+    @property
+    def resource_id(self) -> str:
+        """The resource's id."""
+        return str(self.resource["id"])
 
     @property
     def together(self) -> dict[str, str]:
@@ -55,19 +60,18 @@ def search_examples() -> Iterator[TypeExamples]:
     """
     of_type: dict[str, list[dict[str, Any]]] = {served.name: [] for served in RESOURCE_TYPES}
     for resource in sample_resources():
-        resource = with_version(resource, 1, epoch_milliseconds(_LOADED))
         of_type[resource["resourceType"]].append(resource)
     for served in RESOURCE_TYPES:
-        known = [(resource["id"], search_values(resource)) for resource in of_type[served.name]]
+        known = [(each, search_values(with_version(each, 1, _LOADED))) for each in of_type[served.name]]
         # A stable sort: those of the one patient first, and of these what can be found by the most.
-        known.sort(key=lambda each: (PATIENT_ID not in patients_of(served, *each), -len(each[1])))
+        known.sort(key=lambda each: (PATIENT_ID not in patients_of(served, each[0]["id"], each[1]), -len(each[1])))
         searches = tuple(
             (parameter, _example(served, parameter, [values for _, values in known]))
             for parameter in (*COMMON_PARAMETERS, *served.searchable)
         )
-        resource_id, values = known[0]
+        resource, values = known[0]
         others = frozenset(parameter.name for parameter, _ in searches if not any(_found(parameter, [values])))
-        yield TypeExamples(served, resource_id, searches, others)
+        yield TypeExamples(served, resource, searches, others)
 
 
 def _example(served: ResourceType, parameter: SearchParameter, known: list[dict[str, list[Any]]]) -> str:

@@ -1,0 +1,63 @@
+"""What every operation on a type is described by, with the examples of the project's sample.
+
+They are in `openapi_examples.json`, which `make docs` writes.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from careconnect.resource_types import Home, ResourceType
+from careconnect.scopes import PROFILE, READING, Interaction
+from service_discovery.openapi_components import Json, path_parameter
+
+EXAMPLES: Final = Path(__file__).with_name("openapi_examples.json")
+"""By type, the `id` of a resource, its values by search parameter, not yet encoded, and itself in both formats."""
+
+LEVELS: Final = ("user", "patient", "system")
+
+
+def examples_of(type_name: str) -> Mapping[str, Any]:
+    """Return a type's examples; none of a type that the file does not have yet."""
+    return dict(_examples().get(type_name, {}))
+
+
+def example_of(served: ResourceType, parameter: str) -> Json:
+    """Return the member that shows a search parameter's example, nothing where there is none."""
+    examples: Mapping[str, Any] = examples_of(served.name).get("parameters", {})
+    return {"example": examples[parameter]} if parameter in examples else {}
+
+
+@cache
+def _examples() -> Mapping[str, Any]:
+    return dict(json.loads(EXAMPLES.read_text(encoding="utf-8")))
+
+
+def id_parameter(type_name: str) -> Json:
+    """Describe the id of a resource in the path."""
+    return path_parameter("id", f"The {type_name}'s id.", examples_of(type_name).get("id"))
+
+
+def operation(
+    served: ResourceType,
+    verb: str,
+    summary: str,
+    letters: str,
+    asked: Sequence[Json],
+    responses: Mapping[str, Any],
+) -> Json:
+    """Describe an operation on a type that a token with these letters opens, at any level, or with `read`."""
+    needed = [letters] if letters == "read" else list(letters)
+    scopes = [[f"{level}/*.{each}" for each in needed] for level in LEVELS]
+    if served.home is Home.DIRECTORY and (letters == "read" or READING.issuperset(map(Interaction, letters))):
+        scopes.insert(0, [PROFILE])
+    return {
+        "tags": [served.name],
+        "operationId": f"{verb}{served.name}",
+        "summary": summary,
+        "security": [{"clientCredentials": each} for each in scopes],
+        "parameters": list(asked),
+        "responses": {status: responses[status] for status in sorted(responses)},
+    }

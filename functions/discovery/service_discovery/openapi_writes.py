@@ -1,0 +1,224 @@
+"""The writes of the FHIR API in the OpenAPI document, made from the one table, and the components that they share.
+
+A type's body, answers and links are each said once: its operations refer to them.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from careconnect.formats import Format
+from careconnect.outcomes import Issue, OperationOutcome
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
+from service_discovery.capability_statement import CONDITION, JSON_PATCH
+from service_discovery.openapi_components import (
+    FHIR_ERRORS,
+    Json,
+    Rows,
+    errors,
+    fhir_answer,
+    query_parameter,
+    text,
+)
+from service_discovery.openapi_examples import example_of, examples_of, id_parameter, operation
+
+# What a write is answered beside, or with another meaning than, what a read is.
+_OWN_ERRORS: Final[Rows] = (
+    (400, "BadWrite", "A body that cannot be read, of another type or id, a malformed header, or another criterion."),
+    (409, "Conflict", "If-Match names another version than the current one, or what is deleted is still referred to."),
+    (412, "ConditionNotMet", f"The condition is not one `{CONDITION}`, or several resources meet it."),
+    (413, "ResourceTooLarge", "The resource is over 350 KB, as JSON or as XML."),
+    (415, "UnsupportedBody", "The body is in no format that is taken here."),
+    (422, "InvalidResource", "Not valid STU3, or a reference that leads nowhere: each fault with its `expression`."),
+)
+_OWN: Final = tuple(status for status, *_ in _OWN_ERRORS)
+_WRITE_ERRORS: Final[Rows] = (*(row for row in FHIR_ERRORS if row[0] not in _OWN), *_OWN_ERRORS)
+
+# The least of a fault's forms: `Observation.status` is missing.
+_FAULT: Final = Issue("required", "missing", expression="Observation.status")
+
+# In one text: the first is a type's name, too, which no module but the table's holds.
+_VERSION_HEADERS: Final = tuple("Location ETag Last-Modified".split())  # noqa: SIM905
+_PATCH: Final = [{"op": "add", "path": "/language", "value": "en-GB"}]
+
+_CONDITION: Final = (
+    f"One `{CONDITION}`, nothing else. It takes the scope to search (`s`) besides, and is judged with the write, "
+    "however many callers race."
+)
+
+
+def write_operations(served: ResourceType) -> dict[str, Json]:
+    """Return what writes resources of a type, by path; nothing of a type that is only read."""
+    if not served.writable:
+        return {}
+    root = f"{FHIR_PATH}/{served.name}"
+    return {root: _create(served) | _conditional(served), f"{root}/{{id}}": _of_one(served)}
+
+
+def _create(served: ResourceType) -> Json:
+    asked = [_shared("If-None-Exist"), *_SHOWN] if served.condition else _SHOWN
+    known = {"200": _written(served)} if served.condition else {}
+    summary = f"Create {served.with_article}" + (", unless there is one" if served.condition else "")
+    answers = known | {"201": _created(served)} | errors(_WRITE_ERRORS, without=(404, 409, 410))
+    return {"post": operation(served, "create", summary, "c", asked, answers) | _body(served)}
+
+
+def _conditional(served: ResourceType) -> Json:
+    """Return the update and the deletion of what an identifier finds."""
+    if served.condition is None:
+        return {}
+    name = served.condition.name
+    condition = query_parameter(name, _CONDITION, required=True, **example_of(served, name))
+    found = f"the {served.name} that an identifier finds"
+    update = _updated(served) | errors(_WRITE_ERRORS, without=(410,))
+    asked = [condition, _shared("If-Match"), *_SHOWN]
+    return {
+        "put": operation(served, "conditionalUpdate", f"Replace {found}, or create it", "us", asked, update)
+        | _body(served),
+        "delete": operation(served, "conditionalDelete", f"Delete {found}", "ds", [condition], _deleted(412)),
+    }
+
+
+def _of_one(served: ResourceType) -> Json:
+    its_id, one = id_parameter(served.name), served.with_article
+    asked = [its_id, _shared("If-Match"), *_SHOWN]
+    update = _updated(served) | errors(_WRITE_ERRORS, without=(410, 412))
+    patch = {"200": _written(served)} | errors(_WRITE_ERRORS, without=(412,))
+    return {
+        "put": operation(served, "update", f"Replace {one}, or create it under an id of your own", "u", asked, update)
+        | _body(served),
+        "patch": operation(served, "patch", f"Change parts of {one}", "ur", asked, patch)
+        | {"requestBody": {"$ref": "#/components/requestBodies/JsonPatch"}},
+        "delete": operation(served, "delete", f"Delete {one}", "d", [its_id], _deleted()),
+    }
+
+
+def _updated(served: ResourceType) -> Json:
+    return {"200": _written(served), "201": _created(served)}
+
+
+def _deleted(*more: int) -> Json:
+    unasked = {404, 406, 410, 412, 413, 415, 422} - set(more)
+    told = {"description": "Deleted, or not there in the first place."}
+    return {"204": told} | errors(_WRITE_ERRORS, without=tuple(unasked))
+
+
+def _body(served: ResourceType) -> Json:
+    return {"requestBody": {"$ref": f"#/components/requestBodies/{served.name}"}}
+
+
+def _written(served: ResourceType) -> Json:
+    return {"$ref": f"#/components/responses/{served.name}Written"}
+
+
+def _created(served: ResourceType) -> Json:
+    return {"$ref": f"#/components/responses/{served.name}Created"}
+
+
+def _shared(name: str) -> Json:
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
+# ---------------------------------------------------------------- components
+
+_SHOWN: Final[Sequence[Json]] = (_shared("PreferReturn"), _shared("_format"), _shared("_pretty"))
+
+
+def write_components() -> Json:
+    """Return the parameters, bodies, answers and links that the writes refer to."""
+    writable = [served for served in RESOURCE_TYPES if served.writable]
+    responses = {name: fhir_answer(meaning, "OperationOutcome") for _, name, meaning in _OWN_ERRORS}
+    responses["InvalidResource"]["content"][Format.JSON.value]["example"] = json.loads(
+        OperationOutcome((_FAULT,)).json()
+    )
+    for served in writable:
+        responses |= _answers(served)
+    return {
+        "parameters": _parameters(),
+        "requestBodies": {served.name: _resource_body(served) for served in writable} | {"JsonPatch": _patch_body()},
+        "responses": responses,
+        "links": {name: link for served in writable for name, link in _links(served).items()},
+    }
+
+
+def _parameters() -> Json:
+    return {
+        "If-Match": _header("If-Match", "The version that the write is meant for, as its ETag has it.", 'W/"1"'),
+        "If-None-Exist": _header(
+            "If-None-Exist",
+            "A query: the resource is created if nothing meets it, and what meets it is answered with 200. "
+            + _CONDITION,
+        ),
+        "PreferReturn": _header(
+            "Prefer",
+            "What the answer's body is: `return=representation`, the resource, unless said otherwise; "
+            "`return=minimal`, none; `return=OperationOutcome`. Without the scope to read (`r`) there is none.",
+            "return=representation",
+        ),
+    }
+
+
+def _header(name: str, description: str, example: str | None = None) -> Json:
+    described: Json = {"name": name, "in": "header", "description": description, "schema": text()}
+    return described | ({} if example is None else {"example": example})
+
+
+def _resource_body(served: ResourceType) -> Json:
+    examples = examples_of(served.name)
+    schema = {
+        "type": "object",
+        "required": ["resourceType"],
+        "properties": {"resourceType": {"type": "string", "enum": [served.name]}, "id": text()},
+        "additionalProperties": True,
+    }
+    return {
+        "description": f"The {served.name}, in either format. An update's `id` is the path's, or that of what the "
+        "condition finds; a create's is not regarded, nor are `meta.versionId` and `meta.lastUpdated`.",
+        "required": True,
+        "content": {
+            Format.JSON.value: {"schema": schema, "example": examples.get("resource")},
+            Format.XML.value: {"example": examples.get("xml")},
+        },
+    }
+
+
+def _patch_body() -> Json:
+    pointer = text("A JSON Pointer (RFC 6901).")
+    operations = ["add", "remove", "replace", "move", "copy", "test"]
+    one = {
+        "type": "object",
+        "required": ["op", "path"],
+        "properties": {"op": {"type": "string", "enum": operations}, "path": pointer, "from": pointer, "value": {}},
+    }
+    return {
+        "description": "A JSON Patch (RFC 6902).",
+        "required": True,
+        "content": {JSON_PATCH: {"schema": {"type": "array", "items": one}, "example": _PATCH}},
+    }
+
+
+def _answers(served: ResourceType) -> Json:
+    schema = {"anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in (served.name, "OperationOutcome")]}
+    answers = {}
+    for outcome, meaning in (
+        ("Written", f"The {served.name} as it now is: replaced, or as it was where nothing would change."),
+        ("Created", f"The {served.name} was created; Location has its address and version."),
+    ):
+        answer = fhir_answer(meaning, served.name, _VERSION_HEADERS)
+        answer["content"][Format.JSON.value]["schema"] = schema
+        answers[served.name + outcome] = answer
+    answers[f"{served.name}Created"]["links"] = {
+        name: {"$ref": f"#/components/links/{name}"} for name in _links(served)
+    }
+    return answers
+
+
+def _links(served: ResourceType) -> Json:
+    """Return what can be done next with what was created, by its id."""
+    by_id = {"parameters": {"id": "$response.body#/id"}}
+    links: Json = {
+        f"{verb}{served.name}": {"operationId": f"{verb}{served.name}", **by_id}
+        for verb in ("read", "history", "update", "patch", "delete")
+    }
+    links[f"update{served.name}"]["requestBody"] = "$response.body"
+    return links
