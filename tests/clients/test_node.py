@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.project import DOCS
 from careconnect_testing.client_service import Service
 from careconnect_testing.node_clients import FOLDER, NODE, SECONDS, Node
@@ -34,12 +35,16 @@ def test_redocly_has_nothing_to_say_of_the_openapi_document(node: Node) -> None:
 
 
 @pytest.mark.long
-def test_newman_runs_the_postman_collection(node: Node, service: Service, tmp_path: Path) -> None:
+def test_newman_runs_the_postman_collection(
+    node: Node, service: Service, clients: tuple[DemoClient, ...], tmp_path: Path
+) -> None:
     report = tmp_path / "newman.json"
+    secrets = {client.client_id: client.secret for client in clients}
     node(
         "node_modules/newman/bin/newman.js",
         *("run", str(DOCS / "postman/collection.json"), "--environment", str(DOCS / "postman/environment.json")),
-        *("--env-var", f"base={service.base}", "--env-var", f"clientSecret={service.secret_client.secret}"),
+        *("--env-var", f"base={service.base}", "--env-var", f"clientSecret={secrets['explorer']}"),
+        *("--env-var", f"editorSecret={secrets['editor']}"),
         *("--color", "off", "--reporters", "cli,json", "--reporter-json-export", str(report)),
     )
 

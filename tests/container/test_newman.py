@@ -11,11 +11,13 @@ from careconnect_testing.node_clients import FOLDER, NODE
 
 def test_newman_runs_the_postman_collection(base_url: str, clients: tuple[DemoClient, ...], tmp_path: Path) -> None:
     report = tmp_path / "newman.json"
+    secrets = {client.client_id: client.secret for client in clients}
     result = subprocess.run(
         [
             *(NODE, "node_modules/newman/bin/newman.js", "run", DOCS / "postman/collection.json"),
             *("--environment", DOCS / "postman/environment.json", "--env-var", f"base={base_url}"),
-            *("--env-var", f"clientSecret={clients[-2].secret}", "--env-var", "gatewayResponses=no"),
+            *("--env-var", f"clientSecret={secrets['explorer']}", "--env-var", f"editorSecret={secrets['editor']}"),
+            *("--env-var", "gatewayResponses=no"),
             *("--color", "off", "--reporters", "cli,json", "--reporter-json-export", report),
         ],
         cwd=FOLDER,

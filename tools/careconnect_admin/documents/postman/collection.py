@@ -13,6 +13,7 @@ from careconnect_admin.documents.postman.oauth_requests import (
 )
 from careconnect_admin.documents.postman.scripts import GATEWAY
 from careconnect_admin.documents.postman.type_requests import type_requests
+from careconnect_admin.documents.postman.write_requests import write_folder
 from careconnect_admin.documents.search_examples import search_examples
 
 _SCHEMA: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
@@ -32,6 +33,8 @@ def postman_environment() -> Json:
         _value(GATEWAY, "yes"),
         _value("clientId", "explorer"),
         _secret("clientSecret", ""),
+        _value("editorId", "editor"),
+        _secret("editorSecret", ""),
     ]
     for prefix, client in _PAGE_CLIENTS:
         values += [_value(f"{prefix}Id", client.client_id), _secret(f"{prefix}Secret", client.secret)]
@@ -39,7 +42,7 @@ def postman_environment() -> Json:
 
 
 def postman_collection() -> Json:
-    """Return the collection: tokens, discovery, every type's read and searches, refusals, and who may read what."""
+    """Return the collection: tokens, discovery, every type's reads, refusals, who may read what, and writing."""
     of_types = list(search_examples())
     patient = next(each for each in of_types if each.type.is_patient)
     nhs_number = next(value for parameter, value in patient.searches if parameter is patient.type.parameters[0])
@@ -47,10 +50,11 @@ def postman_collection() -> Json:
         "info": {
             "name": "Care Connect, serverless",
             "schema": _SCHEMA,
-            "description": "Runs from top to bottom against the project's sample. Put the secret of the client "
-            "`explorer`, which `make run` prints, into the environment's `clientSecret` first; without it the run "
-            "ends at the first request. The examples' values are those of the sample. With `sam local start-api` set "
-            "`gatewayResponses` to `no`: it answers a missing token and a missing scope in its own words.",
+            "description": "Runs from top to bottom against the project's sample, and leaves it as it was. Put the "
+            "secrets of the clients `explorer` and `editor`, which `make run` prints, into the environment's "
+            "`clientSecret` and `editorSecret` first; without the one the run ends at the first request, without the "
+            "other where the folder Writing begins. The examples' values are those of the sample. With `sam local "
+            "start-api` set `gatewayResponses` to `no`: it answers a missing token or scope in its own words.",
         },
         "auth": client_credentials(),
         "item": [
@@ -60,6 +64,8 @@ def postman_collection() -> Json:
             folder("Refusals", refusals()),
             folder("Access", [access_folder(prefix, client) for prefix, client in _PAGE_CLIENTS]),
             folder("Introspection and revocation", token_management_requests()),
+            # The last, so that a run without a client that writes has done all the rest.
+            write_folder(),
         ],
     }
 

@@ -1,5 +1,6 @@
 """What a Postman collection is made of: folders, requests and their authorization."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,6 +12,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 Json = dict[str, Any]
 Pairs = Sequence[tuple[str, str]]
 
+_VARIABLE: Final = re.compile(r"(\{\{\w+\}\})")
 _TOKEN_NAME: Final = "OAuth2-PatientAccess"
 NO_AUTH: Final[Json] = {"type": "noauth"}
 
@@ -70,11 +72,12 @@ def request(
     accept: str = FHIR_JSON,
     headers: Pairs = (),
     form: Pairs | None = None,
+    body: str | None = None,
     auth: Json | None = None,
     description: str = "",
     before: Iterable[str] = (),
 ) -> Json:
-    """Return one request; `query` and `form` hold decoded values, `description` is Markdown.
+    """Return one request; `query` and `form` hold decoded values, `body` a text, `description` is Markdown.
 
     `tests` is the script that judges the answer, `before` the one that runs before the request is sent.
     """
@@ -93,6 +96,8 @@ def request(
             "mode": "urlencoded",
             "urlencoded": [{"key": key, "value": value, "type": "text"} for key, value in form],
         }
+    if body is not None:
+        request["body"] = {"mode": "raw", "raw": body}
     if auth:
         request["auth"] = auth
     if description:
@@ -108,4 +113,4 @@ def request(
 
 def _encoded(value: str) -> str:
     """Encode a query's value, Postman's variables excepted: API Gateway refuses a raw `|`."""
-    return value if value.startswith("{{") else quote(value, safe="")
+    return "".join(part if part.startswith("{{") else quote(part, safe="") for part in _VARIABLE.split(value))

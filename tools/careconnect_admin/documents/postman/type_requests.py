@@ -36,6 +36,7 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
         request(
             f"Read version 1 of {served.with_article}", f"{one}/_history/1", [*status(200), *_is_resource(examples)]
         ),
+        request(f"The versions of {served.with_article}", f"{one}/_history", [*status(200), *_is_history(examples)]),
         *(
             request(
                 f"Search by {parameter.name}",
@@ -129,6 +130,16 @@ def _is_resource(examples: TypeExamples) -> list[str]:
         f"pm.expect(resource.id).to.equal({json.dumps(examples.resource_id)});",
         "pm.expect(pm.response.headers.get('ETag')).to.equal(`W/\"${resource.meta.versionId}\"`);",
         "pm.collectionVariables.set('etag', pm.response.headers.get('ETag'));",
+    )
+
+
+def _is_history(examples: TypeExamples) -> list[str]:
+    return test(
+        "is a history that begins with what is current",
+        "const bundle = pm.response.json();",
+        "pm.expect(bundle.type).to.equal('history');",
+        "pm.expect(bundle.total).to.equal(bundle.entry.length);",
+        f"pm.expect(bundle.entry[0].resource.id).to.equal({json.dumps(examples.resource_id)});",
     )
 
 
