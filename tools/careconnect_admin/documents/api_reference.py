@@ -21,6 +21,7 @@ from careconnect.result_parameters import (
     DEFAULT_COUNT,
     MOST_COUNT,
     MOST_SORT_KEYS,
+    RECORD_PARAMETERS,
     SEARCH_PARAMETERS,
     SUMMARIES,
     TOTALS,
@@ -28,6 +29,7 @@ from careconnect.result_parameters import (
 from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS
 from careconnect_admin.documents.search_examples import TypeExamples, search_examples
+from careconnect_admin.documents.write_reference import REQUESTS, writes, written_by
 
 _CLIENTS: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 _INTRODUCTION: Final = """\
@@ -41,7 +43,7 @@ The FHIR base is `{base}/careconnect-ri/STU3`. For machines: `GET {base}/openapi
 | request | answer |
 |---|---|
 | `GET Type/{id}` | the resource |
-| `GET Type/{id}/_history/{version}` | the same, if that is its current version |
+| `GET Type/{id}/_history`, `GET Type/{id}/_history/{version}` | its versions, newest first; one of them |
 | `GET Type?…`, `POST Type/_search` | a searchset Bundle |
 """
 _HEAD: Final = """
@@ -88,8 +90,8 @@ _FOLLOWED: Final = {
 
 def api_reference() -> str:
     """Return the document's text."""
-    introduction = _INTRODUCTION + "\n".join([*_compartments(), *_operations(), _HEAD])
-    sections = (_parameters(), _values(), _results(), _examples(), _scopes(), _access())
+    introduction = _INTRODUCTION + "\n".join([*_compartments(), *_operations(), REQUESTS, _HEAD])
+    sections = (_parameters(), _values(), _results(), _examples(), writes(), _scopes(), _access())
     return "\n".join([introduction, *(line for section in sections for line in (*section, ""))])
 
 
@@ -204,6 +206,10 @@ def _results() -> Iterator[str]:
     yield "of the search, and the Bundle says so in an entry of mode `outcome`. The header `Prefer: handling=strict`"
     yield "makes both 400, `handling=lenient` has both left out. A malformed value, and a modifier, chain or include"
     yield "that is not offered, are 400 anyway."
+    yield ""
+    yield "A history takes `_since` (an instant: versions of then and later) and, of these,"
+    yield f"{_quoted(RECORD_PARAMETERS)}. A search shows a write within a second, or, with the header"
+    yield "`Cache-Control: no-cache`, at once, as every read does."
 
 
 def _quoted(names: Iterable[str]) -> str:
@@ -218,11 +224,16 @@ def _scopes() -> Iterator[str]:
     yield "## Scopes"
     yield ""
     yield "A scope is `patient/…`, `user/…` or `system/…` and a name below, or `*`, and `.read` (SMART v1) or letters"
-    yield "of `cruds` (SMART v2), of which `r` reads and `s` searches. A search of a patient's record takes `s` of the"
+    yield "of `cruds` (SMART v2): `r` reads, versions and history too, `s` searches, `c` is for POST, `u` for PUT and"
+    yield "PATCH, `d` for DELETE; `.write` is `cud`. Neither side includes the other: a condition takes `s` besides,"
+    yield "PATCH `r`, and without `r` an answer to a write has no body. A search of a patient's record takes `s` of the"
     yield "type searched and nothing of the patient's own. To include what a resource points at takes `r`;"
     yield "`_revinclude` and `$everything` find what points at a patient, which takes `r` and `s` of each type found."
     yield ""
-    yield from _table(("type", "opened by"), ((served.name, _opened_by(served)) for served in RESOURCE_TYPES))
+    yield from _table(
+        ("type", "opened for reading by", "for writing by"),
+        ((served.name, _opened_by(served), written_by(served)) for served in RESOURCE_TYPES),
+    )
 
 
 def _opened_by(served: ResourceType) -> str:
