@@ -210,10 +210,10 @@ def test_reference_names_every_type_parameter_and_scope() -> None:
 
 
 PROJECT: Final = DOCS.parent
-CONTRACT: Final = ("oauth", "access", "fhir")
+CONTRACT: Final = ("oauth", "access", "fhir", "write")
 GENERATED: Final = {str((DOCS / path).relative_to(PROJECT)) for path in MADE}
 
-_CITATION: Final = re.compile(r"\b(oauth|access|fhir)\.md`?(?:,\s(?P<where>(?:[^;:.)]|: )+))?")
+_CITATION: Final = re.compile(r"\b(oauth|access|fhir|write)\.md`?(?:,\s(?P<where>(?:[^;:.)]|: )+))?")
 _RANGE: Final = re.compile(r"S(\d+) to S(\d+)")
 
 
@@ -251,14 +251,15 @@ def anchor(heading: str) -> str:
 def places(page: str) -> frozenset[str]:
     """Return what can be cited of a page of the contract: headings, numbered rules and findings, statuses."""
     name = f"docs/contract/{page}.md"
-    numbered = re.findall(r"\*\*(Rule \d+|S\d+)\.?\*\*", text_of(name))
+    numbered = re.findall(r"\*\*((?:Rule|Promise) \d+|S\d+)\.?\*\*", text_of(name))
     statuses = re.findall(r"^\| (\d{3}) \|", text_of(name), re.MULTILINE)
     return frozenset((*headings(name), *numbered, *statuses))
 
 
 def unresolved(page: str, where: str) -> str:
     """Return what is left of a citation's text when all that the page has is taken away."""
-    where = re.sub(r"Rules (\d+(?:, \d+)*) and (\d+)", lambda many: _each("Rule ", f"{many[1]}, {many[2]}"), where)
+    several = r"(Rule|Promise)s (\d+(?:, \d+)*) and (\d+)"
+    where = re.sub(several, lambda many: _each(f"{many[1]} ", f"{many[2]}, {many[3]}"), where)
     where = _RANGE.sub(lambda span: _each("S", ", ".join(map(str, range(int(span[1]), int(span[2]) + 1)))), where)
     for place in sorted(places(page), key=len, reverse=True):
         where = re.sub(rf"(?<!\w){re.escape(place)}(?!\w)", "", where)
@@ -293,6 +294,10 @@ def test_a_citation_of_the_contract_leads_to_a_heading_or_a_number(name: str) ->
         ("access", "Rule 9", "Rule9"),
         ("access", "Rules 1 and 9", "Rule9"),
         ("access", "S1 to S15", "S15"),
+        ("write", "Promise 3", ""),
+        ("write", "Promises 1 and 5", ""),
+        ("write", "Promises 1 and 9", "Promise9"),
+        ("write", "Interactions: PUT Type/{id}", ""),
         ("fhir", "Semantics: Formats", ""),
         ("fhir", "Statuses: 503", ""),
         ("fhir", "Statuses: 999", "999"),
@@ -324,7 +329,7 @@ def test_clients_are_told_of_every_refusal_of_the_contract() -> None:
     assert refusals("docs/clients.md", oauth, 0, 1) == refusals("docs/contract/oauth.md", "Answers of /token", 1, 2)
     assert refusals("docs/clients.md", fhir, 0, 1) == refusals("docs/contract/fhir.md", "Statuses", 0, 1) | refusals(
         "docs/contract/access.md", "Errors", 1, 3
-    )
+    ) | refusals("docs/contract/write.md", "What is refused", 0, 1)
 
 
 def adrs() -> dict[int, str]:

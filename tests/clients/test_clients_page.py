@@ -106,6 +106,14 @@ def test_a_block_prints_what_stands_under_it(printed: dict[Block, str], block: B
 def test_the_page_has_a_block_of_every_library() -> None:
     code = "\n".join(block.text for block in BLOCKS)
 
-    for library in ("authlib", "requests_oauthlib", "fhirpy", "'oauth4webapi'", "'fhir-kit-client'", "curl"):
+    for library in (
+        "authlib",
+        "requests_oauthlib",
+        "fhirpy",
+        "fhirclient",
+        "'oauth4webapi'",
+        "'fhir-kit-client'",
+        "curl",
+    ):
         assert library in code
     assert {block.language for block in BLOCKS} == {"sh", "python", "js"}

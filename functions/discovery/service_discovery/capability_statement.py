@@ -18,7 +18,7 @@ from careconnect.resource_types import (
 METADATA_PATH: Final = f"{FHIR_PATH}/metadata"
 
 CONDITION: Final = "identifier=system|value"
-"""What a conditional write finds a resource by, as a client writes it."""
+"""What a conditional write finds a resource by, as a client writes it (`write.md`, Conditions)."""
 JSON_PATCH: Final = "application/json-patch+json"
 """The media type of a patch (RFC 6902 §6)."""
 

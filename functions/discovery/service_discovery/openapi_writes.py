@@ -1,5 +1,7 @@
 """The writes of the FHIR API in the OpenAPI document, made from the one table, and the components that they share.
 
+What they say is the contract's (`write.md`, Interactions; `write.md`, What is refused).
+
 A type's body, answers and links are each said once: its operations refer to them.
 """
 
@@ -75,7 +77,7 @@ def _conditional(served: ResourceType) -> Json:
     return {
         "put": operation(served, "conditionalUpdate", f"Replace {found}, or create it", "us", asked, update)
         | _body(served),
-        "delete": operation(served, "conditionalDelete", f"Delete {found}", "ds", [condition], _deleted(412)),
+        "delete": operation(served, "conditionalDelete", f"Delete {found}", "ds", asked[:2], _deleted(412)),
     }
 
 
@@ -89,7 +91,7 @@ def _of_one(served: ResourceType) -> Json:
         | _body(served),
         "patch": operation(served, "patch", f"Change parts of {one}", "ur", asked, patch)
         | {"requestBody": {"$ref": "#/components/requestBodies/JsonPatch"}},
-        "delete": operation(served, "delete", f"Delete {one}", "d", [its_id], _deleted()),
+        "delete": operation(served, "delete", f"Delete {one}", "d", asked[:2], _deleted()),
     }
 
 

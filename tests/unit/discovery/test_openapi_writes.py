@@ -1,4 +1,4 @@
-"""The writes in the OpenAPI document: every form that the contract names, and answers that are said once."""
+"""The writes in the OpenAPI document: every form that there is (`write.md`, Interactions), its answers said once."""
 
 import json
 from dataclasses import replace

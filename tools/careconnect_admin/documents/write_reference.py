@@ -1,4 +1,4 @@
-"""What the reference says of writing, made from the one table."""
+"""What the reference says of writing (`write.md`, Interactions), made from the one table."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,7 @@
-"""The journey of a client that writes: a patient and an observation come, change and go, and nothing is left."""
+"""The journey of a client that writes: a patient and an observation come, change and go, and nothing is left.
+
+It shows each interaction that there is (`write.md`, Interactions), and some refusals.
+"""
 
 import json
 from collections.abc import Iterable
