@@ -10,6 +10,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
+from careconnect.resource_types import FHIR_PATH
 from careconnect_admin.checks.service import Service
 from careconnect_admin.checks.smoke import CHECKS
 from careconnect_admin.cli import app
@@ -18,6 +19,8 @@ from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sample")]
+
+WRITING = "a resource is created, read, updated and deleted"
 
 Smoke = Callable[[DemoClient, str], Result]
 
@@ -32,10 +35,29 @@ def test_every_check_holds_on_the_local_stack(local_stack: LocalStack) -> None:
 
     lines = result.stdout.splitlines()
     assert [line for line in lines if line.startswith("ok")] == [
-        f"ok      {check.name}" for check in CHECKS if check.name != "plain HTTP is not served"
+        f"ok      {check.name}" for check in CHECKS if check.name not in ("plain HTTP is not served", WRITING)
     ]
     assert "limit   plain HTTP is not served: BASE is plain HTTP" in lines
+    assert any(line.startswith(f"skipped {WRITING}: this client may not create") for line in lines)
     assert (result.exit_code, lines[-1]) == (0, f"{len(CHECKS)} checks, 0 failed")
+
+
+def test_a_client_that_writes_shows_it_and_leaves_nothing(
+    local_stack: LocalStack,
+    clients: tuple[DemoClient, ...],
+    http: httpx.Client,
+    bearer: Callable[[DemoClient], dict[str, str]],
+) -> None:
+    (editor,) = (client for client in clients if client.client_id == "editor")
+
+    result = _smoke(editor, local_stack.base_url)
+
+    assert f"ok      {WRITING}" in result.stdout.splitlines()
+    found = http.get(
+        f"{FHIR_PATH}/Location?identifier=urn:careconnect:smoke%7C&_summary=count",
+        headers={**bearer(editor), "Cache-Control": "no-cache"},
+    )
+    assert (result.exit_code, found.json()["total"]) == (0, 0)
 
 
 def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack) -> None:

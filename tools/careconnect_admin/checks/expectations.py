@@ -16,6 +16,10 @@ class LimitError(CheckError):
     """A check does not hold for a reason that is known and documented (docs/deploy.md)."""
 
 
+class SkippedError(CheckError):
+    """A check was left out, since this client's scopes do not allow what it would do."""
+
+
 def json_of(answer: httpx.Response) -> Any:
     """Return the parsed body; raises `CheckError` if it is not JSON."""
     try:

@@ -35,11 +35,13 @@ class Service:
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        body: str | None = None,
         auth: httpx.Auth = NO_AUTH,
     ) -> httpx.Response:
         """Send one request, by POST if it has a form. Raises `CheckError` if there is no answer."""
+        method = "POST" if form else method
         try:
-            return self._http.request("POST" if form else method, url, headers=headers, data=form, auth=auth)
+            return self._http.request(method, url, headers=headers, data=form, content=body, auth=auth)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CheckError(f"no answer ({str(error) or type(error).__name__})") from None
 

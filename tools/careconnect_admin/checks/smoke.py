@@ -16,12 +16,14 @@ from careconnect.scopes import Interaction
 from careconnect_admin.checks.expectations import (
     CheckError,
     LimitError,
+    SkippedError,
     expect,
     expect_challenge,
     expect_outcome,
     json_of,
 )
 from careconnect_admin.checks.service import FORM, Service
+from careconnect_admin.checks.writing import write_and_delete
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Result(StrEnum):
 
     OK = "ok"
     LIMIT = "limit"
+    SKIPPED = "skipped"
     FAILED = "FAILED"
 
 
@@ -47,6 +50,8 @@ def run_check(check: Check, service: Service) -> tuple[Result, str]:
         check.run(service)
     except LimitError as error:
         return Result.LIMIT, str(error)
+    except SkippedError as error:
+        return Result.SKIPPED, str(error)
     except CheckError as error:
         return Result.FAILED, str(error)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -237,4 +242,5 @@ CHECKS: Final = (
     Check("a revoked token is refused", _revocation),
     Check("a browser's preflight is answered", _preflight),
     Check("plain HTTP is not served", _plain_http, "TLS"),
+    Check("a resource is created, read, updated and deleted", write_and_delete, "the writers' roles and tables"),
 )
