@@ -111,7 +111,7 @@ class ResourceWriter:
     def write(self, wanted: Wanted, lost: Callable[[], None]) -> Written:
         """Write what is wanted; `lost` is called each time that another write came in between.
 
-        Raises the outcomes of `write.md`, 503 where others come before it for `SECONDS`.
+        Raises the outcomes that refuse it (`write.md`), 503 where others come before it for `SECONDS`.
         """
         if wanted.kind in (Kind.CREATE, Kind.UPDATE) and not (wanted.condition and wanted.type.is_patient):
             require_own(wanted.caller, wanted.type, wanted.resource, wanted.id, wanted.root)

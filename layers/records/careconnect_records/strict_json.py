@@ -1,4 +1,4 @@
-"""Read the JSON body of a request, or say in fixed words why it is none (write.md, "What is refused")."""
+"""Read the JSON body of a request, or say in fixed words why it is none (`write.md`, What is refused)."""
 
 import re
 from typing import Any, Final
