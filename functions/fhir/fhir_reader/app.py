@@ -11,6 +11,7 @@ from careconnect.caller import Caller, caller_of
 from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.formats import error_response, fhir_response
 from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode, last_value
+from careconnect.indentation import indent
 from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
@@ -29,7 +30,7 @@ from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
 from fhir_reader.rendering.bundle import Bundle
-from fhir_reader.rendering.views import View, indent, show
+from fhir_reader.rendering.views import View, show
 from fhir_reader.search.context import SearchContext, sealed_parameters
 from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.query import parse_history_query, parse_record_query, parse_search

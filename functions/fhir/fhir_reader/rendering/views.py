@@ -1,4 +1,4 @@
-"""How an answer is to look, and how a stored text comes to look so: in part (`_summary`, `_elements`), indented.
+"""How an answer is to look, and how a stored text comes to look so: in part (`_summary`, `_elements`).
 
 JSON is cut as text, and narratives are not touched, so that what stays keeps its digits and letters (STU3 Search
 §2.21.1.10).
@@ -6,17 +6,17 @@ JSON is cut as text, and narratives are not touched, so that what stays keeps it
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree
 
 from careconnect import outcomes
 from careconnect.formats import Format, negotiate
+from careconnect.indentation import FHIR, parsed_xml, text_of_xml
 from careconnect.resource_types import ResourceType
 from careconnect.result_parameters import BOOLEANS, SUMMARIES
 
-_FHIR: Final = "http://hl7.org/fhir"
 _SUBSETTED: Final = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
 
 
@@ -107,75 +107,15 @@ def _subset_json(body: str, keep: Callable[[str], bool]) -> str:
 
 
 def _subset_xml(body: str, keep: Callable[[str], bool]) -> str:
-    root, narratives = _parsed(body)
+    root, narratives = parsed_xml(body)
     for child in list(root):
-        if not keep(child.tag.removeprefix(f"{{{_FHIR}}}")):
+        if not keep(child.tag.removeprefix(f"{{{FHIR}}}")):
             root.remove(child)
-    meta = root.find(f"{{{_FHIR}}}meta")
+    meta = root.find(f"{{{FHIR}}}meta")
     if meta is None:
-        meta = ElementTree.Element(f"{{{_FHIR}}}meta")
-        root.insert(1 if root.find(f"{{{_FHIR}}}id") is not None else 0, meta)
-    tag = ElementTree.SubElement(meta, f"{{{_FHIR}}}tag")
+        meta = ElementTree.Element(f"{{{FHIR}}}meta")
+        root.insert(1 if root.find(f"{{{FHIR}}}id") is not None else 0, meta)
+    tag = ElementTree.SubElement(meta, f"{{{FHIR}}}tag")
     for name, value in _SUBSETTED.items():
-        ElementTree.SubElement(tag, f"{{{_FHIR}}}{name}", value=value)
-    return _text_of(root, narratives)
-
-
-# A narrative is all that stands in a `text` after its status, and nothing else is called `div`.
-_NARRATIVE: Final = re.compile(r"<div\b.*?(?=</text>)", re.DOTALL)
-
-
-def _parsed(text: str) -> tuple[ElementTree.Element, list[str]]:
-    """Parse a resource's XML, its narratives put aside: they stay as they are, to the letter."""
-    narratives: list[str] = []
-
-    def put_aside(narrative: re.Match[str]) -> str:
-        narratives.append(narrative[0])
-        return f"<div>{len(narratives) - 1}</div>"
-
-    bare = _NARRATIVE.sub(put_aside, text)
-    return ElementTree.fromstring(bare), narratives  # noqa: S314 - the text is ours, rendered by the loader
-
-
-def _text_of(root: ElementTree.Element, narratives: Sequence[str]) -> str:
-    """Return an element as text, its narratives back in their places."""
-    ElementTree.register_namespace("", _FHIR)
-    text = ElementTree.tostring(root, encoding="unicode")
-    return re.sub(r"<div>(\d+)</div>", lambda place: narratives[int(place[1])], text)
-
-
-def indent(text: str, format_: Format) -> str:
-    """Indent text of a format."""
-    return pretty_json(text) if format_ is Format.JSON else pretty_xml(text)
-
-
-_JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
-
-
-def pretty_json(text: str) -> str:
-    """Indent JSON text without touching its strings and numbers."""
-    depth = 0
-    out: list[str] = []
-    previous = ""
-    for token in _JSON_TOKEN.findall(text):
-        if token in "}]":
-            depth -= 1
-            out.append(token if previous in "{[" else "\n" + "  " * depth + token)
-        elif token == ",":
-            out.append(",\n" + "  " * depth)
-        elif token == ":":
-            out.append(": ")
-        else:
-            if previous and previous in "{[":
-                out.append("\n" + "  " * depth)
-            out.append(token)
-            depth += token in "{["
-        previous = token
-    return "".join(out)
-
-
-def pretty_xml(text: str) -> str:
-    """Indent XML text, leaving narratives as they are."""
-    root, narratives = _parsed(text)
-    ElementTree.indent(root)
-    return _text_of(root, narratives)
+        ElementTree.SubElement(tag, f"{{{FHIR}}}{name}", value=value)
+    return text_of_xml(root, narratives)
