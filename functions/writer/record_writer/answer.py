@@ -1,13 +1,17 @@
 """What a write is answered with: its status, its version, and as much of the resource as was preferred."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from careconnect import outcomes
 from careconnect.formats import Format, fhir_response
-from careconnect.http import Response
+from careconnect.http import Response, last_value
+from careconnect.indentation import indent
 from careconnect.outcomes import Issue, OperationOutcome
 from careconnect.resource_types import ResourceType
+from careconnect.result_parameters import BOOLEANS
 from careconnect.validators import validators
 from record_writer.wanted import Written
 
@@ -35,9 +39,24 @@ def preference_of(headers: Mapping[str, str]) -> Preference:
     return Preference.REPRESENTATION
 
 
-def answer_to(
-    written: Written, type_: ResourceType, fhir_base: str, format_: Format, preference: Preference
-) -> Response:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How an answer is to look."""
+
+    format: Format
+    preference: Preference
+    pretty: bool = False
+
+
+def is_pretty(query: Sequence[tuple[str, str]]) -> bool:
+    """Say whether a query asks for an answer that is laid out to be read; raises the 400 outcome for another value."""
+    given = last_value(query, "_pretty")
+    if given not in ("", *BOOLEANS):
+        raise outcomes.invalid_parameter("_pretty", "takes true or false.")
+    return given == "true"
+
+
+def answer_to(written: Written, type_: ResourceType, fhir_base: str, look: Look) -> Response:
     """Return the answer to a write that was done, or that found everything done."""
     if written.status == 204:
         return Response(204, headers=_UNCACHED)
@@ -46,10 +65,11 @@ def answer_to(
         **validators(written.version, written.updated),
         **_UNCACHED,
     }
-    if preference is Preference.MINIMAL:
+    if look.preference is Preference.MINIMAL:
         return Response(written.status, headers=headers)
-    body = written.bodies[format_] if preference is Preference.REPRESENTATION else _outcome(written.status, format_)
-    return fhir_response(written.status, body, format_, headers)
+    shown = look.preference is Preference.REPRESENTATION
+    body = written.bodies[look.format] if shown else _outcome(written.status, look.format)
+    return fhir_response(written.status, indent(body, look.format) if look.pretty else body, look.format, headers)
 
 
 def _outcome(status: int, format_: Format) -> str:

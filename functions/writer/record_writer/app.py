@@ -13,7 +13,7 @@ from careconnect.resource_types import Home
 from careconnect.scopes import Interaction
 from careconnect.shell import Call
 from record_writer import refusals
-from record_writer.answer import Preference, answer_to, preference_of
+from record_writer.answer import Look, Preference, answer_to, is_pretty, preference_of
 from record_writer.preconditions import (
     Identifier,
     criteria_in,
@@ -56,8 +56,7 @@ class WriterEndpoint:
         call.action = f"{path.type.name}.{kind.name.lower()}"
         _require_scopes(caller, path, request, kind)
         require_writable(caller, path.type, new=kind is Kind.CREATE)
-        format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
-        preference = _preference(caller, path, request)
+        look = _look(caller, path, request)
         wanted = Wanted(
             kind=kind,
             type=path.type,
@@ -66,10 +65,10 @@ class WriterEndpoint:
             id=path.id,
             condition=_condition(path, request, call.base_url.fhir),
             if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
-            shown=preference is Preference.REPRESENTATION,
+            shown=look.preference is Preference.REPRESENTATION,
         )
         written = self.writer.write(_with_body(wanted, request), lambda: call.metrics.append("WriteConflict"))
-        return answer_to(written, path.type, call.base_url.fhir, format_, preference)
+        return answer_to(written, path.type, call.base_url.fhir, look)
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
         """Render an error as an OperationOutcome in the format asked for."""
@@ -108,9 +107,14 @@ def _require_scopes(caller: Caller, path: FhirPath, request: Request, kind: Kind
         caller.require(path.type, Interaction.SEARCH)
 
 
-def _preference(caller: Caller, path: FhirPath, request: Request) -> Preference:
-    """Return what the answer is to hold: who may not read learns of nothing but the version."""
-    return preference_of(request.headers) if caller.may(path.type, Interaction.READ) else Preference.MINIMAL
+def _look(caller: Caller, path: FhirPath, request: Request) -> Look:
+    """Return how the answer is to look: who may not read learns of nothing but the version.
+
+    Raises the outcomes 406 and 400.
+    """
+    format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
+    preference = preference_of(request.headers) if caller.may(path.type, Interaction.READ) else Preference.MINIMAL
+    return Look(format_, preference, is_pretty(request.query))
 
 
 def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier | None:

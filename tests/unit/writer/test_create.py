@@ -139,3 +139,19 @@ def test_a_line_of_the_log_names_the_interaction_and_no_id(writer: Writer) -> No
         "",
     )
     assert "9434765919" not in str(line)
+
+
+@pytest.mark.parametrize("format_", ["json", "xml"])
+def test_an_answer_is_laid_out_if_so_asked(writer: Writer, format_: str) -> None:
+    plain = writer.send("POST", "Patient", patient("1"), f"_format={format_}&_pretty=false")
+    pretty = writer.send("POST", "Patient", patient("1"), f"_format={format_}&_pretty=true")
+
+    assert "\n" not in plain.text
+    assert "\n  " in pretty.text
+
+
+def test_a_layout_that_there_is_none_of_is_400_before_anything_is_written(writer: Writer) -> None:
+    answer = writer.send("POST", "Patient", patient(), "_pretty=maybe")
+
+    assert (answer.status, answer.issue["expression"]) == (400, ["http._pretty"])
+    assert not writer.calls
