@@ -5,8 +5,9 @@ from typing import Final
 
 from careconnect import aws
 from careconnect.composition import shell_of
-from careconnect.resource_types import Home
+from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect.settings import Settings
+from careconnect_records.schema import model_of, shape_of
 from careconnect_records.tables import RecordTables
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
@@ -14,6 +15,11 @@ from record_writer.write_resource import ResourceWriter
 
 _settings: Final = Settings(os.environ)
 _home: Final = Home(_settings.choice("WRITER_HOME", [home.value for home in Home]))
+for _type in RESOURCE_TYPES:
+    # A type's models are loaded when it is first looked at, a fifth of a second for each: here all of them take half a
+    # second, with more of a processor than a request has, and a snapshot (SnapStart) has them.
+    if _type.home is _home:
+        shape_of(model_of(_type.name))
 _tables: Final = RecordTables(
     aws.dynamodb(),
     record=_settings.required("RECORD_TABLE") if _home is Home.RECORD else "",
