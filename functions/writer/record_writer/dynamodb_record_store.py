@@ -32,13 +32,13 @@ _BATCH: Final = 100
 _BATCH_ATTEMPTS: Final = 5
 _FIRST_PAUSE: Final = 0.01
 
-# What another writer's work makes of a call; throttled within a transaction, it is tried again likewise.
+# What another writer's work makes of a call; throttled within a transaction, it is tried again likewise. A transaction
+# that is in progress is our own, which botocore sent again: how it ends is not known, so that is no conflict.
 _CONFLICTS: Final = frozenset(
     (
         "ConditionalCheckFailedException",
         "TransactionCanceledException",
         "TransactionConflictException",
-        "TransactionInProgressException",
     )
 )
 

@@ -185,7 +185,7 @@ def test_what_lies_beyond_the_retries_is_503_and_nothing_is_written(writer: Writ
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", WRITE, "GetItem"])
 @pytest.mark.parametrize(
-    "code", ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"]
+    "code", ["ThrottlingException", "TransactionInProgressException", "InternalServerError"]
 )
 def test_while_dynamodb_is_down_it_is_503(writer: Writer, operation: str, code: str) -> None:
     writer.faults.append(failing(code, operation))
