@@ -14,9 +14,9 @@ def table_action(
     table: str,
     key: Item,
     *,
+    names: Mapping[str, str],
     update: str = "",
     condition: str = "",
-    names: Mapping[str, str] | None = None,
     values: Mapping[str, Any] | None = None,
 ) -> Item:
     """Return the Update of an item, or its ConditionCheck where there is nothing to `update`."""
@@ -27,8 +27,7 @@ def table_action(
         action["ConditionExpression"] = condition
     # DynamoDB refuses names that no expression uses.
     used = set(_NAME.findall(f"{update} {condition}"))
-    if known := {name: attribute for name, attribute in (names or {}).items() if name in used}:
-        action["ExpressionAttributeNames"] = known
+    action["ExpressionAttributeNames"] = {name: attribute for name, attribute in names.items() if name in used}
     if values:
         action["ExpressionAttributeValues"] = dict(values)
     return {"Update": action} if update else {"ConditionCheck": action}

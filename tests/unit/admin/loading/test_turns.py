@@ -1,6 +1,7 @@
 """Threads that count references for the same targets take turns, and others do not wait."""
 
 import json
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -63,6 +64,10 @@ def test_several_writers_get_resources_by_shard_and_one_in_the_order_of_the_sour
 ) -> None:
     chunks: list[list[Content]] = []
 
+    def settle(_load: object, waiting: dict[Future[Any], Any]) -> None:
+        assert all(future.result() == [] for future in waiting)
+        waiting.clear()
+
     def write(_writer: RecordWriter, contents: list[Content]) -> list[Any]:
         chunks.append(contents)
         return []
@@ -71,7 +76,7 @@ def test_several_writers_get_resources_by_shard_and_one_in_the_order_of_the_sour
     monkeypatch.setattr(RecordWriter, "ensure_cursor_keys", lambda _writer: None)
     monkeypatch.setattr(RecordWriter, "write", write)
     monkeypatch.setattr("careconnect_admin.loading.load.reindex_is_due", lambda _tables: False)
-    monkeypatch.setattr("careconnect_admin.loading.load._Load._settle", lambda _load, waiting: waiting.clear())
+    monkeypatch.setattr("careconnect_admin.loading.load._Load._settle", settle)
     path = tmp_path / "in.ndjson"
     ids = [str(number) for number in range(60)]
     path.write_text("\n".join(json.dumps({"resourceType": "Patient", "id": one}) for one in ids), encoding="utf-8")
