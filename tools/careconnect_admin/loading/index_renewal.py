@@ -17,7 +17,7 @@ from careconnect_records.actions import Item
 from careconnect_records.change import Change, State, planned_renewal
 from careconnect_records.exact_json import JsonError, parse_json
 from careconnect_records.packing import packed
-from careconnect_records.record import content_of
+from careconnect_records.record import TooLargeError, content_of
 from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
 from careconnect_records.tables import RecordTables
 from careconnect_records.transaction import group_actions, write_actions
@@ -133,6 +133,8 @@ class IndexRenewer:
                     self._write(change)
             except _UnsettledError as error:
                 reason = str(error)
+            except TooLargeError as error:
+                return Written(Outcome.FAILED, str(error))
             except ClientError as error:
                 code = error_code(error)
                 if code == "ValidationException":

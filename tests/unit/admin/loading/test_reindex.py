@@ -742,3 +742,54 @@ def test_new_tables_have_the_index_of_this_release(tmp_path: Path) -> None:
         assert [cursor_item(empty, home) for home in Home] == [None, None]
         load(empty, write_records(tmp_path))
         assert versions(empty) == DONE
+
+
+def test_more_entries_than_an_item_holds_are_a_problem(
+    large_one: tuple[Reader, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, _ = large_one
+    monkeypatch.setattr("careconnect_records.stepwise._LARGEST_ITEM", 1_000)
+    before = items_of(reader)
+
+    (problem,) = renew(reader).problems
+
+    assert problem == "Organization/o: too large: more is indexed of it, and was before, than an item holds"
+    assert items_of(reader)[Home.DIRECTORY] == before[Home.DIRECTORY]
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        ({"version": {"N": "7"}}, "its body is not that of its index record: load it again"),
+        ({"body": {"S": "{"}}, "Expecting property name enclosed in double quotes"),
+    ],
+)
+def test_a_damaged_body_is_a_problem_by_name(reader: Reader, damage: dict[str, Any], reason: str) -> None:
+    body = items_of(reader)[Home.RECORD]["Condition/c1", "#json"]
+    reader.client.put_item(TableName=reader.tables.record, Item=body | damage)
+
+    (problem,) = renew(reader).problems
+
+    assert problem.startswith("Condition/c1: ")
+    assert reason in problem
+
+
+@pytest.mark.parametrize(("code", "is_raised"), [("ValidationException", False), ("AccessDeniedException", True)])
+def test_what_is_refused_alone_is_a_problem_or_the_end(
+    large_one: tuple[Reader, Path], code: str, *, is_raised: bool
+) -> None:
+    """One that a transaction does not take is written by itself from the first."""
+    reader, _ = large_one
+
+    def refuse(operation: str) -> None:
+        if operation == "TransactWriteItems":
+            raise ClientError({"Error": {"Code": code, "Message": "as asked"}}, operation)
+
+    reader.faults.append(refuse)
+    if is_raised:
+        with pytest.raises(ClientError, match=code):
+            renew(reader)
+    else:
+        assert renew(reader).problems == ["Organization/o: DynamoDB does not accept its items"]
+    reader.faults.clear()
+    assert versions(reader)[Home.DIRECTORY] == "1"
