@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.resource_types import FHIR_PATH, ID_PATTERN
 from careconnect_admin.documents.postman.items import FHIR_JSON, Json, bearer, folder, request
 from careconnect_admin.documents.postman.oauth_requests import token_request
 from careconnect_admin.documents.postman.scripts import header, outcome, status, stop_without, test
@@ -59,7 +59,7 @@ def _coming() -> list[Json]:
                 *header("Location", "/Patient/"),
                 *test(
                     "has an id of the server's",
-                    "pm.expect(pm.response.json().id).to.match(/^[A-Za-z0-9.-]{1,64}$/);",
+                    f"pm.expect(pm.response.json().id).to.match(/^{ID_PATTERN}$/);",
                     "pm.collectionVariables.set('writtenPatient', pm.response.json().id);",
                 ),
             ],
