@@ -135,6 +135,9 @@ class _Walk:
     def run(self, executor: ThreadPoolExecutor, writers: int, *, dry_run: bool) -> None:
         """Go through the table; what is done is noted from time to time, and however it ends."""
         waiting: deque[tuple[_Chunk, Future[list[Written]]]] = deque()
+        if not dry_run:
+            # Nothing may have been loaded yet.
+            self._index.ensure()
         try:
             for chunk in self._chunks(None if dry_run else self._index.reached()):
                 waiting.append((chunk, executor.submit(self._renewer.renew, chunk.part.served, chunk.indexed)))

@@ -738,8 +738,11 @@ def test_a_load_says_when_a_renewal_is_due(reader: Reader, tmp_path: Path) -> No
 
 def test_new_tables_have_the_index_of_this_release(tmp_path: Path) -> None:
     with reader_on_moto() as empty:
-        assert renew(empty).total == IndexCounts()
+        assert renew(empty, dry_run=True).total == IndexCounts()
         assert [cursor_item(empty, home) for home in Home] == [None, None]
+        assert renew(empty).total == IndexCounts()
+        assert versions(empty) == DONE
+        assert {pk for pk, _ in items_of(empty)[REFERENCES]} == {"$complete#record", "$complete#directory"}
         load(empty, write_records(tmp_path))
         assert versions(empty) == DONE
 
