@@ -231,3 +231,15 @@ def test_a_group_keeps_within_the_bytes_of_a_transaction() -> None:
     sizes = group_sizes(*large)
     assert sum(sizes) == len(large)
     assert max(sizes) * large[0].size < 4_000_000 < (max(sizes) + 1) * large[0].size + 1_000_000
+
+
+def test_those_that_count_in_the_same_item_share_its_action() -> None:
+    shared = {"subject": {"reference": "Patient/4"}, "asserter": {"reference": "Practitioner/p"}}
+    together = [planned(content("Condition", name, **shared)) for name in ("1", "11") * 12]
+    apart = [planned(content("Condition", name, **shared)) for name in ("1", "2", "3", "4") * 6]
+    for changes in (together, apart):
+        groups = list(packed(changes))
+        assert [each for group in groups for each in group] == changes
+        assert all(len(group_actions(group, TABLES)) <= MOST_ACTIONS for group in groups)
+    own = together[0].count
+    assert len(next(packed(together))) == (MOST_ACTIONS - 2) // (own - 2) > MOST_ACTIONS // own
