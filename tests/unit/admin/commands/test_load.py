@@ -43,7 +43,12 @@ class FakeAws:
         return {"Stacks": [{"StackName": StackName, "StackId": stack_id, "Outputs": outputs}]}
 
 
-_OUTPUTS = {"RecordTable": "records", "DirectoryTable": "directory", "BaseUrl": "https://ehr.example"}
+_OUTPUTS = {
+    "RecordTable": "records",
+    "DirectoryTable": "directory",
+    "ReferenceTable": "references",
+    "BaseUrl": "https://ehr.example",
+}
 _DEPLOYED = ["--stack", "careconnect"]
 
 
