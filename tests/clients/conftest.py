@@ -61,7 +61,9 @@ def key_client(local_stack: LocalStack) -> KeyClient:
 
 
 @pytest.fixture(scope="session")
-def service(local_stack: LocalStack, explorer: DemoClient, key_client: KeyClient, sample: Path) -> Service:
+def service(
+    local_stack: LocalStack, explorer: DemoClient, editor: DemoClient, key_client: KeyClient, sample: Path
+) -> Service:
     """The running service with the sample loaded."""
     patients = [json.loads(line) for line in (sample / "Patient.ndjson").read_text(encoding="utf-8").splitlines()]
     patient = next(each for each in patients if each["id"] == PATIENT_ID)
@@ -70,6 +72,7 @@ def service(local_stack: LocalStack, explorer: DemoClient, key_client: KeyClient
         base=local_stack.base_url,
         fhir_base=local_stack.fhir_url,
         secret_client=explorer,
+        editor=editor,
         key_client=key_client,
         nhs_number=next(each["value"] for each in patient["identifier"] if each["system"].endswith("nhs-number")),
         observations=frozenset(

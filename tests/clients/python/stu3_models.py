@@ -1,4 +1,6 @@
-"""A user's script over fhirclient 3.2.0, the SMART client whose models are STU3's; prints what it found as JSON.
+"""A user's scripts over fhirclient 3.2.0, the SMART client whose models are STU3's; each prints what it found as JSON.
+
+`read` finds and follows what is there, `write` creates, changes and deletes.
 
 A script of its own, since the package puts its insides on the import path, under names such as `auth` and `models`.
 """
@@ -12,18 +14,26 @@ from typing import Any
 from fhirclient.client import FHIRClient
 from fhirclient.models.bundle import Bundle
 from fhirclient.models.encounter import Encounter
+from fhirclient.models.fhirdate import FHIRDate
+from fhirclient.models.fhirreference import FHIRReference
 from fhirclient.models.observation import Observation
 from fhirclient.models.organization import Organization
 from fhirclient.models.patient import Patient
+from fhirclient.models.quantity import Quantity
 
 
 def main() -> None:
-    """Find a patient, walk the pages of its observations, follow references, be refused."""
+    """Run the script that the first argument names, with the token that the environment has."""
     smart = FHIRClient(settings={"app_id": "tests", "api_base": os.environ["CARECONNECT_FHIR_BASE"]})
     smart.prepare()
-    server = smart.server
-    authorize(server, os.environ["CARECONNECT_TOKEN"])
+    authorize(smart.server, os.environ["CARECONNECT_TOKEN"])
+    script = {"read": read, "write": write}[sys.argv[1]]
+    json.dump(script(smart), sys.stdout)
 
+
+def read(smart: Any) -> dict[str, Any]:
+    """Find a patient, walk the pages of its observations, follow references, be refused."""
+    server = smart.server
     # The library resolves a reference to what came along in the same Bundle, by its fullUrl.
     found = Patient.where({"identifier": os.environ["CARECONNECT_IDENTIFIER"], "_include": "Patient:organization"})
     patient = found.perform(server).entry[0].resource
@@ -46,7 +56,42 @@ def main() -> None:
     result["forbidden"] = refusal(lambda: Patient.read("4", server))
     authorize(server, "")
     result["without_token"] = refusal(lambda: Patient.read("4", server))
-    json.dump(result, sys.stdout)
+    return result
+
+
+def write(smart: Any) -> dict[str, Any]:
+    """Create a patient and an observation of it, change the one, be kept from deleting it, delete both."""
+    server = smart.server
+    patient = Patient({"gender": "female", "name": [{"family": "Muñoz", "given": ["Sofía"]}]})
+    patient = Patient(patient.create(server))
+    weight = Observation({"status": "final", "code": {"text": "Weight"}})
+    weight.subject = FHIRReference({"reference": patient.relativePath()})
+    weight.valueQuantity = Quantity({"value": 72.5, "unit": "kg"})
+    weight = Observation(weight.create(server))
+
+    read_back = Observation.read(weight.id, server)
+    patient.gender = "male"
+    patient.birthDate = FHIRDate("1971-08-23")
+    updated = Patient(patient.update(server))
+    result = {
+        "versions": [patient.meta.versionId, updated.meta.versionId],
+        "read_back": read_back.as_json() == weight.as_json(),
+        "changed": Patient.read(patient.id, server).as_json() == updated.as_json(),
+        "gender": updated.gender,
+        "name": smart.human_name(updated.name[0]),
+        "referred_to": refusal(lambda: patient.delete(server)),
+        "unknown_subject": refusal(lambda: dangling().create(server)),
+    }
+    result["deleted"] = [read_back.delete(), patient.delete(server)]
+    result["gone"] = refusal(lambda: Patient.read(patient.id, server))
+    authorize(server, os.environ["CARECONNECT_LIMITED_TOKEN"])
+    result["forbidden"] = refusal(lambda: Patient({"gender": "female"}).create(server))
+    return result
+
+
+def dangling() -> Any:
+    """Return an observation of a patient that is not there."""
+    return Observation({"status": "final", "code": {"text": "Weight"}, "subject": {"reference": "Patient/never-there"}})
 
 
 def authorize(server: Any, token: str) -> None:

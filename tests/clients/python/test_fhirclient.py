@@ -1,4 +1,4 @@
-"""fhirclient 3.2.0: the SMART client with STU3 models reads all that it asks for into them, strictly."""
+"""fhirclient 3.2.0: the SMART client with STU3 models, which are strict, reads into them and writes from them."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,22 +18,33 @@ pytestmark = pytest.mark.clients
 
 SCRIPT = Path(__file__).parent / "stu3_models.py"
 
+Script = Callable[[str, DemoClient], dict[str, Any]]
 
-def test_a_users_script_finds_walks_follows_and_is_refused(
-    service: Service, bearer: Callable[[DemoClient], dict[str, str]]
-) -> None:
-    environment = os.environ | {
-        "CARECONNECT_FHIR_BASE": service.fhir_base,
-        "CARECONNECT_IDENTIFIER": f"https://fhir.nhs.uk/Id/nhs-number|{service.nhs_number}",
-        "CARECONNECT_TOKEN": bearer(service.secret_client)["Authorization"].removeprefix("Bearer "),
-        "CARECONNECT_LIMITED_TOKEN": bearer(LIMITED_ACCESS)["Authorization"].removeprefix("Bearer "),
-    }
-    done = subprocess.run(
-        [sys.executable, SCRIPT], env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
 
-    found = json.loads(done.stdout)
+@pytest.fixture(scope="module")
+def run(service: Service, bearer: Callable[[DemoClient], dict[str, str]]) -> Script:
+    """A function that runs one of the user's scripts with a client's token and returns what it found."""
+
+    def found(name: str, client: DemoClient) -> dict[str, Any]:
+        environment = os.environ | {
+            "CARECONNECT_FHIR_BASE": service.fhir_base,
+            "CARECONNECT_IDENTIFIER": f"https://fhir.nhs.uk/Id/nhs-number|{service.nhs_number}",
+            "CARECONNECT_TOKEN": bearer(client)["Authorization"].removeprefix("Bearer "),
+            "CARECONNECT_LIMITED_TOKEN": bearer(LIMITED_ACCESS)["Authorization"].removeprefix("Bearer "),
+        }
+        done = subprocess.run(
+            [sys.executable, SCRIPT, name], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        printed: dict[str, Any] = json.loads(done.stdout)
+        return printed
+
+    return found
+
+
+def test_a_users_script_finds_walks_follows_and_is_refused(service: Service, run: Script) -> None:
+    found = run("read", service.secret_client)
+
     assert found.pop("types") == [served.name for served in RESOURCE_TYPES]
     assert sorted(found.pop("observations")) == sorted(service.observations)
     assert found == {
@@ -45,4 +57,19 @@ def test_a_users_script_finds_walks_follows_and_is_refused(
         "absent": ["FHIRNotFoundException", 404, "not-found"],
         "forbidden": ["FHIRPermissionDeniedException", 403, "forbidden"],
         "without_token": ["FHIRUnauthorizedException", 401, "login"],
+    }
+
+
+def test_a_users_script_creates_changes_deletes_and_is_refused(service: Service, run: Script) -> None:
+    assert run("write", service.editor) == {
+        "versions": ["1", "2"],
+        "read_back": True,
+        "changed": True,
+        "gender": "male",
+        "name": "Sofía Muñoz",
+        "referred_to": ["HTTPError", 409, "conflict"],
+        "unknown_subject": ["HTTPError", 422, "not-found"],
+        "deleted": [None, None],
+        "gone": ["HTTPError", 410, "not-found"],
+        "forbidden": ["FHIRPermissionDeniedException", 403, "forbidden"],
     }

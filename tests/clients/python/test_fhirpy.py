@@ -1,13 +1,15 @@
-"""fhirpy: finds a patient, walks all pages, follows references, takes includes."""
+"""fhirpy: finds a patient, walks all pages, follows references, takes includes; creates, changes and deletes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from fhirpy import SyncFHIRClient
-from fhirpy.base.exceptions import ForbiddenError, OperationOutcome, ResourceNotFound
+from fhirpy.base.exceptions import ForbiddenError, MultipleResourcesFound, OperationOutcome, ResourceNotFound
 
 from careconnect_admin.clients.demo import LIMITED_ACCESS, DemoClient
 from careconnect_testing.client_service import Service
+from careconnect_testing.writes import PATCH, new_code, observation, patient
 
 pytestmark = pytest.mark.clients
 
@@ -18,6 +20,12 @@ Bearer = Callable[[DemoClient], dict[str, str]]
 @pytest.fixture(scope="module")
 def fhir(service: Service, bearer: Bearer) -> SyncFHIRClient:
     return SyncFHIRClient(service.fhir_base, bearer(service.secret_client)["Authorization"])
+
+
+@pytest.fixture(scope="module")
+def writing(service: Service, bearer: Bearer) -> Any:
+    """The client that writes; the library has no types for `create` and `delete`."""
+    return SyncFHIRClient(service.fhir_base, bearer(service.editor)["Authorization"])
 
 
 def test_finds_a_patient_by_nhs_number_and_follows_its_references(fhir: SyncFHIRClient, service: Service) -> None:
@@ -61,3 +69,95 @@ def test_refusals_are_those_that_the_library_knows(fhir: SyncFHIRClient, service
     assert refused.value.resource["issue"][0]["severity"] == "error"
     with pytest.raises(ForbiddenError):
         SyncFHIRClient(service.fhir_base, bearer(LIMITED_ACCESS)["Authorization"]).get("Patient", "4")
+
+
+def test_creates_changes_refreshes_and_deletes(writing: Any, fhir: SyncFHIRClient) -> None:
+    made = writing.resource("Patient", **patient(new_code(), gender="female")).create()
+    assert made["meta"]["versionId"] == "1"
+    earlier = fhir.reference("Patient", made.id).to_resource()
+
+    made["gender"] = "male"
+    made.update()
+    assert made["meta"]["versionId"] == "2"
+    assert fhir.get("Patient", made.id)["gender"] == "male"
+    assert earlier.refresh()["gender"] == "male"
+
+    weight = writing.resource("Observation", **observation(f"Patient/{made.id}")).save()
+    assert weight["subject"].to_resource()["id"] == made.id
+    with pytest.raises(OperationOutcome) as refused:
+        made.delete()
+    assert refused.value.resource["resourceType"] == "OperationOutcome"
+    assert weight.delete() is None
+    assert made.delete() is None
+    for gone in (weight, made):
+        with pytest.raises(ResourceNotFound):
+            fhir.get(gone.resource_type, gone.id)
+
+
+def test_saves_under_an_id_of_its_own(writing: Any) -> None:
+    made = writing.resource("Organization", id=f"fhirpy-{new_code()}", name="A practice").save()
+
+    assert made["meta"]["versionId"] == "1"
+    assert writing.get("Organization", made.id)["name"] == "A practice"
+    writing.delete("Organization", made.id)
+    with pytest.raises(ResourceNotFound):
+        writing.get("Organization", made.id)
+
+
+def test_updates_and_deletes_by_an_identifier(writing: Any) -> None:
+    code = new_code()
+    having = writing.resources("Patient").search(identifier=f"{NHS_NUMBER}|{code}")
+
+    made, is_new = having.update(writing.resource("Patient", **patient(code, gender="female")))
+    assert is_new
+    changed, is_new = having.update(writing.resource("Patient", **patient(code, gender="male")))
+    assert (changed.id, changed["meta"]["versionId"], is_new) == (made.id, "2", False)
+    twin = writing.resource("Patient", **patient(code)).create()
+    with pytest.raises(MultipleResourcesFound):
+        having.delete()
+    twin.delete()
+    assert having.delete() == (None, 204)
+    with pytest.raises(ResourceNotFound):
+        writing.get("Patient", made.id)
+
+
+def test_creates_on_a_condition_by_its_header_and_never_by_a_query(service: Service, bearer: Bearer) -> None:
+    code = new_code()
+    condition = f"identifier={NHS_NUMBER}|{code}"
+    authorization = bearer(service.editor)["Authorization"]
+    careful: Any = SyncFHIRClient(service.fhir_base, authorization, extra_headers={"If-None-Exist": condition})
+
+    made = careful.resource("Patient", **patient(code)).create()
+    assert careful.resource("Patient", **patient(code)).create().id == made.id
+    # Its get_or_create asks in the query, which no release of FHIR has: a create that was not asked for is refused.
+    with pytest.raises(OperationOutcome):
+        careful.resources("Patient").search(identifier=f"{NHS_NUMBER}|{code}").get_or_create(made)
+    made.delete()
+
+
+def test_patches_by_operations_and_is_told_that_its_own_patch_is_none(
+    writing: Any, service: Service, bearer: Bearer
+) -> None:
+    made = writing.resource("Patient", **patient(new_code(), gender="female")).create()
+    patching: Any = SyncFHIRClient(
+        service.fhir_base, bearer(service.editor)["Authorization"], extra_headers={"Content-Type": PATCH}
+    )
+
+    operations = [{"op": "test", "path": "/gender", "value": "female"}, {"op": "remove", "path": "/gender"}]
+    patched = patching.execute(made.reference, "patch", data=operations)
+    assert (patched["meta"]["versionId"], "gender" in patched) == ("2", False)
+    # Its patch() sends the elements to change, as plain JSON: neither STU3 nor RFC 6902 has that.
+    with pytest.raises(OperationOutcome) as refused:
+        writing.patch("Patient", made.id, gender="male")
+    assert refused.value.resource["issue"][0]["code"] == "not-supported"
+    assert writing.get("Patient", made.id) == patched
+    made.delete()
+
+
+def test_is_told_of_every_fault_and_of_a_missing_scope(writing: Any, fhir: SyncFHIRClient) -> None:
+    with pytest.raises(OperationOutcome) as refused:
+        writing.resource("Patient", **patient(gender="unheard-of", birthDate="yesterday")).create()
+    expressions = [issue["expression"] for issue in refused.value.resource["issue"]]
+    assert sorted(expressions) == [["Patient.birthDate"], ["Patient.gender"]]
+    with pytest.raises(ForbiddenError):
+        fhir.resource("Patient", **patient()).save()

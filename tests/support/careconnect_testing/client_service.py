@@ -21,6 +21,8 @@ class Service:
     base: str
     fhir_base: str
     secret_client: DemoClient
+    editor: DemoClient
+    """The client that writes what `secret_client` reads."""
     key_client: KeyClient
     nhs_number: str
     observations: frozenset[str]
