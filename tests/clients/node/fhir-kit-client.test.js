@@ -1,10 +1,10 @@
-// fhir-kit-client: finds a patient, walks pages, follows references, in both formats where it can.
+// fhir-kit-client: finds a patient, walks pages, follows references; creates, changes, patches and deletes.
 
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { before, describe, test } from 'node:test';
 import { Client } from 'fhir-kit-client';
 
-import { accessToken, base, fhirBase, nhsNumber, observations } from './support.js';
+import { accessToken, base, editor, fhirBase, newPatient, nhsNumber, observations } from './support.js';
 
 let client;
 before(async () => {
@@ -64,5 +64,97 @@ test('is told what is wrong by an OperationOutcome', async () => {
     assert.equal(error.response.status, 404);
     assert.equal(error.response.data.resourceType, 'OperationOutcome');
     return true;
+  });
+});
+
+describe('as the client that writes', () => {
+  const resourceType = 'Patient';
+  let writer;
+  before(async () => {
+    writer = new Client({ baseUrl: fhirBase, bearerToken: await accessToken(editor) });
+  });
+
+  const status = (answer) => Client.httpFor(answer).response.status;
+  const header = (answer, name) => Client.httpFor(answer).response.headers.get(name);
+  const refusedWith = (expected, code) => (error) => {
+    assert.equal(error.response.status, expected);
+    assert.equal(error.response.data.issue[0].code, code);
+    return true;
+  };
+
+  test('creates, updates, patches, deletes, and sees each version', async () => {
+    const made = await writer.create({ resourceType, body: newPatient().patient });
+    const { id } = made;
+    assert.equal(status(made), 201);
+    assert.equal(header(made, 'Location'), `${fhirBase}/Patient/${id}/_history/1`);
+    assert.deepEqual(await client.read({ resourceType, id }), made);
+
+    const ifMatch = (etag) => ({ headers: { 'If-Match': etag } });
+    const first = header(made, 'ETag');
+    const updated = await writer.update({ resourceType, id, body: { ...made, gender: 'male' }, options: ifMatch(first) });
+    assert.equal(updated.meta.versionId, '2');
+    await assert.rejects(
+      writer.update({ resourceType, id, body: { ...made, gender: 'other' }, options: ifMatch(first) }),
+      refusedWith(409, 'conflict'),
+    );
+
+    const jsonPatch = [
+      { op: 'test', path: '/gender', value: 'male' },
+      { op: 'add', path: '/birthDate', value: '1971-08-23' },
+    ];
+    const patched = await writer.patch({ resourceType, id, jsonPatch, options: ifMatch(header(updated, 'ETag')) });
+    assert.deepEqual([patched.meta.versionId, patched.gender, patched.birthDate], ['3', 'male', '1971-08-23']);
+
+    assert.equal(status(await writer.delete({ resourceType, id })), 204);
+    await assert.rejects(client.read({ resourceType, id }), refusedWith(410, 'not-found'));
+
+    const history = await client.history({ resourceType, id });
+    assert.equal(history.type, 'history');
+    assert.deepEqual(history.entry.map((entry) => entry.request.method), ['DELETE', 'PUT', 'PUT', 'POST']);
+    assert.deepEqual(await client.vread({ resourceType, id, version: '1' }), made);
+    assert.deepEqual(await client.vread({ resourceType, id, version: '2' }), updated);
+    await assert.rejects(client.vread({ resourceType, id, version: '4' }), refusedWith(410, 'not-found'));
+  });
+
+  test('creates and updates on the condition of an identifier', async () => {
+    const { patient, identifier } = newPatient();
+    const options = { headers: { 'If-None-Exist': `identifier=${identifier}` } };
+    const made = await writer.create({ resourceType, body: patient, options });
+    const again = await writer.create({ resourceType, body: { ...patient, gender: 'male' }, options });
+    assert.deepEqual([status(made), status(again)], [201, 200]);
+    assert.deepEqual(again, made);
+
+    const searchParams = { identifier };
+    const changed = await writer.update({ resourceType, searchParams, body: { ...patient, gender: 'male' } });
+    assert.deepEqual([changed.id, changed.meta.versionId, changed.gender], [made.id, '2', 'male']);
+
+    const twin = await writer.create({ resourceType, body: patient });
+    await assert.rejects(
+      writer.update({ resourceType, searchParams, body: patient }),
+      (error) => error.response.status === 412,
+    );
+    await writer.delete({ resourceType, id: twin.id });
+    await writer.delete({ resourceType, id: made.id });
+  });
+
+  test('is told of every fault and of a reference to nothing', async () => {
+    await assert.rejects(
+      writer.create({ resourceType, body: { ...newPatient().patient, gender: 'unheard-of', birthDate: 'yesterday' } }),
+      (error) => {
+        assert.equal(error.response.status, 422);
+        const places = error.response.data.issue.flatMap((issue) => issue.expression);
+        assert.deepEqual(places.sort(), ['Patient.birthDate', 'Patient.gender']);
+        return true;
+      },
+    );
+    const body = {
+      resourceType: 'Observation', status: 'final', code: { text: 'Weight' }, subject: { reference: 'Patient/never-there' },
+    };
+    await assert.rejects(writer.create({ resourceType: 'Observation', body }), refusedWith(422, 'not-found'));
+  });
+
+  test('writes nothing with the token of a client that reads', async () => {
+    await assert.rejects(client.create({ resourceType, body: newPatient().patient }), refusedWith(403, 'forbidden'));
+    await assert.rejects(client.delete({ resourceType, id: '4' }), refusedWith(403, 'forbidden'));
   });
 });

@@ -11,14 +11,16 @@ function setting(name) {
 export const base = setting('CARECONNECT_BASE');
 export const fhirBase = setting('CARECONNECT_FHIR_BASE');
 export const secretClient = { id: setting('CARECONNECT_CLIENT_ID'), secret: setting('CARECONNECT_CLIENT_SECRET') };
+export const editor = { id: setting('CARECONNECT_EDITOR_ID'), secret: setting('CARECONNECT_EDITOR_SECRET') };
 export const keyClient = { id: setting('CARECONNECT_KEY_CLIENT_ID'), jwk: JSON.parse(setting('CARECONNECT_KEY_CLIENT_JWK')) };
 export const nhsNumber = `https://fhir.nhs.uk/Id/nhs-number|${setting('CARECONNECT_NHS_NUMBER')}`;
 export const observations = Number(setting('CARECONNECT_OBSERVATIONS'));
 
-export async function accessToken() {
+/** The access token of a client: of the one that reads everything, unless another is named. */
+export async function accessToken(client = secretClient) {
   const answer = await fetch(`${base}/token`, {
     method: 'POST',
-    headers: { Authorization: `Basic ${Buffer.from(`${secretClient.id}:${secretClient.secret}`).toString('base64')}` },
+    headers: { Authorization: `Basic ${Buffer.from(`${client.id}:${client.secret}`).toString('base64')}` },
     body: new URLSearchParams({ grant_type: 'client_credentials' }),
   });
   assert.equal(answer.status, 200);
@@ -30,4 +32,12 @@ export async function privateKey() {
   const { kid, ...jwk } = keyClient.jwk;
   const algorithm = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' };
   return { key: await crypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign']), kid };
+}
+
+/** A patient without an id, with an NHS number that nobody has, and the condition that finds it. */
+export function newPatient(elements = {}) {
+  const value = crypto.randomUUID();
+  const system = 'https://fhir.nhs.uk/Id/nhs-number';
+  const patient = { resourceType: 'Patient', identifier: [{ system, value }], gender: 'female', ...elements };
+  return { patient, identifier: `${system}|${value}` };
 }

@@ -29,6 +29,8 @@ def node(service: Service) -> Node:
         "CARECONNECT_FHIR_BASE": service.fhir_base,
         "CARECONNECT_CLIENT_ID": service.secret_client.client_id,
         "CARECONNECT_CLIENT_SECRET": service.secret_client.secret,
+        "CARECONNECT_EDITOR_ID": service.editor.client_id,
+        "CARECONNECT_EDITOR_SECRET": service.editor.secret,
         "CARECONNECT_KEY_CLIENT_ID": service.key_client.client_id,
         "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
         "CARECONNECT_NHS_NUMBER": service.nhs_number,
