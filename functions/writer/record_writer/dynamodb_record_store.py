@@ -60,6 +60,7 @@ class DynamoDbRecordStore:
         self._sleep = sleep
         self._steps = StepwiseWrite(tables, lambda: int(clock() * 1000))
         self._renewed: set[Home] = set()
+        self._known: set[Home] = set()
         self._counted = False
 
     def states(self, keys: Collection[str]) -> dict[str, State]:
@@ -94,22 +95,24 @@ class DynamoDbRecordStore:
         return Holders(ids, known, more="LastEvaluatedKey" in answer)
 
     def is_renewed(self, type_: ResourceType) -> bool:
-        """Say whether the index of a type's table is of this release: one GetItem until it is.
-
-        A table without a resource has no version, and nothing that was loaded by an earlier one.
-        """
+        """Say whether the index of a type's table is of this release: one GetItem until it is."""
         if type_.home not in self._renewed:
-            version = _asked(TableIndex(self._tables, type_.home).version)
+            version = self._version(type_.home)
             if version is not None and version < INDEX_VERSION:
                 return False
             self._renewed.add(type_.home)
         return True
 
     def is_counted(self) -> bool:
-        """Say whether the references of both tables are counted: one BatchGetItem until they are."""
+        """Say whether the references of both tables are counted: one BatchGetItem until they are.
+
+        Of a table in which nothing was ever written they are, too, where this function may look into it.
+        """
         if not self._counted:
-            keys = ({"pk": {"S": complete_key(home.value)}} for home in Home)
-            self._counted = len(list(self._items((self._tables.reference, key) for key in keys))) == len(Home)
+            keys = {complete_key(home.value): home for home in Home}
+            said = self._items((self._tables.reference, {"pk": {"S": key}}) for key in keys)
+            silent = set(Home) - {keys[item["pk"]["S"]] for item in said}
+            self._counted = all(self._tables.name(home) and self._version(home) is None for home in silent)
         return self._counted
 
     def referring(self, key: str) -> Mapping[str, int]:
@@ -118,6 +121,7 @@ class DynamoDbRecordStore:
 
     def write(self, change: Change, expected: Mapping[Key, Guard]) -> None:
         """Write a change: in one transaction, if it fits into one; raises `ConflictError` and `TooLargeError`."""
+        self._make_known(change.content.served.home)
         full = self._full(change)
         if change.fits:
             actions = write_actions(change, self._tables, strict=True, expected=expected, full=full)
@@ -131,6 +135,18 @@ class DynamoDbRecordStore:
             _done(self._steps.finish, type_, state)
         except StillAtWorkError:
             raise ConflictError from None
+
+    def _version(self, home: Home) -> int | None:
+        """Return the version of a table's index, None of a table that is new: one GetItem."""
+        version: int | None = _asked(TableIndex(self._tables, home).version)
+        return version
+
+    def _make_known(self, home: Home) -> None:
+        """Have a table that is new say so, before anything is in it: one GetItem in an instance's life."""
+        if home not in self._known:
+            if self._version(home) is None:
+                _asked(TableIndex(self._tables, home).ensure)
+            self._known.add(home)
 
     def _full(self, change: Change) -> frozenset[Key]:
         """Return those of the guards that a change adds to that take no further id: a call per hundred, if any."""

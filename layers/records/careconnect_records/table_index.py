@@ -61,7 +61,13 @@ class TableIndex:
 
     def _counts_all(self) -> None:
         """Say in the reference table that all references of this one are counted, as they are from version 3 on."""
-        self._client.put_item(TableName=self._reference_table, Item={**self._complete, "complete": {"BOOL": True}})
+        self._client.update_item(
+            TableName=self._reference_table,
+            Key=self._complete,
+            UpdateExpression="SET #complete = :yes",
+            ExpressionAttributeNames={"#complete": "complete"},
+            ExpressionAttributeValues={":yes": {"BOOL": True}},
+        )
 
     def reached(self) -> Reached | None:
         """Return how far an earlier renewal for this release came, if it did not end."""

@@ -184,9 +184,7 @@ def test_what_lies_beyond_the_retries_is_503_and_nothing_is_written(writer: Writ
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", WRITE, "GetItem"])
-@pytest.mark.parametrize(
-    "code", ["ThrottlingException", "TransactionInProgressException", "InternalServerError"]
-)
+@pytest.mark.parametrize("code", ["ThrottlingException", "TransactionInProgressException", "InternalServerError"])
 def test_while_dynamodb_is_down_it_is_503(writer: Writer, operation: str, code: str) -> None:
     writer.faults.append(failing(code, operation))
     answer = writer.create(patient("1"), If_None_Exist=CONDITION) if operation == "GetItem" else writer.update(OWN)
