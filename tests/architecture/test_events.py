@@ -14,7 +14,7 @@ from careconnect.shell import Shell
 from careconnect_admin.clients.demo import PATIENT_ACCESS
 from careconnect_admin.local.template import read_template
 from careconnect_testing.clock import Clock
-from careconnect_testing.events import Event, event, event_names
+from careconnect_testing.events import FUNCTIONS, Event, event, event_names, function_of
 from careconnect_testing.issuer import Issuer, issuer_on_moto
 from careconnect_testing.observer import RecordingObserver
 from service_discovery.app import DiscoveryEndpoint
@@ -22,18 +22,6 @@ from service_discovery.app import DiscoveryEndpoint
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATE = read_template(PROJECT / "template.yaml")
 PATHS: Mapping[str, Any] = TEMPLATE["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"]
-FUNCTIONS = {
-    "authorizer": "AuthorizerFunction",
-    "directory": "DirectoryFunction",
-    "discovery": "DiscoveryFunction",
-    "patient-record": "PatientRecordFunction",
-    "token": "TokenFunction",
-}
-
-
-def function_of(name: str) -> str:
-    (function,) = (function for prefix, function in FUNCTIONS.items() if name.startswith(f"{prefix}-"))
-    return function
 
 
 def test_every_function_has_an_event() -> None:
@@ -60,7 +48,7 @@ def test_an_event_is_what_the_api_sends_to_its_function(name: str) -> None:
     assert {key: values[-1] for key, values in several.items()} == (sent["queryStringParameters"] or {})
 
 
-@pytest.mark.parametrize("name", event_names("authorizer"))
+@pytest.mark.parametrize("name", event_names("AuthorizerFunction"))
 def test_the_authorizers_event_asks_about_a_path_of_the_api(name: str) -> None:
     sent = event(name)
 
@@ -78,7 +66,7 @@ def issuer() -> Iterator[Issuer]:
         yield issuer
 
 
-@pytest.mark.parametrize("name", event_names("token"))
+@pytest.mark.parametrize("name", event_names("TokenFunction"))
 def test_the_issuer_answers_its_events(issuer: Issuer, name: str) -> None:
     answer = issuer.send(event(name))
 
@@ -93,7 +81,7 @@ class NoKeys:
         return {"keys": []}
 
 
-@pytest.mark.parametrize("name", event_names("discovery"))
+@pytest.mark.parametrize("name", event_names("DiscoveryFunction"))
 def test_discovery_answers_its_events(name: str) -> None:
     app = Shell(DiscoveryEndpoint(NoKeys()), "", "eu-west-2", Cors(("*",)), RecordingObserver(), Clock())
     sent: Event = event(name)

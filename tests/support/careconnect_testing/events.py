@@ -12,6 +12,20 @@ from careconnect.resource_types import FHIR_PATH
 FOLDER = Path(__file__).resolve().parents[3] / "events"
 FORM = "application/x-www-form-urlencoded"
 
+# The function of an event, by the beginning of its name: what it writes is a writer's.
+FUNCTIONS = {
+    "authorizer-": "AuthorizerFunction",
+    "directory-create": "DirectoryWriterFunction",
+    "directory-": "DirectoryFunction",
+    "discovery-": "DiscoveryFunction",
+    "patient-record-create": "RecordWriterFunction",
+    "patient-record-delete": "RecordWriterFunction",
+    "patient-record-patch": "RecordWriterFunction",
+    "patient-record-update": "RecordWriterFunction",
+    "patient-record-": "PatientRecordFunction",
+    "token-": "TokenFunction",
+}
+
 Event = dict[str, Any]
 Pairs = Sequence[tuple[str, str]]
 
@@ -22,9 +36,15 @@ def event(name: str) -> Event:
     return parsed
 
 
-def event_names(function: str = "") -> list[str]:
-    """Return the names of all events, or of those whose names begin with a function's."""
-    return sorted(path.stem for path in FOLDER.glob(f"{function}*.json") if path.stem != "local-env")
+def function_of(name: str) -> str:
+    """Return the logical id of the function that an event is sent to."""
+    return next(function for prefix, function in FUNCTIONS.items() if name.startswith(prefix))
+
+
+def event_names(*functions: str) -> list[str]:
+    """Return the names of all events, or of those that are sent to functions."""
+    names = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem != "local-env")
+    return [name for name in names if not functions or function_of(name) in functions]
 
 
 def rest_event(

@@ -214,7 +214,7 @@ def test_s8_an_expired_token_is_told_from_a_bad_one_in_the_log(
     assert authorizer.refuses(authorizer.token(**changes)) == reason
 
 
-@pytest.mark.parametrize("name", event_names("authorizer"))
+@pytest.mark.parametrize("name", event_names("AuthorizerFunction"))
 def test_s10_a_refused_token_gets_no_policy_at_all(authorizer: Authorizer, name: str) -> None:
     for asked in (event(name), authorizer_event("Bearer nonsense"), authorizer_event("")):
         with pytest.raises(Exception, match=r"^Unauthorized$"):

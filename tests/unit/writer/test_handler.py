@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from careconnect.resource_types import Home
+from careconnect.resource_types import FHIR_PATH, Home
 from careconnect_records.table_index import TableIndex
 from careconnect_records.tables import RecordTables
 from careconnect_testing.cold_start import cold_start
-from careconnect_testing.events import Event, fhir_event
+from careconnect_testing.events import Event, event, event_names, fhir_event
 from careconnect_testing.stores import reader_on_moto
 
 SETTINGS = {
@@ -105,3 +105,23 @@ def test_at_home_with_the_directory_it_writes_that(deployed: Deployed) -> None:
     assert len({json.loads(each["body"])["id"] for each in (first, second)}) == 2
     assert len(json.loads(first["body"])["id"]) == 36
     assert handler(create("Patient"), None)["statusCode"] == 404
+
+
+def test_the_events_of_the_writers_are_answered_however_often(deployed: Deployed) -> None:
+    answers = {
+        "patient-record-update": [201, 200],
+        "patient-record-delete": [204, 204],
+        "patient-record-create": [201, 201],
+        "patient-record-patch": [200, 200],
+        "directory-create": [201, 201],
+    }
+    assert set(event_names("RecordWriterFunction", "DirectoryWriterFunction")) == set(answers)
+    record = deployed.handler(WRITER_HOME="record", RECORD_TABLE=deployed.tables.record)
+    body = json.dumps({"resourceType": "Patient", "id": "4", "gender": "female"})
+    patched = event("patient-record-update") | {"path": f"{FHIR_PATH}/Patient/4", "body": body}
+    assert record(patched, None)["statusCode"] == 201
+    directory = deployed.handler()
+
+    for name, statuses in answers.items():
+        handler = directory if name.startswith("directory") else record
+        assert [handler(event(name), None)["statusCode"] for _ in range(2)] == statuses
