@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 CARECONNECT = Path(sys.executable).with_name("careconnect")
 READY_SECONDS = 60
 EXPLORER_SECRET = "an-explorer-of-care-connect-records.and-nobody-guesses-0123456789~this"
+EDITOR_SECRET = "an-editor-of-care-connect-records.and-nobody-guesses-9876543210~that"
 
 
 class Run:
@@ -107,6 +108,19 @@ def processes_of(port: int) -> list[int]:
     return found
 
 
+def as_printed_editor(printed: str, port: int) -> httpx.Client:
+    """Return a client of the FHIR base with a token of `editor`, by the id and the secret that were printed."""
+    found = re.search(r"^  client id  (editor)\n  secret     (\S+)\n  scope      (.+)$", printed, re.MULTILINE)
+    assert found is not None
+    name, secret, scope = found.groups()
+    assert scope == "system/*.cruds profile"
+    base = f"http://127.0.0.1:{port}"
+    form = {"grant_type": "client_credentials"}
+    token = httpx.post(f"{base}/token", data=form, auth=(name, secret), trust_env=False).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.Client(base_url=f"{base}{FHIR_PATH}", headers=headers, timeout=30, trust_env=False)
+
+
 def make_earlier(kept: Path) -> None:
     """Make what a run has kept look as if an earlier release had, whose entries of patients held less."""
     with gzip.open(kept, "rt", encoding="utf-8") as file:
@@ -122,9 +136,10 @@ def make_earlier(kept: Path) -> None:
 def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> None:
     port = free_port()
     kept = LOCAL_FOLDER / str(port) / "kept.jsonl.gz"
-    with running(port, EXPLORER_SECRET=EXPLORER_SECRET, KEEP="1", TOKEN_LIFETIME="60") as first:
+    secrets = {"EXPLORER_SECRET": EXPLORER_SECRET, "EDITOR_SECRET": EDITOR_SECRET}
+    with running(port, **secrets, KEEP="1", TOKEN_LIFETIME="60") as first:
         printed = first.until_ready()
-        assert EXPLORER_SECRET in printed
+        assert all(secret in printed for secret in secrets.values())
 
         calls = printed[printed.index("TOKEN=$(") : printed.index("Other commands")]
         answer = subprocess.run(
@@ -134,6 +149,9 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         assert (patient["resourceType"], patient["id"]) == ("Patient", "4")
         # The token's answer, which the printed call shows on standard error.
         assert json.loads(answer.stderr)["expires_in"] == 60
+        with as_printed_editor(printed, port) as editor:
+            written = editor.post("/Patient", json={"resourceType": "Patient", "gender": "female"})
+        assert written.status_code == 201, written.text
 
         assert first.end(signal.SIGINT) == 130
         assert is_free(port)
@@ -145,9 +163,13 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         # What an earlier release has kept has no index of this one: it is renewed, all of it.
         assert "renewing its index" in again
         assert re.search(r"^Patient +[1-9]\d* +0 +0$", again, re.MULTILINE)
-        # What the sample's load counted as loaded is there before anything is loaded.
-        assert counts(printed)["total"][1] == counts(again)["total"][2] > 1000
+        # What the sample's load counted as loaded is there before anything is loaded, and the patient that was written.
+        assert counts(printed)["total"][1] + 1 == counts(again)["total"][2] > 1000
         assert "/Patient/4'" in again
+        # What was written is kept like what was loaded. Its writer's secret is another at each start.
+        assert EDITOR_SECRET not in again
+        with as_printed_editor(again, port) as editor:
+            assert editor.get(f"/Patient/{written.json()['id']}").json() == written.json()
         assert second.end(signal.SIGTERM) == 0
         kept.unlink()
         assert is_free(port)
