@@ -1,0 +1,319 @@
+"""The promises of writing, with something else let in between any two calls of a write (`write.md`, Promises).
+
+Small resources take one transaction, large ones many steps. What comes in between is whole by itself, and all is in one
+thread: storms of threads are in `tests/integration/test_write_storms.py`. The other promises are held by
+`test_read_your_write.py` (5), `test_killed_writes.py` (6) and `test_write_cost.py` (7).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from careconnect_records import change, claim
+from careconnect_testing.answer import Answer
+from careconnect_testing.between_calls import at_every_call
+from careconnect_testing.moto_dynamodb import quick_and_whole
+from careconnect_testing.record_writers import Writer, with_other_tables, writer_on_moto
+from careconnect_testing.stored import saved, stored
+from careconnect_testing.writes import NHS_NUMBER, Resource, observation, patient
+
+OWN = "Patient/own"
+SIZES = pytest.mark.parametrize("many", [1, 9], ids=["small", "large"])
+"""How many identifiers of its own a version has: one transaction takes the small one, and not the large."""
+
+
+@pytest.fixture(autouse=True)
+def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a transaction take 25 actions, so that a quarter of the items shows the same."""
+    monkeypatch.setattr(change, "MOST_ACTIONS", 25)
+    monkeypatch.setattr(claim, "_AT_ONCE", 24)
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Writer]:
+    with writer_on_moto() as made, quick_and_whole():
+        yield made
+
+
+@pytest.fixture
+def writer(moto: Writer) -> Writer:
+    """Both writers over empty tables, with an organisation to refer to."""
+    made = with_other_tables(moto)
+    made.made({"resourceType": "Organization", "id": "org"})
+    return made
+
+
+def version(number: int, many: int, **elements: Any) -> Resource:
+    """Return a version of the patient: its own name and identifiers, and an identifier that all versions have."""
+    codes = ("always", *(f"v{number}-{each}" for each in range(many)))
+    name = [{"family": f"Family{number}", "given": ["Given"]}]
+    return {**patient(*codes, name=name, **elements), "id": "own"}
+
+
+def by_code(code: str) -> str:
+    return f"identifier={NHS_NUMBER}%7C{code}"
+
+
+LOOKS = [
+    (OWN, ""),
+    (f"{OWN}/_history", ""),
+    *(("Patient", query) for query in ("given=given", "_id=own", "family=family1", "family=family2")),
+    *(("Patient", by_code(code)) for code in ("always", "v1-0", "v2-0")),
+]
+
+
+def look(writer: Writer) -> list[tuple[int, Any]]:
+    """Return what a reader is shown, and what searches find, at one moment."""
+    return [seen(writer, *each) for each in LOOKS]
+
+
+def seen(writer: Writer, path: str, query: str) -> tuple[int, Any]:
+    answer = writer.reader.get(path, query, Cache_Control="no-cache")
+    body = answer.json
+    # A Bundle has an id and a time of its own.
+    return answer.status, body.get("entry", body["resourceType"]) if body["resourceType"] == "Bundle" else body
+
+
+def writes(writer: Writer, many: int) -> dict[str, Callable[[], Answer]]:
+    """Return the ways to come to the second version, or to none."""
+    name = {"op": "replace", "path": "/name/0/family", "value": "Family2"}
+    codes = {"op": "replace", "path": "/identifier", "value": version(2, many)["identifier"]}
+    return {
+        "PUT": lambda: writer.update(version(2, many)),
+        "PATCH": lambda: writer.patch(OWN, name, codes),
+        "DELETE": lambda: writer.delete(OWN),
+    }
+
+
+@SIZES
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "again"])
+def test_promise_1_a_reader_between_any_two_calls_sees_one_version_whole(
+    writer: Writer, method: str, many: int
+) -> None:
+    writer.made(version(1, many))
+    if method == "again":
+        assert writer.delete(OWN).status == 204
+    write = writes(writer, many)["PUT" if method == "again" else method]
+    before = look(writer)
+    shown = []
+
+    for answer, meanwhile in at_every_call(writer, write, lambda: look(writer)):
+        after = look(writer)
+        assert answer.status in (200, 201, 204)
+        assert after != before
+        assert meanwhile in (before, after)
+        shown.append(meanwhile == after)
+
+    # The new one is there from one call on, and what is left of a write in steps changes nothing of it.
+    assert shown == sorted(shown)
+    assert (True in shown) is (many > 1)
+
+
+@SIZES
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("place", range(len(LOOKS)), ids=[f"{path}?{query}" for path, query in LOOKS])
+def test_promise_1_a_write_between_any_two_calls_of_a_reader_mixes_nothing(
+    writer: Writer, method: str, many: int, place: int
+) -> None:
+    writer.made(version(1, many))
+    write = writes(writer, many)[method]
+    put_back = saved(writer.reader.tables)
+    before = seen(writer, *LOOKS[place])
+    assert write().status in (200, 204)
+    after = seen(writer, *LOOKS[place])
+    put_back()
+
+    found = [result for result, _ in at_every_call(writer, lambda: seen(writer, *LOOKS[place]), write)]
+    assert found
+    assert [each for each in found if each not in (before, after)] == []
+
+
+@SIZES
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_promise_2_of_two_writes_of_one_version_one_wins(writer: Writer, method: str, many: int) -> None:
+    writer.made(version(1, many))
+    first = {"If_Match": 'W/"1"'}
+    name = {"op": "replace", "path": "/name/0/family", "value": "Family2"}
+    codes = {"op": "replace", "path": "/identifier", "value": version(2, many)["identifier"]}
+    write: dict[str, Callable[[], Answer]] = {
+        "PUT": lambda: writer.update(version(2, many), **first),
+        "PATCH": lambda: writer.patch(OWN, name, codes, **first),
+        "DELETE": lambda: writer.delete(OWN, **first),
+    }
+    winners = Counter[str]()
+
+    other = version(3, 1)
+    for answer, meanwhile in at_every_call(writer, write[method], lambda: writer.update(other, **first)):
+        won = [each.status in (200, 204) for each in (answer, meanwhile)]
+        assert sorted(won) == [False, True], (answer.text, meanwhile.text)
+        # Who meets a write in steps is asked to come again, and had nothing written.
+        assert {answer.status, meanwhile.status} - {200, 204} <= ({409} if many == 1 else {409, 503})
+        winners["first" if won[0] else "other"] += 1
+        history = writer.reader.get(f"{OWN}/_history").json
+        assert history["total"] == 2
+        assert writer.update(other, **first).status == 409
+
+    assert winners["other"]
+    assert bool(winners["first"]) is (many > 1)
+
+
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_promise_2_without_if_match_they_queue(writer: Writer, method: str) -> None:
+    writer.made(version(1, 1))
+    positions = 0
+    for answer, meanwhile in at_every_call(
+        writer, writes(writer, 1)[method], lambda: writer.update(version(3, 1, gender="other"))
+    ):
+        positions += 1
+        assert (meanwhile.status, meanwhile.headers["ETag"]) == (200, 'W/"2"')
+        assert (answer.status, answer.headers["ETag"]) == (200, 'W/"3"')
+        entries = writer.reader.get(f"{OWN}/_history").json["entry"]
+        assert [entry["resource"]["name"][0]["family"] for entry in entries] == ["Family2", "Family3", "Family1"]
+        # What the other had written is what is patched, and not what was read before.
+        assert entries[0]["resource"].get("gender") == ("other" if method == "PATCH" else None)
+
+    assert positions >= 3
+
+
+def having(writer: Writer, code: str) -> list[str]:
+    return writer.reader.get("Patient", by_code(code), Cache_Control="no-cache").ids()
+
+
+@SIZES
+def test_promise_3_of_two_conditional_creates_one_creates(writer: Writer, many: int) -> None:
+    codes = ["wanted", *(f"own-{each}" for each in range(many))]
+    condition = {"If_None_Exist": f"identifier={NHS_NUMBER}|wanted"}
+    answered = Counter[tuple[int, int]]()
+
+    for answer, meanwhile in at_every_call(
+        writer,
+        lambda: writer.create(patient(*codes), **condition),
+        lambda: writer.create(patient("wanted"), **condition),
+    ):
+        answered[answer.status, meanwhile.status] += 1
+        assert len(having(writer, "wanted")) == 1
+        again = writer.create(patient("wanted"), **condition)
+        assert again.status == 200
+        for each in (answer, meanwhile):
+            assert each.status == 503 or each.headers["Location"] == again.headers["Location"]
+
+    # While one is written in steps another cannot tell yet whether there will be a match.
+    assert set(answered) <= {(200, 201), *([(201, 503), (201, 200)] if many > 1 else ())}
+    assert answered[200, 201]
+
+
+@SIZES
+@pytest.mark.parametrize("plain", ["create", "update", "taken away", "deleted"])
+def test_promise_3_beside_a_plain_write_it_answers_as_if_wholly_after_or_before(
+    writer: Writer, plain: str, many: int
+) -> None:
+    codes = ["wanted", *(f"own-{each}" for each in range(many))]
+    writer.made({**patient("other" if plain in ("create", "update") else "wanted"), "id": "beside"})
+    meanwhile: dict[str, Callable[[], Answer]] = {
+        "create": lambda: writer.create(patient("wanted")),
+        "update": lambda: writer.update({**patient("wanted"), "id": "beside"}),
+        "taken away": lambda: writer.update({**patient("other"), "id": "beside"}),
+        "deleted": lambda: writer.delete("Patient/beside"),
+    }
+    comes = plain in ("create", "update")
+    answered = Counter[tuple[int, int]]()
+
+    for answer, other in at_every_call(
+        writer,
+        lambda: writer.create(patient(*codes), If_None_Exist=f"identifier={NHS_NUMBER}|wanted"),
+        meanwhile[plain],
+    ):
+        # A plain write is never refused for its identifier.
+        assert other.status in (200, 201, 204)
+        there = len(having(writer, "wanted"))
+        answered[answer.status, there] += 1
+
+    # 201 only if the other's was not there: both are, once the create was done when the other came.
+    known = {(200, 1), (201, 2)} if comes else {(201, 1), (200, 0)}
+    assert set(answered) <= known
+    assert answered[(200, 1) if comes else (201, 1)]
+    if many == 1 and comes:
+        assert set(answered) == {(200, 1)}
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_promise_3_what_a_condition_finds_is_the_one_that_has_it_when_it_is_written(
+    writer: Writer, method: str
+) -> None:
+    writer.made({**patient("wanted"), "id": "beside"})
+    asked = [("identifier", f"{NHS_NUMBER}|wanted")]
+    body = patient("wanted", gender="other") if method == "PUT" else None
+    statuses = Counter[int]()
+
+    for answer, _ in at_every_call(
+        writer,
+        lambda: writer.send(method, "Patient", body, asked),
+        lambda: writer.made(patient("wanted")),
+    ):
+        statuses[answer.status] += 1
+        assert len(having(writer, "wanted")) == 2
+        assert "gender" not in writer.reader.get("Patient/beside").json
+
+    assert set(statuses) == {412}
+
+
+def refers(target: str, many: int) -> Resource:
+    """Return a patient that refers to what another function writes, and takes one transaction or steps."""
+    return {**version(2, many), "managingOrganization": {"reference": target}}
+
+
+@SIZES
+@pytest.mark.parametrize("made", ["with it", "without it"])
+@pytest.mark.parametrize("first", ["reference", "deletion"])
+def test_promise_4_of_a_reference_and_a_deletion_of_its_target_one_fails(
+    writer: Writer, first: str, made: str, many: int
+) -> None:
+    target = "Organization/org"
+    if made == "without it":
+        writer.made(version(1, many))
+    acts: dict[str, Callable[[], Answer]] = {
+        "reference": lambda: writer.update(refers(target, many)),
+        "deletion": lambda: writer.delete(target),
+    }
+    act = acts.pop(first)
+    (meanwhile,) = acts.values()
+    answered = Counter[tuple[int, int]]()
+
+    for answer, other in at_every_call(writer, act, meanwhile):
+        referred, deleted = (answer, other) if first == "reference" else (other, answer)
+        assert (referred.status, deleted.status) in {(200, 409), (201, 409), (422, 204)}, (referred.text, deleted.text)
+        answered[referred.status, deleted.status] += 1
+        is_there = writer.reader.get(target).status == 200
+        assert is_there is (referred.status != 422)
+        current = writer.reader.get(OWN)
+        assert (current.status == 200 and "managingOrganization" in current.json) is is_there
+
+    assert sum(answered.values()) >= 3
+
+
+@pytest.mark.parametrize("method", ["PATCH", "POST"])
+def test_promise_4_likewise_where_a_patch_or_a_create_refers(writer: Writer, method: str) -> None:
+    writer.made(version(1, 1))
+    reference = {"reference": "Organization/org"}
+    act: dict[str, Callable[[], Answer]] = {
+        "PATCH": lambda: writer.patch(OWN, {"op": "add", "path": "/managingOrganization", "value": reference}),
+        "POST": lambda: writer.create(observation(OWN, performer=[reference])),
+    }
+    statuses = Counter[tuple[int, int]]()
+    for answer, other in at_every_call(writer, act[method], lambda: writer.delete("Organization/org")):
+        statuses[answer.status, other.status] += 1
+
+    assert set(statuses) == {(422, 204)}
+
+
+def test_each_time_the_tables_are_what_they_were_until_the_write(writer: Writer) -> None:
+    writer.made(version(1, 1))
+    before = stored(writer.reader.tables)
+    seen_there = [
+        there for _, there in at_every_call(writer, writes(writer, 1)["PUT"], lambda: stored(writer.reader.tables))
+    ]
+
+    assert seen_there == [before] * len(seen_there)
+    assert len(seen_there) >= 3
