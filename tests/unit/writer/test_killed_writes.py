@@ -1,0 +1,182 @@
+"""A writer that is killed between any two of its calls, or never hears of what was done (`write.md`, Promise 6)."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from careconnect.record_keys import JSON_ITEM
+from careconnect_records import change, claim
+from careconnect_testing.answer import Answer
+from careconnect_testing.between_calls import killed_at_every_call
+from careconnect_testing.moto_dynamodb import quick_and_whole
+from careconnect_testing.record_writers import WRITE, Writer, with_other_tables, writer_on_moto
+from careconnect_testing.stored import Stored, saved, stored, visible_entries
+from careconnect_testing.writes import NHS_NUMBER, Resource, patient
+
+OWN = "Patient/own"
+CONDITION = f"identifier={NHS_NUMBER}|always"
+LATER = 10
+"""Seconds after which the caller tries again: what was killed is known to have ended."""
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[Writer]:
+    with writer_on_moto() as made, quick_and_whole():
+        yield made
+
+
+@pytest.fixture
+def writer(moto: Writer) -> Writer:
+    """Both writers over empty tables, with organisations to refer to."""
+    made = with_other_tables(moto)
+    for number in (1, 2):
+        made.made({"resourceType": "Organization", "id": f"org{number}"})
+    return made
+
+
+def version(number: int, many: int) -> Resource:
+    """Return a version of the patient: with its own name, reference and identifiers, and one that all versions have."""
+    codes = ("always", *(f"v{number}-{each}" for each in range(many)))
+    return {
+        **patient(*codes, name=[{"family": f"Family{number}"}]),
+        "id": "own",
+        "managingOrganization": {"reference": f"Organization/org{number}"},
+    }
+
+
+def patch(many: int) -> list[dict[str, Any]]:
+    """Return the patch that makes the first version the second."""
+    after = version(2, many)
+    names = ("identifier", "name", "managingOrganization")
+    return [{"op": "replace", "path": f"/{name}", "value": after[name]} for name in names]
+
+
+WAYS: dict[str, Callable[[Writer, int], Answer]] = {
+    "create": lambda writer, many: writer.update(version(2, many)),
+    "create on condition": lambda writer, many: writer.create(version(2, many), If_None_Exist=CONDITION),
+    "update": lambda writer, many: writer.update(version(2, many)),
+    "update on condition": lambda writer, many: writer.send(
+        "PUT", "Patient", version(2, many), [("identifier", f"{NHS_NUMBER}|always")]
+    ),
+    "patch": lambda writer, many: writer.patch(OWN, *patch(many)),
+    "delete": lambda writer, many: writer.delete(OWN),
+    "again": lambda writer, many: writer.update(version(2, many)),
+}
+IN_STEPS = 9
+MORE_THAN_A_TRANSACTION = 110
+
+
+def begun(writer: Writer, way: str, many: int) -> None:
+    """Have what is there before a write."""
+    if not way.startswith("create"):
+        writer.made(version(1, many))
+    if way == "again":
+        assert writer.delete(OWN).status == 204
+
+
+def current(items: Stored) -> list[str]:
+    """Return the texts of the current JSON bodies of patients."""
+    return [
+        item["body"]["S"] if "body" in item else "gone"
+        for (_, pk, sk), item in sorted(items.items())
+        if sk == JSON_ITEM and pk.startswith("Patient/")
+    ]
+
+
+def _cases() -> Iterator[Any]:
+    for way in WAYS:
+        yield pytest.param(way, 1, id=f"{way}, small")
+        # A new id each time it is tried again: what was begun under another stays unseen, until a renewal ends it.
+        if way != "create on condition":
+            yield pytest.param(way, IN_STEPS, id=f"{way}, in steps")
+    yield pytest.param("update", MORE_THAN_A_TRANSACTION, id="update, whole quotas", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("way", "many"), list(_cases()))
+def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_ends_right(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, way: str, many: int
+) -> None:
+    if many < MORE_THAN_A_TRANSACTION:
+        monkeypatch.setattr(change, "MOST_ACTIONS", 25)
+        monkeypatch.setattr(claim, "_AT_ONCE", 24)
+    begun(writer, way, many)
+    put_back, former, began = saved(writer.reader.tables), stored(writer.reader.tables), writer.now.now
+
+    def write() -> Answer:
+        answer = WAYS[way](writer, many)
+        assert answer.status in (200, 201, 204), answer.text
+        return answer
+
+    wanted = {}
+    for later in (0, LATER):
+        put_back()
+        writer.now.now = began + later
+        writer.ids = iter(range(9))
+        write()
+        wanted[later] = stored(writer.reader.tables)
+    put_back()
+    writer.now.now = began
+
+    done = []
+    for _ in killed_at_every_call(writer, write):
+        cut_off = stored(writer.reader.tables)
+        is_done = current(cut_off) != current(former)
+        done.append(is_done)
+        # All of it is there for a reader, or nothing.
+        there = wanted[0] if is_done else former
+        assert current(cut_off) == current(there)
+        assert visible_entries(cut_off) == visible_entries(there)
+
+        writer.now.now = began + LATER
+        writer.ids = iter(range(9))
+        write()
+        assert stored(writer.reader.tables) == wanted[0 if is_done else LATER]
+
+    assert len(done) >= 2
+    assert done == sorted(done)
+    assert (True in done) is (many > 1)
+
+
+@contextmanager
+def unanswered(writer: Writer) -> Iterator[None]:
+    """Let the first transaction be done, and its answer be lost."""
+    events, event = writer.reader.client.meta.events, f"after-call.dynamodb.{WRITE}"
+
+    def lose(**_: Any) -> None:
+        events.unregister(event, lose)
+        raise ReadTimeoutError(endpoint_url="https://dynamodb")
+
+    events.register(event, lose)
+    yield
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_promise_6_what_was_done_and_not_answered_is_found_done_by_a_retry(writer: Writer, way: str) -> None:
+    begun(writer, way, 1)
+    with unanswered(writer):
+        lost = WAYS[way](writer, 1)
+    after = stored(writer.reader.tables)
+    again = WAYS[way](writer, 1)
+
+    assert (lost.status, lost.headers["Retry-After"]) == (503, "2")
+    assert again.status == (204 if way == "delete" else 200)
+    assert stored(writer.reader.tables) == after
+    if way != "delete":
+        location = again.headers["Location"].partition("/_history/")[0].rpartition("STU3/")[2]
+        assert json.loads(current(after)[0])["name"] == version(2, 1)["name"]
+        assert writer.reader.get(location).json["name"] == version(2, 1)["name"]
+
+
+def test_promise_6_if_match_tells_a_retry_that_the_version_is_another_by_now(writer: Writer) -> None:
+    begun(writer, "update", 1)
+    with unanswered(writer):
+        assert writer.update(version(2, 1), If_Match='W/"1"').status == 503
+    after = stored(writer.reader.tables)
+
+    assert writer.update(version(2, 1), If_Match='W/"1"').status == 409
+    assert stored(writer.reader.tables) == after
+    assert writer.reader.get(OWN).headers["ETag"] == 'W/"2"'
