@@ -1,0 +1,163 @@
+"""Who may do what, asked of the functions themselves: every set of letters, interaction and type, bound or not.
+
+The tables are down: what is let through ends as 503 at the first call, and what is refused makes none. So it is the
+scope and the binding alone that are judged here; whose a stored resource is, is in `test_compartment.py`.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from careconnect.resource_types import RESOURCE_TYPES
+from careconnect_testing.answer import Answer
+from careconnect_testing.few_records import few_records
+from careconnect_testing.record_writers import Writer, writer_on_moto
+from careconnect_testing.writes import NHS_NUMBER, Resource
+
+LETTER_SETS = ["".join(chosen) for size in range(6) for chosen in combinations("cruds", size)]
+
+# What the contract says (`write.md`, Who may write what), in words of its own.
+NEEDED = {
+    "create": "c",
+    "create on condition": "cs",
+    "update": "u",
+    "update on condition": "us",
+    "patch": "ur",
+    "delete": "d",
+    "delete on condition": "ds",
+    "read": "r",
+    "search": "s",
+    "history": "r",
+    "vread": "r",
+}
+READING = {"read", "search", "history", "vread"}
+DIRECTORY = {"Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService"}
+TYPES = {
+    *("Patient", "Condition", "Observation", "Encounter", "EpisodeOfCare", "Procedure", "AllergyIntolerance"),
+    *("Immunization", "Medication", "MedicationRequest", "MedicationStatement"),
+    *DIRECTORY,
+}
+NAMES = sorted(TYPES)
+BOUND_TO = "4"
+
+
+def is_open(interaction: str, type_name: str, letters: str, *, bound: bool) -> bool:
+    """Say whether a token with letters for a type, of a client that is bound or not, opens an interaction with it."""
+    if any(letter not in letters for letter in NEEDED[interaction]):
+        return False
+    if not bound or interaction in READING:
+        return True
+    if type_name == "Patient":
+        return not interaction.startswith("create")
+    return type_name != "Medication" and type_name not in DIRECTORY
+
+
+@pytest.fixture(scope="module")
+def writer() -> Iterator[Writer]:
+    """The writers and readers, none of whose calls is answered."""
+    with writer_on_moto() as made:
+
+        def down(_name: str) -> None:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb")
+
+        made.faults.append(down)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def bodies() -> dict[str, Resource]:
+    """A resource of each type, of the record of the patient that a client may be bound to."""
+    return {each["resourceType"]: each for each in reversed(few_records())}
+
+
+def ask(writer: Writer, interaction: str, body: Resource) -> Answer:
+    """Have an interaction with a resource of a type."""
+    type_name = body["resourceType"]
+    path = f"{type_name}/{body['id']}"
+    condition = [("identifier", f"{NHS_NUMBER}|1")]
+    ways: dict[str, Callable[[], Answer]] = {
+        "create": lambda: writer.create(body),
+        "create on condition": lambda: writer.create(body, If_None_Exist=f"identifier={NHS_NUMBER}|1"),
+        "update": lambda: writer.update(body),
+        "update on condition": lambda: writer.send("PUT", type_name, body, condition),
+        "patch": lambda: writer.patch(path, {"op": "test", "path": "/id", "value": "1"}),
+        "delete": lambda: writer.delete(path),
+        "delete on condition": lambda: writer.delete(type_name, condition),
+        "read": lambda: writer.reader.get(path),
+        "search": lambda: writer.reader.get(type_name),
+        "history": lambda: writer.reader.get(f"{path}/_history"),
+        "vread": lambda: writer.reader.get(f"{path}/_history/1"),
+    }
+    writer.calls.clear()
+    return ways[interaction]()
+
+
+def is_let_through(writer: Writer, interaction: str, body: Resource) -> bool:
+    """Say whether an interaction gets as far as the tables; raises `AssertionError` for an answer of another kind."""
+    answer = ask(writer, interaction, body)
+    if answer.status == 403:
+        # A search that failed may still be asking in its other threads.
+        assert set(writer.calls) <= {"Query"}
+        assert answer.json["issue"][0]["code"] == "forbidden"
+        return False
+    if body["resourceType"] == "Medication" and interaction.endswith("condition"):
+        # It has no identifier that a condition could name.
+        assert answer.status == 400, answer.text
+    else:
+        assert (answer.status, bool(writer.calls)) == (503, True), answer.text
+    return True
+
+
+def test_the_table_is_of_all_types_and_letters() -> None:
+    assert {each.name for each in RESOURCE_TYPES} == TYPES
+    assert len(TYPES) == 16
+    assert len(set(LETTER_SETS)) == 32
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["unbound", "bound"])
+@pytest.mark.parametrize("type_name", NAMES)
+def test_letters_open_what_the_contract_says_and_nothing_else(
+    writer: Writer, bodies: dict[str, Resource], type_name: str, *, bound: bool
+) -> None:
+    wrong = []
+    for letters in LETTER_SETS:
+        scope = f"{'patient' if bound else 'system'}/{type_name}.{letters}" if letters else "openid"
+        caller = writer.as_caller(scope, BOUND_TO if bound else "")
+        for interaction in NEEDED:
+            let_through = is_let_through(caller, interaction, bodies[type_name])
+            if let_through != is_open(interaction, type_name, letters, bound=bound):
+                wrong.append((interaction, letters, let_through))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("plain", ["openid", "profile"])
+@pytest.mark.parametrize("type_name", NAMES)
+def test_what_all_other_scopes_open_of_a_type_is_for_reading(
+    writer: Writer, bodies: dict[str, Resource], type_name: str, plain: str
+) -> None:
+    others = [f"user/{name}.cruds" for name in NAMES if name != type_name]
+    caller = writer.as_caller(" ".join([plain, *others]))
+    found = {each for each in NEEDED if is_let_through(caller, each, bodies[type_name])}
+
+    is_opened = type_name == "Medication" or (plain == "profile" and type_name in DIRECTORY)
+    assert found == (READING if is_opened else set())
+
+
+WILDCARDS: dict[str, set[str]] = {
+    "system/*.read": READING,
+    "system/*.write": {"create", "update", "delete"},
+    "system/*.*": set(NEEDED),
+    "user/*.cud": {"create", "update", "delete"},
+    "user/*.cs user/*.us": {"create", "update", "search", "create on condition", "update on condition"},
+    "user/*.u system/*.r": {"update", "patch", "read", "history", "vread"},
+}
+
+
+@pytest.mark.parametrize("scope", WILDCARDS)
+def test_a_wildcard_opens_its_letters_of_every_type(writer: Writer, bodies: dict[str, Any], scope: str) -> None:
+    caller = writer.as_caller(scope)
+    for type_name in NAMES:
+        assert {each for each in NEEDED if is_let_through(caller, each, bodies[type_name])} == WILDCARDS[scope]
