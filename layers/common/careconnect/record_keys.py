@@ -11,9 +11,9 @@ record. Each of its index entries is one more item, whose sort key always ends i
 
 One more, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for what has changed since.
 
-A version that was replaced keeps its two bodies under `#json#<version>` and `#xml#<version>` (ADR 23). Beside an
-identifier's entries, under `Type?identifier=<code>!<system>|`, a guard says which resources have it; what refers to a
-resource is counted under `Type/id#<shard>` of a table of its own (ADR 25).
+A version that was replaced keeps its two bodies under `#json#<version>` and `#xml#<version>` (ADR 23). Under
+`Type!identifier=<code>!<system>|`, which no search asks, a guard says which resources have an identifier; what refers
+to a resource is counted under `Type/id#<shard>` of a table of its own (ADR 25).
 """
 
 import hashlib
@@ -85,8 +85,13 @@ def complete_key(home: str) -> str:
 
 
 def guard_partition(entry_partition: str, prefix: str) -> str:
-    """Return the partition of an identifier's guard, beside that of its entries, which begin with `prefix`."""
-    return f"{entry_partition}!{prefix}"
+    """Return the partition of the guard of an identifier, whose entries begin with `prefix` in theirs.
+
+    No search asks it, whatever code it is for, and no two identifiers have one: a code's own `!` is escaped.
+    """
+    beginning, _, code = entry_partition.partition("=")
+    escaped = code.replace("%", "%25").replace("!", "%21")
+    return f"{beginning.replace('?', '!')}={escaped}!{prefix}"
 
 
 def type_partition(type_name: str, shard: int) -> str:

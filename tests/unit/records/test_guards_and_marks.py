@@ -163,7 +163,7 @@ def test_guards_are_those_of_the_identifiers_alone() -> None:
         ("Patient?identifier=v", "|"),
         ("Patient?identifier=v#1", "urn:a#b|"),
     }
-    assert guard_key(NAME) == {"pk": {"S": "Patient?identifier=v!urn:s|"}, "sk": {"S": "#guard"}}
+    assert guard_key(NAME) == {"pk": {"S": "Patient!identifier=v!urn:s|"}, "sk": {"S": "#guard"}}
 
 
 def test_marks_count_by_type_and_by_shard(reader: Reader) -> None:

@@ -228,3 +228,28 @@ def test_a_plain_write_is_never_refused_for_its_identifier(writer: Writer) -> No
     first, second = writer.create(patient("9434765919")), writer.create(patient("9434765919"))
 
     assert (first.status, second.status) == (201, 201)
+
+
+def test_identifiers_that_look_alike_in_a_row_have_guards_of_their_own(writer: Writer) -> None:
+    """One of them in both would be two actions on one item, which DynamoDB refuses."""
+    alike = [
+        {"system": "urn:z", "value": "x!y"},
+        {"system": "y!urn:z", "value": "x"},
+        {"system": "z", "value": "x%21y"},
+    ]
+    made = writer.create({"resourceType": "Patient", "identifier": alike})
+    assert made.status == 201
+
+    patient_id = made.json["id"]
+    assert writer.update({"resourceType": "Patient", "id": patient_id, "identifier": alike[:1]}).status == 200
+    for each, status in zip(alike, (200, 201, 201), strict=True):
+        condition = f"identifier={each['system']}|{each['value'].replace('%', '%25')}"
+        body = {"resourceType": "Patient", "identifier": [each]}
+        assert writer.create(body, If_None_Exist=condition).status == status
+
+
+def test_a_guard_is_nothing_that_a_search_meets(writer: Writer) -> None:
+    writer.made({"resourceType": "Patient", "identifier": [{"system": "urn:s", "value": "x"}]})
+
+    answer = writer.reader.get("Patient", [("identifier", r"x!urn:s\|")])
+    assert (answer.status, answer.json["total"]) == (200, 0)
