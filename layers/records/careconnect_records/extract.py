@@ -47,6 +47,8 @@ LITERAL_REFERENCE: Final = re.compile(
     r"(?:(?P<base>[A-Za-z][A-Za-z0-9+.-]*://\S+?)/)?"
     rf"(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?"
 )
+ABSOLUTE_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+"""What alone may be referred to elsewhere (RFC 3986 §4.3); another text could name a partition of the index."""
 # Those of a HumanName and of an Address.
 _TEXTS: Final = (
     *("family", "given", "prefix", "suffix", "text"),
@@ -195,7 +197,7 @@ def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Ite
         return
     literal = LITERAL_REFERENCE.fullmatch(text)
     if literal is None:
-        if ":" in text:
+        if ABSOLUTE_URI.fullmatch(text):
             yield text
         return
     if parameter.targets and literal["type"] not in parameter.targets:

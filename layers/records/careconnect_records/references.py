@@ -6,7 +6,7 @@ from typing import Any
 
 from careconnect.record_keys import resource_key
 from careconnect.resource_types import FHIR_PATH
-from careconnect_records.extract import LITERAL_REFERENCE
+from careconnect_records.extract import ABSOLUTE_URI, LITERAL_REFERENCE
 from careconnect_records.schema import Element, model_of, shape_beside_primitive, shape_of
 
 
@@ -56,7 +56,7 @@ def target_of(text: str, fhir_base: str) -> LocalTarget | None:
 
 def is_elsewhere(text: str, fhir_base: str) -> bool:
     """Say whether a literal reference names something that this server does not keep: an absolute URI of another's."""
-    return ":" in text and not text.startswith(f"{fhir_base}/") and not text.startswith("#")
+    return ABSOLUTE_URI.fullmatch(text) is not None and not text.lower().startswith(f"{fhir_base}/".lower())
 
 
 def fhir_base_of(base_url: str) -> str:

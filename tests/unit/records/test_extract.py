@@ -167,6 +167,9 @@ def test_references_elsewhere_keep_their_address() -> None:
         {"reference": "Group/1"},
         {"reference": "https://other.example/fhir/Group/1"},
         {"reference": "nonsense"},
+        {"reference": "Patient?identifier=urn:x:1"},
+        {"reference": "Patient/4: urn:x"},
+        {"reference": "urn:x y"},
     ],
 )
 def test_what_points_at_no_resource_of_the_parameter_is_no_value(reference: dict[str, Any]) -> None:
