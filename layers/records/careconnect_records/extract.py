@@ -1,7 +1,7 @@
 """Extract a resource's search values and index entries, driven by the table of search parameters alone."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -70,15 +70,22 @@ def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[st
     fhir_base = f"{base_url.rstrip('/')}{FHIR_PATH}" if base_url else ""
     values: dict[str, list[Any]] = {}
     for parameter in (*COMMON_PARAMETERS, *served.parameters):
-        found: list[Any] = []
-        for path in parameter.paths:
-            for element in _elements(resource, _steps(path)):
-                found.extend(value for value in _values(parameter, element, fhir_base) if value not in found)
+        found = _each_once(
+            value
+            for path in parameter.paths
+            for element in _elements(resource, _steps(path))
+            for value in _values(parameter, element, fhir_base)
+        )
         if parameter.presence:
             found = [[parameter.system, "true" if any(code != "false" for _, code in found) else "false"]]
         if found:
             values[parameter.name] = found
     return values
+
+
+def _each_once(values: Iterable[Any]) -> list[Any]:
+    """Return texts and lists of texts and numbers without repetitions, in time that grows as they do."""
+    return list({repr(value): value for value in values}.values())
 
 
 def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> list[Key]:

@@ -1,6 +1,7 @@
 """Search values and index entries of resources."""
 
 from dataclasses import replace
+from time import process_time
 from typing import Any
 
 import pytest
@@ -264,6 +265,17 @@ def test_tags_and_labels_have_entries_and_profiles_none() -> None:
         "_profile": ["urn:p"],
     }
     assert [pk for pk, _ in keys_of(resource)[1:]] == ["Medication?_tag=x", "Medication?_security=x"]
+
+
+def test_many_values_take_a_time_in_proportion() -> None:
+    """A body of 350 KB may hold tens of thousands, of which each was compared with all before it."""
+    given = [f"g{number}" for number in range(40_000)]
+    begun = process_time()
+    values = search_values(patient(name=[{"given": [*given, *given]}], identifier=[{"value": each} for each in given]))
+
+    assert values["given"] == given
+    assert len(values["identifier"]) == len(given)
+    assert process_time() - begun < 3
 
 
 def test_a_reference_too_long_for_a_key_has_a_value_and_no_entry() -> None:
