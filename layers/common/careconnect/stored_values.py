@@ -104,12 +104,17 @@ def stored_values(type_: ResourceType, values: SearchValues) -> dict[str, list[A
         if parameter is None or parameter.rank is Rank.KEY or type_.joined_in(parameter) or parameter.of_resource:
             continue
         if parameter.parts:
-            write = [partial(_written, type_.name, part.parameter, of_holder=()) for part in parameter.parts]
+            write = [partial(_written, type_.name, part.parameter, of_holder={}) for part in parameter.parts]
             stored[name] = [_each(write, parts) for parts in known]
         elif not (parameter.presence and known == [[parameter.system, "false"]]):
-            of_holder = values.get(_holder(parameter), ())
+            of_holder = _places(values.get(_holder(parameter), ()))
             stored[name] = [_written(type_.name, parameter, value, of_holder) for value in known]
     return stored
+
+
+def _places(values: Sequence[Any]) -> Mapping[str, int]:
+    """Return the places of values, by a text that tells them apart: a resource may have thousands."""
+    return {repr(value): place for place, value in enumerate(values)}
 
 
 def _holder(parameter: SearchParameter) -> str:
@@ -122,14 +127,12 @@ def _each(convert: Sequence[Callable[..., Any]], parts: Sequence[Sequence[Any]])
 
 
 def _each_once(values: Iterator[Any]) -> list[Any]:
-    once: list[Any] = []
-    once.extend(value for value in values if value not in once)
-    return once
+    return list({repr(value): value for value in values}.values())
 
 
-def _written(type_name: str, parameter: SearchParameter, value: Any, of_holder: Sequence[Any]) -> Any:
-    if value in of_holder:
-        return of_holder.index(value)
+def _written(type_name: str, parameter: SearchParameter, value: Any, of_holder: Mapping[str, int]) -> Any:
+    if of_holder and (place := of_holder.get(repr(value))) is not None:
+        return place
     match parameter.type:
         case ParameterType.TOKEN:
             system, code = value
