@@ -22,8 +22,12 @@ def unsupported_patch() -> OutcomeError:
 
 
 def too_large() -> OutcomeError:
-    """413 for a resource over the limit, as it was sent or as it would be stored."""
-    return OutcomeError(413, "too-long", "A resource is at most 350 KB, as JSON and as XML.")
+    """413 for a resource over the limit, as it was sent or as it would be stored, its index included (ADR 25)."""
+    return OutcomeError(
+        413,
+        "too-long",
+        "A resource is at most 350 KB, as JSON and as XML, 10 MB as indexed, and refers to 2,000 others anew.",
+    )
 
 
 def unreadable(text: str) -> OutcomeError:

@@ -13,6 +13,7 @@ from careconnect_records.record import (
     Content,
     Interaction,
     Record,
+    TooLargeError,
     build_record,
     entries_from,
     item_size,
@@ -21,6 +22,11 @@ from careconnect_records.record import (
 # DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for its JSON.
 MOST_ACTIONS: Final = 100
 MOST_BYTES: Final = 3_500_000
+
+# Each entry has all values of its resource, so their bytes grow with the square of what is indexed: 70 KB of
+# identifiers would be 100 MB. These are a few transactions, well within a function's 20 s.
+MOST_ENTRY_BYTES: Final = 10_000_000
+MOST_TARGETS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +241,10 @@ def planned_change(
     record = _record(content, state, method, now=now, base_url=base_url)
     if state is not None and record.index == state.item:
         return None
-    return _change(position, content, state, record)
+    change = _change(position, content, state, record)
+    if sum(map(item_size, record.entries)) > MOST_ENTRY_BYTES or len(change.raised) > MOST_TARGETS:
+        raise TooLargeError("too large: more is indexed of it, or referred to, than one write takes")
+    return change
 
 
 def planned_renewal(

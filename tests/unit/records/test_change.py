@@ -15,6 +15,7 @@ from careconnect_records.record import (
     LARGEST_BODY,
     Content,
     TooLargeError,
+    build_record,
     checked_content,
     content_of,
     deletion_of,
@@ -110,6 +111,35 @@ def test_what_cannot_be_stored_is_told_by_its_kind() -> None:
         planned(patient(name=[{"text": "x" * LARGEST_BODY}]))
     with pytest.raises(SearchValueError):
         planned(content_of(patient().served, {"resourceType": "Patient", "id": "1", "birthDate": "1980-02-30"}))
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"identifier": [{"value": f"a{number}"} for number in range(1_200)]},
+        {"generalPractitioner": [{"reference": f"Practitioner/{number}"} for number in range(2_001)]},
+        {"extension": [{"url": "urn:x", "valueReference": {"reference": f"Patient/{i}x"}} for i in range(2_001)]},
+    ],
+)
+def test_what_takes_more_than_a_function_has_time_for_is_refused_but_renewed(elements: dict[str, Any]) -> None:
+    content = patient(**elements)
+    with pytest.raises(TooLargeError, match="more is indexed of it"):
+        planned(content)
+
+    record = build_record(content, 1, FIRST)
+    former = State({name: value for name, value in record.index.items() if name != "targets"})
+    renewal = planned_renewal(content, former, record.bodies[0], record.index["values"]["S"], base_url="")
+    assert renewal is not None
+    assert renewal.record.index == record.index
+
+
+def test_what_is_referred_to_already_may_be_more_than_one_write_adds() -> None:
+    def referring(number: int) -> Content:
+        added = [{"url": "urn:x", "valueReference": {"reference": f"Patient/{each}x"}} for each in range(number)]
+        return patient(extension=added)
+
+    first = planned(referring(2_000))
+    assert len(planned(referring(2_100), State(first.record.index)).raised) == 100
 
 
 def test_a_claimed_record_is_written_on_the_claim() -> None:
