@@ -1,4 +1,5 @@
-"""The page's two calls and the access table, with the functions in real Lambda containers and real layers."""
+"""The page's two calls, the access table and a resource's life, with the functions in real Lambda containers and real
+layers."""
 
 from collections.abc import Callable
 
@@ -6,7 +7,8 @@ import httpx
 import jwt
 import pytest
 
-from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
+from careconnect_admin.clients.demo import EDITOR, LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
+from careconnect_testing.writes import NHS_NUMBER, XML, WritingClient, issues, new_code, observation, patient
 
 _FHIR = "/careconnect-ri/STU3"
 _DIRECTORY = ("Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService")
@@ -21,7 +23,7 @@ _OPEN = {
     MEDICATION_ACCESS.client_id: {*_MEDICATION_TYPES, *_DIRECTORY},
     LIMITED_ACCESS.client_id: {*_DIRECTORY},
     "explorer": {*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY},
-    "editor": {*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY},
+    EDITOR: {*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY},
 }
 _ALL = (*_MEDICATION_TYPES, *_OTHERS, *_DIRECTORY)
 
@@ -166,3 +168,78 @@ def test_what_the_server_does_not_do_is_405(http: httpx.Client) -> None:
 
     assert answer.status_code == 405
     assert "PUT" in answer.headers["allow"]
+
+
+@pytest.fixture
+def writer(http: httpx.Client, bearer: Bearer, clients: tuple[DemoClient, ...]) -> WritingClient:
+    demo = next(client for client in clients if client.client_id == EDITOR)
+    return WritingClient(http, bearer(demo)["Authorization"].removeprefix("Bearer "))
+
+
+def test_a_resource_is_created_changed_patched_and_deleted_and_all_of_it_is_kept(
+    writer: WritingClient, base_url: str
+) -> None:
+    code = new_code()
+    condition = f"identifier={NHS_NUMBER}|{code}"
+    first = writer.create(patient(code, gender="female"), If_None_Exist=condition)
+    assert first.status_code == 201, first.text
+    made = first.json()
+    path = f"Patient/{made['id']}"
+    assert first.headers["Location"] == f"{base_url}{_FHIR}/{path}/_history/1"
+    assert writer.get(path).json() == made
+    assert writer.ids(f"Patient?identifier={NHS_NUMBER}%7C{code}") == [made["id"]]
+
+    again = writer.create(patient(code), If_None_Exist=condition)
+    updated = writer.update({**made, "gender": "male"}, If_Match='W/"1"')
+    stale = writer.update({**made, "gender": "other"}, If_Match='W/"1"')
+    patched = writer.patch(path, {"op": "add", "path": "/birthDate", "value": "1971-08-23"}, If_Match='W/"2"')
+    deleted = writer.delete(path)
+
+    assert (again.status_code, again.headers["Location"]) == (200, first.headers["Location"])
+    assert (updated.status_code, updated.headers["ETag"]) == (200, 'W/"2"')
+    assert stale.status_code == 409
+    assert (patched.status_code, patched.json()["birthDate"]) == (200, "1971-08-23")
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    history = writer.get(f"{path}/_history").json()
+    assert [entry["request"]["method"] for entry in history["entry"]] == ["DELETE", "PUT", "PUT", "POST"]
+    assert [writer.get(f"{path}/_history/{number}").status_code for number in (1, 2, 3, 4)] == [200, 200, 200, 410]
+    assert writer.get(f"{path}/_history/1").json() == made
+    assert writer.get(path).status_code == 410
+    assert writer.ids(f"Patient?identifier={NHS_NUMBER}%7C{code}") == []
+
+
+def test_a_record_refers_to_the_directory_that_another_function_writes(writer: WritingClient) -> None:
+    practice = writer.made({"resourceType": "Organization", "name": "A practice"})
+    registered = writer.made(patient(managingOrganization={"reference": f"Organization/{practice['id']}"}))
+    kept = writer.delete(f"Organization/{practice['id']}")
+    dangling = writer.create(observation("Patient/never-there"))
+
+    assert kept.status_code == 409
+    assert registered["id"] not in kept.text
+    assert (dangling.status_code, issues(dangling)) == (422, [("not-found", ("Observation.subject",))])
+    assert writer.delete(f"Patient/{registered['id']}").status_code == 204
+    assert writer.delete(f"Organization/{practice['id']}").status_code == 204
+
+
+def test_what_is_written_in_xml_is_read_in_json(writer: WritingClient) -> None:
+    body = (
+        '<Observation xmlns="http://hl7.org/fhir"><status value="final"/><code><text value="Weight"/></code>'
+        '<subject><reference value="Patient/4"/></subject><valueQuantity><value value="72.50"/></valueQuantity>'
+        "</Observation>"
+    )
+    made = writer.send("POST", "Observation", body, type_=XML, Accept=XML)
+    assert made.status_code == 201, made.text
+    path = made.headers["Location"].partition("/STU3/")[2].partition("/_history")[0]
+
+    assert '"value":72.50' in writer.get(path).text
+    assert writer.delete(path).status_code == 204
+
+
+def test_a_client_that_reads_writes_nothing(
+    http: httpx.Client, bearer: Bearer, clients: tuple[DemoClient, ...]
+) -> None:
+    reader = WritingClient(http, bearer(clients[-2])["Authorization"].removeprefix("Bearer "))
+
+    assert reader.create(patient()).status_code == 403
+    assert reader.delete("Patient/4").status_code == 403
+    assert reader.get("Patient/4").status_code == 200
