@@ -31,6 +31,7 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
         client = boto3.client("dynamodb")
         create_table(client, "RecordTable", "records")
         create_table(client, "DirectoryTable", "directory")
+        create_table(client, "ReferenceTable", "references")
         yield client
 
 
