@@ -1,0 +1,157 @@
+"""What a write costs: its calls and its units, whatever the tables hold (`write.md`, Promise 7; ADR 25)."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from math import ceil
+from typing import Any
+
+import pytest
+
+from careconnect_records.record import item_size
+from careconnect_testing.answer import Answer
+from careconnect_testing.moto_dynamodb import quick_and_whole
+from careconnect_testing.mutants import PROJECT
+from careconnect_testing.record_writers import WRITE, Writer, writer_on_moto
+from careconnect_testing.stored import saved, stored
+from careconnect_testing.stores import load
+from careconnect_testing.writes import NHS_NUMBER, Resource, observation, patient
+
+HEADING = "| write | calls | items | write units |"
+ADR = (PROJECT / "docs/adr/0025-writes.md").read_text(encoding="utf-8")
+
+ORGANISATION = "Organization/org"
+OWN: Resource = {
+    **patient("9434765919", gender="female", birthDate="1980-02-29"),
+    "id": "own",
+    "name": [{"family": "Oyelaran", "given": ["Adaeze"]}],
+    "address": [{"line": ["1 The Street"], "city": "Leeds", "postalCode": "LS1 3EX"}],
+    "managingOrganization": {"reference": ORGANISATION},
+}
+FREE: Resource = {**OWN, "id": "free", "identifier": patient("9434765870")["identifier"]}
+
+
+def measured(subject: str, number: int) -> Resource:
+    """Return an observation with an identifier of its own."""
+    return observation(
+        subject,
+        id=f"o{number}",
+        identifier=[{"system": "urn:x", "value": f"o{number}"}],
+        effectiveDateTime="2017-10-03T08:00:00+01:00",
+        performer=[{"reference": ORGANISATION}],
+        valueQuantity={"value": 72, "unit": "kg", "system": "http://unitsofmeasure.org", "code": "kg"},
+    )
+
+
+OBSERVED = measured("Patient/own", 0)
+NEW = {name: value for name, value in measured("Patient/own", 1).items() if name != "id"}
+GENDER = {"op": "replace", "path": "/gender", "value": "other"}
+KINDS = {"record": "records", "directory": "directory", "reference": "references"}
+CONDITION = f"identifier={NHS_NUMBER}|"
+
+WAYS: dict[str, Callable[[Writer], Answer]] = {
+    "POST of an Observation": lambda writer: writer.create(NEW),
+    "POST of a Patient": lambda writer: writer.create({**OWN, "identifier": patient("1")["identifier"]}),
+    "… on a condition that nothing meets": lambda writer: writer.create(
+        {**OWN, "identifier": patient("1")["identifier"]}, If_None_Exist=f"{CONDITION}1"
+    ),
+    "… that one meets": lambda writer: writer.create(OWN, If_None_Exist=f"{CONDITION}9434765919"),
+    "PUT of an Observation": lambda writer: writer.update({**OBSERVED, "status": "amended"}),
+    "PUT of a Patient": lambda writer: writer.update({**OWN, "gender": "other"}),
+    "… with another identifier": lambda writer: writer.update({**OWN, "identifier": patient("1")["identifier"]}),
+    "… on a condition": lambda writer: writer.send(
+        "PUT", "Patient", {**OWN, "gender": "other"}, [("identifier", f"{NHS_NUMBER}|9434765919")]
+    ),
+    "… with the same content": lambda writer: writer.update(OWN),
+    "PATCH of a Patient": lambda writer: writer.patch("Patient/own", GENDER),
+    "DELETE of an Observation": lambda writer: writer.delete("Observation/o0"),
+    "DELETE of a Patient": lambda writer: writer.delete("Patient/free"),
+    "… that is referred to": lambda writer: writer.delete("Patient/own"),
+    "… that is not there": lambda writer: writer.delete("Patient/never"),
+}
+
+
+@pytest.fixture(scope="module")
+def writer() -> Iterator[Writer]:
+    """Writers that know of their tables what they keep for good, over the few resources that are written."""
+    with writer_on_moto() as made, quick_and_whole():
+        made.made({"resourceType": "Organization", "id": "org"})
+        for each in (OWN, FREE, OBSERVED):
+            made.made(each)
+        put_back = saved(made.reader.tables)
+        for way in ("… that one meets", "DELETE of a Patient"):
+            WAYS[way](made)
+        put_back()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def grown(writer: Writer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], None]:
+    """What puts the tables as they are with a thousand more records."""
+    few = saved(writer.reader.tables)
+    records = [measured("Patient/own", number) for number in range(1000, 1900)]
+    records += [
+        {**FREE, "id": f"p{number}", "identifier": patient(f"p{number}")["identifier"]} for number in range(100)
+    ]
+    path = tmp_path_factory.mktemp("records") / "records.ndjson"
+    path.write_text("".join(json.dumps(each) + "\n" for each in records), encoding="utf-8")
+    load(writer.reader, path)
+    many = saved(writer.reader.tables)
+    few()
+    return many
+
+
+def cost_of(writer: Writer, way: str) -> tuple[str, int, int]:
+    """Return a write's calls, the items of its transaction, and the write units of those; what it wrote is undone."""
+    put_back, before = saved(writer.reader.tables), stored(writer.reader.tables)
+    kinds = {getattr(writer.reader.tables, name): kind for name, kind in KINDS.items()}
+    touched: list[tuple[str, str, str]] = []
+
+    def kept(params: Any, **_: Any) -> None:
+        for each in params["TransactItems"]:
+            ((_, action),) = each.items()
+            key = action.get("Key") or action["Item"]
+            touched.append((kinds[action["TableName"]], key["pk"]["S"], key.get("sk", {"S": ""})["S"]))
+
+    event = f"provide-client-params.dynamodb.{WRITE}"
+    writer.reader.client.meta.events.register(event, kept)
+    writer.calls.clear()
+    WAYS[way](writer)
+    writer.reader.client.meta.events.unregister(event, kept)
+    calls = ", ".join(f"{len(list(same))} {name}" for name, same in groupby(writer.calls))
+    after = stored(writer.reader.tables)
+    put_back()
+    # A transaction writes each item twice; what is larger of an item counts, before or after.
+    units = sum(
+        2 * max(1, *(ceil(item_size(items.get(key, {})) / 1024) for items in (before, after))) for key in touched
+    )
+    return calls, len(touched), units
+
+
+def rows() -> dict[str, tuple[str, int, int]]:
+    """Return the rows of the ADR's table by their first cells."""
+    lines = ADR.partition(HEADING + "\n")[2].splitlines()[1:]
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[: lines.index("")]]
+    return {name: (calls, int(items), int(units)) for name, calls, items, units in table}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_promise_7_a_write_costs_what_the_adr_says(writer: Writer, way: str) -> None:
+    assert cost_of(writer, way) == rows()[way]
+
+
+def test_promise_7_the_adr_tells_of_each_of_them_and_of_nothing_else() -> None:
+    assert list(rows()) == list(WAYS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_promise_7_it_costs_no_more_in_a_table_of_a_hundred_times_as_many(
+    writer: Writer, grown: Callable[[], None], way: str
+) -> None:
+    few = saved(writer.reader.tables)
+    grown()
+    try:
+        assert cost_of(writer, way) == rows()[way]
+    finally:
+        few()
