@@ -188,7 +188,7 @@ def test_a_guard_that_has_to_be_as_it_was_read_is_looked_at_whatever_changes() -
         for action in write_actions(planned(content()), TABLES, strict=True, expected={NAME: Guard()})
         if "ConditionCheck" in action
     ]
-    assert check["Key"]["pk"] == {"S": "Patient?identifier=v!|"}
+    assert check["Key"]["pk"] == {"S": "Patient!identifier=v!|"}
 
 
 def test_a_record_of_an_earlier_release_is_guarded_and_counted_anew() -> None:
