@@ -86,15 +86,21 @@ class State:
         return "claimed" in self.item
 
     def condition(self) -> dict[str, Any]:
-        """Return the condition under which the record is still the one that was read."""
-        values: dict[str, Any] = {":version": self.item["version"]}
-        claim = "attribute_not_exists(#claim)"
+        """Return the condition under which the record is still the one that was read.
+
+        A renewal leaves the version as it is, so what a change is worked out from has to be the same, too.
+        """
+        values: dict[str, Any] = {":version": self.item["version"], ":entries": self.item["entries"]}
+        claim, targets = "attribute_not_exists(#claim)", "attribute_not_exists(#targets)"
         if self.is_claimed:
             claim = "#claim = :claim"
             values[":claim"] = self.item["claim"]
+        if self.is_linked:
+            targets = "#targets = :targets"
+            values[":targets"] = self.item["targets"]
         return {
-            "ConditionExpression": f"#version = :version AND {claim}",
-            "ExpressionAttributeNames": {"#version": "version", "#claim": "claim"},
+            "ConditionExpression": f"#version = :version AND #entries = :entries AND {targets} AND {claim}",
+            "ExpressionAttributeNames": {f"#{name}": name for name in ("version", "entries", "targets", "claim")},
             "ExpressionAttributeValues": values,
         }
 

@@ -76,7 +76,11 @@ def test_a_change_is_the_next_version_and_takes_away_the_entries_that_it_leaves(
 
     assert (State(change.record.index).version, State(change.record.index).updated) == (2, LATER)
     assert set(keys(actions, "Delete")) == former.entries - change.record.keys != set()
-    assert actions[0]["Put"]["ExpressionAttributeValues"] == {":version": {"N": "1"}}
+    assert actions[0]["Put"]["ExpressionAttributeValues"] == {
+        ":version": {"N": "1"},
+        ":entries": former.item["entries"],
+        ":targets": {"S": "[]"},
+    }
 
 
 @pytest.mark.parametrize("now", [FIRST - 1, FIRST])
@@ -147,7 +151,8 @@ def test_a_claimed_record_is_written_on_the_claim() -> None:
     condition = planned(patient(), claimed, LATER).condition
 
     assert claimed.is_claimed
-    assert condition["ConditionExpression"] == "#version = :version AND #claim = :claim"
+    unchanged = "#version = :version AND #entries = :entries AND #targets = :targets"
+    assert condition["ConditionExpression"] == f"{unchanged} AND #claim = :claim"
     assert condition["ExpressionAttributeValues"][":claim"] == {"S": "another's"}
 
 

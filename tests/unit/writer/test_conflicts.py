@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from careconnect.resource_types import RESOURCE_TYPES
+from careconnect_admin.loading.index_renewal import IndexRenewer
+from careconnect_records.reference_marks import shard_for
 from careconnect_testing.answer import Answer
 from careconnect_testing.record_writers import WRITE, Writer
 from careconnect_testing.writes import NHS_NUMBER, observation, patient
 
 CONDITION = f"identifier={NHS_NUMBER}|1"
 OWN = {**patient("1", gender="female"), "id": "own"}
+PATIENT = next(each for each in RESOURCE_TYPES if each.is_patient)
 REMOVE = {"op": "remove", "path": "/gender"}
 
 
@@ -285,3 +289,24 @@ def test_what_is_indexed_of_a_resource_may_be_too_large(writer: Writer) -> None:
 
     assert writer.update(made).status == 413
     assert WRITE not in writer.calls
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+def test_a_renewal_that_comes_before_a_write_is_not_done_again(writer: Writer, method: str) -> None:
+    """It leaves the version as it is, and yet counts what is referred to, and guards, for the first time."""
+    writer.made({"resourceType": "Organization", "id": "O1", "name": "A practice"})
+    referring = {**OWN, "managingOrganization": {"reference": "Organization/O1"}}
+    writer.made(referring)
+    tables, client = writer.reader.tables, writer.reader.client
+    own = {"pk": {"S": "Patient/own"}, "sk": {"S": "#index"}}
+    client.update_item(TableName=tables.record, Key=own, UpdateExpression="REMOVE targets")
+    mark = {"pk": {"S": f"Organization/O1#{shard_for('own')}"}}
+    client.delete_item(TableName=tables.reference, Key=mark)
+
+    with first(writer, WRITE, lambda: IndexRenewer(tables).renew(PATIENT, {"own": "{}"})):
+        answer = writer.delete("Patient/own") if method == "DELETE" else writer.update({**referring, "gender": "male"})
+
+    assert answer.status in (200, 204)
+    assert writer.observer.counts == ["WriteConflict"]
+    total = client.get_item(TableName=tables.reference, Key=mark)["Item"]["total"]
+    assert total == {"N": "0" if method == "DELETE" else "1"}
