@@ -41,6 +41,10 @@ _CONFLICTS: Final = frozenset(
         "TransactionConflictException",
     )
 )
+# Why a transaction is cancelled that may not be the next time; what is not valid never passes.
+_PASSING: Final = frozenset(
+    ("None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
+)
 
 
 class DynamoDbRecordStore:
@@ -201,6 +205,10 @@ def _done(operation: Callable[..., Any], *arguments: Any, **request: Any) -> Non
     try:
         operation(*arguments, **request)
     except SERVICE_ERRORS as error:
-        if error_code(error) in _CONFLICTS:
-            raise ConflictError from None
-        raise outcomes.unavailable(error_code(error)) from error
+        if error_code(error) not in _CONFLICTS:
+            raise outcomes.unavailable(error_code(error)) from error
+        response: Any = getattr(error, "response", {})
+        reasons = {str(reason.get("Code", "None")) for reason in response.get("CancellationReasons", ())}
+        if lasting := sorted(reasons - _PASSING):
+            raise outcomes.unavailable(lasting[0]) from error
+        raise ConflictError from None

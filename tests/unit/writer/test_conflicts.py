@@ -187,6 +187,33 @@ def test_what_lies_beyond_the_retries_is_503_and_nothing_is_written(writer: Writ
     assert writer.observer.lines[-1]["reason"] == "lost to other writes"
 
 
+@pytest.mark.parametrize(
+    ("reasons", "tries"),
+    [
+        (("None", "ThrottlingError", "ConditionalCheckFailed"), 2),
+        (("None", "ConditionalCheckFailed", "ValidationError"), 1),
+        (("ItemCollectionSizeLimitExceeded",), 1),
+    ],
+)
+def test_what_no_attempt_would_pass_is_not_tried_again(writer: Writer, reasons: tuple[str, ...], tries: int) -> None:
+    response: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "not for anyone"},
+        "CancellationReasons": [{"Code": reason} for reason in reasons],
+    }
+
+    def cancel() -> None:
+        raise ClientError(response, WRITE)
+
+    with first(writer, WRITE, cancel):
+        answer = writer.update(OWN)
+
+    assert writer.calls.count(WRITE) == tries
+    assert answer.status == (201 if tries > 1 else 503)
+    if tries == 1:
+        assert writer.observer.lines[-1]["reason"] == reasons[-1]
+        assert not writer.slept
+
+
 @pytest.mark.parametrize("operation", ["BatchGetItem", WRITE, "GetItem"])
 @pytest.mark.parametrize("code", ["ThrottlingException", "TransactionInProgressException", "InternalServerError"])
 def test_while_dynamodb_is_down_it_is_503(writer: Writer, operation: str, code: str) -> None:
