@@ -20,6 +20,7 @@ from record_writer.preconditions import (
     if_match_of,
     if_none_exist_of,
     one_identifier,
+    require_taken,
 )
 from record_writer.request_body import patch_in, resource_in
 from record_writer.valid_resource import require_valid, require_writable
@@ -57,6 +58,7 @@ class WriterEndpoint:
         _require_scopes(caller, path, request, kind)
         require_writable(caller, path.type, new=kind is Kind.CREATE)
         look = _look(caller, path, request)
+        require_taken(request.headers)
         wanted = Wanted(
             kind=kind,
             type=path.type,

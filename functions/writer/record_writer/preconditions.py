@@ -18,6 +18,7 @@ IDENTIFIER: Final = "identifier"
 ANSWER_PARAMETERS: Final = ("_format", "_pretty")
 """What every write takes: how its answer is shown."""
 
+_NOT_TAKEN: Final = ("If-None-Match", "If-Unmodified-Since")
 _TAG: Final = re.compile(rf'(?:W/)?"({ID_PATTERN})"')
 
 
@@ -38,6 +39,16 @@ class Identifier:
 
     system: str
     value: str
+
+
+def require_taken(headers: Mapping[str, str]) -> None:
+    """Raise the 400 outcome for a precondition that a write does not judge: unheeded it would overwrite.
+
+    RFC 9110 §13.1 has them looked at by PUT and DELETE, and STU3 says nothing of them.
+    """
+    for name in _NOT_TAKEN:
+        if name.lower() in headers:
+            raise refusals.precondition_not_supported(name)
 
 
 def if_match_of(headers: Mapping[str, str]) -> IfMatch | None:
@@ -78,11 +89,11 @@ def if_none_exist_of(header: str, type_: ResourceType, fhir_base: str) -> list[s
     """
     beginning, mark, rest = header.strip().partition("?")
     if mark and beginning not in ("", type_.name, f"{fhir_base}/{type_.name}"):
-        raise outcomes.invalid_request("If-None-Exist holds a query, such as identifier=system|value.")
+        raise refusals.malformed_if_none_exist()
     try:
         pairs = parse_qsl(rest if mark else beginning, keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError:
-        raise outcomes.invalid_request("If-None-Exist is not a query in UTF-8.") from None
+        raise refusals.malformed_if_none_exist() from None
     for name, _ in pairs:
         if name != IDENTIFIER:
             raise refusals.criterion_not_supported(name)

@@ -57,6 +57,18 @@ def malformed_if_match() -> OutcomeError:
     return OutcomeError(400, "value", 'If-Match holds the version as an ETag has it: W/"1".', where="http.If-Match")
 
 
+def malformed_if_none_exist() -> OutcomeError:
+    """400 for an If-None-Exist that is no query of its type in UTF-8."""
+    text = "If-None-Exist holds a query in UTF-8, such as identifier=system%7Cvalue."
+    return OutcomeError(400, "value", text, where="http.If-None-Exist")
+
+
+def precondition_not_supported(name: str) -> OutcomeError:
+    """400 for a precondition of HTTP's that a write does not judge; `name` is one of a few."""
+    text = f"{name}: a write takes If-Match, and If-None-Exist to create."
+    return OutcomeError(400, "not-supported", text, where=f"http.{name}")
+
+
 def not_one_identifier() -> OutcomeError:
     """412 for a condition that is none, or more than one."""
     return OutcomeError(

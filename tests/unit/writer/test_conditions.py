@@ -8,7 +8,7 @@ from careconnect.record_keys import CURSOR_KEY
 from careconnect_testing.answer import Answer
 from careconnect_testing.record_writers import Writer, told
 from careconnect_testing.stores import FHIR_BASE
-from careconnect_testing.writes import NHS_NUMBER, patient
+from careconnect_testing.writes import JSON, NHS_NUMBER, PATCH, patient
 
 IDENTIFIER = f"{NHS_NUMBER}|9434765919"
 CONDITION = f"identifier={IDENTIFIER}"
@@ -59,7 +59,27 @@ def test_a_create_names_its_condition_as_clients_do(writer: Writer, header: str)
     [f"Observation?{CONDITION}", f"https://other.example/Patient?{CONDITION}", "identifier=%ff%7C1", "a&" * 30],
 )
 def test_a_condition_on_another_type_or_in_another_form_is_400(writer: Writer, header: str) -> None:
-    assert writer.create(patient(), If_None_Exist=header).status == 400
+    answer = writer.create(patient(), If_None_Exist=header)
+
+    assert (answer.status, told(answer)) == (400, [("value", ("http.If-None-Exist",))])
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("name", ["If-None-Match", "If-Unmodified-Since"])
+def test_a_precondition_that_is_not_judged_is_refused(writer: Writer, method: str, name: str) -> None:
+    """A client that asks to create alone would overwrite."""
+    made = writer.made({**patient(), "id": "4"})
+    body = None if method == "DELETE" else [] if method == "PATCH" else {**made, "gender": "other"}
+    answer = writer.send(
+        method,
+        "Patient" if method == "POST" else "Patient/4",
+        body,
+        type_=PATCH if method == "PATCH" else JSON,
+        **{name: "*"},
+    )
+
+    assert (answer.status, told(answer)) == (400, [("not-supported", (f"http.{name}",))])
+    assert writer.reader.get("Patient/4").json == made
 
 
 def test_a_conditional_update_creates_or_updates_the_one_that_matches(writer: Writer) -> None:
