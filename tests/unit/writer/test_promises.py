@@ -211,31 +211,35 @@ def test_promise_3_beside_a_plain_write_it_answers_as_if_wholly_after_or_before(
 ) -> None:
     codes = ["wanted", *(f"own-{each}" for each in range(many))]
     writer.made({**patient("other" if plain in ("create", "update") else "wanted"), "id": "beside"})
-    meanwhile: dict[str, Callable[[], Answer]] = {
+    writes: dict[str, Callable[[], Answer]] = {
         "create": lambda: writer.create(patient("wanted")),
         "update": lambda: writer.update({**patient("wanted"), "id": "beside"}),
         "taken away": lambda: writer.update({**patient("other"), "id": "beside"}),
         "deleted": lambda: writer.delete("Patient/beside"),
     }
     comes = plain in ("create", "update")
-    answered = Counter[tuple[int, int]]()
+    answered = Counter[tuple[int, int, int]]()
 
-    for answer, other in at_every_call(
+    def meanwhile() -> int:
+        """Write beside, and return how many there were before that."""
+        before = len(having(writer, "wanted"))
+        # A plain write is never refused for its identifier.
+        assert writes[plain]().status in (200, 201, 204)
+        return before
+
+    for answer, before in at_every_call(
         writer,
         lambda: writer.create(patient(*codes), If_None_Exist=f"identifier={NHS_NUMBER}|wanted"),
-        meanwhile[plain],
+        meanwhile,
     ):
-        # A plain write is never refused for its identifier.
-        assert other.status in (200, 201, 204)
-        there = len(having(writer, "wanted"))
-        answered[answer.status, there] += 1
+        answered[before, answer.status, len(having(writer, "wanted"))] += 1
 
-    # 201 only if the other's was not there: both are, once the create was done when the other came.
-    known = {(200, 1), (201, 2)} if comes else {(201, 1), (200, 0)}
-    assert set(answered) <= known
-    assert answered[(200, 1) if comes else (201, 1)]
-    if many == 1 and comes:
-        assert set(answered) == {(200, 1)}
+    # 201 only if the other's was not there: the one that was created was, when the other came.
+    after, first = ((0, 200, 1), (1, 201, 2)) if comes else ((1, 201, 1), (1, 200, 0))
+    assert set(answered) <= {after, first}
+    assert answered[after]
+    if comes:
+        assert bool(answered[first]) is (many > 1)
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
