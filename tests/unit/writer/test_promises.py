@@ -20,6 +20,8 @@ from careconnect_testing.stored import saved, stored
 from careconnect_testing.writes import NHS_NUMBER, Resource, observation, patient
 
 OWN = "Patient/own"
+pytestmark = pytest.mark.slow
+
 SIZES = pytest.mark.parametrize("many", [1, 9], ids=["small", "large"])
 """How many identifiers of its own a version has: one transaction takes the small one, and not the large."""
 
