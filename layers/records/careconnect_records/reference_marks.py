@@ -41,7 +41,8 @@ def literal_references(node: Any) -> Iterator[str]:
             yield from literal_references(item)
     elif isinstance(node, dict):
         reference = node.get("reference")
-        if isinstance(reference, str):
+        # Two resources, DetectedIssue and ProcessRequest, have a text of that name, and it refers to nothing.
+        if isinstance(reference, str) and "resourceType" not in node:
             yield reference
         for child in node.values():
             if isinstance(child, dict | list):

@@ -138,3 +138,17 @@ def test_a_record_refers_to_the_directory(writer: Writer) -> None:
     assert writer.delete("Organization/O1").status == 409
     assert writer.delete(f"Patient/{answer.json['id']}").status == 204
     assert writer.delete("Organization/O1").status == 204
+
+
+def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor_counted(writer: Writer) -> None:
+    """Or a bound client would learn what is deleted, and could keep what is not its own from being so."""
+    writer.made({**patient(), "id": "other"})
+    texts = [
+        {"resourceType": "DetectedIssue", "id": "i", "status": "final", "reference": "Patient/other"},
+        {"resourceType": "DetectedIssue", "id": "g", "status": "final", "reference": "Patient/gone"},
+    ]
+    answer = writer.as_caller("patient/*.cruds", "4").create({**observation("Patient/4"), "contained": texts})
+
+    assert answer.status == 201
+    assert writer.slept == []
+    assert writer.delete("Patient/other").status == 204
