@@ -18,6 +18,8 @@ from careconnect_records.schema import Element
 _NOT_IN_XML: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGERS: Final = frozenset(("integer", "unsignedInt", "positiveInt"))
 _URIS: Final = frozenset(("uri", "oid", "uuid", "url"))
+# An address that ends in one of these names something else (RFC 3986 §5.2.4).
+_DOT_SEGMENTS: Final = (".", "..")
 _LARGEST_EXPONENT: Final = 40
 
 # What fhir.resources checks of these, and in words what it asks.
@@ -71,7 +73,7 @@ def _text_fault(value: Any, kind: str) -> str:
         return "not a text with characters"
     if _NOT_IN_XML.search(value):
         return "holds a character that XML cannot hold"
-    if kind == "id" and not valid_id(value):
+    if kind == "id" and (not valid_id(value) or value in _DOT_SEGMENTS):
         return "not an id: 1 to 64 letters, digits, hyphens and dots"
     if kind in _URIS and any(char.isspace() for char in value):
         return "not a URI: it holds white space"

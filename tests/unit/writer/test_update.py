@@ -18,6 +18,15 @@ def test_a_put_creates_under_the_callers_own_id(writer: Writer) -> None:
     assert writer.reader.get("Patient/own-1").json == answer.json
 
 
+@pytest.mark.parametrize("id_", [".", ".."])
+def test_rfc_3986_5_2_4_an_id_that_no_address_can_end_in_is_422(writer: Writer, id_: str) -> None:
+    """`Patient/..` is what is above: whatever has that id would be neither read nor deleted."""
+    answer = writer.send("PUT", f"Patient/{'%2e' * len(id_)}", {**patient(), "id": id_})
+
+    assert (answer.status, told(answer)) == (422, [("value", ("Patient.id",))])
+    assert writer.update({**patient(), "id": "a..b"}).status == 201
+
+
 def test_an_update_is_the_next_version(writer: Writer) -> None:
     writer.made(OWN)
     writer.now.now += 60
