@@ -115,6 +115,9 @@ class ResourceWriter:
         """
         if wanted.kind in (Kind.CREATE, Kind.UPDATE) and not (wanted.condition and wanted.type.is_patient):
             require_own(wanted.caller, wanted.type, wanted.resource, wanted.id, wanted.root)
+        if wanted.caller.patient and not self.store.is_renewed(wanted.type):
+            # Of what an earlier release left it is not known whose it is: to say so of that alone would tell of it.
+            raise refusals.not_ready()
         end = self.elapsed() + SECONDS
         pause = _FIRST_PAUSE
         while True:
@@ -272,8 +275,11 @@ class ResourceWriter:
 
 
 def _sees(caller: Caller, type_: ResourceType, resource_id: str, state: State) -> bool:
-    """Say whether a resource is within a caller's compartment; raises the 503 outcome while its record cannot tell."""
-    if caller.patient and type_.patient_parameter is not None and not state.is_linked:
+    """Say whether a resource is within a caller's compartment; raises the 503 outcome where its record cannot tell.
+
+    What an earlier release deleted is nobody's, as it is for a reader, and no renewal tells more of it.
+    """
+    if caller.patient and type_.patient_parameter is not None and not (state.is_linked or state.is_gone):
         raise refusals.not_ready()
     return caller.sees(type_, resource_id, state.patients)
 
