@@ -1,6 +1,6 @@
 """Say whether what a resource refers to is there: each literal reference to this server, and to what it contains."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
@@ -11,8 +11,10 @@ from careconnect_records.change import State
 from careconnect_records.references import (
     FoundReference,
     LocalTarget,
+    contained_in,
     fhir_base_of,
     is_elsewhere,
+    misplaced,
     references_of,
     target_of,
 )
@@ -53,8 +55,7 @@ class _Check:
         self._states = states
         self._sees = sees
         self._fhir_base = fhir_base
-        contained: Collection[dict[str, Any]] = resource.get("contained", ())
-        self._contained = {each.get("id"): each["resourceType"] for each in contained}
+        self._contained = contained_in(resource)
 
     def faults(self) -> Iterator[Issue]:
         for reference in references_of(self._resource):
@@ -64,19 +65,11 @@ class _Check:
     def _fault(self, reference: FoundReference) -> str:
         """Return what is wrong with a reference, empty if nothing is."""
         text = reference.text
-        if text == "#":
-            # What contains it (STU3 References §2.26.3).
-            return ""
-        if text.startswith("#"):
-            kind = self._contained.get(text[1:])
-            if kind is None:
-                return "what it refers to is not contained"
-            return "" if reference.allows(kind) else _OF_ANOTHER_TYPE
+        if fault := misplaced(reference, self._contained, self._fhir_base):
+            return fault
         target = target_of(text, self._fhir_base)
         if target is None:
-            return "" if is_elsewhere(text, self._fhir_base) else _NOT_THERE
-        if not reference.allows(target.type_name):
-            return _OF_ANOTHER_TYPE
+            return "" if text.startswith("#") or is_elsewhere(text, self._fhir_base) else _NOT_THERE
         return "" if self._is_there(target) else _NOT_THERE
 
     def _is_there(self, target: LocalTarget) -> bool:
@@ -87,7 +80,6 @@ class _Check:
 
 
 _NOT_THERE: Final = "what it refers to does not exist"
-_OF_ANOTHER_TYPE: Final = "it may not refer to a resource of that type"
 
 
 def _has(state: State | None, target: LocalTarget) -> bool:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any, Final
 
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM, Key, resource_key
@@ -14,7 +15,9 @@ from careconnect.stored_values import stored_values
 from careconnect_records.actions import Item
 from careconnect_records.exact_json import json_text
 from careconnect_records.extract import index_keys, search_values
+from careconnect_records.faults import MOST_FAULTS, Fault, InvalidResourceError
 from careconnect_records.reference_marks import targets_of
+from careconnect_records.references import contained_in, fhir_base_of, misplaced, references_of
 from careconnect_records.validation import validate
 from careconnect_records.xml_body import xml_text
 
@@ -71,9 +74,20 @@ def content_of(served: ResourceType, resource: dict[str, Any]) -> Content:
     return Content(served, resource["id"], bare, digest)
 
 
-def checked_content(served: ResourceType, resource: dict[str, Any]) -> Content:
-    """Return what to store of a resource of a served type with its id; raises `InvalidResourceError`."""
+def checked_content(served: ResourceType, resource: dict[str, Any], *, base_url: str = "") -> Content:
+    """Return what to store of a resource of a served type with its id; raises `InvalidResourceError`.
+
+    What it refers to need not be there, but has to be of a type that may be referred to.
+    """
     validate(resource)
+    contained, fhir_base = contained_in(resource), fhir_base_of(base_url)
+    faults = (
+        Fault("not-found", reference.expression, text)
+        for reference in references_of(resource)
+        if (text := misplaced(reference, contained, fhir_base))
+    )
+    if found := list(islice(faults, MOST_FAULTS)):
+        raise InvalidResourceError(found)
     return content_of(served, resource)
 
 

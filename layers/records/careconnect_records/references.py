@@ -1,6 +1,6 @@
 """Find what a resource refers to: each Reference of it, of its contained resources and of its extensions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,31 @@ def target_of(text: str, fhir_base: str) -> LocalTarget | None:
     if literal is None or literal["base"] not in (None, fhir_base):
         return None
     return LocalTarget(literal["type"], literal["id"], text.partition("/_history/")[2])
+
+
+def contained_in(resource: dict[str, Any]) -> dict[str, str]:
+    """Return the types of what a valid resource contains, by id."""
+    return {each["id"]: each["resourceType"] for each in resource.get("contained", ()) if "id" in each}
+
+
+def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base: str) -> str:
+    """Return what is wrong with a reference whatever is stored, empty if nothing is.
+
+    It may be to what its resource does not contain, or to a type that its element does not allow.
+    """
+    if reference.text == "#":
+        # What contains it (STU3 References §2.26.3).
+        return ""
+    if reference.text.startswith("#"):
+        kind = contained.get(reference.text[1:], "")
+        if not kind:
+            return "what it refers to is not contained"
+    else:
+        target = target_of(reference.text, fhir_base)
+        if target is None:
+            return ""
+        kind = target.type_name
+    return "" if reference.allows(kind) else "it may not refer to a resource of that type"
 
 
 def is_elsewhere(text: str, fhir_base: str) -> bool:

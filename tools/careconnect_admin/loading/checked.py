@@ -11,11 +11,11 @@ from careconnect_records.schema import model_of
 from careconnect_records.validation import InvalidResourceError
 
 
-def checked(found: Upsert | Deletion | Problem) -> Content | Problem:
-    """Return what is to be stored, or what is wrong with it."""
+def checked(found: Upsert | Deletion | Problem, *, base_url: str = "") -> Content | Problem:
+    """Return what is to be stored, or what is wrong with it; `base_url` is the server's own root URL."""
     if isinstance(found, Problem):
         return found
-    return _checked_deletion(found) if isinstance(found, Deletion) else _checked_resource(found)
+    return _checked_deletion(found) if isinstance(found, Deletion) else _checked_resource(found, base_url)
 
 
 def nothing_to_load(found: Iterable[Found]) -> Problem | None:
@@ -46,7 +46,7 @@ def _checked_deletion(found: Deletion) -> Content | Problem:
     return deletion_of(served, found.resource_id)
 
 
-def _checked_resource(found: Upsert) -> Content | Problem:
+def _checked_resource(found: Upsert, base_url: str) -> Content | Problem:
     resource: dict[str, Any] = found.resource
     type_name = resource.get("resourceType")
     if not isinstance(type_name, str):
@@ -62,7 +62,7 @@ def _checked_resource(found: Upsert) -> Content | Problem:
         reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
         return Problem(found.place, reason, type_name)
     try:
-        return checked_content(served, resource)
+        return checked_content(served, resource, base_url=base_url)
     except InvalidResourceError as error:
         reasons = [f"{type_name}/{resource['id']}: {error}", later_release(resource)]
         return Problem(found.place, "; ".join(filter(None, reasons)), type_name)

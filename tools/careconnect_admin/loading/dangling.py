@@ -22,6 +22,7 @@ class References:
     """What the resources of a load point at on this server, whose root URL is `base_url`."""
 
     def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
         self._fhir_base = f"{base_url.rstrip('/')}{FHIR_PATH}" if base_url else ""
         self._found: dict[str, Dangling] = {}
 

@@ -212,7 +212,7 @@ class _Load:
 
     def _check(self, found: Upsert | Deletion | Problem) -> Content | Problem:
         """Return what is to be stored, or what is wrong with it."""
-        content = checked(found)
+        content = checked(found, base_url=self._references.base_url)
         if isinstance(content, Problem):
             return content
         first = self._seen.setdefault(content.key, found.place)

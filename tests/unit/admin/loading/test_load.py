@@ -435,6 +435,27 @@ def test_other_servers_contained_and_present_resources_are_not_dangling(
     assert dangling(report) == []
 
 
+@pytest.mark.parametrize(
+    ("reference", "why"),
+    [
+        ("Organization/1", "may not refer to a resource of that type"),
+        ("https://ehr.example/careconnect-ri/STU3/Organization/1", "may not refer to a resource of that type"),
+        ("#gp", "may not refer to a resource of that type"),
+        ("#never", "is not contained"),
+    ],
+)
+def test_write_md_a_load_refuses_the_references_that_the_api_does_but_for_what_may_come_later(
+    tmp_path: Path, tables: RecordTables, reference: str, why: str
+) -> None:
+    contained = [{"resourceType": "Practitioner", "id": "gp"}]
+    lines = [observation("a", subject={"reference": reference}, contained=contained), patient()]
+    report = load(tmp_path, tables, *lines, base_url="https://ehr.example")
+
+    assert report.exit_code == 1
+    assert [why in problem.reason and "subject" in problem.reason for problem in report.problems] == [True]
+    assert report.counts["Patient"].loaded == 1
+
+
 def test_references_below_the_base_url_are_the_servers_own(tmp_path: Path, tables: RecordTables) -> None:
     subject = {"reference": "https://ehr.example/careconnect-ri/STU3/Patient/4"}
     condition = {"resourceType": "Condition", "id": "c", "clinicalStatus": "active", "subject": subject}
