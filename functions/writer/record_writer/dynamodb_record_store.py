@@ -72,6 +72,14 @@ class DynamoDbRecordStore:
         found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
         return {item["pk"]["S"]: State(item) for item in found}
 
+    def present(self, keys: Collection[str]) -> dict[str, State]:
+        """Return as `states` does what of index records says whether resources are there, and whose.
+
+        What they hold besides may be megabytes for one call, and is not kept until the last of the calls.
+        """
+        found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
+        return {item["pk"]["S"]: State(_without_index(item)) for item in found}
+
     def bodies(self, type_: ResourceType, resource_id: str) -> tuple[Item, ...]:
         """Return the current bodies of a resource, the JSON first: one BatchGetItem."""
         key, table = resource_key(type_.name, resource_id), self._tables.name(type_.home)
@@ -185,6 +193,12 @@ class DynamoDbRecordStore:
                 return
             self._sleep(_FIRST_PAUSE * 2**attempt)
         raise outcomes.unavailable("UnprocessedKeys", "Throttled")
+
+
+def _without_index(item: Item) -> Item:
+    """Return an index record without what it is indexed by; that references are counted, and not which."""
+    emptied = {"targets": {"S": "[]"}, "entries": {"S": "[]"}, "values": {"S": "{}"}}
+    return {name: emptied.get(name, value) for name, value in item.items()}
 
 
 def _key(key: Key) -> Item:

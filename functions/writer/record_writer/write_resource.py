@@ -52,6 +52,9 @@ class RecordStore(Protocol):
     def states(self, keys: Collection[str]) -> dict[str, State]:
         """Return the index records of resources by `Type/id`, those that there are."""
 
+    def present(self, keys: Collection[str]) -> dict[str, State]:
+        """Return what of index records says whether resources are there, and whose: no more is kept of many."""
+
     def bodies(self, type_: ResourceType, resource_id: str) -> tuple[Item, ...]:
         """Return the current bodies of a resource, as they are stored."""
 
@@ -188,7 +191,7 @@ class ResourceWriter:
     def _put(self, wanted: Wanted, found: _Found, resource: dict[str, Any], method: str) -> Written:
         """Have a resource be this, once what it refers to is seen to be there."""
         whole = {**resource, "id": found.id}
-        states = self.store.states(targets_of(whole, wanted.root) - {resource_key(wanted.type.name, found.id)})
+        states = self.store.present(targets_of(whole, wanted.root) - {resource_key(wanted.type.name, found.id)})
         require_references(whole, found.state, states, partial(_sees, wanted.caller), wanted.root)
         self._require_match(wanted, found)
         return self._write(wanted, found, content_of(wanted.type, whole), method)

@@ -7,6 +7,7 @@ import pytest
 from careconnect_testing.record_writers import Writer, told
 from careconnect_testing.stores import FHIR_BASE
 from careconnect_testing.writes import observation, patient
+from record_writer.dynamodb_record_store import DynamoDbRecordStore
 
 SUBJECT = [("not-found", ("Observation.subject",))]
 
@@ -152,3 +153,15 @@ def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor
     assert answer.status == 201
     assert writer.slept == []
     assert writer.delete("Patient/other").status == 204
+
+
+def test_no_index_is_kept_of_what_is_referred_to(writer: Writer) -> None:
+    """An index record may be of 350 KB, and a resource may refer to 2,000."""
+    writer.made({**patient("1"), "id": "p"})
+    store = DynamoDbRecordStore(writer.reader.tables)
+    whole, state = store.states(["Patient/p"])["Patient/p"], store.present(["Patient/p"])["Patient/p"]
+
+    assert whole.entries
+    assert not state.entries
+    for said in ("version", "is_gone", "is_linked", "patients"):
+        assert getattr(state, said) == getattr(whole, said)
