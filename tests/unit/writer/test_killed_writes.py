@@ -92,8 +92,10 @@ def _cases() -> Iterator[Any]:
         yield pytest.param(way, 1, id=f"{way}, small")
         # A new id each time it is tried again: what was begun under another stays unseen, until a renewal ends it.
         if way != "create on condition":
-            yield pytest.param(way, IN_STEPS, id=f"{way}, in steps", marks=pytest.mark.slow)
-    yield pytest.param("update", MORE_THAN_A_TRANSACTION, id="update, whole quotas", marks=pytest.mark.slow)
+            yield pytest.param(
+                way, IN_STEPS, id=f"{way}, in steps", marks=pytest.mark.long if way != "create" else pytest.mark.slow
+            )
+    yield pytest.param("update", MORE_THAN_A_TRANSACTION, id="update, whole quotas", marks=pytest.mark.long)
 
 
 @pytest.mark.parametrize(("way", "many"), list(_cases()))

@@ -22,7 +22,9 @@ from careconnect_testing.writes import NHS_NUMBER, Resource, observation, patien
 OWN = "Patient/own"
 pytestmark = pytest.mark.slow
 
-SIZES = pytest.mark.parametrize("many", [1, 9], ids=["small", "large"])
+SIZES = pytest.mark.parametrize(
+    "many", [pytest.param(1, id="small"), pytest.param(9, id="large", marks=pytest.mark.long)]
+)
 """How many identifiers of its own a version has: one transaction takes the small one, and not the large."""
 
 
