@@ -49,6 +49,7 @@ def test_every_example_of_a_served_type_is_valid_and_survives_xml(examples: dict
     assert types == {served.name for served in RESOURCE_TYPES}
 
 
+@pytest.mark.long
 def test_every_valid_example_of_another_type_survives_xml(examples: dict[str, bytes]) -> None:
     different, valid, invalid = [], 0, 0
     for name, body in examples.items():

@@ -37,8 +37,10 @@ def _readers() -> set[str]:
     return {name for name, text in policies.items() if any(f'"{table}"' in text for table in _TABLES)}
 
 
-def test_the_functions_that_can_read_a_record_are_the_two_readers() -> None:
-    assert _readers() == {"PatientRecordFunction", "DirectoryFunction"}
+def test_the_functions_that_can_read_a_record_are_the_readers_and_the_writers() -> None:
+    readers = {"PatientRecordFunction", "DirectoryFunction"}
+
+    assert _readers() == readers | {"RecordWriterFunction", "DirectoryWriterFunction"}
 
 
 @pytest.mark.parametrize("path", _PATHS)

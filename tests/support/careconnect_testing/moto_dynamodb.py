@@ -5,20 +5,28 @@ one thread is seen half done by another, where DynamoDB's actions are whole (Tra
 """
 
 import copy
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from threading import RLock
 from typing import Any
 from unittest.mock import patch
 
+from moto.dynamodb.exceptions import ConditionalCheckFailed
 from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 _Items = defaultdict[Any, Any]
 
+_ADDS = re.compile(r"ADD (#\w+ :\w+)(, #\w+ :\w+)*")
+_UNLESS = re.compile(r"attribute_not_exists\((#\w+)\)")
+
 _act = DynamoHandler.call_action
+_update = DynamoDBBackend.update_item
 _query = Table.query
 _transact = DynamoDBBackend.transact_write_items
 
@@ -35,6 +43,7 @@ def quick_and_whole() -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(patch.object(DynamoHandler, "call_action", act))
         patches.enter_context(patch.object(Table, "query", _query_of_partition))
+        patches.enter_context(patch.object(DynamoDBBackend, "update_item", _update_of_counters))
         patches.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transact_on_one_copy))
         yield
 
@@ -47,10 +56,51 @@ def _query_of_partition(table: Table, hash_key: Any, *others: Any, **options: An
     return _query(partition, hash_key, *others, **options)
 
 
+def _update_of_counters(
+    backend: DynamoDBBackend,
+    table_name: str,
+    key: dict[str, Any],
+    update_expression: str,
+    expression_attribute_names: dict[str, Any] | None = None,
+    expression_attribute_values: dict[str, Any] | None = None,
+    *others: Any,
+    condition_expression: str | None = None,
+    **options: Any,
+) -> Item:
+    """Add numbers without the trees that moto makes of an expression; any other update is moto's."""
+    names, values = expression_attribute_names or {}, expression_attribute_values or {}
+    unless = _UNLESS.fullmatch(condition_expression or "")
+    is_simple = not (others or options or (condition_expression and not unless)) and all(
+        "N" in v for v in values.values()
+    )
+    if not (is_simple and _ADDS.fullmatch(update_expression)):
+        given = {"condition_expression": condition_expression, **options}
+        return _update(backend, table_name, key, update_expression, names, values, *others, **given)
+    table = backend.get_table(table_name)
+    place = backend.get_keys_value(table, key)
+    item = table.get_item(*place)
+    if item is None:
+        table.put_item(key)
+        item = table.get_item(*place)
+    elif unless and names[unless[1]] in item.attrs:
+        raise ConditionalCheckFailed
+    assert item is not None
+    for name, value in (pair.split(" ") for pair in update_expression.removeprefix("ADD ").split(", ")):
+        known = item.attrs.get(names[name])
+        total = Decimal(known.value if known else "0") + Decimal(values[value]["N"])
+        item.attrs[names[name]] = DynamoType({"N": str(total)})
+    return item
+
+
 def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
     actions = [action for each in transact_items for action in each.values()]
     tables = {name: backend.get_table(name) for name in {action["TableName"] for action in actions}}
-    before = {name: _copy_of(table) for name, table in tables.items()}
+    before: dict[str, dict[Any, Any]] = {name: {} for name in tables}
+    for action in actions:
+        table = tables[action["TableName"]]
+        hash_key, range_key = backend.get_keys_value(table, action.get("Item") or action["Key"])
+        if hash_key not in before[table.name]:
+            before[table.name][hash_key] = _copy_of(table, hash_key)
     for action in actions:
         # An update changes the item itself, all else puts another in its place.
         if "UpdateExpression" in action:
@@ -66,13 +116,16 @@ def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[st
         with patch.object(Table, "__deepcopy__", lambda table, _memo: table, create=True):
             _transact(backend, transact_items)
     except Exception:
-        for name, table in tables.items():
-            table.items = before[name]
+        for name, partitions in before.items():
+            for hash_key, partition in partitions.items():
+                if partition is None:
+                    tables[name].items.pop(hash_key, None)
+                else:
+                    tables[name].items[hash_key] = partition
         raise
 
 
-def _copy_of(table: Table) -> _Items:
-    """Copy what is changed when another item is put in an item's place; without a sort key a partition is an item."""
-    if not table.has_range_key:
-        return _Items(dict, table.items)
-    return _Items(dict, {key: dict(of_key) for key, of_key in table.items.items()})
+def _copy_of(table: Table, hash_key: Any) -> Any:
+    """Copy the partition in which items are put in others' places, if it is there; without a sort key it is an item."""
+    partition = table.items.get(hash_key)
+    return dict(partition) if partition is not None and table.has_range_key else partition
