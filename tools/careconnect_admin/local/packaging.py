@@ -2,10 +2,14 @@
 template names the zips. Included files are put in their place here already, as CloudFormation would do it.
 """
 
+import fcntl
 import hashlib
 import io
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -39,10 +43,11 @@ def package(template_path: Path, bucket: str) -> Package:
     """Return the template ready to deploy from `bucket`.
 
     Each folder is zipped once, however many resources name it. A layer with a BuildMethod gets its content
-    under `python/`, where `sam build` puts it. Code that is not a local folder is left as it is.
+    under `python/`, where `sam build` puts it. A function with the BuildMethod makefile is built as by `sam build`,
+    into `build` beside the template. Code that is not a local folder is left as it is.
 
     Raises:
-        PackagingError: no template, not a template, or a folder that it names is missing.
+        PackagingError: no template, not a template, a folder that it names is missing, or a build failed.
     """
     try:
         template = read_template(template_path)
@@ -59,15 +64,49 @@ def package(template_path: Path, bucket: str) -> Package:
         folder = template_path.parent / location
         if not folder.is_dir():
             raise PackagingError(f"{template_path}: {logical_id}.{name} is no folder: {location}")
-        built_layer = name == "ContentUri" and "BuildMethod" in resource.get("Metadata", {})
-        prefix = "python/" if built_layer else ""
+        method = resource.get("Metadata", {}).get("BuildMethod")
+        prefix = "python/" if name == "ContentUri" and method else ""
         if (location, prefix) not in keys:
-            content = zip_folder(folder, prefix)
+            if name == "CodeUri" and method == "makefile":
+                content = _built(folder, logical_id, template_path.parent / "build" / logical_id)
+            else:
+                content = zip_folder(folder, prefix)
             key = f"{folder.name}/{hashlib.sha256(content).hexdigest()}.zip"
             artefacts[key] = content
             keys[location, prefix] = key
         resource["Properties"][name] = f"s3://{bucket}/{keys[location, prefix]}"
     return Package(template, artefacts)
+
+
+def _built(folder: Path, logical_id: str, target: Path) -> bytes:
+    """Return the zip of what `make build-<logical id>` in `folder` leaves in `target`.
+
+    What was left there before stays, for the build to see that nothing has changed. Others that package at the same
+    time wait for their turn.
+    """
+    command = [
+        "make",
+        "--no-print-directory",
+        f"build-{logical_id}",
+        f"ARTIFACTS_DIR={target}",
+        f"PYTHON={sys.executable}",
+    ]
+    target.mkdir(parents=True, exist_ok=True)
+    with _alone(target.with_suffix(".lock")):
+        try:
+            subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)  # noqa: S603
+        except FileNotFoundError:
+            raise PackagingError("`make` is not found: install it") from None
+        except subprocess.CalledProcessError as error:
+            raise PackagingError(f"{logical_id} cannot be built: {error.stderr.strip()}") from error
+        return zip_folder(target)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def zip_folder(folder: Path, prefix: str = "") -> bytes:

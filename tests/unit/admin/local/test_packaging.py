@@ -110,5 +110,46 @@ def test_every_file_of_the_project_s_functions_is_in_its_zip() -> None:
     zipped = {name for content in result.artefacts.values() for name in names(content)}
     for folder in (*sorted((PROJECT / "functions").iterdir()), PROJECT / "layers" / "common"):
         prefix = "python/" if folder.name == "common" else ""
-        for path in folder.rglob("*.py"):
+        # What the console's page is built from, and by, is no part of its function.
+        for path in (each for each in folder.rglob("*.py") if "web" not in each.relative_to(folder).parts):
             assert prefix + path.relative_to(folder).as_posix() in zipped
+
+
+MADE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Made:
+    Type: AWS::Serverless::Function
+    Metadata: {BuildMethod: makefile}
+    Properties: {CodeUri: code, Handler: a.handler}
+"""
+
+
+def test_a_function_with_a_makefile_is_what_its_build_leaves(project: Path) -> None:
+    (project / "template.yaml").write_text(MADE)
+    (project / "code/Makefile").write_text(
+        "build-Made:\n\tcp -R a $(ARTIFACTS_DIR)\n\tdate >> $(ARTIFACTS_DIR)/times\n"
+    )
+
+    for times in (1, 2):
+        result = package(project / "template.yaml", "bucket")
+        (content,) = result.artefacts.values()
+        assert names(content) == ["a/handler.py", "times"]
+        # What an earlier build has left is there for the next one to look at.
+        assert len(zipfile.ZipFile(io.BytesIO(content)).read("times").splitlines()) == times
+
+
+def test_a_build_that_fails_says_what_it_said(project: Path) -> None:
+    (project / "template.yaml").write_text(MADE)
+    (project / "code/Makefile").write_text("build-Made:\n\t@echo no network >&2; exit 3\n")
+
+    with pytest.raises(PackagingError, match="Made cannot be built: no network"):
+        package(project / "template.yaml", "bucket")
+
+
+def test_a_machine_without_make_is_told_to_install_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "template.yaml").write_text(MADE)
+    monkeypatch.setenv("PATH", str(project))
+
+    with pytest.raises(PackagingError, match="make"):
+        package(project / "template.yaml", "bucket")
