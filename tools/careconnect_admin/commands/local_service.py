@@ -94,6 +94,8 @@ def tell_logs(folder: Path) -> None:
     print(f"The emulator's own:  {relative(folder / 'emulator.log')}")
 
 
-def tell_ready(seconds: float, fhir_url: str) -> None:
-    """Print the last line of a start."""
+def tell_ready(seconds: float, fhir_url: str, page: str = "") -> None:
+    """Print the last lines of a start; `page` is what to open in a browser, if there is one."""
+    if page:
+        print(f"\nOpen it in a browser:  {page}/")
     print(f"\nReady in {seconds:.1f} s: {fhir_url}  (Ctrl-C ends it)", flush=True)

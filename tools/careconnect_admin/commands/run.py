@@ -53,6 +53,7 @@ def run(
 
 
 def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, keep: bool) -> None:
+    from careconnect_admin.local.demo_list import demo_list
     from careconnect_admin.local.kept_tables import KeptTables
     from careconnect_admin.local.local_stack import LocalStack
     from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed, stories_there
@@ -79,7 +80,7 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
                 renew=partial(_renew, base_url=local.base_url),
             )
         print_report(report)
-        local.open()
+        local.open(demo_list(clients))
         environment = local.announce()
         tell_clients(clients)
         tell_stories(stories_there(dynamodb, local.stack.outputs))
@@ -87,7 +88,7 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
         tell_commands(environment)
         tell_logs(local.log_folder)
         with _keeping(local, kept):
-            tell_ready(time.monotonic() - begun, local.fhir_url)
+            tell_ready(time.monotonic() - begun, local.fhir_url, page=local.base_url)
             local.serve()
 
 

@@ -30,6 +30,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from careconnect.origin import SECRET_HEADER, VIEWER_HEADER
+from careconnect_admin.local import demo_list
+from careconnect_admin.local.edge_compression import compressed
 
 HOST: Final = "127.0.0.1"
 # API Gateway's own: REST API payload, request line and headers, integration time-out.
@@ -111,6 +113,7 @@ class Front:
     """Serves one upstream on one loopback port, in a thread with an event loop of its own.
 
     With `origin_secret` it is what CloudFront is to a deployment: it proves itself to the functions and says who asks.
+    With a `demo_list` it answers that itself, to the page of this machine.
     Use as a context manager; the port is bound when `__enter__` returns.
 
     Raises:
@@ -121,6 +124,7 @@ class Front:
         self.port = port
         self._origin_secret = origin_secret
         self.upstream = upstream
+        self.demo_list = b""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="front")
         self._runner: web.ServerRunner | None = None
@@ -190,7 +194,8 @@ class Front:
             target = _target(request.raw_path)
             _check_head(request)
             body = await _body(request)
-            return await self._forward(request, target, body)
+            listed = demo_list.answer(self.demo_list, target, request, self.port)
+            return listed or await self._forward(request, target, body)
         except _RefusalError as refusal:
             answer = _outcome(refusal.status, refusal.diagnostics)
             if not request.content.is_eof():
@@ -229,11 +234,10 @@ class Front:
         except (aiohttp.ClientError, OSError, ValueError):
             raise _RefusalError(502, "The local API cannot be reached.") from None
         # Content-Length passes too: on HEAD it tells what GET would send.
+        passed = CIMultiDict((k, v) for k, v in received.items() if k.lower() not in _HOP_BY_HOP)
+        content = compressed(passed, content, request.headers.get("Accept-Encoding", ""))
         return web.Response(
-            status=status,
-            reason=reason,
-            headers=CIMultiDict((k, v) for k, v in received.items() if k.lower() not in _HOP_BY_HOP),
-            body=None if request.method == "HEAD" else content,
+            status=status, reason=reason, headers=passed, body=None if request.method == "HEAD" else content
         )
 
 

@@ -127,8 +127,12 @@ class LocalStack:
             raise RuntimeError("The local stack is not started.")
         return self._stack
 
-    def open(self) -> None:
-        """Let clients in: until then the front tells them that the API is not ready."""
+    def open(self, demo_list: bytes = b"") -> None:
+        """Let clients in: until then the front tells them that the API is not ready.
+
+        With a `demo_list` the front answers it to the page that a person opens on this machine.
+        """
+        self._front.demo_list = demo_list
         self._front.upstream = self.upstream
 
     @property

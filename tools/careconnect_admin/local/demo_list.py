@@ -1,0 +1,40 @@
+"""The demo clients as the local run's page asks for them: by the front alone, so that no deployment has such a path.
+
+They are given to the page of this machine only. Another site's page may not read them, nor one that has a name of its
+own point here (DNS rebinding): what the browser says of both is looked at, and no other origin is allowed.
+"""
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from careconnect_admin.clients.demo import DemoClient
+
+PATH: Final = "/local/demo-clients"
+_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
+
+
+def demo_list(clients: "Sequence[DemoClient]") -> bytes:
+    """Return the list: id, name, secret and scopes of each."""
+    listed = [
+        {"id": each.client_id, "name": each.name, "secret": each.secret, "scopes": list(each.scopes)}
+        for each in clients
+    ]
+    return json.dumps({"clients": listed}).encode()
+
+
+def answer(listed: bytes, target: str, request: web.BaseRequest, port: int) -> web.Response | None:
+    """Return the list for the page of this machine; None for everybody else, as if there were no such path."""
+    headers = request.headers
+    hosts = [f"{name}:{port}" for name in _NAMES]
+    origins = ["", *(f"http://{host}" for host in hosts)]
+    is_ours = headers.get("Host", "") in hosts and headers.get("Origin", "") in origins
+    is_asked = listed and target == PATH and request.method == "GET"
+    if not (is_asked and is_ours) or headers.get("Sec-Fetch-Site", "same-origin") != "same-origin":
+        return None
+    kept_to_itself = {"Cache-Control": "no-store", "Cross-Origin-Resource-Policy": "same-origin"}
+    return web.Response(body=listed, content_type="application/json", headers=kept_to_itself)

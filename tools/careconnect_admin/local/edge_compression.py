@@ -1,0 +1,32 @@
+"""What API Gateway does with an answer before it leaves: compress it for who takes gzip (MinimumCompressionSize)."""
+
+import gzip
+from typing import Final
+
+from multidict import CIMultiDict
+
+MINIMUM_BYTES: Final = 1024
+"""As in the template: a smaller answer goes as it is."""
+
+_LEVEL: Final = 6
+
+
+def compressed(headers: CIMultiDict[str], content: bytes, accepted: str) -> bytes:
+    """Return the content as it goes out, and say in `headers` how; `accepted` is the request's Accept-Encoding.
+
+    Empty content is of a HEAD: what a GET would send is then not known, and no length is said (RFC 9110 §8.6).
+    """
+    length = int(headers.get("Content-Length", len(content)))
+    if length < MINIMUM_BYTES or "Content-Encoding" in headers or not _takes_gzip(accepted):
+        return content
+    headers.popall("Content-Length", None)
+    headers["Content-Encoding"] = "gzip"
+    return gzip.compress(content, _LEVEL, mtime=0) if content else content
+
+
+def _takes_gzip(accepted: str) -> bool:
+    for each in accepted.lower().split(","):
+        coding, _, weight = each.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
