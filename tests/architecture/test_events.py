@@ -17,6 +17,8 @@ from careconnect_testing.clock import Clock
 from careconnect_testing.events import FUNCTIONS, Event, event, event_names, function_of
 from careconnect_testing.issuer import Issuer, issuer_on_moto
 from careconnect_testing.observer import RecordingObserver
+from service_console.app import ConsoleEndpoint
+from service_console.built_site import BuiltSite
 from service_discovery.app import DiscoveryEndpoint
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -90,3 +92,16 @@ def test_discovery_answers_its_events(name: str) -> None:
 
     assert answer["statusCode"] == 200
     assert isinstance(json.loads(answer["body"]), dict)
+
+
+@pytest.mark.parametrize("name", event_names("ConsoleFunction"))
+def test_the_console_answers_its_events(name: str, tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<title>{{base}}</title>", encoding="utf-8")
+    app = Shell(
+        ConsoleEndpoint(BuiltSite(tmp_path), is_on=True), "", "eu-west-2", Cors(("*",)), RecordingObserver(), Clock()
+    )
+
+    answer = app(event(name))
+
+    assert answer["statusCode"] == 200
+    assert answer["body"] == "<title>https://abc123def4.execute-api.eu-west-2.amazonaws.com/live</title>"

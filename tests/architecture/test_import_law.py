@@ -36,6 +36,7 @@ LAYER = "layers/common/careconnect"
 RECORDS_LAYER = "layers/records/careconnect_records"
 ISSUER = "functions/token/token_issuer"
 READER_FOLDER = "functions/fhir/fhir_reader"
+CONSOLE = "functions/console/service_console"
 WRITER_FOLDER = "functions/writer/record_writer"
 ADMIN_FOLDER = "tools/careconnect_admin"
 
@@ -52,6 +53,10 @@ FORBIDDEN = [
     (RECORDS, "functions/authorizer/scope_authorizer/policy_for.py", "import careconnect_records.exact_json"),
     (RECORDS, "functions/discovery/service_discovery/app.py", "def late():\n    import careconnect_records.record"),
     (HANDLER, f"{ISSUER}/app.py", "import token_issuer.handler"),
+    (HANDLER, f"{CONSOLE}/app.py", "import service_console.handler"),
+    (APP, f"{CONSOLE}/built_site.py", "import service_console.app"),
+    (DOWN, f"{CONSOLE}/app.py", "import service_discovery.openapi_document"),
+    (COMPOSITION, f"{CONSOLE}/app.py", "import careconnect.settings"),
     (APP, f"{READER_FOLDER}/read_resource.py", "import fhir_reader.app"),
     (COMPOSITION, f"{ISSUER}/grant_token.py", "import careconnect.settings"),
     (COMPOSITION, f"{LAYER}/shell.py", "import careconnect.observability"),
@@ -63,6 +68,7 @@ FORBIDDEN = [
     (POWERTOOLS, f"{RECORDS_LAYER}/change.py", "import aws_lambda_powertools"),
     (POWERTOOLS, f"{ISSUER}/app.py", "import aws_lambda_powertools"),
     (HEAVY, f"{LAYER}/outcomes.py", "import pydantic"),
+    (HEAVY, f"{CONSOLE}/app.py", "import httpx"),
     (HEAVY, f"{READER_FOLDER}/rendering/bundle.py", "import simplejson"),
     (READER, f"{READER_FOLDER}/rendering/views.py", "import fhir_reader.search.query"),
     (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.rendering.bundle"),
@@ -86,7 +92,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of all code and of the book."""
     root = tmp_path_factory.mktemp("copy")
     for source in SOURCES:
-        shutil.copytree(PROJECT / source, root / source, ignore=shutil.ignore_patterns("__pycache__", "*.json"))
+        shutil.copytree(PROJECT / source, root / source, ignore=shutil.ignore_patterns("__pycache__", "*.json", "web"))
     shutil.copy(BOOK, root)
     return root
 

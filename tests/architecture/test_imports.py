@@ -38,6 +38,8 @@ IMPORTS = {
     "fhir_reader": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
     "token_issuer": AUTHORIZER,
     "service_discovery": AUTHORIZER - {"pyjwt"},
+    # Nothing of AWS: what Powertools brings along is all.
+    "service_console": {"aws-lambda-powertools", "botocore", "jmespath", "typing-extensions"},
 }
 
 WRITER = {*IMPORTS["fhir_reader"], *PATCHING}
@@ -56,6 +58,7 @@ ENVIRONMENT = {
     "ALLOWANCE_TABLE": "allowances",
     "SIGNING_KEY_ALIAS": "alias/signing",
     "ALLOWED_ORIGINS": "*",
+    "CONSOLE": "on",
 }
 
 _LIST_MODULES = """

@@ -15,6 +15,7 @@ from careconnect.signing_keys import CURRENT, KMS_ALGORITHM, NEXT, PREVIOUS
 from careconnect_admin.documents import api_paths
 from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
+from careconnect_admin.local import demo_list, edge_compression
 from careconnect_admin.local.template import read_template
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -37,6 +38,7 @@ PACKAGES = {
     "RecordWriterFunction": "functions/writer/record_writer",
     "DirectoryWriterFunction": "functions/writer/record_writer",
     "DiscoveryFunction": "functions/discovery/service_discovery",
+    "ConsoleFunction": "functions/console/service_console",
 }
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 
@@ -145,6 +147,9 @@ def test_a_type_that_is_not_writable_has_its_readers_routes_alone(monkeypatch: p
 
 def test_there_is_no_other_path() -> None:
     assert PATHS.keys() - DATA_PATHS == {
+        "/",
+        "/docs",
+        "/assets/{proxy+}",
         "/token",
         "/introspect",
         "/revoke",
@@ -180,6 +185,9 @@ def test_a_function_that_reaches_data_is_behind_the_authorizer(path: str) -> Non
         ("/.well-known/oauth-authorization-server", "DiscoveryFunction"),
         (f"{FHIR_PATH}/.well-known/smart-configuration", "DiscoveryFunction"),
         (f"{FHIR_PATH}/metadata", "DiscoveryFunction"),
+        ("/", "ConsoleFunction"),
+        ("/docs", "ConsoleFunction"),
+        ("/assets/{proxy+}", "ConsoleFunction"),
     ],
 )
 def test_the_open_endpoints_are_open(path: str, function: str) -> None:
@@ -189,8 +197,8 @@ def test_the_open_endpoints_are_open(path: str, function: str) -> None:
 def test_s14_no_data_is_on_an_open_endpoint() -> None:
     functions = {function_of(path, verb) for path in PATHS for verb in VERBS if not is_authorised(path, verb)}
 
-    assert functions == {"TokenFunction", "DiscoveryFunction"}
-    # Neither has any leave to read records (see below), and no function has a front of its own.
+    assert functions == {"TokenFunction", "DiscoveryFunction", "ConsoleFunction"}
+    # None has any leave to read records (see below), and no function has a front of its own.
     for properties in FUNCTIONS.values():
         assert not {"FunctionUrlConfig", "Events"} & properties.keys()
 
@@ -270,6 +278,8 @@ GRANTED = {
     | {(action, "ReferenceTable") for action in MARKS},
     # What it and the two above may do with the signing key says the key's policy.
     "DiscoveryFunction": set(),
+    # Nor is it named there, or told of any table: it has the page, and nothing else.
+    "ConsoleFunction": set(),
 }
 
 
@@ -313,6 +323,24 @@ def test_the_key_policy_names_its_actions_and_gives_none_that_hands_the_key_on()
     assert set(administering["Action"]) >= {
         f"kms:{name}" for name in ("DescribeKey", "GetPublicKey", "GetKeyPolicy", "CreateAlias", "UpdateAlias")
     }
+
+
+def test_the_console_has_no_permission_on_anything_and_is_told_of_nothing() -> None:
+    assert "Policies" not in FUNCTIONS["ConsoleFunction"]
+    assert "ConsoleFunctionRole" not in json.dumps(TEMPLATE)
+    assert environment("ConsoleFunction") == {
+        *("BASE_URL", "ALLOWED_ORIGINS", "LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE", "POWERTOOLS_SERVICE_NAME"),
+        *("ORIGIN_SECRET", "CONSOLE"),
+    }
+
+
+def test_no_path_of_a_deployment_lists_demo_clients() -> None:
+    assert not [path for path in PATHS if "local" in path or "demo" in path]
+    assert demo_list.PATH not in PATHS
+
+
+def test_the_local_front_compresses_from_where_the_gateway_does() -> None:
+    assert RESOURCES["Api"]["Properties"]["MinimumCompressionSize"] == edge_compression.MINIMUM_BYTES
 
 
 def test_all_three_aliases_are_there_from_the_first_deployment() -> None:

@@ -17,6 +17,7 @@ FUNCTIONS = (
     "RecordWriterFunction",
     "DirectoryWriterFunction",
     "DiscoveryFunction",
+    "ConsoleFunction",
 )
 KEYS = {
     "ClientTable": {"client_id": {"S": "none"}},

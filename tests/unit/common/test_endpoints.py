@@ -10,6 +10,7 @@ from careconnect.http import parse_request
 from careconnect.resource_types import Home
 from careconnect.shell import Call, Endpoint
 from fhir_reader.app import FhirEndpoint
+from service_console.app import ConsoleEndpoint
 from service_discovery.app import DiscoveryEndpoint
 from token_issuer.app import OAuthEndpoint
 
@@ -18,6 +19,7 @@ NOTHING = cast("Any", None)
 ENDPOINTS: list[tuple[Endpoint, str]] = [
     (FhirEndpoint(NOTHING, Home.RECORD, NOTHING), "forbidden"),
     (DiscoveryEndpoint(NOTHING), "forbidden"),
+    (ConsoleEndpoint(NOTHING, is_on=True), "forbidden"),
     (OAuthEndpoint(NOTHING, NOTHING, NOTHING, NOTHING, 3600), "access_denied"),
 ]
 

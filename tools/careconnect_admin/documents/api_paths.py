@@ -14,7 +14,11 @@ API: Final = PROJECT / "api.yaml"
 
 _VERBS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 _DISCOVERY: Final = "DiscoveryFunction"
+_CONSOLE: Final = "ConsoleFunction"
 _OPEN: Final = {
+    "/": _CONSOLE,
+    "/docs": _CONSOLE,
+    "/assets/{proxy+}": _CONSOLE,
     "/token": "TokenFunction",
     "/introspect": "TokenFunction",
     "/revoke": "TokenFunction",

@@ -153,3 +153,13 @@ def test_a_machine_without_make_is_told_to_install_it(project: Path, monkeypatch
 
     with pytest.raises(PackagingError, match="make"):
         package(project / "template.yaml", "bucket")
+
+
+def test_the_console_is_packaged_with_its_page() -> None:
+    result = package(TEMPLATE, "bucket")
+    uri = result.template["Resources"]["ConsoleFunction"]["Properties"]["CodeUri"]
+    zipped = names(result.artefacts[uri.removeprefix("s3://bucket/")])
+
+    assert {"service_console/handler.py", "service_console/site/index.html"} <= set(zipped)
+    assert [name for name in zipped if name.startswith("service_console/site/assets/app-")]
+    assert not [name for name in zipped if "node_modules" in name or name.startswith("web/")]

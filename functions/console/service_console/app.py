@@ -1,0 +1,146 @@
+"""The page at `/` and at `/docs`, and its files: one call, one file, with the headers that keep a page to itself."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import Final, Protocol
+from urllib.parse import urlsplit
+
+from careconnect import __version__, outcomes
+from careconnect.base_url import BaseUrl
+from careconnect.formats import error_response
+from careconnect.http import Response, last_value
+from careconnect.refusal import RefusalError
+from careconnect.resource_types import FHIR_PATH
+from careconnect.shell import Call
+from careconnect.unknown_path import unknown_path
+from service_console.built_site import Asset, SiteError
+
+ROOT_PATH: Final = "/"
+DOCS_PATH: Final = "/docs"
+ASSETS: Final = "/assets/"
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "connect-src 'self'",
+        # The viewer's style sheet draws its arrows from data: URLs.
+        "img-src 'self' data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""What the page may load, and from where: its own files, and nothing that stands in the page itself (CSP Level 3)."""
+
+_ISOLATION: Final = {"Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer"}
+_OF_PAGE: Final = {
+    **_ISOLATION,
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-Frame-Options": "DENY",
+}
+# It is asked for again each time, and names the files of its own build.
+_PAGE_CACHING: Final = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
+# A year, which is RFC 9111's for ever: another content has another name.
+_ASSET_CACHING: Final = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
+_READING: Final = "GET, HEAD, OPTIONS"
+_NO_WEIGHT: Final = re.compile(r"q=0(\.0*)?")
+
+
+class PublishedSite(Protocol):
+    """The site as it was built."""
+
+    def page(self) -> str:
+        """Return the page with its placeholders; raises `SiteError`."""
+
+    def asset(self, name: str) -> Asset | None:
+        """Return a file by its name, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleEndpoint:
+    """What the deployed function is made of; with `is_on` false it has no page and no file."""
+
+    site: PublishedSite
+    is_on: bool
+
+    def answer(self, call: Call) -> Response:
+        """Answer the page or a file of it; raises `OutcomeError`."""
+        call.action = "console"
+        request = call.request
+        is_reading = request.method in ("GET", "HEAD")
+        if not self.is_on or (is_reading and request.path == ROOT_PATH and not _takes_html(call)):
+            raise unknown_path(request.path)
+        if not is_reading:
+            raise outcomes.method_not_allowed(_READING)
+        return self._page(call) if request.path in (ROOT_PATH, DOCS_PATH) else self._asset(call)
+
+    def refuse(self, error: RefusalError, call: Call, /) -> Response:
+        """Render an error as an OperationOutcome in the format asked for."""
+        asked = last_value(call.request.query, "_format")
+        return error_response(error, asked, call.request.headers.get("accept", ""))
+
+    def internal(self) -> RefusalError:
+        """Return the fixed 500."""
+        return outcomes.internal()
+
+    def around_the_front(self) -> RefusalError:
+        """Return the fixed 403."""
+        return outcomes.around_the_front()
+
+    def _page(self, call: Call) -> Response:
+        call.action = "console page"
+        try:
+            text = _filled(self.site.page(), call.base_url)
+        except SiteError as error:
+            raise outcomes.unavailable(str(error)) from error
+        return _conditional(text, {**_OF_PAGE, **_PAGE_CACHING}, call)
+
+    def _asset(self, call: Call) -> Response:
+        call.action = "console asset"
+        asset = self.site.asset(call.request.path.removeprefix(ASSETS))
+        if asset is None:
+            raise unknown_path(call.request.path)
+        return _conditional(asset.text, {**_ISOLATION, **_ASSET_CACHING, "Content-Type": asset.media_type}, call)
+
+
+def _takes_html(call: Call) -> bool:
+    """Say whether a caller names HTML as what it takes (RFC 9110 §12.5.1): browsers do, an API's clients do not."""
+    for each in call.request.headers.get("accept", "").lower().split(","):
+        media_type, *parameters = (part.strip() for part in each.split(";"))
+        if media_type == "text/html" and not any(map(_NO_WEIGHT.fullmatch, parameters)):
+            return True
+    return False
+
+
+def _filled(page: str, base: BaseUrl) -> str:
+    """Return the page for one deployment: where its files are, and what the service is called."""
+    given: Mapping[str, str] = {
+        # Of the path alone, so that a page that was opened under another name of this machine finds them too.
+        "{{root}}": urlsplit(base.root).path,
+        "{{base}}": base.root,
+        "{{fhir-path}}": FHIR_PATH,
+        "{{version}}": __version__,
+    }
+    for placeholder, value in given.items():
+        page = page.replace(placeholder, escape(value))
+    return page
+
+
+def _conditional(text: str, headers: Mapping[str, str], call: Call) -> Response:
+    """Return a 200, or a 304 for who has the text already (RFC 9110 §13.1.2).
+
+    The ETag is weak, as the gateway may compress what it names.
+    """
+    etag = f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    known = (each.strip() for each in call.request.headers.get("if-none-match", "").split(","))
+    if any(each in (etag, etag.removeprefix("W/"), "*") for each in known):
+        kept = {name: headers[name] for name in ("Cache-Control", "Vary")}
+        return Response(304, headers={**kept, "ETag": etag})
+    return Response(200, text, {**headers, "ETag": etag})

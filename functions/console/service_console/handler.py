@@ -1,0 +1,20 @@
+"""Composition root of the console: environment → parts → `lambda_handler`."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from careconnect.composition import shell_of
+from careconnect.settings import Settings
+from service_console.app import ConsoleEndpoint
+from service_console.built_site import BuiltSite
+
+_settings: Final = Settings(os.environ)
+lambda_handler: Final = shell_of(
+    _settings,
+    ConsoleEndpoint(
+        BuiltSite(Path(__file__).parent / "site"),
+        is_on=_settings.choice("CONSOLE", ("on", "off")) == "on",
+    ),
+)
+"""Answer a REST proxy event of the page or of one of its files."""

@@ -1,0 +1,39 @@
+/** The rooms of the page, in the order of the navigation. One without `load` is not built yet, and not shown. */
+
+import type { ComponentType } from "preact";
+
+export type RoomId = "token" | "matrix" | "explore" | "record" | "write" | "doctor" | "reference";
+
+export interface RoomProps {
+  /** What follows the room's name in the address, decoded: `#/explore/Patient/4` is `["Patient", "4"]`. */
+  readonly path: readonly string[];
+}
+
+export interface Room {
+  readonly id: RoomId;
+  readonly title: string;
+  /** One sentence for who does not know it yet. */
+  readonly summary: string;
+  /** Fetches the room's own code when it is first opened. */
+  readonly load?: () => Promise<{ readonly default: ComponentType<RoomProps> }>;
+}
+
+export const ROOMS: readonly Room[] = [
+  {
+    id: "token",
+    title: "Get a token",
+    summary: "Prove who you are, and see what you get for it.",
+    load: () => import("./token/room.tsx"),
+  },
+  { id: "matrix", title: "Who may read what", summary: "The answers of the server, cell by cell." },
+  { id: "explore", title: "Explore", summary: "Search the types that your token opens." },
+  { id: "record", title: "Patient record", summary: "One patient's record, drawn." },
+  { id: "write", title: "Write", summary: "Create, change and delete, with the answers at their places." },
+  { id: "doctor", title: "Token doctor", summary: "What is wrong with a token or an assertion." },
+  {
+    id: "reference",
+    title: "Reference",
+    summary: "Every call of the API, to read and to try.",
+    load: () => import("./reference/room.tsx"),
+  },
+];

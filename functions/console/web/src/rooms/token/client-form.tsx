@@ -1,0 +1,206 @@
+/** Who asks: a demo client of this run, an id with its secret, or an id with a private key. */
+
+import { useEffect, useId, useState } from "preact/hooks";
+
+import type { Credential } from "../../oauth/credential.ts";
+import { KeyError, type PrivateKey, privateKeyOf } from "../../oauth/private-key.ts";
+import { requestToken } from "../../oauth/token-calls.ts";
+import { TaskState, useTask } from "../../parts/task.tsx";
+import { type DemoClient, demoClients } from "../../service/demo-clients.ts";
+import { begin } from "../../service/session.ts";
+import { announce } from "../../shell/announcements.tsx";
+
+type Way = "demo" | "secret" | "key";
+
+const WAYS: readonly (readonly [Way, string])[] = [
+  ["demo", "Demo client"],
+  ["secret", "Id and secret"],
+  ["key", "Private key"],
+];
+
+export function ClientForm() {
+  const [clients, setClients] = useState<readonly DemoClient[]>([]);
+  const [way, setWay] = useState<Way>("secret");
+  const [scope, setScope] = useState("");
+  const task = useTask();
+  useEffect(() => {
+    const fetching = new AbortController();
+    demoClients(fetching.signal)
+      .then((found) => {
+        setClients(found);
+        if (found.length) setWay("demo");
+      })
+      // Without a list one types the id: that is what the form offers already.
+      .catch(() => undefined);
+    return () => fetching.abort();
+  }, []);
+  const obtain = (credential: Credential) =>
+    task.run(async (signal) => {
+      const granted = await requestToken(credential, scope.trim(), signal);
+      begin(granted.access_token, granted.scope, credential);
+      announce(`A token was granted. It lives ${granted.expires_in} seconds and has the scopes ${granted.scope}.`);
+    });
+  const offered = WAYS.filter(([each]) => each !== "demo" || clients.length);
+  return (
+    <section class="card" aria-label="Client">
+      <div class="tabs" role="group" aria-label="How the client proves itself">
+        {offered.map(([each, label]) => (
+          <button key={each} type="button" aria-pressed={each === way} onClick={() => setWay(each)}>
+            {label}
+          </button>
+        ))}
+      </div>
+      {way === "demo" && <DemoChoice clients={clients} onChosen={obtain} isBusy={task.isRunning} />}
+      {way === "secret" && <SecretFields onGiven={obtain} isBusy={task.isRunning} />}
+      {way === "key" && <KeyFields onGiven={obtain} isBusy={task.isRunning} />}
+      <details class="more">
+        <summary>Ask for certain scopes</summary>
+        <TextField
+          label="Scopes, with spaces between; empty for all that the client has"
+          value={scope}
+          onValue={setScope}
+        />
+      </details>
+      <TaskState task={task}>Asking for a token…</TaskState>
+    </section>
+  );
+}
+
+interface Chosen {
+  readonly isBusy: boolean;
+}
+
+function DemoChoice({ clients, onChosen, isBusy }: Chosen & {
+  readonly clients: readonly DemoClient[];
+  readonly onChosen: (credential: Credential) => void;
+}) {
+  return (
+    <>
+      <p class="quiet">These clients exist in this local run only. One click makes the real call.</p>
+      <ul class="choices">
+        {clients.map((each) => (
+          <li key={each.id}>
+            <button
+              type="button"
+              disabled={isBusy}
+              onClick={() => onChosen({ kind: "secret", clientId: each.id, secret: each.secret })}
+            >
+              <strong>{each.name}</strong>
+              <span class="quiet clip">{each.scopes.join(" ")}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function SecretFields({ onGiven, isBusy }: Chosen & { readonly onGiven: (credential: Credential) => void }) {
+  const [clientId, setClientId] = useState("");
+  const [secret, setSecret] = useState("");
+  const submit = () => onGiven({ kind: "secret", clientId: clientId.trim(), secret: secret.trim() });
+  return (
+    <Form onSubmit={submit} isBusy={isBusy || !clientId.trim() || !secret.trim()}>
+      <TextField label="Client id" value={clientId} onValue={setClientId} />
+      <TextField label="Client secret" value={secret} onValue={setSecret} isSecret />
+      <p class="quiet">The secret stays in this page's memory: it is neither stored nor put into an address.</p>
+    </Form>
+  );
+}
+
+function KeyFields({ onGiven, isBusy }: Chosen & { readonly onGiven: (credential: Credential) => void }) {
+  const [clientId, setClientId] = useState("");
+  const [kid, setKid] = useState("");
+  const [text, setText] = useState("");
+  const [key, setKey] = useState<PrivateKey | null>(null);
+  const [fault, setFault] = useState("");
+  const id = useId();
+  const submit = async () => {
+    try {
+      const usable = key ?? (await privateKeyOf(text, kid.trim()));
+      // From here on it can sign, and nobody can read it out of the page again.
+      setKey(usable);
+      setText("");
+      setFault("");
+      onGiven({ kind: "key", clientId: clientId.trim(), key: usable });
+    } catch (error) {
+      setFault(error instanceof KeyError ? error.message : "This key cannot be used.");
+    }
+  };
+  const isReady = clientId.trim() !== "" && (key !== null || text.trim() !== "");
+  return (
+    <Form onSubmit={() => void submit()} isBusy={isBusy || !isReady}>
+      <TextField label="Client id" value={clientId} onValue={setClientId} />
+      {key ? (
+        <p class="row">
+          <span>
+            A key for <code>{key.algorithm}</code> is held in this page: <code class="wrap">{key.kid}</code>
+          </span>
+          <button type="button" class="small" onClick={() => setKey(null)}>Another key</button>
+        </p>
+      ) : (
+        <>
+          <div class="field">
+            <label for={id}>Private key, as a JWK or as PEM (PKCS #8)</label>
+            <textarea
+              id={id}
+              rows={6}
+              spellcheck={false}
+              autocomplete="off"
+              value={text}
+              aria-invalid={fault !== ""}
+              aria-describedby={fault ? `${id}-fault` : undefined}
+              onInput={(input) => setText(input.currentTarget.value)}
+            />
+            {fault && <p id={`${id}-fault`} class="fault" role="alert">{fault}</p>}
+          </div>
+          <TextField label="Key id (kid), if it is neither in the JWK nor its thumbprint" value={kid} onValue={setKid} />
+        </>
+      )}
+      <p class="quiet">The assertion is signed here; the key never leaves this page.</p>
+    </Form>
+  );
+}
+
+function Form({ children, onSubmit, isBusy }: Chosen & {
+  readonly children: preact.ComponentChildren;
+  readonly onSubmit: () => void;
+}) {
+  return (
+    <form
+      class="fields"
+      onSubmit={(submit) => {
+        submit.preventDefault();
+        onSubmit();
+      }}
+    >
+      {children}
+      <div class="row">
+        <button type="submit" class="main" disabled={isBusy}>Get a token</button>
+      </div>
+    </form>
+  );
+}
+
+function TextField({ label, value, onValue, isSecret = false }: {
+  readonly label: string;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  readonly isSecret?: boolean;
+}) {
+  const id = useId();
+  const attributes = {
+    id,
+    value,
+    spellcheck: false,
+    autocapitalize: "none",
+    autocomplete: "off",
+    onInput: (input: preact.TargetedInputEvent<HTMLInputElement>) => onValue(input.currentTarget.value),
+  } as const;
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      {isSecret ? <input type="password" {...attributes} /> : <input type="text" {...attributes} />}
+    </div>
+  );
+}

@@ -1,0 +1,133 @@
+/** The one way by which this page calls the service. Every room uses it, and every call is shown in the request log. */
+
+import { signal } from "@preact/signals";
+
+import { type Exchange, KEPT_CHARACTERS, withExchange } from "./exchange.ts";
+import { BASE, FHIR_PATH, IS_LOCAL, ROOT } from "./place.ts";
+import { ProblemError, problemOf, silence } from "./problem.ts";
+import { clockSkew, session } from "./session.ts";
+
+/** All calls of this page, the oldest first. */
+export const exchanges = signal<readonly Exchange[]>([]);
+
+export interface Call {
+  readonly method?: string;
+  /** Below the service's root, as in `/token`; or a link that the service has sent. */
+  readonly to: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** Ends the call when it is aborted; the promise is then rejected with an `AbortError`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Whether the session's token goes with it: yes, unless it is false or an Authorization header is given. */
+  readonly withToken?: boolean;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** By lower-cased names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  readonly exchange: Exchange;
+}
+
+/** Calls the service; rejects with a `ProblemError` for every answer that is no success. */
+export async function ask(call: Call): Promise<Answer> {
+  const answer = await answerTo(call);
+  if (answer.status >= 400) throw new ProblemError(problemOf(answer.status, answer.headers, answer.text));
+  return answer;
+}
+
+/** Calls the FHIR API and returns the resource; `path` is below the FHIR base, or a link that the service has sent. */
+export async function askFhir<T = unknown>(path: string, options: Omit<Call, "to"> = {}): Promise<T> {
+  const to = /^https?:/.test(path) ? path : `${FHIR_PATH}/${path}`;
+  const headers = { Accept: "application/fhir+json", ...options.headers };
+  return JSON.parse((await ask({ ...options, to, headers })).text) as T;
+}
+
+/** Calls the service and returns its answer whatever the status; rejects with a `ProblemError` if there is none. */
+export async function answerTo(call: Call): Promise<Answer> {
+  const headers = { ...call.headers };
+  const token = session.value?.token.text;
+  if (token && call.withToken !== false && !("Authorization" in headers)) headers["Authorization"] = `Bearer ${token}`;
+  const init: RequestInit = { method: call.method ?? "GET", headers };
+  if (call.body !== undefined) init.body = call.body;
+  if (call.signal) init.signal = call.signal;
+  const { response, text, exchange } = await sent(urlOf(call.to), init);
+  return { status: response.status, headers: headersOf(response), text, exchange };
+}
+
+/** `fetch`, recorded like every other call: for the viewer of the reference, which brings its own client. */
+export async function recordedFetch(url: string, init: RequestInit): Promise<Response> {
+  const { response, text } = await sent(urlOf(url), init);
+  const hasBody = ![204, 205, 304].includes(response.status);
+  const { status, statusText, headers } = response;
+  const copy = new Response(hasBody ? text : null, { status, statusText, headers });
+  Object.defineProperty(copy, "url", { value: response.url });
+  return copy;
+}
+
+/** Returns the URL to call for a path or for one of the service's links; raises for any other place. */
+export function urlOf(to: string): string {
+  // A page that was opened under another name of this machine calls itself, and not what the service is called.
+  for (const root of [BASE, ROOT]) if (to.startsWith(`${root}/`)) return ROOT + to.slice(root.length);
+  if (to.startsWith("/")) return ROOT + to;
+  throw new TypeError("That link leads to another service.");
+}
+
+let last = 0;
+
+async function sent(
+  url: string,
+  init: RequestInit,
+): Promise<{ readonly response: Response; readonly text: string; readonly exchange: Exchange }> {
+  const begun = performance.now();
+  let exchange: Exchange = {
+    id: ++last,
+    at: Date.now(),
+    method: init.method ?? "GET",
+    url,
+    headers: Object.fromEntries([...new Headers(init.headers)].map(([name, value]) => [titled(name), value])),
+    body: typeof init.body === "string" ? init.body : "",
+    status: 0,
+    answerHeaders: {},
+    answer: "",
+    milliseconds: 0,
+    state: "under way",
+  };
+  const record = (more: Partial<Exchange>): void => {
+    exchange = { ...exchange, milliseconds: Math.round(performance.now() - begun), ...more };
+    exchanges.value = withExchange(exchanges.value, exchange);
+  };
+  record({});
+  try {
+    // Without credentials of the browser's own: a 401 then opens no dialogue of its.
+    const response = await fetch(url, { ...init, credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer" });
+    const text = await response.text();
+    const answerHeaders = headersOf(response);
+    record({ status: response.status, answerHeaders, answer: text.slice(0, KEPT_CHARACTERS), state: "answered" });
+    const date = Date.parse(answerHeaders["date"] ?? "");
+    if (!Number.isNaN(date)) learnClock(date);
+    return { response, text, exchange };
+  } catch (error) {
+    if (init.signal?.aborted) {
+      record({ state: "stopped" });
+      throw error;
+    }
+    record({ state: "failed" });
+    throw new ProblemError(silence(ROOT, IS_LOCAL));
+  }
+}
+
+/** Learns the server's clock from a Date header, which has whole seconds: a second's difference is none. */
+function learnClock(date: number): void {
+  const skew = date + 500 - Date.now();
+  clockSkew.value = Math.abs(skew) < 2000 ? 0 : skew;
+}
+
+function headersOf(response: Response): Readonly<Record<string, string>> {
+  return Object.fromEntries(response.headers.entries());
+}
+
+function titled(name: string): string {
+  return name.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}

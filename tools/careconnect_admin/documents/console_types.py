@@ -1,0 +1,29 @@
+"""The served types as the console's page knows them, to say what a scope opens before it asks: from the one table."""
+
+import json
+from pathlib import Path
+from typing import Final
+
+from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect_admin.project import PROJECT
+
+CONSOLE_TYPES: Final = PROJECT / "functions/console/web/src/oauth/resource-types.json"
+
+
+def console_types() -> str:
+    """Return the text of the file that the page's sources import."""
+    rows = [
+        {
+            "name": each.name,
+            "directory": each.home is Home.DIRECTORY,
+            "writable": each.writable,
+            "scopeNames": list(each.scope_names),
+        }
+        for each in RESOURCE_TYPES
+    ]
+    return json.dumps(rows, indent=1) + "\n"
+
+
+def write_console_types(path: Path = CONSOLE_TYPES) -> None:
+    """Write that file."""
+    path.write_text(console_types(), encoding="utf-8", newline="\n")
