@@ -8,9 +8,11 @@ from typing import Final
 from xdist.scheduler import LoadScopeScheduling
 
 _SEARCHED: Final = "search_stack"
-STACK_FIXTURES: Final = frozenset({"local_stack", "record_tables", "sample", "http", "bearer", "key_client", "service"})
-"""The fixtures that start the stack of their folder (`stack_fixtures`, and the conftest.py of the clients)."""
-_FOLDERS: Final = frozenset({"clients", "integration", "security"})
+STACK_FIXTURES: Final = frozenset(
+    {"local_stack", "record_tables", "sample", "http", "bearer", "key_client", "service", "console", "visit"}
+)
+"""The fixtures that start the stack of their folder (`stack_fixtures`, the conftest.py of clients and browser)."""
+_FOLDERS: Final = frozenset({"browser", "clients", "integration", "security"})
 """The folders below `tests` that have such a stack."""
 
 
