@@ -4,7 +4,7 @@ import { test } from "node:test";
 
 import { copyOf, LANGUAGES } from "../src/service/request-copies.ts";
 
-const TOKEN = "eyJhbGciOiJSUzI1NiJ9.e30.c2ln";
+const TOKEN = "header.claims.signature";
 const READ = { method: "GET", url: "http://x.example/Patient?name=O'Brien&_count=5", headers: { Authorization: `Bearer ${TOKEN}`, Accept: "application/fhir+json" }, body: "" };
 const FORM = {
   method: "POST",
