@@ -77,7 +77,7 @@ quick: lint types ## The checks of code and the pure tests: less than a minute
 test: check coverage ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>
 
 # Those that are made up by the thousand, and those that wait for minutes.
-test-long: $(VENV)/.node ## The long tests: REAL_DATA=<folder of more records>
+test-long: $(VENV)/.node $(VENV)/.web ## The long tests: REAL_DATA=<folder of more records>
 	$(BIN)/pytest -n 3 -m "long or generated or hypothesis" --hypothesis-profile=long
 
 # Two at a time, each one's output in one piece, where make can do that (GNU make 4).
