@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from careconnect.record_keys import mark_shard
 from careconnect.resource_types import ResourceType
 from careconnect_records.actions import Item, table_action
 from careconnect_records.change import MOST_ACTIONS, MOST_BYTES
 from careconnect_records.record import item_size
-from careconnect_records.reference_marks import count_action, shard_for
+from careconnect_records.reference_marks import count_action
 from careconnect_records.tables import RecordTables
 
 CLAIM: Final = ("claim", "claimed", "begun", "raising", "raised", "lowering", "lowered")
@@ -67,7 +68,7 @@ class Claim:
     def _count(
         self, targets: Sequence[str], number: int, *, noted_in: str, by: int, unless_closed: bool = False
     ) -> None:
-        shard = shard_for(self._key["pk"]["S"].partition("/")[2])
+        shard = mark_shard(self._key["pk"]["S"].partition("/")[2])
         done = int(self._item[noted_in]["N"])
         for start in range(0, len(targets), _AT_ONCE):
             part = targets[start : start + _AT_ONCE]

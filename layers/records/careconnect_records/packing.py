@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from careconnect.record_keys import mark_key
+from careconnect.record_keys import mark_key, mark_shard
 from careconnect_records.change import MOST_ACTIONS, MOST_BYTES, Change
-from careconnect_records.reference_marks import shard_for
 
 if TYPE_CHECKING:
     from careconnect.record_keys import Key
@@ -24,7 +23,9 @@ def packed(changes: Iterable[Change]) -> Iterator[list[Change]]:
     marks: set[str] = set()
     for change in changes:
         own = change.guards_added | change.guards_removed
-        counted = {mark_key(target, shard_for(change.content.resource_id)) for target in change.raised | change.lowered}
+        counted = {
+            mark_key(target, mark_shard(change.content.resource_id)) for target in change.raised | change.lowered
+        }
         is_full = actions + change.count - len(counted & marks) > MOST_ACTIONS or size + change.size > MOST_BYTES
         if group and (is_full or own & guards or change.closes or change.opens or group[-1].closes or group[-1].opens):
             yield group

@@ -7,7 +7,7 @@ resource that refers: a number for each type, their `total`, and `closed` from i
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from careconnect.record_keys import MARK_SHARDS, mark_key, mark_shard
+from careconnect.record_keys import MARK_SHARDS, mark_key
 from careconnect.resource_types import FHIR_PATH, resource_type
 from careconnect_records.actions import Item, table_action
 from careconnect_records.extract import LITERAL_REFERENCE
@@ -102,8 +102,3 @@ def close_actions(table: str, target: str, *, if_unreferred: bool) -> list[Item]
 def open_actions(table: str, target: str) -> list[Item]:
     """Return the actions that open the items of a target again, which was deleted and is there again."""
     return [table_action(table, key, update="REMOVE #closed", names=_NAMES) for key in mark_keys(target)]
-
-
-def shard_for(resource_id: str) -> int:
-    """Return which of a target's items a resource adds to that refers to it."""
-    return mark_shard(resource_id)

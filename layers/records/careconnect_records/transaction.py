@@ -3,11 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from careconnect.record_keys import Key, resource_key
+from careconnect.record_keys import Key, mark_shard, resource_key
 from careconnect_records.actions import Item, delete, put
 from careconnect_records.change import Change
 from careconnect_records.identifier_guards import Guard, guard_action
-from careconnect_records.reference_marks import close_actions, count_action, open_actions, shard_for
+from careconnect_records.reference_marks import close_actions, count_action, open_actions
 from careconnect_records.tables import RecordTables
 
 _NONE_EXPECTED: Mapping[Key, Guard] = {}
@@ -88,7 +88,7 @@ def _mark_actions(table: str, changes: Iterable[Change], *, strict: bool) -> Ite
     raised: set[str] = set()
     for change in changes:
         yield from closing_actions(table, change, strict=strict)
-        shard, type_name = shard_for(change.content.resource_id), change.content.served.name
+        shard, type_name = mark_shard(change.content.resource_id), change.content.served.name
         for target in change.raised:
             counts[target, shard][type_name] += 1
             raised.add(target)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from careconnect.record_keys import MARK_SHARDS
+from careconnect.record_keys import MARK_SHARDS, mark_shard
 from careconnect_records.identifier_guards import (
     MOST_IDS,
     Guard,
@@ -23,7 +23,6 @@ from careconnect_records.reference_marks import (
     local_target,
     mark_keys,
     open_actions,
-    shard_for,
     targets_of,
 )
 from careconnect_testing.moto_dynamodb import quick_and_whole
@@ -182,7 +181,7 @@ def test_marks_count_by_type_and_by_shard(reader: Reader) -> None:
 def test_one_that_referred_may_be_taken_back_in_another_item(reader: Reader) -> None:
     """What several items count together is what counts."""
     assert counts_of([{"pk": {"S": "x"}, "Condition": {"N": "1"}}, {"Condition": {"N": "-1"}}]) == {}
-    assert {shard_for(str(number)) for number in range(200)} == set(range(MARK_SHARDS))
+    assert {mark_shard(str(number)) for number in range(200)} == set(range(MARK_SHARDS))
     assert len(mark_keys("Patient/4")) == MARK_SHARDS
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from careconnect.record_keys import mark_shard
 from careconnect.resource_types import RESOURCE_TYPES
 from careconnect_admin.loading.index_renewal import IndexRenewer
-from careconnect_records.reference_marks import shard_for
 from careconnect_testing.answer import Answer
 from careconnect_testing.record_writers import WRITE, Writer
 from careconnect_testing.writes import NHS_NUMBER, observation, patient
@@ -327,7 +327,7 @@ def test_a_renewal_that_comes_before_a_write_is_not_done_again(writer: Writer, m
     tables, client = writer.reader.tables, writer.reader.client
     own = {"pk": {"S": "Patient/own"}, "sk": {"S": "#index"}}
     client.update_item(TableName=tables.record, Key=own, UpdateExpression="REMOVE targets")
-    mark = {"pk": {"S": f"Organization/O1#{shard_for('own')}"}}
+    mark = {"pk": {"S": f"Organization/O1#{mark_shard('own')}"}}
     client.delete_item(TableName=tables.reference, Key=mark)
 
     with first(writer, WRITE, lambda: IndexRenewer(tables).renew(PATIENT, {"own": "{}"})):
