@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from careconnect import outcomes
+from careconnect.escaped_text import split_unescaped, unescape
 from careconnect.http import is_unicode
 from careconnect.resource_types import ID_PATTERN, ResourceType
 from careconnect.search_values import fold_token
@@ -108,26 +109,12 @@ def one_identifier(type_: ResourceType, values: Sequence[str]) -> Identifier:
     parameter = type_.parameter(IDENTIFIER)
     if parameter is None:
         raise refusals.criterion_not_supported(IDENTIFIER)
-    if len(values) != 1 or len(_split(values[0], ",")) != 1:
+    if len(values) != 1 or len(split_unescaped(values[0], ",")) != 1:
         raise refusals.not_one_identifier()
-    parts = [re.sub(r"\\([,|$\\])", r"\1", part) for part in _split(values[0], "|")]
+    parts = [unescape(part) for part in split_unescaped(values[0], "|")]
     if len(parts) != 2 or not parts[1].strip():
         raise refusals.not_one_identifier()
     folded = fold_token(
         parts[1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
     )
     return Identifier(parts[0], folded)
-
-
-def _split(text: str, separator: str) -> list[str]:
-    r"""Split at a separator that no backslash stands before, keeping the escapes (STU3 Search §2.21.1.7)."""
-    parts = [""]
-    characters = iter(text)
-    for character in characters:
-        if character == "\\":
-            parts[-1] += character + next(characters, "")
-        elif character == separator:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts

@@ -7,6 +7,7 @@ from decimal import Context, Decimal
 from typing import Any, Final
 
 from careconnect import outcomes
+from careconnect.escaped_text import split_unescaped, unescape
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import ID_PATTERN, SYNTAX, Modifier, ParameterType, SearchParameter, valid_id
 from careconnect.search_values import SearchValueError, SearchValues, date_range, fold_token, normalise
@@ -101,25 +102,6 @@ def _values(parameter: SearchParameter, text: str, target: str, fhir_base: str, 
             yield _joined(parameter, text, fhir_base, now)
         case ParameterType.REFERENCE:
             yield from _references(parameter, unescape(text), target, fhir_base)
-
-
-def split_unescaped(text: str, separator: str) -> list[str]:
-    r"""Split at a separator that no backslash stands before, keeping the escapes (STU3 Search §2.21.1.7)."""
-    parts = [""]
-    characters = iter(text)
-    for character in characters:
-        if character == "\\":
-            parts[-1] += character + next(characters, "")
-        elif character == separator:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
-
-
-def unescape(text: str) -> str:
-    r"""Undo `\,`, `\|`, `\$` and `\\`."""
-    return re.sub(r"\\([,|$\\])", r"\1", text)
 
 
 def _string(parameter: SearchParameter, text: str) -> str:
