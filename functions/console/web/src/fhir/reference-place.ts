@@ -1,0 +1,18 @@
+/** What a literal reference says (FHIR STU3 References §2.3.0.1). */
+
+export interface Place {
+  readonly type: string;
+  readonly id: string;
+  readonly version?: string;
+}
+
+const LITERAL = /^([A-Z][A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})(?:\/_history\/([A-Za-z0-9\-.]{1,64}))?$/;
+
+/** Returns the type, id and version that a reference names, relative or below one of `bases`; null for any other. */
+export function placeIn(reference: string | undefined, bases: readonly string[]): Place | null {
+  if (reference === undefined) return null;
+  const base = bases.find((each) => reference.startsWith(`${each}/`));
+  const [, type, id, version] = LITERAL.exec(base ? reference.slice(base.length + 1) : reference) ?? [];
+  if (!type || !id) return null;
+  return version ? { type, id, version } : { type, id };
+}
