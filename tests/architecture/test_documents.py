@@ -15,6 +15,7 @@ from jsonschema import Draft7Validator
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
 from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
+from careconnect_admin.documents.console_types import CONSOLE_TYPES, console_types
 from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
 from careconnect_admin.project import DOCS
 from service_discovery.openapi_examples import EXAMPLES
@@ -40,6 +41,10 @@ def requests(folder: dict[str, Any]) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("path", list(MADE), ids=str)
 def test_committed_document_is_what_the_code_makes(path: Path) -> None:
     assert (DOCS / path).read_text(encoding="utf-8") == MADE[path], "run `make docs`"
+
+
+def test_what_the_page_knows_of_types_is_what_the_one_table_says() -> None:
+    assert CONSOLE_TYPES.read_text(encoding="utf-8") == console_types(), "run `make docs`"
 
 
 def test_writing_writes_every_document(tmp_path: Path) -> None:
