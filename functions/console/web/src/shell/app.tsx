@@ -57,8 +57,12 @@ function Navigation() {
   const strip = useRef<HTMLElement>(null);
   const open = route.value.room;
   useEffect(() => {
-    // On a phone the strip scrolls: the open room's name comes into sight.
-    strip.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    // On a phone the strip scrolls: the open room's name comes into sight. Not by `scrollIntoView`, after which Chromium
+    // has the Tab key begin there instead of at the page's own beginning.
+    const [all, one] = [strip.current, strip.current?.querySelector("[aria-current]")];
+    if (!all || !one) return;
+    const [around, room] = [all.getBoundingClientRect(), one.getBoundingClientRect()];
+    all.scrollLeft += room.left + room.width / 2 - around.left - around.width / 2;
   }, [open]);
   return (
     <nav class="rooms" aria-label="Rooms" ref={strip}>
