@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
@@ -16,6 +17,7 @@ from careconnect_admin.clients.registration import ClientRegistration, register_
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.browser import Visit
+from careconnect_testing.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -109,6 +111,29 @@ def test_a_private_key_signs_in_the_page_and_is_not_kept_as_text(visit: Visiting
     page.get_by_role("button", name="Introspect").click()
     page.get_by_text('"active": true').wait_for()
     assert not [each for each in tab.requests if jwk["d"] in (each.post_data or "")]
+
+
+def test_a_token_that_is_there_already_is_used_and_one_that_has_expired_is_said_to(
+    visit: Visiting, local_stack: LocalStack
+) -> None:
+    now = int(time.time())
+    with httpx.Client(base_url=local_stack.base_url) as http:
+        claims = deployed_claims(local_stack, iat=now - 3600, exp=now - 60, scope="user/Patient.read")
+        expired = signed_by_the_issuer(local_stack, deployed_header(http), claims)
+    tab = visit()
+    page = tab.open()
+    page.get_by_role("button", name="Access token").click()
+    page.get_by_label("An access token that you have").fill("no token")
+    page.get_by_role("button", name="Use this token").click()
+    assert page.get_by_role("alert").inner_text().startswith("This is no access token")
+
+    page.get_by_label("An access token that you have").fill(f"Bearer {expired}")
+    page.get_by_role("button", name="Use this token").click()
+
+    page.get_by_text("1 of 16 types.").wait_for()
+    assert page.get_by_test_id("countdown").inner_text() == "Expired: get a new one"
+    assert page.get_by_role("button", name="Introspect").is_disabled()
+    assert tab.violations() == []
 
 
 def test_what_is_refused_is_said_with_what_to_do(visit: Visiting, explorer: DemoClient) -> None:

@@ -32,6 +32,7 @@ export function decodeAccessToken(text: string): AccessToken {
     const header = decodeProtectedHeader(text);
     const claims = decodeJwt<Claims>(text);
     if (typeof claims.exp !== "number") throw new TypeError("it has no time of expiry");
+    if (typeof claims.scope !== "string") throw new TypeError("it names no scopes");
     return { text, header: { ...header }, claims };
   } catch (error) {
     throw new TokenError(`This is no access token: ${error instanceof Error ? error.message : "it cannot be read"}.`);

@@ -1,7 +1,8 @@
-/** Who asks: a demo client of this run, an id with its secret, or an id with a private key. */
+/** Who asks: a demo client of this run, an id with its secret, an id with a private key; or a token that is there already. */
 
 import { useEffect, useId, useState } from "preact/hooks";
 
+import { decodeAccessToken, TokenError } from "../../oauth/access-token.ts";
 import type { Credential } from "../../oauth/credential.ts";
 import { KeyError, type PrivateKey, privateKeyOf } from "../../oauth/private-key.ts";
 import { requestToken } from "../../oauth/token-calls.ts";
@@ -10,12 +11,13 @@ import { type DemoClient, demoClients } from "../../service/demo-clients.ts";
 import { begin } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 
-type Way = "demo" | "secret" | "key";
+type Way = "demo" | "secret" | "key" | "token";
 
 const WAYS: readonly (readonly [Way, string])[] = [
   ["demo", "Demo client"],
   ["secret", "Id and secret"],
   ["key", "Private key"],
+  ["token", "Access token"],
 ];
 
 export function ClientForm() {
@@ -53,14 +55,18 @@ export function ClientForm() {
       {way === "demo" && <DemoChoice clients={clients} onChosen={obtain} isBusy={task.isRunning} />}
       {way === "secret" && <SecretFields onGiven={obtain} isBusy={task.isRunning} />}
       {way === "key" && <KeyFields onGiven={obtain} isBusy={task.isRunning} />}
-      <details class="more">
-        <summary>Ask for certain scopes</summary>
-        <TextField
-          label="Scopes, with spaces between; empty for all that the client has"
-          value={scope}
-          onValue={setScope}
-        />
-      </details>
+      {way === "token" ? (
+        <TokenFields />
+      ) : (
+        <details class="more">
+          <summary>Ask for certain scopes</summary>
+          <TextField
+            label="Scopes, with spaces between; empty for all that the client has"
+            value={scope}
+            onValue={setScope}
+          />
+        </details>
+      )}
       <TaskState task={task}>Asking for a token…</TaskState>
     </section>
   );
@@ -162,9 +168,31 @@ function KeyFields({ onGiven, isBusy }: Chosen & { readonly onGiven: (credential
   );
 }
 
-function Form({ children, onSubmit, isBusy }: Chosen & {
+function TokenFields() {
+  const [text, setText] = useState("");
+  const [fault, setFault] = useState("");
+  const submit = () => {
+    try {
+      const token = text.trim().replace(/^Bearer /i, "");
+      begin(token, decodeAccessToken(token).claims.scope, null);
+      announce("The token is used from now on. It was read, and not verified: that is the server's part.");
+    } catch (error) {
+      setFault(error instanceof TokenError ? error.message : String(error));
+    }
+  };
+  return (
+    <Form onSubmit={submit} isBusy={!text.trim()} action="Use this token">
+      <TextField label="An access token that you have" value={text} onValue={setText} isSecret />
+      {fault && <p class="fault" role="alert">{fault}</p>}
+      <p class="quiet">It is read here and kept in this page's memory. Whether it is any good is for the server to say.</p>
+    </Form>
+  );
+}
+
+function Form({ children, onSubmit, isBusy, action = "Get a token" }: Chosen & {
   readonly children: preact.ComponentChildren;
   readonly onSubmit: () => void;
+  readonly action?: string;
 }) {
   return (
     <form
@@ -176,7 +204,7 @@ function Form({ children, onSubmit, isBusy }: Chosen & {
     >
       {children}
       <div class="row">
-        <button type="submit" class="main" disabled={isBusy}>Get a token</button>
+        <button type="submit" class="main" disabled={isBusy}>{action}</button>
       </div>
     </form>
   );
