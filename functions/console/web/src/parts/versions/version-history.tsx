@@ -1,0 +1,143 @@
+/** All versions of one resource: what was done when, what differs between two of them, and each as it was. */
+
+import { useEffect, useState } from "preact/hooks";
+
+import type { Bundle, Resource } from "../../fhir/datatypes.ts";
+import { dateText } from "../../fhir/dates.ts";
+import { type Comparison, neighbours, type Version, versionsOf } from "../../fhir/history.ts";
+import { nextOf } from "../../fhir/search.ts";
+import { grantsOf } from "../../oauth/grants.ts";
+import { askFhir } from "../../service/api.ts";
+import { session } from "../../service/session.ts";
+import { announce } from "../../shell/announcements.tsx";
+import { ClosedNote } from "../closed-note.tsx";
+import { TaskState, useTask } from "../task.tsx";
+import { VersionComparison } from "./version-comparison.tsx";
+
+const PAGE = 20;
+
+/** Stands below a heading of the second level. `latest` is the version that the reader has at hand: another one has the history fetched anew. */
+export function VersionHistory({ type, id, latest }: {
+  readonly type: string;
+  readonly id: string;
+  readonly latest?: string | undefined;
+}) {
+  const scope = session.value?.token.claims.scope ?? "";
+  const isOpen = grantsOf(scope).find((each) => each.type.name === type)?.letters.has("r") ?? false;
+  return (
+    <section class="versions" aria-label={`Versions of ${type}/${id}`}>
+      <h3>Versions</h3>
+      {isOpen ? (
+        <Versions key={`${type}/${id} ${latest ?? ""}`} type={type} id={id} />
+      ) : (
+        <ClosedNote scope={`user/${type}.r`}>This token does not read the versions of {type}.</ClosedNote>
+      )}
+    </section>
+  );
+}
+
+function Versions({ type, id }: { readonly type: string; readonly id: string }) {
+  const [versions, setVersions] = useState<readonly Version[]>([]);
+  const [total, setTotal] = useState<number | undefined>(undefined);
+  const [next, setNext] = useState<string | undefined>(undefined);
+  const [chosen, setChosen] = useState<Comparison | null>(null);
+  const [shown, setShown] = useState<string | null>(null);
+  const task = useTask();
+  const fetchPage = (link: string, before: readonly Version[]) =>
+    task.run(async (signal) => {
+      const page = await askFhir<Bundle>(link, { signal });
+      const all = [...before, ...versionsOf(page)];
+      setVersions(all);
+      setTotal(page.total);
+      setNext(nextOf(page));
+      setChosen((one) => one ?? neighbours(all));
+      announce(`${countOf(all.length, page.total)}.`);
+    });
+  const begin = () => fetchPage(`${type}/${id}/_history?_count=${PAGE}`, []);
+  useEffect(begin, []);
+  const comparison = chosen && comparisonOf(versions, chosen);
+  return (
+    <>
+      {versions.length > 0 && (
+        <>
+          <p class="quiet">{countOf(versions.length, total)}.</p>
+          <VersionList versions={versions} shown={shown} onShow={setShown} onCompare={setChosen} />
+        </>
+      )}
+      <TaskState task={task} again={next ? () => fetchPage(next, versions) : begin}>Reading the versions…</TaskState>
+      {next && !task.isRunning && !task.problem && (
+        <button type="button" onClick={() => fetchPage(next, versions)}>Earlier versions</button>
+      )}
+      {chosen && comparison && (
+        <VersionComparison
+          versions={versions.filter((each) => each.resource)}
+          chosen={chosen}
+          from={comparison.from}
+          to={comparison.to}
+          onChosen={setChosen}
+        />
+      )}
+    </>
+  );
+}
+
+function VersionList({ versions, shown, onShow, onCompare }: {
+  readonly versions: readonly Version[];
+  readonly shown: string | null;
+  readonly onShow: (number: string | null) => void;
+  readonly onCompare: (comparison: Comparison) => void;
+}) {
+  return (
+    <ul class="version-list">
+      {versions.map((each) => {
+        const pair = neighbours(versions, each.number);
+        const isShown = each.number === shown;
+        return (
+          <li key={each.number}>
+            <strong>Version {each.number}</strong>
+            <span>{each.deed}</span>
+            <span class="figures">{dateText(each.at)}</span>
+            {each.resource && (
+              <span class="version-acts">
+                <button
+                  type="button"
+                  class="plain"
+                  aria-expanded={isShown}
+                  onClick={() => onShow(isShown ? null : each.number)}
+                >
+                  {isShown ? "Hide" : "Show"}<span class="unseen"> version {each.number}</span>
+                </button>
+                {pair && (
+                  <button type="button" class="plain" onClick={() => onCompare(pair)}>
+                    Compare <span class="unseen">version {each.number} </span>with {pair.from}
+                  </button>
+                )}
+              </span>
+            )}
+            {isShown && each.resource && <VersionContent number={each.number} resource={each.resource} />}
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
+
+function VersionContent({ number, resource }: { readonly number: string; readonly resource: Resource }) {
+  return (
+    <pre class="code" tabIndex={0} role="group" aria-label={`Version ${number} as it was`}>
+      {JSON.stringify(resource, null, 2)}
+    </pre>
+  );
+}
+
+function comparisonOf(versions: readonly Version[], chosen: Comparison) {
+  const from = versions.find((each) => each.number === chosen.from)?.resource;
+  const to = versions.find((each) => each.number === chosen.to)?.resource;
+  return from && to ? { from, to } : null;
+}
+
+function countOf(known: number, total: number | undefined): string {
+  const all = total ?? known;
+  const text = `${all} ${all === 1 ? "version" : "versions"}`;
+  return known < all ? `The newest ${known} of ${text}` : text;
+}
