@@ -2,13 +2,11 @@
 
 import { useState } from "preact/hooks";
 
-import { CopyButton } from "../parts/copy-button.tsx";
+import { ExchangeDetail } from "../parts/exchange-detail.tsx";
 import { StatusBadge } from "../parts/status-badge.tsx";
 import { exchanges } from "../service/api.ts";
 import type { Exchange } from "../service/exchange.ts";
 import { ROOT } from "../service/place.ts";
-import { copyOf, LANGUAGES } from "../service/request-copies.ts";
-import { answerText, bodyPieces, headerPieces, plainText } from "../service/secrets.ts";
 
 export function RequestLog() {
   const [isOpen, setOpen] = useState(false);
@@ -63,33 +61,10 @@ function Entry({ one, revealed }: { readonly one: Exchange; readonly revealed: b
           <code class="clip">{one.method} {shortUrl(one.url)}</code>
           <span class="figures quiet">{one.state === "under way" ? "…" : `${one.milliseconds} ms`}</span>
         </summary>
-        {isOpen && <Detail one={one} revealed={revealed} />}
+        {isOpen && <ExchangeDetail one={one} revealed={revealed} />}
       </details>
     </li>
   );
-}
-
-function Detail({ one, revealed }: { readonly one: Exchange; readonly revealed: boolean }) {
-  return (
-    <>
-      <div class="row" role="group" aria-label="Copy this request">
-        <span class="quiet">Copy as</span>
-        {LANGUAGES.map((language) => (
-          <CopyButton key={language} label={language} text={() => copyOf(language, one, revealed)} />
-        ))}
-      </div>
-      <pre class="code" tabIndex={0} aria-label="Request and answer">{told(one, revealed)}</pre>
-    </>
-  );
-}
-
-function told(one: Exchange, revealed: boolean): string {
-  const sent = Object.entries(one.headers).map(([name, value]) => `${name}: ${plainText(headerPieces(name, value, revealed))}`);
-  const body = plainText(bodyPieces(one, revealed));
-  const got = Object.entries(one.answerHeaders).map(([name, value]) => `${name}: ${value}`);
-  const request = [`${one.method} ${one.url}`, ...sent, ...(body ? ["", body] : [])];
-  if (!one.status) return [...request, "", `(${one.state})`].join("\n");
-  return [...request, "", `${one.status}`, ...got, "", answerText(one.answer, revealed)].join("\n");
 }
 
 function shortUrl(url: string): string {

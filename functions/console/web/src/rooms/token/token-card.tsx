@@ -2,8 +2,8 @@
 
 import { useState } from "preact/hooks";
 
-import { meaningOf, readable } from "../../oauth/access-token.ts";
 import { introspect, revoke } from "../../oauth/token-calls.ts";
+import { Claims } from "../../parts/claims.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { expiresIn, type Session } from "../../service/session.ts";
@@ -75,31 +75,5 @@ function Countdown({ session }: { readonly session: Session }) {
       <meter min={0} max={Math.max(1, exp - iat)} value={Math.max(0, left)} aria-label="Seconds left" />
       <span class="figures" data-testid="countdown">{left > 0 ? `${duration(left)} left` : "Expired: get a new one"}</span>
     </span>
-  );
-}
-
-function Claims({ title, members }: { readonly title?: string; readonly members: Readonly<Record<string, unknown>> }) {
-  return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={title ?? "Header"}>
-      <table class="claims">
-        {title && <caption>{title}</caption>}
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Value</th>
-            <th scope="col">Meaning</th>
-          </tr>
-        </thead>
-        <tbody>
-          {Object.entries(members).map(([name, value]) => (
-            <tr key={name}>
-              <th scope="row"><code>{name}</code></th>
-              <td class="wrap">{readable(name, value)}</td>
-              <td class="quiet">{meaningOf(name)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }
