@@ -10,6 +10,7 @@ import pytest
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.project import PROJECT
 from careconnect_testing.api import Api, issue_code
 from careconnect_testing.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
 from careconnect_testing.refused_tokens import REFUSED
@@ -33,20 +34,10 @@ RECORD = {
 MEMBERS = RECORD - {"Patient", "Medication"}
 """What is searched below a patient."""
 
-OPEN = {
-    "a24a4d9f-c264-4af7-a8e5-248c24a6b707": {"Patient"} | DIRECTORY,
-    "ed73b2cb-abd0-4f75-b9a2-5f9c0535b82c": {
-        "Patient",
-        "Condition",
-        "MedicationStatement",
-        "MedicationRequest",
-        "Medication",
-        "Immunization",
-        "Encounter",
-        "Observation",
-    }
-    | DIRECTORY,
-    "256fcc31-97bd-47d4-acbf-12409676ad5a": DIRECTORY,
+PROMISES = PROJECT / "functions/console/web/src/rooms/matrix/promises.json"
+"""What the page promises its three clients: declared once, for these tests and for the console's matrix."""
+
+OPEN = {client_id: set(types) for client_id, types in json.loads(PROMISES.read_text(encoding="utf-8")).items()} | {
     "explorer": RECORD | DIRECTORY,
     "editor": RECORD | DIRECTORY,
 }

@@ -25,7 +25,12 @@ export const ROOMS: readonly Room[] = [
     summary: "Prove who you are, and see what you get for it.",
     load: () => import("./token/room.tsx"),
   },
-  { id: "matrix", title: "Who may read what", summary: "The answers of the server, cell by cell." },
+  {
+    id: "matrix",
+    title: "Who may read what",
+    summary: "What each client is promised, and what the server answers it now.",
+    load: () => import("./matrix/room.tsx"),
+  },
   { id: "explore", title: "Explore", summary: "Search the types that your token opens." },
   { id: "record", title: "Patient record", summary: "One patient's record, drawn." },
   { id: "write", title: "Write", summary: "Create, change and delete, with the answers at their places." },
