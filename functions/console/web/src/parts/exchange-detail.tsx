@@ -1,19 +1,13 @@
 /** One request as it went and what was answered, with copies to paste. */
 
 import type { Exchange } from "../service/exchange.ts";
-import { copyOf, LANGUAGES } from "../service/request-copies.ts";
 import { answerText, bodyPieces, headerPieces, plainText } from "../service/secrets.ts";
-import { CopyButton } from "./copy-button.tsx";
+import { CopyRequest } from "./copy-request.tsx";
 
 export function ExchangeDetail({ one, revealed }: { readonly one: Exchange; readonly revealed: boolean }) {
   return (
     <>
-      <div class="row" role="group" aria-label="Copy this request">
-        <span class="quiet">Copy as</span>
-        {LANGUAGES.map((language) => (
-          <CopyButton key={language} label={language} text={() => copyOf(language, one, revealed)} />
-        ))}
-      </div>
+      <CopyRequest one={one} revealed={revealed} />
       <pre class="code" tabIndex={0} aria-label="Request and answer">{told(one, revealed)}</pre>
     </>
   );
