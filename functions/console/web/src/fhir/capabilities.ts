@@ -4,7 +4,7 @@ import { askFhir } from "../service/api.ts";
 
 export interface SearchParameter {
   readonly name: string;
-  readonly type: "string" | "token" | "date" | "number" | "quantity" | "reference" | "uri";
+  readonly type: "string" | "token" | "date" | "number" | "quantity" | "reference" | "uri" | "composite";
   readonly documentation?: string;
 }
 

@@ -1,21 +1,10 @@
 /** Searches, page by page: a page's `next` link is followed as the server has sent it. */
 
 import { askFhir } from "../service/api.ts";
-import type { Bundle, BundleEntry, Resource } from "./datatypes.ts";
+import { nextOf } from "./bundle.ts";
+import type { Bundle } from "./datatypes.ts";
 
-/** Returns the link to the following page, if there is one. */
-export function nextOf(bundle: Bundle): string | undefined {
-  return bundle.link?.find((each) => each.relation === "next")?.url;
-}
-
-/** Returns a page's entries of a mode; an entry that says none is a match. */
-export function entriesOf(bundle: Bundle, mode: "match" | "include"): readonly BundleEntry[] {
-  return (bundle.entry ?? []).filter((each) => (each.search?.mode ?? "match") === mode);
-}
-
-export function resourcesOf(entries: readonly BundleEntry[]): readonly Resource[] {
-  return entries.map((each) => each.resource).filter((each) => each !== undefined);
-}
+export { entriesOf, nextOf, resourcesOf } from "./bundle.ts";
 
 /** Yields a search's pages in order; `query` is `Observation?patient=4&_count=100`, or a link. Rejects with a `ProblemError`. */
 export async function* pagesOf(query: string, signal?: AbortSignal): AsyncGenerator<Bundle, void> {

@@ -31,7 +31,12 @@ export const ROOMS: readonly Room[] = [
     summary: "What each client is promised, and what the server answers it now.",
     load: () => import("./matrix/room.tsx"),
   },
-  { id: "explore", title: "Explore", summary: "Search the types that your token opens." },
+  {
+    id: "explore",
+    title: "Explore",
+    summary: "Search the types that your token opens.",
+    load: () => import("./explore/room.tsx"),
+  },
   { id: "record", title: "Patient record", summary: "One patient's record, drawn." },
   { id: "write", title: "Write", summary: "Create, change and delete, with the answers at their places." },
   { id: "doctor", title: "Token doctor", summary: "What is wrong with a token or an assertion." },

@@ -1,0 +1,137 @@
+/** What a search has found: a table, page by page, and the match that is looked at beside it. */
+
+import type { RefObject } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+import type { Resource } from "../../fhir/datatypes.ts";
+import { placeOf } from "../../fhir/references.ts";
+import { ReferenceLink } from "../../parts/resource/reference-link.tsx";
+import { announce } from "../../shell/announcements.tsx";
+import { addressOf } from "../../shell/router.ts";
+import { columnsOf } from "./columns.ts";
+import { includedWith } from "./included.ts";
+import { OpenResource } from "./open-resource.tsx";
+import { countOf, hintsOf, includedOf, matchesOf } from "./search-page.ts";
+import type { Found } from "./state.ts";
+
+export function Results({ type, found, selected, heading, isBusy, onNext, onPrevious }: {
+  readonly type: string;
+  readonly found: Found;
+  readonly selected: string;
+  readonly heading: RefObject<HTMLHeadingElement | null>;
+  readonly isBusy: boolean;
+  readonly onNext: (() => void) | null;
+  readonly onPrevious: (() => void) | null;
+}) {
+  const { page, queries } = found;
+  const matches = matchesOf(page);
+  const match = matches.find((each) => each.id === selected);
+  const beside = useBeside(match);
+  const included = includedOf(page);
+  return (
+    <div class={match ? "beside" : ""}>
+      <section class="card found" aria-labelledby="found-heading">
+        <h2 id="found-heading" tabIndex={-1} ref={heading}>Found</h2>
+        <p>
+          {countOf(page, type, queries.length)}
+          {included.length > 0 && ` ${included.length} more came with them: select a row to see them beside it.`}
+        </p>
+        <Hints texts={hintsOf(page)} />
+        {(onNext ?? onPrevious) && (
+          <div class="row" role="group" aria-label="Pages">
+            <button type="button" class="small" disabled={!onPrevious || isBusy} onClick={onPrevious ?? undefined}>Previous page</button>
+            <button type="button" class="small" disabled={!onNext || isBusy} onClick={onNext ?? undefined}>Next page</button>
+          </div>
+        )}
+        {matches.length > 0 && <Table type={type} matches={matches} selected={selected} />}
+      </section>
+      {match && (
+        <div ref={beside}>
+          <OpenResource
+            key={selected}
+            type={type}
+            id={selected}
+            shown={match}
+            included={includedWith(match, included, placeOf)}
+          />
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Brings what was selected into sight, which is below the table on a phone; and the focus back to its row at the end. */
+function useBeside(match: Resource | undefined): RefObject<HTMLDivElement | null> {
+  const beside = useRef<HTMLDivElement>(null);
+  const earlier = useRef(match?.id);
+  useEffect(() => {
+    if (match?.id) {
+      if (earlier.current !== match.id) announce(`${match.resourceType} ${match.id} is shown beside the table.`);
+      beside.current?.scrollIntoView({ block: "nearest" });
+    } else if (earlier.current) {
+      document.getElementById(rowId(earlier.current))?.focus();
+    }
+    earlier.current = match?.id;
+  }, [match?.id]);
+  return beside;
+}
+
+function Hints({ texts }: { readonly texts: readonly string[] }) {
+  if (!texts.length) return null;
+  return (
+    <ul class="notice hints" aria-label="Hints of the server">
+      {texts.map((each) => (
+        <li key={each}>{each}</li>
+      ))}
+    </ul>
+  );
+}
+
+function Table({ type, matches, selected }: {
+  readonly type: string;
+  readonly matches: readonly Resource[];
+  readonly selected: string;
+}) {
+  const columns = columnsOf(type);
+  return (
+    <div class="scroll rows" tabIndex={0} role="region" aria-label="Matches">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Id</th>
+            {columns.map(({ label }) => (
+              <th scope="col" key={label}>{label}</th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {matches.map((each) => (
+            <tr key={each.id} class={each.id === selected ? "selected" : ""}>
+              <th scope="row">
+                <a
+                  id={rowId(each.id ?? "")}
+                  href={addressOf("explore", type, each.id ?? "")}
+                  aria-current={each.id === selected ? "true" : undefined}
+                >
+                  {each.id}
+                </a>
+              </th>
+              {columns.map(({ label, cellOf }) => {
+                const { text, reference } = cellOf(each);
+                return (
+                  <td key={label}>
+                    <ReferenceLink reference={reference}>{text}</ReferenceLink>
+                  </td>
+                );
+              })}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function rowId(id: string): string {
+  return `match-${id}`;
+}

@@ -1,0 +1,33 @@
+/** One page of a search: its matches, what came with them, the server's hints, and how many there are in words. */
+
+import type { Bundle, Resource } from "../../fhir/datatypes.ts";
+import { entriesOf, nextOf, resourcesOf } from "../../fhir/bundle.ts";
+
+export function matchesOf(page: Bundle): readonly Resource[] {
+  return resourcesOf(entriesOf(page, "match"));
+}
+
+export function includedOf(page: Bundle): readonly Resource[] {
+  return resourcesOf(entriesOf(page, "include"));
+}
+
+/** Returns what the server has to say of the search itself: parameters that it has ignored, for example. */
+export function hintsOf(page: Bundle): readonly string[] {
+  return resourcesOf(entriesOf(page, "outcome")).flatMap((outcome) => {
+    const issues = (outcome["issue"] ?? []) as readonly { readonly diagnostics?: string; readonly details?: { readonly text?: string } }[];
+    return issues.map((each) => each.diagnostics ?? each.details?.text ?? "").filter((each) => each !== "");
+  });
+}
+
+/** Returns what a page holds of how much, in a sentence. */
+export function countOf(page: Bundle, type: string, pageNumber: number): string {
+  const shown = matchesOf(page).length;
+  const { total } = page;
+  if (shown === 0) {
+    if (total) return `${total} match. This page was asked for without them.`;
+    if (nextOf(page)) return "No match on this page; there may be some on the next.";
+    return pageNumber > 1 ? "No more matches." : `Nothing matches: no ${type} that this token opens is like that.`;
+  }
+  const all = total === undefined ? "; the server does not say how many there are in all" : ` of ${total}`;
+  return `Page ${pageNumber}: ${shown} ${shown === 1 ? "match" : "matches"}${all}.`;
+}

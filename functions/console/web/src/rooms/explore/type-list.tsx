@@ -1,0 +1,47 @@
+/** The types that the server serves, each with what the token opens of it. */
+
+import type { TypeCapability } from "../../fhir/capabilities.ts";
+import { SERVED_TYPES } from "../../oauth/grants.ts";
+import { session } from "../../service/session.ts";
+import { addressOf } from "../../shell/router.ts";
+import { lettersOf, scopeFor, wordsFor } from "./openness.ts";
+
+export function TypeList({ types }: { readonly types: readonly TypeCapability[] }) {
+  const directory = new Set(SERVED_TYPES.filter((each) => each.directory).map((each) => each.name));
+  return (
+    <>
+      <Group title="Records" types={types.filter((each) => !directory.has(each.type))} />
+      <Group title="Directory" types={types.filter((each) => directory.has(each.type))} />
+    </>
+  );
+}
+
+function Group({ title, types }: { readonly title: string; readonly types: readonly TypeCapability[] }) {
+  return (
+    <section class="card" aria-label={title}>
+      <h2>{title}</h2>
+      <ul class="types">
+        {types.map(({ type }) => (
+          <li key={type}>
+            <a href={addressOf("explore", type)}>
+              <strong>{type}</strong>
+              <Openness type={type} />
+            </a>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Openness({ type }: { readonly type: string }) {
+  const one = session.value;
+  if (!one) return null;
+  const letters = lettersOf(one.scope, type);
+  if (letters.size) return <span class="badge good">{wordsFor(letters)}</span>;
+  return (
+    <span class="quiet">
+      <span class="badge">closed</span> takes <code>{scopeFor(one.scope, type, "rs")}</code>
+    </span>
+  );
+}

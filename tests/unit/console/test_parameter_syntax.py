@@ -1,0 +1,49 @@
+"""What the page reads out of the CapabilityStatement's words for a search parameter is what the one table has."""
+
+import json
+import subprocess
+from typing import Any, Final
+
+from careconnect.base_url import BaseUrl
+from careconnect.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, SYNTAX
+from careconnect_testing.node_clients import NODE
+from careconnect_testing.web_sources import WEB
+from service_discovery.capability_statement import capability_statement
+
+_READ: Final = """
+import { readFileSync } from "node:fs";
+import { isSortable, syntaxOf } from "./src/fhir/parameter-syntax.ts";
+const parameters = JSON.parse(readFileSync(0, "utf8"));
+console.log(JSON.stringify(parameters.map((each) => ({ ...syntaxOf(each), sortable: isSortable(each) }))));
+"""
+
+
+def test_what_a_parameter_takes_is_read_as_it_is_meant() -> None:
+    statement: Any = capability_statement(BaseUrl("https://api.example"))
+    said = [each for resource in statement["rest"][0]["resource"] for each in resource["searchParam"]]
+    meant = [each for resource in RESOURCE_TYPES for each in (*COMMON_PARAMETERS, *resource.searchable)]
+
+    done = subprocess.run(
+        [NODE, "--input-type=module", "--eval", _READ],
+        cwd=WEB,
+        input=json.dumps(said),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert [
+        (each["paths"], each["modifiers"], each["targets"], each["prefixes"], each["parts"], each["sortable"])
+        for each in json.loads(done.stdout)
+    ] == [
+        (
+            ", ".join(each.paths),
+            [modifier.value for modifier in SYNTAX[each.type].modifiers],
+            list(each.targets),
+            list(SYNTAX[each.type].prefixes),
+            [part.parameter.name for part in each.parts],
+            each.sortable,
+        )
+        for each in meant
+    ]
