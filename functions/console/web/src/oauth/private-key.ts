@@ -6,6 +6,8 @@ export interface PrivateKey {
   readonly key: CryptoKey;
   readonly algorithm: string;
   readonly kid: string;
+  /** Its public half, as it would be registered. */
+  readonly publicKey: JWK;
 }
 
 /** A text that is no private key which can sign here; the message says why and what to do. */
@@ -36,7 +38,8 @@ async function ofJwk(text: string, kid: string): Promise<PrivateKey> {
   if (!algorithm) throw new KeyError("The server takes RSA keys and those of the curves P-256 and P-384.");
   try {
     const key = (await importJWK({ ...jwk, ext: false }, algorithm)) as CryptoKey;
-    return { key, algorithm, kid: kid || (jwk.kid ?? (await calculateJwkThumbprint(jwk))) };
+    const name = kid || (jwk.kid ?? (await calculateJwkThumbprint(jwk)));
+    return { key, algorithm, kid: name, publicKey: publicHalf(jwk, name) };
   } catch {
     throw new KeyError("This JWK cannot be used as a private key.");
   }
@@ -59,8 +62,14 @@ async function ofPem(text: string, kid: string): Promise<PrivateKey> {
     // What kind of key it is says its own bytes: the import with another algorithm fails.
     const readable = await importPKCS8(text, algorithm, { extractable: true }).catch(() => null);
     if (!readable) continue;
-    const thumbprint = kid || (await calculateJwkThumbprint(await exportJWK(readable)));
-    return { key: await importPKCS8(text, algorithm), algorithm, kid: thumbprint };
+    const jwk = await exportJWK(readable);
+    const name = kid || (await calculateJwkThumbprint(jwk));
+    return { key: await importPKCS8(text, algorithm), algorithm, kid: name, publicKey: publicHalf(jwk, name) };
   }
   throw new KeyError("The server takes RSA keys and those of the curves P-256 and P-384.");
+}
+
+/** Returns what of a key may be published, by naming that and not what is secret. */
+export function publicHalf({ kty, n, e, crv, x, y }: JWK, kid: string): JWK {
+  return kty === "RSA" ? { kty, ...(n && e ? { n, e } : {}), kid } : { ...(kty ? { kty } : {}), ...(crv && x && y ? { crv, x, y } : {}), kid };
 }

@@ -3,16 +3,13 @@
 import { ask } from "../service/api.ts";
 import { clockSkew } from "../service/session.ts";
 import { type Credential, proofOf } from "./credential.ts";
+import { serverMetadata } from "./server-facts.ts";
 
 export interface Granted {
   readonly access_token: string;
   readonly token_type: string;
   readonly expires_in: number;
   readonly scope: string;
-}
-
-interface ServerMetadata {
-  readonly token_endpoint: string;
 }
 
 /** Asks for a token; no scope asks for all that the client is registered for. Rejects with a `ProblemError`. */
@@ -37,7 +34,7 @@ async function post(
   form: Readonly<Record<string, string>>,
   signal?: AbortSignal,
 ): Promise<string> {
-  const audience = credential.kind === "key" ? await tokenEndpoint(signal) : "";
+  const audience = credential.kind === "key" ? (await serverMetadata(signal)).token_endpoint : "";
   const proof = await proofOf(credential, audience, Date.now() + clockSkew.value);
   const answer = await ask({
     method: "POST",
@@ -48,9 +45,4 @@ async function post(
     signal,
   });
   return answer.text;
-}
-
-async function tokenEndpoint(signal?: AbortSignal): Promise<string> {
-  const answer = await ask({ to: "/.well-known/oauth-authorization-server", withToken: false, signal });
-  return (JSON.parse(answer.text) as ServerMetadata).token_endpoint;
 }
