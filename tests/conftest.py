@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import Loader
 from coverage import Coverage
 
 from careconnect_testing import generated as generated  # registers the profiles of the quick and the long run
@@ -59,8 +58,15 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _aws_service_descriptions_are_read_once() -> Iterator[None]:
-    """Keep what sessions read of boto's files: megabytes, and moto has every test begin a new session."""
-    with patch.object(JSONFileLoader, "load_file", staticmethod(cache(JSONFileLoader().load_file))):
+    """Have all sessions keep together what they read of boto's files: moto has every test begin a new session."""
+    kept: dict[Any, Any] = {}
+    make = Loader.__init__
+
+    def share(loader: Any, *args: Any, **options: Any) -> None:
+        make(loader, *args, **options)
+        loader._cache = kept
+
+    with patch.object(Loader, "__init__", share):
         yield
 
 

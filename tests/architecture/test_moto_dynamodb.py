@@ -1,12 +1,17 @@
 """The DynamoDB of the unit tests: what makes it quick leaves its answers as they are."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.dynamodb.models import dynamodb_backends
+
+from careconnect_testing import moto_without_http
 
 _TABLE = "table"
 
@@ -112,3 +117,114 @@ def test_a_transaction_on_a_table_without_a_sort_key_fails_as_a_whole_too(dynamo
     assert dynamodb.get_item(TableName="plain", Key=key)["Item"]["n"] == {"N": "1"}
     dynamodb.transact_write_items(TransactItems=[add])
     assert dynamodb.get_item(TableName="plain", Key=key)["Item"]["n"] == {"N": "2"}
+
+
+_ALL_KINDS: dict[str, Any] = {
+    "s": {"S": "ü"},
+    "n": {"N": "1.50"},
+    "b": {"B": b"\x00\xff"},
+    "bs": {"BS": [b"\x01", b"\xfe"]},
+    "ss": {"SS": ["a", "b"]},
+    "ns": {"NS": ["1", "2"]},
+    "l": {"L": [{"S": "a"}, {"B": b"\xff"}, {"M": {"B": {"S": "named like a type"}}}]},
+    "m": {"M": {"B": {"S": "b"}, "BS": {"BS": [b"\x02"]}, "x": {"L": []}}},
+    "true": {"BOOL": True},
+    "null": {"NULL": True},
+}
+_OF_A = {
+    "KeyConditionExpression": "pk = :pk",
+    "ExpressionAttributeValues": {":pk": {"S": "a"}},
+    "ReturnConsumedCapacity": "TOTAL",
+}
+_ASKED: dict[str, Callable[[Any], Any]] = {
+    "get": lambda client: client.get_item(TableName=_TABLE, Key=_key("a", "0")),
+    "get of none": lambda client: client.get_item(TableName=_TABLE, Key=_key("a", "9")),
+    "projection": lambda client: client.get_item(TableName=_TABLE, Key=_key("a", "0"), ProjectionExpression="b, m"),
+    "query": lambda client: client.query(TableName=_TABLE, Limit=2, **_OF_A),
+    "scan": lambda client: client.scan(TableName=_TABLE, Limit=3),
+    "batch": lambda client: client.batch_get_item(
+        RequestItems={_TABLE: {"Keys": [_key("a", "0"), _key("b", "9"), _key("b", "1")]}}
+    ),
+    "transaction": lambda client: client.transact_get_items(
+        TransactItems=[{"Get": {"TableName": _TABLE, "Key": _key(*key)}} for key in (("a", "0"), ("a", "9"))]
+    ),
+    "put": lambda client: client.put_item(
+        TableName=_TABLE, Item=_key("a", "0") | _ALL_KINDS | {"s": {"S": "new"}}, ReturnValues="ALL_OLD"
+    ),
+    "update": lambda client: client.update_item(
+        TableName=_TABLE,
+        Key=_key("a", "0"),
+        UpdateExpression="SET b = :b ADD ss :ss DELETE bs :bs REMOVE l",
+        ExpressionAttributeValues={":b": {"B": b"\xfd"}, ":ss": {"SS": ["c"]}, ":bs": {"BS": [b"\xfe"]}},
+        ReturnValues="ALL_NEW",
+    ),
+    "delete": lambda client: client.delete_item(TableName=_TABLE, Key=_key("a", "0"), ReturnValues="ALL_OLD"),
+    "batch of writes": lambda client: client.batch_write_item(
+        RequestItems={_TABLE: [{"DeleteRequest": {"Key": _key("a", "0")}}]}
+    ),
+    "transaction of writes": lambda client: client.transact_write_items(TransactItems=[_add("a", "2")]),
+    "condition that fails": lambda client: client.put_item(
+        TableName=_TABLE, Item=_key("a", "0"), ConditionExpression="attribute_not_exists(pk)"
+    ),
+    "transaction that fails": lambda client: client.transact_write_items(
+        TransactItems=[{"Put": {"TableName": _TABLE, "Item": _key("a", "0"), "ConditionExpression": "n > n"}}]
+    ),
+    "table that is not there": lambda client: client.get_item(TableName="absent", Key=_key("a", "0")),
+    "expression that is none": lambda client: client.query(TableName=_TABLE, **_OF_A | {"KeyConditionExpression": "?"}),
+}
+
+
+def _answer(client: Any, asked: str) -> Any:
+    """Return an answer or an error and what the table holds then, without what differs each time."""
+    client.put_item(TableName=_TABLE, Item=_key("a", "0") | _ALL_KINDS)
+    try:
+        answer = _ASKED[asked](client)
+    except ClientError as error:
+        answer = error.response
+    metadata = answer.pop("ResponseMetadata")
+    assert metadata["RequestId"]
+    assert parsedate_to_datetime(metadata["HTTPHeaders"]["date"]).tzinfo
+    return answer, metadata["HTTPStatusCode"], metadata["RetryAttempts"], client.scan(TableName=_TABLE)["Items"]
+
+
+@pytest.mark.parametrize("asked", _ASKED)
+def test_what_is_answered_without_http_is_what_is_answered_over_it(
+    dynamodb: Any, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    answer = _answer(dynamodb, asked)
+    monkeypatch.setattr(moto_without_http, "_ACTIONS", {})
+    dynamodb.put_item(TableName=_TABLE, Item=_key("a", "2") | {"n": {"N": "1"}})
+    assert answer == _answer(dynamodb, asked)
+
+
+def test_what_is_given_and_what_is_answered_is_nobody_elses(dynamodb: Any) -> None:
+    given = {**_key("a", "0"), "l": {"L": [{"S": "a"}]}, "ss": {"SS": ["a"]}}
+    dynamodb.put_item(TableName=_TABLE, Item=given)
+    for each in (given, dynamodb.get_item(TableName=_TABLE, Key=_key("a", "0"))["Item"]):
+        each["l"]["L"].append({"S": "b"})
+        each["ss"]["SS"].append("b")
+    assert dynamodb.get_item(TableName=_TABLE, Key=_key("a", "0"))["Item"] == {
+        **_key("a", "0"),
+        "l": {"L": [{"S": "a"}]},
+        "ss": {"SS": ["a"]},
+    }
+
+
+@pytest.mark.parametrize(
+    "expression", ["ADD n :n", "SET n = :n", "ADD ns :more", "DELETE ns :ns", "SET m.x = :n", "REMOVE l[0]"]
+)
+def test_an_update_leaves_the_item_that_was_there_to_whoever_keeps_it(dynamodb: Any, expression: str) -> None:
+    dynamodb.put_item(TableName=_TABLE, Item=_key("a", "0") | _ALL_KINDS)
+    (table,) = dynamodb_backends["123456789012"]["eu-west-2"].tables.values()
+    kept = next(item for item in table.all_items() if item.attrs["sk"].value == "0")
+    before = copy.deepcopy(kept.to_json())
+    given = {":n": {"N": "3"}, ":more": {"NS": ["3"]}, ":ns": {"NS": ["2"]}}
+    values = {name: value for name, value in given.items() if expression.endswith(name)}
+    dynamodb.update_item(
+        TableName=_TABLE,
+        Key=_key("a", "0"),
+        UpdateExpression=expression,
+        **({"ExpressionAttributeValues": values} if values else {}),
+    )
+    assert dynamodb.get_item(TableName=_TABLE, Key=_key("a", "0"))["Item"] != _key("a", "0") | _ALL_KINDS
+    assert kept.to_json() == before

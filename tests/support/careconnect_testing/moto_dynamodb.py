@@ -1,24 +1,29 @@
 """moto's DynamoDB, one action at a time and at the cost of what an action touches.
 
-moto 5.2 sorts the whole table for each query, and copies it once for each action of a transaction. And what it does in
-one thread is seen half done by another, where DynamoDB's actions are whole (Transactions, isolation levels).
+moto 5.2 sorts the whole table for each query, and copies it once for each action of a transaction; what it answers is
+written and read as JSON, member by member. And what it does in one thread is seen half done by another, where
+DynamoDB's actions are whole (Transactions, isolation levels).
 """
 
 import copy
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from threading import RLock
 from typing import Any
 from unittest.mock import patch
 
+from botocore.endpoint import Endpoint
+from moto.core.responses import ActionResult
 from moto.dynamodb.exceptions import ConditionalCheckFailed
 from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.dynamo_type import DynamoType, Item, LimitedSizeDict
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
+
+from careconnect_testing.moto_without_http import without_http
 
 _Items = defaultdict[Any, Any]
 
@@ -40,10 +45,17 @@ def quick_and_whole() -> Iterator[None]:
         with lock:
             return _act(handler)
 
+    def at_once(action: Callable[[], ActionResult]) -> ActionResult:
+        with lock:
+            return action()
+
     with ExitStack() as patches:
         patches.enter_context(patch.object(DynamoHandler, "call_action", act))
+        patches.enter_context(patch.object(Endpoint, "make_request", without_http(Endpoint.make_request, at_once)))
+        # Thousands of patterns for those who call AWS without boto: nobody does.
+        patches.enter_context(patch("moto.core.models.RESPONSES_METHODS", []))
         patches.enter_context(patch.object(Table, "query", _query_of_partition))
-        patches.enter_context(patch.object(DynamoDBBackend, "update_item", _update_of_counters))
+        patches.enter_context(patch.object(DynamoDBBackend, "update_item", _update_of_copy))
         patches.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transact_on_one_copy))
         yield
 
@@ -56,7 +68,7 @@ def _query_of_partition(table: Table, hash_key: Any, *others: Any, **options: An
     return _query(partition, hash_key, *others, **options)
 
 
-def _update_of_counters(
+def _update_of_copy(
     backend: DynamoDBBackend,
     table_name: str,
     key: dict[str, Any],
@@ -67,8 +79,14 @@ def _update_of_counters(
     condition_expression: str | None = None,
     **options: Any,
 ) -> Item:
-    """Add numbers without the trees that moto makes of an expression; any other update is moto's."""
+    """Change a copy of an item, so that whoever keeps what a table holds need copy nothing.
+
+    Numbers are added without the trees that moto makes of an expression; any other update is moto's.
+    """
     names, values = expression_attribute_names or {}, expression_attribute_values or {}
+    table = backend.get_table(table_name)
+    place = backend.get_keys_value(table, key)
+    item = _put_in_its_own_place(table, *place)
     unless = _UNLESS.fullmatch(condition_expression or "")
     is_simple = not (others or options or (condition_expression and not unless)) and all(
         "N" in v for v in values.values()
@@ -76,9 +94,6 @@ def _update_of_counters(
     if not (is_simple and _ADDS.fullmatch(update_expression)):
         given = {"condition_expression": condition_expression, **options}
         return _update(backend, table_name, key, update_expression, names, values, *others, **given)
-    table = backend.get_table(table_name)
-    place = backend.get_keys_value(table, key)
-    item = table.get_item(*place)
     if item is None:
         table.put_item(key)
         item = table.get_item(*place)
@@ -98,19 +113,9 @@ def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[st
     before: dict[str, dict[Any, Any]] = {name: {} for name in tables}
     for action in actions:
         table = tables[action["TableName"]]
-        hash_key, range_key = backend.get_keys_value(table, action.get("Item") or action["Key"])
+        hash_key, _ = backend.get_keys_value(table, action.get("Item") or action["Key"])
         if hash_key not in before[table.name]:
             before[table.name][hash_key] = _copy_of(table, hash_key)
-    for action in actions:
-        # An update changes the item itself, all else puts another in its place.
-        if "UpdateExpression" in action:
-            table = tables[action["TableName"]]
-            hash_key, range_key = backend.get_keys_value(table, action["Key"])
-            if item := table.get_item(hash_key, range_key):
-                if table.has_range_key:
-                    before[table.name][hash_key][range_key] = copy.deepcopy(item)
-                else:
-                    before[table.name][hash_key] = copy.deepcopy(item)
     try:
         # What moto puts back when an action fails is then what it has.
         with patch.object(Table, "__deepcopy__", lambda table, _memo: table, create=True):
@@ -123,6 +128,24 @@ def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[st
                 else:
                     tables[name].items[hash_key] = partition
         raise
+
+
+def _put_in_its_own_place(table: Table, hash_key: Any, range_key: Any) -> Item | None:
+    """Put a copy of an item in its place, if it is there, and return that: the item is left to whoever keeps it."""
+    item = table.get_item(hash_key, range_key)
+    if item is None:
+        return None
+    copied = copy.copy(item)
+    copied.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
+    for name, value in item.attrs.items():
+        # Past the dictionary's own method, which measures the whole each time.
+        dict.__setitem__(copied.attrs, name, copy.deepcopy(value) if isinstance(value.value, list | dict) else value)
+    if table.has_range_key:
+        table.items[hash_key][range_key] = copied
+    else:
+        place: Any = table.items
+        place[hash_key] = copied
+    return copied
 
 
 def _copy_of(table: Table, hash_key: Any) -> Any:

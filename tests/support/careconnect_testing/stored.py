@@ -1,12 +1,13 @@
 """What the tables of resources hold, as a test wants to compare it."""
 
-import copy
 import json
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 
 from careconnect.record_keys import CURSOR_KEY, GUARD_ITEM, INDEX_ITEM, Key
 from careconnect_records.tables import RecordTables
@@ -24,8 +25,8 @@ def stored(tables: RecordTables) -> Stored:
     in_moto = _in_moto(tables)
     for kind, attribute in _NAMES.items():
         # By a Scan it would take ten times as long.
-        for each in in_moto[getattr(tables, attribute)].all_items():
-            item = {name: value.to_regular_json() for name, value in each.attrs.items()}
+        for each in _items(in_moto[getattr(tables, attribute)].items):
+            item = {name: _plain(value) for name, value in each.attrs.items()}
             pk, sk = item["pk"]["S"], item.get("sk", {}).get("S", "")
             bare = _without_traces(kind, sk, item)
             if pk != CURSOR_KEY[0] and len(bare) > (1 if kind == "references" else 2):
@@ -69,15 +70,34 @@ def _index_of(pk: str, sk: str, indexes: Mapping[str, Item]) -> Item:
 
 
 def saved(tables: RecordTables) -> Callable[[], None]:
-    """Keep what moto's tables hold, and return what puts it back."""
+    """Keep what moto's tables hold, and return what puts it back.
+
+    The items themselves are not copied: what writes leaves them and puts others in their places (`moto_dynamodb`).
+    """
     in_moto = _in_moto(tables)
-    kept = {name: copy.deepcopy(in_moto[name].items) for name in (getattr(tables, each) for each in _NAMES.values())}
+    kept = {name: _copied(in_moto[name].items) for name in (getattr(tables, each) for each in _NAMES.values())}
 
     def put_back() -> None:
         for name, items in kept.items():
-            in_moto[name].items = copy.deepcopy(items)
+            in_moto[name].items = _copied(items)
 
     return put_back
+
+
+def _copied(items: defaultdict[Any, Any]) -> defaultdict[Any, Any]:
+    """Copy the places of a table's items: by their keys, or where there is a sort key by that in their partitions."""
+    places = ((key, dict(each) if isinstance(each, dict) else each) for key, each in items.items())
+    return defaultdict(items.default_factory, places)
+
+
+def _items(items: Mapping[Any, Any]) -> Iterator[Any]:
+    for each in items.values():
+        yield from each.values() if isinstance(each, dict) else (each,)
+
+
+def _plain(value: DynamoType) -> dict[str, Any]:
+    is_plain = isinstance(value.value, str) and not value.is_binary()
+    return {value.type: value.value} if is_plain else value.to_regular_json()
 
 
 def _in_moto(tables: RecordTables) -> Mapping[str, Any]:

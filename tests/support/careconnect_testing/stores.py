@@ -37,6 +37,9 @@ NOW = 1_750_000_000.0
 
 _NUMBERS = count()
 
+# One session for the whole run: making one takes longer than many a test.
+_SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-2")
+
 
 @dataclass
 class Reader:
@@ -134,10 +137,7 @@ class Reader:
 def reader_on_moto() -> Iterator[Reader]:
     """Make empty tables in moto, and the reader over them."""
     with mock_aws():
-        session = boto3.session.Session(
-            aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-2"
-        )
-        client = session.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+        client = _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
         reader = Reader(client, made_tables(client))
 
         def before_call(model: Any, **_: Any) -> None:

@@ -25,7 +25,6 @@ from careconnect_records.reference_marks import (
     open_actions,
     targets_of,
 )
-from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.stored import saved
 from careconnect_testing.stores import Reader, reader_on_moto
 
@@ -34,7 +33,7 @@ NAME = guard_of("Patient", "urn:s", "v")
 
 @pytest.fixture(scope="module")
 def tables() -> Iterator[Reader]:
-    with reader_on_moto() as reader, quick_and_whole():
+    with reader_on_moto() as reader:
         yield reader
 
 

@@ -17,7 +17,6 @@ from careconnect_records.identifier_guards import Guard, guard_key, guard_of, re
 from careconnect_records.record import Content, TooLargeError, content_of, deletion_of, item_size
 from careconnect_records.stepwise import ABANDONED_AFTER, StepwiseWrite, StillAtWorkError
 from careconnect_records.transaction import write_actions
-from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.stored import Stored, saved, stored, visible_entries
 from careconnect_testing.stores import BASE, Reader, reader_on_moto
 
@@ -40,7 +39,7 @@ def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
-    with reader_on_moto() as reader, quick_and_whole():
+    with reader_on_moto() as reader:
         yield reader
 
 

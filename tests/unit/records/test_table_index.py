@@ -9,13 +9,12 @@ from botocore.exceptions import ClientError
 from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, complete_key
 from careconnect.resource_types import Home
 from careconnect_records.table_index import Reached, TableIndex, reindex_is_due
-from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.stores import Reader, reader_on_moto
 
 
 @pytest.fixture
 def reader() -> Iterator[Reader]:
-    with reader_on_moto() as reader, quick_and_whole():
+    with reader_on_moto() as reader:
         yield reader
 
 

@@ -12,7 +12,6 @@ from careconnect.record_keys import JSON_ITEM
 from careconnect_records import change, claim
 from careconnect_testing.answer import Answer
 from careconnect_testing.between_calls import killed_at_every_call
-from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.record_writers import WRITE, Writer, with_other_tables, writer_on_moto
 from careconnect_testing.stored import Stored, saved, stored, visible_entries
 from careconnect_testing.writes import NHS_NUMBER, Resource, patient
@@ -25,7 +24,7 @@ LATER = 10
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Writer]:
-    with writer_on_moto() as made, quick_and_whole():
+    with writer_on_moto() as made:
         yield made
 
 

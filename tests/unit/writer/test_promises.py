@@ -14,7 +14,6 @@ import pytest
 from careconnect_records import change, claim
 from careconnect_testing.answer import Answer
 from careconnect_testing.between_calls import at_every_call
-from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.record_writers import Writer, with_other_tables, writer_on_moto
 from careconnect_testing.stored import saved, stored
 from careconnect_testing.writes import NHS_NUMBER, Resource, observation, patient
@@ -37,7 +36,7 @@ def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def moto() -> Iterator[Writer]:
-    with writer_on_moto() as made, quick_and_whole():
+    with writer_on_moto() as made:
         yield made
 
 

@@ -10,7 +10,6 @@ import pytest
 
 from careconnect_records.record import item_size
 from careconnect_testing.answer import Answer
-from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.mutants import PROJECT
 from careconnect_testing.record_writers import WRITE, Writer, writer_on_moto
 from careconnect_testing.stored import saved, stored
@@ -74,7 +73,7 @@ WAYS: dict[str, Callable[[Writer], Answer]] = {
 @pytest.fixture(scope="module")
 def writer() -> Iterator[Writer]:
     """Writers that know of their tables what they keep for good, over the few resources that are written."""
-    with writer_on_moto() as made, quick_and_whole():
+    with writer_on_moto() as made:
         made.made({"resourceType": "Organization", "id": "org"})
         for each in (OWN, FREE, OBSERVED):
             made.made(each)

@@ -31,7 +31,6 @@ from careconnect_records.record import Content, content_of, deletion_of
 from careconnect_records.reference_marks import targets_of
 from careconnect_records.stepwise import StepwiseWrite
 from careconnect_testing.generated import cases
-from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.stored import Stored, saved, stored
 from careconnect_testing.stores import Reader, reader_on_moto
 
@@ -81,7 +80,7 @@ BATCHES = st.lists(
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
-    with reader_on_moto() as reader, quick_and_whole(), pytest.MonkeyPatch.context() as patch:
+    with reader_on_moto() as reader, pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "MOST_ACTIONS", 20)
         patch.setattr("careconnect_records.packing.MOST_ACTIONS", 20)
         patch.setattr(claims, "_AT_ONCE", 4)
