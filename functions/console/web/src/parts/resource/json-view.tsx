@@ -9,6 +9,7 @@ import { BoundedList } from "./bounded-list.tsx";
 import { ReferenceLink } from "./reference-link.tsx";
 
 const MOST_LINES = 400;
+const MOST_CHARACTERS = 2000;
 
 export function JsonView({ resource }: { readonly resource: Resource }) {
   const lines = useMemo(() => [...jsonLines(resource)], [resource]);
@@ -45,6 +46,8 @@ function Line({ line }: { readonly line: JsonLine }) {
 function Piece({ piece }: { readonly piece: JsonPiece }) {
   const { kind, text, reference } = piece;
   if (kind === "mark") return <>{text}</>;
-  const word = <span class={`json-${kind}`}>{text}</span>;
+  const isLong = text.length > MOST_CHARACTERS;
+  const word = <span class={`json-${kind}`}>{isLong ? `${text.slice(0, MOST_CHARACTERS)}…` : text}</span>;
+  if (isLong) return <>{word} <em>({text.length} characters; the copy has them all)</em></>;
   return reference ? <ReferenceLink reference={reference}>{word}</ReferenceLink> : word;
 }

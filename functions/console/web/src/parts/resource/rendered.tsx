@@ -89,7 +89,7 @@ function Text({ text }: { readonly text: string }) {
   if (text.length <= MOST_CHARACTERS) return <>{text}</>;
   return (
     <>
-      {text.slice(0, MOST_CHARACTERS)}… <span class="note">{text.length} characters; JSON has them all.</span>
+      {text.slice(0, MOST_CHARACTERS)}… <span class="note">{text.length} characters; the copied JSON has them all.</span>
     </>
   );
 }

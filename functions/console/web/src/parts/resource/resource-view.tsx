@@ -43,7 +43,7 @@ export function ResourceView({ resource, etag, actions }: {
       </div>
       {(resourceType === "Patient" || actions) && (
         <div class="row">
-          {resourceType === "Patient" && <a class="button" href={addressOf("record", id)}>Open the record</a>}
+          {resourceType === "Patient" && <a class="button small" href={addressOf("record", id)}>Open the record</a>}
           {actions}
         </div>
       )}
