@@ -5,7 +5,7 @@ import { placeIn } from "../src/fhir/reference-place.ts";
 import { columnsOf } from "../src/rooms/explore/columns.ts";
 import { includedWith } from "../src/rooms/explore/included.ts";
 import { isIncluded, lettersOf, scopeFor, wordsFor } from "../src/rooms/explore/openness.ts";
-import { countOf, hintsOf, includedOf, matchesOf } from "../src/rooms/explore/search-page.ts";
+import { countOf, hintsOf, includedOf, matchesOf, titlesOf } from "../src/rooms/explore/search-page.ts";
 import { codesFor, systemsFor } from "../src/rooms/explore/suggestions.ts";
 import { SERVED_TYPES } from "../src/oauth/grants.ts";
 
@@ -94,7 +94,7 @@ test("a page says how much it holds, and why it may hold nothing", () => {
     ...more,
   });
   const next = { link: [{ relation: "next", url: "https://x" }] };
-  assert.equal(countOf(page(20, { total: 83, ...next }), "Patient", 2), "Page 2: 20 matches of 83.");
+  assert.equal(countOf(page(20, { total: 8300, ...next }), "Patient", 2), "Page 2: 20 matches of 8,300.");
   assert.equal(countOf(page(1, { total: 1 }), "Patient", 1), "Page 1: 1 match of 1.");
   assert.match(countOf(page(20, next), "Patient", 1), /the server does not say how many/);
   assert.match(countOf(page(0, { total: 0 }), "Patient", 1), /^Nothing matches: no Patient /);
@@ -104,7 +104,7 @@ test("a page says how much it holds, and why it may hold nothing", () => {
 });
 
 test("of a page's entries matches, included ones and the server's hints are told apart", () => {
-  const [patient, practitioner] = [{ resourceType: "Patient", id: "4" }, { resourceType: "Practitioner", id: "a" }];
+  const [patient, practitioner] = [{ resourceType: "Patient", id: "4" }, { resourceType: "Practitioner", id: "a", name: [{ family: "Ash" }] }];
   const outcome = { resourceType: "OperationOutcome", issue: [{ diagnostics: "nmae: ignored" }, { details: { text: "b" } }, {}] };
   const page = {
     resourceType: "Bundle" as const,
@@ -116,4 +116,5 @@ test("of a page's entries matches, included ones and the server's hints are told
     ],
   };
   assert.deepEqual([matchesOf(page), includedOf(page), hintsOf(page)], [[patient], [practitioner], ["nmae: ignored", "b"]]);
+  assert.deepEqual([...titlesOf(page)], [["Practitioner/a", "Ash"]]);
 });

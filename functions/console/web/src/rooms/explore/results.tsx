@@ -11,7 +11,7 @@ import { addressOf } from "../../shell/router.ts";
 import { columnsOf } from "./columns.ts";
 import { includedWith } from "./included.ts";
 import { OpenResource } from "./open-resource.tsx";
-import { countOf, hintsOf, includedOf, matchesOf } from "./search-page.ts";
+import { countOf, hintsOf, includedOf, matchesOf, titlesOf } from "./search-page.ts";
 import type { Found } from "./state.ts";
 
 export function Results({ type, found, selected, heading, isBusy, onNext, onPrevious }: {
@@ -43,7 +43,7 @@ export function Results({ type, found, selected, heading, isBusy, onNext, onPrev
             <button type="button" class="small" disabled={!onNext || isBusy} onClick={onNext ?? undefined}>Next page</button>
           </div>
         )}
-        {matches.length > 0 && <Table type={type} matches={matches} selected={selected} />}
+        {matches.length > 0 && <Table type={type} matches={matches} selected={selected} titles={titlesOf(page)} />}
       </section>
       {match && (
         <div ref={beside}>
@@ -87,10 +87,11 @@ function Hints({ texts }: { readonly texts: readonly string[] }) {
   );
 }
 
-function Table({ type, matches, selected }: {
+function Table({ type, matches, selected, titles }: {
   readonly type: string;
   readonly matches: readonly Resource[];
   readonly selected: string;
+  readonly titles: ReadonlyMap<string, string>;
 }) {
   const columns = columnsOf(type);
   return (
@@ -120,7 +121,7 @@ function Table({ type, matches, selected }: {
                 const { text, reference } = cellOf(each);
                 return (
                   <td key={label}>
-                    <ReferenceLink reference={reference}>{text}</ReferenceLink>
+                    <ReferenceLink reference={reference}>{toldBy(titles, reference, text)}</ReferenceLink>
                   </td>
                 );
               })}
@@ -130,6 +131,12 @@ function Table({ type, matches, selected }: {
       </table>
     </div>
   );
+}
+
+/** Returns a cell's text; a reference that has no words of its own is told by the title of what it names, if that is known. */
+function toldBy(titles: ReadonlyMap<string, string>, reference: string, text: string): string {
+  const place = text === reference ? placeOf(reference) : null;
+  return (place && titles.get(`${place.type}/${place.id}`)) ?? text;
 }
 
 function rowId(id: string): string {
