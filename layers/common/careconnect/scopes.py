@@ -150,18 +150,18 @@ def grants_of(scope: str) -> Grants:
     """
     parsed = [found for text in scope.split() if (found := _parsed(text)) is not None]
     plain = {found.text for found in parsed if not found.type}
+    held = [(found, frozenset(map(Interaction, found.letters))) for found in parsed]
     letters: dict[str, frozenset[Interaction]] = {}
     for resource_type in RESOURCE_TYPES:
-        granted = {letter for found in parsed for letter in _letters_for(resource_type, found)}
+        granted = {letter for found, all_ in held for letter in _letters_for(resource_type, found, all_)}
         if resource_type.home is Home.DIRECTORY and PROFILE in plain:
             granted |= READING
         letters[resource_type.name] = frozenset(granted if resource_type.writable else granted & READING)
     return Grants(letters)
 
 
-def _letters_for(resource_type: ResourceType, scope: Scope) -> frozenset[Interaction]:
-    """Return the letters that one scope holds for a type: all of them if it is the type's own, or a wildcard."""
-    letters = frozenset(map(Interaction, scope.letters))
+def _letters_for(resource_type: ResourceType, scope: Scope, letters: frozenset[Interaction]) -> frozenset[Interaction]:
+    """Return which of a scope's letters it holds for a type: all of them if it is the type's own, or a wildcard."""
     if scope.type == "*" or _type_name(scope) == resource_type.name:
         return letters
     return letters & READING if scope.type in resource_type.scope_names else frozenset()
