@@ -1,13 +1,12 @@
 """moto's DynamoDB, one action at a time and at the cost of what an action touches.
 
-moto 5.2 sorts the whole table for each query, and copies it once for each action of a transaction; what it answers is
-written and read as JSON, member by member. And what it does in one thread is seen half done by another, where
+moto 5.2 sorts the whole table for each query and copies it once for each action of a transaction, and what it answers
+is written and read as JSON member by member. And what it does in one thread is seen half done by another, where
 DynamoDB's actions are whole (Transactions, isolation levels).
 """
 
 import copy
 import re
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from decimal import Decimal
@@ -25,14 +24,14 @@ from moto.dynamodb.responses import DynamoHandler
 
 from careconnect_testing.moto_without_http import without_http
 
-_Items = defaultdict[Any, Any]
-
 _ADDS = re.compile(r"ADD (#\w+ :\w+)(, #\w+ :\w+)*")
 _UNLESS = re.compile(r"attribute_not_exists\((#\w+)\)")
 
 _act = DynamoHandler.call_action
 _update = DynamoDBBackend.update_item
 _query = Table.query
+_cast_value: Any = vars(DynamoType)["cast_value"].fget
+_size = DynamoType.size
 _transact = DynamoDBBackend.transact_write_items
 
 
@@ -54,17 +53,40 @@ def quick_and_whole() -> Iterator[None]:
         patches.enter_context(patch.object(Endpoint, "make_request", without_http(Endpoint.make_request, at_once)))
         # Thousands of patterns for those who call AWS without boto: nobody does.
         patches.enter_context(patch("moto.core.models.RESPONSES_METHODS", []))
+        patches.enter_context(patch.object(DynamoType, "cast_value", property(_cast_value_of)))
+        patches.enter_context(patch.object(DynamoType, "size", _size_of))
+        patches.enter_context(patch.object(Item, "__deepcopy__", _copy_of_item))
         patches.enter_context(patch.object(Table, "query", _query_of_partition))
         patches.enter_context(patch.object(DynamoDBBackend, "update_item", _update_of_copy))
         patches.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transact_on_one_copy))
         yield
 
 
+def _cast_value_of(value: DynamoType) -> Any:
+    """Take a text for itself before asking for all other types: each comparison of keys does."""
+    return value.value if value.type == "S" else _cast_value(value)
+
+
+def _size_of(value: DynamoType) -> int:
+    return len(value.value.encode()) if value.type == "S" else _size(value)
+
+
+def _copy_of_item(item: Item, _memo: Any = None) -> Item:
+    """Copy an item, and of its values those that a change changes in their place."""
+    copied = copy.copy(item)
+    copied.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
+    for name, value in item.attrs.items():
+        # Past the dictionary's own method, which measures the whole each time.
+        dict.__setitem__(copied.attrs, name, copy.deepcopy(value) if isinstance(value.value, list | dict) else value)
+    return copied
+
+
 def _query_of_partition(table: Table, hash_key: Any, *others: Any, **options: Any) -> Any:
     if hash_key is None or table.all_indexes() or not table.has_range_key:
         return _query(table, hash_key, *others, **options)
-    partition = copy.copy(table)
-    partition.items = _Items(dict, {hash_key: table.items.get(hash_key, {})})
+    partition: Any = copy.copy(table)
+    items = sorted(table.items.get(hash_key, {}).values(), key=lambda item: item.range_key.cast_value)
+    partition.all_items = lambda: items
     return _query(partition, hash_key, *others, **options)
 
 
@@ -135,11 +157,7 @@ def _put_in_its_own_place(table: Table, hash_key: Any, range_key: Any) -> Item |
     item = table.get_item(hash_key, range_key)
     if item is None:
         return None
-    copied = copy.copy(item)
-    copied.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
-    for name, value in item.attrs.items():
-        # Past the dictionary's own method, which measures the whole each time.
-        dict.__setitem__(copied.attrs, name, copy.deepcopy(value) if isinstance(value.value, list | dict) else value)
+    copied = _copy_of_item(item)
     if table.has_range_key:
         table.items[hash_key][range_key] = copied
     else:
