@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Exchange, KEPT_EXCHANGES, withExchange } from "../src/service/exchange.ts";
+import { carries, type Exchange, KEPT_EXCHANGES, withExchange } from "../src/service/exchange.ts";
 
 const ONE: Exchange = {
   id: 1,
@@ -28,4 +28,10 @@ test("the oldest are forgotten", () => {
   for (let id = 1; id <= KEPT_EXCHANGES + 5; id++) list = withExchange(list, { ...ONE, id });
 
   assert.deepEqual([list.length, list[0]?.id], [KEPT_EXCHANGES, 6]);
+});
+
+test("a request carries a token in a header or in its body", () => {
+  assert.equal(carries({ ...ONE, headers: { Authorization: "Bearer a.b.c" } }, "a.b.c"), true);
+  assert.equal(carries({ ...ONE, body: "token=a.b.c" }, "a.b.c"), true);
+  assert.equal(carries({ ...ONE, answer: "a.b.c" }, "a.b.c"), false);
 });

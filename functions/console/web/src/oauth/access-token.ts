@@ -51,7 +51,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   iat: "When it was issued.",
   exp: "When it ends.",
   jti: "Its own id, by which it can be revoked.",
-  scope: "What it opens; the table below says it in full.",
+  scope: "What it opens, type by type.",
   patient: "The one patient whose record its patient/ scopes open.",
 };
 

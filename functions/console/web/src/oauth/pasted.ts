@@ -72,7 +72,7 @@ export function recognised(text: string): Pasted {
 
 function isPrivateKey(text: string): boolean {
   // By what it looks like, for one that is cut or misquoted is as secret.
-  return /-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text) || (text.includes('"kty"') && /"(?:d|k|p|q)"\s*:\s*"[\w-]{16,}/.test(text));
+  return /-----(?:BEGIN|END) [A-Z0-9 ]*PRIVATE KEY-----/.test(text) || (text.includes('"kty"') && /"(?:d|k|p|q)"\s*:\s*"[\w-]{16,}/.test(text));
 }
 
 function ofJson(json: Readonly<Record<string, unknown>>): Pasted {

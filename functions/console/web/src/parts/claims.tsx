@@ -2,9 +2,11 @@
 
 import { meaningOf, readable } from "../oauth/access-token.ts";
 
-export function Claims({ title, members }: {
+export function Claims({ title, members, meaning = meaningOf }: {
   readonly title?: string;
   readonly members: Readonly<Record<string, unknown>>;
+  /** What a member means; those of an access token, unless it is said. */
+  readonly meaning?: (name: string) => string;
 }) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={title ?? "Header"}>
@@ -22,7 +24,7 @@ export function Claims({ title, members }: {
             <tr key={name}>
               <th scope="row"><code>{name}</code></th>
               <td class="wrap">{readable(name, value)}</td>
-              <td class="quiet">{meaningOf(name)}</td>
+              <td class="quiet">{meaning(name)}</td>
             </tr>
           ))}
         </tbody>

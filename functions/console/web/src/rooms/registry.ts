@@ -39,7 +39,12 @@ export const ROOMS: readonly Room[] = [
   },
   { id: "record", title: "Patient record", summary: "One patient's record, drawn." },
   { id: "write", title: "Write", summary: "Create, change and delete, with the answers at their places." },
-  { id: "doctor", title: "Token doctor", summary: "What is wrong with a token or an assertion." },
+  {
+    id: "doctor",
+    title: "Token doctor",
+    summary: "What is wrong with an access token or a client assertion, and what to do about it.",
+    load: () => import("./doctor/room.tsx"),
+  },
   {
     id: "reference",
     title: "Reference",

@@ -20,6 +20,11 @@ export interface Exchange {
 export const KEPT_CHARACTERS = 100_000;
 export const KEPT_EXCHANGES = 200;
 
+/** Says whether a request carried a text, like a token that is to be forgotten, in a header or in its body. */
+export function carries({ headers, body }: Exchange, text: string): boolean {
+  return [...Object.values(headers), body].some((each) => each.includes(text));
+}
+
 /** Returns the list with an exchange put in, or put in the place of its earlier state; the oldest fall out. */
 export function withExchange(list: readonly Exchange[], one: Exchange): readonly Exchange[] {
   if (list.some((each) => each.id === one.id)) return list.map((each) => (each.id === one.id ? one : each));
