@@ -56,10 +56,10 @@ test("oauth.md: the compact serialization is read strictly", async () => {
 test("only RS256, at+jwt and the server's own keys", async () => {
   const stranger = await keyPair("RS256", "server-key");
   const [, body = "", signature = ""] = (await accessToken()).split(".");
-  await assertFault(`${segment({ alg: "none", typ: "at+jwt", kid: "server-key" })}.${body}.${signature}`, "alg", /none instead of RS256/);
+  await assertFault(`${segment({ alg: "none", typ: "at+jwt", kid: "server-key" })}.${body}.${signature}`, "alg", /It is none, and should be RS256/);
   await assertFault(await accessToken({}, { alg: "PS256" }, (await keyPair("PS256", "x")).signs), "alg", /PS256/);
   await assertFault(await accessToken({}, { typ: "JWT" }), "typ", /client assertion goes to \/token/);
-  await assertFault(await accessToken({}, { typ: undefined }), "typ", /nothing/);
+  await assertFault(await accessToken({}, { typ: undefined }), "typ", /missing, and should be at\+jwt/);
   await assertFault(await accessToken({}, { kid: undefined }), "kid", /does not name/);
   await assertFault(await accessToken({}, { kid: "old" }), "kid", /old is none of the keys: server-key.*earlier run/);
   await assertFault(await accessToken({ iss: "https://other.example" }, { kid: "old" }), "kid", /another server, https:\/\/other.example/);

@@ -72,7 +72,7 @@ test("what is secret is recognised at once and not kept", () => {
 
 test("what is no token is told by its name, with what to do", () => {
   for (const [text, kind] of [
-    ["MMpAOGBljYcEzBfn7q9-xgJqBlmR0BSiEyCrCjNNOUpR78k", "opaque text"],
+    ["a-client-secret-".repeat(4), "opaque text"],
     [`${TOKEN} ${ASSERTION}`, "several tokens"],
     ['{"refresh_token":"x"}', "refresh token"],
     ["token.txt", "opaque text"],

@@ -56,12 +56,20 @@ export async function checkAccessToken(text: string, facts: ServerFacts): Promis
 
 function algorithmCheck({ alg }: Members): Check {
   if (alg === ALGORITHM) return right("alg", ALGORITHM);
-  return wrong("alg", `${quoted(alg ?? "nothing")} instead of ${ALGORITHM}.`, `This server signs with ${ALGORITHM} alone, so the token is of another one, or was changed. ${RENEW}`);
+  return wrong("alg", otherThan(ALGORITHM, alg), `This server signs with ${ALGORITHM} alone, so the token is of another one, or was changed. ${RENEW}`);
 }
 
 function typeCheck({ typ }: Members): Check {
   if (typ === TOKEN_TYPE) return right("typ", TOKEN_TYPE);
-  return wrong("typ", `${quoted(typ ?? "nothing")} instead of ${TOKEN_TYPE}.`, "Only an access token opens the API. A client assertion goes to /token, which answers with one.");
+  return wrong(
+    "typ",
+    otherThan(TOKEN_TYPE, typ),
+    "Every access token of this server has it. A client assertion goes to /token, which answers with one; another server's token is of use there alone.",
+  );
+}
+
+function otherThan(expected: string, found: unknown): string {
+  return found === undefined || found === null ? `It is missing, and should be ${expected}.` : `It is ${quoted(found)}, and should be ${expected}.`;
 }
 
 async function keyChecks(text: string, { alg, kid }: Members, { iss }: Members, facts: ServerFacts): Promise<readonly Check[]> {
@@ -109,7 +117,9 @@ function scopeCheck(claims: Members): Check {
   const { scope } = claims;
   const open = typeof scope === "string" ? grantsOf(scope).filter((each) => each.letters.size) : [];
   const plain = typeof scope === "string" ? plainScopes(scope) : [];
-  const said = open.length ? `It opens ${open.length} types: ${open.map((each) => each.type.name).join(", ")}.` : `It opens no type${plain.length ? `: ${quoted(plain.join(" "))}` : ""}. Every read is answered by 403.`;
+  const none = `It opens no type${plain.length ? `: ${quoted(plain.join(" "))}` : ""}. Every read is answered by 403.`;
+  const names = open.map((each) => each.type.name).join(", ");
+  const said = open.length ? `It opens ${open.length} ${open.length === 1 ? "type" : "types"}: ${names}.` : none;
   return textCheck("scope", claims, said);
 }
 

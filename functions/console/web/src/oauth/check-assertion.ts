@@ -121,7 +121,10 @@ function expiryCheck({ exp }: Members, facts: ServerFacts): Check {
   if (left <= 0) return wrong("exp", `It expired ${inWords(-left)} ago.`, withClock("Make an assertion for each request, just before it.", facts));
   if (left <= MAX_SECONDS_AHEAD) return right("exp", `${inWords(left)} ahead, ${allowed} minutes are allowed.`);
   // Where it is a matter of seconds, minutes would not show it.
-  const said = Math.round(left / 60) <= allowed ? `It is ${Math.ceil(left)} seconds ahead, ${MAX_SECONDS_AHEAD} allowed.` : `It is ${inWords(left)} ahead, ${allowed} allowed.`;
+  const isClose = Math.round(left / 60) <= allowed;
+  const said = isClose
+    ? `It is ${Math.ceil(left)} seconds ahead, ${MAX_SECONDS_AHEAD} allowed.`
+    : `It is ${inWords(left)} ahead, ${allowed} allowed.`;
   return wrong("exp", said, withClock(`Set exp ${allowed} minutes ahead at most; one is enough.`, facts));
 }
 
