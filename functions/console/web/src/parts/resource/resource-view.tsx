@@ -29,8 +29,8 @@ export function ResourceView({ resource, etag, actions }: {
   const version = [
     meta?.versionId && `version ${meta.versionId}`,
     meta?.lastUpdated && `of ${dateText(meta.lastUpdated)}`,
-    etag && `ETag ${etag}`,
   ];
+  const told = [version.filter((each) => each).join(" "), etag && `ETag ${etag}`];
   return (
     <section class="card resource" aria-labelledby={heading}>
       <div>
@@ -38,7 +38,7 @@ export function ResourceView({ resource, etag, actions }: {
           {titleOf(resource) || name}
         </h2>
         <p class="quiet wrap">
-          <code>{name}</code> {version.filter((each) => each).join(", ")}
+          <code>{name}</code> {told.filter((each) => each).join(", ")}
         </p>
       </div>
       {(resourceType === "Patient" || actions) && (
