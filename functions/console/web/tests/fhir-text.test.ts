@@ -58,6 +58,9 @@ test("values are said with their units", () => {
   assert.equal(quantityText({ value: 82.25, unit: "kg" }), "82.25 kg");
   assert.equal(quantityText({ value: 5, comparator: "<", code: "mm[Hg]" }), "< 5 mmHg");
   assert.equal(quantityText({ value: 0, unit: "%" }), "0%");
+  assert.equal(quantityText({ value: 38.1, unit: "C", code: "Cel" }), "38.1 °C");
+  assert.equal(quantityText({ value: 72, unit: "beats/minute", code: "/min" }), "72 beats/minute");
+  assert.equal(quantityText({ value: 1.9, unit: "1", code: "1" }), "1.9");
   assert.equal(rangeText({ low: { value: 60, unit: "/min" }, high: { value: 100, unit: "/min" } }), "60 to 100 per minute");
   assert.equal(rangeText({ high: { value: 5, unit: "mg" } }), "up to 5 mg");
   assert.equal(conceptText({ coding: [{ code: "1" }, { code: "2", display: "Two" }] }), "Two");

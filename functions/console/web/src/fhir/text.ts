@@ -29,17 +29,21 @@ export function codingText(coding: Coding): string {
 /** Units of UCUM's that are written otherwise than they are read. */
 const UNITS: Readonly<Record<string, string>> = {
   "mm[Hg]": "mmHg",
+  // A ratio has no unit.
+  "1": "",
   Cel: "°C",
   "[degF]": "°F",
   "/min": "per minute",
   "kg/m2": "kg/m²",
+  "umol/L": "µmol/L",
   "10*9/L": "×10⁹/L",
   "10*12/L": "×10¹²/L",
 };
 
 /** Returns a quantity's unit as it is read, empty if it has none. */
 export function unitText(quantity: Quantity | undefined): string {
-  const unit = quantity?.unit ?? quantity?.code ?? "";
+  // Printed as C as often as not, which is coulomb.
+  const unit = quantity?.code === "Cel" ? "Cel" : (quantity?.unit ?? quantity?.code ?? "");
   return UNITS[unit] ?? unit;
 }
 
