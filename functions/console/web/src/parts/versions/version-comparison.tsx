@@ -86,13 +86,19 @@ function Value({ value }: { readonly value: unknown }) {
   if (value === undefined) return <span class="quiet"><span aria-hidden="true">–</span><span class="unseen">nothing</span></span>;
   if (typeof value === "string") return <span class="wrap">{value}</span>;
   if (typeof value !== "object") return <span class="wrap">{JSON.stringify(value)}</span>;
-  const words = valueText(value);
+  const words = wordsOf(value);
   return (
     <>
       {words && <p class="wrap">{words}</p>}
       <pre class="whole">{JSON.stringify(value, null, 1)}</pre>
     </>
   );
+}
+
+/** Returns a value in words, a list's elements one after the other; empty for what has parts of its own. */
+function wordsOf(value: unknown): string {
+  const texts = (Array.isArray(value) ? (value as readonly unknown[]) : [value]).map(valueText);
+  return texts.every((each) => each !== null) ? texts.join(", ") : "";
 }
 
 function countOf(differences: number): string {

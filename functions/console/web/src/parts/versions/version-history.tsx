@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 
-import type { Bundle, Resource } from "../../fhir/datatypes.ts";
+import type { Bundle } from "../../fhir/datatypes.ts";
 import { dateText } from "../../fhir/dates.ts";
 import { type Comparison, neighbours, type Version, versionsOf } from "../../fhir/history.ts";
 import { nextOf } from "../../fhir/search.ts";
@@ -11,6 +11,7 @@ import { askFhir } from "../../service/api.ts";
 import { session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { ClosedNote } from "../closed-note.tsx";
+import { ResourceView } from "../resource/resource-view.tsx";
 import { TaskState, useTask } from "../task.tsx";
 import { VersionComparison } from "./version-comparison.tsx";
 
@@ -114,19 +115,15 @@ function VersionList({ versions, shown, onShow, onCompare }: {
                 )}
               </span>
             )}
-            {isShown && each.resource && <VersionContent number={each.number} resource={each.resource} />}
+            {isShown && each.resource && (
+              <div class="version-content">
+                <ResourceView resource={each.resource} />
+              </div>
+            )}
           </li>
         );
       })}
     </ul>
-  );
-}
-
-function VersionContent({ number, resource }: { readonly number: string; readonly resource: Resource }) {
-  return (
-    <pre class="code" tabIndex={0} role="group" aria-label={`Version ${number} as it was`}>
-      {JSON.stringify(resource, null, 2)}
-    </pre>
   );
 }
 
