@@ -1,0 +1,77 @@
+/** What to ask the server for to have a patient's record, by what the token opens: as few requests as will do. */
+
+import { grantsOf, type Letter } from "../../oauth/grants.ts";
+
+/** The types of a record that this room draws, besides the patient's own. */
+export const RECORD_TYPES = [
+  "Condition",
+  "MedicationStatement",
+  "MedicationRequest",
+  "AllergyIntolerance",
+  "Immunization",
+  "Encounter",
+  "EpisodeOfCare",
+  "Procedure",
+  "Observation",
+] as const;
+
+export type RecordType = (typeof RECORD_TYPES)[number];
+
+/** One walk of pages, and which types of the record are complete when it has ended. */
+export interface Portion {
+  readonly query: string;
+  readonly types: readonly string[];
+}
+
+export interface Plan {
+  readonly portions: readonly Portion[];
+  /** The types that the token does not open, each with a scope that would. */
+  readonly closed: ReadonlyMap<string, string>;
+}
+
+const PAGE = 100;
+/** Below this many types their searches are no more than what `$everything` would be, and say more of what fails. */
+const FEWEST_FOR_EVERYTHING = 3;
+
+/** Returns what to ask for.
+ *
+ * `$everything` answers with a type if its `r` and `s` are both open, and is one walk for all of them; where `s` alone is
+ * open, the type has a search of its own. A type that can only be read by id cannot be found here, and counts as closed.
+ */
+export function planOf(id: string, scope: string): Plan {
+  const letters = lettersOf(scope);
+  const has = (type: string, letter: Letter) => letters.get(type)?.has(letter) ?? false;
+  const closed = new Map<string, string>();
+  if (!has("Patient", "r") && !has("Patient", "s")) closed.set("Patient", "user/Patient.read");
+  for (const type of RECORD_TYPES) {
+    if (!has(type, "s")) closed.set(type, has(type, "r") ? `user/${type}.s` : `user/${type}.read`);
+  }
+  const open = ["Patient", ...RECORD_TYPES].filter((type) => !closed.has(type));
+  const whole = has("Patient", "r") ? open.filter((type) => has(type, "r") && has(type, "s")) : [];
+  if (whole.length < FEWEST_FOR_EVERYTHING) return { portions: separately(open, id, scope), closed };
+  const others = open.filter((type) => !whole.includes(type));
+  const everything = { query: `Patient/${encodeURIComponent(id)}/$everything?_count=${PAGE}`, types: whole };
+  return { portions: [everything, ...separately(others, id, scope)], closed };
+}
+
+/** Returns a portion for each type. */
+export function separately(types: readonly string[], id: string, scope: string): readonly Portion[] {
+  const letters = lettersOf(scope);
+  const reads = (type: string) => letters.get(type)?.has("r") ?? false;
+  const searches = (type: string) => letters.get(type)?.has("s") ?? false;
+  const patient = encodeURIComponent(id);
+  return types.map((type) => {
+    if (type !== "Patient") {
+      const named = type.startsWith("Medication") && reads("Medication") ? `&_include=${type}:medication` : "";
+      return { query: `${type}?patient=${patient}&_count=${PAGE}${named}`, types: [type] };
+    }
+    if (!searches(type)) return { query: `Patient/${patient}`, types: [type] };
+    const practitioner = reads("Practitioner") ? "&_include=Patient:general-practitioner" : "";
+    const organization = reads("Organization") ? "&_include=Patient:organization" : "";
+    return { query: `Patient?_id=${patient}${practitioner}${organization}`, types: [type] };
+  });
+}
+
+function lettersOf(scope: string): ReadonlyMap<string, ReadonlySet<Letter>> {
+  return new Map(grantsOf(scope).map((each) => [each.type.name, each.letters]));
+}
