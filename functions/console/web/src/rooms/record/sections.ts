@@ -1,0 +1,63 @@
+/** The sections of a record: which types each is made of, and what it says when there is nothing. */
+
+import type { PortionState } from "./record-loader.ts";
+import type { RecordType } from "./record-plan.ts";
+
+export interface Section {
+  readonly title: string;
+  readonly types: readonly RecordType[];
+  /** What is said of an open and complete section without an entry. */
+  readonly none: string;
+  /** How entries that hold and those that do not are called; not told apart without. */
+  readonly parts?: readonly [current: string, past: string];
+  readonly showKind?: boolean;
+}
+
+export const SECTIONS: readonly Section[] = [
+  { title: "Problems", types: ["Condition"], none: "No problem is recorded.", parts: ["Active", "Past or not confirmed"] },
+  {
+    title: "Allergies",
+    types: ["AllergyIntolerance"],
+    none: "Nothing is recorded about allergies: neither one, nor that there is none.",
+    parts: ["Active", "Past or not confirmed"],
+  },
+  {
+    title: "Medication",
+    types: ["MedicationStatement", "MedicationRequest"],
+    none: "No medication is recorded.",
+    parts: ["Active", "Stopped or completed"],
+    showKind: true,
+  },
+  { title: "Immunisations", types: ["Immunization"], none: "No immunisation is recorded." },
+  { title: "Encounters", types: ["Encounter", "EpisodeOfCare"], none: "No encounter is recorded.", showKind: true },
+  { title: "Procedures", types: ["Procedure"], none: "No procedure is recorded." },
+];
+
+export interface Standing {
+  /** The types that the token does not open, with a scope that would. */
+  readonly closed: readonly (readonly [type: string, scope: string])[];
+  /** Whether all that is open has come: only then is nothing there if nothing is shown. */
+  readonly isComplete: boolean;
+  readonly isLoading: boolean;
+  /** What has failed for this section alone, to be tried again. */
+  readonly failed: readonly PortionState[];
+}
+
+/** Returns how far a section's types have come. */
+export function standingOf(
+  types: readonly string[],
+  closed: ReadonlyMap<string, string>,
+  portions: readonly PortionState[],
+): Standing {
+  const open = types.filter((each) => !closed.has(each));
+  const own = portions.filter((each) => each.portion.types.some((type) => open.includes(type)));
+  return {
+    closed: types.flatMap((type) => {
+      const scope = closed.get(type);
+      return scope === undefined ? [] : [[type, scope] as const];
+    }),
+    isComplete: own.every((each) => each.state === "complete"),
+    isLoading: own.some((each) => each.state === "loading"),
+    failed: own.filter((each) => each.state === "failed" && each.portion.types.length === 1),
+  };
+}
