@@ -12,9 +12,9 @@ from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.demo_list import demo_list
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.browser import Visit, chromium
-from careconnect_testing.stack_fixtures import clients, explorer, local_stack, record_tables, sample
+from careconnect_testing.stack_fixtures import clients, editor, explorer, http, local_stack, record_tables, sample
 
-__all__ = ["clients", "explorer", "local_stack", "record_tables", "sample"]
+__all__ = ["clients", "editor", "explorer", "http", "local_stack", "record_tables", "sample"]
 
 Visiting = Callable[..., Visit]
 

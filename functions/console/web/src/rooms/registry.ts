@@ -37,7 +37,12 @@ export const ROOMS: readonly Room[] = [
     summary: "Search the types that your token opens.",
     load: () => import("./explore/room.tsx"),
   },
-  { id: "record", title: "Patient record", summary: "One patient's record, drawn." },
+  {
+    id: "record",
+    title: "Patient record",
+    summary: "One patient's record, drawn.",
+    load: () => import("./record/room.tsx"),
+  },
   { id: "write", title: "Write", summary: "Create, change and delete, with the answers at their places." },
   {
     id: "doctor",

@@ -11,6 +11,8 @@ export interface Section {
   /** How entries that hold and those that do not are called; not told apart without. */
   readonly parts?: readonly [current: string, past: string];
   readonly showKind?: boolean;
+  /** Whether an entry may say that there is none: that is another thing than no entry. */
+  readonly maySayNone?: boolean;
 }
 
 export const SECTIONS: readonly Section[] = [
@@ -20,6 +22,7 @@ export const SECTIONS: readonly Section[] = [
     types: ["AllergyIntolerance"],
     none: "Nothing is recorded about allergies: neither one, nor that there is none.",
     parts: ["Active", "Past or not confirmed"],
+    maySayNone: true,
   },
   {
     title: "Medication",

@@ -1,0 +1,54 @@
+/** Entries of a record as a list: each says what, when and how it stands, and opens into the whole resource. */
+
+import { useState } from "preact/hooks";
+
+import { BoundedList } from "../../parts/resource/bounded-list.tsx";
+import { ResourceView } from "../../parts/resource/resource-view.tsx";
+import { VersionHistory } from "../../parts/versions/version-history.tsx";
+import type { Entry } from "./entries.ts";
+
+const AT_ONCE = 15;
+
+/** `showKind` is for lists of several kinds. */
+export function EntryList({ entries, showKind = false }: { readonly entries: readonly Entry[]; readonly showKind?: boolean }) {
+  return (
+    <BoundedList items={entries} limit={AT_ONCE} what="entries">
+      {(shown) => (
+        <ul class="entries">
+          {shown.map((each) => (
+            <EntryItem key={`${each.type}/${each.id}`} entry={each} showKind={showKind} />
+          ))}
+        </ul>
+      )}
+    </BoundedList>
+  );
+}
+
+export function EntryItem({ entry, showKind }: { readonly entry: Entry; readonly showKind: boolean }) {
+  const [isOpen, setOpen] = useState(false);
+  const { type, id, resource } = entry;
+  return (
+    <li class={`entry ${entry.isCurrent ? "" : "past"}`}>
+      <div class="entry-line">
+        <button type="button" class="entry-title" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {entry.title}
+        </button>
+        <span class="entry-marks">
+          {showKind && <span class="badge">{entry.kind}</span>}
+          {entry.status && <span class="badge">{entry.status}</span>}
+        </span>
+      </div>
+      <p class="entry-facts">
+        {[entry.when || "no date", ...entry.facts].map((each, place) => (
+          <span key={place}>{each}</span>
+        ))}
+      </p>
+      {isOpen && (
+        <div class="entry-whole">
+          <ResourceView resource={resource} />
+          <VersionHistory type={type} id={id} latest={resource.meta?.versionId} />
+        </div>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,143 @@
+/** Whose record: the first patients that the token finds, and a search for any other. */
+
+import { useEffect, useId, useState } from "preact/hooks";
+
+import type { Patient } from "../../fhir/clinical.ts";
+import type { Bundle } from "../../fhir/datatypes.ts";
+import { today } from "../../fhir/dates.ts";
+import { entriesOf, nextOf, resourcesOf } from "../../fhir/search.ts";
+import { grantsOf } from "../../oauth/grants.ts";
+import { ClosedNote } from "../../parts/closed-note.tsx";
+import { TaskState, useTask } from "../../parts/task.tsx";
+import { askFhir } from "../../service/api.ts";
+import type { Session } from "../../service/session.ts";
+import { announce } from "../../shell/announcements.tsx";
+import { addressOf, go } from "../../shell/router.ts";
+import { patientId, patientQueries } from "./patient-search.ts";
+import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.ts";
+
+const AT_ONCE = 12;
+const FIRST = `Patient?_sort=family&_count=${AT_ONCE}`;
+
+export function PatientChoice({ session }: { readonly session: Session }) {
+  const letters = grantsOf(session.token.claims.scope).find((each) => each.type.name === "Patient")?.letters;
+  return letters?.has("s") ? <PatientSearch /> : <PatientById mayRead={letters?.has("r") ?? false} />;
+}
+
+interface Found {
+  readonly patients: readonly Patient[];
+  readonly next: string | undefined;
+  /** What was typed; empty for the first of all. */
+  readonly typed: string;
+}
+
+function PatientSearch() {
+  const [typed, setTyped] = useState("");
+  const [found, setFound] = useState<Found | null>(null);
+  const task = useTask();
+  const search = (text: string) =>
+    task.run(async (signal) => {
+      const queries = text ? patientQueries(text, AT_ONCE) : [FIRST];
+      const pages = await Promise.all(queries.map((each) => askFhir<Bundle>(each, { signal })));
+      const patients = pages.flatMap(patientsOf);
+      const next = pages.length === 1 && pages[0] ? nextOf(pages[0]) : undefined;
+      setFound({ patients: withoutDoubles(patients), next, typed: text });
+      if (text) announce(patients.length ? `${patients.length} found.` : `Nobody is found for ${text}.`);
+    });
+  const more = (known: Found, link: string) =>
+    task.run(async (signal) => {
+      const page = await askFhir<Bundle>(link, { signal });
+      setFound({ ...known, patients: withoutDoubles([...known.patients, ...patientsOf(page)]), next: nextOf(page) });
+    });
+  useEffect(() => search(""), []);
+  return (
+    <section class="card" aria-labelledby="choice-heading">
+      <h2 id="choice-heading">Whose record?</h2>
+      <SearchForm label="Name, NHS number or id" act="Find" value={typed} onValue={setTyped} onSubmit={() => search(typed.trim())} />
+      <TaskState task={task} again={() => search(typed.trim())}>Looking for patients…</TaskState>
+      {found && (
+        <>
+          <p class="quiet">
+            {found.typed ? `Found for “${found.typed}”:` : "The first patients by family name that this token opens:"}
+            {found.patients.length === 0 && " nobody."}
+          </p>
+          <ul class="patients">
+            {found.patients.map((each) => (
+              <li key={each.id}>
+                <PatientLink patient={each} />
+              </li>
+            ))}
+          </ul>
+          {found.next && (
+            <div><button type="button" onClick={() => found.next && more(found, found.next)} disabled={task.isRunning}>More patients</button></div>
+          )}
+        </>
+      )}
+    </section>
+  );
+}
+
+function PatientLink({ patient }: { readonly patient: Patient }) {
+  const number = nhsNumber(patient);
+  const death = deathText(patient);
+  return (
+    <a class="button patient-link" href={addressOf("record", patient.id ?? "")}>
+      <strong class="wrap">{patientName(patient)}</strong>
+      <span class="quiet">Born {bornText(patient, today())}</span>
+      {death && <span>{death}</span>}
+      <span class="quiet">
+        {number ? <>NHS number <span class="figures">{number.text}</span></> : "No NHS number"}
+        <span class="wrap"> · Patient/{patient.id}</span>
+      </span>
+    </a>
+  );
+}
+
+/** For a token that finds nobody: a record is opened by its id. */
+function PatientById({ mayRead }: { readonly mayRead: boolean }) {
+  const [typed, setTyped] = useState("");
+  const id = patientId(typed);
+  return (
+    <section class="card" aria-labelledby="choice-heading">
+      <h2 id="choice-heading">Whose record?</h2>
+      <ClosedNote scope={mayRead ? "user/Patient.s" : "user/Patient.read"}>
+        This token does not search for patients; what else it opens of a record can be seen by the patient's id.
+      </ClosedNote>
+      <SearchForm label="The patient's id" act="Open" value={typed} onValue={setTyped} onSubmit={() => id && go("record", id)} />
+    </section>
+  );
+}
+
+function SearchForm({ label, act, value, onValue, onSubmit }: {
+  readonly label: string;
+  readonly act: string;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+  readonly onSubmit: () => void;
+}) {
+  const id = useId();
+  return (
+    <form
+      class="patient-search"
+      role="search"
+      onSubmit={(submit) => {
+        submit.preventDefault();
+        onSubmit();
+      }}
+    >
+      <div class="field">
+        <label for={id}>{label}</label>
+        <input id={id} type="search" autocomplete="off" spellcheck={false} value={value} onInput={(input) => onValue(input.currentTarget.value)} />
+      </div>
+      <button type="submit" class="main">{act}</button>
+    </form>
+  );
+}
+
+function patientsOf(page: Bundle): readonly Patient[] {
+  return resourcesOf(entriesOf(page, "match")).filter((each): each is Patient => each.resourceType === "Patient");
+}
+
+function withoutDoubles(patients: readonly Patient[]): readonly Patient[] {
+  return [...new Map(patients.map((each) => [each.id, each])).values()];
+}

@@ -1,0 +1,79 @@
+/** One section of a record: what is there, what is closed, what has failed; never one for the other. */
+
+import type { ComponentChildren } from "preact";
+
+import { ClosedNote } from "../../parts/closed-note.tsx";
+import { ProblemPanel } from "../../parts/problem-panel.tsx";
+import { type Entry, latestFirst, saysNone } from "./entries.ts";
+import { EntryList } from "./entry-list.tsx";
+import type { PortionState } from "./record-loader.ts";
+import type { Section, Standing } from "./sections.ts";
+
+/** The frame that a section of any content has: `children` is shown if there is something, `none` if there is nothing. */
+export function SectionCard({ title, count, none, standing, goOn, children }: {
+  readonly title: string;
+  readonly count: number;
+  readonly none: string;
+  readonly standing: Standing;
+  readonly goOn: (one: PortionState) => void;
+  readonly children: ComponentChildren;
+}) {
+  const { closed, isComplete, isLoading, failed } = standing;
+  const id = `record-${title.toLowerCase().replaceAll(/\W+/g, "-")}`;
+  return (
+    <section class="card" aria-labelledby={id}>
+      <h2 id={id}>
+        {title} {count > 0 && <span class="badge">{count}</span>}
+      </h2>
+      {count > 0 && children}
+      {failed.map((each) => each.problem && (
+        <ProblemPanel key={each.portion.query} problem={each.problem} again={() => goOn(each)} />
+      ))}
+      {closed.map(([type, scope]) => (
+        <ClosedNote key={type} scope={scope}>This token does not open {type}.</ClosedNote>
+      ))}
+      {count === 0 && isLoading && <p class="quiet">Loading…</p>}
+      {count === 0 && isComplete && !closed.length && <p>{none}</p>}
+      {!isComplete && !isLoading && !failed.length && (
+        <p class="quiet">{count === 0 ? "Nothing so far, and not all has been read." : "Not all has been read yet."}</p>
+      )}
+    </section>
+  );
+}
+
+export function RecordSection({ section, entries, standing, goOn }: {
+  readonly section: Section;
+  readonly entries: readonly Entry[];
+  readonly standing: Standing;
+  readonly goOn: (one: PortionState) => void;
+}) {
+  const { title, none, parts, showKind = false, maySayNone = false } = section;
+  const ordered = latestFirst(entries);
+  const said = maySayNone ? ordered.filter((each) => each.isCurrent && saysNone(each)) : [];
+  const others = ordered.filter((each) => !said.includes(each));
+  const current = others.filter((each) => each.isCurrent);
+  const past = others.filter((each) => !each.isCurrent);
+  return (
+    <SectionCard title={title} count={ordered.length} none={none} standing={standing} goOn={goOn}>
+      {said.length > 0 && (
+        <>
+          <h3>Recorded as none known</h3>
+          <EntryList entries={said} />
+        </>
+      )}
+      {!parts && <EntryList entries={others} showKind={showKind} />}
+      {parts && current.length > 0 && (
+        <>
+          <h3>{parts[0]}</h3>
+          <EntryList entries={current} showKind={showKind} />
+        </>
+      )}
+      {parts && past.length > 0 && (
+        <>
+          <h3>{parts[1]}</h3>
+          <EntryList entries={past} showKind={showKind} />
+        </>
+      )}
+    </SectionCard>
+  );
+}
