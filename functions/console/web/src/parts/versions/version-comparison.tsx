@@ -10,7 +10,7 @@ import { announce } from "../../shell/announcements.tsx";
 
 const SIGNS = { added: "+", removed: "−", changed: "~" } as const;
 /** A table of more rows helps nobody: a whole resource has been exchanged for another. */
-const MOST_ROWS = 200;
+export const MOST_ROWS = 200;
 
 export function VersionComparison({ versions, chosen, from, to, onChosen }: {
   /** Those that can be chosen, the newest first. */
@@ -57,12 +57,17 @@ function VersionChoice({ label, versions, value, onValue }: {
 }
 
 /** The roles are said, as on a phone the cells stand below each other and would be no table to a screen reader. */
-function DifferenceTable({ differences }: { readonly differences: readonly Difference[] }) {
+export function DifferenceTable({ differences, before: former = "Before", after: latter = "After" }: {
+  readonly differences: readonly Difference[];
+  /** What the two sides are called. */
+  readonly before?: string;
+  readonly after?: string;
+}) {
   return (
     <table class="differences" role="table" aria-label="Differences">
       <thead role="rowgroup">
         <tr role="row">
-          {["What", "Where", "Before", "After"].map((each) => (
+          {["What", "Where", former, latter].map((each) => (
             <th key={each} scope="col" role="columnheader">{each}</th>
           ))}
         </tr>
@@ -72,8 +77,8 @@ function DifferenceTable({ differences }: { readonly differences: readonly Diffe
           <tr key={`${kind} ${path}`} class={kind} role="row">
             <td class="kind" role="cell"><span aria-hidden="true">{SIGNS[kind]}</span> {kind}</td>
             <th scope="row" role="rowheader"><code>{path}</code></th>
-            <td role="cell" data-label="Before"><Value value={before} /></td>
-            <td role="cell" data-label="After"><Value value={after} /></td>
+            <td role="cell" data-label={former}><Value value={before} /></td>
+            <td role="cell" data-label={latter}><Value value={after} /></td>
           </tr>
         ))}
       </tbody>
