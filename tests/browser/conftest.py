@@ -13,8 +13,21 @@ from careconnect_admin.local.demo_list import demo_list
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.browser import Visit, chromium
 from careconnect_testing.stack_fixtures import clients, editor, explorer, http, local_stack, record_tables, sample
+from careconnect_testing.writing_desk import api, beside, desk, made
 
-__all__ = ["clients", "editor", "explorer", "http", "local_stack", "record_tables", "sample"]
+__all__ = [
+    "api",
+    "beside",
+    "clients",
+    "desk",
+    "editor",
+    "explorer",
+    "http",
+    "local_stack",
+    "made",
+    "record_tables",
+    "sample",
+]
 
 Visiting = Callable[..., Visit]
 

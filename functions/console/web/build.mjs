@@ -9,7 +9,7 @@ const [site] = process.argv.slice(2);
 const web = dirname(fileURLToPath(import.meta.url));
 const assets = join(site, "assets");
 
-const { metafile } = await build({
+const { metafile, warnings } = await build({
   absWorkingDir: web,
   entryPoints: { app: "src/main.tsx", style: "src/styles/style.css", viewer: "src/rooms/reference/viewer.css" },
   outdir: assets,
@@ -30,6 +30,9 @@ const { metafile } = await build({
   metafile: true,
   logLevel: "warning",
 });
+
+// What it warns of is a fault of ours: a rule that no browser understands, an import that is none.
+if (warnings.length) process.exit(1);
 
 const made = Object.entries(metafile.outputs);
 

@@ -43,7 +43,12 @@ export const ROOMS: readonly Room[] = [
     summary: "One patient's record, drawn.",
     load: () => import("./record/room.tsx"),
   },
-  { id: "write", title: "Write", summary: "Create, change and delete, with the answers at their places." },
+  {
+    id: "write",
+    title: "Write",
+    summary: "Create, change and delete, with the answers at their places.",
+    load: () => import("./write/room.tsx"),
+  },
   {
     id: "doctor",
     title: "Token doctor",

@@ -1,0 +1,40 @@
+/** What is wrong with the text, fault by fault; each leads to its place. */
+
+import type { TextRange } from "../../fhir/json-places.ts";
+import type { Problem } from "../../service/problem.ts";
+import type { Fault } from "./faults.ts";
+
+export function FaultList({ faults, problem, onChosen }: {
+  readonly faults: readonly Fault[];
+  /** What the server has answered; null of a text that was not sent. */
+  readonly problem: Problem | null;
+  readonly onChosen: (range: TextRange) => void;
+}) {
+  return (
+    <section class="notice bad" aria-label="Faults">
+      <h3>{problem ? problem.title : "This is no JSON yet."}</h3>
+      <p>{problem ? problem.remedy : "It can be saved when this is mended."}</p>
+      <ol class="faults">
+        {faults.map((each, at) => (
+          <li key={at}>
+            {each.range ? (
+              <button type="button" class="small" onClick={() => each.range && onChosen(each.range)}>
+                Line {each.line}
+              </button>
+            ) : (
+              <span class="badge">no place</span>
+            )}
+            <span class="wrap">
+              {each.where && <code>{each.where}</code>} {each.text}
+            </span>
+          </li>
+        ))}
+      </ol>
+      {problem && (
+        <span class="quiet">
+          HTTP {problem.status} {problem.code}
+        </span>
+      )}
+    </section>
+  );
+}

@@ -1,0 +1,48 @@
+/** What a token may write, type by type, and what it lacks: the server's own rules, told before it has to refuse. */
+
+import { grantsOf, type Letter, type ServedType } from "../../oauth/grants.ts";
+
+export interface Rights {
+  readonly type: ServedType;
+  readonly mayRead: boolean;
+  readonly mayCreate: boolean;
+  readonly mayUpdate: boolean;
+  readonly mayDelete: boolean;
+  /** Why something of it is closed, as a sentence; empty if nothing is. */
+  readonly closed: string;
+}
+
+const DOES: readonly (readonly [Letter, string])[] = [
+  ["c", "creating"],
+  ["u", "changing"],
+  ["d", "deleting"],
+];
+
+/** Returns what a token with a scope may write of each type; `patient` is the one that it is bound to, if it is. */
+export function rightsOf(scope: string, patient: string | undefined): readonly Rights[] {
+  return grantsOf(scope)
+    .filter(({ type }) => type.writable)
+    .map(({ type, letters }) => {
+      // Bound to one patient, a token writes in that record alone, and makes no other patient (`write.md`).
+      const isOutside = patient !== undefined && (type.directory || type.name === "Medication");
+      const isOther = patient !== undefined && type.name === "Patient";
+      const has = (letter: Letter) => letters.has(letter) && !isOutside && !(letter === "c" && isOther);
+      const missing = DOES.filter(([letter]) => !letters.has(letter));
+      return {
+        type,
+        mayRead: letters.has("r"),
+        mayCreate: has("c"),
+        mayUpdate: has("u"),
+        mayDelete: has("d"),
+        closed: reason(type.name, missing, isOutside, isOther),
+      };
+    });
+}
+
+function reason(type: string, missing: readonly (readonly [Letter, string])[], isOutside: boolean, isOther: boolean): string {
+  if (isOutside) return "It is no part of the one patient's record that the token is bound to.";
+  if (missing.length === DOES.length) return `Writing takes a scope such as user/${type}.write.`;
+  const parts = missing.map(([letter, word]) => `${word} takes user/${type}.${letter}`);
+  if (isOther) parts.unshift("creating another patient is closed to a token that is bound to one");
+  return parts.length ? `${parts.join(", ").replace(/^./, (first) => first.toUpperCase())}.` : "";
+}

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { rightsOf } from "../src/rooms/write/rights.ts";
+
+function rights(type: string, scope: string, patient?: string) {
+  const found = rightsOf(scope, patient).find((each) => each.type.name === type);
+  assert.ok(found);
+  const { mayRead, mayCreate, mayUpdate, mayDelete, closed } = found;
+  return { may: [mayRead && "r", mayCreate && "c", mayUpdate && "u", mayDelete && "d"].filter(Boolean).join(""), closed };
+}
+
+test("all that is written is named, whatever the token opens", () => {
+  assert.equal(rightsOf("", undefined).length, 16);
+});
+
+test("a write scope opens writing and no reading", () => {
+  assert.deepEqual(rights("Patient", "patient/Patient.write"), { may: "cud", closed: "" });
+  assert.deepEqual(rights("Patient", "system/*.cruds"), { may: "rcud", closed: "" });
+});
+
+test("what is closed names the scope that is missing", () => {
+  assert.deepEqual(rights("Condition", "user/Patient.cruds profile"), { may: "", closed: "Writing takes a scope such as user/Condition.write." });
+  assert.deepEqual(rights("Condition", "user/Condition.cr"), {
+    may: "rc",
+    closed: "Changing takes user/Condition.u, deleting takes user/Condition.d.",
+  });
+});
+
+test("write.md: a token of one patient's writes in that record only", () => {
+  assert.deepEqual(rights("Observation", "patient/*.cruds", "4"), { may: "rcud", closed: "" });
+  assert.deepEqual(rights("Patient", "patient/*.cruds", "4"), {
+    may: "rud",
+    closed: "Creating another patient is closed to a token that is bound to one.",
+  });
+  for (const type of ["Medication", "Organization"]) {
+    assert.deepEqual(rights(type, "patient/*.cruds", "4"), { may: "r", closed: "It is no part of the one patient's record that the token is bound to." });
+  }
+});
