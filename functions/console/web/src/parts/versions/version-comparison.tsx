@@ -64,25 +64,27 @@ export function DifferenceTable({ differences, before: former = "Before", after:
   readonly after?: string;
 }) {
   return (
-    <table class="differences" role="table" aria-label="Differences">
-      <thead role="rowgroup">
-        <tr role="row">
-          {["What", "Where", former, latter].map((each) => (
-            <th key={each} scope="col" role="columnheader">{each}</th>
-          ))}
-        </tr>
-      </thead>
-      <tbody role="rowgroup">
-        {differences.map(({ kind, path, before, after }) => (
-          <tr key={`${kind} ${path}`} class={kind} role="row">
-            <td class="kind" role="cell"><span aria-hidden="true">{SIGNS[kind]}</span> {kind}</td>
-            <th scope="row" role="rowheader"><code>{path}</code></th>
-            <td role="cell" data-label={former}><Value value={before} /></td>
-            <td role="cell" data-label={latter}><Value value={after} /></td>
+    <div class="differences-place">
+      <table class="differences" role="table" aria-label="Differences">
+        <thead role="rowgroup">
+          <tr role="row">
+            {["What", "Where", former, latter].map((each) => (
+              <th key={each} scope="col" role="columnheader">{each}</th>
+            ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody role="rowgroup">
+          {differences.map(({ kind, path, before, after }) => (
+            <tr key={`${kind} ${path}`} class={kind} role="row">
+              <td class="kind" role="cell"><span aria-hidden="true">{SIGNS[kind]}</span> {kind}</td>
+              <th scope="row" role="rowheader"><code>{path}</code></th>
+              <td role="cell" data-label={former}><Value value={before} /></td>
+              <td role="cell" data-label={latter}><Value value={after} /></td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
