@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from careconnect_admin.sample.chart import Chart
 from careconnect_admin.sample.elements import Resource, coded, london, quantity, resource
+from careconnect_admin.sample.stories import expected
 from careconnect_admin.sample.words import (
     BLOOD_PRESSURE,
     BODY_TEMPERATURE,
@@ -19,6 +20,9 @@ from careconnect_admin.sample.words import (
     Code,
     Measurement,
 )
+
+_SPREAD: Final = 0.02
+"""By what share of its value a vital sign of a patient with a story differs, in all, from what is expected."""
 
 
 def observations(chart: Chart) -> Iterator[Resource]:
@@ -60,13 +64,13 @@ def _blood_pressure(chart: Chart, index: int, encounter: int, day: date) -> Reso
         code=coded(*BLOOD_PRESSURE),
         effectiveDateTime=london(day, chart.minutes()),
         component=[
-            {"code": coded(*each.codes), "valueQuantity": _value(chart, each)} for each in (SYSTOLIC, DIASTOLIC)
+            {"code": coded(*each.codes), "valueQuantity": _value(chart, day, each)} for each in (SYSTOLIC, DIASTOLIC)
         ],
     )
 
 
 def _measured(chart: Chart, index: int, encounter: int, day: date, measurement: Measurement) -> Resource:
-    elements: dict[str, Any] = {"valueQuantity": _value(chart, measurement)}
+    elements: dict[str, Any] = {"valueQuantity": _value(chart, day, measurement)}
     if measurement is BODY_TEMPERATURE:
         # Devices are of another server.
         elements["device"] = {"reference": f"https://devices.example.org/fhir/Device/thermometer-{chart.practice + 1}"}
@@ -102,8 +106,13 @@ def _observation(chart: Chart, index: int, encounter: int, *, category: str, **e
     )
 
 
-def _value(chart: Chart, measurement: Measurement) -> dict[str, Any]:
+def _value(chart: Chart, day: date, measurement: Measurement) -> dict[str, Any]:
     scale = 10**measurement.decimals
-    steps = chart.random.randrange(round(measurement.low * scale), round(measurement.high * scale) + 1)
+    lowest, highest = round(measurement.low * scale), round(measurement.high * scale)
+    steps = chart.random.randrange(lowest, highest + 1)
+    about = expected(chart.number, day).get(measurement)
+    if about is not None:
+        # Chance was asked all the same: what it decides besides stays as it was without the story.
+        steps = round(about * (1 + _SPREAD * ((steps - lowest) / (highest - lowest) - 0.5)) * scale)
     literal = f"{steps // scale}.{steps % scale:0{measurement.decimals}d}" if scale > 1 else str(steps)
     return quantity(literal, measurement.unit, measurement.ucum)

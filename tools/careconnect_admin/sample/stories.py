@@ -3,7 +3,8 @@
 Each story takes chance of its own, so that the other records stay the same bytes whatever is told here.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 from typing import Any, Final
@@ -34,7 +35,16 @@ _PNEUMONIA: Final = Code("233604007", "Pneumonia")
 _SWITCH: Final = 12
 """The month, counted from 0, in which a medicine is changed."""
 _ADMISSION: Final = date(2024, 2, 6)
-_NIGHTS: Final = 5
+_HOME: Final = _ADMISSION + timedelta(days=5)
+
+
+def expected(number: int, day: date) -> Mapping[Measurement, float]:
+    """Return about what the vital signs of a patient with a story are on a day; nothing for any other patient."""
+    if number not in _STORIES:
+        return {}
+    month = min(max((day.year - LATEST.year) * 12 + day.month - LATEST.month + MONTHS - 1, 0), MONTHS - 1)
+    systolic, weight = _STORIES[number].course(month, day)
+    return {SYSTOLIC: systolic, DIASTOLIC: systolic * 0.6, BODY_WEIGHT: weight}
 
 
 class _Writer:
@@ -72,12 +82,13 @@ class _Writer:
     def measured(self, day: date, name: str, measurement: Measurement, value: float, **elements: Any) -> Resource:
         return self.observation(day, name, measurement, valueQuantity=_quantity(measurement, value), **elements)
 
-    def vital_signs(self, month: int, systolic: float, weight: float) -> Iterator[Resource]:
+    def vital_signs(self, month: int) -> Iterator[Resource]:
         day = self.days[month]
-        parts = ((SYSTOLIC, self.near(systolic, 5)), (DIASTOLIC, self.near(systolic * 0.6, 4)))
+        about = expected(self.chart.number, day)
+        parts = ((each, self.near(about[each], spread)) for each, spread in ((SYSTOLIC, 5), (DIASTOLIC, 4)))
         component = [{"code": coded(*each.codes), "valueQuantity": _quantity(each, value)} for each, value in parts]
         yield self.observation(day, "blood-pressure", None, component=component)
-        yield self.measured(day, "weight", BODY_WEIGHT, self.near(weight, 0.6))
+        yield self.measured(day, "weight", BODY_WEIGHT, self.near(about[BODY_WEIGHT], 0.6))
 
     def condition(self, name: str, code: Code, since: date, until: date | None = None) -> Resource:
         return self.resource(
@@ -148,8 +159,7 @@ def _changed_medicine(writer: _Writer) -> Iterator[Resource]:
     yield from writer.medication("ramipril", "once a day", writer.days[0], switch, stopped="Dry cough")
     yield from writer.medication("losartan", "once a day", switch, after="ramipril")
     for month in range(MONTHS):
-        systolic = 152 - month if month < _SWITCH else 134 - (month - _SWITCH) / 2
-        yield from writer.vital_signs(month, systolic, 71 - month / 12)
+        yield from writer.vital_signs(month)
 
 
 def _raised_dose(writer: _Writer) -> Iterator[Resource]:
@@ -159,15 +169,15 @@ def _raised_dose(writer: _Writer) -> Iterator[Resource]:
     yield from writer.medication("metformin", "once a day", writer.days[0], switch)
     yield from writer.medication("metformin", "twice a day", switch, name="metformin-twice", after="metformin")
     for month in range(MONTHS):
-        yield from writer.vital_signs(month, 138 - month / 4, 96 - month / 3)
+        yield from writer.vital_signs(month)
         if month % 3 == 0:
             yield writer.measured(writer.days[month], "hba1c", HBA1C, writer.near(8.6 - month / 12, 0.1))
 
 
 def _admission(writer: _Writer) -> Iterator[Resource]:
     """Tell of five nights in hospital with a pneumonia, and of the weight that it cost."""
-    chart, home = writer.chart, _ADMISSION + timedelta(days=_NIGHTS)
-    yield writer.condition("pneumonia", _PNEUMONIA, _ADMISSION, home + timedelta(days=14))
+    chart = writer.chart
+    yield writer.condition("pneumonia", _PNEUMONIA, _ADMISSION, _HOME + timedelta(days=14))
     yield writer.resource(
         "Encounter",
         "admission",
@@ -175,37 +185,57 @@ def _admission(writer: _Writer) -> Iterator[Resource]:
         **{"class": INPATIENT},
         subject=chart.subject,
         participant=[{"individual": {"reference": chart.consultant}}],
-        period={"start": london(_ADMISSION, 9 * 60 + 40), "end": london(home, 11 * 60)},
+        period={"start": london(_ADMISSION, 9 * 60 + 40), "end": london(_HOME, 11 * 60)},
         diagnosis=[{"condition": {"reference": f"Condition/{chart.patient_id}-pneumonia"}}],
         hospitalization={"dischargeDisposition": {"text": "Home"}},
         location=[{"location": {"reference": f"Location/{ward_id(1)}"}}],
         serviceProvider={"reference": f"Organization/{HOSPITAL[0]}"},
     )
     context = {"reference": f"Encounter/{chart.patient_id}-admission"}
-    for night in range(_NIGHTS + 1):
+    for night in range((_HOME - _ADMISSION).days + 1):
         day = _ADMISSION + timedelta(days=night)
         temperature, pulse = writer.near(39.2 - night * 0.4, 0.2), writer.near(112 - night * 7, 3)
         yield writer.measured(day, "temperature", BODY_TEMPERATURE, temperature, context=context)
         yield writer.measured(day, "pulse", HEART_RATE, pulse, context=context)
-    yield from writer.medication("amoxicillin", "three times a day", _ADMISSION, home + timedelta(days=2))
+    yield from writer.medication("amoxicillin", "three times a day", _ADMISSION, _HOME + timedelta(days=2))
     for month in range(MONTHS):
-        loss = 3 if writer.days[month] > home else 0
-        yield from writer.vital_signs(month, 126, 78 - loss)
+        yield from writer.vital_signs(month)
 
 
-_STORIES: Final[dict[int, tuple[str, Callable[[_Writer], Iterator[Resource]]]]] = {
-    4: ("blood pressure, and a medicine changed for another", _changed_medicine),
-    5: ("diabetes, and a dose that was doubled", _raised_dose),
-    6: ("five nights in hospital with a pneumonia", _admission),
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What a story is about, what tells it, and systolic pressure and weight in a month, counted from 0, on a day."""
+
+    title: str
+    tell: Callable[[_Writer], Iterator[Resource]]
+    course: Callable[[int, date], tuple[float, float]]
+
+
+_STORIES: Final = {
+    4: _Story(
+        "blood pressure, and a medicine changed for another",
+        _changed_medicine,
+        lambda month, _: (152 - month if month < _SWITCH else 134 - (month - _SWITCH) / 2, 71 - month / 12),
+    ),
+    5: _Story(
+        "diabetes, and a dose that was doubled",
+        _raised_dose,
+        lambda month, _: (138 - month / 4, 96 - month / 3),
+    ),
+    6: _Story(
+        "five nights in hospital with a pneumonia",
+        _admission,
+        lambda _, day: (126, 75 if day > _HOME else 78),
+    ),
 }
-TITLES: Final = {str(number): title for number, (title, _) in _STORIES.items()}
+TITLES: Final = {str(number): each.title for number, each in _STORIES.items()}
 """What each story is about, by its patient's id."""
 
 
 def story(chart: Chart, seed: int) -> Iterator[Resource]:
     """Yield what the patient's record has besides if it has a story; `seed` is the sample's."""
     if chart.number in _STORIES:
-        yield from _STORIES[chart.number][1](_Writer(chart, seed))
+        yield from _STORIES[chart.number].tell(_Writer(chart, seed))
 
 
 def _months(last: date, count: int) -> list[tuple[int, int]]:

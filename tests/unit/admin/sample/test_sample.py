@@ -1,6 +1,7 @@
 """The project's own sample records."""
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -121,6 +122,21 @@ def test_a_story_has_vital_signs_of_every_month_of_two_years(resources: list[dic
     expected = {f"{year}-{month:02d}" for year, of_year in years for month in of_year}
     assert len(expected) == 24
     assert months == {"blood-pressure": expected, "weight": expected}
+
+
+@pytest.mark.parametrize("number", [4, 5, 6])
+def test_no_vital_sign_of_a_story_stands_out(resources: list[dict[str, Any]], number: int) -> None:
+    measured = sorted(of_patient(resources, number, "Observation"), key=lambda each: str(each["effectiveDateTime"]))
+    weights = [float(each["valueQuantity"]["value"]) for each in measured if "29463-7" in str(each["code"])]
+    pressures = [
+        [part["valueQuantity"]["value"] for part in each["component"]] for each in measured if "component" in each
+    ]
+
+    assert len(weights) > 24
+    assert len(pressures) > 26
+    # Five nights in hospital cost three kilograms.
+    assert max(abs(later - earlier) for earlier, later in itertools.pairwise(weights)) < 5
+    assert all(systolic * 0.5 < diastolic < systolic * 0.7 for systolic, diastolic in pressures)
 
 
 def test_a_story_has_a_medicine_changed_for_another(resources: list[dict[str, Any]]) -> None:
