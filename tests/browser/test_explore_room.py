@@ -361,6 +361,8 @@ def test_an_address_leads_to_its_resource_and_a_wrong_one_says_so(visit: Visitin
     page.evaluate("location.hash = '#/explore/Organization/SAMPLE-GP1'")
     page.get_by_text("Organization/SAMPLE-GP1").first.wait_for()
     page.get_by_role("button", name="Read again").wait_for()
+    page.get_by_role("button", name="Versions").click()
+    page.get_by_role("region", name="Versions of Organization/SAMPLE-GP1").get_by_text("1 version.").wait_for()
 
     page.evaluate("location.hash = '#/explore/Organization/nowhere'")
     page.get_by_role("heading", name="There is nothing here.").wait_for()

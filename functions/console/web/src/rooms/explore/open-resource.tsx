@@ -8,6 +8,7 @@ import { BoundedList } from "../../parts/resource/bounded-list.tsx";
 import { Rendered } from "../../parts/resource/rendered.tsx";
 import { ResourceView } from "../../parts/resource/resource-view.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
+import { VersionHistory } from "../../parts/versions/version-history.tsx";
 import { ask } from "../../service/api.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { addressOf } from "../../shell/router.ts";
@@ -30,6 +31,7 @@ export function OpenResource({ type, id, shown, included = [] }: {
   readonly included?: readonly Resource[];
 }) {
   const [read, setRead] = useState<Read | null>(null);
+  const [hasHistory, setHistory] = useState(false);
   const task = useTask();
   // Beside a table it is the table's last request.
   const view = shown ? type : `${type}/${id}`;
@@ -58,10 +60,24 @@ export function OpenResource({ type, id, shown, included = [] }: {
               <button type="button" class="small" disabled={task.isRunning} onClick={load}>
                 {read ? "Read again" : "Read by itself"}
               </button>
+              <button
+                type="button"
+                class="small"
+                aria-expanded={hasHistory}
+                onClick={() => setHistory(!hasHistory)}
+              >
+                Versions
+              </button>
               {shown && <a class="button small" href={addressOf("explore", type)}>Close</a>}
             </>
           }
         />
+      )}
+      {resource && hasHistory && (
+        <section class="card" aria-label="History">
+          <h2>History of {type}/{id}</h2>
+          <VersionHistory type={type} id={id} latest={resource.meta?.versionId} />
+        </section>
       )}
       {included.length > 0 && <Included resources={included} />}
     </div>
