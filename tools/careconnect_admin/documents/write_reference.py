@@ -16,7 +16,7 @@ REQUESTS: Final = f"""\
 
 _CONDITION: Final = CONDITION.replace("|", r"\|")
 _CONDITIONS: Final = (
-    ('header `If-Match: W/"2"` of a PUT or PATCH', "version 2 only", "409"),
+    ('header `If-Match: W/"2"` of a PUT, PATCH or DELETE', "version 2 only", "409"),
     (
         f"header `If-None-Exist: {_CONDITION}` of a POST",
         "nothing that has the identifier",
