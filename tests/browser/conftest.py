@@ -30,6 +30,14 @@ __all__ = [
 ]
 
 Visiting = Callable[..., Visit]
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep these tests together where several processes share the work (`--dist loadgroup`): one stack, one browser."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +45,10 @@ def browser() -> Iterator[Browser]:
     """The machine's Chromium, without a window."""
     path = chromium()
     if path is None:
-        pytest.skip("no Chromium: install Debian's `chromium`, or name one by CHROMIUM=…")
+        missing = "no Chromium: install Debian's `chromium`, or name one by CHROMIUM=…"
+        if os.environ.get("BROWSER_REQUIRED"):
+            pytest.fail(missing)
+        pytest.skip(missing)
     with sync_playwright() as playwright:
         # Its sandbox asks for more than root may in a container.
         options = ["--no-sandbox"] if os.geteuid() == 0 else []
