@@ -25,7 +25,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run sam-local smoke quick test test-long check lint types web imports template checkov unit coverage \
-	secrets secrets-baseline audit sbom format docs stu3-parameters mutants bench lock clean
+	secrets secrets-baseline audit sbom format docs pictures stu3-parameters mutants bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -78,7 +78,7 @@ test: check coverage ## What CI runs, without the long tests and the containers:
 
 # Those that are made up by the thousand, and those that wait for minutes.
 test-long: $(VENV)/.node $(VENV)/.web ## The long tests: REAL_DATA=<folder of more records>
-	$(BIN)/pytest -n 3 -m "long or generated or hypothesis" --hypothesis-profile=long
+	$(BIN)/pytest -n 3 --dist loadgroup -m "long or generated or hypothesis" --hypothesis-profile=long
 
 # Two at a time, each one's output in one piece, where make can do that (GNU make 4).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
@@ -160,6 +160,9 @@ format: $(VENV)/.test ## Format and mend what ruff can
 
 docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md, the paths of api.yaml
 	$(BIN)/python -m careconnect_admin.documents.generate
+
+pictures: $(VENV)/.node $(VENV)/.web ## Take the README's pictures of the page anew, with the machine's Chromium
+	PICTURES=1 $(BIN)/pytest -q -n 0 -p no:schemathesis tests/browser/test_pictures.py
 
 # HL7's package is locked with the JavaScript clients: only another served type or operation makes this say more.
 PACKAGE ?= tests/clients/node/node_modules/hl7.fhir.r3.examples
