@@ -1,13 +1,9 @@
-/** The rooms of the page, in the order of the navigation. One without `load` is not built yet, and not shown. */
+/** The rooms of the page, in the order of the navigation. */
 
 import type { ComponentType } from "preact";
 
-export type RoomId = "token" | "matrix" | "explore" | "record" | "write" | "doctor" | "reference";
-
-export interface RoomProps {
-  /** What follows the room's name in the address, decoded: `#/explore/Patient/4` is `["Patient", "4"]`. */
-  readonly path: readonly string[];
-}
+import type { RoomId } from "../shell/room-ids.ts";
+import type { RoomProps } from "./room-props.ts";
 
 export interface Room {
   readonly id: RoomId;
@@ -15,7 +11,7 @@ export interface Room {
   /** One sentence for who does not know it yet. */
   readonly summary: string;
   /** Fetches the room's own code when it is first opened. */
-  readonly load?: () => Promise<{ readonly default: ComponentType<RoomProps> }>;
+  readonly load: () => Promise<{ readonly default: ComponentType<RoomProps> }>;
 }
 
 export const ROOMS: readonly Room[] = [

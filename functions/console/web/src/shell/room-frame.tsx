@@ -4,7 +4,8 @@ import type { ComponentType } from "preact";
 import { useEffect, useErrorBoundary, useRef, useState } from "preact/hooks";
 
 import { ProblemPanel } from "../parts/problem-panel.tsx";
-import { type Room, type RoomProps, ROOMS } from "../rooms/registry.ts";
+import { type Room, ROOMS } from "../rooms/registry.ts";
+import type { RoomProps } from "../rooms/room-props.ts";
 import { type Problem, problemFrom } from "../service/problem.ts";
 import { addressOf, FIRST_ROOM, route } from "./router.ts";
 
@@ -13,7 +14,7 @@ const loaded = new Map<string, ComponentType<RoomProps>>();
 export function RoomFrame() {
   const { room: id, path } = route.value;
   const room = ROOMS.find((each) => each.id === id);
-  return room?.load ? <OpenRoom key={room.id} room={room} path={path} /> : <NoRoom />;
+  return room ? <OpenRoom key={room.id} room={room} path={path} /> : <NoRoom />;
 }
 
 function OpenRoom({ room, path }: { readonly room: Room; readonly path: readonly string[] }) {
@@ -24,7 +25,7 @@ function OpenRoom({ room, path }: { readonly room: Room; readonly path: readonly
   useEffect(() => {
     if (loaded.has(room.id)) return;
     room
-      .load?.()
+      .load()
       .then((module) => {
         loaded.set(room.id, module.default);
         arrived((count) => count + 1);

@@ -5,8 +5,8 @@
 
 import { signal } from "@preact/signals";
 
-import type { RoomId } from "../rooms/registry.ts";
 import { ROOT_PATH } from "../service/place.ts";
+import type { RoomId } from "./room-ids.ts";
 
 export interface Route {
   readonly room: string;

@@ -6,7 +6,7 @@ import { capabilities, type TypeCapability } from "../../fhir/capabilities.ts";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
-import type { RoomProps } from "../registry.ts";
+import type { RoomProps } from "../room-props.ts";
 import { OpenResource } from "./open-resource.tsx";
 import { SearchPlace } from "./search-place.tsx";
 import { foundOf } from "./state.ts";

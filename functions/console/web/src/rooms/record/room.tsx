@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
-import type { RoomProps } from "../registry.ts";
+import type { RoomProps } from "../room-props.ts";
 import { PatientChoice } from "./patient-choice.tsx";
 import { RecordView } from "./record-view.tsx";
 
