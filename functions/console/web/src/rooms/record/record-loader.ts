@@ -2,6 +2,7 @@
 
 import { signal } from "@preact/signals";
 
+import { nextOf } from "../../fhir/bundle.ts";
 import type { Bundle, Resource } from "../../fhir/datatypes.ts";
 import type { Problem } from "../../service/problem.ts";
 import type { Portion } from "./record-plan.ts";
@@ -86,7 +87,7 @@ export class RecordLoader {
     for await (const page of this.tools.pages(from, stopping)) {
       if (stopping.aborted) return "stopped";
       this.keep(page);
-      const next = linkToNext(page);
+      const next = isBundle(page) ? nextOf(page) : undefined;
       if (next === undefined) return "complete";
       at(next);
       if (--left === 0) return "more";
@@ -110,10 +111,6 @@ export class RecordLoader {
 
 function atBeginning(portion: Portion): PortionState {
   return { portion, state: "loading", next: portion.query, problem: null };
-}
-
-function linkToNext(page: Bundle | Resource): string | undefined {
-  return isBundle(page) ? page.link?.find((each) => each.relation === "next")?.url : undefined;
 }
 
 function isBundle(page: Bundle | Resource): page is Bundle {
