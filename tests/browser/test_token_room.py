@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
@@ -17,7 +16,7 @@ from careconnect_admin.clients.registration import ClientRegistration, register_
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.browser import Visit
-from careconnect_testing.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
+from careconnect_testing.deployed_tokens import expired_token
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -116,10 +115,7 @@ def test_a_private_key_signs_in_the_page_and_is_not_kept_as_text(visit: Visiting
 def test_a_token_that_is_there_already_is_used_and_one_that_has_expired_is_said_to(
     visit: Visiting, local_stack: LocalStack
 ) -> None:
-    now = int(time.time())
-    with httpx.Client(base_url=local_stack.base_url) as http:
-        claims = deployed_claims(local_stack, iat=now - 3600, exp=now - 60, scope="user/Patient.read")
-        expired = signed_by_the_issuer(local_stack, deployed_header(http), claims)
+    expired = expired_token(local_stack, "user/Patient.read")
     tab = visit()
     page = tab.open()
     page.get_by_role("button", name="Access token").click()

@@ -52,6 +52,14 @@ def signed_by_the_issuer(stack: LocalStack, header: Mapping[str, Any], claims: M
     return f"{signing_input}.{encoded(answer['Signature'])}"
 
 
+def expired_token(stack: LocalStack, scope: str) -> str:
+    """Return a token that the issuer's own key has signed, and that expired a minute ago."""
+    now = int(time.time())
+    with httpx.Client(base_url=stack.base_url) as http:
+        header = deployed_header(http)
+    return signed_by_the_issuer(stack, header, deployed_claims(stack, iat=now - 3600, exp=now - 60, scope=scope))
+
+
 def claims_in(token: str) -> dict[str, Any]:
     """Return what a token says, unverified."""
     body = token.split(".")[1]
