@@ -2,18 +2,16 @@
 
 import json
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.browser import Visit
-from careconnect_testing.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
+from careconnect_testing.deployed_tokens import expired_token
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -260,7 +258,7 @@ def test_a_closed_type_is_said_to_be_closed_and_the_servers_refusal_is_told(visi
     tab.sign_in("Limited access")
     tab.room("Explore")
     expect(page.get_by_role("link", name="Practitioner read, search")).to_be_visible()
-    expect(page.get_by_role("link", name="Procedure closed takes system/Procedure.rs")).to_be_visible()
+    expect(page.get_by_role("link", name="Procedure closed takes user/Procedure.rs")).to_be_visible()
     _type(tab, "Procedure")
     expect(page.get_by_text("This token does not open searching Procedure")).to_be_visible()
     _row(page, "patient").get_by_label("Id").fill("15")
@@ -295,10 +293,7 @@ def test_without_a_token_there_is_all_but_an_answer_and_the_form_stays_for_when_
 
 
 def test_a_token_that_has_expired_is_said_to_and_what_was_typed_stays(visit: Visiting, local_stack: LocalStack) -> None:
-    now = int(time.time())
-    with httpx.Client(base_url=local_stack.base_url) as http:
-        claims = deployed_claims(local_stack, iat=now - 3600, exp=now - 60, scope="user/Patient.read")
-        expired = signed_by_the_issuer(local_stack, deployed_header(http), claims)
+    expired = expired_token(local_stack, "user/Patient.read")
     tab = visit()
     page = tab.open()
     page.get_by_role("button", name="Access token").click()

@@ -98,13 +98,13 @@ def test_a_token_that_only_reads_is_told_what_it_lacks(visit: Visiting) -> None:
     tab.room("Write")
 
     desk.says("This token writes nothing.")
-    assert desk.main.get_by_text(re.compile(r"^Writing takes a scope such as user/\w+\.write\.$")).count() == 16
+    assert desk.main.get_by_text(re.compile(r"^Writing takes a scope such as system/\w+\.write\.$")).count() == 16
     assert desk.main.get_by_role("link", name="New").count() == 0
     assert not tab.is_too_wide()
     assert tab.violations() == []
 
     tab.page.evaluate("location.hash = '#/write/Patient/4'")
-    desk.says("Writing takes a scope such as user/Patient.write.")
+    desk.says("Writing takes a scope such as system/Patient.write.")
     assert desk.editor.get_attribute("aria-readonly") == "true"
     assert desk.main.get_by_role("button", name=re.compile("Save|Delete|Format")).count() == 0
 

@@ -4,10 +4,10 @@ import { test } from "node:test";
 import { placeIn } from "../src/fhir/reference-place.ts";
 import { columnsOf } from "../src/rooms/explore/columns.ts";
 import { includedWith } from "../src/rooms/explore/included.ts";
-import { isIncluded, lettersOf, scopeFor, wordsFor } from "../src/rooms/explore/openness.ts";
+import { isIncluded, wordsFor } from "../src/rooms/explore/openness.ts";
 import { countOf, hintsOf, includedOf, matchesOf, titlesOf } from "../src/rooms/explore/search-page.ts";
 import { codesFor, systemsFor } from "../src/rooms/explore/suggestions.ts";
-import { SERVED_TYPES } from "../src/oauth/grants.ts";
+import { lettersOf, scopeFor, SERVED_TYPES } from "../src/oauth/grants.ts";
 
 function row(resource: { readonly resourceType: string; readonly [member: string]: unknown }) {
   return Object.fromEntries(columnsOf(resource.resourceType).map(({ label, cellOf }) => [label, cellOf(resource).text]));
@@ -70,7 +70,7 @@ test("what is closed is told with the scope that opens it, for whom the token's 
   assert.equal(wordsFor(lettersOf("user/Patient.rs", "Patient")), "read, search");
   assert.equal(lettersOf("user/Patient.rs", "Condition").size, 0);
   assert.equal(scopeFor("openid user/Patient.rs", "Condition", "rs"), "user/Condition.rs");
-  assert.equal(scopeFor("", "Condition", "s"), "system/Condition.s");
+  assert.equal(scopeFor("", "Condition", "s"), "user/Condition.s");
   assert.equal(isIncluded(new Set(["r"]), false), true);
   assert.equal(isIncluded(new Set(["r"]), true), false);
   assert.equal(isIncluded(new Set(["r", "s"]), true), true);

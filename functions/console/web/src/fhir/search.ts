@@ -4,8 +4,6 @@ import { askFhir } from "../service/api.ts";
 import { nextOf } from "./bundle.ts";
 import type { Bundle } from "./datatypes.ts";
 
-export { entriesOf, nextOf, resourcesOf } from "./bundle.ts";
-
 /** Yields a search's pages in order; `query` is `Observation?patient=4&_count=100`, or a link. Rejects with a `ProblemError`. */
 export async function* pagesOf(query: string, signal?: AbortSignal): AsyncGenerator<Bundle, void> {
   for (let next: string | undefined = query; next !== undefined; ) {

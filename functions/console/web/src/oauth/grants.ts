@@ -50,6 +50,20 @@ export function grantsOf(scope: string): readonly Grant[] {
   });
 }
 
+/** Returns the letters that a scope string opens of a type. */
+export function lettersOf(scope: string, type: string): ReadonlySet<Letter> {
+  return grantsOf(scope).find((each) => each.type.name === type)?.letters ?? new Set();
+}
+
+/** Returns the scope that would open something of a type; `access` is as in `read`, `write` or `rs`.
+ *
+ * It is of the level at which the token has others: a client is registered at one as a rule, and could not get another's.
+ */
+export function scopeFor(scope: string, type: string, access: string): string {
+  const level = /(?:^| )(patient|user|system)\//.exec(scope)?.[1] ?? "user";
+  return `${level}/${type}.${access}`;
+}
+
 /** Returns the scopes of a string that say nothing about types: identity, launch, and what is not understood. */
 export function plainScopes(scope: string): readonly string[] {
   return scope.split(" ").filter((each) => each !== "" && !RECORD_SCOPE.test(each));

@@ -5,8 +5,8 @@ import { useEffect, useState } from "preact/hooks";
 import type { Bundle } from "../../fhir/datatypes.ts";
 import { dateText } from "../../fhir/dates.ts";
 import { type Comparison, neighbours, type Version, versionsOf } from "../../fhir/history.ts";
-import { nextOf } from "../../fhir/search.ts";
-import { grantsOf } from "../../oauth/grants.ts";
+import { nextOf } from "../../fhir/bundle.ts";
+import { lettersOf, scopeFor } from "../../oauth/grants.ts";
 import { askFhir } from "../../service/api.ts";
 import { session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
@@ -24,14 +24,14 @@ export function VersionHistory({ type, id, latest }: {
   readonly latest?: string | undefined;
 }) {
   const scope = session.value?.token.claims.scope ?? "";
-  const isOpen = grantsOf(scope).find((each) => each.type.name === type)?.letters.has("r") ?? false;
+  const isOpen = lettersOf(scope, type).has("r");
   return (
     <section class="versions" aria-label={`Versions of ${type}/${id}`}>
       <h3>Versions</h3>
       {isOpen ? (
         <Versions key={`${type}/${id} ${latest ?? ""}`} type={type} id={id} />
       ) : (
-        <ClosedNote scope={`user/${type}.r`}>This token does not read the versions of {type}.</ClosedNote>
+        <ClosedNote scope={scopeFor(scope, type, "r")}>This token does not read the versions of {type}.</ClosedNote>
       )}
     </section>
   );

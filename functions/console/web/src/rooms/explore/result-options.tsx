@@ -2,10 +2,11 @@
 
 import type { TypeCapability } from "../../fhir/capabilities.ts";
 import { isSortable, syntaxOf } from "../../fhir/parameter-syntax.ts";
+import { lettersOf, scopeFor } from "../../oauth/grants.ts";
 import { session } from "../../service/session.ts";
 import type { SearchForm } from "./criteria.ts";
 import { Choice, TextField } from "./fields.tsx";
-import { isIncluded, lettersOf, scopeFor } from "./openness.ts";
+import { isIncluded } from "./openness.ts";
 
 const COUNTS = ["", "5", "10", "50", "100"];
 const SUMMARIES: readonly (readonly [string, string])[] = [

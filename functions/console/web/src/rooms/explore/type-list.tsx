@@ -1,10 +1,10 @@
 /** The types that the server serves, each with what the token opens of it. */
 
 import type { TypeCapability } from "../../fhir/capabilities.ts";
-import { SERVED_TYPES } from "../../oauth/grants.ts";
+import { lettersOf, scopeFor, SERVED_TYPES } from "../../oauth/grants.ts";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
-import { lettersOf, scopeFor, wordsFor } from "./openness.ts";
+import { wordsFor } from "./openness.ts";
 
 export function TypeList({ types }: { readonly types: readonly TypeCapability[] }) {
   const directory = new Set(SERVED_TYPES.filter((each) => each.directory).map((each) => each.name));

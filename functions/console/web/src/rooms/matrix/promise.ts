@@ -1,6 +1,6 @@
 /** What a client is promised of each type, and whether the server's answer keeps it. */
 
-import { grantsOf, type Letter, type ServedType } from "../../oauth/grants.ts";
+import { grantsOf, type Letter, lettersOf, scopeFor, type ServedType } from "../../oauth/grants.ts";
 import table from "./promises.json" with { type: "json" };
 
 /** The table of the reference implementation's page: what its three clients may read. The access tests read it too. */
@@ -62,17 +62,8 @@ export function reasonOf({ party, type, letter, isPromised }: Question): string 
   const source = party.clientId in PAGE ? "the reference implementation's page" : "its scopes";
   const promise = `Promised by ${source}: ${isPromised ? "open" : "closed"}.`;
   const verb = letter === "s" ? "searching" : "reading";
-  const held = party.scope.split(" ").filter((each) => lettersOf(each, type).has(letter));
+  const held = party.scope.split(" ").filter((each) => lettersOf(each, type.name).has(letter));
   if (held.length) return `${promise} ${held.join(" and ")} ${held.length === 1 ? "opens" : "open"} ${verb} ${type.name}.`;
   const also = type.directory ? ", or profile" : "";
-  return `${promise} None of its scopes opens ${verb} ${type.name}: it takes ${levelOf(party.scope)}/${type.name}.read${also}.`;
-}
-
-function lettersOf(scope: string, type: ServedType): ReadonlySet<Letter> {
-  return grantsOf(scope).find((each) => each.type === type)?.letters ?? new Set();
-}
-
-/** A client is registered at one level as a rule, and could not get another's. */
-function levelOf(scope: string): string {
-  return /(?:^| )(patient|user|system)\//.exec(scope)?.[1] ?? "user";
+  return `${promise} None of its scopes opens ${verb} ${type.name}: it takes ${scopeFor(party.scope, type.name, "read")}${also}.`;
 }

@@ -5,8 +5,8 @@ import { useEffect, useId, useState } from "preact/hooks";
 import type { Patient } from "../../fhir/clinical.ts";
 import type { Bundle } from "../../fhir/datatypes.ts";
 import { today } from "../../fhir/dates.ts";
-import { entriesOf, nextOf, resourcesOf } from "../../fhir/search.ts";
-import { grantsOf } from "../../oauth/grants.ts";
+import { entriesOf, nextOf, resourcesOf } from "../../fhir/bundle.ts";
+import { lettersOf, scopeFor } from "../../oauth/grants.ts";
 import { ClosedNote } from "../../parts/closed-note.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { askFhir } from "../../service/api.ts";
@@ -20,8 +20,10 @@ const AT_ONCE = 12;
 const FIRST = `Patient?_sort=family&_count=${AT_ONCE}`;
 
 export function PatientChoice({ session }: { readonly session: Session }) {
-  const letters = grantsOf(session.token.claims.scope).find((each) => each.type.name === "Patient")?.letters;
-  return letters?.has("s") ? <PatientSearch /> : <PatientById mayRead={letters?.has("r") ?? false} />;
+  const { scope } = session.token.claims;
+  const letters = lettersOf(scope, "Patient");
+  if (letters.has("s")) return <PatientSearch />;
+  return <PatientById missing={scopeFor(scope, "Patient", letters.has("r") ? "s" : "read")} />;
 }
 
 interface Found {
@@ -94,13 +96,13 @@ function PatientLink({ patient }: { readonly patient: Patient }) {
 }
 
 /** For a token that finds nobody: a record is opened by its id. */
-function PatientById({ mayRead }: { readonly mayRead: boolean }) {
+function PatientById({ missing }: { readonly missing: string }) {
   const [typed, setTyped] = useState("");
   const id = patientId(typed);
   return (
     <section class="card" aria-labelledby="choice-heading">
       <h2 id="choice-heading">Whose record?</h2>
-      <ClosedNote scope={mayRead ? "user/Patient.s" : "user/Patient.read"}>
+      <ClosedNote scope={missing}>
         This token does not search for patients; what else it opens of a record can be seen by the patient's id.
       </ClosedNote>
       <SearchForm label="The patient's id" act="Open" value={typed} onValue={setTyped} onSubmit={() => id && go("record", id)} />

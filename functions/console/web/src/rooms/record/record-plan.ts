@@ -1,6 +1,6 @@
 /** What to ask the server for to have a patient's record, by what the token opens: as few requests as will do. */
 
-import { grantsOf, type Letter } from "../../oauth/grants.ts";
+import { type Letter, lettersOf, scopeFor } from "../../oauth/grants.ts";
 
 /** The types of a record that this room draws, besides the patient's own. */
 export const RECORD_TYPES = [
@@ -39,12 +39,11 @@ const FEWEST_FOR_EVERYTHING = 3;
  * open, the type has a search of its own. A type that can only be read by id cannot be found here, and counts as closed.
  */
 export function planOf(id: string, scope: string): Plan {
-  const letters = lettersOf(scope);
-  const has = (type: string, letter: Letter) => letters.get(type)?.has(letter) ?? false;
+  const has = (type: string, letter: Letter) => lettersOf(scope, type).has(letter);
   const closed = new Map<string, string>();
-  if (!has("Patient", "r") && !has("Patient", "s")) closed.set("Patient", "user/Patient.read");
+  if (!has("Patient", "r") && !has("Patient", "s")) closed.set("Patient", scopeFor(scope, "Patient", "read"));
   for (const type of RECORD_TYPES) {
-    if (!has(type, "s")) closed.set(type, has(type, "r") ? `user/${type}.s` : `user/${type}.read`);
+    if (!has(type, "s")) closed.set(type, scopeFor(scope, type, has(type, "r") ? "s" : "read"));
   }
   const open = ["Patient", ...RECORD_TYPES].filter((type) => !closed.has(type));
   const whole = has("Patient", "r") ? open.filter((type) => has(type, "r") && has(type, "s")) : [];
@@ -56,9 +55,8 @@ export function planOf(id: string, scope: string): Plan {
 
 /** Returns a portion for each type. */
 export function separately(types: readonly string[], id: string, scope: string): readonly Portion[] {
-  const letters = lettersOf(scope);
-  const reads = (type: string) => letters.get(type)?.has("r") ?? false;
-  const searches = (type: string) => letters.get(type)?.has("s") ?? false;
+  const reads = (type: string) => lettersOf(scope, type).has("r");
+  const searches = (type: string) => lettersOf(scope, type).has("s");
   const patient = encodeURIComponent(id);
   return types.map((type) => {
     if (type !== "Patient") {
@@ -70,8 +68,4 @@ export function separately(types: readonly string[], id: string, scope: string):
     const organization = reads("Organization") ? "&_include=Patient:organization" : "";
     return { query: `Patient?_id=${patient}${practitioner}${organization}`, types: [type] };
   });
-}
-
-function lettersOf(scope: string): ReadonlyMap<string, ReadonlySet<Letter>> {
-  return new Map(grantsOf(scope).map((each) => [each.type.name, each.letters]));
 }

@@ -30,7 +30,7 @@ export function OpenDesk({ type, id, rights }: { readonly type: string; readonly
   }, [isClosed]);
   if (draft) return <Desk draft={draft} rights={rights} />;
   if (isClosed) {
-    return <Closed reason={id === null ? rights.closed : `It is read first, and this token does not read ${type}: it takes user/${type}.r.`} />;
+    return <Closed reason={id === null ? rights.closed : `It is read first, and this token does not read ${type}: it takes ${rights.readScope}.`} />;
   }
   return <TaskState task={task} again={open}>Opening it…</TaskState>;
 }

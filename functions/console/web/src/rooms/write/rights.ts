@@ -1,6 +1,6 @@
 /** What a token may write, type by type, and what it lacks: the server's own rules, told before it has to refuse. */
 
-import { grantsOf, type Letter, type ServedType } from "../../oauth/grants.ts";
+import { grantsOf, type Letter, scopeFor, type ServedType } from "../../oauth/grants.ts";
 
 export interface Rights {
   readonly type: ServedType;
@@ -8,6 +8,8 @@ export interface Rights {
   readonly mayCreate: boolean;
   readonly mayUpdate: boolean;
   readonly mayDelete: boolean;
+  /** The scope that reading it takes. */
+  readonly readScope: string;
   /** Why something of it is closed, as a sentence; empty if nothing is. */
   readonly closed: string;
 }
@@ -31,18 +33,24 @@ export function rightsOf(scope: string, patient: string | undefined): readonly R
       return {
         type,
         mayRead: letters.has("r"),
+        readScope: scopeFor(scope, type.name, "r"),
         mayCreate: has("c"),
         mayUpdate: has("u"),
         mayDelete: has("d"),
-        closed: reason(type.name, missing, isOutside, isOther),
+        closed: reason((access) => scopeFor(scope, type.name, access), missing, isOutside, isOther),
       };
     });
 }
 
-function reason(type: string, missing: readonly (readonly [Letter, string])[], isOutside: boolean, isOther: boolean): string {
+function reason(
+  takes: (access: string) => string,
+  missing: readonly (readonly [Letter, string])[],
+  isOutside: boolean,
+  isOther: boolean,
+): string {
   if (isOutside) return "It is no part of the one patient's record that the token is bound to.";
-  if (missing.length === DOES.length) return `Writing takes a scope such as user/${type}.write.`;
-  const parts = missing.map(([letter, word]) => `${word} takes user/${type}.${letter}`);
+  if (missing.length === DOES.length) return `Writing takes a scope such as ${takes("write")}.`;
+  const parts = missing.map(([letter, word]) => `${word} takes ${takes(letter)}`);
   if (isOther) parts.unshift("creating another patient is closed to a token that is bound to one");
   return parts.length ? `${parts.join(", ").replace(/^./, (first) => first.toUpperCase())}.` : "";
 }
