@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TYPES, Home, resource_type
+from careconnect.resource_types import COMMON_PARAMETERS, DATA_HOMES, FHIR_PATH, RESOURCE_TYPES, resource_type
 from careconnect_testing.few_records import write_records
 from careconnect_testing.stores import load, reader_on_moto
 
@@ -58,7 +58,7 @@ def told(folder: Path) -> dict[str, Any]:
     tables = folder / "tables.json"
     with reader_on_moto() as reader:
         load(reader, records)
-        scanned = {home: reader.client.scan(TableName=reader.tables.name(home))["Items"] for home in Home}
+        scanned = {home: reader.client.scan(TableName=reader.tables.name(home))["Items"] for home in DATA_HOMES}
         items = {home: [item for item in each if "values" in item or "body" in item] for home, each in scanned.items()}
         tables.write_text(json.dumps(items), encoding="utf-8")
     shutil.copytree(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from careconnect.http import Cors
-from careconnect.resource_types import Home
+from careconnect.resource_types import DATA_HOMES, Home
 from careconnect.shell import Shell
 from careconnect_admin.local.emulator import Emulator
 from careconnect_records.exact_json import json_text
@@ -85,7 +85,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int
         names = ("storm-records", "storm-directory", "storm-references")
         for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
             create_table(client, resource, name)
-        for home in Home:
+        for home in DATA_HOMES:
             TableIndex(RecordTables(client, *names), home).ensure()
         made: list[Service] = []
 

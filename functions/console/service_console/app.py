@@ -94,6 +94,10 @@ class ConsoleEndpoint:
         """Return the fixed 403."""
         return outcomes.around_the_front()
 
+    def unrecorded(self, reason: str) -> RefusalError:
+        """Return the 503 for a request whose event could not be kept."""
+        return outcomes.unavailable(reason)
+
     def _page(self, call: Call) -> Response:
         call.action = "console page"
         try:

@@ -72,6 +72,10 @@ class DiscoveryEndpoint:
         """Return the fixed 403."""
         return outcomes.around_the_front()
 
+    def unrecorded(self, reason: str) -> RefusalError:
+        """Return the 503 for a request whose event could not be kept."""
+        return outcomes.unavailable(reason)
+
 
 _Document = Callable[[DiscoveryEndpoint, Call], Response]
 

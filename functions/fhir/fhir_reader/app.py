@@ -131,6 +131,10 @@ class FhirEndpoint:
         """Return the fixed 403."""
         return outcomes.around_the_front()
 
+    def unrecorded(self, reason: str) -> RefusalError:
+        """Return the 503 for a request whose event could not be kept."""
+        return outcomes.unavailable(reason)
+
 
 def _parameters(request: Request, path: FhirPath) -> Parameters:
     """Return the parameters of the query, and of the form that a `_search` posts.

@@ -5,7 +5,7 @@ from typing import Final
 
 from careconnect import aws
 from careconnect.composition import shell_of
-from careconnect.resource_types import Home
+from careconnect.resource_types import DATA_HOMES, Home
 from careconnect.settings import Settings
 from fhir_reader.allowance import UNITS_PER_MINUTE, Allowances
 from fhir_reader.app import FhirEndpoint
@@ -13,7 +13,7 @@ from fhir_reader.store.accounts import DynamoDbAccounts
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _settings: Final = Settings(os.environ)
-_home: Final = Home(_settings.choice("READER_HOME", [home.value for home in Home]))
+_home: Final = Home(_settings.choice("READER_HOME", [home.value for home in DATA_HOMES]))
 _tables: Final = {Home.DIRECTORY: _settings.required("DIRECTORY_TABLE")}
 if _home is Home.RECORD:
     _tables[Home.RECORD] = _settings.required("RECORD_TABLE")

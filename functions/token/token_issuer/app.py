@@ -77,6 +77,10 @@ class OAuthEndpoint:
         """Return the fixed 403."""
         return errors.around_the_front()
 
+    def unrecorded(self, reason: str) -> RefusalError:
+        """Return the 503 for a request whose event could not be kept."""
+        return errors.unavailable(reason)
+
 
 def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
     granted = grant_token(

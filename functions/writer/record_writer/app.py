@@ -86,6 +86,10 @@ class WriterEndpoint:
         """Return the fixed 403."""
         return outcomes.around_the_front()
 
+    def unrecorded(self, reason: str) -> RefusalError:
+        """Return the 503 for a request whose event could not be kept."""
+        return outcomes.unavailable(reason)
+
 
 def _kind(path: FhirPath, request: Request) -> Kind:
     """Return the interaction that is asked for; raises the 405 outcome, which names those that are."""

@@ -17,7 +17,7 @@ from careconnect.record_keys import (
     place_of,
     resource_key,
 )
-from careconnect.resource_types import Home, ResourceType, resource_type
+from careconnect.resource_types import DATA_HOMES, Home, ResourceType, resource_type
 from careconnect_records.actions import Item
 from careconnect_records.change import Change, State
 from careconnect_records.identifier_guards import MOST_IDS, Guard, guard_key, read_guard
@@ -121,9 +121,9 @@ class DynamoDbRecordStore:
         Of a table in which nothing was ever written they are, too, where this function may look into it.
         """
         if not self._counted:
-            keys = {complete_key(home.value): home for home in Home}
+            keys = {complete_key(home.value): home for home in DATA_HOMES}
             said = self._items((self._tables.reference, {"pk": {"S": key}}) for key in keys)
-            silent = set(Home) - {keys[item["pk"]["S"]] for item in said}
+            silent = set(DATA_HOMES) - {keys[item["pk"]["S"]] for item in said}
             self._counted = all(self._tables.name(home) and self._version(home) is None for home in silent)
         return self._counted
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from careconnect import aws
 from careconnect.composition import shell_of
-from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
 from careconnect.settings import Settings
 from careconnect_records.schema import model_of, shape_of
 from careconnect_records.tables import RecordTables
@@ -14,7 +14,7 @@ from record_writer.dynamodb_record_store import DynamoDbRecordStore
 from record_writer.write_resource import ResourceWriter
 
 _settings: Final = Settings(os.environ)
-_home: Final = Home(_settings.choice("WRITER_HOME", [home.value for home in Home]))
+_home: Final = Home(_settings.choice("WRITER_HOME", [home.value for home in DATA_HOMES]))
 for _type in RESOURCE_TYPES:
     # A type's models are loaded when it is first looked at, a fifth of a second for each: here all of them take half a
     # second, with more of a processor than a request has, and a snapshot (SnapStart) has them.

@@ -8,7 +8,8 @@ class RefusalError(Exception):
 
     `status`, `code`, `text` and `headers` are for the caller, all of them fixed, and so is `where`, the part of
     the request at fault; `reason` is for the log alone, and so is `claimed_client_id`, whose client a caller said to
-    be without proving it: only ever the id of one that is registered. `metrics` are counted.
+    be without proving it: only ever the id of one that is registered. `metrics` are counted. `why` is the fixed word
+    that the access record has for it, empty where the status says enough.
     """
 
     def __init__(
@@ -22,6 +23,7 @@ class RefusalError(Exception):
         reason: str = "",
         claimed_client_id: str = "",
         metrics: tuple[str, ...] = (),
+        why: str = "",
     ) -> None:
         super().__init__(reason or text)
         self.status = status
@@ -32,3 +34,4 @@ class RefusalError(Exception):
         self.reason = reason
         self.claimed_client_id = claimed_client_id
         self.metrics = metrics
+        self.why = why

@@ -118,6 +118,12 @@ class Home(StrEnum):
 
     RECORD = "record"
     DIRECTORY = "directory"
+    AUDIT = "audit"
+    """The access record, which no client writes and nothing is loaded into."""
+
+
+DATA_HOMES: Final = (Home.RECORD, Home.DIRECTORY)
+"""The tables that hold what clients write and the loader loads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,8 @@ class SearchParameter:
     """What a composite joins, of each element at its path (`""`: of the resource)."""
     since: int = 1
     """The version of a table's index that a search by it needs (`record_keys.INDEX_VERSION`)."""
+    has_chains: bool = True
+    """False where a reference takes no chain, whatever it points at."""
     stored_since: int = 0
     """The version that has its values, if that is an earlier one: enough to include what it points at."""
 
@@ -186,6 +194,11 @@ class SearchParameter:
         return self.type in (ParameterType.DATE, ParameterType.STRING) or self.rank is Rank.KEY
 
     @property
+    def personal(self) -> bool:
+        """Say whether its values tell of a person, so that the access record keeps none of them (`audit.md`)."""
+        return self.rank is Rank.IDENTIFIER or self.name in _PERSONAL
+
+    @property
     def modifiers(self) -> tuple[str, ...]:
         """The modifiers that it takes."""
         return (*self.targets, *SYNTAX[self.type].modifiers)
@@ -193,6 +206,8 @@ class SearchParameter:
     @property
     def chain(self) -> str:
         """A chain through the reference, by a parameter of its target; empty where there is none to go to."""
+        if not self.has_chains:
+            return ""
         targets = (_TYPES[each] for each in self.targets if self.searchable and each in _TYPES)
         chained = (each for target in targets for each in target.searchable if each.type is not ParameterType.REFERENCE)
         first = next(chained, None)
@@ -236,6 +251,8 @@ class ResourceType:
     mandatory: frozenset[str] = frozenset()
     writable: bool = True
     """False where clients may read it only."""
+    by_name_only: bool = False
+    """Whether a scope opens it that names it, and no `*`."""
 
     @property
     def with_article(self) -> str:
@@ -394,6 +411,14 @@ def _context(*, within: str = "") -> SearchParameter:
         "context", "context", "Encounter", "EpisodeOfCare", rank=Rank.RECORD, follow=_LINKED, within=within
     )
 
+
+_PERSONAL: Final = frozenset(
+    (
+        *("name", "family", "given", "birthdate", "telecom", "phone", "email"),
+        *("address", "address-city", "address-country", "address-postalcode", "address-state"),
+    )
+)
+"""The parameters, beside identifiers, whose values tell of a person."""
 
 _IDENTIFIER: Final = _code("identifier", "identifier", rank=Rank.IDENTIFIER)
 _PATIENT_IDENTIFIER: Final = replace(_IDENTIFIER, grouped="https://fhir.nhs.uk/Id/nhs-number")
@@ -788,6 +813,31 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
     ),
 )
 
+AUDIT_EVENT: Final = replace(
+    _type(
+        Home.AUDIT,
+        "AuditEvent",
+        replace(_patient("entity.reference"), follow=Follow.NOTHING, has_chains=False),
+        _date("date", "recorded"),
+        _code("user", "agent.userId"),
+        _status("action", "action", system="audit-event-action"),
+        replace(
+            _reference("entity", "entity.reference", *(t.name for t in RESOURCE_TYPES), follow=Follow.NOTHING),
+            has_chains=False,
+        ),
+        _status("outcome", "outcome", system="audit-event-outcome"),
+        order_by="date",
+        summary="type subtype action recorded outcome outcomeDesc agent source",
+        mandatory="type recorded agent source",
+    ),
+    writable=False,
+    by_name_only=True,
+)
+"""Who saw what: kept by the functions themselves, and opened by scopes that name it (`audit.md`)."""
+
+SERVED_TYPES: Final = (*RESOURCE_TYPES, AUDIT_EVENT)
+"""All types that the API answers for; those of `RESOURCE_TYPES` are written, loaded and searched for as FHIR has it."""
+
 REVERSE_INCLUDES: Final = {
     target.name: tuple(
         (t.name, p.name)
@@ -796,7 +846,7 @@ REVERSE_INCLUDES: Final = {
         for p in t.followed(Follow.REVERSE)
         if target.name in p.targets
     )
-    for target in RESOURCE_TYPES
+    for target in SERVED_TYPES
 }
 """For each type, the (type, reference parameter) pairs that `_revinclude` may follow back to it."""
 
@@ -804,21 +854,27 @@ _MEMBERS: Final = {
     owner.name: {
         t.name: (t, p) for t in RESOURCE_TYPES for p in t.parameters if p.compartment and owner.name in p.targets
     }
-    for owner in RESOURCE_TYPES
+    for owner in SERVED_TYPES
 }
 _TYPES: Final = {t.name: t for t in RESOURCE_TYPES}
-_PARAMETERS: Final = {t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parameters)} for t in RESOURCE_TYPES}
+_SERVED: Final = {t.name: t for t in SERVED_TYPES}
+_PARAMETERS: Final = {t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parameters)} for t in SERVED_TYPES}
 _JOINED: Final = {
     t.name: {
         part.parameter.name: (p, place) for p in t.parameters if not p.of_resource for place, part in enumerate(p.parts)
     }
-    for t in RESOURCE_TYPES
+    for t in SERVED_TYPES
 }
 
 
 def resource_type(name: str) -> ResourceType | None:
-    """Return the served type called `name` (case-sensitive), or None."""
+    """Return the type of `RESOURCE_TYPES` called `name` (case-sensitive), or None."""
     return _TYPES.get(name)
+
+
+def served_type(name: str) -> ResourceType | None:
+    """Return the type called `name` that the API answers for (case-sensitive), or None."""
+    return _SERVED.get(name)
 
 
 def valid_id(text: object) -> bool:

@@ -6,12 +6,19 @@ metrics and CORS. The authorizer answers policies, not HTTP, and stays apart.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from careconnect.access import Access
+from careconnect.access_digest import DigestKeyError
+from careconnect.access_record import AccessRecord, RecordNotKeptError
 from careconnect.base_url import BaseUrl, base_url
 from careconnect.http import Cors, Request, Response, gateway_response, parse_request
 from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
+
+
+PREFLIGHT: Final = "preflight"
+"""The action of a request that a browser makes before another, which is no access."""
 
 
 @dataclass(slots=True)
@@ -19,7 +26,8 @@ class Call:
     """One request and what is known of it so far.
 
     `now` is when it came in, in epoch seconds. `action` is the interaction as the log names it, never a path;
-    `client_id` only that of a proven client. `metrics` are counted with the answer.
+    `client_id` only that of a proven client. `metrics` are counted with the answer. `access` takes down what the access
+    record is to tell.
     """
 
     request: Request
@@ -28,6 +36,7 @@ class Call:
     action: str = "unknown"
     client_id: str = ""
     metrics: list[str] = field(default_factory=list)
+    access: Access = field(default_factory=Access)
 
 
 class Endpoint(Protocol):
@@ -44,6 +53,9 @@ class Endpoint(Protocol):
 
     def around_the_front(self) -> RefusalError:
         """Return the refusal for a request that did not come through the deployment's front: 403."""
+
+    def unrecorded(self, reason: str) -> RefusalError:
+        """Return the refusal for a request whose event could not be kept: 503; `reason` is for the log."""
 
 
 class Observer(Protocol):
@@ -70,8 +82,21 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """Where a function's events are kept, in whose name, and whether it answers what it cannot keep the event of."""
+
+    record: AccessRecord
+    service: str
+    fails_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
-    """A function from a REST proxy event to the gateway's answer; it raises nothing. `clock` gives epoch seconds."""
+    """A function from a REST proxy event to the gateway's answer; it raises nothing. `clock` gives epoch seconds.
+
+    With a `recording` no answer leaves before the events of its request are kept (`audit.md`, Before the answer
+    leaves).
+    """
 
     endpoint: Endpoint
     configured_base_url: str
@@ -80,6 +105,7 @@ class Shell:
     observer: Observer
     clock: Callable[[], float]
     origin: Origin = field(default_factory=Origin)
+    recording: Recording | None = None
 
     def __call__(self, event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         """Answer an event; of Lambda's `context` only the request id is looked at."""
@@ -118,24 +144,75 @@ class Shell:
 
     def _call(self, request: Request) -> Call:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
-        return Call(request, root, self.clock())
+        return Call(request, root, self.clock(), access=self._access(request))
+
+    def _access(self, request: Request) -> Access:
+        """Return what takes down a request's access, with what the gateway says of the caller."""
+        if self.recording is None:
+            return Access()
+        client_id, jti = (str(request.authorizer.get(name, "")) for name in ("client_id", "jti"))
+        # A token's subject is its client (RFC 9068 §2.2; the authorizer accepts no other).
+        return Access(
+            self.recording.record,
+            self.clock,
+            self.recording.service,
+            client_id=client_id,
+            subject=client_id,
+            jti=jti,
+            request=request,
+        )
 
     def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, RefusalError | None]:
         """Return the response, and the refusal if it is one."""
+        response, refusal = self._attempt(call, ids)
+        if refusal is not None:
+            response = self._refused(refusal, call)
+        if unkept := self._unkept(response.status, refusal, call, ids):
+            return self._refused(unkept, call), unkept
+        return response, refusal
+
+    def _attempt(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, RefusalError | None]:
         try:
             return self._admitted(call), None
         except RefusalError as error:
-            refusal = error
+            return Response(error.status), error
+        except DigestKeyError as error:
+            return Response(503), self.endpoint.unrecorded(f"no event: {error}")
         except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
             self.observer.failure(call.action, error, ids=ids)
-            refusal = self.endpoint.internal()
+            return Response(500), self.endpoint.internal()
+
+    def _refused(self, refusal: RefusalError, call: Call) -> Response:
         call.metrics += refusal.metrics
-        return self.endpoint.refuse(refusal, call), refusal
+        return self.endpoint.refuse(refusal, call)
+
+    def _unkept(
+        self, status: int, refusal: RefusalError | None, call: Call, ids: Mapping[str, str]
+    ) -> RefusalError | None:
+        """Keep the events of a request, and return its refusal where they cannot be kept and have to be."""
+        if self.recording is None or call.action == PREFLIGHT:
+            return None
+        # Whom the gateway does not know, the endpoint may: the issuer's clients.
+        claimed = refusal.claimed_client_id if refusal else ""
+        call.access.client_id = call.access.client_id or call.client_id or claimed
+        try:
+            call.access.close(status, refusal)
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no event
+            if not isinstance(error, RecordNotKeptError | DigestKeyError):
+                self.observer.failure(call.action, error, ids=ids)
+            call.metrics.append("AccessRecordNotKept")
+            return None if self.recording.fails_open else self.endpoint.unrecorded(f"no event: {_code_of(error)}")
+        return None
 
     def _admitted(self, call: Call) -> Response:
         if not self.origin.admits(call.request):
             raise self.endpoint.around_the_front()
         if call.request.method == "OPTIONS":
-            call.action = "preflight"
+            call.action = PREFLIGHT
             return self.cors.preflight()
         return self.endpoint.answer(call)
+
+
+def _code_of(error: Exception) -> str:
+    """Return a service's error code, or the name of what should not have been raised."""
+    return str(error) if isinstance(error, RecordNotKeptError | DigestKeyError) else type(error).__name__

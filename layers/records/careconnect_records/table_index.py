@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.aws import error_code
 from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION, REINDEX_KEY, Key, complete_key
-from careconnect.resource_types import Home
+from careconnect.resource_types import DATA_HOMES, Home
 from careconnect_records.tables import RecordTables
 
 _FIRST: Final = 1
@@ -114,7 +114,7 @@ class TableIndex:
 
 def reindex_is_due(tables: RecordTables) -> bool:
     """Say whether records of a table may lack entries or values of this release: one GetItem for each."""
-    return any(TableIndex(tables, home).is_behind() for home in Home)
+    return any(TableIndex(tables, home).is_behind() for home in DATA_HOMES)
 
 
 def _key(key: Key) -> dict[str, Any]:

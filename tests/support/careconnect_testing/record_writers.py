@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from careconnect.http import Cors
 from careconnect.origin import Origin
-from careconnect.resource_types import FHIR_PATH, Home, resource_type
+from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_records.exact_json import json_text
 from careconnect_records.table_index import TableIndex
@@ -50,7 +50,7 @@ class Writer:
 
     def __post_init__(self) -> None:
         """Build the two apps, each with the tables that its function has."""
-        self._apps = {home: self.app(home) for home in Home}
+        self._apps = {home: self.app(home) for home in DATA_HOMES}
 
     def app(self, home: Home, origin: Origin | None = None) -> Shell:
         """Return a writer as a new instance of its function has it, perhaps behind a front."""
@@ -146,7 +146,7 @@ def with_other_tables(writer: Writer) -> Writer:
 
 
 def _with_tables_of_this_release(reader: Reader) -> Writer:
-    for home in Home:
+    for home in DATA_HOMES:
         TableIndex(reader.tables, home).ensure()
     reader.calls.clear()
     return Writer(reader)

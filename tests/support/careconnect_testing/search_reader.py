@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 import httpx
 
 from careconnect.http import Cors
-from careconnect.resource_types import FHIR_PATH, Home, resource_type
+from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_testing.accounts import no_limit
 from careconnect_testing.answer import Answer
@@ -70,7 +70,7 @@ class InProcessReader:
         tables = {Home.RECORD: self.record_table, Home.DIRECTORY: self.directory_table}
         self.base = self.base_url + FHIR_PATH
         self.client.meta.events.register("provide-client-params.dynamodb", self._count, unique_id=f"count-{id(self)}")
-        for home in Home:
+        for home in DATA_HOMES:
             store = DynamoDbResourceStore(self.client, tables, home)
             endpoint = FhirEndpoint(store, home, no_limit())
             self._apps[home] = Shell(endpoint, self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now)

@@ -15,7 +15,7 @@ from botocore.config import Config
 from moto import mock_aws
 
 from careconnect.http import Cors
-from careconnect.resource_types import FHIR_PATH, Home, resource_type
+from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_admin.loading.load import load_paths
 from careconnect_records.tables import RecordTables
@@ -77,7 +77,7 @@ class Reader:
                 self.observer,
                 self.now,
             )
-            for home in Home
+            for home in DATA_HOMES
         }
 
     def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Reader":

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.resource_types import FHIR_PATH, Home
+from careconnect.resource_types import DATA_HOMES, FHIR_PATH
 from careconnect_records.table_index import TableIndex
 from careconnect_records.tables import RecordTables
 from careconnect_testing.cold_start import cold_start
@@ -72,7 +72,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with reader_on_moto() as reader:
-        for home in Home:
+        for home in DATA_HOMES:
             TableIndex(reader.tables, home).ensure()
         yield Deployed(reader.tables, monkeypatch)
     sys.modules.pop("record_writer.handler", None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from careconnect.record_keys import SHARDS, place_of, type_partition
-from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
+from careconnect.resource_types import DATA_HOMES, RESOURCE_TYPES, Home, ResourceType
 from careconnect_admin.loading.index_renewal import AT_ONCE, IndexRenewer
 from careconnect_admin.loading.outcome import Outcome, Written
 from careconnect_records.table_index import Reached, TableIndex
@@ -99,7 +99,7 @@ def reindex(
     report = ReindexReport()
     executor = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="reindex")
     try:
-        for home in Home:
+        for home in DATA_HOMES:
             walk = _Walk(tables, home, renewer, report, progress or (lambda _part, _done: None), clock)
             walk.run(executor, writers, dry_run=dry_run)
     finally:

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.aws import error_code
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
-from careconnect.resource_types import Home
+from careconnect.resource_types import DATA_HOMES
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
 from careconnect_admin.loading.full_guards import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned, written
@@ -56,7 +56,7 @@ class RecordWriter:
     def ensure_cursor_keys(self) -> None:
         """Give each table the key that seals its `next` links, unless it has one."""
         if not self._dry_run:
-            for home in Home:
+            for home in DATA_HOMES:
                 TableIndex(self._tables, home).ensure()
 
     def write(self, contents: Sequence[Content]) -> list[Written]:

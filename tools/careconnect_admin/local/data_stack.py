@@ -13,6 +13,9 @@ from careconnect_admin.stack.running_stack import STACK_NAME
 
 _DATA_TYPES: Final = frozenset({"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::KMS::Alias"})
 
+_ALIASES: Final = ("SigningKeyAlias", "AccessDigestKeyAlias", "AccessSealKeyAlias")
+"""The outputs that name a key by its alias."""
+
 
 def create_data(emulator: Emulator, base_url: str) -> Mapping[str, str]:
     """Create the template's tables, key and alias in the emulator and return the outputs that name them.
@@ -40,5 +43,6 @@ def data_template(path: Path, base_url: str) -> dict[str, Any]:
         if resource["Type"] == "AWS::DynamoDB::Table":
             properties["TableName"] = name
         resources[name] = {"Type": resource["Type"], "Properties": properties}
-    outputs = {name: output for name, output in template["Outputs"].items() if name in {*resources, "SigningKeyAlias"}}
+    named = {*resources, *_ALIASES}
+    outputs = {name: output for name, output in template["Outputs"].items() if name in named}
     return {"Resources": resources, "Outputs": outputs | {"BaseUrl": {"Value": base_url}}}

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.record_keys import CURSOR_KEY, GUARD_ITEM, INDEX_VERSION, MARK_SHARDS, REINDEX_KEY, Key
-from careconnect.resource_types import Follow, Home, ResourceType, SearchParameter
+from careconnect.resource_types import DATA_HOMES, Follow, Home, ResourceType, SearchParameter
 from careconnect_admin.loading.reindex import IndexCounts, reindex
 from careconnect_records import extract
 from careconnect_records import record as building
@@ -109,7 +109,7 @@ def cursor_item(reader: Reader, home: Home, key: Key = CURSOR_KEY) -> dict[str, 
 
 def versions(reader: Reader) -> dict[Home, str]:
     """Return which version each table says that its index has."""
-    return {home: (cursor_item(reader, home) or {}).get("index", {"N": "1"})["N"] for home in Home}
+    return {home: (cursor_item(reader, home) or {}).get("index", {"N": "1"})["N"] for home in DATA_HOMES}
 
 
 DONE = dict.fromkeys(Home, str(INDEX_VERSION))
@@ -118,7 +118,7 @@ DONE = dict.fromkeys(Home, str(INDEX_VERSION))
 def load_by_earlier_release(reader: Reader, path: Path) -> None:
     with earlier_release():
         load(reader, path)
-    for home in Home:
+    for home in DATA_HOMES:
         reader.client.update_item(
             TableName=reader.tables.name(home),
             Key=key_of(CURSOR_KEY),
@@ -138,7 +138,7 @@ def items_of(reader: Reader) -> dict[Home | str, Items]:
             for item in scanned(reader, reader.tables.name(home))
             if item["pk"]["S"] != CURSOR_KEY[0]
         }
-        for home in Home
+        for home in DATA_HOMES
     }
     marks = (
         {name: value for name, value in item.items() if value != {"N": "0"}}
@@ -227,7 +227,7 @@ def test_the_index_becomes_what_a_load_would_make_of_it_and_nothing_else_changes
     report = renew(reader, progress=lambda part, _done: parts.append(part))
 
     assert items_of(reader) == wanted
-    bodies = [(home, key) for home in Home for key in before[home] if key[1] in ("#json", "#xml")]
+    bodies = [(home, key) for home in DATA_HOMES for key in before[home] if key[1] in ("#json", "#xml")]
     assert all(wanted[home][key] == before[home][key] for home, key in bodies)
     assert report.total == IndexCounts(renewed=RESOURCES)
     assert report.counts["Patient"] == IndexCounts(renewed=3)
@@ -275,7 +275,7 @@ def test_a_table_without_guards_and_marks_gets_each_of_them_once(tmp_path: Path)
         gone = [key for key in wanted[REFERENCES] if key[0].startswith("Condition/c1#")]
         assert len(gone) == MARK_SHARDS
         assert renewed[REFERENCES] == {key: wanted[REFERENCES][key] for key in wanted[REFERENCES] if key not in gone}
-        for home in Home:
+        for home in DATA_HOMES:
             bare = {
                 key: {name: value for name, value in item.items() if name not in ("method", "status", "times")}
                 for key, item in wanted[home].items()
@@ -376,7 +376,7 @@ def test_a_renewal_that_is_killed_is_finished_by_the_next(
     reader.faults.clear()
     assert versions(reader) != DONE
     assert reader.as_caller().get("Observation", "code=8867-4").status == 503
-    noted = any(cursor_item(reader, home, REINDEX_KEY) for home in Home)
+    noted = any(cursor_item(reader, home, REINDEX_KEY) for home in DATA_HOMES)
 
     report = renew(reader)
 
@@ -385,7 +385,7 @@ def test_a_renewal_that_is_killed_is_finished_by_the_next(
     assert bool(report.resumed) == noted == (number > 1)
     # What the first has done is gone past, but for the little that was under way.
     assert report.total.renewed + report.total.unchanged < RESOURCES or not noted
-    assert not any(cursor_item(reader, home, REINDEX_KEY) for home in Home)
+    assert not any(cursor_item(reader, home, REINDEX_KEY) for home in DATA_HOMES)
 
 
 def test_an_interrupted_renewal_notes_where_it_is(reader: Reader) -> None:
@@ -731,7 +731,7 @@ def test_a_renewal_that_is_denied_ends_with_the_services_error(reader: Reader, o
 
 
 def test_a_table_of_a_later_release_keeps_its_version(reader: Reader) -> None:
-    for home in Home:
+    for home in DATA_HOMES:
         reader.client.update_item(
             TableName=reader.tables.name(home),
             Key=key_of(CURSOR_KEY),
@@ -757,7 +757,7 @@ def test_a_load_says_when_a_renewal_is_due(reader: Reader, tmp_path: Path) -> No
 def test_new_tables_have_the_index_of_this_release(tmp_path: Path) -> None:
     with reader_on_moto() as empty:
         assert renew(empty, dry_run=True).total == IndexCounts()
-        assert [cursor_item(empty, home) for home in Home] == [None, None]
+        assert [cursor_item(empty, home) for home in DATA_HOMES] == [None, None]
         assert renew(empty).total == IndexCounts()
         assert versions(empty) == DONE
         assert {pk for pk, _ in items_of(empty)[REFERENCES]} == {"$complete#record", "$complete#directory"}

@@ -1,0 +1,174 @@
+"""What one request comes to know of itself for the access record, and the events that follow from it (`audit.md`).
+
+Each patient disclosed is one event, and so is a request that disclosed none. An event that names who is asked for may
+be kept beside the read; what it says did not happen then is corrected. `close` ends a request: the answer waits for it.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from careconnect.access_digest import DigestKeyError
+from careconnect.access_event import AccessEvent, Action, Outcome, new_event_id
+from careconnect.access_record import AccessRecord
+from careconnect.http import Request
+from careconnect.refusal import RefusalError
+
+NOT_DISCLOSED: Final = "not disclosed"
+"""Why an event is corrected whose request was answered, but told nothing of the patient."""
+
+_ACTIONS: Final[Mapping[str, Action]] = {"PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}
+_WHY: Final[Mapping[int, str]] = {
+    401: "token",
+    403: "scope",
+    404: "not found",
+    409: "conflict",
+    410: "deleted",
+    412: "conflict",
+    429: "throttled",
+}
+"""Why a request is refused, by the status of its answer, where the refusal does not say it."""
+
+
+@dataclass(slots=True)
+class Access:
+    """What is known so far: the answering code says it as it learns it. Without a `record` nothing is kept.
+
+    `clock` gives epoch seconds. What is asked may be said by a function that is called when an event is made, since to
+    digest a query may take a call.
+    """
+
+    record: AccessRecord | None = None
+    clock: Callable[[], float] = lambda: 0.0
+    service: str = ""
+    client_id: str = ""
+    subject: str = ""
+    jti: str = ""
+    request: Request | None = None
+    interaction: str = "unknown"
+    action: Action | None = None
+    type: str = ""
+    ids: tuple[str, ...] = ()
+    query: Callable[[], str] = lambda: ""
+    _named: dict[str, None] = field(default_factory=dict)
+    _disclosed: dict[str, None] = field(default_factory=dict)
+    _begun: dict[str, AccessEvent] = field(default_factory=dict)
+    _kept: "list[Future[None]]" = field(default_factory=list)
+    _within: list[AccessEvent] = field(default_factory=list)
+    _query_text: str | None = None
+
+    def asks(
+        self,
+        interaction: str,
+        action: Action,
+        type_: str = "",
+        ids: Iterable[str] = (),
+        query: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Say what is asked for: `ids` as in `Observation/1`, `query` without personal values."""
+        self.interaction, self.action, self.type, self.ids, self.query = interaction, action, type_, tuple(ids), query
+
+    def names(self, *patients: str) -> None:
+        """Say whom the request names: each is told of by an event, whatever comes of it."""
+        self._named |= dict.fromkeys(patients)
+
+    def discloses(self, patients: Iterable[str]) -> None:
+        """Say of whom the answer will tell."""
+        self._disclosed |= dict.fromkeys(patients)
+
+    def begin(self, patients: Iterable[str] = ()) -> None:
+        """Begin to keep the events of those who are named, and of those whom the answer will likely tell of."""
+        if self.record is None:
+            return
+        try:
+            new = [self._event(each) for each in {**self._named, **dict.fromkeys(patients)} if self._is_new(each)]
+        except DigestKeyError:
+            # To be met again at the end, where it is answered.
+            return
+        self._begun |= {event.patient: event for event in new}
+        self._kept += self.record.begin(new)
+
+    def put_actions(self, patients: Collection[str], status: int) -> list[dict[str, Any]]:
+        """Return the actions that keep the events of a write within its own transaction, one for each patient.
+
+        Each attempt takes its own. `committed` is to be called once the transaction is. Raises `DigestKeyError`.
+        """
+        if self.record is None:
+            return []
+        self._within = [replace(self._event(patient), status=status) for patient in dict.fromkeys(patients)] or [
+            replace(self._event(""), status=status)
+        ]
+        return [self.record.put_action(event) for event in self._within]
+
+    def committed(self) -> None:
+        """Say that the events of `put_actions` are kept, with what they are of."""
+        self._begun |= {event.patient: event for event in self._within}
+        self.discloses(event.patient for event in self._within)
+
+    def close(self, status: int, refusal: RefusalError | None) -> None:
+        """Keep what is not kept yet, and wait for all that was begun.
+
+        A `refusal` tells of nobody whom the request did not name. Raises `RecordNotKeptError` and `DigestKeyError`.
+        """
+        if self.record is None:
+            return
+        missing = self._corrections(status, refusal) + self._last(status, refusal)
+        if missing:
+            self.record.keep(missing)
+        for kept in self._kept:
+            kept.result()
+
+    def _corrections(self, status: int, refusal: RefusalError | None) -> list[AccessEvent]:
+        """Return what corrects the events that were begun and say what did not happen."""
+        if refusal is not None:
+            outcome, why = outcome_of(status, refusal)
+            return [event.corrected(outcome, why, status) for event in self._begun.values()]
+        told = {**self._named, **self._disclosed}
+        return [
+            event.corrected(Outcome.REFUSED, NOT_DISCLOSED, status)
+            for patient, event in self._begun.items()
+            if patient not in told
+        ]
+
+    def _last(self, status: int, refusal: RefusalError | None) -> list[AccessEvent]:
+        """Return the events that were not begun: of each patient, or the one of a request that tells of none."""
+        told = self._named if refusal is not None else {**self._named, **self._disclosed}
+        patients = [patient for patient in told if self._is_new(patient)]
+        if not patients and not self._begun:
+            patients = [""]
+        outcome, why = outcome_of(status, refusal) if refusal is not None else (Outcome.DONE, "")
+        return [replace(self._event(patient), outcome=outcome, why=why, status=status) for patient in patients]
+
+    def _is_new(self, patient: str) -> bool:
+        return patient not in self._begun
+
+    def _event(self, patient: str) -> AccessEvent:
+        request = self.request
+        method = request.method if request else ""
+        if self._query_text is None:
+            self._query_text = self.query()
+        return AccessEvent(
+            id=new_event_id(self.clock()),
+            action=self.action or _ACTIONS.get(method, Action.EXECUTE if method == "POST" else Action.READ),
+            interaction=self.interaction,
+            type=self.type,
+            ids=self.ids,
+            query=self._query_text,
+            patient=patient,
+            client_id=self.client_id,
+            subject=self.subject,
+            jti=self.jti,
+            request_id=request.request_id if request else "",
+            gateway_request_id=request.gateway_request_id if request else "",
+            trace=request.trace if request else "",
+            address=request.source_ip if request else "",
+            service=self.service,
+        )
+
+
+def outcome_of(status: int, refusal: RefusalError) -> tuple[Outcome, str]:
+    """Return what came of a request that was refused, and why, in fixed words."""
+    if status >= 500:
+        return Outcome.FAILED, "error"
+    return Outcome.REFUSED, refusal.why or _WHY.get(status, "bad request")

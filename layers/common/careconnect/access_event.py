@@ -1,0 +1,175 @@
+"""One event of the access record: who asked for what, whose it is, and what came of it (`audit.md`; ADR 27).
+
+Functions that write events and the one that reads them agree on an event's item here. A table of their own holds them:
+the partition is a day and a shard, the sort key the event's id, which tells both, so that an event is read by its id
+alone. An id cannot be guessed, so that no put can be aimed at an event that is there.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+PATIENT_INDEX: Final = "by-patient"
+"""The index of events by `patient`, in the order of their ids: of those that name one."""
+
+SHARDS: Final = tuple("0123456789abcdef")
+"""A day's partitions: each takes a thousand writes a second."""
+
+_ID: Final = re.compile(r"([0-9a-f]{12})-([0-9a-f])[0-9a-f]{31}")
+_CORRECTION: Final = "~"
+_END_OF_TIME: Final = 253_402_300_800_000
+"""The millisecond of 10000-01-01, after which no calendar here goes on."""
+
+WITNESS: Final = "seal"
+"""The attribute of an item that is no event, but tells of a seal (ADR 28)."""
+
+
+class Action(StrEnum):
+    """What an event is of, in STU3's letters (value set `audit-event-action`)."""
+
+    CREATE = "C"
+    READ = "R"
+    UPDATE = "U"
+    DELETE = "D"
+    EXECUTE = "E"
+
+
+class Outcome(StrEnum):
+    """What came of it, in STU3's numbers (value set `audit-event-outcome`)."""
+
+    DONE = "0"
+    REFUSED = "4"
+    FAILED = "8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessEvent:
+    """One event; texts are empty where there is nothing to say.
+
+    `ids` are the resources asked for (`Observation/1`), `query` is a query string without personal values. `client_id`
+    is the client's, or a principal's of AWS, and `subject` the `sub` of its token. `why` is a fixed word, empty if it
+    was done; `status` is HTTP's, 0 where it was not known yet. `service` is the function that answered.
+    """
+
+    id: str
+    action: Action
+    interaction: str
+    type: str = ""
+    ids: tuple[str, ...] = ()
+    query: str = ""
+    patient: str = ""
+    client_id: str = ""
+    subject: str = ""
+    jti: str = ""
+    outcome: Outcome = Outcome.DONE
+    why: str = ""
+    status: int = 0
+    request_id: str = ""
+    gateway_request_id: str = ""
+    trace: str = ""
+    address: str = ""
+    service: str = ""
+    is_correction: bool = False
+    """Whether it says anew what an event with its id had said before the outcome was known."""
+
+    @property
+    def at(self) -> int:
+        """When it was recorded, in epoch milliseconds."""
+        return time_of(self.id)
+
+    def corrected(self, outcome: Outcome, why: str, status: int) -> "AccessEvent":
+        """Return the correction of an event that was kept before its outcome was known."""
+        return replace(self, outcome=outcome, why=why, status=status, is_correction=True)
+
+    def item(self, retention_days: int = 0) -> dict[str, Any]:
+        """Return the event as a DynamoDB item, which ends after `retention_days`; 0 for never."""
+        texts = {
+            "action": self.action.value,
+            "interaction": self.interaction,
+            "type": self.type,
+            "ids": " ".join(self.ids),
+            "query": self.query,
+            "patient": self.patient,
+            "client": self.client_id,
+            "sub": self.subject,
+            "jti": self.jti,
+            "outcome": self.outcome.value,
+            "why": self.why,
+            "request_id": self.request_id,
+            "gateway_request_id": self.gateway_request_id,
+            "trace": self.trace,
+            "address": self.address,
+            "service": self.service,
+        }
+        item: dict[str, Any] = event_key(self.id, is_correction=self.is_correction)
+        item |= {name: {"S": text} for name, text in texts.items() if text}
+        item["at"] = {"N": str(self.at)}
+        if self.status:
+            item["status"] = {"N": str(self.status)}
+        if retention_days:
+            item["expires_at"] = {"N": str(self.at // 1000 + retention_days * 86_400)}
+        return item
+
+
+def event_of(item: Mapping[str, Any]) -> AccessEvent:
+    """Return the event that an item holds."""
+    text = {name: value["S"] for name, value in item.items() if "S" in value}
+    sort_key = text["sk"]
+    return AccessEvent(
+        id=sort_key.removesuffix(_CORRECTION),
+        action=Action(text["action"]),
+        interaction=text["interaction"],
+        type=text.get("type", ""),
+        ids=tuple(text.get("ids", "").split()),
+        query=text.get("query", ""),
+        patient=text.get("patient", ""),
+        client_id=text.get("client", ""),
+        subject=text.get("sub", ""),
+        jti=text.get("jti", ""),
+        outcome=Outcome(text["outcome"]),
+        why=text.get("why", ""),
+        status=int(item.get("status", {"N": "0"})["N"]),
+        request_id=text.get("request_id", ""),
+        gateway_request_id=text.get("gateway_request_id", ""),
+        trace=text.get("trace", ""),
+        address=text.get("address", ""),
+        service=text.get("service", ""),
+        is_correction=sort_key.endswith(_CORRECTION),
+    )
+
+
+def new_event_id(now: float, random: Callable[[], str] = lambda: secrets.token_hex(16)) -> str:
+    """Return an id for an event at `now`, in epoch seconds: its time, then 32 hex digits that nobody can guess."""
+    return f"{int(now * 1000):012x}-{random()}"
+
+
+def is_event_id(text: str) -> bool:
+    """Say whether a text has the form of an event's id, and a time that the calendar has."""
+    return _ID.fullmatch(text) is not None and time_of(text) < _END_OF_TIME
+
+
+def time_of(event_id: str) -> int:
+    """Return when an event was recorded, in epoch milliseconds."""
+    return int(event_id[:12], 16)
+
+
+def day_of(at: int) -> str:
+    """Return the UTC day of a time in epoch milliseconds, as in `2026-11-26`."""
+    return datetime.fromtimestamp(at / 1000, UTC).date().isoformat()
+
+
+def partition_of(day: str, shard: str) -> str:
+    """Return the partition of a day's shard."""
+    return f"{day}#{shard}"
+
+
+def event_key(event_id: str, *, is_correction: bool = False) -> dict[str, Any]:
+    """Return the key of the item of an event, or of its correction, which follows it."""
+    sort_key = event_id + _CORRECTION if is_correction else event_id
+    # After the time and its hyphen comes the random part, whose first digit is the shard.
+    partition = partition_of(day_of(time_of(event_id)), event_id[13])
+    return {"pk": {"S": partition}, "sk": {"S": sort_key}}
