@@ -26,7 +26,7 @@ COMPOSITION = "The handler alone composes: settings, log, clients of AWS"
 BOTO3 = "boto3 is imported by careconnect.aws only"
 POWERTOOLS = "Powertools is imported by careconnect.observability only"
 HEAVY = "No parser of FHIR and no HTTP library in a function's import path"
-READER = "The reader's rooms: search stands on rendering, rendering on the store"
+READER = "The reader's rooms: search stands on the store"
 WRITER = "The writer's rooms: the use case stands on what it decides by"
 ADMIN = "The admin tool's rooms: commands stand on all the others"
 COMMANDS = "The command line's libraries are imported by its commands only"
@@ -69,9 +69,10 @@ FORBIDDEN = [
     (POWERTOOLS, f"{ISSUER}/app.py", "import aws_lambda_powertools"),
     (HEAVY, f"{LAYER}/outcomes.py", "import pydantic"),
     (HEAVY, f"{CONSOLE}/app.py", "import httpx"),
-    (HEAVY, f"{READER_FOLDER}/rendering/bundle.py", "import simplejson"),
-    (READER, f"{READER_FOLDER}/rendering/views.py", "import fhir_reader.search.query"),
-    (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.rendering.bundle"),
+    (HEAVY, f"{LAYER}/rendering/bundle.py", "import simplejson"),
+    (HEAVY, f"{READER_FOLDER}/history_entry.py", "import simplejson"),
+    (READER, f"{READER_FOLDER}/history_entry.py", "import fhir_reader.search.query"),
+    (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.search.order"),
     (READER, f"{READER_FOLDER}/another_room.py", ""),
     (WRITER, f"{WRITER_FOLDER}/preconditions.py", "import record_writer.write_resource"),
     (WRITER, f"{WRITER_FOLDER}/write_resource.py", "import record_writer.dynamodb_record_store"),
@@ -82,7 +83,9 @@ FORBIDDEN = [
     (ADMIN, f"{ADMIN_FOLDER}/another_room.py", ""),
     (NO_CIRCLE, f"{LAYER}/resource_types.py", "import careconnect.scopes"),
     (NO_CIRCLE, f"{RECORDS_LAYER}/exact_json.py", "import careconnect_records.record"),
-    (NO_CIRCLE, f"{READER_FOLDER}/search/criteria.py", "def late():\n    import fhir_reader.search.plan"),
+    (NO_CIRCLE, f"{LAYER}/searching/matching.py", "import careconnect.searching.criteria"),
+    (NO_CIRCLE, f"{LAYER}/formats.py", "def late():\n    import careconnect.rendering.views"),
+    (NO_CIRCLE, f"{READER_FOLDER}/search/order.py", "def late():\n    import fhir_reader.search.plan"),
     (COMMANDS, f"{ADMIN_FOLDER}/sample/generator.py", "import typer"),
 ]
 

@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
 from careconnect.caller import Caller, caller_of
 from careconnect.fhir_path import FhirPath, Route, parse_path
-from careconnect.formats import error_response, fhir_response
-from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode, last_value
+from careconnect.fhir_request import Parameters, parameters_of, refusal_of
+from careconnect.formats import fhir_response
+from careconnect.http import Request, Response
 from careconnect.indentation import indent
-from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
+from careconnect.rendering.bundle import Bundle
+from careconnect.rendering.views import View, show
 from careconnect.resource_types import Home
 from careconnect.result_parameters import (
     HISTORY_PARAMETERS,
@@ -21,6 +22,8 @@ from careconnect.result_parameters import (
     SEARCH_PARAMETERS,
     VIEW_PARAMETERS,
 )
+from careconnect.searching.criteria import Criterion
+from careconnect.searching.result_parameters import parse_result_parameters
 from careconnect.shell import Call
 from careconnect.validators import validators
 from fhir_reader.allowance import Allowances
@@ -29,19 +32,12 @@ from fhir_reader.conditional import is_unmodified, takes_nothing_stale
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
-from fhir_reader.rendering.bundle import Bundle
-from fhir_reader.rendering.views import View, show
 from fhir_reader.search.context import SearchContext, sealed_parameters
-from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.query import parse_history_query, parse_record_query, parse_search
-from fhir_reader.search.result_parameters import parse_result_parameters
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.metered import MeteredStore
 from fhir_reader.store.stored import ResourceStore
 
-_LONGEST_QUERY: Final = 8_192
-_LARGEST_BODY: Final = 65_536
-_MOST_PARAMETERS: Final = 200
 # A patient's data is kept by no cache, a browser's included (ADR 20).
 _CACHING: Final = {
     Home.RECORD: {"Cache-Control": "no-store", "Vary": "Accept, Authorization"},
@@ -59,8 +55,6 @@ _TAKES: Final = {
     Route.TYPE: SEARCH_PARAMETERS,
     Route.SEARCH: SEARCH_PARAMETERS,
 }
-
-Parameters = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +80,7 @@ class FhirEndpoint:
         call.action = f"{path.type.name}.{path.route}"
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
             raise outcomes.method_not_allowed(path.allowed)
-        parameters = _parameters(request, path)
+        parameters = parameters_of(request, path)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         sealed = () if is_read else sealed_parameters(parameters, self.store, caller, path.asked)
         parameters = [*sealed, *parameters]
@@ -112,16 +106,8 @@ class FhirEndpoint:
         return Budget(free, lambda units: self.allowances.draw(caller.client_id, units, now), self.clock)
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome in the format asked for, which a posted search may say in its form."""
-        request = call.request
-        asked = last_value(request.query, "_format")
-        if request.method == "POST" and request.path.endswith("/_search"):
-            # What cannot be read is what is being refused, or comes after it.
-            with suppress(OutcomeError):
-                asked = last_value(_form(request), "_format") or asked
-        response = error_response(error, asked, request.headers.get("accept", ""))
-        # What is not there now may be there a moment later.
-        return replace(response, headers={**response.headers, "Cache-Control": "no-store"})
+        """Render an error as an OperationOutcome."""
+        return refusal_of(error, call.request)
 
     def internal(self) -> RefusalError:
         """Return the fixed 500."""
@@ -134,41 +120,6 @@ class FhirEndpoint:
     def unrecorded(self, reason: str) -> RefusalError:
         """Return the 503 for a request whose event could not be kept."""
         return outcomes.unavailable(reason)
-
-
-def _parameters(request: Request, path: FhirPath) -> Parameters:
-    """Return the parameters of the query, and of the form that a `_search` posts.
-
-    A token among them is refused outright (RFC 6750 §2: one way of sending it, and never the query).
-    """
-    parameters = list(request.query)
-    if path.route is Route.SEARCH:
-        parameters += _form(request)
-    elif sum(len(name) + len(text) + 2 for name, text in parameters) > _LONGEST_QUERY:
-        longest, _ = max(parameters, key=lambda pair: len(pair[1]))
-        raise outcomes.invalid_parameter(longest, "the query is over the limit: post the search to _search.")
-    if len(parameters) > _MOST_PARAMETERS:
-        raise outcomes.invalid_request("There are too many parameters.")
-    if any(name == "access_token" for name, _ in parameters):
-        raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
-    if not all(is_unicode(text) for pair in parameters for text in pair):
-        raise outcomes.invalid_request("The parameters are not valid Unicode.")
-    return parameters
-
-
-_FAULTS: Final[Mapping[BodyFault, Callable[[], OutcomeError]]] = {
-    BodyFault.MEDIA_TYPE: outcomes.unsupported_media_type,
-    BodyFault.SIZE: outcomes.too_large,
-    BodyFault.ENCODING: lambda: outcomes.invalid_request("The body is not valid base64."),
-    BodyFault.FORM: lambda: outcomes.invalid_request("The body is not a valid form."),
-}
-
-
-def _form(request: Request) -> Parameters:
-    try:
-        return request.form(most_bytes=_LARGEST_BODY, most_parameters=_MOST_PARAMETERS)
-    except BodyError as error:
-        raise _FAULTS[error.fault]() from None
 
 
 def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect.outcomes import OperationOutcome
+from careconnect.rendering.bundle import Bundle, outcome_entry
 from careconnect.resource_types import Follow, ResourceType
+from careconnect.searching.next_link import Cursor
 from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.read_resource import read_resource
-from fhir_reader.rendering.bundle import Bundle, outcome_entry
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.next_link import Cursor
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.query import EVERYTHING, Include, SearchQuery
 from fhir_reader.store.stored import Entry

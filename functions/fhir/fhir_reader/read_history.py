@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
+from careconnect.rendering.bundle import Bundle, BundleType
+from careconnect.rendering.room import ROOM, bytes_of
+from careconnect.rendering.views import show
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import SearchValueError, date_range
+from careconnect.searching.next_link import Cursor
+from fhir_reader.history_entry import HistoryEntry
 from fhir_reader.read_resource import read_current
-from fhir_reader.rendering.bundle import Bundle, BundleType
-from fhir_reader.rendering.history_entry import HistoryEntry
-from fhir_reader.rendering.room import ROOM, bytes_of
-from fhir_reader.rendering.views import show
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.next_link import Cursor
 from fhir_reader.search.query import HISTORY, SearchQuery
 from fhir_reader.store.stored import StoredResource
 

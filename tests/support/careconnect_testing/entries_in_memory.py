@@ -8,13 +8,13 @@ from typing import Any
 from careconnect.caller import Caller
 from careconnect.formats import Format
 from careconnect.record_keys import INDEX_VERSION
+from careconnect.rendering.views import View
 from careconnect.resource_types import ResourceType, resource_type
 from careconnect.scopes import grants_of
+from careconnect.searching.result_parameters import ResultParameters
 from careconnect_testing.stores import EVERYTHING, FHIR_BASE
 from fhir_reader.budget import MOST_CALLS, Budget
-from fhir_reader.rendering.views import View
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.result_parameters import ResultParameters
 from fhir_reader.store.metered import MeteredStore
 from fhir_reader.store.stored import Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource, VersionStore
 

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from careconnect.rendering import room
 from careconnect_testing.answer import Answer
 from careconnect_testing.few_records import write_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.kept_versions import Version, write_versions
 from careconnect_testing.stores import EVERYTHING, FHIR_BASE, Reader, load, reader_on_moto
 from fhir_reader import budget, read_history
-from fhir_reader.rendering import room
 
 FHIR = {"f": "http://hl7.org/fhir"}
 MANY = 25

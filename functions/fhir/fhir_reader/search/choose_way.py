@@ -12,9 +12,9 @@ from functools import partial
 from typing import Final
 
 from careconnect.resource_types import ID_PARAMETER, Rank, ResourceType
+from careconnect.searching.criteria import Criterion
 from fhir_reader.search.candidates import MOST_EXAMINED, whole
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.order import IndexOrder
 from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.plan import (

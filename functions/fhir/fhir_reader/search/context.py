@@ -11,13 +11,13 @@ from careconnect import outcomes
 from careconnect.caller import Caller
 from careconnect.outcomes import OutcomeError
 from careconnect.record_keys import LATER_ORDERS_SINCE
+from careconnect.rendering.views import View
 from careconnect.resource_types import ResourceType
 from careconnect.result_parameters import SEARCH_PARAMETERS
+from careconnect.searching.next_link import Cursor, foreign_cursor, seal, unseal
+from careconnect.searching.result_parameters import ResultParameters
 from fhir_reader.budget import Budget
-from fhir_reader.rendering.views import View
-from fhir_reader.search.next_link import Cursor, foreign_cursor, seal, unseal
 from fhir_reader.search.query import CURSOR
-from fhir_reader.search.result_parameters import ResultParameters
 from fhir_reader.store.stored import ResourceStore
 
 Parameters = Sequence[tuple[str, str]]

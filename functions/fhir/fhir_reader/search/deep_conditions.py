@@ -16,10 +16,10 @@ from careconnect.record_keys import resource_key
 from careconnect.resource_types import ID_PARAMETER, Rank, ResourceType, SearchParameter
 from careconnect.scopes import Interaction
 from careconnect.search_values import SearchValues
+from careconnect.searching.criteria import MOST_ALTERNATIVES, Criterion, Token
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.choose_way import matches_within
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.criteria import MOST_ALTERNATIVES, Criterion, Token
 from fhir_reader.search.deep_query import Branch, Chain, Deep, Has, SearchCondition, parameters_of, rank_of
 from fhir_reader.search.related import is_visible, referrers_of
 from fhir_reader.store.stored import BATCH, Entry

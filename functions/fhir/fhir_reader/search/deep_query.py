@@ -7,7 +7,7 @@ from typing import Final
 from careconnect import outcomes
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import RESOURCE_TYPES, Rank, ResourceType, SearchParameter, resource_type
-from fhir_reader.search.criteria import Criterion, parse_criterion
+from careconnect.searching.criteria import Criterion, parse_criterion
 
 HAS: Final = "_has"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from careconnect.resource_types import LAST_UPDATED, ParameterType, Rank, ResourceType
 from careconnect.search_values import UNDATED, SearchValues, normalise, order_text
-from fhir_reader.search.result_parameters import Order
+from careconnect.searching.result_parameters import Order
 from fhir_reader.store.stored import Entry
 
 Place = list[Any]

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from careconnect import outcomes
+from careconnect.rendering.bundle import BundleEntry
+from careconnect.rendering.room import ROOM, bytes_of
+from careconnect.rendering.views import show
 from careconnect.resource_types import ResourceType
-from fhir_reader.rendering.bundle import BundleEntry
-from fhir_reader.rendering.room import ROOM, bytes_of
-from fhir_reader.rendering.views import show
 from fhir_reader.search.body_of_entry import bodies_of_entries
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import Included, follow_references

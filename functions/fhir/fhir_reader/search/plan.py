@@ -31,7 +31,7 @@ from careconnect.resource_types import (
     valid_id,
 )
 from careconnect.search_values import FIRST_INSTANT, LONGEST_SHORT_PERIOD, UNDATED, normalise, order_text
-from fhir_reader.search.criteria import Criterion, DateBound, Token
+from careconnect.searching.criteria import Criterion, DateBound, Token
 from fhir_reader.search.order import IndexOrder
 from fhir_reader.store.stored import IndexRange
 

@@ -16,10 +16,10 @@ from careconnect.resource_types import (
     resource_type,
 )
 from careconnect.result_parameters import HISTORY_PARAMETERS, RECORD_PARAMETERS, SEARCH_PARAMETERS
-from fhir_reader.search.criteria import Criterion, parse_criterion
+from careconnect.searching.criteria import Criterion, parse_criterion
+from careconnect.searching.offer import Offer
+from careconnect.searching.result_parameters import Handling
 from fhir_reader.search.deep_query import HAS, Deep, parse_deep
-from fhir_reader.search.offer import Offer
-from fhir_reader.search.result_parameters import Handling
 
 CURSOR: Final = "_cursor"
 EVERYTHING: Final = "$everything"

@@ -5,18 +5,18 @@ from functools import partial
 
 from careconnect import outcomes
 from careconnect.outcomes import OperationOutcome
+from careconnect.rendering.bundle import Bundle, outcome_entry
 from careconnect.resource_types import Rank
 from careconnect.scopes import Interaction
+from careconnect.searching.criteria import Criterion
+from careconnect.searching.next_link import Cursor
 from fhir_reader.budget import MOST_CALLS, MOST_ENTRIES
-from fhir_reader.rendering.bundle import Bundle, outcome_entry
 from fhir_reader.search.candidates import MOST_EXAMINED, Candidates, PageShare, candidates_of, likely
 from fhir_reader.search.choose_way import all_that_may_match, choose_way
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.deep_conditions import authorise, narrow, resolve
 from fhir_reader.search.deep_query import Deep
 from fhir_reader.search.filter import Filter
-from fhir_reader.search.next_link import Cursor
 from fhir_reader.search.order import IndexOrder, ResultOrder
 from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.page import fill_page

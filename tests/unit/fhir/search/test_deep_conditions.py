@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 
 from careconnect.outcomes import OutcomeError
+from careconnect.searching.criteria import Criterion
 from careconnect_testing.entries_in_memory import PEOPLE, PEOPLE_AND_VISITS, VISITS, EntriesInMemory, context, served
 from careconnect_testing.stores import FHIR_BASE
 from fhir_reader.budget import MOST_CALLS
-from fhir_reader.search.criteria import Criterion
 from fhir_reader.search.deep_conditions import Kept, keep, narrow
 from fhir_reader.search.deep_query import Deep, parse_deep
 from fhir_reader.store.stored import Entry

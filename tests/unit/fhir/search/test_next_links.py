@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.outcomes import OutcomeError
+from careconnect.searching.next_link import Cursor, seal, unseal
 from careconnect_testing.answer import Answer
 from careconnect_testing.cursors import cursor_of
 from careconnect_testing.stores import FHIR_BASE, Reader
-from fhir_reader.search.next_link import Cursor, seal, unseal
 
 pytestmark = pytest.mark.slow
 

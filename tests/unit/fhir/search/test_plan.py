@@ -6,8 +6,8 @@ import pytest
 
 from careconnect.record_keys import SHARDS
 from careconnect.resource_types import RESOURCE_TYPES, ResourceType, resource_type
+from careconnect.searching.criteria import Criterion, parse_criterion
 from careconnect_testing.stores import FHIR_BASE, NOW, Reader
-from fhir_reader.search.criteria import Criterion, parse_criterion
 from fhir_reader.search.order import IndexOrder
 from fhir_reader.search.plan import Way, by_system, change_way, ids_of, index_ways, type_way
 

@@ -12,16 +12,16 @@ import pytest
 from careconnect.caller import Caller
 from careconnect.formats import Format
 from careconnect.outcomes import OutcomeError
+from careconnect.rendering.views import View
 from careconnect.resource_types import Home
 from careconnect.scopes import grants_of
+from careconnect.searching.next_link import Cursor
+from careconnect.searching.result_parameters import ResultParameters
 from careconnect_testing.answer import Answer
 from careconnect_testing.cursors import cursor_of, legible_in
 from careconnect_testing.stores import EVERYTHING, FHIR_BASE, Reader
 from fhir_reader.budget import Budget
-from fhir_reader.rendering.views import View
 from fhir_reader.search.context import LONGEST_LINK, SearchContext
-from fhir_reader.search.next_link import Cursor
-from fhir_reader.search.result_parameters import ResultParameters
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 pytestmark = pytest.mark.slow

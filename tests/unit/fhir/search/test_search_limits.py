@@ -4,7 +4,7 @@ import pytest
 
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import ResourceType, resource_type
-from fhir_reader.search.criteria import Criterion, parse_criterion
+from careconnect.searching.criteria import Criterion, parse_criterion
 from fhir_reader.search.plan import ids_of, index_ways
 
 BASE = "https://care.example/careconnect-ri/STU3"

@@ -11,12 +11,12 @@ from lxml import etree
 
 from careconnect.formats import Format
 from careconnect.indentation import pretty_json, pretty_xml
+from careconnect.rendering.views import View, show
 from careconnect.resource_types import RESOURCE_TYPES, resource_type
 from careconnect_records.xml_body import xml_text
 from careconnect_testing.few_records import NARRATIVE, few_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import Reader
-from fhir_reader.rendering.views import View, show
 
 FHIR = "{http://hl7.org/fhir}"
 SUBSETTED = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}

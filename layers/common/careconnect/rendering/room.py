@@ -5,7 +5,7 @@ from typing import Final
 
 from careconnect.http import MAX_ANSWER_BYTES
 from careconnect.indentation import indent
-from fhir_reader.rendering.views import View
+from careconnect.rendering.views import View
 
 ROOM: Final = MAX_ANSWER_BYTES - 100_000
 """Bytes for a Bundle's entries: the rest is for its own text, its links and the gateway's envelope."""

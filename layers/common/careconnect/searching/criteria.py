@@ -11,9 +11,9 @@ from careconnect.escaped_text import split_unescaped, unescape
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import ID_PATTERN, SYNTAX, Modifier, ParameterType, SearchParameter, valid_id
 from careconnect.search_values import SearchValueError, SearchValues, date_range, fold_token, normalise
-from fhir_reader.search.matching import DateBound as DateBound
-from fhir_reader.search.matching import Quantity, match_of
-from fhir_reader.search.matching import Token as Token
+from careconnect.searching.matching import DateBound as DateBound
+from careconnect.searching.matching import Quantity, match_of
+from careconnect.searching.matching import Token as Token
 
 MOST_ALTERNATIVES: Final = 100
 """Comma-separated values of one parameter; each may cost a query."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from careconnect import outcomes
 from careconnect.nearest_name import nearest_name
 from careconnect.outcomes import Issue
+from careconnect.searching.result_parameters import Handling
 from careconnect.stu3_parameters import is_defined
-from fhir_reader.search.result_parameters import Handling
 
 
 @dataclass(frozen=True, slots=True)

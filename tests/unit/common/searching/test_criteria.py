@@ -13,7 +13,7 @@ from careconnect.escaped_text import split_unescaped, unescape
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import RESOURCE_TYPES, SYNTAX, ParameterType, SearchParameter, resource_type
 from careconnect.search_values import date_range
-from fhir_reader.search.criteria import parse_criterion
+from careconnect.searching.criteria import parse_criterion
 
 FHIR_BASE = "https://care.example/careconnect-ri/STU3"
 NOW = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from careconnect import outcomes
+from careconnect.rendering.views import View, check_view_parameter, parse_view
 from careconnect.resource_types import COMMON_PARAMETERS, ResourceType, SearchParameter
 from careconnect.result_parameters import DEFAULT_COUNT, MOST_COUNT, MOST_SORT_KEYS, TOTALS
-from fhir_reader.rendering.views import View, check_view_parameter, parse_view
 
 
 class Handling(StrEnum):

@@ -1,0 +1,1 @@
+"""What a search asks, as every function that answers one reads it."""
