@@ -7,6 +7,7 @@ from typing import Final
 
 from careconnect import outcomes
 from careconnect.caller import Caller, caller_of
+from careconnect.conditional import is_unmodified, takes_nothing_stale
 from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.fhir_request import Parameters, parameters_of, refusal_of
 from careconnect.formats import fhir_response
@@ -23,16 +24,16 @@ from careconnect.result_parameters import (
     VIEW_PARAMETERS,
 )
 from careconnect.searching.criteria import Criterion
+from careconnect.searching.links import sealed_parameters
 from careconnect.searching.result_parameters import parse_result_parameters
 from careconnect.shell import Call
 from careconnect.validators import validators
 from fhir_reader.allowance import Allowances
 from fhir_reader.budget import Budget
-from fhir_reader.conditional import is_unmodified, takes_nothing_stale
 from fhir_reader.patient_everything import patient_everything
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
-from fhir_reader.search.context import SearchContext, sealed_parameters
+from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import parse_history_query, parse_record_query, parse_search
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.metered import MeteredStore
@@ -82,7 +83,7 @@ class FhirEndpoint:
             raise outcomes.method_not_allowed(path.allowed)
         parameters = parameters_of(request, path)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
-        sealed = () if is_read else sealed_parameters(parameters, self.store, caller, path.asked)
+        sealed = () if is_read else sealed_parameters(parameters, self.store.seal_key, caller, path.asked)
         parameters = [*sealed, *parameters]
         result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
         if is_read:
@@ -125,7 +126,7 @@ class FhirEndpoint:
 def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
     stored = read_resource(store, caller, path.type, path.id, view.format, version=path.version)
     headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
-    if is_unmodified(stored, request.headers):
+    if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)
     return _body(show(stored.body, path.type, view), view, headers)
 

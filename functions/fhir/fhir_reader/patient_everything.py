@@ -46,14 +46,14 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     """
     patient_type, used, count = query.type, query.used, context.result.count
     read_resource(context.store, context.caller, patient_type, patient, context.view.format)
-    links = [("self", context.url(used))]
+    links = [("self", context.links.url(used))]
     told = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)] if query.warnings else []
     with context.budget.charged_to(EVERYTHING):
         if context.result.only_total:
             # Whoever asks for the number alone gets it, or is told what it costs.
             return Bundle(_stretch(patient_type, patient, "", context, most=MOST_ENTRIES).found, links, told)
         if query.cursor:
-            cursor = context.open_cursor(used, query.cursor)
+            cursor = context.links.open_cursor(used, query.cursor)
             stretch = _stretch(patient_type, patient, str(cursor.place[0]), context, most=MOST_EXAMINED, wanted=count)
             total = cursor.total
         else:
@@ -68,9 +68,9 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
         page = fill_page(matches, includes, (), context)
     if page.taken < len(stretch.offered):
         place, _ = stretch.offered[page.taken - 1]
-        links.append(("next", context.next_url(used, Cursor([place], total))))
+        links.append(("next", context.links.next_url(used, Cursor([place], total))))
     elif not stretch.is_last:
-        links.append(("next", context.next_url(used, Cursor([stretch.end], total))))
+        links.append(("next", context.links.next_url(used, Cursor([stretch.end], total))))
     return Bundle(total, links, [*told, *page.entries])
 
 

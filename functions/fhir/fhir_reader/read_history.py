@@ -51,9 +51,9 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
     """
     current = read_current(context.store, context.caller, type_, resource_id, context.view.format)
     resource = _Resource(type_, resource_id, current, context.caller.sees(type_, resource_id, ()))
-    links = [("self", context.url(query.used))]
+    links = [("self", context.links.url(query.used))]
     with context.budget.charged_to(HISTORY):
-        cursor = context.open_cursor(query.used, query.cursor) if query.cursor else None
+        cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
         if cursor:
             highest, lowest = cursor.place
         else:
@@ -65,7 +65,7 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
     if total is None and cursor is None and not page.next:
         total = page.found
     if page.next and not context.result.only_total:
-        links.append(("next", context.next_url(query.used, Cursor([page.next, lowest], total))))
+        links.append(("next", context.links.next_url(query.used, Cursor([page.next, lowest], total))))
     return Bundle(total, links, page.entries, BundleType.HISTORY)
 
 

@@ -1,7 +1,7 @@
 """A search request, parsed: what is asked, and which parameters were understood."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
@@ -17,11 +17,10 @@ from careconnect.resource_types import (
 )
 from careconnect.result_parameters import HISTORY_PARAMETERS, RECORD_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.searching.criteria import Criterion, parse_criterion
-from careconnect.searching.offer import Offer
+from careconnect.searching.offer import Offer, sort_out
 from careconnect.searching.result_parameters import Handling
 from fhir_reader.search.deep_query import HAS, Deep, parse_deep
 
-CURSOR: Final = "_cursor"
 EVERYTHING: Final = "$everything"
 HISTORY: Final = "_history"
 _INCLUDES: Final = ("_include", "_revinclude")
@@ -78,7 +77,7 @@ def parse_search(
         )
 
     names = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES, HAS)
-    _sort_out(query, parameters, take, Offer(type_.name, names, handling))
+    sort_out(query, parameters, take, Offer(type_.name, names, handling))
     return query
 
 
@@ -94,20 +93,8 @@ def parse_history_query(type_: ResourceType, parameters: Parameters, *, handling
 
 def _parse_below_one(type_: ResourceType, parameters: Parameters, offer: Offer) -> SearchQuery:
     query = SearchQuery(type_)
-    _sort_out(query, parameters, lambda name, _text: name in offer.names, offer)
+    sort_out(query, parameters, lambda name, _text: name in offer.names, offer)
     return query
-
-
-def _sort_out(query: SearchQuery, parameters: Parameters, take: Callable[[str, str], bool], offer: Offer) -> None:
-    for name, text in parameters:
-        if not text:
-            continue
-        if name == CURSOR:
-            query.cursor = text
-        elif take(name, text):
-            query.used.append((name, text))
-        else:
-            query.warnings.append(offer.ignore(name))
 
 
 def _take_include(query: SearchQuery, name: str, text: str) -> bool:

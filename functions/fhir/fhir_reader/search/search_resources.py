@@ -40,7 +40,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     authorise(query.type, query.deep, context.caller)
     criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
     order = ResultOrder(query.type, context.result.sort, context.has_later_orders)
-    cursor = context.open_cursor(query.used, query.cursor) if query.cursor else None
+    cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     with context.budget.charged_to(_named(query, context)):
         bundle = _bundle(query, criteria, order, cursor, context)
     if query.warnings:
@@ -74,14 +74,14 @@ def _bundle(
             else f"{MOST_ENTRIES:,} entries would be examined"
         )
         raise outcomes.too_costly("_total", f"more than {spent}")
-    links = [("self", context.url(query.used))]
+    links = [("self", context.links.url(query.used))]
     if result.only_total:
         return Bundle(total, links, [])
     shown = fill_page(stretch.matches[: result.count], query.includes, query.reverse_includes, context)
     last = stretch.matches[shown.taken - 1] if shown.taken < len(stretch.matches) else stretch.last
     if last is not None and (shown.taken < len(stretch.matches) or not stretch.is_end):
         place = Cursor(order.place(last), total, way=page.way, examined=stretch.enough)
-        links.append(("next", context.next_url(query.used, place)))
+        links.append(("next", context.links.next_url(query.used, place)))
     return Bundle(total, links, shown.entries)
 
 

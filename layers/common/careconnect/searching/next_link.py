@@ -9,9 +9,12 @@ import hashlib
 import json
 import zlib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from careconnect import base64url, outcomes
+
+CURSOR: Final = "_cursor"
+"""The parameter of a link that holds its cursor."""
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -58,7 +61,7 @@ def unseal(text: str, key: bytes, bound_to: str) -> Cursor:
 
 def foreign_cursor() -> outcomes.OutcomeError:
     """400 for a cursor that this server did not give for this search."""
-    return outcomes.invalid_parameter("_cursor", "the link is not one that this server gave for this search.")
+    return outcomes.invalid_parameter(CURSOR, "the link is not one that this server gave for this search.")
 
 
 def _cipher_key(key: bytes) -> bytes:

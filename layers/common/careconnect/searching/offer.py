@@ -1,11 +1,14 @@
 """What becomes of a parameter that is not offered (`fhir.md`, Unknown parameters)."""
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from careconnect import outcomes
 from careconnect.nearest_name import nearest_name
 from careconnect.outcomes import Issue
+from careconnect.searching.next_link import CURSOR
 from careconnect.searching.result_parameters import Handling
 from careconnect.stu3_parameters import is_defined
 
@@ -47,3 +50,30 @@ class Offer:
         if self.handling is Handling.STRICT:
             raise outcomes.invalid_parameter(name, f"the parameter is not supported.{hint}", code="not-supported")
         return f"the parameter is not supported and was ignored.{hint}"
+
+
+class Asked(Protocol):
+    """What becomes of a request's parameters: its place in the pages, those understood, and what is said of others."""
+
+    cursor: str
+    used: list[tuple[str, str]]
+    warnings: list[Issue]
+
+
+def sort_out(
+    asked: Asked, parameters: Iterable[tuple[str, str]], take: Callable[[str, str], bool], offer: Offer
+) -> None:
+    """Put each parameter where it belongs in `asked`; one without a value counts as not given.
+
+    `take` says whether it understands a name and its text. Raises the 400 outcome of `Offer.ignore`, and what `take`
+    raises.
+    """
+    for name, text in parameters:
+        if not text:
+            continue
+        if name == CURSOR:
+            asked.cursor = text
+        elif take(name, text):
+            asked.used.append((name, text))
+        else:
+            asked.warnings.append(offer.ignore(name))

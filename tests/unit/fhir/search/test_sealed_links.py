@@ -15,13 +15,14 @@ from careconnect.outcomes import OutcomeError
 from careconnect.rendering.views import View
 from careconnect.resource_types import Home
 from careconnect.scopes import grants_of
+from careconnect.searching.links import LONGEST_LINK
 from careconnect.searching.next_link import Cursor
 from careconnect.searching.result_parameters import ResultParameters
 from careconnect_testing.answer import Answer
 from careconnect_testing.cursors import cursor_of, legible_in
 from careconnect_testing.stores import EVERYTHING, FHIR_BASE, Reader
 from fhir_reader.budget import Budget
-from fhir_reader.search.context import LONGEST_LINK, SearchContext
+from fhir_reader.search.context import SearchContext
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 pytestmark = pytest.mark.slow
@@ -215,7 +216,7 @@ def test_a_walk_that_began_goes_on_however_long_its_places_are(reader: Reader) -
 
     def fits(length: int, place: list[str]) -> bool:
         try:
-            return len(context.next_url(parse_qsl(form_of(length)), Cursor(place, 12))) <= LONGEST_LINK
+            return len(context.links.next_url(parse_qsl(form_of(length)), Cursor(place, 12))) <= LONGEST_LINK
         except OutcomeError:
             return False
 

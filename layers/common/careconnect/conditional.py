@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
-from fhir_reader.store.stored import StoredResource
-
 
 def takes_nothing_stale(headers: Mapping[str, str]) -> bool:
     """Say whether the answer has to show all that was answered before (`no-cache`, RFC 9111 §5.2.1.4)."""
@@ -12,16 +10,19 @@ def takes_nothing_stale(headers: Mapping[str, str]) -> bool:
     return any(directive.strip().lower() == "no-cache" for directive in directives)
 
 
-def is_unmodified(stored: StoredResource, headers: Mapping[str, str]) -> bool:
-    """Say whether the caller already has this version; If-None-Match outdoes If-Modified-Since."""
+def is_unmodified(version: int, updated: int, headers: Mapping[str, str]) -> bool:
+    """Say whether the caller already has a version, changed at `updated` (epoch milliseconds).
+
+    If-None-Match outdoes If-Modified-Since.
+    """
     known = headers.get("if-none-match", "")
     if known:
         tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
-        return "*" in tags or f'"{stored.version}"' in tags
+        return "*" in tags or f'"{version}"' in tags
     since = headers.get("if-modified-since", "")
     if not since:
         return False
     try:
-        return stored.updated // 1000 <= parsedate_to_datetime(since).timestamp()
+        return updated // 1000 <= parsedate_to_datetime(since).timestamp()
     except (ValueError, OverflowError):
         return False
