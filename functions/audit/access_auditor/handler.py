@@ -6,12 +6,13 @@ from typing import Any, Final
 
 from access_auditor.app import AuditEndpoint
 from careconnect import aws
-from careconnect.composition import recording_of, shell_of
+from careconnect.composition import shell_of
+from careconnect.recording import recording_of
 from careconnect.settings import Settings
 
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()
-_answer: Final = shell_of(_settings, AuditEndpoint(), recording_of(_settings, _dynamodb))
+_answer: Final = shell_of(_settings, AuditEndpoint(), recording_of(_settings, _dynamodb, aws.kms))
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:

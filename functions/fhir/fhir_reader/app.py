@@ -1,18 +1,22 @@
 """The FHIR API: a call in, the answer of one use case out, errors as OperationOutcomes."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
+from careconnect.access import Access
+from careconnect.access_event import Action
+from careconnect.access_query import named_patients
 from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified, takes_nothing_stale
 from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.fhir_request import Parameters, parameters_of, refusal_of
 from careconnect.formats import fhir_response
-from careconnect.http import Request, Response
+from careconnect.http import Response
 from careconnect.indentation import indent
+from careconnect.record_keys import resource_key
 from careconnect.refusal import RefusalError
 from careconnect.rendering.bundle import Bundle
 from careconnect.rendering.views import View, show
@@ -23,6 +27,7 @@ from careconnect.result_parameters import (
     SEARCH_PARAMETERS,
     VIEW_PARAMETERS,
 )
+from careconnect.scopes import Interaction
 from careconnect.searching.criteria import Criterion
 from careconnect.searching.links import sealed_parameters
 from careconnect.searching.result_parameters import parse_result_parameters
@@ -37,7 +42,7 @@ from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import parse_history_query, parse_record_query, parse_search
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.metered import MeteredStore
-from fhir_reader.store.stored import ResourceStore
+from fhir_reader.store.stored import ResourceStore, patients_in
 
 # A patient's data is kept by no cache, a browser's included (ADR 20).
 _CACHING: Final = {
@@ -79,15 +84,18 @@ class FhirEndpoint:
         if path.type.home is not self.home:
             raise outcomes.not_supported()
         call.action = f"{path.type.name}.{path.route}"
+        _take_down(call.access, path)
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
             raise outcomes.method_not_allowed(path.allowed)
         parameters = parameters_of(request, path)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         sealed = () if is_read else sealed_parameters(parameters, self.store.seal_key, caller, path.asked)
         parameters = [*sealed, *parameters]
+        if not is_read:
+            _take_down(call.access, path, parameters, call.base_url.fhir)
         result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
         if is_read:
-            return _read(request, path, caller, self.store, result.view)
+            return _read(call, path, caller, self.store, result.view)
         budget = self._budget(caller, call.now)
         store = self.store.consistent() if takes_nothing_stale(request.headers) else self.store
         context = SearchContext(
@@ -98,6 +106,7 @@ class FhirEndpoint:
             fhir_base=call.base_url.fhir,
             path=path.asked,
             sealed=path.route is Route.SEARCH or bool(sealed),
+            access=call.access,
         )
         bundle = _paged(path, parameters, context, call.now)
         return _body(bundle.text(result.view.format), result.view, _CACHING[self.home])
@@ -123,8 +132,41 @@ class FhirEndpoint:
         return outcomes.unavailable(reason)
 
 
-def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
+_INTERACTIONS: Final = {
+    Route.TYPE: "search-type",
+    Route.SEARCH: "search-type",
+    Route.INSTANCE: "read",
+    Route.VERSION: "vread",
+    Route.HISTORY: "history-instance",
+    Route.EVERYTHING: "operation",
+}
+"""What the access record calls what a path asks for (STU3 value set `restful-interaction`)."""
+
+
+def _take_down(access: Access, path: FhirPath, parameters: Sequence[tuple[str, str]] = (), fhir_base: str = "") -> None:
+    """Say what is asked for, and the patients whom that names."""
+    owner = path.compartment.owner if path.compartment else ""
+    asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
+    if path.version.isdecimal():
+        asked = f"{asked}/_history/{path.version}"
+    action = Action.EXECUTE if path.route is Route.EVERYTHING else Action.READ
+    is_search = path.route in (Route.TYPE, Route.SEARCH)
+    access.asks(
+        _INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), parameters if is_search else ()
+    )
+    if is_search:
+        access.names(*filter(None, (owner.rpartition("/")[2],)), *named_patients(path.type, parameters, fhir_base))
+    elif path.type.is_patient:
+        access.names(path.id)
+
+
+def _read(call: Call, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
+    request = call.request
+    if path.type.is_patient and caller.may(path.type, Interaction.READ) and caller.sees(path.type, path.id, ()):
+        # Whose it is stands in the path: the event is kept beside the read.
+        call.access.begin()
     stored = read_resource(store, caller, path.type, path.id, view.format, version=path.version)
+    call.access.discloses(patients_in(path.type, path.id, stored))
     headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)
@@ -132,6 +174,10 @@ def _read(request: Request, path: FhirPath, caller: Caller, store: ResourceStore
 
 
 def _paged(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
+    interaction = Interaction.SEARCH if path.route in (Route.TYPE, Route.SEARCH) else Interaction.READ
+    if context.caller.may(path.type, interaction) and (not path.id or context.caller.sees(path.type, path.id, ())):
+        # The events of those who are named are kept beside what is looked up.
+        context.access.begin()
     match path.route:
         case Route.EVERYTHING:
             return _everything(path, parameters, context)

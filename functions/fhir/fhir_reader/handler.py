@@ -5,6 +5,7 @@ from typing import Final
 
 from careconnect import aws
 from careconnect.composition import shell_of
+from careconnect.recording import recording_of
 from careconnect.resource_types import DATA_HOMES, Home
 from careconnect.settings import Settings
 from fhir_reader.allowance import UNITS_PER_MINUTE, Allowances
@@ -28,5 +29,6 @@ lambda_handler: Final = shell_of(
             _settings.integer("CLIENT_ALLOWANCE", default=UNITS_PER_MINUTE, low=1_000, high=1_000_000_000),
         ),
     ),
+    recording_of(_settings, _dynamodb, aws.kms),
 )
 """Answer a REST proxy event of the FHIR API."""

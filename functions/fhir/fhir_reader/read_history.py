@@ -15,7 +15,7 @@ from fhir_reader.history_entry import HistoryEntry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import HISTORY, SearchQuery
-from fhir_reader.store.stored import StoredResource
+from fhir_reader.store.stored import StoredResource, patients_in
 
 MOST_EXAMINED: Final = 200
 """Versions that one page examines to find those that the caller may see."""
@@ -35,11 +35,15 @@ class _Resource:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The entries of a page, the version at which the next one begins (0: there is none), and how many are in sight."""
+    """The entries of a page, the version at which the next one begins (0: there is none), and how many are in sight.
+
+    `patients` are those whom the entries tell of, some of them repeatedly.
+    """
 
     entries: list[HistoryEntry]
     next: int
     found: int
+    patients: list[str]
 
 
 def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, context: SearchContext) -> Bundle:
@@ -62,6 +66,7 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
         if total is not None and context.result.only_total:
             return Bundle(total, links, [], BundleType.HISTORY)
         page = _page(resource, highest, lowest, context)
+    context.access.discloses(page.patients)
     if total is None and cursor is None and not page.next:
         total = page.found
     if page.next and not context.result.only_total:
@@ -116,10 +121,11 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
     count, view = context.result.count, context.view
     wanted = 0 if context.result.only_total else count
     entries: list[HistoryEntry] = []
+    patients: list[str] = []
     found, room = 0, ROOM
     for examined, version in enumerate(_versions(resource, highest, lowest, context)):
         if examined == MOST_EXAMINED or (wanted and len(entries) == wanted):
-            return _Page(entries, version.version, found)
+            return _Page(entries, version.version, found, patients)
         if not context.caller.sees(resource.type, resource.id, version.patients):
             continue
         found += 1
@@ -128,9 +134,10 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
         entry = _entry(resource, version, context)
         room -= bytes_of(entry.body, view)
         if room < 0 and entries:
-            return _Page(entries, version.version, found)
+            return _Page(entries, version.version, found, patients)
         entries.append(entry)
-    return _Page(entries, 0, found)
+        patients += patients_in(resource.type, resource.id, version)
+    return _Page(entries, 0, found, patients)
 
 
 def _versions(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> Iterator[StoredResource]:

@@ -8,7 +8,7 @@ from careconnect.caller import Caller
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from careconnect.scopes import Interaction
-from fhir_reader.store.stored import ResourceStore, StoredResource
+from fhir_reader.store.stored import ResourceStore, StoredResource, patients_in
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -30,9 +30,9 @@ def read_resource(
     """
     stored = read_current(store, caller, type_, resource_id, format_)
     if version and version != str(stored.version):
-        stored = _replaced(store, caller, type_, resource_id, format_, version, before=stored.version)
+        stored = _replaced(store, caller, type_, resource_id, format_, version, before=stored)
     if stored.gone:
-        raise outcomes.gone()
+        raise outcomes.gone(stored.patients)
     return stored
 
 
@@ -42,8 +42,10 @@ def read_current(
     """Return the current version of a resource, which may be its deletion; raises as `read_resource` does, but 410."""
     caller.require(type_, Interaction.READ)
     stored = store.read(type_, resource_id, format_)
-    if stored is None or not caller.sees(type_, resource_id, stored.patients):
+    if stored is None:
         raise outcomes.not_found()
+    if not caller.sees(type_, resource_id, stored.patients):
+        raise outcomes.out_of_compartment(patients_in(type_, resource_id, stored))
     return stored
 
 
@@ -55,12 +57,14 @@ def _replaced(
     format_: Format,
     version: str,
     *,
-    before: int,
+    before: StoredResource,
 ) -> StoredResource:
     """Return a version from before the current one, which may have been in another compartment."""
-    if not _VERSION.fullmatch(version) or int(version) > before:
-        raise outcomes.not_found()
+    if not _VERSION.fullmatch(version) or int(version) > before.version:
+        raise outcomes.not_found(patients_in(type_, resource_id, before))
     kept = store.versions.read(type_, resource_id, int(version), format_)
-    if kept is None or not caller.sees(type_, resource_id, kept.patients):
-        raise outcomes.not_found()
+    if kept is None:
+        raise outcomes.not_found(patients_in(type_, resource_id, before))
+    if not caller.sees(type_, resource_id, kept.patients):
+        raise outcomes.out_of_compartment(patients_in(type_, resource_id, kept))
     return kept

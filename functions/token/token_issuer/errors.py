@@ -126,7 +126,7 @@ def unavailable(reason: str, *metrics: str) -> OAuthError:
 def around_the_front() -> OAuthError:
     """403 for a request that did not come through the deployment's front (ADR 10)."""
     text = "This address takes no requests: use the service's own."
-    return OAuthError(403, "access_denied", text, reason="no front")
+    return OAuthError(403, "access_denied", text, reason="no front", why="front")
 
 
 def internal() -> OAuthError:

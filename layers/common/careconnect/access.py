@@ -5,15 +5,17 @@ be kept beside the read; what it says did not happen then is corrected. `close` 
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_digest import DigestKeyError
 from careconnect.access_event import AccessEvent, Action, Outcome, new_event_id
-from careconnect.access_record import AccessRecord
+from careconnect.access_query import recorded_query
+from careconnect.access_record import LEFT_OUT, AccessRecord, DigestKeyError
 from careconnect.http import Request
 from careconnect.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 NOT_DISCLOSED: Final = "not disclosed"
 """Why an event is corrected whose request was answered, but told nothing of the patient."""
@@ -35,13 +37,13 @@ _WHY: Final[Mapping[int, str]] = {
 class Access:
     """What is known so far: the answering code says it as it learns it. Without a `record` nothing is kept.
 
-    `clock` gives epoch seconds. What is asked may be said by a function that is called when an event is made, since to
-    digest a query may take a call.
+    `clock` gives epoch seconds, `digest` the digest of a personal value, for which it may have to be called.
     """
 
     record: AccessRecord | None = None
     clock: Callable[[], float] = lambda: 0.0
     service: str = ""
+    digest: Callable[[str], str] = lambda _value: LEFT_OUT
     client_id: str = ""
     subject: str = ""
     jti: str = ""
@@ -50,7 +52,7 @@ class Access:
     action: Action | None = None
     type: str = ""
     ids: tuple[str, ...] = ()
-    query: Callable[[], str] = lambda: ""
+    parameters: tuple[tuple[str, str], ...] = ()
     _named: dict[str, None] = field(default_factory=dict)
     _disclosed: dict[str, None] = field(default_factory=dict)
     _begun: dict[str, AccessEvent] = field(default_factory=dict)
@@ -64,10 +66,11 @@ class Access:
         action: Action,
         type_: str = "",
         ids: Iterable[str] = (),
-        query: Callable[[], str] = lambda: "",
+        parameters: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Say what is asked for: `ids` as in `Observation/1`, `query` without personal values."""
-        self.interaction, self.action, self.type, self.ids, self.query = interaction, action, type_, tuple(ids), query
+        """Say what is asked for: `ids` as in `Observation/1`, the `parameters` of a search as they were sent."""
+        self.interaction, self.action, self.type = interaction, action, type_
+        self.ids, self.parameters = tuple(ids), tuple(parameters)
 
     def names(self, *patients: str) -> None:
         """Say whom the request names: each is told of by an event, whatever comes of it."""
@@ -85,6 +88,8 @@ class Access:
             new = [self._event(each) for each in {**self._named, **dict.fromkeys(patients)} if self._is_new(each)]
         except DigestKeyError:
             # To be met again at the end, where it is answered.
+            return
+        if not new:
             return
         self._begun |= {event.patient: event for event in new}
         self._kept += self.record.begin(new)
@@ -113,6 +118,8 @@ class Access:
         """
         if self.record is None:
             return
+        if refusal is not None:
+            self.names(*refusal.patients)
         missing = self._corrections(status, refusal) + self._last(status, refusal)
         if missing:
             self.record.keep(missing)
@@ -147,7 +154,7 @@ class Access:
         request = self.request
         method = request.method if request else ""
         if self._query_text is None:
-            self._query_text = self.query()
+            self._query_text = recorded_query(self.parameters, self.digest)
         return AccessEvent(
             id=new_event_id(self.clock()),
             action=self.action or _ACTIONS.get(method, Action.EXECUTE if method == "POST" else Action.READ),

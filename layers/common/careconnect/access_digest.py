@@ -7,6 +7,7 @@ a key that never leaves it, so that it is stored nowhere and only who may use th
 import hmac
 from typing import TYPE_CHECKING, Final
 
+from careconnect.access_record import LEFT_OUT, DigestKeyError
 from careconnect.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
@@ -15,14 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 MAC_ALGORITHM: Final = "HMAC_SHA_256"
-LEFT_OUT: Final = "left-out"
-"""Stands for a value that could not be digested."""
-
 _MESSAGE: Final = b"careconnect access record digest"
-
-
-class DigestKeyError(Exception):
-    """KMS gave no key to digest with; the text is a service's error code."""
 
 
 class AccessDigest:

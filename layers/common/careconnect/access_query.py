@@ -22,7 +22,8 @@ Parameters = Iterable[tuple[str, str]]
 
 _TYPES: Final = frozenset(each.name for each in SERVED_TYPES)
 _PATIENTS: Final = next(each for each in RESOURCE_TYPES if each.is_patient)
-_NOT_NAMES: Final = frozenset(Modifier) | _TYPES
+_ITERATE: Final = ("iterate", "recurse")
+_NOT_NAMES: Final = frozenset((*Modifier, *_TYPES, *_ITERATE))
 _PERSONAL: Final = frozenset(
     parameter.name for each in RESOURCE_TYPES for parameter in each.parameters if parameter.personal
 )
@@ -56,7 +57,7 @@ def named_patients(type_: ResourceType, parameters: Parameters, fhir_base: str) 
     for name, text in parameters:
         head, _, modifier = name.partition(":")
         parameter = type_.parameter(head)
-        if parameter is None or modifier in (Modifier.MISSING, Modifier.NOT):
+        if parameter is None or modifier not in ("", _PATIENTS.name):
             continue
         for value in split_unescaped(text, ","):
             if patient := _named(type_, parameter, modifier, unescape(value), fhir_base):

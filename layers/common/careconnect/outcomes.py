@@ -69,9 +69,14 @@ def insufficient_scope(needed: str) -> OutcomeError:
     )
 
 
-def not_found() -> OutcomeError:
-    """404 for a resource that does not exist, or that this token may not know of."""
-    return OutcomeError(404, "not-found", "No such resource.")
+def not_found(patients: tuple[str, ...] = ()) -> OutcomeError:
+    """404 for a resource that does not exist; `patients` are those whose it was, for the access record."""
+    return OutcomeError(404, "not-found", "No such resource.", patients=patients)
+
+
+def out_of_compartment(patients: tuple[str, ...]) -> OutcomeError:
+    """404 for a resource of `patients` whom this token may not know of: it looks as if it did not exist."""
+    return OutcomeError(404, "not-found", "No such resource.", why="compartment", patients=patients)
 
 
 def not_supported(cause: str = "This server does not offer that.") -> OutcomeError:
@@ -79,9 +84,9 @@ def not_supported(cause: str = "This server does not offer that.") -> OutcomeErr
     return OutcomeError(404, "not-supported", f"{cause} What is offered is listed by metadata, below the FHIR base.")
 
 
-def gone() -> OutcomeError:
-    """410 for a resource that was deleted."""
-    return OutcomeError(410, "not-found", "The resource was deleted.")
+def gone(patients: tuple[str, ...] = ()) -> OutcomeError:
+    """410 for a resource that was deleted; `patients` are those whose it was, for the access record."""
+    return OutcomeError(410, "not-found", "The resource was deleted.", patients=patients)
 
 
 def invalid_id() -> OutcomeError:
@@ -196,7 +201,9 @@ def index_out_of_date(name: str) -> OutcomeError:
 
 def around_the_front() -> OutcomeError:
     """403 for a request that did not come through the deployment's front (ADR 10)."""
-    return OutcomeError(403, "forbidden", "This address takes no requests: use the service's own.", reason="no front")
+    return OutcomeError(
+        403, "forbidden", "This address takes no requests: use the service's own.", reason="no front", why="front"
+    )
 
 
 def internal() -> OutcomeError:

@@ -9,13 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from careconnect.access import Access
-from careconnect.access_digest import DigestKeyError
-from careconnect.access_record import AccessRecord, RecordNotKeptError
+from careconnect.access_record import AccessRecord, DigestKeyError, RecordNotKeptError
 from careconnect.base_url import BaseUrl, base_url
 from careconnect.http import Cors, Request, Response, gateway_response, parse_request
 from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
-
 
 PREFLIGHT: Final = "preflight"
 """The action of a request that a browser makes before another, which is no access."""
@@ -83,10 +81,14 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where a function's events are kept, in whose name, and whether it answers what it cannot keep the event of."""
+    """Where a function's events are kept, in whose name, and whether it answers what it cannot keep the event of.
+
+    `digest` returns the digest of a personal value; raises `DigestKeyError`.
+    """
 
     record: AccessRecord
     service: str
+    digest: Callable[[str], str]
     fails_open: bool = False
 
 
@@ -156,6 +158,7 @@ class Shell:
             self.recording.record,
             self.clock,
             self.recording.service,
+            self.recording.digest,
             client_id=client_id,
             subject=client_id,
             jti=jti,

@@ -5,11 +5,13 @@ from typing import Any, cast
 
 import pytest
 
+from access_auditor.app import AuditEndpoint
 from careconnect.base_url import base_url
 from careconnect.http import parse_request
 from careconnect.resource_types import Home
 from careconnect.shell import Call, Endpoint
 from fhir_reader.app import FhirEndpoint
+from record_writer.app import WriterEndpoint
 from service_console.app import ConsoleEndpoint
 from service_discovery.app import DiscoveryEndpoint
 from token_issuer.app import OAuthEndpoint
@@ -18,6 +20,8 @@ from token_issuer.app import OAuthEndpoint
 NOTHING = cast("Any", None)
 ENDPOINTS: list[tuple[Endpoint, str]] = [
     (FhirEndpoint(NOTHING, Home.RECORD, NOTHING), "forbidden"),
+    (WriterEndpoint(NOTHING, Home.RECORD), "forbidden"),
+    (AuditEndpoint(), "forbidden"),
     (DiscoveryEndpoint(NOTHING), "forbidden"),
     (ConsoleEndpoint(NOTHING, is_on=True), "forbidden"),
     (OAuthEndpoint(NOTHING, NOTHING, NOTHING, NOTHING, 3600), "access_denied"),
@@ -34,3 +38,11 @@ def test_who_comes_around_the_front_is_told_the_same_everywhere(endpoint: Endpoi
     body = json.loads(answer.body)
     said = body["issue"][0] if "issue" in body else {"code": body["error"], "diagnostics": body["error_description"]}
     assert (said["code"], said["diagnostics"]) == (code, "This address takes no requests: use the service's own.")
+
+
+@pytest.mark.parametrize(("endpoint", "_code"), ENDPOINTS, ids=[type(one).__name__ for one, _ in ENDPOINTS])
+def test_where_no_event_can_be_kept_all_say_that_it_is_worth_another_try(endpoint: Endpoint, _code: str) -> None:
+    refusal = endpoint.unrecorded("ThrottlingException")
+
+    assert (refusal.status, refusal.reason, refusal.headers["Retry-After"]) == (503, "ThrottlingException", "2")
+    assert "ThrottlingException" not in refusal.text

@@ -1,19 +1,24 @@
 """The shell that every function stands in: what it does for any endpoint, whatever that one does."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from careconnect.access_event import Action
+from careconnect.access_record import DigestKeyError
 from careconnect.http import Cors, Response
 from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
-from careconnect.shell import Call, Shell
+from careconnect.shell import Call, Recording, Shell
+from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.clock import Clock
-from careconnect_testing.events import rest_event
+from careconnect_testing.events import fhir_event, rest_event
 from careconnect_testing.observer import RecordingObserver
 
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CONTEXT = SimpleNamespace(aws_request_id="lambda-1")
 
 
@@ -36,6 +41,9 @@ class Endpoint:
 
     def around_the_front(self) -> RefusalError:
         return RefusalError(403, "front", "Not this way.", reason="no front")
+
+    def unrecorded(self, reason: str) -> RefusalError:
+        return RefusalError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",))
 
 
 class Shelled:
@@ -239,3 +247,119 @@ def test_without_a_front_nobodys_word_is_taken_for_who_asks() -> None:
 def test_the_secret_is_in_no_representation() -> None:
     assert SECRET not in repr(Origin(SECRET))
     assert SECRET not in repr(Shelled(lambda _call: Response(200), secret=SECRET).shell)
+
+
+class Recorded(Shelled):
+    """A shell whose requests are recorded."""
+
+    def __init__(self, do: Callable[[Call], Response], fault: str = "", *, fails_open: bool = False) -> None:
+        super().__init__(do)
+        self.kept = KeptEvents(fault=fault)
+        self.shell = replace(self.shell, recording=self.kept.recording(fails_open=fails_open))
+
+
+def _asks_of_4(call: Call) -> Response:
+    call.access.asks("read", Action.READ, "Patient", ["Patient/4"])
+    call.access.names("4")
+    return Response(200, "of 4")
+
+
+def test_an_answer_leaves_after_its_event_which_tells_who_asked_from_where() -> None:
+    shelled = Recorded(_asks_of_4)
+    headers = {"X-Request-Id": "mine", "traceparent": TRACE}
+    answer = shelled.send(fhir_event("GET", "Patient/4", headers=headers, authorizer={"client_id": "c", "jti": "j"}))
+
+    assert (answer["statusCode"], answer["body"]) == (200, "of 4")
+    (event,) = shelled.kept.events
+    assert (event.client_id, event.subject, event.jti, event.patient, event.ids) == ("c", "c", "j", "4", ("Patient/4",))
+    assert (event.request_id, event.trace, event.service, event.status) == ("mine", TRACE, "tested", 200)
+    assert event.address
+    assert event.gateway_request_id not in ("", "mine")
+
+
+def test_two_requests_with_one_id_are_two_events() -> None:
+    shelled = Recorded(_asks_of_4)
+    for _ in range(2):
+        shelled.send(fhir_event("GET", "Patient/4", headers={"X-Request-Id": "mine"}))
+
+    assert len({event.id for event in shelled.kept.events}) == 2
+
+
+def test_what_cannot_be_recorded_is_not_answered() -> None:
+    shelled = Recorded(_asks_of_4, "ThrottlingException")
+    answer = shelled.send(fhir_event("GET", "Patient/4"))
+
+    assert (answer["statusCode"], answer["body"]) == (503, "unrecorded: Not now.")
+    assert shelled.observer.counts == ["AccessRecordNotKept", "Unavailable"]
+    assert shelled.observer.lines[0]["reason"] == "no event: ThrottlingException"
+
+
+def test_what_cannot_be_recorded_is_answered_where_that_was_chosen_and_counted() -> None:
+    shelled = Recorded(_asks_of_4, "ThrottlingException", fails_open=True)
+    answer = shelled.send(fhir_event("GET", "Patient/4"))
+
+    assert (answer["statusCode"], answer["body"]) == (200, "of 4")
+    assert shelled.observer.counts == ["AccessRecordNotKept"]
+
+
+def test_a_refusal_and_an_unexpected_error_are_recorded_too() -> None:
+    def refuse(call: Call) -> Response:
+        _asks_of_4(call)
+        raise RefusalError(404, "none", "None.", why="compartment")
+
+    def fail(call: Call) -> Response:
+        _asks_of_4(call)
+        raise ZeroDivisionError
+
+    for do, expected in ((refuse, ("4", "compartment", 404)), (fail, ("8", "error", 500))):
+        shelled = Recorded(do)
+        shelled.send(fhir_event("GET", "Patient/4"))
+        assert [(each.outcome, each.why, each.status) for each in shelled.kept.events] == [expected]
+    unrecorded = Recorded(refuse, "ThrottlingException")
+    assert unrecorded.send(fhir_event("GET", "Patient/4"))["statusCode"] == 503
+
+
+def test_who_is_not_proven_to_be_a_client_is_recorded_as_who_it_claimed_to_be() -> None:
+    def refuse(_call: Call) -> Response:
+        raise RefusalError(401, "invalid_client", "No.", claimed_client_id="client-1")
+
+    shelled = Recorded(refuse)
+    shelled.send(fhir_event("POST", "Patient"))
+
+    assert [(each.client_id, each.outcome) for each in shelled.kept.events] == [("client-1", "4")]
+
+
+def test_a_preflight_is_no_access() -> None:
+    shelled = Recorded(_asks_of_4, "ThrottlingException")
+
+    assert shelled.send(fhir_event("OPTIONS", "Patient/4"))["statusCode"] == 204
+    assert shelled.kept.steps == []
+
+
+@pytest.mark.parametrize("fails_open", [False, True])
+def test_without_a_key_to_digest_with_a_write_is_not_done(fails_open: bool) -> None:
+    def write(call: Call) -> Response:
+        call.access.asks("update", Action.UPDATE, "Patient", parameters=[("identifier", "1")])
+        call.access.put_actions(["4"], 200)
+        raise AssertionError
+
+    def no_key(_value: str) -> str:
+        raise DigestKeyError("AccessDeniedException")
+
+    shelled = Shelled(write)
+    shelled.shell = replace(shelled.shell, recording=Recording(KeptEvents(), "tested", no_key, fails_open=fails_open))
+    answer = shelled.send(fhir_event("PUT", "Patient"))
+
+    assert answer["statusCode"] == 503
+    assert shelled.observer.failures == []
+    assert shelled.observer.lines[0]["reason"] == "no event: AccessDeniedException"
+
+
+def test_what_should_not_happen_while_an_event_is_kept_is_logged_and_answers_nothing() -> None:
+    shelled = Recorded(_asks_of_4)
+    shelled.kept.keep = lambda _events: 1 / 0  # type: ignore[assignment,method-assign]
+    answer = shelled.send(fhir_event("GET", "Patient/4"))
+
+    assert answer["statusCode"] == 503
+    assert [type(each) for each in shelled.observer.failures] == [ZeroDivisionError]
+    assert shelled.observer.lines[0]["reason"] == "no event: ZeroDivisionError"

@@ -17,6 +17,8 @@ from careconnect_testing.issuer import ALIAS, CLIENT_TABLE, REGION, TOKEN_TABLE,
 SETTINGS = {
     "CLIENT_TABLE": CLIENT_TABLE,
     "TOKEN_TABLE": TOKEN_TABLE,
+    "AUDIT_TABLE": "audit",
+    "AUDIT_FAILURE": "closed",
     "SIGNING_KEY_ALIAS": ALIAS,
     "ALLOWED_ORIGINS": "https://app.example",
     "POWERTOOLS_SERVICE_NAME": "token_issuer",

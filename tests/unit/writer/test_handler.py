@@ -22,6 +22,8 @@ SETTINGS = {
     "WRITER_HOME": "directory",
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
+    "AUDIT_TABLE": "audit",
+    "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",
 }

@@ -1,7 +1,8 @@
 """What every search needs beside its own question."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from careconnect.access import Access
 from careconnect.caller import Caller
 from careconnect.record_keys import LATER_ORDERS_SINCE
 from careconnect.rendering.views import View
@@ -17,7 +18,7 @@ class SearchContext:
     """Where things are, who asks, how the answer is to look, and what it may cost.
 
     `store` is paid for from `budget`; `path` is what was asked, below the base. `sealed` says that the parameters came
-    in a form, or within a link: then no `next` link shows them.
+    in a form, or within a link: then no `next` link shows them. `access` takes down of whom the answer tells.
     """
 
     store: ResourceStore
@@ -27,6 +28,7 @@ class SearchContext:
     fhir_base: str
     path: str
     sealed: bool = False
+    access: Access = field(default_factory=Access)
 
     @property
     def view(self) -> View:

@@ -31,6 +31,11 @@ class StoredResource:
     status: int = 200
 
 
+def patients_in(type_: ResourceType, resource_id: str, stored: StoredResource) -> tuple[str, ...]:
+    """Return the ids of the patients whom a resource tells of: itself, or those whose compartments hold it."""
+    return (resource_id,) if type_.is_patient else stored.patients
+
+
 @dataclass(frozen=True, slots=True)
 class IndexRange:
     """A stretch of one index partition.
@@ -70,6 +75,8 @@ class Entry:
     @property
     def patients(self) -> tuple[str, ...]:
         """The ids of the patients whose compartments hold the resource."""
+        if self.type.patient_parameter is None:
+            return (self.id,) if self.type.is_patient else ()
         return patients_of(self.type, self.id, self.values)
 
 

@@ -1,0 +1,40 @@
+"""What a function is composed of that records its requests: environment → where their events are kept (ADR 27)."""
+
+from typing import TYPE_CHECKING, Final
+
+from careconnect.access_digest import AccessDigest
+from careconnect.access_record import LEFT_OUT
+from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.settings import Settings
+from careconnect.shell import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kms import KMSClient
+
+_CLOSED: Final = "closed"
+_OPEN: Final = "open"
+_MOST_DAYS: Final = 36_500
+
+
+def recording_of(
+    settings: Settings, dynamodb: "DynamoDBClient", kms: "Callable[[], KMSClient] | None" = None
+) -> Recording:
+    """Return where a function keeps the events of its requests; raises `SettingError`.
+
+    `kms` makes the client that the first personal value needs; a function that takes no search needs none.
+    """
+    is_open = settings.choice("AUDIT_FAILURE", (_CLOSED, _OPEN)) == _OPEN
+    days = settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MOST_DAYS)
+    return Recording(
+        DynamoDbAccessRecord(dynamodb, settings.required("AUDIT_TABLE"), days),
+        settings.required("POWERTOOLS_SERVICE_NAME"),
+        digest=AccessDigest(kms, settings.required("ACCESS_DIGEST_KEY_ALIAS"), fails_open=is_open) if kms else _none,
+        fails_open=is_open,
+    )
+
+
+def _none(_value: str) -> str:
+    return LEFT_OUT

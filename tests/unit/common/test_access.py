@@ -1,0 +1,201 @@
+"""The events that follow from what a request comes to know of itself: one a patient, or one in all."""
+
+import pytest
+
+from careconnect.access import Access
+from careconnect.access_event import Action, Outcome
+from careconnect.access_record import DigestKeyError, RecordNotKeptError
+from careconnect.outcomes import (
+    around_the_front,
+    expired_token,
+    insufficient_scope,
+    internal,
+    invalid_request,
+    not_found,
+    out_of_compartment,
+)
+from careconnect.refusal import RefusalError
+from careconnect_testing.access_records import KeptEvents, digest_for_tests
+
+
+def access(kept: KeptEvents) -> Access:
+    return Access(kept, lambda: 1_795_676_953.0, "tested", digest_for_tests, "client-1", "client-1", "a-jti")
+
+
+def told(kept: KeptEvents) -> list[tuple[str, str, str]]:
+    return sorted((event.patient, event.outcome.value, event.why) for event in kept.told)
+
+
+def test_each_patient_disclosed_is_one_event() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.asks("search-type", Action.READ, "Observation", parameters=[("identifier", "secret"), ("code", "1")])
+    request.discloses(["4", "5", "4"])
+    request.close(200, None)
+
+    assert told(kept) == [("4", "0", ""), ("5", "0", "")]
+    event = kept.events[0]
+    assert (event.interaction, event.action, event.type) == ("search-type", "R", "Observation")
+    assert event.query == "identifier=digest-of-6&code=1"
+    assert (event.client_id, event.subject, event.jti, event.service) == ("client-1", "client-1", "a-jti", "tested")
+    assert event.status == 200
+
+
+def test_a_request_that_disclosed_nobody_is_one_event_too() -> None:
+    kept = KeptEvents()
+    access(kept).close(200, None)
+
+    assert told(kept) == [("", "0", "")]
+
+
+def test_what_was_begun_is_not_kept_again() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.names("4")
+    request.begin()
+    request.begin(["4", "5"])
+    request.discloses(["4", "5"])
+    request.close(200, None)
+
+    assert kept.steps == ["begin 1", "begin 1"]
+    assert told(kept) == [("4", "0", ""), ("5", "0", "")]
+
+
+def test_nothing_is_begun_for_nobody() -> None:
+    kept = KeptEvents()
+    access(kept).begin()
+
+    assert kept.steps == []
+
+
+def test_who_is_named_is_told_of_though_nothing_was_found() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.names("4")
+    request.close(200, None)
+
+    assert told(kept) == [("4", "0", "")]
+
+
+def test_who_was_not_told_of_after_all_is_corrected() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.begin(["4", "5"])
+    request.discloses(["4"])
+    request.close(200, None)
+
+    assert told(kept) == [("4", "0", ""), ("5", "4", "not disclosed")]
+    assert len(kept.events) == 3
+
+
+@pytest.mark.parametrize(
+    ("refusal", "outcome", "why"),
+    [
+        (insufficient_scope("user/Patient.read"), "4", "scope"),
+        (expired_token(), "4", "token"),
+        (invalid_request("No."), "4", "bad request"),
+        (not_found(), "4", "not found"),
+        (around_the_front(), "4", "front"),
+        (internal(), "8", "error"),
+    ],
+)
+def test_a_refusal_says_what_came_of_it_and_why(refusal: RefusalError, outcome: str, why: str) -> None:
+    for begins in (False, True):
+        kept = KeptEvents()
+        request = access(kept)
+        request.names("4")
+        if begins:
+            request.begin(["6"])
+        request.discloses(["7"])
+        request.close(refusal.status, refusal)
+
+        expected = [("4", outcome, why), *([("6", outcome, why)] if begins else [])]
+        assert told(kept) == expected
+        assert kept.told[0].status == refusal.status
+
+
+def test_a_refusal_names_those_whose_record_it_kept_closed() -> None:
+    kept = KeptEvents()
+    access(kept).close(404, out_of_compartment(("9",)))
+
+    assert told(kept) == [("9", "4", "compartment")]
+
+
+def test_the_events_of_a_write_are_kept_within_its_transaction_and_not_again() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.names("4")
+    first = request.put_actions(["4"], 201)
+    second = request.put_actions(["4"], 201)
+    request.committed()
+    request.close(201, None)
+
+    assert first != second
+    assert second[0]["Put"]["Item"]["status"] == {"N": "201"}
+    assert kept.events == []
+
+
+def test_a_write_of_nobodys_record_is_one_event_in_its_transaction() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+
+    assert "patient" not in request.put_actions([], 201)[0]["Put"]["Item"]
+    request.committed()
+    request.close(201, None)
+    assert kept.events == []
+
+
+def test_a_write_that_did_not_come_about_is_told_of_by_what_refused_it() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.names("4")
+    request.put_actions(["4"], 201)
+    request.close(503, internal())
+
+    assert told(kept) == [("4", "8", "error")]
+
+
+def test_what_cannot_be_kept_is_said_at_the_end() -> None:
+    kept = KeptEvents(fault="ThrottlingException")
+    request = access(kept)
+    request.begin(["4"])
+    request.discloses(["4"])
+
+    with pytest.raises(RecordNotKeptError, match="ThrottlingException"):
+        request.close(200, None)
+
+
+def test_without_a_key_to_digest_with_nothing_is_begun_and_the_end_says_so() -> None:
+    def no_key(_value: str) -> str:
+        raise DigestKeyError("AccessDeniedException")
+
+    kept = KeptEvents()
+    request = access(kept)
+    request.digest = no_key
+    request.asks("search-type", Action.READ, "Patient", parameters=[("identifier", "1")])
+    request.begin(["4"])
+
+    with pytest.raises(DigestKeyError):
+        request.close(200, None)
+    assert kept.events == []
+
+
+def test_a_function_without_a_record_keeps_nothing_and_digests_nothing() -> None:
+    request = Access()
+    request.names("4")
+    request.begin(["4"])
+    assert request.put_actions(["4"], 200) == []
+    request.close(200, None)
+    assert request.digest("1") == "left-out"
+
+
+def test_what_the_endpoint_did_not_say_is_said_by_the_method() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.close(404, not_found())
+
+    assert (kept.events[0].interaction, kept.events[0].action, kept.events[0].outcome) == (
+        "unknown",
+        Action.READ,
+        Outcome.REFUSED,
+    )

@@ -1,0 +1,83 @@
+"""An event's item: its key is told by its id, and what it says comes back as it was."""
+
+import pytest
+
+from careconnect.access_event import (
+    AccessEvent,
+    Action,
+    Outcome,
+    day_of,
+    event_key,
+    event_of,
+    is_event_id,
+    new_event_id,
+    time_of,
+)
+
+NOW = 1_795_676_953.256
+ID = "01a216afdaa8-177497fdb02eaf745e030bc109da828c"
+FULL = AccessEvent(
+    id=ID,
+    action=Action.READ,
+    interaction="search-type",
+    type="Observation",
+    ids=("Patient/4", "Observation/1"),
+    query="patient=4&code=1",
+    patient="4",
+    client_id="explorer",
+    subject="explorer",
+    jti="a-jti",
+    outcome=Outcome.REFUSED,
+    why="scope",
+    status=403,
+    request_id="mine",
+    gateway_request_id="the-gateways",
+    trace="00-1-2-00",
+    address="203.0.113.7",
+    service="fhir_reader",
+)
+
+
+def test_an_id_tells_its_time_and_where_its_event_lies() -> None:
+    made = new_event_id(NOW, lambda: "a" * 32)
+
+    assert made == "01a216afdaa8-" + "a" * 32
+    assert time_of(made) == 1_795_676_953_256
+    assert event_key(made) == {"pk": {"S": "2026-11-26#a"}, "sk": {"S": made}}
+
+
+def test_no_two_ids_are_the_same_and_all_have_the_form_of_one() -> None:
+    made = {new_event_id(NOW) for _ in range(200)}
+
+    assert len(made) == 200
+    assert all(map(is_event_id, made))
+    assert max([new_event_id(NOW + 0.001), *made]) not in made
+
+
+@pytest.mark.parametrize("text", ["", "4", ID + "~", ID.upper(), ID[:-1], ID + "0", "ffffffffffff" + ID[12:]])
+def test_what_is_no_id_of_an_event_is_told_apart(text: str) -> None:
+    assert not is_event_id(text)
+
+
+def test_what_an_event_says_comes_back_from_its_item() -> None:
+    assert event_of(FULL.item()) == FULL
+    bare = AccessEvent(id=ID, action=Action.EXECUTE, interaction="token")
+    assert event_of(bare.item()) == bare
+    assert set(bare.item()) == {"pk", "sk", "at", "action", "interaction", "outcome"}
+
+
+def test_a_correction_lies_behind_its_event_and_has_its_id() -> None:
+    correction = AccessEvent(id=ID, action=Action.READ, interaction="read").corrected(Outcome.FAILED, "error", 503)
+
+    assert correction.item()["sk"] == {"S": ID + "~"}
+    assert event_of(correction.item()) == correction
+    assert (correction.id, correction.outcome, correction.why, correction.status) == (ID, "8", "error", 503)
+
+
+def test_an_event_ends_when_its_retention_does_and_else_never() -> None:
+    assert "expires_at" not in FULL.item()
+    assert FULL.item(retention_days=2)["expires_at"] == {"N": str(1_795_676_953 + 2 * 86_400)}
+
+
+def test_a_day_begins_at_midnight_in_utc() -> None:
+    assert [day_of(1_795_651_199_999), day_of(1_795_651_200_000)] == ["2026-11-25", "2026-11-26"]
