@@ -37,6 +37,7 @@ PACKAGES = {
     "DirectoryFunction": "functions/fhir/fhir_reader",
     "RecordWriterFunction": "functions/writer/record_writer",
     "DirectoryWriterFunction": "functions/writer/record_writer",
+    "AuditFunction": "functions/audit/access_auditor",
     "DiscoveryFunction": "functions/discovery/service_discovery",
     "ConsoleFunction": "functions/console/service_console",
 }
@@ -200,7 +201,8 @@ def test_s14_no_data_is_on_an_open_endpoint() -> None:
     assert functions == {"TokenFunction", "DiscoveryFunction", "ConsoleFunction"}
     # None has any leave to read records (see below), and no function has a front of its own.
     for properties in FUNCTIONS.values():
-        assert not {"FunctionUrlConfig", "Events"} & properties.keys()
+        assert "FunctionUrlConfig" not in properties
+        assert {each["Type"] for each in properties.get("Events", {}).values()} <= {"Schedule"}
 
 
 def test_the_authorizer_is_the_authorizer_and_its_answer_is_kept_for_a_minute_at_most() -> None:
@@ -249,7 +251,7 @@ def granted(function: str) -> set[tuple[str, str]]:
         resources = statement["Resource"]
         for action in [actions] if isinstance(actions, str) else actions:
             for resource in resources if isinstance(resources, list) else [resources]:
-                arn = resource.get("Fn::GetAtt", [resource.get("Fn::Sub", "")])
+                arn = resource.get("Fn::GetAtt", [resource.get("Fn::Sub", "").replace(".Arn", "")])
                 found.add((action, arn if isinstance(arn, str) else arn[0]))
     return found
 
@@ -260,22 +262,36 @@ READS = (*LOOKS, "dynamodb:Query")
 WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
 # A mark is never taken away, nor is there a way to list them.
 MARKS = (*LOOKS, "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+# What is recorded is put, and nothing else: neither read, nor changed, nor removed.
+RECORDS = {("dynamodb:PutItem", "AuditTable")}
 GRANTED = {
     "TokenFunction": {
         ("dynamodb:BatchGetItem", "ClientTable"),
         ("dynamodb:BatchGetItem", "TokenTable"),
         ("dynamodb:PutItem", "TokenTable"),
         ("dynamodb:UpdateItem", "TokenTable"),
-    },
+    }
+    | RECORDS,
     "AuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
-    | {("dynamodb:UpdateItem", "AllowanceTable")},
-    "DirectoryFunction": {(action, "DirectoryTable") for action in READS} | {("dynamodb:UpdateItem", "AllowanceTable")},
+    | {("dynamodb:UpdateItem", "AllowanceTable")}
+    | RECORDS,
+    "DirectoryFunction": {(action, "DirectoryTable") for action in READS}
+    | {("dynamodb:UpdateItem", "AllowanceTable")}
+    | RECORDS,
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
-    | {(action, "DirectoryTable") for action in LOOKS},
+    | {(action, "DirectoryTable") for action in LOOKS}
+    | RECORDS,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
-    | {(action, "ReferenceTable") for action in MARKS},
+    | {(action, "ReferenceTable") for action in MARKS}
+    | RECORDS,
+    "AuditFunction": {
+        ("dynamodb:Query", "AuditTable"),
+        ("dynamodb:Query", "${AuditTable}/index/by-patient"),
+        *((f"dynamodb:{action}", "SealTable") for action in ("GetItem", "PutItem", "Query")),
+    }
+    | RECORDS,
     # What it and the two above may do with the signing key says the key's policy.
     "DiscoveryFunction": set(),
     # Nor is it named there, or told of any table: it has the page, and nothing else.
@@ -344,7 +360,11 @@ def test_the_local_front_compresses_from_where_the_gateway_does() -> None:
 
 
 def test_all_three_aliases_are_there_from_the_first_deployment() -> None:
-    aliases = {each["Properties"]["AliasName"]["Fn::Sub"]: each for each in of_type("AWS::KMS::Alias").values()}
+    aliases = {
+        name: each
+        for each in of_type("AWS::KMS::Alias").values()
+        if "-signing" in (name := each["Properties"]["AliasName"]["Fn::Sub"])
+    }
 
     assert aliases.keys() == {f"alias/${{AWS::StackName}}-signing{place}" for place in (NEXT, CURRENT, PREVIOUS)}
     assert {each["Properties"]["TargetKeyId"]["Ref"] for each in aliases.values()} == {"SigningKey"}
@@ -376,6 +396,10 @@ def _settings_read(source: str) -> set[str]:
 def test_a_functions_environment_is_what_its_handler_reads(function: str) -> None:
     source = (PROJECT / PACKAGES[function] / "handler.py").read_text(encoding="utf-8")
     read = _settings_read(source)
+    if "recording_of" in source:
+        read |= _settings_read((PROJECT / "layers/common/careconnect/recording.py").read_text(encoding="utf-8"))
+        if "aws.kms)" not in source:
+            read -= {"ACCESS_DIGEST_KEY_ALIAS"}
     if "shell_of" in source:
         read |= _settings_read((PROJECT / "layers/common/careconnect/composition.py").read_text(encoding="utf-8"))
     given = environment(function) - _LIBRARIES
@@ -392,7 +416,7 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
 def test_only_its_functions_are_told_of_a_table() -> None:
     told = {
         table: {function for function in PACKAGES if f"{table.upper()}_TABLE" in environment(function)}
-        for table in ("client", "token", "record", "directory", "reference")
+        for table in ("client", "token", "record", "directory", "reference", "audit", "seal")
     }
     assert told == {
         "client": {"TokenFunction"},
@@ -400,6 +424,8 @@ def test_only_its_functions_are_told_of_a_table() -> None:
         "record": {"PatientRecordFunction", "RecordWriterFunction"},
         "directory": {"PatientRecordFunction", "DirectoryFunction", *WRITER_OF.values()},
         "reference": set(WRITER_OF.values()),
+        "audit": {"TokenFunction", "AuditFunction", *DATA_FUNCTIONS},
+        "seal": {"AuditFunction"},
     }
 
 
@@ -456,7 +482,7 @@ def test_counters_of_minutes_are_encrypted_and_go_with_the_stack() -> None:
     assert RESOURCES["AllowanceTable"]["DeletionPolicy"] == "Delete"
 
 
-def test_there_are_six_tables_and_their_keys_are_the_codes() -> None:
+def test_there_are_eight_tables_and_their_keys_are_the_codes() -> None:
     keys = {
         name: [key["AttributeName"] for key in each["Properties"]["KeySchema"]]
         for name, each in of_type("AWS::DynamoDB::Table").items()
@@ -468,8 +494,10 @@ def test_there_are_six_tables_and_their_keys_are_the_codes() -> None:
         "DirectoryTable": ["pk", "sk"],
         "ReferenceTable": ["pk"],
         "AllowanceTable": ["pk"],
+        "AuditTable": ["pk", "sk"],
+        "SealTable": ["pk", "sk"],
     }
-    for name in ("TokenTable", "AllowanceTable"):
+    for name in ("TokenTable", "AllowanceTable", "AuditTable"):
         assert RESOURCES[name]["Properties"]["TimeToLiveSpecification"] == {
             "AttributeName": "expires_at",
             "Enabled": True,
