@@ -19,6 +19,7 @@ from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_typ
 from careconnect.shell import Shell
 from careconnect_admin.loading.load import load_paths
 from careconnect_records.tables import RecordTables
+from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.accounts import Accounts
 from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
@@ -57,6 +58,8 @@ class Reader:
     allowance: int = 10**12
     calls: list[str] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
+    kept: KeptEvents = field(default_factory=KeptEvents)
+    """The access record: the events of what was asked."""
     faults: list[Callable[[str], None]] = field(default_factory=list)
     """Called with each operation's name before it is made; one that raises makes the operation fail."""
 
@@ -76,6 +79,7 @@ class Reader:
                 Cors(self.origins),
                 self.observer,
                 self.now,
+                recording=self.kept.recording(),
             )
             for home in DATA_HOMES
         }
