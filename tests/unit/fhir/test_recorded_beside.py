@@ -1,0 +1,92 @@
+"""An event and what it is of are asked for side by side, so that the record costs a read no time (`audit.md`)."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.shell import Recording
+from careconnect_testing.access_records import audit_table, digest_for_tests
+from careconnect_testing.few_records import write_records
+from careconnect_testing.stores import Reader, load, reader_on_moto
+
+PUTS = ("PutItem", "TransactWriteItems")
+
+
+class Meeting:
+    """Holds back a read and a put until both are on their way; whichever waits in vain breaks both."""
+
+    def __init__(self, read: str) -> None:
+        self._read = read
+        self._both = threading.Barrier(2, timeout=10)
+        self._lock = threading.Lock()
+        self._awaited = {"read", "put"}
+
+    def __call__(self, name: str) -> None:
+        side = "put" if name in PUTS else "read" if name == self._read else ""
+        with self._lock:
+            if side not in self._awaited:
+                return
+            self._awaited.remove(side)
+        self._both.wait()
+
+    @property
+    def took_place(self) -> bool:
+        return not self._awaited and not self._both.broken
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, Any]]:
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path_factory.mktemp("beside")))
+        kept = audit_table(reader.client, "audit")
+        recording = Recording(DynamoDbAccessRecord(reader.client, "audit"), "tested", digest_for_tests)
+        reader._apps = {home: replace(shell, recording=recording) for home, shell in reader._apps.items()}
+        yield reader, kept
+
+
+@pytest.fixture
+def reader(loaded: tuple[Reader, Any]) -> Iterator[Reader]:
+    reader, _ = loaded
+    reader.calls.clear()
+    yield reader
+    reader.faults.clear()
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "read"),
+    [
+        ("Patient/4", "", "GetItem"),
+        ("Patient/4/$everything", "", "GetItem"),
+        ("Patient/4/_history", "", "GetItem"),
+        ("Observation", "patient=4", "Query"),
+        ("Patient/4/Observation", "", "Query"),
+        ("Patient", "_id=4", "BatchGetItem"),
+        ("Patient", "birthdate=ge1990", "BatchGetItem"),
+        ("Condition", "asserted-date=ge1990&_include=Condition:patient", "BatchGetItem"),
+    ],
+)
+def test_the_event_is_on_its_way_while_the_read_is(reader: Reader, path: str, query: str, read: str) -> None:
+    meeting = Meeting(read)
+    reader.faults.append(meeting)
+
+    assert reader.get(path, query).status == 200
+    assert meeting.took_place
+
+
+def test_a_read_that_does_not_name_its_patient_takes_one_call_more(reader: Reader) -> None:
+    assert reader.get("Observation/o1").status == 200
+
+    assert reader.calls == ["GetItem", "PutItem"]
+
+
+def test_a_page_of_patients_takes_one_call_for_all_of_their_events(reader: Reader, loaded: tuple[Reader, Any]) -> None:
+    _, kept = loaded
+    before = len(kept())
+    assert len(reader.get("Patient", "birthdate=ge1990").json["entry"]) == 3
+
+    assert [call for call in reader.calls if call in PUTS] == ["TransactWriteItems"]
+    assert len(kept()) == before + 3
