@@ -13,7 +13,7 @@ from careconnect.formats import Format, error_response, fhir_response, negotiate
 from careconnect.http import Response, last_value
 from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
-from careconnect.resource_types import FHIR_PATH, resource_type
+from careconnect.resource_types import FHIR_PATH, served_type
 from careconnect.resource_xml import resource_xml
 from careconnect.shell import Call
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
@@ -123,7 +123,7 @@ def _document_of(path: str) -> "tuple[str, _Document | None]":
 def _refusal(method: str, path: str) -> OutcomeError:
     """Return the 404 or the 405 of a path that is no document's, and has no other function for the method."""
     name = path.removeprefix(f"{FHIR_PATH}/")
-    found = resource_type(name.partition("/")[0])
+    found = served_type(name.partition("/")[0])
     if method in ("GET", "HEAD") or (method == "POST" and (found is None or "/" in name)):
         # What can be read or searched goes elsewhere: this is the FHIR base itself, or a name that is not served.
         return unknown_path(path)

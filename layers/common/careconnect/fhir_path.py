@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from careconnect import outcomes
 from careconnect.record_keys import resource_key
-from careconnect.resource_types import FHIR_PATH, ResourceType, SearchParameter, resource_type, valid_id
+from careconnect.resource_types import FHIR_PATH, ResourceType, SearchParameter, served_type, valid_id
 from careconnect.unknown_path import unknown_path
 
 _NAME: Final = re.compile(r"[A-Za-z]+")
@@ -60,7 +60,8 @@ class FhirPath:
     @property
     def allowed(self) -> str:
         """The methods that the path takes, whichever function answers it: the `Allow` of a 405."""
-        return _READS if self.compartment and self.route is Route.TYPE else _ALLOWED[self.route]
+        is_read_alone = self.compartment or not self.type.writable
+        return _READS if is_read_alone and self.route is not Route.SEARCH else _ALLOWED[self.route]
 
     @property
     def asked(self) -> str:
@@ -82,7 +83,7 @@ def parse_path(path: str) -> FhirPath:
     if prefix or not rest:
         raise unknown_path(path)
     name, *segments = (unquote(segment) for segment in rest.split("/"))
-    found = resource_type(name) if _NAME.fullmatch(name) else None
+    found = served_type(name) if _NAME.fullmatch(name) else None
     if found is None:
         raise unknown_path(path)
     match segments:
@@ -98,9 +99,9 @@ def parse_path(path: str) -> FhirPath:
             return _within(found, owner_id, name, Route.TYPE, path)
         case [owner_id, name, "_search"] if name in found.members:
             return _within(found, owner_id, name, Route.SEARCH, path)
-        case [resource_id, "_history"]:
+        case [resource_id, "_history"] if found.versioned:
             return FhirPath(Route.HISTORY, found, _id(resource_id, path))
-        case [resource_id, "_history", version]:
+        case [resource_id, "_history", version] if found.versioned:
             return FhirPath(Route.VERSION, found, _id(resource_id, path), version)
         case _:
             raise unknown_path(path)

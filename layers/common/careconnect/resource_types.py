@@ -238,7 +238,7 @@ class ResourceType:
     `scope_names` are those of the types whose scopes open it for reading; for writing, its own does and a former name
     of it. `order_by` names the date parameter that orders its search results, latest first (`""`: by id).
     `operations` are those of its instances. `summary` holds the top-level elements of `_summary=true`,
-    `mandatory` those of `_summary=text`.
+    `mandatory` those of `_summary=text`. `common` are the parameters that it has in common with others.
     """
 
     name: str
@@ -251,8 +251,11 @@ class ResourceType:
     mandatory: frozenset[str] = frozenset()
     writable: bool = True
     """False where clients may read it only."""
+    common: tuple[SearchParameter, ...] = ()
+    versioned: bool = True
+    """False where a resource never changes, and so has no history."""
     by_name_only: bool = False
-    """Whether a scope opens it that names it, and no `*`."""
+    """Whether a scope opens it that names it, and no `*`; one at the level `patient` if the token is bound to one."""
 
     @property
     def with_article(self) -> str:
@@ -302,8 +305,8 @@ class ResourceType:
         return tuple(p for p in self.parameters if follow in p.follow)
 
     def reaches(self, other: "ResourceType") -> bool:
-        """Say whether a search of this type may look at another: the directory's function cannot read records."""
-        return self.home is Home.RECORD or other.home is Home.DIRECTORY
+        """Say whether a search of this type may look at another: the records' function alone reads two tables."""
+        return other.home is self.home or (self.home is Home.RECORD and other.home is Home.DIRECTORY)
 
     @property
     def patient_parameter(self) -> SearchParameter | None:
@@ -478,6 +481,7 @@ def _type(
         operations=operations,
         summary=frozenset(summary.split()) | required,
         mandatory=required,
+        common=COMMON_PARAMETERS,
     )
 
 
@@ -827,10 +831,12 @@ AUDIT_EVENT: Final = replace(
         ),
         _status("outcome", "outcome", system="audit-event-outcome"),
         order_by="date",
-        summary="type subtype action recorded outcome outcomeDesc agent source",
+        summary="type subtype action recorded outcome outcomeDesc purposeOfEvent",
         mandatory="type recorded agent source",
     ),
+    common=(ID_PARAMETER,),
     writable=False,
+    versioned=False,
     by_name_only=True,
 )
 """Who saw what: kept by the functions themselves, and opened by scopes that name it (`audit.md`)."""
@@ -858,7 +864,7 @@ _MEMBERS: Final = {
 }
 _TYPES: Final = {t.name: t for t in RESOURCE_TYPES}
 _SERVED: Final = {t.name: t for t in SERVED_TYPES}
-_PARAMETERS: Final = {t.name: {p.name: p for p in (*COMMON_PARAMETERS, *t.parameters)} for t in SERVED_TYPES}
+_PARAMETERS: Final = {t.name: {p.name: p for p in (*t.common, *t.parameters)} for t in SERVED_TYPES}
 _JOINED: Final = {
     t.name: {
         part.parameter.name: (p, place) for p in t.parameters if not p.of_resource for place, part in enumerate(p.parts)

@@ -81,6 +81,11 @@ PractitionerRole token active email identifier phone role specialty telecom
 HealthcareService reference endpoint location organization
 HealthcareService string name programname
 HealthcareService token active category characteristic identifier type
+AuditEvent date date
+AuditEvent reference agent entity patient
+AuditEvent string address agent-name entity-name
+AuditEvent token action agent-role altid entity-id entity-role entity-type outcome site source subtype type user
+AuditEvent uri policy
 """
 
 _OF_ALL_TYPES: Final = ("Resource", "DomainResource")

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 from careconnect.nearest_name import nearest_name
 from careconnect.outcomes import OutcomeError, not_supported
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType, resource_type
+from careconnect.resource_types import FHIR_PATH, SERVED_TYPES, ResourceType, served_type
 
 STU3_TYPES: Final = frozenset(
     """
@@ -30,7 +30,7 @@ STU3_TYPES: Final = frozenset(
 """Every resource type of FHIR STU3, so that one that is not served is told from one that does not exist."""
 
 _NOT_SERVED: Final = "This type of FHIR STU3 is not served."
-_NAMES: Final = (*(each.name for each in RESOURCE_TYPES), "metadata")
+_NAMES: Final = (*(each.name for each in SERVED_TYPES), "metadata")
 
 
 def unknown_path(path: str) -> OutcomeError:
@@ -49,7 +49,7 @@ def _cause(path: str) -> str:
         return "The path has an empty part: write one slash between two parts, as in Patient/4."
     if segments and not segments[-1]:
         return "The path ends with a slash: leave it out."
-    found = resource_type(name)
+    found = served_type(name)
     return _cause_below(found, segments) if found else _cause_of_name(name)
 
 
@@ -69,6 +69,8 @@ def _cause_below(type_: ResourceType, segments: list[str]) -> str:
     if any(segment.startswith("$") for segment in segments):
         offered = ", ".join(f"{one}/{operation}" for operation in type_.operations)
         return f"That is no operation of {type_.name}, which has {offered or 'none'}."
+    if "_history" in segments and not type_.versioned:
+        return f"{type_.name} never changes, and so has no history."
     if "_history" in segments:
         return f"A history is of one resource: ask for {one}/_history, or for a version by {one}/_history/{{version}}."
     if "_search" in segments:
@@ -80,7 +82,7 @@ def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
     """Say what there is below an id, where `rest` stands, which may have been meant for a search of its record."""
     one = f"{type_.name}/{{id}}"
     name = rest[0] if rest else ""
-    other = resource_type(name)
+    other = served_type(name)
     if name in type_.members:
         return f"{one}/{name} is a search: one that it finds is read by {name}/{{id}}."
     if other is not None:
@@ -89,6 +91,8 @@ def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
         return f"{other.name} is not searched below {one}: {way}."
     if name in STU3_TYPES:
         return _NOT_SERVED
+    if not type_.versioned:
+        return f"Below {type_.name} there are {one} and {type_.name}/_search."
     if not type_.members:
         return f"Below {type_.name} there are {one}, {one}/_history and {one}/_history/{{version}}."
     example = nearest_name(name, type_.members) or next(iter(type_.members))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir_path import Route, parse_path
 from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.resource_types import AUDIT_EVENT, FHIR_PATH, RESOURCE_TYPES
 
 LONGEST_ID = "A" * 64
 
@@ -33,6 +33,19 @@ def test_a_path_says_what_it_asks_for(name: str, rest: str, route: Route, resour
     parsed = parse_path(f"{FHIR_PATH}/{name}{rest}")
 
     assert (parsed.type.name, parsed.route, parsed.id, parsed.version) == (name, route, resource_id, version)
+
+
+def test_the_access_record_is_read_and_searched_and_has_no_history() -> None:
+    paths = {"": Route.TYPE, "/_search": Route.SEARCH, "/4": Route.INSTANCE}
+    parsed = {rest: parse_path(f"{FHIR_PATH}/AuditEvent{rest}") for rest in paths}
+
+    assert {rest: each.route for rest, each in parsed.items()} == paths
+    assert {each.type for each in parsed.values()} == {AUDIT_EVENT}
+    assert parsed["/4"].id == "4"
+    for rest in ("/4/_history", "/4/_history/1", "/4/$everything", "/4/AuditEvent", "/4/Patient", "/_history", "/4/"):
+        assert refused(f"{FHIR_PATH}/AuditEvent{rest}") == (404, "not-supported")
+    assert refused(f"{FHIR_PATH}/Patient/4/AuditEvent") == (404, "not-supported")
+    assert refused(f"{FHIR_PATH}/auditevent") == (404, "not-supported")
 
 
 @pytest.mark.parametrize("operation", ["$everything", "%24everything"])
@@ -175,6 +188,9 @@ ALLOWED = [
     ("Patient/4/$everything", "GET, HEAD"),
     ("Patient/4/Condition", "GET, HEAD"),
     ("Patient/4/Condition/_search", "POST"),
+    ("AuditEvent", "GET, HEAD"),
+    ("AuditEvent/4", "GET, HEAD"),
+    ("AuditEvent/_search", "POST"),
 ]
 
 

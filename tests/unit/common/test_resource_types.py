@@ -6,9 +6,12 @@ import pytest
 
 from careconnect.record_keys import LATER_ORDERS_SINCE
 from careconnect.resource_types import (
+    AUDIT_EVENT,
     COMMON_PARAMETERS,
+    ID_PARAMETER,
     RESOURCE_TYPES,
     REVERSE_INCLUDES,
+    SERVED_TYPES,
     SYNTAX,
     Follow,
     ParameterType,
@@ -16,10 +19,12 @@ from careconnect.resource_types import (
     ResourceType,
     SearchParameter,
     resource_type,
+    served_type,
     valid_id,
 )
 
 ROWS = [(served, parameter) for served in RESOURCE_TYPES for parameter in (*COMMON_PARAMETERS, *served.parameters)]
+AUDIT_ROWS = [(AUDIT_EVENT, parameter) for parameter in (ID_PARAMETER, *AUDIT_EVENT.parameters)]
 
 
 def of_row(value: ResourceType | SearchParameter) -> str:
@@ -95,7 +100,7 @@ def test_ranks_are_those_of_the_decision_on_record_keys() -> None:
 
 
 def test_a_description_states_all_modifiers_and_prefixes() -> None:
-    for _, parameter in ROWS:
+    for _, parameter in (*ROWS, *AUDIT_ROWS):
         told = parameter.description
         assert all(f"`:{modifier}`" in told for modifier in parameter.modifiers)
         assert all(prefix in told for prefix in SYNTAX[parameter.type].prefixes)
@@ -125,6 +130,39 @@ def test_what_is_searched_by_since_the_first_version_of_the_index_stays_so() -> 
         *("Encounter.location", "Encounter.service-provider", "Encounter.participant"),
         *("EpisodeOfCare.organization", "Location.organization"),
     }
+
+
+def test_the_access_record_is_served_and_is_no_type_of_resources() -> None:
+    assert (*RESOURCE_TYPES, AUDIT_EVENT) == SERVED_TYPES
+    assert served_type("AuditEvent") is AUDIT_EVENT
+    assert resource_type("AuditEvent") is None
+    for served in RESOURCE_TYPES:
+        assert served_type(served.name) is resource_type(served.name) is served
+    assert served_type("auditevent") is None
+
+
+def test_the_access_record_is_searched_by_six_parameters_and_read_alone() -> None:
+    names = ["_id", "patient", "date", "user", "action", "entity", "outcome"]
+    assert [parameter.name for _, parameter in AUDIT_ROWS] == list(AUDIT_EVENT.parameter_names) == names
+    assert AUDIT_EVENT.common == (ID_PARAMETER,)
+    assert (AUDIT_EVENT.writable, AUDIT_EVENT.versioned, AUDIT_EVENT.operations) == (False, False, ())
+
+
+def test_the_access_record_leads_nowhere_and_nothing_leads_to_it() -> None:
+    """Its function reads no other table: no include, no chain, and no search of it below a patient."""
+    led = (AUDIT_EVENT.includes, AUDIT_EVENT.reverse_includes, AUDIT_EVENT.chained, AUDIT_EVENT.members)
+    assert not any(led)
+    for served in RESOURCE_TYPES:
+        assert AUDIT_EVENT.name not in served.members
+        assert AUDIT_EVENT.name not in dict(REVERSE_INCLUDES[served.name])
+        assert not AUDIT_EVENT.reaches(served)
+        assert not served.reaches(AUDIT_EVENT)
+
+
+def test_the_access_record_alone_is_opened_by_name_only_never_changes_and_has_parameters_of_its_own() -> None:
+    for served in RESOURCE_TYPES:
+        assert (served.by_name_only, served.versioned, served.common) == (False, True, COMMON_PARAMETERS)
+    assert AUDIT_EVENT.by_name_only
 
 
 def test_what_is_followed_back_is_of_the_same_table() -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from careconnect.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, ResourceType, SearchParameter
+from careconnect.resource_types import COMMON_PARAMETERS, SERVED_TYPES, ResourceType, SearchParameter
 from careconnect.result_parameters import SEARCH_PARAMETERS
 from careconnect.stu3_parameters import defined_parameters, is_defined, parameters_of_all_types
 
-ROWS = [(served, parameter) for served in RESOURCE_TYPES for parameter in served.parameters]
+ROWS = [(served, parameter) for served in SERVED_TYPES for parameter in served.parameters]
 
 
 def of_row(value: ResourceType | SearchParameter) -> str:
@@ -27,7 +27,7 @@ def test_what_every_type_offers_is_of_stu3_and_of_the_same_type_there(parameter:
 
 def test_every_operation_has_its_parameters() -> None:
     assert dict(defined_parameters("Patient/$everything")) == {"start": "date", "end": "date"}
-    for served in RESOURCE_TYPES:
+    for served in SERVED_TYPES:
         assert all(defined_parameters(f"{served.name}/{operation}") for operation in served.operations)
 
 
@@ -53,6 +53,8 @@ KNOWN = [
     ("Patient", "token", False),
     ("Patient", "", False),
     ("Organization", "alias", True),
+    ("AuditEvent", "agent", True),
+    ("AuditEvent", "client", False),
     ("Patient/$everything", "start", True),
     ("Patient/$everything", "_since", True),
     ("Patient/_history", "_since", True),

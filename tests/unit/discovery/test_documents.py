@@ -20,7 +20,7 @@ from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import rest_event
 from careconnect_testing.observer import RecordingObserver
-from service_discovery import app, capability_statement
+from service_discovery import capability_statement
 from service_discovery.app import DiscoveryEndpoint
 from service_discovery.openapi_document import openapi_document
 
@@ -329,14 +329,15 @@ def test_what_a_path_does_not_take_is_405_in_the_asked_format(
     assert OperationOutcome.model_validate_xml(as_xml.text.encode()).issue[0].code == "not-supported"
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_write_md_a_type_that_is_not_writable_is_405(
-    discovery: Discovery, monkeypatch: pytest.MonkeyPatch, method: str
-) -> None:
-    read_only = replace(RESOURCE_TYPES[0], writable=False)
-    monkeypatch.setattr(app, "resource_type", {read_only.name: read_only}.get)
-
-    answer = discovery.send(method, f"{FHIR_PATH}/{read_only.name}")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        *((method, "AuditEvent") for method in ("POST", "PUT", "PATCH", "DELETE")),
+        *((method, "AuditEvent/4") for method in ("PUT", "PATCH", "DELETE")),
+    ],
+)
+def test_write_md_a_type_that_is_not_writable_is_405(discovery: Discovery, method: str, path: str) -> None:
+    answer = discovery.send(method, f"{FHIR_PATH}/{path}")
 
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
 

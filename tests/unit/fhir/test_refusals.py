@@ -128,6 +128,23 @@ def test_a_path_outside_of_the_base_is_told_where_that_is() -> None:
     assert unknown_path(f"/live{FHIR_PATH}/Patient/4").text == f"FHIR is served below {FHIR_PATH}. {LISTED}"
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("AuditEvent/4/_history", "AuditEvent never changes, and so has no history."),
+        ("AuditEvent/_history", "AuditEvent never changes, and so has no history."),
+        ("AuditEvent/4/x", "Below AuditEvent there are AuditEvent/{id} and AuditEvent/_search."),
+        ("AuditEvent/4/Patient", "Patient is not searched below AuditEvent/{id}: ask for Patient by itself."),
+        ("AuditEvent/4/$everything", "That is no operation of AuditEvent, which has none."),
+        ("Patient/4/AuditEvent", "AuditEvent is not searched below Patient/{id}: ask for AuditEvent?patient={id}."),
+        ("auditEvent", "Names are case-sensitive: write AuditEvent."),
+        ("AuditEvents", f"{NOTHING}: the nearest is AuditEvent."),
+    ],
+)
+def test_a_path_of_the_access_record_that_is_none_says_what_there_is(path: str, said: str) -> None:
+    assert unknown_path(f"{FHIR_PATH}/{path}").text == f"{said} {LISTED}"
+
+
 def test_the_types_of_stu3_are_those_of_its_models() -> None:
     for name in STU3_TYPES:
         assert get_fhir_model_class(name).get_resource_type() == name

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.resource_types import RESOURCE_TYPES
+from careconnect.resource_types import SERVED_TYPES
 from careconnect_admin.project import PROJECT
 
 MODULE: Final = PROJECT / "layers/common/careconnect/stu3_parameters.py"
@@ -50,7 +50,7 @@ def _lines(package: Path) -> Iterator[str]:
         raise ValueError(f"no definitions of search parameters in {package}")
     for name in _OF_ALL_TYPES:
         yield from _wrapped(name, defined[name])
-    for served in RESOURCE_TYPES:
+    for served in SERVED_TYPES:
         yield from _wrapped(served.name, defined[served.name])
         for operation in served.operations:
             path = package / f"OperationDefinition-{served.name}-{operation.removeprefix('$')}.json"
