@@ -18,6 +18,7 @@ _CAUSES: Final = {
     ScopeFault.STRING: "is malformed: scopes are printable ASCII without quotes or backslashes, one space between.",
     ScopeFault.GRAMMAR: "is no scope of this server. One is like user/Patient.read, system/*.rs or profile.",
     ScopeFault.TYPE: "names a type that is not served.",
+    ScopeFault.WRITING: "is for writing what can only be read: ask for .read instead.",
     ScopeFault.SUFFIX: "has a suffix, which is not enforced and so not granted: leave out ? and what follows.",
 }
 

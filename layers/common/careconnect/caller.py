@@ -29,7 +29,8 @@ class Caller:
     def require(self, resource_type: ResourceType, interaction: Interaction) -> None:
         """Raise the 403 outcome, which names the missing scope, unless the token grants `interaction` on a type."""
         if not self.may(resource_type, interaction):
-            raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type.name, interaction))
+            bound = bool(self.patient)
+            raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type, interaction, bound=bound))
 
     def sees(self, resource_type: ResourceType, resource_id: str, patients: tuple[str, ...]) -> bool:
         """Say whether a resource of the compartments of `patients` is within this caller's compartment.
@@ -55,4 +56,5 @@ def caller_of(authorizer: Mapping[str, Any], now: float) -> Caller:
         raise outcomes.login_required()
     if int(expires_at) <= now:
         raise outcomes.expired_token(reason="expired since the policy was cached")
-    return Caller(client_id, scope, grants_of(scope), str(authorizer.get("patient", "")))
+    patient = str(authorizer.get("patient", ""))
+    return Caller(client_id, scope, grants_of(scope, bound=bool(patient)), patient)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
+from careconnect.resource_types import SERVED_TYPES, Home, ResourceType, served_type
 
 
 class Interaction(StrEnum):
@@ -34,6 +34,7 @@ class ScopeFault(StrEnum):
     STRING = "not a scope string"
     GRAMMAR = "not a scope of this server"
     TYPE = "a scope for a type that this server does not serve"
+    WRITING = "a scope to write a type that can only be read"
     SUFFIX = "a scope with a suffix that this server does not enforce"
 
 
@@ -74,15 +75,14 @@ _RECORD_SCOPE: Final = re.compile(
 _V1_LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
 
 _ADVERTISED: Final = ("read", "rs", "write", "cud", "cruds")
+_READ_ONLY: Final = ("read", "rs")
 
 # The legacy names, each with the type that they mean.
 _PRESENT_NAMES: Final = {
-    name: t.name
-    for t in reversed(RESOURCE_TYPES)
-    for name in set(t.scope_names) - {each.name for each in RESOURCE_TYPES}
+    name: t.name for t in reversed(SERVED_TYPES) for name in set(t.scope_names) - {each.name for each in SERVED_TYPES}
 }
 
-SCOPE_NAMES: Final = frozenset(name for t in RESOURCE_TYPES for name in t.scope_names)
+SCOPE_NAMES: Final = frozenset(name for t in SERVED_TYPES for name in t.scope_names)
 """The names of types that a scope may have, former ones included."""
 
 
@@ -99,8 +99,8 @@ class Scope:
 def parse_scope(text: str) -> Scope:
     """Parse one scope.
 
-    Raises `ScopeError` for text outside the grammar, an unknown type, or a v2 `?param=` suffix, which would
-    have to be enforced to be honoured (`access.md`, Scope grammar).
+    Raises `ScopeError` for text outside the grammar, an unknown type, the writing of one that can only be read, or a
+    v2 `?param=` suffix, which would have to be enforced to be honoured (`access.md`, Scope grammar).
     """
     if text in _PLAIN:
         return Scope(text)
@@ -112,6 +112,9 @@ def parse_scope(text: str) -> Scope:
     if match["type"] != "*" and match["type"] not in SCOPE_NAMES:
         raise ScopeError(ScopeFault.TYPE, text)
     letters = _V1_LETTERS[match["v1"]] if match["v1"] else match["v2"]
+    named = served_type(match["type"])
+    if named and not named.writable and not READING.issuperset(map(Interaction, letters)):
+        raise ScopeError(ScopeFault.WRITING, text)
     return Scope(text, match["level"], match["type"], letters)
 
 
@@ -137,32 +140,44 @@ class Grants:
 
     def types(self, interaction: Interaction) -> tuple[str, ...]:
         """Return the types open to `interaction`, in the table's order."""
-        return tuple(t.name for t in RESOURCE_TYPES if self.permits(t.name, interaction))
+        return tuple(t.name for t in SERVED_TYPES if self.permits(t.name, interaction))
 
 
 @lru_cache(maxsize=256)
-def grants_of(scope: str) -> Grants:
-    """Work out what a scope string opens.
+def grants_of(scope: str, *, bound: bool = False) -> Grants:
+    """Work out what a scope string opens, in a token that is `bound` to a patient or in one that is not.
 
-    Scopes that do not parse open nothing: the string comes from a token that we signed, so a scope unknown
-    today is one that was withdrawn since. `profile` opens the directory for reading alone, and another type's scope
-    that opens this one too, as each medication's opens Medication, does so for reading alone.
+    Neither a scope's level nor the binding makes a difference (ADR 13), but to what opens by name: that takes a scope
+    of its own, and a bound token if its level is `patient`. Scopes that do not parse open nothing: the string comes
+    from a token that we signed, so a scope unknown today is one that was withdrawn since. `profile` opens the directory
+    for reading alone, and another type's scope that opens this one too, as each medication's opens Medication, does so
+    for reading alone.
     """
     parsed = [found for text in scope.split() if (found := _parsed(text)) is not None]
     plain = {found.text for found in parsed if not found.type}
     held = [(found, frozenset(map(Interaction, found.letters))) for found in parsed]
     letters: dict[str, frozenset[Interaction]] = {}
-    for resource_type in RESOURCE_TYPES:
-        granted = {letter for found, all_ in held for letter in _letters_for(resource_type, found, all_)}
+    for resource_type in SERVED_TYPES:
+        granted = {
+            letter
+            for found, all_ in held
+            if _level_opens(found.level, resource_type, bound=bound)
+            for letter in _letters_for(resource_type, found, all_)
+        }
         if resource_type.home is Home.DIRECTORY and PROFILE in plain:
             granted |= READING
         letters[resource_type.name] = frozenset(granted if resource_type.writable else granted & READING)
     return Grants(letters)
 
 
+def _level_opens(level: str, resource_type: ResourceType, *, bound: bool) -> bool:
+    """Say whether a scope of some level opens a type, as far as the level goes."""
+    return bound or level != "patient" or not resource_type.by_name_only
+
+
 def _letters_for(resource_type: ResourceType, scope: Scope, letters: frozenset[Interaction]) -> frozenset[Interaction]:
     """Return which of a scope's letters it holds for a type: all of them if it is the type's own, or a wildcard."""
-    if scope.type == "*" or _type_name(scope) == resource_type.name:
+    if _type_name(scope) in _names_opening(resource_type):
         return letters
     return letters & READING if scope.type in resource_type.scope_names else frozenset()
 
@@ -174,13 +189,16 @@ def _parsed(text: str) -> Scope | None:
         return None
 
 
-def needed_scope(held: str, type_name: str, interaction: Interaction) -> str:
+def needed_scope(held: str, resource_type: ResourceType, interaction: Interaction, *, bound: bool = False) -> str:
     """Return the least scope that opens `interaction` on a type, at the level of those that a token holds.
 
-    A client is registered at one level as a rule, and could not get another's; without any it is `user`.
+    A client is registered at one level as a rule, and could not get another's; without any that opens the type it is
+    `user`.
     """
-    level = next((found.level for text in held.split() if (found := _parsed(text)) and found.level), "user")
-    return f"{level}/{type_name}.{interaction}"
+    found = (_parsed(text) for text in held.split())
+    levels = (each.level for each in found if each and each.level)
+    level = next((each for each in levels if _level_opens(each, resource_type, bound=bound)), "user")
+    return f"{level}/{resource_type.name}.{interaction}"
 
 
 def supported_scopes() -> tuple[str, ...]:
@@ -189,10 +207,12 @@ def supported_scopes() -> tuple[str, ...]:
     Of each those that read, that write and, in v2's letters, that do both; a client may have fewer letters.
     """
     levels = ("patient", "user", "system")
-    names = ("*", *dict.fromkeys(name for t in RESOURCE_TYPES for name in t.scope_names))
+    suffixes = {"*": _ADVERTISED} | {
+        name: _ADVERTISED if t.writable else _READ_ONLY for t in SERVED_TYPES for name in t.scope_names
+    }
     return (
         PROFILE,
-        *(f"{level}/{name}.{suffix}" for level in levels for name in names for suffix in _ADVERTISED),
+        *(f"{level}/{name}.{suffix}" for level in levels for name in suffixes for suffix in suffixes[name]),
     )
 
 
@@ -200,8 +220,8 @@ def covers(registered: Iterable[str], requested: Iterable[str]) -> bool:
     """Say whether every requested scope is among the registered ones, letter by letter.
 
     `user/Patient.r` is covered by `user/Patient.read` (= `.rs`) and by `user/*.read`, and `MedicationRequest` by
-    its names of earlier FHIR versions; a level is never exchanged for another, and a write letter is never
-    implied.
+    its names of earlier FHIR versions; a level is never exchanged for another, a write letter is never implied, and
+    what opens by name is covered by its name alone.
     """
     return next(beyond(registered, requested), None) is None
 
@@ -217,13 +237,20 @@ def _type_name(scope: Scope) -> str:
     return _PRESENT_NAMES.get(scope.type, scope.type)
 
 
+def _names_opening(resource_type: ResourceType) -> tuple[str, ...]:
+    """Return the names in scopes whose letters are all held for a type; former ones stand for the present one."""
+    return (resource_type.name,) if resource_type.by_name_only else (resource_type.name, "*")
+
+
 def _covered(wanted: Scope, held: list[Scope]) -> bool:
     if not wanted.type:
         return any(scope.text == wanted.text for scope in held)
+    named = served_type(_type_name(wanted))
+    names = _names_opening(named) if named else ("*",)
     letters = {
         letter
         for scope in held
-        if scope.level == wanted.level and (scope.type == "*" or _type_name(scope) == _type_name(wanted))
+        if scope.level == wanted.level and _type_name(scope) in names
         for letter in scope.letters
     }
     return set(wanted.letters) <= letters

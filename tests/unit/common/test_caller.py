@@ -6,7 +6,7 @@ import pytest
 
 from careconnect.caller import caller_of
 from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import RESOURCE_TYPES, ResourceType, resource_type
+from careconnect.resource_types import AUDIT_EVENT, RESOURCE_TYPES, ResourceType, resource_type
 from careconnect.scopes import Interaction
 
 NOW = 1_750_000_000.0
@@ -25,6 +25,28 @@ def test_a_granted_context_makes_the_caller() -> None:
     assert (caller.client_id, caller.scope, caller.patient) == ("client-1", "user/Patient.read profile", "")
     assert caller.may(type_("Patient"), Interaction.READ)
     assert not caller.may(type_("Condition"), Interaction.READ)
+
+
+def test_the_access_record_takes_a_scope_that_names_it_and_at_the_patients_level_a_bound_caller() -> None:
+    def may(scope: str, patient: str = "") -> bool:
+        caller = caller_of({**GRANTED, "scope": scope, "patient": patient}, NOW)
+        return caller.may(AUDIT_EVENT, Interaction.READ)
+
+    assert may("system/AuditEvent.read")
+    assert may("user/AuditEvent.r", "4")
+    assert may("patient/AuditEvent.read", "4")
+    assert not may("patient/AuditEvent.read")
+    assert not may("system/*.cruds profile", "4")
+
+
+@pytest.mark.parametrize(("patient", "level"), [("", "user"), ("4", "patient")])
+def test_who_may_not_read_the_access_record_is_told_a_scope_that_would_open_it(patient: str, level: str) -> None:
+    caller = caller_of({**GRANTED, "scope": "patient/Patient.read", "patient": patient}, NOW)
+
+    with pytest.raises(OutcomeError) as caught:
+        caller.require(AUDIT_EVENT, Interaction.SEARCH)
+
+    assert f'scope="{level}/AuditEvent.s"' in caught.value.headers["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize("missing", ["client_id", "scope", "expires_at"])
@@ -78,7 +100,7 @@ def test_the_reason_of_an_expiry_is_for_the_log_and_the_header_for_the_caller() 
 def test_s4_an_unbound_caller_sees_every_compartment() -> None:
     caller = caller_of(GRANTED, NOW)
 
-    assert all(caller.sees(each, "x", ("5",)) for each in RESOURCE_TYPES)
+    assert all(caller.sees(each, "x", ("5",)) for each in (*RESOURCE_TYPES, AUDIT_EVENT))
 
 
 def test_s4_a_bound_caller_sees_its_patients_compartment_and_what_belongs_to_no_patient() -> None:
@@ -88,7 +110,7 @@ def test_s4_a_bound_caller_sees_its_patients_compartment_and_what_belongs_to_no_
     assert not caller.sees(type_("Patient"), "5", ())
     # A Patient is in its own compartment, whatever else it is linked to.
     assert not caller.sees(type_("Patient"), "5", ("4",))
-    for each in RESOURCE_TYPES:
+    for each in (*RESOURCE_TYPES, AUDIT_EVENT):
         if each.name == "Patient":
             continue
         shared = each.parameter("patient") is None

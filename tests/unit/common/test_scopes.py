@@ -6,12 +6,13 @@ from itertools import combinations
 import pytest
 
 from careconnect import scopes
-from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect.resource_types import AUDIT_EVENT, RESOURCE_TYPES, Home, resource_type
 from careconnect.scopes import (
     READING,
     Interaction,
     Scope,
     ScopeError,
+    ScopeFault,
     covers,
     grants_of,
     needed_scope,
@@ -35,6 +36,9 @@ DIRECTORY = {t.name for t in RESOURCE_TYPES if t.home is Home.DIRECTORY}
         ("system/Encounter.cruds", "system", "Encounter", "cruds"),
         ("user/MedicationOrder.read", "user", "MedicationOrder", "rs"),
         ("user/MedicationPrescription.s", "user", "MedicationPrescription", "s"),
+        ("system/AuditEvent.read", "system", "AuditEvent", "rs"),
+        ("patient/AuditEvent.rs", "patient", "AuditEvent", "rs"),
+        ("user/AuditEvent.s", "user", "AuditEvent", "s"),
         ("profile", "", "", ""),
         ("openid", "", "", ""),
         ("fhirUser", "", "", ""),
@@ -73,6 +77,7 @@ def test_smart_v2_letters_are_any_subset_in_order() -> None:
         "/Patient.read",
         "Patient.read",
         "group/Patient.read",
+        "user/auditEvent.read",
         "user/Patient.rs?gender=male",
         "user/Patient.read ",
         " user/Patient.read",
@@ -86,6 +91,17 @@ def test_smart_v2_letters_are_any_subset_in_order() -> None:
 def test_what_is_no_scope_of_this_server(text: str) -> None:
     with pytest.raises(ScopeError):
         parse_scope(text)
+
+
+@pytest.mark.parametrize("letters", ["write", "*", "c", "u", "d", "cud", "cruds", "cr", "ds"])
+@pytest.mark.parametrize("level", ["patient", "user", "system"])
+def test_the_access_record_has_no_scope_that_writes(level: str, letters: str) -> None:
+    with pytest.raises(ScopeError) as caught:
+        parse_scope(f"{level}/AuditEvent.{letters}")
+
+    assert caught.value.fault is ScopeFault.WRITING
+    for bound in (False, True):
+        assert not grants_of(f"{level}/AuditEvent.{letters}", bound=bound).letters["AuditEvent"]
 
 
 @pytest.mark.parametrize("text", ["", " ", "a  b", " a", "a ", 'a"b', "a\\b", "a\tb", "ä", "a\nb"])
@@ -160,7 +176,7 @@ def test_a_wildcard_opens_every_served_type_for_writing() -> None:
 
 def test_a_type_that_is_not_writable_is_opened_for_reading_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     read_only = replace(RESOURCE_TYPES[0], writable=False)
-    monkeypatch.setattr(scopes, "RESOURCE_TYPES", (read_only, *RESOURCE_TYPES[1:]))
+    monkeypatch.setattr(scopes, "SERVED_TYPES", (read_only, *RESOURCE_TYPES[1:]))
 
     # A string that no other test asks for: what it opens is remembered.
     letters = grants_of(f"system/*.cruds system/{read_only.name}.cruds").letters
@@ -171,13 +187,34 @@ def test_a_type_that_is_not_writable_is_opened_for_reading_alone(monkeypatch: py
 
 
 def test_the_least_scope_is_at_the_level_of_those_that_are_held() -> None:
-    assert needed_scope("profile system/Patient.r", "Patient", UPDATE) == "system/Patient.u"
-    assert needed_scope("profile", "Condition", DELETE) == "user/Condition.d"
+    patients, conditions = (resource_type(name) for name in ("Patient", "Condition"))
+    assert patients
+    assert conditions
+    assert needed_scope("profile system/Patient.r", patients, UPDATE) == "system/Patient.u"
+    assert needed_scope("patient/Patient.r", patients, UPDATE) == "patient/Patient.u"
+    assert needed_scope("profile", conditions, DELETE) == "user/Condition.d"
 
 
+@pytest.mark.parametrize(
+    ("held", "bound", "needed"),
+    [
+        ("system/*.read", False, "system/AuditEvent.s"),
+        ("patient/*.read system/Patient.r", False, "system/AuditEvent.s"),
+        ("patient/*.read", True, "patient/AuditEvent.s"),
+        # At this level it would open nothing.
+        ("patient/*.read", False, "user/AuditEvent.s"),
+        ("profile", True, "user/AuditEvent.s"),
+    ],
+)
+def test_the_least_scope_for_the_access_record_is_one_that_would_open_it(held: str, bound: bool, needed: str) -> None:
+    assert needed_scope(held, AUDIT_EVENT, SEARCH, bound=bound) == needed
+    assert grants_of(needed, bound=bound).permits("AuditEvent", SEARCH)
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["unbound", "bound"])
 @pytest.mark.parametrize("level", ["patient", "user", "system"])
-def test_a_wildcard_opens_every_served_type_and_no_other(level: str) -> None:
-    grants = grants_of(f"{level}/*.read")
+def test_a_wildcard_opens_every_type_of_resources_and_no_other(level: str, bound: bool) -> None:
+    grants = grants_of(f"{level}/*.read", bound=bound)
 
     assert grants.types(READ) == grants.types(SEARCH) == tuple(t.name for t in RESOURCE_TYPES)
     assert not grants.permits("Composition", READ)
@@ -185,13 +222,54 @@ def test_a_wildcard_opens_every_served_type_and_no_other(level: str) -> None:
 
 def test_a_type_without_a_rule_is_refused_to_any_token() -> None:
     """S5: default deny."""
-    assert not grants_of("system/*.cruds profile").permits("AuditEvent", READ)
+    assert not grants_of("system/*.cruds profile").permits("DocumentReference", READ)
+
+
+# What opens the access record: a scope, whether its token is bound to a patient, and the letters.
+OPENS_THE_RECORD = [
+    *(
+        (f"{level}/AuditEvent.{text}", bound, letters)
+        for level in ("user", "system")
+        for bound in (False, True)
+        for text, letters in (("read", "rs"), ("rs", "rs"), ("r", "r"), ("s", "s"))
+    ),
+    *((f"patient/AuditEvent.{text}", True, letters) for text, letters in (("read", "rs"), ("r", "r"), ("s", "s"))),
+    ("patient/AuditEvent.read", False, ""),
+    ("patient/AuditEvent.rs patient/Patient.read profile", False, ""),
+    ("patient/AuditEvent.s user/AuditEvent.r", False, "r"),
+    ("patient/AuditEvent.s user/AuditEvent.r", True, "rs"),
+    *(
+        (f"{level}/*.{text}", bound, "")
+        for level in ("patient", "user", "system")
+        for bound in (False, True)
+        for text in ("read", "write", "*", "rs", "cruds")
+    ),
+    *((text, bound, "") for text in ("profile", "openid", "user/Patient.read") for bound in (False, True)),
+    ("", True, ""),
+]
+
+
+@pytest.mark.parametrize(("scope", "bound", "letters"), OPENS_THE_RECORD)
+def test_the_access_record_is_opened_by_its_name_alone(scope: str, bound: bool, letters: str) -> None:
+    """Neither by `*` nor by a `patient/` scope of a token that is bound to nobody (`audit.md`)."""
+    assert grants_of(scope, bound=bound).letters["AuditEvent"] == set(letters)
+
+
+def test_a_scope_for_the_access_record_opens_nothing_else() -> None:
+    for bound in (False, True):
+        assert grants_of("user/AuditEvent.read", bound=bound).types(READ) == ("AuditEvent",)
+
+
+def test_adr_13_a_binding_changes_what_a_scope_opens_of_the_access_record_alone() -> None:
+    for text in supported_scopes():
+        unbound, bound = grants_of(text).letters, grants_of(text, bound=True).letters
+        assert {name for name in bound if bound[name] != unbound[name]} <= {"AuditEvent"}
 
 
 def test_s7_one_types_scope_does_not_open_its_neighbours() -> None:
-    for resource_type in RESOURCE_TYPES:
-        opened = set(grants_of(f"user/{resource_type.name}.read").types(READ))
-        assert opened <= {resource_type.name, "Medication"}
+    for served in RESOURCE_TYPES:
+        opened = set(grants_of(f"user/{served.name}.read").types(READ))
+        assert opened <= {served.name, "Medication"}
 
 
 @pytest.mark.parametrize(
@@ -218,27 +296,43 @@ def test_s7_one_types_scope_does_not_open_its_neighbours() -> None:
         (["user/MedicationStatement.read"], ["user/MedicationRequest.read"], False),
         (["profile"], ["user/Organization.read"], False),
         (["launch/patient"], ["launch"], False),
+        (["system/AuditEvent.read"], ["system/AuditEvent.rs"], True),
+        (["system/AuditEvent.read"], ["system/AuditEvent.r"], True),
+        (["system/AuditEvent.r"], ["system/AuditEvent.s"], False),
+        (["user/AuditEvent.read"], ["system/AuditEvent.read"], False),
+        (["system/*.read"], ["system/AuditEvent.read"], False),
+        (["system/*.cruds", "profile"], ["system/AuditEvent.r"], False),
+        (["system/AuditEvent.read"], ["system/*.read"], False),
+        (["system/*.read"], ["system/*.rs"], True),
     ],
 )
 def test_what_a_registration_covers(registered: list[str], requested: list[str], covered: bool) -> None:
     assert covers(registered, requested) is covered
 
 
-def test_a_covered_request_never_opens_more_than_the_registration() -> None:
+@pytest.mark.parametrize("bound", [False, True], ids=["unbound", "bound"])
+def test_a_covered_request_never_opens_more_than_the_registration(bound: bool) -> None:
     """Over all pairs of single scopes that are advertised or write."""
     texts = [*supported_scopes(), "user/Patient.cruds", "system/*.*", "user/MedicationOrder.s"]
     for registered in texts:
-        opened = grants_of(registered)
+        opened = grants_of(registered, bound=bound)
         for requested in texts:
             if covers([registered], [requested]):
-                wanted = grants_of(requested)
+                wanted = grants_of(requested, bound=bound)
                 assert all(opened.letters[name] >= letters for name, letters in wanted.letters.items())
 
 
 def test_every_advertised_scope_parses_and_opens_something() -> None:
     for text in supported_scopes():
         parse_scope(text)
-        assert grants_of(text).types(READ) or grants_of(text).types(UPDATE)
+        grants = grants_of(text, bound=True)
+        assert grants.types(READ) or grants.types(UPDATE)
+
+
+def test_of_the_access_record_reading_alone_is_advertised() -> None:
+    of_it = [text for text in supported_scopes() if "AuditEvent" in text]
+
+    assert of_it == [f"{level}/AuditEvent.{each}" for level in ("patient", "user", "system") for each in ("read", "rs")]
 
 
 @pytest.mark.parametrize("suffix", ["read", "rs", "write", "cud", "cruds"])

@@ -320,6 +320,7 @@ def test_scope_in_the_query(issuer: Issuer, secret: str) -> None:
 BEYOND = "is beyond what this client is registered for."
 NO_SCOPE = "is no scope of this server. One is like user/Patient.read, system/*.rs or profile."
 SUFFIXED = "has a suffix, which is not enforced and so not granted: leave out ? and what follows."
+READ_ALONE = "is for writing what can only be read: ask for .read instead."
 MALFORMED = "is malformed: scopes are printable ASCII without quotes or backslashes, one space between."
 
 
@@ -333,6 +334,9 @@ MALFORMED = "is malformed: scopes are printable ASCII without quotes or backslas
         ("profile user/Pateint.read", "user/Pateint.read names a type that is not served. The nearest is Patient."),
         ("user/patient.read", "user/patient.read names a type that is not served. The nearest is Patient."),
         ("user/Toaster.read", "user/Toaster.read names a type that is not served."),
+        ("system/AuditEvent.read", f"system/AuditEvent.read {BEYOND}"),
+        ("system/AuditEvent.write", f"system/AuditEvent.write {READ_ALONE}"),
+        ("user/AuditEvent.cruds", f"user/AuditEvent.cruds {READ_ALONE}"),
         ("user/Patient.reed", f"user/Patient.reed {NO_SCOPE}"),
         ("user/Patient.sr", f"user/Patient.sr {NO_SCOPE}"),
         ("profile Patient.read", f"Patient.read {NO_SCOPE}"),

@@ -66,7 +66,8 @@ class Service:
     @cached_property
     def grants(self) -> Grants:
         """What `token` opens."""
-        return grants_of(decoded(self.token)["claims"]["scope"])
+        claims = decoded(self.token)["claims"]
+        return grants_of(claims["scope"], bound="patient" in claims)
 
     def bearer(self, token: str | None = None) -> dict[str, str]:
         """Return the header that carries a token."""

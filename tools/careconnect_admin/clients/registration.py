@@ -198,9 +198,9 @@ def _nearest(scope: str) -> str:
     return f": did you mean {near[0]}?" if near else ": one is for example user/Patient.read"
 
 
-def idle_scopes(scopes: Sequence[str]) -> tuple[str, ...]:
-    """Return those of some scopes that are legal and open no record here (`access.md`)."""
-    return tuple(scope for scope in scopes if not any(grants_of(scope).letters.values()))
+def idle_scopes(scopes: Sequence[str], *, bound: bool) -> tuple[str, ...]:
+    """Return those that are legal and open no record here, for a client that is `bound` to a patient or is not."""
+    return tuple(scope for scope in scopes if not any(grants_of(scope, bound=bound).letters.values()))
 
 
 def check_names(registration: ClientRegistration) -> None:

@@ -105,8 +105,10 @@ def update(
         )
     registry = client_registry(target)
     update = update_client(registry, token_revocations(target), client_id, change)
-    print_with_secret(client_shown(found_client(registry, client_id)), update.secret, as_json=as_json)
-    warn_of_idle_scopes(change.scopes or ())
+    changed = found_client(registry, client_id)
+    print_with_secret(client_shown(changed), update.secret, as_json=as_json)
+    if change.scopes is not None or change.patient is not None:
+        warn_of_idle_scopes(changed.scopes, bound=bool(changed.patient))
     if update.has_ended and not as_json:
         print("Its tokens of before are ended: the API refuses them within 60 seconds.", file=sys.stderr)
 

@@ -61,9 +61,9 @@ def _text(value: Any) -> str:
     return str(value or "")
 
 
-def warn_of_idle_scopes(scopes: Sequence[str]) -> None:
-    """Say of scopes that open nothing that they do not: who gives them may expect more."""
-    idle = idle_scopes(scopes)
+def warn_of_idle_scopes(scopes: Sequence[str], *, bound: bool) -> None:
+    """Say of a client's scopes that open nothing that they do not: who gives them may expect more."""
+    idle = idle_scopes(scopes, bound=bound)
     if idle:
         print(f"careconnect: allowed, but opening no record here: {', '.join(idle)}", file=sys.stderr)
 

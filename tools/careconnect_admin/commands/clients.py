@@ -78,7 +78,7 @@ def add(
     secret = register_client(registry, registration, now=time.time())
     shown = client_shown(found_client(registry, registration.client_id))
     print_with_secret(shown, secret, as_json=as_json)
-    warn_of_idle_scopes(registration.scopes)
+    warn_of_idle_scopes(registration.scopes, bound=bool(registration.patient))
 
 
 @app.command("list")

@@ -199,6 +199,38 @@ def test_a_scope_that_opens_nothing_is_given_with_a_warning(
     assert f"careconnect: allowed, but opening no record here: {scope}" in told(result)
 
 
+AUDIT_WARNING = "careconnect: allowed, but opening no record here: patient/AuditEvent.read"
+
+
+def test_an_unbound_clients_patient_scope_for_the_access_record_is_warned_of(issuer: Issuer, run: Update) -> None:
+    issuer.register("client-1")
+    update = ("update", "client-1", "--json")
+
+    assert AUDIT_WARNING in told(run(*update, "--scope", "patient/Patient.read patient/AuditEvent.read"))
+    assert AUDIT_WARNING not in told(run(*update, "--patient", "4"))
+    assert AUDIT_WARNING not in told(run(*update, "--scope", "patient/AuditEvent.rs patient/AuditEvent.read"))
+    assert AUDIT_WARNING not in told(run(*update, "--name", "x"))
+    assert f"{AUDIT_WARNING.rpartition(' ')[0]} patient/AuditEvent.rs, patient/AuditEvent.read" in told(
+        run(*update, "--unbound")
+    )
+    added = ("add", "--name", "x", "--scope", "patient/AuditEvent.read", "--json")
+    assert AUDIT_WARNING in told(run(*added))
+    assert AUDIT_WARNING not in told(run(*added, "--patient", "4"))
+
+
+@pytest.mark.parametrize("command", [("add", "--name", "x"), ("update", "client-1")])
+def test_no_client_is_given_a_scope_that_writes_the_access_record(
+    issuer: Issuer, run: Update, command: tuple[str, ...]
+) -> None:
+    issuer.register("client-1")
+
+    result = run(*command, "--scope", "user/AuditEvent.write")
+
+    assert result.exit_code == 1
+    (line,) = told(result)
+    assert "'user/AuditEvent.write' is a scope to write a type that can only be read: did you mean user/Audit" in line
+
+
 def test_scopes_that_open_something_are_given_without(issuer: Issuer, run: Update) -> None:
     issuer.register("client-1")
 
