@@ -16,8 +16,9 @@ def build_authorizer(
 ) -> Authorize:
     """Build the function from a TOKEN authorizer event to the gateway's answer.
 
-    An accepted token's context is `client_id`, `scope`, `expires_at` and, for a bound client, `patient`. For
-    one that is not accepted there is no answer: the function raises `TokenRefusedError` (ADR 16).
+    An accepted token's context is `client_id`, `scope`, `expires_at`, `jti`, which the access record names it by, and,
+    for a bound client, `patient`. For one that is not accepted there is no answer: the function raises
+    `TokenRefusedError` (ADR 16).
     """
 
     def authorize(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,12 +27,17 @@ def build_authorizer(
         token = verify_access_token(
             str(event.get("authorizationToken", "")), base_url=base, keys=keys, revoked=revoked, now=now
         )
-        context = {"client_id": token.client_id, "scope": token.scope, "expires_at": str(token.expires_at)}
+        context = {
+            "client_id": token.client_id,
+            "scope": token.scope,
+            "expires_at": str(token.expires_at),
+            "jti": token.jti,
+        }
         if token.patient:
             context["patient"] = token.patient
         return {
             "principalId": token.client_id,
-            "policyDocument": policy_for(token.scope, gateway),
+            "policyDocument": policy_for(token.scope, gateway, bound=bool(token.patient)),
             "context": context,
         }
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
+from careconnect.resource_types import FHIR_PATH, SERVED_TYPES, ResourceType
 from careconnect.scopes import Grants, Interaction, grants_of
 from scope_authorizer.verb_patterns import verb_patterns
 
@@ -49,23 +50,27 @@ _POST: Final = frozenset({"POST"})
 _PATCH: Final = frozenset({"PATCH"})
 _NONE: Final[frozenset[str]] = frozenset()
 
+# Two names of a patient's record, and no other there, in one pattern: each pair so said is two resources less.
+_TOGETHER: Final = "Medication*t"
 
-def policy_for(scope: str, gateway: Gateway) -> dict[str, Any]:
+
+def policy_for(scope: str, gateway: Gateway, *, bound: bool = False) -> dict[str, Any]:
     """Return an IAM policy that allows what `scope` opens, and else only what is refused whoever asks.
 
-    Allow statements only. The gateway caches the policy by token, so it never depends on the path asked for;
-    each resource ends in an exact path or in `/*`, so that `Medication` does not open `MedicationRequest`. A
-    token that opens nothing may ask for `metadata`, as anyone may: a policy needs one statement.
+    `bound` says that the token is to one patient. Allow statements only. The gateway caches the policy by token, so it
+    never depends on the path asked for; each resource ends in an exact path or in `/*`, so that `Medication` does not
+    open `MedicationRequest`. A token that opens nothing may ask for `metadata`, as anyone may: a policy needs one
+    statement.
 
     A pattern has no way to stop at a slash. Below a patient the reader alone tells what is opened: a token that may
     read Patient gets as far with each type's search there, and one that may post one of them with the others. And a
     verb's pattern with a `*` lets pass a longer path that ends as an opened one does, which is none of the API's (ADR
     24).
     """
-    grants = grants_of(scope)
+    grants = grants_of(scope, bound=bound)
     resources = [
         f"{gateway.stage_pattern}/{pattern}{FHIR_PATH}/{path}"
-        for resource_type in RESOURCE_TYPES
+        for resource_type in SERVED_TYPES
         for path, opened, refused in _opened(resource_type, grants)
         for pattern in verb_patterns(opened, refused)
     ]
@@ -92,8 +97,17 @@ def _opened(resource_type: ResourceType, grants: Grants) -> Iterator[tuple[str, 
         yield f"{name}/*/_search", _POST if members else _NONE, _NONE
     yield f"{name}/*", on_one, _NONE
     if Interaction.READ not in held:
-        for member in members:
-            yield f"{name}/*/{member}", _READS, _NONE
+        # What is opened on one resource is opened below it.
+        for member in _in_few_patterns(members, resource_type):
+            yield f"{name}/*/{member}", _READS, on_one
+
+
+def _in_few_patterns(members: list[str], owner: ResourceType) -> list[str]:
+    """Say names of an owner's record by patterns that match these and no other name of it."""
+    together = {name for name in owner.members if fnmatchcase(name, _TOGETHER)}
+    if not together or not together.issubset(members):
+        return members
+    return [*(name for name in members if name not in together), _TOGETHER]
 
 
 def _verbs(taken: Mapping[str, _Letters], held: _Letters) -> frozenset[str]:

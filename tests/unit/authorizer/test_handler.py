@@ -117,10 +117,11 @@ def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
 
 
 def test_an_accepted_token_gets_its_policy_and_the_readers_context(authorizer: Authorizer) -> None:
-    answer = authorizer.ask(authorizer.token(exp=int(time.time()) + 600))
+    answer = authorizer.ask(authorizer.token(exp=int(time.time()) + 600, jti="token-7"))
 
     assert answer["principalId"] == "client-1"
-    assert answer["context"].keys() == {"client_id", "scope", "expires_at"}
+    assert answer["context"].keys() == {"client_id", "scope", "expires_at", "jti"}
+    assert answer["context"]["jti"] == "token-7"
     assert answer["context"]["client_id"] == "client-1"
     assert answer["context"]["scope"] == "user/Patient.read profile"
     assert abs(int(answer["context"]["expires_at"]) - time.time() - 600) < 5
@@ -132,6 +133,26 @@ def test_an_accepted_token_gets_its_policy_and_the_readers_context(authorizer: A
 
 def test_a_bound_clients_patient_reaches_the_reader(authorizer: Authorizer) -> None:
     assert authorizer.ask(authorizer.token(patient="4"))["context"]["patient"] == "4"
+
+
+@pytest.mark.parametrize(
+    ("bound", "scope", "is_open"),
+    [
+        ({}, "system/AuditEvent.read", True),
+        ({}, "system/*.cruds profile", False),
+        ({}, "patient/AuditEvent.read", False),
+        ({"patient": "4"}, "patient/AuditEvent.read", True),
+        ({"patient": "4"}, "patient/*.read", False),
+    ],
+)
+def test_the_access_record_opens_to_its_name_and_at_the_level_patient_to_a_bound_client(
+    authorizer: Authorizer, bound: dict[str, str], scope: str, is_open: bool
+) -> None:
+    policy = authorizer.ask(authorizer.token(scope=scope, **bound))["policyDocument"]
+
+    stage = authorizer_event("x")["methodArn"].partition("/GET")[0]
+    for path in ("AuditEvent", "AuditEvent/4"):
+        assert allows(policy, "execute-api:Invoke", f"{stage}/GET{FHIR_PATH}/{path}") is is_open
 
 
 def test_without_a_configured_root_url_issuer_and_audience_are_the_gateways(

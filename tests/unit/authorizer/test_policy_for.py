@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, SERVED_TYPES, ResourceType
 from careconnect.resource_types import Home as HomeTable
 from careconnect.scopes import WRITING, Interaction, grants_of
 from careconnect_testing.iam import allows
@@ -25,19 +25,20 @@ LONGEST = gateway_of("arn:aws-us-gov:execute-api:us-gov-east-1:123456789012:abc1
 
 DIRECTORY = {t.name for t in RESOURCE_TYPES if t.home is HomeTable.DIRECTORY}
 ALL = {t.name for t in RESOURCE_TYPES}
+SERVED = {t.name for t in SERVED_TYPES}
 READ_PATHS = ("/4", "/4/_history/1", "/4/_history")
 WRITES = ("PUT", "PATCH", "DELETE")
 VERBS = ("GET", "HEAD", "POST", *WRITES)
 
 
-def opens(scope: str, method: str, path: str) -> bool:
-    return allows(_policy(scope), "execute-api:Invoke", f"{API}/live/{method}{FHIR_PATH}/{path}")
+def opens(scope: str, method: str, path: str, *, bound: bool = False) -> bool:
+    return allows(_policy(scope, bound), "execute-api:Invoke", f"{API}/live/{method}{FHIR_PATH}/{path}")
 
 
 @cache
-def _policy(scope: str) -> dict[str, Any]:
+def _policy(scope: str, bound: bool) -> dict[str, Any]:
     """Return a scope's policy, which hundreds of paths are held against."""
-    return policy_for(scope, GATEWAY)
+    return policy_for(scope, GATEWAY, bound=bound)
 
 
 def understood_path(path: str) -> FhirPath | None:
@@ -50,8 +51,8 @@ def understood_path(path: str) -> FhirPath | None:
 
 def readable(scope: str) -> set[str]:
     """Return the types whose every way of reading is open, checking that none is half open."""
-    found = {t for t in ALL if opens(scope, "GET", f"{t}/4")}
-    for name in ALL:
+    found = {t for t in SERVED if opens(scope, "GET", f"{t}/4")}
+    for name in SERVED:
         ways = {opens(scope, method, name + path) for method in ("GET", "HEAD") for path in READ_PATHS}
         assert ways == {name in found}, name
     return found
@@ -59,8 +60,8 @@ def readable(scope: str) -> set[str]:
 
 def searchable(scope: str) -> set[str]:
     """Return the types whose every way of searching is open, checking that none is half open."""
-    found = {t for t in ALL if opens(scope, "GET", t)}
-    for name in ALL:
+    found = {t for t in SERVED if opens(scope, "GET", t)}
+    for name in SERVED:
         ways = {opens(scope, "GET", name), opens(scope, "HEAD", name), opens(scope, "POST", f"{name}/_search")}
         assert ways == {name in found}, name
     return found
@@ -97,6 +98,12 @@ OPENED = [
     ("user/MedicationPrescription.read", MEDICATIONS, MEDICATIONS),
     ("user/MedicationStatement.read", {"MedicationStatement", "Medication"}, {"MedicationStatement", "Medication"}),
     ("user/Medication.read", {"Medication"}, {"Medication"}),
+    ("system/AuditEvent.read", {"AuditEvent"}, {"AuditEvent"}),
+    ("user/AuditEvent.rs profile", {"AuditEvent", *DIRECTORY}, {"AuditEvent", *DIRECTORY}),
+    ("system/AuditEvent.r", {"AuditEvent"}, set()),
+    ("system/AuditEvent.s", set(), {"AuditEvent"}),
+    ("patient/AuditEvent.read", set(), set()),
+    ("system/AuditEvent.cruds", set(), set()),
     ("openid fhirUser launch launch/patient offline_access", set(), set()),
     ("user/Appointment.read", set(), set()),
     ("user/patient.read", set(), set()),
@@ -145,9 +152,35 @@ def test_a_search_below_a_patient_is_open_to_whoever_may_search_the_type(scope: 
                 assert not any(opens(scope, method, f"{owner}/4/{name}") for method in ("GET", "HEAD"))
 
 
+BOTH_MEDICATIONS = "user/MedicationRequest.s user/MedicationStatement.s"
+
+
+def test_two_names_said_in_one_pattern_open_no_third_that_is_a_path() -> None:
+    """`Medication*t`, if both are opened: what else fits it is a path of no function, or a version of that name."""
+    for name in ("MedicationRequest", "MedicationStatement"):
+        assert all(opens(BOTH_MEDICATIONS, method, f"Patient/4/{name}") for method in ("GET", "HEAD"))
+        (other,) = {"MedicationRequest", "MedicationStatement"} - {name}
+        assert not opens(f"user/{name}.s", "GET", f"Patient/4/{other}")
+    for name in SERVED - {"MedicationRequest", "MedicationStatement"}:
+        assert not opens(BOTH_MEDICATIONS, "GET", f"Patient/4/{name}"), name
+    for path in (
+        "Patient/4/Medicationt",
+        "Patient/4/Medication/1/MedicationRequest",
+        "Patient/4/Medication/_history/t",
+    ):
+        assert opens(BOTH_MEDICATIONS, "GET", path)
+        assert understood_path(path) is None
+    version = "Patient/4/_history/Medicationt"
+    assert opens(BOTH_MEDICATIONS, "GET", version)
+    # That takes `r` of Patient, which the reader asks for.
+    assert (parsed := understood_path(version))
+    assert parsed.route is Route.VERSION
+
+
 def test_a_search_below_a_patient_opens_no_read_of_the_patient() -> None:
     for path in ("Patient/4", "Patient/4/_history/1", "Patient/4/$everything", "Patient", "Patient/4/ObservationX"):
         assert not any(opens("user/Observation.s", method, path) for method in ("GET", "HEAD", "POST")), path
+        assert not any(opens(f"{BOTH_MEDICATIONS} profile", method, path) for method in ("GET", "HEAD")), path
     assert not opens("user/Observation.r", "GET", "Patient/4/Observation")
     assert not opens("user/Observation.r", "POST", "Patient/4/Observation/_search")
 
@@ -156,6 +189,26 @@ def test_a_search_below_a_patient_opens_no_read_of_the_patient() -> None:
 def test_a_scope_opens_these_types_and_no_other(scope: str, reads: set[str], searches: set[str]) -> None:
     assert readable(scope) == reads
     assert searchable(scope) == searches
+
+
+def test_a_bound_token_has_the_access_record_at_the_level_patient_too_and_not_by_a_wildcard() -> None:
+    for method, path in (("GET", ""), ("HEAD", ""), ("GET", "/4"), ("HEAD", "/4"), ("POST", "/_search")):
+        assert opens("patient/AuditEvent.read", method, f"AuditEvent{path}", bound=True)
+        assert not opens("patient/*.read system/*.cruds profile", method, f"AuditEvent{path}", bound=True)
+
+
+@pytest.mark.parametrize("letters", ["read", "rs", "r", "s"])
+def test_no_token_writes_the_access_record(letters: str) -> None:
+    """A `POST` of an id is all that is let through besides, for who may search: 405, as of every type."""
+    for method, path in product(WRITES, ("", "/4", "/_search")):
+        assert not opens(f"system/AuditEvent.{letters} system/*.cruds", method, f"AuditEvent{path}")
+    assert not opens(f"system/AuditEvent.{letters} system/*.cruds", "POST", "AuditEvent")
+
+
+def test_a_binding_opens_no_more_of_what_is_not_opened_by_name_only() -> None:
+    for scope, _, _ in OPENED:
+        if "AuditEvent" not in scope:
+            assert _policy(scope, bound=True) == _policy(scope, bound=False)
 
 
 # What each verb takes, by the path below the base. A condition is a search; a patch's `test` reads.
@@ -291,7 +344,7 @@ def _takes(route: Route) -> Mapping[str, str]:
 
 _SEGMENTS = st.sampled_from(
     [
-        *sorted(ALL),
+        *sorted(SERVED),
         *READ_PATHS,
         "_search",
         "4",
@@ -318,9 +371,14 @@ _SCOPES = st.lists(
 ).map(" ".join)
 
 
-@given(scope=_SCOPES, method=st.sampled_from(VERBS), path=st.lists(_SEGMENTS, min_size=1, max_size=6).map("/".join))
+@given(
+    scope=_SCOPES,
+    bound=st.booleans(),
+    method=st.sampled_from(VERBS),
+    path=st.lists(_SEGMENTS, min_size=1, max_size=6).map("/".join),
+)
 def test_rule_2_the_policy_is_right_for_every_path_that_the_reader_understands(
-    scope: str, method: str, path: str
+    scope: str, bound: bool, method: str, path: str
 ) -> None:
     """What is granted is open, and what is open is granted or a path that only the reader tells from such.
 
@@ -333,11 +391,12 @@ def test_rule_2_the_policy_is_right_for_every_path_that_the_reader_understands(
     takes = _takes(parsed.route)
     if method not in takes or (below_a_patient and method not in parsed.allowed.split(", ")):
         return
-    granted = all(grants_of(scope).permits(parsed.type.name, Interaction(letter)) for letter in takes[method])
+    grants = grants_of(scope, bound=bound)
+    granted = all(grants.permits(parsed.type.name, Interaction(letter)) for letter in takes[method])
     # A pattern cannot stop at a slash, so `Patient/*/Condition` is a version of that name too.
     is_told_apart_by_the_reader = below_a_patient or parsed.version in ALL
     if granted or not is_told_apart_by_the_reader:
-        assert opens(scope, method, path) == granted
+        assert opens(scope, method, path, bound=bound) == granted
 
 
 @pytest.mark.parametrize("method", VERBS)
@@ -350,6 +409,7 @@ def test_what_a_verbs_pattern_lets_pass_beyond_its_path_is_no_path_of_the_api(st
         path = f"{start}{FHIR_PATH}/{end}"
         assert opens("user/Location.cruds", method, path)
         assert not opens("user/Location.rs", method, path)
+        assert not opens("user/AuditEvent.rs", method, path.replace("Location", "AuditEvent"))
         assert understood_path(path) is None
 
 
@@ -405,10 +465,10 @@ def test_the_largest_policy_is_within_the_gateways_limit(of_patient: str) -> Non
 
     A type adds to the policy by itself, but for those in a patient's compartment, which depend on what is held of
     Patient and on whether one of them is searched: so the largest is that of the largest for each type. Medication is
-    opened for reading by its neighbours too, and so is measured after them.
+    opened for reading by its neighbours too, and two of these are said together: they begin with what is large.
     """
-    letters = {"Patient": of_patient, "Condition": "s"}
-    for each in RESOURCE_TYPES[1:]:
+    letters = {**dict.fromkeys(ALL, "cds"), "Patient": of_patient, "AuditEvent": "rs"}
+    for each in SERVED_TYPES[1:]:
         letters[each.name] = _largest(letters, each)
 
     assert _size(letters) < 8192 * 0.95
