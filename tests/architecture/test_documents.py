@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 from jsonschema import Draft7Validator
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, SERVED_TYPES, ResourceType
 from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.console_types import CONSOLE_TYPES, console_types
@@ -97,15 +97,15 @@ def test_writing_the_openapi_documents_examples_writes_them(tmp_path: Path) -> N
     assert (tmp_path / "examples.json").read_text(encoding="utf-8") == openapi_examples()
 
 
-def test_openapi_has_one_authorisation_and_about_twenty_scopes_to_choose_from() -> None:
+def test_openapi_has_one_authorisation_and_some_thirty_scopes_to_choose_from() -> None:
     schemes = OPENAPI["components"]["securitySchemes"]
     assert list(schemes) == ["clientCredentials"]
     scopes = schemes["clientCredentials"]["flows"]["clientCredentials"]["scopes"]
-    assert 18 <= len(scopes) <= 24
+    assert 22 <= len(scopes) <= 32
     assert all(scopes.values())
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@pytest.mark.parametrize("served", SERVED_TYPES, ids=of_type)
 def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_more(served: ResourceType) -> None:
     root, below = f"{FHIR_PATH}/{served.name}", f"{FHIR_PATH}/Patient/{{id}}/{served.name}"
     taken = {
@@ -121,12 +121,13 @@ def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_
     for path, letters in taken.items():
         for verb, operation in OPENAPI["paths"].get(path, {}).items():
             for each in operation["security"]:
-                grants = grants_of(" ".join(each["clientCredentials"]))
+                # A scope at the level `patient` opens the access record to a bound token alone.
+                grants = grants_of(" ".join(each["clientCredentials"]), bound=True)
                 opened = {one for one in Interaction if grants.permits(served.name, one)}
                 assert opened == set("rs" if "profile" in each["clientCredentials"] else letters[verb]), (path, verb)
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@pytest.mark.parametrize("served", SERVED_TYPES, ids=of_type)
 def test_openapi_says_which_names_open_a_type(served: ResourceType) -> None:
     (said,) = [tag["description"] for tag in OPENAPI["tags"] if tag["name"] == served.name]
     assert all(f"`{name}`" in said for name in served.scope_names)
@@ -134,9 +135,18 @@ def test_openapi_says_which_names_open_a_type(served: ResourceType) -> None:
     for name in re.findall(r"`([A-Za-z]+)`", reading):
         scope = name if name == "profile" else f"user/{name}.rs"
         assert grants_of(scope).permits(served.name, Interaction.SEARCH), name
-    named = re.findall(r"`([A-Za-z]+)`", writing or reading)
+    assert ("`*` does not" in said) is served.by_name_only
+    named = re.findall(r"`([A-Za-z]+)`", writing or reading) if served.writable else ()
     for name in served.scope_names:
         assert grants_of(f"user/{name}.u").permits(served.name, Interaction.UPDATE) is (name in named), name
+
+
+def test_openapi_has_the_access_records_reads_and_searches_and_nothing_else_of_it() -> None:
+    root = f"{FHIR_PATH}/AuditEvent"
+    found = {path: set(methods) for path, methods in OPENAPI["paths"].items() if "AuditEvent" in path}
+    assert found == {root: {"get"}, f"{root}/_search": {"post"}, f"{root}/{{id}}": {"get"}}
+    named = [each["name"] for each in OPENAPI["paths"][root]["get"]["parameters"] if "name" in each]
+    assert named == ["_id", "patient", "date", "user", "action", "entity", "outcome"]
 
 
 def test_openapi_asks_a_token_of_every_fhir_path_but_metadata() -> None:
@@ -208,7 +218,7 @@ def test_every_variable_of_the_collection_is_given_or_set_on_the_way() -> None:
 
 def test_reference_names_every_type_parameter_and_scope() -> None:
     text = MADE[Path("api.md")]
-    for served in RESOURCE_TYPES:
+    for served in SERVED_TYPES:
         row = next(line for line in text.splitlines() if line.startswith(f"| {served.name} | `"))
         assert all(f"`{parameter.name}` ({parameter.type.value})" in row for parameter in served.searchable)
         assert all(f"`{name}`" in text for name in served.scope_names)

@@ -7,10 +7,9 @@ from careconnect import __version__
 from careconnect.base_url import BaseUrl
 from careconnect.formats import Format
 from careconnect.resource_types import (
-    COMMON_PARAMETERS,
     FHIR_PATH,
     FHIR_VERSION,
-    RESOURCE_TYPES,
+    SERVED_TYPES,
     ResourceType,
     SearchParameter,
 )
@@ -22,8 +21,9 @@ CONDITION: Final = "identifier=system|value"
 JSON_PATCH: Final = "application/json-patch+json"
 """The media type of a patch (RFC 6902 §6)."""
 
-_READING: Final = ("read", "vread", "history-instance", "search-type")
+_HISTORY: Final = ("vread", "history-instance")
 _WRITING: Final = ("create", "update", "patch", "delete")
+_BY_NAME_ONLY: Final = "The access record: who saw what. A scope opens it that names it, and no `*`."
 _PUBLISHED: Final = "2026-11-25"
 _SECURITY_SERVICES: Final = "http://hl7.org/fhir/restful-security-service"
 _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
@@ -54,22 +54,22 @@ def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
                     ("Every interaction but this one needs a SMART access token.", *_below(), *_writes())
                 ),
                 "security": _security(base_url),
-                "resource": [_resource(each) for each in RESOURCE_TYPES],
-                "operation": [_operation(each, name) for each in RESOURCE_TYPES for name in each.operations],
+                "resource": [_resource(each) for each in SERVED_TYPES],
+                "operation": [_operation(each, name) for each in SERVED_TYPES for name in each.operations],
             }
         ],
     }
 
 
 def _below() -> Iterator[str]:
-    for owner in RESOURCE_TYPES:
+    for owner in SERVED_TYPES:
         if owner.members:
             listed = ", ".join(owner.members)
             yield f"Below {owner.name}/[id] its own record is searched, as {owner.name}/[id]/[type]: {listed}."
 
 
 def _writes() -> Iterator[str]:
-    if any(each.writable for each in RESOURCE_TYPES):
+    if any(each.writable for each in SERVED_TYPES):
         yield "A write is one transaction, and refused whole with an OperationOutcome that says where it is at fault."
         yield f"A condition is one {CONDITION}; If-Match may hold any write of an existing resource to a version."
 
@@ -100,15 +100,21 @@ def _security(base_url: BaseUrl) -> Mapping[str, Any]:
 def _resource(resource_type: ResourceType) -> Mapping[str, Any]:
     return {
         "type": resource_type.name,
-        "interaction": [{"code": each} for each in (*_READING, *(_WRITING if resource_type.writable else ()))],
+        **({"documentation": _BY_NAME_ONLY} if resource_type.by_name_only else {}),
+        "interaction": [{"code": each} for each in _interactions(resource_type)],
         # `versioned-update` would say that an update without If-Match is refused.
-        "versioning": "versioned",
-        "readHistory": True,
+        "versioning": "versioned" if resource_type.versioned else "no-version",
+        "readHistory": resource_type.versioned,
         **_writing(resource_type),
         **({"searchInclude": list(resource_type.includes)} if resource_type.includes else {}),
         **({"searchRevInclude": list(resource_type.reverse_includes)} if resource_type.reverse_includes else {}),
-        "searchParam": [_parameter(each) for each in (*COMMON_PARAMETERS, *resource_type.searchable)],
+        "searchParam": [_parameter(each) for each in (*resource_type.common, *resource_type.searchable)],
     }
+
+
+def _interactions(resource_type: ResourceType) -> tuple[str, ...]:
+    history = _HISTORY if resource_type.versioned else ()
+    return ("read", *history, "search-type", *(_WRITING if resource_type.writable else ()))
 
 
 def _writing(resource_type: ResourceType) -> Mapping[str, Any]:

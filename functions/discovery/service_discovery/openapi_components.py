@@ -8,7 +8,7 @@ from careconnect import outcomes
 from careconnect.formats import Format
 from careconnect.http import FORM
 from careconnect.refusal import RefusalError
-from careconnect.resource_types import ID_PATTERN, RESOURCE_TYPES
+from careconnect.resource_types import ID_PATTERN, SERVED_TYPES
 from careconnect.result_parameters import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES, TOTALS
 
 Json = dict[str, Any]
@@ -177,7 +177,7 @@ def _parameters() -> Json:
 
 
 def _schemas() -> Json:
-    resources = {served.name: _resource(served.name, "id") for served in RESOURCE_TYPES}
+    resources = {served.name: _resource(served.name, "id") for served in SERVED_TYPES}
     return {
         **resources,
         "Bundle": _resource(

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from careconnect import __version__
 from careconnect.base_url import BaseUrl
-from careconnect.resource_types import RESOURCE_TYPES
+from careconnect.resource_types import SERVED_TYPES
 from service_discovery.capability_statement import METADATA_PATH
 from service_discovery.openapi_components import (
     FHIR_ERRORS,
@@ -26,7 +26,7 @@ OPENAPI_PATH: Final = "/openapi.json"
 def openapi_document(base: BaseUrl) -> Json:
     """Return the document for the service at `base`: a new object at each call."""
     paths = oauth_paths() | _discovery_paths()
-    for served in RESOURCE_TYPES:
+    for served in SERVED_TYPES:
         paths |= type_paths(served)
     return {
         "openapi": "3.0.3",
@@ -42,7 +42,7 @@ def openapi_document(base: BaseUrl) -> Json:
         "tags": [
             {"name": "OAuth", "description": "Tokens: issue, introspect, revoke"},
             {"name": "Discovery", "description": "What the service is; no token needed"},
-            *(type_tag(served) for served in RESOURCE_TYPES),
+            *(type_tag(served) for served in SERVED_TYPES),
         ],
         "paths": paths,
         "components": {"securitySchemes": _security_schemes(base)} | _components(),

@@ -50,7 +50,8 @@ def operation(
 ) -> Json:
     """Describe an operation on a type that a token with these letters opens, at any level, or with `read`."""
     needed = [letters] if letters == "read" else list(letters)
-    scopes = [[f"{level}/*.{each}" for each in needed] for level in LEVELS]
+    name = served.name if served.by_name_only else "*"
+    scopes = [[f"{level}/{name}.{each}" for each in needed] for level in LEVELS]
     if served.home is Home.DIRECTORY and (letters == "read" or READING.issuperset(map(Interaction, letters))):
         scopes.insert(0, [PROFILE])
     return {

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, Home, ResourceType
+from careconnect.resource_types import FHIR_PATH, SERVED_TYPES, Home, ResourceType
 from careconnect.result_parameters import HISTORY_PARAMETERS, RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
-from careconnect.scopes import PROFILE, Interaction, grants_of
+from careconnect.scopes import PROFILE, READING, Interaction, grants_of
 from service_discovery.openapi_components import (
     FHIR_ERRORS,
     Json,
@@ -40,10 +40,13 @@ def _reads(served: ResourceType) -> Json:
     } | errors(FHIR_ERRORS, without=(415,))
     below = errors(FHIR_ERRORS, without=(415,))
     numbered = f"Read any version of {one} by its number"
-    rows = [
-        ("", "read", f"Read {one}", "r", _READ, read),
+    versions = (
         ("/_history", "history", f"List the versions of {one}, newest first", "r", HISTORY_PARAMETERS, _versions()),
         ("/_history/{vid}", "vread", numbered, "r", ("vid", *_READ), read),
+    )
+    rows = [
+        ("", "read", f"Read {one}", "r", _READ, read),
+        *(versions if served.versioned else ()),
         *(
             (
                 f"/{each}",
@@ -79,7 +82,7 @@ def _searches(served: ResourceType) -> Json:
     # What the path says need not be said again.
     said = {one.name for one in served.parameters if reference.name in (one.name, one.within)}
     rest = [each for each in asked if each["name"].partition(".")[0] not in said]
-    for owner in reference.targets:
+    for owner in served.owners:
         its_id = id_parameter(owner)
         root = f"{FHIR_PATH}/{owner}/{{id}}/{name}"
         summary = f"Search {name} in a {owner.lower()}'s record"
@@ -112,6 +115,13 @@ def type_tag(served: ResourceType) -> Json:
     """Return what groups a type's operations, and which scopes open them."""
     names = _quoted(served.scope_names)
     profile = f", and so does the plain scope `{PROFILE}`, for reading" if served.home is Home.DIRECTORY else ""
+    if served.by_name_only:
+        opened = f"In a scope (`user/{served.name}.rs`) {names} alone opens it, and `*` does not"
+        bound = "one at the level patient opens it to a client that is bound to a patient"
+        return {
+            "name": served.name,
+            "description": f"{opened}; {bound}.",
+        }
     return {
         "name": served.name,
         "description": f"In a scope (`user/{served.name}.rs`) {names} or `*` opens it{profile}."
@@ -142,12 +152,20 @@ def scopes_by_pattern() -> dict[str, str]:
         "d": "Delete",
         "s": "Search",
     }
+    named = [served for served in SERVED_TYPES if served.by_name_only]
+    but = f" but {', '.join(served.name for served in named)}"
     of_levels = {
-        f"{level}/*.{suffix}": f"{meaning} every type; with its name for `*`, one type"
+        f"{level}/*.{suffix}": f"{meaning} every type{but}; with its name for `*`, one type"
         for level in LEVELS
         for suffix, meaning in meanings.items()
     }
-    return {PROFILE: "Read and search the directory", **of_levels}
+    by_name = {
+        f"{level}/{served.name}.{suffix}": f"{meanings[suffix]} {served.name}"
+        for served in named
+        for level in LEVELS
+        for suffix in sorted(READING)
+    }
+    return {PROFILE: "Read and search the directory", **of_levels, **by_name}
 
 
 def _field(parameter: Json) -> Json:
@@ -161,7 +179,7 @@ def _search_parameters(served: ResourceType) -> list[Json]:
     return [
         *(
             query_parameter(each.name, each.description, **example_of(served, each.name))
-            for each in (*COMMON_PARAMETERS, *served.searchable)
+            for each in (*served.common, *served.searchable)
         ),
         *(
             query_parameter(

@@ -322,6 +322,11 @@ class ResourceType:
         return _MEMBERS[self.name]
 
     @property
+    def owners(self) -> tuple[str, ...]:
+        """The names of the types below whose resources this one is searched (`Patient`, for an Observation)."""
+        return tuple(owner for owner, members in _MEMBERS.items() if self.name in members)
+
+    @property
     def is_patient(self) -> bool:
         """Say whether a resource of this type is what a compartment is of."""
         return bool(self.members)

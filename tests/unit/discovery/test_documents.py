@@ -12,7 +12,7 @@ from fhir.resources.STU3.operationoutcome import OperationOutcome
 from careconnect.base_url import BaseUrl
 from careconnect.client_record import ASSERTION_ALGORITHMS, AuthMethod
 from careconnect.http import Cors
-from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TYPES, REVERSE_INCLUDES
+from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TYPES, REVERSE_INCLUDES, SERVED_TYPES
 from careconnect.scopes import parse_scope
 from careconnect.shell import Shell
 from careconnect.signing_keys import SigningKeyError
@@ -170,8 +170,8 @@ def test_metadata_is_a_valid_stu3_capability_statement_in_both_formats(discovery
 def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> None:
     (rest,) = discovery.send("GET", METADATA).json["rest"]
 
-    assert [resource["type"] for resource in rest["resource"]] == [each.name for each in RESOURCE_TYPES]
-    for resource, each in zip(rest["resource"], RESOURCE_TYPES, strict=True):
+    assert [resource["type"] for resource in rest["resource"]] == [each.name for each in SERVED_TYPES]
+    for resource, each in zip(rest["resource"], RESOURCE_TYPES, strict=False):
         assert [one["code"] for one in resource["interaction"]] == [*READING, *WRITING]
         assert {(one["name"], one["type"]) for one in resource["searchParam"]} == {
             (one.name, one.type.value) for one in (*COMMON_PARAMETERS, *each.searchable)
@@ -186,6 +186,26 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
     assert f"Below Patient/[id] its own record is searched, as Patient/[id]/[type]: {below}." in rest["documentation"]
 
 
+def test_metadata_offers_the_access_record_for_reading_and_searching_alone(discovery: Discovery) -> None:
+    (rest,) = discovery.send("GET", METADATA).json["rest"]
+    (record,) = [resource for resource in rest["resource"] if resource["type"] == "AuditEvent"]
+
+    assert [one["code"] for one in record["interaction"]] == ["read", "search-type"]
+    assert (record["versioning"], record["readHistory"], record["updateCreate"]) == ("no-version", False, False)
+    assert "no `*`" in record["documentation"]
+    assert {one["name"]: one["type"] for one in record["searchParam"]} == {
+        "_id": "token",
+        "patient": "reference",
+        "date": "date",
+        "user": "token",
+        "action": "token",
+        "entity": "reference",
+        "outcome": "token",
+    }
+    assert all("chain" not in one["documentation"].lower() for one in record["searchParam"])
+    assert not {"searchInclude", "searchRevInclude", "referencePolicy"} & record.keys()
+
+
 def test_metadata_says_how_a_type_is_written_and_that_one_without_identifiers_takes_no_condition(
     discovery: Discovery,
 ) -> None:
@@ -194,7 +214,7 @@ def test_metadata_says_how_a_type_is_written_and_that_one_without_identifiers_ta
 
     assert statement["patchFormat"] == ["application/json-patch+json"]
     assert "A condition is one identifier=system|value;" in rest["documentation"]
-    for resource, each in zip(rest["resource"], RESOURCE_TYPES, strict=True):
+    for resource, each in zip(rest["resource"], RESOURCE_TYPES, strict=False):
         has_identifier = each.parameter("identifier") is not None
         assert (resource["versioning"], resource["readHistory"]) == ("versioned", True)
         assert (resource["updateCreate"], resource["conditionalRead"]) == (True, "full-support")
@@ -206,7 +226,7 @@ def test_metadata_says_how_a_type_is_written_and_that_one_without_identifiers_ta
 
 def test_metadata_of_a_type_that_is_only_read_offers_no_write(monkeypatch: pytest.MonkeyPatch) -> None:
     read_only = tuple(replace(each, writable=False) for each in RESOURCE_TYPES)
-    monkeypatch.setattr(capability_statement, "RESOURCE_TYPES", read_only)
+    monkeypatch.setattr(capability_statement, "SERVED_TYPES", read_only)
 
     (rest,) = capability_statement.capability_statement(BaseUrl(BASE))["rest"]
 

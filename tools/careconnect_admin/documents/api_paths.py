@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from careconnect import __version__
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, Home
+from careconnect.resource_types import FHIR_PATH, SERVED_TYPES, Home
 from careconnect_admin.project import PROJECT
 
 API: Final = PROJECT / "api.yaml"
@@ -31,7 +31,11 @@ _OPEN: Final = {
     # What is not served is said so by the function that could not read it.
     f"{FHIR_PATH}/{{proxy+}}": _DISCOVERY,
 }
-_READERS: Final = {Home.RECORD: "PatientRecordFunction", Home.DIRECTORY: "DirectoryFunction"}
+_READERS: Final = {
+    Home.RECORD: "PatientRecordFunction",
+    Home.DIRECTORY: "DirectoryFunction",
+    Home.AUDIT: "AuditFunction",
+}
 _WRITERS: Final = {Home.RECORD: "RecordWriterFunction", Home.DIRECTORY: "DirectoryWriterFunction"}
 # By what follows a type's name. What is posted below it is a search, of a patient's record too, or an id, which the
 # reader refuses; a PATCH of the type itself is refused where no token is needed.
@@ -42,6 +46,7 @@ _URI: Final = (
     "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
     "${{{function}.Arn}}:live/invocations"
 )
+_SECURED: Final = "security: [{AccessToken: []}], "
 _HEADING: Final = "# ------------------------------------------------ made by `make docs`; do not edit below\n"
 _BEGINNING: Final = f"""\
 info: {{title: Care Connect, version: "{__version__}"}}
@@ -70,14 +75,12 @@ def write_paths(path: Path = API) -> None:
 def _paths() -> Iterator[str]:
     for path, function in _OPEN.items():
         yield _path(path, dict.fromkeys(_VERBS, _method(function)))
-    for served in RESOURCE_TYPES:
-        read, write = (
-            _method(functions[served.home], "security: [{AccessToken: []}], ") for functions in (_READERS, _WRITERS)
-        )
+    for served in SERVED_TYPES:
         for rest, verbs in _READ.items():
-            methods = dict.fromkeys(_VERBS, _method(_DISCOVERY)) | dict.fromkeys(verbs, read)
+            methods = dict.fromkeys(_VERBS, _method(_DISCOVERY))
+            methods |= dict.fromkeys(verbs, _method(_READERS[served.home], _SECURED))
             if served.writable:
-                methods |= dict.fromkeys(_WRITTEN[rest], write)
+                methods |= dict.fromkeys(_WRITTEN[rest], _method(_WRITERS[served.home], _SECURED))
             yield _path(f"{FHIR_PATH}/{served.name}{rest}", methods)
 
 

@@ -8,6 +8,7 @@ from careconnect.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
     REVERSE_INCLUDES,
+    SERVED_TYPES,
     SYNTAX,
     Home,
     Modifier,
@@ -131,7 +132,9 @@ def _query(examples: TypeExamples) -> str:
 def _parameters() -> Iterator[str]:
     yield "## Search parameters"
     yield ""
-    yield f"Every type also takes {_named(COMMON_PARAMETERS)}."
+    others = [served for served in SERVED_TYPES if served.common != COMMON_PARAMETERS]
+    yield f"Every type but {', '.join(served.name for served in others)} also takes {_named(COMMON_PARAMETERS)}."
+    yield from (f"{served.name} takes {_named(served.common)}, and has no history." for served in others)
     yield ""
     yield from _table(
         ("type", "parameters", "`_include`", "`_revinclude`"),
@@ -142,7 +145,7 @@ def _parameters() -> Iterator[str]:
                 _quoted(served.includes),
                 _quoted(served.reverse_includes),
             )
-            for served in RESOURCE_TYPES
+            for served in SERVED_TYPES
         ),
     )
 
@@ -232,12 +235,14 @@ def _scopes() -> Iterator[str]:
     yield ""
     yield from _table(
         ("type", "opened for reading by", "for writing by"),
-        ((served.name, _opened_by(served), written_by(served)) for served in RESOURCE_TYPES),
+        ((served.name, _opened_by(served), written_by(served)) for served in SERVED_TYPES),
     )
 
 
 def _opened_by(served: ResourceType) -> str:
     names = _quoted(served.scope_names)
+    if served.by_name_only:
+        return f"{names}, and no `*`; at the level `patient` for a client that is bound to a patient"
     return f"{names}, or the plain scope `profile`" if served.home is Home.DIRECTORY else names
 
 
@@ -249,7 +254,7 @@ def _access() -> Iterator[str]:
         ("type", *(client.name for client in _CLIENTS)),
         (
             (served.name, *("200" if each.permits(served.name, Interaction.READ) else "403" for each in grants))
-            for served in RESOURCE_TYPES
+            for served in SERVED_TYPES
         ),
     )
     yield ""

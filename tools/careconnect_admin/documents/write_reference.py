@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from careconnect.resource_types import RESOURCE_TYPES, ResourceType
+from careconnect.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType
 from careconnect.scopes import Interaction, grants_of
 from service_discovery.capability_statement import CONDITION, JSON_PATCH
 
@@ -59,5 +59,5 @@ def written_by(served: ResourceType) -> str:
 
 
 def _types() -> str:
-    read_only = [served.name for served in RESOURCE_TYPES if not served.writable]
+    read_only = [served.name for served in SERVED_TYPES if not served.writable]
     return f"Every type but {', '.join(read_only)} is written." if read_only else "Every type is written."

@@ -2,7 +2,7 @@
 
 import json
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.resource_types import FHIR_PATH, SERVED_TYPES
 from careconnect_admin.documents.postman.items import FHIR_JSON, NO_AUTH, Json, request
 from careconnect_admin.documents.postman.scripts import media_type, status, test
 
@@ -47,7 +47,7 @@ def discovery_requests() -> list[Json]:
                 *test(
                     "lists every type",
                     "const types = pm.response.json().rest[0].resource.map(each => each.type);",
-                    f"pm.expect(types).to.have.members({json.dumps([served.name for served in RESOURCE_TYPES])});",
+                    f"pm.expect(types).to.have.members({json.dumps([served.name for served in SERVED_TYPES])});",
                 ),
             ],
             auth=NO_AUTH,

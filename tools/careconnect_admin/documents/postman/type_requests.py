@@ -61,7 +61,7 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
             f"{FHIR_PATH}/{owner}/{PATIENT_ID}/{served.name}",
             [*status(200), *media_type(FHIR_JSON), *_is_bundle(), *_has_matches(served.name)],
         )
-        for owner in (served.patient_parameter.targets if served.patient_parameter else ())
+        for owner in served.owners
     ]
     requests += [
         request(
