@@ -165,11 +165,12 @@ class LocalStack:
         role that trusts its caller can be assumed, so the account is added to the role's trust policy.
         """
         if (service, function) not in self._role_clients:
-            credentials = self._role_credentials(function)
+            credentials = self.role_credentials(function)
             self._role_clients[service, function] = emulator_client(service, self.endpoint, credentials)
         return self._role_clients[service, function]
 
-    def _role_credentials(self, function: str) -> Credentials:
+    def role_credentials(self, function: str) -> Credentials:
+        """Return credentials of a function's role."""
         iam, sts = self.client("iam"), self.client("sts")
         name = self.stack.resources[f"{function}Role"]
         role = iam.get_role(RoleName=name)["Role"]

@@ -1,0 +1,73 @@
+"""A deployed function run here: its own handler, settings and role, and what it asks AWS for taken down."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+import pytest
+
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.stack.emulator_client import REGION
+
+Right = tuple[str, str]
+"""An action of IAM's, and the logical id of what it is done to; an index as `AuditTable/by-patient`."""
+
+Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+
+_TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+
+
+@contextmanager
+def function_here(stack: LocalStack, function: str, package: str) -> Iterator[tuple[Handler, set[Right]]]:
+    """Compose a function of the stack anew under its role, which IAM holds it to, and list the rights that it uses."""
+    used: set[Right] = set()
+    names = {physical: logical for logical, physical in stack.stack.resources.items()}
+
+    def take_down(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        used.update(_rights(model.service_model.service_name, model.name, params, names))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**_settings(stack, function), **_role(stack, function)}.items():
+            patch.setenv(name, value)
+        boto3.setup_default_session()
+        boto3._get_default_session().events.register("provide-client-params", take_down)
+        sys.modules.pop(f"{package}.handler", None)
+        try:
+            yield importlib.import_module(f"{package}.handler").lambda_handler, used
+        finally:
+            sys.modules.pop(f"{package}.handler", None)
+            boto3.DEFAULT_SESSION = None
+
+
+def _settings(stack: LocalStack, function: str) -> dict[str, str]:
+    """Return the environment that a function is deployed with."""
+    found = stack.client("lambda").get_function_configuration(FunctionName=stack.stack.resources[function])
+    settings: dict[str, str] = found["Environment"]["Variables"]
+    return {**settings, "AWS_ENDPOINT_URL": stack.endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+
+
+def _role(stack: LocalStack, function: str) -> dict[str, str]:
+    credentials = stack.role_credentials(function)
+    return {
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token or "",
+    }
+
+
+def _rights(service: str, operation: str, params: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Right]:
+    if service == "kms":
+        yield f"kms:{operation}", str(params["KeyId"])
+    elif operation == "TransactWriteItems":
+        for action in params["TransactItems"]:
+            ((kind, request),) = action.items()
+            yield f"dynamodb:{_TRANSACTED[kind]}", names[request["TableName"]]
+    elif operation == "BatchGetItem":
+        for table in params["RequestItems"]:
+            yield "dynamodb:BatchGetItem", names[table]
+    else:
+        index = f"/{params['IndexName']}" if "IndexName" in params else ""
+        yield f"dynamodb:{operation}", names[params["TableName"]] + index
