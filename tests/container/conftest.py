@@ -32,8 +32,8 @@ def http(base_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def clients() -> tuple[DemoClient, ...]:
-    """The page's three, `explorer` and `editor`, whose secrets are of the same variables there and here."""
-    return demo_clients(os.environ["EXPLORER_SECRET"], os.environ["EDITOR_SECRET"])
+    """The page's three, and those whose secrets are of the same variables there and here."""
+    return demo_clients(*(os.environ[name] for name in ("EXPLORER_SECRET", "EDITOR_SECRET", "AUDITOR_SECRET")))
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow]
 CARECONNECT = Path(sys.executable).with_name("careconnect")
 READY_SECONDS = 60
 EXPLORER_SECRET = "an-explorer-of-care-connect-records.and-nobody-guesses-0123456789~this"
+AUDITOR_SECRET = "an-auditor-of-care-connect-records.and-nobody-guesses-5432109876~other"
 EDITOR_SECRET = "an-editor-of-care-connect-records.and-nobody-guesses-9876543210~that"
 
 
@@ -136,7 +137,11 @@ def make_earlier(kept: Path) -> None:
 def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> None:
     port = free_port()
     kept = LOCAL_FOLDER / str(port) / "kept.jsonl.gz"
-    secrets = {"EXPLORER_SECRET": EXPLORER_SECRET, "EDITOR_SECRET": EDITOR_SECRET}
+    secrets = {
+        "EXPLORER_SECRET": EXPLORER_SECRET,
+        "EDITOR_SECRET": EDITOR_SECRET,
+        "AUDITOR_SECRET": AUDITOR_SECRET,
+    }
     with running(port, **secrets, KEEP="1", TOKEN_LIFETIME="60") as first:
         printed = first.until_ready()
         assert all(secret in printed for secret in secrets.values())

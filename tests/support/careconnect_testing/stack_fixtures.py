@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect_admin.clients.demo import EDITOR, EXPLORER, DemoClient, demo_clients, register
+from careconnect_admin.clients.demo import AUDITOR, EDITOR, EXPLORER, DemoClient, demo_clients, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
@@ -29,7 +29,7 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory, clients: tuple[DemoCli
 
 @pytest.fixture(scope="session")
 def clients() -> tuple[DemoClient, ...]:
-    """The demo clients; the last two are `explorer`, which reads everything, and `editor`, which writes it too."""
+    """The demo clients: the page's three, then `explorer`, which reads all resources, `editor` and `auditor`."""
     return demo_clients()
 
 
@@ -43,6 +43,12 @@ def explorer(clients: tuple[DemoClient, ...]) -> DemoClient:
 def editor(clients: tuple[DemoClient, ...]) -> DemoClient:
     """The client that reads and writes everything."""
     return next(client for client in clients if client.client_id == EDITOR)
+
+
+@pytest.fixture(scope="session")
+def auditor(clients: tuple[DemoClient, ...]) -> DemoClient:
+    """The client that reads who saw what, and nothing else."""
+    return next(client for client in clients if client.client_id == AUDITOR)
 
 
 @pytest.fixture(scope="session")

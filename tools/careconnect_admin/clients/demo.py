@@ -1,9 +1,9 @@
-"""The clients of a local run: the three of the Care Connect reference implementation, one that reads all, and one that
-writes all.
+"""The clients of a local run: the three of the Care Connect reference implementation, one that reads all, one that
+writes all, and one that reads who saw what.
 
-Their secrets have been public for years, so they exist in local runs only; nothing deploys them, and a deployment
-refuses their ids and their secrets. `explorer` and `editor` are nobody's published clients and their secrets are never
-the same, so their names are free.
+The secrets of the three have been public for years, so they exist in local runs only; nothing deploys them, and a
+deployment refuses their ids and their secrets. `explorer`, `editor` and `auditor` are nobody's published clients and
+their secrets are never the same, so their names are free.
 """
 
 import secrets
@@ -63,6 +63,7 @@ LIMITED_ACCESS: Final = DemoClient(
 
 EXPLORER: Final = "explorer"
 EDITOR: Final = "editor"
+AUDITOR: Final = "auditor"
 
 _PUBLISHED: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 
@@ -78,8 +79,10 @@ def check_not_published(*, client_id: str = "", secret: str | None = None) -> No
         raise RegistrationError("this secret has been published, for local runs only: have one made")
 
 
-def demo_clients(explorer_secret: str | None = None, editor_secret: str | None = None) -> tuple[DemoClient, ...]:
-    """Return the demo clients, `explorer` and `editor` last; their secrets are the given ones or else made now.
+def demo_clients(
+    explorer_secret: str | None = None, editor_secret: str | None = None, auditor_secret: str | None = None
+) -> tuple[DemoClient, ...]:
+    """Return the demo clients, `explorer`, `editor` and `auditor` last; their secrets are given or else made now.
 
     Raises:
         RegistrationError: a given secret is too weak, or clients would have to encode it.
@@ -96,7 +99,13 @@ def demo_clients(explorer_secret: str | None = None, editor_secret: str | None =
         secret=_secret(editor_secret),
         scopes=("system/*.cruds", "profile"),
     )
-    return (*_PUBLISHED, explorer, editor)
+    auditor = DemoClient(
+        client_id=AUDITOR,
+        name="Auditor: reads who saw what",
+        secret=_secret(auditor_secret),
+        scopes=("system/AuditEvent.read",),
+    )
+    return (*_PUBLISHED, explorer, editor, auditor)
 
 
 def _secret(given: str | None) -> str:

@@ -258,4 +258,5 @@ def _access() -> Iterator[str]:
         ),
     )
     yield ""
-    yield "A fourth, `explorer`, reads and searches everything; a fifth, `editor`, writes it too."
+    yield "A fourth, `explorer`, reads and searches all of these but AuditEvent; a fifth, `editor`, writes them too. A"
+    yield "sixth, `auditor`, reads and searches AuditEvent, the access record, and nothing else."

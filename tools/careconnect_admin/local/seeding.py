@@ -24,13 +24,13 @@ from careconnect_records.tables import RecordTables
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_SECRETS: Final = ("EXPLORER_SECRET", "EDITOR_SECRET")
+_SECRETS: Final = ("EXPLORER_SECRET", "EDITOR_SECRET", "AUDITOR_SECRET")
 _DOCUMENTED_PATIENT: Final = "4"
 """The patient of the README's call."""
 
 
 def local_clients(environment: Mapping[str, str]) -> tuple[DemoClient, ...]:
-    """Return the demo clients, with the secrets of `EXPLORER_SECRET` and `EDITOR_SECRET` if the environment has them.
+    """Return the demo clients, with the secrets of `EXPLORER_SECRET` and its like if the environment has them.
 
     Raises:
         SettingError: one is too weak, or clients would have to encode it; the text names the variable.

@@ -32,32 +32,36 @@ def dynamodb() -> Iterator["DynamoDBClient"]:
 GIVEN = "an-explorer-of-care-connect-records.and-nobody-guesses-0123456789~this"
 
 
-@pytest.mark.parametrize("place", [-2, -1])
-def test_the_secrets_of_explorer_and_editor_are_given_or_made_anew(place: int) -> None:
-    given = demo_clients(*((GIVEN, None) if place == -2 else (None, GIVEN)))
+OWN = ("explorer", "editor", "auditor")
 
-    assert [demo.client_id for demo in given[-2:]] == ["explorer", "editor"]
+
+@pytest.mark.parametrize("place", range(3))
+def test_the_secrets_of_explorer_editor_and_auditor_are_given_or_made_anew(place: int) -> None:
+    given = demo_clients(*(GIVEN if place == each else None for each in range(3)))[-3:]
+    made = [demo_clients()[-3:] for _ in range(2)]
+
+    assert tuple(demo.client_id for demo in given) == OWN
     assert given[place].secret == GIVEN
-    assert len(demo_clients()[place].secret) >= 64
-    assert len({demo_clients()[place].secret, demo_clients()[place].secret, given[-2].secret, given[-1].secret}) == 4
+    assert all(len(demo.secret) >= 64 for demo in made[0])
+    assert len({demo.secret for demos in (given, *made) for demo in demos}) == 9
 
 
-def test_explorer_reads_and_editor_writes_too() -> None:
-    *_, explorer, editor = demo_clients()
+def test_explorer_reads_editor_writes_too_and_auditor_reads_the_access_record_alone() -> None:
+    *_, explorer, editor, auditor = demo_clients()
     everything = {t.name for t in RESOURCE_TYPES}
 
     for letter in Interaction:
         assert set(grants_of(" ".join(editor.scopes)).types(letter)) == everything
         read_only = everything if letter in READING else set()
         assert set(grants_of(" ".join(explorer.scopes)).types(letter)) == read_only
+        assert grants_of(" ".join(auditor.scopes)).types(letter) == (("AuditEvent",) if letter in READING else ())
 
 
 @pytest.mark.parametrize("weak", ["short", "s" * 86, "with spaces and / signs " * 5])
-def test_a_weak_secret_for_explorer_or_editor_is_refused(weak: str) -> None:
-    with pytest.raises(RegistrationError):
-        demo_clients(weak)
-    with pytest.raises(RegistrationError):
-        demo_clients(None, weak)
+def test_a_weak_secret_for_explorer_editor_or_auditor_is_refused(weak: str) -> None:
+    for place in range(3):
+        with pytest.raises(RegistrationError):
+            demo_clients(*(weak if place == each else None for each in range(3)))
 
 
 def test_a_registered_client_can_be_told_by_its_secret_which_is_not_stored(dynamodb: "DynamoDBClient") -> None:

@@ -108,7 +108,7 @@ def test_a_token_lifetime_is_the_templates_parameter(monkeypatch: pytest.MonkeyP
     assert given == [{"TokenLifetimeSeconds": "60"}, {"TokenLifetimeSeconds": "5400"}, {}]
 
 
-@pytest.mark.parametrize("name", ["EXPLORER_SECRET", "EDITOR_SECRET"])
+@pytest.mark.parametrize("name", ["EXPLORER_SECRET", "EDITOR_SECRET", "AUDITOR_SECRET"])
 def test_a_weak_secret_is_one_line_before_anything_starts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "guess-me")
     result = CliRunner().invoke(app, ["run", "--port", str(free_port())])
