@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, SERVED_TYPES
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
@@ -31,6 +31,7 @@ RECORD = {
     "Medication",
     "EpisodeOfCare",
 }
+ACCESS_RECORD = "AuditEvent"
 MEMBERS = RECORD - {"Patient", "Medication"}
 """What is searched below a patient."""
 
@@ -40,8 +41,9 @@ PROMISES = PROJECT / "functions/console/web/src/rooms/matrix/promises.json"
 OPEN = {client_id: set(types) for client_id, types in json.loads(PROMISES.read_text(encoding="utf-8")).items()} | {
     "explorer": RECORD | DIRECTORY,
     "editor": RECORD | DIRECTORY,
+    "auditor": set(),
 }
-"""The table of `access.md` by the page's client ids: what answers 200; every other type answers 403."""
+"""The table of `access.md` by the clients' ids: which types of resources answer 200; every other answers 403."""
 
 INVALID = 'Bearer realm="careconnect", error="invalid_token"'
 INSUFFICIENT = 'Bearer realm="careconnect", error="insufficient_scope"'
@@ -84,6 +86,7 @@ def test_the_pages_two_calls_to_the_letter(http: httpx.Client, sample: Path, cli
 
 def test_the_table_of_types_is_the_contracts() -> None:
     assert {each.name for each in RESOURCE_TYPES} == RECORD | DIRECTORY
+    assert {each.name for each in SERVED_TYPES} == RECORD | DIRECTORY | {ACCESS_RECORD}
 
 
 @pytest.mark.parametrize("client_id", OPEN)
@@ -106,6 +109,75 @@ def test_access_md_each_client_against_every_type(
     }
     expected = {request: 200 if name in OPEN[client_id] else 403 for request, name in requests.items()}
     assert api.statuses(requests, token) == expected
+
+
+WAYS_TO_ASK = [("GET", ""), ("HEAD", ""), ("POST", "/_search"), ("GET", "/1"), ("HEAD", "/1")]
+"""Ways to ask for the access record."""
+
+
+def test_access_md_each_client_but_the_auditor_is_refused_the_access_record(
+    api: Api, clients: tuple[DemoClient, ...]
+) -> None:
+    asked = [(method, f"{ACCESS_RECORD}{rest}") for method, rest in WAYS_TO_ASK]
+    refused = {
+        client.client_id
+        for client in clients
+        if set(api.statuses(asked, api.token(client.client_id, client.secret)).values()) == {403}
+    }
+    assert refused == OPEN.keys() - {"auditor"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "patient"),
+    [
+        ("system/*.read user/*.cruds patient/*.rs profile", ""),
+        ("patient/AuditEvent.read patient/Patient.read", ""),
+        ("patient/*.cruds profile", "4"),
+    ],
+)
+def test_access_md_the_access_record_is_closed_to_whoever_does_not_hold_its_name(
+    api: Api, scope: str, patient: str
+) -> None:
+    """Neither `*` opens it at any level, nor a `patient/` scope of a client that is bound to nobody."""
+    token = api.register(f"no-auditor-{len(scope)}{patient}", scope, patient=patient)
+
+    asked = [(method, f"{ACCESS_RECORD}{rest}") for method, rest in WAYS_TO_ASK]
+    assert api.statuses(asked, token) == dict.fromkeys(asked, 403)
+    refused = api.get(ACCESS_RECORD, token)
+    assert (issue_code(refused), refused.headers["WWW-Authenticate"]) == ("forbidden", INSUFFICIENT)
+
+
+@pytest.mark.parametrize(
+    ("scope", "patient"),
+    [("patient/AuditEvent.read", "4"), ("user/AuditEvent.rs patient/AuditEvent.s", "4"), ("system/AuditEvent.rs", "")],
+)
+def test_access_md_the_access_record_is_opened_by_its_name(api: Api, scope: str, patient: str) -> None:
+    token = api.register(f"auditor-{len(scope)}{patient}", scope, patient=patient)
+
+    asked = [(method, f"{ACCESS_RECORD}{rest}") for method, rest in WAYS_TO_ASK]
+    assert not {401, 403} & set(api.statuses(asked, token).values())
+    assert api.get("Patient/4", token).status_code == 403
+
+
+@pytest.mark.parametrize("requested", ["system/AuditEvent.read", "system/AuditEvent.r"])
+def test_access_md_a_client_for_all_types_does_not_get_the_access_record_by_asking(
+    http: httpx.Client, explorer: DemoClient, requested: str
+) -> None:
+    form = {"grant_type": "client_credentials", "scope": requested}
+    answer = http.post("/token", data=form, auth=(explorer.client_id, explorer.secret))
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_access_md_nobody_writes_the_access_record(
+    api: Api, bearer: Callable[[DemoClient], dict[str, str]], clients: tuple[DemoClient, ...], method: str
+) -> None:
+    """405, whatever the token: such a request reaches no function that could."""
+    for client in clients:
+        for rest in ("", "/1") if method != "POST" else ("",):
+            answer = api.http.request(method, f"{FHIR_PATH}/{ACCESS_RECORD}{rest}", headers=bearer(client))
+            assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS"), client.name
 
 
 @pytest.mark.parametrize("type_name", sorted(RECORD))
