@@ -1,20 +1,36 @@
 """Composition root of the auditor: environment → parts → `lambda_handler`."""
 
 import os
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from access_auditor.app import AuditEndpoint
+from access_auditor.jobs import Jobs
 from careconnect import aws
+from careconnect.access_chain_store import DynamoDbAccessChain, KmsSeal
 from careconnect.composition import shell_of
-from careconnect.recording import recording_of
+from careconnect.observability import PowertoolsObserver
+from careconnect.recording import recording_of, retention_days
 from careconnect.settings import Settings
 
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()
+_seal_alias: Final = _settings.required("ACCESS_SEAL_KEY_ALIAS")
 _answer: Final = shell_of(_settings, AuditEndpoint(), recording_of(_settings, _dynamodb, aws.kms))
+_jobs: Final = Jobs(
+    DynamoDbAccessChain(
+        _dynamodb, _settings.required("AUDIT_TABLE"), _settings.required("SEAL_TABLE"), retention_days(_settings)
+    ),
+    # A start for a request need not wait for this client.
+    lambda: KmsSeal(aws.kms(), _seal_alias),
+    PowertoolsObserver(
+        _settings.required("POWERTOOLS_SERVICE_NAME"), namespace=_settings.required("POWERTOOLS_METRICS_NAMESPACE")
+    ),
+    time.time,
+)
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
-    """Answer a REST proxy event of `AuditEvent`; of the other events nothing is done."""
-    return _answer(event, context) if "httpMethod" in event else {}
+    """Answer a REST proxy event of `AuditEvent`, or seal or verify, as another event asks."""
+    return _answer(event, context) if "httpMethod" in event else _jobs(event, context)

@@ -27,13 +27,17 @@ def recording_of(
     `kms` makes the client that the first personal value needs; a function that takes no search needs none.
     """
     is_open = settings.choice("AUDIT_FAILURE", (_CLOSED, _OPEN)) == _OPEN
-    days = settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MOST_DAYS)
     return Recording(
-        DynamoDbAccessRecord(dynamodb, settings.required("AUDIT_TABLE"), days),
+        DynamoDbAccessRecord(dynamodb, settings.required("AUDIT_TABLE"), retention_days(settings)),
         settings.required("POWERTOOLS_SERVICE_NAME"),
         digest=AccessDigest(kms, settings.required("ACCESS_DIGEST_KEY_ALIAS"), fails_open=is_open) if kms else _none,
         fails_open=is_open,
     )
+
+
+def retention_days(settings: Settings) -> int:
+    """Return how many days an event is kept, 0 for ever; raises `SettingError`."""
+    return settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MOST_DAYS)
 
 
 def _none(_value: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from access_auditor import seal_events as module
 from careconnect.access_chain import LATE, Fault, Finding, SealedHead, end_of, start_of
 from careconnect.access_event import AccessEvent, Action, Outcome, time_of
-from careconnect.access_record import DynamoDbAccessRecord
+from careconnect.dynamodb_access_record import DynamoDbAccessRecord
 from careconnect_testing.sealed_record import AUDIT_TABLE, DAY, MINUTE, NOON, SealedRecord, record_on_moto
 
 DAY_AFTER = "2026-11-27"
