@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from careconnect import __version__
+from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.commands import clients as clients_command
 from careconnect_admin.commands import keys as keys_command
 from careconnect_admin.commands.destroy import destroy
@@ -37,6 +38,7 @@ app.command()(search)
 app.command()(logs)
 app.command()(alarms)
 app.command()(destroy)
+app.add_typer(audit_command.app)
 app.add_typer(clients_command.app)
 app.add_typer(keys_command.app)
 app.add_typer(tokens_app)

@@ -1,5 +1,6 @@
 """What the auditor does unasked: seal each minute, verify each day (`audit.md`, Tamper evidence)."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
@@ -57,21 +58,27 @@ class Jobs:
     def __call__(self, event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
         """Do what an event asks for, `{"seal": {}}` or `{"verify": "yesterday"}` (or a day), and say what came of it.
 
+        `{"seal": {"seconds": 10}}` begins nothing more after so long, for who waits for the answer.
         What is broken counts `AccessRecordBroken`. Raises `JobError`, which counts as an error of the function.
         """
         ids = {"function_request_id": str(getattr(context, "aws_request_id", ""))}
         action = "access-record.verify" if VERIFY in event else "access-record.seal"
         try:
-            return self._verify(event[VERIFY], ids) if VERIFY in event else self._seal_new(context, ids)
+            return self._verify(event[VERIFY], ids) if VERIFY in event else self._seal_new(event, context, ids)
         except Exception as error:  # noqa: BLE001 - whatever it is, the alarm is to ring
             self._observer.failure(action, error, ids=ids)
             # An exception's own text would reach the log.
             raise JobError(type(error).__name__) from None
 
-    def _seal_new(self, context: Any, ids: Mapping[str, str]) -> dict[str, Any]:
+    def _seal_new(self, event: Mapping[str, Any], context: Any, ids: Mapping[str, str]) -> dict[str, Any]:
         left: Callable[[], int] = getattr(context, "get_remaining_time_in_millis", lambda: _WITHOUT_A_CONTEXT)
-        now = int(self._clock() * 1000)
-        done = seal_events.seal_events(self._chain, self._seal(), now, lambda needed: left() > needed)
+        begun = self._clock()
+        seconds = event[SEAL].get("seconds", math.inf)
+
+        def has_time(needed: int) -> bool:
+            return left() > needed and self._clock() - begun < seconds
+
+        done = seal_events.seal_events(self._chain, self._seal(), int(begun * 1000), has_time)
         self._tell("access-record.seal", done.findings[0] if done.findings else None, ids)
         return {
             "sealed": done.events,

@@ -72,20 +72,22 @@ class DynamoDbAccessChain:
         self._seal_table = seal_table
         self._retention_days = retention_days
 
-    def items(self, day: str, since: int | None = None, before: int | None = None) -> Iterator[Item]:
+    def items(
+        self, day: str, since: int | None = None, before: int | None = None, *, backward: bool = False
+    ) -> Iterator[Item]:
         """Return a day's items by their sort keys, as it reads them shard by shard, a page of each at a time.
 
         `since` and `before` are epoch milliseconds; without them it is all that the day's partitions hold.
         """
-        shards = (self._shard(partition_of(day, shard), since, before) for shard in SHARDS)
-        return heapq.merge(*shards, key=lambda item: str(item["sk"]["S"]))
+        shards = (self._shard(partition_of(day, shard), since, before, backward=backward) for shard in SHARDS)
+        return heapq.merge(*shards, key=lambda item: str(item["sk"]["S"]), reverse=backward)
 
-    def _shard(self, partition: str, since: int | None, before: int | None) -> Iterator[Item]:
+    def _shard(self, partition: str, since: int | None, before: int | None, *, backward: bool) -> Iterator[Item]:
         condition, values = "pk = :pk", {":pk": {"S": partition}}
         if since is not None and before is not None:
             condition += " AND sk BETWEEN :since AND :before"
             values |= {":since": {"S": f"{since:012x}"}, ":before": {"S": f"{before:012x}"}}
-        yield from self._query(self._audit_table, condition, values)
+        yield from self._query(self._audit_table, condition, values, backward=backward)
 
     def heads(self) -> list[SealedHead]:
         """Return the newest heads, the newest first."""

@@ -69,6 +69,7 @@ def test_a_seal_ends_before_its_function_does(record: SealedRecord, observer: Re
     record.keep(0)
 
     assert jobs(record, observer)({"seal": {}}, Context(left=10_000))["is_unfinished"] is True
+    assert jobs(record, observer)({"seal": {"seconds": 0}}, Context())["is_unfinished"] is True
     # Without Lambda's context there is time.
     assert jobs(record, observer)({"seal": {}})["sealed"] == 1
 

@@ -1,0 +1,1 @@
+"""The access record, as an operator reads it."""

@@ -1,0 +1,284 @@
+"""`careconnect audit`: read the access record, seal it, and verify that it is as it was sealed."""
+
+import inspect
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from careconnect.resource_types import valid_id
+from careconnect_admin.commands.listing import print_pairs, print_table
+from careconnect_admin.commands.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.progress import working
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect.access_event import AccessEvent
+    from careconnect.access_verification import Verdict
+    from careconnect_admin.access_record.recorded import AccessRecordReader, Recorded
+    from careconnect_admin.stack.target import StackTarget
+
+_BROKEN: Final = 1
+_SECONDS_OF_A_SEAL: Final = 10
+_MOST_SEALS: Final = 1_000
+_FORGED: Final = "no event of this service: see careconnect audit verify"
+_OUTCOMES: Final = {"0": "done", "4": "refused", "8": "failed"}
+_FAULTS: Final = {
+    "changed": "was changed after it was sealed",
+    "removed": "was removed after it was sealed",
+    "put in between": "was put in between",
+}
+
+app = typer.Typer(name="audit", help="Read the access record, seal it and verify it.", no_args_is_help=True)
+
+
+def _day(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise typer.BadParameter("a day is written as 2026-11-26") from None
+
+
+DateOption = Annotated[str, typer.Option("--date", callback=_day, help="One day (UTC), as 2026-11-26.")]
+FromOption = Annotated[str, typer.Option("--from", callback=_day, help="From this day on, up to --to or today.")]
+ToOption = Annotated[str, typer.Option("--to", callback=_day, help="The last day, with --from.")]
+
+
+def _days(one: str, first: str, last: str) -> list[str]:
+    """Return the days that the options name, if they name any."""
+    from careconnect.access_chain import days_from
+
+    if (one and (first or last)) or (last and not first):
+        raise typer.BadParameter("give --date, or --from and perhaps --to")
+    if one:
+        return [one]
+    last = last or _today()
+    if first > last:
+        raise typer.BadParameter("--from is after --to")
+    return days_from(first, last) if first else []
+
+
+def _today() -> str:
+    return datetime.fromtimestamp(time.time(), UTC).date().isoformat()
+
+
+@app.command("list")
+@on_stack
+def list_(
+    target: "StackTarget",
+    patient: Annotated[str, typer.Option("--patient", help="Who saw this patient's record: its id.")] = "",
+    client: Annotated[str, typer.Option("--client", help="Only what this client did.")] = "",
+    date_: DateOption = "",
+    first: FromOption = "",
+    last: ToOption = "",
+    most: Annotated[int, typer.Option("--most", min=1, help="So many events at most.")] = 500,
+    as_json: JsonOption = False,
+) -> None:
+    """Print who did what with a patient's record, or on some days, the newest first."""
+    days = _days(date_, first, last)
+    if patient and not valid_id(patient):
+        raise typer.BadParameter("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
+    if not patient and not days:
+        raise typer.BadParameter("give --patient, or days")
+    reader = _reader(target)
+    with working("Reading the access record"):
+        every = reader.of_patient(patient, days) if patient else reader.of_days(days)
+        kept = (each for each in every if not client or (each.event and each.event.client_id == client))
+        found = list(itertools.islice(kept, most + 1))
+    if len(found) > most:
+        print(f"careconnect: these are the newest {most}: give --most or days for more", file=sys.stderr)
+        del found[most:]
+    if as_json:
+        print(json.dumps([_as_json(each) for each in found], indent=2))
+    elif found:
+        print_table(("when", "who", "did", "what", "patient", "outcome"), [_row(each) for each in found])
+    else:
+        print("careconnect: no event", file=sys.stderr)
+
+
+def _alone(ctx: typer.Context, **given: Any) -> None:
+    """Read the access record, seal it and verify it. Without a command: as `list`."""
+    if ctx.invoked_subcommand is None:
+        list_(**given)
+    elif any(ctx.get_parameter_source(name).name == "COMMANDLINE" for name in given):  # type: ignore[union-attr]
+        raise typer.BadParameter("options stand after the command")
+
+
+_CONTEXT: Final = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+_OPTIONS: Final = [_CONTEXT, *inspect.signature(list_).parameters.values()]
+_alone.__signature__ = inspect.Signature(_OPTIONS)  # type: ignore[attr-defined]
+_alone.__annotations__ = {each.name: each.annotation for each in _OPTIONS}
+app.callback(invoke_without_command=True)(_alone)
+
+
+@app.command()
+@on_stack
+def show(
+    target: "StackTarget",
+    event_id: Annotated[str, typer.Argument(metavar="ID", help="The AuditEvent's id.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Print all that is recorded of one event."""
+    from careconnect.access_event import is_event_id
+
+    event_id = event_id.removeprefix("AuditEvent/")
+    if not is_event_id(event_id):
+        raise typer.BadParameter("this is not the id of an AuditEvent")
+    found = _reader(target).of_id(event_id)
+    if found is None:
+        raise OperatorError(f"there is no AuditEvent/{event_id}")
+    members = _as_json(found)
+    if as_json:
+        print(json.dumps(members, indent=2))
+        return
+    texts = {name: " ".join(value) if isinstance(value, list) else str(value) for name, value in members.items()}
+    print_pairs([(name.replace("_", " "), text) for name, text in texts.items()])
+
+
+@app.command()
+@on_stack
+def verify(
+    target: "StackTarget",
+    date_: DateOption = "",
+    first: FromOption = "",
+    last: ToOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Verify that all that was sealed is as it was sealed: today, or the days that are named.
+
+    Exit code 0 if it is; 1 if not, and the first event that was changed, removed or put in between is named.
+    """
+    from careconnect.access_chain_store import DynamoDbAccessChain, KmsSeal
+    from careconnect.access_verification import verify_day
+
+    days = _days(date_, first, last) or [_today()]
+    chain = DynamoDbAccessChain(target.client("dynamodb"), target.output("AuditTable"), target.output("SealTable"))
+    seal = KmsSeal(target.client("kms"), target.output("AccessSealKeyAlias"))
+    verdicts = []
+    for day in days:
+        with working(f"Verifying {day}"):
+            verdicts.append(verify_day(chain, seal, day, int(time.time() * 1000)))
+        if not as_json:
+            print(f"{day}  {_sentence(verdicts[-1])}", flush=True)
+    if as_json:
+        print(json.dumps([_verdict(each) for each in verdicts], indent=2))
+    if not all(each.stands for each in verdicts):
+        raise typer.Exit(_BROKEN)
+
+
+@app.command()
+@on_stack
+def seal(target: "StackTarget", as_json: JsonOption = False) -> None:
+    """Seal now what is not sealed yet, as it happens each minute."""
+    if target.is_local and "AuditFunction" not in target.outputs:
+        raise OperatorError("`make sam-local` has no schedule and no such function to call: see `make run`")
+    with working("Sealing"):
+        runs = list(_seals(target))
+    sealed = sum(run["sealed"] for run in runs)
+    findings = [finding for run in runs for finding in run["findings"]]
+    if as_json:
+        print(json.dumps({"sealed": sealed, "findings": findings}, indent=2))
+    else:
+        print(f"Sealed {sealed} {'event' if sealed == 1 else 'events'}")
+    if findings:
+        print("careconnect: the record is broken: see careconnect audit verify", file=sys.stderr)
+        raise typer.Exit(_BROKEN)
+
+
+def _seals(target: "StackTarget") -> Iterator[dict[str, Any]]:
+    """Seal until nothing is left, and return what each run did."""
+    payload = json.dumps({"seal": {"seconds": _SECONDS_OF_A_SEAL}})
+    for _ in range(_MOST_SEALS):
+        answer = target.client("lambda").invoke(FunctionName=target.output("AuditFunction"), Payload=payload)
+        run = json.loads(answer["Payload"].read() or "null")
+        if answer.get("FunctionError") or not isinstance(run, dict) or "sealed" not in run:
+            raise OperatorError("the function that seals has failed: see careconnect logs --function Audit")
+        yield run
+        # Who was outrun does not know what the other one has left.
+        if not run["is_unfinished"] and not run["is_outrun"]:
+            return
+
+
+@app.command()
+@on_stack
+def digest(
+    target: "StackTarget",
+    value: Annotated[
+        str, typer.Argument(metavar="[VALUE]", help="The value as it was sent; asked for if left out.")
+    ] = "",
+) -> None:
+    """Print the keyed digest that stands in the record for a personal value, such as an NHS number."""
+    # Here, so that `careconnect --help` does not wait for AWS's SDK.
+    from careconnect.access_digest import AccessDigest
+    from careconnect.access_record import DigestKeyError
+
+    value = value or typer.prompt("Value", hide_input=True, err=True)
+    try:
+        print(AccessDigest(lambda: target.client("kms"), target.output("AccessDigestKeyAlias"))(value))
+    except DigestKeyError as error:
+        raise OperatorError(f"KMS gives no digest ({error}): may you call GenerateMac with that key?") from None
+
+
+def _reader(target: "StackTarget") -> "AccessRecordReader":
+    from careconnect_admin.access_record.recorded import AccessRecordReader
+
+    return AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"), target.output("SealTable"))
+
+
+def _row(each: "Recorded") -> Sequence[str]:
+    event = each.event
+    if event is None:
+        return (each.id, "", "", "", "", _FORGED)
+    what = " ".join(event.ids) or event.type
+    told = f"{what}?{event.query}" if event.query else what
+    return (_moment(event), event.client_id, event.interaction, told, event.patient, _outcome(event))
+
+
+def _moment(event: "AccessEvent") -> str:
+    return datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _outcome(event: "AccessEvent") -> str:
+    words = [_OUTCOMES[event.outcome], str(event.status or "")]
+    return " ".join(filter(None, words)) + (f": {event.why}" if event.why else "")
+
+
+def _as_json(each: "Recorded") -> dict[str, Any]:
+    if each.event is None:
+        return {"id": each.id, "outcome": _FORGED}
+    members = {"id": each.id, "at": _moment(each.event), **asdict(each.event), "outcome": _outcome(each.event)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in members.items() if value}
+
+
+def _sentence(verdict: "Verdict") -> str:
+    found = verdict.first
+    if found is not None:
+        named = f"AuditEvent/{found.event_id}" if found.event_id else "the day"
+        told = _FAULTS.get(found.fault, f"and what follows cannot be trusted: {found.reason}")
+        more = f" ({verdict.findings - 1} more)" if verdict.findings > 1 else ""
+        return f"broken: {named} {told}{more}; {verdict.unsealed} not sealed yet"
+    if not verdict.sealed and not verdict.unsealed:
+        return "no events"
+    if not verdict.sealed:
+        return f"none sealed; {verdict.unsealed} not sealed yet"
+    stand = "all stand"
+    if verdict.ended:
+        stand = f"retention ended {'all' if verdict.ended == verdict.sealed else verdict.ended} of them"
+        stand += "" if verdict.ended == verdict.sealed else ", the others stand"
+    return f"{verdict.sealed} sealed, {stand}; {verdict.unsealed} not sealed yet"
+
+
+def _verdict(verdict: "Verdict") -> dict[str, Any]:
+    found = verdict.first
+    return {
+        **{name: getattr(verdict, name) for name in ("day", "stands", "sealed", "ended", "unsealed", "findings")},
+        "first": {"id": found.event_id, "fault": str(found.fault), "reason": found.reason} if found else None,
+    }
