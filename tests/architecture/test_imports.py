@@ -36,6 +36,7 @@ PATCHING = {"jsonpatch", "jsonpointer"}
 IMPORTS = {
     "scope_authorizer": AUTHORIZER,
     "fhir_reader": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
+    "access_auditor": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
     "token_issuer": AUTHORIZER,
     "service_discovery": AUTHORIZER - {"pyjwt"},
     # Nothing of AWS: what Powertools brings along is all.

@@ -1,30 +1,101 @@
 """`AuditEvent`, the access record in FHIR: a call in, the answer of one use case out, errors as OperationOutcomes."""
 
-from dataclasses import dataclass, replace
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
+from access_auditor.event_query import parse_event_search
+from access_auditor.event_resource import event_text, version_of
+from access_auditor.event_store import EventStore
+from access_auditor.read_event import read_event
+from access_auditor.search_events import EventContext, search_events
 from careconnect import outcomes
-from careconnect.caller import caller_of
-from careconnect.formats import error_response
-from careconnect.http import Response, last_value
+from careconnect.access_event import Action
+from careconnect.access_query import named_patients
+from careconnect.caller import Caller, caller_of
+from careconnect.conditional import is_unmodified
+from careconnect.fhir_path import FhirPath, Route, parse_path
+from careconnect.fhir_request import parameters_of, refusal_of
+from careconnect.formats import fhir_response
+from careconnect.http import Response
+from careconnect.indentation import indent
+from careconnect.record_keys import resource_key
 from careconnect.refusal import RefusalError
+from careconnect.rendering.views import View, show
+from careconnect.resource_types import AUDIT_EVENT
+from careconnect.result_parameters import SEARCH_PARAMETERS, VIEW_PARAMETERS
+from careconnect.searching.links import Links, sealed_parameters
+from careconnect.searching.result_parameters import parse_result_parameters
 from careconnect.shell import Call
+from careconnect.validators import validators
+
+_READS: Final = ("GET", "HEAD")
+# Who saw a patient's data is as much of a secret as the data: no cache keeps it.
+_CACHING: Final = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
+
+_LINK_KEY: Final = b"careconnect access record next links"
+"""What makes another key of the digest key: there is no state to keep one in."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEndpoint:
-    """What the deployed function is made of."""
+    """What the deployed function is made of; `digest_key` returns the deployment's key, 32 bytes."""
+
+    store: EventStore
+    digest_key: Callable[[], bytes]
 
     def answer(self, call: Call) -> Response:
-        """Answer a read or a search; raises `OutcomeError`."""
-        caller = caller_of(call.request.authorizer, call.now)
+        """Answer a read or a search; raises `OutcomeError`, and `DigestKeyError` if a link has no key."""
+        request = call.request
+        caller = caller_of(request.authorizer, call.now)
         call.client_id = caller.client_id
-        raise outcomes.not_supported()
+        path = parse_path(request.path)
+        if path.type is not AUDIT_EVENT:
+            raise outcomes.not_supported()
+        call.action = f"{path.type.name}.{path.route}"
+        is_read = path.route is Route.INSTANCE
+        # Whose event it is was not asked for: the event of a read by id names nobody.
+        asked = (resource_key(path.type.name, path.id),) if is_read else ()
+        call.access.asks("read" if is_read else "search-type", Action.READ, path.type.name, asked)
+        if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
+            raise outcomes.method_not_allowed(path.allowed)
+        return self._read(call, path, caller) if is_read else self._search(call, path, caller)
+
+    def _read(self, call: Call, path: FhirPath, caller: Caller) -> Response:
+        headers = call.request.headers
+        view = parse_result_parameters(path.type, parameters_of(call.request, path), headers, VIEW_PARAMETERS).view
+        event = read_event(self.store, caller, path.id)
+        version = version_of(event)
+        about = {**_CACHING, **validators(version, event.at)}
+        if is_unmodified(version, event.at, headers):
+            return Response(304, headers=about)
+        return _body(show(event_text(event, view.format), path.type, view), view, about)
+
+    def _search(self, call: Call, path: FhirPath, caller: Caller) -> Response:
+        parameters, fhir_base = parameters_of(call.request, path), call.base_url.fhir
+        sealed = sealed_parameters(parameters, self._link_key, caller, path.asked)
+        parameters = [*sealed, *parameters]
+        named = named_patients(path.type, parameters, fhir_base)
+        call.access.parameters = tuple(parameters)
+        call.access.names(*named)
+        result = parse_result_parameters(path.type, parameters, call.request.headers, SEARCH_PARAMETERS)
+        now = int(call.now * 1000)
+        query = parse_event_search(parameters, handling=result.handling, fhir_base=fhir_base, now=now)
+        is_sealed = path.route is Route.SEARCH or bool(sealed)
+        links = Links(fhir_base, path.asked, caller, self._link_key, is_sealed)
+        bundle = search_events(query, EventContext(self.store, caller, result, links, now))
+        if caller.patient and not named:
+            # It asked for all that it may see: its own patient's.
+            call.access.discloses([caller.patient])
+        return _body(bundle.text(result.view.format), result.view, _CACHING)
+
+    def _link_key(self) -> bytes:
+        return hmac.digest(self.digest_key(), _LINK_KEY, "sha256")
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome in the format asked for."""
-        request = call.request
-        response = error_response(error, last_value(request.query, "_format"), request.headers.get("accept", ""))
-        return replace(response, headers={**response.headers, "Cache-Control": "no-store"})
+        """Render an error as an OperationOutcome."""
+        return refusal_of(error, call.request)
 
     def internal(self) -> RefusalError:
         """Return the fixed 500."""
@@ -37,3 +108,7 @@ class AuditEndpoint:
     def unrecorded(self, reason: str) -> RefusalError:
         """Return the 503 for a request whose event could not be kept."""
         return outcomes.unavailable(reason)
+
+
+def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:
+    return fhir_response(200, indent(body, view.format) if view.pretty else body, view.format, headers)

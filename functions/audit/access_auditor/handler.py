@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from access_auditor.app import AuditEndpoint
+from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from access_auditor.jobs import Jobs
 from careconnect import aws
 from careconnect.access_chain_store import DynamoDbAccessChain, KmsSeal
+from careconnect.access_digest import AccessDigest
 from careconnect.composition import shell_of
 from careconnect.observability import PowertoolsObserver
 from careconnect.recording import recording_of, retention_days
@@ -16,12 +18,19 @@ from careconnect.settings import Settings
 
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()
+_audit_table: Final = _settings.required("AUDIT_TABLE")
+_seal_table: Final = _settings.required("SEAL_TABLE")
 _seal_alias: Final = _settings.required("ACCESS_SEAL_KEY_ALIAS")
-_answer: Final = shell_of(_settings, AuditEndpoint(), recording_of(_settings, _dynamodb, aws.kms))
-_jobs: Final = Jobs(
-    DynamoDbAccessChain(
-        _dynamodb, _settings.required("AUDIT_TABLE"), _settings.required("SEAL_TABLE"), retention_days(_settings)
+_answer: Final = shell_of(
+    _settings,
+    AuditEndpoint(
+        DynamoDbEventStore(_dynamodb, _audit_table, _seal_table),
+        AccessDigest(aws.kms, _settings.required("ACCESS_DIGEST_KEY_ALIAS")).key,
     ),
+    recording_of(_settings, _dynamodb, aws.kms),
+)
+_jobs: Final = Jobs(
+    DynamoDbAccessChain(_dynamodb, _audit_table, _seal_table, retention_days(_settings)),
     # A start for a request need not wait for this client.
     lambda: KmsSeal(aws.kms(), _seal_alias),
     PowertoolsObserver(

@@ -14,6 +14,7 @@ FORM = "application/x-www-form-urlencoded"
 
 # The function of an event, by the beginning of its name: what it writes is a writer's.
 FUNCTIONS = {
+    "audit-": "AuditFunction",
     "console-": "ConsoleFunction",
     "authorizer-": "AuthorizerFunction",
     "directory-create": "DirectoryWriterFunction",

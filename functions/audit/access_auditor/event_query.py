@@ -1,0 +1,133 @@
+"""A search of the access record, parsed: what is asked, and where in the record it may be (`audit.md`)."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from access_auditor.walk_events import Window, bound_at
+from careconnect import outcomes
+from careconnect.access_event import is_event_id
+from careconnect.outcomes import Issue
+from careconnect.record_keys import resource_key
+from careconnect.resource_types import AUDIT_EVENT, ID_PARAMETER, Modifier
+from careconnect.result_parameters import SEARCH_PARAMETERS
+from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT
+from careconnect.searching.criteria import Criterion, DateBound, parse_criterion
+from careconnect.searching.offer import Offer, sort_out
+from careconnect.searching.result_parameters import Handling, Order
+
+_CLOCKS_APART: Final = 60_000
+"""Milliseconds by which the clock of what kept an event may be ahead of this one."""
+
+_JOINING: Final = ("_include", "_revinclude", "_has")
+
+PATIENT: Final = next(each for each in AUDIT_EVENT.parameters if each.compartment)
+"""The parameter by which an event belongs to a patient."""
+DATE: Final = next(each for each in AUDIT_EVENT.parameters if each.name == AUDIT_EVENT.order_by)
+"""The parameter by which events are in order."""
+
+
+@dataclass(slots=True)
+class EventQuery:
+    """A parsed search; `used` are the parameters that were understood, as they were given."""
+
+    criteria: list[Criterion] = field(default_factory=list)
+    cursor: str = ""
+    used: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[Issue] = field(default_factory=list)
+
+    def window(self, now: int) -> Window:
+        """Return between which sort keys what is searched for can be; `now` in epoch milliseconds."""
+        low, before = 0, now + _CLOCKS_APART
+        for criterion in self.criteria:
+            if criterion.parameter is DATE and criterion.modifier != Modifier.MISSING:
+                spans = [_span(bound) for bound in criterion.values]
+                low = max(low, min(start for start, _ in spans))
+                before = min(before, max(end for _, end in spans))
+        return Window(bound_at(low), bound_at(before))
+
+    def patients(self) -> tuple[str, ...] | None:
+        """Return the ids of the patients whose events alone can match, or None if any event can."""
+        for criterion in self.criteria:
+            if criterion.parameter is PATIENT and criterion.modifier != Modifier.MISSING:
+                return tuple(dict.fromkeys(id_ for id_ in map(_patient_id, criterion.values) if id_))
+        return None
+
+    def event_ids(self) -> tuple[str, ...] | None:
+        """Return the ids of the events that alone can match, or None if any can."""
+        for criterion in self.criteria:
+            if criterion.parameter is ID_PARAMETER and not criterion.modifier:
+                return tuple(token.code for token in criterion.values if is_event_id(token.code or ""))
+        return None
+
+
+def parse_event_search(
+    parameters: Iterable[tuple[str, str]], *, handling: Handling, fhir_base: str, now: int
+) -> EventQuery:
+    """Parse the decoded parameters of a search beside those of its result; `now` in epoch milliseconds.
+
+    A parameter that is not offered is refused if STU3 defines it, and else left out with a warning, unless `handling`
+    says otherwise. Raises the 400 outcomes for anything malformed.
+    """
+    query = EventQuery()
+
+    def take(name: str, text: str) -> bool:
+        head, _, modifier = name.partition(":")
+        if "." in name or head in _JOINING:
+            # To ignore it would find more than was asked for; its values are in tables that are not this function's.
+            raise outcomes.invalid_parameter(
+                re.split("[:.]", name, maxsplit=1)[0],
+                "no chain, include or condition of another resource is offered for events.",
+                code="not-supported",
+            )
+        parameter = AUDIT_EVENT.parameter(head)
+        if parameter is not None:
+            query.criteria.append(parse_criterion(parameter, modifier, text, fhir_base=fhir_base, now=now))
+        return parameter is not None or name in SEARCH_PARAMETERS
+
+    names = (*AUDIT_EVENT.parameter_names, *SEARCH_PARAMETERS)
+    sort_out(query, parameters, take, Offer(AUDIT_EVENT.name, names, handling))
+    return query
+
+
+def require_order(sort: Sequence[Order]) -> None:
+    """Raise the 400 outcome for any order but the one that there is: the newest first."""
+    if any(order.parameter is not DATE or not order.descending for order in sort):
+        raise outcomes.invalid_parameter(
+            "_sort", f"takes -{DATE.name} alone: the newest first is the one order of events.", code="not-supported"
+        )
+
+
+def of_patient(patient: str) -> Criterion:
+    """Return the criterion that the events of one patient meet."""
+    return Criterion(PATIENT, "", (patient_reference(patient),))
+
+
+def patient_reference(patient: str) -> str:
+    """Return the reference to a patient by its id."""
+    (type_name,) = PATIENT.targets
+    return resource_key(type_name, patient)
+
+
+def _patient_id(reference: str) -> str:
+    """Return the id in a reference to a patient of this server, else an empty text."""
+    type_name, _, resource_id = reference.partition("/")
+    return resource_id if type_name in PATIENT.targets else ""
+
+
+def _span(bound: DateBound) -> tuple[int, int]:
+    """Return from when on and before when an instant is that a date and its prefix match (epoch milliseconds)."""
+    match bound.prefix:
+        case "gt" | "sa":
+            return bound.high, LAST_INSTANT
+        case "ge":
+            return bound.low, LAST_INSTANT
+        case "lt" | "eb":
+            return FIRST_INSTANT, bound.low
+        case "le":
+            return FIRST_INSTANT, bound.high
+        case "ne":
+            return FIRST_INSTANT, LAST_INSTANT
+        case _:
+            return bound.low, bound.high

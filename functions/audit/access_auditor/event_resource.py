@@ -1,0 +1,153 @@
+"""An event of the access record as a FHIR AuditEvent (STU3 AuditEvent; DICOM PS3.15 A.5)."""
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from access_auditor.event_query import patient_reference
+from careconnect.access_event import AccessEvent
+from careconnect.formats import Format
+from careconnect.resource_types import AUDIT_EVENT
+from careconnect.resource_xml import resource_xml
+
+Json = dict[str, Any]
+
+_DICOM: Final = "http://dicom.nema.org/resources/ontology/DCM"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_IP_ADDRESS: Final = "2"
+
+_REST: Final = {"system": "http://hl7.org/fhir/audit-event-type", "code": "rest", "display": "RESTful Operation"}
+_AUTHENTICATION: Final = {"system": _DICOM, "code": "110114", "display": "User Authentication"}
+_SECURITY: Final = {"system": _DICOM, "code": "110113", "display": "Security Alert"}
+_LOGIN: Final = {"system": _DICOM, "code": "110122", "display": "Login"}
+_LOGOUT: Final = {"system": _DICOM, "code": "110123", "display": "Logout"}
+
+_TOKENS: Final[dict[str, Json]] = {"token": _LOGIN, "introspect": {"code": "introspect"}, "revoke": _LOGOUT}
+"""The interactions of the token issuer, by what they are called in the record, and their subtypes."""
+
+_INTERACTIONS: Final = frozenset(
+    (
+        *("read", "vread", "update", "patch", "delete", "create", "operation"),
+        *("history", "history-instance", "history-type", "search", "search-type"),
+    )
+)
+"""Codes of `restful-interaction`."""
+
+_OPERATOR: Final = "cli"
+"""The `service` of what an operator does by the command line."""
+
+_PERSON: Final = {"system": "http://hl7.org/fhir/audit-entity-type", "code": "1", "display": "Person"}
+_SYSTEM_OBJECT: Final = {"system": "http://hl7.org/fhir/audit-entity-type", "code": "2", "display": "System Object"}
+_PATIENT: Final = {"system": "http://hl7.org/fhir/object-role", "code": "1", "display": "Patient"}
+_RESOURCE: Final = {"system": "http://hl7.org/fhir/object-role", "code": "4", "display": "Domain Resource"}
+_QUERY: Final = {"system": "http://hl7.org/fhir/object-role", "code": "24", "display": "Query"}
+_SERVER: Final = {
+    "system": "http://hl7.org/fhir/security-source-type",
+    "code": "4",
+    "display": "Application Server",
+}
+
+
+def version_of(event: AccessEvent) -> int:
+    """Return an event's version: one that was corrected is another than before, to a cache."""
+    return 2 if event.is_correction else 1
+
+
+def event_text(event: AccessEvent, format_: Format) -> str:
+    """Render an event as the text of an AuditEvent, compact."""
+    resource = event_resource(event)
+    if format_ is Format.XML:
+        return resource_xml(resource)
+    return json.dumps(resource, separators=(",", ":"), ensure_ascii=False)
+
+
+def event_resource(event: AccessEvent) -> Json:
+    """Return an event as an AuditEvent, its elements in STU3's order."""
+    recorded = _instant(event.at)
+    resource = {
+        "resourceType": AUDIT_EVENT.name,
+        "id": event.id,
+        "meta": {"versionId": str(version_of(event)), "lastUpdated": recorded},
+        "type": _type(event),
+        "subtype": [_subtype(event)],
+        "action": event.action.value,
+        "recorded": recorded,
+        "outcome": event.outcome.value,
+        "outcomeDesc": event.why,
+        "agent": [_agent(event)],
+        "source": {"identifier": {"value": event.service or "unknown"}, "type": [_SERVER]},
+        "entity": list(_entities(event)),
+    }
+    return {name: value for name, value in resource.items() if value}
+
+
+def _type(event: AccessEvent) -> Json:
+    if event.service == _OPERATOR:
+        return _SECURITY
+    return _AUTHENTICATION if event.interaction in _TOKENS else _REST
+
+
+def _subtype(event: AccessEvent) -> Json:
+    """Return the coding of an interaction: STU3's or DICOM's if they have one, else the record's own word."""
+    code = event.interaction
+    if code in _INTERACTIONS:
+        return {"system": "http://hl7.org/fhir/restful-interaction", "code": code, "display": code}
+    return _TOKENS.get(code, {"code": code})
+
+
+def _agent(event: AccessEvent) -> Json:
+    """Return who asked: a client by its id, or an operator by the name that AWS has for it."""
+    user = {"userId": {"value": event.client_id}} if event.client_id else {}
+    network = {"network": {"address": event.address, "type": _IP_ADDRESS}} if event.address else {}
+    return {**user, "requestor": True, **network}
+
+
+def _entities(event: AccessEvent) -> Iterator[Json]:
+    """Yield whose data it was, which resources were asked for, and the request itself."""
+    patient = patient_reference(event.patient) if event.patient else ""
+    if patient:
+        yield {"reference": {"reference": patient}, "type": _PERSON, "role": _PATIENT}
+    for reference in event.ids:
+        if reference != patient:
+            type_name, _, _ = reference.partition("/")
+            type_ = {"system": "http://hl7.org/fhir/resource-types", "code": type_name, "display": type_name}
+            yield {"reference": {"reference": reference}, "type": type_, "role": _RESOURCE}
+    query, details = _query(event), list(_details(event))
+    # A name or a query, and never both (STU3 AuditEvent: sev-1).
+    said = {"role": _QUERY, "query": _base64(query)} if query else {"name": "request"}
+    if query or details:
+        request = {"type": _SYSTEM_OBJECT, **said, "detail": details}
+        yield {name: value for name, value in request.items() if value}
+
+
+def _query(event: AccessEvent) -> str:
+    """Return what was searched for or asked besides, as the URL has it below the base, without personal values."""
+    asked = event.ids[0] if event.ids else event.type
+    if event.query:
+        return f"{asked}?{event.query}"
+    return "" if event.ids else asked
+
+
+def _details(event: AccessEvent) -> Iterator[Json]:
+    texts = {
+        "sub": event.subject,
+        "jti": event.jti,
+        "request-id": event.request_id,
+        "gateway-request-id": event.gateway_request_id,
+        "traceparent": event.trace,
+        "status": str(event.status or ""),
+    }
+    for name, text in texts.items():
+        if text:
+            yield {"type": name, "value": _base64(text)}
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode("ascii")
+
+
+def _instant(milliseconds: int) -> str:
+    at = _EPOCH + timedelta(milliseconds=milliseconds)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,24 @@
+"""Read one event by its id."""
+
+from access_auditor.event_store import EventStore
+from careconnect import outcomes
+from careconnect.access_event import AccessEvent, is_event_id
+from careconnect.caller import Caller
+from careconnect.resource_types import AUDIT_EVENT
+from careconnect.scopes import Interaction
+
+
+def read_event(store: EventStore, caller: Caller, event_id: str) -> AccessEvent:
+    """Return an event as it was corrected, if it was: one query.
+
+    Raises the outcomes 403 without the scope, and 404 for an unknown id or for an event that is not of the patient
+    that the caller is bound to, which looks the same.
+    """
+    caller.require(AUDIT_EVENT, Interaction.READ)
+    found = store.events([event_id]) if is_event_id(event_id) else []
+    if not found:
+        raise outcomes.not_found()
+    if caller.patient and found[0].patient != caller.patient:
+        # Nor does the event of this refusal say whose it is: that was not asked for.
+        raise outcomes.out_of_compartment(())
+    return found[0]

@@ -1,0 +1,248 @@
+"""How far back one request goes, by which queries, and where the next one goes on (`audit.md`, Asked in FHIR)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from access_auditor.event_store import Asked, Part
+from access_auditor.walk_events import (
+    MOST_COUNTED,
+    MOST_EXAMINED,
+    MOST_QUERIES,
+    QUIET_DAYS,
+    Effort,
+    SpentError,
+    Walk,
+    Window,
+    bound_at,
+)
+from careconnect.access_event import SHARDS, AccessEvent, Outcome, day_of
+from careconnect_testing.auditor import NOW, Auditor, an_event
+
+START = datetime(2026, 11, 26, tzinfo=UTC)
+ALL = Window(bound_at(0), bound_at(int(NOW.timestamp() * 1000)))
+
+
+class EventsInMemory:
+    """A store of events, whose answers hold no more than a part of what is asked for."""
+
+    def __init__(self, events: Sequence[AccessEvent], sealed: Sequence[str] = (), most: int = 100) -> None:
+        self.kept = sorted(events, key=lambda event: (event.id, event.is_correction), reverse=True)
+        self.keys = [(event.item()["pk"]["S"], event.item()["sk"]["S"]) for event in self.kept]
+        self.sealed = sorted(sealed)
+        self.most = most
+        self.asked: list[Asked] = []
+        self.days_asked: list[str] = []
+
+    def events(self, event_ids: Sequence[str]) -> list[AccessEvent]:
+        found: dict[str, AccessEvent] = {}
+        for event in self.kept:
+            found.setdefault(event.id, event)
+        return [found[each] for each in event_ids if each in found]
+
+    def parts(self, asked: Sequence[Asked]) -> list[Part]:
+        self.asked += asked
+        return [self._part(each) for each in asked]
+
+    def sealed_day_before(self, day: str) -> str:
+        self.days_asked.append(day)
+        return max((each for each in self.sealed if each < day), default="")
+
+    def _part(self, asked: Asked) -> Part:
+        found = [
+            (event, sort_key)
+            for event, (shard, sort_key) in zip(self.kept, self.keys, strict=True)
+            if (event.patient if asked.source.is_patient else shard) == asked.source.partition
+            and asked.low <= sort_key < asked.before
+        ]
+        most = min(asked.limit, self.most)
+        return Part([event for event, _ in found[:most]], found[most - 1][1] if len(found) > most else "")
+
+    @property
+    def days(self) -> list[str]:
+        """The days whose shards were looked at, each once."""
+        return list(dict.fromkeys(each.source.partition.partition("#")[0] for each in self.asked))
+
+
+def spread(count: int, minutes: float = 1, **fields: str) -> list[AccessEvent]:
+    """Return events some minutes apart, the first of them just before now."""
+    return [an_event(NOW - timedelta(minutes=minutes * (number + 1)), number, **fields) for number in range(count)]
+
+
+def ids(events: Sequence[AccessEvent]) -> list[str]:
+    return [event.id for event in events]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4 * 86_400), st.integers(0, 40), st.booleans()), max_size=40),
+    st.integers(1, 9),
+    st.integers(1, 30),
+)
+def test_every_event_comes_once_newest_first_whatever_a_call_brings(
+    placed: list[tuple[int, int, bool]], most: int, expected: int
+) -> None:
+    events = {}
+    for seconds, number, is_corrected in placed:
+        event = an_event(NOW - timedelta(seconds=seconds + 1), number, patient="4")
+        events[event.id] = [event, *([event.corrected(Outcome.FAILED, "error", 500)] if is_corrected else [])]
+    kept = [each for both in events.values() for each in both]
+    store = EventsInMemory(kept, sealed=[day_of(event.at) for event in kept], most=most)
+
+    for way in ("by_day", "by_patient"):
+        walk = Walk(store, ALL, expected, Effort(10_000, 10_000))
+        found = list(walk.by_day() if way == "by_day" else walk.by_patient(["4", "5"]))
+        assert ids(found) == sorted(events, reverse=True)
+        assert [event.is_correction for event in found] == [len(events[event.id]) == 2 for event in found]
+        assert walk.is_end
+
+
+@given(st.integers(0, 60), st.integers(1, 12), st.integers(70, 100))
+def test_a_walk_that_stops_goes_on_where_it_stopped(count: int, examined: int, queries: int) -> None:
+    """However little one request may do, what follows has the rest and nothing twice."""
+    store = EventsInMemory(spread(count, minutes=97), sealed=["2026-11-20", "2026-11-26"])
+    found: list[str] = []
+    window = ALL
+    is_end = False
+    while not is_end:
+        walk = Walk(store, window, 3, Effort(examined, queries))
+        found += ids(list(walk.by_day()))
+        assert walk.is_end or walk.place < window.before
+        is_end, window = walk.is_end, Window(window.low, walk.place)
+
+    assert found == ids(store.kept)
+
+
+def test_sixteen_shards_are_asked_at_once_and_no_more_often_than_needed() -> None:
+    store = EventsInMemory(spread(200))
+    walk = Walk(store, ALL, 20)
+    first = [event for event, _ in zip(walk.by_day(), range(21), strict=False)]
+
+    assert ids(first) == ids(store.kept[:21])
+    assert len(store.asked) == len(SHARDS)
+    assert not walk.is_end
+
+
+def test_a_patients_events_are_looked_for_in_one_place() -> None:
+    store = EventsInMemory([*spread(50, patient="4"), *spread(50, minutes=1.5, patient="5")])
+    walk = Walk(store, ALL, 20)
+    found = [event for event, _ in zip(walk.by_patient(["5"]), range(20), strict=False)]
+
+    assert {event.patient for event in found} == {"5"}
+    assert [(each.source.partition, each.source.is_patient) for each in store.asked] == [("5", True)]
+
+
+def test_more_is_asked_for_each_time() -> None:
+    store = EventsInMemory(spread(1_000, patient="4"), most=10_000)
+    assert len(list(Walk(store, ALL, 20).by_patient(["4"]))) == 1_000
+
+    limits = [each.limit for each in store.asked]
+    assert limits == sorted(limits)
+    assert len(limits) < 5
+
+
+def test_a_page_examines_no_more_than_one_may() -> None:
+    store = EventsInMemory(spread(MOST_EXAMINED + 50, minutes=0.1), most=10_000)
+    walk = Walk(store, ALL, 20)
+
+    assert len(list(walk.by_day())) == MOST_EXAMINED
+    assert not walk.is_end
+    assert walk.place == store.kept[MOST_EXAMINED - 1].id
+    assert len(store.asked) <= MOST_QUERIES
+    assert MOST_COUNTED > MOST_EXAMINED
+
+
+def test_a_page_makes_no_more_queries_than_one_may() -> None:
+    sealed = [day_of(int((START - timedelta(days=number)).timestamp() * 1000)) for number in range(60)]
+    store = EventsInMemory([], sealed=sealed)
+    walk = Walk(store, ALL, 20)
+
+    assert list(walk.by_day()) == []
+    assert not walk.is_end
+    assert len(store.asked) + len(store.days_asked) <= MOST_QUERIES
+    assert walk.place == bound_at(int((START - timedelta(days=len(store.days) - 1)).timestamp() * 1000))
+
+
+def test_effort_is_counted_down_to_nothing() -> None:
+    effort = Effort(1, 2)
+    effort.examine()
+    effort.query(2)
+
+    for spend in (effort.examine, lambda: effort.query(1)):
+        with pytest.raises(SpentError):
+            spend()
+
+
+def test_days_without_events_are_skipped_by_the_list_of_sealed_days() -> None:
+    old = an_event(datetime(2026, 3, 1, 5, tzinfo=UTC), 3)
+    store = EventsInMemory([old], sealed=["2026-03-01"])
+    walk = Walk(store, ALL, 20)
+
+    assert ids(list(walk.by_day())) == [old.id]
+    assert walk.is_end
+    assert store.days == [
+        *("2026-11-26", "2026-11-25", "2026-11-24"),
+        *("2026-03-01", "2026-02-28", "2026-02-27", "2026-02-26"),
+    ]
+    assert store.days_asked == ["2026-11-24", "2026-02-26"]
+
+
+def test_days_that_were_never_sealed_are_looked_at_unless_days_without_events_lie_behind_them() -> None:
+    unsealed = [an_event(NOW - timedelta(days=(QUIET_DAYS - 1) * number), number) for number in range(1, 6)]
+    store = EventsInMemory(unsealed)
+
+    assert ids(list(Walk(store, ALL, 20).by_day())) == ids(unsealed)
+
+
+def test_a_lower_bound_is_where_it_stops() -> None:
+    store = EventsInMemory(spread(60, minutes=120), sealed=["2026-01-01"])
+    low = bound_at(int((START - timedelta(days=2)).timestamp() * 1000))
+    walk = Walk(store, Window(low, ALL.before), 100)
+
+    assert {event.at >= int(low, 16) for event in walk.by_day()} == {True}
+    assert walk.is_end
+    assert store.days == ["2026-11-26", "2026-11-25", "2026-11-24"]
+    assert store.days_asked == []
+
+
+def test_ids_are_looked_up_within_the_window() -> None:
+    store = EventsInMemory(spread(5))
+    newest, *_, oldest = ids(store.kept)
+    walk = Walk(store, Window(bound_at(0), newest), 20)
+
+    assert ids(list(walk.by_id([oldest, newest, oldest, "nothing"]))) == [oldest]
+    assert walk.is_end
+
+
+def test_an_empty_window_has_nothing() -> None:
+    store = EventsInMemory(spread(5, patient="4"))
+    nothing = Window(ALL.before, ALL.low)
+
+    for events in (Walk(store, nothing, 1).by_day(), Walk(store, nothing, 1).by_patient(["4"])):
+        assert list(events) == []
+    assert store.asked == []
+
+
+def test_over_a_day_of_many_events_pages_are_whole(empty: Auditor) -> None:
+    """Over DynamoDB's own queries, which begin and end where they are told."""
+    events = [an_event(START + timedelta(seconds=number), number, patient=str(number % 3)) for number in range(250)]
+    empty.keep(*events)
+    until = "date=lt2026-11-26T11:00:00Z"
+    newest = ids(sorted(events, key=lambda event: event.id, reverse=True))
+
+    assert [id_ for page in empty.walk(f"{until}&_count=40") for id_ in page.ids()] == newest
+    of_one = [id_ for page in empty.walk(f"{until}&patient=1&_count=17") for id_ in page.ids()]
+    assert of_one == [event.id for event in reversed(events) if event.patient == "1"]
+    assert empty.get("AuditEvent", f"{until}&_summary=count").total == 250
+
+
+def test_queries_of_one_page_are_few(empty: Auditor) -> None:
+    empty.keep(*(an_event(START + timedelta(seconds=number), number, patient="4") for number in range(100)))
+
+    empty.get("AuditEvent", "patient=4&_count=20")
+    assert Counter(empty.calls) == {"Query": 1, "PutItem": 1}
+    empty.get("AuditEvent", "_count=20")
+    assert Counter(empty.calls) == {"Query": 16, "PutItem": 1}
