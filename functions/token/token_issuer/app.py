@@ -5,17 +5,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from careconnect.access_event import Action
 from careconnect.client_record import ClientRecord
 from careconnect.http import Response
 from careconnect.refusal import RefusalError
 from careconnect.shell import Call
 from careconnect.signing_keys import SigningKeyError
-from careconnect.token_verification import TrustedKeys
+from careconnect.token_verification import AccessToken, TrustedKeys
 from token_issuer import errors
 from token_issuer.authenticate_client import ClientAuthentication
 from token_issuer.client_credentials import read_credentials
 from token_issuer.grant_token import TokenSigner, grant_token
 from token_issuer.introspect_token import RevokedTokens, introspect_token
+from token_issuer.recorded_signer import RecordedSigner
 from token_issuer.request_parameters import check_client_id, read_parameters
 from token_issuer.revoke_token import RevocationStore, revoke_token
 
@@ -42,7 +44,9 @@ class OAuthEndpoint:
         """Answer the endpoint that the path names; raises `OAuthError`."""
         name = call.request.path.rpartition("/")[2]
         endpoint = _ENDPOINTS.get(name)
-        call.action = name if endpoint else call.action
+        if endpoint is not None:
+            call.action = name
+            call.access.asks(name, Action.EXECUTE)
         if call.request.method != "POST":
             raise errors.method_not_allowed()
         if endpoint is None:
@@ -56,7 +60,7 @@ class OAuthEndpoint:
             # Whoever is cut off may still end what it has.
             admits_disabled=endpoint is _revoke,
         )
-        call.client_id = client.client_id
+        call.client_id = call.access.client_id = client.client_id
         check_client_id(client.client_id, parameters)
         try:
             body = endpoint(self, call, client, parameters)
@@ -87,7 +91,7 @@ def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters
         client,
         parameters,
         base_url=call.base_url,
-        signer=deployed.signer,
+        signer=RecordedSigner(deployed.signer, call.access),
         lifetime=deployed.lifetime,
         now=call.now,
     )
@@ -103,25 +107,30 @@ def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters
 
 
 def _introspect(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
-    return introspect_token(
+    said = introspect_token(
         client,
         _token_of(parameters),
         base_url=call.base_url,
         keys=deployed.keys,
         revoked=deployed.tokens,
         now=call.now,
+        tell=_record_of(call),
     )
+    call.access.remark = "" if said["active"] else "inactive"
+    return said
 
 
 def _revoke(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
-    revoke_token(
+    is_revoked = revoke_token(
         client,
         _token_of(parameters),
         base_url=call.base_url,
         keys=deployed.keys,
         revocations=deployed.tokens,
         now=call.now,
+        tell=_record_of(call),
     )
+    call.access.remark = "" if is_revoked else "not revoked"
     return {}
 
 
@@ -130,6 +139,15 @@ _ENDPOINTS: Final[Mapping[str, Callable[[OAuthEndpoint, Call, ClientRecord, Para
     "introspect": _introspect,
     "revoke": _revoke,
 }
+
+
+def _record_of(call: Call) -> Callable[[AccessToken], None]:
+    """Return what notes for the access record which token a call is about: its id and its client, never itself."""
+
+    def note(token: AccessToken) -> None:
+        call.access.subject, call.access.jti = token.client_id, token.jti
+
+    return note
 
 
 def _token_of(parameters: Parameters) -> str:

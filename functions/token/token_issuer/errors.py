@@ -19,6 +19,10 @@ CLIENT_NOT_PROVEN: Final = "Client authentication failed."
 """All that a caller is told who has not proven who it is."""
 
 
+_AUTHENTICATION: Final = "client authentication"
+"""Why a request is refused whose client is not proven, as the access record has it."""
+
+
 class ClientRefusedError(Exception):
     """The client did not prove who it is; `reason` is fixed text for the log, `told` what the caller reads.
 
@@ -45,6 +49,7 @@ def no_client_authentication() -> OAuthError:
         {"WWW-Authenticate": BASIC_CHALLENGE},
         reason="no client authentication",
         metrics=("ClientRefused",),
+        why=_AUTHENTICATION,
     )
 
 
@@ -62,6 +67,7 @@ def invalid_client(reason: str, told: str = CLIENT_NOT_PROVEN, *, claimed: str =
         reason=reason,
         claimed_client_id=claimed,
         metrics=("ClientRefused",),
+        why=_AUTHENTICATION,
     )
 
 
@@ -79,7 +85,7 @@ def unauthorized_client() -> OAuthError:
 
 def invalid_scope(description: str, *, reason: str) -> OAuthError:
     """400 for a scope that is malformed, unknown or beyond the registration (`scope_refusals.py` words them)."""
-    return OAuthError(400, "invalid_scope", description, reason=reason)
+    return OAuthError(400, "invalid_scope", description, reason=reason, why="scope")
 
 
 def too_many_failures(retry_after: int, *, claimed: str = "") -> OAuthError:

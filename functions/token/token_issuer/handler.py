@@ -7,6 +7,7 @@ from typing import Final
 from careconnect import aws
 from careconnect.access_token import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME
 from careconnect.composition import shell_of
+from careconnect.recording import recording_of
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
 from token_issuer.app import OAuthEndpoint
@@ -40,5 +41,6 @@ lambda_handler: Final = shell_of(
             "TOKEN_LIFETIME_SECONDS", default=DEFAULT_LIFETIME, low=MIN_LIFETIME, high=MAX_LIFETIME
         ),
     ),
+    recording_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of /token, /introspect or /revoke."""

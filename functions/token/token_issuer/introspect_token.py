@@ -1,6 +1,6 @@
 """Say whether a token is active, to those who may know (RFC 7662; `oauth.md`, Introspection and revocation)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from careconnect.base_url import BaseUrl
@@ -25,15 +25,18 @@ def introspect_token(
     keys: TrustedKeys,
     revoked: RevokedTokens,
     now: float,
+    tell: Callable[[AccessToken], None],
 ) -> Mapping[str, Any]:
     """Return the introspection response: own tokens for a client, any token for a resource server.
 
-    Whatever is wrong with a token, or whoever it belongs to, the answer is the same `INACTIVE`.
+    Whatever is wrong with a token, or whoever it belongs to, the answer is the same `INACTIVE`. `tell` is told of one
+    that was issued here and has not expired.
     """
     try:
         found = verify_token(token, base_url=base_url, keys=keys, now=now)
     except TokenRefusedError:
         return INACTIVE
+    tell(found)
     if found.client_id != client.client_id and not client.resource_server:
         return INACTIVE
     if revoked.is_revoked(found):

@@ -17,6 +17,9 @@ from careconnect.refusal import RefusalError
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+NOBODY: Final = ""
+"""In a patient's place: of an event that names none."""
+
 NOT_DISCLOSED: Final = "not disclosed"
 """Why an event is corrected whose request was answered, but told nothing of the patient."""
 
@@ -53,6 +56,8 @@ class Access:
     type: str = ""
     ids: tuple[str, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
+    remark: str = ""
+    """A fixed word on what was done, where that it was says too little."""
     _named: dict[str, None] = field(default_factory=dict)
     _disclosed: dict[str, None] = field(default_factory=dict)
     _begun: dict[str, AccessEvent] = field(default_factory=dict)
@@ -81,7 +86,10 @@ class Access:
         self._disclosed |= dict.fromkeys(patients)
 
     def begin(self, patients: Iterable[str] = ()) -> None:
-        """Begin to keep the events of those who are named, and of those whom the answer will likely tell of."""
+        """Begin to keep the events of those who are named, and of those whom the answer will likely tell of.
+
+        One that names no patient is that of `NOBODY`, of whom the answer then has to tell like of another.
+        """
         if self.record is None:
             return
         try:
@@ -102,7 +110,7 @@ class Access:
         if self.record is None:
             return []
         self._within = [replace(self._event(patient), status=status) for patient in dict.fromkeys(patients)] or [
-            replace(self._event(""), status=status)
+            replace(self._event(NOBODY), status=status)
         ]
         return [self.record.put_action(event) for event in self._within]
 
@@ -143,8 +151,8 @@ class Access:
         told = self._named if refusal is not None else {**self._named, **self._disclosed}
         patients = [patient for patient in told if self._is_new(patient)]
         if not patients and not self._begun:
-            patients = [""]
-        outcome, why = outcome_of(status, refusal) if refusal is not None else (Outcome.DONE, "")
+            patients = [NOBODY]
+        outcome, why = outcome_of(status, refusal) if refusal is not None else (Outcome.DONE, self.remark)
         return [replace(self._event(patient), outcome=outcome, why=why, status=status) for patient in patients]
 
     def _is_new(self, patient: str) -> bool:

@@ -3,7 +3,7 @@
 import base64
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from moto import mock_aws
 from moto.kms.utils import generate_private_key
 
+from careconnect.access_event import AccessEvent
 from careconnect.client_record import (
     CLIENT_CREDENTIALS,
     AuthMethod,
@@ -25,8 +26,9 @@ from careconnect.client_record import (
     digest_secret,
 )
 from careconnect.http import Cors
-from careconnect.shell import Shell
+from careconnect.shell import Recording, Shell
 from careconnect.signing_keys import KmsSigningKeys
+from careconnect_testing.access_records import audit_table
 from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import Pairs, form_event
@@ -43,6 +45,7 @@ FHIR_BASE = f"{BASE}/careconnect-ri/STU3"
 REGION = "eu-west-2"
 CLIENT_TABLE = "clients"
 TOKEN_TABLE = "tokens"
+AUDIT_TABLE = "audit"
 ALIAS = "alias/test-signing"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
@@ -79,7 +82,10 @@ def public_jwk(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, kid: str, **
 
 @dataclass
 class Issuer:
-    """An issuer over real adapters, with its tables, its clock and the AWS calls that it makes."""
+    """An issuer over real adapters, with its tables, its clock and the AWS calls that it makes.
+
+    `events` lists what the access record has; the issuer keeps its own where it has a `recording`.
+    """
 
     dynamodb: Any
     kms: Any
@@ -87,10 +93,19 @@ class Issuer:
     observer: RecordingObserver
     calls: list[str]
     endpoint: OAuthEndpoint
+    events: Callable[[], list[AccessEvent]]
     base: str = BASE
+    recording: Recording | None = None
 
     def __post_init__(self) -> None:
-        self.app = Shell(self.endpoint, self.base, REGION, Cors(("*",)), self.observer, self.clock)
+        self.app = Shell(
+            self.endpoint, self.base, REGION, Cors(("*",)), self.observer, self.clock, recording=self.recording
+        )
+
+    @property
+    def sts(self) -> Any:
+        """A client that tells who is signed in."""
+        return _SESSION.client("sts")
 
     def rebuilt(self, base: str = BASE, **changes: Any) -> "Issuer":
         """Return an issuer with another root URL or with some of its parts changed."""
@@ -209,6 +224,7 @@ def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
         dynamodb, kms = _SESSION.client("dynamodb", config=config), _SESSION.client("kms", config=config)
         create_table(dynamodb, "ClientTable", CLIENT_TABLE)
         create_table(dynamodb, "TokenTable", TOKEN_TABLE)
+        events = audit_table(dynamodb, AUDIT_TABLE)
         key = add_key(kms, "-current")
         for suffix in ("-next", "-previous"):
             kms.create_alias(AliasName=ALIAS + suffix, TargetKeyId=key)
@@ -223,6 +239,7 @@ def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
             RecordingObserver(),
             calls,
             oauth_endpoint(dynamodb, kms, clock, **changes),
+            events,
         )
 
 

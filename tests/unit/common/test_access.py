@@ -2,7 +2,7 @@
 
 import pytest
 
-from careconnect.access import Access
+from careconnect.access import NOBODY, Access
 from careconnect.access_event import Action, Outcome
 from careconnect.access_record import DigestKeyError, RecordNotKeptError
 from careconnect.outcomes import (
@@ -199,3 +199,24 @@ def test_what_the_endpoint_did_not_say_is_said_by_the_method() -> None:
         Action.READ,
         Outcome.REFUSED,
     )
+
+
+def test_a_request_of_nobody_may_be_begun_and_is_not_kept_again() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.begin([NOBODY])
+    request.discloses([NOBODY])
+    request.close(200, None)
+
+    assert kept.steps == ["begin 1"]
+    assert told(kept) == [("", "0", "")]
+
+
+def test_a_remark_tells_more_of_what_was_done_and_not_of_what_was_refused() -> None:
+    kept = KeptEvents()
+    for refusal in (None, invalid_request("x")):
+        request = access(kept)
+        request.remark = "inactive"
+        request.close(refusal.status if refusal else 200, refusal)
+
+    assert told(kept) == [("", "0", "inactive"), ("", "4", "bad request")]

@@ -12,12 +12,21 @@ import pytest
 
 from careconnect.settings import SettingError
 from careconnect_testing.events import form_event
-from careconnect_testing.issuer import ALIAS, CLIENT_TABLE, REGION, TOKEN_TABLE, Issuer, basic, issuer_on_moto
+from careconnect_testing.issuer import (
+    ALIAS,
+    AUDIT_TABLE,
+    CLIENT_TABLE,
+    REGION,
+    TOKEN_TABLE,
+    Issuer,
+    basic,
+    issuer_on_moto,
+)
 
 SETTINGS = {
     "CLIENT_TABLE": CLIENT_TABLE,
     "TOKEN_TABLE": TOKEN_TABLE,
-    "AUDIT_TABLE": "audit",
+    "AUDIT_TABLE": AUDIT_TABLE,
     "AUDIT_FAILURE": "closed",
     "SIGNING_KEY_ALIAS": ALIAS,
     "ALLOWED_ORIGINS": "https://app.example",
@@ -141,3 +150,16 @@ def test_boto3_is_not_asked_for_a_region_twice(seeded: Issuer) -> None:
     config = handler._dynamodb.meta.config
     assert (config.connect_timeout, config.read_timeout) == (1, 2)
     assert handler._kms.meta.region_name == boto3.session.Session().region_name == REGION
+
+
+def test_the_handler_keeps_the_events_of_its_requests(seeded: Issuer) -> None:
+    secret = seeded.register("client-1")
+    handler = load()
+    event = form_event("/token", {"grant_type": "client_credentials"}, headers=basic("client-1", secret))
+
+    assert handler.lambda_handler(event, None)["statusCode"] == 200
+    (kept,) = seeded.events()
+    assert (kept.interaction, kept.client_id, kept.subject) == ("token", "client-1", "client-1")
+    assert kept.service.startswith("token_issuer")
+    seeded.dynamodb.delete_table(TableName=AUDIT_TABLE)
+    assert handler.lambda_handler(event, None)["statusCode"] == 503

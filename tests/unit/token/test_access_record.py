@@ -1,0 +1,302 @@
+"""What the issuer leaves in the access record of its clients and tokens, and what it answers without (`audit.md`)."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import jwt
+import pytest
+
+from careconnect.access_event import AccessEvent
+from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.shell import Recording
+from careconnect.signing_keys import SigningKeyError
+from careconnect_testing.access_records import KeptEvents, digest_for_tests
+from careconnect_testing.issuer import AUDIT_TABLE, TOKEN_TABLE, Issuer, basic
+
+GRANT = {"grant_type": "client_credentials"}
+
+
+@pytest.fixture
+def kept() -> KeptEvents:
+    return KeptEvents()
+
+
+@pytest.fixture
+def recorded(issuer: Issuer, kept: KeptEvents) -> Issuer:
+    """Return the issuer with a record of its own."""
+    return replace(issuer, recording=kept.recording())
+
+
+def only(kept: KeptEvents) -> AccessEvent:
+    (event,) = kept.told
+    return event
+
+
+def jti_of(token: str) -> str:
+    return str(jwt.decode(token, options={"verify_signature": False})["jti"])
+
+
+def told(event: AccessEvent) -> tuple[str, str, str, str]:
+    return event.interaction, event.client_id, event.outcome.value, event.why
+
+
+# --- tokens
+
+
+def test_a_token_issued_is_one_event_that_names_it_by_its_id(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+    token = recorded.token("client-1", secret).json["access_token"]
+
+    event = only(kept)
+    assert told(event) == ("token", "client-1", "0", "")
+    assert (event.action, event.subject, event.jti, event.patient) == ("E", "client-1", jti_of(token), "")
+    assert event.service == "tested"
+    assert len(kept.events) == 1
+
+
+def test_a_bound_clients_token_is_an_event_without_patient(recorded: Issuer, kept: KeptEvents) -> None:
+    secret = recorded.register("bound", patient="4", scopes=("patient/Patient.read",))
+
+    assert recorded.token("bound", secret).json["patient"] == "4"
+    assert only(kept).patient == ""
+
+
+def test_the_event_of_a_token_is_begun_before_it_is_signed(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+    class Signer:
+        def sign(self, claims: Mapping[str, Any]) -> str:
+            kept.steps.append("sign")
+            return "a-token"
+
+    recorded.rebuilt(signer=Signer()).token("client-1", secret)
+
+    assert kept.steps == ["begin 1", "sign"]
+
+
+def test_a_token_that_could_not_be_signed_is_corrected(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+    class Broken:
+        def sign(self, claims: Mapping[str, Any]) -> str:
+            raise SigningKeyError("DisabledException")
+
+    assert recorded.rebuilt(signer=Broken()).token("client-1", secret).status == 503
+
+    assert told(only(kept)) == ("token", "client-1", "8", "error")
+    assert only(kept).status == 503
+    assert [event.is_correction for event in kept.events] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("form", "why"),
+    [
+        ({"scope": "user/Observation.read"}, "scope"),
+        ({"scope": "user/Patient.reed"}, "scope"),
+        ({"grant_type": "password"}, "bad request"),
+        ({"client_id": "another"}, "bad request"),
+    ],
+)
+def test_a_request_that_is_refused_to_a_proven_client_is_an_event_of_that_client(
+    recorded: Issuer, kept: KeptEvents, secret: str, form: dict[str, str], why: str
+) -> None:
+    assert recorded.post("/token", GRANT | form, headers=basic("client-1", secret)).status == 400
+
+    assert told(only(kept)) == ("token", "client-1", "4", why)
+    assert (only(kept).jti, only(kept).status) == ("", 400)
+
+
+# --- client authentication
+
+
+@pytest.mark.parametrize("endpoint", ["token", "introspect", "revoke"])
+def test_a_failed_authentication_names_the_registered_client_that_was_claimed(
+    recorded: Issuer, kept: KeptEvents, secret: str, endpoint: str
+) -> None:
+    answer = recorded.post(f"/{endpoint}", {**GRANT, "token": "x"}, headers=basic("client-1", "wrong"))
+
+    assert answer.status == 401
+    assert told(only(kept)) == (endpoint, "client-1", "4", "client authentication")
+    assert only(kept).subject == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "headers"),
+    [
+        ({}, {}),
+        ({}, {"Authorization": "Bearer x"}),
+        ({}, basic("nobody", "x")),
+        ({"client_secret": "x"}, {}),
+        ({"client_assertion": "x"}, {}),
+    ],
+)
+def test_a_failed_authentication_of_nobody_registered_names_no_client(
+    recorded: Issuer, kept: KeptEvents, form: dict[str, str], headers: dict[str, str]
+) -> None:
+    assert recorded.post("/token", GRANT | form, headers=headers).status == 401
+
+    assert told(only(kept)) == ("token", "", "4", "client authentication")
+
+
+def test_a_throttled_attempt_is_an_event_too(issuer: Issuer, kept: KeptEvents, secret: str) -> None:
+    authentication = replace(issuer.endpoint.authentication, limit=1)
+    recorded = replace(issuer, recording=kept.recording()).rebuilt(authentication=authentication)
+    for _ in range(2):
+        recorded.token("client-1", "wrong")
+
+    assert [told(event) for event in kept.told] == [
+        ("token", "client-1", "4", "client authentication"),
+        ("token", "client-1", "4", "throttled"),
+    ]
+
+
+# --- introspection and revocation
+
+
+def test_an_introspection_says_who_asked_about_whose_token(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+    server = recorded.register("server", resource_server=True)
+    token = recorded.token("client-1", secret).json["access_token"]
+    kept.events.clear()
+
+    recorded.post("/introspect", {"token": token}, headers=basic("server", server))
+
+    event = only(kept)
+    assert told(event) == ("introspect", "server", "0", "")
+    assert (event.action, event.subject, event.jti, event.status) == ("E", "client-1", jti_of(token), 200)
+
+
+def test_an_introspection_that_says_inactive_says_so_and_names_a_token_of_ours(
+    recorded: Issuer, kept: KeptEvents, secret: str
+) -> None:
+    other = recorded.register("other")
+    token = recorded.token("client-1", secret).json["access_token"]
+    recorded.post("/revoke", {"token": token}, headers=basic("client-1", secret))
+    kept.events.clear()
+
+    for asked, by, with_secret in (
+        (token, "other", other),
+        (token, "client-1", secret),
+        ("not-a-token", "other", other),
+    ):
+        recorded.post("/introspect", {"token": asked}, headers=basic(by, with_secret))
+
+    assert [told(event) for event in kept.told] == [
+        ("introspect", "other", "0", "inactive"),
+        ("introspect", "client-1", "0", "inactive"),
+        ("introspect", "other", "0", "inactive"),
+    ]
+    assert [(event.subject, event.jti) for event in kept.told] == [
+        ("client-1", jti_of(token)),
+        ("client-1", jti_of(token)),
+        ("", ""),
+    ]
+
+
+def test_a_revocation_is_an_event_and_says_whether_it_ended_anything(
+    recorded: Issuer, kept: KeptEvents, secret: str
+) -> None:
+    other = recorded.register("other")
+    token = recorded.token("client-1", secret).json["access_token"]
+    kept.events.clear()
+
+    recorded.post("/revoke", {"token": token}, headers=basic("other", other))
+    recorded.post("/revoke", {"token": token}, headers=basic("client-1", secret))
+
+    assert [told(event) for event in kept.told] == [
+        ("revoke", "other", "0", "not revoked"),
+        ("revoke", "client-1", "0", ""),
+    ]
+    assert {event.jti for event in kept.told} == {jti_of(token)}
+
+
+# --- what never gets there
+
+
+def test_no_secret_token_or_unregistered_id_is_ever_in_an_event(
+    recorded: Issuer, kept: KeptEvents, secret: str
+) -> None:
+    other = secrets.token_urlsafe(64)
+    token = recorded.token("client-1", secret).json["access_token"]
+    assertion = recorded.assertion(other)
+    right = basic("client-1", secret)
+    for path, form, headers in (
+        ("/token", {"client_id": other, "client_secret": other}, {}),
+        ("/token", {"grant_type": other, "scope": other, "client_id": other}, right),
+        ("/token", {**GRANT, "scope": other}, right),
+        ("/token", GRANT, basic(secret, secret)),
+        ("/token", GRANT, basic(token, secret)),
+        ("/token", {"client_assertion": assertion, "client_id": other}, {}),
+        ("/introspect", {"token": other}, right),
+        ("/introspect", {"token": token + "x"}, right),
+        ("/introspect", {"token": token}, right),
+        ("/revoke", {"token": secret}, right),
+        ("/revoke", {"token": token}, right),
+        (f"/{secret}", {}, right),
+    ):
+        recorded.post(path, form, headers=headers)
+    recorded.post("/token", GRANT, query=[("client_secret", secret), ("scope", other)])
+
+    assert len(kept.told) == 14
+    text = repr([event.item() for event in kept.events])
+    for hidden in (secret, other, token, *token.split("."), assertion.split(".")[1]):
+        assert hidden not in text
+    assert {event.client_id for event in kept.told} == {"client-1", ""}
+
+
+def test_a_preflight_is_no_event(recorded: Issuer, kept: KeptEvents) -> None:
+    recorded.app({"httpMethod": "OPTIONS", "path": "/token", "headers": {}})
+
+    assert kept.events == []
+
+
+# --- while nothing can be kept
+
+
+@pytest.mark.parametrize("endpoint", ["token", "introspect", "revoke"])
+def test_without_a_record_an_endpoint_is_503_to_everybody(
+    recorded: Issuer, kept: KeptEvents, secret: str, endpoint: str
+) -> None:
+    kept.fault = "AccessDeniedException"
+
+    answers = [
+        recorded.post(f"/{endpoint}", {**GRANT, "token": "x"}, headers=basic("client-1", each))
+        for each in (secret, "wrong")
+    ]
+
+    for answer in answers:
+        assert answer.status == 503
+        assert answer.json["error"] == "temporarily_unavailable"
+        assert set(answer.json) == {"error", "error_description"}
+        assert answer.headers["Retry-After"] == "2"
+    assert recorded.observer.counts.count("AccessRecordNotKept") == 2
+
+
+def test_a_revocation_without_its_event_has_ended_the_token_and_may_be_repeated(
+    recorded: Issuer, kept: KeptEvents, secret: str
+) -> None:
+    token = recorded.token("client-1", secret).json["access_token"]
+    asks = {"token": token}
+    kept.fault = "AccessDeniedException"
+    assert recorded.post("/revoke", asks, headers=basic("client-1", secret)).status == 503
+
+    kept.fault = ""
+    assert recorded.post("/introspect", asks, headers=basic("client-1", secret)).json == {"active": False}
+    assert recorded.post("/revoke", asks, headers=basic("client-1", secret)).status == 200
+
+
+def test_a_deployment_that_says_so_answers_without_its_record(issuer: Issuer, kept: KeptEvents, secret: str) -> None:
+    kept.fault = "AccessDeniedException"
+    open_ = replace(issuer, recording=kept.recording(fails_open=True))
+
+    assert open_.token("client-1", secret).status == 200
+    assert "AccessRecordNotKept" in open_.observer.counts
+
+
+def test_a_token_costs_one_put_more(issuer: Issuer, secret: str) -> None:
+    record = DynamoDbAccessRecord(issuer.dynamodb, AUDIT_TABLE)
+    recorded = replace(issuer, recording=Recording(record, "tested", digest_for_tests))
+    recorded.token("client-1", secret)
+    issuer.calls.clear()
+
+    assert recorded.token("client-1", secret).status == 200
+
+    assert sorted(issuer.calls) == ["BatchGetItem", "PutItem", "Sign"]
+    assert [told(event) for event in issuer.events()] == [("token", "client-1", "0", "")] * 2
+    assert issuer.items(TOKEN_TABLE) == []
