@@ -59,7 +59,8 @@ class Jobs:
         """Do what an event asks for, `{"seal": {}}` or `{"verify": "yesterday"}` (or a day), and say what came of it.
 
         `{"seal": {"seconds": 10}}` begins nothing more after so long, for who waits for the answer.
-        What is broken counts `AccessRecordBroken`. Raises `JobError`, which counts as an error of the function.
+        A seal counts `AccessRecordSealed`, also if there was nothing to seal, and what is broken `AccessRecordBroken`.
+        Raises `JobError`, which counts as an error of the function.
         """
         ids = {"function_request_id": str(getattr(context, "aws_request_id", ""))}
         action = "access-record.verify" if VERIFY in event else "access-record.seal"
@@ -80,6 +81,7 @@ class Jobs:
 
         done = seal_events.seal_events(self._chain, self._seal(), int(begun * 1000), has_time)
         self._tell("access-record.seal", done.findings[0] if done.findings else None, ids)
+        self._observer.count("AccessRecordSealed")
         return {
             "sealed": done.events,
             "findings": [_told(each) for each in done.findings],

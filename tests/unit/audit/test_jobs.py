@@ -27,6 +27,7 @@ from careconnect_testing.sealed_record import (
 )
 
 BROKEN = "AccessRecordBroken"
+RUN = "AccessRecordSealed"
 
 
 @dataclass
@@ -59,7 +60,7 @@ def test_a_seal_says_how_many_it_sealed(record: SealedRecord, observer: Recordin
     answer = jobs(record, observer)({"seal": {}}, Context())
 
     assert answer == {"sealed": 2, "findings": [], "is_outrun": False, "is_unfinished": False}
-    assert observer.counts == []
+    assert observer.counts == [RUN]
     assert observer.lines == [
         {"action": "access-record.seal", "status": 200, "ids": {"function_request_id": "one-run"}}
     ]
@@ -81,7 +82,7 @@ def test_what_a_seal_finds_is_counted_and_named(record: SealedRecord, observer: 
     answer = jobs(record, observer)({"seal": {}}, Context())
 
     assert answer["findings"] == [{"id": event_id, "fault": "removed", "reason": ""}]
-    assert observer.counts == [BROKEN]
+    assert observer.counts == [BROKEN, RUN]
     (line,) = observer.lines
     assert (line["status"], line["reason"], line["ids"]["audit_event"]) == (500, "removed", event_id)
 
