@@ -53,7 +53,7 @@ def _type(tab: Visit, name: str) -> Page:
 def _sign_in_anew(tab: Visit) -> None:
     """Get the token that opens everything, where there was one that does not."""
     tab.sign_in()
-    tab.page.get_by_text("16 of 16 types.").wait_for()
+    tab.page.get_by_text("16 of 17 types.").wait_for()
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])
@@ -299,7 +299,7 @@ def test_a_token_that_has_expired_is_said_to_and_what_was_typed_stays(visit: Vis
     page.get_by_role("button", name="Access token").click()
     page.get_by_label("An access token that you have").fill(expired)
     page.get_by_role("button", name="Use this token").click()
-    page.get_by_text("1 of 16 types.").wait_for()
+    page.get_by_text("1 of 17 types.").wait_for()
     _type(tab, "Patient")
     _row(page, "name").get_by_label("Value").fill("muñoz")
     _search(page)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.resource_types import AUDIT_EVENT, FHIR_PATH, SERVED_TYPES
 from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
 from careconnect_admin.project import PROJECT
 from careconnect_testing.browser import Visit
@@ -22,7 +22,7 @@ MOST = 60_000
 
 LIST = "**/local/demo-clients"
 PROMISES = json.loads((PROJECT / "functions/console/web/src/rooms/matrix/promises.json").read_text(encoding="utf-8"))
-TYPES = [each.name for each in RESOURCE_TYPES]
+TYPES = [each.name for each in SERVED_TYPES]
 
 
 def _asked(page: Page, summary: str) -> None:
@@ -58,17 +58,18 @@ def _listed(client: DemoClient, **changes: Any) -> dict[str, Any]:
 def test_every_answer_is_as_the_page_promises(visit: Visiting, scheme: str) -> None:
     tab = visit(scheme=scheme, width=320)
     page = tab.open(ROOM)
-    page.get_by_text("80 questions, none asked yet.").wait_for()
+    page.get_by_text("102 questions, none asked yet.").wait_for()
     assert tab.violations() == []
 
-    _asked(page, "80 of 80 answers are as promised.")
+    _asked(page, "102 of 102 answers are as promised.")
 
     for client in (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS):
         expected = {name: 200 if name in PROMISES[client.client_id] else 403 for name in TYPES}
         assert _statuses(page, client.client_id) == expected
-    for name in ("explorer", "editor"):
-        assert set(_statuses(page, name).values()) == {200}
-    expect(page.get_by_role("status")).to_have_text("80 of 80 answers are as promised.")
+    for client in ("explorer", "editor"):
+        assert _statuses(page, client) == {name: 403 if name == AUDIT_EVENT.name else 200 for name in TYPES}
+    assert _statuses(page, "auditor") == {name: 200 if name == AUDIT_EVENT.name else 403 for name in TYPES}
+    expect(page.get_by_role("status")).to_have_text("102 of 102 answers are as promised.")
     for width in (320, 768, 1280):
         page.set_viewport_size({"width": width, "height": 800})
         assert not tab.is_too_wide()
@@ -80,7 +81,7 @@ def test_a_cell_opens_by_the_keyboard_with_request_answer_and_reason(visit: Visi
     page = tab.open("/")
     _lists(page, _listed(PATIENT_ACCESS))
     tab.room("Who may read what")
-    _asked(page, "16 of 16 answers are as promised.")
+    _asked(page, "17 of 17 answers are as promised.")
     _cell(page, "Patient access", "Patient").focus()
     for key in ("End", "Home", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowUp", "Enter"):
         page.keyboard.press(key)
@@ -106,13 +107,13 @@ def test_an_answer_that_is_not_as_promised_is_told(visit: Visiting, explorer: De
     page = tab.open("/")
     _lists(page, _listed(explorer, scopes=["system/*.read"]), _listed(PATIENT_ACCESS, scopes=[]))
     tab.room("Who may read what")
-    _asked(page, "32 of 32 answers are as promised.")
+    _asked(page, "34 of 34 answers are as promised.")
 
     page.unroute(LIST)
     _lists(page, _listed(explorer, scopes=["profile", "system/Patient.read"]))
     tab.room("Get a token")
     tab.room("Who may read what")
-    _asked(page, "6 of 16 answers are as promised.")
+    _asked(page, "7 of 17 answers are as promised.")
     broken = _cell(page, "Explorer: reads everything", "Condition")
     assert broken.inner_text().split("\n")[-2:] == ["200", "open, not as promised"]
     broken.click()
@@ -132,11 +133,11 @@ def test_without_a_list_there_is_the_row_of_the_token_that_is_held(visit: Visiti
     page.get_by_label("Client id").fill(LIMITED_ACCESS.client_id)
     page.get_by_label("Client secret").fill(LIMITED_ACCESS.secret)
     page.get_by_role("button", name="Get a token").click()
-    page.get_by_text("5 of 16 types.").wait_for()
+    page.get_by_text("5 of 17 types.").wait_for()
     tokens = len([each for each in tab.requests if each.url.endswith("/token")])
     tab.room("Who may read what")
 
-    _asked(page, "16 of 16 answers are as promised.")
+    _asked(page, "17 of 17 answers are as promised.")
 
     page.get_by_role("rowheader", name=re.compile("Your token")).wait_for()
     # It is the session's token that is tried, and no other.
@@ -160,12 +161,12 @@ def test_a_server_that_stops_in_the_midst_is_told_and_what_was_found_stays(visit
     page.get_by_role("button", name="Ask the server").click()
     page.get_by_role("heading", name="The server does not answer.").wait_for()
 
-    expect(_summary(page)).to_have_text("20 of 20 answers are as promised. 60 questions are unanswered.")
+    expect(_summary(page)).to_have_text("20 of 20 answers are as promised. 82 questions are unanswered.")
     # Those under way, and no more.
     assert len(asked) <= 20 + 6
     page.unroute(f"**{FHIR_PATH}/**")
     page.get_by_role("button", name="Try again").click()
-    expect(_summary(page)).to_have_text("80 of 80 answers are as promised.", timeout=MOST)
+    expect(_summary(page)).to_have_text("102 of 102 answers are as promised.", timeout=MOST)
     tab.faults = [each for each in tab.faults if "ERR_CONNECTION_REFUSED" not in each]
 
 
@@ -175,12 +176,12 @@ def test_it_can_be_stopped_and_keeps_what_it_has(visit: Visiting) -> None:
     held: list[Route] = []
     page.route(f"**{FHIR_PATH}/Observation*", lambda route: held.append(route))
     page.get_by_role("button", name="Ask the server").click()
-    # Every row's third cell waits; five of six ways are taken then, and the sixth asks the rest.
-    expect(_summary(page)).to_have_text("75 of 75 answers are as promised. 5 questions are unanswered.", timeout=MOST)
+    # Every row's third cell waits: with that of the sixth all six ways are taken.
+    expect(_summary(page)).to_have_text("82 of 82 answers are as promised. 20 questions are unanswered.", timeout=MOST)
     page.get_by_role("button", name="Stop").click()
 
     expect(page.get_by_role("button", name="Ask the server")).to_be_focused()
-    expect(_summary(page)).to_have_text("75 of 75 answers are as promised. 5 questions are unanswered.")
+    expect(_summary(page)).to_have_text("82 of 82 answers are as promised. 20 questions are unanswered.")
     assert "not asked" in _cell(page, "Explorer: reads everything", "Observation").inner_text()
 
 
@@ -194,7 +195,7 @@ def test_a_long_list_with_clients_that_get_no_token(visit: Visiting, explorer: D
     _lists(page, *strangers, _listed(explorer))
     tab.room("Who may read what")
 
-    _asked(page, "16 of 16 answers are as promised. 640 questions are unanswered.")
+    _asked(page, "17 of 17 answers are as promised. 680 questions are unanswered.")
 
     assert page.get_by_text("No token: The server does not accept this client.").count() == len(strangers)
     assert not tab.is_too_wide()
@@ -208,7 +209,7 @@ def test_nothing_of_the_matrix_is_left_after_signing_out(visit: Visiting) -> Non
     _lists(page, _listed(PATIENT_ACCESS), _listed(LIMITED_ACCESS))
     before = len(tab.requests)
     tab.room("Who may read what")
-    _asked(page, "32 of 32 answers are as promised.")
+    _asked(page, "34 of 34 answers are as promised.")
     # Each row has a token of its own, the session's client too.
     assert len([each for each in tab.requests[before:] if each.url.endswith("/token")]) == 2
     page.get_by_role("button", name="Requests").click()

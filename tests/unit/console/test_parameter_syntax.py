@@ -5,7 +5,7 @@ import subprocess
 from typing import Any, Final
 
 from careconnect.base_url import BaseUrl
-from careconnect.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, SYNTAX
+from careconnect.resource_types import SERVED_TYPES, SYNTAX
 from careconnect_testing.node_clients import NODE
 from careconnect_testing.web_sources import WEB
 from service_discovery.capability_statement import capability_statement
@@ -21,7 +21,7 @@ console.log(JSON.stringify(parameters.map((each) => ({ ...syntaxOf(each), sortab
 def test_what_a_parameter_takes_is_read_as_it_is_meant() -> None:
     statement: Any = capability_statement(BaseUrl("https://api.example"))
     said = [each for resource in statement["rest"][0]["resource"] for each in resource["searchParam"]]
-    meant = [each for resource in RESOURCE_TYPES for each in (*COMMON_PARAMETERS, *resource.searchable)]
+    meant = [each for resource in SERVED_TYPES for each in (*resource.common, *resource.searchable)]
 
     done = subprocess.run(
         [NODE, "--input-type=module", "--eval", _READ],

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect.resource_types import SERVED_TYPES, Home
 from careconnect_admin.project import PROJECT
 
 CONSOLE_TYPES: Final = PROJECT / "functions/console/web/src/oauth/resource-types.json"
@@ -17,9 +17,11 @@ def console_types() -> str:
             "name": each.name,
             "directory": each.home is Home.DIRECTORY,
             "writable": each.writable,
+            "versioned": each.versioned,
+            "byNameOnly": each.by_name_only,
             "scopeNames": list(each.scope_names),
         }
-        for each in RESOURCE_TYPES
+        for each in SERVED_TYPES
     ]
     return json.dumps(rows, indent=1) + "\n"
 

@@ -48,6 +48,16 @@ test("whether a vaccine was given is said the way round that it is asked", () =>
   assert.equal(row({ resourceType: "Immunization" })["Given"], "");
 });
 
+test("an event says whose record it was about, wherever the patient stands", () => {
+  const seen = [{ reference: { reference: "Observation/9" } }, { reference: { reference: "Patient/4" } }];
+  const event = { resourceType: "AuditEvent", recorded: "2026-11-26T07:00:00Z", agent: [{ userId: { value: "explorer" } }], entity: seen };
+  const cells = columnsOf("AuditEvent").map(({ label, cellOf }) => [label, cellOf(event)] as const);
+
+  assert.deepEqual(Object.fromEntries(cells)["Of whom"], { text: "Patient/4", reference: "Patient/4" });
+  assert.equal(row(event)["Who"], "explorer");
+  assert.equal(row({ resourceType: "AuditEvent" })["Of whom"], "");
+});
+
 test("every type that is served has columns of its own, and any other is shown by its title", () => {
   for (const { name } of SERVED_TYPES) assert.notDeepEqual(columnsOf(name).map(({ label }) => label), ["What", "Last changed"], name);
   assert.deepEqual(row({ resourceType: "Basic", code: { text: "x" }, meta: { lastUpdated: "2026-11-26" } }), {

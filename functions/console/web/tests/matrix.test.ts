@@ -22,7 +22,9 @@ test("a client is promised what its scopes open", () => {
 
   assert.deepEqual(promised("user/MedicationOrder.read"), ["MedicationRequest", "Medication"]);
   assert.deepEqual(promised("system/*.cud"), []);
-  assert.equal(promised("system/*.read").length, questionsOf(party("")).length);
+  assert.equal(promised("system/*.read").length, questionsOf(party("")).length - 1);
+  assert.deepEqual(promised("system/AuditEvent.read"), ["AuditEvent"]);
+  assert.match(reasonOf(question("system/*.read", "AuditEvent")), /closed\. None .* it takes system\/AuditEvent\.read\.$/);
 });
 
 test("the page's clients are promised its table, whatever their scopes are", () => {

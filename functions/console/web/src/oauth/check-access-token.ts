@@ -114,8 +114,9 @@ function textCheck(name: string, claims: Members, said: string): Check {
 }
 
 function scopeCheck(claims: Members): Check {
-  const { scope } = claims;
-  const open = typeof scope === "string" ? grantsOf(scope).filter((each) => each.letters.size) : [];
+  const { scope, patient } = claims;
+  const bound = typeof patient === "string" ? patient : "";
+  const open = typeof scope === "string" ? grantsOf(scope, bound).filter((each) => each.letters.size) : [];
   const plain = typeof scope === "string" ? plainScopes(scope) : [];
   const none = `It opens no type${plain.length ? `: ${quoted(plain.join(" "))}` : ""}. Every read is answered by 403.`;
   const names = open.map((each) => each.type.name).join(", ");

@@ -70,8 +70,9 @@ export function ServerAnswers({ token }: { readonly token: string }) {
 
 /** Returns a search that the token opens if it opens any, so that a refusal is about the token. */
 function harmlessSearch(token: string): string {
-  const scope = glimpse(token)?.claims["scope"];
-  const open = grantsOf(typeof scope === "string" ? scope : "").find((each) => each.letters.has("s"));
+  const { scope, patient } = glimpse(token)?.claims ?? {};
+  const text = (claim: unknown) => (typeof claim === "string" ? claim : "");
+  const open = grantsOf(text(scope), text(patient)).find((each) => each.letters.has("s"));
   return `${open?.type.name ?? "Organization"}?_count=1`;
 }
 

@@ -38,6 +38,13 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   Location: [NAME, at("Type", "type"), at("Organisation", "managingOrganization"), at("Postcode", "address.postalCode"), STATUS],
   Practitioner: [NAME, at("Contact", "telecom"), at("Postcode", "address.postalCode"), at("Active", "active")],
   PractitionerRole: [at("Practitioner", "practitioner"), at("Role", "code"), at("Organisation", "organization"), at("Active", "active")],
+  AuditEvent: [
+    at("When", "recorded"),
+    at("Who", "agent.userId"),
+    at("What", "subtype", "type"),
+    { label: "Of whom", cellOf: whoseRecord },
+    at("Outcome", "outcome"),
+  ],
   HealthcareService: [NAME, at("Type", "type"), at("Provided by", "providedBy"), at("Where", "location"), at("Active", "active")],
 };
 
@@ -94,6 +101,13 @@ function nhsNumber({ identifier }: Resource): string {
 
 function given({ notGiven }: Resource): string {
   return notGiven === undefined ? "" : notGiven === true ? "no" : "yes";
+}
+
+/** Returns the patient of an event, wherever it stands among what was asked for. */
+function whoseRecord({ entity }: Resource): Cell {
+  const entities = Array.isArray(entity) ? (entity as readonly Readonly<Record<string, unknown>>[]) : [];
+  const reference = entities.map((each) => referenceIn(each["reference"])).find((each) => /(?:^|\/)Patient\//.test(each)) ?? "";
+  return { text: reference, reference };
 }
 
 /** Returns an observation's value, or those of its components one after another. */

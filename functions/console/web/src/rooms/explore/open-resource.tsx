@@ -4,6 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import type { Resource } from "../../fhir/datatypes.ts";
 import { titleOf } from "../../fhir/titles.ts";
+import { SERVED_TYPES } from "../../oauth/grants.ts";
 import { BoundedList } from "../../parts/resource/bounded-list.tsx";
 import { Rendered } from "../../parts/resource/rendered.tsx";
 import { ResourceView } from "../../parts/resource/resource-view.tsx";
@@ -46,6 +47,7 @@ export function OpenResource({ type, id, shown, included = [] }: {
   useEffect(() => {
     if (!shown) load();
   }, []);
+  const isVersioned = SERVED_TYPES.find((each) => each.name === type)?.versioned ?? true;
   const { resource, etag } = read ?? { resource: shown, etag: undefined };
   return (
     <div class="opened">
@@ -60,14 +62,16 @@ export function OpenResource({ type, id, shown, included = [] }: {
               <button type="button" class="small" disabled={task.isRunning} onClick={load}>
                 {read ? "Read again" : "Read by itself"}
               </button>
-              <button
-                type="button"
-                class="small"
-                aria-expanded={hasHistory}
-                onClick={() => setHistory(!hasHistory)}
-              >
-                Versions
-              </button>
+              {isVersioned && (
+                <button
+                  type="button"
+                  class="small"
+                  aria-expanded={hasHistory}
+                  onClick={() => setHistory(!hasHistory)}
+                >
+                  Versions
+                </button>
+              )}
               {shown && <a class="button small" href={addressOf("explore", type)}>Close</a>}
             </>
           }

@@ -83,10 +83,12 @@ export function SearchPlace({ capability, types, selected }: {
 
 function ClosedNotice({ type }: { readonly type: string }) {
   const one = session.value;
-  if (!one || lettersOf(one.scope, type).has("s")) return null;
+  if (!one) return null;
+  const { patient } = one.token.claims;
+  if (lettersOf(one.scope, type, patient).has("s")) return null;
   return (
     <p class="notice">
-      This token does not open searching {type}: that takes <code>{scopeFor(one.scope, type, "s")}</code>. You can still send
+      This token does not open searching {type}: that takes <code>{scopeFor(one.scope, type, "s", patient)}</code>. You can still send
       the search, and see how the server refuses it; or <a href={addressOf("token")}>get another token</a>.
     </p>
   );

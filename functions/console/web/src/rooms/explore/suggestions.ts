@@ -18,6 +18,8 @@ const CODES: Readonly<Record<string, readonly string[]>> = {
   notgiven: ["true", "false"],
   "clinical-status": ["active", "recurrence", "inactive", "remission", "resolved"],
   "verification-status": ["provisional", "differential", "confirmed", "refuted", "entered-in-error", "unknown"],
+  action: ["C", "R", "U", "D", "E"],
+  outcome: ["0", "4", "8"],
   criticality: ["low", "high", "unable-to-assess"],
   intent: ["proposal", "plan", "order", "instance-order"],
 };

@@ -1,17 +1,19 @@
 /** The types that the server serves, each with what the token opens of it. */
 
 import type { TypeCapability } from "../../fhir/capabilities.ts";
-import { lettersOf, scopeFor, SERVED_TYPES } from "../../oauth/grants.ts";
+import { lettersOf, scopeFor, SERVED_TYPES, type ServedType } from "../../oauth/grants.ts";
 import { session } from "../../service/session.ts";
 import { addressOf } from "../../shell/router.ts";
 import { wordsFor } from "./openness.ts";
 
 export function TypeList({ types }: { readonly types: readonly TypeCapability[] }) {
-  const directory = new Set(SERVED_TYPES.filter((each) => each.directory).map((each) => each.name));
+  const named = (test: (type: ServedType) => boolean) => new Set(SERVED_TYPES.filter(test).map((each) => each.name));
+  const [directory, audit] = [named((each) => each.directory), named((each) => each.byNameOnly)];
   return (
     <>
-      <Group title="Records" types={types.filter((each) => !directory.has(each.type))} />
-      <Group title="Directory" types={types.filter((each) => directory.has(each.type))} />
+      <Group title="Records" types={types.filter(({ type }) => !directory.has(type) && !audit.has(type))} />
+      <Group title="Directory" types={types.filter(({ type }) => directory.has(type))} />
+      <Group title="Access record" types={types.filter(({ type }) => audit.has(type))} />
     </>
   );
 }
@@ -37,11 +39,12 @@ function Group({ title, types }: { readonly title: string; readonly types: reado
 function Openness({ type }: { readonly type: string }) {
   const one = session.value;
   if (!one) return null;
-  const letters = lettersOf(one.scope, type);
+  const { patient } = one.token.claims;
+  const letters = lettersOf(one.scope, type, patient);
   if (letters.size) return <span class="badge good">{wordsFor(letters)}</span>;
   return (
     <span class="quiet">
-      <span class="badge">closed</span> takes <code>{scopeFor(one.scope, type, "rs")}</code>
+      <span class="badge">closed</span> takes <code>{scopeFor(one.scope, type, "rs", patient)}</code>
     </span>
   );
 }

@@ -31,7 +31,7 @@ const NOBODY = "who-may-read-what";
 
 /** Returns the questions of a row, one for each type that the service serves. */
 export function questionsOf(party: Party): readonly Question[] {
-  return grantsOf(party.scope).map(({ type, letters }) => {
+  return grantsOf(party.scope, party.patient).map(({ type, letters }) => {
     const letter = letters.has("r") && !letters.has("s") ? "r" : "s";
     return {
       party,
@@ -62,8 +62,8 @@ export function reasonOf({ party, type, letter, isPromised }: Question): string 
   const source = party.clientId in PAGE ? "the reference implementation's page" : "its scopes";
   const promise = `Promised by ${source}: ${isPromised ? "open" : "closed"}.`;
   const verb = letter === "s" ? "searching" : "reading";
-  const held = party.scope.split(" ").filter((each) => lettersOf(each, type.name).has(letter));
+  const held = party.scope.split(" ").filter((each) => lettersOf(each, type.name, party.patient).has(letter));
   if (held.length) return `${promise} ${held.join(" and ")} ${held.length === 1 ? "opens" : "open"} ${verb} ${type.name}.`;
   const also = type.directory ? ", or profile" : "";
-  return `${promise} None of its scopes opens ${verb} ${type.name}: it takes ${scopeFor(party.scope, type.name, "read")}${also}.`;
+  return `${promise} None of its scopes opens ${verb} ${type.name}: it takes ${scopeFor(party.scope, type.name, "read", party.patient)}${also}.`;
 }

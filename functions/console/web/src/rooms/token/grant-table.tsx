@@ -3,7 +3,7 @@
 import { grantsOf, LETTERS, plainScopes } from "../../oauth/grants.ts";
 
 export function GrantTable({ scope, patient }: { readonly scope: string; readonly patient?: string | undefined }) {
-  const grants = grantsOf(scope);
+  const grants = grantsOf(scope, patient);
   const open = grants.filter((each) => each.letters.size).length;
   return (
     <section class="card" aria-labelledby="grants-heading">
