@@ -292,6 +292,36 @@ def test_without_a_token_there_is_all_but_an_answer_and_the_form_stays_for_when_
     _found(page).get_by_role("cell", name="MURGATROYD, Niamh (Dr)").wait_for()
 
 
+def test_who_saw_a_patient_is_shown_to_the_auditor_alone(visit: Visiting) -> None:
+    tab = visit(width=320)
+    page = tab.open()
+    tab.sign_in()
+    tab.room("Explore")
+    record = page.get_by_role("region", name="Access record")
+    expect(record.get_by_role("link")).to_have_text(["AuditEventclosed takes system/AuditEvent.rs"])
+    assert tab.violations() == []
+    page.goto(f"{tab.base}/#/explore/Patient/4")
+    page.get_by_role("heading", name="Ms Sofía Elena Muñoz").wait_for()
+    expect(page.get_by_role("button", name="Versions")).to_be_visible()
+
+    tab.room("Get a token")
+    tab.sign_in("Auditor")
+    page.get_by_text("1 of 17 types.").wait_for()
+    page = _type(tab, "AuditEvent")
+    _row(page, "patient").get_by_label("Id").fill("4")
+    _search(page)
+    row = _found(page).get_by_role("row").filter(has=page.get_by_role("cell", name="explorer")).first
+    expect(row.get_by_role("link", name="Patient/4")).to_be_visible()
+    row.get_by_role("rowheader").get_by_role("link").click()
+
+    page.get_by_role("button", name="Read by itself").click()
+    page.get_by_role("button", name="Read again").wait_for()
+    # What never changes has no versions.
+    expect(page.get_by_role("button", name="Versions")).to_have_count(0)
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+
+
 def test_a_token_that_has_expired_is_said_to_and_what_was_typed_stays(visit: Visiting, local_stack: LocalStack) -> None:
     expired = expired_token(local_stack, "user/Patient.read")
     tab = visit()
