@@ -17,6 +17,7 @@ from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
 from careconnect_admin.local import demo_list, edge_compression
 from careconnect_admin.local.template import read_template
+from careconnect_testing.granted import GRANTED, KEYS_GRANTED
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATE = read_template(PROJECT / "template.yaml")
@@ -251,52 +252,12 @@ def granted(function: str) -> set[tuple[str, str]]:
         resources = statement["Resource"]
         for action in [actions] if isinstance(actions, str) else actions:
             for resource in resources if isinstance(resources, list) else [resources]:
-                arn = resource.get("Fn::GetAtt", [resource.get("Fn::Sub", "").replace(".Arn", "")])
-                found.add((action, arn if isinstance(arn, str) else arn[0]))
+                arn = resource.get("Fn::GetAtt") or [resource["Fn::Sub"]]
+                found.add((action, arn[0].removeprefix("${").replace(".Arn}/index", "")))
     return found
 
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"
-LOOKS = ("dynamodb:GetItem", "dynamodb:BatchGetItem")
-READS = (*LOOKS, "dynamodb:Query")
-WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
-# A mark is never taken away, nor is there a way to list them.
-MARKS = (*LOOKS, "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
-# What is recorded is put, and nothing else: neither read, nor changed, nor removed.
-RECORDS = {("dynamodb:PutItem", "AuditTable")}
-GRANTED = {
-    "TokenFunction": {
-        ("dynamodb:BatchGetItem", "ClientTable"),
-        ("dynamodb:BatchGetItem", "TokenTable"),
-        ("dynamodb:PutItem", "TokenTable"),
-        ("dynamodb:UpdateItem", "TokenTable"),
-    }
-    | RECORDS,
-    "AuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
-    "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
-    | {("dynamodb:UpdateItem", "AllowanceTable")}
-    | RECORDS,
-    "DirectoryFunction": {(action, "DirectoryTable") for action in READS}
-    | {("dynamodb:UpdateItem", "AllowanceTable")}
-    | RECORDS,
-    "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
-    | {(action, "ReferenceTable") for action in MARKS}
-    | {(action, "DirectoryTable") for action in LOOKS}
-    | RECORDS,
-    "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
-    | {(action, "ReferenceTable") for action in MARKS}
-    | RECORDS,
-    "AuditFunction": {
-        ("dynamodb:Query", "AuditTable"),
-        ("dynamodb:Query", "${AuditTable}/index/by-patient"),
-        *((f"dynamodb:{action}", "SealTable") for action in ("GetItem", "PutItem", "Query")),
-    }
-    | RECORDS,
-    # What it and the two above may do with the signing key says the key's policy.
-    "DiscoveryFunction": set(),
-    # Nor is it named there, or told of any table: it has the page, and nothing else.
-    "ConsoleFunction": set(),
-}
 
 
 @pytest.mark.parametrize("function", GRANTED)
@@ -312,6 +273,44 @@ def test_there_is_no_other_function_and_no_other_role() -> None:
             text = json.dumps(each)
             assert "RecordTable" not in text
             assert "ClientTable" not in text
+
+
+@pytest.mark.parametrize("function", GRANTED)
+def test_rule_6_a_key_lets_a_function_do_what_it_needs_and_no_more(function: str) -> None:
+    role = {"Fn::GetAtt": [f"{function}Role", "Arn"]}
+    found = {
+        (action, name)
+        for name, key in of_type("AWS::KMS::Key").items()
+        for statement in key["Properties"]["KeyPolicy"]["Statement"]
+        if role in _several(statement["Principal"]["AWS"])
+        for action in _several(statement["Action"])
+    }
+
+    assert found == KEYS_GRANTED[function]
+
+
+@pytest.mark.parametrize("key", of_type("AWS::KMS::Key"))
+def test_no_key_is_handed_on_and_no_administrator_signs_or_seals_with_one(key: str) -> None:
+    statements_ = RESOURCES[key]["Properties"]["KeyPolicy"]["Statement"]
+    actions = {action for each in statements_ for action in _several(each["Action"])}
+    by_account = {
+        action
+        for each in statements_
+        if {"Fn::Sub": ACCOUNT} in _several(each["Principal"]["AWS"])
+        for action in _several(each["Action"])
+    }
+
+    assert not {action for action in actions if "*" in action or "?" in action}
+    assert not actions & {"kms:CreateGrant", "kms:RetireGrant", "kms:ReplicateKey", "kms:ImportKeyMaterial"}
+    # An operator looks for a value by its digest and verifies seals; nobody but the function makes one.
+    assert (
+        by_account & {"kms:Sign", "kms:GenerateMac", "kms:VerifyMac"}
+        == {
+            "SigningKey": set(),
+            "AccessDigestKey": {"kms:GenerateMac"},
+            "AccessSealKey": {"kms:VerifyMac"},
+        }[key]
+    )
 
 
 KEY_POLICY: list[dict[str, Any]] = RESOURCES["SigningKey"]["Properties"]["KeyPolicy"]["Statement"]
@@ -372,8 +371,8 @@ def test_all_three_aliases_are_there_from_the_first_deployment() -> None:
     assert TEMPLATE["Conditions"]["MakesRotationAliases"] == {"Fn::Equals": [{"Ref": "RotationAliases"}, "made"]}
 
 
-def _several(one_or_more: str | list[str]) -> list[str]:
-    return [one_or_more] if isinstance(one_or_more, str) else one_or_more
+def _several(one_or_more: Any) -> list[Any]:
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
 
 
 def environment(function: str) -> set[str]:

@@ -1,65 +1,37 @@
-"""What each function's role may do with each table and the signing key, by trying it with IAM enforced."""
+"""What each function's role may do with each table and key, by trying it with IAM enforced."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.granted import GRANTED, KEYS_GRANTED
 
 pytestmark = pytest.mark.integration
 
-FUNCTIONS = (
-    "TokenFunction",
-    "AuthorizerFunction",
-    "PatientRecordFunction",
-    "DirectoryFunction",
-    "RecordWriterFunction",
-    "DirectoryWriterFunction",
-    "DiscoveryFunction",
-    "ConsoleFunction",
-)
+_ONE: dict[str, Any] = {"pk": {"S": "none"}}
+_TWO: dict[str, Any] = {**_ONE, "sk": {"S": "none"}}
 KEYS = {
     "ClientTable": {"client_id": {"S": "none"}},
-    "TokenTable": {"pk": {"S": "none"}},
-    "RecordTable": {"pk": {"S": "none"}, "sk": {"S": "none"}},
-    "DirectoryTable": {"pk": {"S": "none"}, "sk": {"S": "none"}},
-    "ReferenceTable": {"pk": {"S": "none"}},
-    "AllowanceTable": {"pk": {"S": "none"}},
+    "TokenTable": _ONE,
+    "RecordTable": _TWO,
+    "DirectoryTable": _TWO,
+    "ReferenceTable": _ONE,
+    "AllowanceTable": _ONE,
+    "AuditTable": _TWO,
+    "SealTable": _TWO,
 }
-WRITING = {"RecordWriterFunction", "DirectoryWriterFunction"}
-READERS: dict[str, set[str]] = {
-    "ClientTable": {"TokenFunction"},
-    "TokenTable": {"TokenFunction", "AuthorizerFunction"},
-    "RecordTable": {"PatientRecordFunction", "RecordWriterFunction"},
-    "DirectoryTable": {"PatientRecordFunction", "DirectoryFunction", *WRITING},
-    "ReferenceTable": WRITING,
-    "AllowanceTable": set(),
-}
-WRITERS: dict[str, set[str]] = {
-    "ClientTable": set(),
-    "TokenTable": {"TokenFunction"},
-    "RecordTable": {"RecordWriterFunction"},
-    "DirectoryTable": {"DirectoryWriterFunction"},
-    "ReferenceTable": set(),
-    "AllowanceTable": set(),
-}
-UPDATERS = {
-    **WRITERS,
-    "ReferenceTable": WRITING,
-    "AllowanceTable": {"PatientRecordFunction", "DirectoryFunction"},
-}
-# What a writer's transactions are made of beside these.
-DELETERS = {**WRITERS, "TokenTable": set()}
-CHECKERS = {**DELETERS, "ReferenceTable": WRITING}
+DENIED = "AccessDeniedException"
 
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left(local_stack: LocalStack) -> Iterator[None]:
     """What a role could write is taken away again: other tests read the same tables."""
     yield
-    for table in ("RecordTable", "DirectoryTable", "ReferenceTable"):
-        local_stack.client("dynamodb").delete_item(TableName=local_stack.stack.outputs[table], Key=KEYS[table])
+    for table, key in KEYS.items():
+        local_stack.client("dynamodb").delete_item(TableName=local_stack.stack.outputs[table], Key=key)
 
 
 def refusal(stack: LocalStack, function: str, service: str, call: str, **arguments: object) -> str:
@@ -71,42 +43,104 @@ def refusal(stack: LocalStack, function: str, service: str, call: str, **argumen
     return ""
 
 
+Try = Callable[[str, dict[str, Any]], tuple[str, dict[str, Any]]]
+
+
+def _transacted(kind: str, **more: Any) -> Try:
+    return lambda table, _key: ("transact_write_items", {"TransactItems": [{kind: {"TableName": table, **more}}]})
+
+
+def _queried(table: str, key: dict[str, Any], **more: Any) -> tuple[str, dict[str, Any]]:
+    name, value = next(iter(key.items()))
+    condition = {"KeyConditionExpression": f"{name} = :key", "ExpressionAttributeValues": {":key": value}}
+    return "query", {"TableName": table, **condition, **more}
+
+
+# Each way to an item, with the action of IAM's that it takes.
+WAYS: list[tuple[str, str, Try]] = [
+    ("read", "dynamodb:GetItem", lambda table, key: ("get_item", {"TableName": table, "Key": key})),
+    (
+        "reads",
+        "dynamodb:BatchGetItem",
+        lambda table, key: ("batch_get_item", {"RequestItems": {table: {"Keys": [key]}}}),
+    ),
+    ("query", "dynamodb:Query", _queried),
+    ("scan", "dynamodb:Scan", lambda table, _key: ("scan", {"TableName": table})),
+    ("put", "dynamodb:PutItem", lambda table, key: ("put_item", {"TableName": table, "Item": key})),
+    (
+        "put in a transaction",
+        "dynamodb:PutItem",
+        lambda table, key: _transacted("Put", Item=key)(table, key),
+    ),
+    ("update", "dynamodb:UpdateItem", lambda table, key: ("update_item", {"TableName": table, "Key": key})),
+    ("delete", "dynamodb:DeleteItem", lambda table, key: ("delete_item", {"TableName": table, "Key": key})),
+    (
+        "delete in a transaction",
+        "dynamodb:DeleteItem",
+        lambda table, key: _transacted("Delete", Key=key)(table, key),
+    ),
+    (
+        "check",
+        "dynamodb:ConditionCheckItem",
+        lambda table, key: _transacted("ConditionCheck", Key=key, ConditionExpression="attribute_not_exists(nothing)")(
+            table, key
+        ),
+    ),
+    (
+        "puts",
+        "dynamodb:BatchWriteItem",
+        lambda table, key: ("batch_write_item", {"RequestItems": {table: [{"PutRequest": {"Item": key}}]}}),
+    ),
+    (
+        "deletes",
+        "dynamodb:BatchWriteItem",
+        lambda table, key: ("batch_write_item", {"RequestItems": {table: [{"DeleteRequest": {"Key": key}}]}}),
+    ),
+    (
+        "the table's end",
+        "dynamodb:DeleteTable",
+        lambda table, _key: ("delete_table", {"TableName": table}),
+    ),
+    (
+        "another time to live",
+        "dynamodb:UpdateTimeToLive",
+        lambda table, _key: (
+            "update_time_to_live",
+            {"TableName": table, "TimeToLiveSpecification": {"Enabled": True, "AttributeName": "at"}},
+        ),
+    ),
+]
+
+
 @pytest.mark.parametrize("table", KEYS)
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_role_reads_and_writes_the_tables_of_its_job_alone(
+@pytest.mark.parametrize("function", GRANTED)
+def test_a_role_may_do_with_a_table_what_its_job_takes_and_is_denied_all_else(
     local_stack: LocalStack, function: str, table: str
 ) -> None:
     name = local_stack.stack.outputs[table]
 
-    reads = {
-        refusal(local_stack, function, "dynamodb", "get_item", TableName=name, Key=KEYS[table]),
-        refusal(local_stack, function, "dynamodb", "batch_get_item", RequestItems={name: {"Keys": [KEYS[table]]}}),
+    for way, action, make in WAYS:
+        call, arguments = make(name, KEYS[table])
+        expected = "" if (action, table) in GRANTED[function] else DENIED
+        assert refusal(local_stack, function, "dynamodb", call, **arguments) == expected, way
+
+
+@pytest.mark.parametrize("function", GRANTED)
+def test_the_index_by_patient_is_the_auditors_alone(local_stack: LocalStack, function: str) -> None:
+    call, arguments = _queried(local_stack.stack.outputs["AuditTable"], {"patient": {"S": "4"}}, IndexName="by-patient")
+
+    is_granted = ("dynamodb:Query", "AuditTable/by-patient") in GRANTED[function]
+    assert is_granted == (function == "AuditFunction")
+    assert refusal(local_stack, function, "dynamodb", call, **arguments) == ("" if is_granted else DENIED)
+
+
+def test_nobody_changes_or_removes_what_is_recorded_and_the_auditor_alone_reads_it() -> None:
+    rights = {
+        (function, action) for function, held in GRANTED.items() for action, table in held if table == "AuditTable"
     }
-    write = refusal(local_stack, function, "dynamodb", "put_item", TableName=name, Item=KEYS[table])
-    update = refusal(local_stack, function, "dynamodb", "update_item", TableName=name, Key=KEYS[table])
 
-    # A function that reads a table may have the one action that it uses; to any other both are denied.
-    assert ("" in reads) == (function in READERS[table])
-    assert reads <= {"", "AccessDeniedException"}
-    assert write == ("" if function in WRITERS[table] else "AccessDeniedException")
-    assert update == ("" if function in UPDATERS[table] else "AccessDeniedException")
-
-
-@pytest.mark.parametrize("table", KEYS)
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_role_deletes_and_checks_in_the_table_that_it_writes_alone(
-    local_stack: LocalStack, function: str, table: str
-) -> None:
-    name, key = local_stack.stack.outputs[table], KEYS[table]
-    absent = {"TableName": name, "Key": key, "ConditionExpression": "attribute_not_exists(nothing)"}
-
-    delete = refusal(local_stack, function, "dynamodb", "delete_item", TableName=name, Key=key)
-    check = refusal(
-        local_stack, function, "dynamodb", "transact_write_items", TransactItems=[{"ConditionCheck": absent}]
-    )
-
-    assert delete == ("" if function in DELETERS[table] else "AccessDeniedException")
-    assert check == ("" if function in CHECKERS[table] else "AccessDeniedException")
+    assert {action for _, action in rights} == {"dynamodb:PutItem", "dynamodb:Query"}
+    assert {function for function, action in rights if action == "dynamodb:Query"} == {"AuditFunction"}
 
 
 def test_the_directorys_writer_cannot_put_a_record_into_its_transaction(local_stack: LocalStack) -> None:
@@ -118,29 +152,36 @@ def test_the_directorys_writer_cannot_put_a_record_into_its_transaction(local_st
         return refusal(local_stack, function, "dynamodb", "transact_write_items", TransactItems=list(items))
 
     assert write("DirectoryWriterFunction", own) == ""
-    assert write("DirectoryWriterFunction", own, record) == "AccessDeniedException"
+    assert write("DirectoryWriterFunction", own, record) == DENIED
     assert write("RecordWriterFunction", record) == ""
-    assert write("RecordWriterFunction", record, own) == "AccessDeniedException"
+    assert write("RecordWriterFunction", record, own) == DENIED
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_nobody_scans(local_stack: LocalStack, function: str) -> None:
-    for table in KEYS:
-        name = local_stack.stack.outputs[table]
-        assert refusal(local_stack, function, "dynamodb", "scan", TableName=name) == "AccessDeniedException"
+_SIGNED = {"Message": b"x", "MessageType": "RAW", "SigningAlgorithm": "RSASSA_PKCS1_V1_5_SHA_256"}
+_MACED = {"Message": b"x", "MacAlgorithm": "HMAC_SHA_256"}
+KEY_WAYS: list[tuple[str, str, dict[str, Any]]] = [
+    ("kms:Sign", "sign", _SIGNED),
+    ("kms:GetPublicKey", "get_public_key", {}),
+    ("kms:GenerateMac", "generate_mac", _MACED),
+    ("kms:VerifyMac", "verify_mac", {**_MACED, "Mac": b"0" * 32}),
+    ("kms:DisableKey", "disable_key", {}),
+    ("kms:ScheduleKeyDeletion", "schedule_key_deletion", {}),
+    ("kms:PutKeyPolicy", "put_key_policy", {"Policy": "{}"}),
+    ("kms:CreateGrant", "create_grant", {"GranteePrincipal": "arn:aws:iam::000000000000:root", "Operations": ["Sign"]}),
+]
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_only_the_token_function_signs(local_stack: LocalStack, function: str) -> None:
-    code = refusal(
-        local_stack,
-        function,
-        "kms",
-        "sign",
-        KeyId=local_stack.stack.resources["SigningKey"],
-        Message=b"x",
-        MessageType="RAW",
-        SigningAlgorithm="RSASSA_PKCS1_V1_5_SHA_256",
-    )
+@pytest.mark.parametrize("key", ["SigningKey", "AccessDigestKey", "AccessSealKey"])
+@pytest.mark.parametrize("function", GRANTED)
+def test_a_role_may_do_with_a_key_what_its_job_takes_and_is_denied_all_else(
+    local_stack: LocalStack, function: str, key: str
+) -> None:
+    key_id = local_stack.stack.resources[key]
 
-    assert code == ("" if function == "TokenFunction" else "AccessDeniedException")
+    for action, call, arguments in KEY_WAYS:
+        found = refusal(local_stack, function, "kms", call, KeyId=key_id, **arguments)
+        if (action, key) in KEYS_GRANTED[function]:
+            # A MAC that is none of the key's is refused for that, which shows that it was looked at.
+            assert found in ("", "KMSInvalidMacException"), action
+        else:
+            assert found == DENIED, action

@@ -5,47 +5,17 @@ for whatever takes another kind of call. The rights that it used then are those 
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_admin.local.template import read_template
-from careconnect_admin.project import TEMPLATE
 from careconnect_testing.deployed_function import Right, function_here
 from careconnect_testing.events import Event, fhir_event
+from careconnect_testing.granted import GRANTED, KEYS_GRANTED
 
 pytestmark = pytest.mark.integration
-
-_RESOURCES: dict[str, dict[str, Any]] = read_template(TEMPLATE)["Resources"]
-
-
-def granted(function: str) -> set[Right]:
-    """Return the rights that the policies of a function's role give it, and those that the keys' policies do."""
-    found = set()
-    for policy in _RESOURCES[function]["Properties"].get("Policies", ()):
-        for statement in policy["Statement"]:
-            for action in _several(statement["Action"]):
-                found |= {(action, _named(resource)) for resource in _several(statement["Resource"])}
-    role = {"Fn::GetAtt": [f"{function}Role", "Arn"]}
-    for name, key in _RESOURCES.items():
-        if key["Type"] == "AWS::KMS::Key":
-            for statement in key["Properties"]["KeyPolicy"]["Statement"]:
-                if role in _several(statement["Principal"]["AWS"]):
-                    found |= {(action, name) for action in _several(statement["Action"])}
-    return found
-
-
-def _several(one_or_more: Any) -> Sequence[Any]:
-    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
-
-
-def _named(resource: Mapping[str, Any]) -> str:
-    if "Fn::GetAtt" in resource:
-        return str(resource["Fn::GetAtt"][0])
-    return str(resource["Fn::Sub"]).replace("${", "").replace(".Arn}/index", "")
 
 
 def _keys(used: set[Right]) -> set[Right]:
@@ -110,4 +80,4 @@ def test_a_function_uses_every_right_that_it_has(
         for event in events:
             assert handler(event, None)["statusCode"] == 200, event["path"]
 
-    assert _keys(used) == granted(function)
+    assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]

@@ -1,0 +1,69 @@
+"""What each function's role may do, as the contract has it, written by hand and held to in three ways.
+
+The template gives these rights and no others, the emulator's IAM lets each through and denies all else, and every one
+of them is used (`access.md`, Rule 6).
+"""
+
+# Each right is an action and the logical id of what it is done to.
+LOOKS = ("dynamodb:GetItem", "dynamodb:BatchGetItem")
+READS = (*LOOKS, "dynamodb:Query")
+WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
+# A mark is never taken away, nor is there a way to list them.
+MARKS = (*LOOKS, "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+# What is recorded is put, and nothing else: neither read, nor changed, nor removed.
+RECORDS = {("dynamodb:PutItem", "AuditTable")}
+GRANTED: dict[str, set[tuple[str, str]]] = {
+    "TokenFunction": {
+        ("dynamodb:BatchGetItem", "ClientTable"),
+        ("dynamodb:BatchGetItem", "TokenTable"),
+        ("dynamodb:PutItem", "TokenTable"),
+        ("dynamodb:UpdateItem", "TokenTable"),
+    }
+    | RECORDS,
+    "AuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
+    "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
+    | {("dynamodb:UpdateItem", "AllowanceTable")}
+    | RECORDS,
+    "DirectoryFunction": {(action, "DirectoryTable") for action in READS}
+    | {("dynamodb:UpdateItem", "AllowanceTable")}
+    | RECORDS,
+    "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
+    | {(action, "ReferenceTable") for action in MARKS}
+    | {(action, "DirectoryTable") for action in LOOKS}
+    | RECORDS,
+    "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
+    | {(action, "ReferenceTable") for action in MARKS}
+    | RECORDS,
+    "AuditFunction": {
+        ("dynamodb:Query", "AuditTable"),
+        ("dynamodb:Query", "AuditTable/by-patient"),
+        *((f"dynamodb:{action}", "SealTable") for action in ("GetItem", "PutItem", "Query")),
+    }
+    | RECORDS,
+    # What it and the two above may do with the signing key says the key's policy.
+    "DiscoveryFunction": set(),
+    # Nor is it named there, or told of any table: it has the page, and nothing else.
+    "ConsoleFunction": set(),
+}
+
+KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
+    "TokenFunction": {("kms:Sign", "SigningKey"), ("kms:GetPublicKey", "SigningKey")},
+    "AuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
+    "DiscoveryFunction": {("kms:GetPublicKey", "SigningKey")},
+    **{
+        function: {("kms:GenerateMac", "AccessDigestKey")}
+        for function in (
+            "PatientRecordFunction",
+            "DirectoryFunction",
+            "RecordWriterFunction",
+            "DirectoryWriterFunction",
+        )
+    },
+    "AuditFunction": {
+        ("kms:GenerateMac", "AccessDigestKey"),
+        ("kms:GenerateMac", "AccessSealKey"),
+        ("kms:VerifyMac", "AccessSealKey"),
+    },
+    "ConsoleFunction": set(),
+}
+"""What the keys' own policies let each function do with them."""
