@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from access_auditor.event_store import Asked, Part
 from careconnect import outcomes
+from careconnect.access_chain import HEADS
 from careconnect.access_event import PATIENT_INDEX, WITNESS, AccessEvent, event_key, event_of, is_event_id
 from careconnect.aws import SERVICE_ERRORS, error_code
 
@@ -14,9 +15,6 @@ if TYPE_CHECKING:
 
 _SIDE_BY_SIDE: Final = 16
 """Queries at once: as many as a day has shards."""
-
-_DAYS: Final = "days"
-"""The partition of the table of seals that has an item for each day with events (ADR 28)."""
 
 
 class DynamoDbEventStore:
@@ -46,7 +44,7 @@ class DynamoDbEventStore:
             self._client.query,
             TableName=self._seal_table,
             KeyConditionExpression="pk = :days AND sk < :day",
-            ExpressionAttributeValues={":days": {"S": _DAYS}, ":day": {"S": day}},
+            ExpressionAttributeValues={":days": {"S": HEADS}, ":day": {"S": day}},
             ScanIndexForward=False,
             Limit=1,
             ConsistentRead=True,

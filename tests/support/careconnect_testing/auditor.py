@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
+from careconnect.access_chain import HEADS
 from careconnect.access_event import AccessEvent, Action, Outcome, event_of
 from careconnect.dynamodb_access_record import DynamoDbAccessRecord
 from careconnect.http import Cors
@@ -121,7 +122,7 @@ class Auditor:
     def seal(self, *days: str) -> None:
         """Put days on the list of those that have events."""
         for day in days:
-            self.client.put_item(TableName=self.seal_table, Item={"pk": {"S": "days"}, "sk": {"S": day}})
+            self.client.put_item(TableName=self.seal_table, Item={"pk": {"S": HEADS}, "sk": {"S": day}})
 
     def own_events(self) -> list[AccessEvent]:
         """Return what the auditor recorded of its own reads, oldest first."""

@@ -1,6 +1,8 @@
 """What an AuditEvent says of an event, and that it is valid STU3 in both formats (`audit.md`, Asked in FHIR)."""
 
 import base64
+import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +15,7 @@ from access_auditor.event_values import values_of
 from careconnect.access_event import AccessEvent, Action, Outcome, event_of
 from careconnect.formats import Format
 from careconnect.resource_types import AUDIT_EVENT
+from careconnect_admin.project import DOCS
 from careconnect_testing.auditor import KEPT, an_event
 from careconnect_testing.fhir_models import valid_json, valid_xml
 
@@ -23,7 +26,7 @@ FULL = an_event(
     11,
     interaction="search-type",
     type="Observation",
-    query="patient=4&identifier=" + "0f" * 32,
+    query="patient=4&code=8867-4",
     patient="4",
     subject="client-1",
     jti="token-7",
@@ -86,7 +89,7 @@ def test_an_event_says_who_did_what_to_whom_and_what_came_of_it() -> None:
         "role": {"system": "http://hl7.org/fhir/object-role", "code": "1", "display": "Patient"},
     }
     assert request["role"]["code"] == "24"
-    assert decoded(request["query"]) == "Observation?patient=4&identifier=" + "0f" * 32
+    assert decoded(request["query"]) == "Observation?patient=4&code=8867-4"
     assert details(event_resource(FULL)) == {
         "sub": "client-1",
         "jti": "token-7",
@@ -207,3 +210,10 @@ def test_any_event_is_kept_and_shown_as_a_valid_one(event: AccessEvent) -> None:
 
 def test_an_event_has_values_of_every_parameter_that_is_offered() -> None:
     assert set(values_of(FULL)) == set(AUDIT_EVENT.parameter_names)
+
+
+def test_the_contracts_example_is_what_the_code_makes() -> None:
+    page = (DOCS / "contract/audit.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)\n```", page, re.DOTALL)
+
+    assert json.loads(example) == event_resource(FULL)
