@@ -15,7 +15,6 @@ _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
 _ALARMS = {
     name: resource["Properties"] for name, resource in _RESOURCES.items() if resource["Type"].endswith("::Alarm")
 }
-_SERVICES = ("token_issuer", "fhir_reader", "record_writer", "access_auditor")
 _OWN = {"Fn::Sub": "CareConnect/${AWS::StackName}"}
 _FRONT = _RESOURCES["Front"]["Properties"]["DistributionConfig"]
 
@@ -29,14 +28,8 @@ def _counted() -> set[str]:
     return counted | set(re.findall(r'\bunavailable\(str\(error\), "([A-Za-z]+)"\)', text))
 
 
-def _watched(alarm: dict[str, Any]) -> set[str]:
-    """Return the functions' own metrics that an alarm watches, by itself or in a sum."""
-    summed = [each["MetricStat"]["Metric"] for each in alarm.get("Metrics", ()) if "MetricStat" in each]
-    return {metric["MetricName"] for metric in summed or [alarm] if metric["Namespace"] == _OWN}
-
-
 def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
-    watched = {name for alarm in _ALARMS.values() for name in _watched(alarm)}
+    watched = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm["Namespace"] == _OWN}
 
     # Denied is counted from the access log, KeyChanged from what CloudTrail tells; the gateway's own 5XXError is raised
     # for what makes a reader Unavailable.
@@ -55,14 +48,11 @@ def test_what_cannot_be_recorded_is_watched_whoever_could_not() -> None:
     """Each function that has a table to record in, by the name that its metrics have."""
     functions = [each["Properties"] for each in _RESOURCES.values() if each["Type"] == "AWS::Serverless::Function"]
     given = [each["Environment"]["Variables"] for each in functions if "Environment" in each]
-    sum_, *summed = _ALARMS["AccessRecordNotKeptAlarm"]["Metrics"]
+    alarms = [alarm for alarm in _ALARMS.values() if alarm["MetricName"] == "AccessRecordNotKept"]
 
-    watched = [each["MetricStat"]["Metric"]["Dimensions"] for each in summed]
-    services = {each["POWERTOOLS_SERVICE_NAME"] for each in given if "AUDIT_TABLE" in each}
-    assert [each for (each,) in watched] == [
-        {"Name": "service", "Value": name} for name in sorted(services, key=_SERVICES.index)
-    ]
-    assert sum_["Expression"] == " + ".join(f"FILL({each['Id']}, 0)" for each in summed)
+    recording = {each["POWERTOOLS_SERVICE_NAME"] for each in given if "AUDIT_TABLE" in each}
+    assert {alarm["Dimensions"][0]["Value"] for alarm in alarms} == recording
+    assert len(alarms) == len(recording)
 
 
 def test_that_nothing_is_sealed_any_more_is_news() -> None:

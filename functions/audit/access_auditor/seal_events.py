@@ -4,6 +4,7 @@ A seal takes the days since the last one in their order, and of each the events 
 it finds changed, removed or put in between stays as it is, and the day's head tells of it from then on.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
@@ -87,16 +88,28 @@ class _OutrunError(Exception):
     """Another seal was quicker: what is left is its to do."""
 
 
+class _AskedOnce:
+    """The sealing key, which is asked once in a run whether a head is its own."""
+
+    def __init__(self, seal: Seal) -> None:
+        self.close = seal.close
+        self.opened = functools.cache(seal.opened)
+
+
 def seal_events(chain: Chain, seal: Seal, now: int, has_time: Callable[[int], bool]) -> Sealed:
     """Seal the events up to `now` (epoch milliseconds), while there `has_time` of so many milliseconds left."""
     done = Sealed()
+    seal = _AskedOnce(seal)
     heads = chain.heads()
     stored = {each.day: each for each in heads}
     # The newest that is ours: those before it were looked at when they were made, and are by each verification.
     newest = next((head for each in heads if (head := seal.opened(each))), None)
     since = newest.until - LATE - _LOOK_BACK if newest else now - _FIRST_DAYS
     days = days_from(day_of(since), day_of(now))
-    before = next((head for each in heads if each.day < days[0] and (head := seal.opened(each))), None)
+    # A day that has a head names the one before it already.
+    has_head = seal.opened(stored.get(days[0])) is not None
+    earlier = () if has_head else (each for each in heads if each.day < days[0])
+    before = next((head for each in earlier if (head := seal.opened(each))), None)
     try:
         for day in days:
             run = _Day(chain, seal, day, now, since, newest.until if newest else None, stored.get(day), before)

@@ -63,6 +63,19 @@ def test_nothing_to_seal_writes_nothing(record: SealedRecord) -> None:
     assert len(record.witnesses()) == 1
 
 
+def test_kms_is_called_once_for_what_is_there_and_once_for_what_is_new(record: SealedRecord) -> None:
+    record.sealed()
+    calls: list[str] = []
+    record.kms.meta.events.register("before-call.kms", lambda model, **_: calls.append(model.name), unique_id="count")
+
+    record.seal(after=MINUTE)
+    assert calls == ["VerifyMac"]
+    record.keep(0)
+    record.seal()
+    assert calls == ["VerifyMac"] * 2 + ["GenerateMac"]
+    record.kms.meta.events.unregister("before-call.kms", unique_id="count")
+
+
 def test_an_empty_record_is_nothing_to_seal(record: SealedRecord) -> None:
     assert record.seal() == module.Sealed()
     assert record.chain.heads() == []
