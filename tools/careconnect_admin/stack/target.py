@@ -1,7 +1,7 @@
 """Find the stack that a command works on: the local one that runs, or a deployed one by its name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import boto3
@@ -28,7 +28,7 @@ class NoStackError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class StackTarget:
-    """One stack: its outputs by name, its AWS clients by service, and whether it is the local run that was found.
+    """One stack: its outputs and parameters by name, its AWS clients by service, and whether it is the local run.
 
     `place` says for people where it is.
     """
@@ -38,6 +38,7 @@ class StackTarget:
     client: Callable[[str], Any]
     is_local: bool = False
     place: str = ""
+    parameters: dict[str, str] = field(default_factory=dict)
 
     def output(self, name: str) -> str:
         """Return an output; raises `OperatorError` if the stack has none of that name."""
@@ -95,4 +96,5 @@ def _described(stack: str, client: Callable[[str], Any]) -> StackTarget:
     outputs = {each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", ())}
     # arn:aws:cloudformation:REGION:ACCOUNT:stack/…
     _, _, _, region, account, _ = described["StackId"].split(":", 5)
-    return StackTarget(stack, outputs, client, place=f"{region}, account {account}")
+    parameters = {each["ParameterKey"]: each["ParameterValue"] for each in described.get("Parameters", ())}
+    return StackTarget(stack, outputs, client, place=f"{region}, account {account}", parameters=parameters)

@@ -20,13 +20,15 @@ from careconnect_testing.command_line import ON_THE_STACK
 
 
 class FakeCloudFormation:
-    """CloudFormation with any stack in eu-west-2, of no outputs."""
+    """CloudFormation with any stack in eu-west-2, of no outputs and one parameter."""
 
     def client(self, _service: str, **_options: Any) -> Self:
         return self
 
     def describe_stacks(self, *, StackName: str) -> Any:  # noqa: N803
-        return {"Stacks": [{"StackId": f"arn:aws:cloudformation:eu-west-2:123456789012:stack/{StackName}/1"}]}
+        stack_id = f"arn:aws:cloudformation:eu-west-2:123456789012:stack/{StackName}/1"
+        parameters = [{"ParameterKey": "AuditRetentionDays", "ParameterValue": "30"}]
+        return {"Stacks": [{"StackId": stack_id, "Parameters": parameters}]}
 
 
 @pytest.fixture
@@ -75,6 +77,7 @@ def test_a_deployed_stack_is_told_with_its_region_and_account() -> None:
     found = stack_target("careconnect")
 
     assert (found.is_local, found.place) == (False, "eu-west-2, account 123456789012")
+    assert found.parameters == {"AuditRetentionDays": "30"}
 
 
 @pytest.mark.usefixtures("folder")
