@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from careconnect_admin.commands.listing import print_table
-from careconnect_admin.commands.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.on_stack import JsonOption, key_ring, on_stack
 from careconnect_admin.commands.progress import count_down
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def list_(
     as_json: JsonOption = False,
 ) -> None:
     """List the keys: the current one signs, all of them are published and trusted."""
-    _print(_ring(target), as_json=as_json)
+    _print(key_ring(target), as_json=as_json)
 
 
 @app.command("rotate")
@@ -52,7 +52,7 @@ def rotate_(
     """
     from careconnect_admin.signing.key_ring import PUBLICATION_SECONDS, SHORT_PUBLICATION_SECONDS, rotate
 
-    ring = _ring(target)
+    ring = key_ring(target)
     wait = SHORT_PUBLICATION_SECONDS if now else PUBLICATION_SECONDS
     rotate(
         ring,
@@ -73,16 +73,10 @@ def retire(
     as_json: JsonOption = False,
 ) -> None:
     """Stop trusting the previous key, once no token that it signed can be alive, and have KMS delete it."""
-    ring = _ring(target)
+    ring = key_ring(target)
     key_id, deletion = ring.retire(now=time.time(), force=force)
     print(f"Retired {key_id}; KMS deletes it on {deletion:%Y-%m-%d} unless that is cancelled", file=sys.stderr)
     _print(ring, as_json=as_json)
-
-
-def _ring(target: "StackTarget") -> "KeyRing":
-    from careconnect_admin.signing.key_ring import KeyRing
-
-    return KeyRing(target.client("kms"), target.output("SigningKeyAlias"))
 
 
 def _print(ring: "KeyRing", *, as_json: bool) -> None:

@@ -14,8 +14,10 @@ from careconnect_admin.commands.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
-    from careconnect_admin.clients.registry import DynamoDbClientRegistry
-    from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
+    from careconnect_admin.recording.operator_record import OperatorRecord
+    from careconnect_admin.recording.recorded_clients import RecordedClientRegistry
+    from careconnect_admin.recording.recorded_key_ring import RecordedKeyRing
+    from careconnect_admin.recording.recorded_revocations import RecordedRevocations
     from careconnect_admin.stack.target import StackTarget
 
 Given = TypeVar("Given")
@@ -91,16 +93,38 @@ on_stack = given_by(found_stack)
 """Makes a command of a function whose first parameter is the stack that it works on."""
 
 
-def client_registry(target: "StackTarget") -> "DynamoDbClientRegistry":
+def _record(target: "StackTarget") -> "Callable[[], OperatorRecord]":
+    """Return what opens the stack's access record when something is to be changed: who only reads needs none."""
+
+    @functools.cache
+    def opened() -> "OperatorRecord":
+        from careconnect_admin.recording.opened_record import operator_record
+
+        return operator_record(target)
+
+    return opened
+
+
+def client_registry(target: "StackTarget") -> "RecordedClientRegistry":
     """Return the clients of a stack."""
     from careconnect_admin.clients.registry import DynamoDbClientRegistry
+    from careconnect_admin.recording.recorded_clients import RecordedClientRegistry
 
-    return DynamoDbClientRegistry(target.client("dynamodb"), target.output("ClientTable"))
+    clients = DynamoDbClientRegistry(target.client("dynamodb"), target.output("ClientTable"))
+    return RecordedClientRegistry(clients, _record(target))
 
 
-def token_revocations(target: "StackTarget") -> "DynamoDbTokenRevocations":
+def key_ring(target: "StackTarget") -> "RecordedKeyRing":
+    """Return the signing keys of a stack."""
+    from careconnect_admin.recording.recorded_key_ring import RecordedKeyRing
+
+    return RecordedKeyRing(target.client("kms"), target.output("SigningKeyAlias"), _record(target))
+
+
+def token_revocations(target: "StackTarget") -> "RecordedRevocations":
     """Return what ends tokens of a stack; what it tells goes to standard error."""
     from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
+    from careconnect_admin.recording.recorded_revocations import RecordedRevocations
 
     def tell(text: str) -> None:
         print(f"careconnect: {text}", file=sys.stderr)
@@ -109,6 +133,8 @@ def token_revocations(target: "StackTarget") -> "DynamoDbTokenRevocations":
         with working("Ending the tokens"):
             time.sleep(seconds)
 
-    return DynamoDbTokenRevocations(
+    revocations = DynamoDbTokenRevocations(
         target.client("dynamodb"), target.output("TokenTable"), tell=tell, clock=time.time, sleep=sleep
     )
+    clients = client_registry(target)
+    return RecordedRevocations(revocations, _record(target), lambda client_id: clients.find(client_id) is not None)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from careconnect.dynamodb_access_record import DynamoDbAccessRecord
 from careconnect.record_keys import JSON_ITEM, resource_key
 from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
@@ -17,6 +18,8 @@ from careconnect_admin.loading.checked import nothing_to_load
 from careconnect_admin.loading.load import LoadReport, Progress, load_paths
 from careconnect_admin.loading.sources import find_sources, read_source
 from careconnect_admin.local.kept_tables import KeptTables
+from careconnect_admin.recording.operator_record import LOCAL_OPERATOR, Operator, OperatorRecord
+from careconnect_admin.recording.recorded_clients import RecordedClientRegistry
 from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
 from careconnect_records.table_index import reindex_is_due
 from careconnect_records.tables import RecordTables
@@ -84,14 +87,16 @@ def seed(
     """Register the clients and load `data`, or the project's own sample if there is none; returns what came of it.
 
     What an earlier run `kept` comes first, and takes the sample's place; if an earlier release has kept it, its index
-    is for `renew` to bring up to date. `outputs` are the stack's, which name its tables. Raises `SettingError` if what
-    was kept cannot be read.
+    is for `renew` to bring up to date. A client's registration is in the access record, as one by `careconnect clients
+    add` is. `outputs` are the stack's, which name its tables. Raises `SettingError` if what was kept cannot be read.
     """
     tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
     if restored and reindex_is_due(tables):
         renew(tables)
-    register(clients, DynamoDbClientRegistry(dynamodb, outputs["ClientTable"]))
+    record = OperatorRecord(DynamoDbAccessRecord(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
+    registry = DynamoDbClientRegistry(dynamodb, outputs["ClientTable"])
+    register(clients, RecordedClientRegistry(registry, lambda: record))
     if restored and not data:
         return restored
     with tempfile.TemporaryDirectory(prefix="careconnect-sample-") as folder:

@@ -15,6 +15,7 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.command_line import told
 from careconnect_testing.issuer import (
+    AUDIT_TABLE,
     CLIENT_TABLE,
     P256_KEY,
     RSA_KEY,
@@ -34,7 +35,7 @@ Update = Callable[..., Result]
 @pytest.fixture
 def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Update:
     """Return a runner of `careconnect clients …` on a stack of moto's."""
-    outputs = {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE}
+    outputs = {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE, "AuditTable": AUDIT_TABLE}
     target = StackTarget("stack", outputs, lambda service: getattr(issuer, service))
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
     monkeypatch.setattr("time.sleep", lambda _: None)

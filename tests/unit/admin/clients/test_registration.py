@@ -26,7 +26,7 @@ from careconnect_admin.stack import target as stack_target
 from careconnect_admin.stack.running_stack import RunningStack
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.command_line import told
-from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, public_jwk
+from careconnect_testing.issuer import AUDIT_TABLE, CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, public_jwk
 
 SECRET = "t7Vb2mKq9xZc4LwNp8RdYs6HgJf3TnQa-5uEiXo1CvWzB_yDkMrGhPjSlFeUtAq0xN7bV4cZ8mKpLwQdRsYgHf"
 JWKS = {"keys": [public_jwk(RSA_KEY, "key-1"), public_jwk(P256_KEY, "key-2")]}
@@ -44,7 +44,7 @@ def run(issuer: Issuer, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect clients …` on a stack of moto's."""
     target = StackTarget(
         "stack",
-        {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE},
+        {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE, "AuditTable": AUDIT_TABLE},
         lambda service: getattr(issuer, service),
         is_local=is_local,
     )

@@ -8,10 +8,12 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.loading.load import LoadReport, load_paths
-from careconnect_admin.local.seeding import example_path, stories_there
+from careconnect_admin.local.seeding import example_path, seed, stories_there
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.tables import RecordTables
+from careconnect_testing.access_records import audit_table
 from careconnect_testing.tables import create_table
 
 if TYPE_CHECKING:
@@ -74,3 +76,19 @@ def test_a_story_is_told_of_the_samples_own_patient_alone(dynamodb: "DynamoDBCli
     theirs = {**put("Patient", "5"), "resource": sample}
     load(dynamodb, tmp_path, put("Patient", "4"), theirs, put("Patient", "6"))
     assert [(each.patient_id, each.name) for each in stories_there(dynamodb, OUTPUTS)] == [("5", "Goran Antić")]
+
+
+def test_the_demo_clients_are_in_the_access_record(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
+    create_table(dynamodb, "ClientTable", "clients")
+    events = audit_table(dynamodb, "audit")
+    path = tmp_path / "in.json"
+    path.write_text(json.dumps({"resourceType": "Patient", "id": "4"}), encoding="utf-8")
+    outputs = OUTPUTS | {"ReferenceTable": "references", "ClientTable": "clients", "AuditTable": "audit"}
+    clients = demo_clients()
+
+    seed(dynamodb, outputs, clients, [path], lambda *_: None, base_url="http://127.0.0.1:3000")
+
+    assert {(event.interaction, event.client_id, event.outcome.value) for event in events()} == {
+        ("client-add", "operator", "0")
+    }
+    assert len(events()) == len(clients)

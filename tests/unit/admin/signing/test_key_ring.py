@@ -23,7 +23,7 @@ from careconnect_admin.signing.key_ring import (
 )
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.command_line import told
-from careconnect_testing.issuer import ALIAS, Issuer, basic, issuer_on_moto
+from careconnect_testing.issuer import ALIAS, AUDIT_TABLE, Issuer, basic, issuer_on_moto
 
 
 @pytest.fixture
@@ -333,7 +333,9 @@ def test_a_key_can_be_retired_by_force(issuer: Issuer, ring: KeyRing) -> None:
 
 
 def test_the_commands(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = StackTarget("stack", {"SigningKeyAlias": ALIAS}, lambda service: getattr(issuer, service))
+    target = StackTarget(
+        "stack", {"SigningKeyAlias": ALIAS, "AuditTable": AUDIT_TABLE}, lambda service: getattr(issuer, service)
+    )
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
     slept: list[float] = []
     monkeypatch.setattr("time.sleep", slept.append)

@@ -1,0 +1,1 @@
+"""The access record of what an operator changes: clients, signing keys and the life of tokens."""
