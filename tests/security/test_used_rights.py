@@ -4,28 +4,28 @@ Every function is composed here with the settings and the role of its deployment
 for whatever takes another kind of call. The rights that it used then are those of its policies, neither more nor fewer.
 """
 
+import json
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.deployed_function import Right, function_here
-from careconnect_testing.events import Event, fhir_event
+from careconnect_testing.events import Event, authorizer_event, fhir_event, form_event, rest_event
 from careconnect_testing.granted import GRANTED, KEYS_GRANTED
 
 pytestmark = pytest.mark.integration
 
+_ALIAS = re.compile(r"(?:Next|Previous)?(\w+)Alias")
+
 
 def _keys(used: set[Right]) -> set[Right]:
-    """Return rights with a key's logical id in the place of its alias."""
-    by_alias = {
-        "alias/careconnect-access-digest": "AccessDigestKey",
-        "alias/careconnect-access-seal": "AccessSealKey",
-        **{f"alias/careconnect-signing-{place}": "SigningKey" for place in ("next", "current", "previous")},
-    }
-    return {(action, by_alias.get(resource, resource)) for action, resource in used}
+    """Return rights with a key in the place of each of its aliases."""
+    return {(action, _ALIAS.sub(r"\1", resource)) for action, resource in used}
 
 
 def caller(**more: str) -> dict[str, str]:
@@ -65,11 +65,24 @@ DIRECTORY_READS = [
 ]
 
 
+AUDIT = [
+    read("AuditEvent", [("patient", "4")]),
+    read("AuditEvent", [("date", "ge2020"), ("unheard-of", "x")]),
+    {"seal": {}},
+    # The second one opens the head that the first has made.
+    {"seal": {}},
+    {"verify": "yesterday"},
+]
+DISCOVERY = [rest_event("GET", "/.well-known/jwks.json")]
+
+
 @pytest.mark.parametrize(
     ("function", "package", "events"),
     [
         ("PatientRecordFunction", "fhir_reader", RECORD_READS),
         ("DirectoryFunction", "fhir_reader", DIRECTORY_READS),
+        ("AuditFunction", "access_auditor", AUDIT),
+        ("DiscoveryFunction", "service_discovery", DISCOVERY),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -78,6 +91,31 @@ def test_a_function_uses_every_right_that_it_has(
 ) -> None:
     with function_here(loaded, function, package) as (handler, used):
         for event in events:
-            assert handler(event, None)["statusCode"] == 200, event["path"]
+            assert handler(event, None).get("statusCode", 200) == 200, event
 
     assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]
+
+
+def test_the_issuer_and_the_authorizer_use_every_right_that_they_have(loaded: LocalStack, explorer: DemoClient) -> None:
+    def form(path: str, secret: str, **parameters: str) -> Event:
+        return form_event(path, {"client_id": explorer.client_id, "client_secret": secret, **parameters})
+
+    with function_here(loaded, "TokenFunction", "token_issuer") as (handler, used):
+        assert handler(form("/token", "wrong", grant_type="client_credentials"), None)["statusCode"] == 401
+        issued = handler(form("/token", explorer.secret, grant_type="client_credentials"), None)
+        token = json.loads(issued["body"])["access_token"]
+        assert json.loads(handler(form("/introspect", explorer.secret, token=token), None)["body"])["active"] is True
+        other = json.loads(handler(form("/token", explorer.secret, grant_type="client_credentials"), None)["body"])
+        assert handler(form("/revoke", explorer.secret, token=other["access_token"]), None)["statusCode"] == 200
+    assert _keys(used) == GRANTED["TokenFunction"] | KEYS_GRANTED["TokenFunction"]
+
+    with function_here(loaded, "AuthorizerFunction", "scope_authorizer") as (handler, used):
+        assert handler(authorizer_event(f"Bearer {token}"), None)["principalId"] == explorer.client_id
+    assert _keys(used) == GRANTED["AuthorizerFunction"] | KEYS_GRANTED["AuthorizerFunction"]
+
+
+def test_the_console_asks_nobody(loaded: LocalStack) -> None:
+    with function_here(loaded, "ConsoleFunction", "service_console") as (handler, used):
+        assert handler(rest_event("GET", "/nothing"), None)["statusCode"] == 404
+
+    assert used == set() == GRANTED["ConsoleFunction"] | KEYS_GRANTED["ConsoleFunction"]

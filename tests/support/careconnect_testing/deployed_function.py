@@ -60,7 +60,9 @@ def _role(stack: LocalStack, function: str) -> dict[str, str]:
 
 def _rights(service: str, operation: str, params: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Right]:
     if service == "kms":
-        yield f"kms:{operation}", str(params["KeyId"])
+        # By an alias, or by the ARN of a key, which ends in its id.
+        key_id = str(params["KeyId"])
+        yield f"kms:{operation}", names.get(key_id.rpartition("key/")[2], key_id)
     elif operation == "TransactWriteItems":
         for action in params["TransactItems"]:
             ((kind, request),) = action.items()
