@@ -17,7 +17,8 @@ def values_of(event: AccessEvent) -> SearchValues:
         "date": [[event.at, event.at + 1]],
         "user": [["", event.client_id]] if event.client_id else [],
         "action": _coded("action", event.action.value),
-        "entity": [*patients, *event.ids],
+        # Which version of it was asked for is told by the event, not searched by.
+        "entity": [*patients, *(each.partition("/_history/")[0] for each in event.ids)],
         "outcome": _coded("outcome", event.outcome.value),
     }
 

@@ -212,6 +212,13 @@ def test_an_event_has_values_of_every_parameter_that_is_offered() -> None:
     assert set(values_of(FULL)) == set(AUDIT_EVENT.parameter_names)
 
 
+def test_a_version_that_was_asked_for_is_found_by_its_resource() -> None:
+    event = an_event(AT, patient="4", ids=("Observation/1/_history/2",))
+
+    assert values_of(event)["entity"] == ["Patient/4", "Observation/1"]
+    assert event_resource(event)["entity"][1]["reference"]["reference"] == "Observation/1/_history/2"
+
+
 def test_the_contracts_example_is_what_the_code_makes() -> None:
     page = (DOCS / "contract/audit.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```json\n(.*?)\n```", page, re.DOTALL)
