@@ -66,8 +66,8 @@ def test_every_answer_is_as_the_page_promises(visit: Visiting, scheme: str) -> N
     for client in (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS):
         expected = {name: 200 if name in PROMISES[client.client_id] else 403 for name in TYPES}
         assert _statuses(page, client.client_id) == expected
-    for client in ("explorer", "editor"):
-        assert _statuses(page, client) == {name: 403 if name == AUDIT_EVENT.name else 200 for name in TYPES}
+    for client_id in ("explorer", "editor"):
+        assert _statuses(page, client_id) == {name: 403 if name == AUDIT_EVENT.name else 200 for name in TYPES}
     assert _statuses(page, "auditor") == {name: 200 if name == AUDIT_EVENT.name else 403 for name in TYPES}
     expect(page.get_by_role("status")).to_have_text("102 of 102 answers are as promised.")
     for width in (320, 768, 1280):
