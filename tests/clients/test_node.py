@@ -44,7 +44,7 @@ def test_newman_runs_the_postman_collection(
         "node_modules/newman/bin/newman.js",
         *("run", str(DOCS / "postman/collection.json"), "--environment", str(DOCS / "postman/environment.json")),
         *("--env-var", f"base={service.base}", "--env-var", f"clientSecret={secrets['explorer']}"),
-        *("--env-var", f"editorSecret={secrets['editor']}"),
+        *("--env-var", f"editorSecret={secrets['editor']}", "--env-var", f"auditorSecret={secrets['auditor']}"),
         *("--color", "off", "--reporters", "cli,json", "--reporter-json-export", str(report)),
     )
 

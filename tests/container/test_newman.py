@@ -17,7 +17,7 @@ def test_newman_runs_the_postman_collection(base_url: str, clients: tuple[DemoCl
             *(NODE, "node_modules/newman/bin/newman.js", "run", DOCS / "postman/collection.json"),
             *("--environment", DOCS / "postman/environment.json", "--env-var", f"base={base_url}"),
             *("--env-var", f"clientSecret={secrets['explorer']}", "--env-var", f"editorSecret={secrets['editor']}"),
-            *("--env-var", "gatewayResponses=no"),
+            *("--env-var", f"auditorSecret={secrets['auditor']}", "--env-var", "gatewayResponses=no"),
             *("--color", "off", "--reporters", "cli,json", "--reporter-json-export", report),
         ],
         cwd=FOLDER,

@@ -1,6 +1,6 @@
 """The requests that are refused, and who of the page's clients may read what."""
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.resource_types import AUDIT_EVENT, FHIR_PATH, RESOURCE_TYPES
 from careconnect.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.documents.postman.items import NO_AUTH, Json, bearer, folder, request
@@ -35,6 +35,12 @@ def refusals() -> list[Json]:
             "A malformed date", f"{FHIR_PATH}/Patient", [*status(400), *outcome("value")], query=(("birthdate", "x"),)
         ),
         request("An unknown format", patient, status(406), query=(("_format", "turtle"),)),
+        request(
+            "Who saw a patient, by who may read everything else",
+            f"{FHIR_PATH}/{AUDIT_EVENT.name}",
+            [*status(403), *by_gateway(*header(challenge, "insufficient_scope"))],
+            query=(("patient", PATIENT_ID),),
+        ),
         request(
             "Delete a patient, by who may only read",
             patient,

@@ -4,6 +4,7 @@ from typing import Final
 
 from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
 from careconnect_admin.documents.postman.access_requests import access_folder, refusals
+from careconnect_admin.documents.postman.audit_requests import audit_folder
 from careconnect_admin.documents.postman.discovery_requests import discovery_requests
 from careconnect_admin.documents.postman.items import Json, client_credentials, folder
 from careconnect_admin.documents.postman.oauth_requests import (
@@ -35,6 +36,8 @@ def postman_environment() -> Json:
         _secret("clientSecret", ""),
         _value("editorId", "editor"),
         _secret("editorSecret", ""),
+        _value("auditorId", "auditor"),
+        _secret("auditorSecret", ""),
     ]
     for prefix, client in _PAGE_CLIENTS:
         values += [_value(f"{prefix}Id", client.client_id), _secret(f"{prefix}Secret", client.secret)]
@@ -42,7 +45,9 @@ def postman_environment() -> Json:
 
 
 def postman_collection() -> Json:
-    """Return the collection: tokens, discovery, every type's reads, refusals, who may read what, and writing."""
+    """Return the collection: tokens, discovery, every type's reads, refusals, who may read what, writing, and who saw
+    what.
+    """
     of_types = list(search_examples())
     patient = next(each for each in of_types if each.type.is_patient)
     nhs_number = next(value for parameter, value in patient.searches if parameter is patient.type.parameters[0])
@@ -51,10 +56,11 @@ def postman_collection() -> Json:
             "name": "Care Connect, serverless",
             "schema": _SCHEMA,
             "description": "Runs from top to bottom against the project's sample, and leaves it as it was. Put the "
-            "secrets of the clients `explorer` and `editor`, which `make run` prints, into the environment's "
-            "`clientSecret` and `editorSecret` first; without the one the run ends at the first request, without the "
-            "other where the folder Writing begins. The examples' values are those of the sample. With `sam local "
-            "start-api` set `gatewayResponses` to `no`: it answers a missing token or scope in its own words.",
+            "secrets of the clients `explorer`, `editor` and `auditor`, which `make run` prints, into the "
+            "environment's `clientSecret`, `editorSecret` and `auditorSecret` first; without the first the run ends at "
+            "the first request, without another where the folder Writing or Access record begins. The "
+            "examples' values are those of the sample. With `sam local start-api` set `gatewayResponses` to `no`: it "
+            "answers a missing token or scope in its own words.",
         },
         "auth": client_credentials(),
         "item": [
@@ -64,8 +70,9 @@ def postman_collection() -> Json:
             folder("Refusals", refusals()),
             folder("Access", [access_folder(prefix, client) for prefix, client in _PAGE_CLIENTS]),
             folder("Introspection and revocation", token_management_requests()),
-            # The last, so that a run without a client that writes has done all the rest.
+            # The last, so that a run without a client that writes, or one that reads this, has done all the rest.
             write_folder(),
+            audit_folder(),
         ],
     }
 

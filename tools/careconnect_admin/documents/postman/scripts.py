@@ -57,6 +57,26 @@ def outcome(code: str) -> list[str]:
     )
 
 
+def is_bundle() -> list[str]:
+    """Expect a searchset."""
+    return test(
+        "is a searchset",
+        "const bundle = pm.response.json();",
+        "pm.expect(bundle.resourceType).to.equal('Bundle');",
+        "pm.expect(bundle.type).to.equal('searchset');",
+    )
+
+
+def has_matches(type_name: str) -> list[str]:
+    """Expect matches, all of one type."""
+    return test(
+        "has matches of the type",
+        "const entries = pm.response.json().entry.filter(entry => entry.search.mode === 'match');",
+        "pm.expect(entries).to.be.an('array').and.not.empty;",
+        f"entries.forEach(entry => pm.expect(entry.resource.resourceType).to.equal({json.dumps(type_name)}));",
+    )
+
+
 def by_gateway(*tests: str) -> list[str]:
     """Test what API Gateway answers itself, unless the environment says that its responses are not there."""
     return [f"if (pm.environment.get('{GATEWAY}') !== 'no') {{", *(f"  {line}" for line in tests), "}"]

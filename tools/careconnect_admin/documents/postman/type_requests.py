@@ -4,7 +4,7 @@ import json
 
 from careconnect.resource_types import FHIR_PATH, ResourceType
 from careconnect_admin.documents.postman.items import FHIR_JSON, FHIR_XML, Json, request
-from careconnect_admin.documents.postman.scripts import media_type, status, test
+from careconnect_admin.documents.postman.scripts import has_matches, is_bundle, media_type, status, test
 from careconnect_admin.documents.search_examples import PATIENT_ID, TypeExamples
 
 
@@ -59,7 +59,7 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
         request(
             f"Search in a {owner.lower()}'s record",
             f"{FHIR_PATH}/{owner}/{PATIENT_ID}/{served.name}",
-            [*status(200), *media_type(FHIR_JSON), *_is_bundle(), *_has_matches(served.name)],
+            [*status(200), *media_type(FHIR_JSON), *is_bundle(), *has_matches(served.name)],
         )
         for owner in served.owners
     ]
@@ -97,13 +97,13 @@ def _patient_requests(root: str) -> list[Json]:
         "pm.expect(next).to.be.an('object');",
         "pm.collectionVariables.set('next', next.url);",
     )
-    following = request("Patients, the next page", "/", [*status(200), *_is_bundle(), *_has_matches("Patient")])
+    following = request("Patients, the next page", "/", [*status(200), *is_bundle(), *has_matches("Patient")])
     following["request"]["url"] = "{{next}}"
     return [
         request(
             "Patients, two to a page, by birth date",
             root,
-            [*status(200), *_is_bundle(), *walk],
+            [*status(200), *is_bundle(), *walk],
             query=(("_count", "2"), ("_sort", "birthdate")),
         ),
         following,
@@ -112,7 +112,7 @@ def _patient_requests(root: str) -> list[Json]:
             f"{root}/{PATIENT_ID}/$everything",
             [
                 *status(200),
-                *_is_bundle(),
+                *is_bundle(),
                 *test(
                     "begins with the patient",
                     "pm.expect(pm.response.json().entry[0].resource.resourceType).to.equal('Patient');",
@@ -143,31 +143,13 @@ def _is_history(examples: TypeExamples) -> list[str]:
     )
 
 
-def _is_bundle() -> list[str]:
-    return test(
-        "is a searchset",
-        "const bundle = pm.response.json();",
-        "pm.expect(bundle.resourceType).to.equal('Bundle');",
-        "pm.expect(bundle.type).to.equal('searchset');",
-    )
-
-
-def _has_matches(type_name: str) -> list[str]:
-    return test(
-        "has matches of the type",
-        "const entries = pm.response.json().entry.filter(entry => entry.search.mode === 'match');",
-        "pm.expect(entries).to.be.an('array').and.not.empty;",
-        f"entries.forEach(entry => pm.expect(entry.resource.resourceType).to.equal({json.dumps(type_name)}));",
-    )
-
-
 def _search_tests(served: ResourceType, parameter: str) -> list[str]:
     """Expect matches, and the parameter in the self link: one that was not understood is left out of it."""
     return [
         *status(200),
         *media_type(FHIR_JSON),
-        *_is_bundle(),
-        *_has_matches(served.name),
+        *is_bundle(),
+        *has_matches(served.name),
         *test(
             f"understood {parameter}",
             "const self = pm.response.json().link.find(link => link.relation === 'self');",
