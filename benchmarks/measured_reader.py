@@ -12,7 +12,7 @@ from benchmarks.kept_tables import TABLE
 from benchmarks.small_records import Region
 
 from careconnect.http import Cors
-from careconnect.resource_types import FHIR_PATH, Home, resource_type
+from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from fhir_reader.allowance import Allowances
 from fhir_reader.app import FhirEndpoint
@@ -84,7 +84,7 @@ class MeasuredReader:
         events = self.server.client.meta.events
         events.register("provide-client-params.dynamodb", _counted)
         events.register("after-call.dynamodb", self._count)
-        for home in Home:
+        for home in DATA_HOMES:
             store = DynamoDbResourceStore(self.server.client, dict.fromkeys(Home, TABLE), home)
             endpoint = FhirEndpoint(store, home, Allowances(_Unlimited(), 1))
             self._shells[home] = Shell(endpoint, _BASE, "eu-west-2", Cors(()), _Failing(), time.time)
