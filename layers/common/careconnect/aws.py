@@ -42,3 +42,9 @@ def error_code(error: Exception) -> str:
         response: Any = error.response
         return str(response.get("Error", {}).get("Code", "Unknown"))
     return type(error).__name__
+
+
+def reasons_of(error: Exception) -> list[str]:
+    """Return why a transaction was cancelled, a code (`None`, …) for each of its actions; empty if it was not that."""
+    response: Any = getattr(error, "response", {})
+    return [str(reason.get("Code", "None")) for reason in response.get("CancellationReasons", ())]

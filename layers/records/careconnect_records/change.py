@@ -217,10 +217,9 @@ class Change:
             + (MARK_SHARDS if self.closes or self.opens else 0)
         )
 
-    @property
-    def fits(self) -> bool:
-        """Whether one transaction takes it, and one action more."""
-        return self.count < MOST_ACTIONS and self.size <= MOST_BYTES
+    def fits(self, others: int = 1) -> bool:
+        """Say whether one transaction takes it, and so many other actions of a kilobyte at most."""
+        return self.count + others <= MOST_ACTIONS and self.size <= MOST_BYTES
 
     @property
     def condition(self) -> dict[str, Any]:

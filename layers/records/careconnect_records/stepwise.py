@@ -11,7 +11,7 @@ Killed anywhere, the index record says what there is to do: `finish` is the four
 
 import json
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -25,7 +25,7 @@ from careconnect_records.claim import Claim
 from careconnect_records.identifier_guards import Guard, guard_action, guards_among
 from careconnect_records.record import TooLargeError, entries_from, entries_text, item_size, texts_text
 from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import closing_actions, record_actions
+from careconnect_records.transaction import EventsNotTakenError, closing_actions, record_actions, transact
 
 ABANDONED_AFTER: Final = 5_000
 """Milliseconds after which a claim is taken for one whose writer has ended: a step takes a hundredth of that."""
@@ -33,7 +33,7 @@ ABANDONED_AFTER: Final = 5_000
 _LARGEST_ITEM: Final = 390_000
 _ATTEMPTS: Final = 5
 _NONE_EXPECTED: Mapping[Key, Guard] = {}
-_FAILURES: Final = (ClientError, BotoCoreError)
+_FAILURES: Final = (ClientError, BotoCoreError, EventsNotTakenError)
 
 
 class StillAtWorkError(Exception):
@@ -66,9 +66,11 @@ class StepwiseWrite:
         strict: bool,
         expected: Mapping[Key, Guard] = _NONE_EXPECTED,
         full: Collection[Key] = (),
+        events: Sequence[Item] = (),
     ) -> None:
         """Write a change as `transaction.write_actions` would; raises `TooLargeError` before anything is written.
 
+        `events` are put together with the new version, in the third step; raises `EventsNotTakenError`.
         Once the new version is there it has been written, whatever becomes of the fourth step: that is then left to
         whoever writes the resource next, or renews the index.
         """
@@ -80,7 +82,7 @@ class StepwiseWrite:
         index |= {name: claim[name] for name in ("claim", "begun")}
         self._client.put_item(TableName=self._tables.name(served.home), Item=claim, **change.condition)
         try:
-            self._write_under(claim, index, change, strict=strict, expected=expected, full=full)
+            self._write_under(claim, index, change, strict=strict, expected=expected, full=full, events=events)
         except _FAILURES:
             # Nobody else has to wait until this claim is old; and an error may come of what was written.
             if not self._is_written(served, claim):
@@ -107,6 +109,7 @@ class StepwiseWrite:
         strict: bool,
         expected: Mapping[Key, Guard],
         full: Collection[Key],
+        events: Sequence[Item],
     ) -> None:
         """Do the second and the third step; the index record is `index` then."""
         served, table = change.content.served, self._tables.name(change.content.served.home)
@@ -125,7 +128,7 @@ class StepwiseWrite:
             *closing_actions(self._tables.reference, change, strict=strict),
             *(guard_action(table, guard, expected=guard_is) for guard, guard_is in known.items()),
         ]
-        self._client.transact_write_items(TransactItems=actions)
+        transact(self._client, actions, events)
 
     def _is_written(self, served: ResourceType, claim: Item) -> bool:
         """End a claim of one's own that met an error, and say whether the third step was done all the same."""

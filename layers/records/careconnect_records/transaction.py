@@ -2,7 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
+from careconnect.aws import reasons_of
 from careconnect.record_keys import Key, mark_shard, resource_key
 from careconnect_records.actions import Item, delete, put
 from careconnect_records.change import Change
@@ -10,7 +14,33 @@ from careconnect_records.identifier_guards import Guard, guard_action
 from careconnect_records.reference_marks import close_actions, count_action, open_actions
 from careconnect_records.tables import RecordTables
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 _NONE_EXPECTED: Mapping[Key, Guard] = {}
+
+# Of an event no reason: nobody else has its key.
+_NO_REASONS: Final = frozenset(("None", "ConditionalCheckFailed", "TransactionConflict"))
+
+
+class EventsNotTakenError(Exception):
+    """A transaction was cancelled for its events alone, and would have been done without; the text is the reason."""
+
+
+def transact(client: "DynamoDBClient", actions: Sequence[Item], events: Sequence[Item]) -> None:
+    """Do the actions of a change and put the events that tell of it, all or nothing.
+
+    Raises `EventsNotTakenError`, and otherwise what botocore does.
+    """
+    both: list[Any] = [*actions, *events]
+    try:
+        client.transact_write_items(TransactItems=both)
+    except ClientError as error:
+        reasons = reasons_of(error)
+        of_events = sorted(set(reasons[len(actions) :]) - _NO_REASONS)
+        if of_events and set(reasons[: len(actions)]) == {"None"}:
+            raise EventsNotTakenError(of_events[0]) from error
+        raise
 
 
 def write_actions(

@@ -194,6 +194,8 @@ def test_one_that_does_not_fit_stands_alone() -> None:
     large = planned(patient(identifier=[{"value": str(number)} for number in range(MOST_ACTIONS)]))
     small = planned(patient())
 
-    assert small.fits
-    assert not large.fits
+    assert small.fits()
+    assert not large.fits()
+    assert small.fits(MOST_ACTIONS - small.count)
+    assert not small.fits(MOST_ACTIONS - small.count + 1)
     assert list(packed([small, large, small])) == [[small], [large], [small]]

@@ -104,7 +104,7 @@ def write(reader: Reader, content: Content, now: int, clock: int | None = None) 
     change = planned(reader, content, now)
     if change is None:
         return
-    if change.fits:
+    if change.fits():
         actions: Any = write_actions(change, reader.tables, strict=True)
         reader.client.transact_write_items(TransactItems=actions)
     else:

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from careconnect.record_keys import MARK_SHARDS
 from careconnect.resource_types import resource_type
@@ -13,7 +14,7 @@ from careconnect_records.identifier_guards import Guard, guard_of
 from careconnect_records.packing import packed
 from careconnect_records.record import Content, content_of, deletion_of
 from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import group_actions, write_actions
+from careconnect_records.transaction import EventsNotTakenError, group_actions, transact, write_actions
 
 NOW = 1_700_000_000_000
 CLIENT: Any = None
@@ -243,3 +244,41 @@ def test_those_that_count_in_the_same_item_share_its_action() -> None:
         assert all(len(group_actions(group, TABLES)) <= MOST_ACTIONS for group in groups)
     own = together[0].count
     assert len(next(packed(together))) == (MOST_ACTIONS - 2) // (own - 2) > MOST_ACTIONS // own
+
+
+class _Cancels:
+    """A client whose transactions are cancelled, each for reasons given with it."""
+
+    def __init__(self, *reasons: str, code: str = "TransactionCanceledException") -> None:
+        self.asked: list[Any] = []
+        self._response: Any = {"Error": {"Code": code}, "CancellationReasons": [{"Code": each} for each in reasons]}
+
+    def transact_write_items(self, TransactItems: list[Any]) -> None:  # noqa: N803 - boto3's name
+        self.asked += TransactItems
+        raise ClientError(self._response, "TransactWriteItems")
+
+
+@pytest.mark.parametrize("reason", ["ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError"])
+def test_a_transaction_that_its_events_alone_stop_is_told_apart(reason: str) -> None:
+    client: Any = _Cancels("None", "None", reason, "None")
+    with pytest.raises(EventsNotTakenError, match=f"^{reason}$"):
+        transact(client, [{"Put": 1}, {"Put": 2}], [{"Put": 3}, {"Put": 4}])
+
+    assert client.asked == [{"Put": 1}, {"Put": 2}, {"Put": 3}, {"Put": 4}]
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        ("None", "ConditionalCheckFailed", "ThrottlingError"),
+        ("ThrottlingError", "None", "ThrottlingError"),
+        ("ThrottlingError", "None", "None"),
+        ("None", "None", "ConditionalCheckFailed"),
+        ("None", "None", "TransactionConflict"),
+        (),
+    ],
+)
+def test_what_stops_the_change_as_well_is_dynamodbs_own_error(reasons: tuple[str, ...]) -> None:
+    client: Any = _Cancels(*reasons)
+    with pytest.raises(ClientError, match="TransactionCanceledException"):
+        transact(client, [{"Put": 1}, {"Put": 2}], [{"Put": 3}])

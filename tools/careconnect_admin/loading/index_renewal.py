@@ -108,7 +108,7 @@ class IndexRenewer:
         if self._dry_run:
             yield from ((change.position, Written(Outcome.LOADED)) for change in group)
             return
-        if group[0].fits:
+        if group[0].fits():
             try:
                 with self._turns.taken(group):
                     self._transact(group_actions(group, self._tables))
@@ -160,7 +160,7 @@ class IndexRenewer:
 
     def _write(self, change: Change) -> None:
         full = full_guards(self._client, self._tables, change, self._pauses)
-        if change.fits:
+        if change.fits():
             with self._turns.taken([change]):
                 self._transact(write_actions(change, self._tables, strict=False, full=full))
         else:

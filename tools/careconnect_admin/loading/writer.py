@@ -90,7 +90,7 @@ class RecordWriter:
         return planned(lambda: planned_change(content, state, position, now=now, base_url=self._base_url))
 
     def _write_group(self, group: Sequence[Change]) -> Iterator[tuple[int, Written]]:
-        if len(group) > 1 or group[0].fits:
+        if len(group) > 1 or group[0].fits():
             try:
                 with self._turns.taken(group):
                     self._transact(group_actions(group, self._tables))
@@ -130,7 +130,7 @@ class RecordWriter:
             return change
         [change] = self._with_former([change])
         full = full_guards(self._client, self._tables, change, self._pauses)
-        if change.fits:
+        if change.fits():
             with self._turns.taken([change]):
                 self._transact(write_actions(change, self._tables, strict=False, full=full))
         else:
