@@ -1,12 +1,12 @@
 """Keep events in their table: put, and never read, changed or removed (`audit.md`, Append only)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.access_event import AccessEvent
 from careconnect.access_record import RecordNotKeptError
-from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.aws import SERVICE_ERRORS, error_code, reasons_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -15,7 +15,7 @@ MOST_AT_ONCE: Final = 100
 """Events that one transaction puts (DynamoDB's quota)."""
 
 _NEW: Final = "attribute_not_exists(pk)"
-_ALREADY_THERE: Final = "ConditionalCheckFailedException"
+_ALREADY_THERE: Final = ("ConditionalCheckFailedException", "ConditionalCheckFailed")
 
 
 class DynamoDbAccessRecord:
@@ -50,15 +50,17 @@ class DynamoDbAccessRecord:
         return {"Put": {"TableName": self._table, "Item": item, "ConditionExpression": _NEW}}
 
     def _put(self, events: Sequence[AccessEvent]) -> None:
-        if len(events) == 1:
-            self._call(self._client.put_item, **self.put_action(events[0])["Put"])
-        else:
-            self._call(self._client.transact_write_items, TransactItems=[self.put_action(event) for event in events])
-
-    def _call(self, operation: Callable[..., Any], **request: Any) -> None:
+        actions: list[Any] = [self.put_action(event) for event in events]
         try:
-            operation(**request)
+            if len(events) == 1:
+                self._client.put_item(**actions[0]["Put"])
+            else:
+                self._client.transact_write_items(TransactItems=actions)
         except SERVICE_ERRORS as error:
-            # Nobody else has this id: botocore sent the put again, and the first had arrived.
-            if error_code(error) != _ALREADY_THERE:
+            # Nobody else has these ids: botocore sent a put again, and the first had arrived; or the event is there
+            # with the write that it is of.
+            reasons = reasons_of(error) or [error_code(error)]
+            if not any(reason in _ALREADY_THERE for reason in reasons):
                 raise RecordNotKeptError(error_code(error)) from error
+            if rest := [event for event, reason in zip(events, reasons, strict=True) if reason not in _ALREADY_THERE]:
+                self._put(rest)

@@ -163,6 +163,7 @@ class Shell:
             subject=client_id,
             jti=jti,
             request=request,
+            fails_open=self.recording.fails_open,
         )
 
     def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, RefusalError | None]:

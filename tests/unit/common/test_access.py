@@ -121,17 +121,21 @@ def test_a_refusal_names_those_whose_record_it_kept_closed() -> None:
     assert told(kept) == [("9", "4", "compartment")]
 
 
+MADE = "Patient/4/_history/2"
+
+
 def test_the_events_of_a_write_are_kept_within_its_transaction_and_not_again() -> None:
     kept = KeptEvents()
     request = access(kept)
     request.names("4")
-    first = request.put_actions(["4"], 201)
-    second = request.put_actions(["4"], 201)
-    request.committed()
+    first = request.put_actions(["4"], 201, MADE)
+    second = request.put_actions(["4"], 201, MADE)
+    request.committed(["4"], MADE)
     request.close(201, None)
 
     assert first != second
-    assert second[0]["Put"]["Item"]["status"] == {"N": "201"}
+    item = second[0]["Put"]["Item"]
+    assert (item["status"], item["ids"]) == ({"N": "201"}, {"S": MADE})
     assert kept.events == []
 
 
@@ -139,8 +143,8 @@ def test_a_write_of_nobodys_record_is_one_event_in_its_transaction() -> None:
     kept = KeptEvents()
     request = access(kept)
 
-    assert "patient" not in request.put_actions([], 201)[0]["Put"]["Item"]
-    request.committed()
+    assert "patient" not in request.put_actions([], 201, MADE)[0]["Put"]["Item"]
+    request.committed([], MADE)
     request.close(201, None)
     assert kept.events == []
 
@@ -149,10 +153,84 @@ def test_a_write_that_did_not_come_about_is_told_of_by_what_refused_it() -> None
     kept = KeptEvents()
     request = access(kept)
     request.names("4")
-    request.put_actions(["4"], 201)
+    request.put_actions(["4"], 201, MADE)
     request.close(503, internal())
 
     assert told(kept) == [("4", "8", "error")]
+
+
+def test_of_a_write_whose_end_is_not_known_only_one_of_two_events_can_be_put() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.finds(["Observation/1"], ["4", "5"])
+    within = [
+        each["Put"]["Item"]["sk"]["S"] for each in request.put_actions(["4", "5"], 201, "Observation/1/_history/2")
+    ]
+    request.close(503, internal())
+
+    assert [event.id for event in kept.events] == within
+    assert [(event.patient, event.ids) for event in kept.events] == [
+        ("4", ("Observation/1",)),
+        ("5", ("Observation/1",)),
+    ]
+
+
+def test_a_write_that_was_done_stays_done_whatever_becomes_of_its_answer() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.names("4")
+    request.put_actions(["4"], 201, MADE)
+    request.committed(["4"], MADE)
+    request.close(500, internal())
+
+    assert kept.events == []
+
+
+def test_a_refusal_that_names_nobody_tells_of_whom_the_request_was_found_to_be_about_last() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.finds(["Observation/1"], ["4"])
+    request.put_actions(["4"], 200, "Observation/1/_history/2")
+    request.finds(["Observation/1"], ["5"])
+    request.close(409, RefusalError(409, "conflict", "No."))
+
+    assert told(kept) == [("5", "4", "conflict")]
+
+
+def test_a_refusal_that_names_somebody_tells_of_nobody_else() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.finds([], ["own"])
+    request.close(404, out_of_compartment(("other",)))
+
+    assert told(kept) == [("other", "4", "compartment")]
+
+
+@pytest.mark.parametrize("patients", [("9",), ()])
+def test_what_is_kept_closed_by_an_answer_as_of_nothing_is_no_access_that_was_granted(
+    patients: tuple[str, ...],
+) -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.withholds(patients)
+    request.close(204, None)
+
+    assert told(kept) == [(patients[0] if patients else "", "4", "compartment")]
+
+
+@pytest.mark.parametrize("fails_open", [False, True])
+def test_a_write_goes_without_its_events_once_and_only_where_the_record_may_fail(fails_open: bool) -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.fails_open = fails_open
+
+    assert request.goes_without() is fails_open
+    assert not request.goes_without()
+    assert (request.put_actions(["4"], 201, MADE) == []) is fails_open
+    if fails_open:
+        request.committed(["4"], MADE)
+        request.close(201, None)
+        assert [(event.patient, event.ids) for event in kept.events] == [("4", (MADE,))]
 
 
 def test_what_cannot_be_kept_is_said_at_the_end() -> None:
@@ -184,7 +262,7 @@ def test_a_function_without_a_record_keeps_nothing_and_digests_nothing() -> None
     request = Access()
     request.names("4")
     request.begin(["4"])
-    assert request.put_actions(["4"], 200) == []
+    assert request.put_actions(["4"], 200, MADE) == []
     request.close(200, None)
     assert request.digest("1") == "left-out"
 

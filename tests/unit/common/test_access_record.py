@@ -73,6 +73,16 @@ def test_an_event_is_never_put_over_another(client: Any) -> None:
     assert recorded.kept() == [first]
 
 
+def test_of_several_events_those_that_are_there_stay_and_the_others_are_put(client: Any) -> None:
+    recorded = Recorded(client)
+    recorded.record.keep([first := event("4")])
+    again, other = AccessEvent(id=first.id, action=Action.READ, interaction="read", patient="5"), event("6")
+    recorded.record.keep([again, other])
+    recorded.record.keep([again, other])
+
+    assert sorted(recorded.kept(), key=lambda each: each.patient) == [first, other]
+
+
 def test_what_is_put_within_a_transaction_is_put_on_the_same_condition(client: Any) -> None:
     recorded = Recorded(client, retention_days=1)
     action = recorded.record.put_action(made := event())

@@ -340,7 +340,7 @@ def test_a_preflight_is_no_access() -> None:
 def test_without_a_key_to_digest_with_a_write_is_not_done(fails_open: bool) -> None:
     def write(call: Call) -> Response:
         call.access.asks("update", Action.UPDATE, "Patient", parameters=[("identifier", "1")])
-        call.access.put_actions(["4"], 200)
+        call.access.put_actions(["4"], 200, "Patient/4/_history/2")
         raise AssertionError
 
     def no_key(_value: str) -> str:
