@@ -1,13 +1,17 @@
 """The FHIR API's writes: a call in, the answer of the use case out, errors as OperationOutcomes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from careconnect import outcomes
+from careconnect.access import Access
+from careconnect.access_event import Action
 from careconnect.caller import Caller, caller_of
 from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.formats import error_response, negotiate
 from careconnect.http import Request, Response, last_value
+from careconnect.record_keys import resource_key
 from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
 from careconnect.scopes import Interaction
@@ -21,10 +25,12 @@ from record_writer.preconditions import (
     if_none_exist_of,
     one_identifier,
     require_taken,
+    told_of_if_none_exist,
 )
 from record_writer.request_body import patch_in, resource_in
 from record_writer.valid_resource import require_valid, require_writable
 from record_writer.wanted import Kind, Wanted
+from record_writer.whose_record import patients_in_body
 from record_writer.write_resource import ResourceWriter
 
 _KINDS: Final = {
@@ -35,6 +41,14 @@ _KINDS: Final = {
     (Route.INSTANCE, "PATCH"): Kind.PATCH,
     (Route.INSTANCE, "DELETE"): Kind.DELETE,
 }
+_ACTIONS: Final = {
+    Kind.CREATE: Action.CREATE,
+    Kind.UPDATE: Action.UPDATE,
+    Kind.PATCH: Action.UPDATE,
+    Kind.DELETE: Action.DELETE,
+}
+"""What the access record calls an interaction; its names there are STU3's (value set `restful-interaction`)."""
+
 _READS_ALONE: Final = "GET, HEAD"
 
 
@@ -53,6 +67,7 @@ class WriterEndpoint:
         path = parse_path(request.path)
         if path.type.home is not self.home:
             raise outcomes.not_supported()
+        _take_down(call.access, path, request)
         kind = _kind(path, request)
         call.action = f"{path.type.name}.{kind.name.lower()}"
         _require_scopes(caller, path, request, kind)
@@ -64,12 +79,15 @@ class WriterEndpoint:
             type=path.type,
             caller=caller,
             root=call.base_url.root,
+            record=call.access,
             id=path.id,
             condition=_condition(path, request, call.base_url.fhir),
             if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
             shown=look.preference is Preference.REPRESENTATION,
         )
-        written = self.writer.write(_with_body(wanted, request), lambda: call.metrics.append("WriteConflict"))
+        written = self.writer.write(
+            _with_body(wanted, request, call.access), lambda: call.metrics.append("WriteConflict")
+        )
         return answer_to(written, path.type, call.base_url.fhir, look)
 
     def refuse(self, error: RefusalError, call: Call, /) -> Response:
@@ -91,9 +109,37 @@ class WriterEndpoint:
         return outcomes.unavailable(reason)
 
 
+def _asked(path: FhirPath, request: Request) -> Kind | None:
+    """Return the interaction that is asked for, None if it is none that writes."""
+    return None if path.compartment else _KINDS.get((path.route, request.method))
+
+
+def _take_down(access: Access, path: FhirPath, request: Request) -> None:
+    """Say what is asked for, and the patient whom the path names."""
+    kind = _asked(path, request)
+    owner = path.compartment.owner if path.compartment else ""
+    asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
+    access.asks(
+        kind.name.lower() if kind else "unknown",
+        _ACTIONS[kind] if kind else None,
+        path.type.name,
+        filter(None, (asked,)),
+        _criteria(path, request),
+    )
+    if owner or path.type.is_patient:
+        access.names(*filter(None, (asked.rpartition("/")[2],)))
+
+
+def _criteria(path: FhirPath, request: Request) -> Sequence[tuple[str, str]]:
+    """Return what a write is conditional on, as it was sent."""
+    if not _is_conditional(path, request):
+        return ()
+    return told_of_if_none_exist(request.headers["if-none-exist"]) if request.method == "POST" else request.query
+
+
 def _kind(path: FhirPath, request: Request) -> Kind:
     """Return the interaction that is asked for; raises the 405 outcome, which names those that are."""
-    kind = None if path.compartment else _KINDS.get((path.route, request.method))
+    kind = _asked(path, request)
     if not path.type.writable:
         raise outcomes.method_not_allowed(_READS_ALONE)
     if kind is None:
@@ -134,17 +180,20 @@ def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier |
     return one_identifier(path.type, criteria_in(request.query))
 
 
-def _with_body(wanted: Wanted, request: Request) -> Wanted:
+def _with_body(wanted: Wanted, request: Request, access: Access) -> Wanted:
     """Return what is wanted with the body that it needs; raises the outcomes 400, 413, 415 and 422."""
     if wanted.kind is Kind.DELETE:
         return wanted
     if wanted.kind is Kind.PATCH:
         return replace(wanted, patch=patch_in(request))
     resource = resource_in(request, wanted.type)
+    patients = patients_in_body(wanted.type, resource, wanted.root)
+    # Refused before anything is looked up, it is about whom the body names.
+    access.finds(access.ids, patients)
     body_id: Any = resource.pop("id", None)
     if wanted.id:
         if body_id != wanted.id:
             raise refusals.another_id()
         resource["id"] = body_id
     require_valid(resource, wanted.root)
-    return replace(wanted, resource=resource, body_id=body_id)
+    return replace(wanted, resource=resource, body_id=body_id, patients=patients)

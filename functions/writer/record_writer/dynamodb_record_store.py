@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from careconnect import outcomes
-from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.aws import SERVICE_ERRORS, error_code, reasons_of
 from careconnect.record_keys import (
     INDEX_ITEM,
     INDEX_VERSION,
@@ -25,8 +25,8 @@ from careconnect_records.reference_marks import counts_of, mark_keys
 from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
 from careconnect_records.table_index import TableIndex
 from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import write_actions
-from record_writer.write_resource import ConflictError, Holders
+from careconnect_records.transaction import EventsNotTakenError, transact, write_actions
+from record_writer.record_store import ConflictError, Holders, NotTakenError
 
 _BATCH: Final = 100
 _BATCH_ATTEMPTS: Final = 5
@@ -39,6 +39,16 @@ _CONFLICTS: Final = frozenset(
         "ConditionalCheckFailedException",
         "TransactionCanceledException",
         "TransactionConflictException",
+    )
+)
+# What refuses a call as a whole, for any of its tables, and has done nothing of it: which of them, it does not say.
+_NOT_TAKEN: Final = frozenset(
+    (
+        "AccessDeniedException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ResourceNotFoundException",
+        "ThrottlingException",
     )
 )
 # Why a transaction is cancelled that may not be the next time; what is not valid never passes.
@@ -131,15 +141,18 @@ class DynamoDbRecordStore:
         """Return how many resources of which type refer to one: one BatchGetItem."""
         return counts_of(self._items((self._tables.reference, mark) for mark in mark_keys(key)))
 
-    def write(self, change: Change, expected: Mapping[Key, Guard]) -> None:
-        """Write a change: in one transaction, if it fits into one; raises `ConflictError` and `TooLargeError`."""
+    def write(self, change: Change, expected: Mapping[Key, Guard], events: Sequence[Item]) -> None:
+        """Write a change and its events: in one transaction, if they fit into one.
+
+        Raises `ConflictError`, `NotTakenError` and `TooLargeError`.
+        """
         self._make_known(change.content.served.home)
         full = self._full(change)
-        if change.fits:
+        if change.fits(len(expected) + len(events)):
             actions = write_actions(change, self._tables, strict=True, expected=expected, full=full)
-            _done(self._client.transact_write_items, TransactItems=actions)
+            _done(transact, self._client, actions, events)
         else:
-            _done(self._steps.write, change, strict=True, expected=expected, full=full)
+            _done(self._steps.write, change, strict=True, expected=expected, full=full, events=events)
 
     def finish(self, type_: ResourceType, state: State) -> None:
         """End what another writer has begun and left; raises `ConflictError` while it may go on."""
@@ -215,14 +228,19 @@ def _asked(operation: Callable[..., Any], **request: Any) -> Any:
 
 
 def _done(operation: Callable[..., Any], *arguments: Any, **request: Any) -> None:
-    """Do what another writer's work may come before; raises `ConflictError` then, and the 503 outcome."""
+    """Do what another writer's work may come before; raises `ConflictError` then.
+
+    Raises `NotTakenError` where the tables take nothing of it, and the 503 outcome.
+    """
     try:
         operation(*arguments, **request)
+    except EventsNotTakenError as error:
+        raise NotTakenError(f"no event: {error}") from error
     except SERVICE_ERRORS as error:
+        if error_code(error) in _NOT_TAKEN:
+            raise NotTakenError(error_code(error)) from error
         if error_code(error) not in _CONFLICTS:
             raise outcomes.unavailable(error_code(error)) from error
-        response: Any = getattr(error, "response", {})
-        reasons = {str(reason.get("Code", "None")) for reason in response.get("CancellationReasons", ())}
-        if lasting := sorted(reasons - _PASSING):
+        if lasting := sorted(set(reasons_of(error)) - _PASSING):
             raise outcomes.unavailable(lasting[0]) from error
         raise ConflictError from None

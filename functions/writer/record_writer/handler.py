@@ -5,6 +5,7 @@ from typing import Final
 
 from careconnect import aws
 from careconnect.composition import shell_of
+from careconnect.recording import recording_of
 from careconnect.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
 from careconnect.settings import Settings
 from careconnect_records.schema import model_of, shape_of
@@ -20,11 +21,16 @@ for _type in RESOURCE_TYPES:
     # second, with more of a processor than a request has, and a snapshot (SnapStart) has them.
     if _type.home is _home:
         shape_of(model_of(_type.name))
+_dynamodb: Final = aws.dynamodb()
 _tables: Final = RecordTables(
-    aws.dynamodb(),
+    _dynamodb,
     record=_settings.required("RECORD_TABLE") if _home is Home.RECORD else "",
     directory=_settings.required("DIRECTORY_TABLE"),
     reference=_settings.required("REFERENCE_TABLE"),
 )
-lambda_handler: Final = shell_of(_settings, WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables)), _home))
+lambda_handler: Final = shell_of(
+    _settings,
+    WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables)), _home),
+    recording_of(_settings, _dynamodb, aws.kms),
+)
 """Answer a REST proxy event of the FHIR API."""

@@ -101,6 +101,15 @@ def if_none_exist_of(header: str, type_: ResourceType, fhir_base: str) -> list[s
     return [value for _, value in pairs]
 
 
+def told_of_if_none_exist(header: str) -> list[tuple[str, str]]:
+    """Return what the access record is told of an If-None-Exist: its criteria, or the whole of what has none to name.
+
+    A name is kept as it was sent, so only the one that a condition has is taken for a name.
+    """
+    pairs = parse_qsl(header.strip().rpartition("?")[2], keep_blank_values=True, errors="replace")
+    return pairs if pairs and all(name == IDENTIFIER for name, _ in pairs) else [("If-None-Exist", header)]
+
+
 def one_identifier(type_: ResourceType, values: Sequence[str]) -> Identifier:
     """Return the one identifier that a condition names.
 

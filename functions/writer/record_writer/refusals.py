@@ -6,6 +6,9 @@ from typing import Final
 from careconnect import outcomes
 from careconnect.outcomes import OutcomeError
 
+COMPARTMENT: Final = "compartment"
+"""What the access record has for the reason of what is refused a client that is bound to a patient."""
+
 _REFUSED: Final = ("WriteRefused",)
 
 
@@ -81,9 +84,9 @@ def several_match() -> OutcomeError:
     return OutcomeError(412, "duplicate", "More than one resource meets the condition.", metrics=_REFUSED)
 
 
-def cannot_be_met() -> OutcomeError:
+def cannot_be_met(*, why: str = "") -> OutcomeError:
     """412 where what the condition rules out is there, and this token may not know of it."""
-    return OutcomeError(412, "conflict", "The condition cannot be met.", metrics=_REFUSED)
+    return OutcomeError(412, "conflict", "The condition cannot be met.", metrics=_REFUSED, why=why)
 
 
 def another_version() -> OutcomeError:
@@ -110,7 +113,11 @@ def still_referred_to(types: Iterable[str]) -> OutcomeError:
 def outside_compartment() -> OutcomeError:
     """403 for what a token that is bound to a patient may not write at all, or would not find again."""
     return OutcomeError(
-        403, "forbidden", "The access token is bound to a patient, and writes in that record only.", metrics=_REFUSED
+        403,
+        "forbidden",
+        "The access token is bound to a patient, and writes in that record only.",
+        metrics=_REFUSED,
+        why=COMPARTMENT,
     )
 
 

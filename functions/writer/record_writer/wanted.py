@@ -11,6 +11,7 @@ from careconnect.resource_types import ResourceType
 from careconnect.scopes import Interaction
 from record_writer.patch_resource import Operation
 from record_writer.preconditions import Identifier, IfMatch
+from record_writer.record_store import WriteRecord
 
 
 class Kind(Enum):
@@ -30,18 +31,21 @@ class Wanted:
     """A write that a caller asks for: of the resource `id`, or of the one that has the identifier `condition`.
 
     `resource` is the valid body of a create or an update, without an id; `body_id` is the id that it had.
-    `root` is the API's public root URL. `shown` says whether the answer is to hold the resource.
+    `patients` are those whom the body names. `root` is the API's public root URL. `shown` says whether the answer is to
+    hold the resource. `record` is told what becomes of it.
     """
 
     kind: Kind
     type: ResourceType
     caller: Caller
     root: str
+    record: WriteRecord
     id: str = ""
     condition: Identifier | None = None
     if_match: IfMatch | None = None
     resource: dict[str, Any] = field(default_factory=dict)
     body_id: object = None
+    patients: tuple[str, ...] = ()
     patch: list[Operation] = field(default_factory=list)
     shown: bool = True
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from careconnect.http import Cors
 from careconnect.origin import Origin
 from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
-from careconnect.shell import Shell
+from careconnect.shell import Recording, Shell
 from careconnect_records.exact_json import json_text
 from careconnect_records.table_index import TableIndex
 from careconnect_records.tables import RecordTables
@@ -35,7 +35,7 @@ class Writer:
     """Both deployed writers, and the readers of the same tables.
 
     `before_write` is called before each transaction of the writers, `slept` are their pauses: none is slept through,
-    but each takes its time of `stopwatch`.
+    but each takes its time of `stopwatch`. Without a `recording` requests make no events.
     """
 
     reader: Reader
@@ -47,6 +47,7 @@ class Writer:
     slept: list[float] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     ids: Iterator[int] = field(default_factory=itertools.count)
+    recording: Recording | None = None
 
     def __post_init__(self) -> None:
         """Build the two apps, each with the tables that its function has."""
@@ -60,7 +61,9 @@ class Writer:
         store = DynamoDbRecordStore(tables, self.now, self._sleep)
         writer = ResourceWriter(store, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}")
         endpoint = WriterEndpoint(writer, home)
-        return Shell(endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin())
+        return Shell(
+            endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin(), self.recording
+        )
 
     def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Writer":
         """Return the writer as asked by another caller, the reader likewise."""
@@ -94,7 +97,7 @@ class Writer:
             given.setdefault("Content-Type", type_)
         pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
         context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
-        context |= {"patient": self.patient} if self.patient else {}
+        context |= {"jti": "a-jti"} | ({"patient": self.patient} if self.patient else {})
         return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context))
 
     def answer(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:

@@ -1,0 +1,68 @@
+"""Writers whose events lie in a table in moto, as deployed, and what that table holds of their writes."""
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from careconnect.access_event import AccessEvent, Outcome
+from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.shell import Recording
+from careconnect_testing.access_records import audit_table, digest_for_tests
+from careconnect_testing.record_writers import WRITE, Writer
+
+_NUMBERS = itertools.count()
+
+
+@dataclass(frozen=True)
+class Record:
+    """The table of events of some writers: its name, and all that is in it."""
+
+    table: str
+    all: Callable[[], list[AccessEvent]]
+
+    def since(self, act: Callable[[], object]) -> list[AccessEvent]:
+        """Act, and return the events that come of it, as a reader is told of them."""
+        before = {event.id for event in self.all()}
+        act()
+        told = {event.id: event for event in self.all() if event.id not in before}
+        return list(told.values())
+
+
+def with_record(writer: Writer, *, fails_open: bool = False) -> tuple[Writer, Record]:
+    """Return the same writers with a record of their own, which has no event yet."""
+    client, name = writer.reader.client, f"audit-{next(_NUMBERS)}"
+    record = Record(name, audit_table(client, name))
+    kept = DynamoDbAccessRecord(client, name)
+    return replace(writer, recording=Recording(kept, "tested", digest_for_tests, fails_open=fails_open)), record
+
+
+def made_by(events: Iterable[AccessEvent]) -> list[tuple[str, str]]:
+    """Return the version and the patient of each event that says that a version was made."""
+    return sorted(
+        (of, event.patient)
+        for event in events
+        for of in event.ids
+        if event.outcome is Outcome.DONE and "/_history/" in of
+    )
+
+
+def cancelling(writer: Writer, table: str, reason: str, others: str = "None", times: int = 1) -> None:
+    """Have transactions cancelled that put into a table: for this `reason` there, and `others` elsewhere."""
+    events, event = writer.reader.client.meta.events, f"provide-client-params.dynamodb.{WRITE}"
+    left = itertools.count(times, -1)
+
+    def cancel(params: Any, **_: Any) -> None:
+        names = [each["TableName"] for one in params["TransactItems"] for each in one.values()]
+        if table not in names:
+            return
+        if next(left) <= 0:
+            events.unregister(event, cancel)
+            return
+        reasons = [{"Code": reason if name == table else others} for name in names]
+        response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+        raise ClientError(response, WRITE)
+
+    events.register(event, cancel)
