@@ -1,6 +1,7 @@
 """`careconnect smoke` on the deployed template: every check holds, and it says what it has not shown."""
 
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +15,8 @@ from careconnect.resource_types import FHIR_PATH
 from careconnect_admin.checks.service import Service
 from careconnect_admin.checks.smoke import CHECKS
 from careconnect_admin.cli import app
-from careconnect_admin.clients.demo import PATIENT_ACCESS, DemoClient
+from careconnect_admin.clients.demo import PATIENT_ACCESS, DemoClient, register
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
 
@@ -69,8 +71,20 @@ def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack) -> 
     assert "WWW-Authenticate on /token" in unproven
 
 
-def test_a_client_that_reads_everything_cannot_show_the_403(local_stack: LocalStack, explorer: DemoClient) -> None:
-    result = _smoke(explorer, local_stack.base_url)
+def test_a_client_that_reads_everything_cannot_show_the_403_and_one_for_all_but_the_access_record_can(
+    local_stack: LocalStack, explorer: DemoClient
+) -> None:
+    everything = DemoClient(
+        "everything", "Everything", secrets.token_urlsafe(64), ("system/*.read", "system/AuditEvent.read")
+    )
+    register(
+        [everything], DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
+    )
+
+    shown = _smoke(explorer, local_stack.base_url)
+    result = _smoke(everything, local_stack.base_url)
+
+    assert "ok      a missing scope is 403 insufficient_scope" in shown.stdout.splitlines()
 
     assert result.exit_code == 0
     assert "limit   a missing scope is 403 insufficient_scope: this client may search everything" in result.stdout

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import jwt
 
-from careconnect.resource_types import RESOURCE_TYPES
+from careconnect.resource_types import SERVED_TYPES
 from careconnect.scopes import Interaction
 from careconnect_admin.checks.expectations import (
     CheckError,
@@ -144,7 +144,7 @@ def _patient_reads(service: Service) -> None:
 
 def _missing_scope(service: Service) -> None:
     open_types = service.grants.types(Interaction.SEARCH)
-    closed = next((type_.name for type_ in RESOURCE_TYPES if type_.name not in open_types), None)
+    closed = next((type_.name for type_ in SERVED_TYPES if type_.name not in open_types), None)
     if closed is None:
         raise LimitError("this client may search everything: run it with a narrower one, too")
     answer = service.call(f"{service.fhir}/{closed}?_count=1", headers=service.bearer())
