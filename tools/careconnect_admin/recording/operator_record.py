@@ -66,7 +66,7 @@ class OperatorRecord:
             id=new_event_id(self._clock() + self._operator.seconds_off),
             action=action,
             interaction=interaction,
-            query=urlencode(about),
+            query=urlencode(about, safe="/*:"),
             client_id=self._operator.name,
             service=SERVICE,
         )

@@ -69,6 +69,13 @@ def test_a_correction_that_is_not_kept_hides_no_error() -> None:
         record(kept).done("x", Action.UPDATE, ABOUT, change)
 
 
+def test_what_is_changed_is_told_in_a_query_that_people_can_read() -> None:
+    kept = KeptEvents()
+    record(kept).done("x", Action.UPDATE, {"scope": "system/*.read a&b", "jwks_uri": "https://x/"}, lambda: None)
+
+    assert kept.events[0].query == "scope=system/*.read+a%26b&jwks_uri=https://x/"
+
+
 @pytest.mark.parametrize("result", [None, True, "", 0.5])
 def test_what_does_not_return_false_is_done(result: object) -> None:
     kept = KeptEvents()
