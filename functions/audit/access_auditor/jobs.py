@@ -60,8 +60,10 @@ class Jobs:
 
         `{"seal": {"seconds": 10}}` begins nothing more after so long, for who waits for the answer.
         A seal counts `AccessRecordSealed`, also if there was nothing to seal, and what is broken `AccessRecordBroken`.
-        Raises `JobError`, which counts as an error of the function.
+        Of another event nothing is done. Raises `JobError`, which counts as an error of the function.
         """
+        if not {SEAL, VERIFY} & event.keys():
+            return {}
         ids = {"function_request_id": str(getattr(context, "aws_request_id", ""))}
         action = "access-record.verify" if VERIFY in event else "access-record.seal"
         try:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from access_auditor.jobs import JobError, Jobs
-from careconnect.settings import SettingError
 from careconnect_testing.events import rest_event
 from careconnect_testing.observer import RecordingObserver
 from careconnect_testing.sealed_record import (
@@ -151,16 +150,6 @@ def handler(record: SealedRecord, monkeypatch: pytest.MonkeyPatch) -> Iterator[A
     sys.modules.pop("access_auditor.handler", None)
     yield lambda: importlib.import_module("access_auditor.handler")
     sys.modules.pop("access_auditor.handler", None)
-
-
-@pytest.mark.parametrize("name", ["SEAL_TABLE", "AUDIT_TABLE", "ACCESS_SEAL_KEY_ALIAS"])
-def test_a_missing_setting_stops_the_cold_start_and_is_named(
-    handler: Any, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(name)
-
-    with pytest.raises(SettingError, match=name):
-        handler()
 
 
 def test_the_handler_seals_and_answers_requests(
