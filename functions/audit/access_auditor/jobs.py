@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
-from access_auditor import seal_events
+from access_auditor import day_seal
+from access_auditor.seal_events import seal_events
 from careconnect import access_verification
 from careconnect.access_chain import Fault, Finding
 from careconnect.access_event import day_of, is_event_id
@@ -23,7 +24,7 @@ class JobError(Exception):
     """A job failed; the text is the name of what it failed for, and the log says where."""
 
 
-class Chain(seal_events.Chain, access_verification.Chain, Protocol):
+class Chain(day_seal.Chain, access_verification.Chain, Protocol):
     """The record and its chain."""
 
 
@@ -46,7 +47,7 @@ class Jobs:
     def __init__(
         self,
         chain: Chain,
-        seal: Callable[[], seal_events.Seal],
+        seal: Callable[[], day_seal.Seal],
         observer: Observer,
         clock: Callable[[], float],
     ) -> None:
@@ -81,7 +82,7 @@ class Jobs:
         def has_time(needed: int) -> bool:
             return left() > needed and self._clock() - begun < seconds
 
-        done = seal_events.seal_events(self._chain, self._seal(), int(begun * 1000), has_time)
+        done = seal_events(self._chain, self._seal(), int(begun * 1000), has_time)
         self._tell("access-record.seal", done.findings[0] if done.findings else None, ids)
         self._observer.count("AccessRecordSealed")
         return {

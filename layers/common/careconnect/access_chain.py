@@ -33,6 +33,11 @@ _CORRECTION: Final = "~"
 _DAY: Final = 86_400_000
 _LINK: Final = [str, int, str, int, list]
 _ENTRY: Final = [str, str, int]
+_TIP: Final = [str, int, str]
+_FINDING: Final = [str, str, str]
+_HEAD: Final = {"day": str, "links": int, "events": int, "digest": str, "until": int, "sealed_at": int}
+# What stands where a seal should is read before anybody asks whose it is.
+_UNREADABLE: Final = (KeyError, TypeError, ValueError, RecursionError)
 _SETS: Final = frozenset({"SS", "NS", "BS"})
 
 
@@ -159,7 +164,7 @@ def link_of(item: Mapping[str, Any]) -> Link:
         if not entries or _types(said) != _LINK or any(_types(entry) != _ENTRY for entry in entries):
             raise ChainError("no link")
         link = Link(day, number, previous, until, tuple(Entry(*entry) for entry in entries))
-    except (KeyError, TypeError, ValueError, zlib.error):
+    except (*_UNREADABLE, zlib.error):
         raise ChainError("no link") from None
     if link_key(link.day, link.number) != {"pk": item["pk"], "sk": item["sk"]}:
         raise ChainError("another link")
@@ -215,9 +220,10 @@ class SealedHead(NamedTuple):
         """Return the head that a witness tells of, whatever that is worth; raises `ChainError` if it tells of none."""
         try:
             said = json.loads(item[WITNESS]["S"])
-            return cls(json.loads(said["head"])["day"], said["head"], base64.b64decode(said["mac"]))
-        except (KeyError, TypeError, ValueError):
+            sealed = cls(json.loads(said["head"])["day"], said["head"], base64.b64decode(said["mac"]))
+        except _UNREADABLE:
             raise ChainError("no witness") from None
+        return sealed
 
     def item(self) -> dict[str, Any]:
         """Return the head as an item of the seals' table."""
@@ -239,10 +245,14 @@ class SealedHead(NamedTuple):
     def head(self) -> Head:
         """Return what the text says; raises `ChainError` if it is no head of its day."""
         try:
-            said = json.loads(self.text)
+            said: Any = json.loads(self.text)
             before, broken = said.pop("before"), said.pop("broken")
+            if {name: type(value) for name, value in said.items()} != _HEAD:
+                raise ChainError("no head")
+            if _types(before or ("", 0, "")) != _TIP or _types(broken or ("", "", "")) != _FINDING:
+                raise ChainError("no head")
             head = Head(**said, before=Tip(*before) if before else None, broken=Finding(*broken) if broken else None)
-        except (KeyError, TypeError, ValueError):
+        except (*_UNREADABLE, AttributeError):
             raise ChainError("no head") from None
         if head.day != self.day:
             raise ChainError("another day's head")

@@ -28,7 +28,11 @@ _CANCELLED: Final = "TransactionCanceledException"
 _FAILED: Final = "ConditionalCheckFailed"
 _WRONG_MAC: Final = "KMSInvalidMacException"
 _MAC_BYTES: Final = 32
-_MOST_HEADS: Final = 16
+_MOST_BYTES: Final = 4096
+"""Of what KMS makes a MAC."""
+
+_FEW: Final = 16
+"""Heads of one page, of which the first or the second is wanted."""
 
 
 class KmsSeal:
@@ -49,6 +53,8 @@ class KmsSeal:
         if sealed is None or len(sealed.mac) != _MAC_BYTES or not sealed.text:
             return None
         message = sealed.text.encode("utf-8", "surrogatepass")
+        if len(message) > _MOST_BYTES:
+            return None
         try:
             self._client.verify_mac(KeyId=self._alias, MacAlgorithm=MAC_ALGORITHM, Message=message, Mac=sealed.mac)
             return sealed.head()
@@ -89,15 +95,16 @@ class DynamoDbAccessChain:
             values |= {":since": {"S": f"{since:012x}"}, ":before": {"S": f"{before:012x}"}}
         yield from self._query(self._audit_table, condition, values, backward=backward)
 
-    def heads(self) -> list[SealedHead]:
-        """Return the newest heads, the newest first."""
-        found = self._query(self._seal_table, "pk = :pk", {":pk": {"S": HEADS}}, backward=True, most=_MOST_HEADS)
-        return [SealedHead.of_item(item) for item in found]
+    def heads(self, up_to: str) -> Iterator[SealedHead]:
+        """Return the heads of a day and of those before it, the newest first."""
+        values = {":pk": {"S": HEADS}, ":day": {"S": up_to}}
+        items = self._query(self._seal_table, "pk = :pk AND sk <= :day", values, backward=True, page=_FEW)
+        return map(SealedHead.of_item, items)
 
     def heads_after(self, day: str) -> Iterator[SealedHead]:
         """Return the heads of later days, the next first."""
         values = {":pk": {"S": HEADS}, ":day": {"S": day}}
-        return map(SealedHead.of_item, self._query(self._seal_table, "pk = :pk AND sk > :day", values))
+        return map(SealedHead.of_item, self._query(self._seal_table, "pk = :pk AND sk > :day", values, page=_FEW))
 
     def head(self, day: str) -> SealedHead | None:
         """Return a day's head, whatever it is worth."""
@@ -149,7 +156,7 @@ class DynamoDbAccessChain:
         values: Mapping[str, Any],
         *,
         backward: bool = False,
-        most: int | None = None,
+        page: int | None = None,
     ) -> Iterator[Item]:
         request: dict[str, Any] = {
             "TableName": table,
@@ -158,9 +165,8 @@ class DynamoDbAccessChain:
             "ConsistentRead": True,
             "ScanIndexForward": not backward,
         }
-        if most is not None:
-            yield from self._client.query(**request, Limit=most)["Items"]
-            return
+        if page is not None:
+            request["Limit"] = page
         while True:
             answer = self._client.query(**request)
             yield from answer["Items"]

@@ -22,7 +22,7 @@ from careconnect.access_chain import (
     is_in_place,
     is_witness,
 )
-from careconnect.access_event import time_of
+from careconnect.access_event import day_of, time_of
 from careconnect.access_links import LinkReader
 
 _SEALED_BY_NOW: Final = 3_600_000
@@ -35,8 +35,8 @@ _MOST_ASKED: Final = 100
 class Chain(Protocol):
     """The record and its chain, to be read."""
 
-    def heads(self) -> list[SealedHead]:
-        """Return the newest heads, the newest first."""
+    def heads(self, up_to: str) -> Iterator[SealedHead]:
+        """Return the heads of a day and of those before it, the newest first."""
 
     def heads_after(self, day: str) -> Iterator[SealedHead]:
         """Return the heads of later days, the next first."""
@@ -111,7 +111,8 @@ class _Verification:
         stored = self._chain.head(self._day)
         head = self._seal.opened(stored)
         self._links.sealed_before = head.links if head else 0
-        newest = next((each for sealed in self._chain.heads() if (each := self._seal.opened(sealed))), None)
+        heads = self._chain.heads(day_of(self._now))
+        newest = next((each for sealed in heads if (each := self._seal.opened(sealed))), None)
         last = newest.until - LATE if newest else None
         met = (self._meet(item, last) for item in self._chain.items(self._day))
         told = [each for each in met if each]

@@ -1,10 +1,12 @@
 """Sealing the access record: what a seal takes, what it leaves, and that it never heals."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
-from access_auditor import seal_events as module
+from access_auditor import day_seal
+from access_auditor.seal_events import Sealed, seal_events
 from careconnect.access_chain import LATE, Fault, Finding, SealedHead, end_of, start_of
 from careconnect.access_event import AccessEvent, Action, Outcome, time_of
 from careconnect.dynamodb_access_record import DynamoDbAccessRecord
@@ -77,8 +79,8 @@ def test_kms_is_called_once_for_what_is_there_and_once_for_what_is_new(record: S
 
 
 def test_an_empty_record_is_nothing_to_seal(record: SealedRecord) -> None:
-    assert record.seal() == module.Sealed()
-    assert record.chain.heads() == []
+    assert record.seal() == Sealed()
+    assert not list(record.chain.heads("9999"))
 
 
 def test_what_comes_within_a_minute_is_late_and_sealed(record: SealedRecord) -> None:
@@ -137,7 +139,7 @@ def test_days_that_were_missed_are_sealed_from_the_last_seal_on(record: SealedRe
     record.keep(0, 10 * 86_400_000, 15 * 86_400_000)
 
     assert record.seal().events == 3
-    days = [each.head() for each in reversed(record.chain.heads())]
+    days = [each.head() for each in reversed(list(record.chain.heads("9999")))]
     assert [each.before and each.before.day for each in days] == [None, *(each.day for each in days[:-1])]
     assert all(record.verify(each.day).stands for each in days)
 
@@ -158,8 +160,8 @@ def test_an_idle_record_is_sealed_anew_each_hour(record: SealedRecord) -> None:
 def test_many_events_make_several_links_and_several_transactions(
     record: SealedRecord, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST_IN_LINK", 4)
-    monkeypatch.setattr(module, "_MOST_AT_ONCE", 10)
+    monkeypatch.setattr(day_seal, "MOST_IN_LINK", 4)
+    monkeypatch.setattr(day_seal, "MOST_AT_ONCE", 10)
     record.keep(*range(0, 25_000, 1000))
 
     assert record.seal().events == 25
@@ -171,7 +173,7 @@ def test_many_events_make_several_links_and_several_transactions(
 
 
 def test_a_run_without_time_goes_on_at_the_next(record: SealedRecord, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_AT_ONCE", 40)
+    monkeypatch.setattr(day_seal, "MOST_AT_ONCE", 40)
     record.keep(*range(0, 150 * 2000, 2000))
     turns = iter((True, False))
 
@@ -189,7 +191,7 @@ def test_a_run_that_has_no_time_at_all_writes_nothing(record: SealedRecord) -> N
     record.keep(0)
 
     assert record.seal(has_time=lambda _: False).is_unfinished
-    assert record.chain.heads() == []
+    assert not list(record.chain.heads("9999"))
 
 
 def test_a_witness_ends_when_its_days_events_do(record: SealedRecord) -> None:
@@ -227,7 +229,7 @@ def test_of_two_seals_at_once_one_is_outrun_and_nothing_is_broken(
         record.sealed(2 * MINUTE)
     record.keep(0, 1000)
 
-    ours = module.seal_events(MeanwhileChain(record, before), record.key, record.now, lambda _: True)  # type: ignore[arg-type]
+    ours = seal_events(MeanwhileChain(record, before), record.key, record.now, lambda _: True)  # type: ignore[arg-type]
 
     assert (ours.events, ours.findings) == (0, [])
     assert ours.is_outrun or before == "items"
@@ -239,7 +241,7 @@ def test_a_renewal_can_be_outrun(record: SealedRecord) -> None:
     record.sealed()
     record.now += 2 * 3_600_000
 
-    ours = module.seal_events(MeanwhileChain(record, "append"), record.key, record.now, lambda _: True)  # type: ignore[arg-type]
+    ours = seal_events(MeanwhileChain(record, "append"), record.key, record.now, lambda _: True)  # type: ignore[arg-type]
 
     assert ours.is_outrun
     assert record.verify().stands
@@ -404,7 +406,7 @@ def test_a_link_that_cannot_be_read_is_found(record: SealedRecord) -> None:
 
 
 def test_forged_witnesses_are_found_and_are_not_believed(record: SealedRecord, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MOST_ASKED", 2)
+    monkeypatch.setattr(day_seal, "MOST_ASKED", 2)
     record.sealed()
     (witness,) = record.witnesses()
     text = witness["seal"]["S"].replace('\\"links\\":1', '\\"links\\":9')
@@ -434,3 +436,42 @@ def test_the_seal_uses_the_key_and_the_day_before_that_has_a_chain(record: Seale
 
     assert head(record, "2026-11-29").head().before == head(record).head().tip
     assert all(record.verify(day).stands for day in (DAY, DAY_AFTER, "2026-11-28", "2026-11-29"))
+
+
+def test_no_item_of_a_writers_stops_the_seals_or_the_verification(record: SealedRecord) -> None:
+    """Who may put into the record may put anything that looks like a witness."""
+    record.sealed(2 * MINUTE)
+    (witness,) = record.witnesses()
+    told = json.loads(witness["seal"]["S"])
+    said = json.loads(told["head"])
+    heads = [
+        "[" * 100_000,
+        json.dumps({**said, "links": "9"}),
+        json.dumps({**said, "links": [9]}),
+        json.dumps({**said, "links": 9, "digest": "x" * 5000}),
+        json.dumps({**said, "links": 9, "day": "\ud800"}),
+        json.dumps({**said, "links": 9, "before": 1}),
+        json.dumps({**said, "links": 9, "broken": ["x"]}),
+        json.dumps([said]),
+        json.dumps("x"),
+    ]
+    texts = [json.dumps({**told, "head": head}) for head in heads] + ["[" * 100_000, json.dumps({**told, "mac": "é"})]
+    for text, event_id in zip(texts, record.keep(*range(len(texts))), strict=True):
+        record.put({**record.event(event_id), "seal": {"S": text}})
+    record.keep(0)
+
+    assert record.seal().events == 1
+    verdict = record.verify()
+    assert (verdict.sealed, verdict.stands) == (2, False)
+
+
+def test_heads_of_days_that_never_were_hide_none(record: SealedRecord) -> None:
+    record.sealed()
+    item = record.head_item()
+    for number in range(40):
+        record.put_seal({**item, "sk": {"S": f"2999-01-{number:02}"}})
+        record.put_seal({**item, "sk": {"S": f"{DAY}-{number:02}"}})
+    record.keep(0)
+
+    assert record.seal(after=MINUTE).events == 1
+    assert record.verify().stands

@@ -411,8 +411,8 @@ class LongDay:
     def head(self, day: str) -> SealedHead:
         return self.newest
 
-    def heads(self) -> list[SealedHead]:
-        return [self.newest]
+    def heads(self, up_to: str) -> Iterator[SealedHead]:
+        return iter([self.newest])
 
     def heads_after(self, day: str) -> Iterator[SealedHead]:
         return iter(())
