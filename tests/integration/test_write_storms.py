@@ -14,18 +14,24 @@ from typing import Any
 
 import pytest
 
+from careconnect.access_event import event_of
+from careconnect.dynamodb_access_record import DynamoDbAccessRecord
 from careconnect.http import Cors
+from careconnect.origin import Origin
+from careconnect.record_keys import JSON_ITEM
 from careconnect.resource_types import DATA_HOMES, Home
-from careconnect.shell import Shell
+from careconnect.shell import Recording, Shell
 from careconnect_admin.local.emulator import Emulator
 from careconnect_records.exact_json import json_text
 from careconnect_records.table_index import TableIndex
 from careconnect_records.tables import RecordTables
+from careconnect_testing.access_records import digest_for_tests
 from careconnect_testing.accounts import no_limit
 from careconnect_testing.answer import Answer
 from careconnect_testing.events import fhir_event
 from careconnect_testing.generated import is_long_run
 from careconnect_testing.observer import RecordingObserver
+from careconnect_testing.recorded_writes import made_by
 from careconnect_testing.stores import BASE
 from careconnect_testing.tables import create_table
 from careconnect_testing.writes import JSON, NHS_NUMBER, Resource, new_code, observation, patient
@@ -37,13 +43,14 @@ from record_writer.write_resource import ResourceWriter
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
+TABLES, EVENTS = ("storm-records", "storm-directory", "storm-references"), "storm-events"
 CREATES, UPDATES = (64, 32) if is_long_run() else (16, 8)
 ROUNDS = 200 if is_long_run() else 4
 
 
 @dataclass(frozen=True)
 class Service:
-    """A writer and a reader of the records, as one instance of each function has them."""
+    """A writer, which records what it does, and a reader of the records, as one instance of each function has them."""
 
     tables: RecordTables
 
@@ -53,8 +60,10 @@ class Service:
         reader = FhirEndpoint(
             DynamoDbResourceStore(self.tables.client, names, Home.RECORD), Home.RECORD, no_limit(), time.monotonic
         )
-        for name, endpoint in (("_writer", writer), ("_reader", reader)):
-            shell = Shell(endpoint, BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), time.time)
+        record = Recording(DynamoDbAccessRecord(self.tables.client, EVENTS), "storm", digest_for_tests)
+        for name, endpoint, recording in (("_writer", writer, record), ("_reader", reader, None)):
+            observer = RecordingObserver()
+            shell = Shell(endpoint, BASE, "eu-west-2", Cors(("*",)), observer, time.time, Origin(), recording)
             object.__setattr__(self, name, shell)
 
     def send(self, method: str, target: str, body: Any = None, **headers: str) -> Answer:
@@ -78,23 +87,47 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[int], list[Service]]]:
-    """A function that makes so many instances, each with a connection of its own, over the same tables."""
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """The emulator with tables of this release, and one of events."""
     with Emulator(tmp_path_factory.mktemp("emulator") / "emulator.log") as emulator:
         client = emulator.client("dynamodb")
-        names = ("storm-records", "storm-directory", "storm-references")
-        for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
+        for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), TABLES, strict=True):
             create_table(client, resource, name)
+        create_table(client, "AuditTable", EVENTS)
         for home in DATA_HOMES:
-            TableIndex(RecordTables(client, *names), home).ensure()
-        made: list[Service] = []
+            TableIndex(RecordTables(client, *TABLES), home).ensure()
+        yield emulator
 
-        def instances(number: int) -> list[Service]:
-            while len(made) < number:
-                made.append(Service(RecordTables(emulator.client("dynamodb"), *names)))
-            return made[:number]
 
-        yield instances
+@pytest.fixture(scope="module")
+def services(emulator: Emulator) -> Callable[[int], list[Service]]:
+    """A function that makes so many instances, each with a connection of its own, over the same tables."""
+    made: list[Service] = []
+
+    def instances(number: int) -> list[Service]:
+        while len(made) < number:
+            made.append(Service(RecordTables(emulator.client("dynamodb"), *TABLES)))
+        return made[:number]
+
+    return instances
+
+
+@pytest.fixture(autouse=True)
+def every_version_has_its_event_and_every_event_its_version(emulator: Emulator) -> Iterator[None]:
+    """After each storm: of each version one event, which names its patient, and of nothing else that it was made."""
+    yield
+    client = emulator.client("dynamodb")
+    bodies = [item for item in scanned(client, TABLES[0]) if item["sk"]["S"].startswith(JSON_ITEM)]
+    versions = [(f"{item['pk']['S']}/_history/{item['version']['N']}", item["patient"]["S"]) for item in bodies]
+
+    assert len(versions) > 1
+    assert made_by(event_of(item) for item in scanned(client, EVENTS)) == sorted(versions)
+
+
+def scanned(client: Any, table: str) -> Iterator[dict[str, Any]]:
+    """Yield all items of a table."""
+    for page in client.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        yield from page["Items"]
 
 
 def at_once(actions: Sequence[Callable[[], Answer]]) -> list[Answer]:

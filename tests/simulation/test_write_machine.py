@@ -17,6 +17,7 @@ from careconnect_testing.answer import Answer
 from careconnect_testing.generated import cases, is_long_run
 from careconnect_testing.linear_search import LinearSearch
 from careconnect_testing.record_writers import Writer, writer_on_moto
+from careconnect_testing.recorded_writes import made_by, with_record
 from careconnect_testing.stores import FHIR_BASE
 from careconnect_testing.writes import NHS_NUMBER, PATCH, Resource, observation, patient
 
@@ -61,11 +62,23 @@ def bare(resource: Resource) -> Resource:
     return {name: value for name, value in resource.items() if name not in ("meta", "id")}
 
 
+def whose(key: Key, versions: list[Resource | None]) -> str:
+    """Return the patient whose record the last of some versions is in; a deletion is where what it deletes was."""
+    if key[0] == "Patient":
+        return key[1]
+    there = next(one for one in reversed(versions) if one is not None)
+    return str(there["subject"]["reference"]).partition("/")[2]
+
+
 class Server:
-    """The writers and the readers of the same tables, each asked for what the gateway would ask it for."""
+    """The writers and the readers of the same tables, each asked for what the gateway would ask it for.
+
+    `told` are the versions and patients of which the writers' events say that they were made.
+    """
 
     def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+        self._writer, self._record = with_record(writer)
+        self.told: list[tuple[str, str]] = []
 
     def send(self, method: str, target: str, body: Any = None, **options: str) -> Answer:
         path, _, query = target.partition("?")
@@ -73,7 +86,12 @@ class Server:
         self._writer.now.now += 1
         if method == "GET":
             return self._writer.reader.get(path, query, Cache_Control="no-cache")
-        return self._writer.send(method, path, body, query, **options)
+        self._record.forget()
+        answer = self._writer.send(method, path, body, query, **options)
+        events = self._record.all()
+        assert {event.status for event in events} == {answer.status}
+        self.told += made_by(events)
+        return answer
 
 
 class Writing(RuleBasedStateMachine):
@@ -239,6 +257,15 @@ class Writing(RuleBasedStateMachine):
         assert answer.status == 204, answer.text
         if self.model.current(key) is not None:
             self.model.write(key, None)
+
+    @invariant()
+    def each_version_has_one_event_of_its_patient(self) -> None:
+        made = [
+            (f"{'/'.join(key)}/_history/{number}", whose(key, versions[:number]))
+            for key, versions in self.model.versions.items()
+            for number in range(1, len(versions) + 1)
+        ]
+        assert sorted(self.server.told) == sorted(made)
 
     @invariant()
     def searches_find_what_is_there(self) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from botocore.exceptions import ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
 
 from careconnect.access_event import AccessEvent, Outcome
 from careconnect.dynamodb_access_record import DynamoDbAccessRecord
@@ -18,9 +20,10 @@ _NUMBERS = itertools.count()
 
 @dataclass(frozen=True)
 class Record:
-    """The table of events of some writers: its name, and all that is in it."""
+    """The table of events of some writers in moto: its name and region, and all that is in it."""
 
     table: str
+    region: str
     all: Callable[[], list[AccessEvent]]
 
     def since(self, act: Callable[[], object]) -> list[AccessEvent]:
@@ -30,11 +33,15 @@ class Record:
         told = {event.id: event for event in self.all() if event.id not in before}
         return list(told.values())
 
+    def forget(self) -> None:
+        """Take all events away, as no writer could."""
+        dynamodb_backends[DEFAULT_ACCOUNT_ID][self.region].tables[self.table].items.clear()
+
 
 def with_record(writer: Writer, *, fails_open: bool = False) -> tuple[Writer, Record]:
     """Return the same writers with a record of their own, which has no event yet."""
     client, name = writer.reader.client, f"audit-{next(_NUMBERS)}"
-    record = Record(name, audit_table(client, name))
+    record = Record(name, client.meta.region_name, audit_table(client, name))
     kept = DynamoDbAccessRecord(client, name)
     return replace(writer, recording=Recording(kept, "tested", digest_for_tests, fails_open=fails_open)), record
 

@@ -13,6 +13,7 @@ from careconnect_records import change, claim
 from careconnect_testing.answer import Answer
 from careconnect_testing.between_calls import killed_at_every_call
 from careconnect_testing.record_writers import WRITE, Writer, with_other_tables, writer_on_moto
+from careconnect_testing.recorded_writes import Record, made_by, with_record
 from careconnect_testing.stored import Stored, saved, stored, visible_entries
 from careconnect_testing.writes import NHS_NUMBER, Resource, patient
 
@@ -29,12 +30,18 @@ def moto() -> Iterator[Writer]:
 
 
 @pytest.fixture
-def writer(moto: Writer) -> Writer:
-    """Both writers over empty tables, with organisations to refer to."""
-    made = with_other_tables(moto)
+def recorded(moto: Writer) -> tuple[Writer, Record]:
+    """Both writers over empty tables and with a record, and organisations to refer to."""
+    made, record = with_record(with_other_tables(moto))
     for number in (1, 2):
         made.made({"resourceType": "Organization", "id": f"org{number}"})
-    return made
+    return made, record
+
+
+@pytest.fixture
+def writer(recorded: tuple[Writer, Record]) -> Writer:
+    """The writers alone."""
+    return recorded[0]
 
 
 def version(number: int, many: int) -> Resource:
@@ -99,8 +106,10 @@ def _cases() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("way", "many"), list(_cases()))
 def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_ends_right(
-    writer: Writer, monkeypatch: pytest.MonkeyPatch, way: str, many: int
+    recorded: tuple[Writer, Record], monkeypatch: pytest.MonkeyPatch, way: str, many: int
 ) -> None:
+    """A version that is there has its event, and no event tells of one that is not (`audit.md`, Before the answer)."""
+    writer, record = recorded
     if many < MORE_THAN_A_TRANSACTION:
         monkeypatch.setattr(change, "MOST_ACTIONS", 25)
         monkeypatch.setattr(claim, "_AT_ONCE", 24)
@@ -108,6 +117,7 @@ def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_end
     put_back, former, began = saved(writer.reader.tables), stored(writer.reader.tables), writer.now.now
 
     def write() -> Answer:
+        record.forget()
         answer = WAYS[way](writer, many)
         assert answer.status in (200, 201, 204), answer.text
         return answer
@@ -119,6 +129,8 @@ def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_end
         writer.ids = iter(range(9))
         write()
         wanted[later] = stored(writer.reader.tables)
+    told = made_by(record.all())
+    assert len(told) == 1
     put_back()
     writer.now.now = began
 
@@ -131,11 +143,13 @@ def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_end
         there = wanted[0] if is_done else former
         assert current(cut_off) == current(there)
         assert visible_entries(cut_off) == visible_entries(there)
+        assert made_by(record.all()) == (told if is_done else [])
 
         writer.now.now = began + LATER
         writer.ids = iter(range(9))
         write()
         assert stored(writer.reader.tables) == wanted[0 if is_done else LATER]
+        assert made_by(record.all()) == ([] if is_done else told)
 
     assert len(done) >= 2
     assert done == sorted(done)
