@@ -20,13 +20,16 @@ from unittest.mock import patch
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 
+from careconnect.dynamodb_access_record import DynamoDbAccessRecord
 from careconnect.http import Cors
-from careconnect.resource_types import Home
-from careconnect.shell import Shell
+from careconnect.origin import Origin
+from careconnect.resource_types import DATA_HOMES, Home
+from careconnect.shell import Recording, Shell
 from careconnect_admin.local.emulator import Emulator
 from careconnect_records.record import item_size
 from careconnect_records.table_index import TableIndex
 from careconnect_records.tables import RecordTables
+from careconnect_testing.access_records import digest_for_tests
 from careconnect_testing.events import fhir_event
 from careconnect_testing.observer import RecordingObserver
 from careconnect_testing.tables import create_table
@@ -104,13 +107,15 @@ def main() -> None:
         names = ("records", "directory", "references")
         for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
             create_table(client, resource, name)
+        create_table(client, "AuditTable", "events")
         tables = RecordTables(client, *names)
-        for home in Home:
+        for home in DATA_HOMES:
             TableIndex(tables, home).ensure()
         writer = ResourceWriter(DynamoDbRecordStore(tables))
         shell = Shell(
             WriterEndpoint(writer, Home.RECORD), "https://care.example", "eu-west-2", Cors(("*",)),
-            RecordingObserver(), time.time,
+            RecordingObserver(), time.time, Origin(),
+            Recording(DynamoDbAccessRecord(client, "events"), "record_writer", digest_for_tests),
         )  # fmt: skip
         for event in _FIRST:
             assert shell(_event(*event))["statusCode"] < 300
