@@ -64,8 +64,8 @@ export function DifferenceTable({ differences, before: former = "Before", after:
   readonly after?: string;
 }) {
   return (
-    <div class="differences-place">
-      <table class="differences" role="table" aria-label="Differences">
+    <div class="stacking">
+      <table class="differences stacked" role="table" aria-label="Differences">
         <thead role="rowgroup">
           <tr role="row">
             {["What", "Where", former, latter].map((each) => (
