@@ -69,3 +69,17 @@ export function separately(types: readonly string[], id: string, scope: string):
     return { query: `Patient?_id=${patient}${practitioner}${organization}`, types: [type] };
   });
 }
+
+/** The type that says who has seen a record. */
+const ACCESS_TYPE = "AuditEvent";
+const ACCESS_PAGE = 20;
+
+/** Returns what to ask for to know who has seen a record; `bound` is the patient of the token, if it has one. */
+export function accessPlanOf(id: string, scope: string, bound: string | undefined): Plan {
+  const letters = lettersOf(scope, ACCESS_TYPE, bound);
+  if (!letters.has("s")) {
+    return { portions: [], closed: new Map([[ACCESS_TYPE, scopeFor(scope, ACCESS_TYPE, letters.has("r") ? "s" : "read", bound)]]) };
+  }
+  const query = `${ACCESS_TYPE}?patient=${encodeURIComponent(id)}&_count=${ACCESS_PAGE}`;
+  return { portions: [{ query, types: [ACCESS_TYPE] }], closed: new Map() };
+}

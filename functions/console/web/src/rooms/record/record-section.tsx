@@ -9,14 +9,18 @@ import { EntryList } from "./entry-list.tsx";
 import type { PortionState } from "./record-loader.ts";
 import type { Section, Standing } from "./sections.ts";
 
-/** The frame that a section of any content has: `children` is shown if there is something, `none` if there is nothing. */
-export function SectionCard({ title, count, none, standing, goOn, children }: {
+/** The frame that a section of any content has: `children` is shown if there is something, `none` if there is nothing.
+ *
+ * `foot` stands at the end in any case: by what there can be more.
+ */
+export function SectionCard({ title, count, none, standing, goOn, children, foot }: {
   readonly title: string;
   readonly count: number;
   readonly none: string;
   readonly standing: Standing;
   readonly goOn: (one: PortionState) => void;
   readonly children: ComponentChildren;
+  readonly foot?: ComponentChildren;
 }) {
   const { closed, isComplete, isLoading, failed } = standing;
   const id = `record-${title.toLowerCase().replaceAll(/\W+/g, "-")}`;
@@ -37,6 +41,7 @@ export function SectionCard({ title, count, none, standing, goOn, children }: {
       {!isComplete && !isLoading && !failed.length && (
         <p class="quiet">{count === 0 ? "Nothing so far, and not all has been read." : "Not all has been read yet."}</p>
       )}
+      {foot}
     </section>
   );
 }

@@ -21,6 +21,7 @@ import { type Plan, planOf, RECORD_TYPES, separately } from "./record-plan.ts";
 import { RecordSection, SectionCard } from "./record-section.tsx";
 import { SECTIONS, standingOf } from "./sections.ts";
 import { TimeLine } from "./timeline.tsx";
+import { WhoHasSeen } from "./who-has-seen.tsx";
 
 /** HTTP's Gone. */
 const DELETED = 410;
@@ -40,21 +41,40 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   const patient = resources.get(`Patient/${id}`) as Patient | undefined;
   const goOn = (one: PortionState) => void loader.goOn(one).then(() => tellEnd(loader));
   const missing = problemWith(id, bound, portions, patient !== undefined);
-  if (missing) {
-    return (
-      <>
-        <ProblemPanel problem={missing} />
-        {missing.status === DELETED && <div class="card"><VersionHistory type="Patient" id={id} /></div>}
-      </>
-    );
-  }
-  const refused = resources.size === 0 && portions.every((each) => each.state === "failed") ? portions[0] : undefined;
-  if (refused?.problem) return <ProblemPanel problem={refused.problem} again={() => goOn(refused)} />;
+  // To who may see nothing else, who has seen it is what there is to see.
+  const isAllClosed = plan.portions.length === 0;
+  const isRefused = !isAllClosed && resources.size === 0 && portions.every((each) => each.state === "failed");
+  const refused = isRefused ? portions[0] : undefined;
+  const isThere = !missing && !refused;
+  // In one place whatever comes of the rest: each time that it is drawn anew it would be asked for, and recorded, again.
+  const seen = <WhoHasSeen id={id} session={session} onlyIfOpen={!isThere} />;
   return (
     <>
-      <Progress portions={portions} count={entries.length} stop={() => loader.stop()} goOn={goOn} />
-      {patient && <PatientBanner patient={patient} named={named} />}
-      <PatientClosed plan={plan} id={id} />
+      {missing && <Missing id={id} problem={missing} />}
+      {!missing && refused?.problem && <ProblemPanel problem={refused.problem} again={() => goOn(refused)} />}
+      {isThere && (
+        <>
+          <Progress portions={portions} count={entries.length} stop={() => loader.stop()} goOn={goOn} />
+          {patient && <PatientBanner patient={patient} named={named} />}
+          <PatientClosed plan={plan} id={id} />
+        </>
+      )}
+      {isAllClosed && seen}
+      {isThere && <Sections entries={entries} plan={plan} portions={portions} goOn={goOn} />}
+      {!isAllClosed && seen}
+    </>
+  );
+}
+
+interface Parts {
+  readonly plan: Plan;
+  readonly portions: readonly PortionState[];
+  readonly goOn: (one: PortionState) => void;
+}
+
+function Sections({ entries, plan, portions, goOn }: Parts & { readonly entries: readonly Entry[] }) {
+  return (
+    <>
       <Charts entries={entries} plan={plan} portions={portions} goOn={goOn} />
       <div class="record-columns">
         {SECTIONS.map((section) => (
@@ -77,10 +97,13 @@ export function RecordView({ id, session }: { readonly id: string; readonly sess
   );
 }
 
-interface Parts {
-  readonly plan: Plan;
-  readonly portions: readonly PortionState[];
-  readonly goOn: (one: PortionState) => void;
+function Missing({ id, problem }: { readonly id: string; readonly problem: Problem }) {
+  return (
+    <>
+      <ProblemPanel problem={problem} />
+      {problem.status === DELETED && <div class="card"><VersionHistory type="Patient" id={id} /></div>}
+    </>
+  );
 }
 
 function Charts({ entries, plan, portions, goOn }: Parts & { readonly entries: readonly Entry[] }) {
@@ -155,7 +178,8 @@ function entriesOf(resources: ReadonlyMap<string, Resource>, named: Named): read
 }
 
 function tellEnd(loader: RecordLoader): void {
-  // What has failed or was stopped says so itself.
+  // What has failed or was stopped says so itself, and what is closed was not read.
+  if (!loader.portions.value.length) return;
   if (!loader.portions.value.every((each) => each.state === "complete" || each.state === "more")) return;
   const types: readonly string[] = RECORD_TYPES;
   const count = [...loader.resources.value.values()].filter((each) => types.includes(each.resourceType)).length;

@@ -1,0 +1,106 @@
+/** Who has seen a record, or was refused it: the access record's events of one patient, the newest first. */
+
+import { useEffect, useMemo, useRef } from "preact/hooks";
+
+import { accessOf, type AuditEvent } from "../../fhir/audit-event.ts";
+import { pagesOf } from "../../fhir/search.ts";
+import { problemFrom } from "../../service/problem.ts";
+import type { Session } from "../../service/session.ts";
+import { announce } from "../../shell/announcements.tsx";
+import { AccessTable, focusRow } from "./access-table.tsx";
+import { type PortionState, RecordLoader } from "./record-loader.ts";
+import { accessPlanOf, type Plan } from "./record-plan.ts";
+import { SectionCard } from "./record-section.tsx";
+import { standingOf } from "./sections.ts";
+
+const TITLE = "Who has seen this record";
+
+/** With `onlyIfOpen` nothing is said to a token that does not open it: where there is no record, nothing is missed. */
+export function WhoHasSeen({ id, session, onlyIfOpen = false }: {
+  readonly id: string;
+  readonly session: Session;
+  readonly onlyIfOpen?: boolean;
+}) {
+  const { scope, patient: bound } = session.token.claims;
+  const plan = useMemo(() => accessPlanOf(id, scope, bound), [id, scope, bound]);
+  // Of another's record such a token finds nothing, which does not mean that nobody has seen it.
+  const isOthers = bound !== undefined && bound !== id;
+  if (onlyIfOpen && (isOthers || plan.closed.size > 0)) return null;
+  if (isOthers && plan.closed.size === 0) {
+    return (
+      <section class="card" aria-labelledby="not-seen-heading">
+        <h2 id="not-seen-heading">{TITLE}</h2>
+        <p>This token is bound to Patient/{bound}, and is told who has seen that record alone.</p>
+      </section>
+    );
+  }
+  return <Accesses plan={plan} />;
+}
+
+function Accesses({ plan }: { readonly plan: Plan }) {
+  const loader = useMemo(
+    () => new RecordLoader(plan.portions, { pages: pagesOf, problemFrom, instead: () => [], pagesAtOnce: 1 }),
+    [plan],
+  );
+  const table = useRef<HTMLTableElement>(null);
+  useEffect(() => {
+    void loader.start().then(() => tellCount(loader));
+    return () => loader.stop();
+  }, [loader]);
+  const resources = loader.resources.value;
+  const accesses = useMemo(() => eventsIn(loader).map(accessOf), [resources]);
+  const [portion] = loader.portions.value;
+  const goOn = (one: PortionState) =>
+    void loader.goOn(one).then(() => {
+      tellCount(loader);
+      // At the end the button is gone, and what had the focus with it.
+      if (loader.portions.value[0]?.state === "complete") focusRow(table.current, accesses.length);
+    });
+  return (
+    <SectionCard
+      title={TITLE}
+      count={accesses.length}
+      none="No access to it is recorded."
+      standing={standingOf(["AuditEvent"], plan.closed, loader.portions.value)}
+      goOn={goOn}
+      foot={portion && <GoOn portion={portion} hasSome={accesses.length > 0} goOn={goOn} stop={() => loader.stop()} />}
+    >
+      <AccessTable accesses={accesses} table={table} />
+    </SectionCard>
+  );
+}
+
+/** The button stays where it is while older ones are fetched, so that it keeps the focus. */
+function GoOn({ portion, hasSome, goOn, stop }: {
+  readonly portion: PortionState;
+  readonly hasSome: boolean;
+  readonly goOn: (one: PortionState) => void;
+  readonly stop: () => void;
+}) {
+  const isLoading = portion.state === "loading";
+  if (portion.state === "complete" || portion.state === "failed" || (isLoading && !hasSome)) return null;
+  return (
+    <div class="row">
+      <button type="button" aria-disabled={isLoading} onClick={() => !isLoading && goOn(portion)}>Older</button>
+      {isLoading && (
+        <>
+          <span class="spinner" aria-hidden="true" />
+          <button type="button" class="small" onClick={stop}>Stop</button>
+        </>
+      )}
+    </div>
+  );
+}
+
+function eventsIn(loader: RecordLoader): readonly AuditEvent[] {
+  return [...loader.resources.value.values()].filter((each): each is AuditEvent => each.resourceType === "AuditEvent");
+}
+
+function tellCount(loader: RecordLoader): void {
+  const [portion] = loader.portions.value;
+  // What has failed or was stopped says so itself.
+  if (portion?.state !== "complete" && portion?.state !== "more") return;
+  const count = eventsIn(loader).length;
+  const more = portion.state === "more" ? ", and there are more" : "";
+  announce(`${TITLE}: ${count} ${count === 1 ? "access" : "accesses"}${more}.`);
+}
