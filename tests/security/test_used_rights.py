@@ -7,11 +7,16 @@ for whatever takes another kind of call. The rights that it used then are those 
 import json
 import re
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from careconnect.record_keys import complete_key
+from careconnect.resource_types import Home
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.deployed_function import Right, function_here
@@ -94,6 +99,72 @@ def test_a_function_uses_every_right_that_it_has(
             assert handler(event, None).get("statusCode", 200) == 200, event
 
     assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]
+
+
+def write(method: str, path: str, body: Any = None, query: Sequence[tuple[str, str]] = (), **headers: str) -> Event:
+    given = {"Content-Type": "application/fhir+json"} | {name.replace("_", "-"): text for name, text in headers.items()}
+    return fhir_event(method, path, query, headers=given, body=json.dumps(body) if body else None, authorizer=caller())
+
+
+SYSTEM = "https://tools.example/Id/rights"
+
+
+def _writes(type_: str, resource: Mapping[str, Any]) -> list[Event]:
+    """Return writes of a type that take every kind of call; `resource` is what refers to another."""
+
+    def whole(id_: str, *codes: str, **elements: Any) -> dict[str, Any]:
+        identifiers = [{"system": SYSTEM, "value": code} for code in codes]
+        return {"resourceType": type_, "id": id_, **resource, "identifier": identifiers, **elements}
+
+    condition = [("identifier", f"{SYSTEM}|{type_}-one")]
+    busy = [("identifier", f"{SYSTEM}|{type_}-busy")]
+    return [
+        write("PUT", f"{type_}/rights-1", whole("rights-1", f"{type_}-one")),
+        # On the condition that nothing else has the identifier by then, which is looked at and stays as it is.
+        write("PUT", type_, whole("rights-1", f"{type_}-one", language="en"), condition),
+        write("PUT", f"{type_}/rights-1", whole("rights-1", f"{type_}-other")),
+        write("DELETE", f"{type_}/rights-1"),
+        # More than one transaction takes.
+        write("PUT", f"{type_}/rights-2", whole("rights-2", *(f"{type_}-{number}" for number in range(120)))),
+        # So many have the identifier that it is looked for in the index.
+        *(write("PUT", f"{type_}/busy-{number}", whole(f"busy-{number}", f"{type_}-busy")) for number in range(52)),
+        write("DELETE", type_, query=busy),
+    ]
+
+
+OWNED = {"managingOrganization": {"reference": "Organization/SAMPLE-GP1"}}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("function", "type_"), [("RecordWriterFunction", "Patient"), ("DirectoryWriterFunction", "Location")]
+)
+def test_a_writer_uses_every_right_that_it_has(loaded: LocalStack, function: str, type_: str) -> None:
+    *events, busy = _writes(type_, OWNED)
+    with function_here(loaded, function, "record_writer") as (handler, used):
+        with directory_not_counted(loaded):
+            statuses = [handler(event, None)["statusCode"] for event in events]
+            assert handler(busy, None)["statusCode"] == 412
+        # Other tests search the same tables.
+        ids = ("rights-1", "rights-2", *(f"busy-{number}" for number in range(52)))
+        assert {handler(write("DELETE", f"{type_}/{id_}"), None)["statusCode"] for id_ in ids} == {204}
+
+    # Until all references are counted, nothing is deleted.
+    assert Counter(statuses) == {201: 54, 200: 2, 503: 1}
+    assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]
+
+
+@contextmanager
+def directory_not_counted(stack: LocalStack) -> Iterator[None]:
+    """Have the reference table not say that the directory's references are counted, as before its first write."""
+    client, table = stack.client("dynamodb"), stack.stack.outputs["ReferenceTable"]
+    key = {"pk": {"S": complete_key(Home.DIRECTORY.value)}}
+    kept = client.get_item(TableName=table, Key=key)["Item"]
+    client.delete_item(TableName=table, Key=key)
+    try:
+        yield
+    finally:
+        client.put_item(TableName=table, Item=kept)
 
 
 def test_the_issuer_and_the_authorizer_use_every_right_that_they_have(loaded: LocalStack, explorer: DemoClient) -> None:

@@ -9,7 +9,7 @@ LOOKS = ("dynamodb:GetItem", "dynamodb:BatchGetItem")
 READS = (*LOOKS, "dynamodb:Query")
 WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
 # A mark is never taken away, nor is there a way to list them.
-MARKS = (*LOOKS, "dynamodb:UpdateItem", "dynamodb:ConditionCheckItem")
+MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
 # What is recorded is put, and nothing else: neither read, nor changed, nor removed.
 RECORDS = {("dynamodb:PutItem", "AuditTable")}
 GRANTED: dict[str, set[tuple[str, str]]] = {
