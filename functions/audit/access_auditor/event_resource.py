@@ -123,10 +123,13 @@ def _entities(event: AccessEvent) -> Iterator[Json]:
 
 
 def _query(event: AccessEvent) -> str:
-    """Return what was searched for or asked besides, as the URL has it below the base, without personal values."""
+    """Return what was searched for or asked besides, as the URL has it below the base, without personal values.
+
+    Of an operator's change it is what was changed, and how, in the same form.
+    """
     asked = event.ids[0] if event.ids else event.type
     if event.query:
-        return f"{asked}?{event.query}"
+        return f"{asked}?{event.query}" if asked else event.query
     return "" if event.ids else asked
 
 

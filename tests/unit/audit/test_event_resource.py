@@ -113,6 +113,7 @@ def test_the_patient_that_was_asked_for_is_there_once() -> None:
     [
         ({"type": "Observation"}, "Observation"),
         ({"type": "Observation", "query": "code=1"}, "Observation?code=1"),
+        ({"service": "cli", "interaction": "client-add", "query": "client_id=ward-7"}, "client_id=ward-7"),
         ({"type": "Observation", "ids": ("Observation/1",), "query": "_format=xml"}, "Observation/1?_format=xml"),
     ],
 )
@@ -139,7 +140,7 @@ def test_what_was_read_by_its_id_has_no_query() -> None:
         ("token", "token_issuer", "110114", (DICOM, "110122")),
         ("revoke", "token_issuer", "110114", (DICOM, "110123")),
         ("introspect", "token_issuer", "110114", (None, "introspect")),
-        ("client create", "cli", "110113", (None, "client create")),
+        ("client-add", "cli", "110113", (None, "client-add")),
     ],
 )
 def test_an_interaction_has_the_codes_that_there_are(
