@@ -21,7 +21,7 @@ AUDIT_TABLE = "audit"
 SEAL_TABLE = "seals"
 SEAL_ALIAS = "alias/test-access-seal"
 DIGEST_ALIAS = "alias/test-access-digest"
-DAY = "2026-11-26"
+DAY = "2026-03-26"
 NOON = start_of(DAY) + 43_200_000
 MINUTE = 60_000
 

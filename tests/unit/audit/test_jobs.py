@@ -124,6 +124,14 @@ def test_a_job_that_fails_is_an_error_without_its_text(
     assert len(observer.failures) == 1
 
 
+def test_of_another_event_nothing_is_done(record: SealedRecord, observer: RecordingObserver) -> None:
+    record.keep(0)
+
+    assert jobs(record, observer)({"detail": {}}, Context()) == {}
+    assert observer == RecordingObserver()
+    assert record.verify().unsealed == 1
+
+
 # --- the handler
 
 SETTINGS = {

@@ -47,7 +47,7 @@ def record() -> Iterator[SealedRecord]:
     "change",
     [
         {"client": {"S": "client-2"}},
-        {"pk": {"S": "2026-11-26#b"}},
+        {"pk": {"S": "2026-03-26#b"}},
         {"at": {"S": "1"}},
         {"at": {"N": "2"}},
         {"expires_at": {"N": "1"}},
@@ -83,8 +83,8 @@ def test_an_entry_says_until_when_its_item_is_kept() -> None:
         {"sk": {"S": ID + "~~"}},
         {"sk": {"S": "zz" + ID[2:]}},
         {"sk": {"S": ID[:-1]}},
-        {"pk": {"S": "2026-11-27#a"}},
-        {"pk": {"S": "2026-11-26#b"}},
+        {"pk": {"S": "2026-03-27#a"}},
+        {"pk": {"S": "2026-03-26#b"}},
         {"sk": {"S": "f" * 12 + ID[12:]}},
     ],
 )
@@ -112,7 +112,7 @@ def test_a_link_comes_back_as_it_was() -> None:
         [DAY, "2", START, 5, [["x", "y", 0]]],
         [DAY, 2, START, 5, {"x": 1}],
         [DAY, 1, START, 5, [["x", "y", 0]]],
-        ["2026-11-27", 2, START, 5, [["x", "y", 0]]],
+        ["2026-03-27", 2, START, 5, [["x", "y", 0]]],
         {"day": DAY},
         None,
     ],
@@ -146,7 +146,7 @@ HEAD = Head(
     digest=LINK.digest,
     until=3,
     sealed_at=4,
-    before=Tip("2026-11-25", 1, START),
+    before=Tip("2026-03-25", 1, START),
     broken=Finding(ID, Fault.CHANGED, "x"),
 )
 
@@ -177,7 +177,7 @@ def test_a_text_that_is_no_head_of_its_day_is_not_opened_though_it_is_sealed(rec
     for text in ("[]", "{}", "x", HEAD.text().replace('"links"', '"x"')):
         mac = record.kms.generate_mac(KeyId=SEAL_ALIAS, MacAlgorithm="HMAC_SHA_256", Message=text.encode())["Mac"]
         assert record.key.opened(SealedHead(DAY, text, mac)) is None
-    assert record.key.opened(record.key.close(HEAD)._replace(day="2026-11-27")) is None
+    assert record.key.opened(record.key.close(HEAD)._replace(day="2026-03-27")) is None
 
 
 def test_what_kms_refuses_is_no_verdict(record: SealedRecord) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from careconnect.access_event import AccessEvent
     from careconnect.access_verification import Verdict
     from careconnect_admin.access_record.recorded import AccessRecordReader, Recorded
+    from careconnect_admin.recording.operator_record import OperatorRecord
     from careconnect_admin.stack.target import StackTarget
 
 _BROKEN: Final = 1
@@ -82,7 +83,7 @@ def list_(
     most: Annotated[int, typer.Option("--most", min=1, help="So many events at most.")] = 500,
     as_json: JsonOption = False,
 ) -> None:
-    """Print who did what with a patient's record, or on some days, the newest first."""
+    """Print who did what with a patient's record, or on some days, the newest first. That you looked is recorded."""
     days = _days(date_, first, last)
     if patient and not valid_id(patient):
         raise typer.BadParameter("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
@@ -93,6 +94,8 @@ def list_(
         every = reader.of_patient(patient, days) if patient else reader.of_days(days)
         kept = (each for each in every if not client or (each.event and each.event.client_id == client))
         found = list(itertools.islice(kept, most + 1))
+    asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
+    _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
     if len(found) > most:
         print(f"careconnect: these are the newest {most}: give --most or days for more", file=sys.stderr)
         del found[most:]
@@ -126,7 +129,7 @@ def show(
     event_id: Annotated[str, typer.Argument(metavar="ID", help="The AuditEvent's id.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Print all that is recorded of one event."""
+    """Print all that is recorded of one event. That you looked is recorded."""
     from careconnect.access_event import is_event_id
 
     event_id = event_id.removeprefix("AuditEvent/")
@@ -135,6 +138,7 @@ def show(
     found = _reader(target).of_id(event_id)
     if found is None:
         raise OperatorError(f"there is no AuditEvent/{event_id}")
+    _recording(target).looked("read", {"_id": event_id}, found.event.patient if found.event else "")
     members = _as_json(found)
     if as_json:
         print(json.dumps(members, indent=2))
@@ -225,6 +229,12 @@ def digest(
         print(AccessDigest(lambda: target.client("kms"), target.output("AccessDigestKeyAlias"))(value))
     except DigestKeyError as error:
         raise OperatorError(f"KMS gives no digest ({error}): may you call GenerateMac with that key?") from None
+
+
+def _recording(target: "StackTarget") -> "OperatorRecord":
+    from careconnect_admin.recording.opened_record import operator_record
+
+    return operator_record(target)
 
 
 def _reader(target: "StackTarget") -> "AccessRecordReader":

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from careconnect.access_event import AccessEvent, Action, Outcome, new_event_id
 from careconnect.access_record import AccessRecord, RecordNotKeptError
+from careconnect.resource_types import AUDIT_EVENT
 from careconnect_admin.errors import OperatorError
 
 Result = TypeVar("Result")
@@ -62,18 +63,7 @@ class OperatorRecord:
         nothing, the event is corrected as refused for the fixed word `unless`; of one that raises anything else as
         failed. Raises `NotRecordedError`, and then nothing is changed.
         """
-        event = AccessEvent(
-            id=new_event_id(self._clock() + self._operator.seconds_off),
-            action=action,
-            interaction=interaction,
-            query=urlencode(about, safe="/*:"),
-            client_id=self._operator.name,
-            service=SERVICE,
-        )
-        try:
-            self._record.keep([event])
-        except RecordNotKeptError as error:
-            raise NotRecordedError(interaction, str(error)) from error
+        event = self._keep(interaction, action, about)
         try:
             result = change()
         except refusals:
@@ -86,6 +76,32 @@ class OperatorRecord:
         if result is False:
             self._correct(event, Outcome.REFUSED, unless)
         return result
+
+    def looked(self, interaction: str, about: Mapping[str, str], patient: str = "") -> None:
+        """Keep the event of a look at the access record, before what was read is shown; raises `NotRecordedError`.
+
+        `patient` is whose events were asked for, if it was one's.
+        """
+        self._keep(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
+
+    def _keep(
+        self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
+    ) -> AccessEvent:
+        event = AccessEvent(
+            id=new_event_id(self._clock() + self._operator.seconds_off),
+            action=action,
+            interaction=interaction,
+            type=type_,
+            query=urlencode(about, safe="/*:"),
+            patient=patient,
+            client_id=self._operator.name,
+            service=SERVICE,
+        )
+        try:
+            self._record.keep([event])
+        except RecordNotKeptError as error:
+            raise NotRecordedError(interaction, str(error)) from error
+        return event
 
     def _correct(self, event: AccessEvent, outcome: Outcome, why: str) -> None:
         # An event may tell of what did not happen; what the operator has to read is why it did not.

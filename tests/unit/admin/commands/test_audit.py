@@ -2,15 +2,18 @@
 
 import io
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from access_auditor.jobs import Jobs
-from careconnect.access_event import AccessEvent, Action, Outcome, event_key, new_event_id
+from careconnect.access_event import AccessEvent, Action, Outcome, day_of, event_key, event_of, new_event_id
+from careconnect.access_record import RecordNotKeptError
 from careconnect.dynamodb_access_record import DynamoDbAccessRecord
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
@@ -99,7 +102,7 @@ def test_who_saw_a_patients_record_is_listed_newest_first(
 
     assert heading == ["when", "who", "did", "what", "patient", "outcome"]
     assert newest == [
-        "2026-11-26T12:00:00.000Z",
+        "2026-03-26T12:00:00.000Z",
         "client-1",
         "read",
         "Patient?family=abc",
@@ -134,12 +137,12 @@ def test_days_and_clients_narrow_what_is_listed(record: SealedRecord, run: Run) 
         return [each["at"][:10] for each in json.loads(run("list", "--json", *options).stdout)]
 
     assert times("--date", DAY) == [DAY] * 3
-    assert times("--from", "2026-11-25", "--client", "client-2") == [DAY, "2026-11-25"]
-    assert times("--from", "2026-11-24", "--to", "2026-11-25") == ["2026-11-25", "2026-11-25", "2026-11-24"]
-    assert times("--patient", "4", "--date", "2026-11-25") == ["2026-11-25"]
-    assert times("--patient", "4", "--from", "2026-11-25") == [DAY, DAY, "2026-11-25"]
-    assert run("list", "--patient", "9").stdout == ""
-    assert told(run("list", "--patient", "9")) == ["careconnect: no event"]
+    assert times("--from", "2026-03-25", "--client", "client-2") == [DAY, "2026-03-25"]
+    assert times("--from", "2026-03-24", "--to", "2026-03-25") == ["2026-03-25", "2026-03-25", "2026-03-24"]
+    assert times("--patient", "4", "--date", "2026-03-25") == ["2026-03-25"]
+    assert times("--patient", "4", "--from", "2026-03-25", "--to", DAY) == [DAY, DAY, "2026-03-25"]
+    nothing = run("list", "--patient", "9")
+    assert (nothing.stdout, told(nothing)) == ("", ["careconnect: no event"])
 
 
 def test_that_there_is_more_is_said(record: SealedRecord, run: Run) -> None:
@@ -165,6 +168,44 @@ def test_what_is_no_event_of_this_service_is_told_to_be_none(record: SealedRecor
     assert [each["outcome"][:8] for each in listed] == ["done", "no event", "no event"]
     assert "careconnect audit verify" in run("--patient", "4").stdout
     assert "no event of this service" in run("show", empty).stdout
+
+
+def looks(record: SealedRecord, day: str) -> list[AccessEvent]:
+    """Return what is recorded of looks at the record: the operator's clock is this machine's."""
+    return [event for item in record.chain.items(day) if (event := event_of(item)).client_id == "operator"]
+
+
+def test_a_look_at_the_record_is_recorded_with_whose_it_was(record: SealedRecord, run: Run) -> None:
+    (event_id,) = record.keep(0, patient="4")
+    # The command dates it by the machine's own clock, which may come to another day.
+    days = {day_of(int(time.time() * 1000))}
+    run("--patient", "4", "--client", "nobody")
+    run("list", "--date", DAY)
+    run("show", event_id)
+    days.add(day_of(int(time.time() * 1000)))
+
+    recorded = [event for day in sorted(days) for event in looks(record, day)]
+
+    assert [(each.interaction, each.type, each.patient, each.query, each.service) for each in recorded] == [
+        ("search-type", "AuditEvent", "4", "patient=4&user=nobody", "cli"),
+        ("search-type", "AuditEvent", "", f"date={DAY}", "cli"),
+        ("read", "AuditEvent", "4", f"_id={event_id}", "cli"),
+    ]
+
+
+@pytest.mark.parametrize("command", ["list", "show"])
+def test_what_cannot_be_recorded_is_not_shown(
+    record: SealedRecord, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (event_id,) = record.keep(0, patient="4")
+    refuse = Mock(side_effect=RecordNotKeptError("AccessDeniedException"))
+    monkeypatch.setattr(DynamoDbAccessRecord, "keep", refuse)
+
+    result = run(command, *(["--patient", "4"] if command == "list" else [event_id]))
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = told(result)
+    assert "AccessDeniedException" in line
 
 
 # --- show
@@ -196,8 +237,8 @@ def test_what_stands_ends_with_0(record: SealedRecord, run: Run) -> None:
     record.keep(0)
     assert run("verify").stdout == f"{DAY}  none sealed; 1 not sealed yet\n"
     record.seal()
-    result = run("verify", "--from", "2026-11-25")
-    assert result.stdout.splitlines() == ["2026-11-25  no events", f"{DAY}  1 sealed, all stand; 0 not sealed yet"]
+    result = run("verify", "--from", "2026-03-25")
+    assert result.stdout.splitlines() == ["2026-03-25  no events", f"{DAY}  1 sealed, all stand; 0 not sealed yet"]
     assert result.exit_code == 0
 
 
@@ -260,7 +301,7 @@ def test_the_verdict_is_json_too(record: SealedRecord, run: Run) -> None:
         ("verify", "--date", "2026-02-30"),
         ("verify", "--date", DAY, "--from", DAY),
         ("verify", "--to", DAY),
-        ("verify", "--from", "2026-11-26", "--to", "2026-11-25"),
+        ("verify", "--from", "2026-03-26", "--to", "2026-03-25"),
         ("verify", "--nothing"),
         ("verify", "more"),
         ("list",),
