@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _DEMO = demo_clients()
 _BASE = "http://127.0.0.1:1"
+_KEPT = ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")
 
 Stack = tuple["DynamoDBClient", dict[str, str]]
 
@@ -42,9 +43,7 @@ def new_stack(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Callable[[], Stack]]
     def make() -> Stack:
         nonlocal made
         made += 1
-        outputs = {
-            name: f"{name}-{made}" for name in ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")
-        }
+        outputs = {name: f"{name}-{made}" for name in (*_KEPT, "AuditTable")}
         for resource, name in outputs.items():
             create_table(client, resource, name)
         return client, outputs
@@ -56,7 +55,7 @@ def new_stack(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Callable[[], Stack]]
 
 def items_of(stack: Stack) -> list[Any]:
     client, outputs = stack
-    found = [item for table in outputs.values() for item in client.scan(TableName=table)["Items"]]
+    found = [item for table in _KEPT for item in client.scan(TableName=outputs[table])["Items"]]
     return sorted(found, key=str)
 
 
