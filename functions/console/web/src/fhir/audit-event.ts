@@ -56,7 +56,7 @@ const REASONS: Readonly<Record<string, string>> = {
   token: "the token was not accepted",
   "not found": "there is none",
   deleted: "it was deleted",
-  "bad request": "the request was not right",
+  "bad request": "the request was wrong",
   conflict: "it had been changed meanwhile",
   throttled: "too many requests",
   "not disclosed": "the answer did not tell of this patient",
