@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect_admin.clients.demo import DemoClient, register
+from careconnect_admin.clients.demo import AUDITOR, DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
@@ -68,6 +68,17 @@ def test_some_types_and_discovery_answer_every_kind_of_request_as_documented(
     options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(5)))
 
     assert run(service.base, tmp_path, *options, "--include-path-regex", SOME, *bearer_header(service, bearer)) > 1000
+
+
+@pytest.mark.long
+def test_the_access_record_answers_every_kind_of_request_as_documented(
+    service: Service, bearer: Bearer, clients: tuple[DemoClient, ...], tmp_path: Path
+) -> None:
+    (auditor,) = (client for client in clients if client.client_id == AUDITOR)
+    header = ("--header", f"Authorization: {bearer(auditor)['Authorization']}")
+    options = ("--phases", "coverage,fuzzing", "--max-examples", str(cases(5)))
+
+    assert run(service.base, tmp_path, *options, "--include-path-regex", r"/STU3/AuditEvent\b", *header) > 100
 
 
 @pytest.fixture(scope="module")
