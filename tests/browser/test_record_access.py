@@ -83,13 +83,16 @@ def test_older_ones_are_reached_by_the_keyboard_until_there_are_no_more(
     assert len(held) == 1
     page.unroute(SEARCH)
 
+    before = PAGE
     while older.count():
         before = len(_rows(page))
         older.focus()
         page.keyboard.press("Enter")
         expect(_seen(page).get_by_role("rowheader").nth(before)).to_be_visible()
         expect(_seen(page).locator(".spinner")).to_have_count(0)
-    links = [each.get_attribute("href") for each in _seen(page).get_by_role("rowheader").get_by_role("link").all()]
+    links = [
+        each.get_attribute("href") or "" for each in _seen(page).get_by_role("rowheader").get_by_role("link").all()
+    ]
     assert len(set(links)) == len(links) >= PAGE + 5
     # Ids begin with their time.
     assert links == sorted(links, reverse=True)
