@@ -32,7 +32,7 @@ def test_the_auditor_is_shown_who_asked_for_what_when_and_what_came_of_it(
     visit: Visiting, http: httpx.Client, explorer: DemoClient, scheme: str, width: int
 ) -> None:
     others, reading = bearer_of(http, MEDICATION_ACCESS), bearer_of(http, explorer)
-    asked = ("Patient/6", "Observation?patient=6&code=29463-7", "Patient?_id=6&name=x", "Patient/6/$everything")
+    asked = ("Patient/6", "Patient/6/Observation?code=29463-7", "Patient?_id=6&name=x", "Patient/6/$everything")
     for path in asked:
         assert http.get(f"{FHIR_PATH}/{path}", headers=reading).is_success
     assert http.get(f"{FHIR_PATH}/Patient/6/$everything?_type=Procedure", headers=others).status_code == 400
@@ -45,7 +45,7 @@ def test_the_auditor_is_shown_who_asked_for_what_when_and_what_came_of_it(
         [MEDICATION_ACCESS.client_id, "read the whole record", "⊘ refused the request was wrong"],
         ["explorer", "read the whole record", "✓ done"],
         ["explorer", newest[2][2], "✓ done"],
-        ["explorer", "search Observation?patient=6&code=29463-7", "✓ done"],
+        ["explorer", "search Patient/6/Observation?code=29463-7", "✓ done"],
         ["explorer", "read Patient/6", "✓ done"],
     ]
     assert re.fullmatch(r"search Patient\?_id=6&name=[0-9a-f]{8}…", newest[2][2])

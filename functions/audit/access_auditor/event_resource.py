@@ -127,10 +127,10 @@ def _query(event: AccessEvent) -> str:
 
     Of an operator's change it is what was changed, and how, in the same form.
     """
-    asked = event.ids[0] if event.ids else event.type
+    asked = event.searched or (event.ids[0] if event.ids else event.type)
     if event.query:
         return f"{asked}?{event.query}" if asked else event.query
-    return "" if event.ids else asked
+    return asked if event.searched or not event.ids else ""
 
 
 def _details(event: AccessEvent) -> Iterator[Json]:

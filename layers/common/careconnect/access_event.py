@@ -21,6 +21,7 @@ SHARDS: Final = tuple("0123456789abcdef")
 
 _ID: Final = re.compile(r"([0-9a-f]{12})-([0-9a-f])[0-9a-f]{31}")
 _CORRECTION: Final = "~"
+_SEARCH: Final = "search-type"
 _END_OF_TIME: Final = 253_402_300_800_000
 """The millisecond of 10000-01-01, after which no calendar here goes on."""
 
@@ -80,6 +81,13 @@ class AccessEvent:
     def at(self) -> int:
         """When it was recorded, in epoch milliseconds."""
         return time_of(self.id)
+
+    @property
+    def searched(self) -> str:
+        """What was searched: a type, one in a compartment (`Patient/4/Observation`), or nothing if it was no search."""
+        if self.interaction != _SEARCH:
+            return ""
+        return "/".join((*self.ids, self.type))
 
     def corrected(self, outcome: Outcome, why: str, status: int) -> "AccessEvent":
         """Return the correction of an event that was kept before its outcome was known."""

@@ -113,6 +113,12 @@ def test_the_patient_that_was_asked_for_is_there_once() -> None:
     [
         ({"type": "Observation"}, "Observation"),
         ({"type": "Observation", "query": "code=1"}, "Observation?code=1"),
+        (
+            {"interaction": "search-type", "type": "Observation", "ids": ("Patient/4",), "query": "code=1"},
+            "Patient/4/Observation?code=1",
+        ),
+        ({"interaction": "search-type", "type": "Observation", "ids": ("Patient/4",)}, "Patient/4/Observation"),
+        ({"interaction": "search-type", "type": "Observation"}, "Observation"),
         ({"service": "cli", "interaction": "client-add", "query": "client_id=ward-7"}, "client_id=ward-7"),
         ({"type": "Observation", "ids": ("Observation/1",), "query": "_format=xml"}, "Observation/1?_format=xml"),
     ],

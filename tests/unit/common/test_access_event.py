@@ -1,5 +1,7 @@
 """An event's item: its key is told by its id, and what it says comes back as it was."""
 
+from dataclasses import replace
+
 import pytest
 
 from careconnect.access_event import (
@@ -44,6 +46,20 @@ def test_an_id_tells_its_time_and_where_its_event_lies() -> None:
     assert made == "01a216afdaa8-" + "a" * 32
     assert time_of(made) == 1_795_676_953_256
     assert event_key(made) == {"pk": {"S": "2026-11-26#a"}, "sk": {"S": made}}
+
+
+@pytest.mark.parametrize(
+    ("interaction", "ids", "searched"),
+    [
+        ("search-type", (), "Observation"),
+        ("search-type", ("Patient/4",), "Patient/4/Observation"),
+        ("read", ("Observation/1",), ""),
+    ],
+)
+def test_what_was_searched_is_a_type_or_that_of_a_compartment(
+    interaction: str, ids: tuple[str, ...], searched: str
+) -> None:
+    assert replace(FULL, interaction=interaction, ids=ids).searched == searched
 
 
 def test_no_two_ids_are_the_same_and_all_have_the_form_of_one() -> None:

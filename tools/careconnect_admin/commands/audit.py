@@ -247,7 +247,7 @@ def _row(each: "Recorded") -> Sequence[str]:
     event = each.event
     if event is None:
         return (each.id, "", "", "", "", _FORGED)
-    what = " ".join(event.ids) or event.type
+    what = event.searched or " ".join(event.ids) or event.type
     told = f"{what}?{event.query}" if event.query else what
     return (_moment(event), event.client_id, event.interaction, told, event.patient, _outcome(event))
 

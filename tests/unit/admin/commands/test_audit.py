@@ -114,6 +114,16 @@ def test_who_saw_a_patients_record_is_listed_newest_first(
     assert oldest[3:] == ["Observation/7", "Observation/8", "4", "done", "200"]
 
 
+def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record: SealedRecord, run: Run) -> None:
+    asked: dict[str, Any] = {"interaction": "search-type", "type": "Observation", "ids": ("Patient/4",)}
+    record.keep(MINUTE, **asked, query="code=1")
+    record.keep(0, **asked)
+
+    _, newest, oldest = rows(run("--patient", "4"))
+
+    assert (newest[3], oldest[3]) == ("Patient/4/Observation", "Patient/4/Observation?code=1")
+
+
 def test_an_event_that_was_corrected_is_one(record: SealedRecord, run: Run) -> None:
     event = AccessEvent(id=new_event_id(record.now / 1000), action=Action.READ, interaction="read", patient="4")
     DynamoDbAccessRecord(record.dynamodb, AUDIT_TABLE).keep([event])
