@@ -20,7 +20,7 @@ from unittest.mock import patch
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
 from careconnect.http import Cors
 from careconnect.resource_types import Home
 from careconnect.shell import Recording, Shell

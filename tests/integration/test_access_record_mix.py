@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect.access_event import AccessEvent, event_of
+from careconnect.access_record.event import AccessEvent, event_of
 from careconnect.resource_types import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from careconnect.access_chain import link_key
-from careconnect.access_event import AccessEvent, Action, event_key, new_event_id
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.chain import link_key
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent, Action, event_key, new_event_id
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry

@@ -9,7 +9,7 @@ import jwt
 import pytest
 from typer.testing import CliRunner
 
-from careconnect.access_event import AccessEvent, event_of
+from careconnect.access_record.event import AccessEvent, event_of
 from careconnect_admin.cli import app
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry

@@ -16,13 +16,13 @@ pytestmark = pytest.mark.integration
 
 _CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/0c0c0c0c-0000-4000-8000-000000000000"
 _EDGE = "arn:aws:lambda:us-east-1:123456789012:function:careconnect-edge:7"
-_OPTIONAL = {"AccessLogGroup", "DeniedFilter", "DeniedAlarm", "AlarmTopic", "Front", "ViewerAddressFunction"}
+_OPTIONAL = {"AlarmTopic", "Front", "ViewerAddressFunction"}
+_UNLESS_REFUSED = {"AccessLogGroup", "DeniedFilter", "DeniedAlarm"}
 _SECRET = "s" * 43
 
 
 def test_every_option_deploys(tmp_path: Path) -> None:
     parameters = {
-        "AccessLogs": "on",
         "AlarmEmail": "operator@example.org",
         "CustomDomain": "api.example.org",
         "CertificateArn": _CERTIFICATE,
@@ -35,7 +35,7 @@ def test_every_option_deploys(tmp_path: Path) -> None:
         (front,) = local.client("cloudfront").list_distributions()["DistributionList"]["Items"]
         alarms = local.client("cloudwatch").describe_alarms()["MetricAlarms"]
 
-    assert stack.resources.keys() >= _OPTIONAL
+    assert stack.resources.keys() >= _OPTIONAL | _UNLESS_REFUSED
     assert stack.outputs["BaseUrl"] == "https://api.example.org"
     assert stack.outputs["FrontDomainName"] == front["DomainName"]
     assert front["Origins"]["Items"][0]["DomainName"].startswith(f"{stack.api_id}.execute-api.")
@@ -47,6 +47,11 @@ def test_every_option_deploys(tmp_path: Path) -> None:
 
 def test_none_of_them_is_there_unasked(local_stack: LocalStack) -> None:
     assert not local_stack.stack.resources.keys() & _OPTIONAL
+
+
+def test_a_deployment_goes_without_access_logs_where_the_account_has_no_role_for_them(tmp_path: Path) -> None:
+    with LocalStack(log_folder=tmp_path, parameters={"AccessLogs": "off"}) as local:
+        assert not local.stack.resources.keys() & _UNLESS_REFUSED
 
 
 @pytest.fixture(scope="module")

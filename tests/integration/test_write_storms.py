@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_event import event_of
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import event_of
 from careconnect.http import Cors
 from careconnect.origin import Origin
 from careconnect.record_keys import JSON_ITEM

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
-from careconnect.access_event import AccessEvent, event_of
+from careconnect.access_record.event import AccessEvent, event_of
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.api import Api, issue_code
 from careconnect_testing.recorded_writes import made_by

@@ -11,8 +11,8 @@ from access_auditor.event_store import EventStore
 from access_auditor.read_event import read_event
 from access_auditor.search_events import EventContext, search_events
 from careconnect import outcomes
-from careconnect.access_event import Action
-from careconnect.access_query import named_patients
+from careconnect.access_record.event import Action
+from careconnect.access_record.query import named_patients
 from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified
 from careconnect.fhir_path import FhirPath, Route, parse_path

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from careconnect.access_chain import (
+from careconnect.access_record.chain import (
     LATE,
     MOST_IN_LINK,
     ChainError,
@@ -20,7 +20,7 @@ from careconnect.access_chain import (
     is_in_place,
     is_witness,
 )
-from careconnect.access_event import time_of
+from careconnect.access_record.event import time_of
 
 MOST_AT_ONCE: Final = 10 * MOST_IN_LINK
 """Entries of one transaction, which may hold 4 MB."""

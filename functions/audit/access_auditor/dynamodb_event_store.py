@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from access_auditor.event_store import Asked, Part
 from careconnect import outcomes
-from careconnect.access_chain import HEADS
-from careconnect.access_event import PATIENT_INDEX, WITNESS, AccessEvent, event_key, event_of, is_event_id
+from careconnect.access_record.chain import HEADS
+from careconnect.access_record.event import PATIENT_INDEX, WITNESS, AccessEvent, event_key, event_of, is_event_id
 from careconnect.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from access_auditor.event_query import patient_reference
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 from careconnect.formats import Format
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect.resource_xml import resource_xml

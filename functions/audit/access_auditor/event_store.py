@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from access_auditor.event_query import patient_reference
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect.search_values import SearchValues
 

@@ -9,8 +9,8 @@ from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from access_auditor.jobs import Jobs
 from careconnect import aws
-from careconnect.access_chain_store import DynamoDbAccessChain, KmsSeal
-from careconnect.access_digest import AccessDigest
+from careconnect.access_record.chain_store import DynamoDbAccessChain, KmsSeal
+from careconnect.access_record.digest import AccessDigest
 from careconnect.composition import shell_of
 from careconnect.observability import PowertoolsObserver
 from careconnect.recording import recording_of, retention_days

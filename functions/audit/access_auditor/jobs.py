@@ -6,9 +6,9 @@ from typing import Any, Final, Protocol
 
 from access_auditor import day_seal
 from access_auditor.seal_events import seal_events
-from careconnect import access_verification
-from careconnect.access_chain import Fault, Finding
-from careconnect.access_event import day_of, is_event_id
+from careconnect.access_record import verification
+from careconnect.access_record.chain import Fault, Finding
+from careconnect.access_record.event import day_of, is_event_id
 
 SEAL: Final = "seal"
 VERIFY: Final = "verify"
@@ -24,7 +24,7 @@ class JobError(Exception):
     """A job failed; the text is the name of what it failed for, and the log says where."""
 
 
-class Chain(day_seal.Chain, access_verification.Chain, Protocol):
+class Chain(day_seal.Chain, verification.Chain, Protocol):
     """The record and its chain."""
 
 
@@ -94,7 +94,7 @@ class Jobs:
 
     def _verify(self, day: str, ids: Mapping[str, str]) -> dict[str, Any]:
         now = int(self._clock() * 1000)
-        verdict = access_verification.verify_day(
+        verdict = verification.verify_day(
             self._chain, self._seal(), day_of(now - _DAY) if day == YESTERDAY else day, now
         )
         self._tell("access-record.verify", verdict.first, ids)

@@ -2,7 +2,7 @@
 
 from access_auditor.event_store import EventStore
 from careconnect import outcomes
-from careconnect.access_event import AccessEvent, is_event_id
+from careconnect.access_record.event import AccessEvent, is_event_id
 from careconnect.caller import Caller
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect.scopes import Interaction

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from access_auditor.day_seal import Chain, DaySeal, OutrunError, Seal
-from careconnect.access_chain import LATE, Finding, Head, days_from, start_of
-from careconnect.access_event import day_of
+from careconnect.access_record.chain import LATE, Finding, Head, days_from, start_of
+from careconnect.access_record.event import day_of
 
 _LOOK_BACK: Final = LATE
 """Milliseconds before what may come late, of which a seal looks whether it is still as it was sealed."""

@@ -9,7 +9,7 @@ from access_auditor.event_store import EventStore
 from access_auditor.event_values import values_of
 from access_auditor.walk_events import MOST_COUNTED, MOST_COUNTING_QUERIES, Effort, Walk, Window
 from careconnect import outcomes
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 from careconnect.caller import Caller
 from careconnect.outcomes import OperationOutcome
 from careconnect.rendering.bundle import Bundle, BundleEntry, outcome_entry

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from access_auditor.event_store import Asked, EventStore, Source
-from careconnect.access_event import SHARDS, AccessEvent, day_of, partition_of, time_of
+from careconnect.access_record.event import SHARDS, AccessEvent, day_of, partition_of, time_of
 
 MOST_EXAMINED: Final = 3_000
 """Events that a page is looked for among: for what selects few of them it may be short, and goes on."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.access import Access
-from careconnect.access_event import Action
-from careconnect.access_query import named_patients
+from careconnect.access_record.access import Access
+from careconnect.access_record.event import Action
+from careconnect.access_record.query import named_patients
 from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified, takes_nothing_stale
 from careconnect.fhir_path import FhirPath, Route, parse_path

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from careconnect.access_event import Action
+from careconnect.access_record.event import Action
 from careconnect.client_record import ClientRecord
 from careconnect.http import Response
 from careconnect.refusal import RefusalError

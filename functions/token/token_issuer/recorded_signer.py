@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from careconnect.access import NOBODY, Access
+from careconnect.access_record.access import NOBODY, Access
 from token_issuer.grant_token import TokenSigner
 
 

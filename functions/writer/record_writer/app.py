@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from careconnect import outcomes
-from careconnect.access import Access
-from careconnect.access_event import Action
+from careconnect.access_record.access import Access
+from careconnect.access_record.event import Action
 from careconnect.caller import Caller, caller_of
 from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.formats import error_response, negotiate

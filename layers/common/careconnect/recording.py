@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Final
 
-from careconnect.access_digest import AccessDigest
-from careconnect.access_record import LEFT_OUT
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.digest import AccessDigest
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.record import left_out
 from careconnect.settings import Settings
 from careconnect.shell import Recording
 
@@ -30,7 +30,7 @@ def recording_of(
     return Recording(
         DynamoDbAccessRecord(dynamodb, settings.required("AUDIT_TABLE"), retention_days(settings)),
         settings.required("POWERTOOLS_SERVICE_NAME"),
-        digest=AccessDigest(kms, settings.required("ACCESS_DIGEST_KEY_ALIAS"), fails_open=is_open) if kms else _none,
+        AccessDigest(kms, settings.required("ACCESS_DIGEST_KEY_ALIAS"), fails_open=is_open) if kms else left_out,
         fails_open=is_open,
     )
 
@@ -38,7 +38,3 @@ def recording_of(
 def retention_days(settings: Settings) -> int:
     """Return how many days an event is kept, 0 for ever; raises `SettingError`."""
     return settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MOST_DAYS)
-
-
-def _none(_value: str) -> str:
-    return LEFT_OUT

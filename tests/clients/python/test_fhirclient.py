@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.resource_types import FHIR_VERSION, RESOURCE_TYPES
+from careconnect.resource_types import FHIR_VERSION, SERVED_TYPES
 from careconnect_admin.clients.demo import LIMITED_ACCESS, DemoClient
 from careconnect_testing.client_service import Service
 
@@ -45,7 +45,7 @@ def run(service: Service, bearer: Callable[[DemoClient], dict[str, str]]) -> Scr
 def test_a_users_script_finds_walks_follows_and_is_refused(service: Service, run: Script) -> None:
     found = run("read", service.secret_client)
 
-    assert found.pop("types") == [served.name for served in RESOURCE_TYPES]
+    assert found.pop("types") == [served.name for served in SERVED_TYPES]
     assert sorted(found.pop("observations")) == sorted(service.observations)
     assert found == {
         "fhir_version": FHIR_VERSION,

@@ -5,8 +5,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from careconnect.access_event import AccessEvent, event_of
-from careconnect.access_record import RecordNotKeptError
+from careconnect.access_record.event import AccessEvent, event_of
+from careconnect.access_record.record import RecordNotKeptError
 from careconnect.shell import Recording
 from careconnect_testing.tables import create_table
 

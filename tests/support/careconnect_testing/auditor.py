@@ -14,9 +14,9 @@ from moto import mock_aws
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
-from careconnect.access_chain import HEADS
-from careconnect.access_event import AccessEvent, Action, Outcome, event_of
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.chain import HEADS
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent, Action, Outcome, event_of
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH
 from careconnect.shell import Recording, Shell

@@ -35,10 +35,14 @@ def function_here(stack: LocalStack, function: str, package: str) -> Iterator[tu
         boto3.setup_default_session()
         boto3._get_default_session().events.register("provide-client-params", take_down)
         sys.modules.pop(f"{package}.handler", None)
+        known = set(sys.modules)
         try:
             yield importlib.import_module(f"{package}.handler").lambda_handler, used
         finally:
-            sys.modules.pop(f"{package}.handler", None)
+            # Whoever imports them next finds nothing that was made for this role.
+            for name in set(sys.modules) - known:
+                if name.partition(".")[0] == package:
+                    del sys.modules[name]
             boto3.DEFAULT_SESSION = None
 
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from moto import mock_aws
 from moto.kms.utils import generate_private_key
 
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 from careconnect.client_record import (
     CLIENT_CREDENTIALS,
     AuthMethod,

@@ -9,8 +9,8 @@ from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from careconnect.access_event import AccessEvent, Outcome
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent, Outcome
 from careconnect.shell import Recording
 from careconnect_testing.access_records import audit_table, digest_for_tests
 from careconnect_testing.record_writers import WRITE, Writer

@@ -9,11 +9,11 @@ import boto3
 from moto import mock_aws
 
 from access_auditor.seal_events import Sealed, seal_events
-from careconnect.access_chain import link_key, link_of, start_of
-from careconnect.access_chain_store import DynamoDbAccessChain, KmsSeal
-from careconnect.access_event import AccessEvent, Action, event_key, new_event_id, time_of
-from careconnect.access_verification import Verdict, verify_day
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.chain import link_key, link_of, start_of
+from careconnect.access_record.chain_store import DynamoDbAccessChain, KmsSeal
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent, Action, event_key, new_event_id, time_of
+from careconnect.access_record.verification import Verdict, verify_day
 from careconnect_testing.tables import create_table
 
 REGION = "eu-west-2"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from access_auditor.event_resource import event_resource, event_text
 from access_auditor.event_values import values_of
-from careconnect.access_event import AccessEvent, Action, Outcome, event_of
+from careconnect.access_record.event import AccessEvent, Action, Outcome, event_of
 from careconnect.formats import Format
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect_admin.project import DOCS

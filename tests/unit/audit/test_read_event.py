@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from careconnect.access_event import AccessEvent, Action, Outcome
+from careconnect.access_record.event import AccessEvent, Action, Outcome
 from careconnect.resource_types import FHIR_PATH
 from careconnect_testing.auditor import KEPT, NOW, Auditor, an_event
 from careconnect_testing.events import rest_event

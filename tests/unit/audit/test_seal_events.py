@@ -7,9 +7,9 @@ import pytest
 
 from access_auditor import day_seal
 from access_auditor.seal_events import Sealed, seal_events
-from careconnect.access_chain import LATE, Fault, Finding, SealedHead, end_of, start_of
-from careconnect.access_event import AccessEvent, Action, Outcome, time_of
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.chain import LATE, Fault, Finding, SealedHead, end_of, start_of
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent, Action, Outcome, time_of
 from careconnect_testing.sealed_record import AUDIT_TABLE, DAY, MINUTE, NOON, SealedRecord, record_on_moto
 
 DAY_AFTER = "2026-03-27"

@@ -20,7 +20,7 @@ from access_auditor.walk_events import (
     Window,
     bound_at,
 )
-from careconnect.access_event import SHARDS, AccessEvent, Outcome, day_of
+from careconnect.access_record.event import SHARDS, AccessEvent, Outcome, day_of
 from careconnect_testing.auditor import NOW, Auditor, an_event
 
 START = datetime(2026, 11, 26, tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from careconnect.access import NOBODY, Access
-from careconnect.access_event import Action, Outcome
-from careconnect.access_record import DigestKeyError, RecordNotKeptError
+from careconnect.access_record.access import NOBODY, Access
+from careconnect.access_record.event import Action, Outcome
+from careconnect.access_record.record import DigestKeyError, RecordNotKeptError
 from careconnect.outcomes import (
     around_the_front,
     expired_token,

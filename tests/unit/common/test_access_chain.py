@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from careconnect.access_chain import (
+from careconnect.access_record.chain import (
     START,
     ChainError,
     Entry,
@@ -25,8 +25,8 @@ from careconnect.access_chain import (
     link_of,
     start_of,
 )
-from careconnect.access_chain_store import KmsSeal
-from careconnect.access_event import event_key
+from careconnect.access_record.chain_store import KmsSeal
+from careconnect.access_record.event import event_key
 from careconnect_testing.sealed_record import DAY, SEAL_ALIAS, SealedRecord, record_on_moto
 
 ID = f"{start_of(DAY):012x}-{'a' * 32}"

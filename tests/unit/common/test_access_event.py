@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from careconnect.access_event import (
+from careconnect.access_record.event import (
     AccessEvent,
     Action,
     Outcome,

@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from careconnect.access_query import named_patients, recorded_query
+from careconnect.access_record.query import named_patients, recorded_query
 from careconnect.resource_types import AUDIT_EVENT, RESOURCE_TYPES, served_type
 
 BASE = "https://care.example/careconnect-ri/STU3"
@@ -109,3 +109,12 @@ def test_a_patient_is_named_by_its_id_alone(type_: str, name: str, value: str, n
     assert served is not None
 
     assert named_patients(served, [(name, value)], BASE) == named
+
+
+def test_a_query_that_no_url_could_hold_keeps_its_short_values_alone() -> None:
+    codes = ",".join(str(number) for number in range(4_000))
+    short = [("patient", "4"), ("_count", "5"), ("identifier", "a" * 70)]
+
+    long = recorded_query([*short, ("code", codes)], digest)
+    assert long == f"patient=4&_count=5&identifier=%2870%29&code=%28{len(codes)}%29"
+    assert recorded_query([*short, ("code", codes[:1_000])], digest).endswith(codes[:1_000])

@@ -8,10 +8,10 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
-from careconnect.access_digest import AccessDigest
-from careconnect.access_event import AccessEvent, Action, new_event_id
-from careconnect.access_record import DigestKeyError, RecordNotKeptError
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.digest import AccessDigest
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent, Action, new_event_id
+from careconnect.access_record.record import DigestKeyError, RecordNotKeptError
 from careconnect_testing.access_records import audit_table, digest_key
 
 NOW = 1_795_676_953.0

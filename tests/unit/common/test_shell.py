@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_event import Action
-from careconnect.access_record import DigestKeyError
+from careconnect.access_record.event import Action
+from careconnect.access_record.record import DigestKeyError
 from careconnect.http import Cors, Response
 from careconnect.origin import Origin
 from careconnect.refusal import RefusalError

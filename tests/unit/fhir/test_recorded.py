@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 from careconnect_testing.few_records import write_deletion, write_records
 from careconnect_testing.stores import FHIR_BASE, Reader, load, reader_on_moto
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
 from careconnect.shell import Recording
 from careconnect_testing.access_records import audit_table, digest_for_tests
 from careconnect_testing.few_records import write_records

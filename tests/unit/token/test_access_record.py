@@ -8,8 +8,8 @@ from typing import Any
 import jwt
 import pytest
 
-from careconnect.access_event import AccessEvent
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent
 from careconnect.shell import Recording
 from careconnect.signing_keys import SigningKeyError
 from careconnect_testing.access_records import KeptEvents, digest_for_tests

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 from careconnect.resource_types import DATA_HOMES, FHIR_PATH
 from careconnect_records.table_index import TableIndex
 from careconnect_records.tables import RecordTables

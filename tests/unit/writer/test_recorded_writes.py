@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 from careconnect_testing.answer import Answer
 from careconnect_testing.record_writers import Writer
 from careconnect_testing.recorded_writes import Record, with_record

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from careconnect.access_chain import end_of, event_id_of, is_in_place, is_witness, start_of
-from careconnect.access_chain_store import DynamoDbAccessChain
-from careconnect.access_event import PATIENT_INDEX, AccessEvent, event_key, event_of
+from careconnect.access_record.chain import end_of, event_id_of, is_in_place, is_witness, start_of
+from careconnect.access_record.chain_store import DynamoDbAccessChain
+from careconnect.access_record.event import PATIENT_INDEX, AccessEvent, event_key, event_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

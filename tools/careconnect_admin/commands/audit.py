@@ -19,8 +19,8 @@ from careconnect_admin.commands.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
-    from careconnect.access_event import AccessEvent
-    from careconnect.access_verification import Verdict
+    from careconnect.access_record.event import AccessEvent
+    from careconnect.access_record.verification import Verdict
     from careconnect_admin.access_record.recorded import AccessRecordReader, Recorded
     from careconnect_admin.recording.operator_record import OperatorRecord
     from careconnect_admin.stack.target import StackTarget
@@ -55,7 +55,7 @@ ToOption = Annotated[str, typer.Option("--to", callback=_day, help="The last day
 
 def _days(one: str, first: str, last: str) -> list[str]:
     """Return the days that the options name, if they name any."""
-    from careconnect.access_chain import days_from
+    from careconnect.access_record.chain import days_from
 
     if (one and (first or last)) or (last and not first):
         raise typer.BadParameter("give --date, or --from and perhaps --to")
@@ -130,7 +130,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print all that is recorded of one event. That you looked is recorded."""
-    from careconnect.access_event import is_event_id
+    from careconnect.access_record.event import is_event_id
 
     event_id = event_id.removeprefix("AuditEvent/")
     if not is_event_id(event_id):
@@ -160,8 +160,8 @@ def verify(
 
     Exit code 0 if it is; 1 if not, and the first event that was changed, removed or put in between is named.
     """
-    from careconnect.access_chain_store import DynamoDbAccessChain, KmsSeal
-    from careconnect.access_verification import verify_day
+    from careconnect.access_record.chain_store import DynamoDbAccessChain, KmsSeal
+    from careconnect.access_record.verification import verify_day
 
     days = _days(date_, first, last) or [_today()]
     chain = DynamoDbAccessChain(target.client("dynamodb"), target.output("AuditTable"), target.output("SealTable"))
@@ -221,8 +221,8 @@ def digest(
 ) -> None:
     """Print the keyed digest that stands in the record for a personal value, such as an NHS number."""
     # Here, so that `careconnect --help` does not wait for AWS's SDK.
-    from careconnect.access_digest import AccessDigest
-    from careconnect.access_record import DigestKeyError
+    from careconnect.access_record.digest import AccessDigest
+    from careconnect.access_record.record import DigestKeyError
 
     value = value or typer.prompt("Value", hide_input=True, err=True)
     try:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.recording.operator_record import LOCAL_OPERATOR, Operator, OperatorRecord
 

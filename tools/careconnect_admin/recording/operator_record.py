@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
-from careconnect.access_event import AccessEvent, Action, Outcome, new_event_id
-from careconnect.access_record import AccessRecord, RecordNotKeptError
+from careconnect.access_record.event import AccessEvent, Action, Outcome, new_event_id
+from careconnect.access_record.record import AccessRecord, RecordNotKeptError
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect_admin.errors import OperatorError
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from careconnect.access import Access
+from careconnect.access_record.access import Access
 from careconnect.caller import Caller
 from careconnect.record_keys import LATER_ORDERS_SINCE
 from careconnect.rendering.views import View

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from access_auditor.jobs import Jobs
-from careconnect.access_event import AccessEvent, Action, Outcome, day_of, event_key, event_of, new_event_id
-from careconnect.access_record import RecordNotKeptError
-from careconnect.dynamodb_access_record import DynamoDbAccessRecord
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent, Action, Outcome, day_of, event_key, event_of, new_event_id
+from careconnect.access_record.record import RecordNotKeptError
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget

@@ -112,7 +112,7 @@ def versions(reader: Reader) -> dict[Home, str]:
     return {home: (cursor_item(reader, home) or {}).get("index", {"N": "1"})["N"] for home in DATA_HOMES}
 
 
-DONE = dict.fromkeys(Home, str(INDEX_VERSION))
+DONE = dict.fromkeys(DATA_HOMES, str(INDEX_VERSION))
 
 
 def load_by_earlier_release(reader: Reader, path: Path) -> None:
@@ -740,7 +740,7 @@ def test_a_table_of_a_later_release_keeps_its_version(reader: Reader) -> None:
             ExpressionAttributeValues={":later": {"N": str(INDEX_VERSION + 1)}},
         )
     renew(reader)
-    assert versions(reader) == dict.fromkeys(Home, str(INDEX_VERSION + 1))
+    assert versions(reader) == dict.fromkeys(DATA_HOMES, str(INDEX_VERSION + 1))
 
 
 def test_a_load_says_when_a_renewal_is_due(reader: Reader, tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from careconnect.access_event import Action, time_of
-from careconnect.access_record import RecordNotKeptError
+from careconnect.access_record.event import Action, time_of
+from careconnect.access_record.record import RecordNotKeptError
 from careconnect_admin.recording.opened_record import signed_in
 from careconnect_admin.recording.operator_record import NotRecordedError, Operator, OperatorRecord
 from careconnect_testing.access_records import KeptEvents

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import Result
 
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.command_line import told
 from careconnect_testing.issuer import ALIAS, AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer

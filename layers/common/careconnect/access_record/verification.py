@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Protocol
 
-from careconnect.access_chain import (
+from careconnect.access_record.chain import (
     LATE,
     ChainError,
     Fault,
@@ -22,8 +22,8 @@ from careconnect.access_chain import (
     is_in_place,
     is_witness,
 )
-from careconnect.access_event import day_of, time_of
-from careconnect.access_links import LinkReader
+from careconnect.access_record.event import day_of, time_of
+from careconnect.access_record.links import LinkReader
 
 _SEALED_BY_NOW: Final = 3_600_000
 """Milliseconds after its end in which a day gets its first seal, if it has events."""

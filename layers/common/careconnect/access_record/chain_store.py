@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_chain import (
+from careconnect.access_record.chain import (
     HEADS,
     ChainError,
     Head,
@@ -13,8 +13,8 @@ from careconnect.access_chain import (
     link_key,
     link_of,
 )
-from careconnect.access_digest import MAC_ALGORITHM
-from careconnect.access_event import SHARDS, partition_of
+from careconnect.access_record.digest import MAC_ALGORITHM
+from careconnect.access_record.event import SHARDS, partition_of
 from careconnect.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from careconnect.access_event import AccessEvent
+from careconnect.access_record.event import AccessEvent
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
 LEFT_OUT: Final = "left-out"
 """Stands in the record for a value that could not be digested."""
+
+
+def left_out(_value: str) -> str:
+    """Return what stands for a value, of a function that has none to digest."""
+    return LEFT_OUT
 
 
 class RecordNotKeptError(Exception):

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_event import AccessEvent
-from careconnect.access_record import RecordNotKeptError
+from careconnect.access_record.event import AccessEvent
+from careconnect.access_record.record import RecordNotKeptError
 from careconnect.aws import SERVICE_ERRORS, error_code, reasons_of
 
 if TYPE_CHECKING:

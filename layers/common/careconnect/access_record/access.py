@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_event import AccessEvent, Action, Outcome, new_event_id
-from careconnect.access_query import recorded_query
-from careconnect.access_record import LEFT_OUT, AccessRecord, DigestKeyError
+from careconnect.access_record.event import AccessEvent, Action, Outcome, new_event_id
+from careconnect.access_record.query import recorded_query
+from careconnect.access_record.record import AccessRecord, DigestKeyError, left_out
 from careconnect.http import Request
 from careconnect.refusal import RefusalError
 
@@ -50,7 +50,7 @@ class Access:
     record: AccessRecord | None = None
     clock: Callable[[], float] = lambda: 0.0
     service: str = ""
-    digest: Callable[[str], str] = lambda _value: LEFT_OUT
+    digest: Callable[[str], str] = left_out
     client_id: str = ""
     subject: str = ""
     jti: str = ""

@@ -7,7 +7,7 @@ a key that never leaves it, so that it is stored nowhere and only who may use th
 import hmac
 from typing import TYPE_CHECKING, Final
 
-from careconnect.access_record import LEFT_OUT, DigestKeyError
+from careconnect.access_record.record import LEFT_OUT, DigestKeyError
 from careconnect.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:

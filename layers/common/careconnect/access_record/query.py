@@ -35,6 +35,10 @@ _KNOWN: Final = frozenset(
         *("_include", "_revinclude", "_cursor"),
     )
 )
+LONGEST_QUERY: Final = 8_192
+"""Characters of a query whose values are recorded as they were sent."""
+
+_LONG: Final = 64
 _STEPS: Final = re.compile(r"[:.]")
 
 
@@ -42,10 +46,18 @@ def recorded_query(parameters: Parameters, digest: Callable[[str], str]) -> str:
     """Return a query string in which a digest stands for each personal value, and for those of unknown parameters.
 
     A value is digested as it was sent, decoded once. Chains and conditions (`_has`) are what they end in (`audit.md`,
-    One event per patient).
+    What an event says). In a query that is longer than a URL may be, which a form can post, every long value is
+    digested: each event of a page holds it, and one request must not fill the record.
     """
     told = [(name, digest(value) if value and _is_personal(name) else value) for name, value in parameters]
-    return urlencode(told, quote_via=quote, safe=":/,.-_~$|*", errors="surrogatepass")
+    text = _encoded(told)
+    if len(text) > LONGEST_QUERY:
+        text = _encoded((name, digest(value) if len(value) > _LONG else value) for name, value in told)
+    return text
+
+
+def _encoded(parameters: Parameters) -> str:
+    return urlencode(list(parameters), quote_via=quote, safe=":/,.-_~$|*", errors="surrogatepass")
 
 
 def named_patients(type_: ResourceType, parameters: Parameters, fhir_base: str) -> tuple[str, ...]:

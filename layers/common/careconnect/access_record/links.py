@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from careconnect.access_chain import LATE, START, Entry, Fault, Link, event_id_of
+from careconnect.access_record.chain import LATE, START, Entry, Fault, Link, event_id_of
 
 
 class Links(Protocol):
