@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.access_record.access import Access
+from careconnect.access_record.access import NOBODY, Access
 from careconnect.access_record.event import Action
 from careconnect.access_record.query import named_patients
 from careconnect.caller import Caller, caller_of
@@ -109,6 +109,8 @@ class FhirEndpoint:
             access=call.access,
         )
         bundle = _paged(path, parameters, context, call.now)
+        if self.home is Home.DIRECTORY:
+            call.access.discloses([NOBODY])
         return _body(bundle.text(result.view.format), result.view, _CACHING[self.home])
 
     def _budget(self, caller: Caller, now: float) -> Budget:
@@ -165,8 +167,11 @@ def _read(call: Call, path: FhirPath, caller: Caller, store: ResourceStore, view
     if path.type.is_patient and caller.may(path.type, Interaction.READ) and caller.sees(path.type, path.id, ()):
         # Whose it is stands in the path: the event is kept beside the read.
         call.access.begin()
+    elif path.type.home is Home.DIRECTORY and caller.may(path.type, Interaction.READ):
+        # It is nobody's.
+        call.access.begin([NOBODY])
     stored = read_resource(store, caller, path.type, path.id, view.format, version=path.version)
-    call.access.discloses(patients_in(path.type, path.id, stored))
+    call.access.discloses(patients_in(path.type, path.id, stored) or [NOBODY])
     headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)
@@ -176,8 +181,8 @@ def _read(call: Call, path: FhirPath, caller: Caller, store: ResourceStore, view
 def _paged(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
     interaction = Interaction.SEARCH if path.route in (Route.TYPE, Route.SEARCH) else Interaction.READ
     if context.caller.may(path.type, interaction) and (not path.id or context.caller.sees(path.type, path.id, ())):
-        # The events of those who are named are kept beside what is looked up.
-        context.access.begin()
+        # The events of those who are named are kept beside what is looked up, and so is one that is of nobody.
+        context.access.begin([NOBODY] if path.type.home is Home.DIRECTORY else ())
     match path.route:
         case Route.EVERYTHING:
             return _everything(path, parameters, context)

@@ -91,9 +91,19 @@ def test_a_version_tells_of_whoever_had_it_then(reader: Reader) -> None:
 
 @pytest.mark.parametrize("path", ["Organization/P1", "Organization?name=leeds", "Practitioner", "Organization/absent"])
 def test_what_touches_no_patient_is_one_event_without_one(reader: Reader, path: str) -> None:
-    reader.get(*path.split("?"))
+    status = reader.get(*path.split("?")).status
 
-    assert one(reader).patient == ""
+    assert told(reader) == [("", DONE, "") if status == 200 else ("", REFUSED, "not found")]
+    assert reader.kept.steps[0] == "begin 1"
+
+
+def test_without_the_scope_nothing_of_the_directory_is_begun(reader: Reader) -> None:
+    caller = reader.as_caller("user/Patient.read")
+    for path in ("Organization/P1", "Organization?name=leeds", "Organization/P1/_history"):
+        assert caller.get(*path.split("?")).status == 403
+
+    assert told(reader) == [("", REFUSED, "scope")] * 3
+    assert reader.kept.steps == ["keep 1"] * 3
 
 
 @pytest.mark.parametrize("path", ["Patient/absent", "Patient/absent/$everything", "Patient/absent/_history"])

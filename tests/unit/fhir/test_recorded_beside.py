@@ -66,6 +66,9 @@ def reader(loaded: tuple[Reader, Any]) -> Iterator[Reader]:
         ("Patient/4/Observation", "", "Query"),
         ("Patient", "_id=4", "BatchGetItem"),
         ("Patient", "birthdate=ge1990", "BatchGetItem"),
+        ("Organization/P1", "", "GetItem"),
+        ("Organization", "name=leeds", "Query"),
+        ("Organization/P1/_history", "", "GetItem"),
         ("Condition", "asserted-date=ge1990&_include=Condition:patient", "BatchGetItem"),
     ],
 )
