@@ -1,9 +1,7 @@
 """A write and its events over HTTP, with IAM enforced: both, or neither (`audit.md`, Before the answer leaves)."""
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from careconnect.access_record.event import AccessEvent, event_of
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.api import Api, issue_code
+from careconnect_testing.denied import denied
 from careconnect_testing.recorded_writes import made_by
 from careconnect_testing.writes import NHS_NUMBER, WritingClient, new_code, observation, patient
 
@@ -33,22 +32,6 @@ def events(local_stack: LocalStack) -> Callable[[str], list[AccessEvent]]:
         return sorted((each for each in map(event_of, items) if each.patient == whose), key=lambda each: each.id)
 
     return listed
-
-
-@contextmanager
-def denied(stack: LocalStack, function: str, table: str) -> Iterator[None]:
-    """Deny a function's role all that it may do with a table, whatever else allows it."""
-    iam, role = stack.client("iam"), stack.stack.resources[f"{function}Role"]
-    arn = stack.client("dynamodb").describe_table(TableName=stack.stack.outputs[table])["Table"]["TableArn"]
-    document = {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Deny", "Action": "dynamodb:*", "Resource": [arn, f"{arn}/*"]}],
-    }
-    iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=json.dumps(document))
-    try:
-        yield
-    finally:
-        iam.delete_role_policy(RoleName=role, PolicyName="denied")
 
 
 def test_each_way_of_writing_leaves_an_event_of_the_version_that_it_made(

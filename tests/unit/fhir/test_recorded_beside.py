@@ -1,8 +1,9 @@
 """An event and what it is of are asked for side by side, so that the record costs a read no time (`audit.md`)."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
 from careconnect.shell import Recording
 from careconnect_testing.access_records import audit_table, digest_for_tests
+from careconnect_testing.answer import Answer
 from careconnect_testing.few_records import write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
 
@@ -93,3 +95,54 @@ def test_a_page_of_patients_takes_one_call_for_all_of_their_events(reader: Reade
 
     assert [call for call in reader.calls if call in PUTS] == ["TransactWriteItems"]
     assert len(kept()) == before + 3
+
+
+class Killed(BaseException):
+    """The end of the function, in the middle of what it does."""
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("Patient/4", ""),
+        ("Observation/o1", ""),
+        ("Observation", "patient=4"),
+        ("Patient", "birthdate=ge1990"),
+        ("Patient/4/$everything", ""),
+        ("Condition", "asserted-date=ge1990&_include=Condition:patient"),
+    ],
+)
+def test_killed_at_any_of_its_calls_it_tells_nothing_and_whole_it_leaves_its_events(
+    reader: Reader, loaded: tuple[Reader, Any], path: str, query: str
+) -> None:
+    _, kept = loaded
+    before = len(kept())
+    made: list[str] = []
+    lock = threading.Lock()
+
+    def killed_at(call: int) -> Callable[[str], None]:
+        def kill(name: str) -> None:
+            with lock:
+                made.append(name)
+                is_due = len(made) == call
+            if is_due:
+                raise Killed
+
+        return kill
+
+    def answer(call: int) -> Answer | None:
+        """Return the answer of a function that is killed at a call; none if it came so far."""
+        made.clear()
+        reader.faults[:] = [killed_at(call)]
+        try:
+            return reader.get(path, query)
+        except Killed:
+            # It is gone, and so is what it would have answered, whether that was a read or the put beside it.
+            return None
+
+    whole = next(each for each in map(answer, count(1)) if each)
+
+    reader.faults.clear()
+    assert whole.status == 200
+    assert any(name in PUTS for name in made)
+    assert len(kept()) > before
