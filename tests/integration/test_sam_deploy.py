@@ -20,7 +20,10 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 _STACK = "rehearsal"
 _RESOURCES = read_template(TEMPLATE)["Resources"]
-_KEPT = {"ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "SigningKey"}
+_KEPT = {
+    *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "AuditTable", "SealTable"),
+    *("SigningKey", "AccessDigestKey", "AccessSealKey"),
+}
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def test_a_client_is_registered_and_records_are_loaded(rehearsal: Rehearsal) -> 
     assert rehearsal.loaded > 1000
 
 
-def test_deleting_the_stack_keeps_tables_and_key(rehearsal: Rehearsal) -> None:
+def test_deleting_the_stack_keeps_tables_and_keys(rehearsal: Rehearsal) -> None:
     kept = {rehearsal.resources[name]["PhysicalResourceId"] for name in _KEPT}
 
     assert rehearsal.status == "DELETE_COMPLETE"
