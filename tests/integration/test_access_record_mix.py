@@ -24,7 +24,8 @@ from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.api import Api
 from careconnect_testing.writes import observation
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+# One process makes the calls, and asks all that is asked of them.
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("access record")]
 
 CALLS = 5_000
 _SEED = 20_261_126

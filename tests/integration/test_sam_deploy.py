@@ -16,7 +16,8 @@ from careconnect_admin.project import DOCS, PROJECT, TEMPLATE
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_admin.stack.running_stack import RunningStack, announce
 
-pytestmark = [pytest.mark.integration, pytest.mark.long]
+# One process deploys, and looks at what came of it.
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("sam deploy")]
 
 _STACK = "rehearsal"
 _RESOURCES = read_template(TEMPLATE)["Resources"]
