@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.demo_list import demo_list
@@ -31,6 +31,9 @@ __all__ = [
 
 Visiting = Callable[..., Visit]
 HERE = Path(__file__).parent
+
+# What is waited for comes, but not within five seconds where other tests have the processors.
+expect.set_options(timeout=20_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
