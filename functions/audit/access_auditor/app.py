@@ -16,12 +16,11 @@ from careconnect.access_record.query import named_patients
 from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified
 from careconnect.fhir_path import FhirPath, Route, parse_path
-from careconnect.fhir_request import parameters_of, refusal_of
+from careconnect.fhir_request import OutcomeEndpoint, parameters_of
 from careconnect.formats import fhir_response
 from careconnect.http import Response
 from careconnect.indentation import indent
 from careconnect.record_keys import resource_key
-from careconnect.refusal import RefusalError
 from careconnect.rendering.views import View, show
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect.result_parameters import SEARCH_PARAMETERS, VIEW_PARAMETERS
@@ -39,7 +38,7 @@ _LINK_KEY: Final = b"careconnect access record next links"
 
 
 @dataclass(frozen=True, slots=True)
-class AuditEndpoint:
+class AuditEndpoint(OutcomeEndpoint):
     """What the deployed function is made of; `digest_key` returns the deployment's key, 32 bytes."""
 
     store: EventStore
@@ -92,22 +91,6 @@ class AuditEndpoint:
 
     def _link_key(self) -> bytes:
         return hmac.digest(self.digest_key(), _LINK_KEY, "sha256")
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome."""
-        return refusal_of(error, call.request)
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return outcomes.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return outcomes.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return outcomes.unavailable(reason)
 
 
 def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:

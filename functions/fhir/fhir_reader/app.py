@@ -12,12 +12,11 @@ from careconnect.access_record.query import named_patients
 from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified, takes_nothing_stale
 from careconnect.fhir_path import FhirPath, Route, parse_path
-from careconnect.fhir_request import Parameters, parameters_of, refusal_of
+from careconnect.fhir_request import OutcomeEndpoint, Parameters, parameters_of
 from careconnect.formats import fhir_response
 from careconnect.http import Response
 from careconnect.indentation import indent
 from careconnect.record_keys import resource_key
-from careconnect.refusal import RefusalError
 from careconnect.rendering.bundle import Bundle
 from careconnect.rendering.views import View, show
 from careconnect.resource_types import Home
@@ -64,7 +63,7 @@ _TAKES: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class FhirEndpoint:
+class FhirEndpoint(OutcomeEndpoint):
     """What one deployed function is made of: the types of `home` are the ones that it answers for.
 
     `clock` gives seconds, by which a request's time is measured.
@@ -116,22 +115,6 @@ class FhirEndpoint:
     def _budget(self, caller: Caller, now: float) -> Budget:
         free = self.allowances.free_units(caller.client_id, now)
         return Budget(free, lambda units: self.allowances.draw(caller.client_id, units, now), self.clock)
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome."""
-        return refusal_of(error, call.request)
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return outcomes.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return outcomes.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return outcomes.unavailable(reason)
 
 
 _INTERACTIONS: Final = {
