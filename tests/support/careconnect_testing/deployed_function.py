@@ -29,15 +29,29 @@ def function_here(stack: LocalStack, function: str, package: str) -> Iterator[tu
     def take_down(params: Mapping[str, Any], model: Any, **_: Any) -> None:
         used.update(_rights(model.service_model.service_name, model.name, params, names))
 
+    with deployed_handler(stack, function, package, asked=take_down) as handler:
+        yield handler, used
+
+
+@contextmanager
+def deployed_handler(
+    stack: LocalStack, function: str, package: str, *, endpoint: str = "", asked: Callable[..., None] | None = None
+) -> Iterator[Handler]:
+    """Compose a function of the stack anew under its role; its calls go to the stack's endpoint, or to another.
+
+    `asked` is told of each call, as boto3's event `provide-client-params` tells.
+    """
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**_settings(stack, function), **_role(stack, function)}.items():
+        settings = _settings(stack, function) | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
+        for name, value in {**settings, **_role(stack, function)}.items():
             patch.setenv(name, value)
         boto3.setup_default_session()
-        boto3._get_default_session().events.register("provide-client-params", take_down)
+        if asked:
+            boto3._get_default_session().events.register("provide-client-params", asked)
         sys.modules.pop(f"{package}.handler", None)
         known = set(sys.modules)
         try:
-            yield importlib.import_module(f"{package}.handler").lambda_handler, used
+            yield importlib.import_module(f"{package}.handler").lambda_handler
         finally:
             # Whoever imports them next finds nothing that was made for this role.
             for name in set(sys.modules) - known:
