@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, Final
 
 from careconnect.resource_types import FHIR_PATH, SERVED_TYPES, ResourceType
@@ -67,19 +68,25 @@ def policy_for(scope: str, gateway: Gateway, *, bound: bool = False) -> dict[str
     verb's pattern with a `*` lets pass a longer path that ends as an opened one does, which is none of the API's (ADR
     24).
     """
-    grants = grants_of(scope, bound=bound)
-    resources = [
-        f"{gateway.stage_pattern}/{pattern}{FHIR_PATH}/{path}"
-        for resource_type in SERVED_TYPES
-        for path, opened, refused in _opened(resource_type, grants)
-        for pattern in verb_patterns(opened, refused)
-    ]
+    resources = [f"{gateway.stage_pattern}/{path}" for path in _paths_of(scope, bound=bound)]
     statement = {
         "Effect": "Allow",
         "Action": "execute-api:Invoke",
         "Resource": resources or [f"{gateway.stage_pattern}/GET{FHIR_PATH}/metadata"],
     }
     return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@lru_cache(maxsize=256)
+def _paths_of(scope: str, *, bound: bool) -> tuple[str, ...]:
+    """Return what a scope opens, each as `VERB/path`: it is the same for whoever has it, and few scopes are in use."""
+    grants = grants_of(scope, bound=bound)
+    return tuple(
+        f"{pattern}{FHIR_PATH}/{path}"
+        for resource_type in SERVED_TYPES
+        for path, opened, refused in _opened(resource_type, grants)
+        for pattern in verb_patterns(opened, refused)
+    )
 
 
 def _opened(resource_type: ResourceType, grants: Grants) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
