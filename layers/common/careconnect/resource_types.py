@@ -311,7 +311,7 @@ class ResourceType:
     @property
     def patient_parameter(self) -> SearchParameter | None:
         """The reference that puts a resource of this type into a patient's compartment, if it has one."""
-        return next((p for p in self.parameters if p.compartment), None)
+        return _OWNED_BY[self.name]
 
     @property
     def members(self) -> "Mapping[str, tuple[ResourceType, SearchParameter]]":
@@ -870,6 +870,7 @@ _MEMBERS: Final = {
 _TYPES: Final = {t.name: t for t in RESOURCE_TYPES}
 _SERVED: Final = {t.name: t for t in SERVED_TYPES}
 _PARAMETERS: Final = {t.name: {p.name: p for p in (*t.common, *t.parameters)} for t in SERVED_TYPES}
+_OWNED_BY: Final = {t.name: next((p for p in t.parameters if p.compartment), None) for t in SERVED_TYPES}
 _JOINED: Final = {
     t.name: {
         part.parameter.name: (p, place) for p in t.parameters if not p.of_resource for place, part in enumerate(p.parts)

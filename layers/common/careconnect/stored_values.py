@@ -56,6 +56,10 @@ class StoredValues(Mapping[str, Sequence[Any]]):
             return values
         raise KeyError(name)
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a parameter's values, or `default` if it has none."""
+        return self._values(name) or default
+
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the parameters that have values."""
         return (name for name in self._type.parameter_names if self._values(name))

@@ -119,6 +119,8 @@ def _open(
 
 
 def _merged(streams: Sequence[EntryStream], order: IndexOrder) -> Iterator[Entry]:
+    if len(streams) == 1:
+        return iter(streams[0])
     return heapq.merge(*streams, key=_place, reverse=order.descending)
 
 

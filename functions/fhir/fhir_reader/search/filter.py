@@ -22,23 +22,24 @@ class Filter:
         self._deep = deep
         self._calls_for_each = any(map(asks_of_each, deep))
 
-    def may_match(self, entry: Entry) -> bool:
-        """Say whether an entry is in sight and its own values match."""
-        return self._own.match(entry)
+    def matching(self, entry: Entry) -> Entry | None:
+        """Return an entry if it is in sight and its own values match, else None."""
+        return self._own.matching(entry)
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether something is looked up for an entry that its own values do not say."""
+        return bool(self._deep)
 
     def keep(self, entries: Sequence[Entry], at_least: int) -> Kept:
         """Return those of some entries that meet what needs lookups too, for as many as the request can afford.
 
         Raises the 400 outcome `too-costly` if these would be fewer than `at_least`.
         """
-        if not self._deep:
-            return Kept(list(entries), len(entries))
         return keep(self._deep, entries, self._context, at_least=at_least)
 
     def chunk(self, before: int, wanted: int) -> int:
         """Return how many entries to look at together, after so many `before`."""
-        if not self._deep:
-            return 1
         # Nothing is wanted but the number: then all that one call can look up.
         first = _FIRST_LOOKUPS if self._calls_for_each else wanted or BATCH
         return min(max(2 * before, first), BATCH)

@@ -22,13 +22,21 @@ class OwnValues:
 
     def match(self, entry: Entry) -> bool:
         """Say whether an entry is in sight and its own values match."""
+        return self.matching(entry) is not None
+
+    def matching(self, entry: Entry) -> Entry | None:
+        """Return an entry with its values at hand if it is in sight and these match, else None."""
         if not is_visible(entry, self._context):
-            return False
+            return None
         if not self._matchers:
-            return True
-        self._context.budget.examine(self._extra)
+            return entry
+        if self._extra:
+            self._context.budget.examine(self._extra)
         values = entry.values
-        return all(matches(values) for matches in self._matchers)
+        for matches in self._matchers:
+            if not matches(values):
+                return None
+        return entry.holding(values)
 
 
 def compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Criterion]:

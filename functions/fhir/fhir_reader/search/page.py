@@ -38,6 +38,7 @@ def fill_page(
 
     Raises the 400 outcome if one match alone includes more than an answer can hold, or than a request may cost.
     """
+    matches = [match.holding(match.values) for match in matches]
     # Beside the bodies, so that the record costs no time: whoever is not told of after all is corrected at the end.
     context.access.begin(patient for match in matches for patient in match.patients)
     bodies = bodies_of_entries([(match.type, match.id) for match in matches], matches, context)

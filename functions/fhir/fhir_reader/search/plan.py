@@ -1,7 +1,7 @@
 """Find the ways on which a search may be answered (ADR 3, ADR 21).
 
-A way is a few ranges of the index. Every criterion, the one that a way is named after included, is then compared on
-the values stored with the entries, so a way may be generous but never wrong. Which of the ways is taken is for
+A way is a few ranges of the index. Every criterion is then compared on the values stored with the entries, so a way
+may be generous but never wrong; but for a reference, whose range holds nothing else. Which of the ways is taken is for
 `choose_way.py` to say.
 """
 
@@ -53,7 +53,7 @@ class Way:
     """Ranges of the index that hold whatever may match, and the parameter whose index it is.
 
     Without a parameter it is the whole type. Ranges of `then` come after all of `ranges`. `low` and `high` bound the
-    order key of what may match.
+    order key of what may match. All that lies on it meets the criterion that it `settles`.
     """
 
     ranges: tuple[IndexRange, ...]
@@ -63,6 +63,7 @@ class Way:
     low: str = ""
     high: str = ""
     of_tokens: bool = False
+    settles: Criterion | None = None
 
     @property
     def is_ordered(self) -> bool:
@@ -135,7 +136,8 @@ def index_ways(type_: ResourceType, criteria: Sequence[Criterion], *, changes: b
         if ranges is not None:
             parameter, unique = criterion.parameter, tuple(dict.fromkeys(ranges))
             of_tokens = parameter.type is ParameterType.TOKEN
-            ways.append(Way(unique, parameter.rank, parameter.name, low=low, high=high, of_tokens=of_tokens))
+            settles = criterion if _is_exact(criterion) else None
+            ways.append(Way(unique, parameter.rank, parameter.name, (), low, high, of_tokens, settles))
     if changes and asks_for_changes(criteria):
         ways.append(replace(change_way(type_, criteria), rank=Rank.SHARED))
     return sorted(ways, key=lambda way: way.rank)
@@ -217,6 +219,17 @@ def _string_range(type_: ResourceType, parameter: SearchParameter, text: str) ->
     """
     beginning = normalise(text).split(" ")[0]
     return IndexRange(string_partition(type_.name, parameter.name, beginning), string_prefix(beginning), ordered=False)
+
+
+def _is_exact(criterion: Criterion) -> bool:
+    """Say whether all that lies in the ranges of a criterion meets it: references do, to what their parameter is for.
+
+    What is within another parameter shares its entries, and so has it entries of what it is not for itself.
+    """
+    parameter = criterion.parameter
+    if parameter.type is not ParameterType.REFERENCE or parameter.within:
+        return False
+    return all(value.partition("/")[0] in parameter.targets for value in criterion.values)
 
 
 def _reference_ranges(

@@ -125,7 +125,7 @@ class _Page:
         examined = self._most if self._counts else likely(choice.found, self._wanted, cursor.examined if cursor else 0)
         after = cursor.place if cursor else None
         candidates = candidates_of(self._type, choice.found, order, after, self._context, self.share, expected=examined)
-        return self._walk(candidates, criteria, deep)
+        return self._walk(candidates, [one for one in criteria if one is not choice.found.settles], deep)
 
     def of_sorted(self) -> Stretch:
         """Look through all that matches, in an order that no index has."""

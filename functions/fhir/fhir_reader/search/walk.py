@@ -28,6 +28,8 @@ def walk(candidates: Candidates, filter_: Filter, share: PageShare, wanted: int,
     To `count_all` goes on to the end, as long as that may be within the share.
     """
     count_all = count_all and candidates.at_least <= share.left and filter_.can_look_at(candidates.at_least)
+    if not filter_.looks_up:
+        return _walk_of_own(candidates, filter_, share, wanted, count_all=count_all)
     stretch, last = Stretch(), None
     pending: list[Entry] = []
     size = filter_.chunk(0, wanted)
@@ -38,8 +40,8 @@ def walk(candidates: Candidates, filter_: Filter, share: PageShare, wanted: int,
         last = entry
         if len(stretch.matches) < wanted:
             stretch.enough = share.examined
-        if filter_.may_match(entry):
-            pending.append(entry)
+        if match := filter_.matching(entry):
+            pending.append(match)
         if len(pending) >= size:
             if not _settle(stretch, pending, last, filter_, wanted):
                 return stretch
@@ -47,6 +49,27 @@ def walk(candidates: Candidates, filter_: Filter, share: PageShare, wanted: int,
                 return stretch
             size = filter_.chunk(size, wanted)
     stretch.is_end = _settle(stretch, pending, last, filter_, wanted)
+    return stretch
+
+
+def _walk_of_own(candidates: Candidates, filter_: Filter, share: PageShare, wanted: int, *, count_all: bool) -> Stretch:
+    """Walk where an entry's own values say all: each is settled as it comes."""
+    stretch = Stretch()
+    matches = stretch.matches
+    for entry in candidates.entries:
+        if not share.take():
+            return stretch
+        stretch.last = entry
+        is_short = len(matches) < wanted
+        if is_short:
+            stretch.enough = share.examined
+        if match := filter_.matching(entry):
+            stretch.found += 1
+            if is_short:
+                matches.append(match)
+            if len(matches) >= wanted and not count_all:
+                return stretch
+    stretch.is_end = True
     return stretch
 
 

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
 
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
@@ -58,19 +58,24 @@ class IndexRange:
 class Entry:
     """One index entry: the resource's type and id, its place in the default order and what it is searched by.
 
-    `stored` is the text of its values. They are parsed each time they are asked for and not kept: a search
-    may hold thousands of entries and look at the values of few, or of each but once.
+    `stored` is the text of its values. They are parsed each time they are asked for: a search may hold thousands of
+    entries and look at the values of few, or of each but once. Those of a page are kept `at_hand`.
     """
 
     type: ResourceType
     id: str
     order: str
     stored: str
+    at_hand: SearchValues | None = field(default=None, compare=False, repr=False)
 
     @property
     def values(self) -> SearchValues:
         """What the resource is searched by."""
-        return StoredValues(self.type, self.id, json.loads(self.stored))
+        return self.at_hand if self.at_hand is not None else StoredValues(self.type, self.id, _parsed(self.stored))
+
+    def holding(self, values: SearchValues) -> "Entry":
+        """Return the entry with its values at hand."""
+        return Entry(self.type, self.id, self.order, self.stored, values)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -78,6 +83,15 @@ class Entry:
         if self.type.patient_parameter is None:
             return (self.id,) if self.type.is_patient else ()
         return patients_of(self.type, self.id, self.values)
+
+
+_DECODER: Final = json.JSONDecoder()
+
+
+def _parsed(stored: str) -> Mapping[str, Any]:
+    # As `json.loads`, without what is for texts that others wrote: it is called for each entry.
+    values: Mapping[str, Any] = _DECODER.raw_decode(stored)[0]
+    return values
 
 
 NextLimit = Callable[[int], int]

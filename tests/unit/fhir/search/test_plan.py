@@ -277,3 +277,33 @@ def test_nothing_scans(reader: Reader) -> None:
             assert reader.get(each.name, query).status == 200
 
     assert set(reader.calls) <= {"GetItem", "BatchGetItem", "Query"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "settled"),
+    [
+        ("patient=4", True),
+        ("patient=4,Patient/5", True),
+        ("context=EpisodeOfCare/e", False),
+        ("encounter=Encounter/e", True),
+        # Those of `context` are there too, which is no encounter.
+        ("encounter=EpisodeOfCare/e", False),
+        ("encounter=Encounter/e,EpisodeOfCare/e", False),
+        ("encounter=https://elsewhere.example/Encounter/e", False),
+        ("subject=Patient/4", False),
+        ("code=http://loinc.org|1", False),
+        ("code-value-quantity=4548-4$5", False),
+    ],
+)
+def test_a_way_settles_a_reference_whose_range_holds_nothing_else(asked: str, *, settled: bool) -> None:
+    type_, criteria = asked_for("Observation", asked)
+
+    (way,) = index_ways(type_, criteria, changes=True)
+
+    assert (way.settles is criteria[0]) is settled
+
+
+def test_a_criterion_that_names_nothing_that_can_match_settles_nothing() -> None:
+    type_, criteria = asked_for("Observation", "patient:Patient=Practitioner/1")
+
+    assert [way.settles for way in index_ways(type_, criteria, changes=True)] == [None]
