@@ -173,6 +173,10 @@ class SearchParameter:
     stored_since: int = 0
     """The version that has its values, if that is an earlier one: enough to include what it points at."""
 
+    def __hash__(self) -> int:
+        # All else follows from it, but for a few of the same name; taken together it is a long way round.
+        return hash(self.name)
+
     @property
     def indexed(self) -> bool:
         """Say whether the parameter has index entries of its own."""
@@ -256,6 +260,10 @@ class ResourceType:
     """False where a resource never changes, and so has no history."""
     by_name_only: bool = False
     """Whether a scope opens it that names it, and no `*`; one at the level `patient` if the token is bound to one."""
+
+    def __hash__(self) -> int:
+        # It is a key wherever resources are: of all that it holds no hash is made for each of them.
+        return hash(self.name)
 
     @property
     def with_article(self) -> str:
