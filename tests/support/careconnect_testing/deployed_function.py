@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.validate import ParamValidator
 
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import REGION
@@ -22,12 +23,17 @@ _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
 
 @contextmanager
 def function_here(stack: LocalStack, function: str, package: str) -> Iterator[tuple[Handler, set[Right]]]:
-    """Compose a function of the stack anew under its role, which IAM holds it to, and list the rights that it uses."""
+    """Compose a function of the stack anew under its role, which IAM holds it to, and list the rights that it uses.
+
+    Each of its requests is held to what AWS says of it, as boto3 would do by itself (ADR 29).
+    """
     used: set[Right] = set()
     names = {physical: logical for logical, physical in stack.stack.resources.items()}
 
     def take_down(params: Mapping[str, Any], model: Any, **_: Any) -> None:
         used.update(_rights(model.service_model.service_name, model.name, params, names))
+        report = ParamValidator().validate(params, model.input_shape)
+        assert not report.has_errors(), f"{model.name}: {report.generate_report()}"
 
     with deployed_handler(stack, function, package, asked=take_down) as handler:
         yield handler, used

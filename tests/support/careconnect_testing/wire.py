@@ -1,7 +1,7 @@
 """A stand between a function and the emulator that learns its answers, and then gives them without it.
 
 What is measured in a process is then that process alone: its sockets and its HTTP are real, and who answers is another
-process, which always takes as long. `python -m benchmarks.wire UPSTREAM` is that process; it prints its port.
+process, which always takes as long. `python -m careconnect_testing.wire UPSTREAM` is that process; it prints its port.
 """
 
 import asyncio
@@ -44,8 +44,8 @@ class Wire:
         self._upstream = upstream
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "benchmarks.wire", self._upstream]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+        command = [sys.executable, "-m", "careconnect_testing.wire", self._upstream]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.endpoint = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
         return self
@@ -144,7 +144,8 @@ def _answer(body: bytes, status: int = 200, checksum: str = "") -> bytes:
 
 async def _main(upstream: str) -> None:
     server = await asyncio.start_server(_Server(upstream).serve, "127.0.0.1", 0, limit=1 << 20)
-    print(server.sockets[0].getsockname()[1], flush=True)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
     async with server:
         await server.serve_forever()
 
