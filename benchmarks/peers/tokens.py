@@ -1,0 +1,116 @@
+"""An access token by client credentials: our issuer beside node-oidc-provider, both with one local RSA key.
+
+Most of a token's CPU is its signature's, which OpenSSL makes for both. So each also makes the bare signature: what is
+left of a token without it is its own.
+"""
+
+import json
+from contextlib import ExitStack
+from typing import Any, Final
+
+import jwt
+from benchmarks.peers.figures import CALL, Row
+from benchmarks.peers.measured_process import MeasuredProcess
+from benchmarks.peers.programs import BASE, ours, theirs
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from careconnect.access_token import ALGORITHM, TOKEN_TYPE
+from careconnect.client_record import CLIENT_CREDENTIALS
+from careconnect.resource_types import FHIR_PATH
+from careconnect.signing_keys import thumbprint
+from careconnect_testing.events import form_event
+from careconnect_testing.issuer import basic
+
+PEER: Final = "node-oidc-provider"
+
+_TOKEN: Final = "call"
+_SIGNATURE: Final = "signature"
+_WARM_UP: Final = 500
+_KEY_BITS: Final = 2048
+"""As the key in KMS has."""
+
+_AUDIENCE: Final = f"{BASE}{FHIR_PATH}"
+_SCOPE: Final = "system/Patient.read"
+_CLIENT: Final = {"id": "benchmark", "secret": "a-secret-that-is-nobodys-" + "0" * 61}
+_VARIANTS: Final = ("ours", "theirs")
+_NOTE: Final = "both sign with one RSA key and have their clients in memory; ours keeps an access record and logs"
+
+
+class Tokens:
+    """Both issuers, started. Use as a context manager."""
+
+    def __enter__(self) -> "Tokens":
+        key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
+        with ExitStack() as started:
+            programs = {"ours": ours("our_issuer", "main"), "theirs": theirs("oidc_provider.mjs")}
+            self._processes = {
+                name: started.enter_context(MeasuredProcess(program)) for name, program in programs.items()
+            }
+            for process in self._processes.values():
+                process.prepare(_given(key))
+                _check(process.answer(), key)
+                process.cpu(_TOKEN, _WARM_UP)
+                process.cpu(_SIGNATURE, _WARM_UP)
+            self._exit = started.pop_all()
+        self._runs: dict[tuple[str, str], list[float]] = {
+            (name, step): [] for name in programs for step in (_TOKEN, _SIGNATURE)
+        }
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self._exit.close()
+
+    def call(self, times: int) -> None:
+        """Let each grant so many tokens, and make so many signatures."""
+        for (name, step), runs in self._runs.items():
+            runs.append(self._processes[name].cpu(step, times))
+
+    def rows(self) -> list[Row]:
+        """Return what was measured."""
+        own = {
+            name: [
+                token - signature
+                for token, signature in zip(self._runs[name, _TOKEN], self._runs[name, _SIGNATURE], strict=True)
+            ]
+            for name in self._processes
+        }
+        return [
+            self._row("CPU of a token", _TOKEN),
+            self._row("CPU of the bare signature", _SIGNATURE),
+            Row(PEER, "CPU of a token without its signature", CALL, _VARIANTS, own["ours"], own["theirs"], _NOTE),
+        ]
+
+    def _row(self, measure: str, step: str) -> Row:
+        return Row(PEER, measure, CALL, _VARIANTS, self._runs["ours", step], self._runs["theirs", step], _NOTE)
+
+
+def _given(key: rsa.RSAPrivateKey) -> dict[str, Any]:
+    """Return what either needs; each takes what it knows."""
+    form = {"grant_type": CLIENT_CREDENTIALS, "scope": _SCOPE}
+    event = form_event("/token", form, headers=basic(_CLIENT["id"], _CLIENT["secret"]))
+    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True)
+    del jwk["key_ops"]
+    claims = {"iss": BASE, "aud": _AUDIENCE, "client_id": _CLIENT["id"], "scope": _SCOPE, "jti": "0" * 36}
+    return {
+        "pem": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        "jwk": {**jwk, "kid": thumbprint(key.public_key()), "alg": ALGORITHM, "use": "sig"},
+        "client": _CLIENT,
+        "scope": _SCOPE,
+        "issuer": BASE,
+        "audience": _AUDIENCE,
+        "event": event,
+        "request": {"headers": event["headers"], "body": event["body"]},
+        # As long as what is signed of a token.
+        "signed": jwt.encode(claims, key, ALGORITHM).rpartition(".")[0],
+    }
+
+
+def _check(answer: Any, key: rsa.RSAPrivateKey) -> None:
+    """Refuse to measure what is no token; raises RuntimeError and PyJWT's errors."""
+    if answer["statusCode"] != 200:
+        raise RuntimeError(f"answered {answer['statusCode']}: {answer['body']}")
+    token = json.loads(answer["body"])["access_token"]
+    claims = jwt.decode(token, key.public_key(), [ALGORITHM], audience=_AUDIENCE, issuer=BASE)
+    if (jwt.get_unverified_header(token)["typ"], claims["scope"]) != (TOKEN_TYPE, _SCOPE):
+        raise RuntimeError(f"another token than was asked for: {claims}")

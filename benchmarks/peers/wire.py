@@ -1,0 +1,62 @@
+"""What AWS answers, kept and given again at the place where botocore hands a request to the network."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from botocore.awsrequest import AWSResponse
+from botocore.httpsession import URLLib3Session
+
+# Replaced for the whole process, which does nothing else.
+_SESSION: Final[Any] = URLLib3Session
+_PUTS: Final = ("PutItem", "TransactWriteItems")
+
+
+class Wire:
+    """The answers to reads by what was asked. What is put is taken: an event of the access record is never the same."""
+
+    def __init__(self, kept: Iterable[Sequence[Any]] = ()) -> None:
+        self._answers = {
+            (target, body): (status, headers, content.encode()) for target, body, status, headers, content in kept
+        }
+        self._real = _SESSION.send
+
+    def kept(self) -> list[Sequence[Any]]:
+        """Return the answers as JSON can hold them, for another process."""
+        return [
+            (*asked, status, headers, content.decode()) for asked, (status, headers, content) in self._answers.items()
+        ]
+
+    @contextmanager
+    def learning(self) -> Iterator[None]:
+        """Keep what is answered meanwhile."""
+
+        def send(session: URLLib3Session, request: Any) -> Any:
+            given = self._real(session, request)
+            self._answers[_asked(request)] = (given.status_code, dict(given.headers), given.content)
+            return given
+
+        _SESSION.send = send
+        try:
+            yield
+        finally:
+            _SESSION.send = self._real
+
+    def answer(self) -> None:
+        """Give the same answers from now on, without a network."""
+
+        def send(_session: URLLib3Session, request: Any) -> Any:
+            target, body = _asked(request)
+            taken = target.endswith(_PUTS)
+            status, headers, content = (200, {}, b"{}") if taken else self._answers[target, body]
+            given: Any = AWSResponse(request.url, status, headers, None)  # type: ignore[arg-type]
+            # What it would read of a connection.
+            given._content = content
+            return given
+
+        _SESSION.send = send
+
+
+def _asked(request: Any) -> tuple[str, str]:
+    target = request.headers["X-Amz-Target"]
+    return target.decode() if isinstance(target, bytes) else str(target), bytes(request.body).decode()
