@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from careconnect import __version__
-from careconnect_testing.advisories import SILENT, SilentSourceError, node_findings, python_findings, tell
+from careconnect_testing.advisories import (
+    MEASURED,
+    SILENT,
+    SilentSourceError,
+    node_findings,
+    parted,
+    python_findings,
+    tell,
+)
 from careconnect_testing.bill_of_materials import direct_dependencies, root_component
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -54,6 +62,14 @@ def test_findings_are_counted_and_silence_is_said(capsys: pytest.CaptureFixture[
 
     assert tell("source", ["first", "silent", "never asked"], ask) == 2
     assert capsys.readouterr().out.splitlines() == ["first: 2 findings", "  one", "  two", f"source: {SILENT}"]
+
+
+def test_what_is_measured_and_not_deployed_is_told_apart() -> None:
+    counted, measured = parted(locks("package-lock.json"))
+
+    assert measured == list(MEASURED)
+    assert set(counted) == set(locks("package-lock.json")) - set(MEASURED)
+    assert counted
 
 
 @pytest.mark.parametrize(
