@@ -243,10 +243,10 @@ def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
         )
 
 
-def add_key(kms: Any, suffix: str) -> str:
+def add_key(kms: Any, suffix: str, alias: str = ALIAS) -> str:
     """Make a signing key, point an alias at it and return its ARN."""
     arn: str = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
-    kms.create_alias(AliasName=ALIAS + suffix, TargetKeyId=arn)
+    kms.create_alias(AliasName=alias + suffix, TargetKeyId=arn)
     return arn
 
 
