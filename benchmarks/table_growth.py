@@ -11,7 +11,7 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
@@ -37,23 +37,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="times that each kind of page is asked for")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of patients, ascending")
     asked = parser.parse_args(arguments)
+    grown = growth(asked.sizes, asked.rounds, show=None if asked.json else _show)
+    if asked.json:
+        print(json.dumps(grown, indent=2))
+    else:
+        print(f"\n{grown['examples']} examples of the documents at each size.\nA walk: {grown['walk']['text']}.\n")
+        print("\n".join(grown["faults"]) or "All as it is to be.")
+    if asked.chart:
+        asked.chart.write_text(chart(grown["pages"], asked.sizes), encoding="utf-8")
+    return 1 if grown["faults"] else 0
+
+
+def growth(
+    sizes: Sequence[int] = SIZES, rounds: int = ROUNDS, *, show: Callable[[str], None] | None = None
+) -> dict[str, Any]:
+    """Measure, and return `pages` (a list of figures by name), the number of `examples`, the `walk`, and `faults`.
+
+    `show` is told each line of the table as soon as it is known. Two sizes at least, ascending.
+    """
     install()
     with ExitStack() as servers:
-        readers = [_reader(servers, Region(size)) for size in asked.sizes]
-        faults, results = _measured(readers, asked.rounds, asked.sizes, show=not asked.json)
+        readers = [_reader(servers, Region(size)) for size in sizes]
+        faults, pages = _measured(readers, rounds, sizes, show or (lambda _line: None))
         examples = sum(1 for _ in example_searches())
         for reader in readers:
             faults += (f"{reader.region.patients:,}: {refused}" for refused in refused_examples(reader))
-    walked = _walked(Region(asked.sizes[-1]))
-    faults += walked.pop("faults")
-    if asked.json:
-        print(json.dumps({"pages": results, "examples": examples, "walk": walked, "faults": faults}, indent=2))
-    else:
-        print(f"\n{examples} examples of the documents at each size.\nA walk: {walked['text']}.\n")
-        print("\n".join(faults) or "All as it is to be.")
-    if asked.chart:
-        asked.chart.write_text(chart(results, asked.sizes), encoding="utf-8")
-    return 1 if faults else 0
+    walked = _walked(Region(sizes[-1]))
+    return {"pages": pages, "examples": examples, "faults": faults + walked.pop("faults"), "walk": walked}
+
+
+def _show(line: str) -> None:
+    print(line, flush=True)
 
 
 def _reader(servers: ExitStack, region: Region) -> MeasuredReader:
@@ -61,18 +75,17 @@ def _reader(servers: ExitStack, region: Region) -> MeasuredReader:
 
 
 def _measured(
-    readers: Sequence[MeasuredReader], rounds: int, sizes: Sequence[int], *, show: bool
+    readers: Sequence[MeasuredReader], rounds: int, sizes: Sequence[int], show: Callable[[str], None]
 ) -> tuple[list[str], list[dict[str, Any]]]:
-    if show:
-        print("\n".join(_heading(sizes)), flush=True)
+    show("\n".join(_heading(sizes)))
     faults: list[str] = []
     results: list[dict[str, Any]] = []
     gc.freeze()
     for row in measure(readers, rounds):
         faults += row.faults()
-        results.append(row.figures(sizes))
-        if show:
-            print(_line(row, sizes), flush=True)
+        results.append(row.figures())
+        show(_line(row, sizes))
+    gc.unfreeze()
     return faults, results
 
 

@@ -1,6 +1,7 @@
 """Walk through all patients while a loader is at work: what stays in its place is found, and found once."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from careconnect_records.tables import RecordTables
 _PAGE: Final = 100
 _BATCH: Final = 25
 _AT_ONCE: Final = 5
+_CHANGES: Final = 5 * _PAGE
+"""Of four kinds in turn: a walk is held up until the loader has done as many as tell, and goes on beside it."""
 _STEP: Final = 7919
 """Prime, so that multiples of it go through all patients in an order that is none of the index's."""
 
@@ -32,6 +35,11 @@ class Changes:
     moved: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     added: set[str] = field(default_factory=set)
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return sum(map(len, (self.kept, self.moved, self.deleted, self.added)))
 
     def __str__(self) -> str:
         """Return their numbers."""
@@ -57,6 +65,7 @@ def walk_under_change(reader: MeasuredReader) -> Walked:
     seen: Counter[str] = Counter()
     places: list[tuple[str, str]] = []
     pages, page = 0, Request("Patient", [("_count", str(_PAGE))])
+    expected = max(reader.region.patients // _PAGE, 1)
     writing.start()
     try:
         following: Request | None = page
@@ -68,6 +77,7 @@ def walk_under_change(reader: MeasuredReader) -> Walked:
             places += ((resource.get("birthDate", ""), resource["id"]) for resource in found)
             pages += 1
             following = answer.next_page()
+            writing.wait_for(min(pages / expected, 1) * _CHANGES)
     finally:
         writing.stop()
     return Walked(pages, seen.total(), writing.changes, list(_faults(reader.region, seen, places, writing.changes)))
@@ -113,6 +123,11 @@ class _Loader:
         self._thread.join()
         if self._failure:
             raise self._failure
+
+    def wait_for(self, number: float) -> None:
+        """Wait until it has done so many changes, if it still does any."""
+        while self.changes.number < number and self._thread.is_alive():
+            time.sleep(0.001)
 
     def _run(self) -> None:
         try:
