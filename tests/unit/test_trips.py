@@ -46,6 +46,7 @@ def test_the_document_has_the_table() -> None:
         ("Search of an Organization by name", 2),
         ("… with the patient, `_include`", 3),
         ("… with its Organization, `_include`", 3),
+        ("`Patient/4/$everything`, 20 of 130", 3),
         ("`POST /token`", 2),
         ("The authorizer's judgement", 1),
     ],

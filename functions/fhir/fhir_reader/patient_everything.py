@@ -6,20 +6,18 @@ from typing import Final
 
 from careconnect.outcomes import OperationOutcome
 from careconnect.rendering.bundle import Bundle, outcome_entry
-from careconnect.resource_types import Follow, ResourceType
+from careconnect.resource_types import Follow
+from careconnect.scopes import Interaction
 from careconnect.searching.next_link import Cursor
 from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.query import EVERYTHING, Include, SearchQuery
-from fhir_reader.store.stored import Entry
+from fhir_reader.store.stored import OWN_PLACE, Entry
 
 MOST_EXAMINED: Final = 1_000
 """Entries of the compartment that one page examines; a total is told if they are all."""
-
-_FIRST: Final = "!"
-"""The place of the patient itself: before every entry of its compartment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +43,25 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     is asked for and too costly (STU3 Patient §8.1.14.1).
     """
     patient_type, used, count = query.type, query.used, context.result.count
-    read_resource(context.store, context.caller, patient_type, patient, context.view.format)
+    is_number = context.result.only_total
     links = [("self", context.links.url(used))]
     told = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)] if query.warnings else []
+    context.caller.require(patient_type, Interaction.READ)
+    # Whoever asks for the number alone gets it, or is told what it costs.
+    most = MOST_ENTRIES if is_number else MOST_EXAMINED
     with context.budget.charged_to(EVERYTHING):
-        if context.result.only_total:
-            # Whoever asks for the number alone gets it, or is told what it costs.
-            return Bundle(_stretch(patient_type, patient, "", context, most=MOST_ENTRIES).found, links, told)
-        if query.cursor:
-            cursor = context.links.open_cursor(used, query.cursor)
-            stretch = _stretch(patient_type, patient, str(cursor.place[0]), context, most=MOST_EXAMINED, wanted=count)
-            total = cursor.total
-        else:
-            stretch = _stretch(patient_type, patient, "", context, most=MOST_EXAMINED)
-            total = stretch.found if stretch.is_last else None
+        cursor = context.links.open_cursor(used, query.cursor) if query.cursor and not is_number else None
+        after, wanted = (str(cursor.place[0]), count) if cursor else ("", None)
+        record: Iterator[tuple[str, Entry]] = iter(())
+        if context.caller.sees(patient_type, patient, ()):
+            # Beside the patient itself, and dropped if that is not to be had.
+            record = context.store.compartment(patient_type, patient, after, 1 + (most if wanted is None else wanted))
+    read_resource(context.store, context.caller, patient_type, patient, context.view.format)
+    with context.budget.charged_to(EVERYTHING):
+        stretch = _stretch(record, after, context, most=most, wanted=wanted)
+        if is_number:
+            return Bundle(stretch.found, links, told)
+        total = cursor.total if cursor else (stretch.found if stretch.is_last else None)
         matches = [entry for _, entry in stretch.offered[:count]]
         includes = [
             Include(type_, parameter)
@@ -75,36 +78,20 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
 
 
 def _stretch(
-    patient_type: ResourceType,
-    patient: str,
-    after: str,
-    context: SearchContext,
-    *,
-    most: int,
-    wanted: int | None = None,
+    record: Iterator[tuple[str, Entry]], after: str, context: SearchContext, *, most: int, wanted: int | None
 ) -> _Stretch:
-    """Examine at most `most` entries after a place, and none beyond the first that is more than `wanted`."""
-    expected = 1 + (most if wanted is None else wanted)
+    """Examine at most `most` entries of a `record`, and none beyond the first that is more than `wanted`."""
     offered: list[tuple[str, Entry]] = []
     found, end = 0, after
-    for examined, (place, entry) in enumerate(_record(patient_type, patient, after, context, expected)):
+    for examined, (place, entry) in enumerate(record):
         if examined == most:
             return _Stretch(offered, found, end, is_last=False)
         end = place
         # The patient itself was read before.
-        if place == _FIRST or context.caller.may_find(entry.type):
+        if place == OWN_PLACE or context.caller.may_find(entry.type):
             found += 1
             if len(offered) <= context.result.count:
                 offered.append((place, entry))
         if wanted is not None and found > wanted:
             return _Stretch(offered, found, end, is_last=False)
     return _Stretch(offered, found, end, is_last=True)
-
-
-def _record(
-    patient_type: ResourceType, patient: str, after: str, context: SearchContext, expected: int
-) -> Iterator[tuple[str, Entry]]:
-    if not after:
-        for entry in context.store.entries_by_id(patient_type, [patient]):
-            yield _FIRST, entry
-    yield from context.store.compartment(patient_type, patient, "" if after == _FIRST else after, expected)

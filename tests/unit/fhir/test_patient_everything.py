@@ -72,3 +72,22 @@ def test_a_page_makes_one_query_however_long_the_record_is(reader: Reader) -> No
     reader.follow(page.link("next"))
 
     assert reader.calls.count("Query") == 1
+
+
+@pytest.mark.parametrize(
+    ("scope", "patient", "status"),
+    [("system/*.read", "5", 404), ("patient/*.read", "5", 404), ("system/Observation.read", "", 403)],
+)
+def test_who_may_not_see_the_patient_has_nothing_of_the_record_looked_up(
+    reader: Reader, scope: str, patient: str, status: int
+) -> None:
+    assert reader.as_caller(scope, patient).get(PATH).status == status
+
+    assert {*reader.calls} <= {"GetItem"}
+
+
+@pytest.mark.parametrize("query", ["", "_count=0"])
+def test_a_patient_that_is_not_there_has_no_record(reader: Reader, query: str) -> None:
+    answer = reader.get("Patient/nobody/$everything", query)
+
+    assert (answer.status, answer.issue["code"]) == (404, "not-found")

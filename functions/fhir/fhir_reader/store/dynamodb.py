@@ -5,7 +5,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect import outcomes
@@ -24,7 +24,7 @@ from careconnect.search_values import order_key
 from careconnect.stored_values import StoredValues
 from fhir_reader.store.range_stream import RangeStream, ask, items_of, limit_of
 from fhir_reader.store.staged import StagedEntries
-from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
+from fhir_reader.store.stored import BATCH, OWN_PLACE, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
 from fhir_reader.store.versions import DynamoDbVersions, item_key, item_of, stored_resource
 
 if TYPE_CHECKING:
@@ -89,13 +89,7 @@ class DynamoDbResourceStore:
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         """Return the entries of resources whose ids are known: one BatchGetItem per hundred."""
-        items = self._items(((type_, resource_id) for resource_id in ids), INDEX_ITEM)
-        return [
-            Entry(type_, resource_id, order_key(StoredValues(type_, resource_id, values), type_.order_by), stored)
-            for (_, resource_id), item in items.items()
-            # A deleted resource keeps its index record, without values.
-            if (values := json.loads(stored := item.get("values", {}).get("S", "null")))
-        ]
+        return list(_entries_of(type_, self._items(((type_, resource_id) for resource_id in ids), INDEX_ITEM)))
 
     def entries(
         self,
@@ -139,25 +133,35 @@ class DynamoDbResourceStore:
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int, pay: Pay | None = None
     ) -> Iterator[tuple[str, Entry]]:
-        """Stream the entries of a patient's compartment with their places, by type, then by date."""
-        partition = resource_key(patient_type.name, patient)
+        """Stream the entries of a patient's compartment with their places, by type, then by date.
+
+        What comes first is asked for at once, and not when the stream is first looked into.
+        """
+        table, partition = self._tables[patient_type.home], resource_key(patient_type.name, patient)
         query: dict[str, Any] = {
-            "TableName": self._tables[patient_type.home],
+            "TableName": table,
             "KeyConditionExpression": "pk = :pk AND sk > :after",
             "ExpressionAttributeValues": {
                 ":pk": {"S": partition},
-                ":after": {"S": after or _FIRST_TYPE},
+                ":after": {"S": max(after, _FIRST_TYPE)},
             },
             **limit_of(expected),
             **self._how,
         }
-        first: Future[Any] = self._pool.submit(ask, self._client.query, **query)
-        staged = StagedEntries(partition, _member, self._index_records, pay)
-        for item in items_of(self._client.query, query, first, staged):
-            place = item["sk"]["S"]
-            if member := _member(place):
-                type_, resource_id = member
-                yield place, Entry(type_, resource_id, place_of(place)[0], item["values"]["S"])
+        own = None if after else self._pool.submit(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
+        first = self._pool.submit(ask, self._client.query, **query)
+
+        def stream() -> Iterator[tuple[str, Entry]]:
+            for entry in _entries_of(patient_type, own.result()) if own else ():
+                yield OWN_PLACE, entry
+            staged = StagedEntries(partition, _member, self._index_records, pay)
+            for item in items_of(self._client.query, query, first, staged):
+                place = item["sk"]["S"]
+                if member := _member(place):
+                    type_, resource_id = member
+                    yield place, Entry(type_, resource_id, place_of(place)[0], item["values"]["S"])
+
+        return stream()
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links; read once and kept, since it never changes."""
@@ -239,6 +243,14 @@ class DynamoDbResourceStore:
             if not request:
                 return found
         raise outcomes.unavailable("keys left unprocessed")
+
+
+def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[Entry]:
+    """Yield the entries that index records hold; a deleted resource keeps its own, without values."""
+    for (_, resource_id), item in items.items():
+        if values := json.loads(stored := item.get("values", {}).get("S", "null")):
+            order = order_key(StoredValues(type_, resource_id, values), type_.order_by)
+            yield Entry(type_, resource_id, order, stored)
 
 
 def _member(place: str) -> tuple[ResourceType, str] | None:

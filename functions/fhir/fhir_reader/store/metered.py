@@ -85,8 +85,11 @@ class MeteredStore:
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int, _pay: Pay | None = None
     ) -> Iterator[tuple[str, Entry]]:
-        """Stream a patient's compartment: one call to begin with, which brings no more than is paid for."""
-        self.budget.call()
+        """Stream a patient's compartment: one call to begin with, which brings no more than is paid for.
+
+        Where the patient's own entry comes first, that is another.
+        """
+        self.budget.call(1 if after else 2)
         most = min(expected, self.budget.entries_paid + 1)
         return self._paid(self.store.compartment(patient_type, patient, after, most, self.budget.call))
 

@@ -13,6 +13,9 @@ from careconnect.stored_values import StoredValues
 BATCH: Final = 100
 """Resources that one call returns (DynamoDB's quota for BatchGetItem)."""
 
+OWN_PLACE: Final = "!"
+"""The place of a patient itself: before every entry of its compartment."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredResource:
@@ -167,9 +170,10 @@ class ResourceStore(Protocol):
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int, pay: Pay | None = None
     ) -> Iterator[tuple[str, Entry]]:
-        """Stream a patient's compartment as (place, entry), by type and date, beginning after a place.
+        """Ask for a patient's compartment, and stream it as (place, entry), by type and date, beginning after a place.
 
-        `expected` is how many are likely to be enough (0: all of them are wanted); `pay` is as for `entries`.
+        Without one the patient's own entry comes first, at `OWN_PLACE`, and is asked for at the same time. `expected`
+        is how many are likely to be enough (0: all of them are wanted); `pay` is as for `entries`.
         """
 
     def seal_key(self) -> bytes:
