@@ -13,12 +13,12 @@ _TOP: Final = 84
 _BAR: Final = 10
 _LABEL: Final = 40
 
-_STYLE: Final = """
-  .ground { fill: #ffffff } .rule { stroke: #d0d7de } .small { fill: #9a6700 } .large { fill: #0969da }
+STYLE: Final = """
+  .ground { fill: #ffffff } .rule { stroke: #d0d7de } .limit { stroke: #cf222e } .small { fill: #9a6700 } .large { fill: #0969da }
   text { fill: #1f2328; font: 12px system-ui, sans-serif } .head { font-weight: 600; font-size: 14px }
   .value { font-size: 10px } .name { text-anchor: end }
   @media (prefers-color-scheme: dark) {
-    .ground { fill: #0d1117 } .rule { stroke: #3d444d } .small { fill: #d29922 } .large { fill: #58a6ff }
+    .ground { fill: #0d1117 } .rule { stroke: #3d444d } .limit { stroke: #ff7b72 } .small { fill: #d29922 } .large { fill: #58a6ff }
     text { fill: #f0f6fc }
   }
 """
@@ -36,18 +36,18 @@ def chart(results: Sequence[Figures], sizes: Sequence[int]) -> str:
     title = f"Milliseconds of a page (p50) with {ends[0]:,} and with {ends[1]:,} patients"
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{title}">',
-        f"<style>{_STYLE}</style>",
+        f"<style>{STYLE}</style>",
         f'<rect class="ground" width="{_WIDTH}" height="{height}"/>',
-        _text(16, 26, title, "head"),
+        text(16, 26, title, "head"),
         *_legend(ends),
         *(
-            _text(left, 72, heading, "head")
+            text(left, 72, heading, "head")
             for left, heading in ((_left("first"), "First page"), (_left("later"), "Later page"))
         ),
     ]
     for place, name in enumerate(kinds):
         top = _TOP + _ROW * place
-        lines.append(_text(_NAMES - 10, top + 15, name.replace("`", ""), "name"))
+        lines.append(text(_NAMES - 10, top + 15, name.replace("`", ""), "name"))
         for page in ("first", "later"):
             if times := found.get((name, page)):
                 lines += _bars(_left(page), top, [times[str(size)]["p50"] for size in ends], longest)
@@ -65,7 +65,7 @@ def _legend(ends: Sequence[int]) -> Iterator[str]:
     for place, (kind, size) in enumerate(zip(("small", "large"), ends, strict=True)):
         x = 16 + place * 150
         yield f'<rect class="{kind}" x="{x}" y="38" width="{_BAR}" height="{_BAR}"/>'
-        yield _text(x + 16, 48, f"{size:,} patients", "")
+        yield text(x + 16, 48, f"{size:,} patients", "")
 
 
 def _bars(left: int, top: int, values: Sequence[float], longest: float) -> Iterator[str]:
@@ -73,8 +73,9 @@ def _bars(left: int, top: int, values: Sequence[float], longest: float) -> Itera
         y = top + 2 + place * (_BAR + 1)
         width = max(1, round(value / longest * (_PANEL - _LABEL), 1))
         yield f'<rect class="{kind}" x="{left}" y="{y}" width="{width}" height="{_BAR}"/>'
-        yield _text(left + width + 4, y + 9, f"{value:.1f}", "value")
+        yield text(left + width + 4, y + 9, f"{value:.1f}", "value")
 
 
-def _text(x: float, y: float, text: str, kind: str) -> str:
-    return f'<text x="{x:g}" y="{y}" class="{kind}">{escape(text)}</text>'
+def text(x: float, y: float, words: str, kind: str) -> str:
+    """Return a text at a place, of one of the style's kinds."""
+    return f'<text x="{x:g}" y="{y}" class="{kind}">{escape(words)}</text>'
