@@ -74,8 +74,10 @@ def test_each_call_is_one_event(http: httpx.Client, owner: tuple[str, str], new:
         ("token", OWNER, "0", ""),
         ("introspect", OWNER, "0", ""),
         ("revoke", OWNER, "0", ""),
+        ("introspect", OWNER, "0", ""),
         ("introspect", OWNER, "0", "inactive"),
     ]
+    assert [event.is_correction for event in events] == [False, False, False, False, True]
     assert {(event.action.value, event.subject, event.jti, event.patient) for event in events} == {
         ("E", OWNER, jti, "")
     }

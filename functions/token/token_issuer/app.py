@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from careconnect.access_record.event import Action
 from careconnect.client_record import ClientRecord
@@ -16,18 +16,15 @@ from token_issuer import errors
 from token_issuer.authenticate_client import ClientAuthentication
 from token_issuer.client_credentials import read_credentials
 from token_issuer.grant_token import TokenSigner, grant_token
-from token_issuer.introspect_token import RevokedTokens, introspect_token
+from token_issuer.introspect_token import introspect_token
 from token_issuer.recorded_signer import RecordedSigner
+from token_issuer.recorded_tokens import RecordedTokens, TokenStore
 from token_issuer.request_parameters import check_client_id, read_parameters
-from token_issuer.revoke_token import RevocationStore, revoke_token
+from token_issuer.revoke_token import revoke_token
 
 _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store", "Pragma": "no-cache"}
 
 Parameters = Mapping[str, str]
-
-
-class TokenStore(RevokedTokens, RevocationStore, Protocol):
-    """Knows which tokens were revoked, and is told of more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +109,7 @@ def _introspect(deployed: OAuthEndpoint, call: Call, client: ClientRecord, param
         _token_of(parameters),
         base_url=call.base_url,
         keys=deployed.keys,
-        revoked=deployed.tokens,
+        revoked=RecordedTokens(deployed.tokens, call.access),
         now=call.now,
         tell=_record_of(call),
     )
@@ -126,7 +123,7 @@ def _revoke(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameter
         _token_of(parameters),
         base_url=call.base_url,
         keys=deployed.keys,
-        revocations=deployed.tokens,
+        revocations=RecordedTokens(deployed.tokens, call.access),
         now=call.now,
         tell=_record_of(call),
     )

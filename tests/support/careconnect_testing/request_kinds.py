@@ -134,6 +134,7 @@ KINDS = [
         400,
     ),
     RequestKind("`POST /introspect`", ISSUER, lambda on: token_event("/introspect", token=on.token())),
+    RequestKind("… of a token that was revoked", ISSUER, lambda on: token_event("/introspect", token=_ended(on))),
     RequestKind("`POST /revoke`", ISSUER, lambda on: token_event("/revoke", token=on.token())),
     RequestKind(
         "The authorizer's judgement", "AuthorizerFunction", lambda on: authorizer_event(f"Bearer {on.token()}"), 0
@@ -206,3 +207,9 @@ KINDS = [
 def _an_id(deployment: MotoDeployment) -> str:
     found = deployment.answer(AUDITOR, _get("AuditEvent", "patient=4&date=2026-01-15&_count=1")(deployment))
     return str(found.json["entry"][0]["resource"]["id"])
+
+
+def _ended(deployment: MotoDeployment) -> str:
+    token = deployment.token()
+    assert deployment.answer(ISSUER, token_event("/revoke", token=token)).status == 200
+    return token

@@ -46,8 +46,11 @@ class Trip:
 TRIPS = {
     "`POST /token`": Trip("BatchGetItem → PutItem + Sign", 3, 1, "3 GetPublicKey (3)"),
     "… with a scope that is not the client's": Trip("BatchGetItem → PutItem", 3, 1),
-    "`POST /introspect`": Trip("BatchGetItem → BatchGetItem → PutItem", 5, 1, "3 GetPublicKey (3)"),
-    "`POST /revoke`": Trip("BatchGetItem → PutItem → PutItem", 3, 2, "3 GetPublicKey (3)"),
+    "`POST /introspect`": Trip("BatchGetItem → BatchGetItem + PutItem", 5, 1, "3 GetPublicKey (3)"),
+    "… of a token that was revoked": Trip(
+        "BatchGetItem → BatchGetItem + PutItem → PutItem", 5, 2, "3 GetPublicKey (3)"
+    ),
+    "`POST /revoke`": Trip("BatchGetItem → 2 PutItem", 3, 2, "3 GetPublicKey (3)"),
     "The authorizer's judgement": Trip("BatchGetItem", 2, 0, "3 GetPublicKey (3)"),
     "Read of a Patient": Trip("GetItem + PutItem", 1, 2),
     "Read of a Patient that is not there": Trip("GetItem + PutItem → PutItem", 1, 4),

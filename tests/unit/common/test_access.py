@@ -298,3 +298,16 @@ def test_a_remark_tells_more_of_what_was_done_and_not_of_what_was_refused() -> N
         request.close(refusal.status if refusal else 200, refusal)
 
     assert told(kept) == [("", "0", "inactive"), ("", "4", "bad request")]
+
+
+def test_a_remark_on_what_was_begun_is_its_correction() -> None:
+    kept = KeptEvents()
+    request = access(kept)
+    request.begin([NOBODY])
+    request.discloses([NOBODY])
+    request.remark = "inactive"
+    request.close(200, None)
+
+    assert kept.steps == ["begin 1", "keep 1"]
+    assert [event.is_correction for event in kept.events] == [False, True]
+    assert told(kept)[-1] == ("", "0", "inactive")

@@ -14,6 +14,7 @@ from careconnect.shell import Recording
 from careconnect.signing_keys import SigningKeyError
 from careconnect_testing.access_records import KeptEvents, digest_for_tests
 from careconnect_testing.issuer import AUDIT_TABLE, TOKEN_TABLE, Issuer, basic
+from token_issuer.errors import unavailable
 
 GRANT = {"grant_type": "client_credentials"}
 
@@ -159,7 +160,8 @@ def test_an_introspection_says_who_asked_about_whose_token(recorded: Issuer, kep
 
     event = only(kept)
     assert told(event) == ("introspect", "server", "0", "")
-    assert (event.action, event.subject, event.jti, event.status) == ("E", "client-1", jti_of(token), 200)
+    assert (event.action, event.subject, event.jti) == ("E", "client-1", jti_of(token))
+    assert len(kept.events) == 1
 
 
 def test_an_introspection_that_says_inactive_says_so_and_names_a_token_of_ours(
@@ -204,6 +206,45 @@ def test_a_revocation_is_an_event_and_says_whether_it_ended_anything(
         ("revoke", "client-1", "0", ""),
     ]
     assert {event.jti for event in kept.told} == {jti_of(token)}
+
+
+@pytest.mark.parametrize(("endpoint", "asks"), [("introspect", "is_revoked"), ("revoke", "revoke")])
+def test_the_event_of_a_token_is_begun_before_the_tokens_are_asked(
+    recorded: Issuer, kept: KeptEvents, secret: str, endpoint: str, asks: str
+) -> None:
+    token = recorded.token("client-1", secret).json["access_token"]
+    kept.steps.clear()
+
+    class Tokens:
+        def __getattr__(self, name: str) -> Any:
+            kept.steps.append(name)
+            return getattr(recorded.endpoint.tokens, name)
+
+    asked = recorded.rebuilt(tokens=Tokens())
+    assert asked.post(f"/{endpoint}", {"token": token}, headers=basic("client-1", secret)).status == 200
+
+    assert kept.steps == ["begin 1", asks]
+
+
+@pytest.mark.parametrize("endpoint", ["introspect", "revoke"])
+def test_what_the_tokens_did_not_answer_is_corrected(
+    recorded: Issuer, kept: KeptEvents, secret: str, endpoint: str
+) -> None:
+    token = recorded.token("client-1", secret).json["access_token"]
+    kept.events.clear()
+
+    class Broken:
+        def __getattr__(self, name: str) -> Any:
+            def fails(*_: object) -> None:
+                raise unavailable("ThrottlingException")
+
+            return fails
+
+    asked = recorded.rebuilt(tokens=Broken())
+    assert asked.post(f"/{endpoint}", {"token": token}, headers=basic("client-1", secret)).status == 503
+
+    assert told(only(kept)) == (endpoint, "client-1", "8", "error")
+    assert (only(kept).jti, only(kept).status) == (jti_of(token), 503)
 
 
 # --- what never gets there

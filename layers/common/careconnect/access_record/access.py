@@ -176,10 +176,14 @@ class Access:
             begun = (event for patient, event in self._begun.items() if patient not in self._within)
             return [event.corrected(outcome, why, status) for event in begun]
         told = {**self._named, **self._disclosed}
+        unsaid = [event for patient, event in self._begun.items() if patient in told] if self.remark else []
         return [
-            event.corrected(Outcome.REFUSED, NOT_DISCLOSED, status)
-            for patient, event in self._begun.items()
-            if patient not in told
+            *(event.corrected(Outcome.DONE, self.remark, status) for event in unsaid),
+            *(
+                event.corrected(Outcome.REFUSED, NOT_DISCLOSED, status)
+                for patient, event in self._begun.items()
+                if patient not in told
+            ),
         ]
 
     def _last(self, status: int, refusal: RefusalError | None) -> list[AccessEvent]:
