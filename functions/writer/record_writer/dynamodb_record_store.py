@@ -82,6 +82,21 @@ class DynamoDbRecordStore:
         found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
         return {item["pk"]["S"]: State(item) for item in found}
 
+    def current(self, type_: ResourceType, resource_id: str) -> tuple[State | None, tuple[Item, ...]]:
+        """Return the index record of a resource, and its bodies, the JSON first: one BatchGetItem.
+
+        Its items are read one by one: bodies of another version than the record's are left out.
+        """
+        key, table = resource_key(type_.name, resource_id), self._tables.name(type_.home)
+        found = self._items((table, _key((key, sort_key))) for sort_key in (INDEX_ITEM, JSON_ITEM, XML_ITEM))
+        items = {str(item["sk"]["S"]): item for item in found}
+        index = items.pop(INDEX_ITEM, None)
+        if index is None:
+            return None, ()
+        state = State(index)
+        is_one = all(item["version"]["N"] == str(state.version) for item in items.values())
+        return state, tuple(items[sort_key] for sort_key in sorted(items)) if is_one else ()
+
     def present(self, keys: Collection[str]) -> dict[str, State]:
         """Return as `states` does what of index records says whether resources are there, and whose.
 

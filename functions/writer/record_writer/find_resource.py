@@ -56,14 +56,14 @@ def find_resource(store: RecordStore, wanted: Wanted, new_id: Callable[[], str])
         return _matching(store, wanted, wanted.condition, new_id)
     if not wanted.id:
         return Found(new_id(), None)
-    key = resource_key(wanted.type.name, wanted.id)
-    state = store.states([key]).get(key)
+    # With the bodies: what is replaced is kept, and what is there already is shown.
+    state, bodies = store.current(wanted.type, wanted.id)
     if state is None:
         return Found(wanted.id, None)
     _settle(store, wanted.type, state)
     if not sees(wanted.caller, wanted.type, wanted.id, state):
         return Found(wanted.id, None, unseen=patients_of_items(wanted.type, wanted.id, [state.item]))
-    return Found(wanted.id, state)
+    return Found(wanted.id, state, bodies=bodies)
 
 
 def sees(caller: Caller, type_: ResourceType, resource_id: str, state: State) -> bool:

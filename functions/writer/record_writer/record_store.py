@@ -34,6 +34,9 @@ class RecordStore(Protocol):
     def states(self, keys: Collection[str]) -> dict[str, State]:
         """Return the index records of resources by `Type/id`, those that there are."""
 
+    def current(self, type_: ResourceType, resource_id: str) -> tuple[State | None, tuple[Item, ...]]:
+        """Return the index record of a resource, if there is one, and its bodies, if they are of the same version."""
+
     def present(self, keys: Collection[str]) -> dict[str, State]:
         """Return what of index records says whether resources are there, and whose: no more is kept of many."""
 

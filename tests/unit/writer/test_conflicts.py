@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from careconnect.record_keys import mark_shard
+from careconnect.record_keys import JSON_ITEM, mark_shard
 from careconnect.resource_types import RESOURCE_TYPES
 from careconnect_admin.loading.index_renewal import IndexRenewer
 from careconnect_testing.answer import Answer
 from careconnect_testing.record_writers import WRITE, Writer
 from careconnect_testing.writes import NHS_NUMBER, observation, patient
+from record_writer.dynamodb_record_store import DynamoDbRecordStore
 
 CONDITION = f"identifier={NHS_NUMBER}|1"
 OWN = {**patient("1", gender="female"), "id": "own"}
@@ -337,3 +338,23 @@ def test_a_renewal_that_comes_before_a_write_is_not_done_again(writer: Writer, m
     assert writer.observer.counts == ["WriteConflict"]
     total = client.get_item(TableName=tables.reference, Key=mark)["Item"]["total"]
     assert total == {"N": "0" if method == "DELETE" else "1"}
+
+
+def test_bodies_of_another_version_are_not_taken_for_the_records(writer: Writer) -> None:
+    """A batch reads its items one by one: between two of them another writer may be done."""
+    writer.made({**patient("9434765919"), "id": "torn"})
+    store = DynamoDbRecordStore(writer.reader.tables)
+    state, bodies = store.current(PATIENT, "torn")
+    assert state is not None
+    assert [item["version"]["N"] for item in bodies] == [str(state.version)] * 2
+
+    writer.reader.client.update_item(
+        TableName=writer.reader.tables.record,
+        Key={"pk": {"S": "Patient/torn"}, "sk": {"S": JSON_ITEM}},
+        UpdateExpression="SET version = :later",
+        ExpressionAttributeValues={":later": {"N": "2"}},
+    )
+
+    state, bodies = store.current(PATIENT, "torn")
+    assert state is not None
+    assert (state.version, bodies) == (1, ())
