@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_testing.cold_start import cold_start
+from careconnect_testing.cold_start import ENVIRONMENT, cold_start
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -45,27 +45,6 @@ IMPORTS = {
 
 WRITER = {*IMPORTS["fhir_reader"], *PATCHING}
 """What a writer imports beside what the records' layer does."""
-
-ENVIRONMENT = {
-    "POWERTOOLS_SERVICE_NAME": "a-function",
-    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
-    "READER_HOME": "record",
-    "WRITER_HOME": "record",
-    "TOKEN_TABLE": "tokens",
-    "CLIENT_TABLE": "clients",
-    "RECORD_TABLE": "records",
-    "DIRECTORY_TABLE": "directory",
-    "REFERENCE_TABLE": "references",
-    "ALLOWANCE_TABLE": "allowances",
-    "AUDIT_TABLE": "audit",
-    "AUDIT_FAILURE": "closed",
-    "SEAL_TABLE": "seals",
-    "ACCESS_DIGEST_KEY_ALIAS": "alias/digest",
-    "ACCESS_SEAL_KEY_ALIAS": "alias/seal",
-    "SIGNING_KEY_ALIAS": "alias/signing",
-    "ALLOWED_ORIGINS": "*",
-    "CONSOLE": "on",
-}
 
 _LIST_MODULES = """
 import sys

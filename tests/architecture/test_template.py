@@ -456,10 +456,30 @@ def test_a_function_whose_code_serves_several_tables_is_told_which_types_it_serv
     assert told == ([home] if home is not Home.AUDIT else [])
 
 
-def test_layers_are_built_for_the_functions_processor() -> None:
-    for layer in of_type("AWS::Serverless::LayerVersion").values():
-        assert layer["Metadata"]["BuildMethod"] == TEMPLATE["Globals"]["Function"]["Runtime"]
-        assert layer["Metadata"]["BuildArchitecture"] == {"Ref": "Architecture"}
+def test_layers_are_built_for_the_functions_processor_by_the_functions_python() -> None:
+    makefile = (PROJECT / "layers/Makefile").read_text(encoding="utf-8")
+    runtime = TEMPLATE["Globals"]["Function"]["Runtime"]
+
+    assert f"\nPYTHON ?= {runtime}\n" in makefile
+    for name, layer in of_type("AWS::Serverless::LayerVersion").items():
+        assert layer["Metadata"] == {
+            "BuildMethod": "makefile",
+            "BuildArchitecture": {"Ref": "Architecture"},
+            "ProjectRootDirectory": "layers",
+            "ContextPath": "layers",
+            "WorkingDirectory": {"Fn::Sub": "layers/platforms/${Architecture}"},
+        }
+        folder = layer["Properties"]["ContentUri"].removeprefix("layers/")
+        assert f'build-{name}:\n\t$(BUILD) ../../{folder} "$(ARTIFACTS_DIR)/python"' in makefile
+
+
+@pytest.mark.parametrize(("processor", "platform"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
+def test_a_layers_wheels_are_for_its_processor(processor: str, platform: str) -> None:
+    assert processor in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]
+    wheels = (PROJECT / "layers/platforms" / processor / "wheels.txt").read_text(encoding="utf-8").split()
+
+    assert wheels
+    assert all(wheel.startswith("manylinux") and wheel.endswith(f"_{platform}") for wheel in wheels)
 
 
 @pytest.mark.parametrize("table", [name for name in of_type("AWS::DynamoDB::Table") if name != "AllowanceTable"])

@@ -3,9 +3,39 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
 
-_AWS = {
+ENVIRONMENT: Final = {
+    "POWERTOOLS_SERVICE_NAME": "a-function",
+    "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
+    "READER_HOME": "record",
+    "WRITER_HOME": "record",
+    "TOKEN_TABLE": "tokens",
+    "CLIENT_TABLE": "clients",
+    "RECORD_TABLE": "records",
+    "DIRECTORY_TABLE": "directory",
+    "REFERENCE_TABLE": "references",
+    "ALLOWANCE_TABLE": "allowances",
+    "AUDIT_TABLE": "audit",
+    "AUDIT_FAILURE": "closed",
+    "SEAL_TABLE": "seals",
+    "ACCESS_DIGEST_KEY_ALIAS": "alias/digest",
+    "ACCESS_SEAL_KEY_ALIAS": "alias/seal",
+    "SIGNING_KEY_ALIAS": "alias/signing",
+    "ALLOWED_ORIGINS": "*",
+    "CONSOLE": "on",
+}
+"""What one function or another is started with."""
+
+PACKAGES: Final = (
+    *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer"),
+    *("access_auditor", "service_discovery", "service_console"),
+)
+"""The packages that hold a handler; two functions each are made of the reader and of the writer."""
+
+_AWS: Final = {
     "AWS_REGION": "eu-west-2",
     "AWS_DEFAULT_REGION": "eu-west-2",
     "AWS_ACCESS_KEY_ID": "testing",
@@ -14,11 +44,23 @@ _AWS = {
 
 
 def cold_start(
-    package: str, environment: Mapping[str, str], then: str = "", *, before: str = ""
+    package: str, environment: Mapping[str, str], then: str = "", *, before: str = "", only: Sequence[Path] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Import `package`'s handler in a new process, between other statements, and return how that ended."""
+    """Import `package`'s handler in a new process, between other statements, and return how that ended.
+
+    Modules come from the folders `only`, if any are named, and from the standard library.
+    """
+    return started(f"{before}\nimport {package}.handler\n{then}", environment, only)
+
+
+def started(
+    statements: str, environment: Mapping[str, str], only: Sequence[Path] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Execute statements in a new process and return how that ended."""
+    options = ("-I", "-S") if only else ()
+    path = f"import sys\nsys.path[:0] = {[str(folder) for folder in only]!r}\n" if only else ""
     return subprocess.run(
-        [sys.executable, "-c", f"{before}\nimport {package}.handler\n{then}"],
+        [sys.executable, *options, "-c", path + statements],
         env={"PATH": os.environ["PATH"], **_AWS, **environment},
         capture_output=True,
         text=True,
