@@ -9,6 +9,7 @@ import pytest
 from botocore.loaders import Loader
 from coverage import Coverage
 
+from careconnect import aws
 from careconnect_testing import generated as generated  # registers the profiles of the quick and the long run
 from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.real_data import REAL_DATA, RealDataError, real_data, records_line
@@ -68,6 +69,12 @@ def _aws_service_descriptions_are_read_once() -> Iterator[None]:
 
     with patch.object(Loader, "__init__", share):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _each_test_begins_a_session_of_aws() -> Iterator[None]:
+    yield
+    aws.session.cache_clear()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -15,14 +15,12 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 AUTHORIZER = {
     "aws-lambda-powertools",
-    "boto3",
     "botocore",
     "cffi",
     "cryptography",
     "jmespath",
     "pyjwt",
     "python-dateutil",
-    "s3transfer",
     "six",
     "typing-extensions",
     "urllib3",

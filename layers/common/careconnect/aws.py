@@ -1,4 +1,7 @@
-"""The only place that creates boto3 clients, with the time-outs that every function lives by, and without what costs.
+"""The only place that creates clients of AWS, with the time-outs that every function lives by, and without what costs.
+
+They are boto3's own, made by the session underneath it. What boto3 puts on top, resources and the transfers of S3, is
+sixty modules that no function uses and every start would import.
 
 A request has 29 s at API Gateway, and a function 20 s. One call may take 1 s to connect and 2 s to answer, and is
 tried twice, so that a function answers 503 itself even if three calls in a row time out.
@@ -7,11 +10,12 @@ What boto3 does by itself to each call and no call of ours needs is switched off
 """
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, cast
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import Session  # noqa: TID251 - here alone
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -38,16 +42,22 @@ _BINARY: Final = b'"B'
 SERVICE_ERRORS: Final = (BotoCoreError, ClientError)
 
 
+@cache
+def session() -> Session:
+    """Return the session of all clients: its credentials are fetched, and the files that describe AWS read, once."""
+    return Session()
+
+
 def dynamodb() -> "DynamoDBClient":
     """Create the DynamoDB client; endpoint, region and credentials come from the environment."""
-    client = boto3.client("dynamodb", config=_CONFIG)
+    client = cast("DynamoDBClient", session().create_client("dynamodb", config=_CONFIG))
     client.meta.events.register("before-parse.dynamodb", _take_as_it_is)
     return client
 
 
 def kms() -> "KMSClient":
     """Create the KMS client; endpoint, region and credentials come from the environment."""
-    return boto3.client("kms", config=_CONFIG)
+    return cast("KMSClient", session().create_client("kms", config=_CONFIG))
 
 
 def _take_as_it_is(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:

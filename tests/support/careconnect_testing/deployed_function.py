@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import boto3
 import pytest
 from botocore.validate import ParamValidator
 
+from careconnect import aws
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import REGION
 
@@ -51,9 +51,9 @@ def deployed_handler(
         settings = _settings(stack, function) | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
         for name, value in {**settings, **_role(stack, function)}.items():
             patch.setenv(name, value)
-        boto3.setup_default_session()
+        aws.session.cache_clear()
         if asked:
-            boto3._get_default_session().events.register("provide-client-params", asked)
+            aws.session().get_component("event_emitter").register("provide-client-params", asked)
         sys.modules.pop(f"{package}.handler", None)
         known = set(sys.modules)
         try:
@@ -63,7 +63,7 @@ def deployed_handler(
             for name in set(sys.modules) - known:
                 if name.partition(".")[0] == package:
                     del sys.modules[name]
-            boto3.DEFAULT_SESSION = None
+            aws.session.cache_clear()
 
 
 def _settings(stack: LocalStack, function: str) -> dict[str, str]:

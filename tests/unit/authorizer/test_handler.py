@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moto import mock_aws
 
+from careconnect import aws
 from careconnect.access_token import client_mark_key, patient_mark_key, revocation_key
 from careconnect.resource_types import FHIR_PATH
 from careconnect.signing_keys import CACHE_SECONDS, thumbprint
@@ -216,7 +217,7 @@ def test_a_mark_that_dynamodb_did_not_answer_lets_nothing_through(authorizer: Au
     def unprocessed(parsed: dict[str, Any], **_: Any) -> None:
         parsed["UnprocessedKeys"] = {"tokens": {"Keys": [{"pk": {"S": client_mark_key("client-1")}}]}}
 
-    boto3._get_default_session().events.register("after-call.dynamodb.BatchGetItem", unprocessed)
+    aws.session().get_component("event_emitter").register("after-call.dynamodb.BatchGetItem", unprocessed)
     sys.modules.pop("scope_authorizer.handler")
     authorizer.handler = importlib.import_module("scope_authorizer.handler")
 
@@ -273,7 +274,7 @@ def _break_kms(authorizer: Authorizer) -> None:
     def denied(**_: Any) -> None:
         raise ConnectionError("secret-detail of KMS")
 
-    boto3._get_default_session().events.register("before-call.kms", denied)
+    aws.session().get_component("event_emitter").register("before-call.kms", denied)
     sys.modules.pop("scope_authorizer.handler")
     authorizer.handler = importlib.import_module("scope_authorizer.handler")
 

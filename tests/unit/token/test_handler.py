@@ -143,7 +143,7 @@ def test_no_secret_token_or_assertion_is_ever_logged(seeded: Issuer, capsys: pyt
     assert assertion.split(".")[1] not in logged
 
 
-def test_boto3_is_not_asked_for_a_region_twice(seeded: Issuer) -> None:
+def test_the_clients_are_of_the_functions_region(seeded: Issuer) -> None:
     """The clients are made at cold start, with the time-outs of `careconnect.aws`."""
     handler = load()
 
