@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_testing.cold_start import ENVIRONMENT, cold_start
+from careconnect_testing.cold_start import ENVIRONMENT, PACKAGES, cold_start
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -140,6 +140,46 @@ def started(package: str) -> set[str]:
 def test_nothing_heavy_is_imported_though_it_is_there(package: str, heavy: str) -> None:
     assert {"careconnect", package} <= started(package)
     assert heavy not in started(package)
+
+
+MOST_MODULES = {
+    "token_issuer": 495,
+    "scope_authorizer": 465,
+    "fhir_reader": 475,
+    "access_auditor": 455,
+    "service_discovery": 465,
+    "service_console": 250,
+    "record_writer": 580,
+}
+"""How many modules of any kind a start imports, with room for what a Python of another version brings along."""
+
+UNUSED = (
+    # What boto3 puts on top of botocore, and what its transfers stand on.
+    *("boto3", "s3transfer", "multiprocessing", "concurrent.futures.process"),
+    *("boto3.resources", "boto3.docs"),
+    # Trees of XML are for who writes: the answers in XML are put together as text.
+    *("lxml", "pydantic", "fhir", "fhir_core"),
+    # What talks to others than AWS, and what only tests or tools use.
+    *("requests", "httpx", "asyncio", "sqlite3", "unittest"),
+)
+"""Modules that no start imports, a writer's parser of FHIR apart."""
+
+_LIST_ALL = "import sys\nprint(*sorted(name for name, module in sys.modules.items() if module is not None))"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_start_imports_no_more_modules_than_it_may_and_none_that_it_does_not_use(package: str) -> None:
+    writes = package == "record_writer"
+    layers = ("dependencies", "record_dependencies") if writes else ("dependencies",)
+    ended = cold_start(package, ENVIRONMENT, _LIST_ALL, before=without_all_but(*layers))
+    assert ended.returncode == 0, ended.stderr
+    modules = set(ended.stdout.split())
+    parser = {"lxml", "pydantic", "fhir", "fhir_core"} if writes else set()
+
+    assert {f"{package}.handler", "careconnect.start"} <= modules
+    assert len(modules) <= MOST_MODULES[package]
+    assert modules.intersection(UNUSED) == parser
 
 
 def test_the_documents_list_of_the_authorizers_imports_is_that_of_the_code() -> None:

@@ -1,5 +1,7 @@
 """Composition root of the auditor: environment → parts → `lambda_handler`."""
 
+from careconnect.start import started  # isort: skip - see there
+
 import os
 import time
 from collections.abc import Mapping
@@ -38,6 +40,7 @@ _jobs: Final = Jobs(
     ),
     time.time,
 )
+started()
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:

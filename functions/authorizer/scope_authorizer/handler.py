@@ -1,5 +1,7 @@
 """Composition root of the authorizer: environment → parts → `lambda_handler`."""
 
+from careconnect.start import started  # isort: skip - see there
+
 import os
 import time
 from typing import Any, Final
@@ -22,6 +24,7 @@ _authorize: Final = build_authorizer(
     revoked=DynamoDbRevocations(aws.dynamodb(), _settings.required("TOKEN_TABLE")),
     now=time.time,
 )
+started()
 
 
 class AuthorizerUnavailableError(Exception):

@@ -1,5 +1,7 @@
 """Composition root of the console: environment → parts → `lambda_handler`."""
 
+from careconnect.start import started  # isort: skip - see there
+
 import os
 from pathlib import Path
 from typing import Final
@@ -18,3 +20,5 @@ lambda_handler: Final = shell_of(
     ),
 )
 """Answer a REST proxy event of the page or of one of its files."""
+
+started()

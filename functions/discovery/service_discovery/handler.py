@@ -1,5 +1,7 @@
 """Composition root of discovery: environment → parts → `lambda_handler`."""
 
+from careconnect.start import started  # isort: skip - see there
+
 import os
 import time
 from typing import Final
@@ -16,3 +18,5 @@ lambda_handler: Final = shell_of(
     DiscoveryEndpoint(KmsSigningKeys(aws.kms(), _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)),
 )
 """Answer a REST proxy event of a discovery document, or one that no function takes."""
+
+started()

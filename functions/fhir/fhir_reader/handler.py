@@ -1,5 +1,7 @@
 """Composition root of both readers: environment → parts → `lambda_handler`."""
 
+from careconnect.start import started  # isort: skip - see there
+
 import os
 from typing import Final
 
@@ -32,3 +34,5 @@ lambda_handler: Final = shell_of(
     recording_of(_settings, _dynamodb, aws.kms),
 )
 """Answer a REST proxy event of the FHIR API."""
+
+started()

@@ -1,5 +1,7 @@
 """Composition root of the issuer: environment → parts → `lambda_handler`."""
 
+from careconnect.start import started  # isort: skip - see there
+
 import os
 import time
 from typing import Final
@@ -44,3 +46,5 @@ lambda_handler: Final = shell_of(
     recording_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of /token, /introspect or /revoke."""
+
+started()

@@ -1,5 +1,7 @@
 """Composition root of both writers: environment → parts → `lambda_handler`."""
 
+from careconnect.start import started  # isort: skip - see there
+
 import os
 from typing import Final
 
@@ -34,3 +36,5 @@ lambda_handler: Final = shell_of(
     recording_of(_settings, _dynamodb, aws.kms),
 )
 """Answer a REST proxy event of the FHIR API."""
+
+started()
