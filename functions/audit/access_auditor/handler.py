@@ -16,7 +16,9 @@ from careconnect.access_record.digest import AccessDigest
 from careconnect.composition import shell_of
 from careconnect.observability import PowertoolsObserver
 from careconnect.recording import recording_of, retention_days
+from careconnect.searching.next_link import Cursor, seal
 from careconnect.settings import Settings
+from careconnect.snapshot import look, prepare
 
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()
@@ -39,6 +41,13 @@ _jobs: Final = Jobs(
         _settings.required("POWERTOOLS_SERVICE_NAME"), namespace=_settings.required("POWERTOOLS_METRICS_NAMESPACE")
     ),
     time.time,
+)
+prepare(
+    _answer.observer,
+    [_dynamodb],
+    look(_dynamodb, _seal_table),
+    # The first link to a next page loads what it is sealed with.
+    lambda: seal(Cursor([], None), b"", ""),
 )
 started()
 

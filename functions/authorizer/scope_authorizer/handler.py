@@ -11,18 +11,29 @@ from careconnect.observability import PowertoolsObserver
 from careconnect.revocation import DynamoDbRevocations
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
-from careconnect.token_verification import TokenRefusedError
+from careconnect.snapshot import NOTHING, prepare
+from careconnect.token_verification import AccessToken, TokenRefusedError
 from scope_authorizer.app import build_authorizer
 
 _settings: Final = Settings(os.environ)
 _observer: Final = PowertoolsObserver(
     _settings.required("POWERTOOLS_SERVICE_NAME"), namespace=_settings.required("POWERTOOLS_METRICS_NAMESPACE")
 )
+_kms: Final = aws.kms()
+_dynamodb: Final = aws.dynamodb()
+_keys: Final = KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)
+_revoked: Final = DynamoDbRevocations(_dynamodb, _settings.required("TOKEN_TABLE"))
 _authorize: Final = build_authorizer(
     configured_base_url=_settings.root_url("BASE_URL"),
-    keys=KmsSigningKeys(aws.kms(), _settings.required("SIGNING_KEY_ALIAS"), clock=time.time),
-    revoked=DynamoDbRevocations(aws.dynamodb(), _settings.required("TOKEN_TABLE")),
+    keys=_keys,
+    revoked=_revoked,
     now=time.time,
+)
+prepare(
+    _observer,
+    [_dynamodb, _kms],
+    lambda: _keys.public_key(NOTHING),
+    lambda: _revoked.is_revoked(AccessToken(NOTHING, "", 0, 0, NOTHING)),
 )
 started()
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from careconnect.composition import shell_of
+from careconnect.rehearsal import rehearsal
 from careconnect.settings import Settings
+from careconnect.snapshot import prepare
 from service_console.app import ConsoleEndpoint
 from service_console.built_site import BuiltSite
 
@@ -21,4 +23,5 @@ lambda_handler: Final = shell_of(
 )
 """Answer a REST proxy event of the page or of one of its files."""
 
+prepare(lambda_handler.observer, [], rehearsal(lambda_handler, "GET", "/"))
 started()

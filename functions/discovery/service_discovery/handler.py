@@ -8,15 +8,27 @@ from typing import Final
 
 from careconnect import aws
 from careconnect.composition import shell_of
+from careconnect.rehearsal import rehearsal
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
+from careconnect.snapshot import prepare
 from service_discovery.app import DiscoveryEndpoint
+from service_discovery.capability_statement import METADATA_PATH
+from service_discovery.server_metadata import JWKS_PATH
 
 _settings: Final = Settings(os.environ)
+_kms: Final = aws.kms()
 lambda_handler: Final = shell_of(
     _settings,
-    DiscoveryEndpoint(KmsSigningKeys(aws.kms(), _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)),
+    DiscoveryEndpoint(KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)),
 )
 """Answer a REST proxy event of a discovery document, or one that no function takes."""
+
+prepare(
+    lambda_handler.observer,
+    [_kms],
+    rehearsal(lambda_handler, "GET", JWKS_PATH),
+    rehearsal(lambda_handler, "GET", METADATA_PATH),
+)
 
 started()

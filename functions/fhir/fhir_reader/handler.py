@@ -8,8 +8,11 @@ from typing import Final
 from careconnect import aws
 from careconnect.composition import shell_of
 from careconnect.recording import recording_of
-from careconnect.resource_types import DATA_HOMES, Home
+from careconnect.rehearsal import rehearsal
+from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home
+from careconnect.searching.next_link import Cursor, seal
 from careconnect.settings import Settings
+from careconnect.snapshot import NOTHING, prepare
 from fhir_reader.allowance import UNITS_PER_MINUTE, Allowances
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.accounts import DynamoDbAccounts
@@ -34,5 +37,14 @@ lambda_handler: Final = shell_of(
     recording_of(_settings, _dynamodb, aws.kms),
 )
 """Answer a REST proxy event of the FHIR API."""
+
+_type: Final = "Patient" if _home is Home.RECORD else "Organization"
+prepare(
+    lambda_handler.observer,
+    [_dynamodb],
+    rehearsal(lambda_handler, "GET", f"{FHIR_PATH}/{_type}/{NOTHING}"),
+    # The first link to a next page loads what it is sealed with.
+    lambda: seal(Cursor([], None), b"", ""),
+)
 
 started()

@@ -9,14 +9,18 @@ from typing import Final
 from careconnect import aws
 from careconnect.access_token import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME
 from careconnect.composition import shell_of
+from careconnect.http import FORM
 from careconnect.recording import recording_of
+from careconnect.rehearsal import rehearsal
 from careconnect.settings import Settings
 from careconnect.signing_keys import KmsSigningKeys
+from careconnect.snapshot import NOTHING, prepare
 from token_issuer.app import OAuthEndpoint
 from token_issuer.authenticate_client import ClientAuthentication
 from token_issuer.client_store import DynamoDbClientStore
 from token_issuer.https_key_sets import HttpsKeySets
 from token_issuer.kms_token_signer import KmsTokenSigner
+from token_issuer.throttle import counters
 from token_issuer.token_store import DynamoDbTokenStore
 
 _settings: Final = Settings(os.environ)
@@ -25,13 +29,14 @@ _token_table: Final = _settings.required("TOKEN_TABLE")
 _dynamodb: Final = aws.dynamodb()
 _kms: Final = aws.kms()
 _keys: Final = KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)
+_clients: Final = DynamoDbClientStore(_dynamodb, _client_table, _token_table)
 _tokens: Final = DynamoDbTokenStore(_dynamodb, _token_table, now=time.time)
 
 lambda_handler: Final = shell_of(
     _settings,
     OAuthEndpoint(
         authentication=ClientAuthentication(
-            clients=DynamoDbClientStore(_dynamodb, _client_table, _token_table),
+            clients=_clients,
             attempts=_tokens,
             key_sets=HttpsKeySets(clock=time.time),
             limit=_settings.integer("THROTTLE_FAILURES", default=20, low=1, high=10_000),
@@ -47,4 +52,12 @@ lambda_handler: Final = shell_of(
 )
 """Answer a REST proxy event of /token, /introspect or /revoke."""
 
+prepare(
+    lambda_handler.observer,
+    [_dynamodb, _kms],
+    # Refused before anything is looked up or counted: it names no client.
+    rehearsal(lambda_handler, "POST", "/token", "grant_type=client_credentials", content_type=FORM),
+    lambda: _clients.find(NOTHING, counters(NOTHING, "", 0)),
+    _keys.current,
+)
 started()

@@ -8,8 +8,10 @@ from typing import Final
 from careconnect import aws
 from careconnect.composition import shell_of
 from careconnect.recording import recording_of
-from careconnect.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
+from careconnect.rehearsal import rehearsal
+from careconnect.resource_types import DATA_HOMES, FHIR_PATH, RESOURCE_TYPES, Home
 from careconnect.settings import Settings
+from careconnect.snapshot import look, prepare
 from careconnect_records.schema import model_of, shape_of
 from careconnect_records.tables import RecordTables
 from record_writer.app import WriterEndpoint
@@ -36,5 +38,15 @@ lambda_handler: Final = shell_of(
     recording_of(_settings, _dynamodb, aws.kms),
 )
 """Answer a REST proxy event of the FHIR API."""
+
+_name: Final = "Patient" if _home is Home.RECORD else "Organization"
+# Validated, and refused for an element that no type has before anything is looked up.
+_invalid: Final = f'{{"resourceType": "{_name}", "none": [0]}}'
+prepare(
+    lambda_handler.observer,
+    [_dynamodb],
+    rehearsal(lambda_handler, "POST", f"{FHIR_PATH}/{_name}", _invalid, content_type="application/fhir+json"),
+    look(_dynamodb, _tables.directory),
+)
 
 started()

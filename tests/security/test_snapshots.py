@@ -1,0 +1,106 @@
+"""What each function does before a snapshot is within its role, and leaves nothing behind."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.deployed_function import function_here
+from careconnect_testing.granted import GRANTED, KEYS_GRANTED
+from careconnect_testing.snapshots import lambdas_hooks
+
+pytestmark = pytest.mark.integration
+
+LOOKS = {
+    "TokenFunction": {"BatchGetItem", "GetPublicKey"},
+    "AuthorizerFunction": {"BatchGetItem", "GetPublicKey"},
+    "PatientRecordFunction": {"GetItem"},
+    "DirectoryFunction": {"GetItem"},
+    "RecordWriterFunction": {"GetItem"},
+    "DirectoryWriterFunction": {"GetItem"},
+    "AuditFunction": {"GetItem"},
+    "DiscoveryFunction": {"GetPublicKey"},
+    "ConsoleFunction": set(),
+}
+"""What each function asks for before a snapshot: nothing that writes, signs or makes a digest."""
+
+PACKAGES = {
+    "TokenFunction": "token_issuer",
+    "AuthorizerFunction": "scope_authorizer",
+    "PatientRecordFunction": "fhir_reader",
+    "DirectoryFunction": "fhir_reader",
+    "RecordWriterFunction": "record_writer",
+    "DirectoryWriterFunction": "record_writer",
+    "AuditFunction": "access_auditor",
+    "DiscoveryFunction": "service_discovery",
+    "ConsoleFunction": "service_console",
+}
+
+
+@pytest.mark.parametrize("function", LOOKS)
+def test_a_function_asks_before_a_snapshot_for_what_its_role_may_read(
+    local_stack: LocalStack, function: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with lambdas_hooks() as snapshots, function_here(local_stack, function, PACKAGES[function]) as (_, used):
+        assert used == set()
+        snapshots.take()
+
+    assert {action.partition(":")[2] for action, _ in used} == LOOKS[function]
+    assert all(_may(function, action, resource) for action, resource in used)
+    # Neither a request nor a failure, nor a metric.
+    assert caplog.records == []
+    assert capsys.readouterr().out == ""
+
+
+def _may(function: str, action: str, resource: str) -> bool:
+    if action.startswith("kms:"):
+        return (action, "SigningKey") in KEYS_GRANTED[function] and resource.endswith("SigningKeyAlias")
+    return (action, resource) in GRANTED[function]
+
+
+@pytest.mark.parametrize("function", LOOKS)
+def test_no_connection_of_before_a_snapshot_is_in_it(local_stack: LocalStack, function: str) -> None:
+    def pools() -> list[Any]:
+        sessions = [client._endpoint.http_session for client in clients]
+        return [pool for session in sessions for pool in session._manager.pools._container.values()]
+
+    with lambdas_hooks() as snapshots, function_here(local_stack, function, PACKAGES[function]) as (_, used):
+        clients = clients_of(function)
+        snapshots.take()
+        assert used or not clients
+
+        assert pools() == []
+
+
+def clients_of(function: str) -> list[Any]:
+    return [value for value in vars(sys.modules[f"{PACKAGES[function]}.handler"]).values() if hasattr(value, "meta")]
+
+
+def test_a_copy_calls_by_connections_of_its_own(local_stack: LocalStack) -> None:
+    with (
+        lambdas_hooks() as snapshots,
+        function_here(local_stack, "DiscoveryFunction", "service_discovery") as (_, used),
+    ):
+        (client,) = clients_of("DiscoveryFunction")
+        snapshots.take()
+        snapshots.restore()
+
+        key = local_stack.stack.resources["SigningKey"]
+        assert client.get_public_key(KeyId=key)["SigningAlgorithms"]
+        assert used
+
+
+def test_a_function_starts_where_nothing_answers_and_says_so(
+    local_stack: LocalStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(**_: Any) -> None:
+        raise ConnectionError("secret-detail")
+
+    with lambdas_hooks() as snapshots, function_here(local_stack, "AuthorizerFunction", "scope_authorizer"):
+        for client in clients_of("AuthorizerFunction"):
+            client.meta.events.register("before-call", fails)
+        snapshots.take()
+
+    assert [(record.message, vars(record)["action"]) for record in caplog.records] == [("failure", "snapshot")] * 2
+    assert "secret-detail" not in str([vars(record) for record in caplog.records])
