@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +16,7 @@ from unittest.mock import patch
 import boto3
 from moto import mock_aws
 
+from careconnect import aws
 from careconnect.client_record import (
     CLIENT_CREDENTIALS,
     AuthMethod,
@@ -166,9 +168,11 @@ def moto_deployment(beside: list[Resource]) -> Iterator[MotoDeployment]:
         lock_step = LockStep(meter.before, meter.after)
         tables = RecordTables(client, *list(_TABLES.values())[:3])
         _load(tables, beside)
-        # The functions' clients are those of the default session.
-        boto3.setup_default_session()
-        boto3._get_default_session().events.register("provide-client-params", lock_step.hold)
+        # All clients of the functions are of this session, whenever they are made.
+        aws.session.cache_clear()
+        watched = aws.session()
+        watched.get_component("event_emitter").register("provide-client-params", lock_step.hold)
+        parts.enter_context(patch.object(aws, "session", cache(lambda: watched)))
         parts.callback(_forget)
         yield MotoDeployment(client, tables, lock_step, meter)
 
@@ -196,6 +200,6 @@ def _load(tables: RecordTables, beside: list[Resource]) -> None:
 
 def _forget() -> None:
     """Leave nothing to whoever imports a handler next."""
-    boto3.DEFAULT_SESSION = None
+    aws.session.cache_clear()
     for package, _ in _FUNCTIONS.values():
         sys.modules.pop(f"{package}.handler", None)
