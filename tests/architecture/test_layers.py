@@ -146,3 +146,21 @@ def test_nothing_lies_in_a_layer_that_no_function_reads(built: dict[str, Path]) 
     assert not [name for name in found if name.partition("/")[0] in ("pycparser", "cffi", "bin")]
     # Whose it is stays, and what a search for vulnerable packages goes by.
     assert [name for name in found if name.startswith("botocore-") and name.endswith(("/METADATA", "LICENSE.txt"))]
+
+
+@pytest.mark.parametrize("function", ["TokenFunction", "PatientRecordFunction"])
+def test_a_functions_package_has_its_bytecode_too(function: str, tmp_path: Path) -> None:
+    package = {"TokenFunction": "token/token_issuer", "PatientRecordFunction": "fhir/fhir_reader"}[function]
+    (tmp_path / "built").mkdir()
+    makefile = PROJECT / "functions/Makefile"
+    command = ["make", "--makefile", str(makefile), f"build-{function}", f"ARTIFACTS_DIR={tmp_path / 'built'}"]
+    folder, name = (PROJECT / "functions" / package).parent, package.partition("/")[2]
+    subprocess.run([*command, f"PYTHON={sys.executable}"], cwd=folder, check=True, timeout=60)
+
+    modules = list((PROJECT / "functions" / package).rglob("*.py"))
+    assert {path.name for path in (tmp_path / "built").iterdir()} == {name}
+    assert (
+        len(list((tmp_path / "built").rglob("*.pyc"))) == len(modules) == len(list((tmp_path / "built").rglob("*.py")))
+    )
+    compiled = next((tmp_path / "built" / name / "__pycache__").glob("handler.*.pyc"))
+    assert compiled.read_bytes()[4:8] == b"\x01\x00\x00\x00"

@@ -473,6 +473,17 @@ def test_layers_are_built_for_the_functions_processor_by_the_functions_python() 
         assert f'build-{name}:\n\t$(BUILD) ../../{folder} "$(ARTIFACTS_DIR)/python"' in makefile
 
 
+@pytest.mark.parametrize("function", PACKAGES)
+def test_a_function_is_built_with_its_bytecode_by_the_functions_python(function: str) -> None:
+    own = PROJECT / FUNCTIONS[function]["CodeUri"] / "Makefile"
+    makefile = (own if own.is_file() else PROJECT / "functions/Makefile").read_text(encoding="utf-8")
+
+    assert TEMPLATE["Globals"]["Function"]["Runtime"] in makefile
+    assert '"$(PYTHON)" -m compileall' in makefile
+    metadata = RESOURCES[function]["Metadata"]
+    assert metadata == {"BuildMethod": "makefile", **({} if own.is_file() else {"ContextPath": "functions"})}
+
+
 @pytest.mark.parametrize(("processor", "platform"), [("x86_64", "x86_64"), ("arm64", "aarch64")])
 def test_a_layers_wheels_are_for_its_processor(processor: str, platform: str) -> None:
     assert processor in TEMPLATE["Parameters"]["Architecture"]["AllowedValues"]

@@ -43,8 +43,9 @@ def package(template_path: Path, bucket: str) -> Package:
     """Return the template ready to deploy from `bucket`.
 
     Each folder is zipped once, however many resources name it. A layer with a BuildMethod gets its content
-    under `python/`, where `sam build` puts it. A function with the BuildMethod makefile is built as by `sam build`,
-    into `build` beside the template. Code that is not a local folder is left as it is.
+    under `python/`, where `sam build` puts it. A function whose folder holds its makefile is built as by `sam build`,
+    into `build` beside the template; one that is built elsewhere gets its bytecode there, which the emulator's Python
+    has no use for. Code that is not a local folder is left as it is.
 
     Raises:
         PackagingError: no template, not a template, a folder that it names is missing, or a build failed.
@@ -67,7 +68,7 @@ def package(template_path: Path, bucket: str) -> Package:
         method = resource.get("Metadata", {}).get("BuildMethod")
         prefix = "python/" if name == "ContentUri" and method else ""
         if (location, prefix) not in keys:
-            if name == "CodeUri" and method == "makefile":
+            if name == "CodeUri" and method == "makefile" and (folder / "Makefile").is_file():
                 content = _built(folder, logical_id, template_path.parent / "build" / logical_id)
             else:
                 content = zip_folder(folder, prefix)

@@ -139,6 +139,14 @@ def test_a_function_with_a_makefile_is_what_its_build_leaves(project: Path) -> N
         assert len(zipfile.ZipFile(io.BytesIO(content)).read("times").splitlines()) == times
 
 
+def test_a_function_whose_makefile_is_elsewhere_is_what_its_folder_holds(project: Path) -> None:
+    (project / "template.yaml").write_text(MADE)
+
+    (content,) = package(project / "template.yaml", "bucket").artefacts.values()
+
+    assert names(content) == ["a/handler.py"]
+
+
 def test_a_build_that_fails_says_what_it_said(project: Path) -> None:
     (project / "template.yaml").write_text(MADE)
     (project / "code/Makefile").write_text("build-Made:\n\t@echo no network >&2; exit 3\n")
@@ -149,6 +157,7 @@ def test_a_build_that_fails_says_what_it_said(project: Path) -> None:
 
 def test_a_machine_without_make_is_told_to_install_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "template.yaml").write_text(MADE)
+    (project / "code/Makefile").write_text("build-Made:\n")
     monkeypatch.setenv("PATH", str(project))
 
     with pytest.raises(PackagingError, match="make"):
