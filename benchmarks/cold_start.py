@@ -2,10 +2,10 @@
 
     python -m benchmarks.cold_start [--json] [--runs N]
 
-Both find what Lambda has, the built layers and the function's folder, and nothing else. They take turns, and the
-processor's time of the whole process counts, median of the runs: what else the machine does is not in it. The
-reference is Python, boto3, the clients that the function makes when it starts, and the libraries that its job needs.
-The function at the edge imports nothing.
+Both find what Lambda has, the built layers and the function's folder with its bytecode, and nothing else. They take
+turns, and the processor's time of the whole process counts, median of the runs: what else the machine does is not in
+it. The reference is Python, boto3, the clients that the function makes when it starts, and the libraries that its job
+needs. The function at the edge imports nothing.
 """
 
 import argparse
@@ -155,10 +155,13 @@ def _spread(values: Sequence[float]) -> float:
 
 
 def measure(function: _Function, layers: Mapping[str, Path], runs: int) -> dict[str, Any]:
-    """Return a function's figures: milliseconds with their spread (median deviation), modules and megabytes."""
+    """Return a function's figures: milliseconds with their spread (median deviation), modules and megabytes.
+
+    Raises `RuntimeError` if a process fails.
+    """
     environment, path = {**ENVIRONMENT, **function.settings}, _path(function, layers)
     start, reference = f"import {function.package}.handler", "\n".join(function.reference)
-    # The bytecode of its folder is written, and every file read, before anything is measured.
+    # The bytecode of its folder is written, as `sam build` does, and every file read, before anything is measured.
     for statements in (start, reference):
         _run(statements, environment, path)
     ours, bare = [], []
@@ -215,15 +218,20 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 """
 
 
+def figures(runs: int = RUNS) -> list[dict[str, Any]]:
+    """Return the figures of every function; raises what `measure` does."""
+    with tempfile.TemporaryDirectory() as folder:
+        layers = built_layers(Path(folder))
+        return [measure(function, layers, runs) for function in _functions()]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure all functions and print a table, or JSON; exit code 1 if one is over its budget."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.cold_start", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--runs", type=int, default=RUNS, help="starts of each function")
     asked = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        layers = built_layers(Path(folder))
-        rows = [measure(function, layers, asked.runs) for function in _functions()]
+    rows = figures(asked.runs)
     print(json.dumps(rows, indent=2) if asked.json else _table(rows))
     return int(any(row["ratio"] > BUDGET for row in rows))
 
