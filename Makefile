@@ -173,9 +173,9 @@ stu3-parameters: $(VENV)/.node ## Read what STU3 defines anew into the layer: PA
 mutants: $(VENV)/.test ## Put each fault of a control in, one at a time, and see a test fail (about eight minutes)
 	$(BIN)/python tests/security/mutants/run.py $(ARGS)
 
-# The tables are made once and kept in .local/bench. ARGS="--json", "--chart docs/search-at-scale.svg".
-bench: $(VENV)/.test ## Measure pages of searches over 1,000 and 100,000 patients (about fifteen minutes)
-	$(BIN)/python -m benchmarks.table_growth $(ARGS)
+# The large tables are made once and kept in .local/bench. ARGS="--only own_cpu cold_start", "--json", "--write".
+bench: $(VENV)/.test ## Measure how fast it is, and what it costs (half an hour; with --write docs/performance.md follows)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 # The widest lock first; the others take its versions.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _missed(figures: Mapping[str, Any]) -> Sequence[str]:
     """Return what costs more than it may."""
     own = (
-        f"{row['name']}: {row['own']['least'] / row['bare']['least']:.2f} of its bare calls, {row['budget']:.2f} allowed"
+        f"{row['name']}: {row['own']['least'] / row['bare']['least']:.2f} of its bare calls, "
+        f"{row['budget']:.2f} allowed"
         for row in figures.get("own_cpu", ())
         if row["own"]["least"] > row["budget"] * row["bare"]["least"]
     )
@@ -65,7 +66,7 @@ _PARTS: Final[Mapping[str, Callable[[Sequence[int]], Any]]] = {
     "own_cpu": lambda _: own_cpu.figures(),
     "cold_start": lambda _: cold_start.figures(),
     "trips": lambda _: trips.figures(),
-    "growth": table_growth.figures,
+    "growth": lambda sizes: {"sizes": list(sizes), **table_growth.growth(sizes)},
     "peers": lambda _: peers(),
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from benchmarks import chart as growth_chart
 from benchmarks.chart import STYLE, text
 
 from careconnect_admin.project import PROJECT
@@ -28,7 +29,7 @@ class Bar:
 
 
 def write_charts(figures: Mapping[str, Any]) -> None:
-    """Draw the warm calls and the cold starts, where they were measured."""
+    """Draw the warm calls, the cold starts and the pages of large tables, where they were measured."""
     if own := figures.get("own_cpu"):
         bars = [
             Bar(row["name"], row["own"]["least"], row["bare"]["least"], row["budget"] * row["bare"]["least"])
@@ -40,6 +41,8 @@ def write_charts(figures: Mapping[str, Any]) -> None:
         bars = [Bar(row["function"], row["ours"], row["reference"], 1.1 * row["reference"]) for row in cold]
         title = "A cold start: milliseconds of CPU"
         (_IMAGES / "cold-start.svg").write_text(chart(title, ("the function", "what its job needs"), bars), "utf-8")
+    if grown := figures.get("growth"):
+        (_IMAGES.parent / "search-at-scale.svg").write_text(growth_chart.chart(grown["pages"], grown["sizes"]), "utf-8")
 
 
 def chart(title: str, legend: tuple[str, str], bars: Sequence[Bar]) -> str:

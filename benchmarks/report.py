@@ -56,9 +56,9 @@ def machine(figures: Mapping[str, Any]) -> str:
     one = figures["machine"]
     cpu, wall = (one[kind] for kind in ("cpu", "wall"))
     return (
-        f"Python {one['python']} on {one['processors']} processors ({one['architecture']}), load {one['load']} meanwhile."
-        f" The same work there took {cpu['least']:.2f} ms of CPU at least, {cpu['median']:.2f} as the median and"
-        f" {cpu['p95']:.2f} at the 95th percentile; by the clock {wall['least']:.2f}, {wall['median']:.2f} and"
+        f"Python {one['python']} on {one['processors']} processors ({one['architecture']}), load {one['load']}"
+        f" meanwhile. The same work there took {cpu['least']:.2f} ms of CPU at least, {cpu['median']:.2f} as the median"
+        f" and {cpu['p95']:.2f} at the 95th percentile; by the clock {wall['least']:.2f}, {wall['median']:.2f} and"
         f" {wall['p95']:.2f}."
     )
 
@@ -66,8 +66,15 @@ def machine(figures: Mapping[str, Any]) -> str:
 def own_cpu(figures: Mapping[str, Any]) -> str:
     """Return the table of what a warm call costs beside its bare calls."""
     heads = [
-        "request", "calls of AWS", "CPU, ms", "its bare calls, ms", "ratio", "budget", "its calls by our client, ms", "ratio",
-    ]  # fmt: skip
+        "request",
+        "calls of AWS",
+        "CPU, ms",
+        "its bare calls, ms",
+        "ratio",
+        "budget",
+        "by our client, ms",
+        "ratio",
+    ]
     return _table(heads, [_own(row) for row in figures["own_cpu"]])
 
 
