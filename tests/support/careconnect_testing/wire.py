@@ -25,6 +25,7 @@ class Asked:
 
     target: str
     parameters: Mapping[str, Any]
+    answer: Mapping[str, Any]
 
     @property
     def service(self) -> str:
@@ -38,13 +39,17 @@ class Asked:
 
 
 class Wire:
-    """The process that answers, from the outside. Use as a context manager."""
+    """The process that answers, from the outside. Use as a context manager.
 
-    def __init__(self, upstream: str) -> None:
+    What it has learnt is held back by the seconds of `dynamodb` or `kms`.
+    """
+
+    def __init__(self, upstream: str, *, dynamodb: float = 0, kms: float = 0) -> None:
         self._upstream = upstream
+        self._delays = (dynamodb, kms)
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "careconnect_testing.wire", self._upstream]
+        command = [sys.executable, "-m", "careconnect_testing.wire", self._upstream, *map(str, self._delays)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.endpoint = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
@@ -69,7 +74,10 @@ class Wire:
 
     def asked(self) -> list[Asked]:
         """Return what was asked since `learn`, `replay` or the last time, in order."""
-        return [Asked(target, json.loads(body)) for target, body in json.loads(self._control("asked"))]
+        return [
+            Asked(target, json.loads(body), json.loads(answer))
+            for target, body, answer in json.loads(self._control("asked"))
+        ]
 
     def _control(self, word: str) -> bytes:
         with urlopen(Request(f"{self.endpoint}{_CONTROL}{word}", data=b"")) as answer:  # noqa: S310 - of this class
@@ -80,8 +88,10 @@ class Wire:
 @dataclass
 class _Server:
     upstream: str
+    dynamodb: float
+    kms: float
     learns: bool = True
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
     answers: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
     last: dict[str, bytes] = field(default_factory=dict)
 
@@ -115,11 +125,14 @@ class _Server:
         return asked
 
     async def _answered(self, target: str, head: bytes, body: bytes) -> bytes:
-        self.asked.append((target, body.decode()))
-        if not self.learns:
-            return self.answers.get((target, body)) or self.last[target]
-        answer = _answer(*await asyncio.to_thread(self._passed_on, head, body))
-        self.answers[target, body] = self.last[target] = answer
+        if self.learns:
+            answer = _answer(*await asyncio.to_thread(self._passed_on, head, body))
+            self.answers[target, body] = self.last[target] = answer
+        else:
+            answer = self.answers.get((target, body)) or self.last[target]
+            if delay := self.dynamodb if target.startswith("DynamoDB") else self.kms:
+                await asyncio.sleep(delay)
+        self.asked.append((target, body.decode(), answer.partition(_END_OF_HEAD)[2].decode()))
         return answer
 
     def _passed_on(self, head: bytes, body: bytes) -> tuple[bytes, int, str]:
@@ -142,8 +155,9 @@ def _answer(body: bytes, status: int = 200, checksum: str = "") -> bytes:
     return "\r\n".join(lines).encode() + _END_OF_HEAD + body
 
 
-async def _main(upstream: str) -> None:
-    server = await asyncio.start_server(_Server(upstream).serve, "127.0.0.1", 0, limit=1 << 20)
+async def _main(upstream: str, dynamodb: str, kms: str) -> None:
+    answering = _Server(upstream, float(dynamodb), float(kms))
+    server = await asyncio.start_server(answering.serve, "127.0.0.1", 0, limit=1 << 20)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     async with server:
@@ -152,4 +166,4 @@ async def _main(upstream: str) -> None:
 
 if __name__ == "__main__":
     assert urlsplit(sys.argv[1]).hostname == "127.0.0.1", "only the emulator of this machine is passed anything on"
-    asyncio.run(_main(sys.argv[1].rstrip("/")))
+    asyncio.run(_main(sys.argv[1].rstrip("/"), *sys.argv[2:]))
