@@ -1,0 +1,80 @@
+"""What calls of DynamoDB are charged, in request units, by what was asked and what was answered.
+
+A read unit is 4 KB read consistently, or 8 KB otherwise; a write unit is 1 KB, and in a transaction half of that. An
+item of an index is written besides, without that doubling.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from careconnect_records.record import item_size
+
+_READ: Final = 4096
+_WRITE: Final = 1024
+_INDEXED: Final = "patient"
+"""The attribute that the only index has its items by (`by-patient` of the audit table)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Request units of some calls."""
+
+    reads: float = 0
+    writes: float = 0
+
+    def __add__(self, other: "Units") -> "Units":
+        return Units(self.reads + other.reads, self.writes + other.writes)
+
+
+def units_of(operation: str, asked: Mapping[str, Any], answered: Mapping[str, Any], *, audit_table: str) -> Units:
+    """Return the units of one call. What is not known of an item that is updated or removed counts as one KB."""
+    if operation == "BatchGetItem":
+        return _sum(
+            _got(len(of_table["Keys"]), answered.get("Responses", {}).get(table, ()), of_table)
+            for table, of_table in asked["RequestItems"].items()
+        )
+    if operation == "GetItem":
+        return _got(1, [answered["Item"]] if "Item" in answered else [], asked)
+    if operation == "Query":
+        # The sum is rounded up, not each item, and what a projection leaves out is read all the same.
+        keys = asked["ExpressionAttributeValues"]
+        unsaid = len("pk") + len(str(keys.get(":pk", {}).get("S", "")))
+        read = sum(item_size_of(item) + (0 if "pk" in item else unsaid) for item in answered.get("Items", ()))
+        return Units(reads=_read(read, asked))
+    if operation == "TransactWriteItems":
+        return _sum(_written(action, audit_table, times=2) for action in asked["TransactItems"])
+    if operation in ("PutItem", "UpdateItem", "DeleteItem"):
+        return _written({operation.removesuffix("Item"): asked}, audit_table, times=1)
+    raise ValueError(f"It is not known what {operation} costs.")
+
+
+def item_size_of(item: Mapping[str, Any]) -> int:
+    """Return about how many bytes an item has, also where it has sets or bytes."""
+    plain = {name: typed for name, typed in item.items() if typed.keys() <= {"S", "N", "BOOL"}}
+    others = ((name, next(iter(typed.values()))) for name, typed in item.items() if name not in plain)
+    return item_size(plain) + sum(len(name) + len(str(value)) for name, value in others)
+
+
+def _got(keys: int, items: Iterable[Mapping[str, Any]], asked: Mapping[str, Any]) -> Units:
+    sizes = [item_size_of(item) for item in items]
+    # What is not there is charged as the smallest item is.
+    sizes += [0] * (keys - len(sizes))
+    return Units(reads=sum(_read(size, asked) for size in sizes))
+
+
+def _read(size: int, asked: Mapping[str, Any]) -> float:
+    return max(1, math.ceil(size / _READ)) * (1.0 if asked.get("ConsistentRead") else 0.5)
+
+
+def _written(action: Mapping[str, Any], audit_table: str, *, times: int) -> Units:
+    ((kind, request),) = action.items()
+    item = request.get("Item", {})
+    size = max(1, math.ceil(item_size_of(item) / _WRITE)) if kind == "Put" else 1
+    indexed = size if request["TableName"] == audit_table and _INDEXED in item else 0
+    return Units(writes=times * size + indexed)
+
+
+def _sum(units: Iterable[Units]) -> Units:
+    return sum(units, Units())
