@@ -1,0 +1,96 @@
+"""The tables of `docs/capacity.md` are those that the kept figures, the prices and the quotas give."""
+
+import math
+from dataclasses import replace
+
+import pytest
+from benchmarks import load, prices
+from benchmarks.capacity import PAGE, tables, with_tables
+from benchmarks.figures import requests
+from benchmarks.request_cost import cost_of, milliseconds
+
+
+def test_the_page_has_the_tables_of_its_figures() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert with_tables(page) == page, "python -m benchmarks.capacity --write"
+
+
+def test_another_figure_makes_another_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    monkeypatch.setattr(prices, "WRITE_UNIT", replace(prices.WRITE_UNIT, dollars=0.8))
+
+    assert with_tables(page) != page
+
+
+def test_a_table_without_its_place_is_told() -> None:
+    with pytest.raises(ValueError, match="0 places for the table cost"):
+        with_tables("# A page without marks\n")
+
+
+def test_each_table_has_rows() -> None:
+    for name, table in tables().items():
+        lines = table.splitlines()
+        assert len(lines) > 2, name
+        assert len({line.count("|") for line in lines}) == 1, name
+
+
+def test_a_token_costs_what_its_parts_cost() -> None:
+    token, cost = requests()["token"], cost_of("token")
+
+    assert cost.gateway == pytest.approx(3.50)
+    assert cost.calls == pytest.approx(0.20)
+    # One signature, and three public keys a minute of an instance that is called sixty times.
+    assert cost.keys == pytest.approx(1.05 * 3.00)
+    assert cost.tables == pytest.approx(token.reads * 0.1487 + token.writes * 0.7423)
+    assert cost.x86 > cost.arm > cost.x86 - cost.time
+
+
+def test_a_read_costs_its_share_of_the_authorizer() -> None:
+    name = "read of a patient"
+
+    alone, asked = cost_of(name, authorized=0), cost_of(name, authorized=1)
+
+    assert asked.calls == 2 * alone.calls
+    assert asked.tables - alone.tables == pytest.approx(requests()["authorizer"].reads * 0.1487)
+    assert asked.keys - alone.keys == pytest.approx(0.15)
+    assert alone.x86 < cost_of(name).x86 < asked.x86
+
+
+def test_a_call_is_charged_by_the_started_millisecond_and_slower_with_less_memory() -> None:
+    one = replace(requests()["token"], waits=20.0, cpu=3.2)
+
+    assert milliseconds(one, 1769) == milliseconds(one, 3008) == math.ceil(23.2)
+    assert milliseconds(one, 256) == math.ceil(20 + 3.2 * 1769 / 256)
+
+
+def test_the_base_load_is_twenty_requests_a_second_and_a_token_an_hour() -> None:
+    assert sum(load.BASE.values()) == pytest.approx(20)
+    assert load.tokens() * load.HOUR == load.CLIENTS
+    assert load.BASE.keys() <= requests().keys()
+
+
+@pytest.mark.parametrize("name", [name for name in load.BASE if not name.startswith("write")])
+def test_what_a_read_writes_is_its_events(name: str) -> None:
+    _, table, index = load.events_of(name)
+
+    assert requests()[name].writes == table + index
+
+
+def test_limits_come_in_the_order_in_which_they_are_reached() -> None:
+    limits = load.limits()
+
+    assert [limit.reached_at for limit in limits] == sorted(limit.reached_at for limit in limits)
+    assert all(limit.share(10) == pytest.approx(10 / limit.reached_at) for limit in limits)
+
+
+def test_each_number_says_where_it_is_from() -> None:
+    for one in (*prices.PRICES, *prices.QUOTAS):
+        assert one.source or one.standing is prices.Standing.UNVERIFIED, one.what
+
+
+def test_each_request_waits_as_long_as_it_was_measured_to() -> None:
+    """The formula and the measurement agree, within what the machine's noise and its processor's share leave."""
+    for one in requests().values():
+        measured = one.warm[1769]
+        assert one.waits <= measured <= one.waits + 4 * one.cpu + 6, one.name
