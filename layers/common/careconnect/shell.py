@@ -12,6 +12,7 @@ from careconnect.access_record.access import Access
 from careconnect.access_record.record import AccessRecord, DigestKeyError, RecordNotKeptError, left_out
 from careconnect.base_url import BaseUrl, base_url
 from careconnect.http import Cors, Request, Response, gateway_response, parse_request
+from careconnect.one_processor import one_processor
 from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
 
@@ -113,7 +114,8 @@ class Shell:
         """Answer an event; of Lambda's `context` only the request id is looked at."""
         function_request_id = str(getattr(context, "aws_request_id", ""))
         try:
-            return self._respond(event, function_request_id)
+            with one_processor():
+                return self._respond(event, function_request_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
             call = self._call(parse_request({}))
