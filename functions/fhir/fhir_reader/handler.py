@@ -9,7 +9,7 @@ from careconnect import aws
 from careconnect.composition import shell_of
 from careconnect.recording import recording_of
 from careconnect.rehearsal import rehearsal
-from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home
+from careconnect.resource_types import DATA_HOMES, FHIR_PATH, RESOURCE_TYPES, Home
 from careconnect.searching.next_link import Cursor, seal
 from careconnect.settings import Settings
 from careconnect.snapshot import NOTHING, prepare
@@ -38,7 +38,7 @@ lambda_handler: Final = shell_of(
 )
 """Answer a REST proxy event of the FHIR API."""
 
-_type: Final = "Patient" if _home is Home.RECORD else "Organization"
+_type: Final = next(one.name for one in RESOURCE_TYPES if one.home is _home)
 prepare(
     lambda_handler.observer,
     [_dynamodb],

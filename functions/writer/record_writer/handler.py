@@ -39,7 +39,7 @@ lambda_handler: Final = shell_of(
 )
 """Answer a REST proxy event of the FHIR API."""
 
-_name: Final = "Patient" if _home is Home.RECORD else "Organization"
+_name: Final = next(one.name for one in RESOURCE_TYPES if one.home is _home)
 # Validated, and refused for an element that no type has before anything is looked up.
 _invalid: Final = f'{{"resourceType": "{_name}", "none": [0]}}'
 prepare(
