@@ -54,9 +54,9 @@ def _missed(figures: Mapping[str, Any]) -> Sequence[str]:
         if row["own"]["least"] > row["budget"] * row["bare"]["least"]
     )
     cold = (
-        f"{row['function']}: {row['ratio']:.2f} of what its job needs, {report.COLD_BUDGET:.2f} allowed"
+        f"{row['function']}: {row['ratio']:.2f} of what its job needs, {cold_start.BUDGET:.2f} allowed"
         for row in figures.get("cold_start", ())
-        if row["ratio"] > report.COLD_BUDGET
+        if row["ratio"] > cold_start.BUDGET
     )
     return [*own, *cold, *figures.get("growth", {}).get("faults", ())]
 

@@ -2,7 +2,7 @@
 
 | file | made by |
 |---|---|
-| `own-cpu.json` | the least milliseconds of the processor for a warm call, by request: `make bench` |
+| `bench.json` | what a warm call takes of the processor, and all else that `docs/performance.md` shows: `make bench` |
 | `power-tuning.json` | calls, units, bytes and times of each request: `python -m benchmarks.power_tuning` |
 | `record-bytes.json` | what records take in the tables: `python -m benchmarks.record_bytes` |
 | `sealing.json` | how fast the access record is sealed and verified: `python -m benchmarks.sealing_rate` |
@@ -31,8 +31,8 @@ ROUNDS: Final[Mapping[str, tuple[int, int]]] = {
     "a patient's whole record": (3, 0),
     "write: `PUT` of a Patient, new": (2, 0),
     "write: `POST` of an Observation": (2, 0),
-    "write: `PUT` of an Observation, changed": (4, 0),
-    "write: `DELETE` of an Observation": (4, 0),
+    "write: `PUT` of an Observation, changed": (3, 0),
+    "write: `DELETE` of an Observation": (3, 0),
     "search of the access record": (2, 0),
     "metadata": (0, 0),
     "the page": (0, 0),
@@ -77,7 +77,8 @@ def figures(name: str) -> dict[str, Any]:
 @cache
 def requests() -> dict[str, RequestFigures]:
     """Return the figures of each request; own CPU is that of the bench, where it measures that request too."""
-    own_cpu, tuned = figures("own-cpu"), figures("power-tuning")
+    own_cpu = {row["name"]: row["own"]["least"] for row in figures("bench")["own_cpu"]}
+    tuned = figures("power-tuning")
     return {
         name: _request(name, one, own_cpu.get(name, one["cpu_least"]), tuned) for name, one in tuned["requests"].items()
     }
