@@ -16,7 +16,7 @@ _NAMES: Final = 270
 _ROW: Final = 34
 _TOP: Final = 68
 _BAR: Final = 11
-_LABEL: Final = 44
+_MARGIN: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def chart(title: str, legend: tuple[str, str], bars: Sequence[Bar]) -> str:
         *_legend(legend),
     ]
     for place, bar in enumerate(bars):
-        lines += _drawn(bar, _TOP + _ROW * place, (_WIDTH - _NAMES - _LABEL) / longest)
+        lines += _drawn(bar, _TOP + _ROW * place, (_WIDTH - _NAMES - _MARGIN) / longest)
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -75,6 +75,6 @@ def _drawn(bar: Bar, top: int, scale: float) -> Iterator[str]:
     for kind, value, y in (("large", bar.ours, top + 2), ("small", bar.other, top + 14)):
         width = max(1, round(value * scale, 1))
         yield f'<rect class="{kind}" x="{_NAMES}" y="{y}" width="{width}" height="{_BAR}"/>'
-        yield text(_NAMES + width + 5, y + 9, f"{value:.1f}" if value < 20 else f"{value:.0f}", "value")
+        yield text(_NAMES + width - 4, y + 9, f"{value:.1f}" if value < 20 else f"{value:.0f}", "value inside")
     x = round(_NAMES + bar.most * scale, 1)
     yield f'<line class="limit" x1="{x}" y1="{top}" x2="{x}" y2="{top + 27}"/>'

@@ -17,10 +17,10 @@ STYLE: Final = """
   .ground { fill: #ffffff } .rule { stroke: #d0d7de } .small { fill: #9a6700 } .large { fill: #0969da }
   .limit { stroke: #cf222e }
   text { fill: #1f2328; font: 12px system-ui, sans-serif } .head { font-weight: 600; font-size: 14px }
-  .value { font-size: 10px } .name { text-anchor: end }
+  .value { font-size: 10px } .name { text-anchor: end } .inside { fill: #ffffff; text-anchor: end }
   @media (prefers-color-scheme: dark) {
     .ground { fill: #0d1117 } .rule { stroke: #3d444d } .small { fill: #d29922 } .large { fill: #58a6ff }
-    .limit { stroke: #ff7b72 } text { fill: #f0f6fc }
+    .limit { stroke: #ff7b72 } text { fill: #f0f6fc } .inside { fill: #0d1117 }
   }
 """
 
