@@ -10,20 +10,16 @@ whoever answers is another process. The least of all runs is the figure; what th
 import gc
 import os
 import statistics
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect_admin.clients.demo import EXPLORER, DemoClient, demo_clients, register
-from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_admin.loading.load import load_paths
+from benchmarks.loaded_stack import loaded_stack
+
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_admin.sample.generator import write_sample
-from careconnect_records.tables import RecordTables
 from careconnect_testing.warm_requests import Case, cases, warm_request
 from careconnect_testing.wire import Wire
 
@@ -76,30 +72,17 @@ def own_cpu() -> list[Figure]:
     # A logger keeps the output that it was made with.
     with (
         Path(os.devnull).open("w", encoding="utf-8") as nowhere,
-        _loaded_stack() as (stack, client),
+        loaded_stack() as (stack, client),
         Wire(stack.endpoint) as wire,
         redirect_stdout(nowhere),
     ):
         return [_measured(stack, wire, case) for case in cases(stack, client)]
 
 
-@contextmanager
-def _loaded_stack() -> Iterator[tuple[LocalStack, DemoClient]]:
-    """Start the stack with the sample and its clients."""
-    with tempfile.TemporaryDirectory() as folder, LocalStack(log_folder=Path(folder)) as stack:
-        clients = demo_clients()
-        register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
-        names = ("RecordTable", "DirectoryTable", "ReferenceTable")
-        tables = RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in names))
-        write_sample(Path(folder))
-        load_paths([Path(folder)], tables, base_url=stack.base_url)
-        yield stack, next(client for client in clients if client.client_id == EXPLORER)
-
-
 def _measured(stack: LocalStack, wire: Wire, case: Case) -> Figure:
     with warm_request(stack, wire, case) as request:
-        taken = _least(request.whole, request.bare, request.ours)
-        return Figure(case.name, request.calls, *taken, case.budget)
+        own, bare, ours = _least(request.whole, request.bare, request.ours)
+        return Figure(case.name, request.calls, own, bare, ours, case.budget)
 
 
 def _least(*each: Callable[[], None]) -> list[Spread]:

@@ -13,10 +13,8 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -25,16 +23,12 @@ from benchmarks.cpu_share import WHOLE_PROCESSOR, share_of
 from benchmarks.deployed_cases import a_write, all_cases
 from benchmarks.figures import ROUNDS
 from benchmarks.function_process import Calls, Taken
+from benchmarks.loaded_stack import loaded_stack
 from benchmarks.units import Units, units_of
 
-from careconnect_admin.clients.demo import EXPLORER, DemoClient, demo_clients, register
-from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
-from careconnect_admin.sample.generator import write_sample
 from careconnect_admin.stack.emulator_client import REGION
-from careconnect_records.tables import RecordTables
 from careconnect_testing.events import Event
 from careconnect_testing.warm_requests import Case
 from careconnect_testing.wire import Asked, Wire
@@ -183,18 +177,6 @@ class Functions:
 
 def _middle(seconds: Sequence[float]) -> float:
     return round(1000 * statistics.median(seconds), 2)
-
-
-@contextmanager
-def loaded_stack() -> Iterator[tuple[LocalStack, DemoClient]]:
-    """Start the stack with the sample and its clients."""
-    with tempfile.TemporaryDirectory() as folder, LocalStack(log_folder=Path(folder)) as stack:
-        clients = demo_clients()
-        register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
-        write_sample(Path(folder))
-        tables = RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in _TABLES))
-        load_paths([Path(folder)], tables, base_url=stack.base_url)
-        yield stack, next(client for client in clients if client.client_id == EXPLORER)
 
 
 if __name__ == "__main__":

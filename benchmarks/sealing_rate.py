@@ -13,7 +13,8 @@ from math import inf
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.power_tuning import Functions, loaded_stack
+from benchmarks.loaded_stack import loaded_stack
+from benchmarks.power_tuning import Functions
 
 from careconnect.access_record.event import AccessEvent, Action, day_of, new_event_id
 from careconnect_admin.local.local_stack import LocalStack

@@ -1,0 +1,28 @@
+"""The local stack that is measured: with the sample, and its clients registered."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from careconnect_admin.clients.demo import EXPLORER, DemoClient, demo_clients, register
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.loading.load import load_paths
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.sample.generator import write_sample
+from careconnect_records.tables import RecordTables
+
+_TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable")
+
+
+@contextmanager
+def loaded_stack() -> Iterator[tuple[LocalStack, DemoClient]]:
+    """Start the stack with the sample and its clients; the client that is given reads all that there is."""
+    with tempfile.TemporaryDirectory() as folder, LocalStack(log_folder=Path(folder)) as stack:
+        clients = demo_clients()
+        register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
+        write_sample(Path(folder))
+        tables = RecordTables(stack.client("dynamodb"), *(stack.stack.outputs[name] for name in _TABLES))
+        load_paths([Path(folder)], tables, base_url=stack.base_url)
+        yield stack, next(client for client in clients if client.client_id == EXPLORER)
