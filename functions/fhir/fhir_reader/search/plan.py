@@ -134,10 +134,10 @@ def index_ways(type_: ResourceType, criteria: Sequence[Criterion], *, changes: b
     for criterion in criteria:
         ranges = _ranges(type_, criterion, low, high) if criterion.modifier in _LOOKED_UP else None
         if ranges is not None:
-            parameter, unique = criterion.parameter, tuple(dict.fromkeys(ranges))
-            of_tokens = parameter.type is ParameterType.TOKEN
-            settles = criterion if _is_exact(criterion) else None
-            ways.append(Way(unique, parameter.rank, parameter.name, (), low, high, of_tokens, settles))
+            parameter = criterion.parameter
+            way = Way(tuple(dict.fromkeys(ranges)), parameter.rank, parameter.name, low=low, high=high)
+            of_tokens, settles = parameter.type is ParameterType.TOKEN, criterion if _is_exact(criterion) else None
+            ways.append(replace(way, of_tokens=of_tokens, settles=settles))
     if changes and asks_for_changes(criteria):
         ways.append(replace(change_way(type_, criteria), rank=Rank.SHARED))
     return sorted(ways, key=lambda way: way.rank)
