@@ -135,7 +135,7 @@ class _Page:
                 if key in self._seen or not self._context.caller.may(key[0], Interaction.READ):
                     continue
                 self._seen.add(key)
-                found.append(Included(place, key, entry))
+                found.append(Included(place, key, entry.holding(entry.values) if entry else None))
                 if len(found) > MOST_INCLUDED:
                     break
         return found
