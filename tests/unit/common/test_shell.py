@@ -1,5 +1,6 @@
 """The shell that every function stands in: what it does for any endpoint, whatever that one does."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -247,6 +248,20 @@ def test_without_a_front_nobodys_word_is_taken_for_who_asks() -> None:
 def test_the_secret_is_in_no_representation() -> None:
     assert SECRET not in repr(Origin(SECRET))
     assert SECRET not in repr(Shelled(lambda _call: Response(200), secret=SECRET).shell)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity of threads")
+def test_a_request_is_answered_on_one_processor_and_its_caller_has_all_of_them_again() -> None:
+    allowed, seen = os.sched_getaffinity(0), list[set[int]]()
+
+    def do(_call: Call) -> Response:
+        seen.append(os.sched_getaffinity(0))
+        return Response(200)
+
+    Shelled(do).send(rest_event("GET", "/x"))
+
+    assert [len(each) for each in seen] == [1]
+    assert os.sched_getaffinity(0) == allowed
 
 
 class Recorded(Shelled):
