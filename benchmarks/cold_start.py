@@ -76,7 +76,8 @@ def _functions() -> Iterator[_Function]:
     form = form_event("/token", {"grant_type": "client_credentials", "client_id": "nobody", "client_secret": "none"})
     yield _Function("token", "token_issuer", "token", (*_client("dynamodb", "kms"), *_TOKENS), form, {})
     asked = authorizer_event(f"Bearer {signed(header(), claims())}")
-    yield _Function("authorizer", "scope_authorizer", "authorizer", (*_client("dynamodb", "kms"), *_TOKENS), asked, {})
+    asks = (*_client("dynamodb", "kms"), *_TOKENS)
+    yield _Function("authorizer", "scope_authorizer", "authorizer", asks, asked, {"DIRECTION": "read"})
     for home, type_ in ((Home.RECORD, "Patient"), (Home.DIRECTORY, "Organization")):
         read = fhir_event("GET", f"{type_}/cold", authorizer=_CALLER)
         settings = {"READER_HOME": home.value}

@@ -50,7 +50,7 @@ def test_an_event_is_what_the_api_sends_to_its_function(name: str) -> None:
     assert {key: values[-1] for key, values in several.items()} == (sent["queryStringParameters"] or {})
 
 
-@pytest.mark.parametrize("name", event_names("AuthorizerFunction"))
+@pytest.mark.parametrize("name", event_names("ReadAuthorizerFunction"))
 def test_the_authorizers_event_asks_about_a_path_of_the_api(name: str) -> None:
     sent = event(name)
 

@@ -33,7 +33,8 @@ def of_type(kind: str) -> dict[str, dict[str, Any]]:
 FUNCTIONS = {name: each["Properties"] for name, each in of_type("AWS::Serverless::Function").items()}
 PACKAGES = {
     "TokenFunction": "functions/token/token_issuer",
-    "AuthorizerFunction": "functions/authorizer/scope_authorizer",
+    "ReadAuthorizerFunction": "functions/authorizer/scope_authorizer",
+    "WriteAuthorizerFunction": "functions/authorizer/scope_authorizer",
     "PatientRecordFunction": "functions/fhir/fhir_reader",
     "DirectoryFunction": "functions/fhir/fhir_reader",
     "RecordWriterFunction": "functions/writer/record_writer",
@@ -42,6 +43,7 @@ PACKAGES = {
     "DiscoveryFunction": "functions/discovery/service_discovery",
     "ConsoleFunction": "functions/console/service_console",
 }
+AUTHORIZERS = {"ReadAuthorizerFunction", "WriteAuthorizerFunction"}
 VERBS = ("get", "head", "post", "put", "patch", "delete", "options")
 
 
@@ -53,9 +55,12 @@ def function_of(path: str, verb: str) -> str:
     return match[1]
 
 
-def is_authorised(path: str, verb: str) -> bool:
-    security: Any = PATHS[path][verb].get("security")
-    return bool(security == [{"AccessToken": []}])
+def authorizer_of(path: str, verb: str) -> str:
+    """Return the name of the authorizer that a method asks, empty if it asks none."""
+    security: Any = PATHS[path][verb].get("security", [])
+    names = [name for each in security for name in each]
+    assert len(names) <= 1
+    return names[0] if names else ""
 
 
 def below_fhir(path: str) -> str:
@@ -69,9 +74,9 @@ READER_OF = {
 }
 WRITER_OF = {Home.RECORD: "RecordWriterFunction", Home.DIRECTORY: "DirectoryWriterFunction"}
 DATA_FUNCTIONS = {*READER_OF.values(), *WRITER_OF.values()}
-# A PATCH of a type is refused where no token is needed, and a POST below one that is no search by the reader.
+# A POST below a type that is no search is refused by the reader, a PATCH of the type itself by the writer.
 READ = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
-WRITTEN = {"": ("post", "put", "delete"), "/{proxy+}": ("put", "patch", "delete")}
+WRITTEN = {"": ("post", "put", "patch", "delete"), "/{proxy+}": ("put", "patch", "delete")}
 ROUTES = {
     (f"{FHIR_PATH}/{each.name}{rest}", verb): function[each.home]
     for each in SERVED_TYPES
@@ -172,9 +177,12 @@ def test_methods_are_named_one_by_one(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_function_that_reaches_data_is_behind_the_authorizer(path: str) -> None:
+def test_a_function_that_reaches_data_is_behind_the_authorizer_of_its_direction(path: str) -> None:
     for verb in VERBS:
-        assert is_authorised(path, verb) == (function_of(path, verb) in DATA_FUNCTIONS)
+        function = function_of(path, verb)
+        reads, writes = function in READER_OF.values(), function in WRITER_OF.values()
+        expected = "ReadAuthorizer" if reads else "WriteAuthorizer" if writes else ""
+        assert authorizer_of(path, verb) == expected
 
 
 @pytest.mark.parametrize(
@@ -197,7 +205,7 @@ def test_the_open_endpoints_are_open(path: str, function: str) -> None:
 
 
 def test_s14_no_data_is_on_an_open_endpoint() -> None:
-    functions = {function_of(path, verb) for path in PATHS for verb in VERBS if not is_authorised(path, verb)}
+    functions = {function_of(path, verb) for path in PATHS for verb in VERBS if not authorizer_of(path, verb)}
 
     assert functions == {"TokenFunction", "DiscoveryFunction", "ConsoleFunction"}
     # None has any leave to read records (see below), and no function has a front of its own.
@@ -206,14 +214,21 @@ def test_s14_no_data_is_on_an_open_endpoint() -> None:
         assert {each["Type"] for each in properties.get("Events", {}).values()} <= {"Schedule"}
 
 
-def test_the_authorizer_is_the_authorizer_and_its_answer_is_kept_for_a_minute_at_most() -> None:
-    (scheme,) = API["components"]["securitySchemes"].values()
+SCHEMES: dict[str, Any] = API["components"]["securitySchemes"]
+
+
+@pytest.mark.parametrize("direction", ["read", "write"])
+def test_an_authorizer_is_told_its_direction_and_its_answer_is_kept_for_a_minute_at_most(direction: str) -> None:
+    name = f"{direction.capitalize()}Authorizer"
+    scheme = SCHEMES[name]
     authorizer = scheme["x-amazon-apigateway-authorizer"]
 
     assert (scheme["name"], scheme["in"]) == ("Authorization", "header")
     assert authorizer["type"] == "token"
     assert authorizer["authorizerResultTtlInSeconds"] <= 60
-    assert "${AuthorizerFunction.Arn}:live" in authorizer["authorizerUri"]["Fn::Sub"]
+    assert f"${{{name}Function.Arn}}:live" in authorizer["authorizerUri"]["Fn::Sub"]
+    assert FUNCTIONS[f"{name}Function"]["Environment"]["Variables"]["DIRECTION"] == direction
+    assert SCHEMES.keys() == {"ReadAuthorizer", "WriteAuthorizer"}
 
 
 @pytest.mark.parametrize(
@@ -231,10 +246,9 @@ def test_the_authorizer_is_the_authorizer_and_its_answer_is_kept_for_a_minute_at
     ],
 )
 def test_what_is_no_bearer_header_is_refused_by_the_gateway(header: str, passes: bool) -> None:
-    (scheme,) = API["components"]["securitySchemes"].values()
-    expression = scheme["x-amazon-apigateway-authorizer"]["identityValidationExpression"]
-
-    assert (re.fullmatch(expression, header) is not None) is passes
+    for scheme in SCHEMES.values():
+        expression = scheme["x-amazon-apigateway-authorizer"]["identityValidationExpression"]
+        assert (re.fullmatch(expression, header) is not None) is passes
 
 
 def statements(function: str) -> Iterator[Mapping[str, Any]]:
@@ -405,7 +419,7 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
     if function in ("DirectoryFunction", "DirectoryWriterFunction"):
         # Who serves the directory is told of no other table.
         read -= {"RECORD_TABLE"}
-    if function == "AuthorizerFunction":
+    if function in AUTHORIZERS:
         # It answers the gateway, never a browser.
         given -= {"ALLOWED_ORIGINS"}
 
@@ -419,7 +433,7 @@ def test_only_its_functions_are_told_of_a_table() -> None:
     }
     assert told == {
         "client": {"TokenFunction"},
-        "token": {"TokenFunction", "AuthorizerFunction"},
+        "token": {"TokenFunction", *AUTHORIZERS},
         "record": {"PatientRecordFunction", "RecordWriterFunction"},
         "directory": {"PatientRecordFunction", "DirectoryFunction", *WRITER_OF.values()},
         "reference": set(WRITER_OF.values()),

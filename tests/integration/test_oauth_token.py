@@ -286,7 +286,7 @@ def test_no_secret_token_or_assertion_is_in_any_log(
     hidden = [secret, text, token, token.split(".")[2], *(demo.secret for demo in clients)]
     hidden += [basic(demo.client_id, demo.secret)["Authorization"].split()[1] for demo in clients]
 
-    functions = ("Token", "Authorizer", "PatientRecord", "Directory", "Discovery")
+    functions = ("Token", "ReadAuthorizer", "WriteAuthorizer", "PatientRecord", "Directory", "Discovery")
     lines = [line for name in functions for line in local_stack.function_log(f"{name}Function")]
 
     assert sum('"action":"token"' in line for line in lines) > 50

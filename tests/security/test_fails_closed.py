@@ -48,7 +48,7 @@ def test_every_way_to_a_reader_takes_an_access_token(path: str) -> None:
     for verb, method in _PATHS[path].items():
         uri = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
         if any(f"${{{reader}.Arn}}" in uri for reader in _readers()):
-            assert method["security"] == [{"AccessToken": []}], verb
+            assert method["security"] in ([{"ReadAuthorizer": []}], [{"WriteAuthorizer": []}]), verb
 
 
 def test_nothing_but_this_apis_stage_may_invoke_a_function() -> None:
@@ -63,7 +63,7 @@ def test_nothing_but_this_apis_stage_may_invoke_a_function() -> None:
         f"{name}.Alias" for name in functions
     }
     for permission in permissions.values():
-        of_authorizer = permission["FunctionName"] == {"Ref": "AuthorizerFunction.Alias"}
+        of_authorizer = permission["FunctionName"]["Ref"].endswith("AuthorizerFunction.Alias")
         assert permission["Principal"] == "apigateway.amazonaws.com"
         assert permission["SourceArn"] == {"Fn::Sub": f"{api}/authorizers/*" if of_authorizer else f"{api}/live/*/*"}
 
@@ -165,7 +165,7 @@ def test_the_gateways_own_answer_carries_its_own_id_and_no_echo(api: Api) -> Non
 @pytest.mark.integration
 def test_a_token_that_cannot_be_judged_is_503_with_retry_after(api: Api) -> None:
     """The authorizer without its right to the token table, as with a service that is down."""
-    iam, role = api.stack.client("iam"), api.stack.stack.resources["AuthorizerFunctionRole"]
+    iam, role = api.stack.client("iam"), api.stack.stack.resources["ReadAuthorizerFunctionRole"]
     token = api.register("cannot-be-judged", "user/Patient.read")
     (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
     document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
@@ -183,7 +183,9 @@ def test_a_token_that_cannot_be_judged_is_503_with_retry_after(api: Api) -> None
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("function", ["TokenFunction", "AuthorizerFunction", "DiscoveryFunction"])
+@pytest.mark.parametrize(
+    "function", ["TokenFunction", "ReadAuthorizerFunction", "WriteAuthorizerFunction", "DiscoveryFunction"]
+)
 def test_what_answers_without_a_token_can_read_no_record(local_stack: LocalStack, function: str) -> None:
     for table in _TABLES:
         with pytest.raises(ClientError) as caught:

@@ -29,7 +29,10 @@ from careconnect_testing.few_records import write_records
 pytestmark = pytest.mark.integration
 
 NHS_NUMBER = "7777777777"
-FUNCTIONS = ("TokenFunction", "AuthorizerFunction", "PatientRecordFunction", "DirectoryFunction", "DiscoveryFunction")
+FUNCTIONS = (
+    *("TokenFunction", "ReadAuthorizerFunction", "WriteAuthorizerFunction"),
+    *("PatientRecordFunction", "DirectoryFunction", "DiscoveryFunction"),
+)
 
 
 @pytest.fixture(scope="module")

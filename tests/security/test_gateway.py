@@ -112,7 +112,9 @@ def test_nobody_grants_the_key_on(local_stack: LocalStack) -> None:
 
 
 @pytest.mark.parametrize("place", ["next", "current", "previous"])
-@pytest.mark.parametrize("function", ["TokenFunction", "AuthorizerFunction", "DiscoveryFunction"])
+@pytest.mark.parametrize(
+    "function", ["TokenFunction", "ReadAuthorizerFunction", "WriteAuthorizerFunction", "DiscoveryFunction"]
+)
 def test_every_alias_is_there_to_be_asked_for_after_a_first_deployment(
     local_stack: LocalStack, function: str, place: str
 ) -> None:

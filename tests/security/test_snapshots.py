@@ -15,7 +15,8 @@ pytestmark = pytest.mark.integration
 
 LOOKS = {
     "TokenFunction": {"BatchGetItem", "GetPublicKey"},
-    "AuthorizerFunction": {"BatchGetItem", "GetPublicKey"},
+    "ReadAuthorizerFunction": {"BatchGetItem", "GetPublicKey"},
+    "WriteAuthorizerFunction": {"BatchGetItem", "GetPublicKey"},
     "PatientRecordFunction": {"GetItem"},
     "DirectoryFunction": {"GetItem"},
     "RecordWriterFunction": {"GetItem"},
@@ -28,7 +29,8 @@ LOOKS = {
 
 PACKAGES = {
     "TokenFunction": "token_issuer",
-    "AuthorizerFunction": "scope_authorizer",
+    "ReadAuthorizerFunction": "scope_authorizer",
+    "WriteAuthorizerFunction": "scope_authorizer",
     "PatientRecordFunction": "fhir_reader",
     "DirectoryFunction": "fhir_reader",
     "RecordWriterFunction": "record_writer",
@@ -100,8 +102,8 @@ def test_a_function_starts_where_nothing_answers_and_says_so(
     def fails(**_: Any) -> None:
         raise ConnectionError("secret-detail")
 
-    with lambdas_hooks() as snapshots, function_here(local_stack, "AuthorizerFunction", "scope_authorizer"):
-        for client in clients_of("AuthorizerFunction"):
+    with lambdas_hooks() as snapshots, function_here(local_stack, "ReadAuthorizerFunction", "scope_authorizer"):
+        for client in clients_of("ReadAuthorizerFunction"):
             client.meta.events.register("before-call", fails)
         snapshots.take()
 

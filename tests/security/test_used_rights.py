@@ -167,7 +167,9 @@ def directory_not_counted(stack: LocalStack) -> Iterator[None]:
         client.put_item(TableName=table, Item=kept)
 
 
-def test_the_issuer_and_the_authorizer_use_every_right_that_they_have(loaded: LocalStack, explorer: DemoClient) -> None:
+def test_the_issuer_and_the_authorizers_use_every_right_that_they_have(
+    loaded: LocalStack, explorer: DemoClient
+) -> None:
     def form(path: str, secret: str, **parameters: str) -> Event:
         return form_event(path, {"client_id": explorer.client_id, "client_secret": secret, **parameters})
 
@@ -180,9 +182,10 @@ def test_the_issuer_and_the_authorizer_use_every_right_that_they_have(loaded: Lo
         assert handler(form("/revoke", explorer.secret, token=other["access_token"]), None)["statusCode"] == 200
     assert _keys(used) == GRANTED["TokenFunction"] | KEYS_GRANTED["TokenFunction"]
 
-    with function_here(loaded, "AuthorizerFunction", "scope_authorizer") as (handler, used):
-        assert handler(authorizer_event(f"Bearer {token}"), None)["principalId"] == explorer.client_id
-    assert _keys(used) == GRANTED["AuthorizerFunction"] | KEYS_GRANTED["AuthorizerFunction"]
+    for authorizer in ("ReadAuthorizerFunction", "WriteAuthorizerFunction"):
+        with function_here(loaded, authorizer, "scope_authorizer") as (handler, used):
+            assert handler(authorizer_event(f"Bearer {token}"), None)["principalId"] == explorer.client_id
+        assert _keys(used) == GRANTED[authorizer] | KEYS_GRANTED[authorizer]
 
 
 def test_the_console_asks_nobody(loaded: LocalStack) -> None:

@@ -24,6 +24,7 @@ from careconnect.record_keys import resource_key
 from careconnect.rendering.views import View, show
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect.result_parameters import SEARCH_PARAMETERS, VIEW_PARAMETERS
+from careconnect.scopes import Interaction
 from careconnect.searching.links import Links, sealed_parameters
 from careconnect.searching.result_parameters import parse_result_parameters
 from careconnect.shell import Call
@@ -59,6 +60,7 @@ class AuditEndpoint(OutcomeEndpoint):
         call.access.asks("read" if is_read else "search-type", Action.READ, path.type.name, asked)
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
             raise outcomes.method_not_allowed(path.allowed)
+        caller.require(path.type, Interaction.READ if is_read else Interaction.SEARCH)
         return self._read(call, path, caller) if is_read else self._search(call, path, caller)
 
     def _read(self, call: Call, path: FhirPath, caller: Caller) -> Response:

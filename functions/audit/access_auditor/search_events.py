@@ -16,7 +16,6 @@ from careconnect.rendering.bundle import Bundle, BundleEntry, outcome_entry
 from careconnect.rendering.room import ROOM, bytes_of
 from careconnect.rendering.views import show
 from careconnect.resource_types import AUDIT_EVENT
-from careconnect.scopes import Interaction
 from careconnect.searching.links import Links
 from careconnect.searching.next_link import Cursor
 from careconnect.searching.result_parameters import ResultParameters
@@ -48,10 +47,9 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
 
     A caller that is bound to a patient finds that patient's events and no other. A page may be short, or empty, and
     still have a `next` link: it ends where one request may go no further. The total is told if the first page came to
-    the end, or is asked for. Raises the outcomes 403 without the scope, 400 for a foreign cursor, for another order,
-    and for a total that is too costly.
+    the end, or is asked for. Raises the outcome 400 for a foreign cursor, for another order, and for a total that is
+    too costly.
     """
-    context.caller.require(AUDIT_EVENT, Interaction.SEARCH)
     require_order(context.result.sort)
     if context.caller.patient:
         query.criteria.insert(0, of_patient(context.caller.patient))

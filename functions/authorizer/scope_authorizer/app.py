@@ -5,16 +5,21 @@ from typing import Any
 
 from careconnect.base_url import base_url
 from careconnect.token_verification import TrustedKeys
-from scope_authorizer.policy_for import gateway_of, policy_for
+from scope_authorizer.policy_for import Direction, gateway_of, policy_for
 from scope_authorizer.verify_access_token import RevokedTokens, verify_access_token
 
 Authorize = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 def build_authorizer(
-    *, configured_base_url: str, keys: TrustedKeys, revoked: RevokedTokens, now: Callable[[], float]
+    *,
+    direction: Direction,
+    configured_base_url: str,
+    keys: TrustedKeys,
+    revoked: RevokedTokens,
+    now: Callable[[], float],
 ) -> Authorize:
-    """Build the function from a TOKEN authorizer event to the gateway's answer.
+    """Build the function from a TOKEN authorizer event to the gateway's answer, for the routes of one direction.
 
     An accepted token's context is `client_id`, `scope`, `expires_at`, `jti`, which the access record names it by, and,
     for a bound client, `patient`. For one that is not accepted there is no answer: the function raises
@@ -37,7 +42,7 @@ def build_authorizer(
             context["patient"] = token.patient
         return {
             "principalId": token.client_id,
-            "policyDocument": policy_for(token.scope, gateway, bound=bool(token.patient)),
+            "policyDocument": policy_for(token.scope, direction, gateway, bound=bool(token.patient)),
             "context": context,
         }
 

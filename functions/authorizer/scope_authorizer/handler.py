@@ -14,6 +14,7 @@ from careconnect.signing_keys import KmsSigningKeys
 from careconnect.snapshot import NOTHING, prepare
 from careconnect.token_verification import AccessToken, TokenRefusedError
 from scope_authorizer.app import build_authorizer
+from scope_authorizer.policy_for import Direction
 
 _settings: Final = Settings(os.environ)
 _observer: Final = PowertoolsObserver(
@@ -24,6 +25,7 @@ _dynamodb: Final = aws.dynamodb()
 _keys: Final = KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)
 _revoked: Final = DynamoDbRevocations(_dynamodb, _settings.required("TOKEN_TABLE"))
 _authorize: Final = build_authorizer(
+    direction=Direction(_settings.choice("DIRECTION", list(Direction))),
     configured_base_url=_settings.root_url("BASE_URL"),
     keys=_keys,
     revoked=_revoked,

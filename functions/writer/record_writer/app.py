@@ -153,10 +153,7 @@ def _is_conditional(path: FhirPath, request: Request) -> bool:
 
 def _require_scopes(caller: Caller, path: FhirPath, request: Request, kind: Kind) -> None:
     """Raise the 403 outcome unless the token grants the interaction, and the search that a condition is."""
-    for interaction in kind.value:
-        caller.require(path.type, interaction)
-    if _is_conditional(path, request):
-        caller.require(path.type, Interaction.SEARCH)
+    caller.require(path.type, *kind.value, *([Interaction.SEARCH] if _is_conditional(path, request) else []))
 
 
 def _look(caller: Caller, path: FhirPath, request: Request) -> Look:

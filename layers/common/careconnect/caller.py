@@ -26,11 +26,12 @@ class Caller:
         """Say whether the token opens resources of a type that it does not name: it must read and search them."""
         return self.may(resource_type, Interaction.READ) and self.may(resource_type, Interaction.SEARCH)
 
-    def require(self, resource_type: ResourceType, interaction: Interaction) -> None:
-        """Raise the 403 outcome, which names the missing scope, unless the token grants `interaction` on a type."""
-        if not self.may(resource_type, interaction):
-            bound = bool(self.patient)
-            raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type, interaction, bound=bound))
+    def require(self, resource_type: ResourceType, *interactions: Interaction) -> None:
+        """Raise the 403 outcome, which names the first scope that is missing, unless the token grants all of them."""
+        for interaction in interactions:
+            if not self.may(resource_type, interaction):
+                bound = bool(self.patient)
+                raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type, interaction, bound=bound))
 
     def sees(self, resource_type: ResourceType, resource_id: str, patients: tuple[str, ...]) -> bool:
         """Say whether a resource of the compartments of `patients` is within this caller's compartment.

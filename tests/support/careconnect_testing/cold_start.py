@@ -25,6 +25,7 @@ ENVIRONMENT: Final = {
     "ACCESS_SEAL_KEY_ALIAS": "alias/seal",
     "SIGNING_KEY_ALIAS": "alias/signing",
     "ALLOWED_ORIGINS": "*",
+    "DIRECTION": "read",
     "CONSOLE": "on",
 }
 """What one function or another is started with."""
@@ -33,7 +34,7 @@ PACKAGES: Final = (
     *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer"),
     *("access_auditor", "service_discovery", "service_console"),
 )
-"""The packages that hold a handler; two functions each are made of the reader and of the writer."""
+"""The packages that hold a handler; two functions each are made of the authorizer, the reader and the writer."""
 
 _AWS: Final = {
     "AWS_REGION": "eu-west-2",

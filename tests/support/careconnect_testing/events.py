@@ -16,7 +16,7 @@ FORM = "application/x-www-form-urlencoded"
 FUNCTIONS = {
     "audit-": "AuditFunction",
     "console-": "ConsoleFunction",
-    "authorizer-": "AuthorizerFunction",
+    "authorizer-": "ReadAuthorizerFunction",
     "directory-create": "DirectoryWriterFunction",
     "directory-": "DirectoryFunction",
     "discovery-": "DiscoveryFunction",

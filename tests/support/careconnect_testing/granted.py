@@ -20,7 +20,8 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
         ("dynamodb:UpdateItem", "TokenTable"),
     }
     | RECORDS,
-    "AuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
+    "ReadAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
+    "WriteAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
     | {("dynamodb:UpdateItem", "AllowanceTable")}
     | RECORDS,
@@ -40,7 +41,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
         *((f"dynamodb:{action}", "SealTable") for action in ("GetItem", "PutItem", "Query")),
     }
     | RECORDS,
-    # What it and the two above may do with the signing key says the key's policy.
+    # What it, the issuer and the authorizers may do with the signing key says the key's policy.
     "DiscoveryFunction": set(),
     # Nor is it named there, or told of any table: it has the page, and nothing else.
     "ConsoleFunction": set(),
@@ -48,7 +49,8 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
 
 KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
     "TokenFunction": {("kms:Sign", "SigningKey"), ("kms:GetPublicKey", "SigningKey")},
-    "AuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
+    "ReadAuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
+    "WriteAuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
     "DiscoveryFunction": {("kms:GetPublicKey", "SigningKey")},
     **{
         function: {("kms:GenerateMac", "AccessDigestKey")}

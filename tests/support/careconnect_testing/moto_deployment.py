@@ -76,7 +76,8 @@ _SETTINGS = {
 }
 _FUNCTIONS = {
     "TokenFunction": ("token_issuer", {}),
-    "AuthorizerFunction": ("scope_authorizer", {}),
+    "ReadAuthorizerFunction": ("scope_authorizer", {"DIRECTION": "read"}),
+    "WriteAuthorizerFunction": ("scope_authorizer", {"DIRECTION": "write"}),
     "PatientRecordFunction": ("fhir_reader", {"READER_HOME": "record"}),
     "DirectoryFunction": ("fhir_reader", {"READER_HOME": "directory"}),
     "RecordWriterFunction": ("record_writer", {"WRITER_HOME": "record"}),

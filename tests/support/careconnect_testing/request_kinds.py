@@ -137,7 +137,7 @@ KINDS = [
     RequestKind("… of a token that was revoked", ISSUER, lambda on: token_event("/introspect", token=_ended(on))),
     RequestKind("`POST /revoke`", ISSUER, lambda on: token_event("/revoke", token=on.token())),
     RequestKind(
-        "The authorizer's judgement", "AuthorizerFunction", lambda on: authorizer_event(f"Bearer {on.token()}"), 0
+        "The authorizer's judgement", "ReadAuthorizerFunction", lambda on: authorizer_event(f"Bearer {on.token()}"), 0
     ),
     RequestKind("Read of a Patient", RECORDS, _get("Patient/4")),
     RequestKind("Read of a Patient that is not there", RECORDS, _get("Patient/nobody"), 404),

@@ -161,8 +161,8 @@ def _of_tokens(client: DemoClient, token: str) -> list[Case]:
     return [
         Case("token", "TokenFunction", "token_issuer", _token_event(client), _TOKEN),
         Case(
-            "authorizer", "AuthorizerFunction", "scope_authorizer", authorizer_event(f"Bearer {token}"), _AUTHORIZER,
-            token=token,
+            "authorizer", "ReadAuthorizerFunction", "scope_authorizer", authorizer_event(f"Bearer {token}"),
+            _AUTHORIZER, token=token,
         ),
     ]  # fmt: skip
 

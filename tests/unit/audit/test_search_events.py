@@ -208,10 +208,12 @@ def test_an_unknown_parameter_is_ignored_and_told_first(auditor: Auditor) -> Non
 
 @pytest.mark.parametrize("scope", ["system/*.read", "profile", "patient/AuditEvent.read", "system/AuditEvent.r"])
 def test_without_the_scope_nothing_is_found(auditor: Auditor, scope: str) -> None:
-    answer = auditor.as_caller(scope).get("AuditEvent", "patient=4")
+    # Before the query is looked at.
+    for query in ("patient=4", "date=nonsense", "_format=nonsense"):
+        answer = auditor.as_caller(scope).get("AuditEvent", query)
 
-    assert answer.status == 403
-    assert "AuditEvent.s" in answer.diagnostics
+        assert answer.status == 403
+        assert "AuditEvent.s" in answer.diagnostics
 
 
 @pytest.mark.parametrize("scope", ["patient/AuditEvent.read", "user/AuditEvent.rs", "system/AuditEvent.s"])

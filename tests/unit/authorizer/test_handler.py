@@ -32,6 +32,7 @@ SETTINGS = {
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "TOKEN_TABLE": "tokens",
     "SIGNING_KEY_ALIAS": "alias/test-signing",
+    "DIRECTION": "read",
 }
 
 
@@ -130,6 +131,26 @@ def test_an_accepted_token_gets_its_policy_and_the_readers_context(authorizer: A
     stage = authorizer_event("x")["methodArn"].partition("/GET")[0]
     assert allows(answer["policyDocument"], "execute-api:Invoke", f"{stage}/GET{FHIR_PATH}/Patient/4")
     assert not allows(answer["policyDocument"], "execute-api:Invoke", f"{stage}/GET{FHIR_PATH}/Condition/4")
+
+
+def test_the_same_code_answers_for_the_routes_that_write(
+    authorizer: Authorizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which direction it is for says its setting, and neither the method nor the path that is asked for."""
+    token = authorizer.token(scope="user/Patient.cud user/Condition.rs")
+    stage = authorizer_event("x")["methodArn"].partition("/GET")[0]
+    for direction, name in (("read", "Condition"), ("write", "Patient")):
+        monkeypatch.setenv("DIRECTION", direction)
+        sys.modules.pop("scope_authorizer.handler")
+        authorizer.handler = importlib.import_module("scope_authorizer.handler")
+        for method in ("GET", "DELETE"):
+            policy = authorizer.ask(token, method=method)["policyDocument"]
+            found = {
+                each
+                for each in ("Patient", "Condition")
+                if allows(policy, "execute-api:Invoke", f"{stage}/{method}{FHIR_PATH}/{each}/4")
+            }
+            assert found == {name}
 
 
 def test_a_bound_clients_patient_reaches_the_reader(authorizer: Authorizer) -> None:
@@ -236,7 +257,7 @@ def test_s8_an_expired_token_is_told_from_a_bad_one_in_the_log(
     assert authorizer.refuses(authorizer.token(**changes)) == reason
 
 
-@pytest.mark.parametrize("name", event_names("AuthorizerFunction"))
+@pytest.mark.parametrize("name", event_names("ReadAuthorizerFunction"))
 def test_s10_a_refused_token_gets_no_policy_at_all(authorizer: Authorizer, name: str) -> None:
     for asked in (event(name), authorizer_event("Bearer nonsense"), authorizer_event("")):
         with pytest.raises(Exception, match=r"^Unauthorized$"):

@@ -136,10 +136,12 @@ def test_a_bound_client_that_is_refused_another_patients_record_is_told_of_with_
 
 def test_without_the_scope_nothing_is_looked_up_and_the_path_says_whose_it_is(reader: Reader) -> None:
     caller = reader.as_caller("user/Observation.read")
-    for path in ("Patient/4", "Patient/4/$everything", "Condition?patient=4", "Patient/4/Condition"):
+    paths = dict.fromkeys(("Patient/4", "Patient/4/$everything", "Patient/4/Condition"), "4")
+    # A query is not looked at.
+    for path, patient in {**paths, "Condition?patient=4": "", "Condition?patient=4&_format=nonsense": ""}.items():
         reader.kept.events.clear()
         assert caller.get(*path.split("?")).status == 403
-        assert told(reader) == [("4", REFUSED, "scope")], path
+        assert told(reader) == [(patient, REFUSED, "scope")], path
         assert not any(step.startswith("begin") for step in reader.kept.steps)
     reader.kept.events.clear()
 

@@ -111,9 +111,10 @@ def test_a_date_that_the_calendar_does_not_have_is_422(writer: Writer) -> None:
     ],
 )
 def test_other_methods_are_405_and_say_which_there_are(writer: Writer, method: str, path: str, allowed: str) -> None:
-    answer = writer.send(method, path, patient())
+    for scope in ("user/Patient.cruds", "user/Patient.d"):
+        answer = writer.as_caller(scope).send(method, path, patient())
 
-    assert (answer.status, answer.headers["Allow"]) == (405, allowed)
+        assert (answer.status, answer.headers["Allow"]) == (405, allowed)
 
 
 def test_a_type_that_is_read_only_is_405(writer: Writer) -> None:
@@ -135,10 +136,13 @@ def test_a_type_that_is_read_only_is_405(writer: Writer) -> None:
 )
 def test_each_interaction_needs_its_letter(writer: Writer, method: str, path: str, letter: str) -> None:
     others = "".join(each for each in "cruds" if each != letter)
-    refused = writer.as_caller(f"user/Patient.{others}").send(method, path, "no body")
+    # Before query, body and format are looked at.
+    for query, headers in (([], {}), ([("_format", "nonsense"), ("name", "x")], {"Content_Type": "text/plain"})):
+        refused = writer.as_caller(f"user/Patient.{others}").send(method, path, "no body", query, **headers)
 
-    assert refused.status == 403
-    assert f'scope="user/Patient.{letter}"' in refused.headers["WWW-Authenticate"]
+        assert refused.status == 403
+        assert f'scope="user/Patient.{letter}"' in refused.headers["WWW-Authenticate"]
+    assert writer.calls == []
 
 
 @pytest.mark.parametrize(

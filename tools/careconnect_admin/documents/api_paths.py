@@ -37,16 +37,17 @@ _READERS: Final = {
     Home.AUDIT: "AuditFunction",
 }
 _WRITERS: Final = {Home.RECORD: "RecordWriterFunction", Home.DIRECTORY: "DirectoryWriterFunction"}
-# By what follows a type's name. What is posted below it is a search, of a patient's record too, or an id, which the
-# reader refuses; a PATCH of the type itself is refused where no token is needed.
+# By what follows a type's name. What is posted below it is a search, of a patient's record too. Each function refuses
+# the methods of its direction that a path does not take.
 _READ: Final = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
-_WRITTEN: Final = {"": ("post", "put", "delete"), "/{proxy+}": ("put", "patch", "delete")}
+_WRITTEN: Final = {"": ("post", "put", "patch", "delete"), "/{proxy+}": ("put", "patch", "delete")}
 # The alias `live` is written out behind the function's ARN: `sam local` does not understand ${Function.Alias}.
 _URI: Final = (
     "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
     "${{{function}.Arn}}:live/invocations"
 )
-_SECURED: Final = "security: [{AccessToken: []}], "
+_READ_SECURED: Final = "security: [{ReadAuthorizer: []}], "
+_WRITE_SECURED: Final = "security: [{WriteAuthorizer: []}], "
 _HEADING: Final = "# ------------------------------------------------ made by `make docs`; do not edit below\n"
 _BEGINNING: Final = f"""\
 info: {{title: Care Connect, version: "{__version__}"}}
@@ -78,9 +79,9 @@ def _paths() -> Iterator[str]:
     for served in SERVED_TYPES:
         for rest, verbs in _READ.items():
             methods = dict.fromkeys(_VERBS, _method(_DISCOVERY))
-            methods |= dict.fromkeys(verbs, _method(_READERS[served.home], _SECURED))
+            methods |= dict.fromkeys(verbs, _method(_READERS[served.home], _READ_SECURED))
             if served.writable:
-                methods |= dict.fromkeys(_WRITTEN[rest], _method(_WRITERS[served.home], _SECURED))
+                methods |= dict.fromkeys(_WRITTEN[rest], _method(_WRITERS[served.home], _WRITE_SECURED))
             yield _path(f"{FHIR_PATH}/{served.name}{rest}", methods)
 
 

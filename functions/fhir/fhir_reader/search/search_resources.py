@@ -7,7 +7,6 @@ from careconnect import outcomes
 from careconnect.outcomes import OperationOutcome
 from careconnect.rendering.bundle import Bundle, outcome_entry
 from careconnect.resource_types import Rank
-from careconnect.scopes import Interaction
 from careconnect.searching.criteria import Criterion
 from careconnect.searching.next_link import Cursor
 from fhir_reader.budget import MOST_CALLS, MOST_ENTRIES
@@ -32,10 +31,9 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
 
     What the caller may not search, or has outside its compartment, is not matched, not counted, not included
     and not pointed at. A page in an order that an index has costs itself alone, and the total is told if it was
-    found on the way or is asked for. Raises the outcomes 403 without the scope, 400 for a foreign cursor or for a
-    search that is too costly.
+    found on the way or is asked for. Raises the outcomes 403 for a chain that the token does not open, 400 for a
+    foreign cursor or for a search that is too costly.
     """
-    context.caller.require(query.type, Interaction.SEARCH)
     require_index(query, context)
     authorise(query.type, query.deep, context.caller)
     criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]

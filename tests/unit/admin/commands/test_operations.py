@@ -19,8 +19,8 @@ from careconnect_testing.command_line import told
 RESOURCES = {
     "TokenFunction": ("AWS::Lambda::Function", "token"),
     "TokenLogGroup": ("AWS::Logs::LogGroup", "/token"),
-    "AuthorizerFunction": ("AWS::Lambda::Function", "authorizer"),
-    "AuthorizerLogGroup": ("AWS::Logs::LogGroup", "/authorizer"),
+    "ReadAuthorizerFunction": ("AWS::Lambda::Function", "authorizer"),
+    "ReadAuthorizerLogGroup": ("AWS::Logs::LogGroup", "/authorizer"),
     "KeyChangeLogGroup": ("AWS::Logs::LogGroup", "/events/key-changes"),
     "LatencyAlarm": ("AWS::CloudWatch::Alarm", "careconnect-Latency"),
     "SigningFailedAlarm": ("AWS::CloudWatch::Alarm", "careconnect-SigningFailed"),
@@ -94,7 +94,7 @@ def test_the_lines_of_all_functions_are_in_order_and_without_lambdas_own(run: Ru
     result = run("logs")
 
     assert [line.split(maxsplit=1)[1].split() for line in result.stdout.splitlines()] == [
-        ["Authorizer", "status=200", "action=authorize", "client_id=two", "function_request_id=f2"],
+        ["ReadAuthorizer", "status=200", "action=authorize", "client_id=two", "function_request_id=f2"],
         ["Token", "status=200", "action=token", "client_id=one", "request_id=r1"],
         ["Token", "ERROR", "failure", "error=KeyError"],
         ["Token", "[ERROR]", "Runtime.ImportModuleError:", "no", "module"],
@@ -108,7 +108,7 @@ def test_the_lines_of_all_functions_are_in_order_and_without_lambdas_own(run: Ru
     [
         (("--client", "one"), 1, '{ ($.client_id = "one" || $.claimed_client_id = "one") }'),
         (("--client", "one", "--since", "1h"), 2, None),
-        (("--function", "authorizer"), 1, ""),
+        (("--function", "readauthorizer"), 1, ""),
         (("--function", "TokenFunction"), 3, ""),
         (("--since", "1h"), 5, ""),
         (("--request-id", "r1"), 1, None),
@@ -136,7 +136,7 @@ def test_lines_are_chosen(aws: Aws, run: Run, arguments: tuple[str, ...], count:
 def test_json_is_a_line_each_with_all_that_was_logged(run: Run) -> None:
     first, *_, last = map(json.loads, run("logs", "--json").stdout.splitlines())
 
-    assert first["function"] == "Authorizer"
+    assert first["function"] == "ReadAuthorizer"
     assert first["location"] == "y:1"
     assert last["message"] == "[ERROR] Runtime.ImportModuleError: no module"
 
@@ -144,7 +144,7 @@ def test_json_is_a_line_each_with_all_that_was_logged(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--function", "nothing"), "there are Authorizer, Token"),
+        (("--function", "nothing"), "there are ReadAuthorizer, Token"),
         (("--since", "yesterday"), "--since is a number and s, m, h or d"),
     ],
 )
