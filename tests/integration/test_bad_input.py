@@ -89,8 +89,8 @@ def test_what_is_acceptable_is_neither(api: Api, token: str) -> None:
 
 @pytest.mark.parametrize(("method", "below"), [("PATCH", ""), ("POST", "/4")])
 @pytest.mark.parametrize("format_", ["json", "xml"])
-def test_write_md_verbs_that_are_not_offered(api: Api, token: str, method: str, below: str, format_: str) -> None:
-    """Whatever the token may do: it may not write here."""
+def test_write_md_verbs_that_are_not_offered(api: Api, method: str, below: str, format_: str) -> None:
+    token = api.register(f"offered-{method}-{format_}", "user/*.cruds")
     for each in (RESOURCE_TYPES[-1], RESOURCE_TYPES[1]):
         answer = api.get(f"{each.name}{below}", token, method, Accept=f"application/fhir+{format_}")
 

@@ -181,6 +181,74 @@ def test_access_md_nobody_writes_the_access_record(
             assert (answer.status_code, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS"), client.name
 
 
+READ_ROUTES = [("GET", ""), ("HEAD", ""), ("GET", "/4"), ("GET", "/4/_history"), ("POST", "/_search"), ("POST", "/4")]
+WRITE_ROUTES = [
+    *(("POST", ""), ("PUT", ""), ("PATCH", ""), ("DELETE", "")),
+    *(("PUT", "/4"), ("PATCH", "/4"), ("DELETE", "/4"), ("PUT", "/4/_history/1")),
+]
+
+
+@pytest.mark.parametrize("name", ["Patient", "Observation", "Medication", "Organization"])
+@pytest.mark.parametrize(
+    ("letters", "routes"), [("rs", WRITE_ROUTES), ("cud", READ_ROUTES)], ids=["only reads", "only writes"]
+)
+def test_access_md_rule_5_the_gateway_refuses_the_other_direction(
+    api: Api, name: str, letters: str, routes: list[tuple[str, str]]
+) -> None:
+    """It says so without a scope: no function was asked."""
+    token = api.register(f"one-direction-{letters}-{name}", f"user/{name}.{letters}")
+
+    for method, rest in routes:
+        answer = api.get(f"{name}{rest}", token, method)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (403, INSUFFICIENT), (method, rest)
+
+
+@pytest.mark.parametrize(
+    ("held", "method", "rest", "missing"),
+    [
+        ("s", "GET", "/4", "r"),
+        ("s", "GET", "/4/_history/1", "r"),
+        ("r", "GET", "?birthdate=nonsense", "s"),
+        ("r", "POST", "/_search", "s"),
+        ("ru", "POST", "", "c"),
+        ("rd", "PUT", "/4", "u"),
+        ("u", "PATCH", "/4", "r"),
+        ("u", "PUT", "?identifier=a%7Cb", "s"),
+        ("u", "DELETE", "/4", "d"),
+        ("d", "DELETE", "?identifier=a%7Cb", "s"),
+    ],
+)
+def test_access_md_rule_3_a_function_refuses_a_letter_by_name(
+    api: Api, held: str, method: str, rest: str, missing: str
+) -> None:
+    token = api.register(f"letter-{held}-{method}-{len(rest)}", f"user/Patient.{held}")
+    answer = api.get(f"Patient{rest}", token, method, Accept="application/fhir+xml")
+
+    assert (answer.status_code, issue_code(answer)) == (403, "forbidden")
+    assert answer.headers["WWW-Authenticate"] == f'{INSUFFICIENT}, scope="user/Patient.{missing}"'
+    assert f"user/Patient.{missing} is needed" in answer.text
+    assert "application/fhir+xml" in answer.headers["Content-Type"]
+
+
+@pytest.mark.parametrize(
+    ("letter", "method", "rest", "allowed"),
+    [
+        ("r", "POST", "/5", "GET, HEAD, PUT, PATCH, DELETE"),
+        ("s", "GET", "/_search", "POST"),
+        ("d", "PATCH", "", "GET, HEAD, POST, PUT, DELETE"),
+        ("c", "PUT", "/5/_history/1", "GET, HEAD"),
+        ("u", "DELETE", "/5/Observation", "GET, HEAD"),
+    ],
+)
+def test_access_md_rule_5_a_method_that_a_path_does_not_take_is_405(
+    api: Api, letter: str, method: str, rest: str, allowed: str
+) -> None:
+    answer = api.get(f"Patient{rest}", api.register(f"verb-{letter}-{method}", f"user/Patient.{letter}"), method)
+
+    assert (answer.status_code, issue_code(answer)) == (405, "not-supported")
+    assert answer.headers["Allow"] == allowed
+
+
 @pytest.mark.parametrize("type_name", sorted(RECORD))
 def test_access_md_a_missing_scope_is_403_with_its_header(
     api: Api, bearer: Callable[[DemoClient], dict[str, str]], clients: tuple[DemoClient, ...], type_name: str

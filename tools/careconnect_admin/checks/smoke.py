@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import jwt
 
 from careconnect.resource_types import SERVED_TYPES
-from careconnect.scopes import Interaction
+from careconnect.scopes import READING, Interaction
 from careconnect_admin.checks.expectations import (
     CheckError,
     LimitError,
@@ -143,10 +143,9 @@ def _patient_reads(service: Service) -> None:
 
 
 def _missing_scope(service: Service) -> None:
-    open_types = service.grants.types(Interaction.SEARCH)
-    closed = next((type_.name for type_ in SERVED_TYPES if type_.name not in open_types), None)
+    closed = next((each.name for each in SERVED_TYPES if not service.grants.letters[each.name] & READING), None)
     if closed is None:
-        raise LimitError("this client may search everything: run it with a narrower one, too")
+        raise LimitError("this client may read or search every type: run it with a narrower one, too")
     answer = service.call(f"{service.fhir}/{closed}?_count=1", headers=service.bearer())
     expect_outcome(answer, 403, "forbidden")
     expect_challenge(answer, "Bearer", "insufficient_scope")
