@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from careconnect.record_keys import CURSOR_KEY, INDEX_VERSION
+from careconnect.record_keys import CURSOR_KEY, FORMAT
 from careconnect.resource_types import resource_type
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.record import Content, build_record, content_of, instant_text
@@ -78,7 +78,7 @@ class Region:
         pk, sk = CURSOR_KEY
         # Base64, as DynamoDB's JSON has it.
         key = {"B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
-        yield {"pk": {"S": pk}, "sk": {"S": sk}, "key": key, "index": {"N": str(INDEX_VERSION)}}
+        yield {"pk": {"S": pk}, "sk": {"S": sk}, "key": key, "format": {"N": str(FORMAT)}}
         for resource in sample_resources():
             yield from _items(resource, _LOADED)
         makers = Makers.of_sample()

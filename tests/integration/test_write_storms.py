@@ -19,11 +19,11 @@ from careconnect.access_record.event import event_of
 from careconnect.http import Cors
 from careconnect.origin import Origin
 from careconnect.record_keys import JSON_ITEM
-from careconnect.resource_types import DATA_HOMES, Home
+from careconnect.resource_types import Home
 from careconnect.shell import Recording, Shell
 from careconnect_admin.local.emulator import Emulator
 from careconnect_records.exact_json import json_text
-from careconnect_records.table_index import TableIndex
+from careconnect_records.table_formats import begin_table
 from careconnect_records.tables import RecordTables
 from careconnect_testing.access_records import digest_for_tests
 from careconnect_testing.accounts import no_limit
@@ -94,8 +94,8 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), TABLES, strict=True):
             create_table(client, resource, name)
         create_table(client, "AuditTable", EVENTS)
-        for home in DATA_HOMES:
-            TableIndex(RecordTables(client, *TABLES), home).ensure()
+        for table in TABLES[:2]:
+            begin_table(client, table)
         yield emulator
 
 

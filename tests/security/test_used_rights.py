@@ -8,15 +8,12 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from careconnect.record_keys import complete_key
-from careconnect.resource_types import Home
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.deployed_function import Right, function_here
@@ -64,6 +61,7 @@ RECORD_READS = [
 ]
 NEARLY_ALL = ("role", "specialty", "identifier", "_tag", "_security", "_id")
 DIRECTORY_READS = [
+    read("Organization/SAMPLE-GP1"),
     read("Organization", [("name", "a")]),
     # Dear enough to be charged for.
     read("Practitioner", [*((f"_has:PractitionerRole:practitioner:{each}:not", "x") for each in NEARLY_ALL)]),
@@ -142,29 +140,14 @@ OWNED = {"managingOrganization": {"reference": "Organization/SAMPLE-GP1"}}
 def test_a_writer_uses_every_right_that_it_has(loaded: LocalStack, function: str, type_: str) -> None:
     *events, busy = _writes(type_, OWNED)
     with function_here(loaded, function, "record_writer") as (handler, used):
-        with directory_not_counted(loaded):
-            statuses = [handler(event, None)["statusCode"] for event in events]
-            assert handler(busy, None)["statusCode"] == 412
+        statuses = [handler(event, None)["statusCode"] for event in events]
+        assert handler(busy, None)["statusCode"] == 412
         # Other tests search the same tables.
         ids = ("rights-1", "rights-2", *(f"busy-{number}" for number in range(52)))
         assert {handler(write("DELETE", f"{type_}/{id_}"), None)["statusCode"] for id_ in ids} == {204}
 
-    # Until all references are counted, nothing is deleted.
-    assert Counter(statuses) == {201: 54, 200: 2, 503: 1}
+    assert Counter(statuses) == {201: 54, 200: 2, 204: 1}
     assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]
-
-
-@contextmanager
-def directory_not_counted(stack: LocalStack) -> Iterator[None]:
-    """Have the reference table not say that the directory's references are counted, as before its first write."""
-    client, table = stack.client("dynamodb"), stack.stack.outputs["ReferenceTable"]
-    key = {"pk": {"S": complete_key(Home.DIRECTORY.value)}}
-    kept = client.get_item(TableName=table, Key=key)["Item"]
-    client.delete_item(TableName=table, Key=key)
-    try:
-        yield
-    finally:
-        client.put_item(TableName=table, Item=kept)
 
 
 def test_the_issuer_and_the_authorizers_use_every_right_that_they_have(

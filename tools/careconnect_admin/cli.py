@@ -12,6 +12,7 @@ from careconnect_admin.commands.destroy import destroy
 from careconnect_admin.commands.load import load
 from careconnect_admin.commands.operations import alarms, logs
 from careconnect_admin.commands.read import get, search
+from careconnect_admin.commands.reindex import reindex
 from careconnect_admin.commands.run import run
 from careconnect_admin.commands.sam_local import sam_local
 from careconnect_admin.commands.sample import sample
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(sam_local)
 app.command()(load)
+app.command()(reindex)
 app.command()(sample)
 app.command()(smoke)
 app.command()(token)

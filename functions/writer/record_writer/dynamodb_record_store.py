@@ -9,21 +9,20 @@ from careconnect import outcomes
 from careconnect.aws import SERVICE_ERRORS, error_code, reasons_of
 from careconnect.record_keys import (
     INDEX_ITEM,
-    INDEX_VERSION,
     JSON_ITEM,
     XML_ITEM,
     Key,
-    complete_key,
     place_of,
     resource_key,
 )
-from careconnect.resource_types import DATA_HOMES, Home, ResourceType, resource_type
+from careconnect.resource_types import Home, ResourceType, resource_type
+from careconnect.table_format import FormatCheckedClient
 from careconnect_records.actions import Item
 from careconnect_records.change import Change, State
 from careconnect_records.identifier_guards import MOST_IDS, Guard, guard_key, read_guard
 from careconnect_records.reference_marks import counts_of, mark_keys
 from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
-from careconnect_records.table_index import TableIndex
+from careconnect_records.table_formats import begin_table
 from careconnect_records.tables import RecordTables
 from careconnect_records.transaction import EventsNotTakenError, transact, write_actions
 from record_writer.record_store import ConflictError, Holders, NotTakenError
@@ -60,7 +59,7 @@ _PASSING: Final = frozenset(
 class DynamoDbRecordStore:
     """Reads and writes the tables that this function's role may; of a directory's writer, no table of records.
 
-    `clock` gives epoch seconds. What is learned of a table once and for all is kept: that it is of this release.
+    `clock` gives epoch seconds. Tables that are laid out otherwise than this release has it are 503.
     """
 
     def __init__(
@@ -69,13 +68,11 @@ class DynamoDbRecordStore:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._tables = tables
-        self._client = tables.client
+        self._client = FormatCheckedClient(tables.client, tables.of_resources, outcomes.other_format, clock=clock)
+        self._tables = tables.through(self._client)
         self._sleep = sleep
-        self._steps = StepwiseWrite(tables, lambda: int(clock() * 1000))
-        self._renewed: set[Home] = set()
+        self._steps = StepwiseWrite(self._tables, lambda: int(clock() * 1000))
         self._known: set[Home] = set()
-        self._counted = False
 
     def states(self, keys: Collection[str]) -> dict[str, State]:
         """Return the index records of resources by `Type/id`: one BatchGetItem per hundred."""
@@ -131,27 +128,6 @@ class DynamoDbRecordStore:
         ids = frozenset(place_of(item["sk"]["S"])[1] for item in answer["Items"])
         return Holders(ids, known, more="LastEvaluatedKey" in answer)
 
-    def is_renewed(self, type_: ResourceType) -> bool:
-        """Say whether the index of a type's table is of this release: one GetItem until it is."""
-        if type_.home not in self._renewed:
-            version = self._version(type_.home)
-            if version is not None and version < INDEX_VERSION:
-                return False
-            self._renewed.add(type_.home)
-        return True
-
-    def is_counted(self) -> bool:
-        """Say whether the references of both tables are counted: one BatchGetItem until they are.
-
-        Of a table in which nothing was ever written they are, too, where this function may look into it.
-        """
-        if not self._counted:
-            keys = {complete_key(home.value): home for home in DATA_HOMES}
-            said = self._items((self._tables.reference, {"pk": {"S": key}}) for key in keys)
-            silent = set(DATA_HOMES) - {keys[item["pk"]["S"]] for item in said}
-            self._counted = all(self._tables.name(home) and self._version(home) is None for home in silent)
-        return self._counted
-
     def referring(self, key: str) -> Mapping[str, int]:
         """Return how many resources of which type refer to one: one BatchGetItem."""
         return counts_of(self._items((self._tables.reference, mark) for mark in mark_keys(key)))
@@ -165,7 +141,7 @@ class DynamoDbRecordStore:
         full = self._full(change)
         if change.fits(len(expected) + len(events)):
             actions = write_actions(change, self._tables, strict=True, expected=expected, full=full)
-            _done(transact, self._client, actions, events)
+            _done(transact, self._tables.client, actions, events)
         else:
             _done(self._steps.write, change, strict=True, expected=expected, full=full, events=events)
 
@@ -176,16 +152,12 @@ class DynamoDbRecordStore:
         except StillAtWorkError:
             raise ConflictError from None
 
-    def _version(self, home: Home) -> int | None:
-        """Return the version of a table's index, None of a table that is new: one GetItem."""
-        version: int | None = _asked(TableIndex(self._tables, home).version)
-        return version
-
     def _make_known(self, home: Home) -> None:
-        """Have a table that is new say so, before anything is in it: one GetItem in an instance's life."""
+        """Have a table that is new say how it is laid out, before anything is in it."""
+        table = self._tables.name(home)
         if home not in self._known:
-            if self._version(home) is None:
-                _asked(TableIndex(self._tables, home).ensure)
+            if not _asked(self._client.own_item, table=table):
+                _asked(begin_table, client=self._tables.client, table=table)
             self._known.add(home)
 
     def _full(self, change: Change) -> frozenset[Key]:
@@ -224,7 +196,7 @@ class DynamoDbRecordStore:
 
 
 def _without_index(item: Item) -> Item:
-    """Return an index record without what it is indexed by; that references are counted, and not which."""
+    """Return an index record without what it is indexed by, and what it refers to."""
     emptied = {"targets": {"S": "[]"}, "entries": {"S": "[]"}, "values": {"S": "{}"}}
     return {name: emptied.get(name, value) for name, value in item.items()}
 

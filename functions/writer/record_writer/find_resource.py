@@ -67,12 +67,7 @@ def find_resource(store: RecordStore, wanted: Wanted, new_id: Callable[[], str])
 
 
 def sees(caller: Caller, type_: ResourceType, resource_id: str, state: State) -> bool:
-    """Say whether a resource is within a caller's compartment; raises the 503 outcome where its record cannot tell.
-
-    What an earlier release deleted is nobody's, as it is for a reader, and no renewal tells more of it.
-    """
-    if caller.patient and type_.patient_parameter is not None and not (state.is_linked or state.is_gone):
-        raise refusals.not_ready()
+    """Return True if a resource is within a caller's compartment."""
     return caller.sees(type_, resource_id, state.patients)
 
 
@@ -81,8 +76,6 @@ def _matching(store: RecordStore, wanted: Wanted, condition: Identifier, new_id:
 
     Raises the 412 outcomes for several, and where one that the caller does not see rules out another.
     """
-    if not store.is_renewed(wanted.type):
-        raise refusals.not_ready()
     guard = guard_of(wanted.type.name, condition.system, condition.value)
     holders = store.holders(wanted.type, guard)
     states = store.states([resource_key(wanted.type.name, each) for each in holders.ids])
@@ -115,6 +108,6 @@ def _patients(type_: ResourceType, there: Mapping[str, State], ids: Collection[s
 
 def _settle(store: RecordStore, type_: ResourceType, state: State) -> None:
     """End what another writer has begun and left, and begin anew after it."""
-    if state.is_unfinished:
+    if state.is_claimed:
         store.finish(type_, state)
         raise ConflictError

@@ -46,7 +46,7 @@ prepare(
     lambda_handler.observer,
     [_dynamodb],
     rehearsal(lambda_handler, "POST", f"{FHIR_PATH}/{_name}", _invalid, content_type="application/fhir+json"),
-    look(_dynamodb, _tables.directory),
+    look(_dynamodb, _tables.name(_home)),
 )
 
 started()

@@ -46,12 +46,6 @@ class RecordStore(Protocol):
     def holders(self, type_: ResourceType, guard: Key) -> Holders:
         """Return the resources of a type that have the identifier of a guard."""
 
-    def is_renewed(self, type_: ResourceType) -> bool:
-        """Say whether all identifiers of a type's resources are guarded."""
-
-    def is_counted(self) -> bool:
-        """Say whether all references are counted."""
-
     def referring(self, key: str) -> Mapping[str, int]:
         """Return how many resources of which type refer to one."""
 

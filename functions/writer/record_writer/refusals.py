@@ -152,17 +152,6 @@ def too_many_operations(most: int) -> OutcomeError:
     return OutcomeError(413, "too-long", f"A patch has at most {most:,} operations.")
 
 
-def not_ready() -> OutcomeError:
-    """503 for what needs all records to be those of this release, while they are renewed after an upgrade (ADR 22)."""
-    return OutcomeError(
-        503,
-        "transient",
-        "The records are being renewed, and this cannot be decided yet: try again later.",
-        {"Retry-After": "60"},
-        reason="index out of date",
-    )
-
-
 def lost_to_others() -> OutcomeError:
     """503 for a write that others have come before again and again."""
     return outcomes.unavailable("lost to other writes")

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from random import SystemRandom
@@ -50,9 +50,6 @@ class ResourceWriter:
         """
         if wanted.kind in (Kind.CREATE, Kind.UPDATE) and not (wanted.condition and wanted.type.is_patient):
             require_own(wanted.caller, wanted.type, wanted.resource, wanted.id, wanted.root)
-        if wanted.caller.patient and not self.store.is_renewed(wanted.type):
-            # Of what an earlier release left it is not known whose it is: to say so of that alone would tell of it.
-            raise refusals.not_ready()
         end = self.elapsed() + SECONDS
         pause = _FIRST_PAUSE
         while True:
@@ -122,8 +119,6 @@ class ResourceWriter:
             wanted.record.discloses(self._patients(wanted, found))
             return Written(204)
         self._require_match(wanted, found)
-        if not self.store.is_counted():
-            raise refusals.not_ready()
         if types := self.store.referring(resource_key(wanted.type.name, found.id)):
             raise refusals.still_referred_to(types)
         return self._write(wanted, found, deletion_of(wanted.type, found.id), "DELETE")
@@ -139,9 +134,8 @@ class ResourceWriter:
     def _write(self, wanted: Wanted, found: Found, content: Content, method: str) -> Written:
         now = int(self.clock() * 1000)
         change = planned_change(content, found.state, now=now, base_url=wanted.root, method=method)
-        if change is None or change.version == found.version:
-            # The content is there; what else of the record is not of this release is for a renewal.
-            return self._as_it_is(wanted, found, [change.record.index] if change else [])
+        if change is None:
+            return self._as_it_is(wanted, found)
         if change.needs_former:
             change = change.keeping(self._bodies(wanted, found))
         bodies = change.record.bodies
@@ -153,9 +147,9 @@ class ResourceWriter:
         shown = {format_: item["body"]["S"] for format_, item in zip(_FORMATS, bodies, strict=True) if "body" in item}
         return Written(status, found.id, change.version, change.updated, shown)
 
-    def _as_it_is(self, wanted: Wanted, found: Found, items: Sequence[Item] = ()) -> Written:
-        """Answer with what is there; `items` say whose it is, should its record be of a release that did not."""
-        wanted.record.discloses(self._patients(wanted, found, *items))
+    def _as_it_is(self, wanted: Wanted, found: Found) -> Written:
+        """Answer with what is there."""
+        wanted.record.discloses(self._patients(wanted, found))
         shown = self._texts(wanted, found) if wanted.shown else {}
         return Written(200, found.id, found.version, found.state.updated if found.state else 0, shown)
 

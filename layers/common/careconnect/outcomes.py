@@ -186,16 +186,15 @@ def unavailable(reason: str, *metrics: str) -> OutcomeError:
     )
 
 
-def index_out_of_date(name: str) -> OutcomeError:
-    """503 for a search by what the index does not hold of every resource yet, after an upgrade (ADR 22)."""
-    name = safe_name(name)
+def other_format() -> OutcomeError:
+    """503 while the tables are laid out otherwise than this release has it, until they are reindexed (ADR 31)."""
     return OutcomeError(
         503,
         "transient",
-        f"{name}: the index is being renewed, and cannot be searched by this yet: try again later.",
+        "The stored records are being reindexed: try again later.",
         {"Retry-After": "60"},
-        where=f"http.{name}",
-        reason="index out of date",
+        reason="another format",
+        metrics=("FormatMismatch",),
     )
 
 

@@ -25,19 +25,14 @@ XML_ITEM: Final = "#xml"
 INDEX_ITEM: Final = "#index"
 
 CURSOR_KEY: Final = ("$cursor", "#key")
-"""The item that holds the key which seals `next` links, and the version of the index that its table holds."""
+"""The item that holds the key which seals `next` links, and the number of the format of its table (ADR 31)."""
 
-INDEX_VERSION: Final = 3
-"""The version of the index that this release writes: raised when a search needs entries or values that were not there.
+FORMAT: Final = 1
+"""How the tables are laid out: raised whenever stored items would be read or written otherwise than before.
 
-A table's own (`index` of `CURSOR_KEY`'s item, 1 where it is absent) is the one that all of its records have (ADR 22).
+That is when an index entry, a stored value, a guard, a mark or a body comes, goes or looks otherwise, or has another
+key. Operators then have to run `careconnect reindex`.
 """
-
-LATER_ORDERS_SINCE: Final = 2
-"""The version of the index that all searches of this release need: what has come since serves writing alone."""
-
-REINDEX_KEY: Final = ("$cursor", "#reindex")
-"""The item that says how far a renewal of the index has come, while one is not through."""
 
 GUARD_ITEM: Final = "#guard"
 MARK_SHARDS: Final = 8
@@ -69,6 +64,11 @@ def version_item(item: str, version: int) -> str:
     return f"{item}#{version:0{_VERSION_DIGITS}d}"
 
 
+def is_body(sort_key: str) -> bool:
+    """Return True for the sort key of a body, the current one's or a replaced version's."""
+    return sort_key.startswith((JSON_ITEM, XML_ITEM))
+
+
 def mark_key(target: str, shard: int) -> str:
     """Return the key of one of the `MARK_SHARDS` items that count what refers to `target` (`Patient/4`)."""
     return f"{target}#{shard}"
@@ -77,11 +77,6 @@ def mark_key(target: str, shard: int) -> str:
 def mark_shard(resource_id: str) -> int:
     """Return the shard of the counts that a referring resource adds to, by its id."""
     return zlib.crc32(resource_id.encode()) % MARK_SHARDS
-
-
-def complete_key(home: str) -> str:
-    """Return the key of the item that says that all references of a table are counted."""
-    return f"$complete#{home}"
 
 
 def guard_partition(entry_partition: str, prefix: str) -> str:

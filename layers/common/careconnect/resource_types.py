@@ -166,12 +166,8 @@ class SearchParameter:
     """The system of ten-digit numbers that people write in groups of three, three and four digits."""
     parts: tuple["Part", ...] = ()
     """What a composite joins, of each element at its path (`""`: of the resource)."""
-    since: int = 1
-    """The version of a table's index that a search by it needs (`record_keys.INDEX_VERSION`)."""
     has_chains: bool = True
     """False where a reference takes no chain, whatever it points at."""
-    stored_since: int = 0
-    """The version that has its values, if that is an earlier one: enough to include what it points at."""
 
     def __hash__(self) -> int:
         # All else follows from it, but for a few of the same name; taken together it is a long way round.
@@ -186,11 +182,6 @@ class SearchParameter:
     def of_resource(self) -> bool:
         """Say whether it is a composite of the resource itself, not of an element that repeats."""
         return bool(self.parts) and self.paths == ("",)
-
-    @property
-    def values_since(self) -> int:
-        """The version of a table's index that has its values."""
-        return self.stored_since or self.since
 
     @property
     def sortable(self) -> bool:
@@ -340,11 +331,6 @@ class ResourceType:
         return bool(self.members)
 
 
-def _since(version: int, *parameters: SearchParameter) -> tuple[SearchParameter, ...]:
-    """Say from which version of the index on there is what a search by the parameters needs."""
-    return tuple(replace(parameter, since=version) for parameter in parameters)
-
-
 def _string(
     name: str, *paths: str, within: str = "", rank: Rank = Rank.SHARED, word_by_word: bool = False
 ) -> SearchParameter:
@@ -404,11 +390,6 @@ def _reference(
         # It has no entries of its own, along which it could be followed back.
         follow &= ~Follow.REVERSE
     return SearchParameter(name, ParameterType.REFERENCE, (path,), rank, targets, follow, within=within)
-
-
-def _formerly_included(parameter: SearchParameter) -> SearchParameter:
-    """A reference that could be included before it could be searched by."""
-    return replace(parameter, stored_since=1)
 
 
 def _patient(path: str) -> SearchParameter:
@@ -508,12 +489,9 @@ LAST_UPDATED: Final = SearchParameter("_lastUpdated", ParameterType.DATE, ("meta
 COMMON_PARAMETERS: Final = (
     ID_PARAMETER,
     LAST_UPDATED,
-    *_since(
-        2,
-        _code("_tag", "meta.tag"),
-        _code("_security", "meta.security"),
-        SearchParameter("_profile", ParameterType.URI, ("meta.profile",)),
-    ),
+    _code("_tag", "meta.tag"),
+    _code("_security", "meta.security"),
+    SearchParameter("_profile", ParameterType.URI, ("meta.profile",)),
 )
 
 RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
@@ -528,22 +506,17 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _POSTCODE,
         _EMAIL,
         _PHONE,
-        *_since(
-            2,
-            _formerly_included(
-                _reference("general-practitioner", "generalPractitioner", "Practitioner", "Organization")
-            ),
-            _formerly_included(_reference("organization", "managingOrganization", "Organization")),
-            _ADDRESS,
-            _CITY,
-            _string("address-country", "address.country", within="address"),
-            _string("address-state", "address.state", within="address"),
-            _TELECOM,
-            _ACTIVE,
-            replace(_status("deceased", "deceasedBoolean", "deceasedDateTime", system="special-values"), presence=True),
-            _date("death-date", "deceasedDateTime"),
-            _status("language", "communication.language"),
-        ),
+        _reference("general-practitioner", "generalPractitioner", "Practitioner", "Organization"),
+        _reference("organization", "managingOrganization", "Organization"),
+        _ADDRESS,
+        _CITY,
+        _string("address-country", "address.country", within="address"),
+        _string("address-state", "address.state", within="address"),
+        _TELECOM,
+        _ACTIVE,
+        replace(_status("deceased", "deceasedBoolean", "deceasedDateTime", system="special-values"), presence=True),
+        _date("death-date", "deceasedDateTime"),
+        _status("language", "communication.language"),
         order_by="birthdate",
         operations=("$everything",),
         summary="identifier active name telecom gender birthDate deceasedBoolean deceasedDateTime address animal "
@@ -559,16 +532,13 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("clinical-status", "clinicalStatus", system="condition-clinical"),
         _code("code", "code"),
         _date("asserted-date", "assertedDate"),
-        *_since(
-            2,
-            _context(within="encounter"),
-            _date("onset-date", "onsetDateTime", "onsetPeriod"),
-            _date("abatement-date", "abatementDateTime", "abatementPeriod"),
-            _status("severity", "severity"),
-            _status("verification-status", "verificationStatus", system="condition-ver-status"),
-            _code("body-site", "bodySite"),
-            _reference("asserter", "asserter", *_PEOPLE),
-        ),
+        _context(within="encounter"),
+        _date("onset-date", "onsetDateTime", "onsetPeriod"),
+        _date("abatement-date", "abatementDateTime", "abatementPeriod"),
+        _status("severity", "severity"),
+        _status("verification-status", "verificationStatus", system="condition-ver-status"),
+        _code("body-site", "bodySite"),
+        _reference("asserter", "asserter", *_PEOPLE),
         order_by="asserted-date",
         summary="identifier clinicalStatus verificationStatus code bodySite subject context onsetDateTime onsetAge "
         "onsetPeriod onsetRange onsetString assertedDate asserter",
@@ -583,26 +553,21 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("category", "category"),
         _OBSERVATION_CODE,
         _date("date", "effectiveDateTime", "effectivePeriod"),
-        *_since(
-            2,
-            _status("status", "status", system="observation-status"),
-            _context(within="encounter"),
-            _reference("performer", "performer", *_PARTIES),
-            _reference("device", "device", "Device", "DeviceMetric", follow=Follow.NOTHING),
-            _VALUE_QUANTITY,
-            _code("value-concept", "valueCodeableConcept"),
-            _string("value-string", "valueString"),
-            _COMPONENT_CODE,
-            _COMPONENT_QUANTITY,
-            _composite(
-                "code-value-quantity", "", Part(_OBSERVATION_CODE, "code"), Part(_VALUE_QUANTITY, "valueQuantity")
-            ),
-            _composite(
-                "component-code-value-quantity",
-                "component",
-                Part(_COMPONENT_CODE, "code"),
-                Part(_COMPONENT_QUANTITY, "valueQuantity"),
-            ),
+        _status("status", "status", system="observation-status"),
+        _context(within="encounter"),
+        _reference("performer", "performer", *_PARTIES),
+        _reference("device", "device", "Device", "DeviceMetric", follow=Follow.NOTHING),
+        _VALUE_QUANTITY,
+        _code("value-concept", "valueCodeableConcept"),
+        _string("value-string", "valueString"),
+        _COMPONENT_CODE,
+        _COMPONENT_QUANTITY,
+        _composite("code-value-quantity", "", Part(_OBSERVATION_CODE, "code"), Part(_VALUE_QUANTITY, "valueQuantity")),
+        _composite(
+            "component-code-value-quantity",
+            "component",
+            Part(_COMPONENT_CODE, "code"),
+            Part(_COMPONENT_QUANTITY, "valueQuantity"),
         ),
         order_by="date",
         summary="identifier basedOn status code subject effectiveDateTime effectivePeriod issued performer "
@@ -619,14 +584,11 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("type", "type"),
         _status("class", "class"),
         _reference("episodeofcare", "episodeOfCare", "EpisodeOfCare", rank=Rank.RECORD, follow=_LINKED),
-        *_since(
-            2,
-            _formerly_included(_reference("location", "location.location", "Location")),
-            _formerly_included(_reference("service-provider", "serviceProvider", "Organization")),
-            _formerly_included(_reference("participant", "participant.individual", "Practitioner", "RelatedPerson")),
-            _reference("practitioner", "participant.individual", "Practitioner", within="participant"),
-            _code("reason", "reason"),
-        ),
+        _reference("location", "location.location", "Location"),
+        _reference("service-provider", "serviceProvider", "Organization"),
+        _reference("participant", "participant.individual", "Practitioner", "RelatedPerson"),
+        _reference("practitioner", "participant.individual", "Practitioner", within="participant"),
+        _code("reason", "reason"),
         order_by="date",
         summary="identifier status class type subject episodeOfCare participant appointment reason diagnosis",
         mandatory="status",
@@ -640,12 +602,9 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _date("date", "performedDateTime", "performedPeriod"),
         _code("code", "code"),
         _status("status", "status", system="event-status"),
-        *_since(
-            2,
-            _status("category", "category"),
-            _context(within="encounter"),
-            _reference("performer", "performer.actor", *_PARTIES_AND_DEVICES),
-        ),
+        _status("category", "category"),
+        _context(within="encounter"),
+        _reference("performer", "performer.actor", *_PARTIES_AND_DEVICES),
         order_by="date",
         summary="identifier definition basedOn partOf status notDone notDoneReason category code subject context "
         "performedDateTime performedPeriod performer location reasonCode reasonReference bodySite outcome",
@@ -659,15 +618,12 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("clinical-status", "clinicalStatus", system="allergy-clinical-status"),
         _status("verification-status", "verificationStatus", system="allergy-verification-status"),
         _code("code", "code", "reaction.substance"),
-        *_since(
-            2,
-            _status("category", "category", system="allergy-intolerance-category"),
-            _status("criticality", "criticality", system="allergy-intolerance-criticality"),
-            _status("type", "type", system="allergy-intolerance-type"),
-            _date("onset", "reaction.onset"),
-            _reference("recorder", "recorder", "Practitioner", "Patient"),
-            _code("manifestation", "reaction.manifestation"),
-        ),
+        _status("category", "category", system="allergy-intolerance-category"),
+        _status("criticality", "criticality", system="allergy-intolerance-criticality"),
+        _status("type", "type", system="allergy-intolerance-type"),
+        _date("onset", "reaction.onset"),
+        _reference("recorder", "recorder", "Practitioner", "Patient"),
+        _code("manifestation", "reaction.manifestation"),
         order_by="date",
         summary="identifier clinicalStatus verificationStatus type category criticality code patient asserter",
         mandatory="patient verificationStatus",
@@ -680,13 +636,10 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("status", "status", system="immunization-status"),
         _code("vaccine-code", "vaccineCode"),
         _status("notgiven", "notGiven", system="special-values"),
-        *_since(
-            2,
-            _reference("manufacturer", "manufacturer", "Organization"),
-            _string("lot-number", "lotNumber"),
-            _reference("location", "location", "Location"),
-            _date("reaction-date", "reaction.date"),
-        ),
+        _reference("manufacturer", "manufacturer", "Organization"),
+        _string("lot-number", "lotNumber"),
+        _reference("location", "location", "Location"),
+        _date("reaction-date", "reaction.date"),
         order_by="date",
         summary="status notGiven practitioner note",
         mandatory="status notGiven vaccineCode patient primarySource",
@@ -700,13 +653,10 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _status("status", "status", system="medication-request-status"),
         _status("intent", "intent", system="medication-request-intent"),
         _date("authoredon", "authoredOn"),
-        *_since(
-            2,
-            _formerly_included(_reference("requester", "requester.agent", *_PARTIES_AND_DEVICES)),
-            _status("category", "category"),
-            _date("date", "dosageInstruction.timing.event"),
-            _context(),
-        ),
+        _reference("requester", "requester.agent", *_PARTIES_AND_DEVICES),
+        _status("category", "category"),
+        _date("date", "dosageInstruction.timing.event"),
+        _context(),
         order_by="authoredon",
         scope_names=_MEDICATION_REQUEST_SCOPES,
         summary="definition basedOn groupIdentifier status intent priority medicationCodeableConcept "
@@ -721,12 +671,9 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _code("code", "medicationCodeableConcept"),
         _status("status", "status", system="medication-statement-status"),
         _date("effective", "effectiveDateTime", "effectivePeriod"),
-        *_since(
-            2,
-            _status("category", "category"),
-            _context(),
-            _reference("source", "informationSource", *_PARTIES),
-        ),
+        _status("category", "category"),
+        _context(),
+        _reference("source", "informationSource", *_PARTIES),
         order_by="effective",
         summary="identifier basedOn partOf context status category medicationCodeableConcept medicationReference "
         "effectiveDateTime effectivePeriod dateAsserted subject taken",
@@ -735,12 +682,9 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
     _record(
         "Medication",
         _code("code", "code"),
-        *_since(
-            2,
-            _reference("manufacturer", "manufacturer", "Organization"),
-            _status("form", "form"),
-            _code("ingredient-code", "ingredient.itemCodeableConcept"),
-        ),
+        _reference("manufacturer", "manufacturer", "Organization"),
+        _status("form", "form"),
+        _code("ingredient-code", "ingredient.itemCodeableConcept"),
         scope_names=("Medication", "MedicationStatement", *_MEDICATION_REQUEST_SCOPES),
         summary="code status isBrand isOverTheCounter manufacturer",
     ),
@@ -750,12 +694,9 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _patient("patient"),
         _status("status", "status", system="episode-of-care-status"),
         _date("date", "period"),
-        *_since(
-            2,
-            _formerly_included(_reference("organization", "managingOrganization", "Organization")),
-            _status("type", "type"),
-            _reference("condition", "diagnosis.condition", "Condition", rank=Rank.RECORD, follow=_LINKED),
-        ),
+        _reference("organization", "managingOrganization", "Organization"),
+        _status("type", "type"),
+        _reference("condition", "diagnosis.condition", "Condition", rank=Rank.RECORD, follow=_LINKED),
         order_by="date",
         summary="status type diagnosis patient managingOrganization period",
         mandatory="status patient",
@@ -765,14 +706,11 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _name("name", "alias"),
         _POSTCODE,
-        *_since(
-            2,
-            _ACTIVE,
-            _status("type", "type"),
-            _reference("partof", "partOf", "Organization"),
-            _ADDRESS,
-            _CITY,
-        ),
+        _ACTIVE,
+        _status("type", "type"),
+        _reference("partof", "partOf", "Organization"),
+        _ADDRESS,
+        _CITY,
         summary="identifier active type name partOf",
     ),
     _directory(
@@ -780,15 +718,12 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _name("name", "alias"),
         _POSTCODE,
-        *_since(
-            2,
-            _formerly_included(_reference("organization", "managingOrganization", "Organization")),
-            _status("status", "status", system="location-status"),
-            _status("type", "type"),
-            _reference("partof", "partOf", "Location"),
-            _ADDRESS,
-            _CITY,
-        ),
+        _reference("organization", "managingOrganization", "Organization"),
+        _status("status", "status", system="location-status"),
+        _status("type", "type"),
+        _reference("partof", "partOf", "Location"),
+        _ADDRESS,
+        _CITY,
         summary="identifier status operationalStatus name description mode type physicalType managingOrganization",
     ),
     _directory(
@@ -796,7 +731,13 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _name("name"),
         _POSTCODE,
-        *_since(2, _ACTIVE, _FAMILY, _GIVEN, _TELECOM, _EMAIL, _PHONE, _ADDRESS),
+        _ACTIVE,
+        _FAMILY,
+        _GIVEN,
+        _TELECOM,
+        _EMAIL,
+        _PHONE,
+        _ADDRESS,
         summary="identifier active name telecom address gender birthDate",
     ),
     _directory(
@@ -804,14 +745,11 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _reference("practitioner", "practitioner", "Practitioner"),
         _reference("organization", "organization", "Organization"),
         _IDENTIFIER,
-        *_since(
-            2,
-            _ACTIVE,
-            _status("role", "code"),
-            _code("specialty", "specialty"),
-            _reference("location", "location", "Location"),
-            _reference("service", "healthcareService", "HealthcareService"),
-        ),
+        _ACTIVE,
+        _status("role", "code"),
+        _code("specialty", "specialty"),
+        _reference("location", "location", "Location"),
+        _reference("service", "healthcareService", "HealthcareService"),
         summary="identifier active period practitioner organization code specialty location telecom",
     ),
     _directory(
@@ -819,13 +757,10 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = (
         _IDENTIFIER,
         _name("name"),
         _reference("organization", "providedBy", "Organization"),
-        *_since(
-            2,
-            _ACTIVE,
-            _code("type", "type"),
-            _reference("location", "location", "Location"),
-            _status("characteristic", "characteristic"),
-        ),
+        _ACTIVE,
+        _code("type", "type"),
+        _reference("location", "location", "Location"),
+        _status("characteristic", "characteristic"),
         summary="identifier active providedBy category type specialty location name comment photo",
     ),
 )

@@ -63,7 +63,7 @@ class State:
     @property
     def targets(self) -> frozenset[str]:
         """The resources that it refers to and is counted for."""
-        return frozenset(json.loads(self.item["targets"]["S"])) if self.is_linked else frozenset()
+        return frozenset(json.loads(self.item["targets"]["S"]))
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -71,41 +71,24 @@ class State:
         return tuple(self.item.get("patient", {}).get("S", "").split())
 
     @property
-    def is_linked(self) -> bool:
-        """Whether its identifiers are guarded and its references counted, as records of earlier releases are not."""
-        return "targets" in self.item
-
-    @property
     def is_claimed(self) -> bool:
         """Whether somebody has begun to write it in several steps, and has not come to the last."""
         return "claim" in self.item
 
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether the claim is one that `StepwiseWrite` can finish, as those of earlier releases are not."""
-        return "claimed" in self.item
-
     def condition(self) -> dict[str, Any]:
-        """Return the condition under which the record is still the one that was read.
-
-        A renewal leaves the version as it is, so what a change is worked out from has to be the same, too.
-        """
-        values: dict[str, Any] = {":version": self.item["version"], ":entries": self.item["entries"]}
-        claim, targets = "attribute_not_exists(#claim)", "attribute_not_exists(#targets)"
+        """Return the condition under which the record is still the one that was read."""
+        values: dict[str, Any] = {":version": self.item["version"]}
+        claim = "attribute_not_exists(#claim)"
         if self.is_claimed:
             claim = "#claim = :claim"
             values[":claim"] = self.item["claim"]
-        if self.is_linked:
-            targets = "#targets = :targets"
-            values[":targets"] = self.item["targets"]
         return {
-            "ConditionExpression": f"#version = :version AND #entries = :entries AND {targets} AND {claim}",
-            "ExpressionAttributeNames": {f"#{name}": name for name in ("version", "entries", "targets", "claim")},
+            "ConditionExpression": f"#version = :version AND {claim}",
+            "ExpressionAttributeNames": {f"#{name}": name for name in ("version", "claim")},
             "ExpressionAttributeValues": values,
         }
 
 
-_MADE: Final[tuple[str, ...]] = ("method", "status")
 _ABSENT: Final = {"ConditionExpression": "attribute_not_exists(pk)"}
 
 
@@ -125,7 +108,7 @@ class Change:
 
     @property
     def version(self) -> int:
-        """The version that the resource gets, or keeps."""
+        """The version that the resource gets."""
         return int(self.record.index["version"]["N"])
 
     @property
@@ -139,20 +122,13 @@ class Change:
         return self.state is not None and self.state.version > 0
 
     def keeping(self, bodies: Iterable[Item]) -> "Change":
-        """Return the change with what it keeps of the stored `bodies`, as they were read.
-
-        Those of a version that it replaces are kept whole; of a version that stays, by what it came to be.
-        """
+        """Return the change with those of the stored `bodies` that are of the version that it replaces."""
         if self.state is None or not self.needs_former:
             return self
         number = self.state.item["version"]
-        kept = [item for item in bodies if item["version"] == number]
-        if self.state.version == self.version:
-            made: Item = {name: item[name] for item in kept for name in _MADE if name in item}
-            bare = ({name: item[name] for name in item if name not in _MADE} for item in self.record.bodies)
-            return replace(self, record=replace(self.record, bodies=tuple({**item, **made} for item in bare)))
-        former = tuple({**item, "sk": {"S": version_item(item["sk"]["S"], int(number["N"]))}} for item in kept)
-        return replace(self, former=former)
+        former = (item for item in bodies if item["version"] == number)
+        versioned = ({**item, "sk": {"S": version_item(item["sk"]["S"], int(number["N"]))}} for item in former)
+        return replace(self, former=tuple(versioned))
 
     @property
     def size(self) -> int:
@@ -177,8 +153,7 @@ class Change:
     @property
     def guards_added(self) -> frozenset[Key]:
         """The guards of identifiers that the resource has from now on."""
-        linked = self.state is not None and self.state.is_linked
-        return self._guards - (self._former_guards if linked else frozenset())
+        return self._guards - self._former_guards
 
     @property
     def guards_removed(self) -> frozenset[Key]:
@@ -241,35 +216,29 @@ def planned_change(
     `method` is the one that asks for it, for the history. Raises `TooLargeError`, and `SearchValueError` for a date
     that the calendar does not have.
     """
-    if content.resource is None and (state is None or state.digest == GONE):
+    if state is None and content.resource is None:
         return None
-    record = _record(content, state, method, now=now, base_url=base_url)
-    if state is not None and record.index == state.item:
+    if state is not None and state.digest == content.digest:
         return None
-    change = _change(position, content, state, record)
-    if sum(map(item_size, record.entries)) > MOST_ENTRY_BYTES or len(change.raised) > MOST_TARGETS:
+    change = _change(position, content, state, _record(content, state, method, now=now, base_url=base_url))
+    if sum(map(item_size, change.record.entries)) > MOST_ENTRY_BYTES or len(change.raised) > MOST_TARGETS:
         raise TooLargeError("too large: more is indexed of it, or referred to, than one write takes")
     return change
 
 
-def planned_renewal(
-    content: Content, state: State, body: Item, indexed: str, position: int = 0, *, base_url: str
-) -> Change | None:
-    """Return what of a resource's record is not as this release makes it, if anything; its version and its time stay.
+def rebuilt_change(content: Content, body: Item, position: int = 0, *, base_url: str) -> Change:
+    """Return what a resource has beside its bodies, as if it were new; `body` is its JSON item as it is stored.
 
-    `content` is that of `body`, the resource's JSON item as it is stored; `indexed` are the values of its type's entry.
-    Raises what `planned_change` raises.
+    Raises what `build_record` raises.
     """
-    by = Interaction(body["method"]["S"], int(body["status"]["S"])) if "method" in body else None
-    record = build_record(content, state.version, state.updated, base_url=base_url, by=by)
-    bodies = () if record.bodies[0] == body else record.bodies
-    entries = record.entries
-    if entries[0]["values"]["S"] == indexed and not state.is_claimed:
-        if record.index == state.item and not bodies:
-            return None
-        # They hold nothing but the values, so those that are there stay as they are.
-        entries = tuple(item for item in entries if (item["pk"]["S"], item["sk"]["S"]) not in state.entries)
-    return _change(position, content, state, replace(record, bodies=bodies, entries=entries))
+    record = build_record(
+        content,
+        int(body["version"]["N"]),
+        int(body["updated"]["N"]),
+        base_url=base_url,
+        patients=tuple(body.get("patient", {}).get("S", "").split()),
+    )
+    return _change(position, content, None, replace(record, bodies=()))
 
 
 def _change(position: int, content: Content, state: State | None, record: Record) -> Change:
@@ -281,9 +250,6 @@ def _record(content: Content, state: State | None, method: str, *, now: int, bas
     by = Interaction(method if content.resource else "DELETE", _status(content, state))
     if state is None:
         return build_record(content, 1, now, base_url=base_url, by=by)
-    if state.digest == content.digest:
-        # The same content is the same version; only its index may be out of date after an upgrade.
-        return build_record(content, state.version, state.updated, base_url=base_url, by=by, patients=state.patients)
     # No two versions have one time: an index entry tells by it which of them it speaks of.
     return build_record(
         content, state.version + 1, max(now, state.updated + 1), base_url=base_url, by=by, patients=state.patients

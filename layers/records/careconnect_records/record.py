@@ -115,13 +115,13 @@ def build_record(
     updated: int,
     *,
     base_url: str = "",
-    by: Interaction | None = None,
+    by: Interaction = Interaction("PUT", 200),
     patients: tuple[str, ...] = (),
 ) -> Record:
     """Return the items of `content` as `version`, changed at `updated` (epoch milliseconds) `by` an interaction.
 
-    Versions of earlier releases tell of none. A deletion belongs to `patients`, as what it deletes did. Raises
-    `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
+    A deletion belongs to `patients`, as what it deletes did. Raises `TooLargeError`, and `SearchValueError` for a date
+    that the calendar does not have.
     """
     stamp: Item = {"version": {"N": str(version)}, "updated": {"N": str(updated)}}
     values: dict[str, list[Any]] = {}
@@ -135,9 +135,8 @@ def build_record(
         targets = targets_of(resource, base_url=base_url)
     if patients:
         stamp["patient"] = {"S": " ".join(patients)}
-    made = by.attributes if by else {}
     bodies = tuple(
-        {"pk": {"S": content.key}, "sk": {"S": sort_key}, **held, **stamp, **made}
+        {"pk": {"S": content.key}, "sk": {"S": sort_key}, **held, **stamp, **by.attributes}
         for sort_key, held in _bodies(resource)
     )
     index = _index_item(content, values, keys, targets, stamp)
@@ -205,6 +204,12 @@ def _compact(value: Any) -> str:
 def entries_from(text: str) -> frozenset[Key]:
     """Return the entry keys that `entries_text` wrote."""
     return frozenset((pk, sk) for pk, sk in json.loads(text))
+
+
+def unindexed(content: Content, body: Item) -> Item:
+    """Return the index record of a resource that cannot be indexed: which version it is, and nothing to find it by."""
+    stamp: Item = {name: body[name] for name in ("version", "updated", "patient") if name in body}
+    return _index_item(content, {}, (), (), stamp)
 
 
 def _index_item(

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from careconnect.record_keys import INDEX_ITEM, Key, shard_of, type_partition
+from careconnect.record_keys import INDEX_ITEM, Key
 from careconnect.resource_types import ResourceType
 from careconnect_records.actions import Item, delete, put
 from careconnect_records.change import Change, State
@@ -72,7 +72,7 @@ class StepwiseWrite:
 
         `events` are put together with the new version, in the third step; raises `EventsNotTakenError`.
         Once the new version is there it has been written, whatever becomes of the fourth step: that is then left to
-        whoever writes the resource next, or renews the index.
+        whoever writes the resource next.
         """
         served = change.content.served
         claim, index = _claimed(change, self._clock()), _written(change)
@@ -183,10 +183,7 @@ class StepwiseWrite:
             # The third step did not come: what was counted for it is not.
             raised = json.loads(item["raising"]["S"])[: int(item["raised"]["N"])]
             under.take_back_marks(raised[::-1])
-        # A renewal of the index meets the resource by its type's entry as long as there is anything to do.
-        last = type_partition(served.name, shard_of(resource_id))
-        stale = sorted(claimed - state.entries, key=lambda key: (key[0] == last, key))
-        under.do(delete(table, key) for key in stale)
+        under.do(delete(table, key) for key in sorted(claimed - state.entries))
         under.end()
 
 

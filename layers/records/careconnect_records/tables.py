@@ -1,12 +1,14 @@
 """The tables that a writer of records writes to."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 from careconnect.resource_types import Home
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from careconnect.table_format import FormatCheckedClient
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +26,12 @@ class RecordTables:
     def name(self, home: Home) -> str:
         """Return the name of the table for `home`."""
         return self.record if home is Home.RECORD else self.directory
+
+    @property
+    def of_resources(self) -> tuple[str, ...]:
+        """The names of the tables that hold resources, each with a format of its own."""
+        return tuple(filter(None, (self.record, self.directory)))
+
+    def through(self, client: "FormatCheckedClient") -> "RecordTables":
+        """Return the same tables, to be read and written as long as their format is right."""
+        return replace(self, client=cast("DynamoDBClient", client))

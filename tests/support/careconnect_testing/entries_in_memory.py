@@ -7,7 +7,6 @@ from typing import Any
 
 from careconnect.caller import Caller
 from careconnect.formats import Format
-from careconnect.record_keys import INDEX_VERSION
 from careconnect.rendering.views import View
 from careconnect.resource_types import ResourceType, resource_type
 from careconnect.scopes import grants_of
@@ -74,9 +73,6 @@ class EntriesInMemory:
 
     def systems(self, *_: object) -> list[str] | None:
         return None
-
-    def index_version(self, _type: ResourceType) -> int:
-        return INDEX_VERSION
 
     def _in_range(self, type_: ResourceType, range_: IndexRange) -> list[Entry]:
         if "?" in range_.partition:

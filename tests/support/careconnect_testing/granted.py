@@ -5,8 +5,7 @@ of them is used (`access.md`, Rule 6).
 """
 
 # Each right is an action and the logical id of what it is done to.
-LOOKS = ("dynamodb:GetItem", "dynamodb:BatchGetItem")
-READS = (*LOOKS, "dynamodb:Query")
+READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
 # A mark is never taken away, nor is there a way to list them.
 MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
@@ -22,7 +21,8 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | RECORDS,
     "ReadAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "WriteAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
-    "PatientRecordFunction": {(action, table) for action in READS for table in ("RecordTable", "DirectoryTable")}
+    "PatientRecordFunction": {(action, "RecordTable") for action in READS}
+    | {(f"dynamodb:{action}", "DirectoryTable") for action in ("BatchGetItem", "Query")}
     | {("dynamodb:UpdateItem", "AllowanceTable")}
     | RECORDS,
     "DirectoryFunction": {(action, "DirectoryTable") for action in READS}
@@ -30,7 +30,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | RECORDS,
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
-    | {(action, "DirectoryTable") for action in LOOKS}
+    | {("dynamodb:BatchGetItem", "DirectoryTable")}
     | RECORDS,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}

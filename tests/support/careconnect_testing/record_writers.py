@@ -13,7 +13,7 @@ from careconnect.origin import Origin
 from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
 from careconnect.shell import Recording, Shell
 from careconnect_records.exact_json import json_text
-from careconnect_records.table_index import TableIndex
+from careconnect_records.table_formats import begin_table
 from careconnect_records.tables import RecordTables
 from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
@@ -149,8 +149,8 @@ def with_other_tables(writer: Writer) -> Writer:
 
 
 def _with_tables_of_this_release(reader: Reader) -> Writer:
-    for home in DATA_HOMES:
-        TableIndex(reader.tables, home).ensure()
+    for table in reader.tables.of_resources:
+        begin_table(reader.client, table)
     reader.calls.clear()
     return Writer(reader)
 

@@ -15,6 +15,7 @@ from botocore.config import Config
 from moto import mock_aws
 
 from careconnect.http import Cors
+from careconnect.record_keys import CURSOR_KEY
 from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_admin.loading.load import load_paths
@@ -144,7 +145,10 @@ def reader_on_moto() -> Iterator[Reader]:
         client = _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
         reader = Reader(client, made_tables(client))
 
-        def before_call(model: Any, **_: Any) -> None:
+        def before_call(model: Any, params: Any, **_: Any) -> None:
+            if model.name == "BatchGetItem" and CURSOR_KEY[0].encode() in params["body"]:
+                # The look at the tables' format: once an instance, beside what the test is about.
+                return
             reader.calls.append(model.name)
             for fault in reader.faults:
                 fault(model.name)

@@ -44,7 +44,7 @@ CASES: list[tuple[Callable[[], OutcomeError], int, str, dict[str, str]]] = [
     (outcomes.too_large, 413, "too-long", {}),
     (outcomes.unsupported_media_type, 415, "not-supported", {}),
     (lambda: outcomes.unavailable("ThrottlingException"), 503, "transient", {"Retry-After": "2"}),
-    (lambda: outcomes.index_out_of_date("_tag"), 503, "transient", {"Retry-After": "60"}),
+    (outcomes.other_format, 503, "transient", {"Retry-After": "60"}),
     (outcomes.internal, 500, "exception", {}),
 ]
 

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import LATER_ORDERS_SINCE
 from careconnect.resource_types import (
     AUDIT_EVENT,
     COMMON_PARAMETERS,
@@ -44,10 +43,7 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     # A plan looks a composite up by the code that is its first part.
     assert all(served.parameter(part.parameter.name) for part in parameter.parts)
     assert not parameter.parts or parameter.parts[0].parameter.type is ParameterType.TOKEN
-    assert 1 <= parameter.values_since <= parameter.since <= LATER_ORDERS_SINCE
     assert not parameter.grouped or (parameter.type is ParameterType.TOKEN and parameter.case_sensitive)
-    # A table that says that it has this release's index has all of it.
-    assert 1 <= parameter.since <= LATER_ORDERS_SINCE
     # Chains and `_has` go along its entries.
     assert not (is_reference and parameter.searchable) or parameter.indexed or parameter.within
     # What nothing is searched by is there to be followed.
@@ -117,19 +113,6 @@ def test_every_reference_that_is_searched_by_takes_chains() -> None:
             assert any(target.parameter(inner) for target in targets if target)
     for served in RESOURCE_TYPES:
         assert served.chained == tuple(parameter for row, parameter in ROWS if row is served and parameter.chain)
-
-
-def test_what_is_searched_by_since_the_first_version_of_the_index_stays_so() -> None:
-    first = {f"{served.name}.{parameter.name}" for served, parameter in ROWS if parameter.since == 1}
-
-    assert {"Patient._lastUpdated", "Patient.phone", "Observation.encounter", "PractitionerRole.organization"} <= first
-    assert not first & {"Patient._tag", "Patient.organization", "Observation.context", "Practitioner.family"}
-    included = {f"{served.name}.{parameter.name}" for served, parameter in ROWS if parameter.stored_since}
-    assert included == {
-        *("Patient.general-practitioner", "Patient.organization", "MedicationRequest.requester"),
-        *("Encounter.location", "Encounter.service-provider", "Encounter.participant"),
-        *("EpisodeOfCare.organization", "Location.organization"),
-    }
 
 
 def test_the_access_record_is_served_and_is_no_type_of_resources() -> None:

@@ -8,7 +8,7 @@ import pytest
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
 from careconnect.resource_types import resource_type
 from careconnect.search_values import SearchValueError
-from careconnect_records.change import MOST_ACTIONS, Change, State, planned_change, planned_renewal
+from careconnect_records.change import MOST_ACTIONS, Change, State, planned_change, rebuilt_change
 from careconnect_records.packing import packed
 from careconnect_records.record import (
     GONE,
@@ -19,10 +19,9 @@ from careconnect_records.record import (
     checked_content,
     content_of,
     deletion_of,
-    entries_text,
 )
 from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import entry_actions, write_actions
+from careconnect_records.transaction import write_actions
 from careconnect_records.validation import InvalidResourceError
 
 FIRST, LATER = 1_700_000_000_000, 1_700_000_060_000
@@ -76,11 +75,7 @@ def test_a_change_is_the_next_version_and_takes_away_the_entries_that_it_leaves(
 
     assert (State(change.record.index).version, State(change.record.index).updated) == (2, LATER)
     assert set(keys(actions, "Delete")) == former.entries - change.record.keys != set()
-    assert actions[0]["Put"]["ExpressionAttributeValues"] == {
-        ":version": {"N": "1"},
-        ":entries": former.item["entries"],
-        ":targets": {"S": "[]"},
-    }
+    assert actions[0]["Put"]["ExpressionAttributeValues"] == {":version": {"N": "1"}}
 
 
 @pytest.mark.parametrize("now", [FIRST - 1, FIRST])
@@ -125,16 +120,13 @@ def test_what_cannot_be_stored_is_told_by_its_kind() -> None:
         {"extension": [{"url": "urn:x", "valueReference": {"reference": f"Patient/{i}x"}} for i in range(2_001)]},
     ],
 )
-def test_what_takes_more_than_a_function_has_time_for_is_refused_but_renewed(elements: dict[str, Any]) -> None:
+def test_what_takes_more_than_a_function_has_time_for_is_refused_but_rebuilt(elements: dict[str, Any]) -> None:
     content = patient(**elements)
     with pytest.raises(TooLargeError, match="more is indexed of it"):
         planned(content)
 
     record = build_record(content, 1, FIRST)
-    former = State({name: value for name, value in record.index.items() if name != "targets"})
-    renewal = planned_renewal(content, former, record.bodies[0], record.index["values"]["S"], base_url="")
-    assert renewal is not None
-    assert renewal.record.index == record.index
+    assert rebuilt_change(content, record.bodies[0], base_url="").record.index == record.index
 
 
 def test_what_is_referred_to_already_may_be_more_than_one_write_adds() -> None:
@@ -151,32 +143,18 @@ def test_a_claimed_record_is_written_on_the_claim() -> None:
     condition = planned(patient(), claimed, LATER).condition
 
     assert claimed.is_claimed
-    unchanged = "#version = :version AND #entries = :entries AND #targets = :targets"
-    assert condition["ConditionExpression"] == f"{unchanged} AND #claim = :claim"
+    assert condition["ConditionExpression"] == "#version = :version AND #claim = :claim"
     assert condition["ExpressionAttributeValues"][":claim"] == {"S": "another's"}
 
 
-def test_a_renewal_writes_what_is_not_there_and_no_version() -> None:
+def test_what_is_rebuilt_has_the_version_the_time_and_the_patient_that_its_body_has() -> None:
     content = patient(active=True, name=[{"family": "Leach"}])
-    record = planned(content).record
-    indexed = record.entries[0]["values"]["S"]
-    missing = max(record.keys)
-    behind = State({**record.index, "entries": {"S": entries_text(record.keys - {missing})}})
+    record = planned(content, State({**stored(patient()).item, "version": {"N": "6"}}), LATER).record
 
-    same = planned_renewal(content, State(record.index), record.bodies[0], indexed, base_url="")
-    some = planned_renewal(content, behind, record.bodies[0], indexed, base_url="")
-    every = planned_renewal(content, State(record.index), record.bodies[0], "{}", base_url="")
-    other = planned_renewal(content, State(record.index), {**record.bodies[0], "x": {"S": ""}}, indexed, base_url="")
+    rebuilt = rebuilt_change(content, record.bodies[0], base_url="")
 
-    assert same is None
-    assert some is not None
-    assert keys(list(entry_actions("records", some)), "Put") == [missing]
-    assert some.record.bodies == ()
-    assert some.record.index == record.index
-    assert every is not None
-    assert every.record.entries == record.entries
-    assert other is not None
-    assert (other.record.bodies, other.record.entries) == (record.bodies, ())
+    assert (rebuilt.record.index, rebuilt.record.entries, rebuilt.record.bodies) == (record.index, record.entries, ())
+    assert (rebuilt.version, rebuilt.updated, rebuilt.state) == (7, LATER, None)
 
 
 def test_changes_share_transactions_up_to_the_quota_and_keep_their_order() -> None:

@@ -469,18 +469,6 @@ def test_a_parameters_values_are_those_of_its_element(
     assert search_values(resource)[name] == expected
 
 
-def test_each_new_parameter_is_extracted_in_some_test() -> None:
-    """Bare codes and booleans are in the test of systems; quantities and composites in the one below."""
-    shown = {(type_name, name) for type_name, name, _, _ in VALUES}
-    new = {(served.name, parameter.name): parameter for served in RESOURCE_TYPES for parameter in served.parameters}
-    left = {each for each, parameter in new.items() if parameter.since > 1 and not parameter.system} - shown
-
-    assert {name for _, name in left} == {
-        *("value-quantity", "component-value-quantity", "component-code"),
-        *("code-value-quantity", "component-code-value-quantity"),
-    }
-
-
 def test_quantities_keep_their_digits_and_parts_stay_together() -> None:
     values = search_values(
         observation(

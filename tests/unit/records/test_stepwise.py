@@ -99,7 +99,7 @@ def write(reader: Reader, content: Content, now: int, clock: int | None = None) 
     """Write as a writer does: end what another has begun, plan on what is there, and do it."""
     steps = StepwiseWrite(reader.tables, lambda: now if clock is None else clock)
     state = state_of(reader, content)
-    if state and state.is_unfinished:
+    if state and state.is_claimed:
         steps.finish(content.served, state)
     change = planned(reader, content, now)
     if change is None:
@@ -349,7 +349,7 @@ def test_what_cannot_be_ended_now_is_left_to_others_and_was_written(empty: Reade
     assert pauses == [1, 2, 3, 4]
     state = state_of(reader, SECOND)
     assert state
-    assert (state.version, state.is_unfinished) == (2, True)
+    assert (state.version, state.is_claimed) == (2, True)
     with pytest.raises(ClientError, match="TransactionCanceled"):
         StepwiseWrite(reader.tables, lambda: START + 2 * MINUTE).finish(SECOND.served, state)
     reader.faults.clear()

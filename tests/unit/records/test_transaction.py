@@ -109,31 +109,6 @@ def test_a_version_is_kept_as_it_was_read_and_only_if_it_is_the_one_that_is_repl
     assert CHANGES["updated"].keeping([{"sk": {"S": "#json"}, "version": {"N": "2"}}]).former == ()
 
 
-def test_a_version_that_stays_stays_by_what_it_came_to_be() -> None:
-    """Only its index is out of date; a version of an earlier release tells of nothing."""
-    first = planned(KNOWS)
-    behind = State({**first.record.index, "values": {"S": "{}"}})
-    created = {**first.record.bodies[0], "method": {"S": "POST"}, "status": {"S": "201"}}
-    early = {name: value for name, value in created.items() if name not in ("method", "status")}
-    change = planned_change(KNOWS, behind, now=NOW + 1, base_url="")
-    assert change is not None
-    assert (change.needs_former, change.version) == (True, 1)
-
-    for stored, made in ((created, ("POST", "201")), (early, (None, None))):
-        kept = change.keeping([stored])
-        assert kept.former == ()
-        assert [(item.get("method", {}).get("S"), item.get("status", {}).get("S")) for item in kept.record.bodies] == [
-            made,
-            made,
-        ]
-
-
-def test_what_is_deleted_already_is_not_deleted_again_whatever_its_record_lacks() -> None:
-    gone = after(KNOWS, deletion())
-    bare = State({name: value for name, value in gone.item.items() if name != "targets"})
-    assert planned_change(deletion(), bare, now=NOW, base_url="", method="DELETE") is None
-
-
 def marks(actions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {
         action["Update"]["Key"]["pk"]["S"].rpartition("#")[0]: action["Update"]
@@ -190,20 +165,6 @@ def test_a_guard_that_has_to_be_as_it_was_read_is_looked_at_whatever_changes() -
         if "ConditionCheck" in action
     ]
     assert check["Key"]["pk"] == {"S": "Patient!identifier=v!|"}
-
-
-def test_a_record_of_an_earlier_release_is_guarded_and_counted_anew() -> None:
-    """Nothing says what its guards and marks have; what its entries name and it has no more, goes."""
-    former = after(refers("Practitioner/a", identifier=[{"value": "v"}]))
-    bare = State({name: value for name, value in former.item.items() if name != "targets"})
-    change = planned(refers("Practitioner/a", identifier=[{"value": "v"}, {"value": "w"}]), bare)
-    gone = planned(deletion(), bare)
-
-    assert (former.is_linked, bare.is_linked, bare.targets) == (True, False, frozenset())
-    assert change.raised == {"Practitioner/a"}
-    assert change.guards_added == {NAME, guard_of("Patient", "", "w")}
-    assert gone.lowered == set()
-    assert gone.guards_removed == {NAME}
 
 
 def group_sizes(*changes: Change) -> list[int]:

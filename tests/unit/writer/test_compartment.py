@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import CURSOR_KEY
 from careconnect_testing.record_writers import Writer, told
 from careconnect_testing.writes import NHS_NUMBER, observation, patient
 
@@ -192,49 +191,6 @@ def test_an_own_patient_is_updated_by_its_identifier(bound: Writer) -> None:
     answer = bound.send("PUT", "Patient", patient("1", gender="male"), [("identifier", f"{NHS_NUMBER}|1")])
 
     assert (answer.status, answer.json["id"]) == (200, "own")
-
-
-def test_what_earlier_releases_left_does_not_tell_whose_it_is(bound: Writer) -> None:
-    bound.reader.client.update_item(
-        TableName=bound.reader.tables.record,
-        Key={"pk": {"S": "Observation/of-own"}, "sk": {"S": "#index"}},
-        UpdateExpression="REMOVE targets, patient",
-    )
-
-    assert bound.delete("Observation/of-own").status == 503
-    assert bound.as_caller().delete("Observation/of-own").status == 204
-
-
-def test_until_all_is_renewed_an_absent_resource_is_answered_as_one_of_an_earlier_release(bound: Writer) -> None:
-    """Whose the latter is nothing says yet: 503 for it alone would tell that it is there."""
-    pk, sk = CURSOR_KEY
-    bound.reader.client.update_item(
-        TableName=bound.reader.tables.record,
-        Key={"pk": {"S": pk}, "sk": {"S": sk}},
-        UpdateExpression="SET #index = :former",
-        ExpressionAttributeNames={"#index": "index"},
-        ExpressionAttributeValues={":former": {"N": "2"}},
-    )
-    target = [{"type": "derived-from", "target": {"reference": "Observation/never"}}]
-
-    assert bound.delete("Observation/never").status == 503
-    assert bound.patch("Observation/never", REMOVE).status == 503
-    assert bound.update({**observation(OWN), "id": "never"}).status == 503
-    assert bound.create(observation(OWN, related=target)).status == 503
-    assert bound.create(observation(OTHER)).status == 403
-
-
-def test_what_an_earlier_release_deleted_is_answered_as_absent(bound: Writer) -> None:
-    bound.as_caller().delete("Observation/of-other")
-    bound.reader.client.update_item(
-        TableName=bound.reader.tables.record,
-        Key={"pk": {"S": "Observation/of-other"}, "sk": {"S": "#index"}},
-        UpdateExpression="REMOVE targets, patient",
-    )
-
-    assert bound.delete("Observation/of-other").status == 204
-    assert bound.patch("Observation/of-other", REMOVE).status == 404
-    assert bound.update({**observation(OWN), "id": "of-other"}).status == 404
 
 
 def test_several_matches_within_the_record_are_412(bound: Writer) -> None:

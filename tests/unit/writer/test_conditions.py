@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import CURSOR_KEY
 from careconnect_testing.answer import Answer
 from careconnect_testing.record_writers import Writer, told
 from careconnect_testing.stores import FHIR_BASE
@@ -187,22 +186,6 @@ def test_a_condition_needs_a_scope_that_searches_besides(writer: Writer, method:
     assert refused.status == 403
     assert 'scope="user/Patient.s"' in refused.headers["WWW-Authenticate"]
     assert conditional(writer.as_caller("user/Patient.cuds"), method, ASKED).status in (201, 204)
-
-
-@pytest.mark.parametrize("method", BY_CONDITION)
-def test_before_all_identifiers_are_guarded_no_condition_is_decided(writer: Writer, method: str) -> None:
-    pk, sk = CURSOR_KEY
-    writer.reader.client.update_item(
-        TableName=writer.reader.tables.record,
-        Key={"pk": {"S": pk}, "sk": {"S": sk}},
-        UpdateExpression="SET #index = :former",
-        ExpressionAttributeNames={"#index": "index"},
-        ExpressionAttributeValues={":former": {"N": "2"}},
-    )
-    answer = conditional(writer, method, ASKED)
-
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
-    assert writer.create(patient("9434765919")).status == 201
 
 
 def test_what_lost_the_identifier_matches_no_more(writer: Writer) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from careconnect.record_keys import JSON_ITEM, mark_shard
+from careconnect.record_keys import JSON_ITEM
 from careconnect.resource_types import RESOURCE_TYPES
-from careconnect_admin.loading.index_renewal import IndexRenewer
 from careconnect_testing.answer import Answer
 from careconnect_testing.record_writers import WRITE, Writer
 from careconnect_testing.writes import NHS_NUMBER, observation, patient
@@ -317,27 +316,6 @@ def test_what_is_indexed_of_a_resource_may_be_too_large(writer: Writer) -> None:
 
     assert writer.update(made).status == 413
     assert WRITE not in writer.calls
-
-
-@pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_a_renewal_that_comes_before_a_write_is_not_done_again(writer: Writer, method: str) -> None:
-    """It leaves the version as it is, and yet counts what is referred to, and guards, for the first time."""
-    writer.made({"resourceType": "Organization", "id": "O1", "name": "A practice"})
-    referring = {**OWN, "managingOrganization": {"reference": "Organization/O1"}}
-    writer.made(referring)
-    tables, client = writer.reader.tables, writer.reader.client
-    own = {"pk": {"S": "Patient/own"}, "sk": {"S": "#index"}}
-    client.update_item(TableName=tables.record, Key=own, UpdateExpression="REMOVE targets")
-    mark = {"pk": {"S": f"Organization/O1#{mark_shard('own')}"}}
-    client.delete_item(TableName=tables.reference, Key=mark)
-
-    with first(writer, WRITE, lambda: IndexRenewer(tables).renew(PATIENT, {"own": "{}"})):
-        answer = writer.delete("Patient/own") if method == "DELETE" else writer.update({**referring, "gender": "male"})
-
-    assert answer.status in (200, 204)
-    assert writer.observer.counts == ["WriteConflict"]
-    total = client.get_item(TableName=tables.reference, Key=mark)["Item"]["total"]
-    assert total == {"N": "0" if method == "DELETE" else "1"}
 
 
 def test_bodies_of_another_version_are_not_taken_for_the_records(writer: Writer) -> None:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from careconnect.record_keys import complete_key
 from careconnect_testing.record_writers import Writer, told
 from careconnect_testing.writes import observation, patient
 
@@ -54,18 +53,9 @@ def test_a_deletion_may_be_of_one_version(writer: Writer, made: str, if_match: s
     assert writer.delete(made, If_Match=if_match).status == status
 
 
-@pytest.mark.parametrize("home", ["record", "directory"])
-def test_before_all_references_are_counted_nothing_is_deleted(writer: Writer, made: str, home: str) -> None:
-    writer.reader.client.delete_item(TableName=writer.reader.tables.reference, Key={"pk": {"S": complete_key(home)}})
-    answer = writer.delete(made)
-
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
-    assert writer.reader.get(made).status == 200
-
-
 def test_promise_7_a_deletion_costs_no_more_calls_than_these(writer: Writer, made: str) -> None:
     writer.calls.clear()
     writer.delete(made)
 
-    # The record with its bodies, what is counted at all (once in a function's life), and who refers to it.
-    assert writer.calls == ["BatchGetItem"] * 3 + ["TransactWriteItems"]
+    # The record with its bodies, and who refers to it.
+    assert writer.calls == ["BatchGetItem"] * 2 + ["TransactWriteItems"]

@@ -12,8 +12,8 @@ import boto3
 import pytest
 
 from careconnect.access_record.event import AccessEvent
-from careconnect.resource_types import DATA_HOMES, FHIR_PATH
-from careconnect_records.table_index import TableIndex
+from careconnect.resource_types import FHIR_PATH
+from careconnect_records.table_formats import begin_table
 from careconnect_records.tables import RecordTables
 from careconnect_testing.access_records import DIGEST_ALIAS, audit_table, digest_key
 from careconnect_testing.cold_start import cold_start
@@ -80,8 +80,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with reader_on_moto() as reader:
-        for home in DATA_HOMES:
-            TableIndex(reader.tables, home).ensure()
+        for table in reader.tables.of_resources:
+            begin_table(reader.client, table)
         digest_key(boto3.client("kms"))
         yield Deployed(reader.tables, monkeypatch, audit_table(reader.client, SETTINGS["AUDIT_TABLE"]))
     sys.modules.pop("record_writer.handler", None)

@@ -261,19 +261,6 @@ def test_what_is_another_patients_is_refused_for_the_compartment_and_never_the_c
     assert told(events) == [(whose, "4", "compartment")]
 
 
-def test_of_a_record_of_an_earlier_release_the_bodies_say_whose_it_is(recorded: tuple[Writer, Record]) -> None:
-    writer, record = recorded
-    for of in ("of-own", "of-other"):
-        writer.reader.client.update_item(
-            TableName=writer.reader.tables.record,
-            Key={"pk": {"S": f"Observation/{of}"}, "sk": {"S": "#index"}},
-            UpdateExpression="REMOVE targets, patient",
-        )
-
-    assert told(record.since(lambda: writer.update({**observation(OTHER), "id": "of-other"}))) == [("other", "0", "")]
-    assert told(record.since(lambda: writer.delete("Observation/of-own"))) == [("own", "0", "")]
-
-
 def test_an_identifier_of_a_patient_is_never_in_the_record(recorded: tuple[Writer, Record]) -> None:
     writer, record = recorded
     condition = [("identifier", f"{NHS_NUMBER}|9434765919")]

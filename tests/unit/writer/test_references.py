@@ -163,5 +163,5 @@ def test_no_index_is_kept_of_what_is_referred_to(writer: Writer) -> None:
 
     assert whole.entries
     assert not state.entries
-    for said in ("version", "is_gone", "is_linked", "patients"):
+    for said in ("version", "is_gone", "patients"):
         assert getattr(state, said) == getattr(whole, said)

@@ -23,7 +23,6 @@ from careconnect_admin.commands.on_stack import (
     found_stack,
     given_by,
 )
-from careconnect_admin.commands.reindex import renew_index
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -92,12 +91,6 @@ def load(
         list[str] | None,
         typer.Option(metavar="TYPE/ID", help="Mark a resource as deleted, after asking; @FILE names many, one a line."),
     ] = None,
-    reindex: Annotated[
-        bool,
-        typer.Option(
-            "--reindex", help="After an upgrade: renew the index of all that is there; goes on if it was ended."
-        ),
-    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -105,9 +98,7 @@ def load(
     from careconnect_admin.loading import load as loading
     from careconnect_records.tables import RecordTables
 
-    if reindex and (paths or delete):
-        raise OperatorError("--reindex is for what is there already: load or delete before it, or after it")
-    if not (paths or delete or reindex):
+    if not (paths or delete):
         raise OperatorError("nothing to do: name files or folders to load, or what to --delete")
     deletions = _deletions(delete or ())
     target, dry_run = destination.target, destination.dry_run
@@ -118,12 +109,6 @@ def load(
         names = ("RecordTable", "DirectoryTable", "ReferenceTable")
         tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
         base_url = target.output("BaseUrl")
-    if reindex:
-        if tables is None:
-            raise OperatorError(
-                "without a stack there is no index to renew: start one with `make run`, or name a --stack"
-            )
-        raise typer.Exit(renew_index(tables, base_url=base_url, dry_run=dry_run, as_json=as_json))
     with loading_progress() as progress:
         report = loading.load_paths(
             paths or [], tables, progress, deletions=deletions, dry_run=dry_run, base_url=base_url
@@ -186,10 +171,6 @@ def print_report(report: "loading.LoadReport") -> None:
         shown = ", ".join(f"{each.target} (from {each.source})" for each in report.dangling[:_MOST_DANGLING])
         more = ", …" if len(report.dangling) > _MOST_DANGLING else ""
         print(f"warning: references to what is not here, {references:,} in all: {shown}{more}", file=sys.stderr)
-    if report.reindex_due:
-        print(
-            "warning: what was here before is indexed as by an earlier release: load --reindex is due", file=sys.stderr
-        )
     rows = [
         (name, *(f"{number:,}" for number in _numbers(counts)))
         for name, counts in (*report.counts.items(), ("total", report.total))
@@ -219,7 +200,6 @@ def _as_object(report: "loading.LoadReport", *, dry_run: bool) -> dict[str, Any]
             {"kind": kind, "count": places.count, "first": [str(place) for place in places.first]}
             for kind, places in report.skipped.items()
         ],
-        "reindex_due": report.reindex_due,
         "dangling": [{"target": each.target, "count": each.count, "from": each.source} for each in report.dangling],
     }
 

@@ -1,80 +1,68 @@
-"""What `careconnect load --reindex` and a start with kept records show of a renewal of the index."""
+"""`careconnect reindex`: rebuild all that the tables hold beside the bodies, while the API answers 503."""
 
 import json
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
 
 from careconnect_admin.commands.listing import print_table
+from careconnect_admin.commands.on_stack import JsonOption, on_stack
 from careconnect_admin.commands.progress import working
 
 if TYPE_CHECKING:
-    from careconnect_admin.loading import reindex as renewing
-    from careconnect_records.tables import RecordTables
+    from careconnect_admin.loading.reindex import ReindexReport
+    from careconnect_admin.stack.target import StackTarget
 
 _MOST_SHOWN: Final = 100
-_COLUMNS: Final = ("renewed", "unchanged", "failed")
 
 
-def renew_index(tables: "RecordTables", *, base_url: str, dry_run: bool = False, as_json: bool = False) -> int:
-    """Renew the index of what is in the tables, print what came of it, and return the command's exit code."""
-    from careconnect_admin.loading.reindex import reindex
+@on_stack
+def reindex(
+    target: "StackTarget",
+    yes: Annotated[bool, typer.Option("--yes", help="Begin without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Rebuild index, identifier guards and reference counts from the stored resources; the API is 503 meanwhile."""
+    from careconnect_admin.loading import reindex as rebuilding
+    from careconnect_records.tables import RecordTables
 
+    if not yes:
+        typer.confirm(
+            f"The FHIR API of the stack {target.name} answers 503 until this has ended. Begin?", abort=True, err=True
+        )
+    names = ("RecordTable", "DirectoryTable", "ReferenceTable")
+    tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
     with _progress() as tell:
-        report = reindex(tables, tell, base_url=base_url, dry_run=dry_run)
-    if dry_run:
-        print("Nothing was written: this is what would be done.", file=sys.stderr)
+        report = rebuilding.reindex(tables, tell, base_url=target.output("BaseUrl"))
     if as_json:
-        print(json.dumps(_as_object(report, dry_run=dry_run), indent=2, ensure_ascii=False))
+        print(json.dumps({"types": report.rebuilt, "problems": report.problems}, indent=2, ensure_ascii=False))
     else:
-        print_renewal(report)
-    return report.exit_code
+        _print(report)
+    raise typer.Exit(report.exit_code)
 
 
-def print_renewal(report: "renewing.ReindexReport") -> None:
-    """Print where it went on and what the problems are on standard error, and the counts on standard output."""
-    for part in report.resumed:
-        print(f"Went on at {part}, where an earlier run ended: what comes before is not counted.", file=sys.stderr)
+def _print(report: "ReindexReport") -> None:
     for problem in report.problems[:_MOST_SHOWN]:
-        print(problem, file=sys.stderr)
+        print(f"found by no search: {problem}", file=sys.stderr)
     if len(report.problems) > _MOST_SHOWN:
         print(f"… and {len(report.problems) - _MOST_SHOWN:,} more problems", file=sys.stderr)
-    if report.problems:
-        print("New searches wait for these: mend them, and renew the index again.", file=sys.stderr)
-    rows = [
-        (name, *(f"{number:,}" for number in _numbers(counts)))
-        for name, counts in (*report.counts.items(), ("total", report.total))
-    ]
-    print_table(("", *_COLUMNS), rows, numbers_from=1)
-
-
-def _numbers(counts: "renewing.IndexCounts") -> tuple[int, ...]:
-    return counts.renewed, counts.unchanged, counts.failed
-
-
-def _as_object(report: "renewing.ReindexReport", *, dry_run: bool) -> dict[str, Any]:
-    def counted(counts: "renewing.IndexCounts") -> dict[str, int]:
-        return dict(zip(_COLUMNS, _numbers(counts), strict=True))
-
-    return {
-        "dry_run": dry_run,
-        "types": {name: counted(counts) for name, counts in report.counts.items()},
-        "total": counted(report.total),
-        "problems": report.problems,
-        "resumed": report.resumed,
-    }
+    total = sum(report.rebuilt.values())
+    rows = [(name, f"{number:,}") for name, number in (*sorted(report.rebuilt.items()), ("total", total))]
+    print_table(("", "rebuilt"), rows, numbers_from=1)
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int], None]]:
-    """Show on a terminal what part is being gone through, how many resources are done and how fast."""
-    begun = time.monotonic()
-    with working("Renewing the index") as show:
+    """Show on a terminal what is being done, of how many, and how fast."""
+    begun: dict[str, float] = {}
+    with working("Reindexing") as show:
 
         def tell(part: str, done: int) -> None:
-            rate = done / max(time.monotonic() - begun, 0.001)
-            show(f"Renewing the index: {part}; {done:,} resources, {rate:,.0f} a second")
+            seconds = time.monotonic() - begun.setdefault(part, time.monotonic())
+            show(f"{part}: {done:,}, {done / max(seconds, 0.001):,.0f} a second" if done else part)
 
         yield tell

@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,14 +21,12 @@ from careconnect_admin.commands.local_service import (
     tell_ready,
     tell_stories,
 )
-from careconnect_admin.commands.reindex import print_renewal
 from careconnect_admin.errors import SettingError
 from careconnect_admin.project import LOCAL_FOLDER, relative
 
 if TYPE_CHECKING:
     from careconnect_admin.local.kept_tables import KeptTables
     from careconnect_admin.local.local_stack import LocalStack
-    from careconnect_records.tables import RecordTables
 
 
 def run(
@@ -77,7 +74,6 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
                 progress,
                 base_url=local.base_url,
                 kept=kept,
-                renew=partial(_renew, base_url=local.base_url),
             )
         print_report(report)
         local.open(demo_list(clients))
@@ -90,13 +86,6 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
         with _keeping(local, kept):
             tell_ready(time.monotonic() - begun, local.fhir_url, page=local.base_url)
             local.serve()
-
-
-def _renew(tables: "RecordTables", *, base_url: str) -> None:
-    from careconnect_admin.loading.reindex import reindex
-
-    _tell("An earlier release has kept it: renewing its index…")
-    print_renewal(reindex(tables, base_url=base_url))
 
 
 @contextmanager

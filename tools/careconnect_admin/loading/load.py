@@ -17,7 +17,6 @@ from careconnect_admin.loading.sources import Sources, find_sources, read_source
 from careconnect_admin.loading.turns import lane_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.record import Content
-from careconnect_records.table_index import reindex_is_due
 from careconnect_records.tables import RecordTables
 
 Progress = Callable[[int, int], None]
@@ -65,8 +64,6 @@ class LoadReport:
     skipped: dict[str, SkippedPlaces] = field(default_factory=dict)
     dangling: list[Dangling] = field(default_factory=list)
     """What is pointed at and not there, most pointed at first: told, and no problem of the load."""
-    reindex_due: bool = False
-    """Whether records that the tables held before lack what this release searches by."""
 
     @property
     def total(self) -> TypeCounts:
@@ -112,8 +109,8 @@ class _Task:
 class Writer(Protocol):
     """Brings resources' records up to date, or tells what that would come to."""
 
-    def ensure_cursor_keys(self) -> None:
-        """Give each table the key that seals its `next` links, unless it has one."""
+    def begin_tables(self) -> None:
+        """Have each table say how it is laid out, before anything is in it."""
 
     def write(self, contents: Sequence[Content]) -> list[Written]:
         """Write resources, no two of them the same one, and return what became of each, in order."""
@@ -138,16 +135,15 @@ def load_paths(
     Paths are NDJSON files, single resources, Bundles or folders of these. What is wrong is reported and left
     out, the rest is loaded; each resource is written whole or not at all. Absolute references below `base_url`
     are taken for the server's own. `writers` threads write at the same time. A `dry_run` writes nothing and
-    reports what would be; without `tables` it is one on empty tables. Errors of the service that would meet
-    every resource alike are raised as botocore raises them.
+    reports what would be; without `tables` it is one on empty tables. Raises `OtherFormatError` for tables that are
+    laid out otherwise than this release has it. Errors of the service that would meet every resource alike are raised
+    as botocore raises them.
     """
     writer: Writer = Rehearsal(clock=clock, base_url=base_url)
     if tables is not None:
         writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run)
     load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
-    report = load.run(writers)
-    report.reindex_due = tables is not None and reindex_is_due(tables)
-    return report
+    return load.run(writers)
 
 
 class _Load:
@@ -173,7 +169,7 @@ class _Load:
         self._done = 0
 
     def run(self, writers: int) -> LoadReport:
-        self._writer.ensure_cursor_keys()
+        self._writer.begin_tables()
         for skipped in self._sources.skipped:
             self._report.skip(skipped)
         waiting: dict[Future[list[Written]], list[_Task]] = {}

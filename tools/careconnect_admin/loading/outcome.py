@@ -20,10 +20,11 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The outcome for one resource, with the reason of a failure."""
+    """The outcome for one resource, with the reason of a failure; `passing` if it may be written another time."""
 
     outcome: Outcome
     reason: str = ""
+    passing: bool = False
 
 
 def planned(plan: Callable[[], Change | None]) -> Change | Written:

@@ -15,8 +15,8 @@ class Rehearsal:
         self._clock = clock
         self._base_url = base_url
 
-    def ensure_cursor_keys(self) -> None:
-        """Do nothing: there is no table to give a key to."""
+    def begin_tables(self) -> None:
+        """Do nothing: there is no table."""
 
     def write(self, contents: Sequence[Content]) -> list[Written]:
         """Return what would become of each resource, in order."""

@@ -1,52 +1,48 @@
-"""Renew the index of all that is in the tables, without its sources: walk, notes of how far it is, and the end."""
+"""Rebuild all that the tables hold beside the bodies, from the bodies (ADR 31)."""
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Final
+from datetime import UTC, datetime
+from typing import Any, Final, cast
 
-from careconnect.record_keys import SHARDS, place_of, type_partition
-from careconnect.resource_types import DATA_HOMES, RESOURCE_TYPES, Home, ResourceType
-from careconnect_admin.loading.index_renewal import AT_ONCE, IndexRenewer
+from botocore.exceptions import ClientError
+
+from careconnect.aws import error_code
+from careconnect.record_keys import CURSOR_KEY, JSON_ITEM, is_body
+from careconnect.resource_types import resource_type
+from careconnect.table_format import FormatCheckedClient
+from careconnect_admin.errors import OperatorError
 from careconnect_admin.loading.outcome import Outcome, Written
-from careconnect_records.table_index import Reached, TableIndex
+from careconnect_admin.loading.turns import lane_of
+from careconnect_admin.loading.writer import RecordWriter
+from careconnect_records.actions import Item
+from careconnect_records.change import Change, State, rebuilt_change
+from careconnect_records.exact_json import JsonError, parse_json
+from careconnect_records.record import Content, content_of, deletion_of, unindexed
+from careconnect_records.table_formats import close_table, is_closed_by, open_table
 from careconnect_records.tables import RecordTables
 
 Progress = Callable[[str, int], None]
-"""Told what part is being gone through, and how many resources are done, from time to time."""
+"""Told what is being done, and how many items or resources are done, from time to time."""
 
+WAIT_SECONDS: Final = 60.0
+"""How long requests and loads that have seen the right number may go on: 30 s of belief, and 20 s of a function."""
+
+_CHUNK: Final = 100
 _WRITERS: Final = 4
-_NOTE_SECONDS: Final = 5.0
-
-
-@dataclass(slots=True)
-class IndexCounts:
-    """How many resources of one type met with each outcome."""
-
-    renewed: int = 0
-    unchanged: int = 0
-    failed: int = 0
+# DynamoDB's quota for a batch.
+_BATCH: Final = 25
 
 
 @dataclass(slots=True)
 class ReindexReport:
-    """What a renewal did: counts by type, what was not renewed and why, and where it went on after an earlier one."""
+    """What a run did: resources by type, and what of it is found by no search, and why."""
 
-    counts: dict[str, IndexCounts] = field(default_factory=dict)
+    rebuilt: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    resumed: list[str] = field(default_factory=list)
-
-    @property
-    def total(self) -> IndexCounts:
-        """The counts of all types together."""
-        every = self.counts.values()
-        return IndexCounts(
-            renewed=sum(each.renewed for each in every),
-            unchanged=sum(each.unchanged for each in every),
-            failed=sum(each.failed for each in every),
-        )
 
     @property
     def exit_code(self) -> int:
@@ -55,157 +51,192 @@ class ReindexReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """One partition of a type's entries."""
+class _StoredContent(Content):
+    """A resource with the JSON item that it is stored in."""
 
-    served: ResourceType
-    shard: int
-
-    @property
-    def partition(self) -> str:
-        return type_partition(self.served.name, self.shard)
-
-    def __str__(self) -> str:
-        return f"{self.served.name}, part {self.shard + 1} of {SHARDS}"
+    body: Item
 
 
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    """Some resources of a part, each id with the values of its entry, and the place of the last of these."""
+class OvertakenError(OperatorError):
+    """Another run of `careconnect reindex` has begun."""
 
-    part: _Part
-    indexed: dict[str, str]
-    end: Reached
+    def __init__(self) -> None:
+        super().__init__("another `careconnect reindex` has begun on these tables: this one has ended")
 
 
 def reindex(
     tables: RecordTables,
-    progress: Progress | None = None,
+    progress: Progress = lambda _part, _done: None,
     *,
     base_url: str = "",
-    dry_run: bool = False,
-    clock: Callable[[], float] = time.monotonic,
-    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
     writers: int = _WRITERS,
 ) -> ReindexReport:
-    """Renew the index of every resource that the tables hold, and return what became of them.
+    """Rebuild index records, entries, guards and marks of both tables from the stored bodies.
 
-    It goes on where an earlier one for the same release was ended. A table that is through without a problem has the
-    index of this release from then on. `writers` threads write at the same time; `clock` gives seconds, `now` those
-    since 1970. A `dry_run` goes through everything and writes nothing. Errors of the service that would meet every
-    resource alike are raised as botocore raises them.
+    Each table's number is 0 from the beginning, so that whatever reads or writes it is refused, and this release's at
+    the end. Killed anywhere, it is to be run again from the beginning: the bodies are never changed. Writes in steps
+    that were left end by this: a version has a body, or was never there. A resource that cannot be indexed is a
+    problem: it is read, changed and deleted as before, and found by no search.
+
+    Raises `OvertakenError`, and errors of the service as botocore raises them. `writers` threads write at a time.
     """
-    renewer = IndexRenewer(tables, base_url=base_url, clock=now, dry_run=dry_run)
-    report = ReindexReport()
-    executor = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="reindex")
-    try:
-        for home in DATA_HOMES:
-            walk = _Walk(tables, home, renewer, report, progress or (lambda _part, _done: None), clock)
-            walk.run(executor, writers, dry_run=dry_run)
-    finally:
-        executor.shutdown(cancel_futures=True)
-    return report
-
-
-class _Walk:
-    """One table's renewal: reads in the calling thread, renews in a few others, settles in the order of the walk."""
-
-    def __init__(
-        self,
-        tables: RecordTables,
-        home: Home,
-        renewer: IndexRenewer,
-        report: ReindexReport,
-        progress: Progress,
-        clock: Callable[[], float],
-    ) -> None:
-        self._client = tables.client
-        self._table = tables.name(home)
-        self._index: TableIndex = TableIndex(tables, home)
-        types = [served for served in RESOURCE_TYPES if served.home is home]
-        self._parts = [_Part(served, shard) for served in types for shard in range(SHARDS)]
-        self._renewer = renewer
-        self._report = report
-        self._progress = progress
-        self._clock = clock
-        self._reached: Reached | None = None
-        self._has_problem = False
-        self._noted_at = clock()
-
-    def run(self, executor: ThreadPoolExecutor, writers: int, *, dry_run: bool) -> None:
-        """Go through the table; what is done is noted from time to time, and however it ends."""
-        waiting: deque[tuple[_Chunk, Future[list[Written]]]] = deque()
-        if not dry_run:
-            # Nothing may have been loaded yet.
-            self._index.ensure()
+    run = uuid.uuid4().hex
+    for table in tables.of_resources:
+        close_table(tables.client, table, run)
+    progress("Waiting for requests to end", 0)
+    sleep(WAIT_SECONDS)
+    client = FormatCheckedClient(
+        tables.client, tables.of_resources, OvertakenError, holds=lambda item: is_closed_by(item, run)
+    )
+    rebuild = _Rebuild(tables, client, base_url, progress)
+    with ThreadPoolExecutor(writers, thread_name_prefix="reindex") as executor:
         try:
-            for chunk in self._chunks(None if dry_run else self._index.reached()):
-                waiting.append((chunk, executor.submit(self._renewer.renew, chunk.part.served, chunk.indexed)))
-                if len(waiting) >= 2 * writers:
-                    self._settle(*waiting.popleft())
-                    if not dry_run and self._clock() - self._noted_at >= _NOTE_SECONDS:
-                        self._note()
-            while waiting:
-                self._settle(*waiting.popleft())
-            if not (dry_run or self._has_problem):
-                self._reached = None
-                self._index.complete()
-        finally:
-            if not dry_run:
-                self._note()
+            rebuild.clear(executor)
+            rebuild.write(executor, 2 * writers)
+        except BaseException:
+            executor.shutdown(wait=False, cancel_futures=True)
+            raise
+    for table in tables.of_resources:
+        _open(tables, table, run)
+    return rebuild.report
 
-    def _note(self) -> None:
-        if self._reached:
-            self._index.keep(self._reached)
-        self._noted_at = self._clock()
 
-    def _settle(self, chunk: _Chunk, future: "Future[list[Written]]") -> None:
-        name = chunk.part.served.name
-        counts = self._report.counts.setdefault(name, IndexCounts())
-        for resource_id, written in zip(chunk.indexed, future.result(), strict=True):
-            match written.outcome:
-                case Outcome.LOADED:
-                    counts.renewed += 1
-                case Outcome.UNCHANGED:
-                    counts.unchanged += 1
-                case Outcome.FAILED:
-                    counts.failed += 1
-                    self._has_problem = True
-                    self._report.problems.append(f"{name}/{resource_id}: {written.reason}")
-        if not self._has_problem:
-            # What comes after a problem is not noted, so that the next run meets it again.
-            self._reached = chunk.end
-        total = self._report.total
-        self._progress(str(chunk.part), total.renewed + total.unchanged + total.failed)
+def _open(tables: RecordTables, table: str, run: str) -> None:
+    try:
+        open_table(tables.client, table, run)
+    except ClientError as error:
+        if error_code(error) == "ConditionalCheckFailedException":
+            raise OvertakenError from None
+        raise
 
-    def _chunks(self, reached: Reached | None) -> Iterator[_Chunk]:
-        """Yield the resources of the table by the entries of their types, those after what was reached."""
-        places = [part.partition for part in self._parts]
-        first, place = 0, ""
-        if reached and reached.partition in places:
-            first, place = places.index(reached.partition), reached.sort_key
-            self._reached = reached
-            self._report.resumed.append(str(self._parts[first]))
-        for part in self._parts[first:]:
-            yield from self._chunks_of(part, place)
-            place = ""
 
-    def _chunks_of(self, part: _Part, place: str) -> Iterator[_Chunk]:
-        query: dict[str, Any] = {
-            "TableName": self._table,
-            "KeyConditionExpression": "pk = :pk",
-            "ExpressionAttributeValues": {":pk": {"S": part.partition}},
-            "Limit": AT_ONCE,
-            # What was loaded a moment ago, by an earlier release's command line, is to be met.
-            "ConsistentRead": True,
-        }
+class _Rebuild:
+    """One run: scans in the calling thread, and writes in a few others."""
+
+    def __init__(self, tables: RecordTables, client: FormatCheckedClient, base_url: str, progress: Progress) -> None:
+        self.report = ReindexReport()
+        self._tables = tables.through(client)
+        self._scanned = tables.client
+        self._base_url = base_url
+        self._progress = progress
+        self._writer = RecordWriter(tables, clock=lambda: datetime.now(UTC), client=client, plan=self._plan)
+
+    def clear(self, executor: ThreadPoolExecutor) -> None:
+        """Remove all but the bodies, so that what is rebuilt is all that there is."""
+        done = 0
+        waiting: list[Future[None]] = []
+        for batch in _in_parts(self._derived(), _BATCH):
+            waiting.append(executor.submit(self._remove, batch))
+            done += len(batch)
+            if len(waiting) == _CHUNK:
+                waiting.pop(0).result()
+                self._progress("Removing the old index", done)
+        for future in waiting:
+            future.result()
+
+    def write(self, executor: ThreadPoolExecutor, most_waiting: int) -> None:
+        """Write what belongs to each body."""
+        waiting: list[tuple[list[_StoredContent], Future[list[Written]]]] = []
+        for contents in self._by_lane():
+            waiting.append((contents, executor.submit(self._write, contents)))
+            if len(waiting) == most_waiting:
+                self._settle(*waiting.pop(0))
+        for contents, future in waiting:
+            self._settle(contents, future)
+
+    def _derived(self) -> Iterator[tuple[str, Item]]:
+        """Yield the table and the key of each item that is made of others."""
+        for table in self._tables.of_resources:
+            for item in self._scan(table, ProjectionExpression="pk, sk"):
+                if item["pk"]["S"] != CURSOR_KEY[0] and not is_body(item["sk"]["S"]):
+                    yield table, item
+        for item in self._scan(self._tables.reference, ProjectionExpression="pk"):
+            yield self._tables.reference, item
+
+    def _remove(self, keys: Sequence[tuple[str, Item]]) -> None:
+        asked: Any = {}
+        for table, key in keys:
+            asked.setdefault(table, []).append({"DeleteRequest": {"Key": key}})
+        while asked:
+            asked = self._tables.client.batch_write_item(RequestItems=asked).get("UnprocessedItems")
+
+    def _by_lane(self) -> Iterator[list[_StoredContent]]:
+        """Yield resources in chunks, those together that are counted in the same marks."""
+        chunks: dict[int, list[_StoredContent]] = {}
+        for content in self._contents():
+            lane = lane_of(content)
+            chunks.setdefault(lane, []).append(content)
+            if len(chunks[lane]) == _CHUNK:
+                yield chunks.pop(lane)
+        yield from chunks.values()
+
+    def _contents(self) -> Iterator[_StoredContent]:
+        for table in self._tables.of_resources:
+            bodies = self._scan(
+                table, FilterExpression="sk = :json", ExpressionAttributeValues={":json": {"S": JSON_ITEM}}
+            )
+            for body in bodies:
+                type_name, _, resource_id = body["pk"]["S"].partition("/")
+                served = resource_type(type_name)
+                if served is None:
+                    self.report.problems.append(f"{type_name}/{resource_id}: {type_name} is not a type that is served")
+                    continue
+                try:
+                    content = (
+                        deletion_of(served, resource_id)
+                        if "gone" in body
+                        else content_of(served, parse_json(body["body"]["S"]))
+                    )
+                except JsonError as error:
+                    self.report.problems.append(f"{type_name}/{resource_id}: {error}")
+                    self._leave_unindexed(Content(served, resource_id, None, ""), body)
+                    continue
+                yield _StoredContent(served, resource_id, content.resource, content.digest, body)
+
+    def _plan(self, content: Content, state: State | None, position: int, *, now: int) -> Change | None:
+        del now
+        body = cast("_StoredContent", content).body
+        return None if state else rebuilt_change(content, body, position, base_url=self._base_url)
+
+    def _write(self, contents: Sequence[_StoredContent]) -> list[Written]:
+        written = self._writer.write(contents)
+        for content, each in zip(contents, written, strict=True):
+            if each.passing:
+                raise OperatorError(f"{content.key}: {each.reason}; run `careconnect reindex` again")
+            if each.outcome is Outcome.FAILED:
+                self._leave_unindexed(content, content.body)
+        return written
+
+    def _leave_unindexed(self, content: Content, body: Item) -> None:
+        table = self._tables.name(content.served.home)
+        self._tables.client.put_item(TableName=table, Item=unindexed(content, body))
+
+    def _settle(self, contents: Sequence[Content], future: "Future[list[Written]]") -> None:
+        for content, written in zip(contents, future.result(), strict=True):
+            name = content.served.name
+            self.report.rebuilt[name] = self.report.rebuilt.get(name, 0) + 1
+            if written.outcome is Outcome.FAILED:
+                self.report.problems.append(f"{content.key}: {written.reason}")
+        self._progress("Rebuilding the index", sum(self.report.rebuilt.values()))
+
+    def _scan(self, table: str, **request: Any) -> Iterator[Item]:
+        """Yield a table's items: one part after the other, since making entries takes longer than reading."""
+        request |= {"TableName": table, "ConsistentRead": True}
         while True:
-            if place:
-                query["ExclusiveStartKey"] = {"pk": {"S": part.partition}, "sk": {"S": place}}
-            answer = self._client.query(**query)
-            if items := answer["Items"]:
-                place = items[-1]["sk"]["S"]
-                indexed = {place_of(item["sk"]["S"])[1]: item["values"]["S"] for item in items}
-                yield _Chunk(part, indexed, Reached(part.partition, place))
-            if not answer.get("LastEvaluatedKey"):
+            answer = self._scanned.scan(**request)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
                 return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+
+def _in_parts(items: Iterator[tuple[str, Item]], size: int) -> Iterator[list[tuple[str, Item]]]:
+    part: list[tuple[str, Item]] = []
+    for item in items:
+        part.append(item)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
 from careconnect.aws import error_code
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
-from careconnect.resource_types import DATA_HOMES
+from careconnect.table_format import FormatCheckedClient
+from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
 from careconnect_admin.loading.full_guards import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned, written
@@ -19,7 +21,7 @@ from careconnect_records.change import Change, State, planned_change
 from careconnect_records.packing import packed
 from careconnect_records.record import Content, TooLargeError, epoch_milliseconds
 from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
-from careconnect_records.table_index import TableIndex
+from careconnect_records.table_formats import begin_table
 from careconnect_records.tables import RecordTables
 from careconnect_records.transaction import group_actions, write_actions
 
@@ -27,12 +29,21 @@ from careconnect_records.transaction import group_actions, write_actions
 _BATCH_READS: Final = 100
 
 
+class Plan(Protocol):
+    """Says what there is to write for a resource, in place of `planned_change`."""
+
+    def __call__(self, content: Content, state: State | None, position: int, *, now: int) -> Change | None:
+        """Return the change, None if there is nothing to write."""
+
+
 class RecordWriter:
     """Brings resources' records up to date. Safe for use by several threads on different resources.
 
     `base_url` is the server's own root URL, whose references are its own. Errors of the service that
     would meet every resource alike (denied, no such table, no connection) are raised as botocore raises them.
-    A `dry_run` reads what is there, tells what would become of each resource, and writes nothing.
+    A `dry_run` reads what is there, tells what would become of each resource, and writes nothing. `client` is to be
+    gone through in place of one that raises `OtherFormatError` where a table is laid out otherwise than this release
+    has it, `plan` in place of `planned_change`.
     """
 
     def __init__(
@@ -43,21 +54,24 @@ class RecordWriter:
         base_url: str = "",
         sleep: Callable[[float], None] = time.sleep,
         dry_run: bool = False,
+        client: FormatCheckedClient | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self._dry_run = dry_run
-        self._tables = tables
-        self._client = tables.client
+        checked = client or FormatCheckedClient(tables.client, tables.of_resources, OtherFormatError)
+        self._tables = tables.through(checked)
+        self._client = self._tables.client
         self._clock = clock
-        self._base_url = base_url
+        self._plan = plan or partial(planned_change, base_url=base_url)
         self._pauses = Pauses(sleep)
         self._turns = Turns()
-        self._steps = StepwiseWrite(tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
+        self._steps = StepwiseWrite(self._tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
 
-    def ensure_cursor_keys(self) -> None:
-        """Give each table the key that seals its `next` links, unless it has one."""
+    def begin_tables(self) -> None:
+        """Have each table say how it is laid out, before anything is in it."""
         if not self._dry_run:
-            for home in DATA_HOMES:
-                TableIndex(self._tables, home).ensure()
+            for table in self._tables.of_resources:
+                begin_table(self._client, table)
 
     def write(self, contents: Sequence[Content]) -> list[Written]:
         """Write resources, no two of them the same one, and return what became of each, in order."""
@@ -66,7 +80,7 @@ class RecordWriter:
         changes: list[Change] = []
         for position, content in enumerate(contents):
             state = states.get(content.key)
-            if state is not None and state.is_unfinished and not self._dry_run:
+            if state is not None and state.is_claimed and not self._dry_run:
                 outcomes[position] = self._write_alone(content)
                 continue
             change = self._planned(content, state, position)
@@ -87,7 +101,7 @@ class RecordWriter:
 
     def _planned(self, content: Content, state: State | None, position: int = 0) -> Change | Written:
         now = epoch_milliseconds(self._clock())
-        return planned(lambda: planned_change(content, state, position, now=now, base_url=self._base_url))
+        return planned(lambda: self._plan(content, state, position, now=now))
 
     def _write_group(self, group: Sequence[Change]) -> Iterator[tuple[int, Written]]:
         if len(group) > 1 or group[0].fits():
@@ -122,7 +136,7 @@ class RecordWriter:
                     raise
             else:
                 return written(change) if isinstance(change, Change) else change
-        return Written(Outcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})")
+        return Written(Outcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})", passing=True)
 
     def _write_on_what_is_there(self, content: Content) -> Change | Written:
         change = self._planned(content, self._settled_state(content))
@@ -140,7 +154,7 @@ class RecordWriter:
     def _settled_state(self, content: Content) -> State | None:
         """Return the index record of a resource, once what another writer began on it is ended."""
         state = self._read_states([content]).get(content.key)
-        if state is None or not state.is_unfinished:
+        if state is None or not state.is_claimed:
             return state
         self._steps.finish(content.served, state)
         return self._read_states([content]).get(content.key)

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.record_keys import INDEX_ITEM
+from careconnect.record_keys import CURSOR_KEY, FORMAT, INDEX_ITEM
 from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.outcome import Outcome
@@ -63,7 +63,7 @@ class KeptTables:
         """Put what was kept into new tables and return the counts of its resources, as unchanged.
 
         Raises:
-            SettingError: the file is not as `save` left it.
+            SettingError: the file is not as `save` left it, or a release of another format has left it.
         """
         report = LoadReport()
 
@@ -86,6 +86,8 @@ class KeptTables:
         with gzip.open(self.file, "rt", encoding="utf-8") as file:
             for line in file:
                 table, item = json.loads(line)
+                if item.get("pk", {}).get("S") == CURSOR_KEY[0] and item.get("format") != {"N": str(FORMAT)}:
+                    raise SettingError(f"KEEP: {self.file} is of another format: remove it to start anew")
                 if table in _TABLES[:2] and item["sk"]["S"] == INDEX_ITEM and item["digest"]["S"] != GONE:
                     type_name, _, resource_id = item["pk"]["S"].partition("/")
                     report.add(type_name, Outcome.UNCHANGED, resource_id)

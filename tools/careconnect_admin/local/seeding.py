@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,6 @@ from careconnect_admin.local.kept_tables import KeptTables
 from careconnect_admin.recording.operator_record import LOCAL_OPERATOR, Operator, OperatorRecord
 from careconnect_admin.recording.recorded_clients import RecordedClientRegistry
 from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
-from careconnect_records.table_index import reindex_is_due
 from careconnect_records.tables import RecordTables
 
 if TYPE_CHECKING:
@@ -82,18 +81,15 @@ def seed(
     *,
     base_url: str,
     kept: KeptTables | None = None,
-    renew: Callable[[RecordTables], object] = lambda _tables: None,
 ) -> LoadReport:
     """Register the clients and load `data`, or the project's own sample if there is none; returns what came of it.
 
-    What an earlier run `kept` comes first, and takes the sample's place; if an earlier release has kept it, its index
-    is for `renew` to bring up to date. A client's registration is in the access record, as one by `careconnect clients
-    add` is. `outputs` are the stack's, which name its tables. Raises `SettingError` if what was kept cannot be read.
+    What an earlier run `kept` comes first, and takes the sample's place. A client's registration is in the access
+    record, as one by `careconnect clients add` is. `outputs` are the stack's, which name its tables. Raises
+    `SettingError` if what was kept cannot be read, or has another format.
     """
     tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
-    if restored and reindex_is_due(tables):
-        renew(tables)
     record = OperatorRecord(DynamoDbAccessRecord(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
     registry = DynamoDbClientRegistry(dynamodb, outputs["ClientTable"])
     register(clients, RecordedClientRegistry(registry, lambda: record))

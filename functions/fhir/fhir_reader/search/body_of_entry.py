@@ -27,7 +27,7 @@ def bodies_of_entries(
     caller is to be asked of every body that is returned.
     """
     bodies = dict(context.store.read_all(keys, context.view.format))
-    told = {(entry.type.name, entry.id): (entry, changed) for entry in entries if (changed := _changed(entry))}
+    told = {(entry.type.name, entry.id): (entry, _changed(entry)) for entry in entries}
     behind = [entry for key, (entry, changed) in told.items() if key not in bodies or bodies[key].updated < changed]
     if behind:
         again = [(entry.type, entry.id) for entry in behind]
@@ -44,9 +44,8 @@ def bodies_of_entries(
 
 
 def _changed(entry: Entry) -> int:
-    """Return when the version that an entry speaks of was written, in epoch milliseconds; 0 if it does not say."""
-    ranges = entry.values.get(LAST_UPDATED.name, ())
-    return int(ranges[0][0]) if ranges else 0
+    """Return when the version that an entry speaks of was written, in epoch milliseconds."""
+    return int(entry.values[LAST_UPDATED.name][0][0])
 
 
 def _former(entry: Entry, current: StoredResource, changed: int, context: SearchContext) -> StoredResource | None:

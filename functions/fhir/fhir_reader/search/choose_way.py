@@ -19,8 +19,6 @@ from fhir_reader.search.order import IndexOrder
 from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.plan import (
     Way,
-    asks_for_changes,
-    asks_for_long_periods,
     by_system,
     change_way,
     ids_of,
@@ -94,7 +92,7 @@ def all_that_may_match(
     ids = ids_of(criteria)
     if ids is not None:
         return context.store.entries_by_id(type_, ids)
-    return whole(type_, _most_selective(type_, criteria, context), context, most)
+    return whole(type_, _most_selective(type_, criteria), context, most)
 
 
 def matches_within(
@@ -113,7 +111,7 @@ def matches_within(
             return None
         found: list[Entry] | None = context.store.entries_by_id(type_, ids)
     else:
-        way = _most_selective(type_, criteria, context)
+        way = _most_selective(type_, criteria)
         found = whole(type_, way, context, most) if _can_spare(len(way.ranges), context) else None
     if found is None:
         return None
@@ -128,7 +126,7 @@ def _attempts(
     narrowings: Sequence[Narrowing],
 ) -> Iterator[_Attempt]:
     """Yield what to try, one after the other, with the place of the narrowing it is; the last succeeds."""
-    ways = [way for way in _index_ways(type_, criteria, context) if _is_affordable(type_, way, order, context)]
+    ways = [way for way in index_ways(type_, criteria) if _is_affordable(type_, way, order, context)]
     in_order = [] if order.by_change else [way for way in ways if way.is_ordered]
     if ways and ways[0].rank <= Rank.CONTACT:
         # One person's, one thing's: little enough to be sorted, if it does not lie in order.
@@ -145,7 +143,7 @@ def _attempts(
     if order.by_change:
         yield None, partial(change_way, type_, criteria)
     else:
-        yield None, partial(_type_way, type_, criteria, context)
+        yield None, partial(type_way, type_, criteria)
 
 
 def _tries(
@@ -177,7 +175,7 @@ def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, cont
     if isinstance(narrowed, tuple):
         calls = math.ceil(len(narrowed) / BATCH)
         return context.store.entries_by_id(type_, narrowed) if _can_spare(calls, context) else None
-    ways = _index_ways(type_, [narrowed], context)
+    ways = index_ways(type_, [narrowed])
     if not ways:
         return None
     if ways[0].is_ordered and not order.by_change:
@@ -196,20 +194,8 @@ def _is_affordable(type_: ResourceType, way: Way, order: IndexOrder, context: Se
     return _can_spare(len(opened.ranges) + len(opened.then), context)
 
 
-def _index_ways(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> list[Way]:
-    # Whether an index is complete is asked only if it is of use.
-    changes = not asks_for_changes(criteria) or context.has_later_orders(type_)
-    return index_ways(type_, criteria, changes=changes)
-
-
-def _type_way(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Way:
-    periods = not asks_for_long_periods(type_, criteria) or context.has_later_orders(type_)
-    return type_way(type_, criteria, periods=periods)
-
-
-def _most_selective(type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext) -> Way:
-    ways = _index_ways(type_, criteria, context)
-    return ways[0] if ways else _type_way(type_, criteria, context)
+def _most_selective(type_: ResourceType, criteria: Sequence[Criterion]) -> Way:
+    return next(iter(index_ways(type_, criteria)), type_way(type_, criteria))
 
 
 def _in_order(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> Way | None:

@@ -4,9 +4,7 @@ from dataclasses import dataclass, field
 
 from careconnect.access_record.access import Access
 from careconnect.caller import Caller
-from careconnect.record_keys import LATER_ORDERS_SINCE
 from careconnect.rendering.views import View
-from careconnect.resource_types import ResourceType
 from careconnect.searching.links import Links
 from careconnect.searching.result_parameters import ResultParameters
 from fhir_reader.budget import Budget
@@ -34,10 +32,6 @@ class SearchContext:
     def view(self) -> View:
         """How the answer is to look."""
         return self.result.view
-
-    def has_later_orders(self, type_: ResourceType) -> bool:
-        """Say whether the index of a type has all of its resources by their last change, and long periods apart."""
-        return self.store.index_version(type_) >= LATER_ORDERS_SINCE
 
     @property
     def links(self) -> Links:

@@ -40,16 +40,15 @@ class IndexOrder(Enum):
 class ResultOrder:
     """The default order or the one that `_sort` asks for (its ties by ascending id, if no index has it)."""
 
-    def __init__(self, type_: ResourceType, sort: Sequence[Order], is_current: Callable[[ResourceType], bool]) -> None:
+    def __init__(self, type_: ResourceType, sort: Sequence[Order]) -> None:
         self._sort = sort
         self._index = _index_order(type_, sort)
-        self._is_there = self._index is None or not self._index.by_change or is_current(type_)
         self._comparable: Callable[[Place], Any] = cmp_to_key(self._compare)
 
     @property
     def index(self) -> IndexOrder | None:
-        """The index that holds all of the type in this order, if there is one; the order is the same without it."""
-        return self._index if self._is_there else None
+        """The index that holds all of the type in this order, if there is one."""
+        return self._index
 
     def key(self, entry: Entry) -> Any:
         """Return what to sort an entry by."""

@@ -38,7 +38,6 @@ from fhir_reader.store.stored import IndexRange
 _LOOKED_UP: Final = ("", Modifier.EXACT)
 """The modifiers whose values stand at the beginning of an entry."""
 
-_BEGUN_BEFORE: Final = ("gt", "ge", "ap")
 """Prefixes that find what may have begun long before."""
 
 _FEW: Final = 25
@@ -113,22 +112,8 @@ def asks_for_changes(criteria: Iterable[Criterion]) -> bool:
     return any(_change_bounds(criteria))
 
 
-def asks_for_long_periods(type_: ResourceType, criteria: Iterable[Criterion]) -> bool:
-    """Say whether a search through a type finds what may have begun long before the date that it asks for."""
-    return any(
-        criterion.parameter.name == type_.order_by
-        and _may_be_period(criterion.parameter)
-        and not criterion.modifier
-        and any(value.prefix in _BEGUN_BEFORE for value in criterion.values)
-        for criterion in criteria
-    )
-
-
-def index_ways(type_: ResourceType, criteria: Sequence[Criterion], *, changes: bool) -> list[Way]:
-    """Return a way for each criterion that has an index, the most selective kind first.
-
-    `changes` says that the index of last changes is complete.
-    """
+def index_ways(type_: ResourceType, criteria: Sequence[Criterion]) -> list[Way]:
+    """Return a way for each criterion that has an index, the most selective kind first."""
     low, high = _order_bounds(type_, criteria, periods=False)
     ways = []
     for criterion in criteria:
@@ -138,17 +123,14 @@ def index_ways(type_: ResourceType, criteria: Sequence[Criterion], *, changes: b
             way = Way(tuple(dict.fromkeys(ranges)), parameter.rank, parameter.name, low=low, high=high)
             of_tokens, settles = parameter.type is ParameterType.TOKEN, criterion if _is_exact(criterion) else None
             ways.append(replace(way, of_tokens=of_tokens, settles=settles))
-    if changes and asks_for_changes(criteria):
+    if asks_for_changes(criteria):
         ways.append(replace(change_way(type_, criteria), rank=Rank.SHARED))
     return sorted(ways, key=lambda way: way.rank)
 
 
-def type_way(type_: ResourceType, criteria: Sequence[Criterion], *, periods: bool) -> Way:
-    """Return the way through all of a type, within what the criteria say of the date that orders it.
-
-    `periods` says that the index of long periods is complete.
-    """
-    low, high = _order_bounds(type_, criteria, periods=periods)
+def type_way(type_: ResourceType, criteria: Sequence[Criterion]) -> Way:
+    """Return the way through all of a type, within what the criteria say of the date that orders it."""
+    low, high = _order_bounds(type_, criteria, periods=True)
     ranges = [IndexRange(type_partition(type_.name, shard), "", low, high) for shard in range(SHARDS)]
     if low and any(_may_be_period(one) for one in type_.parameters if one.name == type_.order_by):
         # What has a long period may have begun before, and there is little of it.

@@ -21,7 +21,6 @@ from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.plan import Way
 from fhir_reader.search.query import SearchQuery
-from fhir_reader.search.require_index import require_index
 from fhir_reader.search.walk import Stretch, walk
 from fhir_reader.store.stored import Entry
 
@@ -34,10 +33,9 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     found on the way or is asked for. Raises the outcomes 403 for a chain that the token does not open, 400 for a
     foreign cursor or for a search that is too costly.
     """
-    require_index(query, context)
     authorise(query.type, query.deep, context.caller)
     criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
-    order = ResultOrder(query.type, context.result.sort, context.has_later_orders)
+    order = ResultOrder(query.type, context.result.sort)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     with context.budget.charged_to(_named(query, context)):
         bundle = _bundle(query, criteria, order, cursor, context)

@@ -2,7 +2,6 @@
 
 import copy
 import json
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,18 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from careconnect import outcomes
 from careconnect.formats import Format
-from careconnect.record_keys import (
-    CURSOR_KEY,
-    INDEX_ITEM,
-    INDEX_VERSION,
-    LATER_ORDERS_SINCE,
-    place_of,
-    prefix_of,
-    resource_key,
-)
+from careconnect.record_keys import INDEX_ITEM, place_of, prefix_of, resource_key
 from careconnect.resource_types import Home, ResourceType, resource_type
 from careconnect.search_values import order_key
 from careconnect.stored_values import StoredValues
+from careconnect.table_format import FormatCheckedClient
 from fhir_reader.store.range_stream import RangeStream, ask, items_of, limit_of
 from fhir_reader.store.staged import StagedEntries
 from fhir_reader.store.stored import BATCH, OWN_PLACE, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
@@ -33,9 +25,6 @@ if TYPE_CHECKING:
 _BATCH_ATTEMPTS: Final = 5
 _FIRST_PAUSE: Final = 0.01
 
-_BEHIND_SECONDS: Final = 10.0
-"""How long an index that is out of date is taken to be so still."""
-
 # Sorts after everything that may follow a prefix in a sort key.
 _LAST: Final = "\U0010ffff"
 
@@ -44,24 +33,24 @@ _FIRST_TYPE: Final = "A"
 
 
 class DynamoDbResourceStore:
-    """Reads stored resources and index entries from the tables that this function's role may read."""
+    """Reads stored resources and index entries from the tables that this function's role may read.
+
+    `clock` gives epoch seconds.
+    """
 
     def __init__(
         self,
         client: "DynamoDBClient",
         tables: Mapping[Home, str],
         home: Home,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._client = client
+        self._client = FormatCheckedClient(client, tables.values(), outcomes.other_format, clock=clock)
         self._tables = tables
         self._home = home
-        self._clock = clock
         self._how: dict[str, Any] = {}
-        self._seal_keys: dict[Home, bytes] = {}
-        self._index_versions: dict[Home, tuple[int, float]] = {}
         self._pool = ThreadPoolExecutor(max_workers=8)
-        self.versions = DynamoDbVersions(client, tables)
+        self.versions = DynamoDbVersions(self._client, tables)
 
     def consistent(self) -> "DynamoDbResourceStore":
         """Return the same store, whose queries and batches are strongly consistent; what it keeps is shared."""
@@ -164,35 +153,11 @@ class DynamoDbResourceStore:
         return stream()
 
     def seal_key(self) -> bytes:
-        """Return the key that seals `next` links; read once and kept, since it never changes."""
-        if self._home not in self._seal_keys:
-            item = self._cursor_item(self._home)
-            if not item:
-                raise outcomes.unavailable("no key for next links: nothing was loaded yet")
-            self._seal_keys[self._home] = bytes(item["key"]["B"])
-        return self._seal_keys[self._home]
-
-    def index_version(self, type_: ResourceType) -> int:
-        """Return the version of the index that all resources of a type have: kept once no search needs a later one.
-
-        Before that it is asked for again when ten seconds are over, by one GetItem, which is the one of `seal_key`.
-        """
-        version, until = self._index_versions.get(type_.home, (1, -math.inf))
-        if self._clock() < until:
-            return version
-        self._cursor_item(type_.home)
-        return self._index_versions[type_.home][0]
-
-    def _cursor_item(self, home: Home) -> Mapping[str, Any]:
-        """Read a table's item of `CURSOR_KEY`, and take down what it says of the index; empty without one."""
-        pk, sk = CURSOR_KEY
-        answer = ask(self._client.get_item, TableName=self._tables[home], Key={"pk": {"S": pk}, "sk": {"S": sk}})
-        item: Mapping[str, Any] = answer.get("Item", {})
-        # Where nothing was loaded yet, nothing is out of date either.
-        version = int(item.get("index", {"N": "1"})["N"]) if item else INDEX_VERSION
-        is_settled = bool(item) and version >= LATER_ORDERS_SINCE
-        self._index_versions[home] = version, math.inf if is_settled else self._clock() + _BEHIND_SECONDS
-        return item
+        """Return the key that seals `next` links; it comes with the table's format, and costs no call of its own."""
+        item = ask(self._client.own_item, table=self._tables[self._home])
+        if not item:
+            raise outcomes.unavailable("no key for next links: nothing was loaded yet")
+        return bytes(item["key"]["B"])
 
     def _range_query(self, type_: ResourceType, range_: IndexRange) -> dict[str, Any]:
         return {

@@ -97,11 +97,6 @@ class MeteredStore:
         """Return the key that seals `next` links, which a function reads once in its life."""
         return self.store.seal_key()
 
-    def index_version(self, type_: ResourceType) -> int:
-        """Return the version of a type's index: one call, though a function seldom makes it."""
-        self.budget.call()
-        return self.store.index_version(type_)
-
     def _paid(self, stream: Iterator[_Streamed]) -> Iterator[_Streamed]:
         for one in stream:
             self.budget.examine()

@@ -178,6 +178,3 @@ class ResourceStore(Protocol):
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links."""
-
-    def index_version(self, type_: ResourceType) -> int:
-        """Return the version of the index that all resources of a type have (ADR 22)."""

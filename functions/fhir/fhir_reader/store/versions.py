@@ -1,16 +1,14 @@
 """The versions that others have replaced, as they lie beside the current one (ADR 23)."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from careconnect.formats import Format
 from careconnect.record_keys import JSON_ITEM, XML_ITEM, resource_key, version_item
 from careconnect.resource_types import Home, ResourceType
+from careconnect.table_format import FormatCheckedClient
 from fhir_reader.store.range_stream import ask
 from fhir_reader.store.stored import StoredResource
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 MOST_VERSIONS: Final = 999_999_999
 """A version's number has nine digits where it is kept."""
@@ -19,7 +17,7 @@ MOST_VERSIONS: Final = 999_999_999
 class DynamoDbVersions:
     """Reads versions from the tables that this function's role may read; a version that is kept never changes."""
 
-    def __init__(self, client: "DynamoDBClient", tables: Mapping[Home, str]) -> None:
+    def __init__(self, client: FormatCheckedClient, tables: Mapping[Home, str]) -> None:
         self._client = client
         self._tables = tables
 
@@ -80,13 +78,13 @@ def item_key(type_: ResourceType, resource_id: str, item: str) -> dict[str, Any]
 
 
 def stored_resource(item: Mapping[str, Any]) -> StoredResource:
-    """Return what a body's item holds; those of earlier releases do not say what made them."""
+    """Return what a body's item holds."""
     return StoredResource(
         body=item.get("body", {}).get("S", ""),
         version=int(item["version"]["N"]),
         updated=int(item["updated"]["N"]),
         patients=tuple(item.get("patient", {}).get("S", "").split()),
         gone=bool(item.get("gone", {}).get("BOOL", False)),
-        method=item.get("method", {}).get("S", "PUT"),
-        status=int(item.get("status", {}).get("S", "200")),
+        method=item["method"]["S"],
+        status=int(item["status"]["S"]),
     )

@@ -14,7 +14,6 @@ from careconnect_admin.loading.dangling import Dangling
 from careconnect_admin.loading.found import Place, Problem, Skipped
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.outcome import Outcome
-from careconnect_admin.loading.reindex import IndexCounts, ReindexReport
 from careconnect_records.tables import RecordTables
 from careconnect_testing.command_line import told
 
@@ -142,66 +141,6 @@ def test_json_is_one_object_with_everything(command: typer.Typer, monkeypatch: p
         "total": numbers,
         "problems": [{"file": "in.ndjson", "line": 7, "type": "Patient", "reason": "not JSON"}],
         "skipped": [{"kind": "empty line", "count": 5, "first": ["in.ndjson:1", "in.ndjson:2", "in.ndjson:3"]}],
-        "reindex_due": False,
-    }
-
-
-def test_a_load_onto_an_index_of_an_earlier_release_says_what_is_due(capsys: pytest.CaptureFixture[str]) -> None:
-    report = report_of(Patient=Outcome.LOADED)
-    report.reindex_due = True
-    load_command.print_report(report)
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith("load --reindex is due")
-
-
-@pytest.fixture
-def renewed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """The arguments of each renewal that the command has begun; it meets with three outcomes and a problem."""
-    begun: list[Any] = []
-
-    def reindex(tables: RecordTables, progress: Any, **options: Any) -> ReindexReport:
-        begun.append((tables.record, tables.directory, options))
-        progress("Patient, part 1 of 4", 1_200)
-        counts = {"Patient": IndexCounts(renewed=1_200), "Condition": IndexCounts(unchanged=2, failed=1)}
-        return ReindexReport(counts, ["Condition/c: too large"], ["Patient, part 1 of 4"])
-
-    monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
-    monkeypatch.setattr("careconnect_admin.loading.reindex.reindex", reindex)
-    return begun
-
-
-def test_a_renewal_of_the_index_is_counted_and_its_problems_are_told(command: typer.Typer, renewed: list[Any]) -> None:
-    result = CliRunner().invoke(command, ["--reindex", *_DEPLOYED])
-
-    assert renewed == [("records", "directory", {"base_url": "https://ehr.example", "dry_run": False})]
-    assert result.exit_code == 1
-    assert [line.split() for line in result.stdout.splitlines()] == [
-        ["renewed", "unchanged", "failed"],
-        ["Patient", "1,200", "0", "0"],
-        ["Condition", "0", "2", "1"],
-        ["total", "1,200", "2", "1"],
-    ]
-    assert told(result) == [
-        "Went on at Patient, part 1 of 4, where an earlier run ended: what comes before is not counted.",
-        "Condition/c: too large",
-        "New searches wait for these: mend them, and renew the index again.",
-    ]
-
-
-def test_a_renewal_as_json_is_one_object_with_everything(command: typer.Typer, renewed: list[Any]) -> None:
-    result = CliRunner().invoke(command, ["--reindex", "--json", "--dry-run", *_DEPLOYED])
-
-    assert renewed[0][2]["dry_run"] is True
-    assert told(result) == ["Nothing was written: this is what would be done."]
-    assert json.loads(result.stdout) == {
-        "dry_run": True,
-        "types": {
-            "Patient": {"renewed": 1_200, "unchanged": 0, "failed": 0},
-            "Condition": {"renewed": 0, "unchanged": 2, "failed": 1},
-        },
-        "total": {"renewed": 1_200, "unchanged": 2, "failed": 1},
-        "problems": ["Condition/c: too large"],
-        "resumed": ["Patient, part 1 of 4"],
     }
 
 
@@ -254,8 +193,6 @@ def test_a_file_names_what_to_delete(command: typer.Typer, asked: list[dict[str,
         (["--delete", "Patient/4", "--delete", "Device/4", "--yes"], "Device/4 is no TYPE/ID of a type that is served"),
         (["--delete", "@nowhere", "--yes"], "--delete @nowhere: cannot be read"),
         (["-", "--delete", "Patient/4"], "say --yes"),
-        (["--reindex", "a.ndjson"], "--reindex is for what is there already"),
-        (["--reindex", "--delete", "Patient/4", "--yes"], "--reindex is for what is there already"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_before_anything_is(

@@ -126,7 +126,7 @@ def write(reader: Reader, batch: list[Content], at: datetime, calls: int) -> Non
 def finish_all(reader: Reader, at: datetime) -> None:
     steps = StepwiseWrite(reader.tables, lambda: int(at.timestamp() * 1000))
     for (_, pk, sk), item in stored(reader.tables).items():
-        if sk == INDEX_ITEM and (state := State(item)).is_unfinished:
+        if sk == INDEX_ITEM and (state := State(item)).is_claimed:
             steps.finish(served(pk.partition("/")[0]), state)
 
 

@@ -509,19 +509,6 @@ def test_many_resources_share_a_transaction_within_its_quotas(tmp_path: Path, dy
         assert len(json.dumps(call["TransactItems"])) < 4_000_000
 
 
-def test_an_index_out_of_date_is_renewed_without_a_new_version(tmp_path: Path, tables: RecordTables) -> None:
-    load(tmp_path, tables, patient(name=[{"family": "Muñoz"}]))
-    good = items_of(tables)
-    # As an older release may have left it: other values, and an entry that no longer is one.
-    old_key = ("Patient?old=1", "x#000000000000000#4")
-    old_index = good["Patient/4", "#index"] | {"values": {"S": "{}"}, "entries": {"S": json.dumps([old_key])}}
-    tables.client.put_item(TableName="records", Item=old_index)
-    tables.client.put_item(TableName="records", Item={"pk": {"S": old_key[0]}, "sk": {"S": old_key[1]}})
-
-    load(tmp_path, tables, patient(name=[{"family": "Muñoz"}]), later=60)
-    assert items_of(tables) == good
-
-
 def test_two_loaders_at_once_lose_nothing(tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables) -> None:
     """Another loader writes the same resource after this one has read its state."""
     load(tmp_path, tables, patient(name=[{"family": "First"}]))
@@ -611,6 +598,9 @@ def test_keys_left_unprocessed_are_asked_for_again(
     monkeypatch.setattr("careconnect_admin.loading.attempts._FIRST_PAUSE", 0.0)
 
     def half_read(real: Callable[..., Any], RequestItems: Any) -> Any:  # noqa: N803
+        if len(RequestItems) > 1:
+            # The look at the format of both tables.
+            return real(RequestItems=RequestItems)
         ((table, asked),) = RequestItems.items()
         answer = real(RequestItems={table: asked | {"Keys": asked["Keys"][:1]}})
         rest = asked["Keys"][1:]

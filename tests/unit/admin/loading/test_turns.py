@@ -73,9 +73,8 @@ def test_several_writers_get_resources_by_shard_and_one_in_the_order_of_the_sour
         return []
 
     monkeypatch.setattr("careconnect_admin.loading.load._CHUNK", 5)
-    monkeypatch.setattr(RecordWriter, "ensure_cursor_keys", lambda _writer: None)
+    monkeypatch.setattr(RecordWriter, "begin_tables", lambda _writer: None)
     monkeypatch.setattr(RecordWriter, "write", write)
-    monkeypatch.setattr("careconnect_admin.loading.load.reindex_is_due", lambda _tables: False)
     monkeypatch.setattr("careconnect_admin.loading.load._Load._settle", settle)
     path = tmp_path / "in.ndjson"
     ids = [str(number) for number in range(60)]

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from careconnect.record_keys import CURSOR_KEY
+from careconnect.record_keys import CURSOR_KEY, FORMAT
 from careconnect_admin.clients.demo import demo_clients, register
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -16,7 +16,6 @@ from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import TypeCounts, load_paths
 from careconnect_admin.local.kept_tables import KeptTables
 from careconnect_admin.local.seeding import seed
-from careconnect_records.table_index import reindex_is_due
 from careconnect_records.tables import RecordTables
 from careconnect_testing.tables import create_table
 
@@ -105,38 +104,26 @@ def test_the_next_run_has_every_item_and_its_own_demo_clients(tmp_path: Path, ne
     assert report.first_ids == {"Patient": "1", "Organization": "o"}
 
 
-def test_what_an_earlier_release_has_kept_is_renewed_before_anything_is_loaded(
-    tmp_path: Path, new_stack: "Callable[[], Stack]"
+@pytest.mark.parametrize("change", ["SET #format = :other", "REMOVE #format"])
+def test_what_a_release_of_another_format_has_kept_is_refused(
+    tmp_path: Path, new_stack: "Callable[[], Stack]", change: str
 ) -> None:
-    first, second, third = new_stack(), new_stack(), new_stack()
-    filled(first, tmp_path)
-    kept = KeptTables(tmp_path / "kept.jsonl.gz", {demo.client_id for demo in _DEMO})
-    more = tmp_path / "more.ndjson"
-    more.write_text('{"resourceType":"Location","id":"l"}\n', encoding="utf-8")
-    renewed: list[set[str]] = []
-
-    def seeded(stack: Stack) -> None:
-        def renew(tables: RecordTables) -> None:
-            assert reindex_is_due(tables)
-            renewed.append({item["pk"]["S"] for item in items_of(stack) if item.get("sk", {}).get("S") == "#index"})
-
-        seed(*stack, _DEMO, [more], lambda _done, _total: None, base_url=_BASE, kept=kept, renew=renew)
-
-    kept.save(*first)
-    seeded(second)
-    assert renewed == [], "it is of this release"
-
-    client, outputs = first
+    (client, outputs), second = new_stack(), new_stack()
+    filled((client, outputs), tmp_path)
+    kept = KeptTables(tmp_path / "kept.jsonl.gz")
     pk, sk = CURSOR_KEY
+    values: Any = {"ExpressionAttributeValues": {":other": {"N": str(FORMAT + 1)}}} if ":other" in change else {}
     client.update_item(
         TableName=outputs["RecordTable"],
         Key={"pk": {"S": pk}, "sk": {"S": sk}},
-        UpdateExpression="REMOVE #index",
-        ExpressionAttributeNames={"#index": "index"},
+        UpdateExpression=change,
+        ExpressionAttributeNames={"#format": "format"},
+        **values,
     )
-    kept.save(*first)
-    seeded(third)
-    assert renewed == [{"Patient/1", "Patient/2", "Organization/o"}]
+    kept.save(client, outputs)
+
+    with pytest.raises(SettingError, match="another format: remove it"):
+        seed(*second, _DEMO, [], lambda _done, _total: None, base_url=_BASE, kept=kept)
 
 
 def test_data_is_loaded_onto_what_was_kept(tmp_path: Path, new_stack: "Callable[[], Stack]") -> None:

@@ -191,17 +191,6 @@ def test_a_body_that_stays_behind_its_entry_is_left_out(reader: Reader) -> None:
     assert shown(reader.get("Observation", "_id=o7")) == []
 
 
-def test_what_does_not_say_when_it_changed_is_shown_as_it_is(reader: Reader) -> None:
-    write_versions(reader, "Observation/o7", [Version(O7), Version(changed("after"))])
-    key = {"pk": {"S": "Observation/o7"}, "sk": {"S": "#index"}}
-    index = reader.client.get_item(TableName=reader.tables.record, Key=key)["Item"]
-    values = json.loads(index["values"]["S"])
-    del values["_lastUpdated"]
-    reader.client.put_item(TableName=reader.tables.record, Item={**index, "values": {"S": json.dumps(values)}})
-
-    assert [resource["code"] for resource in shown(reader.get("Observation", "_id=o7"))] == [{"text": "after"}]
-
-
 @pytest.mark.parametrize("cache_control", ["no-cache", "No-Cache", "max-age=0, no-cache"])
 @pytest.mark.parametrize(("path", "query"), SEARCHES)
 def test_no_cache_reads_everything_consistently(reader: Reader, path: str, query: str, cache_control: str) -> None:

@@ -26,10 +26,10 @@ def asked_for(type_name: str, *asked: str) -> tuple[ResourceType, list[Criterion
     return type_, criteria
 
 
-def plan(type_name: str, *asked: str, changes: bool = True) -> Way:
+def plan(type_name: str, *asked: str) -> Way:
     """Return the most selective way of `name:modifier=text` criteria, that through the type if there is no other."""
     type_, criteria = asked_for(type_name, *asked)
-    return next(iter(index_ways(type_, criteria, changes=changes)), type_way(type_, criteria, periods=changes))
+    return next(iter(index_ways(type_, criteria)), type_way(type_, criteria))
 
 
 def partitions(type_name: str, *asked: str) -> list[str]:
@@ -152,21 +152,17 @@ def test_what_began_long_before_is_found_among_the_long_periods() -> None:
     assert partitions("Patient", "birthdate=gt2017") == all_of("Patient")
     bounds = {(bool(one.low), one.partition.endswith("~")) for one in plan("Encounter", "date=ge2017").ranges}
     assert bounds == {(True, False), (False, True)}
-    # Until that index is complete, what began at any time is looked at.
-    older = plan("Encounter", "date=gt2017", changes=False)
-    assert [(one.partition, one.low) for one in older.ranges] == [(one, "") for one in ordinary]
 
 
 def test_what_has_changed_since_is_found_by_the_time_of_change() -> None:
     type_, criteria = asked_for("Patient", "_lastUpdated=gt2017-03-01T00:00:00Z", "_lastUpdated=lt2018")
     by_change = [f"Patient?_lastUpdated^{shard}" for shard in range(SHARDS)]
 
-    (way,) = index_ways(type_, criteria, changes=True)
+    (way,) = index_ways(type_, criteria)
 
     assert [one.partition for one in way.ranges] == by_change
     assert [one.partition for one in change_way(type_, []).ranges] == by_change
     assert all(one.low and one.high and not one.ordered for one in way.ranges)
-    assert index_ways(type_, criteria, changes=False) == []
 
 
 def test_the_earliest_come_first_and_the_undated_last() -> None:
@@ -297,7 +293,7 @@ def test_nothing_scans(reader: Reader) -> None:
 def test_a_way_settles_a_reference_whose_range_holds_nothing_else(asked: str, *, settled: bool) -> None:
     type_, criteria = asked_for("Observation", asked)
 
-    (way,) = index_ways(type_, criteria, changes=True)
+    (way,) = index_ways(type_, criteria)
 
     assert (way.settles is criteria[0]) is settled
 
@@ -305,4 +301,4 @@ def test_a_way_settles_a_reference_whose_range_holds_nothing_else(asked: str, *,
 def test_a_criterion_that_names_nothing_that_can_match_settles_nothing() -> None:
     type_, criteria = asked_for("Observation", "patient:Patient=Practitioner/1")
 
-    assert [way.settles for way in index_ways(type_, criteria, changes=True)] == [None]
+    assert [way.settles for way in index_ways(type_, criteria)] == [None]

@@ -73,7 +73,7 @@ def test_what_cannot_be_an_id_is_not_looked_up() -> None:
     ],
 )
 def test_a_reference_is_looked_up_under_what_it_points_at(modifier: str, text: str, partitions: list[str]) -> None:
-    (way,) = index_ways(served("Observation"), [criterion("Observation", "patient", text, modifier)], changes=True)
+    (way,) = index_ways(served("Observation"), [criterion("Observation", "patient", text, modifier)])
 
     assert [one.partition for one in way.ranges] == partitions
 
@@ -81,4 +81,4 @@ def test_a_reference_is_looked_up_under_what_it_points_at(modifier: str, text: s
 def test_an_address_too_long_for_a_key_is_compared_with_all() -> None:
     text = f"https://elsewhere.example/{'x' * 2000}"
 
-    assert index_ways(served("Observation"), [criterion("Observation", "patient", text)], changes=True) == []
+    assert index_ways(served("Observation"), [criterion("Observation", "patient", text)]) == []
