@@ -1,7 +1,6 @@
 """What a resource's change takes: the record to write, whole, on what is there, and what goes or is kept with it."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -113,7 +112,7 @@ _ABSENT: Final = {"ConditionExpression": "attribute_not_exists(pk)"}
 class Change:
     """What has to be written for one resource: its record, and what it leaves behind.
 
-    `former` are the bodies of the version that it replaces, under the keys by which history finds them.
+    `former` is the body of the version that it replaces, under the key by which history finds it.
     """
 
     position: int
@@ -121,7 +120,7 @@ class Change:
     state: State | None
     record: Record
     stale: frozenset[Key]
-    former: tuple[Item, ...] = ()
+    former: Item | None = None
 
     @property
     def version(self) -> int:
@@ -135,30 +134,31 @@ class Change:
 
     @property
     def needs_former(self) -> bool:
-        """Whether it goes on from bodies that are stored, and have to be read."""
+        """Whether it goes on from a body that is stored, and has to be read."""
         return self.state is not None and self.state.version > 0
 
-    def keeping(self, bodies: Iterable[Item]) -> "Change":
-        """Return the change with what it keeps of the stored `bodies`, as they were read.
+    def keeping(self, body: Item | None) -> "Change":
+        """Return the change with what it keeps of the stored `body`, as it was read.
 
-        Those of a version that it replaces are kept whole; of a version that stays, by what it came to be.
+        That of a version that it replaces is kept whole; of a version that stays, by what it came to be.
         """
-        if self.state is None or not self.needs_former:
+        if self.state is None or not self.needs_former or body is None or body["version"] != self.state.item["version"]:
             return self
-        number = self.state.item["version"]
-        kept = [item for item in bodies if item["version"] == number]
         if self.state.version == self.version:
-            made: Item = {name: item[name] for item in kept for name in _MADE if name in item}
-            bare = ({name: item[name] for name in item if name not in _MADE} for item in self.record.bodies)
-            return replace(self, record=replace(self.record, bodies=tuple({**item, **made} for item in bare)))
-        former = tuple({**item, "sk": {"S": version_item(item["sk"]["S"], int(number["N"]))}} for item in kept)
-        return replace(self, former=former)
+            made = {name: body[name] for name in _MADE if name in body}
+            bare = {name: value for name, value in self.record.body.items() if name not in _MADE}
+            return replace(self, record=replace(self.record, body={**bare, **made}))
+        return replace(self, former={**body, "sk": {"S": version_item(body["sk"]["S"], self.state.version)}})
+
+    @property
+    def bodies(self) -> tuple[Item, ...]:
+        """The bodies to be written: the version's, and that of the version that it replaces."""
+        return (self.record.body, self.former) if self.former else (self.record.body,)
 
     @property
     def size(self) -> int:
         """About how many bytes are written."""
-        items = (*self.record.bodies, *self.former, self.record.index, *self.record.entries)
-        return sum(item_size(item) for item in items)
+        return sum(item_size(item) for item in (*self.bodies, self.record.index, *self.record.entries))
 
     @property
     def raised(self) -> frozenset[str]:
@@ -208,8 +208,7 @@ class Change:
         """How many actions of a transaction it takes."""
         links = len(self.raised) + len(self.lowered) + len(self.guards_added) + len(self.guards_removed)
         return (
-            len(self.record.bodies)
-            + len(self.former)
+            len(self.bodies)
             + 1
             + len(self.record.entries)
             + len(self.stale)
@@ -262,14 +261,13 @@ def planned_renewal(
     """
     by = Interaction(body["method"]["S"], int(body["status"]["S"])) if "method" in body else None
     record = build_record(content, state.version, state.updated, base_url=base_url, by=by)
-    bodies = () if record.bodies[0] == body else record.bodies
     entries = record.entries
     if entries[0]["values"]["S"] == indexed and not state.is_claimed:
-        if record.index == state.item and not bodies:
+        if record.index == state.item and record.body == body:
             return None
         # They hold nothing but the values, so those that are there stay as they are.
         entries = tuple(item for item in entries if (item["pk"]["S"], item["sk"]["S"]) not in state.entries)
-    return _change(position, content, state, replace(record, bodies=bodies, entries=entries))
+    return _change(position, content, state, replace(record, entries=entries))
 
 
 def _change(position: int, content: Content, state: State | None, record: Record) -> Change:

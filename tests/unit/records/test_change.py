@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
+from careconnect.record_keys import INDEX_ITEM, JSON_ITEM
 from careconnect.resource_types import resource_type
 from careconnect.search_values import SearchValueError
 from careconnect_records.change import MOST_ACTIONS, Change, State, planned_change, planned_renewal
@@ -63,8 +63,8 @@ def test_a_new_resource_is_written_whole_where_there_is_none() -> None:
     actions = actions_of(change)
 
     assert len(actions) == change.count
-    assert keys(actions, "Put")[:3] == [("Patient/1", sort_key) for sort_key in (INDEX_ITEM, JSON_ITEM, XML_ITEM)]
-    assert set(keys(actions, "Put")[3:]) == change.record.keys
+    assert keys(actions, "Put")[:2] == [("Patient/1", sort_key) for sort_key in (INDEX_ITEM, JSON_ITEM)]
+    assert set(keys(actions, "Put")[2:]) == change.record.keys
     assert actions[0]["Put"]["ConditionExpression"] == "attribute_not_exists(pk)"
     assert keys(actions, "Delete") == []
 
@@ -132,7 +132,7 @@ def test_what_takes_more_than_a_function_has_time_for_is_refused_but_renewed(ele
 
     record = build_record(content, 1, FIRST)
     former = State({name: value for name, value in record.index.items() if name != "targets"})
-    renewal = planned_renewal(content, former, record.bodies[0], record.index["values"]["S"], base_url="")
+    renewal = planned_renewal(content, former, record.body, record.index["values"]["S"], base_url="")
     assert renewal is not None
     assert renewal.record.index == record.index
 
@@ -163,20 +163,19 @@ def test_a_renewal_writes_what_is_not_there_and_no_version() -> None:
     missing = max(record.keys)
     behind = State({**record.index, "entries": {"S": entries_text(record.keys - {missing})}})
 
-    same = planned_renewal(content, State(record.index), record.bodies[0], indexed, base_url="")
-    some = planned_renewal(content, behind, record.bodies[0], indexed, base_url="")
-    every = planned_renewal(content, State(record.index), record.bodies[0], "{}", base_url="")
-    other = planned_renewal(content, State(record.index), {**record.bodies[0], "x": {"S": ""}}, indexed, base_url="")
+    same = planned_renewal(content, State(record.index), record.body, indexed, base_url="")
+    some = planned_renewal(content, behind, record.body, indexed, base_url="")
+    every = planned_renewal(content, State(record.index), record.body, "{}", base_url="")
+    other = planned_renewal(content, State(record.index), {**record.body, "x": {"S": ""}}, indexed, base_url="")
 
     assert same is None
     assert some is not None
     assert keys(list(entry_actions("records", some)), "Put") == [missing]
-    assert some.record.bodies == ()
     assert some.record.index == record.index
     assert every is not None
     assert every.record.entries == record.entries
     assert other is not None
-    assert (other.record.bodies, other.record.entries) == (record.bodies, ())
+    assert (other.record.body, other.record.entries) == (record.body, ())
 
 
 def test_changes_share_transactions_up_to_the_quota_and_keep_their_order() -> None:
