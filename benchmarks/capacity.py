@@ -208,7 +208,7 @@ def _volume() -> str:
         *(
             (f"bytes of a patient: {what}", f"{size / patients:,.0f}", f"{size * _PATIENTS / patients / 1e12:,.1f} TB")
             for what, size in (
-                ("bodies, JSON and XML", records["bodies"]),
+                ("bodies", records["bodies"]),
                 ("index records", records["index"]),
                 ("index entries", records["entries"]),
                 ("guards and marks", records["links"]),

@@ -68,8 +68,8 @@ def _parts(change: Change) -> Counter[str]:
     linked = len(change.guards_added) + len(change.raised)
     return Counter(
         resources=1,
-        items=len(record.bodies) + 1 + len(record.entries) + linked,
-        bodies=sum(map(item_size, record.bodies)),
+        items=2 + len(record.entries) + linked,
+        bodies=item_size(record.body),
         index=item_size(record.index),
         entries=sum(map(item_size, record.entries)),
         links=linked * _SMALL,

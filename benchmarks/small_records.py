@@ -179,7 +179,7 @@ def _one_of(names: Sequence[str], number: int) -> str:
 
 def _items(resource: dict[str, Any], changed: int) -> Iterator[Item]:
     record = build_record(content(resource), 1, changed)
-    yield from (*record.bodies, record.index, *record.entries)
+    yield from (record.body, record.index, *record.entries)
 
 
 def _changed(number: int) -> int:

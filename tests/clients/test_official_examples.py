@@ -21,9 +21,9 @@ from careconnect_admin.loading.load import load_paths
 from careconnect_records.exact_json import json_text, parse_json
 from careconnect_records.schema import model_of, shape_of
 from careconnect_records.tables import RecordTables
-from careconnect_records.xml_body import xml_text
 from careconnect_testing.client_service import Service
 from careconnect_testing.node_clients import FOLDER, Node
+from careconnect_testing.written_xml import xml_text
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

@@ -9,9 +9,9 @@ from careconnect_records.exact_json import json_text, parse_json
 from careconnect_records.schema import model_of
 from careconnect_records.strict_json import parse_json_body
 from careconnect_records.validation import InvalidResourceError, validate
-from careconnect_records.xml_body import xml_text
 from careconnect_records.xml_source import parse_xml_body
 from careconnect_testing.node_clients import FOLDER
+from careconnect_testing.written_xml import xml_text
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

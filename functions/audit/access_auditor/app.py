@@ -1,7 +1,7 @@
 """`AuditEvent`, the access record in FHIR: a call in, the answer of one use case out, errors as OperationOutcomes."""
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,11 +17,10 @@ from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified
 from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.fhir_request import OutcomeEndpoint, parameters_of
-from careconnect.formats import fhir_response
+from careconnect.formats import fhir_response, render
 from careconnect.http import Response
-from careconnect.indentation import indent
 from careconnect.record_keys import resource_key
-from careconnect.rendering.views import View, show
+from careconnect.rendering.views import show
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect.result_parameters import SEARCH_PARAMETERS, VIEW_PARAMETERS
 from careconnect.scopes import Interaction
@@ -71,7 +70,8 @@ class AuditEndpoint(OutcomeEndpoint):
         about = {**_CACHING, **validators(version, event.at)}
         if is_unmodified(version, event.at, headers):
             return Response(304, headers=about)
-        return _body(show(event_text(event, view.format), path.type, view), view, about)
+        body = render(show(event_text(event), path.type, view), view.format, pretty=view.pretty)
+        return fhir_response(200, body, view.format, about)
 
     def _search(self, call: Call, path: FhirPath, caller: Caller) -> Response:
         parameters, fhir_base = parameters_of(call.request, path), call.base_url.fhir
@@ -89,11 +89,7 @@ class AuditEndpoint(OutcomeEndpoint):
         if caller.patient and not named:
             # It asked for all that it may see: its own patient's.
             call.access.discloses([caller.patient])
-        return _body(bundle.text(result.view.format), result.view, _CACHING)
+        return fhir_response(200, bundle.text(result.view), result.view.format, _CACHING)
 
     def _link_key(self) -> bytes:
         return hmac.digest(self.digest_key(), _LINK_KEY, "sha256")
-
-
-def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:
-    return fhir_response(200, indent(body, view.format) if view.pretty else body, view.format, headers)

@@ -8,9 +8,7 @@ from typing import Any, Final
 
 from access_auditor.event_query import patient_reference
 from careconnect.access_record.event import AccessEvent
-from careconnect.formats import Format
 from careconnect.resource_types import AUDIT_EVENT
-from careconnect.resource_xml import resource_xml
 
 Json = dict[str, Any]
 
@@ -55,12 +53,9 @@ def version_of(event: AccessEvent) -> int:
     return 2 if event.is_correction else 1
 
 
-def event_text(event: AccessEvent, format_: Format) -> str:
-    """Render an event as the text of an AuditEvent, compact."""
-    resource = event_resource(event)
-    if format_ is Format.XML:
-        return resource_xml(resource)
-    return json.dumps(resource, separators=(",", ":"), ensure_ascii=False)
+def event_text(event: AccessEvent) -> str:
+    """Render an event as the JSON text of an AuditEvent, compact."""
+    return json.dumps(event_resource(event), separators=(",", ":"), ensure_ascii=False)
 
 
 def event_resource(event: AccessEvent) -> Json:

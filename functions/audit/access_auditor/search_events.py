@@ -12,7 +12,7 @@ from careconnect import outcomes
 from careconnect.access_record.event import AccessEvent
 from careconnect.caller import Caller
 from careconnect.outcomes import OperationOutcome
-from careconnect.rendering.bundle import Bundle, BundleEntry, outcome_entry
+from careconnect.rendering.bundle import Bundle, outcome_entry, search_entry
 from careconnect.rendering.room import ROOM, bytes_of
 from careconnect.rendering.views import show
 from careconnect.resource_types import AUDIT_EVENT
@@ -57,7 +57,7 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
     found = _find(query, cursor, context)
     total = _total(found, cursor, context.result)
     links = [("self", context.links.url(query.used))]
-    entries: list[BundleEntry] = []
+    entries: list[str] = []
     if not context.result.only_total:
         entries = list(_entries(found.matches[: context.result.count], context))
         place = found.matches[len(entries) - 1].id if len(entries) < found.count and entries else found.place
@@ -65,7 +65,7 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
             links.append(("next", context.links.next_url(query.used, Cursor([place], total))))
     if query.warnings:
         # First, so that whoever looks at the matches has seen what they are not.
-        entries.insert(0, outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view.format))
+        entries.insert(0, outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view))
     return Bundle(total, links, entries)
 
 
@@ -108,12 +108,13 @@ def _total(found: _Found, cursor: Cursor | None, result: ResultParameters) -> in
     return found.count if found.is_end and result.wants_total else None
 
 
-def _entries(matches: list[AccessEvent], context: EventContext) -> Iterator[BundleEntry]:
+def _entries(matches: list[AccessEvent], context: EventContext) -> Iterator[str]:
     """Yield entries for as long as there is room, the first in any case."""
     view, room = context.result.view, ROOM
     for event in matches:
-        body = show(event_text(event, view.format), AUDIT_EVENT, view)
-        room -= bytes_of(body, view)
+        body = show(event_text(event), AUDIT_EVENT, view)
+        entry = search_entry(body, "match", f"{context.links.fhir_base}/{AUDIT_EVENT.name}/{event.id}", view)
+        room -= bytes_of(entry)
         if room < 0 and event is not matches[0]:
             return
-        yield BundleEntry(body, "match", f"{context.links.fhir_base}/{AUDIT_EVENT.name}/{event.id}")
+        yield entry

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Protocol
-from xml.etree import ElementTree
 
 from careconnect import outcomes
 from careconnect.base_url import BaseUrl
@@ -14,10 +13,10 @@ from careconnect.http import Response, last_value
 from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
 from careconnect.resource_types import FHIR_PATH, served_type
-from careconnect.resource_xml import resource_xml
 from careconnect.shell import Call
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
 from careconnect.unknown_path import unknown_path
+from careconnect.xml_writer import resource_xml
 from service_discovery.capability_statement import METADATA_PATH, capability_statement
 from service_discovery.openapi_document import OPENAPI_PATH, openapi_document
 from service_discovery.server_metadata import (
@@ -142,13 +141,7 @@ def _text_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl, *,
 
 @lru_cache(maxsize=4)
 def _xml_of(document: Callable[[BaseUrl], Mapping[str, Any]], base: BaseUrl, *, pretty: bool) -> str:
-    text = resource_xml(document(base))
-    if not pretty:
-        return text
-    ElementTree.register_namespace("", "http://hl7.org/fhir")
-    root = ElementTree.fromstring(text)  # noqa: S314 - the text is ours, made in the line above
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding="unicode")
+    return resource_xml(_text_of(document, base, pretty=False), pretty=pretty)
 
 
 def _laid_out(document: Mapping[str, Any], *, pretty: bool) -> str:

@@ -29,7 +29,7 @@ _OWN_ERRORS: Final[Rows] = (
     (400, "BadWrite", "A body that cannot be read, of another type or id, a malformed header, or another criterion."),
     (409, "Conflict", "If-Match names another version than the current one, or what is deleted is still referred to."),
     (412, "ConditionNotMet", f"The condition is not one `{CONDITION}`, or several resources meet it."),
-    (413, "ResourceTooLarge", "The resource is over 350 KB, as JSON or as XML."),
+    (413, "ResourceTooLarge", "The resource is over 350 KB as JSON."),
     (415, "UnsupportedBody", "The body is in no format that is taken here."),
     (422, "InvalidResource", "Not valid STU3, or a reference that leads nowhere: each fault with its `expression`."),
 )

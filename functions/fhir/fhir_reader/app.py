@@ -13,9 +13,8 @@ from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified, takes_nothing_stale
 from careconnect.fhir_path import FhirPath, Route, parse_path
 from careconnect.fhir_request import OutcomeEndpoint, Parameters, parameters_of
-from careconnect.formats import fhir_response
-from careconnect.http import Response
-from careconnect.indentation import indent
+from careconnect.formats import fhir_response, render
+from careconnect.http import Response, fits_answer
 from careconnect.record_keys import resource_key
 from careconnect.rendering.bundle import Bundle
 from careconnect.rendering.views import View, show
@@ -50,6 +49,8 @@ _CACHING: Final = {
 }
 
 _READS: Final = ("GET", "HEAD")
+
+_TOO_LARGE: Final = "in XML or laid out, this is larger than an answer may be: ask for JSON, without _pretty."
 
 # Which of the result parameters each interaction takes.
 _TAKES: Final = {
@@ -109,7 +110,7 @@ class FhirEndpoint(OutcomeEndpoint):
         bundle = _paged(path, parameters, context, call.now)
         if self.home is Home.DIRECTORY:
             call.access.discloses([NOBODY])
-        return _body(bundle.text(result.view.format), result.view, _CACHING[self.home])
+        return _body(bundle.text(result.view), result.view, _CACHING[self.home])
 
     def _budget(self, caller: Caller, now: float) -> Budget:
         free = self.allowances.free_units(caller.client_id, now)
@@ -160,12 +161,13 @@ def _read(call: Call, path: FhirPath, caller: Caller, store: ResourceStore, view
     elif path.type.home is Home.DIRECTORY and caller.may(path.type, Interaction.READ):
         # It is nobody's.
         call.access.begin([NOBODY])
-    stored = read_resource(store, caller, path.type, path.id, view.format, version=path.version)
+    stored = read_resource(store, caller, path.type, path.id, version=path.version)
     call.access.discloses(patients_in(path.type, path.id, stored) or [NOBODY])
     headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)
-    return _body(show(stored.body, path.type, view), view, headers)
+    body = render(show(stored.body, path.type, view), view.format, pretty=view.pretty)
+    return _body(body, view, headers)
 
 
 def _paged(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
@@ -203,4 +205,6 @@ def _history(path: FhirPath, parameters: Parameters, context: SearchContext) -> 
 
 
 def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:
-    return fhir_response(200, indent(body, view.format) if view.pretty else body, view.format, headers)
+    if not fits_answer(body):
+        raise outcomes.invalid_parameter("_format", _TOO_LARGE, code="too-costly")
+    return fhir_response(200, body, view.format, headers)

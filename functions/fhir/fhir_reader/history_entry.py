@@ -1,52 +1,27 @@
 """An entry of a history: a version, and the request that made it (STU3 RESTful API: history)."""
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from xml.sax.saxutils import quoteattr
+
+from fhir_reader.store.stored import StoredResource
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """One version: its rendered text, empty for a deletion, its `method` on `url`, and what was answered.
+def history_entry(body: str, version: StoredResource, fhir_base: str, url: str) -> str:
+    """Return the entry of the resource at `url` as JSON, around the text of its version, empty for a deletion."""
+    resource = f'"resource":{body},' if body else ""
+    # What has no id yet is posted to its type.
+    asked = url.partition("/")[0] if version.method == "POST" else url
+    request = _json({"method": version.method, "url": asked})
+    etag, changed = f'W/"{version.version}"', _instant(version.updated)
+    response = _json({"status": str(version.status), "etag": etag, "lastModified": changed})
+    return f'{{"fullUrl":{_json(f"{fhir_base}/{url}")},{resource}"request":{request},"response":{response}}}'
 
-    `updated` is in epoch milliseconds.
-    """
 
-    body: str
-    full_url: str
-    method: str
-    url: str
-    status: int
-    version: int
-    updated: int
-
-    def json(self) -> str:
-        """Render as JSON around the resource's own text."""
-        resource = f'"resource":{self.body},' if self.body else ""
-        request = json.dumps({"method": self.method, "url": self.url}, separators=(",", ":"))
-        response = json.dumps(
-            {"status": str(self.status), "etag": self._etag, "lastModified": _instant(self.updated)},
-            separators=(",", ":"),
-        )
-        return f'{{"fullUrl":{json.dumps(self.full_url)},{resource}"request":{request},"response":{response}}}'
-
-    def xml(self) -> str:
-        """Render as XML around the resource's own text."""
-        return (
-            f"<entry><fullUrl value={quoteattr(self.full_url)}/>"
-            + (f"<resource>{self.body}</resource>" if self.body else "")
-            + f"<request><method value={quoteattr(self.method)}/><url value={quoteattr(self.url)}/></request>"
-            f'<response><status value="{self.status}"/><etag value={quoteattr(self._etag)}/>'
-            f'<lastModified value="{_instant(self.updated)}"/></response></entry>'
-        )
-
-    @property
-    def _etag(self) -> str:
-        return f'W/"{self.version}"'
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _instant(milliseconds: int) -> str:

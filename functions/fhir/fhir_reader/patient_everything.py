@@ -44,7 +44,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     patient_type, used, count = query.type, query.used, context.result.count
     is_number = context.result.only_total
     links = [("self", context.links.url(used))]
-    told = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)] if query.warnings else []
+    told = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.view)] if query.warnings else []
     # Whoever asks for the number alone gets it, or is told what it costs.
     most = MOST_ENTRIES if is_number else MOST_EXAMINED
     with context.budget.charged_to(EVERYTHING):
@@ -54,7 +54,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
         if context.caller.sees(patient_type, patient, ()):
             # Beside the patient itself, and dropped if that is not to be had.
             record = context.store.compartment(patient_type, patient, after, 1 + (most if wanted is None else wanted))
-    read_resource(context.store, context.caller, patient_type, patient, context.view.format)
+    read_resource(context.store, context.caller, patient_type, patient)
     with context.budget.charged_to(EVERYTHING):
         stretch = _stretch(record, after, context, most=most, wanted=wanted)
         if is_number:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.rendering.bundle import Bundle, BundleType
+from careconnect.rendering.bundle import Bundle, BundleType, entry_text
 from careconnect.rendering.room import ROOM, bytes_of
 from careconnect.rendering.views import show
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import SearchValueError, date_range
 from careconnect.searching.next_link import Cursor
-from fhir_reader.history_entry import HistoryEntry
+from fhir_reader.history_entry import history_entry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import HISTORY, SearchQuery
@@ -40,7 +40,7 @@ class _Page:
     `patients` are those whom the entries tell of, some of them repeatedly.
     """
 
-    entries: list[HistoryEntry]
+    entries: list[str]
     next: int
     found: int
     patients: list[str]
@@ -53,7 +53,7 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
     written earlier. `total` is told where it follows from the numbers, or the first page has seen all. Raises the
     outcomes of a read, but for a deleted resource, and 400 for a malformed `_since` or a foreign cursor.
     """
-    current = read_current(context.store, context.caller, type_, resource_id, context.view.format)
+    current = read_current(context.store, context.caller, type_, resource_id)
     resource = _Resource(type_, resource_id, current, context.caller.sees(type_, resource_id, ()))
     links = [("self", context.links.url(query.used))]
     with context.budget.charged_to(HISTORY):
@@ -109,7 +109,7 @@ def _lowest(resource: _Resource, since: int | None, context: SearchContext) -> i
     highest = current.version
     while since is not None and lowest < highest:
         middle = (lowest + highest) // 2
-        kept = versions.read(type_, resource.id, middle, context.view.format)
+        kept = versions.read(type_, resource.id, middle)
         if kept is not None and kept.updated >= since:
             highest = middle
         else:
@@ -118,9 +118,9 @@ def _lowest(resource: _Resource, since: int | None, context: SearchContext) -> i
 
 
 def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> _Page:
-    count, view = context.result.count, context.view
+    count = context.result.count
     wanted = 0 if context.result.only_total else count
-    entries: list[HistoryEntry] = []
+    entries: list[str] = []
     patients: list[str] = []
     found, room = 0, ROOM
     for examined, version in enumerate(_versions(resource, highest, lowest, context)):
@@ -132,7 +132,7 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
         if not wanted:
             continue
         entry = _entry(resource, version, context)
-        room -= bytes_of(entry.body, view)
+        room -= bytes_of(entry)
         if room < 0 and entries:
             return _Page(entries, version.version, found, patients)
         entries.append(entry)
@@ -151,20 +151,10 @@ def _versions(resource: _Resource, highest: int, lowest: int, context: SearchCon
     if highest >= lowest:
         # One more tells where the next page begins.
         expected = min(highest - lowest, context.result.count or MOST_EXAMINED) + 1
-        yield from context.store.versions.backwards(
-            resource.type, resource.id, highest, lowest, context.view.format, expected
-        )
+        yield from context.store.versions.backwards(resource.type, resource.id, highest, lowest, expected)
 
 
-def _entry(resource: _Resource, version: StoredResource, context: SearchContext) -> HistoryEntry:
+def _entry(resource: _Resource, version: StoredResource, context: SearchContext) -> str:
+    body = "" if version.gone else show(version.body, resource.type, context.view)
     url = f"{resource.type.name}/{resource.id}"
-    return HistoryEntry(
-        "" if version.gone else show(version.body, resource.type, context.view),
-        f"{context.fhir_base}/{url}",
-        version.method,
-        # What has no id yet is posted to its type.
-        resource.type.name if version.method == "POST" else url,
-        version.status,
-        version.version,
-        version.updated,
-    )
+    return entry_text(history_entry(body, version, context.fhir_base, url), context.view)

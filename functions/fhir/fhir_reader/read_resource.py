@@ -5,7 +5,6 @@ from typing import Final
 
 from careconnect import outcomes
 from careconnect.caller import Caller
-from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from fhir_reader.store.stored import ResourceStore, StoredResource, patients_in
 
@@ -17,7 +16,6 @@ def read_resource(
     caller: Caller,
     type_: ResourceType,
     resource_id: str,
-    format_: Format,
     *,
     version: str = "",
 ) -> StoredResource:
@@ -26,19 +24,17 @@ def read_resource(
     Raises the outcomes 404 for an unknown id or version, or a resource outside the caller's compartment, which looks
     the same; 410 for a deleted one, or the version that is its deletion (STU3 RESTful API §2.21.0.4, vread).
     """
-    stored = read_current(store, caller, type_, resource_id, format_)
+    stored = read_current(store, caller, type_, resource_id)
     if version and version != str(stored.version):
-        stored = _replaced(store, caller, type_, resource_id, format_, version, before=stored)
+        stored = _replaced(store, caller, type_, resource_id, version, before=stored)
     if stored.gone:
         raise outcomes.gone(stored.patients)
     return stored
 
 
-def read_current(
-    store: ResourceStore, caller: Caller, type_: ResourceType, resource_id: str, format_: Format
-) -> StoredResource:
+def read_current(store: ResourceStore, caller: Caller, type_: ResourceType, resource_id: str) -> StoredResource:
     """Return the current version of a resource, which may be its deletion; raises as `read_resource` does, but 410."""
-    stored = store.read(type_, resource_id, format_)
+    stored = store.read(type_, resource_id)
     if stored is None:
         raise outcomes.not_found()
     if not caller.sees(type_, resource_id, stored.patients):
@@ -51,7 +47,6 @@ def _replaced(
     caller: Caller,
     type_: ResourceType,
     resource_id: str,
-    format_: Format,
     version: str,
     *,
     before: StoredResource,
@@ -59,7 +54,7 @@ def _replaced(
     """Return a version from before the current one, which may have been in another compartment."""
     if not _VERSION.fullmatch(version) or int(version) > before.version:
         raise outcomes.not_found(patients_in(type_, resource_id, before))
-    kept = store.versions.read(type_, resource_id, int(version), format_)
+    kept = store.versions.read(type_, resource_id, int(version))
     if kept is None:
         raise outcomes.not_found(patients_in(type_, resource_id, before))
     if not caller.sees(type_, resource_id, kept.patients):

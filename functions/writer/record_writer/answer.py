@@ -6,9 +6,8 @@ from enum import Enum
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.formats import Format, fhir_response
-from careconnect.http import Response, last_value
-from careconnect.indentation import indent
+from careconnect.formats import Format, fhir_response, render
+from careconnect.http import Response, fits_answer, last_value
 from careconnect.outcomes import Issue, OperationOutcome
 from careconnect.resource_types import ResourceType
 from careconnect.result_parameters import BOOLEANS
@@ -67,12 +66,14 @@ def answer_to(written: Written, type_: ResourceType, fhir_base: str, look: Look)
     }
     if look.preference is Preference.MINIMAL:
         return Response(written.status, headers=headers)
-    shown = look.preference is Preference.REPRESENTATION
-    body = written.bodies[look.format] if shown else _outcome(written.status, look.format)
-    return fhir_response(written.status, indent(body, look.format) if look.pretty else body, look.format, headers)
+    text = written.body if look.preference is Preference.REPRESENTATION else _outcome(written.status)
+    body = render(text, look.format, pretty=look.pretty)
+    if not fits_answer(body):
+        # It is written, whatever its answer can hold; `Location` says where to read it.
+        return Response(written.status, headers=headers)
+    return fhir_response(written.status, body, look.format, headers)
 
 
-def _outcome(status: int, format_: Format) -> str:
+def _outcome(status: int) -> str:
     text = "The resource was created." if status == 201 else "The resource is as it was asked to be."
-    outcome = OperationOutcome((Issue("informational", text, severity="information"),))
-    return outcome.json() if format_ is Format.JSON else outcome.xml()
+    return OperationOutcome((Issue("informational", text, severity="information"),)).json()

@@ -10,7 +10,6 @@ from careconnect.aws import SERVICE_ERRORS, error_code, reasons_of
 from careconnect.record_keys import (
     INDEX_ITEM,
     JSON_ITEM,
-    XML_ITEM,
     Key,
     place_of,
     resource_key,
@@ -79,20 +78,18 @@ class DynamoDbRecordStore:
         found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
         return {item["pk"]["S"]: State(item) for item in found}
 
-    def current(self, type_: ResourceType, resource_id: str) -> tuple[State | None, tuple[Item, ...]]:
-        """Return the index record of a resource, and its bodies, the JSON first: one BatchGetItem.
+    def current(self, type_: ResourceType, resource_id: str) -> tuple[State | None, Item | None]:
+        """Return the index record of a resource, and its body: one BatchGetItem.
 
-        Its items are read one by one: bodies of another version than the record's are left out.
+        Its items are read one by one: a body of another version than the record's is left out.
         """
         key, table = resource_key(type_.name, resource_id), self._tables.name(type_.home)
-        found = self._items((table, _key((key, sort_key))) for sort_key in (INDEX_ITEM, JSON_ITEM, XML_ITEM))
+        found = self._items((table, _key((key, sort_key))) for sort_key in (INDEX_ITEM, JSON_ITEM))
         items = {str(item["sk"]["S"]): item for item in found}
-        index = items.pop(INDEX_ITEM, None)
+        index, body = items.get(INDEX_ITEM), items.get(JSON_ITEM)
         if index is None:
-            return None, ()
-        state = State(index)
-        is_one = all(item["version"]["N"] == str(state.version) for item in items.values())
-        return state, tuple(items[sort_key] for sort_key in sorted(items)) if is_one else ()
+            return None, None
+        return State(index), body if body and body["version"] == index["version"] else None
 
     def present(self, keys: Collection[str]) -> dict[str, State]:
         """Return as `states` does what of index records says whether resources are there, and whose.
@@ -102,11 +99,10 @@ class DynamoDbRecordStore:
         found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
         return {item["pk"]["S"]: State(_without_index(item)) for item in found}
 
-    def bodies(self, type_: ResourceType, resource_id: str) -> tuple[Item, ...]:
-        """Return the current bodies of a resource, the JSON first: one BatchGetItem."""
+    def body(self, type_: ResourceType, resource_id: str) -> Item | None:
+        """Return the current body of a resource: one BatchGetItem."""
         key, table = resource_key(type_.name, resource_id), self._tables.name(type_.home)
-        found = self._items((table, _key((key, sort_key))) for sort_key in (JSON_ITEM, XML_ITEM))
-        return tuple(sorted(found, key=lambda item: str(item["sk"]["S"])))
+        return next(self._items([(table, _key((key, JSON_ITEM)))]), None)
 
     def holders(self, type_: ResourceType, guard: Key) -> Holders:
         """Return the resources that have an identifier: one GetItem, and a Query for one that a great many had."""

@@ -22,14 +22,14 @@ from record_writer.whose_record import patients_of_items
 class Found:
     """Where a write is to take place: the id, what is there, and the guards that have to stay as they are.
 
-    `bodies` are those of the current version, once they were read. `unseen` are the patients of what is there and the
+    `body` is that of the current version, once it was read. `unseen` are the patients of what is there and the
     caller does not see, None if there is nothing of the kind.
     """
 
     id: str
     state: State | None
     expected: Mapping[Key, Guard] = field(default_factory=dict)
-    bodies: tuple[Item, ...] = ()
+    body: Item | None = None
     unseen: tuple[str, ...] | None = None
 
     @property
@@ -56,14 +56,14 @@ def find_resource(store: RecordStore, wanted: Wanted, new_id: Callable[[], str])
         return _matching(store, wanted, wanted.condition, new_id)
     if not wanted.id:
         return Found(new_id(), None)
-    # With the bodies: what is replaced is kept, and what is there already is shown.
-    state, bodies = store.current(wanted.type, wanted.id)
+    # With the body: what is replaced is kept, and what is there already is shown.
+    state, body = store.current(wanted.type, wanted.id)
     if state is None:
         return Found(wanted.id, None)
     _settle(store, wanted.type, state)
     if not sees(wanted.caller, wanted.type, wanted.id, state):
         return Found(wanted.id, None, unseen=patients_of_items(wanted.type, wanted.id, [state.item]))
-    return Found(wanted.id, state, bodies=bodies)
+    return Found(wanted.id, state, body=body)
 
 
 def sees(caller: Caller, type_: ResourceType, resource_id: str, state: State) -> bool:

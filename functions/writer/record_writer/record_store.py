@@ -34,14 +34,14 @@ class RecordStore(Protocol):
     def states(self, keys: Collection[str]) -> dict[str, State]:
         """Return the index records of resources by `Type/id`, those that there are."""
 
-    def current(self, type_: ResourceType, resource_id: str) -> tuple[State | None, tuple[Item, ...]]:
-        """Return the index record of a resource, if there is one, and its bodies, if they are of the same version."""
+    def current(self, type_: ResourceType, resource_id: str) -> tuple[State | None, Item | None]:
+        """Return the index record of a resource, if there is one, and its body, if that is of the same version."""
 
     def present(self, keys: Collection[str]) -> dict[str, State]:
         """Return what of index records says whether resources are there, and whose: no more is kept of many."""
 
-    def bodies(self, type_: ResourceType, resource_id: str) -> tuple[Item, ...]:
-        """Return the current bodies of a resource, as they are stored."""
+    def body(self, type_: ResourceType, resource_id: str) -> Item | None:
+        """Return the current body of a resource, as it is stored."""
 
     def holders(self, type_: ResourceType, guard: Key) -> Holders:
         """Return the resources of a type that have the identifier of a guard."""

@@ -29,7 +29,7 @@ def too_large() -> OutcomeError:
     return OutcomeError(
         413,
         "too-long",
-        "A resource is at most 350 KB, as JSON and as XML, 10 MB as indexed, and refers to 2,000 others anew.",
+        "A resource is at most 350 KB as JSON, 10 MB as indexed, and refers to 2,000 others anew.",
     )
 
 

@@ -1,12 +1,10 @@
 """What a request wants written, and what became of it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from careconnect.caller import Caller
-from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from careconnect.scopes import Interaction
 from record_writer.patch_resource import Operation
@@ -54,11 +52,11 @@ class Wanted:
 class Written:
     """What became of a write: a status, and the version that there is now; none, if there is no such resource.
 
-    `bodies` are its texts, where they were asked for.
+    `body` is its JSON text, where it was asked for.
     """
 
     status: int
     id: str = ""
     version: int = 0
     updated: int = 0
-    bodies: Mapping[Format, str] = field(default_factory=dict)
+    body: str = ""

@@ -9,8 +9,7 @@ from random import SystemRandom
 from typing import Any, Final
 
 from careconnect import outcomes
-from careconnect.formats import Format
-from careconnect.record_keys import JSON_ITEM, XML_ITEM, resource_key
+from careconnect.record_keys import resource_key
 from careconnect_records.actions import Item
 from careconnect_records.change import planned_change
 from careconnect_records.record import Content, TooLargeError, content_of, deletion_of
@@ -29,7 +28,6 @@ SECONDS: Final = 10.0
 
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.8
-_FORMATS: Final = {Format.JSON: JSON_ITEM, Format.XML: XML_ITEM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +97,8 @@ class ResourceWriter:
         if found.is_gone:
             raise outcomes.gone()
         self._require_match(wanted, found)
-        found = replace(found, bodies=self._bodies(wanted, found))
-        before = parse_json_body(self._texts(wanted, found)[Format.JSON].encode())
+        found = replace(found, body=self._body(wanted, found))
+        before = parse_json_body(self._text(wanted, found).encode())
         identity = _identity(before)
         after = patched(before, wanted.patch)
         if _identity(after) != identity:
@@ -137,33 +135,33 @@ class ResourceWriter:
         if change is None:
             return self._as_it_is(wanted, found)
         if change.needs_former:
-            change = change.keeping(self._bodies(wanted, found))
-        bodies = change.record.bodies
-        status, made = int(bodies[0]["status"]["S"]), f"{content.key}/_history/{change.version}"
+            change = change.keeping(self._body(wanted, found))
+        body = change.record.body
+        status, made = int(body["status"]["S"]), f"{content.key}/_history/{change.version}"
         # Whose it was and whose it is: what moves from one record to another concerns both.
-        patients = self._patients(wanted, found, *change.former, change.record.index)
+        former = [change.former] if change.former else []
+        patients = self._patients(wanted, found, *former, change.record.index)
         self.store.write(change, found.expected, wanted.record.put_actions(patients, status, made))
         wanted.record.committed(patients, made)
-        shown = {format_: item["body"]["S"] for format_, item in zip(_FORMATS, bodies, strict=True) if "body" in item}
+        shown = body["body"]["S"] if "body" in body else ""
         return Written(status, found.id, change.version, change.updated, shown)
 
     def _as_it_is(self, wanted: Wanted, found: Found) -> Written:
         """Answer with what is there."""
         wanted.record.discloses(self._patients(wanted, found))
-        shown = self._texts(wanted, found) if wanted.shown else {}
+        shown = self._text(wanted, found) if wanted.shown else ""
         return Written(200, found.id, found.version, found.state.updated if found.state else 0, shown)
 
-    def _texts(self, wanted: Wanted, found: Found) -> dict[Format, str]:
-        """Return the current version's text in each format."""
-        items = {item["sk"]["S"]: item for item in self._bodies(wanted, found)}
-        return {format_: items[sort_key]["body"]["S"] for format_, sort_key in _FORMATS.items()}
+    def _text(self, wanted: Wanted, found: Found) -> str:
+        """Return the current version's JSON."""
+        return str(self._body(wanted, found)["body"]["S"])
 
-    def _bodies(self, wanted: Wanted, found: Found) -> tuple[Item, ...]:
-        """Return the bodies of the version that was found; raises `ConflictError` if there is another by now."""
-        items = found.bodies or self.store.bodies(wanted.type, found.id)
-        if [item["version"]["N"] for item in items] != [str(found.version)] * len(_FORMATS):
+    def _body(self, wanted: Wanted, found: Found) -> Item:
+        """Return the body of the version that was found; raises `ConflictError` if there is another by now."""
+        item = found.body or self.store.body(wanted.type, found.id)
+        if item is None or item["version"]["N"] != str(found.version):
             raise ConflictError
-        return items
+        return item
 
     def _found(self, wanted: Wanted) -> Found:
         found = find_resource(self.store, wanted, self.new_id)
@@ -180,8 +178,9 @@ class ResourceWriter:
         wanted.record.finds(ids, seen if found.unseen is None else found.unseen)
 
     def _patients(self, wanted: Wanted, found: Found, *items: Item) -> tuple[str, ...]:
-        """Return the patients of what was found, of the bodies that were read of it, and of what else is there."""
-        there = [*([found.state.item] if found.state else []), *found.bodies, *items]
+        """Return the patients of what was found, of the body that was read of it, and of what else is there."""
+        read = (found.state.item if found.state else None, found.body)
+        there = [*(item for item in read if item), *items]
         return patients_of_items(wanted.type, found.id, there) if there else ()
 
     def _require_match(self, wanted: Wanted, found: Found) -> None:

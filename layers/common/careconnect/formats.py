@@ -7,8 +7,10 @@ from enum import Enum
 from typing import Final
 
 from careconnect.http import Response
+from careconnect.indentation import pretty_json
 from careconnect.outcomes import OutcomeError, not_acceptable, other_fhir_version, outcome_of
 from careconnect.refusal import RefusalError
+from careconnect.xml_writer import resource_xml
 
 
 class Format(Enum):
@@ -74,6 +76,13 @@ def body_format(content_type: str) -> Format | None:
     return _FORMAT_OF.get(name)
 
 
+def render(text: str, format_: Format, *, pretty: bool = False) -> str:
+    """Return a resource's compact JSON text in a format, laid out to be read if it is to be `pretty`."""
+    if format_ is Format.XML:
+        return resource_xml(text, pretty=pretty)
+    return pretty_json(text) if pretty else text
+
+
 def fhir_response(status: int, body: str, format_: Format, headers: Mapping[str, str]) -> Response:
     """Return a response whose body is a resource's text; as XML it gets its declaration here."""
     declaration = '<?xml version="1.0" encoding="UTF-8"?>' if format_ is Format.XML else ""
@@ -86,9 +95,7 @@ def error_response(error: RefusalError, format_parameter: str, accept: str) -> R
         format_ = negotiate(format_parameter, accept)
     except OutcomeError:
         format_ = Format.JSON
-    outcome = outcome_of(error)
-    body = outcome.json() if format_ is Format.JSON else outcome.xml()
-    return fhir_response(error.status, body, format_, error.headers)
+    return fhir_response(error.status, render(outcome_of(error).json(), format_), format_, error.headers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 _TRACE: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 MAX_ANSWER_BYTES: Final = 5_500_000
 """What a function may answer: Lambda allows 6 MB of JSON, in which quotes and non-ASCII take more room."""
+
+_LONGEST_ESCAPE: Final = 12
+"""Bytes of the longest character in an answer's JSON, which is two escapes (`\\ud83d\\ude00`)."""
 
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -153,6 +157,12 @@ class Response:
     status: int
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def fits_answer(body: str) -> bool:
+    """Return True if a body is no larger than an answer may be."""
+    # Nearly every body is so small that its JSON need not be made.
+    return len(body) * _LONGEST_ESCAPE <= MAX_ANSWER_BYTES or len(json.dumps(body)) <= MAX_ANSWER_BYTES
 
 
 _EXPOSED: Final = (

@@ -12,7 +12,6 @@ from typing import Final
 
 from careconnect.base_url import REALM
 from careconnect.refusal import RefusalError
-from careconnect.resource_xml import resource_xml
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,27 +211,19 @@ def internal() -> OutcomeError:
 
 @dataclass(frozen=True, slots=True)
 class OperationOutcome:
-    """An OperationOutcome that renders itself as JSON or XML text."""
+    """An OperationOutcome; its elements come in the order of their definition."""
 
     issues: tuple[Issue, ...] = field(default_factory=tuple)
 
     def json(self) -> str:
         """Render as compact JSON."""
-        return json.dumps(self._resource(), ensure_ascii=False, separators=(",", ":"))
-
-    def xml(self) -> str:
-        """Render as an XML element in the FHIR namespace, without a declaration."""
-        return resource_xml(self._resource())
-
-    def _resource(self) -> dict[str, object]:
-        return {
-            "resourceType": "OperationOutcome",
-            "issue": [
-                {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics}
-                | ({"expression": [issue.expression]} if issue.expression else {})
-                for issue in self.issues
-            ],
-        }
+        issues = [
+            {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics}
+            | ({"expression": [issue.expression]} if issue.expression else {})
+            for issue in self.issues
+        ]
+        resource = {"resourceType": "OperationOutcome", "issue": issues}
+        return json.dumps(resource, ensure_ascii=False, separators=(",", ":"))
 
 
 def outcome_of(error: RefusalError) -> OperationOutcome:

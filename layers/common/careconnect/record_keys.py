@@ -1,7 +1,7 @@
 """The keys of the record and directory tables (ADR 3).
 
-Every item has `pk` and `sk`. A resource is three items under `Type/id`: its JSON, its XML and its index
-record. Each of its index entries is one more item, whose sort key always ends in `#<order key>#<id>`:
+Every item has `pk` and `sk`. A resource is two items under `Type/id`: its JSON and its index record. Each
+of its index entries is one more item, whose sort key always ends in `#<order key>#<id>`:
 
 - a type's entry, under `Type?<shard>`, begins with nothing: for searches by nothing selective
 - that of what has a long period, under `Type?<shard>~`, likewise: it may have begun long before the date asked for
@@ -11,9 +11,9 @@ record. Each of its index entries is one more item, whose sort key always ends i
 
 One more, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for what has changed since.
 
-A version that was replaced keeps its two bodies under `#json#<version>` and `#xml#<version>` (ADR 23). Under
-`Type!identifier=<code>!<system>|`, which no search asks, a guard says which resources have an identifier; what refers
-to a resource is counted under `Type/id#<shard>` of a table of its own (ADR 25).
+A version that was replaced keeps its body under `#json#<version>` (ADR 23). Under `Type!identifier=<code>!<system>|`,
+which no search asks, a guard says which resources have an identifier; what refers to a resource is counted under
+`Type/id#<shard>` of a table of its own (ADR 25).
 """
 
 import hashlib
@@ -21,7 +21,6 @@ import zlib
 from typing import Final
 
 JSON_ITEM: Final = "#json"
-XML_ITEM: Final = "#xml"
 INDEX_ITEM: Final = "#index"
 
 CURSOR_KEY: Final = ("$cursor", "#key")
@@ -60,13 +59,13 @@ def resource_key(type_name: str, resource_id: str) -> str:
 
 
 def version_item(item: str, version: int) -> str:
-    """Return the sort key of a replaced version's body: `item` is that of the current one's, JSON or XML."""
+    """Return the sort key of a replaced version's body: `item` is that of the current one's."""
     return f"{item}#{version:0{_VERSION_DIGITS}d}"
 
 
 def is_body(sort_key: str) -> bool:
     """Return True for the sort key of a body, the current one's or a replaced version's."""
-    return sort_key.startswith((JSON_ITEM, XML_ITEM))
+    return sort_key.startswith(JSON_ITEM)
 
 
 def mark_key(target: str, shard: int) -> str:

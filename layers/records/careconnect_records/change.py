@@ -1,7 +1,6 @@
 """What a resource's change takes: the record to write, whole, on what is there, and what goes or is kept with it."""
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -96,7 +95,7 @@ _ABSENT: Final = {"ConditionExpression": "attribute_not_exists(pk)"}
 class Change:
     """What has to be written for one resource: its record, and what it leaves behind.
 
-    `former` are the bodies of the version that it replaces, under the keys by which history finds them.
+    `former` is the body of the version that it replaces, under the key by which history finds it.
     """
 
     position: int
@@ -104,7 +103,7 @@ class Change:
     state: State | None
     record: Record
     stale: frozenset[Key]
-    former: tuple[Item, ...] = ()
+    former: Item | None = None
 
     @property
     def version(self) -> int:
@@ -118,23 +117,24 @@ class Change:
 
     @property
     def needs_former(self) -> bool:
-        """Whether it goes on from bodies that are stored, and have to be read."""
+        """Whether it goes on from a body that is stored, and has to be read."""
         return self.state is not None and self.state.version > 0
 
-    def keeping(self, bodies: Iterable[Item]) -> "Change":
-        """Return the change with those of the stored `bodies` that are of the version that it replaces."""
-        if self.state is None or not self.needs_former:
+    def keeping(self, body: Item | None) -> "Change":
+        """Return the change with the stored `body`, if that is of the version that it replaces."""
+        if self.state is None or not self.needs_former or body is None or body["version"] != self.state.item["version"]:
             return self
-        number = self.state.item["version"]
-        former = (item for item in bodies if item["version"] == number)
-        versioned = ({**item, "sk": {"S": version_item(item["sk"]["S"], int(number["N"]))}} for item in former)
-        return replace(self, former=tuple(versioned))
+        return replace(self, former={**body, "sk": {"S": version_item(body["sk"]["S"], self.state.version)}})
+
+    @property
+    def bodies(self) -> tuple[Item, ...]:
+        """The bodies to be written: the version's, and that of the version that it replaces."""
+        return tuple(item for item in (self.record.body, self.former) if item)
 
     @property
     def size(self) -> int:
         """About how many bytes are written."""
-        items = (*self.record.bodies, *self.former, self.record.index, *self.record.entries)
-        return sum(item_size(item) for item in items)
+        return sum(item_size(item) for item in (*self.bodies, self.record.index, *self.record.entries))
 
     @property
     def raised(self) -> frozenset[str]:
@@ -183,8 +183,7 @@ class Change:
         """How many actions of a transaction it takes."""
         links = len(self.raised) + len(self.lowered) + len(self.guards_added) + len(self.guards_removed)
         return (
-            len(self.record.bodies)
-            + len(self.former)
+            len(self.bodies)
             + 1
             + len(self.record.entries)
             + len(self.stale)
@@ -238,7 +237,7 @@ def rebuilt_change(content: Content, body: Item, position: int = 0, *, base_url:
         base_url=base_url,
         patients=tuple(body.get("patient", {}).get("S", "").split()),
     )
-    return _change(position, content, None, replace(record, bodies=()))
+    return _change(position, content, None, replace(record, body={}))
 
 
 def _change(position: int, content: Content, state: State | None, record: Record) -> Change:

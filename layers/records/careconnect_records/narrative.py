@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
+from careconnect.xml_writer import XHTML
 from careconnect_records.strict_xml import MOST_NESTED, UnsafeXmlError, expat, strict_parser
 
-XHTML: Final = "http://www.w3.org/1999/xhtml"
 XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 
 # HTML 4.0, chapters 7 to 11 without 9.4 (ins, del) and 15, with links and images: what txt-1 allows.

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from careconnect_records.narrative import XHTML, XML_NAMESPACE, stands_alone
+from careconnect.xml_writer import XHTML
+from careconnect_records.narrative import XML_NAMESPACE, stands_alone
 from careconnect_records.strict_xml import MOST_NESTED, UnsafeXmlError
 
 _IN_TEXT: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})

@@ -1,31 +1,31 @@
-"""Turn a checked resource into the items of its record: two bodies, an index record and its entries."""
+"""Turn a checked resource into the items of its record: a body, an index record and its entries."""
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
-from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM, Key, resource_key
+from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, Key, resource_key
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import patients_of
 from careconnect.stored_values import stored_values
 from careconnect_records.actions import Item
+from careconnect_records.element_order import in_order
 from careconnect_records.exact_json import json_text
 from careconnect_records.extract import index_keys, search_values
 from careconnect_records.faults import MOST_FAULTS, Fault, InvalidResourceError
 from careconnect_records.reference_marks import targets_of
 from careconnect_records.references import contained_in, fhir_base_of, misplaced, references_of
 from careconnect_records.validation import validate
-from careconnect_records.xml_body import xml_text
 
 GONE: Final = "gone"
 """The digest of a deleted resource."""
 
 LARGEST_BODY: Final = 350_000
-"""Bytes of one item's texts: DynamoDB's quota is 400 KB, and an answer has to fit into Lambda's 6 MB."""
+"""Bytes of one item's texts: DynamoDB's quota is 400 KB."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ class Content:
 class Record:
     """All items of one version of a resource, and the keys of its entries."""
 
-    bodies: tuple[Item, ...]
+    body: Item
     index: Item
     entries: tuple[Item, ...]
     keys: frozenset[Key]
@@ -135,36 +135,21 @@ def build_record(
         targets = targets_of(resource, base_url=base_url)
     if patients:
         stamp["patient"] = {"S": " ".join(patients)}
-    bodies = tuple(
-        {"pk": {"S": content.key}, "sk": {"S": sort_key}, **held, **stamp, **by.attributes}
-        for sort_key, held in _bodies(resource)
-    )
+    held: Item = {"gone": {"BOOL": True}} if resource is None else {"body": {"S": json_text(in_order(resource))}}
+    body = {"pk": {"S": content.key}, "sk": {"S": JSON_ITEM}, **held, **stamp, **by.attributes}
     index = _index_item(content, values, keys, targets, stamp)
-    for item in (*bodies, index):
+    for item in (body, index):
         if item_size(item) > LARGEST_BODY:
             raise TooLargeError(f"too large: {item_size(item):,} bytes as stored, {LARGEST_BODY:,} at most")
     entry_values = index["values"]
     entries = tuple({"pk": {"S": pk}, "sk": {"S": sk}, "values": entry_values} for pk, sk in keys)
-    return Record(bodies, index, entries, frozenset(keys))
-
-
-def _bodies(resource: dict[str, Any] | None) -> Iterator[tuple[str, Item]]:
-    """Yield the sort key of each body, and what only the body has."""
-    if resource is None:
-        yield from ((sort_key, {"gone": {"BOOL": True}}) for sort_key in (JSON_ITEM, XML_ITEM))
-    else:
-        yield JSON_ITEM, {"body": {"S": json_text(resource)}}
-        yield XML_ITEM, {"body": {"S": xml_text(resource)}}
+    return Record(body, index, entries, frozenset(keys))
 
 
 def with_version(resource: dict[str, Any], version: int, updated: int) -> dict[str, Any]:
-    """Return a resource with `meta.versionId` and `meta.lastUpdated`, its `meta` right after its id."""
-    stamped = {
-        "resourceType": resource["resourceType"],
-        "id": resource["id"],
-        "meta": {"versionId": str(version), "lastUpdated": instant_text(updated), **resource.get("meta", {})},
-    }
-    return stamped | {name: value for name, value in resource.items() if name not in stamped}
+    """Return a resource with `meta.versionId` and `meta.lastUpdated`."""
+    stamp = {"versionId": str(version), "lastUpdated": instant_text(updated)}
+    return {**resource, "meta": {**resource.get("meta", {}), **stamp}}
 
 
 def instant_text(milliseconds: int) -> str:

@@ -79,9 +79,9 @@ def group_actions(changes: Sequence[Change], tables: RecordTables) -> list[Item]
 
 
 def record_actions(table: str, change: Change) -> Iterator[Item]:
-    """Yield the writes of the index record, on the change's condition, of the bodies, and of those replaced."""
+    """Yield the writes of the index record, on the change's condition, of the body, and of the one replaced."""
     yield {"Put": {"TableName": table, "Item": change.record.index, **change.condition}}
-    yield from (put(table, item) for item in (*change.record.bodies, *change.former))
+    yield from (put(table, item) for item in change.bodies)
 
 
 def entry_actions(table: str, change: Change) -> Iterator[Item]:

@@ -1,4 +1,4 @@
-"""Read a resource's XML into what its JSON would be read into: the inverse of `xml_body` (STU3 XML §2.6.1).
+"""Read a resource's XML into what its JSON would be read into: the inverse of `xml_writer` (STU3 XML §2.6.1).
 
 The definitions say which elements repeat and what kind of value each has. What is no FHIR (another element, an
 attribute too many, text between elements) is kept under a key that no element can have, and an element that may
@@ -8,13 +8,13 @@ stand once but does not as an array, so that the validation tells it with all el
 import re
 from typing import Any, Final
 
+from careconnect.xml_writer import FHIR
 from careconnect_records.exact_json import MOST_NESTED, JsonNumber, nests_too_deeply
 from careconnect_records.faults import UnreadableBodyError
 from careconnect_records.narrative_source import NarrativeSource
 from careconnect_records.schema import Element, model_of, shape_beside_primitive, shape_of
 from careconnect_records.strict_xml import UnsafeXmlError, expat, strict_parser
 from careconnect_records.validation import OUT_OF_ORDER
-from careconnect_records.xml_body import FHIR
 
 _NOT_XML: Final = "the body is not well-formed XML in UTF-8"
 _STRAY_TEXT: Final = "#text"

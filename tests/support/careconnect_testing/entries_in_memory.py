@@ -91,7 +91,7 @@ class EntriesInMemory:
     def read(self, *_: object) -> StoredResource | None:
         raise NotImplementedError
 
-    def read_all(self, _keys: object, _format: Format) -> dict[tuple[str, str], StoredResource]:
+    def read_all(self, _keys: object) -> dict[tuple[str, str], StoredResource]:
         raise NotImplementedError
 
     def compartment(self, *_: object) -> Iterator[tuple[str, Entry]]:

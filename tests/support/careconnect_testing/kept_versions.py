@@ -30,16 +30,16 @@ def write_versions(reader: Reader, reference: str, versions: Sequence[Version], 
     """Write the bodies of all versions of a resource, numbered from `first`; the last is the current one."""
     for place, version in enumerate(versions):
         is_current = place == len(versions) - 1
-        for item in bodies(reference, version, first + place, place):
-            key = item["sk"] if is_current else {"S": version_item(item["sk"]["S"], first + place)}
-            name, _, _ = reference.partition("/")
-            served = resource_type(name)
-            assert served
-            reader.client.put_item(TableName=reader.tables.name(served.home), Item={**item, "sk": key})
+        item = body(reference, version, first + place, place)
+        key = item["sk"] if is_current else {"S": version_item(item["sk"]["S"], first + place)}
+        name, _, _ = reference.partition("/")
+        served = resource_type(name)
+        assert served
+        reader.client.put_item(TableName=reader.tables.name(served.home), Item={**item, "sk": key})
 
 
-def bodies(reference: str, version: Version, number: int, place: int) -> list[dict[str, Any]]:
-    """Return the two items of a version's bodies, under the keys of a current one's."""
+def body(reference: str, version: Version, number: int, place: int) -> dict[str, Any]:
+    """Return the item of a version's body, under the key of a current one's."""
     name, _, resource_id = reference.partition("/")
     served = resource_type(name)
     assert served
@@ -48,4 +48,4 @@ def bodies(reference: str, version: Version, number: int, place: int) -> list[di
     made: dict[str, Any] = {"method": {"S": version.method}} if version.method else {}
     made |= {"status": {"S": str(version.status)}} if version.status else {}
     made |= {"patient": {"S": version.patient}} if version.patient else {}
-    return [{**item, **made} for item in build_record(content, number, updated).bodies]
+    return {**build_record(content, number, updated).body, **made}

@@ -15,7 +15,7 @@ from botocore.config import Config
 from moto import mock_aws
 
 from careconnect.http import Cors
-from careconnect.record_keys import CURSOR_KEY
+from careconnect.record_keys import CURSOR_KEY, JSON_ITEM
 from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
 from careconnect.shell import Shell
 from careconnect_admin.loading.load import load_paths
@@ -123,13 +123,12 @@ class Reader:
 
     def give_away(self, reference: str, patient: str) -> None:
         """Give a record to another patient in its body alone, as a load does before it comes to the entries."""
-        for rendered in ("#json", "#xml"):
-            self.client.update_item(
-                TableName=self.tables.record,
-                Key={"pk": {"S": reference}, "sk": {"S": rendered}},
-                UpdateExpression="SET patient = :patient",
-                ExpressionAttributeValues={":patient": {"S": patient}},
-            )
+        self.client.update_item(
+            TableName=self.tables.record,
+            Key={"pk": {"S": reference}, "sk": {"S": JSON_ITEM}},
+            UpdateExpression="SET patient = :patient",
+            ExpressionAttributeValues={":patient": {"S": patient}},
+        )
 
     def send(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
         """Hand an event to the reader that its path is routed to, or to another."""

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from access_auditor.event_resource import event_resource, event_text
 from access_auditor.event_values import values_of
 from careconnect.access_record.event import AccessEvent, Action, Outcome, event_of
-from careconnect.formats import Format
 from careconnect.resource_types import AUDIT_EVENT
+from careconnect.xml_writer import resource_xml
 from careconnect_admin.project import DOCS
 from careconnect_testing.auditor import KEPT, an_event
 from careconnect_testing.fhir_models import valid_json, valid_xml
@@ -157,7 +157,7 @@ def test_an_interaction_has_the_codes_that_there_are(
 
     assert resource["type"]["code"] == type_
     assert (resource["subtype"][0].get("system"), resource["subtype"][0]["code"]) == subtype
-    valid_json(event_text(event, Format.JSON), "AuditEvent")
+    valid_json(event_text(event), "AuditEvent")
 
 
 def test_who_is_not_known_is_not_named() -> None:
@@ -178,8 +178,8 @@ def test_a_corrected_event_is_another_version() -> None:
 
 @pytest.mark.parametrize("event", [*KEPT, FULL], ids=lambda event: str(event.interaction))
 def test_an_event_is_valid_in_both_formats_and_the_same(event: AccessEvent) -> None:
-    as_json = valid_json(event_text(event, Format.JSON), "AuditEvent")
-    as_xml = valid_xml(event_text(event, Format.XML), "AuditEvent")
+    as_json = valid_json(event_text(event), "AuditEvent")
+    as_xml = valid_xml(resource_xml(event_text(event)), "AuditEvent")
 
     assert as_json == as_xml
 
@@ -211,8 +211,8 @@ def test_any_event_is_kept_and_shown_as_a_valid_one(event: AccessEvent) -> None:
     shown = event_of(event.item())
 
     assert shown == event
-    valid_json(event_text(shown, Format.JSON), "AuditEvent")
-    valid_xml(event_text(shown, Format.XML), "AuditEvent")
+    valid_json(event_text(shown), "AuditEvent")
+    valid_xml(resource_xml(event_text(shown)), "AuditEvent")
 
 
 def test_an_event_has_values_of_every_parameter_that_is_offered() -> None:

@@ -10,7 +10,7 @@ from careconnect.base_url import BaseUrl
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
 from careconnect_records.exact_json import parse_json
 from careconnect_records.validation import validate
-from careconnect_records.xml_body import xml_text
+from careconnect_testing.written_xml import xml_text
 from service_discovery import openapi_writes
 from service_discovery.openapi_document import openapi_document
 from service_discovery.openapi_examples import example_of, examples_of

@@ -229,7 +229,7 @@ def test_a_page_of_a_history_is_no_larger_than_an_answer_may_be(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = reader.get("Patient/many/_history", "_count=100")
-    monkeypatch.setattr(read_history, "ROOM", 3 * (room._ENVELOPE + 300))
+    monkeypatch.setattr(read_history, "ROOM", 3 * room.bytes_of(json.dumps(whole.json["entry"][0])))
 
     pages = reader.walk("Patient/many/_history", "_count=100")
 

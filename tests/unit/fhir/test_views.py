@@ -1,6 +1,7 @@
 """Parts of resources, and resources laid out to be read (STU3 Search §2.21.1.10; `fhir.md`, Formats)."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from careconnect.formats import Format
-from careconnect.indentation import pretty_json, pretty_xml
+from careconnect.indentation import pretty_json
 from careconnect.rendering.views import View, show
 from careconnect.resource_types import RESOURCE_TYPES, resource_type
-from careconnect_records.xml_body import xml_text
+from careconnect.xml_writer import resource_xml
 from careconnect_testing.few_records import NARRATIVE, few_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import Reader
@@ -101,14 +102,28 @@ def test_what_stands_beside_a_primitive_stays_with_it() -> None:
     assert shown["meta"] == {"tag": [SUBSETTED]}
 
 
-@pytest.mark.parametrize("start", ['<id value="1"/>', ""])
-def test_a_resource_without_meta_gets_one_after_its_id(start: str) -> None:
+MARK = json.dumps(SUBSETTED, separators=(",", ":"))
+
+
+@pytest.mark.parametrize(
+    ("members", "shown"),
+    [
+        ('"id":"1",', f'"id":"1","meta":{{"tag":[{MARK}]}},'),
+        ("", f'"meta":{{"tag":[{MARK}]}},'),
+        ('"id":"1","meta":{"tag":[{"code":"a"}]},', f'"id":"1","meta":{{"tag":[{{"code":"a"}},{MARK}]}},'),
+        (
+            '"meta":{"extension":[{"valueDecimal":1.10}]},',
+            f'"meta":{{"extension":[{{"valueDecimal":1.10}}],"tag":[{MARK}]}},',
+        ),
+    ],
+)
+def test_the_mark_stands_at_its_place_and_leaves_what_is_beside_it(members: str, shown: str) -> None:
     patient = resource_type("Patient")
     assert patient is not None
-    body = f'<Patient xmlns="http://hl7.org/fhir">{start}<gender value="male"/></Patient>'
+    body = f'{{"resourceType":"Patient",{members}"gender":"male","active":true}}'
 
-    shown = show(body, patient, View(Format.XML, elements=("gender",)))
-    assert elements_of_xml(shown) == [*(["id"] if start else []), "meta", "gender"]
+    part = show(body, patient, View(Format.JSON, elements=("gender",)))
+    assert part == f'{{"resourceType":"Patient",{shown}"gender":"male"}}'
 
 
 def test_every_summary_and_mandatory_element_is_one_of_its_type() -> None:
@@ -139,42 +154,22 @@ def test_pretty_json_keeps_a_numbers_digits(number: str) -> None:
     assert pretty_json(f'{{"value":{number}}}') == f'{{\n  "value": {number}\n}}'
 
 
-@pytest.mark.parametrize("source", few_records(), ids=lambda source: f"{source['resourceType']}-{source['id']}")
-def test_pretty_xml_is_the_same_xml(source: dict[str, Any]) -> None:
-    plain = xml_text(source)
-    pretty = pretty_xml(plain)
-
-    assert "\n" in pretty
-    parser = etree.XMLParser(remove_blank_text=True)
-    canonical = [etree.tostring(etree.fromstring(text.encode(), parser), method="c14n") for text in (plain, pretty)]
-    assert canonical[0] == canonical[1]
-
-
-AWKWARD = (
-    '<div xmlns="http://www.w3.org/1999/xhtml" title="a > b"><!-- a comment -->\n  <pre>  two\n  lines </pre>'
-    "<div>1</div><br/>&#233; &amp;</div>"
+@pytest.mark.parametrize("query", ["", "_pretty=true", "_format=xml", "_format=xml&_pretty=true"])
+@pytest.mark.parametrize(
+    "path", ["Patient?_id=4,5", "Patient/4/_history", "Patient?_summary=count", "Patient?_id=x&y=1"]
 )
+def test_a_bundle_is_one_text_in_any_form(reader: Reader, path: str, query: str) -> None:
+    path, _, asked = path.partition("?")
+    whole = reader.get(path, asked).text
+    shown = reader.get(path, f"{asked}&{query}").text
+    # What its own link says of the form.
+    shown = re.sub(r"(&amp;|[?&])_(format|pretty)=\w+", "", shown)
 
-
-@pytest.mark.parametrize("view", [View(Format.XML, summary="text"), View(Format.XML, elements=("text", "contained"))])
-def test_narratives_stay_to_the_letter_contained_ones_too(view: View) -> None:
-    patient = resource_type("Patient")
-    assert patient is not None
-    contained = {"resourceType": "Organization", "id": "o", "text": {"status": "generated", "div": AWKWARD}}
-    source = {
-        "resourceType": "Patient",
-        "id": "1",
-        "text": {"status": "generated", "div": NARRATIVE},
-        "contained": [contained] if view.elements else [],
-    }
-    if not view.elements:
-        del source["contained"]
-
-    body = xml_text(source)
-    for text in (show(body, patient, view), pretty_xml(body)):
-        assert NARRATIVE in text
-        assert (AWKWARD in text) is bool(view.elements)
-        etree.fromstring(text.encode())
+    pretty = "pretty" in query
+    if "xml" in query:
+        assert shown == '<?xml version="1.0" encoding="UTF-8"?>' + resource_xml(whole, pretty=pretty)
+    else:
+        assert shown == (pretty_json(whole) if pretty else whole)
 
 
 def test_a_pretty_answer(reader: Reader) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
+from careconnect.record_keys import INDEX_ITEM, JSON_ITEM
 from careconnect.resource_types import resource_type
 from careconnect.search_values import SearchValueError
 from careconnect_records.change import MOST_ACTIONS, Change, State, planned_change, rebuilt_change
@@ -62,8 +62,8 @@ def test_a_new_resource_is_written_whole_where_there_is_none() -> None:
     actions = actions_of(change)
 
     assert len(actions) == change.count
-    assert keys(actions, "Put")[:3] == [("Patient/1", sort_key) for sort_key in (INDEX_ITEM, JSON_ITEM, XML_ITEM)]
-    assert set(keys(actions, "Put")[3:]) == change.record.keys
+    assert keys(actions, "Put")[:2] == [("Patient/1", sort_key) for sort_key in (INDEX_ITEM, JSON_ITEM)]
+    assert set(keys(actions, "Put")[2:]) == change.record.keys
     assert actions[0]["Put"]["ConditionExpression"] == "attribute_not_exists(pk)"
     assert keys(actions, "Delete") == []
 
@@ -126,7 +126,7 @@ def test_what_takes_more_than_a_function_has_time_for_is_refused_but_rebuilt(ele
         planned(content)
 
     record = build_record(content, 1, FIRST)
-    assert rebuilt_change(content, record.bodies[0], base_url="").record.index == record.index
+    assert rebuilt_change(content, record.body, base_url="").record.index == record.index
 
 
 def test_what_is_referred_to_already_may_be_more_than_one_write_adds() -> None:
@@ -151,9 +151,9 @@ def test_what_is_rebuilt_has_the_version_the_time_and_the_patient_that_its_body_
     content = patient(active=True, name=[{"family": "Leach"}])
     record = planned(content, State({**stored(patient()).item, "version": {"N": "6"}}), LATER).record
 
-    rebuilt = rebuilt_change(content, record.bodies[0], base_url="")
+    rebuilt = rebuilt_change(content, record.body, base_url="")
 
-    assert (rebuilt.record.index, rebuilt.record.entries, rebuilt.record.bodies) == (record.index, record.entries, ())
+    assert (rebuilt.record.index, rebuilt.record.entries, rebuilt.bodies) == (record.index, record.entries, ())
     assert (rebuilt.version, rebuilt.updated, rebuilt.state) == (7, LATER, None)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
+from careconnect.record_keys import INDEX_ITEM, JSON_ITEM
 from careconnect.resource_types import resource_type
 from careconnect_records import change as changes
 from careconnect_records import claim as claims
@@ -91,8 +91,7 @@ def item_of(reader: Reader, content: Content, sort_key: str) -> dict[str, Any]:
 
 def planned(reader: Reader, content: Content, now: int) -> Change | None:
     change = planned_change(content, state_of(reader, content), now=now, base_url=BASE)
-    bodies = [item for key in (JSON_ITEM, XML_ITEM) if (item := item_of(reader, content, key))]
-    return change and change.keeping(bodies)
+    return change and change.keeping(item_of(reader, content, JSON_ITEM) or None)
 
 
 def write(reader: Reader, content: Content, now: int, clock: int | None = None) -> None:

@@ -141,6 +141,22 @@ def test_a_line_of_the_log_names_the_interaction_and_no_id(writer: Writer) -> No
     assert "9434765919" not in str(line)
 
 
+def test_what_is_too_large_for_an_answer_in_its_form_is_written_and_refused_to_readers(writer: Writer) -> None:
+    """Nothing grows as much in XML as an array of small numbers: 340 KB become 5.5 MB."""
+    items = [{"sequence": 1, "informationLinkId": [1] * 174_000}]
+    claim = {"resourceType": "Claim", "id": "c", "item": items}
+    body = patient(contained=[claim])
+
+    made = writer.create(body, Accept=XML)
+    assert (made.status, made.text) == (201, "")
+    path = made.headers["Location"].partition("STU3/")[2]
+    assert writer.reader.get(path).json["contained"] == [claim]
+    for query in ("_format=xml", "_format=xml&_pretty=true"):
+        refused = writer.reader.get(path, query)
+        assert (refused.status, refused.text.count('<code value="too-costly"/>')) == (400, 1)
+    assert writer.reader.get("Patient", "_format=xml&_id=" + path.split("/")[1]).status == 400
+
+
 @pytest.mark.parametrize("format_", ["json", "xml"])
 def test_an_answer_is_laid_out_if_so_asked(writer: Writer, format_: str) -> None:
     plain = writer.send("POST", "Patient", patient("1"), f"_format={format_}&_pretty=false")

@@ -22,7 +22,7 @@ OWN = "Patient/own"
 pytestmark = pytest.mark.slow
 
 SIZES = pytest.mark.parametrize(
-    "many", [pytest.param(1, id="small"), pytest.param(9, id="large", marks=pytest.mark.long)]
+    "many", [pytest.param(1, id="small"), pytest.param(10, id="large", marks=pytest.mark.long)]
 )
 """How many identifiers of its own a version has: one transaction takes the small one, and not the large."""
 

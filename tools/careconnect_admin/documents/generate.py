@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from careconnect.base_url import BaseUrl
+from careconnect.xml_writer import resource_xml
 from careconnect_admin.documents.api_paths import write_paths
 from careconnect_admin.documents.api_reference import api_reference
 from careconnect_admin.documents.console_types import write_console_types
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
 from careconnect_admin.documents.search_examples import search_examples
 from careconnect_admin.project import DOCS
+from careconnect_records.element_order import in_order
 from careconnect_records.exact_json import json_text
-from careconnect_records.xml_body import xml_text
 from service_discovery.openapi_document import openapi_document
 from service_discovery.openapi_examples import EXAMPLES
 
@@ -48,7 +49,7 @@ def openapi_examples() -> str:
                 "id": each.resource_id,
                 "parameters": each.together,
                 "resource": json.loads(json_text(each.resource)),
-                "xml": xml_text(each.resource),
+                "xml": resource_xml(json_text(in_order(each.resource))),
             }
             for each in search_examples()
         }

@@ -27,7 +27,7 @@ _CONDITIONS: Final = (
 )
 
 _BODIES: Final = """\
-A body is `application/fhir+json` or `application/fhir+xml`, at most 350 KB as either. `Prefer: return=minimal` asks for
+A body is `application/fhir+json` or `application/fhir+xml`, at most 350 KB as JSON. `Prefer: return=minimal` asks for
 none back, `return=OperationOutcome` for an outcome; without either the answer is the resource. A write that would
 change nothing makes no new version. What is refused is refused whole: an OperationOutcome names each fault with its
 `expression`."""

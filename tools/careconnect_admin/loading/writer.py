@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from botocore.exceptions import ClientError
 
 from careconnect.aws import error_code
-from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, XML_ITEM
+from careconnect.record_keys import INDEX_ITEM, JSON_ITEM
 from careconnect.table_format import FormatCheckedClient
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
@@ -161,16 +161,9 @@ class RecordWriter:
 
     def _with_former(self, changes: Sequence[Change]) -> list[Change]:
         """Return changes with the bodies of the versions that they replace."""
-        keys = [
-            (change.content, sort_key)
-            for change in changes
-            if change.needs_former
-            for sort_key in (JSON_ITEM, XML_ITEM)
-        ]
-        bodies: dict[str, list[Item]] = {}
-        for item in self._read_items(keys):
-            bodies.setdefault(item["pk"]["S"], []).append(item)
-        return [change.keeping(bodies.get(change.content.key, ())) for change in changes]
+        wanted = [(change.content, JSON_ITEM) for change in changes if change.needs_former]
+        bodies = {item["pk"]["S"]: item for item in self._read_items(wanted)}
+        return [change.keeping(bodies.get(change.content.key)) for change in changes]
 
     def _transact(self, actions: Sequence[Any]) -> None:
         self._client.transact_write_items(TransactItems=actions)

@@ -26,12 +26,12 @@ def bodies_of_entries(
     that is not kept. What was deleted, or came to a patient whom the caller may not see, is given as it is now: the
     caller is to be asked of every body that is returned.
     """
-    bodies = dict(context.store.read_all(keys, context.view.format))
+    bodies = dict(context.store.read_all(keys))
     told = {(entry.type.name, entry.id): (entry, _changed(entry)) for entry in entries}
     behind = [entry for key, (entry, changed) in told.items() if key not in bodies or bodies[key].updated < changed]
     if behind:
         again = [(entry.type, entry.id) for entry in behind]
-        bodies |= context.store.consistent().read_all(again, context.view.format)
+        bodies |= context.store.consistent().read_all(again)
     for key, (entry, changed) in told.items():
         stored = bodies.get(key)
         if stored is None or stored.updated == changed or stored.gone:
@@ -53,9 +53,7 @@ def _former(entry: Entry, current: StoredResource, changed: int, context: Search
     lowest = max(current.version - MOST_STEPS, 1)
     if current.updated < changed or current.version == lowest:
         return None
-    versions = context.store.versions.backwards(
-        entry.type, entry.id, current.version - 1, lowest, context.view.format, expected=2
-    )
+    versions = context.store.versions.backwards(entry.type, entry.id, current.version - 1, lowest, expected=2)
     for version in versions:
         if version.updated <= changed:
             return version if version.updated == changed else None

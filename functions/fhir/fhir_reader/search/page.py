@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from careconnect import outcomes
-from careconnect.rendering.bundle import BundleEntry
+from careconnect.rendering.bundle import search_entry
 from careconnect.rendering.room import ROOM, bytes_of
 from careconnect.rendering.views import show
 from careconnect.resource_types import ResourceType
@@ -19,7 +19,7 @@ from fhir_reader.store.stored import Entry, StoredResource, patients_in
 class Page:
     """The entries of a page; `taken` says how many of the offered matches it covers."""
 
-    entries: list[BundleEntry]
+    entries: list[str]
     taken: int
 
 
@@ -27,7 +27,7 @@ class Page:
 class _Shown:
     """An entry of the page, and the ids of the patients whom it tells of."""
 
-    rendered: BundleEntry
+    text: str
     patients: tuple[str, ...]
 
 
@@ -46,7 +46,7 @@ def fill_page(
     room = ROOM
     for match in matches:
         entry = _matched(match, bodies, context)
-        cost = bytes_of(entry.rendered.body, context.view) if entry else 0
+        cost = bytes_of(entry.text) if entry else 0
         if cost > room and any(shown):
             break
         room -= cost
@@ -78,7 +78,7 @@ def _with_included(
             if match not in included:
                 break
             added = _included_entries(included[match], bodies, context)
-            room -= sum(bytes_of(one.rendered.body, context.view) for one in (entry, *added))
+            room -= sum(bytes_of(one.text) for one in (entry, *added))
             if room < 0:
                 break
             entries.append(entry)
@@ -91,7 +91,7 @@ def _with_included(
 
 def _page(shown: Sequence[_Shown], taken: int, context: SearchContext) -> Page:
     context.access.discloses(patient for one in shown for patient in one.patients)
-    return Page([one.rendered for one in shown], taken)
+    return Page([one.text for one in shown], taken)
 
 
 def _patients_of(included: Included) -> tuple[str, ...]:
@@ -124,5 +124,5 @@ def _included_entries(
 
 def _entry(type_: ResourceType, resource_id: str, stored: StoredResource, mode: str, context: SearchContext) -> _Shown:
     body = show(stored.body, type_, context.view)
-    rendered = BundleEntry(body, mode, f"{context.fhir_base}/{type_.name}/{resource_id}")
-    return _Shown(rendered, patients_in(type_, resource_id, stored))
+    text = search_entry(body, mode, f"{context.fhir_base}/{type_.name}/{resource_id}", context.view)
+    return _Shown(text, patients_in(type_, resource_id, stored))

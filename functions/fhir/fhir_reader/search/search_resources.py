@@ -41,7 +41,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
         bundle = _bundle(query, criteria, order, cursor, context)
     if query.warnings:
         # First, so that whoever looks at the matches has seen what they are not.
-        told = outcome_entry(OperationOutcome(tuple(query.warnings)), context.view.format)
+        told = outcome_entry(OperationOutcome(tuple(query.warnings)), context.view)
         return Bundle(bundle.total, bundle.links, [told, *bundle.entries])
     return bundle
 

@@ -8,8 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect import outcomes
-from careconnect.formats import Format
-from careconnect.record_keys import INDEX_ITEM, place_of, prefix_of, resource_key
+from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, place_of, prefix_of, resource_key
 from careconnect.resource_types import Home, ResourceType, resource_type
 from careconnect.search_values import order_key
 from careconnect.stored_values import StoredValues
@@ -17,7 +16,7 @@ from careconnect.table_format import FormatCheckedClient
 from fhir_reader.store.range_stream import RangeStream, ask, items_of, limit_of
 from fhir_reader.store.staged import StagedEntries
 from fhir_reader.store.stored import BATCH, OWN_PLACE, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
-from fhir_reader.store.versions import DynamoDbVersions, item_key, item_of, stored_resource
+from fhir_reader.store.versions import DynamoDbVersions, item_key, stored_resource
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,22 +57,20 @@ class DynamoDbResourceStore:
         other._how = {"ConsistentRead": True}
         return other
 
-    def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
-        """Return one resource rendered in a format: one GetItem."""
+    def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
+        """Return one resource: one GetItem."""
         answer = ask(
             self._client.get_item,
             TableName=self._tables[type_.home],
-            Key=item_key(type_, resource_id, item_of(format_)),
+            Key=item_key(type_, resource_id, JSON_ITEM),
             ConsistentRead=True,
         )
         item = answer.get("Item")
         return stored_resource(item) if item else None
 
-    def read_all(
-        self, keys: Iterable[tuple[ResourceType, str]], format_: Format
-    ) -> dict[tuple[str, str], StoredResource]:
+    def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> dict[tuple[str, str], StoredResource]:
         """Return many resources by (type name, id): one BatchGetItem per hundred, absent ones left out."""
-        items = self._items(keys, item_of(format_))
+        items = self._items(keys, JSON_ITEM)
         return {key: stored_resource(item) for key, item in items.items()}
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from fhir_reader.budget import Budget
 from fhir_reader.store.stored import (
@@ -42,18 +41,16 @@ class MeteredStore:
         """Return the same store, of which each call sees all that was answered before it."""
         return MeteredStore(self.store.consistent(), self.budget)
 
-    def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
+    def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
         """Return one resource: one call."""
         self.budget.call()
-        return self.store.read(type_, resource_id, format_)
+        return self.store.read(type_, resource_id)
 
-    def read_all(
-        self, keys: Iterable[tuple[ResourceType, str]], format_: Format
-    ) -> Mapping[tuple[str, str], StoredResource]:
+    def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> Mapping[tuple[str, str], StoredResource]:
         """Return many resources: one call per hundred."""
         wanted = list(keys)
         self.budget.call(math.ceil(len(wanted) / BATCH))
-        return self.store.read_all(wanted, format_)
+        return self.store.read_all(wanted)
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         """Return the entries of known ids: one call per hundred."""
@@ -129,10 +126,10 @@ class MeteredVersions:
     store: VersionStore
     budget: Budget
 
-    def read(self, type_: ResourceType, resource_id: str, version: int, format_: Format) -> StoredResource | None:
+    def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
         """Return a version: one call."""
         self.budget.call()
-        return self.store.read(type_, resource_id, version, format_)
+        return self.store.read(type_, resource_id, version)
 
     def first(self, type_: ResourceType, resource_id: str) -> int:
         """Return the number of the first version: one call."""
@@ -140,10 +137,10 @@ class MeteredVersions:
         return self.store.first(type_, resource_id)
 
     def backwards(
-        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, format_: Format, expected: int
+        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
     ) -> Iterator[StoredResource]:
         """Stream versions: one call to begin with."""
         self.budget.call()
-        for version in self.store.backwards(type_, resource_id, highest, lowest, format_, expected):
+        for version in self.store.backwards(type_, resource_id, highest, lowest, expected):
             self.budget.examine()
             yield version

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from careconnect.formats import Format
 from careconnect.resource_types import ResourceType
 from careconnect.search_values import SearchValues, patients_of
 from careconnect.stored_values import StoredValues
@@ -19,7 +18,7 @@ OWN_PLACE: Final = "!"
 
 @dataclass(frozen=True, slots=True)
 class StoredResource:
-    """A resource as the loader left it: `body` is rendered text, `updated` is in epoch milliseconds.
+    """A resource as the loader left it: `body` is its JSON text, `updated` is in epoch milliseconds.
 
     `patients` are the ids of the patients whose compartments hold it. A deleted resource has no body. `method` and
     `status` are those of the request that made the version.
@@ -118,14 +117,14 @@ class EntryStream(Protocol):
 class VersionStore(Protocol):
     """The versions of resources that others have replaced; each of these calls sees all that was answered before."""
 
-    def read(self, type_: ResourceType, resource_id: str, version: int, format_: Format) -> StoredResource | None:
+    def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
         """Return a replaced version, None if it is not kept: one read."""
 
     def first(self, type_: ResourceType, resource_id: str) -> int:
         """Return the number of the first version that is kept, 0 if none is: one read."""
 
     def backwards(
-        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, format_: Format, expected: int
+        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
     ) -> Iterator[StoredResource]:
         """Stream the versions from the highest to the lowest, of which `expected` are likely to be enough."""
 
@@ -140,12 +139,10 @@ class ResourceStore(Protocol):
     def consistent(self) -> "ResourceStore":
         """Return the same store, of which each call sees all that was answered before it."""
 
-    def read(self, type_: ResourceType, resource_id: str, format_: Format) -> StoredResource | None:
-        """Return one resource rendered in a format: one read."""
+    def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
+        """Return one resource: one read."""
 
-    def read_all(
-        self, keys: Iterable[tuple[ResourceType, str]], format_: Format
-    ) -> Mapping[tuple[str, str], StoredResource]:
+    def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> Mapping[tuple[str, str], StoredResource]:
         """Return many resources by (type name, id), absent ones left out: one read per hundred."""
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:

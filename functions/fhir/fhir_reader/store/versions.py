@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from careconnect.formats import Format
-from careconnect.record_keys import JSON_ITEM, XML_ITEM, resource_key, version_item
+from careconnect.record_keys import JSON_ITEM, resource_key, version_item
 from careconnect.resource_types import Home, ResourceType
 from careconnect.table_format import FormatCheckedClient
 from fhir_reader.store.range_stream import ask
@@ -21,12 +20,12 @@ class DynamoDbVersions:
         self._client = client
         self._tables = tables
 
-    def read(self, type_: ResourceType, resource_id: str, version: int, format_: Format) -> StoredResource | None:
+    def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
         """Return a replaced version, None if it is not kept: one GetItem."""
         answer = ask(
             self._client.get_item,
             TableName=self._tables[type_.home],
-            Key=item_key(type_, resource_id, version_item(item_of(format_), version)),
+            Key=item_key(type_, resource_id, version_item(JSON_ITEM, version)),
             ConsistentRead=True,
         )
         item = answer.get("Item")
@@ -34,15 +33,15 @@ class DynamoDbVersions:
 
     def first(self, type_: ResourceType, resource_id: str) -> int:
         """Return the number of the first version that is kept, 0 if none is: one Query for one item."""
-        query = self._query(type_, resource_id, JSON_ITEM, MOST_VERSIONS, 1)
+        query = self._query(type_, resource_id, MOST_VERSIONS, 1)
         answer = ask(self._client.query, **query, Limit=1, ProjectionExpression="version")
         return next((int(item["version"]["N"]) for item in answer["Items"]), 0)
 
     def backwards(
-        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, format_: Format, expected: int
+        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
     ) -> Iterator[StoredResource]:
         """Stream the versions from the highest to the lowest: a Query for each megabyte of them."""
-        query = self._query(type_, resource_id, item_of(format_), highest, lowest)
+        query = self._query(type_, resource_id, highest, lowest)
         query |= {"ScanIndexForward": False, "Limit": expected}
         while True:
             answer = ask(self._client.query, **query)
@@ -54,22 +53,17 @@ class DynamoDbVersions:
                 return
             query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _query(self, type_: ResourceType, resource_id: str, item: str, highest: int, lowest: int) -> dict[str, Any]:
+    def _query(self, type_: ResourceType, resource_id: str, highest: int, lowest: int) -> dict[str, Any]:
         return {
             "TableName": self._tables[type_.home],
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
             "ExpressionAttributeValues": {
                 ":pk": {"S": resource_key(type_.name, resource_id)},
-                ":low": {"S": version_item(item, lowest)},
-                ":high": {"S": version_item(item, highest)},
+                ":low": {"S": version_item(JSON_ITEM, lowest)},
+                ":high": {"S": version_item(JSON_ITEM, highest)},
             },
             "ConsistentRead": True,
         }
-
-
-def item_of(format_: Format) -> str:
-    """Return the sort key of the item that holds a resource's body in a format."""
-    return XML_ITEM if format_ is Format.XML else JSON_ITEM
 
 
 def item_key(type_: ResourceType, resource_id: str, item: str) -> dict[str, Any]:

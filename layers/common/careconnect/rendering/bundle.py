@@ -1,14 +1,19 @@
-"""Bundles, joined from stored texts in either format."""
+"""Bundles, joined from the texts of their entries."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
-from xml.sax.saxutils import quoteattr
+from typing import Any, Final
 
-from careconnect.formats import Format
+from careconnect.formats import Format, render
+from careconnect.indentation import pretty_json
 from careconnect.outcomes import OperationOutcome
+from careconnect.rendering.views import View
+from careconnect.xml_writer import element_xml
+
+_DEPTH_OF_ENTRY: Final = 2
+"""How deep an entry stands in a Bundle's JSON: within the object, and within its array."""
 
 
 class BundleType(StrEnum):
@@ -18,72 +23,50 @@ class BundleType(StrEnum):
     HISTORY = "history"
 
 
-class EntryText(Protocol):
-    """An entry that renders itself as text."""
-
-    def json(self) -> str:
-        """Render as a JSON object."""
-
-    def xml(self) -> str:
-        """Render as an XML element `entry`."""
+def search_entry(body: str, mode: str, full_url: str, view: View) -> str:
+    """Return an entry of a searchset: a resource's JSON text, and why it is there (`match`, `include`, `outcome`)."""
+    url = f'"fullUrl":{json.dumps(full_url)},' if full_url else ""
+    return entry_text(f'{{{url}"resource":{body},"search":{{"mode":"{mode}"}}}}', view)
 
 
-@dataclass(frozen=True, slots=True)
-class BundleEntry:
-    """One entry of a searchset: the resource's rendered text, and why it is there (`match`, `include` or `outcome`)."""
+def outcome_entry(outcome: OperationOutcome, view: View) -> str:
+    """Return the entry that carries warnings about the search itself."""
+    return search_entry(outcome.json(), "outcome", "", view)
 
-    body: str
-    mode: str
-    full_url: str = ""
 
-    def json(self) -> str:
-        """Render as JSON around the resource's own text."""
-        full_url = f'"fullUrl":{json.dumps(self.full_url)},' if self.full_url else ""
-        return f'{{{full_url}"resource":{self.body},"search":{{"mode":"{self.mode}"}}}}'
-
-    def xml(self) -> str:
-        """Render as XML around the resource's own text."""
-        full_url = f"<fullUrl value={quoteattr(self.full_url)}/>" if self.full_url else ""
-        resource = f"<resource>{self.body}</resource>"
-        return f'<entry>{full_url}{resource}<search><mode value="{self.mode}"/></search></entry>'
+def entry_text(text: str, view: View) -> str:
+    """Return an entry's JSON text as it stands in an answer."""
+    if view.format is Format.XML:
+        return element_xml("entry", text, "\n  " if view.pretty else "")
+    return pretty_json(text, _DEPTH_OF_ENTRY) if view.pretty else text
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A page of results; `links` are (relation, absolute URL) pairs, `total` is None where it is not known."""
+    """A page of results; `links` are (relation, absolute URL) pairs, `total` is None where it is not known.
+
+    `entries` are texts as `entry_text` returns them.
+    """
 
     total: int | None
     links: Sequence[tuple[str, str]]
-    entries: Iterable[EntryText]
+    entries: Sequence[str]
     type: BundleType = BundleType.SEARCHSET
 
-    def text(self, format_: Format) -> str:
-        """Render in a format."""
-        return self.json() if format_ is Format.JSON else self.xml()
-
-    def json(self) -> str:
-        """Render as JSON around the entries' own text."""
-        links = [{"relation": relation, "url": url} for relation, url in self.links]
-        total = {} if self.total is None else {"total": self.total}
-        head = json.dumps(
-            {"resourceType": "Bundle", "type": self.type, **total, "link": links},
-            separators=(",", ":"),
-            ensure_ascii=False,
-        )
-        entries = ",".join(entry.json() for entry in self.entries)
-        return f'{head[:-1]},"entry":[{entries}]}}' if entries else head
-
-    def xml(self) -> str:
-        """Render as XML around the entries' own text."""
-        links = "".join(
-            f"<link><relation value={quoteattr(relation)}/><url value={quoteattr(url)}/></link>"
-            for relation, url in self.links
-        )
-        entries = "".join(entry.xml() for entry in self.entries)
-        total = "" if self.total is None else f'<total value="{self.total}"/>'
-        return f'<Bundle xmlns="http://hl7.org/fhir"><type value="{self.type}"/>{total}{links}{entries}</Bundle>'
-
-
-def outcome_entry(outcome: OperationOutcome, format_: Format) -> BundleEntry:
-    """Return the entry that carries warnings about the search itself."""
-    return BundleEntry(outcome.json() if format_ is Format.JSON else outcome.xml(), "outcome")
+    def text(self, view: View) -> str:
+        """Render as `view` says, which is how the entries were rendered."""
+        head: dict[str, Any] = {"resourceType": "Bundle", "type": self.type}
+        if self.total is not None:
+            head["total"] = self.total
+        head["link"] = [{"relation": relation, "url": url} for relation, url in self.links]
+        text = json.dumps(head, separators=(",", ":"), ensure_ascii=False)
+        text = render(text, view.format, pretty=view.pretty)
+        if not self.entries:
+            return text
+        line = "\n" if view.pretty else ""
+        if view.format is Format.XML:
+            end = f"{line}</Bundle>"
+            return text.removesuffix(end) + "".join(self.entries) + end
+        inner, space = (f"{line}    ", " ") if view.pretty else ("", "")
+        array = f'"entry":{space}[{inner}' + f",{inner}".join(self.entries) + (f"{line}  ]" if line else "]")
+        return text.removesuffix(line + "}") + (f",{line}  " if line else ",") + array + line + "}"

@@ -1,7 +1,6 @@
-"""How an answer is to look, and how a stored text comes to look so: in part (`_summary`, `_elements`).
+"""How an answer is to look, and which part of a stored text it shows (`_summary`, `_elements`).
 
-JSON is cut as text, and narratives are not touched, so that what stays keeps its digits and letters (STU3 Search
-§2.21.1.10).
+JSON is cut as text, so that what stays keeps its digits and letters (STU3 Search §2.21.1.10).
 """
 
 import json
@@ -9,16 +8,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-from xml.etree import ElementTree
 
 from careconnect import outcomes
 from careconnect.formats import Format, negotiate
-from careconnect.indentation import FHIR, parsed_xml, text_of_xml
 from careconnect.resource_types import ResourceType
 from careconnect.result_parameters import BOOLEANS, SUMMARIES
 
-_SUBSETTED: Final = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}
-
+_SUBSETTED: Final = '{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED"}'
 
 _ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
 
@@ -55,11 +51,16 @@ def check_view_parameter(name: str, text: str) -> None:
 
 
 def show(body: str, type_: ResourceType, view: View) -> str:
-    """Return the part of a resource's text that `view` asks for, marked SUBSETTED if it is not the whole."""
+    """Return the part of a resource's JSON that `view` asks for, marked SUBSETTED if it is not the whole."""
     keep = _kept(type_, view)
     if keep is None:
         return body
-    return _subset_json(body, keep) if view.format is Format.JSON else _subset_xml(body, keep)
+    members = {name: text for name, text in _members(body) if keep(name.removeprefix("_"))}
+    first: dict[str, str] = {name: members.pop(name) for name in ("resourceType", "id") if name in members}
+    meta = dict(_members(members.pop("meta", "{}")))
+    # The last element of a Meta; of a resource it is the first after the id.
+    meta["tag"] = f"{meta['tag'][:-1]},{_SUBSETTED}]" if "tag" in meta else f"[{_SUBSETTED}]"
+    return _object({**first, "meta": _object(meta), **members})
 
 
 def _kept(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
@@ -98,24 +99,5 @@ def _members(body: str) -> Iterator[tuple[str, str]]:
             at += 1
 
 
-def _subset_json(body: str, keep: Callable[[str], bool]) -> str:
-    members = {name: text for name, text in _members(body) if keep(name.removeprefix("_"))}
-    meta = json.loads(members.get("meta", "{}"))
-    meta["tag"] = [*meta.get("tag", ()), _SUBSETTED]
-    members["meta"] = json.dumps(meta, separators=(",", ":"), ensure_ascii=False)
+def _object(members: Mapping[str, str]) -> str:
     return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in members.items()) + "}"
-
-
-def _subset_xml(body: str, keep: Callable[[str], bool]) -> str:
-    root, narratives = parsed_xml(body)
-    for child in list(root):
-        if not keep(child.tag.removeprefix(f"{{{FHIR}}}")):
-            root.remove(child)
-    meta = root.find(f"{{{FHIR}}}meta")
-    if meta is None:
-        meta = ElementTree.Element(f"{{{FHIR}}}meta")
-        root.insert(1 if root.find(f"{{{FHIR}}}id") is not None else 0, meta)
-    tag = ElementTree.SubElement(meta, f"{{{FHIR}}}tag")
-    for name, value in _SUBSETTED.items():
-        ElementTree.SubElement(tag, f"{{{FHIR}}}{name}", value=value)
-    return text_of_xml(root, narratives)

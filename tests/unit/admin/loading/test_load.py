@@ -131,24 +131,13 @@ def test_a_resource_becomes_two_bodies_an_index_record_and_entries(tmp_path: Pat
         "body": {
             "S": '{"resourceType":"Patient","id":"4",'
             '"meta":{"versionId":"1","lastUpdated":"2024-05-01T10:00:00.123Z"},'
-            '"birthDate":"1980-02-29","name":[{"family":"Muñoz"}]}'
+            '"name":[{"family":"Muñoz"}],"birthDate":"1980-02-29"}'
         },
         "version": {"N": "1"},
         "updated": {"N": _NOW_MILLISECONDS},
         "patient": {"S": "4"},
         "method": {"S": "PUT"},
         "status": {"S": "201"},
-    }
-    xml = items["Patient/4", "#xml"]
-    assert xml["body"]["S"] == (
-        '<Patient xmlns="http://hl7.org/fhir"><id value="4"/>'
-        '<meta><versionId value="1"/><lastUpdated value="2024-05-01T10:00:00.123Z"/></meta>'
-        '<name><family value="Muñoz"/></name><birthDate value="1980-02-29"/></Patient>'
-    )
-    assert {name: xml[name] for name in ("version", "updated", "patient")} == {
-        "version": {"N": "1"},
-        "updated": {"N": _NOW_MILLISECONDS},
-        "patient": {"S": "4"},
     }
     index = items["Patient/4", "#index"]
     source = b'{"birthDate":"1980-02-29","id":"4","name":[{"family":"Mu\xc3\xb1oz"}],"resourceType":"Patient"}'
@@ -183,7 +172,7 @@ def test_a_home_has_its_own_table_and_only_clinical_resources_name_a_patient(
     assert {pk.partition("/")[0] for pk, sk in records if sk.startswith("#")} == {"Medication", "Condition"}
     assert records["Condition/c", "#json"]["patient"] == {"S": "4"}
     assert "patient" not in records["Medication/m", "#json"]
-    assert "patient" not in directory["Organization/o", "#xml"]
+    assert "patient" not in directory["Organization/o", "#json"]
 
 
 def test_loading_twice_changes_nothing(tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables) -> None:
@@ -206,7 +195,7 @@ def test_changed_content_is_the_next_version_and_leaves_no_entry_behind(tmp_path
 
     assert report.total == TypeCounts(loaded=1)
     items = items_of(tables)
-    for sort_key in ("#json", "#xml", "#index"):
+    for sort_key in ("#json", "#index"):
         assert items["Patient/4", sort_key]["version"] == {"N": "2"}
         assert items["Patient/4", sort_key]["updated"] == {"N": "1714557660123"}
     assert '"versionId":"2","lastUpdated":"2024-05-01T10:01:00.123Z"' in items["Patient/4", "#json"]["body"]["S"]
@@ -246,8 +235,7 @@ def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path
     assert transaction(tmp_path, tables, delete).total == TypeCounts(deleted=1)
 
     items = items_of(tables)
-    former = {("Patient/4", "#json#000000001"), ("Patient/4", "#xml#000000001")}
-    assert set(items) == {("Patient/4", "#json"), ("Patient/4", "#xml"), ("Patient/4", "#index")} | former
+    assert set(items) == {("Patient/4", sort_key) for sort_key in ("#json", "#json#000000001", "#index")}
     for sort_key in ("#json", "#xml"):
         assert items["Patient/4", sort_key] == {
             "pk": {"S": "Patient/4"},

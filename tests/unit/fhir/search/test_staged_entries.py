@@ -43,7 +43,7 @@ def reader(loaded: Reader) -> Iterator[Reader]:
     loaded.calls.clear()
     yield loaded
     for each in (record(OLD, 1), record(NEW, 2)):
-        for item in (*each.bodies, each.index, *each.entries):
+        for item in (each.body, each.index, *each.entries):
             key = {name: item[name] for name in ("pk", "sk")}
             loaded.client.delete_item(TableName=loaded.tables.record, Key=key)
 
@@ -93,7 +93,7 @@ def test_what_was_never_there_is_not_found_before_its_record_says_so(reader: Rea
     put(reader, begun)
     assert codes(reader, path, query) == [], "it was claimed by its writer"
 
-    put(reader, first.index, *first.bodies)
+    put(reader, first.index, first.body)
     assert codes(reader, path, query), "it is there, though its entries are staged"
 
     by_steps = codes(reader, path, query)
@@ -106,7 +106,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
     reader: Reader, path: str, query: str
 ) -> None:
     before, after = record(OLD, 1), record(NEW, 2)
-    put(reader, before.index, *before.bodies, *before.entries)
+    put(reader, before.index, before.body, *before.entries)
     as_it_was = codes(reader, path, query)
     assert as_it_was in ([], [OLD])
 
@@ -115,7 +115,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
     assert codes(reader, path, query) == as_it_was
     assert codes(reader, "Observation", f"code={OLD}") == [OLD]
 
-    put(reader, after.index, *after.bodies)
+    put(reader, after.index, after.body)
     found = codes(reader, path, query)
     assert found
     assert found in ([NEW], ["4"], ["e1"])
@@ -124,7 +124,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
 
 def test_what_is_staged_is_looked_up_by_one_call_for_all_of_it(reader: Reader) -> None:
     after = record(NEW, 2)
-    put(reader, after.index, *after.bodies, *after.entries)
+    put(reader, after.index, after.body, *after.entries)
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
     before = list(reader.calls)
@@ -150,7 +150,7 @@ def test_what_is_looked_up_is_paid_for(reader: Reader, monkeypatch: pytest.Monke
         pytest.fail("it is not answered at all")
 
     after = record(NEW, 2)
-    put(reader, after.index, *after.bodies, *after.entries)
+    put(reader, after.index, after.body, *after.entries)
     before = least()
 
     put(reader, *staged(*after.entries))

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from careconnect.formats import Format
 from careconnect.outcomes import OutcomeError
 from careconnect.record_keys import CURSOR_KEY, reference_prefix, token_partition
 from careconnect.resource_types import Home, ResourceType, resource_type
@@ -35,21 +34,21 @@ def store(reader: Reader, **alter: Any) -> DynamoDbResourceStore:
 def test_more_than_a_hundred_keys_are_asked_for_in_batches(reader: Reader) -> None:
     keys = [(type_("Observation"), f"o{number}") for number in range(1, 251)]
 
-    found = store(reader).read_all([*keys, *keys[:5]], Format.JSON)
+    found = store(reader).read_all([*keys, *keys[:5]])
 
     assert list(found) == [("Observation", f"o{number}") for number in range(1, OBSERVATIONS + 1)] + [
         ("Observation", "o50")
     ]
     assert reader.calls == ["BatchGetItem"] * 3
     reader.calls.clear()
-    assert store(reader).read_all([], Format.JSON) == {}
+    assert store(reader).read_all([]) == {}
     assert reader.calls == []
 
 
 def test_both_tables_are_asked_in_one_batch(reader: Reader) -> None:
     keys = [(type_("Organization"), "P1"), (type_("Patient"), "4"), (type_("Location"), "L1")]
 
-    assert list(store(reader).read_all(keys, Format.XML)) == [
+    assert list(store(reader).read_all(keys)) == [
         ("Organization", "P1"),
         ("Patient", "4"),
         ("Location", "L1"),
@@ -65,7 +64,7 @@ def test_unprocessed_keys_are_asked_for_again(reader: Reader) -> None:
         return {**answer, "UnprocessedKeys": {table: {"Keys": rest}} if rest else {}}
 
     keys = [(type_("Patient"), id_) for id_ in ("6", "5", "4")]
-    assert list(store(reader, batch_get_item=one_at_a_time).read_all(keys, Format.JSON)) == [
+    assert list(store(reader, batch_get_item=one_at_a_time).read_all(keys)) == [
         ("Patient", "6"),
         ("Patient", "5"),
         ("Patient", "4"),
@@ -77,7 +76,7 @@ def test_keys_that_stay_unprocessed_are_a_503(reader: Reader) -> None:
         return {"Responses": {}, "UnprocessedKeys": arguments["RequestItems"]}
 
     with pytest.raises(OutcomeError) as caught:
-        store(reader, batch_get_item=nothing).read_all([(type_("Patient"), "4")], Format.JSON)
+        store(reader, batch_get_item=nothing).read_all([(type_("Patient"), "4")])
 
     assert (caught.value.status, caught.value.reason) == (503, "keys left unprocessed")
 
@@ -217,7 +216,7 @@ def test_the_same_store_reads_consistently_and_shares_what_it_keeps(reader: Read
         assert list(each.compartment(type_("Patient"), "4", "", 2))
         assert each.systems(type_("Patient"), token_partition("Patient", "identifier", "9658218873"), 3)
         assert each.entries_by_id(type_("Patient"), ["4"])
-        assert each.read_all([(type_("Patient"), "4"), (type_("Location"), "L1")], Format.JSON)
+        assert each.read_all([(type_("Patient"), "4"), (type_("Location"), "L1")])
         assert each.seal_key() == ours.seal_key()
         assert "GetItem" not in reader.calls
         assert set(asked) == {"query", "batch"}
@@ -232,7 +231,7 @@ def test_versions_are_asked_for_part_by_part_and_no_further_than_the_lowest(read
 
     def of(highest: int, lowest: int, expected: int) -> tuple[list[int], int]:
         reader.calls.clear()
-        found = versions.backwards(type_("Patient"), "parts", highest, lowest, Format.XML, expected)
+        found = versions.backwards(type_("Patient"), "parts", highest, lowest, expected)
         return [one.version for one in found], reader.calls.count("Query")
 
     assert of(7, 4, 2) == ([7, 6, 5, 4], 2)

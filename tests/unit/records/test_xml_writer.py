@@ -1,21 +1,27 @@
 """Resources as XML, compared with the reading of a library that others wrote."""
 
 import json
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
+from fhir.resources import STU3
 from fhir.resources.STU3 import get_fhir_model_class
 from lxml import etree
 
+from careconnect.xml_writer import FHIR, element_xml
 from careconnect_records.exact_json import parse_json
+from careconnect_records.schema import Element, shape_of
 from careconnect_records.validation import validate
-from careconnect_records.xml_body import FHIR, xml_text
+from careconnect_testing.few_records import few_records
+from careconnect_testing.written_xml import xml_text
 
 
-def rendered(resource: dict[str, Any] | str) -> str:
+def rendered(resource: dict[str, Any] | str, *, pretty: bool = False) -> str:
     parsed = parse_json(resource if isinstance(resource, str) else json.dumps(resource))
     validate(parsed)
-    return xml_text(parsed)
+    return xml_text(parsed, pretty=pretty)
 
 
 def patient(**elements: Any) -> dict[str, Any]:
@@ -101,6 +107,94 @@ def test_a_narrative_is_taken_as_it_is_with_its_namespace() -> None:
 def test_any_text_comes_back_from_the_attribute(text: str) -> None:
     root = etree.fromstring(rendered(patient(name=[{"text": text}])).encode())
     assert root.find(f"{{{FHIR}}}name/{{{FHIR}}}text").get("value") == text
+
+
+def test_a_type_that_is_an_element_makes_no_resource() -> None:
+    """ClaimPayee.resourceType is a Coding."""
+    claim = {"resourceType": "Claim", "id": "c", "payee": {"resourceType": {"code": "patient"}, "type": {"text": "x"}}}
+    text = rendered(patient(contained=[claim]))
+    assert '<payee><type><text value="x"/></type><resourceType><code value="patient"/></resourceType></payee>' in text
+
+
+def test_an_element_of_a_bundle_holds_a_whole_resource() -> None:
+    entry = '{"fullUrl":"urn:x","resource":{"resourceType":"Patient","id":"4"},"search":{"mode":"match"}}'
+    assert element_xml("entry", entry) == (
+        '<entry><fullUrl value="urn:x"/><resource><Patient><id value="4"/></Patient></resource>'
+        '<search><mode value="match"/></search></entry>'
+    )
+
+
+def test_xml_that_is_laid_out_has_a_line_for_each_element_and_narratives_to_the_letter() -> None:
+    div = '<div xmlns="http://www.w3.org/1999/xhtml"><!-- </text> -->\n  <pre>  two\n  lines </pre></div>'
+    text = rendered(
+        patient(
+            text={"status": "generated", "div": div}, contained=[patient(active=True)], name=[{"given": ["a", "b"]}]
+        ),
+        pretty=True,
+    )
+    assert (
+        text
+        == f"""<Patient xmlns="{FHIR}">
+  <id value="4"/>
+  <text>
+    <status value="generated"/>
+    {div}
+  </text>
+  <contained>
+    <Patient>
+      <id value="4"/>
+      <active value="true"/>
+    </Patient>
+  </contained>
+  <name>
+    <given value="a"/>
+    <given value="b"/>
+  </name>
+</Patient>"""
+    )
+
+
+@pytest.mark.parametrize("source", few_records(), ids=lambda source: f"{source['resourceType']}-{source['id']}")
+def test_xml_that_is_laid_out_is_the_same_xml(source: dict[str, Any]) -> None:
+    parser = etree.XMLParser(remove_blank_text=True)
+    texts = (xml_text(source), xml_text(source, pretty=True))
+    plain, pretty = (etree.tostring(etree.fromstring(text.encode(), parser), method="c14n") for text in texts)
+    assert plain == pretty
+
+
+def definitions() -> dict[str, dict[str, Element]]:
+    """Return the elements of every type of STU3, those within types included, by the name of the type's class."""
+    found: dict[str, dict[str, Element]] = {}
+    modules = [import_module(f"{STU3.__name__}.{each.name}") for each in iter_modules(STU3.__path__) if not each.ispkg]
+    waiting = [each for module in modules for each in vars(module).values() if hasattr(each, "elements_sequence")]
+    while waiting:
+        model = waiting.pop()
+        if model.__name__ not in found:
+            found[model.__name__] = shape_of(model)
+            waiting += [each.type_class for each in found[model.__name__].values() if each.type_class]
+    return found
+
+
+@pytest.mark.long
+def test_the_definitions_are_such_that_the_writer_needs_none() -> None:
+    """What it tells by a member's name, or by its value, is so in every type of STU3."""
+    elements = [(name, element) for name, shape in definitions().items() for element in shape.values()]
+    assert len(elements) > 5_000
+
+    def named(*names: str) -> list[tuple[str, Element]]:
+        return [(name, element) for name, element in elements if element.name in names]
+
+    assert not [name for name, element in elements if element.name.startswith("_")]
+    assert {name for name, _ in named("div")} == {"Narrative"}
+    assert not [name for name, element in named("resourceType") if element.primitive]
+    extensions = [each for each in elements if each[1].type_class and each[1].type_class.__name__ == "Extension"]
+    assert extensions == named("extension", "modifierExtension")
+    attributes = [each for each in elements if each[1].attribute]
+    of_resources = {name for name, shape in definitions().items() if "implicitRules" in shape}
+    ids = [(name, element) for name, element in named("id") if name not in of_resources]
+    assert attributes == [
+        each for each in elements if each in ids or (each[0] == "Extension" and each[1].name == "url")
+    ]
 
 
 def test_a_library_of_others_reads_the_same_resource() -> None:
