@@ -87,8 +87,8 @@ def test_a_client_that_reads_everything_cannot_show_the_403_and_one_for_all_but_
     assert "ok      a missing scope is 403 insufficient_scope" in shown.stdout.splitlines()
 
     assert result.exit_code == 0
-    line = "limit   a missing scope is 403 insufficient_scope: this client may read or search every type"
-    assert line in result.stdout
+    limit = "limit   a missing scope is 403 insufficient_scope: this client may read or search every type"
+    assert limit in result.stdout
 
 
 def test_another_name_for_the_service_fails_by_the_issuer(local_stack: LocalStack) -> None:
