@@ -288,7 +288,7 @@ def test_metadata_is_indented_in_xml_too(discovery: Discovery) -> None:
     )
 
     assert "\n" not in plain.text
-    assert '\n  <fhirVersion value="3.0.1" />\n' in pretty.text
+    assert '\n  <fhirVersion value="3.0.1"/>\n' in pretty.text
     assert CapabilityStatement.model_validate_xml(pretty.text.encode()) == CapabilityStatement.model_validate_xml(
         plain.text.encode()
     )

@@ -15,6 +15,14 @@ from careconnect.xml_writer import element_xml
 _DEPTH_OF_ENTRY: Final = 2
 """How deep an entry stands in a Bundle's JSON: within the object, and within its array."""
 
+_AROUND_ENTRIES: Final = {
+    (Format.JSON, False): ("}", ',"entry":[', ",", "]}"),
+    (Format.JSON, True): ("\n}", ',\n  "entry": [\n    ', ",\n    ", "\n  ]\n}"),
+    (Format.XML, False): ("</Bundle>", "", "", "</Bundle>"),
+    (Format.XML, True): ("\n</Bundle>", "", "", "\n</Bundle>"),
+}
+"""What a Bundle without entries ends with, and what stands before, between and after its entries instead."""
+
 
 class BundleType(StrEnum):
     """What a Bundle is (STU3 value set `bundle-type`)."""
@@ -63,10 +71,5 @@ class Bundle:
         text = render(text, view.format, pretty=view.pretty)
         if not self.entries:
             return text
-        line = "\n" if view.pretty else ""
-        if view.format is Format.XML:
-            end = f"{line}</Bundle>"
-            return text.removesuffix(end) + "".join(self.entries) + end
-        inner, space = (f"{line}    ", " ") if view.pretty else ("", "")
-        array = f'"entry":{space}[{inner}' + f",{inner}".join(self.entries) + (f"{line}  ]" if line else "]")
-        return text.removesuffix(line + "}") + (f",{line}  " if line else ",") + array + line + "}"
+        end, first, between, last = _AROUND_ENTRIES[view.format, view.pretty]
+        return text.removesuffix(end) + first + between.join(self.entries) + last

@@ -236,17 +236,16 @@ def test_a_deleted_resource_is_gone_in_the_next_version_without_entries(tmp_path
 
     items = items_of(tables)
     assert set(items) == {("Patient/4", sort_key) for sort_key in ("#json", "#json#000000001", "#index")}
-    for sort_key in ("#json", "#xml"):
-        assert items["Patient/4", sort_key] == {
-            "pk": {"S": "Patient/4"},
-            "sk": {"S": sort_key},
-            "gone": {"BOOL": True},
-            "version": {"N": "2"},
-            "updated": {"N": str(int(_NOW_MILLISECONDS) + 1)},
-            "patient": {"S": "4"},
-            "method": {"S": "DELETE"},
-            "status": {"S": "204"},
-        }
+    assert items["Patient/4", "#json"] == {
+        "pk": {"S": "Patient/4"},
+        "sk": {"S": "#json"},
+        "gone": {"BOOL": True},
+        "version": {"N": "2"},
+        "updated": {"N": str(int(_NOW_MILLISECONDS) + 1)},
+        "patient": {"S": "4"},
+        "method": {"S": "DELETE"},
+        "status": {"S": "204"},
+    }
     assert items["Patient/4", "#index"]["entries"] == {"S": "[]"}
     assert items["Patient/4", "#index"]["values"] == {"S": "{}"}
 
@@ -490,7 +489,7 @@ def test_many_resources_share_a_transaction_within_its_quotas(tmp_path: Path, dy
         patients[number]["text"] = {"status": "generated", "div": f"<div>{'x' * 340_000}</div>"}
     assert load(tmp_path, tables, *patients).total == TypeCounts(loaded=95)
     sizes = [len(call["TransactItems"]) for call in watched.named("transact_write_items")]
-    assert sum(sizes) == 95 * 5
+    assert sum(sizes) == 95 * 4
     assert max(sizes) == 100
     assert len(sizes) <= 5
     for call in watched.named("transact_write_items"):
@@ -537,7 +536,7 @@ def test_a_transaction_refused_for_now_is_done_again_one_by_one(
     tables = RecordTables(TestedClient(dynamodb, transact_write_items=busy), "records", "directory", "references")  # type: ignore[arg-type]
     report = load(tmp_path, tables, patient(), {"resourceType": "Patient", "id": "5"})
     assert report.total == TypeCounts(loaded=2)
-    assert sizes == [10, 5, 5, 5]
+    assert sizes == [8, 4, 4, 4]
 
 
 def test_what_stays_refused_is_reported_and_not_half_written(
@@ -605,14 +604,14 @@ def test_keys_left_unprocessed_are_asked_for_again(
 def test_more_entries_than_a_transaction_takes(tmp_path: Path, tables: RecordTables) -> None:
     assert load(tmp_path, tables, organization(150)).total == TypeCounts(loaded=1)
     items = items_of(tables, Home.DIRECTORY)
-    assert len(items) == 3 + 2 + 150
+    assert len(items) == 2 + 2 + 150
     assert "claim" not in items["Organization/o", "#index"]
     assert items["Organization/o", "#json"]["version"] == {"N": "1"}
     assert load(tmp_path, tables, organization(150)).total == TypeCounts(unchanged=1)
 
     load(tmp_path, tables, organization(2))
     items = items_of(tables, Home.DIRECTORY)
-    assert len(items) == 3 + 2 + 2 + 2
+    assert len(items) == 2 + 2 + 2 + 1
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}
     assert items["Organization/o", "#json#000000001"]["version"] == {"N": "1"}
     assert entries_are_consistent(items)
@@ -638,7 +637,7 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
     load(tmp_path, tables, organization(101, name="after"), later=60)
     items = items_of(tables, Home.DIRECTORY)
     assert items["Organization/o", "#json"]["version"] == {"N": "2" if before else "1"}
-    assert len(items) == 3 + 2 + 101 + 1 + (2 if before else 0)
+    assert len(items) == 2 + 2 + 101 + 1 + (1 if before else 0)
     assert entries_are_consistent(items)
     assert "claim" not in items["Organization/o", "#index"]
 
