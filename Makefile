@@ -169,8 +169,8 @@ PACKAGE ?= tests/clients/node/node_modules/hl7.fhir.r3.examples
 stu3-parameters: $(VENV)/.node ## Read what STU3 defines anew into the layer: PACKAGE=<unpacked hl7.fhir.r3.examples>
 	$(BIN)/python -m careconnect_admin.documents.stu3_definitions $(PACKAGE)
 
-# Nightly, or after a change of a control. ARGS="--only ID", --fast, --list, --page.
-mutants: $(VENV)/.test ## Put each fault of a control in, one at a time, and see a test fail (about eight minutes)
+# Nightly, or after a change of a guard. ARGS=--all, "--only scopes", "--seed 2 --faults 50", --verbose.
+mutants: $(VENV)/.test ## Seed 200 faults into the modules that guard something, and see their tests fail (15 minutes)
 	$(BIN)/python tests/security/mutants/run.py $(ARGS)
 
 # The large tables are made once and kept in .local/bench. ARGS="--only own_cpu cold_start", "--json", "--write".

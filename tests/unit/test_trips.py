@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from careconnect_admin.project import PROJECT
 from careconnect_testing.moto_deployment import MotoDeployment, moto_deployment
-from careconnect_testing.mutants import PROJECT
 from careconnect_testing.request_kinds import KINDS, RequestKind, beside, prepare
 from careconnect_testing.trips import TRIPS, measured, with_table
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from careconnect_admin.project import PROJECT
 from careconnect_records.record import item_size
 from careconnect_testing.answer import Answer
-from careconnect_testing.mutants import PROJECT
 from careconnect_testing.record_writers import WRITE, Writer, writer_on_moto
 from careconnect_testing.stored import saved, stored
 from careconnect_testing.stores import load
