@@ -11,6 +11,7 @@ from careconnect_records.exact_json import json_text, parse_json
 from careconnect_records.tables import RecordTables
 from careconnect_testing.awkward_values import awkward_values
 from careconnect_testing.clock import Clock
+from careconnect_testing.generated import is_long_run
 from careconnect_testing.real_data import real_data
 
 Resource = dict[str, Any]
@@ -30,7 +31,7 @@ EXAMPLE_CODES = ("27113001", "364075005")
 def corpus(base: str) -> list[Resource]:
     """Return the records as sources, `meta.lastUpdated` as the load will set it; `base` is the FHIR base."""
     records: dict[tuple[str, str], Resource] = {}
-    for resource in (*_real(), *sample_resources(), *_awkward(base), *awkward_values(base), *_example()):
+    for resource in (*_real(), *_sample(), *_awkward(base), *awkward_values(base), *_example()):
         records.setdefault((resource["resourceType"], resource["id"]), resource)
     return [
         {**resource, "meta": {**resource.get("meta", {}), "lastUpdated": _instant(position)}}
@@ -51,6 +52,11 @@ def load_corpus(resources: list[Resource], tables: RecordTables, folder: Path, b
 def _instant(position: int) -> str:
     instant = LOADED_AT[position % len(LOADED_AT)]
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _sample() -> Iterator[Resource]:
+    """Yield the sample: all of it in the long run, a part of each type and of many records in every run."""
+    yield from list(sample_resources())[:: 1 if is_long_run() else 5]
 
 
 def _real() -> Iterator[Resource]:
