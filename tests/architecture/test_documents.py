@@ -18,6 +18,7 @@ from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.console_types import CONSOLE_TYPES, console_types
 from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
 from careconnect_admin.project import DOCS
+from careconnect_testing.cases import each_of
 from service_discovery.openapi_examples import EXAMPLES
 
 MADE = documents()
@@ -52,7 +53,7 @@ def test_writing_writes_every_document(tmp_path: Path) -> None:
     assert {path: (tmp_path / path).read_text(encoding="utf-8") for path in MADE} == MADE
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_openapi_has_every_path_and_parameter_of_a_type(served: ResourceType) -> None:
     paths = OPENAPI["paths"]
     root = f"{FHIR_PATH}/{served.name}"
@@ -105,7 +106,7 @@ def test_openapi_has_one_authorisation_and_some_thirty_scopes_to_choose_from() -
     assert all(scopes.values())
 
 
-@pytest.mark.parametrize("served", SERVED_TYPES, ids=of_type)
+@each_of("served", SERVED_TYPES)
 def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_more(served: ResourceType) -> None:
     root, below = f"{FHIR_PATH}/{served.name}", f"{FHIR_PATH}/Patient/{{id}}/{served.name}"
     taken = {
@@ -127,7 +128,7 @@ def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_
                 assert opened == set("rs" if "profile" in each["clientCredentials"] else letters[verb]), (path, verb)
 
 
-@pytest.mark.parametrize("served", SERVED_TYPES, ids=of_type)
+@each_of("served", SERVED_TYPES)
 def test_openapi_says_which_names_open_a_type(served: ResourceType) -> None:
     (said,) = [tag["description"] for tag in OPENAPI["tags"] if tag["name"] == served.name]
     assert all(f"`{name}`" in said for name in served.scope_names)
@@ -159,7 +160,7 @@ def test_openapi_asks_a_token_of_every_fhir_path_but_metadata() -> None:
             assert set(scopes) <= known
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_collection_reads_a_type_and_searches_by_each_parameter(served: ResourceType) -> None:
     folder = next(item for item in COLLECTION["item"] if item["name"] == served.name)
     urls = [item["request"]["url"] for item in requests(folder)]

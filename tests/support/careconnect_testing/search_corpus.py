@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.exact_json import json_text, parse_json
@@ -23,6 +24,8 @@ LOADED_AT = (
 )
 """A third of the records is loaded at each of these, so that `_lastUpdated` has something to tell apart."""
 
+
+_DIRECTORY = {each.name for each in RESOURCE_TYPES if each.home is Home.DIRECTORY}
 
 EXAMPLE_CODES = ("27113001", "364075005")
 """The codes of Patient/example-1's observations: of those with even numbers, of those with odd ones."""
@@ -55,8 +58,10 @@ def _instant(position: int) -> str:
 
 
 def _sample() -> Iterator[Resource]:
-    """Yield the sample: all of it in the long run, a part of each type and of many records in every run."""
-    yield from list(sample_resources())[:: 1 if is_long_run() else 5]
+    """Yield the sample: in every run the directory and a part of the records, in the long one all of it."""
+    for number, resource in enumerate(sample_resources()):
+        if is_long_run() or number % 5 == 0 or resource["resourceType"] in _DIRECTORY:
+            yield resource
 
 
 def _real() -> Iterator[Resource]:

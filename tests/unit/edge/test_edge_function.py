@@ -64,7 +64,7 @@ def test_an_answer_without_a_challenge_passes_as_it_is(edge: Callable[[Any, Any]
 def test_the_viewer_is_who_cloudfront_sees_whatever_it_says_itself() -> None:
     """The function of template.yaml, on events of CloudFront Functions' documented form."""
     function = read_template(TEMPLATE)["Resources"]["ViewerAddressFunction"]["Properties"]
-    asked = [
+    asked: list[dict[str, Any]] = [
         {"version": "1.0", "viewer": {"ip": address}, "request": {"method": "GET", "uri": "/", "headers": said}}
         for address in ("203.0.113.178", "2001:db8::7")
         for said in ({}, {"x-viewer-address": {"value": "192.0.2.1"}})

@@ -14,6 +14,7 @@ from careconnect.indentation import pretty_json, pretty_xml
 from careconnect.rendering.views import View, show
 from careconnect.resource_types import RESOURCE_TYPES, resource_type
 from careconnect_records.xml_body import xml_text
+from careconnect_testing.cases import each_of
 from careconnect_testing.few_records import NARRATIVE, few_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import Reader
@@ -65,8 +66,8 @@ def test_a_whole_resource_is_not_marked(reader: Reader, query: str) -> None:
     assert "tag" not in reader.get("Patient/4", query).json["meta"]
 
 
-@pytest.mark.parametrize("query", ["_summary=true", "_summary=text", "_elements=id"])
-@pytest.mark.parametrize("source", few_records(), ids=lambda source: f"{source['resourceType']}-{source['id']}")
+@each_of("query", ["_summary=true", "_summary=text", "_elements=id"])
+@each_of("source", few_records())
 def test_a_part_of_any_resource_is_valid_and_has_what_is_mandatory(
     reader: Reader, source: dict[str, Any], query: str
 ) -> None:
@@ -139,7 +140,7 @@ def test_pretty_json_keeps_a_numbers_digits(number: str) -> None:
     assert pretty_json(f'{{"value":{number}}}') == f'{{\n  "value": {number}\n}}'
 
 
-@pytest.mark.parametrize("source", few_records(), ids=lambda source: f"{source['resourceType']}-{source['id']}")
+@each_of("source", few_records())
 def test_pretty_xml_is_the_same_xml(source: dict[str, Any]) -> None:
     plain = xml_text(source)
     pretty = pretty_xml(plain)
@@ -188,8 +189,8 @@ def test_a_pretty_answer(reader: Reader) -> None:
     valid_xml(bundle, "Bundle")
 
 
-@pytest.mark.parametrize("path", ["Observation/o1", "Observation", "Patient/4/$everything"])
-@pytest.mark.parametrize(
+@each_of("path", ["Observation/o1", "Observation", "Patient/4/$everything"])
+@each_of(
     "query",
     [
         "_pretty=maybe",
