@@ -14,6 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export SAM_CLI_TELEMETRY := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The tests begin dozens of processes, each of which would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 # The folder of records that the tests take besides the sample. A relative path is from where make was called.
 ifneq ($(REAL_DATA),)
@@ -24,7 +26,7 @@ export REAL_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sam-local smoke quick test test-long check lint types web imports template checkov unit coverage \
+.PHONY: help setup run sam-local smoke quick test test-long check lint types web imports template checkov unit tests coverage \
 	secrets secrets-baseline audit sbom format docs pictures stu3-parameters mutants bench lock clean
 
 help: ## List the targets
@@ -70,15 +72,25 @@ sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULA
 smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and CLIENT_SECRET in the environment
 	@exec $(BIN)/careconnect smoke $(BASE)
 
-quick: lint types ## The checks of code and the pure tests: less than a minute
-	$(BIN)/pytest -q -n auto -p no:schemathesis -m "not slow and not long" --hypothesis-profile=quick \
-		tests/unit tests/architecture
+# Handed out by careconnect_testing.scheduling, in the order that tests/conftest.py gives. Three processes for two
+# processors: one drives the stack, which keeps it waiting.
+PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
-test: check coverage ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>
+quick: lint types ## The checks of code and the pure tests: at most 40 seconds
+	$(BIN)/pytest -q -n 2 -m "not slow and not long" --hypothesis-profile=quick tests/unit tests/architecture
+
+test: check tests ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>
+
+tests: $(VENV)/.node
+	$(PYTEST) -m "not long"
 
 # Those that are made up by the thousand, and those that wait for minutes.
 test-long: $(VENV)/.node $(VENV)/.web ## The long tests: REAL_DATA=<folder of more records>
-	$(BIN)/pytest -n 3 --dist loadgroup -m "long or generated or hypothesis" --hypothesis-profile=long
+	$(PYTEST) -m "long or generated or hypothesis" --hypothesis-profile=long
+
+# Measured, a test takes twice as long: in CI alone, by the tests that run functions and layers in their own process.
+coverage: $(VENV)/.test ## The unit tests, and what they cover
+	$(BIN)/pytest -q -n 2 -m "not long" --cov --cov-report=term tests/unit tests/simulation
 
 # Two at a time, each one's output in one piece, where make can do that (GNU make 4).
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),-j2 --output-sync=target)
@@ -150,10 +162,6 @@ sbom: .venv-audit/.done $(VENV)/.test ## Write what the functions and the tools 
 unit: $(VENV)/.test ## Unit tests alone
 	$(BIN)/pytest tests/unit
 
-# Handed out by careconnect_testing.scheduling, in the order that tests/conftest.py gives.
-coverage: $(VENV)/.node
-	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder -m "not long" --cov --cov-report=term
-
 format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -162,7 +170,7 @@ docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md
 	$(BIN)/python -m careconnect_admin.documents.generate
 
 pictures: $(VENV)/.node $(VENV)/.web ## Take the README's pictures of the page anew, with the machine's Chromium
-	PICTURES=1 $(BIN)/pytest -q -n 0 -p no:schemathesis tests/browser/test_pictures.py
+	PICTURES=1 $(BIN)/pytest -q -n 0 tests/browser/test_pictures.py
 
 # HL7's package is locked with the JavaScript clients: only another served type or operation makes this say more.
 PACKAGE ?= tests/clients/node/node_modules/hl7.fhir.r3.examples

@@ -7,16 +7,37 @@ from unittest.mock import patch
 
 import pytest
 from botocore.loaders import Loader
-from coverage import Coverage
 
 from careconnect import aws
 from careconnect_testing import generated as generated  # registers the profiles of the quick and the long run
 from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.real_data import REAL_DATA, RealDataError, real_data, records_line
-from careconnect_testing.scheduling import StackScheduling, begins_at, covers_code
+from careconnect_testing.scheduling import StackScheduling, begins_at
 from careconnect_testing.search_stack import search_stack
+from careconnect_testing.stack_fixtures import (
+    auditor,
+    bearer,
+    clients,
+    editor,
+    explorer,
+    http,
+    local_stack,
+    record_tables,
+    sample,
+)
 
-__all__ = ["search_stack"]
+__all__ = [
+    "auditor",
+    "bearer",
+    "clients",
+    "editor",
+    "explorer",
+    "http",
+    "local_stack",
+    "record_tables",
+    "sample",
+    "search_stack",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,19 +63,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     # Many processes run at once; one by itself keeps the files' own order.
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: begins_at(item.path))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Measure what has to cover functions and layers, and no other test: measured, one takes twice as long."""
-    measuring = None if covers_code(item.path) else Coverage.current()
-    if measuring:
-        measuring.stop()
-    try:
-        return (yield)
-    finally:
-        if measuring:
-            measuring.start()
 
 
 @pytest.fixture(scope="session", autouse=True)

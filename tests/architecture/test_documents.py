@@ -18,6 +18,7 @@ from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.console_types import CONSOLE_TYPES, console_types
 from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
 from careconnect_admin.project import DOCS
+from careconnect_testing.cases import each_of
 from service_discovery.openapi_examples import EXAMPLES
 
 MADE = documents()
@@ -38,9 +39,9 @@ def requests(folder: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield item
 
 
-@pytest.mark.parametrize("path", list(MADE), ids=str)
-def test_committed_document_is_what_the_code_makes(path: Path) -> None:
-    assert (DOCS / path).read_text(encoding="utf-8") == MADE[path], "run `make docs`"
+def test_committed_documents_are_what_the_code_makes() -> None:
+    for path, text in MADE.items():
+        assert (DOCS / path).read_text(encoding="utf-8") == text, f"{path}: run `make docs`"
 
 
 def test_what_the_page_knows_of_types_is_what_the_one_table_says() -> None:
@@ -52,7 +53,7 @@ def test_writing_writes_every_document(tmp_path: Path) -> None:
     assert {path: (tmp_path / path).read_text(encoding="utf-8") for path in MADE} == MADE
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_openapi_has_every_path_and_parameter_of_a_type(served: ResourceType) -> None:
     paths = OPENAPI["paths"]
     root = f"{FHIR_PATH}/{served.name}"
@@ -105,7 +106,7 @@ def test_openapi_has_one_authorisation_and_some_thirty_scopes_to_choose_from() -
     assert all(scopes.values())
 
 
-@pytest.mark.parametrize("served", SERVED_TYPES, ids=of_type)
+@each_of("served", SERVED_TYPES)
 def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_more(served: ResourceType) -> None:
     root, below = f"{FHIR_PATH}/{served.name}", f"{FHIR_PATH}/Patient/{{id}}/{served.name}"
     taken = {
@@ -127,7 +128,7 @@ def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_
                 assert opened == set("rs" if "profile" in each["clientCredentials"] else letters[verb]), (path, verb)
 
 
-@pytest.mark.parametrize("served", SERVED_TYPES, ids=of_type)
+@each_of("served", SERVED_TYPES)
 def test_openapi_says_which_names_open_a_type(served: ResourceType) -> None:
     (said,) = [tag["description"] for tag in OPENAPI["tags"] if tag["name"] == served.name]
     assert all(f"`{name}`" in said for name in served.scope_names)
@@ -159,7 +160,7 @@ def test_openapi_asks_a_token_of_every_fhir_path_but_metadata() -> None:
             assert set(scopes) <= known
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_collection_reads_a_type_and_searches_by_each_parameter(served: ResourceType) -> None:
     folder = next(item for item in COLLECTION["item"] if item["name"] == served.name)
     urls = [item["request"]["url"] for item in requests(folder)]
@@ -294,11 +295,11 @@ def test_a_page_of_the_contract_has_places_that_are_cited(page: str) -> None:
     assert len(places(page)) > 5
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_a_citation_of_the_contract_leads_to_a_heading_or_a_number(name: str) -> None:
-    for citation in _CITATION.finditer(re.sub(r"\s+", " ", text_of(name))):
-        if citation["where"]:
-            assert not unresolved(citation[1], citation["where"]), citation[0]
+def test_a_citation_of_the_contract_leads_to_a_heading_or_a_number() -> None:
+    for name in TEXTS:
+        for citation in _CITATION.finditer(re.sub(r"\s+", " ", text_of(name))):
+            if citation["where"]:
+                assert not unresolved(citation[1], citation["where"]), (name, citation[0])
 
 
 @pytest.mark.parametrize(
@@ -352,10 +353,11 @@ def adrs() -> dict[int, str]:
     return {int(path.name[:4]): path.name for path in (DOCS / "adr").glob("[0-9]*.md")}
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_an_adr_is_cited_by_the_number_of_one_that_exists(name: str) -> None:
-    assert {int(number) for number in re.findall(r"\bADRs? (\d+)", text_of(name))} <= adrs().keys()
-    assert not re.search(r"ADR(:| 0)", text_of(name)), "by number, as `ADR 7`"
+def test_an_adr_is_cited_by_the_number_of_one_that_exists() -> None:
+    known = adrs().keys()
+    for name in TEXTS:
+        assert {int(number) for number in re.findall(r"\bADRs? (\d+)", text_of(name))} <= known, name
+        assert not re.search(r"ADR(:| 0)", text_of(name)), f"{name}: by number, as `ADR 7`"
 
 
 def test_the_index_of_adrs_says_what_each_says_of_itself() -> None:
@@ -370,17 +372,20 @@ def test_the_index_of_adrs_says_what_each_says_of_itself() -> None:
             assert {"Context", "Decision", "Consequences"} <= set(headings(f"docs/adr/{file}")), file
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_pages_links_lead_somewhere(name: str) -> None:
-    for link in re.findall(r"\]\(([^)\s]+)\)", prose(name)):
-        if re.match(r"[a-z]+:", link):
-            continue
+def links(name: str) -> Iterator[str]:
+    """Yield the links of a page that lead to a file or a heading here."""
+    yield from (link for link in re.findall(r"\]\(([^)\s]+)\)", prose(name)) if not re.match(r"[a-z]+:", link))
+
+
+def test_a_pages_links_lead_somewhere() -> None:
+    for name, link in [(page, each) for page in PAGES for each in links(page)]:
         file, _, fragment = link.partition("#")
         target = ((PROJECT / name).parent / unquote(file)).resolve() if file else PROJECT / name
-        assert target.is_relative_to(PROJECT), link
-        assert target.exists(), link
+        assert target.is_relative_to(PROJECT), (name, link)
+        assert target.exists(), (name, link)
         if fragment:
-            assert fragment in {anchor(each) for each in headings(str(target.relative_to(PROJECT)))}, link
+            found = {anchor(each) for each in headings(str(target.relative_to(PROJECT)))}
+            assert fragment in found, (name, link)
 
 
 def test_the_readme_says_what_each_demo_client_opens() -> None:

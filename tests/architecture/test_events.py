@@ -13,6 +13,7 @@ from careconnect.resource_types import FHIR_PATH
 from careconnect.shell import Shell
 from careconnect_admin.clients.demo import PATIENT_ACCESS
 from careconnect_admin.local.template import read_template
+from careconnect_testing.cases import each_of
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import FUNCTIONS, Event, event, event_names, function_of
 from careconnect_testing.issuer import Issuer, issuer_on_moto
@@ -30,7 +31,7 @@ def test_every_function_has_an_event() -> None:
     assert {function_of(name) for name in event_names()} == set(FUNCTIONS.values())
 
 
-@pytest.mark.parametrize("name", [name for name in event_names() if not name.startswith("authorizer")])
+@each_of("name", [name for name in event_names() if not name.startswith("authorizer")])
 def test_an_event_is_what_the_api_sends_to_its_function(name: str) -> None:
     sent = event(name)
     method = PATHS[sent["resource"]][sent["httpMethod"].lower()]

@@ -1,8 +1,6 @@
-"""What a function imports when it starts, with no more packages about than its layer has (cold start)."""
+"""What a function imports when it starts, with no more packages about than its layers have (cold start)."""
 
 import re
-import subprocess
-import sys
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -11,42 +9,44 @@ import pytest
 
 from careconnect_testing.cold_start import ENVIRONMENT, PACKAGES, cold_start
 
+# Each starts a process.
+pytestmark = pytest.mark.slow
+
 PROJECT = Path(__file__).resolve().parents[2]
 
-AUTHORIZER = {
-    "aws-lambda-powertools",
-    "botocore",
-    "cffi",
-    "cryptography",
-    "jmespath",
-    "pyjwt",
-    "python-dateutil",
-    "six",
-    "typing-extensions",
-    "urllib3",
+UNUSED = {
+    # What boto3 puts on top of botocore, and what its transfers stand on.
+    *("boto3", "s3transfer", "multiprocessing", "concurrent.futures.process"),
+    # Trees of XML are for who writes: the answers in XML are put together as text.
+    *("lxml", "pydantic", "fhir", "fhir_core", "careconnect_records"),
+    # What talks to others than AWS, and what only tests or tools use.
+    *("requests", "httpx", "asyncio", "sqlite3", "unittest", "careconnect_admin"),
 }
-"""Every distribution that the authorizer imports, directly or not; `docs/dependencies.md` says so too."""
+"""Modules that no start imports, a writer's parser of FHIR apart."""
 
-PATCHING = {"jsonpatch", "jsonpointer"}
-"""What a writer imports besides the records' layer, to apply a patch."""
+VERIFYING = {"jwt", "cryptography"}
+"""Only who verifies or signs a token imports these; discovery publishes keys, of which it makes thumbprints."""
 
-# No reader verifies a signature; no function parses FHIR or talks to anything but AWS (and, the issuer, to key sets).
-IMPORTS = {
-    "scope_authorizer": AUTHORIZER,
-    "fhir_reader": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
-    "access_auditor": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
-    "token_issuer": AUTHORIZER,
-    "service_discovery": AUTHORIZER - {"pyjwt"},
-    # Nothing of AWS: what Powertools brings along is all.
-    "service_console": {"aws-lambda-powertools", "botocore", "jmespath", "typing-extensions"},
+LIKES = {
+    "token_issuer": VERIFYING,
+    "scope_authorizer": VERIFYING,
+    "service_discovery": {"cryptography"},
+    "record_writer": {"lxml", "pydantic", "fhir", "fhir_core", "careconnect_records", "jsonpatch"},
 }
+"""What a function imports of the modules above because it needs them."""
 
-WRITER = {*IMPORTS["fhir_reader"], *PATCHING}
-"""What a writer imports beside what the records' layer does."""
-
-_LIST_MODULES = """
-import sys
-print(*sorted({name.partition(".")[0] for name, module in sys.modules.items() if module is not None}))
+# Garbage is looked for when the function has started, and never among what was made before (ADR 29).
+_WATCH = """
+import gc, sys
+class Watch:
+    def find_spec(self, name, *_):
+        if name.startswith(("careconnect.", "botocore")) and name != "careconnect.start":
+            assert not gc.isenabled(), name
+sys.meta_path.insert(0, Watch())
+"""
+_TELL = """
+assert gc.isenabled() and gc.get_freeze_count() > 1_000
+print(*sorted(name for name, module in sys.modules.items() if module is not None))
 """
 
 
@@ -61,7 +61,11 @@ def locked(layer: str) -> set[str]:
 
 
 def without_all_but(*layers: str) -> str:
-    """Return statements after which no distribution can be imported but those of some layers, and our own."""
+    """Return statements after which no distribution can be imported but those of some layers, and our own.
+
+    Libraries look for what they can use if it is there (botocore for awscrt, urllib3 for OpenSSL): here it is, in the
+    layer it is not.
+    """
     held = {"careconnect-serverless"}.union(*map(locked, layers))
     absent = sorted(
         name for name, several in packages_distributions().items() if not held & {*map(_normalised, several)}
@@ -69,121 +73,37 @@ def without_all_but(*layers: str) -> str:
     return f"import sys\nsys.modules.update(dict.fromkeys({absent!r}))"
 
 
-def distributions_of(modules: str) -> set[str]:
-    """Return the distributions that modules, named with spaces between, come from."""
-    distributions = packages_distributions()
-    found = {_normalised(one) for name in modules.split() for one in distributions.get(name, ())}
+@cache
+def imported(package: str) -> frozenset[str]:
+    """Return the modules that a function's start imports when nothing but its layers is installed."""
+    layers = ("dependencies", "record_dependencies") if package == "record_writer" else ("dependencies",)
+    ended = cold_start(package, ENVIRONMENT, _TELL, before=without_all_but(*layers) + _WATCH)
+    assert ended.returncode == 0, ended.stderr
+    return frozenset(ended.stdout.split())
+
+
+def distributions_of(modules: frozenset[str]) -> set[str]:
+    """Return the distributions that modules come from."""
+    by_module = packages_distributions()
+    found = {_normalised(one) for name in modules for one in by_module.get(name.partition(".")[0], ())}
     return found - {"careconnect-serverless", "setuptools", "pip"}
 
 
-def imported(package: str) -> set[str]:
-    """Return the distributions that a function's handler imports when nothing but its layers is installed.
-
-    Libraries look for what they can use if it is there (botocore for awscrt, urllib3 for OpenSSL): here it is,
-    in the layer it is not.
-    """
-    ended = cold_start(package, ENVIRONMENT, _LIST_MODULES, before=without_all_but("dependencies"))
-    assert ended.returncode == 0, ended.stderr
-    return distributions_of(ended.stdout)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("package", IMPORTS)
-def test_a_function_imports_these_distributions_and_no_other(package: str) -> None:
-    assert imported(package) == IMPORTS[package]
-
-
-@pytest.mark.slow
-def test_the_records_layer_imports_what_its_own_list_holds_and_no_other() -> None:
-    # A model is loaded when the first resource of its type is looked at.
-    use = (
-        "import careconnect_records.change\nfrom careconnect_records.schema import model_of\nassert model_of('Patient')"
-    )
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{without_all_but('record_dependencies')}\n{use}\n{_LIST_MODULES}"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert ended.returncode == 0, ended.stderr
-    assert distributions_of(ended.stdout) == locked("record_dependencies") - PATCHING
-
-
-@pytest.mark.slow
-def test_a_writer_imports_what_its_layers_hold_and_no_other() -> None:
-    ended = cold_start(
-        "record_writer", ENVIRONMENT, _LIST_MODULES, before=without_all_but("dependencies", "record_dependencies")
-    )
-
-    assert ended.returncode == 0, ended.stderr
-    assert distributions_of(ended.stdout) == WRITER | locked("record_dependencies")
-
-
-@cache
-def started(package: str) -> set[str]:
-    """Return the top-level modules that a function's handler imports when the tests' packages are installed too."""
-    ended = cold_start(package, ENVIRONMENT, _LIST_MODULES)
-    assert ended.returncode == 0, ended.stderr
-    return set(ended.stdout.split())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("package", IMPORTS)
-@pytest.mark.parametrize(
-    "heavy",
-    [
-        *("pydantic", "fhir", "fhir_core", "lxml", "simplejson", "requests"),
-        *("careconnect_admin", "careconnect_records"),
-    ],
-)
-def test_nothing_heavy_is_imported_though_it_is_there(package: str, heavy: str) -> None:
-    assert {"careconnect", package} <= started(package)
-    assert heavy not in started(package)
-
-
-MOST_MODULES = {
-    "token_issuer": 495,
-    "scope_authorizer": 465,
-    "fhir_reader": 475,
-    "access_auditor": 455,
-    "service_discovery": 465,
-    "service_console": 250,
-    "record_writer": 580,
-}
-"""How many modules of any kind a start imports, with room for what a Python of another version brings along."""
-
-UNUSED = (
-    # What boto3 puts on top of botocore, and what its transfers stand on.
-    *("boto3", "s3transfer", "multiprocessing", "concurrent.futures.process"),
-    *("boto3.resources", "boto3.docs"),
-    # Trees of XML are for who writes: the answers in XML are put together as text.
-    *("lxml", "pydantic", "fhir", "fhir_core"),
-    # What talks to others than AWS, and what only tests or tools use.
-    *("requests", "httpx", "asyncio", "sqlite3", "unittest"),
-)
-"""Modules that no start imports, a writer's parser of FHIR apart."""
-
-_LIST_ALL = "import sys\nprint(*sorted(name for name, module in sys.modules.items() if module is not None))"
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_start_imports_no_more_modules_than_it_may_and_none_that_it_does_not_use(package: str) -> None:
-    writes = package == "record_writer"
-    layers = ("dependencies", "record_dependencies") if writes else ("dependencies",)
-    ended = cold_start(package, ENVIRONMENT, _LIST_ALL, before=without_all_but(*layers))
-    assert ended.returncode == 0, ended.stderr
-    modules = set(ended.stdout.split())
-    parser = {"lxml", "pydantic", "fhir", "fhir_core"} if writes else set()
+def test_a_start_needs_no_more_than_its_layers_and_imports_nothing_that_it_does_not_use(package: str) -> None:
+    modules = imported(package)
 
     assert {f"{package}.handler", "careconnect.start"} <= modules
-    assert len(modules) <= MOST_MODULES[package]
-    assert modules.intersection(UNUSED) == parser
+    assert modules & (UNUSED | VERIFYING) == LIKES.get(package, set()) & (UNUSED | VERIFYING)
+    assert LIKES.get(package, set()) <= modules
+
+
+def test_the_writer_uses_all_of_its_layer() -> None:
+    assert locked("record_dependencies") <= distributions_of(imported("record_writer"))
 
 
 def test_the_documents_list_of_the_authorizers_imports_is_that_of_the_code() -> None:
     text = " ".join((PROJECT / "docs/dependencies.md").read_text(encoding="utf-8").split())
     listed = text.partition("the authorizer imports ")[2].partition(" and nothing else")[0]
 
-    assert set(re.findall(r"`([a-z0-9-]+)`", listed)) == AUTHORIZER
+    assert set(re.findall(r"`([a-z0-9-]+)`", listed)) == distributions_of(imported("scope_authorizer"))

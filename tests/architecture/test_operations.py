@@ -4,11 +4,10 @@ import json
 import re
 from typing import Any
 
-import pytest
-
 from careconnect.origin import SECRET_HEADER, VIEWER_HEADER
 from careconnect_admin.local.template import read_template
 from careconnect_admin.project import PROJECT, TEMPLATE
+from careconnect_testing.cases import each_of
 
 _TEMPLATE = read_template(TEMPLATE)
 _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
@@ -61,7 +60,7 @@ def test_that_nothing_is_sealed_any_more_is_news() -> None:
     assert others == {"notBreaching"}
 
 
-@pytest.mark.parametrize("name", _ALARMS)
+@each_of("name", _ALARMS)
 def test_the_alarm_has_a_runbook_and_someone_to_tell(name: str) -> None:
     runbooks = (PROJECT / "docs/operate.md").read_text(encoding="utf-8")
     runbook = re.search(r"See docs/operate\.md, ([a-z ]+)\.$", _ALARMS[name]["AlarmDescription"])

@@ -17,6 +17,7 @@ from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
 from careconnect_admin.local import demo_list, edge_compression
 from careconnect_admin.local.template import read_template
+from careconnect_testing.cases import each_of
 from careconnect_testing.granted import GRANTED, KEYS_GRANTED
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -170,13 +171,13 @@ def test_there_is_no_other_path() -> None:
     }
 
 
-@pytest.mark.parametrize("path", PATHS)
+@each_of("path", PATHS)
 def test_methods_are_named_one_by_one(path: str) -> None:
     assert set(PATHS[path]) == set(VERBS)
     assert {each["x-amazon-apigateway-integration"]["type"] for each in PATHS[path].values()} == {"aws_proxy"}
 
 
-@pytest.mark.parametrize("path", PATHS)
+@each_of("path", PATHS)
 def test_a_function_that_reaches_data_is_behind_the_authorizer_of_its_direction(path: str) -> None:
     for verb in VERBS:
         function = function_of(path, verb)
@@ -552,7 +553,7 @@ def test_there_are_eight_tables_and_their_keys_are_the_codes() -> None:
 GATEWAY_RESPONSES: dict[str, Any] = API["x-amazon-apigateway-gateway-responses"]
 
 
-@pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
+@each_of("kind", GATEWAY_RESPONSES)
 def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
     response = GATEWAY_RESPONSES[kind]
     outcome = json.loads(response["responseTemplates"]["application/json"])

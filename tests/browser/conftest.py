@@ -12,35 +12,14 @@ from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.demo_list import demo_list
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.browser import Visit, chromium
-from careconnect_testing.stack_fixtures import clients, editor, explorer, http, local_stack, record_tables, sample
 from careconnect_testing.writing_desk import api, beside, desk, made
 
-__all__ = [
-    "api",
-    "beside",
-    "clients",
-    "desk",
-    "editor",
-    "explorer",
-    "http",
-    "local_stack",
-    "made",
-    "record_tables",
-    "sample",
-]
+__all__ = ["api", "beside", "desk", "made"]
 
 Visiting = Callable[..., Visit]
-HERE = Path(__file__).parent
 
 # What is waited for comes, but not within five seconds where other tests have the processors.
 expect.set_options(timeout=20_000)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests together where several processes share the work (`--dist loadgroup`): one stack, one browser."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +41,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def console(local_stack: LocalStack, sample: Path, clients: tuple[DemoClient, ...]) -> str:
-    """The root URL of a stack as `make run` has it: with the sample, and the list of demo clients."""
+    """The root URL of the run's stack as `make run` has it: with the sample, and the list of demo clients."""
     local_stack.open(demo_list(clients))
     return local_stack.base_url
 

@@ -1,4 +1,4 @@
-"""A local stack with the sample, a client with a secret and one with a key, for clients that others wrote."""
+"""The run's stack with the sample, a client with a secret and one with a key, for clients that others wrote."""
 
 import json
 import time
@@ -15,18 +15,8 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.client_service import KeyClient, Service
 from careconnect_testing.node_clients import node
-from careconnect_testing.stack_fixtures import (
-    bearer,
-    clients,
-    editor,
-    explorer,
-    http,
-    local_stack,
-    record_tables,
-    sample,
-)
 
-__all__ = ["bearer", "clients", "editor", "explorer", "http", "local_stack", "node", "record_tables", "sample"]
+__all__ = ["node"]
 
 PATIENT_ID = "4"
 

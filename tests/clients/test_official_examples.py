@@ -22,6 +22,7 @@ from careconnect_records.exact_json import json_text, parse_json
 from careconnect_records.schema import model_of, shape_of
 from careconnect_records.tables import RecordTables
 from careconnect_testing.client_service import Service
+from careconnect_testing.generated import is_long_run
 from careconnect_testing.node_clients import FOLDER, Node
 from careconnect_testing.written_xml import xml_text
 
@@ -68,11 +69,16 @@ def test_there_are_examples_of_every_served_type(examples: Resources) -> None:
     assert len(examples) == 192
 
 
+def part(examples: Resources) -> Resources:
+    """Return the examples that are asked for over HTTP: all in the long run, some of many types in every run."""
+    return examples if is_long_run() else dict(list(examples.items())[::8])
+
+
 def read(
     service: Service, headers: dict[str, str], examples: Resources, media_type: str
 ) -> Iterator[tuple[Resource, str]]:
     with httpx.Client(headers={**headers, "Accept": media_type}, timeout=30, trust_env=False) as client:
-        for (type_name, resource_id), source in examples.items():
+        for (type_name, resource_id), source in part(examples).items():
             answer = client.get(f"{service.fhir_base}/{type_name}/{resource_id}")
             assert answer.status_code == 200, f"{type_name}/{resource_id}: {answer.text}"
             yield source, answer.text
@@ -98,11 +104,11 @@ def test_every_example_survives_xml_read_by_another(
 
     different = {
         f"{type_name}/{resource_id}"
-        for (type_name, resource_id), source in examples.items()
+        for (type_name, resource_id), source in part(examples).items()
         if not is_same(source, tmp_path / "json" / f"{type_name}-{resource_id}.json")
     }
     # Its `active` has an extension and no value, on which `fhir` 4.12.0 fails.
-    assert different == {"Patient/without-id"}
+    assert different == {"Patient/without-id"} & {f"{type_name}/{id_}" for type_name, id_ in part(examples)}
 
 
 def is_same(source: Resource, converted: Path) -> bool:
@@ -117,7 +123,7 @@ def test_every_example_is_created_and_reads_back_equal_in_both_formats(
     service: Service, writing: httpx.Client, examples: Resources, media_type: str
 ) -> None:
     changed = 0
-    for source in examples.values():
+    for source in part(examples).values():
         resource = copy.deepcopy(source)
         changed += leave_out_absent(resource, examples)
         is_json = media_type.endswith("json")
@@ -136,7 +142,7 @@ def test_every_example_is_created_and_reads_back_equal_in_both_formats(
         if is_json:
             assert without_server_meta(stored) == wanted
         assert writing.delete(location).status_code == 204
-    assert (len(examples), changed) == (192, 133)
+    assert changed == 133 if is_long_run() else changed > 0
 
 
 def leave_out_absent(resource: Resource, examples: Resources) -> bool:

@@ -17,7 +17,7 @@ from careconnect_records.tables import RecordTables
 from careconnect_testing.client_service import Service
 from careconnect_testing.generated import cases
 
-pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.generated]
+pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.long]
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
@@ -61,7 +61,6 @@ def bearer_header(service: Service, bearer: Bearer) -> tuple[str, str]:
     return "--header", f"Authorization: {bearer(service.secret_client)['Authorization']}"
 
 
-@pytest.mark.long
 def test_some_types_and_discovery_answer_every_kind_of_request_as_documented(
     service: Service, bearer: Bearer, tmp_path: Path
 ) -> None:
@@ -70,7 +69,6 @@ def test_some_types_and_discovery_answer_every_kind_of_request_as_documented(
     assert run(service.base, tmp_path, *options, "--include-path-regex", SOME, *bearer_header(service, bearer)) > 1000
 
 
-@pytest.mark.long
 def test_the_access_record_answers_every_kind_of_request_as_documented(
     service: Service, bearer: Bearer, clients: tuple[DemoClient, ...], tmp_path: Path
 ) -> None:
@@ -94,7 +92,6 @@ def base_to_write(
         yield stack.base_url
 
 
-@pytest.mark.long
 def test_writes_answer_as_documented_one_by_one_and_in_a_row(
     base_to_write: str, clients: tuple[DemoClient, ...], tmp_path: Path
 ) -> None:

@@ -154,6 +154,7 @@ def test_a_function_s_log_can_be_read(stack: LocalStack) -> None:
     assert "called" in stack.function_log("HelloFunction")
 
 
+@pytest.mark.long
 def test_a_log_of_more_lines_than_one_answer_holds_is_read_to_its_end(stack: LocalStack) -> None:
     logs = stack.client("logs")
     group = f"/aws/lambda/{stack.stack.resources['HelloFunction']}"
@@ -243,6 +244,7 @@ def test_a_stack_that_fails_says_why_and_leaves_the_port_free(template: Path, tm
         probe.bind(("127.0.0.1", port))
 
 
+@pytest.mark.long
 def test_a_service_that_never_gets_well_is_said_to_be_so(
     template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,16 +1,20 @@
 """What the template leaves to the operator deploys: access logs, alarms to someone, a custom domain with its front."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
+import httpx
 import pytest
 
-from careconnect_admin.local.deployment import Deployment, DeploymentError
+from careconnect.resource_types import FHIR_PATH
+from careconnect_admin.clients.demo import DemoClient, register
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.local.deployment import DeployedStack, Deployment, DeploymentError
 from careconnect_admin.local.emulator import Emulator
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.local.packaging import package
 from careconnect_admin.project import TEMPLATE
 from careconnect_admin.stack.emulator_client import REGION
+from careconnect_testing.api import issue_code
 
 pytestmark = pytest.mark.integration
 
@@ -21,19 +25,27 @@ _UNLESS_REFUSED = {"AccessLogGroup", "DeniedFilter", "DeniedAlarm"}
 _SECRET = "s" * 43
 
 
-def test_every_option_deploys(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def fronted(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) -> Iterator[LocalStack]:
+    """A stack with every option: behind a front that has to prove itself, for the browsers of two origins."""
     parameters = {
         "AlarmEmail": "operator@example.org",
         "CustomDomain": "api.example.org",
         "CertificateArn": _CERTIFICATE,
         "EdgeFunctionArn": _EDGE,
         "OriginSecret": _SECRET,
+        "AllowedOrigins": "https://a.example,https://b.example",
     }
+    with LocalStack(log_folder=tmp_path_factory.mktemp("fronted"), parameters=parameters) as stack:
+        registry = DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"])
+        register((explorer,), registry)
+        yield stack
 
-    with LocalStack(log_folder=tmp_path, parameters=parameters) as local:
-        stack = local.stack
-        (front,) = local.client("cloudfront").list_distributions()["DistributionList"]["Items"]
-        alarms = local.client("cloudwatch").describe_alarms()["MetricAlarms"]
+
+def test_every_option_deploys(fronted: LocalStack) -> None:
+    stack = fronted.stack
+    (front,) = fronted.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    alarms = fronted.client("cloudwatch").describe_alarms()["MetricAlarms"]
 
     assert stack.resources.keys() >= _OPTIONAL | _UNLESS_REFUSED
     assert stack.outputs["BaseUrl"] == "https://api.example.org"
@@ -45,26 +57,88 @@ def test_every_option_deploys(tmp_path: Path) -> None:
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(stack.resources["AlarmTopic"],)}
 
 
-def test_none_of_them_is_there_unasked(local_stack: LocalStack) -> None:
-    assert not local_stack.stack.resources.keys() & _OPTIONAL
+_METADATA = f"{FHIR_PATH}/metadata"
+_JWKS = "/.well-known/jwks.json"
 
 
-def test_a_deployment_goes_without_access_logs_where_the_account_has_no_role_for_them(tmp_path: Path) -> None:
-    with LocalStack(log_folder=tmp_path, parameters={"AccessLogs": "off"}) as local:
-        assert not local.stack.resources.keys() & _UNLESS_REFUSED
+def _token(stack: LocalStack, client: DemoClient, base: str = "", **headers: str) -> httpx.Response:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    form = {"grant_type": "client_credentials"}
+    url = f"{base or stack.base_url}/token"
+    return httpx.post(
+        url, data=form, auth=(client.client_id, client.secret), headers=given, trust_env=False, timeout=30
+    )
+
+
+def test_through_the_front_everything_is_as_ever(fronted: LocalStack, explorer: DemoClient) -> None:
+    answer = _token(fronted, explorer)
+
+    assert answer.status_code == 200
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    for path, status in ((_METADATA, 200), (_JWKS, 200), (f"{FHIR_PATH}/Patient?_count=1", 200)):
+        assert httpx.get(fronted.base_url + path, headers=headers, trust_env=False).status_code == status
+
+
+@pytest.mark.parametrize("secret", ["", "s" * 42, "S" * 43, "s" * 44])
+def test_the_apis_own_url_is_no_way_around_the_front(fronted: LocalStack, explorer: DemoClient, secret: str) -> None:
+    """With the right token, the right client and everything but the front's secret."""
+    token = _token(fronted, explorer).json()["access_token"]
+    headers = {"Authorization": f"Bearer {token}"} | ({"X-Origin-Secret": secret} if secret else {})
+
+    refused = _token(fronted, explorer, fronted.upstream, **({"X_Origin_Secret": secret} if secret else {}))
+    assert (refused.status_code, refused.json()["error"]) == (403, "access_denied")
+    for path in (_METADATA, _JWKS, f"{FHIR_PATH}/Patient/4", f"{FHIR_PATH}/Organization"):
+        answer = httpx.get(fronted.upstream + path, headers=headers, trust_env=False, timeout=30)
+        assert (answer.status_code, issue_code(answer)) == (403, "forbidden")
+
+
+def test_a_client_id_is_throttled_by_the_viewer_that_the_front_names(fronted: LocalStack) -> None:
+    """One guesser does not lock the client out for others behind the same edge, and cannot choose its address."""
+    guesser = DemoClient("guessed-by-viewer", "A test client", "wrong", ())
+
+    def guess(viewer: str, **more: str) -> int:
+        proof = {"X_Origin_Secret": _SECRET, "X_Viewer_Address": viewer, "X_Forwarded_For": "198.51.100.1"}
+        return _token(fronted, guesser, fronted.upstream, **(proof | more)).status_code
+
+    first = [guess("203.0.113.9") for _ in range(21)]
+
+    assert first[0] == 401
+    assert first[-1] == 429
+    assert guess("203.0.113.9", X_Forwarded_For="192.0.2.77") == 429
+    assert guess("203.0.113.10") == 401
+    # Through the front nobody says who it is but the front.
+    said = {"X_Viewer_Address": "203.0.113.9", "X_Forwarded_For": "203.0.113.9"}
+    assert _token(fronted, guesser, **said).status_code == 401
+
+
+def test_with_several_origins_the_gateways_own_errors_allow_none(fronted: LocalStack) -> None:
+    origin = {"Origin": "https://b.example"}
+
+    refused = httpx.get(f"{fronted.base_url}{FHIR_PATH}/Patient/4", headers=origin, trust_env=False)
+    answered = httpx.get(fronted.base_url + _METADATA, headers=origin, trust_env=False)
+
+    assert refused.status_code == 401
+    assert "Access-Control-Allow-Origin" not in refused.headers
+    assert answered.headers["Access-Control-Allow-Origin"] == "https://b.example"
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator for all that is refused, since nothing of it stays."""
-    with Emulator(tmp_path_factory.mktemp("refused") / "emulator.log") as emulator:
+    """An emulator for what is deployed but not asked anything."""
+    with Emulator(tmp_path_factory.mktemp("unasked") / "emulator.log") as emulator:
         yield emulator
 
 
-def _deploy(emulator: Emulator, bucket: str, parameters: dict[str, str]) -> None:
-    services = [emulator.client(name) for name in ("cloudformation", "apigateway", "s3")]
+def _deploy(emulator: Emulator, name: str, parameters: dict[str, str]) -> DeployedStack:
+    services = [emulator.client(service) for service in ("cloudformation", "apigateway", "s3")]
     deployment = Deployment(*services, region=REGION, endpoint=emulator.endpoint)
-    deployment.create("refused", package(TEMPLATE, bucket), bucket, parameters)
+    return deployment.create(name, package(TEMPLATE, name), name, {"DeletionProtection": "false", **parameters})
+
+
+def test_a_deployment_goes_without_access_logs_where_the_account_has_no_role_for_them(emulator: Emulator) -> None:
+    stack = _deploy(emulator, "no-logs", {"AccessLogs": "off"})
+
+    assert not stack.resources.keys() & _UNLESS_REFUSED
 
 
 def test_a_custom_domain_without_an_origin_secret_is_refused(emulator: Emulator) -> None:
@@ -74,10 +148,9 @@ def test_a_custom_domain_without_an_origin_secret_is_refused(emulator: Emulator)
         _deploy(emulator, "no-secret", parameters)
 
 
-@pytest.mark.parametrize("base", ["http://api.example.org", "http://127.0.0.1.example.org", "http://10.0.0.1:3000"])
-def test_a_base_url_of_plain_http_is_refused_but_on_this_machine(emulator: Emulator, base: str) -> None:
+def test_a_base_url_of_plain_http_is_refused_but_on_this_machine(emulator: Emulator) -> None:
     with pytest.raises(DeploymentError, match="BaseUrl"):
-        _deploy(emulator, base.removeprefix("http://").replace(":", "-"), {"BaseUrl": base})
+        _deploy(emulator, "plain-http", {"BaseUrl": "http://127.0.0.1.example.org"})
 
 
 def test_an_edge_function_of_another_region_is_refused(emulator: Emulator) -> None:

@@ -134,6 +134,7 @@ def make_earlier(kept: Path) -> None:
             file.write(json.dumps([table, item], ensure_ascii=False) + "\n")
 
 
+@pytest.mark.long
 def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> None:
     port = free_port()
     kept = LOCAL_FOLDER / str(port) / "kept.jsonl.gz"
@@ -181,6 +182,7 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         assert not processes_of(port)
 
 
+@pytest.mark.long
 def test_who_finds_metadata_answered_finds_clients_and_records_too() -> None:
     port = free_port()
     with running(port) as run, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
@@ -200,50 +202,31 @@ def test_who_finds_metadata_answered_finds_clients_and_records_too() -> None:
         run.end(signal.SIGTERM)
 
 
-@pytest.fixture(scope="module")
-def one_record(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A folder to serve where it does not matter what is served: the sample takes seconds to load."""
-    folder = tmp_path_factory.mktemp("one-record")
-    (folder / "Organization.ndjson").write_text(json.dumps({"resourceType": "Organization", "id": "o", "name": "One"}))
-    return str(folder)
-
-
-def test_a_second_start_on_the_port_is_exit_code_2(one_record: str) -> None:
+def test_a_folder_is_served_and_what_is_wrong_in_it_named_and_nothing_outlives_the_run(tmp_path: Path) -> None:
+    """With one record: the sample takes seconds to load."""
+    good = {"resourceType": "Patient", "id": "own", "gender": "female"}
+    (tmp_path / "Patient.ndjson").write_text(json.dumps(good) + '\n{"resourceType": "Patient", \n')
     port = free_port()
-    with running(port, "--data", one_record) as first:
-        first.until_ready()
+    with running(port, "--data", str(tmp_path)) as run:
+        printed = run.until_ready()
+        assert re.search(r"Patient\.ndjson:2: ", printed)
+        assert counts(printed)["total"][1] == 1
+        calls = printed[printed.index("TOKEN=$(") : printed.index("Other commands")]
+        answer = subprocess.run(
+            ["bash", "-c", calls], capture_output=True, text=True, timeout=READY_SECONDS, check=True
+        )
+        assert json.loads(answer.stdout)["id"] == "own"
+
         with running(port) as second:
             assert second.process.wait(timeout=READY_SECONDS) == 2
         assert second.output.count("\n") == 1
-        assert first.process.poll() is None
-        first.end(signal.SIGTERM)
-
-
-def test_nothing_outlives_a_killed_run(one_record: str) -> None:
-    port = free_port()
-    with running(port, "--data", one_record) as run:
-        run.until_ready()
+        assert run.process.poll() is None
         assert processes_of(port)
+
         run.process.kill()
         run.process.wait()
-
         deadline = time.monotonic() + READY_SECONDS
         while processes_of(port) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert not processes_of(port)
         assert is_free(port)
-
-
-def test_data_is_loaded_instead_of_the_sample_and_what_is_wrong_is_named(tmp_path: Path) -> None:
-    good = {"resourceType": "Organization", "id": "own", "name": "Own practice"}
-    (tmp_path / "Organization.ndjson").write_text(json.dumps(good) + '\n{"resourceType": "Organization", \n')
-    port = free_port()
-    with running(port, "--data", str(tmp_path)) as run:
-        printed = run.until_ready()
-        run.end(signal.SIGTERM)
-
-    assert re.search(r"Organization\.ndjson:2: ", printed)
-    assert re.search(r"Organization +1\b", printed)
-    assert "Patient " not in printed.partition("TOKEN=")[0].replace("Patient access", "").replace("Patient, ", "")
-    # What is read by the printed call is there.
-    assert f"{FHIR_PATH}/Organization/own'" in printed

@@ -62,6 +62,7 @@ def test_a_client_that_writes_shows_it_and_leaves_nothing(
     assert (result.exit_code, found.json()["total"]) == (0, 0)
 
 
+@pytest.mark.long
 def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack) -> None:
     result = _smoke(PATIENT_ACCESS, local_stack.base_url)
 
@@ -71,6 +72,7 @@ def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack) -> 
     assert "WWW-Authenticate on /token" in unproven
 
 
+@pytest.mark.long
 def test_a_client_that_reads_everything_cannot_show_the_403_and_one_for_all_but_the_access_record_can(
     local_stack: LocalStack, explorer: DemoClient
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_client_that_reads_everything_cannot_show_the_403_and_one_for_all_but_
     assert limit in result.stdout
 
 
+@pytest.mark.long
 def test_another_name_for_the_service_fails_by_the_issuer(local_stack: LocalStack) -> None:
     base = local_stack.base_url.replace("127.0.0.1", "localhost")
 
@@ -111,6 +114,7 @@ def test_a_wrong_secret_fails_without_being_shown(local_stack: LocalStack) -> No
     assert secret not in result.stdout + result.stderr
 
 
+@pytest.mark.long
 def test_the_renamed_challenge_is_a_known_limit(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     call = Service.call
 
@@ -131,6 +135,7 @@ def test_the_renamed_challenge_is_a_known_limit(local_stack: LocalStack, monkeyp
     assert "limit   a wrong secret is 401 invalid_client with a challenge: API Gateway has renamed it" in result.stdout
 
 
+@pytest.mark.long
 def test_make_smoke_is_that_command(local_stack: LocalStack) -> None:
     result = subprocess.run(
         ["make", "-s", "smoke", f"BASE={local_stack.base_url}", f"PYTHON={sys.executable}"],

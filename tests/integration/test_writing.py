@@ -79,8 +79,9 @@ def test_what_is_written_in_one_format_reads_back_equal_in_the_other(writer: Wri
 
 
 def test_a_decimal_keeps_its_digits(writer: WritingClient) -> None:
+    whose = writer.made(patient())["id"]
     body = (
-        '{"resourceType":"Observation","status":"final","code":{"text":"x"},"subject":{"reference":"Patient/4"},'
+        f'{{"resourceType":"Observation","status":"final","code":{{"text":"x"}},"subject":{{"reference":"Patient/{whose}"}},'
         '"valueQuantity":{"value":1.500}}'
     )
     answer = writer.send("POST", "Observation", body)

@@ -4,7 +4,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,8 @@ _TABLES = ("RecordTable", "DirectoryTable")
 _METHODS = ("GET", "HEAD", "POST")
 _READS = ("Patient/4", "Patient?_count=1", "Patient/4/$everything", "Organization", "Observation?patient=4")
 _REQUESTS = tuple((path, method) for path in _READS for method in _METHODS)
-_IN_TURN = [(why, *request) for why, request in zip(cycle(REFUSED), _REQUESTS, strict=False)]
-"""Each bad token once, and each request with one of them."""
+_SOME = [(why, *request) for why, request in zip(REFUSED, _REQUESTS, strict=False)][::4]
+"""Some bad tokens, each with another request."""
 
 
 def _readers() -> set[str]:
@@ -43,12 +42,13 @@ def test_the_functions_that_can_read_a_record_are_the_readers_and_the_writers() 
     assert _readers() == readers | {"RecordWriterFunction", "DirectoryWriterFunction"}
 
 
-@pytest.mark.parametrize("path", _PATHS)
-def test_every_way_to_a_reader_takes_an_access_token(path: str) -> None:
-    for verb, method in _PATHS[path].items():
-        uri = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
-        if any(f"${{{reader}.Arn}}" in uri for reader in _readers()):
-            assert method["security"] in ([{"ReadAuthorizer": []}], [{"WriteAuthorizer": []}]), verb
+def test_every_way_to_a_reader_takes_an_access_token() -> None:
+    readers = [f"${{{reader}.Arn}}" for reader in _readers()]
+    for path, methods in _PATHS.items():
+        for verb, method in methods.items():
+            uri = method["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+            if any(reader in uri for reader in readers):
+                assert method["security"] in ([{"ReadAuthorizer": []}], [{"WriteAuthorizer": []}]), (path, verb)
 
 
 def test_nothing_but_this_apis_stage_may_invoke_a_function() -> None:
@@ -99,7 +99,7 @@ def _invocations(stack: LocalStack) -> Counter[str]:
 @pytest.mark.parametrize(
     "asked",
     [
-        pytest.param(_IN_TURN, id="in turn"),
+        pytest.param(_SOME, id="some"),
         pytest.param([(why, *request) for why in REFUSED for request in _REQUESTS], id="all", marks=pytest.mark.long),
     ],
 )
@@ -109,15 +109,13 @@ def test_no_bad_token_invokes_a_reader(
     explorer: DemoClient,
     asked: list[tuple[str, str, str]],
 ) -> None:
-    tokens = {why: make(api.stack, api.http) for why, make in REFUSED.items()} | {"none": ""}
+    tokens = {why: REFUSED[why](api.stack, api.http) for why, _, _ in asked} | {"none": ""}
     before = _invocations(api.stack)
 
     answers = {
         (why, path, method): api.get(path, tokens[why], method)
         for why, path, method in [*asked, *[("none", *request) for request in _REQUESTS]]
     }
-
-    assert {why for why, _, _ in answers} == tokens.keys()
 
     assert {key for key, answer in answers.items() if answer.status_code != 401} == set()
     assert {issue_code(answer) for (_, _, method), answer in answers.items() if method != "HEAD"} == {"login"}
@@ -131,14 +129,13 @@ def test_no_bad_token_invokes_a_reader(
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("authorization", ["", "Bearer", "Basic YTpi", "Bearer: x", "Token x", "abc"])
-def test_no_malformed_authorization_invokes_a_reader(api: Api, authorization: str) -> None:
+def test_no_malformed_authorization_invokes_a_reader(api: Api) -> None:
     before = _invocations(api.stack)
 
-    answer = api.get("Patient/4", Authorization=authorization)
-
-    assert answer.status_code == 401
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="careconnect", error="invalid_token"'
+    for authorization in ("", "Bearer", "Basic YTpi", "abc", "Negotiate x", "Bearer: x", "bearer", "Token x"):
+        answer = api.get("Patient/4", Authorization=authorization)
+        assert (answer.status_code, issue_code(answer)) == (401, "login"), authorization
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="careconnect", error="invalid_token"'
     assert _invocations(api.stack) == before
 
 

@@ -266,7 +266,16 @@ def test_s9_a_revoked_token_is_refused(api: Api) -> None:
     assert api.get("Patient/4", token).status_code == 401
 
 
-@pytest.mark.parametrize("nonsense", ["nonsense", "a.b.c", "e30.e30.e30", "." * 50, "x" * 5000, "%00", "null"])
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "e30.e30.e30",
+        *(
+            pytest.param(one, marks=pytest.mark.long)
+            for one in ("nonsense", "a.b.c", "." * 50, "x" * 5000, "%00", "null")
+        ),
+    ],
+)
 def test_s10_a_bearer_that_is_no_token_is_401_with_the_header_and_code_login(api: Api, nonsense: str) -> None:
     answer = api.get("Patient/4", nonsense)
 
@@ -281,12 +290,11 @@ def test_s11_a_secret_in_the_url_is_refused_though_it_is_right(api: Api, explore
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("path", ["/register", "/clients", "/api/clients", "/manage", "/connect/register"])
-@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-def test_s12_nobody_registers_over_http(api: Api, path: str, method: str) -> None:
-    answer = api.http.request(method, path, json={"client_name": "x", "redirect_uris": []})
-
-    assert answer.status_code in (403, 404)
+def test_s12_nobody_registers_over_http(api: Api) -> None:
+    for path in ("/register", "/clients", "/api/clients", "/manage", "/connect/register"):
+        for method in ("GET", "POST", "PUT"):
+            answer = api.http.request(method, path, json={"client_name": "x", "redirect_uris": []})
+            assert answer.status_code in (403, 404), (path, method)
     metadata = api.http.get("/.well-known/oauth-authorization-server").json()
     assert "registration_endpoint" not in metadata
 
@@ -325,20 +333,13 @@ SPELLINGS = [
 ]
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS)
-def test_s13_no_spelling_opens_what_the_token_does_not(api: Api, patient_only: str, spelling: str) -> None:
-    for method in ("GET", "POST"):
-        status, body = api.raw(FHIR_PATH + spelling, {"Authorization": f"Bearer {patient_only}"}, method)
-        assert status in (400, 401, 403, 404, 405), body
-        assert "clinicalStatus" not in body
-
-
-@pytest.mark.parametrize("spelling", SPELLINGS)
-def test_s13_nor_does_it_without_a_token(api: Api, spelling: str) -> None:
-    status, body = api.raw(FHIR_PATH + spelling, {})
-
-    assert status in (400, 401, 403, 404)
-    assert "clinicalStatus" not in body
+def test_s13_no_spelling_opens_what_the_token_does_not(api: Api, patient_only: str) -> None:
+    for spelling in SPELLINGS:
+        for method, token in (("GET", patient_only), ("POST", patient_only), ("GET", "")):
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            status, body = api.raw(FHIR_PATH + spelling, headers, method)
+            assert status in ((400, 401, 403, 404, 405) if token else (400, 401, 403, 404)), (spelling, method, body)
+            assert "clinicalStatus" not in body, (spelling, method)
 
 
 def test_s13_there_is_one_spelling_of_a_resource(

@@ -1,19 +1,15 @@
 """The gateway's own answers, the key's watch and the front: what a deployed template says and does of itself."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from careconnect.resource_types import FHIR_PATH
-from careconnect_admin.clients.demo import DemoClient, register
-from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.local.template import read_template
 from careconnect_admin.project import TEMPLATE
-from careconnect_testing.api import issue_code
 from careconnect_testing.issuer import basic, issuer_on_moto
 
 pytestmark = pytest.mark.integration
@@ -123,81 +119,6 @@ def test_every_alias_is_there_to_be_asked_for_after_a_first_deployment(
     assert kms.get_public_key(KeyId=f"{local_stack.stack.outputs['SigningKeyAlias']}-{place}")["PublicKey"]
 
 
-@pytest.fixture(scope="module")
-def fronted(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) -> Iterator[LocalStack]:
-    """A stack behind a front that has to prove itself, for the browsers of two origins."""
-    parameters = {"OriginSecret": _SECRET, "AllowedOrigins": "https://a.example,https://b.example"}
-    with LocalStack(log_folder=tmp_path_factory.mktemp("fronted"), parameters=parameters) as stack:
-        registry = DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"])
-        register((explorer,), registry)
-        yield stack
-
-
-_METADATA = f"{FHIR_PATH}/metadata"
-_JWKS = "/.well-known/jwks.json"
-
-
-def _token(stack: LocalStack, client: DemoClient, base: str = "", **headers: str) -> httpx.Response:
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    form = {"grant_type": "client_credentials"}
-    url = f"{base or stack.base_url}/token"
-    return httpx.post(
-        url, data=form, auth=(client.client_id, client.secret), headers=given, trust_env=False, timeout=30
-    )
-
-
-def test_through_the_front_everything_is_as_ever(fronted: LocalStack, explorer: DemoClient) -> None:
-    answer = _token(fronted, explorer)
-
-    assert answer.status_code == 200
-    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-    for path, status in ((_METADATA, 200), (_JWKS, 200), (f"{FHIR_PATH}/Patient?_count=1", 200)):
-        assert httpx.get(fronted.base_url + path, headers=headers, trust_env=False).status_code == status
-
-
-@pytest.mark.parametrize("secret", ["", "o" * 42, "O" * 43, "o" * 44])
-def test_the_apis_own_url_is_no_way_around_the_front(fronted: LocalStack, explorer: DemoClient, secret: str) -> None:
-    """With the right token, the right client and everything but the front's secret."""
-    token = _token(fronted, explorer).json()["access_token"]
-    headers = {"Authorization": f"Bearer {token}"} | ({"X-Origin-Secret": secret} if secret else {})
-
-    refused = _token(fronted, explorer, fronted.upstream, **({"X_Origin_Secret": secret} if secret else {}))
-    assert (refused.status_code, refused.json()["error"]) == (403, "access_denied")
-    for path in (_METADATA, _JWKS, f"{FHIR_PATH}/Patient/4", f"{FHIR_PATH}/Organization"):
-        answer = httpx.get(fronted.upstream + path, headers=headers, trust_env=False, timeout=30)
-        assert (answer.status_code, issue_code(answer)) == (403, "forbidden")
-
-
-def test_a_client_id_is_throttled_by_the_viewer_that_the_front_names(fronted: LocalStack) -> None:
-    """One guesser does not lock the client out for others behind the same edge, and cannot choose its address."""
-    guesser = DemoClient("guessed-by-viewer", "A test client", "wrong", ())
-
-    def guess(viewer: str, **more: str) -> int:
-        proof = {"X_Origin_Secret": _SECRET, "X_Viewer_Address": viewer, "X_Forwarded_For": "198.51.100.1"}
-        return _token(fronted, guesser, fronted.upstream, **(proof | more)).status_code
-
-    first = [guess("203.0.113.9") for _ in range(21)]
-
-    assert first[0] == 401
-    assert first[-1] == 429
-    assert guess("203.0.113.9", X_Forwarded_For="192.0.2.77") == 429
-    assert guess("203.0.113.10") == 401
-    # Through the front nobody says who it is but the front.
-    said = {"X_Viewer_Address": "203.0.113.9", "X_Forwarded_For": "203.0.113.9"}
-    assert _token(fronted, guesser, **said).status_code == 401
-
-
-def test_with_several_origins_the_gateways_own_errors_allow_none(fronted: LocalStack) -> None:
-    origin = {"Origin": "https://b.example"}
-
-    refused = httpx.get(f"{fronted.base_url}{FHIR_PATH}/Patient/4", headers=origin, trust_env=False)
-    answered = httpx.get(fronted.base_url + _METADATA, headers=origin, trust_env=False)
-
-    assert refused.status_code == 401
-    assert "Access-Control-Allow-Origin" not in refused.headers
-    assert answered.headers["Access-Control-Allow-Origin"] == "https://b.example"
-
-
 def test_with_one_origin_they_allow_that_one(local_stack: LocalStack) -> None:
     refused = httpx.get(f"{local_stack.base_url}{FHIR_PATH}/Patient/4", trust_env=False)
 
@@ -240,3 +161,7 @@ def test_what_the_gateway_forbids_is_403_as_deployed(local_stack: LocalStack, ki
 
     assert response["statusCode"] == "403"
     assert '"code":"forbidden"' in response["responseTemplates"]["application/json"]
+
+
+def test_what_is_optional_is_not_there_unasked(local_stack: LocalStack) -> None:
+    assert not local_stack.stack.resources.keys() & {"AlarmTopic", "Front", "ViewerAddressFunction"}

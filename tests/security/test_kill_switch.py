@@ -93,7 +93,13 @@ ENDS: dict[str, Callable[[CutOff, str], object]] = {
 }
 
 
-@pytest.mark.parametrize("end", ENDS.values(), ids=list(ENDS))
+EVERY_RUN = ("disabled", "revoked by patient", "revoked by id")
+"""The emulator starts the authorizer anew after each refusal: the others are asked about in the long run."""
+
+
+@pytest.mark.parametrize(
+    "end", [pytest.param(end, id=why, marks=() if why in EVERY_RUN else pytest.mark.long) for why, end in ENDS.items()]
+)
 def test_a_token_that_the_gateway_has_not_seen_yet_is_refused_at_once(
     cut_off: CutOff, end: Callable[[CutOff, str], object]
 ) -> None:

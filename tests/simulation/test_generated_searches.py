@@ -22,7 +22,7 @@ from careconnect_testing.search_stack import SearchStack
 pytestmark = pytest.mark.integration
 
 SEEDS = (1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 21)))
-MIXTURES_PER_SEED = 200
+MIXTURES_PER_SEED = 200 if is_long_run() else 60
 MIXTURES_OVER_HTTP = cases(100)
 DEFAULT_COUNT = 20
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -116,7 +116,7 @@ def differences(queries: Iterable[Query], reader: Reader, linear: LinearSearch) 
 
 def step() -> int:
     """Of what is asked of each parameter and link: all in the long run, a part in every one."""
-    return 1 if is_long_run() else 4
+    return 1 if is_long_run() else 12
 
 
 def _difference(query: Query, reader: Reader, linear: LinearSearch) -> str:

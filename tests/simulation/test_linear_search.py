@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from careconnect_testing.cases import each_of
 from careconnect_testing.linear_parameters import PARAMETERS, parameter_names
 from careconnect_testing.linear_search import LinearSearch
 from careconnect_testing.search_corpus import corpus
@@ -419,7 +420,7 @@ ORDERS: list[tuple[str, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("url", "ids"), EXAMPLES)
+@each_of(("url", "ids"), EXAMPLES)
 def test_it_finds_what_was_worked_out_by_hand(url: str, ids: list[str]) -> None:
     assert sorted(search(url)) == sorted(ids)
 

@@ -22,7 +22,7 @@ from careconnect_testing.stores import FHIR_BASE
 from careconnect_testing.writes import NHS_NUMBER, PATCH, Resource, observation, patient
 
 STEPS = 50
-RUNS = cases(6) if not is_long_run() else 50
+RUNS = cases(12) if not is_long_run() else 50
 """Of `STEPS` each: 2,500 in the long run."""
 
 CODES = st.sampled_from(["a", "b", "c"])

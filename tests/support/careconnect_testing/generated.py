@@ -6,9 +6,10 @@ EVERY, QUICK, LONG = "every", "quick", "long"
 """Hypothesis profiles; the last two are chosen by `--hypothesis-profile` (`make quick`, `make test-long`)."""
 
 _LONG_FACTOR = 10
+_EVERY_SHARE = 4
 
 # No deadlines: on a busy machine a case takes as long as it takes.
-settings.register_profile(EVERY, deadline=None)
+settings.register_profile(EVERY, max_examples=25, deadline=None)
 settings.load_profile(EVERY)
 settings.register_profile(QUICK, max_examples=15, deadline=None)
 settings.register_profile(LONG, max_examples=100 * _LONG_FACTOR, deadline=None)
@@ -20,5 +21,5 @@ def is_long_run() -> bool:
 
 
 def cases(number: int) -> int:
-    """Return how many cases to make up where `number` are enough for every run."""
-    return number * _LONG_FACTOR if is_long_run() else number
+    """Return how many cases to make up of a `number`: a part in every run, ten times as many in the long one."""
+    return number * _LONG_FACTOR if is_long_run() else -(-number // _EVERY_SHARE)

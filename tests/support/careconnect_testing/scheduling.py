@@ -7,13 +7,19 @@ from typing import Final
 
 from xdist.scheduler import LoadScopeScheduling
 
-_SEARCHED: Final = "search_stack"
 STACK_FIXTURES: Final = frozenset(
     {"local_stack", "record_tables", "sample", "http", "bearer", "key_client", "service", "console", "visit"}
 )
-"""The fixtures that start the stack of their folder (`stack_fixtures`, the conftest.py of clients and browser)."""
-_FOLDERS: Final = frozenset({"browser", "clients", "integration", "security"})
-"""The folders below `tests` that have such a stack."""
+"""The fixtures that start the run's stack (`stack_fixtures`, the conftest.py of clients and browser)."""
+
+_UNITS: Final = (
+    ("search stack", frozenset({"search_stack"})),
+    ("stack", STACK_FIXTURES),
+)
+"""What is handed out together, by the fixtures that it asks for: the first that fits."""
+
+_WITH_A_STACK: Final = frozenset({"browser", "clients", "integration", "security", "simulation"})
+"""The folders below `tests` whose tests may start one."""
 
 
 class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
@@ -30,29 +36,18 @@ class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
 def work_unit(file: Path) -> str:
     """Return the name of what a test file is handed out with: its stack's, or the file's own if it asks for none."""
     _, tests, below = file.as_posix().rpartition("/tests/")
-    folder = below.partition("/")[0]
-    asked = {node.arg for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(node, ast.arg)}
-    if _SEARCHED in asked:
-        return _SEARCHED
-    if tests and folder in _FOLDERS and asked & STACK_FIXTURES:
-        return f"stack of {folder}"
+    if tests and below.partition("/")[0] in _WITH_A_STACK:
+        tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        asked = {node.arg for node in tree if isinstance(node, ast.arg)}
+        for unit, fixtures in _UNITS:
+            if asked & fixtures:
+                return unit if not below.startswith("browser/") else "browser"
     return file.as_posix()
 
 
 def begins_at(file: Path) -> int:
     """Return 0 for what is to begin first: a long piece of work that begins last is waited for by all."""
-    if work_unit(file) != file.as_posix():
+    unit = work_unit(file)
+    if unit != file.as_posix():
         return 0
     return 2 if {"unit", "architecture"} & set(file.parts) else 1
-
-
-def covers_code(file: Path) -> bool:
-    """Return whether a test file is one of those that have to cover functions and layers in their own process.
-
-    Those are the units, but for the tools', and the simulations. The loader's are units too: it brings what it loads
-    into the form that a layer gives it.
-    """
-    _, _, below = file.as_posix().rpartition("/tests/")
-    if below.startswith("unit/admin/"):
-        return below.startswith("unit/admin/loading/")
-    return below.startswith(("unit/", "simulation/"))

@@ -5,12 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.exact_json import json_text, parse_json
 from careconnect_records.tables import RecordTables
 from careconnect_testing.awkward_values import awkward_values
 from careconnect_testing.clock import Clock
+from careconnect_testing.generated import is_long_run
 from careconnect_testing.real_data import real_data
 
 Resource = dict[str, Any]
@@ -23,6 +25,8 @@ LOADED_AT = (
 """A third of the records is loaded at each of these, so that `_lastUpdated` has something to tell apart."""
 
 
+_DIRECTORY = {each.name for each in RESOURCE_TYPES if each.home is Home.DIRECTORY}
+
 EXAMPLE_CODES = ("27113001", "364075005")
 """The codes of Patient/example-1's observations: of those with even numbers, of those with odd ones."""
 
@@ -30,7 +34,7 @@ EXAMPLE_CODES = ("27113001", "364075005")
 def corpus(base: str) -> list[Resource]:
     """Return the records as sources, `meta.lastUpdated` as the load will set it; `base` is the FHIR base."""
     records: dict[tuple[str, str], Resource] = {}
-    for resource in (*_real(), *sample_resources(), *_awkward(base), *awkward_values(base), *_example()):
+    for resource in (*_real(), *_sample(), *_awkward(base), *awkward_values(base), *_example()):
         records.setdefault((resource["resourceType"], resource["id"]), resource)
     return [
         {**resource, "meta": {**resource.get("meta", {}), "lastUpdated": _instant(position)}}
@@ -51,6 +55,13 @@ def load_corpus(resources: list[Resource], tables: RecordTables, folder: Path, b
 def _instant(position: int) -> str:
     instant = LOADED_AT[position % len(LOADED_AT)]
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _sample() -> Iterator[Resource]:
+    """Yield the sample: in every run the directory and a part of the records, in the long one all of it."""
+    for number, resource in enumerate(sample_resources()):
+        if is_long_run() or number % 5 == 0 or resource["resourceType"] in _DIRECTORY:
+            yield resource
 
 
 def _real() -> Iterator[Resource]:

@@ -1,7 +1,7 @@
-"""Fixtures of one local stack: the real template, IAM enforced, driven over HTTP.
+"""Fixtures of the run's one local stack: the real template, IAM enforced, driven over HTTP.
 
-A folder's conftest.py imports them, and so has a stack of its own for the session: what one folder loads or
-revokes is no other's concern.
+All tests that ask for it run in one process, one after the other (`scheduling`). What a test registers, loads, writes
+or revokes there has ids of its own; a right that it takes away it gives back.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from careconnect_records.tables import RecordTables
 
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory, clients: tuple[DemoClient, ...]) -> Iterator[LocalStack]:
-    """The deployed template on a free port, demo clients registered; one for each pytest-xdist worker."""
+    """The deployed template on a free port, demo clients registered."""
     with LocalStack(log_folder=tmp_path_factory.mktemp("local-stack")) as stack:
         register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
         yield stack

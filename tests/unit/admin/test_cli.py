@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from careconnect import __version__
 from careconnect_admin.cli import app
+from careconnect_testing.cases import each_of
 
 
 def test_it_tells_its_version() -> None:
@@ -25,7 +26,7 @@ def test_there_are_commands_in_groups() -> None:
     assert ("clients", "add") in commands(get_command(app))
 
 
-@pytest.mark.parametrize("path", commands(get_command(app)), ids=" ".join)
+@each_of("path", commands(get_command(app)))
 def test_each_command_helps_with_the_short_option_too(path: tuple[str, ...]) -> None:
     short, long = (CliRunner().invoke(app, [*path, option]) for option in ("-h", "--help"))
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from careconnect.fhir_path import Route, parse_path
 from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import AUDIT_EVENT, FHIR_PATH, RESOURCE_TYPES
+from careconnect_testing.cases import each_of
 
 LONGEST_ID = "A" * 64
 
 
-@pytest.mark.parametrize("name", [each.name for each in RESOURCE_TYPES])
-@pytest.mark.parametrize(
+@each_of("name", [each.name for each in RESOURCE_TYPES])
+@each_of(
     ("rest", "route", "resource_id", "version"),
     [
         ("", Route.TYPE, "", ""),
@@ -70,8 +71,8 @@ IN_A_RECORD = [
 ]
 
 
-@pytest.mark.parametrize("name", [each.name for each in RESOURCE_TYPES])
-@pytest.mark.parametrize(("rest", "route"), [("", Route.TYPE), ("/_search", Route.SEARCH)])
+@each_of("name", [each.name for each in RESOURCE_TYPES])
+@each_of(("rest", "route"), [("", Route.TYPE), ("/_search", Route.SEARCH)])
 def test_a_type_of_a_record_is_searched_below_its_patient(name: str, rest: str, route: Route) -> None:
     path = f"{FHIR_PATH}/Patient/a.B-9/{name}{rest}"
     if name not in IN_A_RECORD:
@@ -91,7 +92,7 @@ def refused(path: str) -> tuple[int, str]:
     return caught.value.status, caught.value.code
 
 
-@pytest.mark.parametrize(
+@each_of(
     "path",
     [
         "",

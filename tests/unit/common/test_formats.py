@@ -6,6 +6,7 @@ import pytest
 
 from careconnect.formats import Format, body_format, error_response, negotiate
 from careconnect.outcomes import OutcomeError, login_required
+from careconnect_testing.cases import each_of
 
 JSON, XML = Format.JSON, Format.XML
 
@@ -31,7 +32,7 @@ def test_format_names(parameter: str, expected: Format) -> None:
     assert negotiate(parameter, "") is expected
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("accept", "expected"),
     [
         ("", JSON),

@@ -9,6 +9,7 @@ from fhir.resources.STU3.operationoutcome import OperationOutcome as Stu3Outcome
 from careconnect import outcomes
 from careconnect.outcomes import Issue, OperationOutcome, OutcomeError, outcome_of, safe_name
 from careconnect.xml_writer import resource_xml
+from careconnect_testing.cases import each_of
 
 # STU3 value set issue-type.
 ISSUE_TYPES = frozenset(
@@ -50,7 +51,7 @@ CASES: list[tuple[Callable[[], OutcomeError], int, str, dict[str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "status", "code", "headers"), CASES)
+@each_of(("make", "status", "code", "headers"), CASES)
 def test_each_case_has_its_status_code_and_headers(
     make: Callable[[], OutcomeError], status: int, code: str, headers: dict[str, str]
 ) -> None:
@@ -60,7 +61,7 @@ def test_each_case_has_its_status_code_and_headers(
     assert code in ISSUE_TYPES
 
 
-@pytest.mark.parametrize("make", [case[0] for case in CASES])
+@each_of("make", [case[0] for case in CASES])
 def test_both_forms_are_valid_stu3_and_say_the_same(make: Callable[[], OutcomeError]) -> None:
     outcome = outcome_of(make())
 
@@ -70,7 +71,7 @@ def test_both_forms_are_valid_stu3_and_say_the_same(make: Callable[[], OutcomeEr
     assert from_json.model_dump_json() == from_xml.model_dump_json()
 
 
-@pytest.mark.parametrize("make", [case[0] for case in CASES])
+@each_of("make", [case[0] for case in CASES])
 def test_the_reason_is_for_the_log_alone(make: Callable[[], OutcomeError]) -> None:
     error = make()
     outcome = outcome_of(error)

@@ -21,6 +21,7 @@ from careconnect.resource_types import (
     served_type,
     valid_id,
 )
+from careconnect_testing.cases import each_of
 
 ROWS = [(served, parameter) for served in RESOURCE_TYPES for parameter in (*COMMON_PARAMETERS, *served.parameters)]
 AUDIT_ROWS = [(AUDIT_EVENT, parameter) for parameter in (ID_PARAMETER, *AUDIT_EVENT.parameters)]
@@ -30,7 +31,7 @@ def of_row(value: ResourceType | SearchParameter) -> str:
     return value.name
 
 
-@pytest.mark.parametrize(("served", "parameter"), ROWS, ids=of_row)
+@each_of(("served", "parameter"), ROWS)
 def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) -> None:
     is_reference = parameter.type is ParameterType.REFERENCE
     # Dates order the other entries and have none of their own.

@@ -20,6 +20,7 @@ from careconnect.scopes import (
     split_scope,
     supported_scopes,
 )
+from careconnect_testing.cases import each_of
 
 READ, SEARCH = Interaction.READ, Interaction.SEARCH
 CREATE, UPDATE, DELETE = Interaction.CREATE, Interaction.UPDATE, Interaction.DELETE
@@ -58,7 +59,7 @@ def test_smart_v2_letters_are_any_subset_in_order() -> None:
         assert parse_scope(f"user/Patient.{letters}").letters == letters
 
 
-@pytest.mark.parametrize(
+@each_of(
     "text",
     [
         "",
@@ -93,8 +94,8 @@ def test_what_is_no_scope_of_this_server(text: str) -> None:
         parse_scope(text)
 
 
-@pytest.mark.parametrize("letters", ["write", "*", "c", "u", "d", "cud", "cruds", "cr", "ds"])
-@pytest.mark.parametrize("level", ["patient", "user", "system"])
+@each_of("letters", ["write", "*", "c", "u", "d", "cud", "cruds", "cr", "ds"])
+@each_of("level", ["patient", "user", "system"])
 def test_the_access_record_has_no_scope_that_writes(level: str, letters: str) -> None:
     with pytest.raises(ScopeError) as caught:
         parse_scope(f"{level}/AuditEvent.{letters}")
@@ -114,7 +115,7 @@ def test_rfc_6749_3_3_a_scope_string_is_split_in_order_without_repeats() -> None
     assert split_scope("b a b !~ a") == ("b", "a", "!~")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("scope", "reads", "searches"),
     [
         ("user/Patient.read", {"Patient"}, {"Patient"}),
@@ -249,7 +250,7 @@ OPENS_THE_RECORD = [
 ]
 
 
-@pytest.mark.parametrize(("scope", "bound", "letters"), OPENS_THE_RECORD)
+@each_of(("scope", "bound", "letters"), OPENS_THE_RECORD)
 def test_the_access_record_is_opened_by_its_name_alone(scope: str, bound: bool, letters: str) -> None:
     """Neither by `*` nor by a `patient/` scope of a token that is bound to nobody (`audit.md`)."""
     assert grants_of(scope, bound=bound).letters["AuditEvent"] == set(letters)
@@ -272,7 +273,7 @@ def test_s7_one_types_scope_does_not_open_its_neighbours() -> None:
         assert opened <= {served.name, "Medication"}
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("registered", "requested", "covered"),
     [
         (["profile"], ["profile"], True),

@@ -15,6 +15,7 @@ from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
 from careconnect.shell import Call, Recording, Shell
 from careconnect_testing.access_records import KeptEvents
+from careconnect_testing.cases import each_of
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import fhir_event, rest_event
 from careconnect_testing.observer import RecordingObserver
@@ -186,8 +187,8 @@ def test_the_endpoint_is_told_the_root_url_and_when(configured: str, root: str) 
 SECRET = "s" * 43
 
 
-@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
-@pytest.mark.parametrize("given", ["", "t" * 43, "s" * 42, "S" * 43, f"{SECRET},{SECRET}", "é"])
+@each_of("method", ["GET", "POST", "OPTIONS"])
+@each_of("given", ["", "t" * 43, "s" * 42, "S" * 43, f"{SECRET},{SECRET}", "é"])
 def test_around_the_front_is_refused_in_the_endpoints_words_and_never_answered(method: str, given: str) -> None:
     shelled = Shelled(lambda _call: Response(200), secret=SECRET)
     headers = {"X-Origin-Secret": given} if given else {}

@@ -5,6 +5,7 @@ import pytest
 from careconnect.resource_types import COMMON_PARAMETERS, SERVED_TYPES, ResourceType, SearchParameter
 from careconnect.result_parameters import SEARCH_PARAMETERS
 from careconnect.stu3_parameters import defined_parameters, is_defined, parameters_of_all_types
+from careconnect_testing.cases import each_of
 
 ROWS = [(served, parameter) for served in SERVED_TYPES for parameter in served.parameters]
 
@@ -13,7 +14,7 @@ def of_row(value: ResourceType | SearchParameter) -> str:
     return value.name
 
 
-@pytest.mark.parametrize(("served", "parameter"), ROWS, ids=of_row)
+@each_of(("served", "parameter"), ROWS)
 def test_what_a_type_offers_is_of_stu3_and_of_the_same_type_there(
     served: ResourceType, parameter: SearchParameter
 ) -> None:
@@ -69,6 +70,6 @@ KNOWN = [
 ]
 
 
-@pytest.mark.parametrize(("of", "name", "known"), KNOWN)
+@each_of(("of", "name", "known"), KNOWN)
 def test_a_parameter_is_known_by_its_name_and_what_it_is_of(of: str, name: str, known: bool) -> None:
     assert is_defined(of, name) is known

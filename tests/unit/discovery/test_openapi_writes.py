@@ -10,6 +10,7 @@ from careconnect.base_url import BaseUrl
 from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
 from careconnect_records.exact_json import parse_json
 from careconnect_records.validation import validate
+from careconnect_testing.cases import each_of
 from careconnect_testing.written_xml import xml_text
 from service_discovery import openapi_writes
 from service_discovery.openapi_document import openapi_document
@@ -42,7 +43,7 @@ def names(described: dict[str, Any]) -> list[tuple[str, str]]:
     return [(each["in"], each["name"]) for each in map(resolved, described["parameters"])]
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_write_md_a_type_is_created_replaced_patched_and_deleted(served: ResourceType) -> None:
     create, update, patch, delete = (
         operation(served, verb, rest)
@@ -89,7 +90,7 @@ def test_write_md_a_type_without_identifiers_takes_no_condition() -> None:
     assert "200" not in operation(served, "post")["responses"]
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_a_bodys_examples_are_one_valid_resource_in_both_formats(served: ResourceType) -> None:
     body = resolved(operation(served, "put", "/{id}")["requestBody"])
 
@@ -104,7 +105,7 @@ def test_a_bodys_examples_are_one_valid_resource_in_both_formats(served: Resourc
     assert body["content"]["application/fhir+json"]["schema"]["properties"]["resourceType"]["enum"] == [served.name]
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_what_was_created_is_linked_to_what_can_be_done_with_it(served: ResourceType) -> None:
     created = resolved(operation(served, "post")["responses"]["201"])
 
@@ -118,7 +119,7 @@ def test_what_was_created_is_linked_to_what_can_be_done_with_it(served: Resource
     assert links[f"update{served.name}"]["requestBody"] == "$response.body"
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_an_answer_is_the_resource_or_an_outcome_as_preferred(served: ResourceType) -> None:
     for status in ("200", "201"):
         schema = resolved(operation(served, "put", "/{id}")["responses"][status])["content"]["application/fhir+json"]
@@ -134,7 +135,7 @@ def test_a_fault_is_told_with_its_place() -> None:
     assert issue["expression"] == ["Observation.status"]
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_every_version_and_the_history_are_read(served: ResourceType) -> None:
     history = operation(served, "get", "/{id}/_history")
 

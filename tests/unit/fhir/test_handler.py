@@ -13,9 +13,9 @@ import pytest
 
 from careconnect_records.tables import RecordTables
 from careconnect_testing.access_records import DIGEST_ALIAS, audit_table, digest_key
-from careconnect_testing.cold_start import cold_start
 from careconnect_testing.events import event
 from careconnect_testing.few_records import write_records
+from careconnect_testing.refused_start import missing_settings, refused_start
 from careconnect_testing.stores import load, reader_on_moto
 
 SETTINGS = {
@@ -32,29 +32,20 @@ SETTINGS = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "BASE_URL"])
-def test_a_missing_setting_stops_the_cold_start_and_is_named(name: str) -> None:
-    ended = cold_start("fhir_reader", {key: value for key, value in SETTINGS.items() if key != name})
+def test_a_missing_setting_stops_the_start_and_is_named() -> None:
+    needed = {name: value for name, value in SETTINGS.items() if name != "BASE_URL"}
 
-    assert ended.returncode != 0
-    assert f"The setting {name} is missing." in ended.stderr
+    assert missing_settings("fhir_reader", needed) == {name: f"The setting {name} is missing." for name in needed}
 
 
-@pytest.mark.slow
 def test_a_reader_of_records_is_told_of_their_table() -> None:
-    ended = cold_start("fhir_reader", {**SETTINGS, "READER_HOME": "record"})
-
-    assert ended.returncode != 0
-    assert "The setting RECORD_TABLE is missing." in ended.stderr
+    assert refused_start("fhir_reader", {**SETTINGS, "READER_HOME": "record"}) == "The setting RECORD_TABLE is missing."
 
 
-@pytest.mark.slow
-def test_a_home_that_is_none_stops_the_cold_start() -> None:
-    ended = cold_start("fhir_reader", {**SETTINGS, "READER_HOME": "elsewhere"})
+def test_a_home_that_is_none_stops_the_start() -> None:
+    refused = refused_start("fhir_reader", {**SETTINGS, "READER_HOME": "elsewhere"})
 
-    assert ended.returncode != 0
-    assert "The setting READER_HOME must be one of: record, directory." in ended.stderr
+    assert refused == "The setting READER_HOME must be one of: record, directory."
 
 
 @dataclass

@@ -9,6 +9,7 @@ import pytest
 from lxml import etree
 
 from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
+from careconnect_testing.cases import each_of
 from careconnect_testing.events import event, event_names, fhir_event
 from careconnect_testing.few_records import NARRATIVE, few_records, write_deletion, write_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
@@ -33,7 +34,7 @@ def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield reader
 
 
-@pytest.mark.parametrize(("name", "resource_id"), SOURCES)
+@each_of(("name", "resource_id"), SOURCES)
 def test_every_resource_reads_back_as_it_was_loaded(reader: Reader, name: str, resource_id: str) -> None:
     answer = reader.get(f"{name}/{resource_id}")
 
@@ -75,7 +76,7 @@ def test_fhir_md_versions_are_told_by_etag_and_last_modified(aged: Reader) -> No
     assert {part.strip() for part in answer.headers["Vary"].split(",")} == {"Accept", "Authorization"}
 
 
-@pytest.mark.parametrize("type_", RESOURCE_TYPES, ids=lambda type_: type_.name)
+@each_of("type_", RESOURCE_TYPES)
 def test_no_cache_keeps_a_patients_data_and_the_directory_is_asked_about_again(
     reader: Reader, type_: ResourceType
 ) -> None:
@@ -157,7 +158,7 @@ def test_an_unknown_resource_is_not_found(reader: Reader) -> None:
         assert (answer.status, answer.issue["code"]) == (404, "not-found")
 
 
-@pytest.mark.parametrize("name", [each.name for each in RESOURCE_TYPES])
+@each_of("name", [each.name for each in RESOURCE_TYPES])
 def test_s5_a_scope_for_another_type_is_not_enough(reader: Reader, name: str) -> None:
     other = "Condition" if name != "Condition" else "Patient"
     answer = reader.as_caller(f"user/{other}.read").get(f"{name}/4")
@@ -218,8 +219,8 @@ FORMATS: list[tuple[str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("parameter", "accept", "expected"), FORMATS)
-@pytest.mark.parametrize("path", ["Patient/4", "Patient", "Patient/4/$everything"])
+@each_of(("parameter", "accept", "expected"), FORMATS)
+@each_of("path", ["Patient/4", "Patient", "Patient/4/$everything"])
 def test_fhir_md_formats(reader: Reader, parameter: str, accept: str, expected: str, path: str) -> None:
     query = [("_format", parameter)] if parameter else []
     answer = reader.get(path, query, **({"Accept": accept} if accept else {}))
@@ -266,8 +267,8 @@ def test_fhir_md_errors_are_outcomes_in_the_asked_format(
         assert outcome.issue[0].severity == "error"
 
 
-@pytest.mark.parametrize("name", [each.name for each in RESOURCE_TYPES])
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "POST"])
+@each_of("name", [each.name for each in RESOURCE_TYPES])
+@each_of("method", ["PUT", "PATCH", "DELETE", "TRACE", "POST"])
 def test_fhir_md_verbs_that_a_reader_does_not_answer_are_405_with_what_the_path_takes(
     reader: Reader, name: str, method: str
 ) -> None:
@@ -288,7 +289,7 @@ def test_a_get_of_search_is_405(reader: Reader) -> None:
     assert reader.get("Patient/_search").headers["Allow"] == "POST"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("query", "status"),
     [
         ("access_token=abc", 400),
@@ -299,7 +300,7 @@ def test_a_get_of_search_is_405(reader: Reader) -> None:
         ("_elements=a b", 400),
     ],
 )
-@pytest.mark.parametrize("path", ["Patient", "Patient/4", "Patient/4/$everything"])
+@each_of("path", ["Patient", "Patient/4", "Patient/4/$everything"])
 def test_what_cannot_be_honoured_is_a_bad_request(reader: Reader, path: str, query: Any, status: int) -> None:
     assert reader.get(path, query).status == status
 

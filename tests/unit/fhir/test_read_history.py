@@ -9,6 +9,7 @@ from lxml import etree
 
 from careconnect.rendering import room
 from careconnect_testing.answer import Answer
+from careconnect_testing.cases import each_of
 from careconnect_testing.few_records import write_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.kept_versions import Version, write_versions
@@ -199,8 +200,8 @@ def test_a_history_is_shown_in_part_if_so_asked(reader: Reader) -> None:
         assert (answer.total, answer.json.get("entry"), answer.link("next")) == (4, None, "")
 
 
-@pytest.mark.parametrize("count", [1, 2, 7, 24, 25, 100])
-@pytest.mark.parametrize("id_", ["many", "older", "h1"])
+@each_of("count", [1, 2, 7, 24, 25, 100])
+@each_of("id_", ["many", "older", "h1"])
 def test_pages_of_a_history_are_complete_and_disjoint(reader: Reader, id_: str, count: int) -> None:
     whole = reader.get(f"Patient/{id_}/_history", "_count=100")
 

@@ -10,6 +10,7 @@ from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, resource_type
 from careconnect.shell import Shell
 from careconnect.unknown_path import STU3_TYPES, unknown_path
 from careconnect_testing.answer import Answer
+from careconnect_testing.cases import each_of
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import fhir_event
 from careconnect_testing.observer import RecordingObserver
@@ -110,7 +111,7 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize(("path", "said"), PATHS)
+@each_of(("path", "said"), PATHS)
 def test_fhir_md_other_paths_say_what_is_wrong_and_where_to_look(reader: Reader, path: str, said: str) -> None:
     """Each is asked of the function that the gateway hands it to: a type's own, or discovery for every other name."""
     bare, _, query = path.partition("?")

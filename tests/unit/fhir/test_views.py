@@ -15,6 +15,7 @@ from careconnect.indentation import pretty_json
 from careconnect.rendering.views import View, show
 from careconnect.resource_types import RESOURCE_TYPES, resource_type
 from careconnect.xml_writer import resource_xml
+from careconnect_testing.cases import each_of
 from careconnect_testing.few_records import NARRATIVE, few_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import Reader
@@ -66,8 +67,8 @@ def test_a_whole_resource_is_not_marked(reader: Reader, query: str) -> None:
     assert "tag" not in reader.get("Patient/4", query).json["meta"]
 
 
-@pytest.mark.parametrize("query", ["_summary=true", "_summary=text", "_elements=id"])
-@pytest.mark.parametrize("source", few_records(), ids=lambda source: f"{source['resourceType']}-{source['id']}")
+@each_of("query", ["_summary=true", "_summary=text", "_elements=id"])
+@each_of("source", few_records())
 def test_a_part_of_any_resource_is_valid_and_has_what_is_mandatory(
     reader: Reader, source: dict[str, Any], query: str
 ) -> None:
@@ -183,8 +184,8 @@ def test_a_pretty_answer(reader: Reader) -> None:
     valid_xml(bundle, "Bundle")
 
 
-@pytest.mark.parametrize("path", ["Observation/o1", "Observation", "Patient/4/$everything"])
-@pytest.mark.parametrize(
+@each_of("path", ["Observation/o1", "Observation", "Patient/4/$everything"])
+@each_of(
     "query",
     [
         "_pretty=maybe",

@@ -13,6 +13,7 @@ from careconnect.resource_types import RESOURCE_TYPES, ParameterType, Rank, reso
 from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range, patients_of
 from careconnect_records.exact_json import JsonNumber
 from careconnect_records.extract import index_keys, search_values
+from careconnect_testing.cases import each_of
 
 _NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _SNOMED = "http://snomed.info/sct"
@@ -460,7 +461,7 @@ VALUES: list[tuple[str, str, dict[str, Any], list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("type_name", "name", "elements", "expected"), VALUES)
+@each_of(("type_name", "name", "elements", "expected"), VALUES)
 def test_a_parameters_values_are_those_of_its_element(
     type_name: str, name: str, elements: dict[str, Any], expected: list[Any]
 ) -> None:

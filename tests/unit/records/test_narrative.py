@@ -3,6 +3,7 @@
 import pytest
 
 from careconnect_records.narrative import narrative_fault, stands_alone
+from careconnect_testing.cases import each_of
 
 OPENING = '<div xmlns="http://www.w3.org/1999/xhtml">'
 
@@ -28,7 +29,7 @@ def test_formatted_text_is_allowed(inside: str) -> None:
     assert narrative_fault(f"<div>{inside}</div>") == ""
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("inside", "reason"),
     [
         ("<script>alert(1)</script>", "an element that a narrative may not have"),

@@ -142,7 +142,11 @@ def calls_of(reader: Reader, do: Callable[[], None]) -> list[str]:
     return [call for call in reader.calls if call not in ("GetItem", "Scan")]
 
 
-@pytest.mark.parametrize("kind", AFTER)
+EVERY_RUN = "update"
+KINDS = [EVERY_RUN, *(pytest.param(kind, marks=pytest.mark.long) for kind in AFTER if kind != EVERY_RUN)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(empty: Reader, kind: str) -> None:
     reader, content = empty, AFTER[kind]
     former = written(reader, *BEFORE[kind])
@@ -181,6 +185,7 @@ def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(
     assert {False, True} == set(seen)
 
 
+@pytest.mark.long
 def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
     reader = empty
     former = written(reader, FIRST)
@@ -208,7 +213,7 @@ def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
         assert stored(reader.tables) in (former, wanted), number
 
 
-@pytest.mark.parametrize("kind", ["create", "update", "delete"])
+@pytest.mark.parametrize("kind", KINDS[:3])
 def test_one_that_was_taken_for_dead_does_nothing_more(empty: Reader, kind: str) -> None:
     """Another writer takes over before each of its calls in turn, and writes what is its own."""
     reader, content = empty, AFTER[kind]
@@ -277,7 +282,7 @@ def unreachable() -> None:
     raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
 
 
-@pytest.mark.parametrize("error", [conflict, unreachable])
+@pytest.mark.parametrize("error", [conflict, pytest.param(unreachable, marks=pytest.mark.long)])
 def test_an_error_before_it_is_there_leaves_no_claim_and_one_after_it_does_not_matter(
     empty: Reader, error: Callable[[], None]
 ) -> None:

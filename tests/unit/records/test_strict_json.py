@@ -16,6 +16,7 @@ from careconnect_records.exact_json import (
 )
 from careconnect_records.faults import UnreadableBodyError
 from careconnect_records.strict_json import parse_json_body, parse_json_value
+from careconnect_testing.cases import each_of
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_patch_is_an_array_of_which_as_much_is_asked() -> None:
 NOT_JSON = "the body is not JSON, or it has a member twice, NaN, or a number of too many digits"
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("body", "reason"),
     [
         (b"", "the body is empty"),

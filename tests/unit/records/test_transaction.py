@@ -15,6 +15,7 @@ from careconnect_records.packing import packed
 from careconnect_records.record import Content, content_of, deletion_of
 from careconnect_records.tables import RecordTables
 from careconnect_records.transaction import EventsNotTakenError, group_actions, transact, write_actions
+from careconnect_testing.cases import each_of
 
 NOW = 1_700_000_000_000
 CLIENT: Any = None
@@ -75,7 +76,7 @@ def transactions() -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-@pytest.mark.parametrize(("name", "actions"), transactions().items())
+@each_of(("name", "actions"), transactions().items())
 def test_dynamodb_takes_each_transaction(name: str, actions: list[dict[str, Any]]) -> None:
     """Rules of TransactWriteItems and of expressions that moto does not keep."""
     assert 0 < len(actions) <= MOST_ACTIONS, name

@@ -8,6 +8,7 @@ import pytest
 from careconnect_records.exact_json import parse_json
 from careconnect_records.schema import model_of
 from careconnect_records.validation import Fault, InvalidResourceError, _model_faults, validate
+from careconnect_testing.cases import each_of
 
 
 def faults_of(resource: dict[str, Any] | str) -> str:
@@ -52,7 +53,7 @@ def test_every_encounter_status_of_stu3_passes(status: str) -> None:
     assert faults_of({"resourceType": "Encounter", "status": status, "statusHistory": history}) == ""
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("resource", "reason"),
     [
         (patient(gender="f"), "gender: not one of female, male, other, unknown"),

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from careconnect_testing.cases import each_of
 from careconnect_testing.clock import Clock
 from token_issuer import https_key_sets
 from token_issuer.https_key_sets import LIFETIME, RECHECK, HttpsKeySets, is_public
@@ -284,9 +285,7 @@ NOT_PUBLIC = {
 }
 
 
-@pytest.mark.parametrize(
-    "address", [pytest.param(one, id=f"{kind} {one}") for kind, several in NOT_PUBLIC.items() for one in several]
-)
+@each_of("address", [pytest.param(one, id=f"{kind} {one}") for kind, several in NOT_PUBLIC.items() for one in several])
 def test_ssrf_no_other_address_is_asked(address: str) -> None:
     assert not is_public(address)
 

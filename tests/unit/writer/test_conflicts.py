@@ -265,7 +265,7 @@ class _KilledError(BaseException):
     pass
 
 
-@pytest.mark.parametrize("after", range(1, 5))
+@pytest.mark.parametrize("after", [2, *(pytest.param(number, marks=pytest.mark.long) for number in (1, 3, 4))])
 def test_promise_6_what_a_killed_writer_began_is_ended_by_the_next(writer: Writer, after: int) -> None:
     writer.made(large(0))
     steps = []

@@ -143,7 +143,7 @@ def test_promise_7_the_adr_tells_of_each_of_them_and_of_nothing_else() -> None:
     assert list(rows()) == list(WAYS)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_promise_7_it_costs_no_more_in_a_table_of_a_hundred_times_as_many(
     writer: Writer, grown: Callable[[], None], way: str

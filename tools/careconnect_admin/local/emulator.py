@@ -24,6 +24,7 @@ _SERVICES: Final = (
     "apigateway,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,sts,tagging"
 )
 _START_SECONDS: Final = 20.0
+_PORTS: Final = range(10_000, 32_000)
 # Kept from the user's environment. Everything else (proxies, AWS profiles and endpoints, Python's own
 # variables) would reach the functions, which Lambda would not have.
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
@@ -118,11 +119,15 @@ class Emulator:
 
 
 def free_port() -> int:
-    """Return a loopback port that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that is free now, below those that the system gives to outgoing connections.
+
+    One of those may be taken by any connection that is opened before the port is bound.
+    """
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 def _environment(host: str, port: int, state: Path, credentials: Credentials) -> Mapping[str, str]:

@@ -14,6 +14,7 @@ from careconnect.outcomes import OutcomeError
 from careconnect.resource_types import RESOURCE_TYPES, SYNTAX, ParameterType, SearchParameter, resource_type
 from careconnect.search_values import date_range
 from careconnect.searching.criteria import parse_criterion
+from careconnect_testing.cases import each_of
 
 FHIR_BASE = "https://care.example/careconnect-ri/STU3"
 NOW = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -80,7 +81,7 @@ def test_a_number_as_it_is_issued_is_looked_up_once() -> None:
 NAMES = ["Muñoz", "José Luis", "van der Berg"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("asked", "text", "expected"),
     [
         # starts with, case- and accent-insensitive
@@ -133,7 +134,7 @@ def test_an_escape_stands_for_the_character_itself(text: str, value: str) -> Non
 IDENTIFIERS = [["https://nhs", "123"], ["", "bare"], ["https://a|b", "x,y"]]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("text", "expected"),
     [
         ("123", True),
@@ -251,7 +252,7 @@ DATES = [
 ]
 
 
-@pytest.mark.parametrize(("has", "asked", "matching"), DATES)
+@each_of(("has", "asked", "matching"), DATES)
 def test_dates_compare_as_ranges(has: str, asked: str, matching: str) -> None:
     found = [
         prefix
@@ -355,7 +356,7 @@ def test_commas_split_alternatives(parts: list[str]) -> None:
     assert split_unescaped(",".join(parts), ",") == parts
 
 
-@pytest.mark.parametrize("type_", RESOURCE_TYPES, ids=lambda type_: type_.name)
+@each_of("type_", RESOURCE_TYPES)
 def test_every_parameter_takes_its_types_modifiers_and_no_other(type_: Any) -> None:
     values: Mapping[ParameterType, str] = {
         ParameterType.STRING: "x",
@@ -400,7 +401,7 @@ def test_every_parameter_takes_its_types_modifiers_and_no_other(type_: Any) -> N
                 assert error.text.startswith(f"{each.name}: ")
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("asked", "text"),
     [
         ("Patient.name", ","),
@@ -508,7 +509,7 @@ QUANTITIES: list[tuple[str, list[str], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "stored", "expected"), QUANTITIES)
+@each_of(("text", "stored", "expected"), QUANTITIES)
 def test_quantities_are_compared_as_numbers_of_one_unit(text: str, stored: list[str], expected: bool) -> None:
     assert matches("Observation.value-quantity", text, [stored]) is expected
 
@@ -566,7 +567,7 @@ def test_an_element_without_a_part_matches_no_composite() -> None:
     assert matches("Observation.code-value-quantity", r"a\$b$5.4", [[[["", "a$b"]], [MMOL]]])
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("asked", "text"),
     [
         *(
@@ -613,7 +614,7 @@ def test_a_uri_is_compared_as_a_whole() -> None:
 ADDRESS = ["12 Bobbin Lane", "Flat 2", "St Brannock", "Tamarshire", "XT2 1AB"]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("asked", "text", "expected"),
     [
         # From the beginning of any string, or of any of its words.

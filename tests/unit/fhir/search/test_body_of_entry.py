@@ -8,6 +8,7 @@ import pytest
 
 from careconnect_testing.altered import Altered
 from careconnect_testing.answer import Answer
+from careconnect_testing.cases import each_of
 from careconnect_testing.few_records import few_records, write_records
 from careconnect_testing.kept_versions import Version, write_versions
 from careconnect_testing.stores import EVERYTHING, Reader, load, reader_on_moto
@@ -128,9 +129,9 @@ def test_what_was_deleted_meanwhile_is_left_out(reader: Reader, path: str, query
     assert shown(reader.get(path, query)) == []
 
 
-@pytest.mark.parametrize(("path", "query"), SEARCHES)
-@pytest.mark.parametrize("former", [O7, changed("another's", of="5")])
-@pytest.mark.parametrize("current", ["4", "5"])
+@each_of(("path", "query"), SEARCHES)
+@each_of("former", [O7, changed("another's", of="5")])
+@each_of("current", ["4", "5"])
 def test_a_bound_client_sees_what_was_and_is_its_patients_alone(
     reader: Reader, path: str, query: str, former: dict[str, Any], current: str
 ) -> None:

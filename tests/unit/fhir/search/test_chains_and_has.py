@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from careconnect.resource_types import RESOURCE_TYPES
+from careconnect_testing.cases import each_of
 from careconnect_testing.few_records import Resource, few_records, write_records
 from careconnect_testing.fhir_models import valid_json
 from careconnect_testing.stores import Reader, load, reader_on_moto
@@ -56,7 +57,7 @@ def either_side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(search_resources, "narrow", lambda *_: None)
 
 
-@pytest.mark.parametrize(("type_name", "query", "ids"), FOUND)
+@each_of(("type_name", "query", "ids"), FOUND)
 @pytest.mark.usefixtures("either_side")
 def test_chains_and_has_find(reader: Reader, type_name: str, query: str, ids: list[str]) -> None:
     answer = reader.get(type_name, query)
@@ -105,7 +106,7 @@ REFUSED: list[tuple[str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("type_name", "name", "code"), REFUSED)
+@each_of(("type_name", "name", "code"), REFUSED)
 def test_what_is_malformed_or_not_offered_is_refused_by_name(
     reader: Reader, type_name: str, name: str, code: str
 ) -> None:
@@ -155,7 +156,7 @@ SCOPED = [
 ]
 
 
-@pytest.mark.parametrize(("scope", "type_name", "query", "status"), SCOPED)
+@each_of(("scope", "type_name", "query", "status"), SCOPED)
 @pytest.mark.usefixtures("either_side")
 def test_s6_each_type_that_is_looked_at_needs_the_scope(
     reader: Reader, scope: str, type_name: str, query: str, status: int

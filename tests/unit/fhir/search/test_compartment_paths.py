@@ -7,6 +7,7 @@ import pytest
 from careconnect.resource_types import RESOURCE_TYPES
 from careconnect.scopes import Interaction, grants_of
 from careconnect_testing.answer import Answer
+from careconnect_testing.cases import each_of
 from careconnect_testing.cursors import cursor_of
 from careconnect_testing.stores import FHIR_BASE, Reader
 
@@ -45,8 +46,8 @@ def told(answer: Answer) -> tuple[int, object]:
     return answer.status, {name: value for name, value in answer.json.items() if name != "link"}
 
 
-@pytest.mark.parametrize("query", QUERIES)
-@pytest.mark.parametrize("patient", ["4", "5", "6", NOBODY])
+@each_of("query", QUERIES)
+@each_of("patient", ["4", "5", "6", NOBODY])
 def test_it_finds_what_the_search_with_the_patient_finds(reader: Reader, patient: str, query: str) -> None:
     below = reader.get(f"Patient/{patient}/Observation", query)
     beside = reader.get("Observation", f"{query}&patient={patient}")
@@ -56,8 +57,8 @@ def test_it_finds_what_the_search_with_the_patient_finds(reader: Reader, patient
     assert "nonsense" in query or "xml" in query or below.total == beside.total
 
 
-@pytest.mark.parametrize("name", MEMBERS)
-@pytest.mark.parametrize("patient", ["4", "5", NOBODY])
+@each_of("name", MEMBERS)
+@each_of("patient", ["4", "5", NOBODY])
 def test_every_type_of_a_record_is_searched_so(reader: Reader, patient: str, name: str) -> None:
     below, beside = reader.get(f"Patient/{patient}/{name}"), reader.get(name, f"patient={patient}")
 
@@ -139,8 +140,8 @@ SCOPES = [
 ]
 
 
-@pytest.mark.parametrize("scope", SCOPES)
-@pytest.mark.parametrize("name", MEMBERS)
+@each_of("scope", SCOPES)
+@each_of("name", MEMBERS)
 def test_rule_3_the_reader_asks_for_the_scope_of_the_type_that_is_searched(
     reader: Reader, scope: str, name: str
 ) -> None:

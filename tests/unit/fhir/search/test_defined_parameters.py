@@ -9,6 +9,7 @@ from careconnect.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, Resour
 from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.stu3_parameters import defined_parameters, parameters_of_all_types
 from careconnect_testing.answer import Answer
+from careconnect_testing.cases import each_of
 from careconnect_testing.stores import Reader
 
 pytestmark = pytest.mark.slow
@@ -76,7 +77,7 @@ def refused(answer: Answer) -> str:
     return name
 
 
-@pytest.mark.parametrize("served", RESOURCE_TYPES, ids=of_type)
+@each_of("served", RESOURCE_TYPES)
 def test_each_parameter_of_stu3_works_or_is_refused_by_name(reader: Reader, served: ResourceType) -> None:
     works = set()
     for name, value in defined(served):
@@ -98,9 +99,7 @@ def test_each_parameter_of_stu3_works_or_is_refused_by_name(reader: Reader, serv
     assert works - {"_has"} == offered(served) & {name.partition(":")[0] for name, _ in defined(served)}
 
 
-@pytest.mark.parametrize(
-    "name", sorted({"start", "end", "_since", *parameters_of_all_types()} - set(RECORD_PARAMETERS))
-)
+@each_of("name", sorted({"start", "end", "_since", *parameters_of_all_types()} - set(RECORD_PARAMETERS)))
 def test_everything_refuses_what_would_have_narrowed_it(reader: Reader, name: str) -> None:
     assert refused(reader.get("Patient/4/$everything", [(name, "2017")])) == name
     (warning,) = ignored(reader.get("Patient/4/$everything", [(name, "2017")], Prefer="handling=lenient"))

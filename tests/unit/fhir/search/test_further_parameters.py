@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect_records.exact_json import JsonNumber
+from careconnect_testing.cases import each_of
 from careconnect_testing.few_records import LOINC, SNOMED, write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
 
@@ -92,7 +93,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield reader
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("type_name", "query", "found"),
     [
         ("Patient", "address-city=leeds", ["1"]),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from careconnect.resource_types import RESOURCE_TYPES, REVERSE_INCLUDES
+from careconnect_testing.cases import each_of
 from careconnect_testing.few_records import OBSERVATIONS, Resource, write_records
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import Reader, load, reader_on_moto
@@ -100,7 +101,7 @@ INCLUDED: list[tuple[str, str, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("type_name", "query", "included"), INCLUDED)
+@each_of(("type_name", "query", "included"), INCLUDED)
 def test_an_include_brings_what_the_matches_refer_to_or_what_refers_to_them(
     reader: Reader, type_name: str, query: str, included: list[str]
 ) -> None:

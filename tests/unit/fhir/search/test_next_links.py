@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from careconnect.outcomes import OutcomeError
 from careconnect.searching.next_link import Cursor, seal, unseal
 from careconnect_testing.answer import Answer
+from careconnect_testing.cases import each_of
 from careconnect_testing.cursors import cursor_of
 from careconnect_testing.stores import FHIR_BASE, Reader
 
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.slow
 KEY = b"k" * 32
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 12, 13, 14])
-@pytest.mark.parametrize(
+@each_of("count", [1, 2, 5, 12, 13, 14])
+@each_of(
     "query",
     [
         "",

@@ -76,6 +76,7 @@ def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield reader
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format_", ["json", "xml"])
 def test_an_indented_page_fits_too(crowded: Reader, format_: str) -> None:
     """Indentation makes small elements several times as long."""

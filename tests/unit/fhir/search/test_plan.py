@@ -7,6 +7,7 @@ import pytest
 from careconnect.record_keys import SHARDS
 from careconnect.resource_types import RESOURCE_TYPES, ResourceType, resource_type
 from careconnect.searching.criteria import Criterion, parse_criterion
+from careconnect_testing.cases import each_of
 from careconnect_testing.stores import FHIR_BASE, NOW, Reader
 from fhir_reader.search.order import IndexOrder
 from fhir_reader.search.plan import Way, by_system, change_way, ids_of, index_ways, type_way
@@ -40,7 +41,7 @@ def all_of(type_name: str) -> list[str]:
     return [f"{type_name}?{shard}" for shard in range(SHARDS)]
 
 
-@pytest.mark.parametrize(
+@each_of(
     ("type_name", "asked", "expected"),
     [
         ("Patient", ["identifier=https://nhs|1"], ["Patient?identifier=1"]),

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from careconnect.resource_types import RESOURCE_TYPES, ParameterType
+from careconnect_testing.cases import each_of
 from careconnect_testing.few_records import LOINC, NHS_NUMBER, OBSERVATIONS, SNOMED
 from careconnect_testing.fhir_models import valid_json, valid_xml
 from careconnect_testing.stores import FHIR_BASE, Reader
@@ -89,7 +90,7 @@ FOUND: list[tuple[str, str, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("type_name", "query", "ids"), FOUND)
+@each_of(("type_name", "query", "ids"), FOUND)
 def test_a_search_finds(reader: Reader, type_name: str, query: str, ids: list[str]) -> None:
     answer = reader.get(type_name, f"{query}&_count=50")
 
@@ -101,7 +102,7 @@ def test_a_search_finds(reader: Reader, type_name: str, query: str, ids: list[st
     assert [entry.fullUrl for entry in bundle.entry or ()] == [f"{FHIR_BASE}/{type_name}/{id_}" for id_ in ids]
 
 
-@pytest.mark.parametrize(("type_name", "query", "ids"), FOUND[::4])
+@each_of(("type_name", "query", "ids"), FOUND[::4])
 def test_xml_and_a_posted_search_say_the_same(reader: Reader, type_name: str, query: str, ids: list[str]) -> None:
     as_xml = valid_xml(reader.get(type_name, f"{query}&_format=xml&_count=50").text, "Bundle")
     assert [entry.resource.id for entry in as_xml.entry or ()] == ids
@@ -161,7 +162,7 @@ SORTED: list[tuple[str, str, list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("type_name", "query", "ids"), SORTED)
+@each_of(("type_name", "query", "ids"), SORTED)
 def test_results_come_in_the_order_asked_for_what_has_no_value_last(
     reader: Reader, type_name: str, query: str, ids: list[str]
 ) -> None:
@@ -304,7 +305,7 @@ REFUSED: list[tuple[str, str, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("type_name", "query", "name", "code"), REFUSED)
+@each_of(("type_name", "query", "name", "code"), REFUSED)
 def test_what_is_malformed_or_not_supported_is_refused_by_name(
     reader: Reader, type_name: str, query: str, name: str, code: str
 ) -> None:
@@ -360,7 +361,7 @@ def _samples() -> Iterator[tuple[str, str]]:
             yield type_.name, f"_include={include}"
 
 
-@pytest.mark.parametrize(("type_name", "query"), list(_samples()))
+@each_of(("type_name", "query"), list(_samples()))
 def test_every_parameter_of_the_table_is_taken(reader: Reader, type_name: str, query: str) -> None:
     answer = reader.get(type_name, query, Prefer="handling=strict")
 

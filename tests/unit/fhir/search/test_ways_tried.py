@@ -64,12 +64,16 @@ def ids(reader: Reader, type_name: str, query: str) -> list[str]:
 @pytest.mark.parametrize(
     "query",
     [
-        pytest.param(f"code={','.join(CODES[:20])}", id="systems that can be looked for"),
-        pytest.param(f"code={','.join(CODES)}", id="systems that are too many calls"),
+        pytest.param(f"code={','.join(CODES[:20])}", id="systems that can be looked for", marks=pytest.mark.long),
+        pytest.param(f"code={','.join(CODES)}", id="systems that are too many calls", marks=pytest.mark.long),
         pytest.param(
-            f"code={','.join(SYSTEM_AND_CODES)}&value-concept={','.join(SYSTEM_AND_CODES)}", id="two ways in order"
+            f"code={','.join(SYSTEM_AND_CODES)}&value-concept={','.join(SYSTEM_AND_CODES)}",
+            id="two ways in order",
+            marks=pytest.mark.long,
         ),
-        pytest.param(f"code={','.join(CODES)}&value-concept={','.join(CODES)}", id="two ways in no order"),
+        pytest.param(
+            f"code={','.join(CODES)}&value-concept={','.join(CODES)}", id="two ways in no order", marks=pytest.mark.long
+        ),
         pytest.param(
             f"code={','.join(CODES)}&value-concept={','.join(CODES)}&patient.birthdate=ge1900",
             id="a chain too",
@@ -80,6 +84,7 @@ def test_many_alternatives_leave_calls_for_the_page(alike: Reader, query: str) -
     assert ids(alike, "Observation", query) == sorted(f"o{number}" for number in range(MANY))
 
 
+@pytest.mark.long
 def test_chains_that_go_through_many_leave_calls_for_the_page(alike: Reader) -> None:
     """Each of them finds forty people, whose records are as many lookups."""
     chains = "&".join(f"_has:Observation:patient:patient.birthdate=ge190{year}" for year in range(3))

@@ -144,7 +144,7 @@ FAULTS: list[tuple[Exception, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "reason"), FAULTS, ids=[reason for _, reason in FAULTS])
+@pytest.mark.parametrize(("fault", "reason"), FAULTS)
 @pytest.mark.parametrize(
     ("path", "operation"),
     [
