@@ -102,7 +102,7 @@ imports: $(VENV)/.test
 
 # What the template includes is put in its place first: linters read one file.
 WHOLE := .aws-sam/template.json
-$(WHOLE): template.yaml api.yaml signing-key-policy.yaml front.yaml monitoring.yaml $(VENV)/.run
+$(WHOLE): template.yaml $(wildcard infra/*.yaml) $(VENV)/.run
 	@$(BIN)/python -m careconnect_admin.local.template $< $@
 
 # The region only tells the linter which resource types exist.
@@ -158,7 +158,7 @@ format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md, the paths of api.yaml
+docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md, the paths of infra/api.yaml
 	$(BIN)/python -m careconnect_admin.documents.generate
 
 pictures: $(VENV)/.node $(VENV)/.web ## Take the README's pictures of the page anew, with the machine's Chromium

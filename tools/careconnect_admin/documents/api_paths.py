@@ -1,4 +1,4 @@
-"""The paths of `api.yaml`, the deployed API: made from the one table, written into the file that the rest of is
+"""The paths of `infra/api.yaml`, the deployed API: made from the one table, written into the file that the rest of is
 written by hand.
 """
 
@@ -10,7 +10,7 @@ from careconnect import __version__
 from careconnect.resource_types import FHIR_PATH, SERVED_TYPES, Home
 from careconnect_admin.project import PROJECT
 
-API: Final = PROJECT / "api.yaml"
+API: Final = PROJECT / "infra" / "api.yaml"
 
 _VERBS: Final = ("get", "head", "post", "put", "patch", "delete", "options")
 _DISCOVERY: Final = "DiscoveryFunction"
@@ -56,14 +56,14 @@ paths:
 
 
 def with_paths(document: str) -> str:
-    """Return the text of `api.yaml` with its paths made anew; what stands before them is kept.
+    """Return the text of `infra/api.yaml` with its paths made anew; what stands before them is kept.
 
     Raises:
         ValueError: `document` has no heading of the paths, or more than one.
     """
     by_hand, heading, _ = document.partition(_HEADING)
     if not heading:
-        raise ValueError("api.yaml has lost the heading above its paths")
+        raise ValueError("infra/api.yaml has lost the heading above its paths")
     return by_hand + heading + _BEGINNING + "".join(_paths())
 
 

@@ -1,5 +1,5 @@
 """The generated documents under `docs/`; `python -m careconnect_admin.documents.generate` writes them anew, and the
-paths of `api.yaml`, the examples of the served OpenAPI document and what the console's page knows of types too.
+paths of `infra/api.yaml`, the examples of the served OpenAPI document and what the console's page knows of types too.
 """
 
 import json
