@@ -13,7 +13,6 @@ from audit_archiver.s3_archive import S3Archive
 from careconnect import aws
 from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
 from careconnect.observability import PowertoolsObserver
-from careconnect.recording import retention_days
 from careconnect.settings import SettingError, Settings
 from careconnect.snapshot import prepare
 
@@ -27,7 +26,7 @@ def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
     observer = PowertoolsObserver(
         settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
     )
-    days = retention_days(settings)
+    days = settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MAX_DAYS)
     # CloudFormation compares no numbers: with SnapStart this refuses the deployment, else the first call.
     if settings.integer("ARCHIVE_RETENTION_DAYS", default=0, low=1, high=_MAX_DAYS) < days:
         raise SettingError("The setting ARCHIVE_RETENTION_DAYS must be at least AUDIT_RETENTION_DAYS.")

@@ -11,9 +11,6 @@ from audit_archiver.stream_record import Kind, record_of_event
 from audit_archiver.verify_day import Fault, Finding
 from careconnect.access_record.event import day_of, is_event_id
 
-BROKEN: Final = "AuditTrailBroken"
-STOPPED: Final = "AuditArchiveStopped"
-
 HEARTBEAT: Final = "heartbeat"
 VERIFY: Final = "verify"
 YESTERDAY: Final = "yesterday"
@@ -115,7 +112,7 @@ class VerifyJob:
             self._observer.request(action, _DONE, ids=ids)
             return
         self._observer.request(action, _WRONG, ids=ids, reason="not archived")
-        self._observer.count(STOPPED)
+        self._observer.count("AuditArchiveStopped")
 
     def _verify(self, action: str, ids: Mapping[str, str], asked: str, now: int) -> None:
         day = day_of(now - DAY) if asked == YESTERDAY else asked
@@ -133,7 +130,7 @@ def _tell(observer: Observer, action: str, findings: Iterable[Finding], ids: Map
             named = finding.id if is_event_id(finding.id) or finding.fault is Fault.ARCHIVE else "none"
             observer.request(action, _WRONG, ids={**ids, "audit_event": named}, reason=str(finding.fault))
     if number:
-        observer.count(BROKEN)
+        observer.count("AuditTrailBroken")
     return number > 0
 
 

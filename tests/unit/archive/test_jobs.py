@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from audit_archiver.check_heartbeat import HEARTBEAT, is_archived, put_heartbeat
-from audit_archiver.jobs import BROKEN, MAX_NAMED, STOPPED, JobError
+from audit_archiver.jobs import MAX_NAMED, JobError
 from careconnect.access_record.event import event_of
 from careconnect.settings import SettingError
 from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
@@ -54,12 +54,12 @@ def test_a_heartbeat_that_is_not_archived_is_told_by_the_next_one(trail: Archive
     assert trail.observer.counts == []
 
     beat(trail)
-    assert trail.observer.counts == [STOPPED]
+    assert trail.observer.counts == ["AuditArchiveStopped"]
     line = trail.observer.lines[-2]
     assert (line["action"], line["status"], line["reason"]) == ("audit-trail.heartbeat", 500, "not archived")
 
     beat(trail)
-    assert trail.observer.counts == [STOPPED]
+    assert trail.observer.counts == ["AuditArchiveStopped"]
 
 
 def test_a_run_that_is_tried_again_looks_for_no_heartbeat_of_a_moment_ago(trail: ArchivedTrail) -> None:
@@ -114,7 +114,7 @@ def test_what_is_found_is_logged_by_its_id_and_counted_once(trail: ArchivedTrail
         ("none", "added", 500),
         (f"{DAY}/junk", "not what was archived", 500),
     }
-    assert trail.observer.counts == [BROKEN]
+    assert trail.observer.counts == ["AuditTrailBroken"]
 
 
 def test_of_very_many_findings_the_log_names_some(trail: ArchivedTrail) -> None:
@@ -126,7 +126,7 @@ def test_of_very_many_findings_the_log_names_some(trail: ArchivedTrail) -> None:
     trail.verifier({"verify": DAY})
 
     assert len(trail.observer.lines) == MAX_NAMED
-    assert trail.observer.counts == [BROKEN]
+    assert trail.observer.counts == ["AuditTrailBroken"]
 
 
 @pytest.mark.parametrize("asked", [{"heartbeat": {}}, {"verify": "yesterday"}])
@@ -187,7 +187,7 @@ def test_one_handler_is_the_archiver_and_the_verifier(
         "audit-trail.archive",
         "audit-trail.heartbeat",
     ]
-    (metric,) = [line for line in logged if BROKEN in line]
+    (metric,) = [line for line in logged if "AuditTrailBroken" in line]
     assert metric["service"] == "audit_archiver"
 
 
