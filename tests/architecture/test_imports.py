@@ -35,6 +35,7 @@ IMPORTS = {
     "scope_authorizer": AUTHORIZER,
     "fhir_reader": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
     "access_auditor": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
+    "audit_archiver": AUTHORIZER - {"pyjwt", "cryptography", "cffi"},
     "token_issuer": AUTHORIZER,
     "service_discovery": AUTHORIZER - {"pyjwt"},
     # Nothing of AWS: what Powertools brings along is all.
@@ -147,6 +148,7 @@ MOST_MODULES = {
     "scope_authorizer": 465,
     "fhir_reader": 475,
     "access_auditor": 455,
+    "audit_archiver": 455,
     "service_discovery": 465,
     "service_console": 250,
     "record_writer": 580,

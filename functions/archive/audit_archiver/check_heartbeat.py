@@ -54,6 +54,5 @@ def is_archived(trail: Trail, archive: Archive, now: int) -> bool:
     heartbeat = trail.last_heartbeat(now - _LOOKED_BACK, now - _ARCHIVED_WITHIN)
     if not heartbeat:
         return True
-    claimed = time_of(heartbeat)
-    batches = archive.batches(claimed - LATE, claimed + LATE)
+    batches = archive.batches(time_of(heartbeat) - LATE, now + LATE)
     return any(record.sort_key == heartbeat for _, records in batches for record in records or ())

@@ -59,8 +59,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "ConsoleFunction": set(),
 }
 
-KEYS_STREAM_READS = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
-GRANTED: dict[str, set[tuple[str, str]]] = {
+KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
     "TokenFunction": {("kms:Sign", "SigningKey"), ("kms:GetPublicKey", "SigningKey")},
     "AuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
     "DiscoveryFunction": {("kms:GetPublicKey", "SigningKey")},

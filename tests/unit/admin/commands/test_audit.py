@@ -145,7 +145,8 @@ def test_what_is_no_event_of_this_service_is_told_to_be_none(record: ArchivedTra
 
 def looks(record: ArchivedTrail, day: str) -> list[AccessEvent]:
     """Return what is recorded of looks at the record: the operator's clock is this machine's."""
-    return [event for item in record.trail.items(day) if (event := event_of(item)).client_id == "operator"]
+    events = sorted(map(event_of, record.trail.items(day)), key=lambda event: event.id)
+    return [event for event in events if event.client_id == "operator"]
 
 
 def test_a_look_at_the_record_is_recorded_with_whose_it_was(record: ArchivedTrail, run: Run) -> None:
