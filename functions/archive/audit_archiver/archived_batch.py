@@ -4,12 +4,17 @@ import gzip
 import hashlib
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, Self
 
 from audit_archiver.stream_record import StreamRecord, record_of_line
-from careconnect.access_record.event import day_of
 
-_KEY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/([0-9]{13})-([0-9]{13})-([0-9a-f]{64})\.ndjson\.gz")
+_KEY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/([0-9]{13})-([0-9]{13})-([0-9a-f]{64})\.ndjson\.gz")
+
+
+def folder_of(at: int) -> str:
+    """Return the folder of objects that begin in the UTC hour of a time in epoch milliseconds (`2026-11-26/07/`)."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d/%H}/"
 
 
 class BatchKey(NamedTuple):
@@ -20,8 +25,8 @@ class BatchKey(NamedTuple):
     digest: str
 
     def __str__(self) -> str:
-        """Return the key as S3 has it: the UTC day of the first record comes first."""
-        return f"{day_of(self.first)}/{self.first:013}-{self.last:013}-{self.digest}.ndjson.gz"
+        """Return the key as S3 has it, below the folder of the first record's hour."""
+        return f"{folder_of(self.first)}{self.first:013}-{self.last:013}-{self.digest}.ndjson.gz"
 
     @classmethod
     def of(cls, text: str) -> Self | None:

@@ -38,7 +38,7 @@ class Record(Protocol):
 class Archive(Protocol):
     """The archive, read."""
 
-    def batches(self, since: int, before: int) -> Iterator[tuple[str, list[StreamRecord] | None]]:
+    def batches(self, since: int, before: int, reach: int) -> Iterator[tuple[str, list[StreamRecord] | None]]:
         """Return the records of all objects that may hold some of a time, None for what cannot be read."""
 
 
@@ -54,5 +54,6 @@ def is_archived(trail: Trail, archive: Archive, now: int) -> bool:
     heartbeat = trail.last_heartbeat(now - _LOOKED_BACK, now - _ARCHIVED_WITHIN)
     if not heartbeat:
         return True
-    batches = archive.batches(time_of(heartbeat) - LATE, now + LATE)
+    # An archive that is so far behind that a batch spans more is not well either.
+    batches = archive.batches(time_of(heartbeat) - LATE, now + LATE, reach=_LOOKED_BACK)
     return any(record.sort_key == heartbeat for _, records in batches for record in records or ())

@@ -5,7 +5,8 @@ from typing import Final
 
 from careconnect.access_record.event import event_key, is_event_id
 
-DAY: Final = 86_400_000
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
 """Milliseconds."""
 
 LATE: Final = 60_000

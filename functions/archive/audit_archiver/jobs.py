@@ -1,13 +1,13 @@
 """The two jobs of this package, as Lambda calls them: archive what the stream hands over, verify by schedules."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from audit_archiver import check_heartbeat, verify_day
 from audit_archiver.archive_records import Archive, archive_records
 from audit_archiver.check_heartbeat import is_archived, put_heartbeat
 from audit_archiver.days import DAY
-from audit_archiver.stream_record import Kind, record_of_event
+from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
 from audit_archiver.verify_day import Fault, Finding
 from careconnect.access_record.event import day_of, is_event_id
 
@@ -43,6 +43,13 @@ class Trail(verify_day.Trail, check_heartbeat.Trail, Protocol):
     """The audit trail, read."""
 
 
+class WholeArchive(verify_day.Archive, check_heartbeat.Archive, Protocol):
+    """The archive, read."""
+
+    def batches(self, since: int, before: int, reach: int = DAY) -> Iterator[tuple[str, list[StreamRecord] | None]]:
+        """Return the records of all objects that may hold some of a time, None for what cannot be read."""
+
+
 class ArchiveJob:
     """Archives a batch of the stream; raises `JobError` for all of it, so that Lambda hands it over again."""
 
@@ -76,7 +83,7 @@ class VerifyJob:
         self,
         trail: Trail,
         record: check_heartbeat.Record,
-        archive: verify_day.Archive,
+        archive: WholeArchive,
         observer: Observer,
         clock: Callable[[], float],
         retention_days: int,

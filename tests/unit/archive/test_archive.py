@@ -29,7 +29,7 @@ def test_the_archiver_archives_its_events(trail: ArchivedTrail, name: str) -> No
     trail.archiver(sent)
 
     ((key, body),) = trail.objects().items()
-    assert key.startswith("2026-03-26/1774526400000-1774526401000-")
+    assert key.startswith("2026-03-26/12/1774526400000-1774526401000-")
     assert trail.observer.counts == []
     inserted, removed = lines(body)
     assert inserted["new"] == sent["Records"][0]["dynamodb"]["NewImage"]
@@ -156,9 +156,10 @@ def test_an_object_is_believed_only_if_its_key_says_what_it_holds(body: bytes) -
     "text",
     [
         "junk",
-        f"{DAY}/{NOON}-{NOON}-{'0' * 64}.ndjson",
-        f"2026-03-27/{NOON}-{NOON}-{'0' * 64}.ndjson.gz",
-        f"{DAY}/{NOON}-{NOON}-{'0' * 63}.ndjson.gz",
+        f"{DAY}/12/{NOON}-{NOON}-{'0' * 64}.ndjson",
+        f"2026-03-27/12/{NOON}-{NOON}-{'0' * 64}.ndjson.gz",
+        f"{DAY}/12/{NOON}-{NOON}-{'0' * 63}.ndjson.gz",
+        f"{DAY}/13/{NOON}-{NOON}-{'0' * 64}.ndjson.gz",
     ],
 )
 def test_a_key_of_another_form_is_none_of_the_archivers(text: str) -> None:

@@ -102,7 +102,7 @@ def test_what_is_found_is_logged_by_its_id_and_counted_once(trail: ArchivedTrail
     trail.change(changed, client="somebody-else")
     trail.remove(removed)
     trail.put_item({**trail.item(changed), "pk": {"S": f"{DAY}#0"}, "sk": {"S": "who-knows-what"}})
-    trail.s3.put_object(Bucket=BUCKET, Key=f"{DAY}/junk", Body=b"", ChecksumAlgorithm="SHA256")
+    trail.s3.put_object(Bucket=BUCKET, Key=f"{DAY}/11/junk", Body=b"", ChecksumAlgorithm="SHA256")
     trail.observer.clear()
 
     trail.verifier({"verify": DAY})
@@ -112,7 +112,7 @@ def test_what_is_found_is_logged_by_its_id_and_counted_once(trail: ArchivedTrail
         (changed, "changed", 500),
         (removed, "removed", 500),
         ("none", "added", 500),
-        (f"{DAY}/junk", "not what was archived", 500),
+        (f"{DAY}/11/junk", "not what was archived", 500),
     }
     assert trail.observer.counts == ["AuditTrailBroken"]
 

@@ -251,12 +251,12 @@ def test_an_object_that_is_not_what_its_key_says_is_named(trail: ArchivedTrail) 
     key, body = pack([record_of_event(record)])
     forged = str(key._replace(digest="0" * 64))
     trail.s3.put_object(Bucket=BUCKET, Key=forged, Body=body, ChecksumAlgorithm="SHA256")
-    trail.s3.put_object(Bucket=BUCKET, Key=f"{DAY}/junk", Body=b"", ChecksumAlgorithm="SHA256")
+    trail.s3.put_object(Bucket=BUCKET, Key=f"{DAY}/11/junk", Body=b"", ChecksumAlgorithm="SHA256")
     trail.deliver(record)
 
     assert trail.verify().findings == (
         Finding(forged, trail.verify().findings[0].fault),
-        Finding(f"{DAY}/junk", trail.verify().findings[0].fault),
+        Finding(f"{DAY}/11/junk", trail.verify().findings[0].fault),
     )
     assert set(trail.found().values()) == {"not what was archived"}
 
@@ -284,7 +284,8 @@ def test_a_normal_day_is_not_looked_for_in_the_days_that_follow() -> None:
         trail.now += 10 * DAY_MS
         trail.verify()
         # A batch reaches a day back at most.
-        assert listed == ["2026-03-24/", "2026-03-25/", "2026-03-26/", "2026-03-27/"]
+        hours = [f"2026-03-{day}/{hour:02}/" for day in (25, 26) for hour in range(24)]
+        assert listed == ["2026-03-24/23/", *hours, "2026-03-27/00/"]
 
 
 # --- a large day
@@ -363,5 +364,5 @@ def test_a_key_is_in_place_if_the_id_tells_its_partition(
     assert is_in_place(*forge(event_key(event_id)["pk"]["S"], event_id)) is expected
 
 
-def test_a_batch_key_tells_the_day_of_its_first_record() -> None:
-    assert str(BatchKey(MIDNIGHT - 1, MIDNIGHT, "0" * 64)).startswith(f"{DAY}/")
+def test_a_batch_key_tells_the_hour_of_its_first_record() -> None:
+    assert str(BatchKey(MIDNIGHT - 1, MIDNIGHT, "0" * 64)).startswith(f"{DAY}/23/")

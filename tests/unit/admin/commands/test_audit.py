@@ -235,7 +235,7 @@ def test_all_that_is_broken_is_named_and_ends_with_1(record: ArchivedTrail, run:
     added, _ = record.put(11 * MINUTE)
     later, _ = record.put(20 * MINUTE)
     record.deliver(record.streamed("INSERT", None, record.item(later)))
-    record.s3.put_object(Bucket=BUCKET, Key=f"{DAY}/junk", Body=b"", ChecksumAlgorithm="SHA256")
+    record.s3.put_object(Bucket=BUCKET, Key=f"{DAY}/11/junk", Body=b"", ChecksumAlgorithm="SHA256")
 
     result = run("verify", "--date", DAY)
 
@@ -247,7 +247,7 @@ def test_all_that_is_broken_is_named_and_ends_with_1(record: ArchivedTrail, run:
         f"  AuditEvent/{added} was added: it is not in the archive of its time",
         f"  AuditEvent/{changed} was changed",
         f"  AuditEvent/{removed} was removed",
-        f"  {DAY}/junk is an object of the archive that does not hold what its key says",
+        f"  {DAY}/11/junk is an object of the archive that does not hold what its key says",
     ]
     (verdict,) = json.loads(run("verify", "--json").stdout)
     assert {"id": changed, "fault": "changed"} in verdict["findings"]
