@@ -5,7 +5,6 @@
 | `bench.json` | what a warm call takes of the processor, and all else that `docs/performance.md` shows: `make bench` |
 | `power-tuning.json` | calls, units, bytes and times of each request: `python -m benchmarks.power_tuning` |
 | `record-bytes.json` | what records take in the tables: `python -m benchmarks.record_bytes` |
-| `sealing.json` | how fast the access record is sealed and verified: `python -m benchmarks.sealing_rate` |
 """
 
 import json

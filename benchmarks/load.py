@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from benchmarks import prices
-from benchmarks.cpu_share import WHOLE_PROCESSOR
-from benchmarks.figures import figures, memory_of, requests, template
+from benchmarks.figures import memory_of, requests, template
 from benchmarks.request_cost import GATEWAY_LOG, KEY_LOOKS, PLATFORM_LOG, milliseconds
 
 from careconnect.access_record.event import SHARDS as AUDIT_SHARDS
@@ -48,8 +47,14 @@ _EVENTS: Final[Mapping[str, tuple[int, int, int]]] = {
 _ONE_EVENT: Final = (1, 1, 1)
 """Of all other requests."""
 
-_LOOKS: Final = 3
-"""How often a seal reads an event: when it is new, and in the two minutes after (ADR 28)."""
+_VERIFY_MICROSECONDS: Final = 100
+"""Of an event that is verified, computed: 40 of the processor, and its share of what is read over the network."""
+
+_VERIFY_BYTES: Final = 240
+"""Of memory for an event that is verified (ADR 34)."""
+
+_VERIFIER_ITSELF: Final = 200
+"""Megabytes that the function has without any event."""
 
 _OBSERVATION_UNITS: Final[Mapping[str, int]] = {
     "write: `POST` of an Observation": 2,
@@ -157,7 +162,7 @@ def limits() -> list[Limit]:
         Limit("Observation: times of change on 4 partitions",
               sum(rate * _OBSERVATION_UNITS.get(name, 0) for name, rate in BASE.items()),
               TYPE_SHARDS * prices.PARTITION_WRITES.most, "units/s", "more shards, and a load of all entries"),
-        *_sealing(many),
+        _verifying(many),
     ]  # fmt: skip
     return sorted(found, key=lambda limit: limit.reached_at)
 
@@ -166,15 +171,10 @@ def _of(quota: prices.Quota, used: float, remedy: str) -> Limit:
     return Limit(quota.what, used, quota.most, quota.unit, remedy)
 
 
-def _sealing(many: float) -> list[Limit]:
-    """Return what the auditor's function can seal in a minute, and verify before its time is up."""
-    rates: dict[str, Any] = figures("sealing")
-    timeout = int(template()["Resources"]["AuditFunction"]["Properties"]["Timeout"])
-    share = min(1.0, memory_of("AuditFunction") / WHOLE_PROCESSOR)
-    return [
-        Limit("access record: events sealed in a minute", many * 60,
-              rates["sealed_a_cpu_second"] * share * 60 / _LOOKS, "events/min", "more memory; a run for each shard"),
-        Limit("access record: a day verified in one run", many * DAY,
-              rates["verified_a_cpu_second"] * share * timeout, "events/day",
-              "a longer time-out and more memory; a run for each shard; the command line"),
-    ]  # fmt: skip
+def _verifying(many: float) -> Limit:
+    """Return what the verifier can verify of a day, before its time is up and its memory full."""
+    timeout = int(template()["Resources"]["VerifierFunction"]["Properties"]["Timeout"])
+    room = (memory_of("VerifierFunction") - _VERIFIER_ITSELF) * 1_000_000
+    most = min(timeout * 1_000_000 / _VERIFY_MICROSECONDS, room / _VERIFY_BYTES)
+    return Limit("audit trail: a day verified in one run", many * DAY, most, "events/day",
+                 "a run for each shard; the command line")  # fmt: skip

@@ -17,7 +17,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any
 
-SERVICES = ("dynamodb", "kms")
+SERVICES = ("dynamodb", "kms", "s3")
 """What the functions make clients of."""
 
 _LOCK = "requirements.txt"

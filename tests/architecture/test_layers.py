@@ -105,7 +105,7 @@ def shape_of(shape, above=()):
 
 found = {}
 for region in ("eu-west-2", "us-east-1", "cn-north-1", "us-gov-west-1"):
-    for service in ("dynamodb", "kms"):
+    for service in ("dynamodb", "kms", "s3"):
         client = botocore.session.Session().create_client(
             service, region, aws_access_key_id="a", aws_secret_access_key="b"
         )
@@ -142,7 +142,7 @@ def test_nothing_lies_in_a_layer_that_no_function_reads(built: dict[str, Path]) 
 
     found = [*names()]
     services = {name.split("/")[2] for name in found if name.startswith("botocore/data/") and name.count("/") > 2}
-    assert services == {"dynamodb", "kms"}
+    assert services == {"dynamodb", "kms", "s3"}
     assert not [name for name in found if name.endswith((".pyi", ".pyx", "/RECORD"))]
     assert not [name for name in found if name.partition("/")[0] in ("pycparser", "cffi", "bin")]
     # Whose it is stays, and what a search for vulnerable packages goes by.

@@ -14,6 +14,8 @@ PACKAGES = {
     "fhir": "fhir_reader",
     "writer": "record_writer",
     "discovery": "service_discovery",
+    "audit": "access_auditor",
+    "archive": "audit_archiver",
     "console": "service_console",
 }
 # What a function is built from besides, and is no part of its code: the console's page.

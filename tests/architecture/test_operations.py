@@ -49,15 +49,22 @@ def test_what_cannot_be_recorded_is_watched_whoever_could_not() -> None:
     given = [each["Environment"]["Variables"] for each in functions if "Environment" in each]
     alarms = [alarm for alarm in _ALARMS.values() if alarm["MetricName"] == "AccessRecordNotKept"]
 
-    recording = {each["POWERTOOLS_SERVICE_NAME"] for each in given if "AUDIT_TABLE" in each}
+    recording = {each["POWERTOOLS_SERVICE_NAME"] for each in given if "AUDIT_FAILURE" in each}
     assert {alarm["Dimensions"][0]["Value"] for alarm in alarms} == recording
     assert len(alarms) == len(recording)
 
 
-def test_that_nothing_is_sealed_any_more_is_news() -> None:
-    assert _ALARMS["SealingStoppedAlarm"]["TreatMissingData"] == "breaching"
-    others = {alarm["TreatMissingData"] for name, alarm in _ALARMS.items() if name != "SealingStoppedAlarm"}
+def test_that_nothing_is_watched_any_more_is_news() -> None:
+    assert _ALARMS["AuditVerifierStoppedAlarm"]["TreatMissingData"] == "breaching"
+    others = {alarm["TreatMissingData"] for name, alarm in _ALARMS.items() if name != "AuditVerifierStoppedAlarm"}
     assert others == {"notBreaching"}
+
+
+def test_an_archive_that_is_behind_is_told_long_before_the_stream_loses_anything() -> None:
+    alarm = _ALARMS["AuditArchiveBehindAlarm"]
+
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("IteratorAge", "Maximum", 3_600_000)
+    assert alarm["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": "ArchiverFunction"}}]
 
 
 @each_of("name", _ALARMS)
@@ -140,7 +147,8 @@ def test_the_front_proves_itself_and_says_who_asks() -> None:
 def test_every_function_that_answers_http_refuses_what_comes_around_the_front() -> None:
     functions = {name: each for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
 
-    for name in functions.keys() - {"ReadAuthorizerFunction", "WriteAuthorizerFunction"}:
+    without_http = {"ReadAuthorizerFunction", "WriteAuthorizerFunction", "ArchiverFunction", "VerifierFunction"}
+    for name in functions.keys() - without_http:
         variables = functions[name]["Properties"]["Environment"]["Variables"]
         assert variables["ORIGIN_SECRET"] == {"Ref": "OriginSecret"}, name
 

@@ -41,6 +41,8 @@ PACKAGES = {
     "RecordWriterFunction": "functions/writer/record_writer",
     "DirectoryWriterFunction": "functions/writer/record_writer",
     "AuditFunction": "functions/audit/access_auditor",
+    "ArchiverFunction": "functions/archive/audit_archiver",
+    "VerifierFunction": "functions/archive/audit_archiver",
     "DiscoveryFunction": "functions/discovery/service_discovery",
     "ConsoleFunction": "functions/console/service_console",
 }
@@ -268,7 +270,8 @@ def granted(function: str) -> set[tuple[str, str]]:
         for action in [actions] if isinstance(actions, str) else actions:
             for resource in resources if isinstance(resources, list) else [resources]:
                 arn = resource.get("Fn::GetAtt") or [resource["Fn::Sub"]]
-                found.add((action, arn[0].removeprefix("${").replace(".Arn}/index", "")))
+                within = arn[0].removeprefix("${").replace(".Arn}/index", "").replace(".Arn}/stream/*", "/stream")
+                found.add((action, within.replace(".Arn}", "")))
     return found
 
 
@@ -305,7 +308,7 @@ def test_rule_6_a_key_lets_a_function_do_what_it_needs_and_no_more(function: str
 
 
 @pytest.mark.parametrize("key", of_type("AWS::KMS::Key"))
-def test_no_key_is_handed_on_and_no_administrator_signs_or_seals_with_one(key: str) -> None:
+def test_no_key_is_handed_on_and_no_administrator_signs_with_one(key: str) -> None:
     statements_ = RESOURCES[key]["Properties"]["KeyPolicy"]["Statement"]
     actions = {action for each in statements_ for action in _several(each["Action"])}
     by_account = {
@@ -317,14 +320,10 @@ def test_no_key_is_handed_on_and_no_administrator_signs_or_seals_with_one(key: s
 
     assert not {action for action in actions if "*" in action or "?" in action}
     assert not actions & {"kms:CreateGrant", "kms:RetireGrant", "kms:ReplicateKey", "kms:ImportKeyMaterial"}
-    # An operator looks for a value by its digest and verifies seals; nobody but the function makes one.
+    # An operator looks for a value by its digest.
     assert (
         by_account & {"kms:Sign", "kms:GenerateMac", "kms:VerifyMac"}
-        == {
-            "SigningKey": set(),
-            "AccessDigestKey": {"kms:GenerateMac"},
-            "AccessSealKey": {"kms:VerifyMac"},
-        }[key]
+        == {"SigningKey": set(), "AccessDigestKey": {"kms:GenerateMac"}}[key]
     )
 
 
@@ -423,6 +422,12 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
     if function in AUTHORIZERS:
         # It answers the gateway, never a browser.
         given -= {"ALLOWED_ORIGINS"}
+    if function in ("ArchiverFunction", "VerifierFunction"):
+        # They answer nobody.
+        given -= {"ALLOWED_ORIGINS", "BASE_URL"}
+    if function == "ArchiverFunction":
+        # Who archives the trail is not told where it is.
+        read -= {"AUDIT_TABLE"}
 
     assert given == read - _LAMBDAS_OWN
 
@@ -430,7 +435,7 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
 def test_only_its_functions_are_told_of_a_table() -> None:
     told = {
         table: {function for function in PACKAGES if f"{table.upper()}_TABLE" in environment(function)}
-        for table in ("client", "token", "record", "directory", "reference", "audit", "seal")
+        for table in ("client", "token", "record", "directory", "reference", "audit")
     }
     assert told == {
         "client": {"TokenFunction"},
@@ -438,8 +443,7 @@ def test_only_its_functions_are_told_of_a_table() -> None:
         "record": {"PatientRecordFunction", "RecordWriterFunction"},
         "directory": {"PatientRecordFunction", "DirectoryFunction", *WRITER_OF.values()},
         "reference": set(WRITER_OF.values()),
-        "audit": {"TokenFunction", "AuditFunction", *DATA_FUNCTIONS},
-        "seal": {"AuditFunction"},
+        "audit": {"TokenFunction", "AuditFunction", "VerifierFunction", *DATA_FUNCTIONS},
     }
 
 
@@ -528,7 +532,7 @@ def test_counters_of_minutes_are_encrypted_and_go_with_the_stack() -> None:
     assert RESOURCES["AllowanceTable"]["DeletionPolicy"] == "Delete"
 
 
-def test_there_are_eight_tables_and_their_keys_are_the_codes() -> None:
+def test_there_are_seven_tables_and_their_keys_are_the_codes() -> None:
     keys = {
         name: [key["AttributeName"] for key in each["Properties"]["KeySchema"]]
         for name, each in of_type("AWS::DynamoDB::Table").items()
@@ -541,13 +545,74 @@ def test_there_are_eight_tables_and_their_keys_are_the_codes() -> None:
         "ReferenceTable": ["pk"],
         "AllowanceTable": ["pk"],
         "AuditTable": ["pk", "sk"],
-        "SealTable": ["pk", "sk"],
     }
     for name in ("TokenTable", "AllowanceTable", "AuditTable"):
         assert RESOURCES[name]["Properties"]["TimeToLiveSpecification"] == {
             "AttributeName": "expires_at",
             "Enabled": True,
         }
+
+
+def test_the_archivers_role_reads_the_stream_and_puts_objects_and_nothing_else() -> None:
+    (mapping,) = of_type("AWS::Lambda::EventSourceMapping").values()
+    properties = mapping["Properties"]
+
+    assert properties["EventSourceArn"] == {"Fn::GetAtt": ["AuditTable", "StreamArn"]}
+    assert properties["FunctionName"] == {"Ref": "ArchiverFunction.Alias"}
+    assert RESOURCES["AuditTable"]["Properties"]["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    # From the first record on, in order, until a batch is done or the stream has lost it.
+    assert properties["StartingPosition"] == "TRIM_HORIZON"
+    assert properties["ParallelizationFactor"] == 1
+    assert properties["BisectBatchOnFunctionError"] is True
+    assert (properties["MaximumRetryAttempts"], properties["MaximumRecordAgeInSeconds"]) == (-1, -1)
+    assert properties["MaximumBatchingWindowInSeconds"] <= 30
+    assert "FunctionResponseTypes" not in properties
+    for function in ("ArchiverFunction", "VerifierFunction"):
+        assert f"${{{function}.Arn}}" not in json.dumps(API)
+
+
+def test_the_archive_is_locked_for_its_retention_and_then_deleted() -> None:
+    bucket = RESOURCES["ArchiveBucket"]
+    properties = bucket["Properties"]
+    days = {"Ref": "ArchiveRetentionDays"}
+
+    assert (bucket["DeletionPolicy"], bucket["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert "BucketName" not in properties
+    assert properties["ObjectLockEnabled"] is True
+    assert properties["ObjectLockConfiguration"]["Rule"] == {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": days}}
+    assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert set(properties["PublicAccessBlockConfiguration"].values()) == {True}
+    (encryption,) = properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert encryption["ServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+    retention, markers = properties["LifecycleConfiguration"]["Rules"]
+    assert (retention["Status"], markers["Status"]) == ("Enabled", "Enabled")
+    assert (retention["ExpirationInDays"], retention["NoncurrentVersionExpiration"]) == (days, {"NoncurrentDays": 1})
+    assert markers["ExpiredObjectDeleteMarker"] is True
+    given = TEMPLATE["Parameters"]["ArchiveRetentionDays"]
+    assert (given["Default"], given["MinValue"]) == (365, 1)
+
+
+def test_the_archives_policy_denies_every_other_writer_and_everybody_who_deletes() -> None:
+    policy = RESOURCES["ArchiveBucketPolicy"]
+    puts, deletes, plain = policy["Properties"]["PolicyDocument"]["Statement"]
+
+    assert (policy["DeletionPolicy"], policy["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    assert {each["Effect"] for each in (puts, deletes, plain)} == {"Deny"}
+    assert {each["Principal"] for each in (puts, deletes, plain)} == {"*"}
+    assert "s3:PutObject" in puts["Action"]
+    (role, session) = puts["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
+    assert role == {"Fn::GetAtt": ["ArchiverFunctionRole", "Arn"]}
+    assert session["Fn::Sub"].endswith(":assumed-role/${ArchiverFunctionRole}/*")
+    assert {"s3:DeleteObject", "s3:DeleteObjectVersion"} <= set(deletes["Action"])
+    assert "Condition" not in deletes
+    assert (plain["Action"], plain["Condition"]) == ("s3:*", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_the_verifier_has_a_heartbeat_every_five_minutes_and_verifies_each_day() -> None:
+    events = FUNCTIONS["VerifierFunction"]["Events"].values()
+    given = {each["Properties"]["Schedule"]: json.loads(each["Properties"]["Input"]) for each in events}
+
+    assert given == {"rate(5 minutes)": {"heartbeat": {}}, "cron(20 0 * * ? *)": {"verify": "yesterday"}}
 
 
 GATEWAY_RESPONSES: dict[str, Any] = API["x-amazon-apigateway-gateway-responses"]

@@ -245,7 +245,7 @@ def _events(stack: LocalStack) -> dict[str, list[AccessEvent]]:
     """Return what the record tells, by request: of each event its correction, if there is one."""
     told: dict[str, AccessEvent] = {}
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.stack.outputs["AuditTable"])
-    for item in (item for page in pages for item in page["Items"] if "seal" not in item):
+    for item in (item for page in pages for item in page["Items"] if "action" in item):
         event = event_of(item)
         if event.is_correction or event.id not in told:
             told[event.id] = event

@@ -40,7 +40,7 @@ def new(local_stack: LocalStack) -> New:
 
     def listed() -> list[AccessEvent]:
         pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-        every = [event_of(item) for page in pages for item in page["Items"] if "seal" not in item]
+        every = [event_of(item) for page in pages for item in page["Items"] if "action" in item]
         added = [event for event in every if (event.id, event.is_correction) not in seen]
         seen.update((event.id, event.is_correction) for event in added)
         return sorted(added, key=lambda event: event.id)

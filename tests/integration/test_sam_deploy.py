@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group
 _STACK = "rehearsal"
 _RESOURCES = read_template(TEMPLATE)["Resources"]
 _KEPT = {
-    *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "AuditTable", "SealTable"),
-    *("SigningKey", "AccessDigestKey", "AccessSealKey"),
+    *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "AuditTable"),
+    *("SigningKey", "AccessDigestKey"),
 }
 
 
@@ -69,7 +69,8 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
             printed = _run([_in_place(line, here) for line in before])
             resources = _resources(emulator)
             s3, dynamodb = emulator.client("s3"), emulator.client("dynamodb")
-            [bucket] = [each["Name"] for each in s3.list_buckets()["Buckets"]]
+            archive = resources["ArchiveBucket"]["PhysicalResourceId"]
+            [bucket] = {each["Name"] for each in s3.list_buckets()["Buckets"]} - {archive}
             keys = [each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]]
             api = resources["Api"]["PhysicalResourceId"]
             found = emulator.client("apigateway").get_resources(restApiId=api, limit=500)["items"]

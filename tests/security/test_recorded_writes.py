@@ -28,7 +28,7 @@ def events(local_stack: LocalStack) -> Callable[[str], list[AccessEvent]]:
 
     def listed(whose: str) -> list[AccessEvent]:
         pages = local_stack.client("dynamodb").get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
-        items = (item for page in pages for item in page["Items"] if "seal" not in item)
+        items = (item for page in pages for item in page["Items"] if "action" in item)
         return sorted((each for each in map(event_of, items) if each.patient == whose), key=lambda each: each.id)
 
     return listed

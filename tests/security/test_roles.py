@@ -1,5 +1,6 @@
 """What each function's role may do with each table and key, by trying it with IAM enforced."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.stack.emulator_client import Credentials, emulator_client
 from careconnect_testing.granted import GRANTED, KEYS_GRANTED
 
 pytestmark = pytest.mark.integration
@@ -21,7 +23,6 @@ KEYS = {
     "ReferenceTable": _ONE,
     "AllowanceTable": _ONE,
     "AuditTable": _TWO,
-    "SealTable": _TWO,
 }
 DENIED = "AccessDeniedException"
 
@@ -134,13 +135,71 @@ def test_the_index_by_patient_is_the_auditors_alone(local_stack: LocalStack, fun
     assert refusal(local_stack, function, "dynamodb", call, **arguments) == ("" if is_granted else DENIED)
 
 
-def test_nobody_changes_or_removes_what_is_recorded_and_the_auditor_alone_reads_it() -> None:
+def test_nobody_changes_or_removes_what_is_recorded_and_two_functions_alone_read_it() -> None:
     rights = {
         (function, action) for function, held in GRANTED.items() for action, table in held if table == "AuditTable"
     }
 
-    assert {action for _, action in rights} == {"dynamodb:PutItem", "dynamodb:Query"}
-    assert {function for function, action in rights if action == "dynamodb:Query"} == {"AuditFunction"}
+    assert {action for _, action in rights} == {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"}
+    reading = {function for function, action in rights if action != "dynamodb:PutItem"}
+    assert reading == {"AuditFunction", "VerifierFunction"}
+
+
+# Each way to an object of the archive, with the action of IAM's that it takes.
+OBJECT_WAYS: list[tuple[str, str, dict[str, Any]]] = [
+    ("s3:PutObject", "put_object", {"Key": "roles", "Body": b""}),
+    ("s3:GetObject", "get_object", {"Key": "roles"}),
+    ("s3:GetObjectVersion", "get_object", {"Key": "roles", "VersionId": "none"}),
+    ("s3:DeleteObject", "delete_object", {"Key": "roles"}),
+    ("s3:DeleteObjectVersion", "delete_object", {"Key": "roles", "VersionId": "none"}),
+    ("s3:ListBucketVersions", "list_object_versions", {"Prefix": "roles"}),
+    ("s3:ListBucket", "list_objects_v2", {}),
+    ("s3:PutLifecycleConfiguration", "put_bucket_lifecycle_configuration", {"LifecycleConfiguration": {"Rules": []}}),
+    ("s3:PutBucketPolicy", "put_bucket_policy", {"Policy": "{}"}),
+    ("s3:DeleteBucket", "delete_bucket", {}),
+]
+
+
+@pytest.mark.parametrize("function", GRANTED)
+def test_a_role_may_do_with_the_archive_what_its_job_takes_and_is_denied_all_else(
+    local_stack: LocalStack, function: str
+) -> None:
+    bucket = local_stack.stack.outputs["ArchiveBucket"]
+    held = {action for action, resource in GRANTED[function] if resource.startswith("ArchiveBucket")}
+
+    for action, call, arguments in OBJECT_WAYS:
+        found = refusal(local_stack, function, "s3", call, Bucket=bucket, **arguments)
+        assert (found == "AccessDenied") == (action not in held), (action, found)
+
+
+@pytest.mark.parametrize(
+    ("call", "arguments"),
+    [
+        ("put_object", {"Key": "admin", "Body": b""}),
+        ("delete_object", {"Key": "admin"}),
+        ("delete_object", {"Key": "admin", "VersionId": "none"}),
+    ],
+)
+def test_an_administrator_neither_puts_into_the_archive_nor_deletes_from_it(
+    local_stack: LocalStack, call: str, arguments: dict[str, Any]
+) -> None:
+    bucket = local_stack.stack.outputs["ArchiveBucket"]
+    identity = local_stack.client("iam")
+    name = "archive-administrator"
+    identity.create_user(UserName=name)
+    allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    identity.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document)
+    key = identity.create_access_key(UserName=name)["AccessKey"]
+    client = emulator_client("s3", local_stack.endpoint, Credentials(key["AccessKeyId"], key["SecretAccessKey"]))
+    try:
+        assert client.list_object_versions(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 200
+        with pytest.raises(ClientError, match="AccessDenied"):
+            getattr(client, call)(Bucket=bucket, **arguments)
+    finally:
+        identity.delete_access_key(UserName=name, AccessKeyId=key["AccessKeyId"])
+        identity.delete_user_policy(UserName=name, PolicyName="all")
+        identity.delete_user(UserName=name)
 
 
 def test_the_directorys_writer_cannot_put_a_record_into_its_transaction(local_stack: LocalStack) -> None:
@@ -171,7 +230,7 @@ KEY_WAYS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("key", ["SigningKey", "AccessDigestKey", "AccessSealKey"])
+@pytest.mark.parametrize("key", ["SigningKey", "AccessDigestKey"])
 @pytest.mark.parametrize("function", GRANTED)
 def test_a_role_may_do_with_a_key_what_its_job_takes_and_is_denied_all_else(
     local_stack: LocalStack, function: str, key: str

@@ -22,6 +22,8 @@ LOOKS = {
     "RecordWriterFunction": {"GetItem"},
     "DirectoryWriterFunction": {"GetItem"},
     "AuditFunction": {"GetItem"},
+    "ArchiverFunction": set(),
+    "VerifierFunction": set(),
     "DiscoveryFunction": {"GetPublicKey"},
     "ConsoleFunction": set(),
 }
@@ -36,6 +38,8 @@ PACKAGES = {
     "RecordWriterFunction": "record_writer",
     "DirectoryWriterFunction": "record_writer",
     "AuditFunction": "access_auditor",
+    "ArchiverFunction": "audit_archiver",
+    "VerifierFunction": "audit_archiver",
     "DiscoveryFunction": "service_discovery",
     "ConsoleFunction": "service_console",
 }

@@ -17,7 +17,7 @@ import pytest
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.deployed_function import Right, function_here
-from careconnect_testing.events import Event, authorizer_event, fhir_event, form_event, rest_event
+from careconnect_testing.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
 from careconnect_testing.granted import GRANTED, KEYS_GRANTED
 
 pytestmark = pytest.mark.integration
@@ -71,10 +71,8 @@ DIRECTORY_READS = [
 AUDIT = [
     read("AuditEvent", [("patient", "4")]),
     read("AuditEvent", [("date", "ge2020"), ("unheard-of", "x")]),
-    {"seal": {}},
-    # The second one opens the head that the first has made.
-    {"seal": {}},
-    {"verify": "yesterday"},
+    # With a next page, whose link takes a key.
+    read("AuditEvent", [("_count", "1"), ("date", "ge2020")]),
 ]
 DISCOVERY = [rest_event("GET", "/.well-known/jwks.json")]
 
@@ -93,8 +91,8 @@ def test_a_function_uses_every_right_that_it_has(
     loaded: LocalStack, function: str, package: str, events: list[Event]
 ) -> None:
     with function_here(loaded, function, package) as (handler, used):
-        for event in events:
-            assert handler(event, None).get("statusCode", 200) == 200, event
+        for sent in events:
+            assert handler(sent, None).get("statusCode", 200) == 200, sent
 
     assert _keys(used) == GRANTED[function] | KEYS_GRANTED[function]
 
@@ -140,7 +138,7 @@ OWNED = {"managingOrganization": {"reference": "Organization/SAMPLE-GP1"}}
 def test_a_writer_uses_every_right_that_it_has(loaded: LocalStack, function: str, type_: str) -> None:
     *events, busy = _writes(type_, OWNED)
     with function_here(loaded, function, "record_writer") as (handler, used):
-        statuses = [handler(event, None)["statusCode"] for event in events]
+        statuses = [handler(sent, None)["statusCode"] for sent in events]
         assert handler(busy, None)["statusCode"] == 412
         # Other tests search the same tables.
         ids = ("rights-1", "rights-2", *(f"busy-{number}" for number in range(52)))
@@ -169,6 +167,20 @@ def test_the_issuer_and_the_authorizers_use_every_right_that_they_have(
         with function_here(loaded, authorizer, "scope_authorizer") as (handler, used):
             assert handler(authorizer_event(f"Bearer {token}"), None)["principalId"] == explorer.client_id
         assert _keys(used) == GRANTED[authorizer] | KEYS_GRANTED[authorizer]
+
+
+def test_the_archiver_and_the_verifier_use_every_right_that_they_have(loaded: LocalStack) -> None:
+    # What polls the stream reads it, not the function.
+    polled = {right for right in GRANTED["ArchiverFunction"] if right[1] == "AuditTable/stream"}
+    with function_here(loaded, "ArchiverFunction", "audit_archiver") as (handler, used):
+        handler(event("archiver-stream"), None)
+    assert used == GRANTED["ArchiverFunction"] - polled
+
+    with function_here(loaded, "VerifierFunction", "audit_archiver") as (handler, used):
+        handler(event("verifier-heartbeat"), None)
+        # The event's day, of which the archive holds a batch now.
+        handler({"verify": "2026-03-26"}, None)
+    assert used == GRANTED["VerifierFunction"]
 
 
 def test_the_console_asks_nobody(loaded: LocalStack) -> None:

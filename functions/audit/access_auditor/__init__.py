@@ -1,1 +1,1 @@
-"""Who reads the access record, and seals it."""
+"""Answer AuditEvent: read the audit trail and search it."""

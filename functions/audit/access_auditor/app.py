@@ -1,7 +1,5 @@
 """`AuditEvent`, the access record in FHIR: a call in, the answer of one use case out, errors as OperationOutcomes."""
 
-import hmac
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,19 +31,15 @@ _READS: Final = ("GET", "HEAD")
 # Who saw a patient's data is as much of a secret as the data: no cache keeps it.
 _CACHING: Final = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
-_LINK_KEY: Final = b"careconnect access record next links"
-"""What makes another key of the digest key: there is no state to keep one in."""
-
 
 @dataclass(frozen=True, slots=True)
 class AuditEndpoint(OutcomeEndpoint):
-    """What the deployed function is made of; `digest_key` returns the deployment's key, 32 bytes."""
+    """What the deployed function is made of."""
 
     store: EventStore
-    digest_key: Callable[[], bytes]
 
     def answer(self, call: Call) -> Response:
-        """Answer a read or a search; raises `OutcomeError`, and `DigestKeyError` if a link has no key."""
+        """Answer a read or a search; raises `OutcomeError`."""
         request = call.request
         caller = caller_of(request.authorizer, call.now)
         call.client_id = caller.client_id
@@ -75,7 +69,7 @@ class AuditEndpoint(OutcomeEndpoint):
 
     def _search(self, call: Call, path: FhirPath, caller: Caller) -> Response:
         parameters, fhir_base = parameters_of(call.request, path), call.base_url.fhir
-        sealed = sealed_parameters(parameters, self._link_key, caller, path.asked)
+        sealed = sealed_parameters(parameters, self.store.link_key, caller, path.asked)
         parameters = [*sealed, *parameters]
         named = named_patients(path.type, parameters, fhir_base)
         call.access.parameters = tuple(parameters)
@@ -84,12 +78,9 @@ class AuditEndpoint(OutcomeEndpoint):
         now = int(call.now * 1000)
         query = parse_event_search(parameters, handling=result.handling, fhir_base=fhir_base, now=now)
         is_sealed = path.route is Route.SEARCH or bool(sealed)
-        links = Links(fhir_base, path.asked, caller, self._link_key, is_sealed)
+        links = Links(fhir_base, path.asked, caller, self.store.link_key, is_sealed)
         bundle = search_events(query, EventContext(self.store, caller, result, links, now))
         if caller.patient and not named:
             # It asked for all that it may see: its own patient's.
             call.access.discloses([caller.patient])
         return fhir_response(200, bundle.text(result.view), result.view.format, _CACHING)
-
-    def _link_key(self) -> bytes:
-        return hmac.digest(self.digest_key(), _LINK_KEY, "sha256")

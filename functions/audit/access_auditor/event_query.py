@@ -1,8 +1,9 @@
-"""A search of the access record, parsed: what is asked, and where in the record it may be (`audit.md`)."""
+"""A search of the audit trail, parsed: what is asked, and where in the trail it may be (`audit.md`)."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from access_auditor.walk_events import Window, bound_at
@@ -19,6 +20,9 @@ from careconnect.searching.result_parameters import Handling, Order
 
 _CLOCKS_APART: Final = 60_000
 """Milliseconds by which the clock of what kept an event may be ahead of this one."""
+
+_UNBOUNDED_DAYS: Final = 7
+"""Days that a search goes back which names neither a patient nor a time to begin at."""
 
 _JOINING: Final = ("_include", "_revinclude", "_has")
 
@@ -37,15 +41,35 @@ class EventQuery:
     used: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[Issue] = field(default_factory=list)
 
+    def bound(self, now: int) -> None:
+        """Add the lower bound of `date` that a search has which would go through all events ever kept.
+
+        It is a parameter like one that was given, so that `self` and the pages that follow have it too. `now` is in
+        epoch milliseconds.
+        """
+        is_direct = self.patients() is not None or self.event_ids() is not None
+        if is_direct or any(start > FIRST_INSTANT for start, _ in self._spans()):
+            return
+        since = datetime.fromtimestamp(now // 1000, UTC) - timedelta(days=_UNBOUNDED_DAYS)
+        text = f"ge{since:%Y-%m-%dT%H:%M:%SZ}"
+        self.criteria.append(parse_criterion(DATE, "", text, fhir_base="", now=now))
+        # Beside its like: parameters of one name come together in the pages that follow.
+        place = max((number for number, (name, _) in enumerate(self.used, start=1) if name == DATE.name), default=0)
+        self.used.insert(place, (DATE.name, text))
+
     def window(self, now: int) -> Window:
         """Return between which sort keys what is searched for can be; `now` in epoch milliseconds."""
         low, before = 0, now + _CLOCKS_APART
+        for start, end in self._spans():
+            low, before = max(low, start), min(before, end)
+        return Window(bound_at(low), bound_at(before))
+
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """Yield, of each `date` that was given, from when on and before when all of its values are."""
         for criterion in self.criteria:
             if criterion.parameter is DATE and criterion.modifier != Modifier.MISSING:
                 spans = [_span(bound) for bound in criterion.values]
-                low = max(low, min(start for start, _ in spans))
-                before = min(before, max(end for _, end in spans))
-        return Window(bound_at(low), bound_at(before))
+                yield min(start for start, _ in spans), max(end for _, end in spans)
 
     def patients(self) -> tuple[str, ...] | None:
         """Return the ids of the patients whose events alone can match, or None if any event can."""

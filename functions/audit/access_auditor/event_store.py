@@ -1,4 +1,4 @@
-"""What the access record gives the one who reads it: items in the order of their ids, newest first, in parts."""
+"""The audit trail as its reader sees it: events in the order of their ids, newest first, in parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,5 +45,5 @@ class EventStore(Protocol):
     def parts(self, asked: Sequence[Asked]) -> list[Part]:
         """Return parts of sources, asked for side by side."""
 
-    def sealed_day_before(self, day: str) -> str:
-        """Return the last day before `day` that has a seal, and so events; empty if there is none."""
+    def link_key(self) -> bytes:
+        """Return the key that `next` links are sealed under, 32 bytes."""

@@ -1,4 +1,4 @@
-"""Search the access record: newest first, a page at a time, for no further than one request may go back."""
+"""Search the audit trail: newest first, a page at a time, for no further than one request may go back."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,7 +45,8 @@ class _Found:
 def search_events(query: EventQuery, context: EventContext) -> Bundle:
     """Return the searchset Bundle of a query.
 
-    A caller that is bound to a patient finds that patient's events and no other. A page may be short, or empty, and
+    A caller that is bound to a patient finds that patient's events and no other. Without a patient and without a
+    time to begin at, a search is of the last seven days. A page may be short, or empty, and
     still have a `next` link: it ends where one request may go no further. The total is told if the first page came to
     the end, or is asked for. Raises the outcome 400 for a foreign cursor, for another order, and for a total that is
     too costly.
@@ -53,6 +54,7 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
     require_order(context.result.sort)
     if context.caller.patient:
         query.criteria.insert(0, of_patient(context.caller.patient))
+    query.bound(context.now)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     found = _find(query, cursor, context)
     total = _total(found, cursor, context.result)

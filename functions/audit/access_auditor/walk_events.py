@@ -1,9 +1,7 @@
-"""Go back through the access record, newest event first, for no further than one request may.
+"""Go back through the audit trail, newest event first, for no further than one request may.
 
-Whose patient is known is looked for in the index by patient; all else day by day, in the shards of each at once. A day
-that is without events costs as many queries as another, so that a long stretch of such days is skipped: the list of
-sealed days tells where it ends. A day is skipped only if three without any event lie behind it, so that what the
-sealing has missed is found, too.
+The events of a known patient are looked for in the index by patient, all others day by day, in the shards of each at
+once. A day without events costs as many queries as another: a search has a lower bound for that.
 """
 
 from collections import deque
@@ -22,9 +20,6 @@ MOST_QUERIES: Final = 240
 MOST_COUNTED: Final = 10_000
 """Events that are examined for a total that is asked for."""
 MOST_COUNTING_QUERIES: Final = 1_000
-
-QUIET_DAYS: Final = 3
-"""Days without events after which the days before them are skipped."""
 
 _TIME_DIGITS: Final = 12
 _LEAST_LIMIT: Final = 8
@@ -122,22 +117,13 @@ class Walk:
         self.is_end = True
 
     def _days(self) -> Iterator[AccessEvent]:
-        window, quiet = self.window, 0
+        window = self.window
         while not window.is_empty:
             day = _last_day_before(window.before)
             start = bound_at(_start_of(day))
             within = Window(max(window.low, start), window.before)
-            quiet += 1
-            for event in self._merged([Source(partition_of(day, shard)) for shard in SHARDS], within):
-                quiet = 0
-                yield event
+            yield from self._merged([Source(partition_of(day, shard)) for shard in SHARDS], within)
             self.place = start
-            if quiet >= QUIET_DAYS:
-                self.effort.query(1)
-                sealed = self.store.sealed_day_before(day)
-                if not sealed:
-                    return
-                quiet, self.place = 0, bound_at(_start_of(sealed) + _DAY)
             window = Window(window.low, self.place)
 
     def _merged(self, sources: Sequence[Source], window: Window) -> Iterator[AccessEvent]:
@@ -173,9 +159,6 @@ class _Stream:
 
 def _newest(held: deque[AccessEvent]) -> str:
     return held[0].id
-
-
-_DAY: Final = 86_400_000
 
 
 def _start_of(day: str) -> int:

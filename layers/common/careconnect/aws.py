@@ -20,6 +20,7 @@ from botocore.session import Session  # noqa: TID251 - here alone
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kms import KMSClient
+    from mypy_boto3_s3 import S3Client
 
 _CONFIG: Final = Config(
     connect_timeout=1,
@@ -58,6 +59,11 @@ def dynamodb() -> "DynamoDBClient":
 def kms() -> "KMSClient":
     """Create the KMS client; endpoint, region and credentials come from the environment."""
     return cast("KMSClient", session().create_client("kms", config=_CONFIG))
+
+
+def s3() -> "S3Client":
+    """Create the S3 client; endpoint, region and credentials come from the environment."""
+    return cast("S3Client", session().create_client("s3", config=_CONFIG))
 
 
 def _take_as_it_is(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:

@@ -68,7 +68,7 @@ def audit_table(client: Any, name: str) -> Callable[[], list[AccessEvent]]:
     return lambda: [
         event_of(item)
         for item in sorted(client.scan(TableName=name)["Items"], key=lambda one: str(one["sk"]["S"]))
-        if "seal" not in item
+        if "action" in item
     ]
 
 

@@ -14,7 +14,6 @@ from moto import mock_aws
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
-from careconnect.access_record.chain import HEADS
 from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
 from careconnect.access_record.event import AccessEvent, Action, Outcome, event_of
 from careconnect.http import Cors
@@ -75,7 +74,7 @@ KEPT = [
         outcome=Outcome.FAILED,
         why="error",
     ),
-    an_event(NOW - timedelta(days=40), 7, patient="5", ids=("Observation/o5",), type="Observation"),
+    an_event(NOW - timedelta(days=10), 7, patient="5", ids=("Observation/o5",), type="Observation"),
 ]
 """Events of two patients and of nobody, which the tests keep."""
 
@@ -86,7 +85,6 @@ class Auditor:
 
     client: Any
     event_table: str
-    seal_table: str
     scope: str = "system/AuditEvent.read"
     patient: str = ""
     client_id: str = "auditor"
@@ -99,7 +97,7 @@ class Auditor:
     def __post_init__(self) -> None:
         """Build the function."""
         self._app = Shell(
-            AuditEndpoint(DynamoDbEventStore(self.client, self.event_table, self.seal_table), lambda: b"k" * 32),
+            AuditEndpoint(DynamoDbEventStore(self.client, self.event_table)),
             BASE,
             "eu-west-2",
             Cors(("*",)),
@@ -118,11 +116,6 @@ class Auditor:
         """Keep events."""
         for event in events:
             self.client.put_item(TableName=self.event_table, Item=event.item())
-
-    def seal(self, *days: str) -> None:
-        """Put days on the list of those that have events."""
-        for day in days:
-            self.client.put_item(TableName=self.seal_table, Item={"pk": {"S": HEADS}, "sk": {"S": day}})
 
     def own_events(self) -> list[AccessEvent]:
         """Return what the auditor recorded of its own reads, oldest first."""
@@ -172,14 +165,12 @@ class Auditor:
 
 @contextmanager
 def auditor_on_moto() -> Iterator[Auditor]:
-    """Make empty tables in moto, and the auditor over them."""
+    """Make an empty table in moto, and the auditor over it."""
     with mock_aws():
         client = _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32))
-        number = next(_NUMBERS)
-        names = f"events-{number}", f"seals-{number}"
-        for resource, name in zip(("AuditTable", "SealTable"), names, strict=True):
-            create_table(client, resource, name)
-        auditor = Auditor(client, *names)
+        name = f"events-{next(_NUMBERS)}"
+        create_table(client, "AuditTable", name)
+        auditor = Auditor(client, name)
 
         def before_call(model: Any, **_: Any) -> None:
             auditor.calls.append(model.name)

@@ -20,9 +20,10 @@ ENVIRONMENT: Final = {
     "ALLOWANCE_TABLE": "allowances",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
-    "SEAL_TABLE": "seals",
+    "ARCHIVE_JOB": "verify",
+    "ARCHIVE_BUCKET": "archive",
+    "ARCHIVE_RETENTION_DAYS": "365",
     "ACCESS_DIGEST_KEY_ALIAS": "alias/digest",
-    "ACCESS_SEAL_KEY_ALIAS": "alias/seal",
     "SIGNING_KEY_ALIAS": "alias/signing",
     "ALLOWED_ORIGINS": "*",
     "DIRECTION": "read",
@@ -32,7 +33,7 @@ ENVIRONMENT: Final = {
 
 PACKAGES: Final = (
     *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer"),
-    *("access_auditor", "service_discovery", "service_console"),
+    *("access_auditor", "audit_archiver", "service_discovery", "service_console"),
 )
 """The packages that hold a handler; two functions each are made of the authorizer, the reader and the writer."""
 

@@ -19,6 +19,11 @@ Right = tuple[str, str]
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+_OF_OBJECTS = {
+    "PutObject": "PutObject",
+    "GetObject": "GetObjectVersion",
+    "ListObjectVersions": "ListBucketVersions",
+}
 
 
 @contextmanager
@@ -87,6 +92,8 @@ def _rights(service: str, operation: str, params: Mapping[str, Any], names: Mapp
         # By an alias, or by the ARN of a key, which ends in its id.
         key_id = str(params["KeyId"])
         yield f"kms:{operation}", names.get(key_id.rpartition("key/")[2], key_id)
+    elif service == "s3":
+        yield f"s3:{_OF_OBJECTS[operation]}", names[params["Bucket"]] + ("/*" if "Key" in params else "")
     elif operation == "TransactWriteItems":
         for action in params["TransactItems"]:
             ((kind, request),) = action.items()

@@ -14,6 +14,7 @@ FORM = "application/x-www-form-urlencoded"
 
 # The function of an event, by the beginning of its name: what it writes is a writer's.
 FUNCTIONS = {
+    "archiver-": "ArchiverFunction",
     "audit-": "AuditFunction",
     "console-": "ConsoleFunction",
     "authorizer-": "ReadAuthorizerFunction",
@@ -26,6 +27,7 @@ FUNCTIONS = {
     "patient-record-update": "RecordWriterFunction",
     "patient-record-": "PatientRecordFunction",
     "token-": "TokenFunction",
+    "verifier-": "VerifierFunction",
 }
 
 Event = dict[str, Any]

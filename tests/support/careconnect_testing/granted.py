@@ -11,6 +11,7 @@ WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "De
 MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
 # What is recorded is put, and nothing else: neither read, nor changed, nor removed.
 RECORDS = {("dynamodb:PutItem", "AuditTable")}
+STREAM_READS = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 GRANTED: dict[str, set[tuple[str, str]]] = {
     "TokenFunction": {
         ("dynamodb:BatchGetItem", "ClientTable"),
@@ -36,9 +37,21 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | {(action, "ReferenceTable") for action in MARKS}
     | RECORDS,
     "AuditFunction": {
+        # For the key of its links to next pages, which stands among the events.
+        ("dynamodb:GetItem", "AuditTable"),
         ("dynamodb:Query", "AuditTable"),
         ("dynamodb:Query", "AuditTable/by-patient"),
-        *((f"dynamodb:{action}", "SealTable") for action in ("GetItem", "PutItem", "Query")),
+    }
+    | RECORDS,
+    # What polls the stream does so under this role; the function itself only puts.
+    "ArchiverFunction": {
+        *((f"dynamodb:{each}", "AuditTable/stream") for each in STREAM_READS),
+        ("s3:PutObject", "ArchiveBucket/*"),
+    },
+    "VerifierFunction": {
+        ("dynamodb:Query", "AuditTable"),
+        ("s3:ListBucketVersions", "ArchiveBucket"),
+        ("s3:GetObjectVersion", "ArchiveBucket/*"),
     }
     | RECORDS,
     # What it, the issuer and the authorizers may do with the signing key says the key's policy.
@@ -63,9 +76,9 @@ KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
     },
     "AuditFunction": {
         ("kms:GenerateMac", "AccessDigestKey"),
-        ("kms:GenerateMac", "AccessSealKey"),
-        ("kms:VerifyMac", "AccessSealKey"),
     },
+    "ArchiverFunction": set(),
+    "VerifierFunction": set(),
     "ConsoleFunction": set(),
 }
 """What the keys' own policies let each function do with them."""

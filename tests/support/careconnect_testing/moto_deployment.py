@@ -50,7 +50,6 @@ _TABLES = {
     "TokenTable": "tokens",
     "AllowanceTable": "allowances",
     "AuditTable": "events",
-    "SealTable": "seals",
 }
 _SIGNING_ALIAS = "alias/careconnect-signing"
 _SETTINGS = {
@@ -61,11 +60,9 @@ _SETTINGS = {
     "TOKEN_TABLE": "tokens",
     "ALLOWANCE_TABLE": "allowances",
     "AUDIT_TABLE": "events",
-    "SEAL_TABLE": "seals",
     "AUDIT_FAILURE": "closed",
     "SIGNING_KEY_ALIAS": _SIGNING_ALIAS,
     "ACCESS_DIGEST_KEY_ALIAS": DIGEST_ALIAS,
-    "ACCESS_SEAL_KEY_ALIAS": "alias/careconnect-access-seal",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": BASE,
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",

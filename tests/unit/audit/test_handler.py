@@ -4,7 +4,7 @@ import importlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -19,10 +19,8 @@ SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "access_auditor",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "AUDIT_TABLE": "events",
-    "SEAL_TABLE": "seals",
     "AUDIT_FAILURE": "closed",
     "ACCESS_DIGEST_KEY_ALIAS": DIGEST_ALIAS,
-    "ACCESS_SEAL_KEY_ALIAS": "alias/careconnect-access-seal",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",
 }
@@ -40,9 +38,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Auditor, Handler
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with auditor_on_moto() as auditor:
-        for alias in (DIGEST_ALIAS, SETTINGS["ACCESS_SEAL_KEY_ALIAS"]):
-            digest_key(boto3.client("kms"), alias)
-        tables = {"AUDIT_TABLE": auditor.event_table, "SEAL_TABLE": auditor.seal_table, "AWS_REGION": "eu-west-2"}
+        digest_key(boto3.client("kms"), DIGEST_ALIAS)
+        tables = {"AUDIT_TABLE": auditor.event_table, "AWS_REGION": "eu-west-2"}
         for name, value in {**SETTINGS, **tables}.items():
             monkeypatch.setenv(name, value)
         sys.modules.pop("access_auditor.handler", None)
@@ -60,15 +57,3 @@ def test_it_answers_from_its_tables_and_records_that(deployed: tuple[Auditor, Ha
     assert found["link"][1]["url"].startswith("https://care.example/careconnect-ri/STU3/AuditEvent?patient=4&_cursor=")
     assert handler(event("audit-read"), None)["statusCode"] == 404
     assert [each.interaction for each in auditor.own_events()] == ["search-type", "read"]
-
-
-def test_what_it_sealed_it_finds_however_long_ago_that_was(deployed: tuple[Auditor, Handler]) -> None:
-    """By the list of days that sealing leaves: no search goes back day by day for years."""
-    auditor, handler = deployed
-    kept = an_event(datetime.now(UTC) - timedelta(minutes=10), patient="4")
-    auditor.keep(kept)
-
-    assert "statusCode" not in handler({"seal": {}}, None)
-    assert auditor.own_events() == []
-    auditor.now.now = kept.at / 1000 + 86_400 * 365 * 3
-    assert auditor.get("AuditEvent", "date=lt2029").ids() == [kept.id]

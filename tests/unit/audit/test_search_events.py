@@ -1,5 +1,6 @@
 """Searches of the access record: what is found, in which order, and by whom (`audit.md`, Asked in FHIR)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -21,7 +22,7 @@ def places(ids: list[str]) -> list[int]:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("", [0, 1, 2, 3, 4, 5, 6]),
+        ("", [0, 1, 2, 3, 4, 5]),
         ("patient=4", [REFUSED, OBSERVATION, READ, UPDATE]),
         ("patient=Patient/4", [REFUSED, OBSERVATION, READ, UPDATE]),
         (f"patient={FHIR_BASE}/Patient/4", [REFUSED, OBSERVATION, READ, UPDATE]),
@@ -42,19 +43,21 @@ def places(ids: list[str]) -> list[int]:
         ("outcome=0&patient=4", [OBSERVATION, READ]),
         ("entity=Patient/4", [REFUSED, OBSERVATION, READ, UPDATE]),
         ("entity=Observation/o1", [OBSERVATION]),
-        ("entity:Observation=o5", [OLD]),
+        ("entity:Observation=o5", []),
+        ("entity:Observation=o5&date=ge2026-11-15", [OLD]),
         ("entity=o1", [OBSERVATION]),
         ("entity=Patient/4&outcome=8", [UPDATE]),
         ("date=2026-11-26", [TOKEN, REFUSED, OF_FIVE, OBSERVATION, READ]),
         ("date=2026-11-25", [UPDATE]),
-        ("date=lt2026-11-26", [UPDATE, OLD]),
-        ("date=eb2026-11-25", [OLD]),
-        ("date=le2026-11-25", [UPDATE, OLD]),
+        ("date=lt2026-11-26", [UPDATE]),
+        ("date=eb2026-11-25", []),
+        ("date=eb2026-11-25&date=sa2026-11-14", [OLD]),
+        ("date=le2026-11-25", [UPDATE]),
         ("date=gt2026-11-25", [TOKEN, REFUSED, OF_FIVE, OBSERVATION, READ]),
         ("date=sa2026-11-26", []),
-        ("date=ne2026-11-26&date=ge2026-11-01", [UPDATE]),
+        ("date=ne2026-11-26&date=ge2026-11-20", [UPDATE]),
         ("date=ge2026-11-26T11:57:00Z&date=le2026-11-26T11:58:00Z", [REFUSED, OF_FIVE]),
-        ("date=2026-10-17,2026-11-25", [UPDATE, OLD]),
+        ("date=2026-11-16,2026-11-25", [UPDATE, OLD]),
         ("date=ap2026-11-26T11:59:00Z", [TOKEN]),
         ("date=2026-11-25&date=2026-11-26", []),
         ("date:missing=false&action=U", [UPDATE]),
@@ -76,7 +79,6 @@ def test_what_a_search_finds_newest_first(auditor: Auditor, query: str, found: l
 @pytest.mark.parametrize("number", range(len(IDS)))
 def test_an_id_finds_one(auditor: Auditor, number: int) -> None:
     assert auditor.get("AuditEvent", f"_id={IDS[number]}").ids() == [IDS[number]]
-    assert "sealed" not in auditor.calls
 
 
 def test_ids_find_those_that_there_are(auditor: Auditor) -> None:
@@ -110,7 +112,7 @@ def test_a_searchset_is_valid_in_both_formats(auditor: Auditor) -> None:
     valid_xml(auditor.get("AuditEvent", "_format=xml&_pretty=true").text, "Bundle")
 
 
-@pytest.mark.parametrize("query", ["", "patient=4,5&_count=100", "patient:missing=false"])
+@pytest.mark.parametrize("query", ["date=ge2026-11-14", "patient=4,5&_count=100", "patient:missing=false"])
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_pages_are_complete_and_disjoint(auditor: Auditor, query: str, size: int) -> None:
     # Its own reads are not before it.
@@ -148,7 +150,7 @@ def test_a_page_holds_what_an_answer_has_room_for(
     auditor: Auditor, monkeypatch: pytest.MonkeyPatch, room: int, size: int
 ) -> None:
     monkeypatch.setattr("access_auditor.search_events.ROOM", room)
-    pages = auditor.walk("date=lt2026-11-26T12:00:00Z")
+    pages = auditor.walk("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
 
     assert [id_ for page in pages for id_ in page.ids()] == IDS
     assert {len(page.ids()) for page in pages[:-1]} == {size}
@@ -265,24 +267,70 @@ def test_a_corrected_event_is_one_and_says_what_is_known_now(empty: Auditor) -> 
 
 def test_what_is_no_event_is_passed_over(empty: Auditor) -> None:
     event = an_event(NOW - timedelta(minutes=2), 1, patient="4")
-    witness = event.item() | {"sk": {"S": event.id[:-1] + "0"}, "seal": {"S": "{}"}}
+    elsewhere = event.item() | {"pk": {"S": "2026-11-25#0"}}
     forged = event.item() | {"sk": {"S": event.id[:-1] + "2"}, "action": {"S": "no action"}}
     misplaced = event.item() | {"sk": {"S": event.id[:-1] + "g"}}
     bare = {name: event.item()[name] for name in ("pk", "patient")} | {"sk": {"S": event.id[:-1] + "3"}}
     empty.keep(event)
-    for item in (witness, forged, misplaced, bare):
+    for item in (elsewhere, forged, misplaced, bare):
         empty.client.put_item(TableName=empty.event_table, Item=item)
 
     for query in ("patient=4", ""):
         answer = empty.get("AuditEvent", f"{query}&date=lt2026-11-26T12:00:00Z")
         assert answer.ids() == [event.id]
-    assert empty.get(f"AuditEvent/{witness['sk']['S']}").status == 404
+    assert empty.get(f"AuditEvent/{forged['sk']['S']}").status == 404
 
 
 def test_an_empty_record_is_an_empty_answer(empty: Auditor) -> None:
     answer = empty.get("AuditEvent")
 
     assert (answer.status, answer.total, answer.link("next")) == (200, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("query", "is_bounded"),
+    [
+        ("", True),
+        ("user=client-1", True),
+        ("date=lt2026-11-26", True),
+        ("date=ne2026-11-26", True),
+        ("date=ge2026-11-20,le2026-11-25", True),
+        ("date:missing=false", True),
+        ("patient:missing=true", True),
+        ("date=ge1900", False),
+        ("date=2026-11-26", False),
+        ("date=gt2026-11-25&date=lt2026-11-26", False),
+        ("patient=4", False),
+        (f"_id={IDS[OLD]}", False),
+        ("_id=nonsense", False),
+    ],
+)
+def test_a_search_of_everybody_without_a_beginning_is_of_seven_days_and_says_so(
+    auditor: Auditor, query: str, is_bounded: bool
+) -> None:
+    answer = auditor.get("AuditEvent", query)
+
+    assert ("date=ge2026-11-19T12:00:0" in answer.link("self")) == is_bounded
+    assert set(answer.ids()) <= set(IDS[:6] if is_bounded else IDS)
+
+
+def test_the_pages_of_seven_days_are_those_of_the_first_page(auditor: Auditor) -> None:
+    for first in (auditor.get("AuditEvent", "_count=2"), auditor.post("AuditEvent/_search", "_count=2")):
+        pages = [first]
+        while url := pages[-1].link("next"):
+            auditor.now.now += 3600
+            pages.append(auditor.follow(url))
+
+        assert [each for page in pages for each in page.ids() if each in IDS] == IDS[:6]
+        assert {page.link("self") for page in pages} == {first.link("self")}
+    assert auditor.follow(first.link("self")).ids()
+
+
+def test_a_bound_client_is_shown_all_of_its_patients_events(auditor: Auditor) -> None:
+    answer = auditor.as_caller("patient/AuditEvent.read", "5").get("AuditEvent")
+
+    assert "date" not in answer.link("self")
+    assert places(answer.ids()) == [OF_FIVE, OLD]
 
 
 @pytest.mark.parametrize("operation", ["Query", "PutItem"])
@@ -297,3 +345,53 @@ def test_where_the_tables_do_not_answer_nothing_is_disclosed(auditor: Auditor, o
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "2"
     assert "AuditEvent" not in answer.text
+
+
+# --- the key of next links
+
+
+def test_the_key_of_links_is_made_once_and_kept_in_the_table(empty: Auditor) -> None:
+    empty.keep(*(an_event(NOW - timedelta(minutes=number), number, patient="4") for number in range(1, 5)))
+    assert empty.get("AuditEvent", "patient=4&_count=4&date=lt2026-11-26T12:00:00Z").link("next") == ""
+    assert "GetItem" not in empty.calls
+
+    first = empty.get("AuditEvent", "patient=4&_count=1").link("next")
+    assert empty.calls.count("GetItem") == 1
+    assert empty.calls.count("PutItem") == 2
+    other = replace(empty)
+    assert other.follow(first).status == 200
+    assert empty.get("AuditEvent", "patient=4&_count=1").link("next")
+    assert "GetItem" not in empty.calls
+    (item,) = [each for each in empty.client.scan(TableName=empty.event_table)["Items"] if "key" in each]
+    assert len(item["key"]["B"]) == 32
+
+
+def test_of_two_that_make_the_key_at_once_one_is_right(empty: Auditor) -> None:
+    empty.keep(*(an_event(NOW - timedelta(minutes=number), number, patient="4") for number in range(1, 5)))
+    other = replace(empty, faults=[], calls=[])
+    links: list[str] = []
+
+    def overtake(name: str) -> None:
+        if name == "PutItem" and not links:
+            links.append("")
+            links.append(other.get("AuditEvent", "patient=4&_count=1").link("next"))
+
+    empty.faults.append(overtake)
+    links.append(empty.get("AuditEvent", "patient=4&_count=1").link("next"))
+
+    for link in links[1:]:
+        for auditor in (empty, other):
+            assert auditor.follow(link).status == 200
+
+
+@pytest.mark.parametrize("operation", ["GetItem", "PutItem"])
+def test_without_the_key_of_links_nothing_is_disclosed(empty: Auditor, operation: str) -> None:
+    empty.keep(*(an_event(NOW - timedelta(minutes=number), number, patient="4") for number in range(1, 5)))
+
+    def refuse(name: str) -> None:
+        if name == operation:
+            raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    empty.faults.append(refuse)
+    answer = empty.get("AuditEvent", "patient=4&_count=1")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")

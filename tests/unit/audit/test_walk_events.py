@@ -13,30 +13,28 @@ from access_auditor.walk_events import (
     MOST_COUNTED,
     MOST_EXAMINED,
     MOST_QUERIES,
-    QUIET_DAYS,
     Effort,
     SpentError,
     Walk,
     Window,
     bound_at,
 )
-from careconnect.access_record.event import SHARDS, AccessEvent, Outcome, day_of
+from careconnect.access_record.event import SHARDS, AccessEvent, Outcome
 from careconnect_testing.auditor import NOW, Auditor, an_event
 
 START = datetime(2026, 11, 26, tzinfo=UTC)
 ALL = Window(bound_at(0), bound_at(int(NOW.timestamp() * 1000)))
+WEEK = Window(bound_at(int((NOW - timedelta(days=7)).timestamp() * 1000)), ALL.before)
 
 
 class EventsInMemory:
     """A store of events, whose answers hold no more than a part of what is asked for."""
 
-    def __init__(self, events: Sequence[AccessEvent], sealed: Sequence[str] = (), most: int = 100) -> None:
+    def __init__(self, events: Sequence[AccessEvent], most: int = 100) -> None:
         self.kept = sorted(events, key=lambda event: (event.id, event.is_correction), reverse=True)
         self.keys = [(event.item()["pk"]["S"], event.item()["sk"]["S"]) for event in self.kept]
-        self.sealed = sorted(sealed)
         self.most = most
         self.asked: list[Asked] = []
-        self.days_asked: list[str] = []
 
     def events(self, event_ids: Sequence[str]) -> list[AccessEvent]:
         found: dict[str, AccessEvent] = {}
@@ -48,9 +46,8 @@ class EventsInMemory:
         self.asked += asked
         return [self._part(each) for each in asked]
 
-    def sealed_day_before(self, day: str) -> str:
-        self.days_asked.append(day)
-        return max((each for each in self.sealed if each < day), default="")
+    def link_key(self) -> bytes:
+        return b"k" * 32
 
     def _part(self, asked: Asked) -> Part:
         found = [
@@ -90,10 +87,10 @@ def test_every_event_comes_once_newest_first_whatever_a_call_brings(
         event = an_event(NOW - timedelta(seconds=seconds + 1), number, patient="4")
         events[event.id] = [event, *([event.corrected(Outcome.FAILED, "error", 500)] if is_corrected else [])]
     kept = [each for both in events.values() for each in both]
-    store = EventsInMemory(kept, sealed=[day_of(event.at) for event in kept], most=most)
+    store = EventsInMemory(kept, most=most)
 
     for way in ("by_day", "by_patient"):
-        walk = Walk(store, ALL, expected, Effort(10_000, 10_000))
+        walk = Walk(store, WEEK, expected, Effort(10_000, 10_000))
         found = list(walk.by_day() if way == "by_day" else walk.by_patient(["4", "5"]))
         assert ids(found) == sorted(events, reverse=True)
         assert [event.is_correction for event in found] == [len(events[event.id]) == 2 for event in found]
@@ -103,9 +100,9 @@ def test_every_event_comes_once_newest_first_whatever_a_call_brings(
 @given(st.integers(0, 60), st.integers(1, 12), st.integers(70, 100))
 def test_a_walk_that_stops_goes_on_where_it_stopped(count: int, examined: int, queries: int) -> None:
     """However little one request may do, what follows has the rest and nothing twice."""
-    store = EventsInMemory(spread(count, minutes=97), sealed=["2026-11-20", "2026-11-26"])
+    store = EventsInMemory(spread(count, minutes=97))
     found: list[str] = []
-    window = ALL
+    window = WEEK
     is_end = False
     while not is_end:
         walk = Walk(store, window, 3, Effort(examined, queries))
@@ -156,13 +153,12 @@ def test_a_page_examines_no_more_than_one_may() -> None:
 
 
 def test_a_page_makes_no_more_queries_than_one_may() -> None:
-    sealed = [day_of(int((START - timedelta(days=number)).timestamp() * 1000)) for number in range(60)]
-    store = EventsInMemory([], sealed=sealed)
+    store = EventsInMemory([])
     walk = Walk(store, ALL, 20)
 
     assert list(walk.by_day()) == []
     assert not walk.is_end
-    assert len(store.asked) + len(store.days_asked) <= MOST_QUERIES
+    assert len(store.asked) <= MOST_QUERIES
     assert walk.place == bound_at(int((START - timedelta(days=len(store.days) - 1)).timestamp() * 1000))
 
 
@@ -176,36 +172,24 @@ def test_effort_is_counted_down_to_nothing() -> None:
             spend()
 
 
-def test_days_without_events_are_skipped_by_the_list_of_sealed_days() -> None:
-    old = an_event(datetime(2026, 3, 1, 5, tzinfo=UTC), 3)
-    store = EventsInMemory([old], sealed=["2026-03-01"])
-    walk = Walk(store, ALL, 20)
+def test_days_without_events_are_gone_through_as_far_as_a_page_may() -> None:
+    old = an_event(NOW - timedelta(days=20), 3)
+    store = EventsInMemory([old])
+    first = Walk(store, ALL, 20)
 
-    assert ids(list(walk.by_day())) == [old.id]
-    assert walk.is_end
-    assert store.days == [
-        *("2026-11-26", "2026-11-25", "2026-11-24"),
-        *("2026-03-01", "2026-02-28", "2026-02-27", "2026-02-26"),
-    ]
-    assert store.days_asked == ["2026-11-24", "2026-02-26"]
-
-
-def test_days_that_were_never_sealed_are_looked_at_unless_days_without_events_lie_behind_them() -> None:
-    unsealed = [an_event(NOW - timedelta(days=(QUIET_DAYS - 1) * number), number) for number in range(1, 6)]
-    store = EventsInMemory(unsealed)
-
-    assert ids(list(Walk(store, ALL, 20).by_day())) == ids(unsealed)
+    assert list(first.by_day()) == []
+    assert not first.is_end
+    assert next(iter(Walk(store, Window(ALL.low, first.place), 20).by_day())).id == old.id
 
 
 def test_a_lower_bound_is_where_it_stops() -> None:
-    store = EventsInMemory(spread(60, minutes=120), sealed=["2026-01-01"])
+    store = EventsInMemory(spread(60, minutes=120))
     low = bound_at(int((START - timedelta(days=2)).timestamp() * 1000))
     walk = Walk(store, Window(low, ALL.before), 100)
 
     assert {event.at >= int(low, 16) for event in walk.by_day()} == {True}
     assert walk.is_end
     assert store.days == ["2026-11-26", "2026-11-25", "2026-11-24"]
-    assert store.days_asked == []
 
 
 def test_ids_are_looked_up_within_the_window() -> None:
@@ -242,6 +226,7 @@ def test_over_a_day_of_many_events_pages_are_whole(empty: Auditor) -> None:
 def test_queries_of_one_page_are_few(empty: Auditor) -> None:
     empty.keep(*(an_event(START + timedelta(seconds=number), number, patient="4") for number in range(100)))
 
+    empty.get("AuditEvent", "patient=4&_count=20")  # which makes the key of next links
     empty.get("AuditEvent", "patient=4&_count=20")
     assert Counter(empty.calls) == {"Query": 1, "PutItem": 1}
     empty.get("AuditEvent", "_count=20")

@@ -21,7 +21,7 @@ NOTHING = cast("Any", None)
 ENDPOINTS: list[tuple[Endpoint, str]] = [
     (FhirEndpoint(NOTHING, Home.RECORD, NOTHING), "forbidden"),
     (WriterEndpoint(NOTHING, Home.RECORD), "forbidden"),
-    (AuditEndpoint(NOTHING, NOTHING), "forbidden"),
+    (AuditEndpoint(NOTHING), "forbidden"),
     (DiscoveryEndpoint(NOTHING), "forbidden"),
     (ConsoleEndpoint(NOTHING, is_on=True), "forbidden"),
     (OAuthEndpoint(NOTHING, NOTHING, NOTHING, NOTHING, 3600), "access_denied"),

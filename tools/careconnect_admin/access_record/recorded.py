@@ -1,17 +1,19 @@
-"""Read the events of the access record with the operator's own rights, the newest first."""
+"""Read the events of the audit trail with the operator's own rights, the newest first."""
 
+import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_record.chain import end_of, event_id_of, is_in_place, is_witness, start_of
-from careconnect.access_record.chain_store import DynamoDbAccessChain
-from careconnect.access_record.event import PATIENT_INDEX, AccessEvent, event_key, event_of
+from audit_archiver.days import end_of, is_in_place, start_of
+from careconnect.access_record.event import PATIENT_INDEX, SHARDS, AccessEvent, event_key, event_of, partition_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = Mapping[str, Any]
+
+_CORRECTION: Final = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +27,9 @@ class Recorded:
 class AccessRecordReader:
     """Reads the events of a patient, or of whole days; errors of DynamoDB pass through."""
 
-    def __init__(self, client: "DynamoDBClient", audit_table: str, seal_table: str) -> None:
+    def __init__(self, client: "DynamoDBClient", audit_table: str) -> None:
         self._client = client
         self._table = audit_table
-        self._chain = DynamoDbAccessChain(client, audit_table, seal_table)
 
     def of_patient(self, patient: str, days: Sequence[str] = ()) -> Iterator[Recorded]:
         """Return a patient's events, of consecutive days or all; those of the last second may be missing."""
@@ -39,38 +40,42 @@ class AccessRecordReader:
                 ":first": {"S": f"{start_of(days[0]):012x}"},
                 ":last": {"S": f"{end_of(days[-1]):012x}"},
             }
-        pages = self._client.get_paginator("query").paginate(
-            TableName=self._table,
-            IndexName=PATIENT_INDEX,
-            KeyConditionExpression=condition,
-            ExpressionAttributeValues=values,
-            ScanIndexForward=False,
-        )
-        return _recorded(item for page in pages for item in page["Items"])
+        return _recorded(self._items(condition, values, IndexName=PATIENT_INDEX))
 
     def of_days(self, days: Sequence[str]) -> Iterator[Recorded]:
         """Return all events of some days."""
-        return _recorded(item for day in reversed(days) for item in self._chain.items(day, backward=True))
+        return _recorded(item for day in reversed(days) for item in self._of_day(day))
 
     def of_id(self, event_id: str) -> Recorded | None:
         """Return what is recorded under an event's id, or nothing."""
         key = event_key(event_id)
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-            ExpressionAttributeValues={":pk": key["pk"], ":sk": key["sk"]},
-            ScanIndexForward=False,
-            ConsistentRead=True,
+        values = {":pk": key["pk"], ":sk": key["sk"]}
+        return next(_recorded(self._items("pk = :pk AND begins_with(sk, :sk)", values, ConsistentRead=True)), None)
+
+    def _of_day(self, day: str) -> Iterator[Item]:
+        """Return a day's items as they are read, a page of each shard at a time."""
+        shards = (
+            self._items("pk = :pk", {":pk": {"S": partition_of(day, shard)}}, ConsistentRead=True) for shard in SHARDS
         )
-        return next(_recorded(answer["Items"]), None)
+        return heapq.merge(*shards, key=lambda item: str(item["sk"]["S"]), reverse=True)
+
+    def _items(self, condition: str, values: Mapping[str, Any], **how: Any) -> Iterator[Item]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ScanIndexForward=False,
+            **how,
+        )
+        return (item for page in pages for item in page["Items"])
 
 
 def _recorded(items: Iterable[Item]) -> Iterator[Recorded]:
     """Return what items tell, newest first: of an event that was corrected, its correction."""
     last = ""
     for item in items:
-        event_id = event_id_of(item["sk"]["S"])
-        if is_witness(item) or event_id == last:
+        event_id = item["sk"]["S"].removesuffix(_CORRECTION)
+        if event_id == last:
             continue
         last = event_id
         yield Recorded(event_id, _event(item))
@@ -78,6 +83,6 @@ def _recorded(items: Iterable[Item]) -> Iterator[Recorded]:
 
 def _event(item: Item) -> AccessEvent | None:
     try:
-        return event_of(item) if is_in_place(item) else None
+        return event_of(item) if is_in_place(item["pk"]["S"], item["sk"]["S"]) else None
     except (KeyError, ValueError):
         return None

@@ -1,11 +1,11 @@
-"""`careconnect audit`: read the access record, seal it, and verify that it is as it was sealed."""
+"""`careconnect audit`: read the audit trail, and verify that it is as it was archived."""
 
 import inspect
 import itertools
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -19,24 +19,25 @@ from careconnect_admin.commands.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
+    from audit_archiver.verify_day import Verdict
     from careconnect.access_record.event import AccessEvent
-    from careconnect.access_record.verification import Verdict
     from careconnect_admin.access_record.recorded import AccessRecordReader, Recorded
     from careconnect_admin.recording.operator_record import OperatorRecord
     from careconnect_admin.stack.target import StackTarget
 
 _BROKEN: Final = 1
-_SECONDS_OF_A_SEAL: Final = 10
-_MOST_SEALS: Final = 1_000
 _FORGED: Final = "no event of this service: see careconnect audit verify"
 _OUTCOMES: Final = {"0": "done", "4": "refused", "8": "failed"}
 _FAULTS: Final = {
-    "changed": "was changed after it was sealed",
-    "removed": "was removed after it was sealed",
-    "put in between": "was put in between",
+    "changed": "was changed",
+    "removed": "was removed",
+    "added": "was added: it is not in the archive of its time",
+    "added later": "was added later than it claims",
+    "not what was archived": "is an object of the archive that does not hold what its key says",
 }
+_OF_THE_ARCHIVE: Final = ("not what was archived",)
 
-app = typer.Typer(name="audit", help="Read the access record, seal it and verify it.", no_args_is_help=True)
+app = typer.Typer(name="audit", help="Read the audit trail and verify it.", no_args_is_help=True)
 
 
 def _day(text: str) -> str:
@@ -55,7 +56,7 @@ ToOption = Annotated[str, typer.Option("--to", callback=_day, help="The last day
 
 def _days(one: str, first: str, last: str) -> list[str]:
     """Return the days that the options name, if they name any."""
-    from careconnect.access_record.chain import days_from
+    from audit_archiver.days import days_from
 
     if (one and (first or last)) or (last and not first):
         raise typer.BadParameter("give --date, or --from and perhaps --to")
@@ -90,7 +91,7 @@ def list_(
     if not patient and not days:
         raise typer.BadParameter("give --patient, or days")
     reader = _reader(target)
-    with working("Reading the access record"):
+    with working("Reading the audit trail"):
         every = reader.of_patient(patient, days) if patient else reader.of_days(days)
         kept = (each for each in every if not client or (each.event and each.event.client_id == client))
         found = list(itertools.islice(kept, most + 1))
@@ -108,7 +109,7 @@ def list_(
 
 
 def _alone(ctx: typer.Context, **given: Any) -> None:
-    """Read the access record, seal it and verify it. Without a command: as `list`."""
+    """Read the audit trail and verify it. Without a command: as `list`."""
     if ctx.invoked_subcommand is None:
         list_(**given)
     elif any(ctx.get_parameter_source(name).name == "COMMANDLINE" for name in given):  # type: ignore[union-attr]
@@ -156,79 +157,31 @@ def verify(
     last: ToOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Verify that all that was sealed is as it was sealed: today, or the days that are named.
+    """Verify that the audit trail is as it was archived: today, or the days that are named.
 
-    Exit code 0 if it is; 1 if not, and the first event that was changed, removed or put in between is named.
+    Exit code 0 if it is, also with some events not archived yet; 1 if not, and each event that was changed, removed,
+    added or added later is named.
     """
-    from careconnect.access_record.chain_store import DynamoDbAccessChain, KmsSeal
-    from careconnect.access_record.verification import verify_day
+    from audit_archiver.dynamodb_trail import DynamoDbTrail
+    from audit_archiver.s3_archive import S3Archive
+    from audit_archiver.verify_day import verify_day
 
     days = _days(date_, first, last) or [_today()]
-    chain = DynamoDbAccessChain(target.client("dynamodb"), target.output("AuditTable"), target.output("SealTable"))
-    seal = KmsSeal(target.client("kms"), target.output("AccessSealKeyAlias"))
+    if target.is_local and "ArchiveBucket" not in target.outputs:
+        raise OperatorError("`make sam-local` has no archive: see `make run`")
+    trail = DynamoDbTrail(target.client("dynamodb"), target.output("AuditTable"))
+    archive = S3Archive(target.client("s3"), target.output("ArchiveBucket"))
+    retention_days = int(target.parameters.get("AuditRetentionDays", "0"))
     verdicts = []
     for day in days:
         with working(f"Verifying {day}"):
-            verdicts.append(verify_day(chain, seal, day, int(time.time() * 1000)))
+            verdicts.append(verify_day(trail, archive, day, int(time.time() * 1000), retention_days))
         if not as_json:
-            print(f"{day}  {_sentence(verdicts[-1])}", flush=True)
+            print("\n".join([f"{day}  {_sentence(verdicts[-1])}", *_named(verdicts[-1])]), flush=True)
     if as_json:
         print(json.dumps([_verdict(each) for each in verdicts], indent=2))
     if not all(each.stands for each in verdicts):
         raise typer.Exit(_BROKEN)
-
-
-@app.command()
-@on_stack
-def seal(target: "StackTarget", as_json: JsonOption = False) -> None:
-    """Seal now what is not sealed yet, as it happens each minute."""
-    if target.is_local and "AuditFunction" not in target.outputs:
-        raise OperatorError("`make sam-local` has no schedule and no such function to call: see `make run`")
-    with working("Sealing"):
-        runs = list(_seals(target))
-    sealed = sum(run["sealed"] for run in runs)
-    findings = [finding for run in runs for finding in run["findings"]]
-    if as_json:
-        print(json.dumps({"sealed": sealed, "findings": findings}, indent=2))
-    else:
-        print(f"Sealed {sealed} {'event' if sealed == 1 else 'events'}")
-    if findings:
-        print("careconnect: the record is broken: see careconnect audit verify", file=sys.stderr)
-        raise typer.Exit(_BROKEN)
-
-
-def _seals(target: "StackTarget") -> Iterator[dict[str, Any]]:
-    """Seal until nothing is left, and return what each run did."""
-    payload = json.dumps({"seal": {"seconds": _SECONDS_OF_A_SEAL}})
-    for _ in range(_MOST_SEALS):
-        answer = target.client("lambda").invoke(FunctionName=target.output("AuditFunction"), Payload=payload)
-        run = json.loads(answer["Payload"].read() or "null")
-        if answer.get("FunctionError") or not isinstance(run, dict) or "sealed" not in run:
-            raise OperatorError("the function that seals has failed: see careconnect logs --function Audit")
-        yield run
-        # Who was outrun does not know what the other one has left.
-        if not run["is_unfinished"] and not run["is_outrun"]:
-            return
-
-
-@app.command()
-@on_stack
-def digest(
-    target: "StackTarget",
-    value: Annotated[
-        str, typer.Argument(metavar="[VALUE]", help="The value as it was sent; asked for if left out.")
-    ] = "",
-) -> None:
-    """Print the keyed digest that stands in the record for a personal value, such as an NHS number."""
-    # Here, so that `careconnect --help` does not wait for AWS's SDK.
-    from careconnect.access_record.digest import AccessDigest
-    from careconnect.access_record.record import DigestKeyError
-
-    value = value or typer.prompt("Value", hide_input=True, err=True)
-    try:
-        print(AccessDigest(lambda: target.client("kms"), target.output("AccessDigestKeyAlias"))(value))
-    except DigestKeyError as error:
-        raise OperatorError(f"KMS gives no digest ({error}): may you call GenerateMac with that key?") from None
 
 
 def _recording(target: "StackTarget") -> "OperatorRecord":
@@ -240,7 +193,7 @@ def _recording(target: "StackTarget") -> "OperatorRecord":
 def _reader(target: "StackTarget") -> "AccessRecordReader":
     from careconnect_admin.access_record.recorded import AccessRecordReader
 
-    return AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"), target.output("SealTable"))
+    return AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
 
 
 def _row(each: "Recorded") -> Sequence[str]:
@@ -253,7 +206,11 @@ def _row(each: "Recorded") -> Sequence[str]:
 
 
 def _moment(event: "AccessEvent") -> str:
-    return datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return _instant(event.at)
+
+
+def _instant(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _outcome(event: "AccessEvent") -> str:
@@ -269,26 +226,26 @@ def _as_json(each: "Recorded") -> dict[str, Any]:
 
 
 def _sentence(verdict: "Verdict") -> str:
-    found = verdict.first
-    if found is not None:
-        named = f"AuditEvent/{found.event_id}" if found.event_id else "the day"
-        told = _FAULTS.get(found.fault, f"and what follows cannot be trusted: {found.reason}")
-        more = f" ({verdict.findings - 1} more)" if verdict.findings > 1 else ""
-        return f"broken: {named} {told}{more}; {verdict.unsealed} not sealed yet"
-    if not verdict.sealed and not verdict.unsealed:
+    if not verdict.archived and not verdict.not_archived and verdict.stands:
         return "no events"
-    if not verdict.sealed:
-        return f"none sealed; {verdict.unsealed} not sealed yet"
-    stand = "all stand"
+    said = f"{len(verdict.findings)} broken" if verdict.findings else "all stand"
     if verdict.ended:
-        stand = f"retention ended {'all' if verdict.ended == verdict.sealed else verdict.ended} of them"
-        stand += "" if verdict.ended == verdict.sealed else ", the others stand"
-    return f"{verdict.sealed} sealed, {stand}; {verdict.unsealed} not sealed yet"
+        said += f", retention ended {verdict.ended}"
+    until = f", the last at {_instant(verdict.archived_until)}" if verdict.archived_until else ""
+    return f"{verdict.archived} archived{until}; {said}; {verdict.not_archived} not archived yet"
+
+
+def _named(verdict: "Verdict") -> list[str]:
+    """Return a line for each finding."""
+    return [
+        f"  {'' if finding.fault in _OF_THE_ARCHIVE else 'AuditEvent/'}{finding.id} {_FAULTS[finding.fault]}"
+        for finding in verdict.findings
+    ]
 
 
 def _verdict(verdict: "Verdict") -> dict[str, Any]:
-    found = verdict.first
     return {
-        **{name: getattr(verdict, name) for name in ("day", "stands", "sealed", "ended", "unsealed", "findings")},
-        "first": {"id": found.event_id, "fault": str(found.fault), "reason": found.reason} if found else None,
+        **{name: getattr(verdict, name) for name in ("day", "stands", "archived", "ended", "not_archived")},
+        "archived_until": _instant(verdict.archived_until) if verdict.archived_until else None,
+        "findings": [{"id": finding.id, "fault": str(finding.fault)} for finding in verdict.findings],
     }

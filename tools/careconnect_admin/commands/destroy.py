@@ -23,6 +23,8 @@ def destroy(
 ) -> None:
     """Destroy the deployment that --stack names: its clients, records and tables, its keys, the stack itself.
 
+    The bucket with the audit trail's archive stays, as nobody can delete what is in it before its retention has ended.
+
     It asks twice. If it is interrupted, run it again. Only the deletion of the keys can be undone, for seven days.
     """
     from careconnect_admin.stack.teardown import Teardown, deletion_date
@@ -45,6 +47,10 @@ def destroy(
     date = deletion_date(target, remains.keys)
     if date is not None:
         say(f"KMS deletes its keys on {date:%Y-%m-%d}: until then `aws kms cancel-key-deletion` keeps one.")
+    say(
+        f"The bucket {remains.bucket} stays, locked until {remains.locked_until:%Y-%m-%d}: S3 then deletes its objects "
+        "by itself, and `aws s3 rb` the bucket."
+    )
     say("DynamoDB keeps a last backup of the retained tables for 35 days, by itself: nothing deletes it sooner.")
 
 
@@ -55,6 +61,8 @@ def _ask(target: "StackTarget", remains: "Remains") -> None:
         print(f"  the table {name} ({table}) with all that it holds", file=sys.stderr)
     for key in remains.keys:
         print(f"  the signing key {key}: no token that it signed is good any more", file=sys.stderr)
+    until = f"{remains.locked_until:%Y-%m-%d}"
+    print(f"It leaves the bucket {remains.bucket}, whose objects are locked until {until}.", file=sys.stderr)
     if not typer.confirm("Destroy them?", err=True):
         raise OperatorError("nothing was destroyed")
     if typer.prompt("Type the stack's name", err=True) != target.name:

@@ -42,11 +42,7 @@ def logs(
         str, typer.Option("--request-id", help="Only lines of this request: the X-Request-Id that its caller saw.")
     ] = "",
     function: Annotated[
-        str,
-        typer.Option(
-            "--function",
-            help="Only lines of one function: Token, ReadAuthorizer, PatientRecord, RecordWriter, Discovery …",
-        ),
+        str, typer.Option("--function", help="Only lines of one function, such as Token, Audit, Archiver or Verifier.")
     ] = "",
     since: Annotated[str, typer.Option("--since", help="How far back: 30s, 15m, 2h, 1d.")] = "15m",
     as_json: Annotated[bool, typer.Option("--json", help="Print each line as JSON.")] = False,

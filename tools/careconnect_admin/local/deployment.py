@@ -70,7 +70,25 @@ class Deployment:
         stack = self._describe(name)
         # The emulator makes the stage's deployment before these resources, so they take one more.
         self._apigateway.create_deployment(restApiId=stack.api_id, stageName=STAGE)
+        self._lock_buckets(package.template, parameters, stack)
         return stack
+
+    def _lock_buckets(self, template: Mapping[str, Any], parameters: Mapping[str, str], stack: DeployedStack) -> None:
+        """Give buckets the Object Lock that the template says, which the emulator's CloudFormation leaves out."""
+        defaults = _defaults(template)
+        for name, resource in template["Resources"].items():
+            lock = resource.get("Properties", {}).get("ObjectLockConfiguration")
+            if lock is None:
+                continue
+            retention = lock["Rule"]["DefaultRetention"]
+            days = int({**defaults, **parameters}[retention["Days"]["Ref"]])
+            self._s3.put_object_lock_configuration(
+                Bucket=stack.resources[name],
+                ObjectLockConfiguration={
+                    "ObjectLockEnabled": "Enabled",
+                    "Rule": {"DefaultRetention": {"Mode": retention["Mode"], "Days": days}},
+                },
+            )
 
     def _upload(self, bucket: str, package: Package, template: Mapping[str, Any]) -> None:
         self._s3.create_bucket(
@@ -101,14 +119,16 @@ def for_emulator(template: Mapping[str, Any], parameters: Mapping[str, str]) -> 
 
     API Gateway imports gateway responses with the API's document; the emulator leaves them out there, but knows the
     resource. In a condition CloudFormation joins and splits strings; the emulator takes only what is left then. KMS
-    tells a key's policy how it is asked to sign; the emulator does not, and would let nobody sign.
+    tells a key's policy how it is asked to sign; the emulator does not, and would let nobody sign. It is asked without
+    TLS, on this machine alone, so a bucket's policy must not insist on that.
     """
-    defaults = {name: each["Default"] for name, each in template.get("Parameters", {}).items() if "Default" in each}
-    conditions = _joined(template.get("Conditions", {}), {**defaults, **parameters})
+    conditions = _joined(template.get("Conditions", {}), {**_defaults(template), **parameters})
     resources: dict[str, Any] = dict(template["Resources"])
     for name, resource in template["Resources"].items():
         if resource["Type"] == "AWS::KMS::Key":
             resources[name] = _without_kms_conditions(resource)
+        if resource["Type"] == "AWS::S3::BucketPolicy":
+            resources[name] = _without_tls(resource)
         document = resource.get("Properties", {}).get("DefinitionBody", {})
         for kind, response in document.get(_GATEWAY_RESPONSES, {}).items():
             given = {key[0].upper() + key[1:]: value for key, value in response.items()}
@@ -131,6 +151,18 @@ def _without_kms_conditions(key: Mapping[str, Any]) -> dict[str, Any]:
         rest = {name: value for name, value in statement.items() if name != "Condition"}
         statements.append(rest | ({"Condition": kept} if kept else {}))
     return {**key, "Properties": {**key["Properties"], "KeyPolicy": {**policy, "Statement": statements}}}
+
+
+def _without_tls(bucket_policy: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a bucket's policy without what it denies to those who ask without TLS."""
+    policy = bucket_policy["Properties"]["PolicyDocument"]
+    statements = [each for each in policy["Statement"] if "aws:SecureTransport" not in json.dumps(each)]
+    properties = {**bucket_policy["Properties"], "PolicyDocument": {**policy, "Statement": statements}}
+    return {**bucket_policy, "Properties": properties}
+
+
+def _defaults(template: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: each["Default"] for name, each in template.get("Parameters", {}).items() if "Default" in each}
 
 
 def _joined(value: Any, parameters: Mapping[str, Any]) -> Any:

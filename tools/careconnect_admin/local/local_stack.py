@@ -36,8 +36,8 @@ class LocalStack:
 
     Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded: with `opened`
     false, clients are let in by `open` once it is. `port` None takes a free one. `parameters` are added to the
-    template's BaseUrl and DeletionProtection; with an OriginSecret the front is the one that knows it. `tell` is called
-    with what takes long.
+    template's BaseUrl, DeletionProtection and ArchiveRetentionDays (a day); with an OriginSecret the front is the one
+    that knows it. `tell` is called with what takes long.
 
     Raises:
         PortTakenError, EmulatorError, PackagingError, DeploymentError, NotReadyError: on entry, and then
@@ -222,5 +222,10 @@ class LocalStack:
             region=REGION,
             endpoint=self.endpoint,
         )
-        parameters = {"BaseUrl": self.base_url, "DeletionProtection": "false", **self._parameters}
+        parameters = {
+            "BaseUrl": self.base_url,
+            "DeletionProtection": "false",
+            "ArchiveRetentionDays": "1",
+            **self._parameters,
+        }
         return deployment.create(STACK_NAME, package(self._template, _BUCKET), _BUCKET, parameters)

@@ -1,9 +1,9 @@
-"""Destroy a deployed stack with what its template retains: the tables and the signing keys."""
+"""Destroy a deployed stack with what its template retains, but for the archive, which nobody can delete."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -28,10 +28,15 @@ class TeardownError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What goes with a stack: its tables by the template's names, and the ids of its signing keys."""
+    """What a stack holds: its tables by the template's names, the ids of its keys, and the bucket that stays.
+
+    `locked_until` is when the retention of the last object in the bucket has ended.
+    """
 
     tables: dict[str, str]
     keys: tuple[str, ...]
+    bucket: str
+    locked_until: datetime
 
 
 class Teardown:
@@ -61,7 +66,9 @@ class Teardown:
         # After a rotation the keys behind the aliases are none of the template's.
         named = [self._metadata(alias + place) for place in _PLACES]
         keys = [each["KeyId"] for each in (*named, *map(self._metadata, made)) if each is not None]
-        return Remains(dict(sorted(tables.items())), tuple(dict.fromkeys(keys)))
+        bucket = self._target.output("ArchiveBucket")
+        until = datetime.now(UTC) + timedelta(days=self._retention_days(bucket))
+        return Remains(dict(sorted(tables.items())), tuple(dict.fromkeys(keys)), bucket, until)
 
     def destroy(self, remains: Remains) -> None:
         """Delete the tables with all that they hold, schedule the keys' deletion, delete the stack.
@@ -73,6 +80,10 @@ class Teardown:
         for key in remains.keys:
             self._schedule(key)
         self._delete_stack()
+
+    def _retention_days(self, bucket: str) -> int:
+        lock = self._target.client("s3").get_object_lock_configuration(Bucket=bucket)
+        return int(lock["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]["Days"])
 
     def _delete_table(self, name: str, table: str) -> None:
         self._tell(f"Deleting {name}")

@@ -1,1 +1,1 @@
-"""The access record: its events and how they are kept, and the chain that seals them (`audit.md`)."""
+"""The audit trail: its events and how they are kept (`audit.md`)."""

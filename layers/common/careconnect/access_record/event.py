@@ -25,9 +25,6 @@ _SEARCH: Final = "search-type"
 _END_OF_TIME: Final = 253_402_300_800_000
 """The millisecond of 10000-01-01, after which no calendar here goes on."""
 
-WITNESS: Final = "seal"
-"""The attribute of an item that is no event, but tells of a seal (ADR 28)."""
-
 
 class Action(StrEnum):
     """What an event is of, in STU3's letters (value set `audit-event-action`)."""

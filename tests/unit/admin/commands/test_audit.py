@@ -1,6 +1,5 @@
-"""`careconnect audit`: the record for an operator, its seals and its verification, each on a stack."""
+"""`careconnect audit`: the trail for an operator, and its verification, each on a stack."""
 
-import io
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,72 +10,37 @@ from unittest.mock import Mock
 import pytest
 from typer.testing import CliRunner, Result
 
-from access_auditor.jobs import Jobs
 from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
 from careconnect.access_record.event import AccessEvent, Action, Outcome, day_of, event_key, event_of, new_event_id
 from careconnect.access_record.record import RecordNotKeptError
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, ArchivedTrail, trail_on_moto
 from careconnect_testing.command_line import told
-from careconnect_testing.observer import RecordingObserver
-from careconnect_testing.sealed_record import (
-    AUDIT_TABLE,
-    DAY,
-    DIGEST_ALIAS,
-    MINUTE,
-    SEAL_ALIAS,
-    SEAL_TABLE,
-    SealedRecord,
-    record_on_moto,
-)
 
 Run = Callable[..., Result]
-OUTPUTS = {
-    "AuditTable": AUDIT_TABLE,
-    "SealTable": SEAL_TABLE,
-    "AuditFunction": "audit",
-    "AccessSealKeyAlias": SEAL_ALIAS,
-    "AccessDigestKeyAlias": DIGEST_ALIAS,
-}
-
-
-class Lambda:
-    """The function that seals, and what it is to answer instead."""
-
-    def __init__(self, record: SealedRecord) -> None:
-        self._record = record
-        self.answers: list[Any] = []
-        self.payloads: list[Any] = []
-
-    def invoke(self, *, FunctionName: str, Payload: str) -> dict[str, Any]:  # noqa: N803
-        assert FunctionName == "audit"
-        self.payloads.append(json.loads(Payload))
-        if self.answers:
-            answer, is_error = self.answers.pop(0)
-            payload = {"Payload": io.BytesIO(answer.encode())}
-            return {**payload, "FunctionError": "Unhandled"} if is_error else payload
-        record = self._record
-        jobs = Jobs(record.chain, lambda: record.key, RecordingObserver(), lambda: record.now / 1000)
-        return {"Payload": io.BytesIO(json.dumps(jobs(json.loads(Payload))).encode())}
+OUTPUTS = {"AuditTable": AUDIT_TABLE, "ArchiveBucket": BUCKET}
 
 
 @pytest.fixture
-def record() -> Iterator[SealedRecord]:
-    with record_on_moto() as made:
+def record() -> Iterator[ArchivedTrail]:
+    with trail_on_moto() as made:
         yield made
 
 
 @pytest.fixture
-def function(record: SealedRecord) -> Lambda:
-    return Lambda(record)
-
-
-@pytest.fixture
-def run(record: SealedRecord, function: Lambda, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(record: ArchivedTrail, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect audit …` on the stack, at the record's own time."""
-    clients: dict[str, Any] = {"dynamodb": record.dynamodb, "kms": record.kms, "lambda": function}
-    target = StackTarget("careconnect", OUTPUTS, lambda service: clients[service], is_local=True)
+    clients: dict[str, Any] = {"dynamodb": record.dynamodb, "s3": record.s3}
+
+    class Parameters(dict[str, str]):
+        def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+            return str(record.retention_days) if name == "AuditRetentionDays" else default
+
+    target = StackTarget(
+        "careconnect", OUTPUTS, lambda service: clients[service], is_local=True, parameters=Parameters()
+    )
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
     monkeypatch.setattr(audit_command, "time", SimpleNamespace(time=lambda: record.now / 1000))
     return lambda *arguments, **options: CliRunner().invoke(app, ["audit", *arguments], **options)
@@ -92,11 +56,11 @@ def rows(result: Result) -> Sequence[Sequence[str]]:
 
 @pytest.mark.parametrize("command", [(), ("list",)])
 def test_who_saw_a_patients_record_is_listed_newest_first(
-    record: SealedRecord, run: Run, command: tuple[str, ...]
+    record: ArchivedTrail, run: Run, command: tuple[str, ...]
 ) -> None:
-    record.keep(MINUTE, patient="4", ids=("Observation/7", "Observation/8"), type="Observation", status=200)
-    record.keep(0, patient="4", query="family=abc", outcome=Outcome.REFUSED, why="scope", status=403)
-    record.keep(0, patient="5")
+    record.kept(MINUTE, patient="4", ids=("Observation/7", "Observation/8"), type="Observation", status=200)
+    record.kept(0, patient="4", query="family=abc", outcome=Outcome.REFUSED, why="scope", status=403)
+    record.kept(0, patient="5")
 
     heading, newest, oldest = rows(run(*command, "--patient", "4"))
 
@@ -114,17 +78,17 @@ def test_who_saw_a_patients_record_is_listed_newest_first(
     assert oldest[3:] == ["Observation/7", "Observation/8", "4", "done", "200"]
 
 
-def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record: SealedRecord, run: Run) -> None:
+def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record: ArchivedTrail, run: Run) -> None:
     asked: dict[str, Any] = {"interaction": "search-type", "type": "Observation", "ids": ("Patient/4",)}
-    record.keep(MINUTE, **asked, query="code=1")
-    record.keep(0, **asked)
+    record.kept(MINUTE, **asked, query="code=1")
+    record.kept(0, **asked)
 
     _, newest, oldest = rows(run("--patient", "4"))
 
     assert (newest[3], oldest[3]) == ("Patient/4/Observation", "Patient/4/Observation?code=1")
 
 
-def test_an_event_that_was_corrected_is_one(record: SealedRecord, run: Run) -> None:
+def test_an_event_that_was_corrected_is_one(record: ArchivedTrail, run: Run) -> None:
     event = AccessEvent(id=new_event_id(record.now / 1000), action=Action.READ, interaction="read", patient="4")
     DynamoDbAccessRecord(record.dynamodb, AUDIT_TABLE).keep([event])
     DynamoDbAccessRecord(record.dynamodb, AUDIT_TABLE).keep([event.corrected(Outcome.FAILED, "error", 500)])
@@ -136,12 +100,11 @@ def test_an_event_that_was_corrected_is_one(record: SealedRecord, run: Run) -> N
     assert (listed["id"], listed["outcome"], listed["is_correction"]) == (event.id, "failed 500: error", True)
 
 
-def test_days_and_clients_narrow_what_is_listed(record: SealedRecord, run: Run) -> None:
+def test_days_and_clients_narrow_what_is_listed(record: ArchivedTrail, run: Run) -> None:
     day = 86_400_000
-    record.keep(0, day, 2 * day)
-    record.keep(0, day, client_id="client-2", patient="")
-    record.keep(1)
-    record.seal()
+    record.kept(0, day, 2 * day)
+    record.kept(0, day, client_id="client-2", patient="")
+    record.kept(1)
 
     def times(*options: str) -> list[str]:
         return [each["at"][:10] for each in json.loads(run("list", "--json", *options).stdout)]
@@ -155,8 +118,8 @@ def test_days_and_clients_narrow_what_is_listed(record: SealedRecord, run: Run) 
     assert (nothing.stdout, told(nothing)) == ("", ["careconnect: no event"])
 
 
-def test_that_there_is_more_is_said(record: SealedRecord, run: Run) -> None:
-    record.keep(0, 1, 2)
+def test_that_there_is_more_is_said(record: ArchivedTrail, run: Run) -> None:
+    record.kept(0, 1, 2)
 
     result = run("--patient", "4", "--most", "2")
 
@@ -164,14 +127,14 @@ def test_that_there_is_more_is_said(record: SealedRecord, run: Run) -> None:
     assert told(result) == ["careconnect: these are the newest 2: give --most or days for more"]
 
 
-def test_what_is_no_event_of_this_service_is_told_to_be_none(record: SealedRecord, run: Run) -> None:
-    (real,) = record.keep(0)
-    item = record.event(real)
-    (elsewhere,) = record.keep(1)
+def test_what_is_no_event_of_this_service_is_told_to_be_none(record: ArchivedTrail, run: Run) -> None:
+    (real,) = record.kept(0)
+    item = record.item(real)
+    (elsewhere,) = record.kept(1)
     record.remove(elsewhere)
-    record.put({**item, "sk": {"S": elsewhere}, "pk": {"S": "elsewhere"}})
-    (empty,) = record.keep(2)
-    record.put({**event_key(empty), "patient": {"S": "4"}})
+    record.put_item({**item, "sk": {"S": elsewhere}, "pk": {"S": "elsewhere"}})
+    (empty,) = record.kept(2)
+    record.put_item({**event_key(empty), "patient": {"S": "4"}})
 
     listed = json.loads(run("--patient", "4", "--json").stdout)
 
@@ -180,13 +143,14 @@ def test_what_is_no_event_of_this_service_is_told_to_be_none(record: SealedRecor
     assert "no event of this service" in run("show", empty).stdout
 
 
-def looks(record: SealedRecord, day: str) -> list[AccessEvent]:
+def looks(record: ArchivedTrail, day: str) -> list[AccessEvent]:
     """Return what is recorded of looks at the record: the operator's clock is this machine's."""
-    return [event for item in record.chain.items(day) if (event := event_of(item)).client_id == "operator"]
+    events = sorted(map(event_of, record.trail.items(day)), key=lambda event: event.id)
+    return [event for event in events if event.client_id == "operator"]
 
 
-def test_a_look_at_the_record_is_recorded_with_whose_it_was(record: SealedRecord, run: Run) -> None:
-    (event_id,) = record.keep(0, patient="4")
+def test_a_look_at_the_record_is_recorded_with_whose_it_was(record: ArchivedTrail, run: Run) -> None:
+    (event_id,) = record.kept(0, patient="4")
     # The command dates it by the machine's own clock, which may come to another day.
     days = {day_of(int(time.time() * 1000))}
     run("--patient", "4", "--client", "nobody")
@@ -205,9 +169,9 @@ def test_a_look_at_the_record_is_recorded_with_whose_it_was(record: SealedRecord
 
 @pytest.mark.parametrize("command", ["list", "show"])
 def test_what_cannot_be_recorded_is_not_shown(
-    record: SealedRecord, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+    record: ArchivedTrail, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    (event_id,) = record.keep(0, patient="4")
+    (event_id,) = record.kept(0, patient="4")
     refuse = Mock(side_effect=RecordNotKeptError("AccessDeniedException"))
     monkeypatch.setattr(DynamoDbAccessRecord, "keep", refuse)
 
@@ -221,8 +185,8 @@ def test_what_cannot_be_recorded_is_not_shown(
 # --- show
 
 
-def test_all_that_is_recorded_of_an_event_is_shown(record: SealedRecord, run: Run) -> None:
-    (event_id,) = record.keep(0, ids=("Patient/4", "Patient/5"), request_id="abc")
+def test_all_that_is_recorded_of_an_event_is_shown(record: ArchivedTrail, run: Run) -> None:
+    (event_id,) = record.kept(0, ids=("Patient/4", "Patient/5"), request_id="abc")
 
     shown = dict(line.split(maxsplit=1) for line in run("show", f"AuditEvent/{event_id}").stdout.splitlines())
 
@@ -242,66 +206,70 @@ def test_an_event_that_is_not_there_is_said_to_be_none(run: Run) -> None:
 # --- verify
 
 
-def test_what_stands_ends_with_0(record: SealedRecord, run: Run) -> None:
+def test_what_stands_ends_with_0(record: ArchivedTrail, run: Run) -> None:
     assert run("verify").stdout == f"{DAY}  no events\n"
-    record.keep(0)
-    assert run("verify").stdout == f"{DAY}  none sealed; 1 not sealed yet\n"
-    record.seal()
+    record.put(MINUTE)
+    assert run("verify").stdout == f"{DAY}  0 archived; all stand; 1 not archived yet\n"
+    record.kept(MINUTE)
     result = run("verify", "--from", "2026-03-25")
-    assert result.stdout.splitlines() == ["2026-03-25  no events", f"{DAY}  1 sealed, all stand; 0 not sealed yet"]
+    said = "1 archived, the last at 2026-03-26T11:59:00.000Z; all stand; 1 not archived yet"
+    assert result.stdout.splitlines() == ["2026-03-25  no events", f"{DAY}  {said}"]
     assert result.exit_code == 0
 
 
-def test_a_day_that_retention_ended_is_told_in_words(record: SealedRecord, run: Run) -> None:
+def test_what_retention_ended_is_told(record: ArchivedTrail, run: Run) -> None:
     record.retention_days = 1
-    one, other = record.sealed(MINUTE, 0)
+    one, _ = record.kept(MINUTE, MINUTE)
     record.now += 86_400_000
     record.remove(one)
-    said = run("verify", "--date", DAY)
-    assert said.stdout == f"{DAY}  2 sealed, retention ended 1 of them, the others stand; 0 not sealed yet\n"
-    record.remove(other)
 
     said = run("verify", "--date", DAY)
-    assert (said.exit_code, said.stdout) == (0, f"{DAY}  2 sealed, retention ended all of them; 0 not sealed yet\n")
+
+    assert (said.exit_code, said.stdout.partition("; ")[2]) == (0, "all stand, retention ended 1; 0 not archived yet\n")
 
 
-def test_what_is_broken_is_named_and_ends_with_1(record: SealedRecord, run: Run) -> None:
-    changed, removed = record.sealed(MINUTE, 0)
-    record.remove(removed)
-    assert (
-        run("verify").stdout
-        == f"{DAY}  broken: AuditEvent/{removed} was removed after it was sealed; 0 not sealed yet\n"
-    )
+def test_all_that_is_broken_is_named_and_ends_with_1(record: ArchivedTrail, run: Run) -> None:
+    changed, removed = record.kept(2 * MINUTE, MINUTE)
     record.change(changed, client="x")
+    record.remove(removed)
+    added, _ = record.put(11 * MINUTE)
+    later, _ = record.put(20 * MINUTE)
+    record.deliver(record.streamed("INSERT", None, record.item(later)))
+    record.s3.put_object(Bucket=BUCKET, Key=f"{DAY}/11/junk", Body=b"", ChecksumAlgorithm="SHA256")
 
     result = run("verify", "--date", DAY)
 
-    told_of = f"broken: AuditEvent/{changed} was changed after it was sealed (1 more); 0 not sealed yet"
-    assert (result.exit_code, result.stdout) == (1, f"{DAY}  {told_of}\n")
-    (verdict,) = json.loads(run("verify", "--json").stdout)
-    assert verdict["first"] == {"id": changed, "fault": "changed", "reason": ""}
-    assert (verdict["stands"], verdict["findings"]) == (False, 2)
-
-
-def test_what_cannot_be_trusted_is_told(record: SealedRecord, run: Run) -> None:
-    (event_id,) = record.sealed(0)
-    record.remove_head()
-    assert (
-        f"AuditEvent/{event_id} and what follows cannot be trusted: the day's head is missing" in run("verify").stdout
-    )
-
-    record.wipe_chain()
-    record.remove(event_id)
-    assert "broken: the day and what follows" in run("verify").stdout
-    assert run("verify").exit_code == 1
-
-
-def test_the_verdict_is_json_too(record: SealedRecord, run: Run) -> None:
-    record.sealed()
-
-    assert json.loads(run("verify", "--json").stdout) == [
-        {"day": DAY, "stands": True, "sealed": 1, "ended": 0, "unsealed": 0, "findings": 0, "first": None}
+    assert result.exit_code == 1
+    heading, *named = result.stdout.splitlines()
+    assert heading.startswith(f"{DAY}  3 archived, the last at 2026-03-26T12:00:00.000Z; 5 broken; 0 not archived yet")
+    assert named == [
+        f"  AuditEvent/{later} was added later than it claims",
+        f"  AuditEvent/{added} was added: it is not in the archive of its time",
+        f"  AuditEvent/{changed} was changed",
+        f"  AuditEvent/{removed} was removed",
+        f"  {DAY}/11/junk is an object of the archive that does not hold what its key says",
     ]
+    (verdict,) = json.loads(run("verify", "--json").stdout)
+    assert {"id": changed, "fault": "changed"} in verdict["findings"]
+    assert (verdict["stands"], len(verdict["findings"])) == (False, 5)
+
+
+def test_the_verdict_is_json_too(record: ArchivedTrail, run: Run) -> None:
+    record.kept(MINUTE)
+
+    (verdict,) = json.loads(run("verify", "--json").stdout)
+    until = "2026-03-26T11:59:00.000Z"
+    counts = {"archived": 1, "ended": 0, "not_archived": 0, "archived_until": until}
+    assert verdict == {"day": DAY, "stands": True, **counts, "findings": []}
+
+
+def test_without_a_bucket_nothing_can_be_verified(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = StackTarget("careconnect", {}, lambda _: None, is_local=True)
+    monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
+
+    result = run("verify")
+    (line,) = told(result)
+    assert (result.exit_code, "make sam-local" in line) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -327,71 +295,3 @@ def test_bad_usage_ends_with_2(run: Run, arguments: tuple[str, ...]) -> None:
 
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
-
-
-# --- seal
-
-
-def test_a_seal_is_asked_for(record: SealedRecord, run: Run, function: Lambda) -> None:
-    record.keep(0)
-    assert run("seal").stdout == "Sealed 1 event\n"
-    assert run("seal").stdout == "Sealed 0 events\n"
-    assert function.payloads == [{"seal": {"seconds": 10}}] * 2
-
-
-def test_it_is_asked_for_until_all_is_sealed(record: SealedRecord, run: Run, function: Lambda) -> None:
-    begun = {"sealed": 7, "findings": [], "is_outrun": False, "is_unfinished": True}
-    function.answers = [(json.dumps(begun), False), (json.dumps({**begun, "is_outrun": True}), False)]
-    record.keep(0)
-
-    assert json.loads(run("seal", "--json").stdout) == {"sealed": 15, "findings": []}
-
-
-def test_a_seal_that_finds_something_ends_with_1(record: SealedRecord, run: Run) -> None:
-    (event_id,) = record.sealed()
-    record.remove(event_id)
-
-    result = run("seal")
-
-    assert result.exit_code == 1
-    assert told(result) == ["careconnect: the record is broken: see careconnect audit verify"]
-
-
-@pytest.mark.parametrize("answer", [("", False), ("{}", False), ('{"errorMessage": "x"}', True), ("[]", False)])
-def test_a_function_that_fails_is_one_line(run: Run, function: Lambda, answer: tuple[str, bool]) -> None:
-    function.answers = [answer]
-
-    result = run("seal")
-
-    assert result.exit_code == 1
-    assert told(result) == ["careconnect: the function that seals has failed: see careconnect logs --function Audit"]
-
-
-def test_without_the_function_nothing_can_be_sealed(
-    record: SealedRecord, run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = StackTarget("careconnect", {}, lambda _: None, is_local=True)
-    monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
-
-    (line,) = told(run("seal"))
-    assert "make sam-local" in line
-
-
-# --- digest
-
-
-def test_a_digest_is_that_of_the_record(record: SealedRecord, run: Run) -> None:
-    given = run("digest", "9990000018").stdout
-    assert len(given.strip()) == 64
-    assert run("digest", input="9990000018\n").stdout.split() == given.split()
-    assert run("digest", "9990000019").stdout != given
-
-
-def test_without_the_key_there_is_no_digest(record: SealedRecord, run: Run) -> None:
-    record.kms.delete_alias(AliasName=DIGEST_ALIAS)
-
-    result = run("digest", "x")
-
-    assert result.exit_code == 1
-    (line,) = told(result)
-    assert "KMS gives no digest" in line

@@ -35,6 +35,16 @@ class Aws:
         self.first, self.current, self.others = (self.kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(3))
         for place, key in (("current", self.current), ("next", self.current), ("previous", self.first)):
             self.kms.create_alias(AliasName=f"alias/s-{place}", TargetKeyId=key)
+        self.s3: Any = boto3.client("s3", "eu-west-2")
+        self.s3.create_bucket(
+            Bucket="the-archive",
+            ObjectLockEnabledForBucket=True,
+            CreateBucketConfiguration={"LocationConstraint": "eu-west-2"},
+        )
+        retention = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 365}}
+        self.s3.put_object_lock_configuration(
+            Bucket="the-archive", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": retention}
+        )
         self.cloudformation = FakeCloudFormation(
             {
                 "Records": ("AWS::DynamoDB::Table", "records"),
@@ -66,7 +76,7 @@ def is_local() -> bool:
 @pytest.fixture
 def run(aws: Aws, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect destroy`."""
-    outputs = {"SigningKeyAlias": "alias/s"}
+    outputs = {"SigningKeyAlias": "alias/s", "ArchiveBucket": "the-archive"}
     target = StackTarget(NAME, outputs, lambda service: getattr(aws, service), is_local=is_local, place="eu-west-2")
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
     monkeypatch.setattr("time.sleep", lambda _: None)
@@ -86,6 +96,17 @@ def test_tables_keys_and_stack_go_and_nothing_of_others(aws: Aws, run: Run) -> N
     assert aws.cloudformation.status == "DELETE_COMPLETE"
     day = datetime.now(UTC) + timedelta(days=7)
     assert any(f"KMS deletes its keys on {each:%Y-%m-%d}" in result.stderr for each in (day, day - timedelta(days=1)))
+
+
+def test_the_archive_stays_and_until_when_is_said(aws: Aws, run: Run) -> None:
+    before = datetime.now(UTC) + timedelta(days=365)
+    asked = run(input="n\n").stderr
+    said = run("--yes", NAME).stderr
+    days = {f"{each:%Y-%m-%d}" for each in (before, datetime.now(UTC) + timedelta(days=365))}
+
+    assert any(f"leaves the bucket the-archive, whose objects are locked until {day}" in asked for day in days)
+    assert any(f"The bucket the-archive stays, locked until {day}" in said for day in days)
+    assert [each["Name"] for each in aws.s3.list_buckets()["Buckets"]] == ["the-archive"]
 
 
 def test_it_shows_what_goes_and_asks_twice(aws: Aws, run: Run) -> None:

@@ -1,0 +1,55 @@
+"""The object of the archive that holds one batch of the stream, and its key."""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final, NamedTuple, Self
+
+from audit_archiver.stream_record import StreamRecord, record_of_line
+
+_KEY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/([0-9]{13})-([0-9]{13})-([0-9a-f]{64})\.ndjson\.gz")
+
+
+def folder_of(at: int) -> str:
+    """Return the folder of objects that begin in the UTC hour of a time in epoch milliseconds (`2026-11-26/07/`)."""
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d/%H}/"
+
+
+class BatchKey(NamedTuple):
+    """The key of an object: between which times (epoch milliseconds) its records are, and SHA-256 of their lines."""
+
+    first: int
+    last: int
+    digest: str
+
+    def __str__(self) -> str:
+        """Return the key as S3 has it, below the folder of the first record's hour."""
+        return f"{folder_of(self.first)}{self.first:013}-{self.last:013}-{self.digest}.ndjson.gz"
+
+    @classmethod
+    def of(cls, text: str) -> Self | None:
+        """Return what a key says, or None if the archiver makes no such key."""
+        found = _KEY.fullmatch(text)
+        key = cls(int(found[1]), int(found[2]), found[3]) if found else None
+        return key if key is not None and str(key) == text else None
+
+
+def pack(records: Sequence[StreamRecord]) -> tuple[BatchKey, bytes]:
+    """Return the key and the bytes of an object that holds records, one at least; equal records make equal objects."""
+    lines = b"".join(record.line() for record in records)
+    times = [record.time for record in records]
+    key = BatchKey(min(times), max(times), hashlib.sha256(lines).hexdigest())
+    return key, gzip.compress(lines, mtime=0)
+
+
+def unpack(key: BatchKey, body: bytes) -> list[StreamRecord] | None:
+    """Return the records of an object, or None if it does not hold what its key says."""
+    try:
+        lines = gzip.decompress(body)
+        if hashlib.sha256(lines).hexdigest() != key.digest:
+            return None
+        return [record_of_line(line) for line in lines.splitlines()]
+    except (OSError, EOFError, ValueError, KeyError, TypeError):
+        return None

@@ -1,0 +1,59 @@
+"""Put a heartbeat into the audit trail, and look whether the one before it was archived (`audit.md`, The archive)."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
+
+from audit_archiver.days import LATE
+from audit_archiver.stream_record import StreamRecord
+from careconnect.access_record.event import AccessEvent, Action, new_event_id, time_of
+
+HEARTBEAT: Final = "archive-heartbeat"
+"""The interaction of the event."""
+HEARTBEAT_SHARD: Final = "0"
+"""Heartbeats share a shard, so that the last one is found by one query."""
+
+SERVICE: Final = "audit_verifier"
+
+_LOOKED_BACK: Final = 900_000
+"""Milliseconds: three heartbeats."""
+_ARCHIVED_WITHIN: Final = 60_000
+"""Milliseconds in which a heartbeat should be archived."""
+
+
+class Trail(Protocol):
+    """The audit trail, read."""
+
+    def last_heartbeat(self, since: int, before: int) -> str:
+        """Return the id of the last heartbeat of a time (epoch milliseconds), empty if there is none."""
+
+
+class Record(Protocol):
+    """The audit trail, written."""
+
+    def keep(self, events: Sequence[AccessEvent]) -> None:
+        """Keep events."""
+
+
+class Archive(Protocol):
+    """The archive, read."""
+
+    def batches(self, since: int, before: int, reach: int) -> Iterator[tuple[str, list[StreamRecord] | None]]:
+        """Return the records of all objects that may hold some of a time, None for what cannot be read."""
+
+
+def put_heartbeat(record: Record, now: int) -> str:
+    """Put an event of nobody at `now`, in epoch milliseconds, and return its id."""
+    event_id = new_event_id(now / 1000, lambda: HEARTBEAT_SHARD + secrets.token_hex(16)[1:])
+    record.keep([AccessEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)])
+    return event_id
+
+
+def is_archived(trail: Trail, archive: Archive, now: int) -> bool:
+    """Return True if the last heartbeat that had a minute to be archived is there, or if there is none yet."""
+    heartbeat = trail.last_heartbeat(now - _LOOKED_BACK, now - _ARCHIVED_WITHIN)
+    if not heartbeat:
+        return True
+    # An archive that is so far behind that a batch spans more is not well either.
+    batches = archive.batches(time_of(heartbeat) - LATE, now + LATE, reach=_LOOKED_BACK)
+    return any(record.sort_key == heartbeat for _, records in batches for record in records or ())

@@ -1,0 +1,46 @@
+"""The UTC days of the audit trail, and which of them the key of an event names."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from careconnect.access_record.event import event_key, is_event_id
+
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
+"""Milliseconds."""
+
+LATE: Final = 60_000
+"""Milliseconds by which an event may reach the stream before or after the time that its id claims."""
+
+_CORRECTION: Final = "~"
+
+
+def start_of(day: str) -> int:
+    """Return the first millisecond of a day, since 1970; raises `ValueError` if there is no such day."""
+    moment = datetime.combine(date.fromisoformat(day), datetime.min.time(), UTC)
+    return int(moment.timestamp()) * 1000
+
+
+def end_of(day: str) -> int:
+    """Return the first millisecond after a day, since 1970."""
+    return start_of(day) + DAY
+
+
+def days_from(first: str, last: str) -> list[str]:
+    """Return the days from one to another, both included."""
+    begin, end = date.fromisoformat(first), date.fromisoformat(last)
+    return [(begin + timedelta(days=number)).isoformat() for number in range((end - begin).days + 1)]
+
+
+def is_in_place(partition: str, sort_key: str) -> bool:
+    """Return True if a sort key is an event's id and the partition is the one that this id belongs to."""
+    event_id = sort_key.removesuffix(_CORRECTION)
+    return is_event_id(event_id) and bool(event_key(event_id)["pk"]["S"] == partition)
+
+
+def is_ended(claimed: int, retention_days: int, now: int) -> bool:
+    """Return True if the deployment no longer keeps an event of the time `claimed`; 0 days keep it for ever.
+
+    An event's own `expires_at` does not count: its writer sets it.
+    """
+    return retention_days > 0 and claimed // 1000 + retention_days * 86_400 <= now // 1000

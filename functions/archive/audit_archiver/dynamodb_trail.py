@@ -1,0 +1,59 @@
+"""The audit trail as the verifier reads it: queries of its table, never a scan."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from audit_archiver.check_heartbeat import HEARTBEAT, HEARTBEAT_SHARD
+from careconnect.access_record.event import SHARDS, day_of, partition_of
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = Mapping[str, Any]
+
+
+class DynamoDbTrail:
+    """Reads items of the trail, strongly consistent; errors of DynamoDB pass through."""
+
+    def __init__(self, client: "DynamoDBClient", table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def items(self, day: str) -> Iterator[Item]:
+        """Return the items of a day, shard by shard."""
+        for shard in SHARDS:
+            yield from self._query("pk = :pk", {":pk": {"S": partition_of(day, shard)}})
+
+    def last_heartbeat(self, since: int, before: int) -> str:
+        """Return the id of the last heartbeat of a time (epoch milliseconds), empty if there is none."""
+        for day in dict.fromkeys((day_of(before - 1), day_of(since))):
+            values = {
+                ":pk": {"S": partition_of(day, HEARTBEAT_SHARD)},
+                ":since": {"S": f"{since:012x}"},
+                ":before": {"S": f"{before:012x}"},
+                ":heartbeat": {"S": HEARTBEAT},
+            }
+            found = self._query(
+                "pk = :pk AND sk BETWEEN :since AND :before",
+                values,
+                FilterExpression="interaction = :heartbeat",
+                ScanIndexForward=False,
+            )
+            for item in found:
+                return str(item["sk"]["S"])
+        return ""
+
+    def _query(self, condition: str, values: Mapping[str, Any], **how: Any) -> Iterator[Item]:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeValues": values,
+            "ConsistentRead": True,
+            **how,
+        }
+        while True:
+            answer = self._client.query(**request)
+            yield from answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]

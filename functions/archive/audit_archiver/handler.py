@@ -1,0 +1,50 @@
+"""Composition root of the archiver and of the verifier: environment → parts → `lambda_handler`."""
+
+from careconnect.start import started  # isort: skip - see there
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from audit_archiver.dynamodb_trail import DynamoDbTrail
+from audit_archiver.jobs import ArchiveJob, VerifyJob
+from audit_archiver.s3_archive import S3Archive
+from careconnect import aws
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.observability import PowertoolsObserver
+from careconnect.settings import SettingError, Settings
+from careconnect.snapshot import prepare
+
+_ARCHIVE: Final = "archive"
+_VERIFY: Final = "verify"
+_MAX_DAYS: Final = 36_500
+
+
+def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
+    """Return the job that `ARCHIVE_JOB` names; raises `SettingError`."""
+    observer = PowertoolsObserver(
+        settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
+    )
+    days = settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MAX_DAYS)
+    # CloudFormation compares no numbers: with SnapStart this refuses the deployment, else the first call.
+    if settings.integer("ARCHIVE_RETENTION_DAYS", default=0, low=1, high=_MAX_DAYS) < days:
+        raise SettingError("The setting ARCHIVE_RETENTION_DAYS must be at least AUDIT_RETENTION_DAYS.")
+    s3 = aws.s3()
+    archive = S3Archive(s3, settings.required("ARCHIVE_BUCKET"))
+    if settings.choice("ARCHIVE_JOB", (_ARCHIVE, _VERIFY)) == _ARCHIVE:
+        prepare(observer, [s3])
+        return ArchiveJob(archive, observer, days)
+    dynamodb, table = aws.dynamodb(), settings.required("AUDIT_TABLE")
+    prepare(observer, [s3, dynamodb])
+    trail, record = DynamoDbTrail(dynamodb, table), DynamoDbAccessRecord(dynamodb, table, days)
+    return VerifyJob(trail, record, archive, observer, time.time, days)
+
+
+_run: Final = _job(Settings(os.environ))
+started()
+
+
+def lambda_handler(event: Mapping[str, Any], context: Any = None) -> None:
+    """Archive a batch of the stream, or do what a schedule asks for."""
+    _run(event, context)

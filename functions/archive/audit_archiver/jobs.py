@@ -1,0 +1,151 @@
+"""The two jobs of this package, as Lambda calls them: archive what the stream hands over, verify by schedules."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, Protocol
+
+from audit_archiver import check_heartbeat, verify_day
+from audit_archiver.archive_records import Archive, archive_records
+from audit_archiver.check_heartbeat import is_archived, put_heartbeat
+from audit_archiver.days import DAY
+from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
+from audit_archiver.verify_day import Fault, Finding
+from careconnect.access_record.event import day_of, is_event_id
+
+HEARTBEAT: Final = "heartbeat"
+VERIFY: Final = "verify"
+YESTERDAY: Final = "yesterday"
+
+MAX_NAMED: Final = 100
+"""Findings of one run that are logged one by one; `careconnect audit verify` names all."""
+
+_DONE: Final = 200
+_WRONG: Final = 500
+
+
+class JobError(Exception):
+    """A job failed; the text is the name of the error, and the log says where."""
+
+
+class Observer(Protocol):
+    """The log and the metrics; `ids` are fields of their own."""
+
+    def request(self, action: str, status: int, *, ids: Mapping[str, str], reason: str = "") -> None:
+        """Log one run of a job."""
+
+    def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
+        """Log an unexpected error."""
+
+    def count(self, name: str) -> None:
+        """Add one to a metric."""
+
+
+class Trail(verify_day.Trail, check_heartbeat.Trail, Protocol):
+    """The audit trail, read."""
+
+
+class WholeArchive(verify_day.Archive, check_heartbeat.Archive, Protocol):
+    """The archive, read."""
+
+    def batches(self, since: int, before: int, reach: int = DAY) -> Iterator[tuple[str, list[StreamRecord] | None]]:
+        """Return the records of all objects that may hold some of a time, None for what cannot be read."""
+
+
+class ArchiveJob:
+    """Archives a batch of the stream; raises `JobError` for all of it, so that Lambda hands it over again."""
+
+    def __init__(self, archive: Archive, observer: Observer, retention_days: int) -> None:
+        self._archive = archive
+        self._observer = observer
+        self._retention_days = retention_days
+
+    def __call__(self, event: Mapping[str, Any], context: Any = None) -> None:
+        """Archive `Records`; tells first what breaks the trail, which must not wait for the archive."""
+        action, ids = "audit-trail.archive", _ids(context)
+        try:
+            records = [record_of_event(each) for each in event["Records"]]
+            broken = (
+                Finding(record.sort_key, Fault.CHANGED if record.kind is Kind.MODIFY else Fault.REMOVED)
+                for record in records
+                if record.breaks_trail(self._retention_days)
+            )
+            _tell(self._observer, action, broken, ids)
+            key = archive_records(self._archive, records)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the alarm is to ring
+            raise _failed(self._observer, action, error, ids) from None
+        if key is not None:
+            self._observer.request(action, _DONE, ids={**ids, "object": str(key)})
+
+
+class VerifyJob:
+    """Puts heartbeats and looks for them in the archive, and verifies days; `clock` gives epoch seconds."""
+
+    def __init__(
+        self,
+        trail: Trail,
+        record: check_heartbeat.Record,
+        archive: WholeArchive,
+        observer: Observer,
+        clock: Callable[[], float],
+        retention_days: int,
+    ) -> None:
+        self._trail = trail
+        self._record = record
+        self._archive = archive
+        self._observer = observer
+        self._clock = clock
+        self._retention_days = retention_days
+
+    def __call__(self, event: Mapping[str, Any], context: Any = None) -> None:
+        """Do what an event asks for, `{"heartbeat": {}}` or `{"verify": "yesterday"}` (or a day); else nothing.
+
+        Raises `JobError`, which counts as an error of the function.
+        """
+        job = next((name for name in (HEARTBEAT, VERIFY) if name in event), None)
+        if job is None:
+            return
+        action, ids, now = f"audit-trail.{job}", _ids(context), int(self._clock() * 1000)
+        try:
+            if job == HEARTBEAT:
+                self._check_heartbeat(action, ids, now)
+            else:
+                self._verify(action, ids, event[VERIFY], now)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the alarm is to ring
+            raise _failed(self._observer, action, error, ids) from None
+
+    def _check_heartbeat(self, action: str, ids: Mapping[str, str], now: int) -> None:
+        # First, so that the next run has one to look for whatever becomes of this one.
+        put_heartbeat(self._record, now)
+        if is_archived(self._trail, self._archive, now):
+            self._observer.request(action, _DONE, ids=ids)
+            return
+        self._observer.request(action, _WRONG, ids=ids, reason="not archived")
+        self._observer.count("AuditArchiveStopped")
+
+    def _verify(self, action: str, ids: Mapping[str, str], asked: str, now: int) -> None:
+        day = day_of(now - DAY) if asked == YESTERDAY else asked
+        verdict = verify_day.verify_day(self._trail, self._archive, day, now, self._retention_days)
+        if not _tell(self._observer, action, verdict.findings, {**ids, "day": day}):
+            self._observer.request(action, _DONE, ids={**ids, "day": day})
+
+
+def _tell(observer: Observer, action: str, findings: Iterable[Finding], ids: Mapping[str, str]) -> bool:
+    """Log findings and count the metric, and return True if there are any."""
+    number = 0
+    for number, finding in enumerate(findings, start=1):
+        if number <= MAX_NAMED:
+            # Anything may stand in the place of an id, but not in the log.
+            named = finding.id if is_event_id(finding.id) or finding.fault is Fault.ARCHIVE else "none"
+            observer.request(action, _WRONG, ids={**ids, "audit_event": named}, reason=str(finding.fault))
+    if number:
+        observer.count("AuditTrailBroken")
+    return number > 0
+
+
+def _failed(observer: Observer, action: str, error: Exception, ids: Mapping[str, str]) -> JobError:
+    """Log an error and return what is raised in its place: an exception's own text would reach the log."""
+    observer.failure(action, error, ids=ids)
+    return JobError(type(error).__name__)
+
+
+def _ids(context: Any) -> dict[str, str]:
+    return {"function_request_id": str(getattr(context, "aws_request_id", ""))}

@@ -1,0 +1,64 @@
+"""The archive in S3: a bucket with Object Lock, into which objects are put and in which every version is read."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from audit_archiver.archived_batch import BatchKey, folder_of, unpack
+from audit_archiver.days import DAY, HOUR
+from audit_archiver.stream_record import StreamRecord
+from careconnect.aws import SERVICE_ERRORS, error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
+
+_THERE_ALREADY: Final = "PreconditionFailed"
+
+
+class S3Archive:
+    """Puts and reads batches; errors of S3 pass through."""
+
+    def __init__(self, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, key: BatchKey, body: bytes) -> None:
+        """Put an object in one part, of which S3 verifies the checksum; one with this key, so this content, stays."""
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=str(key),
+                Body=body,
+                ContentType="application/gzip",
+                ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
+                IfNoneMatch="*",
+            )
+        except SERVICE_ERRORS as error:
+            if error_code(error) != _THERE_ALREADY:
+                raise
+
+    def batches(self, since: int, before: int, reach: int = DAY) -> Iterator[tuple[str, list[StreamRecord] | None]]:
+        """Return all versions of the objects that may hold records of a time, each with its key, in the keys' order.
+
+        In the place of the records of a version that is not what the key says stands None. The stream keeps a record
+        for a day, so a batch that reaches into this time begins a day before it at most; `reach` looks less far.
+        """
+        for version in self._versions(since - reach, before):
+            key = BatchKey.of(version["Key"])
+            if key is None:
+                yield version["Key"], None
+            elif key.last >= since and key.first < before:
+                yield version["Key"], unpack(key, self._body(version["Key"], version["VersionId"]))
+
+    def _versions(self, first: int, before: int) -> "Iterator[ObjectVersionTypeDef]":
+        """Return the versions of the objects that begin in the hours of a time."""
+        pages = self._client.get_paginator("list_object_versions")
+        for hour in range(first // HOUR, (before - 1) // HOUR + 1):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=folder_of(hour * HOUR)):
+                yield from page.get("Versions", ())
+
+    def _body(self, key: str, version: str) -> bytes:
+        return self._client.get_object(Bucket=self._bucket, Key=key, VersionId=version)["Body"].read()

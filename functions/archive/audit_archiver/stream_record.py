@@ -1,0 +1,133 @@
+"""A record of the audit table's stream, and the line of the archive that holds it (`audit.md`, The archive)."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from audit_archiver.days import is_ended, is_in_place
+from careconnect.access_record.event import time_of
+
+Image = Mapping[str, Any]
+"""An item as DynamoDB's JSON has it."""
+
+_SETS: Final = frozenset({"SS", "NS", "BS"})
+_OTHER_PARTITIONS: Final = "$"
+"""Begins the partitions of the table that hold no events, such as the key of an AuditEvent search's `next` links."""
+
+
+class Kind(StrEnum):
+    """What a record of a stream tells of."""
+
+    INSERT = "INSERT"
+    MODIFY = "MODIFY"
+    REMOVE = "REMOVE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamRecord:
+    """One change of one item.
+
+    `time` is the stream's own, in epoch milliseconds (its resolution is a second); `sequence` orders the records of a
+    partition; `principal` is the service that made the change, empty if no service did.
+    """
+
+    time: int
+    sequence: int
+    kind: Kind
+    partition: str
+    sort_key: str
+    new: Image | None
+    old: Image | None
+    principal: str = ""
+
+    @property
+    def is_of_event(self) -> bool:
+        """Return True unless the item is none of the trail's."""
+        return not self.partition.startswith(_OTHER_PARTITIONS)
+
+    @property
+    def is_in_place(self) -> bool:
+        """Return True if the item's key is one that an event can have."""
+        return is_in_place(self.partition, self.sort_key)
+
+    @property
+    def claimed(self) -> int:
+        """The time that the event's id claims, in epoch milliseconds; only of an item that is in place."""
+        return time_of(self.sort_key)
+
+    def breaks_trail(self, retention_days: int) -> bool:
+        """Return True if the record changes an event, or removes one before the deployment's retention has ended."""
+        if self.kind is Kind.INSERT:
+            return False
+        if self.kind is Kind.REMOVE and self.is_in_place:
+            return not is_ended(self.claimed, retention_days, self.time)
+        return True
+
+    def line(self) -> bytes:
+        """Return the record as a line of JSON."""
+        members = {
+            "time": self.time,
+            "sequence": str(self.sequence),
+            "event": self.kind.value,
+            "pk": self.partition,
+            "sk": self.sort_key,
+            "principal": self.principal,
+            "old": self.old,
+            "new": self.new,
+        }
+        # In ASCII: a text that is no UTF-8 must not stop the stream.
+        return json.dumps(members, separators=(",", ":")).encode() + b"\n"
+
+
+def record_of_event(record: Mapping[str, Any]) -> StreamRecord:
+    """Return the record that Lambda hands over (`Records` of its event)."""
+    change = record["dynamodb"]
+    keys = change["Keys"]
+    return StreamRecord(
+        time=round(float(change["ApproximateCreationDateTime"]) * 1000),
+        sequence=int(change["SequenceNumber"]),
+        kind=Kind(record["eventName"]),
+        partition=keys["pk"]["S"],
+        sort_key=keys["sk"]["S"],
+        new=change.get("NewImage"),
+        old=change.get("OldImage"),
+        principal=(record.get("userIdentity") or {}).get("principalId", ""),
+    )
+
+
+def record_of_line(line: bytes) -> StreamRecord:
+    """Return the record that a line of the archive holds; raises `ValueError` or `KeyError` if it holds none."""
+    members = json.loads(line)
+    return StreamRecord(
+        time=int(members["time"]),
+        sequence=int(members["sequence"]),
+        kind=Kind(members["event"]),
+        partition=members["pk"],
+        sort_key=members["sk"],
+        new=members["new"],
+        old=members["old"],
+        principal=members["principal"],
+    )
+
+
+def digest_of(image: Image) -> bytes:
+    """Return SHA-256 of an item, whether the stream or the table gave it."""
+    text = json.dumps(_plain(image), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
+
+def _plain(value: Any) -> Any:
+    """Return an attribute's value as the stream has it: bytes as base64, the members of a set in one order."""
+    if isinstance(value, Mapping):
+        return {
+            name: sorted(map(_plain, member)) if name in _SETS else _plain(member) for name, member in value.items()
+        }
+    if isinstance(value, list):
+        return [_plain(member) for member in value]
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    return value

@@ -1,0 +1,270 @@
+"""The audit trail of a deployed template: archived from its stream, tampered with by an administrator, verified."""
+
+import gzip
+import json
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner, Result
+
+from audit_archiver.check_heartbeat import HEARTBEAT, SERVICE
+from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.access_record.event import AccessEvent, Action, event_key, new_event_id
+from careconnect_admin.cli import app
+from careconnect_admin.clients.demo import DemoClient, register
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.stack.target import StackTarget
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+WAIT = 60.0
+
+
+class Trail:
+    """The trail of a stack of its own, whose schedules are off, so that each test says when something is looked at."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self.stack = stack
+        self.dynamodb, self.s3 = stack.client("dynamodb"), stack.client("s3")
+        self.table, self.bucket = stack.stack.outputs["AuditTable"], stack.stack.outputs["ArchiveBucket"]
+        for rule in stack.client("events").list_rules()["Rules"]:
+            stack.client("events").disable_rule(Name=rule["Name"])
+
+    def put(self, age: float = 0) -> str:
+        """Put an event that claims to be so many seconds old, as a function may; return its id."""
+        event_id = new_event_id(time.time() - age)
+        record = DynamoDbAccessRecord(self.stack.role_client("dynamodb", "RecordWriterFunction"), self.table)
+        record.keep([AccessEvent(id=event_id, action=Action.READ, interaction="read", patient="4")])
+        return event_id
+
+    def change(self, event_id: str) -> None:
+        """Change an event, as an administrator may."""
+        self.dynamodb.update_item(
+            TableName=self.table,
+            Key=event_key(event_id),
+            UpdateExpression="SET client = :client",
+            ExpressionAttributeValues={":client": {"S": "somebody-else"}},
+        )
+
+    def remove(self, event_id: str) -> None:
+        """Remove an event, as an administrator may."""
+        self.dynamodb.delete_item(TableName=self.table, Key=event_key(event_id))
+
+    def keys(self) -> list[str]:
+        """Return the keys of the archive's objects."""
+        return [each["Key"] for each in self.s3.list_object_versions(Bucket=self.bucket).get("Versions", ())]
+
+    def wait_for_archive(self) -> None:
+        """Wait until all that the stream has is archived: an event put now is the last of it."""
+        marker, deadline = self.put(), time.monotonic() + WAIT
+        while time.monotonic() < deadline:
+            if marker in self.archived():
+                return
+            time.sleep(0.2)
+        pytest.fail("the stream is not archived")
+
+    def archived(self) -> str:
+        """Return all that the archive holds."""
+        bodies = (self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read() for key in self.keys())
+        return b"".join(map(gzip.decompress, bodies)).decode()
+
+    def invoke(self, **job: Any) -> None:
+        """Have the verifier do a job, as its schedules do."""
+        name = self.stack.stack.resources["VerifierFunction"]
+        answer = self.stack.client("lambda").invoke(FunctionName=name, Payload=json.dumps(job))
+        assert "FunctionError" not in answer, answer["Payload"].read()
+
+    def logged(self, function: str) -> list[Mapping[str, Any]]:
+        """Return what a function has logged as JSON, its metrics too."""
+        found = []
+        for line in self.stack.function_log(function):
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return [each for each in found if isinstance(each, dict)]
+
+    def told(self, function: str) -> set[tuple[str, str]]:
+        """Return the events that a function has named as broken, with why."""
+        lines = (line for line in self.logged(function) if line.get("status") == 500)
+        return {(str(line.get("audit_event", "")), str(line.get("reason"))) for line in lines}
+
+    def counted(self, function: str, metric: str) -> int:
+        """Return how often a function has counted a metric."""
+        return sum(metric in line for line in self.logged(function))
+
+    def audit(self, *arguments: str) -> Result:
+        """Run `careconnect audit …` on the stack."""
+        stack = self.stack
+        target = StackTarget(stack.stack.name, dict(stack.stack.outputs), stack.client, is_local=True, place="local")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
+            return CliRunner().invoke(app, ["audit", *arguments])
+
+    def verified(self, age: float = 0) -> dict[str, Any]:
+        """Verify today, or the day of an age, by the command line; its exit code is held to what it found."""
+        result = self.audit("verify", "--date", day_of_age(age), "--json")
+        (verdict,) = json.loads(result.stdout)
+        assert result.exit_code == (0 if verdict["stands"] else 1)
+        return {**verdict, "found": {(each["id"], each["fault"]) for each in verdict["findings"]}}
+
+    def cut(self, *, is_cut: bool) -> None:
+        """Cut the stream off from the archiver, or let it go on."""
+        client = self.stack.client("lambda")
+        (mapping,) = client.list_event_source_mappings()["EventSourceMappings"]
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=not is_cut)
+
+
+def day_of_age(age: float) -> str:
+    return datetime.fromtimestamp(time.time() - age, UTC).date().isoformat()
+
+
+@pytest.fixture(scope="module")
+def trail(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) -> Iterator[Trail]:
+    with LocalStack(log_folder=tmp_path_factory.mktemp("archived")) as stack:
+        register((explorer,), DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
+        yield Trail(stack)
+
+
+def test_requests_are_archived_and_stand(trail: Trail, explorer: DemoClient) -> None:
+    with httpx.Client(base_url=trail.stack.base_url, timeout=30, trust_env=False) as http:
+        asked = {"grant_type": "client_credentials"}
+        token = http.post("/token", data=asked, auth=(explorer.client_id, explorer.secret)).json()["access_token"]
+        bearer = {"Authorization": f"Bearer {token}", "X-Request-Id": "the-one-to-find"}
+        assert http.get(f"{trail.stack.fhir_url}/Patient/nobody", headers=bearer).status_code == 404
+    trail.wait_for_archive()
+
+    listed = json.loads(trail.audit("--patient", "nobody", "--json").stdout)
+    assert {(each["client_id"], each["request_id"]) for each in listed} == {(explorer.client_id, "the-one-to-find")}
+    assert listed[0]["id"] in trail.archived()
+    verdict = trail.verified()
+    assert (verdict["stands"], verdict["archived"] >= 3) == (True, True)
+    assert trail.told("ArchiverFunction") == set()
+
+
+def test_nobody_takes_anything_out_of_the_archive(trail: Trail) -> None:
+    trail.wait_for_archive()
+    version = trail.s3.list_object_versions(Bucket=trail.bucket)["Versions"][0]
+    retention = trail.s3.get_object_retention(Bucket=trail.bucket, Key=version["Key"], VersionId=version["VersionId"])[
+        "Retention"
+    ]
+
+    assert retention["Mode"] == "COMPLIANCE"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        trail.s3.delete_object(Bucket=trail.bucket, Key=version["Key"], VersionId=version["VersionId"])
+    for function in ("ArchiverFunction", "VerifierFunction", "AuditFunction"):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            trail.stack.role_client("s3", function).delete_object(
+                Bucket=trail.bucket, Key=version["Key"], VersionId=version["VersionId"]
+            )
+
+
+@pytest.mark.parametrize(
+    ("tamper", "fault"), [(Trail.change, "changed"), (Trail.remove, "removed")], ids=["changed", "removed"]
+)
+def test_what_is_done_to_an_event_is_told_by_the_stream_and_named(
+    trail: Trail, tamper: Callable[[Trail, str], None], fault: str
+) -> None:
+    event_id = trail.put()
+    trail.wait_for_archive()
+    assert (event_id, fault) not in trail.verified()["found"]
+    before = trail.counted("ArchiverFunction", "AuditTrailBroken")
+
+    tamper(trail, event_id)
+    trail.wait_for_archive()
+
+    assert (event_id, fault) in trail.told("ArchiverFunction")
+    assert trail.counted("ArchiverFunction", "AuditTrailBroken") == before + 1
+    assert (event_id, fault) in trail.verified()["found"]
+    assert f"  AuditEvent/{event_id} was {fault}\n" in trail.audit("verify", "--date", day_of_age(0)).stdout
+    trail.invoke(verify=day_of_age(0))
+    assert (event_id, fault) in trail.told("VerifierFunction")
+    assert trail.counted("VerifierFunction", "AuditTrailBroken") > 0
+
+
+def test_an_event_that_is_added_later_is_named_on_the_day_that_it_claims_and_on_its_own(trail: Trail) -> None:
+    """A function's own rights are enough for this, so nothing but the verification is in its way."""
+    age = 26 * HOUR
+    late = trail.put(age)
+    trail.wait_for_archive()
+
+    assert (late, "added later") in trail.verified()["found"]
+    assert (late, "added later") in trail.verified(age)["found"]
+    trail.invoke(verify=day_of_age(age))
+    assert (late, "added later") in trail.told("VerifierFunction")
+
+
+def test_an_event_that_is_added_while_the_stream_is_cut_is_named(trail: Trail) -> None:
+    trail.wait_for_archive()
+    trail.cut(is_cut=True)
+    try:
+        added, young = trail.put(11 * MINUTE), trail.put()
+        verdict = trail.verified(11 * MINUTE)
+        assert (added, "added") in verdict["found"]
+        verdict = trail.verified()
+        assert young not in {id_ for id_, _ in verdict["found"]}
+        assert verdict["not_archived"] >= 1
+    finally:
+        trail.cut(is_cut=False)
+    trail.wait_for_archive()
+
+    # It arrived when it was put, which is not when it claims to be from.
+    assert (added, "added later") in trail.verified(11 * MINUTE)["found"]
+    assert trail.verified()["not_archived"] == 0
+
+
+def test_a_heartbeat_that_is_archived_is_well(trail: Trail) -> None:
+    beat(trail, 5 * MINUTE)
+    trail.wait_for_archive()
+    before = trail.counted("VerifierFunction", "AuditArchiveStopped")
+
+    trail.invoke(heartbeat={})
+
+    assert trail.counted("VerifierFunction", "AuditArchiveStopped") == before
+    assert [line["status"] for line in heartbeats(trail)][-1] == 200
+
+
+def test_a_stream_that_is_cut_is_told_by_the_next_heartbeat_and_lags_until_it_goes_on(trail: Trail) -> None:
+    trail.wait_for_archive()
+    before = trail.counted("VerifierFunction", "AuditArchiveStopped")
+    trail.cut(is_cut=True)
+    try:
+        heartbeat, lagging = beat(trail, 4 * MINUTE), trail.put()
+        trail.invoke(heartbeat={})
+
+        assert trail.counted("VerifierFunction", "AuditArchiveStopped") == before + 1
+        last = heartbeats(trail)[-1]
+        assert (last["status"], last["reason"]) == (500, "not archived")
+        verdict = trail.verified()
+        assert lagging not in {id_ for id_, _ in verdict["found"]}
+        assert verdict["not_archived"] >= 1
+    finally:
+        trail.cut(is_cut=False)
+    trail.wait_for_archive()
+
+    assert {heartbeat, lagging} <= set(re.findall(r'"sk":"([^"]+)"', trail.archived()))
+    assert trail.verified()["not_archived"] == 0
+    trail.invoke(heartbeat={})
+    assert trail.counted("VerifierFunction", "AuditArchiveStopped") == before + 1
+
+
+def beat(trail: Trail, age: float) -> str:
+    """Put a heartbeat as if it had been put so many seconds ago."""
+    event_id = f"{int((time.time() - age) * 1000):012x}-0{time.time_ns():031x}"
+    record = DynamoDbAccessRecord(trail.stack.role_client("dynamodb", "VerifierFunction"), trail.table)
+    event = AccessEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)
+    record.keep([event])
+    return event_id
+
+
+def heartbeats(trail: Trail) -> list[Mapping[str, Any]]:
+    return [line for line in trail.logged("VerifierFunction") if line.get("action") == "audit-trail.heartbeat"]

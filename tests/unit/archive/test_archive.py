@@ -1,0 +1,174 @@
+"""A batch of the stream becomes one object that nothing can change, and what breaks the trail is told at once."""
+
+import base64
+import gzip
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from audit_archiver.archived_batch import BatchKey, unpack
+from audit_archiver.jobs import JobError
+from audit_archiver.stream_record import digest_of, record_of_event
+from careconnect_testing.archived_trail import BUCKET, DAY, MINUTE, NOON, ArchivedTrail
+from careconnect_testing.events import event, event_names
+
+DAY_MS = 86_400_000
+
+
+def lines(body: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress(body).splitlines()]
+
+
+@pytest.mark.parametrize("name", event_names("ArchiverFunction"))
+def test_the_archiver_archives_its_events(trail: ArchivedTrail, name: str) -> None:
+    trail.retention_days = 30
+    sent = event(name)
+
+    trail.archiver(sent)
+
+    ((key, body),) = trail.objects().items()
+    assert key.startswith("2026-03-26/12/1774526400000-1774526401000-")
+    assert trail.observer.counts == []
+    inserted, removed = lines(body)
+    assert inserted["new"] == sent["Records"][0]["dynamodb"]["NewImage"]
+    assert (inserted["time"], inserted["sequence"]) == (1774526400000, "111700000000032615648161")
+    assert (inserted["event"], inserted["old"], inserted["principal"]) == ("INSERT", None, "")
+    assert (removed["event"], removed["new"], removed["principal"]) == ("REMOVE", None, "dynamodb.amazonaws.com")
+    assert removed["old"] == sent["Records"][1]["dynamodb"]["OldImage"]
+
+
+def test_an_object_is_read_back_as_it_was_put(trail: ArchivedTrail) -> None:
+    records = [trail.put(age)[1] for age in (MINUTE, 0)]
+    trail.deliver(*records)
+
+    ((text, body),) = trail.objects().items()
+    key = BatchKey.of(text)
+
+    assert key is not None
+    assert unpack(key, body) == [record_of_event(each) for each in records]
+    assert (key.first, key.last) == (NOON - MINUTE, NOON)
+
+
+def test_a_batch_that_is_tried_again_makes_no_second_object(trail: ArchivedTrail) -> None:
+    _, record = trail.put()
+    trail.deliver(record)
+    trail.deliver(record)
+
+    assert len(trail.s3.list_object_versions(Bucket=BUCKET)["Versions"]) == 1
+    assert trail.observer.failures == []
+
+
+def test_an_object_is_locked_from_when_it_is_put(trail: ArchivedTrail) -> None:
+    trail.kept()
+    ((key, _),) = trail.objects().items()
+    (version,) = trail.s3.list_object_versions(Bucket=BUCKET)["Versions"]
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        trail.s3.delete_object(Bucket=BUCKET, Key=key, VersionId=version["VersionId"], BypassGovernanceRetention=True)
+
+
+def test_a_batch_that_cannot_be_put_fails_whole_and_tells_no_value(trail: ArchivedTrail) -> None:
+    _, record = trail.put()
+    for version in trail.s3.list_object_versions(Bucket=BUCKET).get("Versions", ()):
+        trail.s3.delete_object(Bucket=BUCKET, Key=version["Key"], VersionId=version["VersionId"])
+    trail.s3.delete_bucket(Bucket=BUCKET)
+
+    with pytest.raises(JobError, match=r"^NoSuchBucket$") as failed:
+        trail.deliver(record)
+
+    assert failed.value.__cause__ is None
+    assert len(trail.observer.failures) == 1
+
+
+def test_a_record_that_is_malformed_fails_the_batch(trail: ArchivedTrail) -> None:
+    _, record = trail.put()
+    with pytest.raises(JobError, match=r"^KeyError$"):
+        trail.deliver(record, {"eventName": "INSERT", "dynamodb": {}})
+
+    assert trail.objects() == {}
+
+
+def test_a_change_and_a_removal_raise_the_metric_from_the_stream(trail: ArchivedTrail) -> None:
+    changed, removed, _ = trail.kept(MINUTE, MINUTE, MINUTE)
+    trail.observer.clear()
+
+    trail.deliver(trail.change(changed, client="somebody-else"), trail.remove(removed))
+
+    assert trail.observer.counts == ["AuditTrailBroken"]
+    told = [(line["ids"]["audit_event"], line["reason"]) for line in trail.observer.lines if line["status"] == 500]
+    assert told == [(changed, "changed"), (removed, "removed")]
+
+
+def test_what_breaks_the_trail_is_told_though_it_cannot_be_archived(trail: ArchivedTrail) -> None:
+    (removed,) = trail.kept()
+    record = trail.remove(removed)
+    trail.s3 = None
+
+    with pytest.raises(JobError):
+        trail.deliver(record)
+
+    assert trail.observer.counts == ["AuditTrailBroken"]
+
+
+@pytest.mark.parametrize(
+    ("retention_days", "age", "is_told"),
+    [(0, 400 * DAY_MS, True), (30, 29 * DAY_MS, True), (30, 30 * DAY_MS, False), (30, 31 * DAY_MS, False)],
+)
+def test_a_removal_is_no_fault_once_the_deployments_retention_is_over(
+    trail: ArchivedTrail, retention_days: int, age: int, is_told: bool
+) -> None:
+    trail.retention_days = 1  # what the events themselves say does not count
+    event_id, _ = trail.put(age)
+    trail.retention_days = retention_days
+
+    record = {**trail.remove(event_id), "userIdentity": {"type": "Service", "principalId": "dynamodb.amazonaws.com"}}
+    trail.deliver(record)
+
+    assert trail.observer.counts == (["AuditTrailBroken"] if is_told else [])
+
+
+def test_what_is_no_event_is_not_archived_but_a_change_of_it_is_told(trail: ArchivedTrail) -> None:
+    key = {"pk": {"S": "$cursor"}, "sk": {"S": "$cursor"}, "key": {"B": base64.b64encode(b"k" * 32).decode()}}
+
+    trail.deliver(trail.streamed("INSERT", None, key))
+    assert (trail.objects(), trail.observer.counts) == ({}, [])
+
+    trail.deliver(trail.streamed("MODIFY", key, {**key, "key": {"B": ""}}))
+    assert (trail.objects(), trail.observer.counts) == ({}, ["AuditTrailBroken"])
+    assert trail.observer.lines[-1]["ids"]["audit_event"] == "none"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"no gzip", id="no gzip"),
+        pytest.param(gzip.compress(b"{}\n"), id="another content"),
+        pytest.param(b"", id="empty"),
+    ],
+)
+def test_an_object_is_believed_only_if_its_key_says_what_it_holds(body: bytes) -> None:
+    assert unpack(BatchKey(NOON, NOON, "0" * 64), body) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "junk",
+        f"{DAY}/12/{NOON}-{NOON}-{'0' * 64}.ndjson",
+        f"2026-03-27/12/{NOON}-{NOON}-{'0' * 64}.ndjson.gz",
+        f"{DAY}/12/{NOON}-{NOON}-{'0' * 63}.ndjson.gz",
+        f"{DAY}/13/{NOON}-{NOON}-{'0' * 64}.ndjson.gz",
+    ],
+)
+def test_a_key_of_another_form_is_none_of_the_archivers(text: str) -> None:
+    assert BatchKey.of(text) is None
+
+
+def test_an_item_has_one_digest_whether_the_stream_or_the_table_tells_it() -> None:
+    streamed = {"a": {"B": base64.b64encode(b"\x00\x01").decode()}, "b": {"SS": ["y", "x"]}, "c": {"L": [{"N": "1"}]}}
+    stored = {"c": {"L": [{"N": "1"}]}, "b": {"SS": ["x", "y"]}, "a": {"B": b"\x00\x01"}}
+
+    assert digest_of(streamed) == digest_of(stored)
+    assert digest_of(stored) != digest_of({**stored, "c": {"L": [{"S": "1"}]}})

@@ -1,0 +1,213 @@
+"""The verifier by its schedules: heartbeats, days, what is logged and counted of them, and the two handlers."""
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from audit_archiver.check_heartbeat import HEARTBEAT, is_archived, put_heartbeat
+from audit_archiver.jobs import MAX_NAMED, JobError
+from careconnect.access_record.event import event_of
+from careconnect.settings import SettingError
+from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
+from careconnect_testing.events import event
+
+FIVE = 5 * MINUTE
+
+
+def beat(trail: ArchivedTrail, *, is_delivered: bool = True) -> str:
+    """Put a heartbeat, archive it if told so, and let five minutes pass."""
+    before = {str(item["sk"]["S"]) for item in trail.trail.items(DAY)}
+    trail.verifier(event("verifier-heartbeat"))
+    (put,) = {str(item["sk"]["S"]) for item in trail.trail.items(DAY)} - before
+    if is_delivered:
+        trail.deliver(trail.streamed("INSERT", None, trail.item(put)))
+    trail.now += FIVE
+    return put
+
+
+def test_a_heartbeat_is_an_ordinary_event_of_nobody(trail: ArchivedTrail) -> None:
+    trail.retention_days = 30
+    item = trail.item(beat(trail))
+
+    assert item["expires_at"]
+    kept = event_of(item)
+    assert (kept.interaction, kept.service, kept.patient, kept.client_id) == (HEARTBEAT, "audit_verifier", "", "")
+    assert trail.found() == {}
+
+
+def test_heartbeats_that_are_archived_raise_nothing(trail: ArchivedTrail) -> None:
+    for _ in range(4):
+        beat(trail)
+
+    assert trail.observer.counts == []
+    statuses = [line["status"] for line in trail.observer.lines if line["action"] == "audit-trail.heartbeat"]
+    assert statuses == [200] * 4
+
+
+def test_a_heartbeat_that_is_not_archived_is_told_by_the_next_one(trail: ArchivedTrail) -> None:
+    beat(trail)
+    beat(trail, is_delivered=False)
+    assert trail.observer.counts == []
+
+    beat(trail)
+    assert trail.observer.counts == ["AuditArchiveStopped"]
+    line = trail.observer.lines[-2]
+    assert (line["action"], line["status"], line["reason"]) == ("audit-trail.heartbeat", 500, "not archived")
+
+    beat(trail)
+    assert trail.observer.counts == ["AuditArchiveStopped"]
+
+
+def test_a_run_that_is_tried_again_looks_for_no_heartbeat_of_a_moment_ago(trail: ArchivedTrail) -> None:
+    beat(trail)
+    trail.verifier(event("verifier-heartbeat"))
+    trail.now += MINUTE - 1
+    trail.verifier(event("verifier-heartbeat"))
+
+    assert trail.observer.counts == []
+
+
+def test_other_events_are_no_heartbeats(trail: ArchivedTrail) -> None:
+    trail.put(FIVE, interaction="read")
+
+    assert is_archived(trail.trail, trail.archive, trail.now)
+
+
+def test_a_heartbeat_of_before_midnight_is_found_after_it(trail: ArchivedTrail) -> None:
+    trail.now = NOON + 12 * 60 * MINUTE - 2 * MINUTE
+    put_heartbeat(trail.record, trail.now)
+    trail.now += FIVE
+
+    assert not is_archived(trail.trail, trail.archive, trail.now)
+
+
+def test_the_day_before_is_verified(trail: ArchivedTrail) -> None:
+    trail.kept(MINUTE)
+    trail.now += 24 * 60 * MINUTE
+    trail.observer.clear()
+
+    trail.verifier(event("verifier-verify"))
+
+    (line,) = trail.observer.lines
+    assert (line["action"], line["status"], line["ids"]["day"]) == ("audit-trail.verify", 200, DAY)
+    assert trail.observer.counts == []
+
+
+def test_what_is_found_is_logged_by_its_id_and_counted_once(trail: ArchivedTrail) -> None:
+    changed, removed = trail.kept(MINUTE, MINUTE)
+    trail.change(changed, client="somebody-else")
+    trail.remove(removed)
+    trail.put_item({**trail.item(changed), "pk": {"S": f"{DAY}#0"}, "sk": {"S": "who-knows-what"}})
+    trail.s3.put_object(Bucket=BUCKET, Key=f"{DAY}/11/junk", Body=b"", ChecksumAlgorithm="SHA256")
+    trail.observer.clear()
+
+    trail.verifier({"verify": DAY})
+
+    told = {(line["ids"]["audit_event"], line["reason"], line["status"]) for line in trail.observer.lines}
+    assert told == {
+        (changed, "changed", 500),
+        (removed, "removed", 500),
+        ("none", "added", 500),
+        (f"{DAY}/11/junk", "not what was archived", 500),
+    }
+    assert trail.observer.counts == ["AuditTrailBroken"]
+
+
+def test_of_very_many_findings_the_log_names_some(trail: ArchivedTrail) -> None:
+    trail.kept(*([MINUTE] * (MAX_NAMED + 1)))
+    for item in list(trail.trail.items(DAY)):
+        trail.remove(item["sk"]["S"])
+    trail.observer.clear()
+
+    trail.verifier({"verify": DAY})
+
+    assert len(trail.observer.lines) == MAX_NAMED
+    assert trail.observer.counts == ["AuditTrailBroken"]
+
+
+@pytest.mark.parametrize("asked", [{"heartbeat": {}}, {"verify": "yesterday"}])
+def test_a_job_that_fails_is_an_error_without_its_text(trail: ArchivedTrail, asked: dict[str, Any]) -> None:
+    trail.dynamodb.delete_table(TableName=AUDIT_TABLE)
+
+    with pytest.raises(JobError, match=r"^(ResourceNotFoundException|RecordNotKeptError)$"):
+        trail.verifier(asked)
+    assert len(trail.observer.failures) == 1
+
+
+def test_another_event_does_nothing(trail: ArchivedTrail) -> None:
+    trail.verifier({"httpMethod": "GET"})
+
+    assert (trail.observer.lines, list(trail.trail.items(DAY))) == ([], [])
+
+
+# --- the handlers
+
+
+@pytest.fixture
+def handler(trail: ArchivedTrail, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What imports the handler with an environment."""
+    settings = {
+        "POWERTOOLS_SERVICE_NAME": "audit_archiver",
+        "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
+        "AWS_REGION": "eu-west-2",
+        "AWS_DEFAULT_REGION": "eu-west-2",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "ARCHIVE_BUCKET": BUCKET,
+        "AUDIT_TABLE": AUDIT_TABLE,
+        "AUDIT_RETENTION_DAYS": "0",
+        "ARCHIVE_RETENTION_DAYS": "365",
+    }
+
+    def load(**given: str) -> Any:
+        for name, text in {**settings, **given}.items():
+            monkeypatch.setenv(name, text)
+        sys.modules.pop("audit_archiver.handler", None)
+        return importlib.import_module("audit_archiver.handler").lambda_handler
+
+    yield load
+    sys.modules.pop("audit_archiver.handler", None)
+
+
+def test_one_handler_is_the_archiver_and_the_verifier(
+    trail: ArchivedTrail, handler: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler(ARCHIVE_JOB="archive")(event("archiver-stream"), None)
+    handler(ARCHIVE_JOB="verify")({"heartbeat": {}}, None)
+
+    assert len(trail.objects()) == 1
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    # The retention is for ever: the removal by TTL in the event breaks the trail.
+    assert [line["action"] for line in logged if "action" in line] == [
+        "audit-trail.archive",
+        "audit-trail.archive",
+        "audit-trail.heartbeat",
+    ]
+    (metric,) = [line for line in logged if "AuditTrailBroken" in line]
+    assert metric["service"] == "audit_archiver"
+
+
+def test_the_archiver_names_no_table(handler: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert handler(ARCHIVE_JOB="archive", AUDIT_TABLE="")
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"ARCHIVE_JOB": "both"}, "ARCHIVE_JOB"),
+        ({"ARCHIVE_JOB": "verify", "AUDIT_TABLE": ""}, "AUDIT_TABLE"),
+        ({"ARCHIVE_JOB": "archive", "ARCHIVE_BUCKET": ""}, "ARCHIVE_BUCKET"),
+        ({"ARCHIVE_JOB": "archive", "ARCHIVE_RETENTION_DAYS": ""}, "ARCHIVE_RETENTION_DAYS"),
+        (
+            {"ARCHIVE_JOB": "archive", "ARCHIVE_RETENTION_DAYS": "29", "AUDIT_RETENTION_DAYS": "30"},
+            "ARCHIVE_RETENTION_DAYS must be at least AUDIT_RETENTION_DAYS",
+        ),
+    ],
+)
+def test_a_setting_that_is_wrong_ends_the_start_by_its_name(handler: Any, given: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingError, match=named):
+        handler(**given)
