@@ -1,6 +1,6 @@
 """What a project makes of records that were loaded before its table of parameters grew.
 
-Run with `-m` by the interpreter that has the project on its path: it searches, loads again, searches once more and
+Run with `-m` by the interpreter that has the project on its path: it searches, reindexes, searches once more and
 writes the documents.
 """
 
@@ -12,13 +12,14 @@ from typing import Any
 from careconnect import resource_types
 from careconnect.base_url import BaseUrl
 from careconnect_admin.documents.generate import write_documents
+from careconnect_admin.loading.reindex import reindex
 from careconnect_testing.answer import Answer
-from careconnect_testing.stores import BASE, load, reader_on_moto
+from careconnect_testing.stores import BASE, reader_on_moto
 from service_discovery.capability_statement import capability_statement
 
 
-def report(tables: Path, records: Path, documents: Path, searches: list[str]) -> dict[str, Any]:
-    """Return where the table came from, and what each search (`Type?query`) answered before and after the load.
+def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]:
+    """Return where the table came from, and what each search (`Type?query`) answered before and after a reindex.
 
     `tables` is the items of each home's table, as JSON; below `documents` all documents are written.
     """
@@ -34,7 +35,7 @@ def report(tables: Path, records: Path, documents: Path, searches: list[str]) ->
             for item in items:
                 reader.client.put_item(TableName=getattr(reader.tables, home), Item=item)
         before = answers()
-        load(reader, records)
+        reindex(reader.tables, base_url=BASE, sleep=lambda _: None)
         return {"table": resource_types.__file__, "before": before, "after": answers()}
 
 
@@ -43,5 +44,5 @@ def _told(answer: Answer) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    _tables, _records, _documents, *_searches = sys.argv[1:]
-    print(json.dumps(report(Path(_tables), Path(_records), Path(_documents), _searches)))  # noqa: T201 - the answer
+    _tables, _documents, *_searches = sys.argv[1:]
+    print(json.dumps(report(Path(_tables), Path(_documents), _searches)))  # noqa: T201 - the answer

@@ -41,7 +41,7 @@ class Aws:
             ObjectLockEnabledForBucket=True,
             CreateBucketConfiguration={"LocationConstraint": "eu-west-2"},
         )
-        retention = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 365}}
+        retention: Any = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 365}}
         self.s3.put_object_lock_configuration(
             Bucket="the-archive", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": retention}
         )
