@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from careconnect.access_record.event import Action
 from careconnect.client_record import ClientRecord
-from careconnect.http import Response
+from careconnect.http import Request, Response
 from careconnect.refusal import RefusalError
-from careconnect.shell import Call
+from careconnect.shell import Call, Endpoint, Errors
 from careconnect.signing_keys import SigningKeyError
 from careconnect.token_verification import AccessToken, TrustedKeys
 from token_issuer import errors
@@ -27,8 +27,17 @@ _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-stor
 Parameters = Mapping[str, str]
 
 
+def _rendered(error: RefusalError, _request: Request) -> Response:
+    """Render an error as RFC 6749 §5.2 has it."""
+    body = json.dumps({"error": error.code, "error_description": error.text})
+    return Response(error.status, body, {**_HEADERS, **error.headers})
+
+
+_ERRORS: Final = Errors(_rendered, errors.internal, errors.around_the_front, errors.unavailable)
+
+
 @dataclass(frozen=True, slots=True)
-class OAuthEndpoint:
+class OAuthEndpoint(Endpoint):
     """What the deployed function is made of; `lifetime` is that of its tokens in seconds."""
 
     authentication: ClientAuthentication
@@ -36,6 +45,7 @@ class OAuthEndpoint:
     keys: TrustedKeys
     tokens: TokenStore
     lifetime: int
+    errors = _ERRORS
 
     def answer(self, call: Call) -> Response:
         """Answer the endpoint that the path names; raises `OAuthError`."""
@@ -64,23 +74,6 @@ class OAuthEndpoint:
         except SigningKeyError as error:
             raise errors.unavailable(str(error), "SigningFailed") from error
         return Response(200, json.dumps(body), _HEADERS)
-
-    def refuse(self, error: RefusalError, _call: Call, /) -> Response:
-        """Render an error as RFC 6749 §5.2 has it."""
-        body = json.dumps({"error": error.code, "error_description": error.text})
-        return Response(error.status, body, {**_HEADERS, **error.headers})
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return errors.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return errors.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return errors.unavailable(reason)
 
 
 def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:

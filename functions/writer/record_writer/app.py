@@ -9,10 +9,10 @@ from careconnect.access_record.access import Access
 from careconnect.access_record.event import Action
 from careconnect.caller import Caller, caller_of
 from careconnect.fhir_path import FhirPath, Route, parse_path
-from careconnect.formats import error_response, negotiate
+from careconnect.fhir_request import OutcomeEndpoint
+from careconnect.formats import negotiate
 from careconnect.http import Request, Response, last_value
 from careconnect.record_keys import resource_key
-from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
 from careconnect.scopes import Interaction
 from careconnect.shell import Call
@@ -53,7 +53,7 @@ _READS_ALONE: Final = "GET, HEAD"
 
 
 @dataclass(frozen=True, slots=True)
-class WriterEndpoint:
+class WriterEndpoint(OutcomeEndpoint):
     """What one deployed function is made of: the types of `home` are the ones that it writes."""
 
     writer: ResourceWriter
@@ -89,24 +89,6 @@ class WriterEndpoint:
             _with_body(wanted, request, call.access), lambda: call.metrics.append("WriteConflict")
         )
         return answer_to(written, path.type, call.base_url.fhir, look)
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome in the format asked for."""
-        request = call.request
-        response = error_response(error, last_value(request.query, "_format"), request.headers.get("accept", ""))
-        return replace(response, headers={**response.headers, "Cache-Control": "no-store"})
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return outcomes.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return outcomes.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return outcomes.unavailable(reason)
 
 
 def _asked(path: FhirPath, request: Request) -> Kind | None:

@@ -4,9 +4,10 @@ What the functions have in common stands here once: the event, preflights, refus
 metrics and CORS. The authorizer answers policies, not HTTP, and stays apart.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from careconnect.access_record.access import Access
 from careconnect.access_record.record import AccessRecord, DigestKeyError, RecordNotKeptError, left_out
@@ -38,23 +39,29 @@ class Call:
     access: Access = field(default_factory=Access)
 
 
-class Endpoint(Protocol):
-    """What one function does with a call, and how it words its errors."""
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How an endpoint words its errors: a renderer, and a constructor for each refusal that the shell makes itself.
 
+    `internal` is for what should never happen (500), `around_the_front` for a request that did not come through the
+    deployment's front (403), `unavailable` for one whose event could not be kept (503, with a reason for the log).
+    """
+
+    render: Callable[[RefusalError, Request], Response]
+    internal: Callable[[], RefusalError]
+    around_the_front: Callable[[], RefusalError]
+    unavailable: Callable[[str], RefusalError]
+
+
+class Endpoint(ABC):
+    """The part of a function that is its own: the answer to a call, and the words of its errors."""
+
+    __slots__ = ()
+    errors: ClassVar[Errors]
+
+    @abstractmethod
     def answer(self, call: Call) -> Response:
         """Answer a call, saying in it what becomes known; raises `RefusalError`."""
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render a refusal."""
-
-    def internal(self) -> RefusalError:
-        """Return the refusal for what should never happen: 500 with a fixed text."""
-
-    def around_the_front(self) -> RefusalError:
-        """Return the refusal for a request that did not come through the deployment's front: 403."""
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the refusal for a request whose event could not be kept: 503; `reason` is for the log."""
 
 
 class Observer(Protocol):
@@ -119,7 +126,7 @@ class Shell:
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
             call = self._call(parse_request({}))
-            return gateway_response(self.endpoint.refuse(self.endpoint.internal(), call), call.request, self.cors)
+            return gateway_response(self._rendered(self.endpoint.errors.internal(), call), call.request, self.cors)
 
     def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
         call = self._call(self.origin.seen_by(parse_request(event)))
@@ -183,14 +190,17 @@ class Shell:
         except RefusalError as error:
             return Response(error.status), error
         except DigestKeyError as error:
-            return Response(503), self.endpoint.unrecorded(f"no event: {error}")
+            return Response(503), self.endpoint.errors.unavailable(f"no event: {error}")
         except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
             self.observer.failure(call.action, error, ids=ids)
-            return Response(500), self.endpoint.internal()
+            return Response(500), self.endpoint.errors.internal()
 
     def _refused(self, refusal: RefusalError, call: Call) -> Response:
         call.metrics += refusal.metrics
-        return self.endpoint.refuse(refusal, call)
+        return self._rendered(refusal, call)
+
+    def _rendered(self, refusal: RefusalError, call: Call) -> Response:
+        return self.endpoint.errors.render(refusal, call.request)
 
     def _unkept(
         self, status: int, refusal: RefusalError | None, call: Call, ids: Mapping[str, str]
@@ -207,12 +217,14 @@ class Shell:
             if not isinstance(error, RecordNotKeptError | DigestKeyError):
                 self.observer.failure(call.action, error, ids=ids)
             call.metrics.append("AccessRecordNotKept")
-            return None if self.recording.fails_open else self.endpoint.unrecorded(f"no event: {_code_of(error)}")
+            return (
+                None if self.recording.fails_open else self.endpoint.errors.unavailable(f"no event: {_code_of(error)}")
+            )
         return None
 
     def _admitted(self, call: Call) -> Response:
         if not self.origin.admits(call.request):
-            raise self.endpoint.around_the_front()
+            raise self.endpoint.errors.around_the_front()
         if call.request.method == "OPTIONS":
             call.action = PREFLIGHT
             return self.cors.preflight()

@@ -13,7 +13,7 @@ from careconnect.access_record.record import DigestKeyError
 from careconnect.http import Cors, Response
 from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
-from careconnect.shell import Call, Recording, Shell
+from careconnect.shell import Call, Endpoint, Errors, Recording, Shell
 from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import fhir_event, rest_event
@@ -23,8 +23,15 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CONTEXT = SimpleNamespace(aws_request_id="lambda-1")
 
 
-class Endpoint:
+class Worded(Endpoint):
     """Answers whatever the test makes it do."""
+
+    errors = Errors(
+        lambda error, _request: Response(error.status, f"{error.code}: {error.text}", error.headers),
+        lambda: RefusalError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",)),
+        lambda: RefusalError(403, "front", "Not this way.", reason="no front"),
+        lambda reason: RefusalError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",)),
+    )
 
     def __init__(self, do: Callable[[Call], Response]) -> None:
         self.do = do
@@ -34,24 +41,12 @@ class Endpoint:
         self.calls.append(call)
         return self.do(call)
 
-    def refuse(self, error: RefusalError, _call: Call, /) -> Response:
-        return Response(error.status, f"{error.code}: {error.text}", error.headers)
-
-    def internal(self) -> RefusalError:
-        return RefusalError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",))
-
-    def around_the_front(self) -> RefusalError:
-        return RefusalError(403, "front", "Not this way.", reason="no front")
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        return RefusalError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",))
-
 
 class Shelled:
     """A shell around an endpoint that does what it is told."""
 
     def __init__(self, do: Callable[[Call], Response], base: str = "", secret: str = "") -> None:
-        self.endpoint = Endpoint(do)
+        self.endpoint = Worded(do)
         self.observer = RecordingObserver()
         self.clock = Clock()
         self.shell = Shell(self.endpoint, base, "eu-west-2", Cors(("*",)), self.observer, self.clock, Origin(secret))
