@@ -16,7 +16,7 @@ from typing import Any, Final
 from benchmarks.loaded_stack import loaded_stack
 from benchmarks.power_tuning import Functions
 
-from careconnect.access_record.event import AccessEvent, Action, day_of, new_event_id
+from careconnect.audit.event import Action, AuditEvent, day_of, new_event_id
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.warm_requests import Case
 from careconnect_testing.wire import Wire
@@ -55,9 +55,9 @@ def _put_events(stack: LocalStack) -> str:
     return day_of(until)
 
 
-def _event(at: int) -> AccessEvent:
+def _event(at: int) -> AuditEvent:
     """Return an event as a read of a patient leaves it."""
-    return AccessEvent(
+    return AuditEvent(
         id=new_event_id(at / 1000),
         action=Action.READ,
         interaction="read",

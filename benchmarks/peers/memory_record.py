@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect.shell import Recording
 
 _KEPT: Final = 100
@@ -17,18 +17,18 @@ class MemoryAccessRecord:
     def __init__(self) -> None:
         self._items: deque[dict[str, Any]] = deque(maxlen=_KEPT)
 
-    def begin(self, events: Sequence[AccessEvent]) -> "list[Future[None]]":
+    def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
         """Keep events at once, and return what has ended."""
         self.keep(events)
         kept: Future[None] = Future()
         kept.set_result(None)
         return [kept]
 
-    def keep(self, events: Sequence[AccessEvent]) -> None:
+    def keep(self, events: Sequence[AuditEvent]) -> None:
         """Keep events."""
         self._items.extend(event.item() for event in events)
 
-    def put_action(self, event: AccessEvent) -> dict[str, Any]:
+    def put_action(self, event: AuditEvent) -> dict[str, Any]:
         """Return the action of a transaction, which is a table's affair: none is made here."""
         raise NotImplementedError
 

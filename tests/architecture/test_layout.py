@@ -54,7 +54,6 @@ def test_the_top_level_is_the_houses() -> None:
         "Makefile",
         "README.md",
         "SECURITY.md",
-        "access-digest-key-policy.yaml",
         "access-seal-key-policy.yaml",
         "api.yaml",
         "benchmarks",

@@ -302,12 +302,11 @@ def test_no_key_is_handed_on_and_no_administrator_signs_or_seals_with_one(key: s
 
     assert not {action for action in actions if "*" in action or "?" in action}
     assert not actions & {"kms:CreateGrant", "kms:RetireGrant", "kms:ReplicateKey", "kms:ImportKeyMaterial"}
-    # An operator looks for a value by its digest and verifies seals; nobody but the function makes one.
+    # An operator verifies seals; nobody but the function makes one.
     assert (
         by_account & {"kms:Sign", "kms:GenerateMac", "kms:VerifyMac"}
         == {
             "SigningKey": set(),
-            "AccessDigestKey": {"kms:GenerateMac"},
             "AccessSealKey": {"kms:VerifyMac"},
         }[key]
     )

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect.access_record.event import AccessEvent, event_of
+from careconnect.audit.event import AuditEvent, event_of
 from careconnect.resource_types import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
@@ -191,7 +191,7 @@ class Run:
     """The requests that were made, by their ids, and the events of them."""
 
     answered: dict[str, Answered]
-    events: dict[str, list[AccessEvent]]
+    events: dict[str, list[AuditEvent]]
     log: str
 
 
@@ -241,15 +241,15 @@ def run(local_stack: LocalStack, http: httpx.Client, sample: Path, explorer: Dem
     return Run(answered, _events(local_stack), "\n".join(_logs(local_stack)))
 
 
-def _events(stack: LocalStack) -> dict[str, list[AccessEvent]]:
+def _events(stack: LocalStack) -> dict[str, list[AuditEvent]]:
     """Return what the record tells, by request: of each event its correction, if there is one."""
-    told: dict[str, AccessEvent] = {}
+    told: dict[str, AuditEvent] = {}
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.stack.outputs["AuditTable"])
     for item in (item for page in pages for item in page["Items"] if "seal" not in item):
         event = event_of(item)
         if event.is_correction or event.id not in told:
             told[event.id] = event
-    by_request: dict[str, list[AccessEvent]] = defaultdict(list)
+    by_request: dict[str, list[AuditEvent]] = defaultdict(list)
     for event in told.values():
         by_request[event.request_id].append(event)
     return by_request
@@ -261,7 +261,7 @@ def _logs(stack: LocalStack) -> Iterator[str]:
             yield from stack.function_log(name)
 
 
-def _told(events: Iterable[AccessEvent]) -> Counter[str]:
+def _told(events: Iterable[AuditEvent]) -> Counter[str]:
     return Counter(event.patient for event in events)
 
 

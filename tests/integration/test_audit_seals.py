@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from careconnect.access_record.chain import link_key
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Action, event_key, new_event_id
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, event_key, new_event_id
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -41,7 +41,7 @@ def own_stack(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) ->
 @pytest.fixture(scope="module")
 def recorded(own_stack: LocalStack) -> dict[str, list[str]]:
     """The ids of a few events of each day, by what is to be done to them; all are sealed."""
-    record = DynamoDbAccessRecord(own_stack.client("dynamodb"), own_stack.stack.outputs["AuditTable"])
+    record = DynamoDbAuditStore(own_stack.client("dynamodb"), own_stack.stack.outputs["AuditTable"])
     # A seal of the schedule's, between the days that follow, would find the older of them put in behind it.
     events = own_stack.client("events")
     rules = [rule["Name"] for rule in events.list_rules()["Rules"]]
@@ -51,7 +51,7 @@ def recorded(own_stack: LocalStack) -> dict[str, list[str]]:
     ids = {}
     for age, way in enumerate(DAYS, start=1):
         ids[way] = [new_event_id(time.time() - age * 86_400 + number / 1000) for number in range(EVENTS)]
-        record.keep([AccessEvent(id=each, action=Action.READ, interaction="read", patient="4") for each in ids[way]])
+        record.keep([AuditEvent(id=each, action=Action.READ, interaction="read", patient="4") for each in ids[way]])
     assert audit(own_stack, "seal").exit_code == 0
     return ids
 
@@ -102,10 +102,10 @@ def test_a_removed_event_is_named(own_stack: LocalStack, recorded: dict[str, lis
 def test_an_event_that_a_writer_puts_in_between_is_named(own_stack: LocalStack, recorded: dict[str, list[str]]) -> None:
     """A writer's own rights are enough for this, so nothing but the verification is in its way."""
     forged = f"{recorded['put in between'][0][:13]}{'f' * 32}"
-    record = DynamoDbAccessRecord(
+    record = DynamoDbAuditStore(
         own_stack.role_client("dynamodb", "RecordWriterFunction"), own_stack.stack.outputs["AuditTable"]
     )
-    record.keep([AccessEvent(id=forged, action=Action.READ, interaction="read", patient="4", client_id="forged")])
+    record.keep([AuditEvent(id=forged, action=Action.READ, interaction="read", patient="4", client_id="forged")])
 
     assert f"AuditEvent/{forged} was put in between" in broken(own_stack, DAYS["put in between"])
 

@@ -9,7 +9,7 @@ import jwt
 import pytest
 from typer.testing import CliRunner
 
-from careconnect.access_record.event import AccessEvent, event_of
+from careconnect.audit.event import AuditEvent, event_of
 from careconnect_admin.cli import app
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 OWNER = "owner-of-events"
 
-New = Callable[[], list[AccessEvent]]
+New = Callable[[], list[AuditEvent]]
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def new(local_stack: LocalStack) -> New:
     dynamodb, table = local_stack.client("dynamodb"), local_stack.stack.outputs["AuditTable"]
     seen: set[tuple[str, bool]] = set()
 
-    def listed() -> list[AccessEvent]:
+    def listed() -> list[AuditEvent]:
         pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         every = [event_of(item) for page in pages for item in page["Items"] if "seal" not in item]
         added = [event for event in every if (event.id, event.is_correction) not in seen]
@@ -49,7 +49,7 @@ def new(local_stack: LocalStack) -> New:
     return listed
 
 
-def told(event: AccessEvent) -> tuple[str, str, str, str]:
+def told(event: AuditEvent) -> tuple[str, str, str, str]:
     return event.interaction, event.client_id, event.outcome.value, event.why
 
 

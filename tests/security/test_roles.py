@@ -171,7 +171,7 @@ KEY_WAYS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("key", ["SigningKey", "AccessDigestKey", "AccessSealKey"])
+@pytest.mark.parametrize("key", ["SigningKey", "AccessSealKey"])
 @pytest.mark.parametrize("function", GRANTED)
 def test_a_role_may_do_with_a_key_what_its_job_takes_and_is_denied_all_else(
     local_stack: LocalStack, function: str, key: str

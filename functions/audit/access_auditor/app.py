@@ -1,18 +1,17 @@
 """`AuditEvent`, the access record in FHIR: a call in, the answer of one use case out, errors as OperationOutcomes."""
 
-import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from access_auditor.event_query import parse_event_search
-from access_auditor.event_resource import event_text, version_of
+from access_auditor.event_resource import VERSION, event_text
 from access_auditor.event_store import EventStore
 from access_auditor.read_event import read_event
 from access_auditor.search_events import EventContext, search_events
 from careconnect import outcomes
-from careconnect.access_record.event import Action
-from careconnect.access_record.query import named_patients
+from careconnect.audit.event import Action
+from careconnect.audit.query import audit_query
 from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified
 from careconnect.fhir_path import FhirPath, Route, parse_path
@@ -33,19 +32,16 @@ _READS: Final = ("GET", "HEAD")
 # Who saw a patient's data is as much of a secret as the data: no cache keeps it.
 _CACHING: Final = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
-_LINK_KEY: Final = b"careconnect access record next links"
-"""What makes another key of the digest key: there is no state to keep one in."""
-
 
 @dataclass(frozen=True, slots=True)
 class AuditEndpoint(OutcomeEndpoint):
-    """What the deployed function is made of; `digest_key` returns the deployment's key, 32 bytes."""
+    """What the deployed function is made of; `link_key` returns the key that seals `next` links, 32 bytes."""
 
     store: EventStore
-    digest_key: Callable[[], bytes]
+    link_key: Callable[[], bytes]
 
     def answer(self, call: Call) -> Response:
-        """Answer a read or a search; raises `OutcomeError`, and `DigestKeyError` if a link has no key."""
+        """Answer a read or a search; raises `OutcomeError`."""
         request = call.request
         caller = caller_of(request.authorizer, call.now)
         call.client_id = caller.client_id
@@ -56,7 +52,7 @@ class AuditEndpoint(OutcomeEndpoint):
         is_read = path.route is Route.INSTANCE
         # Whose event it is was not asked for: the event of a read by id names nobody.
         asked = (resource_key(path.type.name, path.id),) if is_read else ()
-        call.access.asks("read" if is_read else "search-type", Action.READ, path.type.name, asked)
+        call.trail.start("read" if is_read else "search-type", Action.READ, path.type.name, asked)
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
             raise outcomes.method_not_allowed(path.allowed)
         return self._read(call, path, caller) if is_read else self._search(call, path, caller)
@@ -65,32 +61,33 @@ class AuditEndpoint(OutcomeEndpoint):
         headers = call.request.headers
         view = parse_result_parameters(path.type, parameters_of(call.request, path), headers, VIEW_PARAMETERS).view
         event = read_event(self.store, caller, path.id)
-        version = version_of(event)
-        about = {**_CACHING, **validators(version, event.at)}
-        if is_unmodified(version, event.at, headers):
+        about = {**_CACHING, **validators(VERSION, event.at)}
+        if is_unmodified(VERSION, event.at, headers):
             return Response(304, headers=about)
         return _body(show(event_text(event, view.format), path.type, view), view, about)
 
     def _search(self, call: Call, path: FhirPath, caller: Caller) -> Response:
         parameters, fhir_base = parameters_of(call.request, path), call.base_url.fhir
-        sealed = sealed_parameters(parameters, self._link_key, caller, path.asked)
+        sealed = sealed_parameters(parameters, self.link_key, caller, path.asked)
         parameters = [*sealed, *parameters]
-        named = named_patients(path.type, parameters, fhir_base)
-        call.access.parameters = tuple(parameters)
-        call.access.names(*named)
+        asked = audit_query(path.type, parameters, fhir_base)
+        named = () if asked.names_too_many else asked.patients
+        call.trail.start("search-type", Action.READ, path.type.name, query=asked, patients=named)
+        if asked.names_too_many:
+            raise outcomes.too_many_patients()
         result = parse_result_parameters(path.type, parameters, call.request.headers, SEARCH_PARAMETERS)
         now = int(call.now * 1000)
         query = parse_event_search(parameters, handling=result.handling, fhir_base=fhir_base, now=now)
         is_sealed = path.route is Route.SEARCH or bool(sealed)
-        links = Links(fhir_base, path.asked, caller, self._link_key, is_sealed)
+        links = Links(fhir_base, path.asked, caller, self.link_key, is_sealed)
         bundle = search_events(query, EventContext(self.store, caller, result, links, now))
-        if caller.patient and not named:
-            # It asked for all that it may see: its own patient's.
-            call.access.discloses([caller.patient])
+        # Who is bound and asks for nobody in particular asks for all that it may see: its own patient's.
+        whose = named or tuple(filter(None, (caller.patient,)))
+        if hidden := [each for each in whose if caller.patient not in ("", each)]:
+            call.trail.withheld(hidden)
+        if seen := [each for each in whose if each not in hidden]:
+            call.trail.touched(seen)
         return _body(bundle.text(result.view.format), result.view, _CACHING)
-
-    def _link_key(self) -> bytes:
-        return hmac.digest(self.digest_key(), _LINK_KEY, "sha256")
 
 
 def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:

@@ -20,7 +20,7 @@ from careconnect.access_record.chain import (
     is_in_place,
     is_witness,
 )
-from careconnect.access_record.event import time_of
+from careconnect.audit.event import time_of
 
 MOST_AT_ONCE: Final = 10 * MOST_IN_LINK
 """Entries of one transaction, which may hold 4 MB."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from access_auditor.event_store import Asked, Part
 from careconnect import outcomes
 from careconnect.access_record.chain import HEADS
-from careconnect.access_record.event import PATIENT_INDEX, WITNESS, AccessEvent, event_key, event_of, is_event_id
+from careconnect.audit.event import PATIENT_INDEX, WITNESS, AuditEvent, event_key, event_of, is_event_id
 from careconnect.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _SIDE_BY_SIDE: Final = 16
 
 
 class DynamoDbEventStore:
-    """Reads events and their corrections, and on which days there are any.
+    """Reads events, and on which days there are any.
 
     What the table of events says itself is strongly consistent; what its index by patient says is not: an event is in
     it a moment after it was kept.
@@ -30,8 +30,8 @@ class DynamoDbEventStore:
         self._seal_table = seal_table
         self._pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE)
 
-    def events(self, event_ids: Sequence[str]) -> list[AccessEvent]:
-        """Return events by their ids: a query for each, of the event and of its correction."""
+    def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
+        """Return events by their ids: a query for each."""
         return [event for event in self._pool.map(self._event, event_ids) if event is not None]
 
     def parts(self, asked: Sequence[Asked]) -> list[Part]:
@@ -51,14 +51,13 @@ class DynamoDbEventStore:
         )
         return next((str(item["sk"]["S"]) for item in answer["Items"]), "")
 
-    def _event(self, event_id: str) -> AccessEvent | None:
-        first, last = event_key(event_id), event_key(event_id, is_correction=True)
+    def _event(self, event_id: str) -> AuditEvent | None:
+        key = event_key(event_id)
         answer = _ask(
             self._client.query,
             TableName=self._event_table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues={":pk": first["pk"], ":first": first["sk"], ":last": last["sk"]},
-            ScanIndexForward=False,
+            KeyConditionExpression="pk = :pk AND sk = :sk",
+            ExpressionAttributeValues={":pk": key["pk"], ":sk": key["sk"]},
             ConsistentRead=True,
         )
         return next((event for item in answer["Items"] if (event := _event_of(item))), None)
@@ -86,7 +85,7 @@ class DynamoDbEventStore:
         return Part([event for item in items if (event := _event_of(item))], last["sk"]["S"] if last else "")
 
 
-def _event_of(item: Mapping[str, Any]) -> AccessEvent | None:
+def _event_of(item: Mapping[str, Any]) -> AuditEvent | None:
     """Return the event that an item holds, or None of a seal's witness and of what no function has put there.
 
     A forged item must not keep the record from being read: it is for the verification to name.

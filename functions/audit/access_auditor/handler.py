@@ -10,9 +10,9 @@ from typing import Any, Final
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from access_auditor.jobs import Jobs
+from access_auditor.kms_link_key import KmsLinkKey
 from careconnect import aws
 from careconnect.access_record.chain_store import DynamoDbAccessChain, KmsSeal
-from careconnect.access_record.digest import AccessDigest
 from careconnect.composition import shell_of
 from careconnect.observability import PowertoolsObserver
 from careconnect.recording import recording_of, retention_days
@@ -29,9 +29,9 @@ _answer: Final = shell_of(
     _settings,
     AuditEndpoint(
         DynamoDbEventStore(_dynamodb, _audit_table, _seal_table),
-        AccessDigest(aws.kms, _settings.required("ACCESS_DIGEST_KEY_ALIAS")).key,
+        KmsLinkKey(aws.kms, _seal_alias),
     ),
-    recording_of(_settings, _dynamodb, aws.kms),
+    recording_of(_settings, _dynamodb),
 )
 _jobs: Final = Jobs(
     DynamoDbAccessChain(_dynamodb, _audit_table, _seal_table, retention_days(_settings)),

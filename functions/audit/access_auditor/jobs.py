@@ -8,7 +8,7 @@ from access_auditor import day_seal
 from access_auditor.seal_events import seal_events
 from careconnect.access_record import verification
 from careconnect.access_record.chain import Fault, Finding
-from careconnect.access_record.event import day_of, is_event_id
+from careconnect.audit.event import day_of, is_event_id
 
 SEAL: Final = "seal"
 VERIFY: Final = "verify"

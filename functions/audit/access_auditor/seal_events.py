@@ -11,7 +11,7 @@ from typing import Final
 
 from access_auditor.day_seal import Chain, DaySeal, OutrunError, Seal
 from careconnect.access_record.chain import LATE, Finding, Head, days_from, start_of
-from careconnect.access_record.event import day_of
+from careconnect.audit.event import day_of
 
 _LOOK_BACK: Final = LATE
 """Milliseconds before what may come late, of which a seal looks whether it is still as it was sealed."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from careconnect.access_record.event import Action
+from careconnect.audit.event import Action
 from careconnect.client_record import ClientRecord
 from careconnect.http import Request, Response
 from careconnect.refusal import RefusalError
@@ -53,7 +53,7 @@ class OAuthEndpoint(Endpoint):
         endpoint = _ENDPOINTS.get(name)
         if endpoint is not None:
             call.action = name
-            call.access.asks(name, Action.EXECUTE)
+            call.trail.start(name, Action.EXECUTE)
         if call.request.method != "POST":
             raise errors.method_not_allowed()
         if endpoint is None:
@@ -67,7 +67,8 @@ class OAuthEndpoint(Endpoint):
             # Whoever is cut off may still end what it has.
             admits_disabled=endpoint is _revoke,
         )
-        call.client_id = call.access.client_id = client.client_id
+        call.client_id = client.client_id
+        call.trail.identify(client_id=client.client_id)
         check_client_id(client.client_id, parameters)
         try:
             body = endpoint(self, call, client, parameters)
@@ -81,7 +82,7 @@ def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters
         client,
         parameters,
         base_url=call.base_url,
-        signer=RecordedSigner(deployed.signer, call.access),
+        signer=RecordedSigner(deployed.signer, call.trail),
         lifetime=deployed.lifetime,
         now=call.now,
     )
@@ -102,25 +103,26 @@ def _introspect(deployed: OAuthEndpoint, call: Call, client: ClientRecord, param
         _token_of(parameters),
         base_url=call.base_url,
         keys=deployed.keys,
-        revoked=RecordedTokens(deployed.tokens, call.access),
+        revoked=RecordedTokens(deployed.tokens, call.trail),
         now=call.now,
-        tell=_record_of(call),
+        tell=_trail_of(call),
     )
-    call.access.remark = "" if said["active"] else "inactive"
+    if not said["active"]:
+        call.trail.withheld(why="inactive")
     return said
 
 
 def _revoke(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
-    is_revoked = revoke_token(
+    if not revoke_token(
         client,
         _token_of(parameters),
         base_url=call.base_url,
         keys=deployed.keys,
-        revocations=RecordedTokens(deployed.tokens, call.access),
+        revocations=RecordedTokens(deployed.tokens, call.trail),
         now=call.now,
-        tell=_record_of(call),
-    )
-    call.access.remark = "" if is_revoked else "not revoked"
+        tell=_trail_of(call),
+    ):
+        call.trail.withheld(why="not revoked")
     return {}
 
 
@@ -131,11 +133,11 @@ _ENDPOINTS: Final[Mapping[str, Callable[[OAuthEndpoint, Call, ClientRecord, Para
 }
 
 
-def _record_of(call: Call) -> Callable[[AccessToken], None]:
-    """Return what notes for the access record which token a call is about: its id and its client, never itself."""
+def _trail_of(call: Call) -> Callable[[AccessToken], None]:
+    """Return what notes for the audit trail which token a call is about: its id and its client, never itself."""
 
     def note(token: AccessToken) -> None:
-        call.access.subject, call.access.jti = token.client_id, token.jti
+        call.trail.identify(subject=token.client_id, jti=token.jti)
 
     return note
 

@@ -9,6 +9,7 @@ from random import SystemRandom
 from typing import Any, Final
 
 from careconnect import outcomes
+from careconnect.audit.query import MOST_PATIENTS, PATIENT
 from careconnect.formats import Format
 from careconnect.record_keys import JSON_ITEM, XML_ITEM, resource_key
 from careconnect_records.actions import Item
@@ -27,6 +28,7 @@ from record_writer.whose_record import patients_in_body, patients_of_items
 SECONDS: Final = 10.0
 """For so long a write that others come before is tried again."""
 
+_OF_PATIENT: Final = resource_key(PATIENT.name, "")
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.8
 _FORMATS: Final = {Format.JSON: JSON_ITEM, Format.XML: XML_ITEM}
@@ -61,7 +63,7 @@ class ResourceWriter:
             except ConflictError:
                 lost()
             except NotTakenError as error:
-                if not wanted.record.goes_without():
+                if not (error.is_down and wanted.trail.goes_without()):
                     raise outcomes.unavailable(str(error)) from error
             except TooLargeError:
                 raise refusals.too_large() from None
@@ -116,10 +118,10 @@ class ResourceWriter:
     def _delete(self, wanted: Wanted) -> Written:
         found = self._found(wanted)
         if found.unseen is not None:
-            wanted.record.withholds(found.unseen)
+            wanted.trail.withheld(found.unseen)
             return Written(204)
         if found.is_gone:
-            wanted.record.discloses(self._patients(wanted, found))
+            wanted.trail.touched(self._patients(wanted, found))
             return Written(204)
         self._require_match(wanted, found)
         if not self.store.is_counted():
@@ -131,7 +133,10 @@ class ResourceWriter:
     def _put(self, wanted: Wanted, found: Found, resource: dict[str, Any], method: str) -> Written:
         """Have a resource be this, once what it refers to is seen to be there."""
         whole = {**resource, "id": found.id}
-        states = self.store.present(targets_of(whole, wanted.root) - {resource_key(wanted.type.name, found.id)})
+        targets = targets_of(whole, wanted.root)
+        if sum(target.startswith(_OF_PATIENT) for target in targets) > MOST_PATIENTS:
+            raise refusals.too_many_patients()
+        states = self.store.present(targets - {resource_key(wanted.type.name, found.id)})
         require_references(whole, found.state, states, partial(sees, wanted.caller), wanted.root)
         self._require_match(wanted, found)
         return self._write(wanted, found, content_of(wanted.type, whole), method)
@@ -148,14 +153,14 @@ class ResourceWriter:
         status, made = int(bodies[0]["status"]["S"]), f"{content.key}/_history/{change.version}"
         # Whose it was and whose it is: what moves from one record to another concerns both.
         patients = self._patients(wanted, found, *change.former, change.record.index)
-        self.store.write(change, found.expected, wanted.record.put_actions(patients, status, made))
-        wanted.record.committed(patients, made)
+        self.store.write(change, found.expected, wanted.trail.put_actions(patients, made))
+        wanted.trail.committed(patients, made)
         shown = {format_: item["body"]["S"] for format_, item in zip(_FORMATS, bodies, strict=True) if "body" in item}
         return Written(status, found.id, change.version, change.updated, shown)
 
     def _as_it_is(self, wanted: Wanted, found: Found, items: Sequence[Item] = ()) -> Written:
         """Answer with what is there; `items` say whose it is, should its record be of a release that did not."""
-        wanted.record.discloses(self._patients(wanted, found, *items))
+        wanted.trail.touched(self._patients(wanted, found, *items))
         shown = self._texts(wanted, found) if wanted.shown else {}
         return Written(200, found.id, found.version, found.state.updated if found.state else 0, shown)
 
@@ -177,13 +182,13 @@ class ResourceWriter:
         return found
 
     def _finds(self, wanted: Wanted, found: Found, named: Collection[str]) -> None:
-        """Tell the record which resource this is about, and whose it is, or is to be by the patients who are `named`.
+        """Tell the trail which resource this is about, and whose it is, or is to be by the patients who are `named`.
 
         What the caller does not see is about those whose it is, and nobody who is named instead.
         """
         ids = [resource_key(wanted.type.name, found.id)] if found.state or wanted.id else []
         seen = (*self._patients(wanted, found), *named)
-        wanted.record.finds(ids, seen if found.unseen is None else found.unseen)
+        wanted.trail.concerns(seen if found.unseen is None else found.unseen, ids)
 
     def _patients(self, wanted: Wanted, found: Found, *items: Item) -> tuple[str, ...]:
         """Return the patients of what was found, of the bodies that were read of it, and of what else is there."""

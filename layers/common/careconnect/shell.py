@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
-from careconnect.access_record.access import Access
-from careconnect.access_record.record import AccessRecord, DigestKeyError, RecordNotKeptError, left_out
+from careconnect.audit.store import AuditStore, EventNotKeptError
+from careconnect.audit.trail import AuditTrail
 from careconnect.base_url import BaseUrl, base_url
 from careconnect.http import Cors, Request, Response, gateway_response, parse_request
 from careconnect.one_processor import one_processor
@@ -26,8 +26,8 @@ class Call:
     """One request and what is known of it so far.
 
     `now` is when it came in, in epoch seconds. `action` is the interaction as the log names it, never a path;
-    `client_id` only that of a proven client. `metrics` are counted with the answer. `access` takes down what the access
-    record is to tell.
+    `client_id` only that of a proven client. `metrics` are counted with the answer. `trail` writes the request's audit
+    events.
     """
 
     request: Request
@@ -36,7 +36,7 @@ class Call:
     action: str = "unknown"
     client_id: str = ""
     metrics: list[str] = field(default_factory=list)
-    access: Access = field(default_factory=Access)
+    trail: AuditTrail = field(default_factory=AuditTrail)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +89,10 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where a function's events are kept, in whose name, and whether it answers what it cannot keep the event of.
+    """Where a function's events are kept, in whose name, and whether it answers while the store is down."""
 
-    `digest` returns the digest of a personal value; raises `DigestKeyError`.
-    """
-
-    record: AccessRecord
+    store: AuditStore
     service: str
-    digest: Callable[[str], str] = left_out
     fails_open: bool = False
 
 
@@ -155,24 +151,17 @@ class Shell:
 
     def _call(self, request: Request) -> Call:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
-        return Call(request, root, self.clock(), access=self._access(request))
+        return Call(request, root, self.clock(), trail=self._trail(request))
 
-    def _access(self, request: Request) -> Access:
-        """Return what takes down a request's access, with what the gateway says of the caller."""
-        if self.recording is None:
-            return Access()
-        client_id, jti = (str(request.authorizer.get(name, "")) for name in ("client_id", "jti"))
-        # A token's subject is its client (RFC 9068 §2.2; the authorizer accepts no other).
-        return Access(
-            self.recording.record,
-            self.clock,
-            self.recording.service,
-            self.recording.digest,
-            client_id=client_id,
-            subject=client_id,
-            jti=jti,
+    def _trail(self, request: Request) -> AuditTrail:
+        if (recording := self.recording) is None:
+            return AuditTrail()
+        return AuditTrail(
+            recording.store,
+            clock=self.clock,
+            service=recording.service,
             request=request,
-            fails_open=self.recording.fails_open,
+            fails_open=recording.fails_open,
         )
 
     def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, RefusalError | None]:
@@ -189,8 +178,6 @@ class Shell:
             return self._admitted(call), None
         except RefusalError as error:
             return Response(error.status), error
-        except DigestKeyError as error:
-            return Response(503), self.endpoint.errors.unavailable(f"no event: {error}")
         except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
             self.observer.failure(call.action, error, ids=ids)
             return Response(500), self.endpoint.errors.internal()
@@ -208,18 +195,21 @@ class Shell:
         """Keep the events of a request, and return its refusal where they cannot be kept and have to be."""
         if self.recording is None or call.action == PREFLIGHT:
             return None
-        # Whom the gateway does not know, the endpoint may: the issuer's clients.
-        claimed = refusal.claimed_client_id if refusal else ""
-        call.access.client_id = call.access.client_id or call.client_id or claimed
         try:
-            call.access.close(status, refusal)
-        except Exception as error:  # noqa: BLE001 - whatever it is, there is no event
-            if not isinstance(error, RecordNotKeptError | DigestKeyError):
-                self.observer.failure(call.action, error, ids=ids)
+            call.trail.finish(status, refusal)
+        except RefusalError as error:
+            # What was looked up beside the work, to know whose it is.
+            return error
+        except EventNotKeptError as error:
             call.metrics.append("AccessRecordNotKept")
-            return (
-                None if self.recording.fails_open else self.endpoint.errors.unavailable(f"no event: {_code_of(error)}")
-            )
+            # Open is for a store that is down, and not for an event that cannot be kept for what was asked.
+            if self.recording.fails_open and error.is_down:
+                return None
+            return self.endpoint.errors.unavailable(f"no event: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no event
+            self.observer.failure(call.action, error, ids=ids)
+            call.metrics.append("AccessRecordNotKept")
+            return self.endpoint.errors.unavailable(f"no event: {type(error).__name__}")
         return None
 
     def _admitted(self, call: Call) -> Response:
@@ -229,8 +219,3 @@ class Shell:
             call.action = PREFLIGHT
             return self.cors.preflight()
         return self.endpoint.answer(call)
-
-
-def _code_of(error: Exception) -> str:
-    """Return a service's error code, or the name of what should not have been raised."""
-    return str(error) if isinstance(error, RecordNotKeptError | DigestKeyError) else type(error).__name__

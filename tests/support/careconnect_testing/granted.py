@@ -10,8 +10,10 @@ READS = (*LOOKS, "dynamodb:Query")
 WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
 # A mark is never taken away, nor is there a way to list them.
 MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
-# What is recorded is put, and nothing else: neither read, nor changed, nor removed.
-RECORDS = {("dynamodb:PutItem", "AuditTable")}
+# What is recorded is inserted, and nothing else: neither overwritten, nor read, nor changed, nor removed.
+RECORDS = {("dynamodb:PartiQLInsert", "AuditTable")}
+# A write has its events in its own transaction, which takes no statement of another kind.
+RECORDS_WITHIN = RECORDS | {("dynamodb:PutItem", "AuditTable")}
 GRANTED: dict[str, set[tuple[str, str]]] = {
     "TokenFunction": {
         ("dynamodb:BatchGetItem", "ClientTable"),
@@ -30,16 +32,16 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
     | {(action, "DirectoryTable") for action in LOOKS}
-    | RECORDS,
+    | RECORDS_WITHIN,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
-    | RECORDS,
+    | RECORDS_WITHIN,
     "AuditFunction": {
         ("dynamodb:Query", "AuditTable"),
         ("dynamodb:Query", "AuditTable/by-patient"),
         *((f"dynamodb:{action}", "SealTable") for action in ("GetItem", "PutItem", "Query")),
     }
-    | RECORDS,
+    | RECORDS_WITHIN,
     # What it and the two above may do with the signing key says the key's policy.
     "DiscoveryFunction": set(),
     # Nor is it named there, or told of any table: it has the page, and nothing else.
@@ -51,7 +53,7 @@ KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
     "AuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
     "DiscoveryFunction": {("kms:GetPublicKey", "SigningKey")},
     **{
-        function: {("kms:GenerateMac", "AccessDigestKey")}
+        function: set()
         for function in (
             "PatientRecordFunction",
             "DirectoryFunction",
@@ -60,7 +62,6 @@ KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
         )
     },
     "AuditFunction": {
-        ("kms:GenerateMac", "AccessDigestKey"),
         ("kms:GenerateMac", "AccessSealKey"),
         ("kms:VerifyMac", "AccessSealKey"),
     },

@@ -11,16 +11,16 @@ from moto import mock_aws
 from access_auditor.seal_events import Sealed, seal_events
 from careconnect.access_record.chain import link_key, link_of, start_of
 from careconnect.access_record.chain_store import DynamoDbAccessChain, KmsSeal
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Action, event_key, new_event_id, time_of
 from careconnect.access_record.verification import Verdict, verify_day
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, event_key, new_event_id, time_of
+from careconnect_testing.access_records import hmac_key
 from careconnect_testing.tables import create_table
 
 REGION = "eu-west-2"
 AUDIT_TABLE = "audit"
 SEAL_TABLE = "seals"
 SEAL_ALIAS = "alias/test-access-seal"
-DIGEST_ALIAS = "alias/test-access-digest"
 DAY = "2026-03-26"
 NOON = start_of(DAY) + 43_200_000
 MINUTE = 60_000
@@ -50,10 +50,10 @@ class SealedRecord:
     def keep(self, *ages: int, patient: str = "4", **members: Any) -> list[str]:
         """Keep an event recorded so many milliseconds ago, for each age, and return their ids."""
         ids = [new_event_id((self.now - age) / 1000) for age in ages or (0,)]
-        record = DynamoDbAccessRecord(self.dynamodb, AUDIT_TABLE, self.retention_days)
+        record = DynamoDbAuditStore(self.dynamodb, AUDIT_TABLE, self.retention_days)
         for each in ids:
             told: dict[str, Any] = {"interaction": "read", "type": "Patient", "client_id": "client-1", **members}
-            record.keep([AccessEvent(id=each, action=Action.READ, patient=patient, **told)])
+            record.keep([AuditEvent(id=each, action=Action.READ, patient=patient, **told)])
         return ids
 
     def seal(self, after: int = 0, has_time: Callable[[int], bool] = lambda _: True) -> Sealed:
@@ -145,7 +145,5 @@ def record_on_moto() -> Iterator[SealedRecord]:
         kms: Any = _SESSION.client("kms")
         create_table(dynamodb, "AuditTable", AUDIT_TABLE)
         create_table(dynamodb, "SealTable", SEAL_TABLE)
-        for alias in (SEAL_ALIAS, DIGEST_ALIAS):
-            key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]
-            kms.create_alias(AliasName=alias, TargetKeyId=key)
+        hmac_key(kms, SEAL_ALIAS)
         yield SealedRecord(dynamodb, kms)

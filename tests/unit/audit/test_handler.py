@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
-from careconnect_testing.access_records import DIGEST_ALIAS, digest_key
+from careconnect_testing.access_records import hmac_key
 from careconnect_testing.auditor import Auditor, an_event, auditor_on_moto
 from careconnect_testing.cold_start import cold_start
 from careconnect_testing.events import event
@@ -21,7 +21,6 @@ SETTINGS = {
     "AUDIT_TABLE": "events",
     "SEAL_TABLE": "seals",
     "AUDIT_FAILURE": "closed",
-    "ACCESS_DIGEST_KEY_ALIAS": DIGEST_ALIAS,
     "ACCESS_SEAL_KEY_ALIAS": "alias/careconnect-access-seal",
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",
@@ -43,8 +42,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Auditor, Handler
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with auditor_on_moto() as auditor:
-        for alias in (DIGEST_ALIAS, SETTINGS["ACCESS_SEAL_KEY_ALIAS"]):
-            digest_key(boto3.client("kms"), alias)
+        hmac_key(boto3.client("kms"), SETTINGS["ACCESS_SEAL_KEY_ALIAS"])
         tables = {"AUDIT_TABLE": auditor.event_table, "SEAL_TABLE": auditor.seal_table, "AWS_REGION": "eu-west-2"}
         for name, value in {**SETTINGS, **tables}.items():
             monkeypatch.setenv(name, value)

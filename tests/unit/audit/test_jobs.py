@@ -16,7 +16,6 @@ from careconnect_testing.observer import RecordingObserver
 from careconnect_testing.sealed_record import (
     AUDIT_TABLE,
     DAY,
-    DIGEST_ALIAS,
     MINUTE,
     REGION,
     SEAL_ALIAS,
@@ -138,7 +137,6 @@ SETTINGS = {
     "AUDIT_TABLE": AUDIT_TABLE,
     "SEAL_TABLE": SEAL_TABLE,
     "ACCESS_SEAL_KEY_ALIAS": SEAL_ALIAS,
-    "ACCESS_DIGEST_KEY_ALIAS": DIGEST_ALIAS,
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",
     "POWERTOOLS_SERVICE_NAME": "access_auditor",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from careconnect.access_record.event import AccessEvent, Action, Outcome
+from careconnect.audit.event import Action, AuditEvent, Outcome
 from careconnect.resource_types import FHIR_PATH
 from careconnect_testing.auditor import KEPT, NOW, Auditor, an_event
 from careconnect_testing.events import rest_event
@@ -129,12 +129,12 @@ def test_what_should_never_happen_is_a_500_that_tells_nothing(auditor: Auditor) 
 # ---------------------------------------------------------------- its own reads are events
 
 
-def own(auditor: Auditor) -> AccessEvent:
+def own(auditor: Auditor) -> AuditEvent:
     (event,) = auditor.own_events()
     return event
 
 
-def recorded(event: AccessEvent) -> dict[str, Any]:
+def recorded(event: AuditEvent) -> dict[str, Any]:
     told = ("interaction", "type", "ids", "query", "patient", "outcome", "why")
     return {name: getattr(event, name) for name in told if getattr(event, name)}
 

@@ -8,8 +8,8 @@ import pytest
 from access_auditor import day_seal
 from access_auditor.seal_events import Sealed, seal_events
 from careconnect.access_record.chain import LATE, Fault, Finding, SealedHead, end_of, start_of
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Action, Outcome, time_of
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, Outcome, time_of
 from careconnect_testing.sealed_record import AUDIT_TABLE, DAY, MINUTE, NOON, SealedRecord, record_on_moto
 
 DAY_AFTER = "2026-03-27"
@@ -93,9 +93,9 @@ def test_what_comes_within_a_minute_is_late_and_sealed(record: SealedRecord) -> 
 
 def test_a_correction_is_sealed_like_any_item(record: SealedRecord) -> None:
     (event_id,) = record.sealed(0)
-    event = AccessEvent(id=event_id, action=Action.READ, interaction="read")
+    event = AuditEvent(id=event_id, action=Action.READ, interaction="read")
     corrected = event.corrected(Outcome.FAILED, "error", 500)
-    DynamoDbAccessRecord(record.dynamodb, AUDIT_TABLE).keep([corrected])
+    DynamoDbAuditStore(record.dynamodb, AUDIT_TABLE).keep([corrected])
 
     assert record.seal(after=1000).events == 1
     assert record.verify().sealed == 2

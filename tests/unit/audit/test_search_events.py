@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from careconnect.access_record.event import Outcome
+from careconnect.audit.event import Outcome
 from careconnect_testing.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
 from careconnect_testing.fhir_models import valid_json, valid_xml
 

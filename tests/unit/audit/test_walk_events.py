@@ -20,7 +20,7 @@ from access_auditor.walk_events import (
     Window,
     bound_at,
 )
-from careconnect.access_record.event import SHARDS, AccessEvent, Outcome, day_of
+from careconnect.audit.event import SHARDS, AuditEvent, Outcome, day_of
 from careconnect_testing.auditor import NOW, Auditor, an_event
 
 START = datetime(2026, 11, 26, tzinfo=UTC)
@@ -30,7 +30,7 @@ ALL = Window(bound_at(0), bound_at(int(NOW.timestamp() * 1000)))
 class EventsInMemory:
     """A store of events, whose answers hold no more than a part of what is asked for."""
 
-    def __init__(self, events: Sequence[AccessEvent], sealed: Sequence[str] = (), most: int = 100) -> None:
+    def __init__(self, events: Sequence[AuditEvent], sealed: Sequence[str] = (), most: int = 100) -> None:
         self.kept = sorted(events, key=lambda event: (event.id, event.is_correction), reverse=True)
         self.keys = [(event.item()["pk"]["S"], event.item()["sk"]["S"]) for event in self.kept]
         self.sealed = sorted(sealed)
@@ -38,8 +38,8 @@ class EventsInMemory:
         self.asked: list[Asked] = []
         self.days_asked: list[str] = []
 
-    def events(self, event_ids: Sequence[str]) -> list[AccessEvent]:
-        found: dict[str, AccessEvent] = {}
+    def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
+        found: dict[str, AuditEvent] = {}
         for event in self.kept:
             found.setdefault(event.id, event)
         return [found[each] for each in event_ids if each in found]
@@ -68,12 +68,12 @@ class EventsInMemory:
         return list(dict.fromkeys(each.source.partition.partition("#")[0] for each in self.asked))
 
 
-def spread(count: int, minutes: float = 1, **fields: str) -> list[AccessEvent]:
+def spread(count: int, minutes: float = 1, **fields: str) -> list[AuditEvent]:
     """Return events some minutes apart, the first of them just before now."""
     return [an_event(NOW - timedelta(minutes=minutes * (number + 1)), number, **fields) for number in range(count)]
 
 
-def ids(events: Sequence[AccessEvent]) -> list[str]:
+def ids(events: Sequence[AuditEvent]) -> list[str]:
     return [event.id for event in events]
 
 

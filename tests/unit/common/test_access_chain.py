@@ -26,7 +26,7 @@ from careconnect.access_record.chain import (
     start_of,
 )
 from careconnect.access_record.chain_store import KmsSeal
-from careconnect.access_record.event import event_key
+from careconnect.audit.event import event_key
 from careconnect_testing.sealed_record import DAY, SEAL_ALIAS, SealedRecord, record_on_moto
 
 ID = f"{start_of(DAY):012x}-{'a' * 32}"

@@ -10,8 +10,8 @@ import pytest
 
 from careconnect.access_record import verification as module
 from careconnect.access_record.chain import LATE, START, Entry, Fault, Finding, Head, Link, SealedHead, end_of, entry_of
-from careconnect.access_record.event import event_key
 from careconnect.access_record.verification import verify_day
+from careconnect.audit.event import event_key
 from careconnect_testing.sealed_record import DAY, MINUTE, NOON, SealedRecord, record_on_moto
 
 DAY_AFTER = "2026-03-27"

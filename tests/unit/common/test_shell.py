@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_record.event import Action
-from careconnect.access_record.record import DigestKeyError
+from careconnect.audit.event import Action
 from careconnect.http import Cors, Response
 from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
-from careconnect.shell import Call, Endpoint, Errors, Recording, Shell
+from careconnect.shell import Call, Endpoint, Errors, Shell
 from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import fhir_event, rest_event
@@ -269,8 +268,8 @@ class Recorded(Shelled):
 
 
 def _asks_of_4(call: Call) -> Response:
-    call.access.asks("read", Action.READ, "Patient", ["Patient/4"])
-    call.access.names("4")
+    call.trail.start("read", Action.READ, "Patient", ["Patient/4"], patients=["4"])
+    call.trail.touched(["4"])
     return Response(200, "of 4")
 
 
@@ -282,7 +281,7 @@ def test_an_answer_leaves_after_its_event_which_tells_who_asked_from_where() -> 
     assert (answer["statusCode"], answer["body"]) == (200, "of 4")
     (event,) = shelled.kept.events
     assert (event.client_id, event.subject, event.jti, event.patient, event.ids) == ("c", "c", "j", "4", ("Patient/4",))
-    assert (event.request_id, event.trace, event.service, event.status) == ("mine", TRACE, "tested", 200)
+    assert (event.request_id, event.trace, event.service, event.status) == ("mine", TRACE, "tested", 0)
     assert event.address
     assert event.gateway_request_id not in ("", "mine")
 
@@ -313,12 +312,10 @@ def test_what_cannot_be_recorded_is_answered_where_that_was_chosen_and_counted()
 
 
 def test_a_refusal_and_an_unexpected_error_are_recorded_too() -> None:
-    def refuse(call: Call) -> Response:
-        _asks_of_4(call)
+    def refuse(_call: Call) -> Response:
         raise RefusalError(404, "none", "None.", why="compartment")
 
-    def fail(call: Call) -> Response:
-        _asks_of_4(call)
+    def fail(_call: Call) -> Response:
         raise ZeroDivisionError
 
     for do, expected in ((refuse, ("4", "compartment", 404)), (fail, ("8", "error", 500))):
@@ -346,27 +343,14 @@ def test_a_preflight_is_no_access() -> None:
     assert shelled.kept.steps == []
 
 
-@pytest.mark.parametrize("fails_open", [False, True])
-def test_without_a_key_to_digest_with_a_write_is_not_done(fails_open: bool) -> None:
-    def write(call: Call) -> Response:
-        call.access.asks("update", Action.UPDATE, "Patient", parameters=[("identifier", "1")])
-        call.access.put_actions(["4"], 200, "Patient/4/_history/2")
-        raise AssertionError
-
-    def no_key(_value: str) -> str:
-        raise DigestKeyError("AccessDeniedException")
-
-    shelled = Shelled(write)
-    shelled.shell = replace(shelled.shell, recording=Recording(KeptEvents(), "tested", no_key, fails_open=fails_open))
-    answer = shelled.send(fhir_event("PUT", "Patient"))
-
-    assert answer["statusCode"] == 503
-    assert shelled.observer.failures == []
-    assert shelled.observer.lines[0]["reason"] == "no event: AccessDeniedException"
+def test_h2_what_cannot_be_recorded_for_what_was_asked_is_not_answered_open_or_not() -> None:
+    for fails_open in (False, True):
+        shelled = Recorded(_asks_of_4, "ValidationException", fails_open=fails_open)
+        assert shelled.send(fhir_event("GET", "Patient/4"))["statusCode"] == 503
 
 
 def test_what_should_not_happen_while_an_event_is_kept_is_logged_and_answers_nothing() -> None:
-    shelled = Recorded(_asks_of_4)
+    shelled = Recorded(lambda _call: Response(200, "done"))
     shelled.kept.keep = lambda _events: 1 / 0  # type: ignore[assignment,method-assign]
     answer = shelled.send(fhir_event("GET", "Patient/4"))
 

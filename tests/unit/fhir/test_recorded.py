@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect_testing.few_records import write_deletion, write_records
 from careconnect_testing.stores import FHIR_BASE, Reader, load, reader_on_moto
 
@@ -45,11 +45,11 @@ def reader(loaded: Reader) -> Iterator[Reader]:
 
 def told(reader: Reader) -> list[tuple[str, str, str]]:
     """Return what the record tells of the last requests: whose, what came of it, and why."""
-    return sorted((each.patient, each.outcome.value, each.why) for each in reader.kept.told)
+    return sorted((each.patient, each.outcome.value, each.why) for each in reader.kept.events)
 
 
-def one(reader: Reader) -> AccessEvent:
-    (event,) = reader.kept.told
+def one(reader: Reader) -> AuditEvent:
+    (event,) = reader.kept.events
     return event
 
 
@@ -86,7 +86,7 @@ def test_a_version_tells_of_whoever_had_it_then(reader: Reader) -> None:
 
     assert reader.get("Condition/moved/_history").json["total"] == 2
     assert told(reader) == [("4", DONE, ""), ("5", DONE, "")]
-    assert {each.interaction for each in reader.kept.told} == {"history-instance"}
+    assert {each.interaction for each in reader.kept.events} == {"history-instance"}
 
 
 @pytest.mark.parametrize("path", ["Organization/P1", "Organization?name=leeds", "Practitioner", "Organization/absent"])
@@ -153,7 +153,7 @@ def test_a_search_tells_of_everybody_on_its_page_and_is_kept_beside_their_bodies
     assert [entry["resource"]["id"] for entry in found.json["entry"]] == ["4", "5", "6"]
     assert told(reader) == [("4", DONE, ""), ("5", DONE, ""), ("6", DONE, "")]
     assert reader.kept.steps == ["begin 3"]
-    assert {each.query for each in reader.kept.told} == {"birthdate=digest-of-6&_sort=_id"}
+    assert {each.query for each in reader.kept.events} == {"birthdate=digest-of-6&_sort=_id"}
     reader.kept.events.clear()
 
     page = reader.get("Patient", "birthdate=ge1990&_count=1&_sort=_id")
@@ -242,7 +242,7 @@ def test_a_whole_record_is_one_event_of_its_patient_and_one_of_each_other_in_it(
 
     assert "6" in [entry["resource"]["id"] for entry in everything["entry"]]
     assert told(reader) == [("4", DONE, ""), ("6", DONE, "")]
-    event = next(each for each in reader.kept.told if each.patient == "4")
+    event = next(each for each in reader.kept.events if each.patient == "4")
     assert (event.interaction, event.action, event.ids) == ("operation", "E", ("Patient/4",))
     assert reader.kept.steps[0] == "begin 1"
 
@@ -330,4 +330,4 @@ def test_no_disclosure_leaves_without_its_event(reader: Reader, path: str, query
     assert answer.status == 503
     assert answer.headers["Retry-After"] == "2"
     assert "4" not in answer.text.replace("http://hl7.org/fhir", "").replace("STU3", "")
-    assert reader.kept.told == []
+    assert reader.kept.events == []

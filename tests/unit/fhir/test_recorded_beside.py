@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.shell import Recording
-from careconnect_testing.access_records import audit_table, digest_for_tests
+from careconnect_testing.access_records import audit_table
 from careconnect_testing.answer import Answer
 from careconnect_testing.few_records import write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
@@ -45,7 +45,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, A
     with reader_on_moto() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("beside")))
         kept = audit_table(reader.client, "audit")
-        recording = Recording(DynamoDbAccessRecord(reader.client, "audit"), "tested", digest_for_tests)
+        recording = Recording(DynamoDbAuditStore(reader.client, "audit"), "tested")
         reader._apps = {home: replace(shell, recording=recording) for home, shell in reader._apps.items()}
         yield reader, kept
 

@@ -8,11 +8,11 @@ from typing import Any
 import jwt
 import pytest
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import AuditEvent
 from careconnect.shell import Recording
 from careconnect.signing_keys import SigningKeyError
-from careconnect_testing.access_records import KeptEvents, digest_for_tests
+from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.issuer import AUDIT_TABLE, TOKEN_TABLE, Issuer, basic
 from token_issuer.errors import unavailable
 
@@ -30,8 +30,8 @@ def recorded(issuer: Issuer, kept: KeptEvents) -> Issuer:
     return replace(issuer, recording=kept.recording())
 
 
-def only(kept: KeptEvents) -> AccessEvent:
-    (event,) = kept.told
+def only(kept: KeptEvents) -> AuditEvent:
+    (event,) = kept.events
     return event
 
 
@@ -39,7 +39,7 @@ def jti_of(token: str) -> str:
     return str(jwt.decode(token, options={"verify_signature": False})["jti"])
 
 
-def told(event: AccessEvent) -> tuple[str, str, str, str]:
+def told(event: AuditEvent) -> tuple[str, str, str, str]:
     return event.interaction, event.client_id, event.outcome.value, event.why
 
 
@@ -142,7 +142,7 @@ def test_a_throttled_attempt_is_an_event_too(issuer: Issuer, kept: KeptEvents, s
     for _ in range(2):
         recorded.token("client-1", "wrong")
 
-    assert [told(event) for event in kept.told] == [
+    assert [told(event) for event in kept.events] == [
         ("token", "client-1", "4", "client authentication"),
         ("token", "client-1", "4", "throttled"),
     ]
@@ -179,12 +179,12 @@ def test_an_introspection_that_says_inactive_says_so_and_names_a_token_of_ours(
     ):
         recorded.post("/introspect", {"token": asked}, headers=basic(by, with_secret))
 
-    assert [told(event) for event in kept.told] == [
+    assert [told(event) for event in kept.events] == [
         ("introspect", "other", "0", "inactive"),
         ("introspect", "client-1", "0", "inactive"),
         ("introspect", "other", "0", "inactive"),
     ]
-    assert [(event.subject, event.jti) for event in kept.told] == [
+    assert [(event.subject, event.jti) for event in kept.events] == [
         ("client-1", jti_of(token)),
         ("client-1", jti_of(token)),
         ("", ""),
@@ -201,11 +201,11 @@ def test_a_revocation_is_an_event_and_says_whether_it_ended_anything(
     recorded.post("/revoke", {"token": token}, headers=basic("other", other))
     recorded.post("/revoke", {"token": token}, headers=basic("client-1", secret))
 
-    assert [told(event) for event in kept.told] == [
+    assert [told(event) for event in kept.events] == [
         ("revoke", "other", "0", "not revoked"),
         ("revoke", "client-1", "0", ""),
     ]
-    assert {event.jti for event in kept.told} == {jti_of(token)}
+    assert {event.jti for event in kept.events} == {jti_of(token)}
 
 
 @pytest.mark.parametrize(("endpoint", "asks"), [("introspect", "is_revoked"), ("revoke", "revoke")])
@@ -274,11 +274,11 @@ def test_no_secret_token_or_unregistered_id_is_ever_in_an_event(
         recorded.post(path, form, headers=headers)
     recorded.post("/token", GRANT, query=[("client_secret", secret), ("scope", other)])
 
-    assert len(kept.told) == 14
+    assert len(kept.events) == 14
     text = repr([event.item() for event in kept.events])
     for hidden in (secret, other, token, *token.split("."), assertion.split(".")[1]):
         assert hidden not in text
-    assert {event.client_id for event in kept.told} == {"client-1", ""}
+    assert {event.client_id for event in kept.events} == {"client-1", ""}
 
 
 def test_a_preflight_is_no_event(recorded: Issuer, kept: KeptEvents) -> None:
@@ -331,8 +331,8 @@ def test_a_deployment_that_says_so_answers_without_its_record(issuer: Issuer, ke
 
 
 def test_a_token_costs_one_put_more(issuer: Issuer, secret: str) -> None:
-    record = DynamoDbAccessRecord(issuer.dynamodb, AUDIT_TABLE)
-    recorded = replace(issuer, recording=Recording(record, "tested", digest_for_tests))
+    record = DynamoDbAuditStore(issuer.dynamodb, AUDIT_TABLE)
+    recorded = replace(issuer, recording=Recording(record, "tested"))
     recorded.token("client-1", secret)
     issuer.calls.clear()
 

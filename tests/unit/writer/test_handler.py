@@ -8,14 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 import pytest
 
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect.resource_types import DATA_HOMES, FHIR_PATH
 from careconnect_records.table_index import TableIndex
 from careconnect_records.tables import RecordTables
-from careconnect_testing.access_records import DIGEST_ALIAS, audit_table, digest_key
+from careconnect_testing.access_records import audit_table
 from careconnect_testing.cold_start import cold_start
 from careconnect_testing.events import Event, event, event_names, fhir_event
 from careconnect_testing.stores import reader_on_moto
@@ -28,7 +27,6 @@ SETTINGS = {
     "REFERENCE_TABLE": "references",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
-    "ACCESS_DIGEST_KEY_ALIAS": DIGEST_ALIAS,
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",
 }
@@ -57,7 +55,7 @@ class Deployed:
 
     tables: RecordTables
     monkeypatch: pytest.MonkeyPatch
-    events: Callable[[], list[AccessEvent]]
+    events: Callable[[], list[AuditEvent]]
 
     def handler(self, **settings: str) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
         environment = {
@@ -82,7 +80,6 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     with reader_on_moto() as reader:
         for home in DATA_HOMES:
             TableIndex(reader.tables, home).ensure()
-        digest_key(boto3.client("kms"))
         yield Deployed(reader.tables, monkeypatch, audit_table(reader.client, SETTINGS["AUDIT_TABLE"]))
     sys.modules.pop("record_writer.handler", None)
 

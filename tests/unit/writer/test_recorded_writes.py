@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect_testing.answer import Answer
 from careconnect_testing.record_writers import Writer
 from careconnect_testing.recorded_writes import Record, with_record
@@ -31,7 +31,7 @@ def recorded(writer: Writer) -> tuple[Writer, Record]:
     return with_record(writer)
 
 
-def told(events: list[AccessEvent]) -> Told:
+def told(events: list[AuditEvent]) -> Told:
     """Return of each event whom it names, its outcome and why."""
     return sorted((event.patient, event.outcome.value, event.why) for event in events)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from careconnect.access_record.chain import end_of, event_id_of, is_in_place, is_witness, start_of
 from careconnect.access_record.chain_store import DynamoDbAccessChain
-from careconnect.access_record.event import PATIENT_INDEX, AccessEvent, event_key, event_of
+from careconnect.audit.event import PATIENT_INDEX, AuditEvent, event_key, event_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -19,7 +19,7 @@ class Recorded:
     """What is recorded under an id; no `event` if it is none that this service has recorded."""
 
     id: str
-    event: AccessEvent | None
+    event: AuditEvent | None
 
 
 class AccessRecordReader:
@@ -66,17 +66,13 @@ class AccessRecordReader:
 
 
 def _recorded(items: Iterable[Item]) -> Iterator[Recorded]:
-    """Return what items tell, newest first: of an event that was corrected, its correction."""
-    last = ""
+    """Return what items tell, newest first."""
     for item in items:
-        event_id = event_id_of(item["sk"]["S"])
-        if is_witness(item) or event_id == last:
-            continue
-        last = event_id
-        yield Recorded(event_id, _event(item))
+        if not is_witness(item):
+            yield Recorded(event_id_of(item["sk"]["S"]), _event(item))
 
 
-def _event(item: Item) -> AccessEvent | None:
+def _event(item: Item) -> AuditEvent | None:
     try:
         return event_of(item) if is_in_place(item) else None
     except (KeyError, ValueError):

@@ -19,8 +19,8 @@ from careconnect_admin.commands.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
-    from careconnect.access_record.event import AccessEvent
     from careconnect.access_record.verification import Verdict
+    from careconnect.audit.event import AuditEvent
     from careconnect_admin.access_record.recorded import AccessRecordReader, Recorded
     from careconnect_admin.recording.operator_record import OperatorRecord
     from careconnect_admin.stack.target import StackTarget
@@ -130,7 +130,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print all that is recorded of one event. That you looked is recorded."""
-    from careconnect.access_record.event import is_event_id
+    from careconnect.audit.event import is_event_id
 
     event_id = event_id.removeprefix("AuditEvent/")
     if not is_event_id(event_id):
@@ -211,26 +211,6 @@ def _seals(target: "StackTarget") -> Iterator[dict[str, Any]]:
             return
 
 
-@app.command()
-@on_stack
-def digest(
-    target: "StackTarget",
-    value: Annotated[
-        str, typer.Argument(metavar="[VALUE]", help="The value as it was sent; asked for if left out.")
-    ] = "",
-) -> None:
-    """Print the keyed digest that stands in the record for a personal value, such as an NHS number."""
-    # Here, so that `careconnect --help` does not wait for AWS's SDK.
-    from careconnect.access_record.digest import AccessDigest
-    from careconnect.access_record.record import DigestKeyError
-
-    value = value or typer.prompt("Value", hide_input=True, err=True)
-    try:
-        print(AccessDigest(lambda: target.client("kms"), target.output("AccessDigestKeyAlias"))(value))
-    except DigestKeyError as error:
-        raise OperatorError(f"KMS gives no digest ({error}): may you call GenerateMac with that key?") from None
-
-
 def _recording(target: "StackTarget") -> "OperatorRecord":
     from careconnect_admin.recording.opened_record import operator_record
 
@@ -252,11 +232,11 @@ def _row(each: "Recorded") -> Sequence[str]:
     return (_moment(event), event.client_id, event.interaction, told, event.patient, _outcome(event))
 
 
-def _moment(event: "AccessEvent") -> str:
+def _moment(event: "AuditEvent") -> str:
     return datetime.fromtimestamp(event.at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _outcome(event: "AccessEvent") -> str:
+def _outcome(event: "AuditEvent") -> str:
     words = [_OUTCOMES[event.outcome], str(event.status or "")]
     return " ".join(filter(None, words)) + (f": {event.why}" if event.why else "")
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.record_keys import JSON_ITEM, resource_key
 from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
@@ -94,7 +94,7 @@ def seed(
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
     if restored and reindex_is_due(tables):
         renew(tables)
-    record = OperatorRecord(DynamoDbAccessRecord(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
+    record = OperatorRecord(DynamoDbAuditStore(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
     registry = DynamoDbClientRegistry(dynamodb, outputs["ClientTable"])
     register(clients, RecordedClientRegistry(registry, lambda: record))
     if restored and not data:

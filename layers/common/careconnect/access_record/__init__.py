@@ -1,1 +1,1 @@
-"""The access record: its events and how they are kept, and the chain that seals them (`audit.md`)."""
+"""The chain that seals the audit trail (`audit.md`)."""

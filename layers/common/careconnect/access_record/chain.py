@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Self
 
-from careconnect.access_record.event import WITNESS, event_key, is_event_id, new_event_id
+from careconnect.audit.event import WITNESS, event_key, is_event_id, new_event_id
 
 LATE: Final = 60_000
 """Milliseconds for which an event may come late: one that is older than this at a seal has been sealed, or never is."""

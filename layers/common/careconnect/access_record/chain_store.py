@@ -13,8 +13,7 @@ from careconnect.access_record.chain import (
     link_key,
     link_of,
 )
-from careconnect.access_record.digest import MAC_ALGORITHM
-from careconnect.access_record.event import SHARDS, partition_of
+from careconnect.audit.event import SHARDS, partition_of
 from careconnect.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 Item = Mapping[str, Any]
 
+_MAC_ALGORITHM: Final = "HMAC_SHA_256"
 _NEW: Final = "attribute_not_exists(pk)"
 _CANCELLED: Final = "TransactionCanceledException"
 _FAILED: Final = "ConditionalCheckFailed"
@@ -45,7 +45,7 @@ class KmsSeal:
     def close(self, head: Head) -> SealedHead:
         """Return a head with its MAC."""
         text = head.text()
-        answer = self._client.generate_mac(KeyId=self._alias, MacAlgorithm=MAC_ALGORITHM, Message=text.encode())
+        answer = self._client.generate_mac(KeyId=self._alias, MacAlgorithm=_MAC_ALGORITHM, Message=text.encode())
         return SealedHead(head.day, text, answer["Mac"])
 
     def opened(self, sealed: SealedHead | None) -> Head | None:
@@ -56,7 +56,7 @@ class KmsSeal:
         if len(message) > _MOST_BYTES:
             return None
         try:
-            self._client.verify_mac(KeyId=self._alias, MacAlgorithm=MAC_ALGORITHM, Message=message, Mac=sealed.mac)
+            self._client.verify_mac(KeyId=self._alias, MacAlgorithm=_MAC_ALGORITHM, Message=message, Mac=sealed.mac)
             return sealed.head()
         except ChainError:
             return None

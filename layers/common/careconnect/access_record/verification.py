@@ -22,8 +22,8 @@ from careconnect.access_record.chain import (
     is_in_place,
     is_witness,
 )
-from careconnect.access_record.event import day_of, time_of
 from careconnect.access_record.links import LinkReader
+from careconnect.audit.event import day_of, time_of
 
 _SEALED_BY_NOW: Final = 3_600_000
 """Milliseconds after its end in which a day gets its first seal, if it has events."""

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from access_auditor.jobs import Jobs
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Action, Outcome, day_of, event_key, event_of, new_event_id
-from careconnect.access_record.record import RecordNotKeptError
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
+from careconnect.audit.store import EventNotKeptError
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
@@ -125,9 +125,9 @@ def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record
 
 
 def test_an_event_that_was_corrected_is_one(record: SealedRecord, run: Run) -> None:
-    event = AccessEvent(id=new_event_id(record.now / 1000), action=Action.READ, interaction="read", patient="4")
-    DynamoDbAccessRecord(record.dynamodb, AUDIT_TABLE).keep([event])
-    DynamoDbAccessRecord(record.dynamodb, AUDIT_TABLE).keep([event.corrected(Outcome.FAILED, "error", 500)])
+    event = AuditEvent(id=new_event_id(record.now / 1000), action=Action.READ, interaction="read", patient="4")
+    DynamoDbAuditStore(record.dynamodb, AUDIT_TABLE).keep([event])
+    DynamoDbAuditStore(record.dynamodb, AUDIT_TABLE).keep([event.corrected(Outcome.FAILED, "error", 500)])
 
     (listed,) = json.loads(run("--patient", "4", "--json").stdout)
     shown = json.loads(run("show", event.id, "--json").stdout)
@@ -180,7 +180,7 @@ def test_what_is_no_event_of_this_service_is_told_to_be_none(record: SealedRecor
     assert "no event of this service" in run("show", empty).stdout
 
 
-def looks(record: SealedRecord, day: str) -> list[AccessEvent]:
+def looks(record: SealedRecord, day: str) -> list[AuditEvent]:
     """Return what is recorded of looks at the record: the operator's clock is this machine's."""
     return [event for item in record.chain.items(day) if (event := event_of(item)).client_id == "operator"]
 
@@ -208,8 +208,8 @@ def test_what_cannot_be_recorded_is_not_shown(
     record: SealedRecord, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     (event_id,) = record.keep(0, patient="4")
-    refuse = Mock(side_effect=RecordNotKeptError("AccessDeniedException"))
-    monkeypatch.setattr(DynamoDbAccessRecord, "keep", refuse)
+    refuse = Mock(side_effect=EventNotKeptError("AccessDeniedException"))
+    monkeypatch.setattr(DynamoDbAuditStore, "keep", refuse)
 
     result = run(command, *(["--patient", "4"] if command == "list" else [event_id]))
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from careconnect.access_record.event import Action, time_of
-from careconnect.access_record.record import RecordNotKeptError
+from careconnect.audit.event import Action, time_of
+from careconnect.audit.store import EventNotKeptError
 from careconnect_admin.recording.opened_record import signed_in
 from careconnect_admin.recording.operator_record import NotRecordedError, Operator, OperatorRecord
 from careconnect_testing.access_records import KeptEvents
@@ -55,7 +55,7 @@ def test_a_change_that_raises_is_corrected(error: BaseException, outcome: str, w
     with pytest.raises(type(error)):
         record(kept).done("x", Action.UPDATE, ABOUT, change, unless="not found", refusals=(ValueError,))
 
-    assert [(event.outcome.value, event.why) for event in kept.told] == [(outcome, why)]
+    assert [(event.outcome.value, event.why) for event in kept.events] == [(outcome, why)]
 
 
 def test_a_correction_that_is_not_kept_hides_no_error() -> None:
@@ -114,4 +114,4 @@ def test_the_record_says_why_it_was_not_kept() -> None:
         record(KeptEvents(fault="ThrottlingException")).done("x", Action.UPDATE, ABOUT, lambda: None)
 
     assert refused.value.code == "ThrottlingException"
-    assert isinstance(refused.value.__cause__, RecordNotKeptError)
+    assert isinstance(refused.value.__cause__, EventNotKeptError)

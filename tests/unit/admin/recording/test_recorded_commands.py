@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import Result
 
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.command_line import told
 from careconnect_testing.issuer import ALIAS, AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer
@@ -46,7 +46,7 @@ def tables(issuer: Issuer) -> list[Any]:
     ]
 
 
-def shown(event: AccessEvent) -> tuple[str, str, dict[str, str], str, str]:
+def shown(event: AuditEvent) -> tuple[str, str, dict[str, str], str, str]:
     about = dict(parse_qsl(event.query, keep_blank_values=True))
     return event.interaction, event.action.value, about, event.outcome.value, event.why
 
