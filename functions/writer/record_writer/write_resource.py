@@ -121,7 +121,8 @@ class ResourceWriter:
             wanted.trail.withheld(found.unseen)
             return Written(204)
         if found.is_gone:
-            wanted.trail.touched(self._patients(wanted, found))
+            named = (wanted.id,) if wanted.type.is_patient and wanted.id else ()
+            wanted.trail.touched(self._patients(wanted, found) or named)
             return Written(204)
         self._require_match(wanted, found)
         if not self.store.is_counted():

@@ -116,10 +116,11 @@ def test_what_was_allowed_stays_so_whatever_comes_of_it(refusal: RefusalError) -
     assert told(kept) == [("4", "0", "", 0)]
 
 
-def test_a_refusal_says_of_whom_it_is_before_the_request_does() -> None:
+def test_a_refusal_is_of_whom_the_request_names_and_of_whom_it_was_found_to_be() -> None:
     kept = KeptEvents()
     request = trail(kept)
-    request.start("read", Action.READ, "Observation", ["Observation/1"], patients=["9"])
+    request.start("read", Action.READ, "Observation", ["Observation/1"], patients=["4"])
+    request.concerns(["9"])
     request.finish(404, out_of_compartment(("4", "5")))
 
     assert told(kept) == [("4", "4", "compartment", 404), ("5", "4", "compartment", 404)]

@@ -84,6 +84,7 @@ class AuditTrail:
             service=service,
         )
         self._query = AuditQuery()
+        self._named: tuple[str, ...] = ()
         self._concerned: tuple[str, ...] = ()
         self._written: dict[str, None] = {}
         self._withheld: dict[str, str] = {}
@@ -113,7 +114,7 @@ class AuditTrail:
             unknown_parameters=query.unknown if query else 0,
         )
         self._query = query or AuditQuery()
-        self._concerned = tuple(patients)
+        self._named = tuple(patients)
 
     def identify(self, *, client_id: str = "", subject: str = "", jti: str = "") -> None:
         """Say who asks, or about which token, where the gateway does not know it."""
@@ -242,7 +243,7 @@ class AuditTrail:
             outcome, why = outcome_of(status, refusal)
             is_one_of_many = status == HTTPStatus.TOO_MANY_REQUESTS or not self._event.client_id
             self.identify(client_id=self._event.client_id or refusal.claimed_client_id)
-            patients = dict.fromkeys((*(refusal.patients or self._concerned), *self._within))
+            patients = dict.fromkeys((*self._named, *(refusal.patients or self._concerned), *self._within))
             for patient in patients or (NOBODY,):
                 event = replace(self._of(patient), outcome=outcome, why=why, status=status)
                 if patient in self._within:
