@@ -169,13 +169,6 @@ def test_who_is_not_known_is_not_named() -> None:
     assert "outcomeDesc" not in resource
 
 
-def test_a_corrected_event_is_another_version() -> None:
-    corrected = FULL.corrected(Outcome.FAILED, "error", 500)
-
-    assert event_resource(corrected)["meta"]["versionId"] == "2"
-    assert event_resource(corrected)["id"] == FULL.id
-
-
 @pytest.mark.parametrize("event", [*KEPT, FULL], ids=lambda event: str(event.interaction))
 def test_an_event_is_valid_in_both_formats_and_the_same(event: AuditEvent) -> None:
     as_json = valid_json(event_text(event, Format.JSON), "AuditEvent")

@@ -8,9 +8,8 @@ import pytest
 from access_auditor import day_seal
 from access_auditor.seal_events import Sealed, seal_events
 from careconnect.access_record.chain import LATE, Fault, Finding, SealedHead, end_of, start_of
-from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.audit.event import Action, AuditEvent, Outcome, time_of
-from careconnect_testing.sealed_record import AUDIT_TABLE, DAY, MINUTE, NOON, SealedRecord, record_on_moto
+from careconnect.audit.event import time_of
+from careconnect_testing.sealed_record import DAY, MINUTE, NOON, SealedRecord, record_on_moto
 
 DAY_AFTER = "2026-03-27"
 
@@ -89,19 +88,6 @@ def test_what_comes_within_a_minute_is_late_and_sealed(record: SealedRecord) -> 
 
     assert record.seal(after=1).events == 1
     assert record.verify().stands
-
-
-def test_a_correction_is_sealed_like_any_item(record: SealedRecord) -> None:
-    (event_id,) = record.sealed(0)
-    event = AuditEvent(id=event_id, action=Action.READ, interaction="read")
-    corrected = event.corrected(Outcome.FAILED, "error", 500)
-    DynamoDbAuditStore(record.dynamodb, AUDIT_TABLE).keep([corrected])
-
-    assert record.seal(after=1000).events == 1
-    assert record.verify().sealed == 2
-    item = corrected.item()
-    record.put({**item, "why": {"S": "scope"}})
-    assert record.verify().first == Finding(event_id, Fault.CHANGED)
 
 
 def test_after_midnight_yesterday_is_sealed_to_its_end_and_today_names_it(record: SealedRecord) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from access_auditor.jobs import Jobs
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.audit.event import Action, AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
+from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
 from careconnect.audit.store import EventNotKeptError
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
@@ -23,7 +23,6 @@ from careconnect_testing.observer import RecordingObserver
 from careconnect_testing.sealed_record import (
     AUDIT_TABLE,
     DAY,
-    DIGEST_ALIAS,
     MINUTE,
     SEAL_ALIAS,
     SEAL_TABLE,
@@ -37,7 +36,6 @@ OUTPUTS = {
     "SealTable": SEAL_TABLE,
     "AuditFunction": "audit",
     "AccessSealKeyAlias": SEAL_ALIAS,
-    "AccessDigestKeyAlias": DIGEST_ALIAS,
 }
 
 
@@ -124,18 +122,6 @@ def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record
     assert (newest[3], oldest[3]) == ("Patient/4/Observation", "Patient/4/Observation?code=1")
 
 
-def test_an_event_that_was_corrected_is_one(record: SealedRecord, run: Run) -> None:
-    event = AuditEvent(id=new_event_id(record.now / 1000), action=Action.READ, interaction="read", patient="4")
-    DynamoDbAuditStore(record.dynamodb, AUDIT_TABLE).keep([event])
-    DynamoDbAuditStore(record.dynamodb, AUDIT_TABLE).keep([event.corrected(Outcome.FAILED, "error", 500)])
-
-    (listed,) = json.loads(run("--patient", "4", "--json").stdout)
-    shown = json.loads(run("show", event.id, "--json").stdout)
-
-    assert listed == shown
-    assert (listed["id"], listed["outcome"], listed["is_correction"]) == (event.id, "failed 500: error", True)
-
-
 def test_days_and_clients_narrow_what_is_listed(record: SealedRecord, run: Run) -> None:
     day = 86_400_000
     record.keep(0, day, 2 * day)
@@ -208,7 +194,7 @@ def test_what_cannot_be_recorded_is_not_shown(
     record: SealedRecord, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     (event_id,) = record.keep(0, patient="4")
-    refuse = Mock(side_effect=EventNotKeptError("AccessDeniedException"))
+    refuse = Mock(side_effect=EventNotKeptError("AccessDeniedException", is_down=True))
     monkeypatch.setattr(DynamoDbAuditStore, "keep", refuse)
 
     result = run(command, *(["--patient", "4"] if command == "list" else [event_id]))
@@ -375,23 +361,3 @@ def test_without_the_function_nothing_can_be_sealed(
 
     (line,) = told(run("seal"))
     assert "make sam-local" in line
-
-
-# --- digest
-
-
-def test_a_digest_is_that_of_the_record(record: SealedRecord, run: Run) -> None:
-    given = run("digest", "9990000018").stdout
-    assert len(given.strip()) == 64
-    assert run("digest", input="9990000018\n").stdout.split() == given.split()
-    assert run("digest", "9990000019").stdout != given
-
-
-def test_without_the_key_there_is_no_digest(record: SealedRecord, run: Run) -> None:
-    record.kms.delete_alias(AliasName=DIGEST_ALIAS)
-
-    result = run("digest", "x")
-
-    assert result.exit_code == 1
-    (line,) = told(result)
-    assert "KMS gives no digest" in line
