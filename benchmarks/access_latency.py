@@ -105,7 +105,7 @@ def main() -> None:
         endpoint = FhirEndpoint(
             DynamoDbResourceStore(client, tables, Home.RECORD), Home.RECORD, Allowances(Accounts(), 10**9)
         )
-        recording = Recording(DynamoDbAuditStore(client, "audit"), "benchmark", lambda _value: "digest")
+        recording = Recording(DynamoDbAuditStore(client, "audit"), "benchmark")
         without, with_record = (
             Shell(endpoint, _BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), time.time, recording=each)
             for each in (None, recording)

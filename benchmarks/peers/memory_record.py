@@ -1,7 +1,7 @@
-"""The access record in memory: its newest events, so that a long run does not grow."""
+"""An audit store in memory: its newest events, so that a long run does not grow."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from careconnect.shell import Recording
 _KEPT: Final = 100
 
 
-class MemoryAccessRecord:
+class MemoryAuditStore:
     """Keeps the newest events, as the items that a table would hold."""
 
     def __init__(self) -> None:
@@ -24,6 +24,13 @@ class MemoryAccessRecord:
         kept.set_result(None)
         return [kept]
 
+    def run(self, work: Callable[[], None]) -> "Future[None]":
+        """Do some work at once."""
+        work()
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
     def keep(self, events: Sequence[AuditEvent]) -> None:
         """Keep events."""
         self._items.extend(event.item() for event in events)
@@ -35,4 +42,4 @@ class MemoryAccessRecord:
 
 def recording(service: str) -> Recording:
     """Return a function's recording that keeps its events in memory."""
-    return Recording(MemoryAccessRecord(), service)
+    return Recording(MemoryAuditStore(), service)

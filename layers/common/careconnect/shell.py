@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
-from careconnect.audit.store import AuditStore, EventNotKeptError
+from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.audit.trail import AuditTrail
 from careconnect.base_url import BaseUrl, base_url
 from careconnect.http import Cors, Request, Response, gateway_response, parse_request
@@ -200,7 +200,7 @@ class Shell:
         except RefusalError as error:
             # What was looked up beside the work, to know whose it is.
             return error
-        except EventNotKeptError as error:
+        except EventNotStoredError as error:
             call.metrics.append("AccessRecordNotKept")
             # Open is for a store that is down, and not for an event that cannot be kept for what was asked.
             if self.recording.fails_open and error.is_down:

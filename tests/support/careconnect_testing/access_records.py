@@ -7,7 +7,7 @@ from typing import Any
 
 from careconnect.audit.dynamodb_store import DOWN
 from careconnect.audit.event import AuditEvent, event_of
-from careconnect.audit.store import EventNotKeptError
+from careconnect.audit.store import EventNotStoredError
 from careconnect.refusal import RefusalError
 from careconnect.shell import Recording
 from careconnect_testing.tables import create_table
@@ -30,7 +30,7 @@ class KeptEvents:
         kept: Future[None] = Future()
         try:
             self._keep(events)
-        except EventNotKeptError as error:
+        except EventNotStoredError as error:
             kept.set_exception(error)
         else:
             kept.set_result(None)
@@ -41,7 +41,7 @@ class KeptEvents:
         done: Future[None] = Future()
         try:
             work()
-        except (EventNotKeptError, RefusalError) as error:
+        except (EventNotStoredError, RefusalError) as error:
             done.set_exception(error)
         else:
             done.set_result(None)
@@ -58,7 +58,7 @@ class KeptEvents:
 
     def _keep(self, events: Sequence[AuditEvent]) -> None:
         if self.fault:
-            raise EventNotKeptError(self.fault, is_down=self.fault in DOWN)
+            raise EventNotStoredError(self.fault, is_down=self.fault in DOWN)
         known = {event.id for event in self.events}
         self.events += [event for event in events if event.id not in known]
 

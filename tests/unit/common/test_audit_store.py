@@ -10,7 +10,7 @@ from moto import mock_aws
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import Action, AuditEvent, new_event_id
-from careconnect.audit.store import EventNotKeptError
+from careconnect.audit.store import EventNotStoredError
 from careconnect_testing.access_records import audit_table
 from careconnect_testing.lock_step import Asked
 from careconnect_testing.units import UnitMeter
@@ -122,7 +122,7 @@ def test_what_cannot_be_kept_is_said_by_the_services_own_word(
     recorded.fault = fault
 
     for keep in (recorded.store.keep, lambda events: recorded.store.begin(events)[0].result()):
-        with pytest.raises(EventNotKeptError, match=code) as caught:
+        with pytest.raises(EventNotStoredError, match=code) as caught:
             keep([event()])
         assert caught.value.is_down is is_down
 
@@ -143,7 +143,7 @@ def test_a_statement_that_was_not_done_is_tried_once_more(
     recorded = Recorded(client)
     recorded.faults = answers
     if code:
-        with pytest.raises(EventNotKeptError, match=code) as caught:
+        with pytest.raises(EventNotStoredError, match=code) as caught:
             recorded.store.keep([event(), event("5")])
         assert caught.value.is_down is is_down
     else:

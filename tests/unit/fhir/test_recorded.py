@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from careconnect.audit.event import AuditEvent
 from careconnect.audit.query import MOST_PATIENTS
 from careconnect_testing.events import fhir_event
-from careconnect_testing.few_records import write_deletion, write_records
+from careconnect_testing.few_records import Resource, write_deletion, write_records
 from careconnect_testing.stores import FHIR_BASE, Reader, load, reader_on_moto
 
 SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
@@ -355,9 +355,11 @@ def test_h3_a_number_about_one_who_is_described_is_an_event_of_that_patient(read
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader of 130 patients: p0, the first on a page, has 101 observations, whose performers are the others."""
-    patients = [{"resourceType": "Patient", "id": f"p{number}", "birthDate": "1980"} for number in range(130)]
+    patients: list[Resource] = [
+        {"resourceType": "Patient", "id": f"p{number}", "birthDate": "1980"} for number in range(130)
+    ]
     patients[0] |= {"birthDate": "1990"}
-    others = [
+    others: list[Resource] = [
         {
             "resourceType": "Observation",
             "id": f"o{number}",
@@ -373,7 +375,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         "id": "all",
         "code": {"coding": [{"code": "y"}]},
         "performer": [each["performer"][0] for each in others],
-    }  # type: ignore[index]
+    }
     with reader_on_moto() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("many"), [*patients, *others, both]))
         yield reader

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.query import bounded_query
-from careconnect.audit.store import AuditStore, EventNotKeptError
+from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect_admin.errors import OperatorError
 
@@ -101,13 +101,13 @@ class OperatorRecord:
         )
         try:
             self._store.keep([event])
-        except EventNotKeptError as error:
+        except EventNotStoredError as error:
             raise NotRecordedError(interaction, str(error)) from error
         return event
 
     def _follow(self, event: AuditEvent, outcome: Outcome, why: str) -> None:
         # The first event says more than was done then; what the operator has to read is why it was not.
-        with suppress(EventNotKeptError):
+        with suppress(EventNotStoredError):
             self._store.keep([replace(event, id=self._new_id(), outcome=outcome, why=why)])
 
     def _new_id(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import BotoCoreError
 
 from careconnect.audit.event import AuditEvent
-from careconnect.audit.store import EventNotKeptError
+from careconnect.audit.store import EventNotStoredError
 from careconnect.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class DynamoDbAuditStore:
         return self._pool.submit(work)
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
-        """Keep events, one call after the other for each 25 of them; raises `EventNotKeptError`."""
+        """Keep events, one call after the other for each 25 of them; raises `EventNotStoredError`."""
         for start in range(0, len(events), MOST_AT_ONCE):
             self._insert(events[start : start + MOST_AT_ONCE])
 
@@ -86,13 +86,13 @@ class DynamoDbAuditStore:
             except SERVICE_ERRORS as error:
                 # botocore has tried again by itself.
                 code = error_code(error)
-                raise EventNotKeptError(code, is_down=code in DOWN or isinstance(error, BotoCoreError)) from error
+                raise EventNotStoredError(code, is_down=code in DOWN or isinstance(error, BotoCoreError)) from error
             codes = [_code(response) for response in answer["Responses"]]
             statements = [one for one, code in zip(statements, codes, strict=True) if code]
             if not statements:
                 return
             code = next((code for code in codes if code and code not in DOWN), next(filter(None, codes)))
-        raise EventNotKeptError(code, is_down=code in DOWN)
+        raise EventNotStoredError(code, is_down=code in DOWN)
 
     def _statement(self, event: AuditEvent) -> Any:
         item = event.item(self._retention_days)

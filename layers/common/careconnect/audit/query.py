@@ -47,7 +47,7 @@ _SAFE: Final = ":/,.-_~$|*"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AuditParameter:
     """A parameter as the trail tells it.
 
     `patients` are the ids that its value names, `identifiers` its values of `Patient.identifier`, as they were sent.
@@ -63,54 +63,54 @@ class Told:
 class AuditQuery:
     """What the trail tells of a request's parameters; `unknown` is how many the server does not know."""
 
-    told: tuple[Told, ...] = ()
+    parameters: tuple[AuditParameter, ...] = ()
     unknown: int = 0
 
     @property
     def patients(self) -> tuple[str, ...]:
         """The ids of the patients who are named, each once."""
-        return tuple(dict.fromkeys(patient for each in self.told for patient in each.patients))
+        return tuple(dict.fromkeys(patient for each in self.parameters for patient in each.patients))
 
     @property
     def identifiers(self) -> tuple[str, ...]:
         """The identifiers that are asked for, as they were sent, each once."""
-        return tuple(dict.fromkeys(text for each in self.told for text in each.identifiers))
+        return tuple(dict.fromkeys(text for each in self.parameters for text in each.identifiers))
 
     @property
     def names_too_many(self) -> bool:
         """Whether more values name patients than one request may have."""
-        return sum(len(each.patients) + len(each.identifiers) for each in self.told) > MOST_PATIENTS
+        return sum(len(each.patients) + len(each.identifiers) for each in self.parameters) > MOST_PATIENTS
 
     def text(self, patient: str) -> tuple[str, int]:
         """Return the query of an event of a patient, or of nobody, as `bounded_query` does."""
         return bounded_query(
             (each.name, each.value if not patient or set(each.patients) <= {patient} else LEFT_OUT)
-            for each in self.told
+            for each in self.parameters
         )
 
 
 def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> AuditQuery:
     """Return what the trail tells of the parameters of a search, or of a write's condition."""
-    told: list[Told] = []
+    found: list[AuditParameter] = []
     unknown = 0
     for name, text in parameters:
         if _is_of_result(name):
-            told.append(Told(name, text))
+            found.append(AuditParameter(name, text))
             continue
         leaves = list(_leaves(type_, name, _MOST_STEPS))
         if not leaves:
             unknown += 1
             continue
         values = [value for value in split_unescaped(text, ",") if value]
-        told.append(
-            Told(
+        found.append(
+            AuditParameter(
                 name,
                 LEFT_OUT if text and any(parameter.personal for _, parameter, _ in leaves) else text,
                 tuple(_patients(leaves, values, fhir_base)),
                 tuple(values) if any(_identifies(*leaf) for leaf in leaves) else (),
             )
         )
-    return AuditQuery(tuple(told), unknown)
+    return AuditQuery(tuple(found), unknown)
 
 
 def bounded_query(pairs: Parameters) -> tuple[str, int]:

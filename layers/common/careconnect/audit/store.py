@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 
-class EventNotKeptError(Exception):
+class EventNotStoredError(Exception):
     """An event could not be kept; the text is a service's error code.
 
     `is_down` says that no other event could be kept either: the store is down, and not this event at fault.
@@ -21,7 +21,7 @@ class EventNotKeptError(Exception):
 
 
 class AuditStore(Protocol):
-    """Keeps events; what it begins ends beside the work of its caller, or raises `EventNotKeptError` there."""
+    """Keeps events; what it begins ends beside the work of its caller, or raises `EventNotStoredError` there."""
 
     def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
         """Begin to keep events, and return what ends when they are kept."""
@@ -30,7 +30,7 @@ class AuditStore(Protocol):
         """Begin some work, such as to find out what events there are to keep."""
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
-        """Keep events; raises `EventNotKeptError`."""
+        """Keep events; raises `EventNotStoredError`."""
 
     def put_action(self, event: AuditEvent) -> dict[str, Any]:
         """Return the action of a transaction that keeps an event together with what it is of."""

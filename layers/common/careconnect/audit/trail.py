@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.query import MOST_PATIENTS, PATIENT, AuditQuery
-from careconnect.audit.store import AuditStore, EventNotKeptError
+from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.http import Request
 from careconnect.refusal import RefusalError
 
@@ -84,6 +84,7 @@ class AuditTrail:
             service=service,
         )
         self._query = AuditQuery()
+        self._texts: dict[str | None, tuple[str, int]] = {}
         self._named: tuple[str, ...] = ()
         self._concerned: tuple[str, ...] = ()
         self._written: dict[str, None] = {}
@@ -113,7 +114,7 @@ class AuditTrail:
             ids=tuple(ids),
             unknown_parameters=query.unknown if query else 0,
         )
-        self._query = query or AuditQuery()
+        self._query, self._texts = query or AuditQuery(), {}
         self._named = tuple(patients)
 
     def identify(self, *, client_id: str = "", subject: str = "", jti: str = "") -> None:
@@ -205,7 +206,7 @@ class AuditTrail:
     def finish(self, status: int, refusal: RefusalError | None) -> None:
         """Write what is left to say of a request that is answered with `status`, and wait for all that was begun.
 
-        Raises `EventNotKeptError`, and what `touched_when` has met.
+        Raises `EventNotStoredError`, and what `touched_when` has met.
         """
         if self._store is None:
             return
@@ -215,19 +216,19 @@ class AuditTrail:
         if events := self._last(status, refusal):
             try:
                 self._store.keep(events)
-            except EventNotKeptError as error:
+            except EventNotStoredError as error:
                 fault = fault or error
         fault = self._await(self._begun) or fault
         if fault is not None:
             raise fault
 
-    def _await(self, begun: "Iterable[Future[None]]") -> RefusalError | EventNotKeptError | None:
+    def _await(self, begun: "Iterable[Future[None]]") -> RefusalError | EventNotStoredError | None:
         """Wait for all of what was begun, and return what one of it has met; an event that was not kept comes first."""
-        fault: RefusalError | EventNotKeptError | None = None
+        fault: RefusalError | EventNotStoredError | None = None
         for each in begun:
             try:
                 each.result()
-            except EventNotKeptError as error:
+            except EventNotStoredError as error:
                 fault = error
             except RefusalError as error:
                 fault = fault or error
@@ -268,7 +269,7 @@ class AuditTrail:
 
     def _of(self, patient: str) -> AuditEvent:
         """Return an event of a patient, which names no other."""
-        query, parameters = self._query.text(patient)
+        query, parameters = self._text(patient)
         return replace(
             self._event,
             id=new_event_id(self._clock()),
@@ -277,6 +278,13 @@ class AuditTrail:
             query=query,
             parameters=parameters,
         )
+
+    def _text(self, patient: str) -> tuple[str, int]:
+        """Return the query of a patient's event, which is the same for all whom the request does not name."""
+        key = patient if not patient or patient in self._query.patients else None
+        if key not in self._texts:
+            self._texts[key] = self._query.text(patient)
+        return self._texts[key]
 
 
 def outcome_of(status: int, refusal: RefusalError) -> tuple[Outcome, str]:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from access_auditor.jobs import Jobs
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
-from careconnect.audit.store import EventNotKeptError
+from careconnect.audit.store import EventNotStoredError
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
@@ -194,7 +194,7 @@ def test_what_cannot_be_recorded_is_not_shown(
     record: SealedRecord, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     (event_id,) = record.keep(0, patient="4")
-    refuse = Mock(side_effect=EventNotKeptError("AccessDeniedException", is_down=True))
+    refuse = Mock(side_effect=EventNotStoredError("AccessDeniedException", is_down=True))
     monkeypatch.setattr(DynamoDbAuditStore, "keep", refuse)
 
     result = run(command, *(["--patient", "4"] if command == "list" else [event_id]))

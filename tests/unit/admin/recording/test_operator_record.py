@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from careconnect.audit.event import Action, time_of
-from careconnect.audit.store import EventNotKeptError
+from careconnect.audit.store import EventNotStoredError
 from careconnect_admin.recording.opened_record import signed_in
 from careconnect_admin.recording.operator_record import NotRecordedError, Operator, OperatorRecord
 from careconnect_testing.access_records import KeptEvents
@@ -115,4 +115,4 @@ def test_the_record_says_why_it_was_not_kept() -> None:
         record(KeptEvents(fault="ThrottlingException")).done("x", Action.UPDATE, ABOUT, lambda: None)
 
     assert refused.value.code == "ThrottlingException"
-    assert isinstance(refused.value.__cause__, EventNotKeptError)
+    assert isinstance(refused.value.__cause__, EventNotStoredError)
