@@ -4,15 +4,14 @@ Outcome 0 says that a request was allowed, and is written beside the work. A req
 was written is told of at its end, by `finish`, for which the answer waits.
 """
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from ipaddress import ip_address, ip_network
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
+from careconnect.audit.failures import one_a_minute
 from careconnect.audit.query import MOST_PATIENTS, PATIENT, AuditQuery
 from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.http import Request
@@ -43,8 +42,6 @@ _WHY: Final[Mapping[int, str]] = {
     429: "throttled",
 }
 """Why a request is refused, by the status of its answer, where the refusal does not say it."""
-
-_MINUTE: Final = 60
 
 
 class AuditTrail:
@@ -251,7 +248,7 @@ class AuditTrail:
                     # Of a write that may have been done or not: of its two events with one id only one can be put, and
                     # if it is this one, the transaction fails should it come late.
                     event = replace(event, id=self._within[patient].id)
-                ended[patient] = _one_a_minute(event) if is_one_of_many and patient == NOBODY else event
+                ended[patient] = one_a_minute(event) if is_one_of_many and patient == NOBODY else event
         for patient, why in self._withheld.items():
             if patient not in self._written:
                 ended[patient] = replace(self._of(patient), outcome=Outcome.REFUSED, why=why, status=status)
@@ -297,24 +294,3 @@ def outcome_of(status: int, refusal: RefusalError) -> tuple[Outcome, str]:
 def _is_another_patient(reference: str, patient: str) -> bool:
     type_name, _, rest = reference.partition("/")
     return type_name == PATIENT.name and rest.partition("/")[0] != patient
-
-
-def _one_a_minute(event: AuditEvent) -> AuditEvent:
-    """Return an event under the id that all of its kind have in one minute, of which the store keeps the first.
-
-    Its kind is the network that it came from, why it was refused and the client that was claimed. It is dated at the
-    middle of its minute, so that it is never far from when it is kept.
-    """
-    minute = int(event.at // 1000 // _MINUTE) * _MINUTE
-    text = "\0".join((str(minute), _network(event.address), event.why, event.client_id))
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return replace(event, id=new_event_id(minute + _MINUTE / 2, lambda: digest[:32]))
-
-
-def _network(address: str) -> str:
-    """Return an address, of IPv6 its /64: all that one caller has for its own."""
-    try:
-        is_long = ip_address(address).version == 6
-    except ValueError:
-        return address
-    return str(ip_network(f"{address}/64", strict=False)) if is_long else address
