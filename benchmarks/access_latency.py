@@ -20,7 +20,7 @@ from unittest.mock import patch
 from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.http import Cors
 from careconnect.resource_types import Home
 from careconnect.shell import Recording, Shell
@@ -105,7 +105,7 @@ def main() -> None:
         endpoint = FhirEndpoint(
             DynamoDbResourceStore(client, tables, Home.RECORD), Home.RECORD, Allowances(Accounts(), 10**9)
         )
-        recording = Recording(DynamoDbAccessRecord(client, "audit"), "benchmark", lambda _value: "digest")
+        recording = Recording(DynamoDbAuditStore(client, "audit"), "benchmark")
         without, with_record = (
             Shell(endpoint, _BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), time.time, recording=each)
             for each in (None, recording)

@@ -30,7 +30,6 @@ _SETTINGS: Final = {
     "AUDIT_TABLE": TABLES["AuditTable"],
     "AUDIT_FAILURE": "closed",
     "ALLOWANCE_TABLE": "allowances",
-    "ACCESS_DIGEST_KEY_ALIAS": "alias/digest",
 }
 _NODE_SETTINGS: Final = {"AWS_REGION": REGION, "RESOURCE_TABLE": "records", "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR"}
 

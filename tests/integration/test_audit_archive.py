@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
 from audit_archiver.check_heartbeat import HEARTBEAT, SERVICE
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Action, event_key, new_event_id
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, event_key, new_event_id
 from careconnect_admin.cli import app
 from careconnect_admin.clients.demo import DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -42,8 +42,8 @@ class Trail:
     def put(self, age: float = 0) -> str:
         """Put an event that claims to be so many seconds old, as a function may; return its id."""
         event_id = new_event_id(time.time() - age)
-        record = DynamoDbAccessRecord(self.stack.role_client("dynamodb", "RecordWriterFunction"), self.table)
-        record.keep([AccessEvent(id=event_id, action=Action.READ, interaction="read", patient="4")])
+        record = DynamoDbAuditStore(self.stack.role_client("dynamodb", "RecordWriterFunction"), self.table)
+        record.keep([AuditEvent(id=event_id, action=Action.READ, interaction="read", patient="4")])
         return event_id
 
     def change(self, event_id: str) -> None:
@@ -260,8 +260,8 @@ def test_a_stream_that_is_cut_is_told_by_the_next_heartbeat_and_lags_until_it_go
 def beat(trail: Trail, age: float) -> str:
     """Put a heartbeat as if it had been put so many seconds ago."""
     event_id = f"{int((time.time() - age) * 1000):012x}-0{time.time_ns():031x}"
-    record = DynamoDbAccessRecord(trail.stack.role_client("dynamodb", "VerifierFunction"), trail.table)
-    event = AccessEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)
+    record = DynamoDbAuditStore(trail.stack.role_client("dynamodb", "VerifierFunction"), trail.table)
+    event = AuditEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)
     record.keep([event])
     return event_id
 

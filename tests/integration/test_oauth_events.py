@@ -9,7 +9,7 @@ import jwt
 import pytest
 from typer.testing import CliRunner
 
-from careconnect.access_record.event import AccessEvent, event_of
+from careconnect.audit.event import AuditEvent, event_of
 from careconnect_admin.cli import app
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 OWNER = "owner-of-events"
 
-New = Callable[[], list[AccessEvent]]
+New = Callable[[], list[AuditEvent]]
 
 
 @pytest.fixture(scope="module")
@@ -36,20 +36,20 @@ def owner(local_stack: LocalStack) -> tuple[str, str]:
 def new(local_stack: LocalStack) -> New:
     """Return a function that lists the events since it was called last."""
     dynamodb, table = local_stack.client("dynamodb"), local_stack.stack.outputs["AuditTable"]
-    seen: set[tuple[str, bool]] = set()
+    seen: set[str] = set()
 
-    def listed() -> list[AccessEvent]:
+    def listed() -> list[AuditEvent]:
         pages = dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True)
         every = [event_of(item) for page in pages for item in page["Items"] if "action" in item]
-        added = [event for event in every if (event.id, event.is_correction) not in seen]
-        seen.update((event.id, event.is_correction) for event in added)
+        added = [event for event in every if event.id not in seen]
+        seen.update(event.id for event in added)
         return sorted(added, key=lambda event: event.id)
 
     listed()
     return listed
 
 
-def told(event: AccessEvent) -> tuple[str, str, str, str]:
+def told(event: AuditEvent) -> tuple[str, str, str, str]:
     return event.interaction, event.client_id, event.outcome.value, event.why
 
 
@@ -63,7 +63,8 @@ def test_each_call_is_one_event(http: httpx.Client, owner: tuple[str, str], new:
     assert event.address
 
     assert http.post("/token", data=GRANT, auth=("nobody-at-all", "wrong")).status_code == 401
-    assert [told(event) for event in new()] == [("token", "", "4", "client authentication")]
+    # Of nobody's failures there is one in a minute, which may have been another test's.
+    assert {told(event) for event in new()} <= {("token", "", "4", "client authentication")}
 
     token = http.post("/token", data=GRANT, auth=owner).json()["access_token"]
     jti = jwt.decode(token, options={"verify_signature": False})["jti"]
@@ -75,9 +76,7 @@ def test_each_call_is_one_event(http: httpx.Client, owner: tuple[str, str], new:
         ("introspect", OWNER, "0", ""),
         ("revoke", OWNER, "0", ""),
         ("introspect", OWNER, "0", ""),
-        ("introspect", OWNER, "0", "inactive"),
     ]
-    assert [event.is_correction for event in events] == [False, False, False, False, True]
     assert {(event.action.value, event.subject, event.jti, event.patient) for event in events} == {
         ("E", OWNER, jti, "")
     }
@@ -104,7 +103,11 @@ def unkept(local_stack: LocalStack) -> Iterator[None]:
     """Deny the issuer's role the table of events."""
     iam, role = local_stack.client("iam"), local_stack.stack.resources["TokenFunctionRole"]
     table = local_stack.stack.outputs["AuditTable"]
-    statement = {"Effect": "Deny", "Action": "dynamodb:PutItem", "Resource": f"arn:aws:dynamodb:*:*:table/{table}"}
+    statement = {
+        "Effect": "Deny",
+        "Action": "dynamodb:PartiQLInsert",
+        "Resource": f"arn:aws:dynamodb:*:*:table/{table}",
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     iam.put_role_policy(RoleName=role, PolicyName="no-events", PolicyDocument=policy)
     try:

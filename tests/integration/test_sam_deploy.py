@@ -23,7 +23,7 @@ _STACK = "rehearsal"
 _RESOURCES = read_template(TEMPLATE)["Resources"]
 _KEPT = {
     *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "AuditTable"),
-    *("SigningKey", "AccessDigestKey"),
+    "SigningKey",
 }
 
 

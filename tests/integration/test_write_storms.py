@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import event_of
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import event_of
 from careconnect.http import Cors
 from careconnect.origin import Origin
 from careconnect.record_keys import JSON_ITEM
@@ -25,7 +25,6 @@ from careconnect_admin.local.emulator import Emulator
 from careconnect_records.exact_json import json_text
 from careconnect_records.table_formats import begin_table
 from careconnect_records.tables import RecordTables
-from careconnect_testing.access_records import digest_for_tests
 from careconnect_testing.accounts import no_limit
 from careconnect_testing.answer import Answer
 from careconnect_testing.events import fhir_event
@@ -60,7 +59,7 @@ class Service:
         reader = FhirEndpoint(
             DynamoDbResourceStore(self.tables.client, names, Home.RECORD), Home.RECORD, no_limit(), time.monotonic
         )
-        record = Recording(DynamoDbAccessRecord(self.tables.client, EVENTS), "storm", digest_for_tests)
+        record = Recording(DynamoDbAuditStore(self.tables.client, EVENTS), "storm")
         for name, endpoint, recording in (("_writer", writer, record), ("_reader", reader, None)):
             observer = RecordingObserver()
             shell = Shell(endpoint, BASE, "eu-west-2", Cors(("*",)), observer, time.time, Origin(), recording)

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from audit_archiver.days import LATE
 from audit_archiver.stream_record import StreamRecord
-from careconnect.access_record.event import AccessEvent, Action, new_event_id, time_of
+from careconnect.audit.event import Action, AuditEvent, new_event_id, time_of
 
 HEARTBEAT: Final = "archive-heartbeat"
 """The interaction of the event."""
@@ -31,7 +31,7 @@ class Trail(Protocol):
 class Record(Protocol):
     """The audit trail, written."""
 
-    def keep(self, events: Sequence[AccessEvent]) -> None:
+    def keep(self, events: Sequence[AuditEvent]) -> None:
         """Keep events."""
 
 
@@ -45,7 +45,7 @@ class Archive(Protocol):
 def put_heartbeat(record: Record, now: int) -> str:
     """Put an event of nobody at `now`, in epoch milliseconds, and return its id."""
     event_id = new_event_id(now / 1000, lambda: HEARTBEAT_SHARD + secrets.token_hex(16)[1:])
-    record.keep([AccessEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)])
+    record.keep([AuditEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)])
     return event_id
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from careconnect.access_record.event import event_key, is_event_id
+from careconnect.audit.event import event_key, is_event_id
 
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from audit_archiver.check_heartbeat import HEARTBEAT, HEARTBEAT_SHARD
-from careconnect.access_record.event import SHARDS, day_of, partition_of
+from careconnect.audit.event import SHARDS, day_of, partition_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

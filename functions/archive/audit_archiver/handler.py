@@ -11,7 +11,7 @@ from audit_archiver.dynamodb_trail import DynamoDbTrail
 from audit_archiver.jobs import ArchiveJob, VerifyJob
 from audit_archiver.s3_archive import S3Archive
 from careconnect import aws
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.observability import PowertoolsObserver
 from careconnect.settings import SettingError, Settings
 from careconnect.snapshot import prepare
@@ -37,7 +37,7 @@ def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
         return ArchiveJob(archive, observer, days)
     dynamodb, table = aws.dynamodb(), settings.required("AUDIT_TABLE")
     prepare(observer, [s3, dynamodb])
-    trail, record = DynamoDbTrail(dynamodb, table), DynamoDbAccessRecord(dynamodb, table, days)
+    trail, record = DynamoDbTrail(dynamodb, table), DynamoDbAuditStore(dynamodb, table, days)
     return VerifyJob(trail, record, archive, observer, time.time, days)
 
 

@@ -9,7 +9,7 @@ from audit_archiver.check_heartbeat import is_archived, put_heartbeat
 from audit_archiver.days import DAY
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
 from audit_archiver.verify_day import Fault, Finding
-from careconnect.access_record.event import day_of, is_event_id
+from careconnect.audit.event import day_of, is_event_id
 
 HEARTBEAT: Final = "heartbeat"
 VERIFY: Final = "verify"

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from audit_archiver.days import is_ended, is_in_place
-from careconnect.access_record.event import time_of
+from careconnect.audit.event import time_of
 
 Image = Mapping[str, Any]
 """An item as DynamoDB's JSON has it."""

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from audit_archiver.days import DAY, LATE, end_of, is_ended, is_in_place, start_of
 from audit_archiver.stream_record import Kind, StreamRecord, digest_of
-from careconnect.access_record.event import day_of, time_of
+from careconnect.audit.event import day_of, time_of
 
 ARCHIVED_BY_NOW: Final = 600_000
 """Milliseconds after which an event that is not archived counts as added."""

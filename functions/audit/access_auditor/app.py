@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from access_auditor.event_query import parse_event_search
-from access_auditor.event_resource import event_text, version_of
+from access_auditor.event_resource import VERSION, event_text
 from access_auditor.event_store import EventStore
 from access_auditor.read_event import read_event
 from access_auditor.search_events import EventContext, search_events
 from careconnect import outcomes
-from careconnect.access_record.event import Action
-from careconnect.access_record.query import named_patients
+from careconnect.audit.event import Action
+from careconnect.audit.query import audit_query
 from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified
 from careconnect.fhir_path import FhirPath, Route, parse_path
@@ -50,7 +50,7 @@ class AuditEndpoint(OutcomeEndpoint):
         is_read = path.route is Route.INSTANCE
         # Whose event it is was not asked for: the event of a read by id names nobody.
         asked = (resource_key(path.type.name, path.id),) if is_read else ()
-        call.access.asks("read" if is_read else "search-type", Action.READ, path.type.name, asked)
+        call.trail.start("read" if is_read else "search-type", Action.READ, path.type.name, asked)
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
             raise outcomes.method_not_allowed(path.allowed)
         caller.require(path.type, Interaction.READ if is_read else Interaction.SEARCH)
@@ -60,9 +60,8 @@ class AuditEndpoint(OutcomeEndpoint):
         headers = call.request.headers
         view = parse_result_parameters(path.type, parameters_of(call.request, path), headers, VIEW_PARAMETERS).view
         event = read_event(self.store, caller, path.id)
-        version = version_of(event)
-        about = {**_CACHING, **validators(version, event.at)}
-        if is_unmodified(version, event.at, headers):
+        about = {**_CACHING, **validators(VERSION, event.at)}
+        if is_unmodified(VERSION, event.at, headers):
             return Response(304, headers=about)
         body = render(show(event_text(event), path.type, view), view.format, pretty=view.pretty)
         return fhir_response(200, body, view.format, about)
@@ -71,16 +70,21 @@ class AuditEndpoint(OutcomeEndpoint):
         parameters, fhir_base = parameters_of(call.request, path), call.base_url.fhir
         sealed = sealed_parameters(parameters, self.store.link_key, caller, path.asked)
         parameters = [*sealed, *parameters]
-        named = named_patients(path.type, parameters, fhir_base)
-        call.access.parameters = tuple(parameters)
-        call.access.names(*named)
+        asked = audit_query(path.type, parameters, fhir_base)
+        named = () if asked.names_too_many else asked.patients
+        call.trail.start("search-type", Action.READ, path.type.name, query=asked, patients=named)
+        if asked.names_too_many:
+            raise outcomes.too_many_patients()
         result = parse_result_parameters(path.type, parameters, call.request.headers, SEARCH_PARAMETERS)
         now = int(call.now * 1000)
         query = parse_event_search(parameters, handling=result.handling, fhir_base=fhir_base, now=now)
         is_sealed = path.route is Route.SEARCH or bool(sealed)
         links = Links(fhir_base, path.asked, caller, self.store.link_key, is_sealed)
         bundle = search_events(query, EventContext(self.store, caller, result, links, now))
-        if caller.patient and not named:
-            # It asked for all that it may see: its own patient's.
-            call.access.discloses([caller.patient])
+        # Who is bound and asks for nobody in particular asks for all that it may see: its own patient's.
+        whose = named or tuple(filter(None, (caller.patient,)))
+        if hidden := [each for each in whose if caller.patient not in ("", each)]:
+            call.trail.withheld(hidden)
+        if seen := [each for each in whose if each not in hidden]:
+            call.trail.touched(seen)
         return fhir_response(200, bundle.text(result.view), result.view.format, _CACHING)

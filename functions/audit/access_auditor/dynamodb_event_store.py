@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from access_auditor.event_store import Asked, Part
 from careconnect import outcomes
-from careconnect.access_record.event import PATIENT_INDEX, AccessEvent, event_key, event_of, is_event_id
+from careconnect.audit.event import PATIENT_INDEX, AuditEvent, event_key, event_of, is_event_id
 from careconnect.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
@@ -19,11 +19,11 @@ _SIDE_BY_SIDE: Final = 16
 _LINK_KEY: Final = {"pk": {"S": "$cursor"}, "sk": {"S": "$cursor"}}
 """Where the key of `next` links is kept: in a partition that no event can be in."""
 _LINK_KEY_BYTES: Final = 32
-_THERE_ALREADY: Final = "ConditionalCheckFailedException"
+_THERE_ALREADY: Final = "DuplicateItem"
 
 
 class DynamoDbEventStore:
-    """Reads events and their corrections, and keeps the key of `next` links.
+    """Reads events, and keeps the key of `next` links.
 
     What the table of events says itself is strongly consistent; what its index by patient says is not: an event is in
     it a moment after it was kept.
@@ -35,8 +35,8 @@ class DynamoDbEventStore:
         self._link_key = b""
         self._pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE)
 
-    def events(self, event_ids: Sequence[str]) -> list[AccessEvent]:
-        """Return events by their ids: a query for each, of the event and of its correction."""
+    def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
+        """Return events by their ids: a query for each."""
         return [event for event in self._pool.map(self._event, event_ids) if event is not None]
 
     def parts(self, asked: Sequence[Asked]) -> list[Part]:
@@ -44,7 +44,7 @@ class DynamoDbEventStore:
         return list(self._pool.map(self._part, asked))
 
     def link_key(self) -> bytes:
-        """Return the key of `next` links: one GetItem an instance, and a put at the first need ever."""
+        """Return the key of `next` links: one GetItem an instance, and an insert at the first need ever."""
         if not self._link_key:
             self._link_key = self._kept_link_key() or self._new_link_key()
         return self._link_key
@@ -55,27 +55,26 @@ class DynamoDbEventStore:
 
     def _new_link_key(self) -> bytes:
         key = secrets.token_bytes(_LINK_KEY_BYTES)
-        try:
-            self._client.put_item(
-                TableName=self._event_table,
-                Item={**_LINK_KEY, "key": {"B": key}},
-                ConditionExpression="attribute_not_exists(pk)",
-            )
-        except SERVICE_ERRORS as error:
-            if error_code(error) != _THERE_ALREADY:
-                raise outcomes.unavailable(error_code(error)) from error
+        statement: Any = {
+            "Statement": f"INSERT INTO \"{self._event_table}\" VALUE {{'pk':?,'sk':?,'key':?}}",
+            "Parameters": [_LINK_KEY["pk"], _LINK_KEY["sk"], {"B": key}],
+        }
+        answer = _ask(self._client.batch_execute_statement, Statements=[statement])
+        code = answer["Responses"][0].get("Error", {}).get("Code", "")
+        if code == _THERE_ALREADY:
             # Another instance was first.
             return self._kept_link_key()
+        if code:
+            raise outcomes.unavailable(code)
         return key
 
-    def _event(self, event_id: str) -> AccessEvent | None:
-        first, last = event_key(event_id), event_key(event_id, is_correction=True)
+    def _event(self, event_id: str) -> AuditEvent | None:
+        key = event_key(event_id)
         answer = _ask(
             self._client.query,
             TableName=self._event_table,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
-            ExpressionAttributeValues={":pk": first["pk"], ":first": first["sk"], ":last": last["sk"]},
-            ScanIndexForward=False,
+            KeyConditionExpression="pk = :pk AND sk = :sk",
+            ExpressionAttributeValues={":pk": key["pk"], ":sk": key["sk"]},
             ConsistentRead=True,
         )
         return next((event for item in answer["Items"] if (event := _event_of(item))), None)
@@ -103,8 +102,8 @@ class DynamoDbEventStore:
         return Part([event for item in items if (event := _event_of(item))], last["sk"]["S"] if last else "")
 
 
-def _event_of(item: Mapping[str, Any]) -> AccessEvent | None:
-    """Return the event that an item holds, or None of what no function has put there.
+def _event_of(item: Mapping[str, Any]) -> AuditEvent | None:
+    """Return the event that an item holds, or None if no function has put it there.
 
     A forged item must not keep the trail from being read: it is for the verification to name.
     """

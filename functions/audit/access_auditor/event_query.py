@@ -8,7 +8,7 @@ from typing import Final
 
 from access_auditor.walk_events import Window, bound_at
 from careconnect import outcomes
-from careconnect.access_record.event import is_event_id
+from careconnect.audit.event import is_event_id
 from careconnect.outcomes import Issue
 from careconnect.record_keys import resource_key
 from careconnect.resource_types import AUDIT_EVENT, ID_PARAMETER, Modifier

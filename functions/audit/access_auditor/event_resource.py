@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from access_auditor.event_query import patient_reference
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect.resource_types import AUDIT_EVENT
 
 Json = dict[str, Any]
@@ -48,23 +48,22 @@ _SERVER: Final = {
 }
 
 
-def version_of(event: AccessEvent) -> int:
-    """Return an event's version: one that was corrected is another than before, to a cache."""
-    return 2 if event.is_correction else 1
+VERSION: Final = 1
+"""The version of each event, which is written once."""
 
 
-def event_text(event: AccessEvent) -> str:
+def event_text(event: AuditEvent) -> str:
     """Render an event as the JSON text of an AuditEvent, compact."""
     return json.dumps(event_resource(event), separators=(",", ":"), ensure_ascii=False)
 
 
-def event_resource(event: AccessEvent) -> Json:
+def event_resource(event: AuditEvent) -> Json:
     """Return an event as an AuditEvent, its elements in STU3's order."""
     recorded = _instant(event.at)
     resource = {
         "resourceType": AUDIT_EVENT.name,
         "id": event.id,
-        "meta": {"versionId": str(version_of(event)), "lastUpdated": recorded},
+        "meta": {"versionId": str(VERSION), "lastUpdated": recorded},
         "type": _type(event),
         "subtype": [_subtype(event)],
         "action": event.action.value,
@@ -78,13 +77,13 @@ def event_resource(event: AccessEvent) -> Json:
     return {name: value for name, value in resource.items() if value}
 
 
-def _type(event: AccessEvent) -> Json:
+def _type(event: AuditEvent) -> Json:
     if event.service == _OPERATOR:
         return _SECURITY
     return _AUTHENTICATION if event.interaction in _TOKENS else _REST
 
 
-def _subtype(event: AccessEvent) -> Json:
+def _subtype(event: AuditEvent) -> Json:
     """Return the coding of an interaction: STU3's or DICOM's if they have one, else the record's own word."""
     code = event.interaction
     if code in _INTERACTIONS:
@@ -92,14 +91,14 @@ def _subtype(event: AccessEvent) -> Json:
     return _TOKENS.get(code, {"code": code})
 
 
-def _agent(event: AccessEvent) -> Json:
+def _agent(event: AuditEvent) -> Json:
     """Return who asked: a client by its id, or an operator by the name that AWS has for it."""
     user = {"userId": {"value": event.client_id}} if event.client_id else {}
     network = {"network": {"address": event.address, "type": _IP_ADDRESS}} if event.address else {}
     return {**user, "requestor": True, **network}
 
 
-def _entities(event: AccessEvent) -> Iterator[Json]:
+def _entities(event: AuditEvent) -> Iterator[Json]:
     """Yield whose data it was, which resources were asked for, and the request itself."""
     patient = patient_reference(event.patient) if event.patient else ""
     if patient:
@@ -117,7 +116,7 @@ def _entities(event: AccessEvent) -> Iterator[Json]:
         yield {name: value for name, value in request.items() if value}
 
 
-def _query(event: AccessEvent) -> str:
+def _query(event: AuditEvent) -> str:
     """Return what was searched for or asked besides, as the URL has it below the base, without personal values.
 
     Of an operator's change it is what was changed, and how, in the same form.
@@ -128,7 +127,7 @@ def _query(event: AccessEvent) -> str:
     return asked if event.searched or not event.ids else ""
 
 
-def _details(event: AccessEvent) -> Iterator[Json]:
+def _details(event: AuditEvent) -> Iterator[Json]:
     texts = {
         "sub": event.subject,
         "jti": event.jti,
@@ -136,6 +135,8 @@ def _details(event: AccessEvent) -> Iterator[Json]:
         "gateway-request-id": event.gateway_request_id,
         "traceparent": event.trace,
         "status": str(event.status or ""),
+        "unknown-parameters": str(event.unknown_parameters or ""),
+        "parameters": str(event.parameters or ""),
     }
     for name, text in texts.items():
         if text:

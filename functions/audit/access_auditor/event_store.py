@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,20 +27,20 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The events of a part, newest first, a correction before the event that it corrects.
+    """The events of a part, newest first.
 
     What is no event is left out. `goes_on_before` is the sort key before which the source goes on, empty at its end.
     """
 
-    events: Sequence[AccessEvent]
+    events: Sequence[AuditEvent]
     goes_on_before: str = ""
 
 
 class EventStore(Protocol):
     """The access record, read only."""
 
-    def events(self, event_ids: Sequence[str]) -> list[AccessEvent]:
-        """Return the events with these ids, as they were corrected if they were; absent ones are left out."""
+    def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
+        """Return the events with these ids; absent ones are left out."""
 
     def parts(self, asked: Sequence[Asked]) -> list[Part]:
         """Return parts of sources, asked for side by side."""

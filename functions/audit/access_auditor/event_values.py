@@ -3,12 +3,12 @@
 from typing import Any
 
 from access_auditor.event_query import patient_reference
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect.search_values import SearchValues
 
 
-def values_of(event: AccessEvent) -> SearchValues:
+def values_of(event: AuditEvent) -> SearchValues:
     """Return an event's searchable values; an event is an instant, to the millisecond."""
     patients = [patient_reference(event.patient)] if event.patient else []
     return {

@@ -21,7 +21,7 @@ _audit_table: Final = _settings.required("AUDIT_TABLE")
 lambda_handler: Final = shell_of(
     _settings,
     AuditEndpoint(DynamoDbEventStore(_dynamodb, _audit_table)),
-    recording_of(_settings, _dynamodb, aws.kms),
+    recording_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of `AuditEvent`."""
 

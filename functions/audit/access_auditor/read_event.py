@@ -2,12 +2,12 @@
 
 from access_auditor.event_store import EventStore
 from careconnect import outcomes
-from careconnect.access_record.event import AccessEvent, is_event_id
+from careconnect.audit.event import AuditEvent, is_event_id
 from careconnect.caller import Caller
 
 
-def read_event(store: EventStore, caller: Caller, event_id: str) -> AccessEvent:
-    """Return an event as it was corrected, if it was: one query.
+def read_event(store: EventStore, caller: Caller, event_id: str) -> AuditEvent:
+    """Return an event: one query.
 
     Raises the outcome 404 for an unknown id, and for an event that is not of the patient that the caller is bound to,
     which looks the same.

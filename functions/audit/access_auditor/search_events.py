@@ -9,7 +9,7 @@ from access_auditor.event_store import EventStore
 from access_auditor.event_values import values_of
 from access_auditor.walk_events import MOST_COUNTED, MOST_COUNTING_QUERIES, Effort, Walk, Window
 from careconnect import outcomes
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect.caller import Caller
 from careconnect.outcomes import OperationOutcome
 from careconnect.rendering.bundle import Bundle, outcome_entry, search_entry
@@ -36,7 +36,7 @@ class EventContext:
 class _Found:
     """The matches of a page, at most one more than it shows, and how many there were; `place` is where to go on."""
 
-    matches: list[AccessEvent]
+    matches: list[AuditEvent]
     count: int
     is_end: bool
     place: str
@@ -81,7 +81,7 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     effort = Effort(MOST_COUNTED, MOST_COUNTING_QUERIES) if counts else Effort()
     walk = Walk(context.store, window, wanted, effort)
     matchers = [criterion.matcher() for criterion in query.criteria]
-    matches: list[AccessEvent] = []
+    matches: list[AuditEvent] = []
     count = 0
     for event in _on_the_way(query, walk):
         values = values_of(event)
@@ -96,7 +96,7 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     return _Found(matches, count, walk.is_end, walk.place)
 
 
-def _on_the_way(query: EventQuery, walk: Walk) -> Iterator[AccessEvent]:
+def _on_the_way(query: EventQuery, walk: Walk) -> Iterator[AuditEvent]:
     """Yield the events that can match, by the way that comes by the fewest others."""
     event_ids, patients = query.event_ids(), query.patients()
     if event_ids is not None:
@@ -110,7 +110,7 @@ def _total(found: _Found, cursor: Cursor | None, result: ResultParameters) -> in
     return found.count if found.is_end and result.wants_total else None
 
 
-def _entries(matches: list[AccessEvent], context: EventContext) -> Iterator[str]:
+def _entries(matches: list[AuditEvent], context: EventContext) -> Iterator[str]:
     """Yield entries for as long as there is room, the first in any case."""
     view, room = context.result.view, ROOM
     for event in matches:

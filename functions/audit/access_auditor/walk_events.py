@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from access_auditor.event_store import Asked, EventStore, Source
-from careconnect.access_record.event import SHARDS, AccessEvent, day_of, partition_of, time_of
+from careconnect.audit.event import SHARDS, AuditEvent, day_of, partition_of, time_of
 
 MOST_EXAMINED: Final = 3_000
 """Events that a page is looked for among: for what selects few of them it may be short, and goes on."""
@@ -88,21 +88,21 @@ class Walk:
     place: str = ""
     is_end: bool = False
 
-    def by_patient(self, patients: Sequence[str]) -> Iterator[AccessEvent]:
+    def by_patient(self, patients: Sequence[str]) -> Iterator[AuditEvent]:
         """Yield the events of patients, as far as they may be gone through."""
         return self._bounded(self._merged([Source(patient, is_patient=True) for patient in patients], self.window))
 
-    def by_id(self, event_ids: Sequence[str]) -> Iterator[AccessEvent]:
+    def by_id(self, event_ids: Sequence[str]) -> Iterator[AuditEvent]:
         """Yield the events with some ids."""
         within = sorted({each for each in event_ids if self.window.low <= each < self.window.before}, reverse=True)
         return self._bounded(iter(self.store.events(within)))
 
-    def by_day(self) -> Iterator[AccessEvent]:
+    def by_day(self) -> Iterator[AuditEvent]:
         """Yield all events, as far as they may be gone through."""
         return self._bounded(self._days())
 
-    def _bounded(self, events: Iterator[AccessEvent]) -> Iterator[AccessEvent]:
-        """Yield each event once, corrected if it was, until the end or until no more may be done."""
+    def _bounded(self, events: Iterator[AuditEvent]) -> Iterator[AuditEvent]:
+        """Yield events, each once, until the end or until no more may be done."""
         self.place = self.window.before
         shown = ""
         try:
@@ -116,7 +116,7 @@ class Walk:
             return
         self.is_end = True
 
-    def _days(self) -> Iterator[AccessEvent]:
+    def _days(self) -> Iterator[AuditEvent]:
         window = self.window
         while not window.is_empty:
             day = _last_day_before(window.before)
@@ -126,12 +126,11 @@ class Walk:
             self.place = start
             window = Window(window.low, self.place)
 
-    def _merged(self, sources: Sequence[Source], window: Window) -> Iterator[AccessEvent]:
+    def _merged(self, sources: Sequence[Source], window: Window) -> Iterator[AuditEvent]:
         """Yield the events of sources in one order; raises `SpentError`."""
         if window.is_empty:
             return
         streams = [_Stream(source, window.before) for source in sources]
-        # What was corrected is there twice.
         limit = max(2 * self.expected // max(len(streams), 1), _LEAST_LIMIT)
         while any(stream.held or stream.before for stream in streams):
             if any(stream.before and not stream.held for stream in streams):
@@ -153,11 +152,11 @@ class _Stream:
 
     source: Source
     before: str
-    held: deque[AccessEvent] = field(default_factory=deque)
+    held: deque[AuditEvent] = field(default_factory=deque)
     asked: int = 0
 
 
-def _newest(held: deque[AccessEvent]) -> str:
+def _newest(held: deque[AuditEvent]) -> str:
     return held[0].id
 
 

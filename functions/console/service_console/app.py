@@ -10,9 +10,8 @@ from urllib.parse import urlsplit
 
 from careconnect import __version__, outcomes
 from careconnect.base_url import BaseUrl
-from careconnect.formats import error_response
-from careconnect.http import Response, last_value
-from careconnect.refusal import RefusalError
+from careconnect.fhir_request import OutcomeEndpoint
+from careconnect.http import Response
 from careconnect.resource_types import FHIR_PATH
 from careconnect.shell import Call
 from careconnect.unknown_path import unknown_path
@@ -64,7 +63,7 @@ class PublishedSite(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ConsoleEndpoint:
+class ConsoleEndpoint(OutcomeEndpoint):
     """What the deployed function is made of; with `is_on` false it has no page and no file."""
 
     site: PublishedSite
@@ -80,23 +79,6 @@ class ConsoleEndpoint:
         if not is_reading:
             raise outcomes.method_not_allowed(_READING)
         return self._page(call) if request.path in (ROOT_PATH, DOCS_PATH) else self._asset(call)
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome in the format asked for."""
-        asked = last_value(call.request.query, "_format")
-        return error_response(error, asked, call.request.headers.get("accept", ""))
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return outcomes.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return outcomes.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return outcomes.unavailable(reason)
 
     def _page(self, call: Call) -> Response:
         call.action = "console page"

@@ -8,10 +8,10 @@ from typing import Any, Final, Protocol
 
 from careconnect import outcomes
 from careconnect.base_url import BaseUrl
-from careconnect.formats import Format, error_response, fhir_response, negotiate
+from careconnect.fhir_request import OutcomeEndpoint
+from careconnect.formats import Format, fhir_response, negotiate
 from careconnect.http import Response, last_value
 from careconnect.outcomes import OutcomeError
-from careconnect.refusal import RefusalError
 from careconnect.resource_types import FHIR_PATH, served_type
 from careconnect.shell import Call
 from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
@@ -40,7 +40,7 @@ class PublishedKeys(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DiscoveryEndpoint:
+class DiscoveryEndpoint(OutcomeEndpoint):
     """What the deployed function is made of."""
 
     keys: PublishedKeys
@@ -55,23 +55,6 @@ class DiscoveryEndpoint:
         if not is_reading:
             raise outcomes.method_not_allowed(_READING)
         return document(self, call)
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome in the format asked for."""
-        asked = last_value(call.request.query, "_format")
-        return error_response(error, asked, call.request.headers.get("accept", ""))
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return outcomes.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return outcomes.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return outcomes.unavailable(reason)
 
 
 _Document = Callable[[DiscoveryEndpoint, Call], Response]

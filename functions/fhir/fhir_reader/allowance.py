@@ -18,9 +18,9 @@ UNITS_PER_MINUTE: Final = 100_000
 FREE_UNITS: Final = 3_000
 """What each request may cost without being charged: as much as all of a type with two thousand resources."""
 
-FREE_UNITS_WHEN_SPENT: Final = 150
-"""The same for a client that has nothing left: two calls and fifty entries, so that reads and pages of one record go on
-and a search through a whole type is refused before its first call."""
+FREE_UNITS_WHEN_SPENT: Final = 160
+"""The same for a client that has nothing left: two calls, fifty entries and an event, so that reads and pages of one
+record go on and a search through a whole type is refused before its first call."""
 
 _MOST_KNOWN: Final = 1_000
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect import outcomes
-from careconnect.access_record.access import NOBODY, Access
-from careconnect.access_record.event import Action
-from careconnect.access_record.query import named_patients
+from careconnect.audit.event import Action
+from careconnect.audit.query import PATIENT, AuditQuery, audit_query
 from careconnect.caller import Caller, caller_of
 from careconnect.conditional import is_unmodified, takes_nothing_stale
 from careconnect.fhir_path import FhirPath, Route, parse_path
@@ -84,18 +83,22 @@ class FhirEndpoint(OutcomeEndpoint):
         if path.type.home is not self.home:
             raise outcomes.not_supported()
         call.action = f"{path.type.name}.{path.route}"
-        _take_down(call.access, path)
+        _start(call, path)
         _require_letter(caller, path, request.method)
         parameters = parameters_of(request, path)
+        query = _start(call, path, parameters)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         sealed = () if is_read else sealed_parameters(parameters, self.store.seal_key, caller, path.asked)
-        parameters = [*sealed, *parameters]
-        if not is_read:
-            _take_down(call.access, path, parameters, call.base_url.fhir)
+        if sealed:
+            parameters = [*sealed, *parameters]
+            query = _start(call, path, parameters)
+        if query.names_too_many:
+            raise outcomes.too_many_patients()
         result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
         if is_read:
             return _read(call, path, caller, self.store, result.view)
         budget = self._budget(caller, call.now)
+        call.trail.pay = budget.record
         store = self.store.consistent() if takes_nothing_stale(request.headers) else self.store
         context = SearchContext(
             store=MeteredStore(store, budget),
@@ -105,11 +108,12 @@ class FhirEndpoint(OutcomeEndpoint):
             fhir_base=call.base_url.fhir,
             path=path.asked,
             sealed=path.route is Route.SEARCH or bool(sealed),
-            access=call.access,
+            trail=call.trail,
+            named=_named(path, query),
+            identifiers=query.identifiers,
+            unmetered=store,
         )
         bundle = _paged(path, parameters, context, call.now)
-        if self.home is Home.DIRECTORY:
-            call.access.discloses([NOBODY])
         return _body(bundle.text(result.view), result.view, _CACHING[self.home])
 
     def _budget(self, caller: Caller, now: float) -> Budget:
@@ -125,7 +129,10 @@ _INTERACTIONS: Final = {
     Route.HISTORY: "history-instance",
     Route.EVERYTHING: "operation",
 }
-"""What the access record calls what a path asks for (STU3 value set `restful-interaction`)."""
+"""What the audit trail calls what a path asks for (STU3 value set `restful-interaction`)."""
+
+_LONGEST_VERSION: Final = 9
+"""Digits of a version's number: what is longer is none, and in no event."""
 
 
 def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
@@ -136,33 +143,39 @@ def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
     caller.require(path.type, Interaction.SEARCH if is_search else Interaction.READ)
 
 
-def _take_down(access: Access, path: FhirPath, parameters: Sequence[tuple[str, str]] = (), fhir_base: str = "") -> None:
-    """Say what is asked for, and the patients whom that names."""
+def _start(call: Call, path: FhirPath, parameters: Sequence[tuple[str, str]] = ()) -> AuditQuery:
+    """Tell the audit trail what is asked for, and of whom; returns what of the parameters may be recorded."""
     owner = path.compartment.owner if path.compartment else ""
     asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
-    if path.version.isdecimal():
+    if path.version.isdecimal() and len(path.version) <= _LONGEST_VERSION:
         asked = f"{asked}/_history/{path.version}"
+    query = AuditQuery()
+    if path.route in (Route.TYPE, Route.SEARCH):
+        query = audit_query(path.type, parameters, call.base_url.fhir)
     action = Action.EXECUTE if path.route is Route.EVERYTHING else Action.READ
-    is_search = path.route in (Route.TYPE, Route.SEARCH)
-    access.asks(
-        _INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), parameters if is_search else ()
+    call.trail.start(
+        _INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), query, _named(path, query)
     )
-    if is_search:
-        access.names(*filter(None, (owner.rpartition("/")[2],)), *named_patients(path.type, parameters, fhir_base))
-    elif path.type.is_patient:
-        access.names(path.id)
+    return query
+
+
+def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:
+    """Return the patients whom a path and its parameters name by their ids; none by too many of these."""
+    owner = path.compartment.owner.partition("/")[2] if path.compartment else ""
+    own = owner or (path.id if path.type is PATIENT else "")
+    return tuple(filter(None, (own, *(() if query.names_too_many else query.patients))))
 
 
 def _read(call: Call, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
     request = call.request
-    if path.type.is_patient and caller.may(path.type, Interaction.READ) and caller.sees(path.type, path.id, ()):
-        # Whose it is stands in the path: the event is kept beside the read.
-        call.access.begin()
-    elif path.type.home is Home.DIRECTORY and caller.may(path.type, Interaction.READ):
-        # It is nobody's.
-        call.access.begin([NOBODY])
+    if caller.sees(path.type, path.id, ()):
+        # Whose it is stands in the path: the event is written beside the read.
+        if path.type is PATIENT:
+            call.trail.touched([path.id])
+        elif path.type.home is Home.DIRECTORY:
+            call.trail.touched()
     stored = read_resource(store, caller, path.type, path.id, version=path.version)
-    call.access.discloses(patients_in(path.type, path.id, stored) or [NOBODY])
+    call.trail.touched(patients_in(path.type, path.id, stored))
     headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)
@@ -171,10 +184,6 @@ def _read(call: Call, path: FhirPath, caller: Caller, store: ResourceStore, view
 
 
 def _paged(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
-    interaction = Interaction.SEARCH if path.route in (Route.TYPE, Route.SEARCH) else Interaction.READ
-    if context.caller.may(path.type, interaction) and (not path.id or context.caller.sees(path.type, path.id, ())):
-        # The events of those who are named are kept beside what is looked up, and so is one that is of nobody.
-        context.access.begin([NOBODY] if path.type.home is Home.DIRECTORY else ())
     match path.route:
         case Route.EVERYTHING:
             return _everything(path, parameters, context)

@@ -26,6 +26,9 @@ COMPARISONS_PER_ENTRY: Final = 8
 UNITS_PER_CALL: Final = 50
 """A call in the units of a client's account, in which an entry is one: what the two cost in a function's time."""
 
+UNITS_PER_EVENT: Final = 10
+"""An event of the audit trail in the same units: what it costs to insert it, as one of 25."""
+
 UNITS_PER_DRAW: Final = 2_000
 """What is drawn from the account at once: a small write for what takes a tenth of a second."""
 
@@ -92,6 +95,17 @@ class Budget:
         if self._calls > MOST_CALLS:
             raise outcomes.too_costly(self._name, f"more than {MOST_CALLS} lookups would be made")
         self._spend(calls * UNITS_PER_CALL)
+
+    def record(self, events: int) -> None:
+        """Account for events of the audit trail that are about to be written; raises the 429 outcome as `examine`.
+
+        They are no reason to refuse a request as too costly: one tells of a hundred patients at most.
+        """
+        self._spend(events * UNITS_PER_EVENT)
+
+    def look_up(self, queries: int) -> None:
+        """Account for queries of the audit trail beside the work, as many as identifiers are named; raises likewise."""
+        self._spend(queries * UNITS_PER_CALL)
 
     def _spend(self, units: int) -> None:
         self._spent += units

@@ -34,7 +34,7 @@ lambda_handler: Final = shell_of(
             _settings.integer("CLIENT_ALLOWANCE", default=UNITS_PER_MINUTE, low=1_000, high=1_000_000_000),
         ),
     ),
-    recording_of(_settings, _dynamodb, aws.kms),
+    recording_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of the FHIR API."""
 

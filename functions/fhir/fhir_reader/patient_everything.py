@@ -11,6 +11,7 @@ from careconnect.searching.next_link import Cursor
 from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
+from fhir_reader.search.named_patients import record_named
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.query import EVERYTHING, Include, SearchQuery
 from fhir_reader.store.stored import OWN_PLACE, Entry
@@ -49,6 +50,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     most = MOST_ENTRIES if is_number else MOST_EXAMINED
     with context.budget.charged_to(EVERYTHING):
         cursor = context.links.open_cursor(used, query.cursor) if query.cursor and not is_number else None
+        record_named(patient_type, context)
         after, wanted = (str(cursor.place[0]), count) if cursor else ("", None)
         record: Iterator[tuple[str, Entry]] = iter(())
         if context.caller.sees(patient_type, patient, ()):

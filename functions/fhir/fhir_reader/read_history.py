@@ -14,6 +14,7 @@ from careconnect.searching.next_link import Cursor
 from fhir_reader.history_entry import history_entry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
+from fhir_reader.search.named_patients import record_named
 from fhir_reader.search.query import HISTORY, SearchQuery
 from fhir_reader.store.stored import StoredResource, patients_in
 
@@ -53,20 +54,26 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
     written earlier. `total` is told where it follows from the numbers, or the first page has seen all. Raises the
     outcomes of a read, but for a deleted resource, and 400 for a malformed `_since` or a foreign cursor.
     """
+    with context.budget.charged_to(HISTORY):
+        cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
+    since = _since(query.used)
+    record_named(type_, context)
     current = read_current(context.store, context.caller, type_, resource_id)
+    whose = patients_in(type_, resource_id, current)
     resource = _Resource(type_, resource_id, current, context.caller.sees(type_, resource_id, ()))
     links = [("self", context.links.url(query.used))]
     with context.budget.charged_to(HISTORY):
-        cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
         if cursor:
             highest, lowest = cursor.place
         else:
-            highest, lowest = current.version, _lowest(resource, _since(query.used), context)
+            highest, lowest = current.version, _lowest(resource, since, context)
         total = cursor.total if cursor else (highest - lowest + 1 if resource.is_open else None)
         if total is not None and context.result.only_total:
+            # A number is of whose the resource is.
+            context.trail.touched(whose)
             return Bundle(total, links, [], BundleType.HISTORY)
         page = _page(resource, highest, lowest, context)
-    context.access.discloses(page.patients)
+    context.trail.touched(page.patients or whose)
     if total is None and cursor is None and not page.next:
         total = page.found
     if page.next and not context.result.only_total:

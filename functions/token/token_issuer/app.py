@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from careconnect.access_record.event import Action
+from careconnect.audit.event import Action
 from careconnect.client_record import ClientRecord
-from careconnect.http import Response
+from careconnect.http import Request, Response
 from careconnect.refusal import RefusalError
-from careconnect.shell import Call
+from careconnect.shell import Call, Endpoint, Errors
 from careconnect.signing_keys import SigningKeyError
 from careconnect.token_verification import AccessToken, TrustedKeys
 from token_issuer import errors
@@ -27,8 +27,17 @@ _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-stor
 Parameters = Mapping[str, str]
 
 
+def _rendered(error: RefusalError, _request: Request) -> Response:
+    """Render an error as RFC 6749 §5.2 has it."""
+    body = json.dumps({"error": error.code, "error_description": error.text})
+    return Response(error.status, body, {**_HEADERS, **error.headers})
+
+
+_ERRORS: Final = Errors(_rendered, errors.internal, errors.around_the_front, errors.unavailable)
+
+
 @dataclass(frozen=True, slots=True)
-class OAuthEndpoint:
+class OAuthEndpoint(Endpoint):
     """What the deployed function is made of; `lifetime` is that of its tokens in seconds."""
 
     authentication: ClientAuthentication
@@ -36,6 +45,7 @@ class OAuthEndpoint:
     keys: TrustedKeys
     tokens: TokenStore
     lifetime: int
+    errors = _ERRORS
 
     def answer(self, call: Call) -> Response:
         """Answer the endpoint that the path names; raises `OAuthError`."""
@@ -43,7 +53,7 @@ class OAuthEndpoint:
         endpoint = _ENDPOINTS.get(name)
         if endpoint is not None:
             call.action = name
-            call.access.asks(name, Action.EXECUTE)
+            call.trail.start(name, Action.EXECUTE)
         if call.request.method != "POST":
             raise errors.method_not_allowed()
         if endpoint is None:
@@ -57,7 +67,8 @@ class OAuthEndpoint:
             # Whoever is cut off may still end what it has.
             admits_disabled=endpoint is _revoke,
         )
-        call.client_id = call.access.client_id = client.client_id
+        call.client_id = client.client_id
+        call.trail.identify(client_id=client.client_id)
         check_client_id(client.client_id, parameters)
         try:
             body = endpoint(self, call, client, parameters)
@@ -65,30 +76,13 @@ class OAuthEndpoint:
             raise errors.unavailable(str(error), "SigningFailed") from error
         return Response(200, json.dumps(body), _HEADERS)
 
-    def refuse(self, error: RefusalError, _call: Call, /) -> Response:
-        """Render an error as RFC 6749 §5.2 has it."""
-        body = json.dumps({"error": error.code, "error_description": error.text})
-        return Response(error.status, body, {**_HEADERS, **error.headers})
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return errors.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return errors.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return errors.unavailable(reason)
-
 
 def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
     granted = grant_token(
         client,
         parameters,
         base_url=call.base_url,
-        signer=RecordedSigner(deployed.signer, call.access),
+        signer=RecordedSigner(deployed.signer, call.trail),
         lifetime=deployed.lifetime,
         now=call.now,
     )
@@ -109,25 +103,26 @@ def _introspect(deployed: OAuthEndpoint, call: Call, client: ClientRecord, param
         _token_of(parameters),
         base_url=call.base_url,
         keys=deployed.keys,
-        revoked=RecordedTokens(deployed.tokens, call.access),
+        revoked=RecordedTokens(deployed.tokens, call.trail),
         now=call.now,
-        tell=_record_of(call),
+        tell=_trail_of(call),
     )
-    call.access.remark = "" if said["active"] else "inactive"
+    if not said["active"]:
+        call.trail.withheld(why="inactive")
     return said
 
 
 def _revoke(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
-    is_revoked = revoke_token(
+    if not revoke_token(
         client,
         _token_of(parameters),
         base_url=call.base_url,
         keys=deployed.keys,
-        revocations=RecordedTokens(deployed.tokens, call.access),
+        revocations=RecordedTokens(deployed.tokens, call.trail),
         now=call.now,
-        tell=_record_of(call),
-    )
-    call.access.remark = "" if is_revoked else "not revoked"
+        tell=_trail_of(call),
+    ):
+        call.trail.withheld(why="not revoked")
     return {}
 
 
@@ -138,11 +133,11 @@ _ENDPOINTS: Final[Mapping[str, Callable[[OAuthEndpoint, Call, ClientRecord, Para
 }
 
 
-def _record_of(call: Call) -> Callable[[AccessToken], None]:
-    """Return what notes for the access record which token a call is about: its id and its client, never itself."""
+def _trail_of(call: Call) -> Callable[[AccessToken], None]:
+    """Return what notes for the audit trail which token a call is about: its id and its client, never itself."""
 
     def note(token: AccessToken) -> None:
-        call.access.subject, call.access.jti = token.client_id, token.jti
+        call.trail.identify(subject=token.client_id, jti=token.jti)
 
     return note
 

@@ -20,7 +20,10 @@ CLIENT_NOT_PROVEN: Final = "Client authentication failed."
 
 
 _AUTHENTICATION: Final = "client authentication"
-"""Why a request is refused whose client is not proven, as the access record has it."""
+"""Why a request is refused whose client is not proven, as the audit trail has it."""
+
+_MALFORMED: Final = ("RequestMalformed",)
+"""Counted, since of all such requests of one minute and network one is an event (`audit.md`)."""
 
 
 class ClientRefusedError(Exception):
@@ -37,7 +40,7 @@ class ClientRefusedError(Exception):
 
 def invalid_request(description: str, *, reason: str = "malformed request") -> OAuthError:
     """400 for a request that is malformed, whoever sends it; `description` is fixed text."""
-    return OAuthError(400, "invalid_request", description, reason=reason)
+    return OAuthError(400, "invalid_request", description, reason=reason, metrics=_MALFORMED)
 
 
 def no_client_authentication() -> OAuthError:
@@ -106,12 +109,13 @@ def too_many_failures(retry_after: int, *, claimed: str = "") -> OAuthError:
 
 def method_not_allowed() -> OAuthError:
     """405 for anything but POST (RFC 9110 §15.5.6)."""
-    return OAuthError(405, "invalid_request", "The method must be POST.", {"Allow": "POST, OPTIONS"}, reason="method")
+    headers = {"Allow": "POST, OPTIONS"}
+    return OAuthError(405, "invalid_request", "The method must be POST.", headers, reason="method", metrics=_MALFORMED)
 
 
 def unknown_endpoint() -> OAuthError:
     """404 for a path that the gateway should not have sent here."""
-    return OAuthError(404, "invalid_request", "There is no such endpoint.", reason="path")
+    return OAuthError(404, "invalid_request", "There is no such endpoint.", reason="path", metrics=_MALFORMED)
 
 
 def unavailable(reason: str, *metrics: str) -> OAuthError:

@@ -1,8 +1,8 @@
-"""Tokens looked up and ended while the event of that is being kept (`audit.md`, Before the answer leaves)."""
+"""Tokens looked up and ended while the event of that is being written (`audit.md`, Before the answer leaves)."""
 
 from typing import Protocol
 
-from careconnect.access_record.access import NOBODY, Access
+from careconnect.audit.trail import AuditTrail
 from careconnect.token_verification import AccessToken
 from token_issuer.introspect_token import RevokedTokens
 from token_issuer.revoke_token import RevocationStore
@@ -13,24 +13,21 @@ class TokenStore(RevokedTokens, RevocationStore, Protocol):
 
 
 class RecordedTokens:
-    """Asks of `tokens`, and tells them, what it is asked and told, and meanwhile begins to keep the event in `access`.
+    """Asks of `tokens`, and tells them, what it is asked and told, and meanwhile begins to write the event.
 
-    Which token it is has been noted there before. What the event does not say yet, it is corrected by.
+    Which token it is has been noted in `trail` before.
     """
 
-    def __init__(self, tokens: TokenStore, access: Access) -> None:
+    def __init__(self, tokens: TokenStore, trail: AuditTrail) -> None:
         self._tokens = tokens
-        self._access = access
+        self._trail = trail
 
     def is_revoked(self, token: AccessToken) -> bool:
-        """Say whether this token was ended; raises the error `unavailable`, and the event is corrected then."""
-        self._access.begin([NOBODY])
-        is_revoked = self._tokens.is_revoked(token)
-        self._access.discloses([NOBODY])
-        return is_revoked
+        """Say whether this token was ended; raises the error `unavailable`."""
+        self._trail.touched()
+        return self._tokens.is_revoked(token)
 
     def revoke(self, jti: str, expires_at: int) -> None:
-        """Remember a revoked token; raises the error `unavailable`, and the event is corrected then."""
-        self._access.begin([NOBODY])
+        """Remember a revoked token; raises the error `unavailable`."""
+        self._trail.touched()
         self._tokens.revoke(jti, expires_at)
-        self._access.discloses([NOBODY])

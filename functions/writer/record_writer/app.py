@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from careconnect import outcomes
-from careconnect.access_record.access import Access
-from careconnect.access_record.event import Action
+from careconnect.audit.event import Action
+from careconnect.audit.query import audit_query
+from careconnect.audit.trail import AuditTrail
 from careconnect.caller import Caller, caller_of
 from careconnect.fhir_path import FhirPath, Route, parse_path
-from careconnect.formats import error_response, negotiate
+from careconnect.fhir_request import OutcomeEndpoint
+from careconnect.formats import negotiate
 from careconnect.http import Request, Response, last_value
 from careconnect.record_keys import resource_key
-from careconnect.refusal import RefusalError
 from careconnect.resource_types import Home
 from careconnect.scopes import Interaction
 from careconnect.shell import Call
@@ -47,13 +48,13 @@ _ACTIONS: Final = {
     Kind.PATCH: Action.UPDATE,
     Kind.DELETE: Action.DELETE,
 }
-"""What the access record calls an interaction; its names there are STU3's (value set `restful-interaction`)."""
+"""What the audit trail calls an interaction; its names there are STU3's (value set `restful-interaction`)."""
 
 _READS_ALONE: Final = "GET, HEAD"
 
 
 @dataclass(frozen=True, slots=True)
-class WriterEndpoint:
+class WriterEndpoint(OutcomeEndpoint):
     """What one deployed function is made of: the types of `home` are the ones that it writes."""
 
     writer: ResourceWriter
@@ -67,7 +68,7 @@ class WriterEndpoint:
         path = parse_path(request.path)
         if path.type.home is not self.home:
             raise outcomes.not_supported()
-        _take_down(call.access, path, request)
+        _start(call, path, request)
         kind = _kind(path, request)
         call.action = f"{path.type.name}.{kind.name.lower()}"
         _require_scopes(caller, path, request, kind)
@@ -79,34 +80,16 @@ class WriterEndpoint:
             type=path.type,
             caller=caller,
             root=call.base_url.root,
-            record=call.access,
+            trail=call.trail,
             id=path.id,
             condition=_condition(path, request, call.base_url.fhir),
             if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
             shown=look.preference is Preference.REPRESENTATION,
         )
         written = self.writer.write(
-            _with_body(wanted, request, call.access), lambda: call.metrics.append("WriteConflict")
+            _with_body(wanted, request, call.trail), lambda: call.metrics.append("WriteConflict")
         )
         return answer_to(written, path.type, call.base_url.fhir, look)
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome in the format asked for."""
-        request = call.request
-        response = error_response(error, last_value(request.query, "_format"), request.headers.get("accept", ""))
-        return replace(response, headers={**response.headers, "Cache-Control": "no-store"})
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return outcomes.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return outcomes.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return outcomes.unavailable(reason)
 
 
 def _asked(path: FhirPath, request: Request) -> Kind | None:
@@ -114,20 +97,19 @@ def _asked(path: FhirPath, request: Request) -> Kind | None:
     return None if path.compartment else _KINDS.get((path.route, request.method))
 
 
-def _take_down(access: Access, path: FhirPath, request: Request) -> None:
+def _start(call: Call, path: FhirPath, request: Request) -> None:
     """Say what is asked for, and the patient whom the path names."""
     kind = _asked(path, request)
     owner = path.compartment.owner if path.compartment else ""
     asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
-    access.asks(
+    call.trail.start(
         kind.name.lower() if kind else "unknown",
         _ACTIONS[kind] if kind else None,
         path.type.name,
         filter(None, (asked,)),
-        _criteria(path, request),
+        audit_query(path.type, _criteria(path, request), call.base_url.fhir),
+        filter(None, (asked.rpartition("/")[2],)) if owner or path.type.is_patient else (),
     )
-    if owner or path.type.is_patient:
-        access.names(*filter(None, (asked.rpartition("/")[2],)))
 
 
 def _criteria(path: FhirPath, request: Request) -> Sequence[tuple[str, str]]:
@@ -177,7 +159,7 @@ def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier |
     return one_identifier(path.type, criteria_in(request.query))
 
 
-def _with_body(wanted: Wanted, request: Request, access: Access) -> Wanted:
+def _with_body(wanted: Wanted, request: Request, trail: AuditTrail) -> Wanted:
     """Return what is wanted with the body that it needs; raises the outcomes 400, 413, 415 and 422."""
     if wanted.kind is Kind.DELETE:
         return wanted
@@ -186,7 +168,7 @@ def _with_body(wanted: Wanted, request: Request, access: Access) -> Wanted:
     resource = resource_in(request, wanted.type)
     patients = patients_in_body(wanted.type, resource, wanted.root)
     # Refused before anything is looked up, it is about whom the body names.
-    access.finds(access.ids, patients)
+    trail.concerns(patients)
     body_id: Any = resource.pop("id", None)
     if wanted.id:
         if body_id != wanted.id:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from typing import Any, Final
 
 from careconnect import outcomes
+from careconnect.audit.dynamodb_store import DOWN
 from careconnect.aws import SERVICE_ERRORS, error_code, reasons_of
 from careconnect.record_keys import (
     INDEX_ITEM,
@@ -218,10 +219,10 @@ def _done(operation: Callable[..., Any], *arguments: Any, **request: Any) -> Non
     try:
         operation(*arguments, **request)
     except EventsNotTakenError as error:
-        raise NotTakenError(f"no event: {error}") from error
+        raise NotTakenError(f"no event: {error}", is_down=str(error) in DOWN) from error
     except SERVICE_ERRORS as error:
         if error_code(error) in _NOT_TAKEN:
-            raise NotTakenError(error_code(error)) from error
+            raise NotTakenError(error_code(error), is_down=True) from error
         if error_code(error) not in _CONFLICTS:
             raise outcomes.unavailable(error_code(error)) from error
         if lasting := sorted(set(reasons_of(error)) - _PASSING):

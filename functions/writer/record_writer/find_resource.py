@@ -89,14 +89,14 @@ def _matching(store: RecordStore, wanted: Wanted, condition: Identifier, new_id:
     }
     seen = [each for each, state in there.items() if sees(wanted.caller, wanted.type, each, state)]
     if holders.more or len(seen) > 1:
-        wanted.record.finds((), _patients(wanted.type, there, seen))
+        wanted.trail.concerns(_patients(wanted.type, there, seen), ids=())
         raise refusals.cannot_be_met() if wanted.caller.patient else refusals.several_match()
     expected = {guard: holders.guard}
     if seen:
         return Found(seen[0], there[seen[0]], expected)
     unseen = _patients(wanted.type, there, there) if there else None
     if unseen is not None and wanted.kind is not Kind.DELETE:
-        wanted.record.finds((), unseen)
+        wanted.trail.concerns(unseen, ids=())
         raise refusals.cannot_be_met(why=refusals.COMPARTMENT)
     return Found(new_id(), None, expected, unseen=unseen)
 

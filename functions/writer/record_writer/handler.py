@@ -35,7 +35,7 @@ _tables: Final = RecordTables(
 lambda_handler: Final = shell_of(
     _settings,
     WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables)), _home),
-    recording_of(_settings, _dynamodb, aws.kms),
+    recording_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of the FHIR API."""
 

@@ -102,10 +102,7 @@ def if_none_exist_of(header: str, type_: ResourceType, fhir_base: str) -> list[s
 
 
 def told_of_if_none_exist(header: str) -> list[tuple[str, str]]:
-    """Return what the access record is told of an If-None-Exist: its criteria, or the whole of what has none to name.
-
-    A name is kept as it was sent, so only the one that a condition has is taken for a name.
-    """
+    """Return what the audit trail is told of an If-None-Exist: its criteria, or one parameter that nobody knows."""
     pairs = parse_qsl(header.strip().rpartition("?")[2], keep_blank_values=True, errors="replace")
     return pairs if pairs and all(name == IDENTIFIER for name, _ in pairs) else [("If-None-Exist", header)]
 

@@ -16,7 +16,14 @@ class ConflictError(Exception):
 
 
 class NotTakenError(Exception):
-    """A write was not taken, and perhaps would be without the events in it; the text is why, for the log."""
+    """A write was not taken, and perhaps would be without the events in it; the text is why, for the log.
+
+    `is_down` says that the table of events takes none at all, or may take none: not that one of these is at fault.
+    """
+
+    def __init__(self, code: str, *, is_down: bool) -> None:
+        super().__init__(code)
+        self.is_down = is_down
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +66,23 @@ class RecordStore(Protocol):
         """End what another writer has begun and left; raises `ConflictError` while it may go on."""
 
 
-class WriteRecord(Protocol):
-    """What the access record is told of a write (`audit.md`)."""
+class WriteTrail(Protocol):
+    """What the audit trail is told of a write (`audit.md`)."""
 
-    def finds(self, ids: Collection[str], patients: Collection[str]) -> None:
-        """Say which resource an attempt is about, and whose record, should it be refused."""
+    def concerns(self, patients: Collection[str], ids: Collection[str] | None = None) -> None:
+        """Say whose record, and which resource, an attempt is about, should it be refused."""
 
-    def discloses(self, patients: Collection[str]) -> None:
-        """Say of whom an answer tells for which nothing was written."""
+    def touched(self, patients: Collection[str]) -> None:
+        """Write the events of an answer for which nothing was written."""
 
-    def withholds(self, patients: Collection[str]) -> None:
+    def withheld(self, patients: Collection[str]) -> None:
         """Say whose record an answer kept closed that looks as if there were none."""
 
-    def put_actions(self, patients: Collection[str], status: int, made: str) -> list[dict[str, Any]]:
+    def put_actions(self, patients: Collection[str], made: str) -> list[dict[str, Any]]:
         """Return the actions that keep the events of a write that makes a version (`Patient/4/_history/2`)."""
 
     def goes_without(self) -> bool:
-        """Say whether a write that was not taken may be tried without events, of which it has none from then on."""
+        """Return True if a write that was not taken may be tried without its events."""
 
     def committed(self, patients: Collection[str], made: str) -> None:
         """Say that a write is done, and its events are kept with it."""

@@ -7,7 +7,7 @@ from careconnect import outcomes
 from careconnect.outcomes import OutcomeError
 
 COMPARTMENT: Final = "compartment"
-"""What the access record has for the reason of what is refused a client that is bound to a patient."""
+"""What the audit trail has for the reason of what is refused a client that is bound to a patient."""
 
 _REFUSED: Final = ("WriteRefused",)
 
@@ -30,6 +30,13 @@ def too_large() -> OutcomeError:
         413,
         "too-long",
         "A resource is at most 350 KB as JSON, 10 MB as indexed, and refers to 2,000 others anew.",
+    )
+
+
+def too_many_patients() -> OutcomeError:
+    """422 for a resource that refers to more patients than one request may tell of (`audit.md`)."""
+    return OutcomeError(
+        422, "business-rule", "A resource refers to at most 100 patients.", metrics=("ResourceInvalid",)
     )
 
 

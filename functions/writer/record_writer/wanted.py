@@ -9,7 +9,7 @@ from careconnect.resource_types import ResourceType
 from careconnect.scopes import Interaction
 from record_writer.patch_resource import Operation
 from record_writer.preconditions import Identifier, IfMatch
-from record_writer.record_store import WriteRecord
+from record_writer.record_store import WriteTrail
 
 
 class Kind(Enum):
@@ -30,14 +30,14 @@ class Wanted:
 
     `resource` is the valid body of a create or an update, without an id; `body_id` is the id that it had.
     `patients` are those whom the body names. `root` is the API's public root URL. `shown` says whether the answer is to
-    hold the resource. `record` is told what becomes of it.
+    hold the resource. `trail` is told what becomes of it.
     """
 
     kind: Kind
     type: ResourceType
     caller: Caller
     root: str
-    record: WriteRecord
+    trail: WriteTrail
     id: str = ""
     condition: Identifier | None = None
     if_match: IfMatch | None = None

@@ -9,6 +9,7 @@ from random import SystemRandom
 from typing import Any, Final
 
 from careconnect import outcomes
+from careconnect.audit.query import MOST_PATIENTS, PATIENT
 from careconnect.record_keys import resource_key
 from careconnect_records.actions import Item
 from careconnect_records.change import planned_change
@@ -26,6 +27,7 @@ from record_writer.whose_record import patients_in_body, patients_of_items
 SECONDS: Final = 10.0
 """For so long a write that others come before is tried again."""
 
+_OF_PATIENT: Final = resource_key(PATIENT.name, "")
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.8
 
@@ -56,7 +58,7 @@ class ResourceWriter:
             except ConflictError:
                 lost()
             except NotTakenError as error:
-                if not wanted.record.goes_without():
+                if not (error.is_down and wanted.trail.goes_without()):
                     raise outcomes.unavailable(str(error)) from error
             except TooLargeError:
                 raise refusals.too_large() from None
@@ -111,10 +113,11 @@ class ResourceWriter:
     def _delete(self, wanted: Wanted) -> Written:
         found = self._found(wanted)
         if found.unseen is not None:
-            wanted.record.withholds(found.unseen)
+            wanted.trail.withheld(found.unseen)
             return Written(204)
         if found.is_gone:
-            wanted.record.discloses(self._patients(wanted, found))
+            named = (wanted.id,) if wanted.type.is_patient and wanted.id else ()
+            wanted.trail.touched(self._patients(wanted, found) or named)
             return Written(204)
         self._require_match(wanted, found)
         if types := self.store.referring(resource_key(wanted.type.name, found.id)):
@@ -124,7 +127,10 @@ class ResourceWriter:
     def _put(self, wanted: Wanted, found: Found, resource: dict[str, Any], method: str) -> Written:
         """Have a resource be this, once what it refers to is seen to be there."""
         whole = {**resource, "id": found.id}
-        states = self.store.present(targets_of(whole, wanted.root) - {resource_key(wanted.type.name, found.id)})
+        targets = targets_of(whole, wanted.root)
+        if sum(target.startswith(_OF_PATIENT) for target in targets) > MOST_PATIENTS:
+            raise refusals.too_many_patients()
+        states = self.store.present(targets - {resource_key(wanted.type.name, found.id)})
         require_references(whole, found.state, states, partial(sees, wanted.caller), wanted.root)
         self._require_match(wanted, found)
         return self._write(wanted, found, content_of(wanted.type, whole), method)
@@ -141,14 +147,14 @@ class ResourceWriter:
         # Whose it was and whose it is: what moves from one record to another concerns both.
         former = [change.former] if change.former else []
         patients = self._patients(wanted, found, *former, change.record.index)
-        self.store.write(change, found.expected, wanted.record.put_actions(patients, status, made))
-        wanted.record.committed(patients, made)
+        self.store.write(change, found.expected, wanted.trail.put_actions(patients, made))
+        wanted.trail.committed(patients, made)
         shown = body["body"]["S"] if "body" in body else ""
         return Written(status, found.id, change.version, change.updated, shown)
 
     def _as_it_is(self, wanted: Wanted, found: Found) -> Written:
         """Answer with what is there."""
-        wanted.record.discloses(self._patients(wanted, found))
+        wanted.trail.touched(self._patients(wanted, found))
         shown = self._text(wanted, found) if wanted.shown else ""
         return Written(200, found.id, found.version, found.state.updated if found.state else 0, shown)
 
@@ -169,13 +175,13 @@ class ResourceWriter:
         return found
 
     def _finds(self, wanted: Wanted, found: Found, named: Collection[str]) -> None:
-        """Tell the record which resource this is about, and whose it is, or is to be by the patients who are `named`.
+        """Tell the trail which resource this is about, and whose it is, or is to be by the patients who are `named`.
 
         What the caller does not see is about those whose it is, and nobody who is named instead.
         """
         ids = [resource_key(wanted.type.name, found.id)] if found.state or wanted.id else []
         seen = (*self._patients(wanted, found), *named)
-        wanted.record.finds(ids, seen if found.unseen is None else found.unseen)
+        wanted.trail.concerns(seen if found.unseen is None else found.unseen, ids)
 
     def _patients(self, wanted: Wanted, found: Found, *items: Item) -> tuple[str, ...]:
         """Return the patients of what was found, of the body that was read of it, and of what else is there."""

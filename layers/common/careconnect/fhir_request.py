@@ -11,7 +11,7 @@ from careconnect.formats import error_response
 from careconnect.http import BodyError, BodyFault, Request, Response, is_unicode, last_value
 from careconnect.outcomes import OutcomeError
 from careconnect.refusal import RefusalError
-from careconnect.shell import Call
+from careconnect.shell import Endpoint, Errors
 
 _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536
@@ -68,26 +68,8 @@ def _form(request: Request) -> Parameters:
         raise _FAULTS[error.fault]() from None
 
 
-class OutcomeEndpoint:
-    """How an endpoint that answers reads and searches words what it refuses: OperationOutcomes in the format asked for.
-
-    What such an endpoint does with a call is its own (`careconnect.shell.Endpoint`).
-    """
+class OutcomeEndpoint(Endpoint):
+    """An endpoint whose errors are OperationOutcomes in the format asked for."""
 
     __slots__ = ()
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render an error as an OperationOutcome."""
-        return refusal_of(error, call.request)
-
-    def internal(self) -> RefusalError:
-        """Return the fixed 500."""
-        return outcomes.internal()
-
-    def around_the_front(self) -> RefusalError:
-        """Return the fixed 403."""
-        return outcomes.around_the_front()
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the 503 for a request whose event could not be kept."""
-        return outcomes.unavailable(reason)
+    errors = Errors(refusal_of, outcomes.internal, outcomes.around_the_front, outcomes.unavailable)

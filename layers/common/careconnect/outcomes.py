@@ -105,6 +105,15 @@ def too_costly(name: str, why: str) -> OutcomeError:
     return invalid_parameter(name, f"{why}, which is too much for one request: {way_out}", code="too-costly")
 
 
+def too_many_patients() -> OutcomeError:
+    """400 for a request that names, or tells of, more patients than one may."""
+    return OutcomeError(
+        400,
+        "too-costly",
+        "One request names at most 100 patients or identifiers, and tells of at most 100 patients: send it in parts.",
+    )
+
+
 _WAYS_OUT: Final = {
     "_sort": "leave it out, since pages of the default order cost themselves alone, or ",
     "_total": "ask for pages without a total, or ",

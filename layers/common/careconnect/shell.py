@@ -4,12 +4,13 @@ What the functions have in common stands here once: the event, preflights, refus
 metrics and CORS. The authorizer answers policies, not HTTP, and stays apart.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
-from careconnect.access_record.access import Access
-from careconnect.access_record.record import AccessRecord, DigestKeyError, RecordNotKeptError, left_out
+from careconnect.audit.store import AuditStore, EventNotStoredError
+from careconnect.audit.trail import AuditTrail
 from careconnect.base_url import BaseUrl, base_url
 from careconnect.http import Cors, Request, Response, gateway_response, parse_request
 from careconnect.one_processor import one_processor
@@ -25,8 +26,8 @@ class Call:
     """One request and what is known of it so far.
 
     `now` is when it came in, in epoch seconds. `action` is the interaction as the log names it, never a path;
-    `client_id` only that of a proven client. `metrics` are counted with the answer. `access` takes down what the access
-    record is to tell.
+    `client_id` only that of a proven client. `metrics` are counted with the answer. `trail` writes the request's audit
+    events.
     """
 
     request: Request
@@ -35,26 +36,32 @@ class Call:
     action: str = "unknown"
     client_id: str = ""
     metrics: list[str] = field(default_factory=list)
-    access: Access = field(default_factory=Access)
+    trail: AuditTrail = field(default_factory=AuditTrail)
 
 
-class Endpoint(Protocol):
-    """What one function does with a call, and how it words its errors."""
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """How an endpoint words its errors: a renderer, and a constructor for each refusal that the shell makes itself.
 
+    `internal` is for what should never happen (500), `around_the_front` for a request that did not come through the
+    deployment's front (403), `unavailable` for one whose event could not be kept (503, with a reason for the log).
+    """
+
+    render: Callable[[RefusalError, Request], Response]
+    internal: Callable[[], RefusalError]
+    around_the_front: Callable[[], RefusalError]
+    unavailable: Callable[[str], RefusalError]
+
+
+class Endpoint(ABC):
+    """The part of a function that is its own: the answer to a call, and the words of its errors."""
+
+    __slots__ = ()
+    errors: ClassVar[Errors]
+
+    @abstractmethod
     def answer(self, call: Call) -> Response:
         """Answer a call, saying in it what becomes known; raises `RefusalError`."""
-
-    def refuse(self, error: RefusalError, call: Call, /) -> Response:
-        """Render a refusal."""
-
-    def internal(self) -> RefusalError:
-        """Return the refusal for what should never happen: 500 with a fixed text."""
-
-    def around_the_front(self) -> RefusalError:
-        """Return the refusal for a request that did not come through the deployment's front: 403."""
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        """Return the refusal for a request whose event could not be kept: 503; `reason` is for the log."""
 
 
 class Observer(Protocol):
@@ -82,14 +89,10 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where a function's events are kept, in whose name, and whether it answers what it cannot keep the event of.
+    """Where a function's events are kept, in whose name, and whether it answers while the store is down."""
 
-    `digest` returns the digest of a personal value; raises `DigestKeyError`.
-    """
-
-    record: AccessRecord
+    store: AuditStore
     service: str
-    digest: Callable[[str], str] = left_out
     fails_open: bool = False
 
 
@@ -119,7 +122,7 @@ class Shell:
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
             call = self._call(parse_request({}))
-            return gateway_response(self.endpoint.refuse(self.endpoint.internal(), call), call.request, self.cors)
+            return gateway_response(self._rendered(self.endpoint.errors.internal(), call), call.request, self.cors)
 
     def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
         call = self._call(self.origin.seen_by(parse_request(event)))
@@ -148,24 +151,17 @@ class Shell:
 
     def _call(self, request: Request) -> Call:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
-        return Call(request, root, self.clock(), access=self._access(request))
+        return Call(request, root, self.clock(), trail=self._trail(request))
 
-    def _access(self, request: Request) -> Access:
-        """Return what takes down a request's access, with what the gateway says of the caller."""
-        if self.recording is None:
-            return Access()
-        client_id, jti = (str(request.authorizer.get(name, "")) for name in ("client_id", "jti"))
-        # A token's subject is its client (RFC 9068 §2.2; the authorizer accepts no other).
-        return Access(
-            self.recording.record,
-            self.clock,
-            self.recording.service,
-            self.recording.digest,
-            client_id=client_id,
-            subject=client_id,
-            jti=jti,
+    def _trail(self, request: Request) -> AuditTrail:
+        if (recording := self.recording) is None:
+            return AuditTrail()
+        return AuditTrail(
+            recording.store,
+            clock=self.clock,
+            service=recording.service,
             request=request,
-            fails_open=self.recording.fails_open,
+            fails_open=recording.fails_open,
         )
 
     def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, RefusalError | None]:
@@ -182,15 +178,16 @@ class Shell:
             return self._admitted(call), None
         except RefusalError as error:
             return Response(error.status), error
-        except DigestKeyError as error:
-            return Response(503), self.endpoint.unrecorded(f"no event: {error}")
         except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
             self.observer.failure(call.action, error, ids=ids)
-            return Response(500), self.endpoint.internal()
+            return Response(500), self.endpoint.errors.internal()
 
     def _refused(self, refusal: RefusalError, call: Call) -> Response:
         call.metrics += refusal.metrics
-        return self.endpoint.refuse(refusal, call)
+        return self._rendered(refusal, call)
+
+    def _rendered(self, refusal: RefusalError, call: Call) -> Response:
+        return self.endpoint.errors.render(refusal, call.request)
 
     def _unkept(
         self, status: int, refusal: RefusalError | None, call: Call, ids: Mapping[str, str]
@@ -198,27 +195,27 @@ class Shell:
         """Keep the events of a request, and return its refusal where they cannot be kept and have to be."""
         if self.recording is None or call.action == PREFLIGHT:
             return None
-        # Whom the gateway does not know, the endpoint may: the issuer's clients.
-        claimed = refusal.claimed_client_id if refusal else ""
-        call.access.client_id = call.access.client_id or call.client_id or claimed
         try:
-            call.access.close(status, refusal)
-        except Exception as error:  # noqa: BLE001 - whatever it is, there is no event
-            if not isinstance(error, RecordNotKeptError | DigestKeyError):
-                self.observer.failure(call.action, error, ids=ids)
+            call.trail.finish(status, refusal)
+        except RefusalError as error:
+            # What was looked up beside the work, to know whose it is.
+            return error
+        except EventNotStoredError as error:
             call.metrics.append("AccessRecordNotKept")
-            return None if self.recording.fails_open else self.endpoint.unrecorded(f"no event: {_code_of(error)}")
+            # Open is for a store that is down, and not for an event that cannot be kept for what was asked.
+            if self.recording.fails_open and error.is_down:
+                return None
+            return self.endpoint.errors.unavailable(f"no event: {error}")
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is no event
+            self.observer.failure(call.action, error, ids=ids)
+            call.metrics.append("AccessRecordNotKept")
+            return self.endpoint.errors.unavailable(f"no event: {type(error).__name__}")
         return None
 
     def _admitted(self, call: Call) -> Response:
         if not self.origin.admits(call.request):
-            raise self.endpoint.around_the_front()
+            raise self.endpoint.errors.around_the_front()
         if call.request.method == "OPTIONS":
             call.action = PREFLIGHT
             return self.cors.preflight()
         return self.endpoint.answer(call)
-
-
-def _code_of(error: Exception) -> str:
-    """Return a service's error code, or the name of what should not have been raised."""
-    return str(error) if isinstance(error, RecordNotKeptError | DigestKeyError) else type(error).__name__

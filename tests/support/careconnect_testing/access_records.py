@@ -1,68 +1,73 @@
-"""The access record of tests: kept in memory to be looked at, or in moto's tables as it is deployed."""
+"""The audit trail of tests: kept in memory to be looked at, or in moto's tables as it is deployed."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from careconnect.access_record.event import AccessEvent, event_of
-from careconnect.access_record.record import RecordNotKeptError
+from careconnect.audit.dynamodb_store import DOWN
+from careconnect.audit.event import AuditEvent, event_of
+from careconnect.audit.store import EventNotStoredError
+from careconnect.refusal import RefusalError
 from careconnect.shell import Recording
 from careconnect_testing.tables import create_table
-
-DIGEST_ALIAS = "alias/careconnect-access-digest"
-
-
-def digest_for_tests(value: str) -> str:
-    """Return what stands for a personal value: never the value itself, and legible."""
-    return f"digest-of-{len(value)}"
 
 
 @dataclass
 class KeptEvents:
-    """An access record in memory; with a `fault` nothing can be kept. `steps` tells when what was begun and kept."""
+    """An audit store in memory; with a `fault` nothing can be kept. `steps` tells when what was begun and kept.
 
-    events: list[AccessEvent] = field(default_factory=list)
+    Each id is kept once, as by the store that is deployed.
+    """
+
+    events: list[AuditEvent] = field(default_factory=list)
     fault: str = ""
     steps: list[str] = field(default_factory=list)
 
-    def begin(self, events: Sequence[AccessEvent]) -> "list[Future[None]]":
+    def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
         """Keep events at once, and return what ends as it would have."""
         self.steps.append(f"begin {len(events)}")
         kept: Future[None] = Future()
         try:
             self._keep(events)
-        except RecordNotKeptError as error:
+        except EventNotStoredError as error:
             kept.set_exception(error)
         else:
             kept.set_result(None)
         return [kept]
 
-    def keep(self, events: Sequence[AccessEvent]) -> None:
+    def run(self, work: Callable[[], None]) -> "Future[None]":
+        """Do some work at once."""
+        done: Future[None] = Future()
+        try:
+            work()
+        except (EventNotStoredError, RefusalError) as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+        return done
+
+    def keep(self, events: Sequence[AuditEvent]) -> None:
         """Keep events."""
         self.steps.append(f"keep {len(events)}")
         self._keep(events)
 
-    def put_action(self, event: AccessEvent) -> dict[str, Any]:
+    def put_action(self, event: AuditEvent) -> dict[str, Any]:
         """Return the Put of an event into a table called `audit`."""
         return {"Put": {"TableName": "audit", "Item": event.item()}}
 
-    def _keep(self, events: Sequence[AccessEvent]) -> None:
+    def _keep(self, events: Sequence[AuditEvent]) -> None:
         if self.fault:
-            raise RecordNotKeptError(self.fault)
-        self.events += events
-
-    @property
-    def told(self) -> list[AccessEvent]:
-        """What a reader is told: of each id the correction, if there is one."""
-        return list({event.id: event for event in self.events}.values())
+            raise EventNotStoredError(self.fault, is_down=self.fault in DOWN)
+        known = {event.id for event in self.events}
+        self.events += [event for event in events if event.id not in known]
 
     def recording(self, *, fails_open: bool = False) -> Recording:
         """Return a function's recording that keeps its events here."""
-        return Recording(self, "tested", digest_for_tests, fails_open=fails_open)
+        return Recording(self, "tested", fails_open=fails_open)
 
 
-def audit_table(client: Any, name: str) -> Callable[[], list[AccessEvent]]:
+def audit_table(client: Any, name: str) -> Callable[[], list[AuditEvent]]:
     """Make the table of events by a name, and return a function that lists what is in it, in the order of ids."""
     create_table(client, "AuditTable", name)
     return lambda: [
@@ -72,7 +77,7 @@ def audit_table(client: Any, name: str) -> Callable[[], list[AccessEvent]]:
     ]
 
 
-def digest_key(kms: Any, alias: str = DIGEST_ALIAS) -> None:
-    """Make the key that digests personal values, by its alias."""
+def hmac_key(kms: Any, alias: str) -> None:
+    """Make a key of KMS that makes MACs, by its alias."""
     made = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
     kms.create_alias(AliasName=alias, TargetKeyId=made["KeyMetadata"]["KeyId"])

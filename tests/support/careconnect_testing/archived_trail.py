@@ -14,8 +14,8 @@ from audit_archiver.dynamodb_trail import DynamoDbTrail
 from audit_archiver.jobs import ArchiveJob, VerifyJob
 from audit_archiver.s3_archive import S3Archive
 from audit_archiver.verify_day import Verdict, verify_day
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Action, event_key, new_event_id
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, event_key, new_event_id
 from careconnect_testing.observer import RecordingObserver
 from careconnect_testing.tables import create_table
 
@@ -56,9 +56,9 @@ class ArchivedTrail:
         return DynamoDbTrail(self.dynamodb, AUDIT_TABLE)
 
     @property
-    def record(self) -> DynamoDbAccessRecord:
+    def record(self) -> DynamoDbAuditStore:
         """The trail, written."""
-        return DynamoDbAccessRecord(self.dynamodb, AUDIT_TABLE, self.retention_days)
+        return DynamoDbAuditStore(self.dynamodb, AUDIT_TABLE, self.retention_days)
 
     @property
     def archiver(self) -> ArchiveJob:
@@ -99,7 +99,7 @@ class ArchivedTrail:
         """
         claimed = self.now - age if at is None else at
         given: dict[str, Any] = {"interaction": "read", "type": "Patient", "patient": "4", "client_id": "client-1"}
-        event = AccessEvent(id=new_event_id(claimed / 1000), action=Action.READ, **{**given, **members})
+        event = AuditEvent(id=new_event_id(claimed / 1000), action=Action.READ, **{**given, **members})
         self.record.keep([event])
         return event.id, self.streamed("INSERT", None, self.item(event.id), claimed)
 

@@ -14,12 +14,11 @@ from moto import mock_aws
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Action, Outcome, event_of
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, Outcome, event_of
 from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH
 from careconnect.shell import Recording, Shell
-from careconnect_testing.access_records import digest_for_tests
 from careconnect_testing.answer import Answer
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import FORM, Pairs, fhir_event
@@ -34,11 +33,11 @@ _NUMBERS = count()
 _SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-2")
 
 
-def an_event(at: datetime, number: int = 0, **fields: Any) -> AccessEvent:
+def an_event(at: datetime, number: int = 0, **fields: Any) -> AuditEvent:
     """Return an event at a time, its shard and the rest of its id by a number."""
     event_id = f"{int(at.timestamp() * 1000):012x}-{number % 16:x}{number:031x}"
     given = {"action": Action.READ, "interaction": "read", "client_id": "client-1", "service": "fhir_reader", **fields}
-    return AccessEvent(id=event_id, **given)
+    return AuditEvent(id=event_id, **given)
 
 
 KEPT = [
@@ -103,21 +102,19 @@ class Auditor:
             Cors(("*",)),
             self.observer,
             self.now,
-            recording=Recording(
-                DynamoDbAccessRecord(self.client, self.event_table), "access_auditor", digest_for_tests
-            ),
+            recording=Recording(DynamoDbAuditStore(self.client, self.event_table), "access_auditor"),
         )
 
     def as_caller(self, scope: str = "patient/AuditEvent.read", patient: str = "") -> "Auditor":
         """Return the auditor as asked by another caller."""
         return replace(self, scope=scope, patient=patient)
 
-    def keep(self, *events: AccessEvent) -> None:
+    def keep(self, *events: AuditEvent) -> None:
         """Keep events."""
         for event in events:
             self.client.put_item(TableName=self.event_table, Item=event.item())
 
-    def own_events(self) -> list[AccessEvent]:
+    def own_events(self) -> list[AuditEvent]:
         """Return what the auditor recorded of its own reads, oldest first."""
         items = self.client.scan(TableName=self.event_table)["Items"]
         found = [event_of(item) for item in items if item.get("service") == {"S": "access_auditor"}]

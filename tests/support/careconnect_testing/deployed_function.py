@@ -12,6 +12,7 @@ from botocore.validate import ParamValidator
 from careconnect import aws
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import REGION
+from careconnect_testing.moto_dynamodb import inserted
 
 Right = tuple[str, str]
 """An action of IAM's, and the logical id of what it is done to; an index as `AuditTable/by-patient`."""
@@ -98,6 +99,10 @@ def _rights(service: str, operation: str, params: Mapping[str, Any], names: Mapp
         for action in params["TransactItems"]:
             ((kind, request),) = action.items()
             yield f"dynamodb:{_TRANSACTED[kind]}", names[request["TableName"]]
+    elif operation == "BatchExecuteStatement":
+        for statement in params["Statements"]:
+            table, _ = inserted(statement)
+            yield "dynamodb:PartiQLInsert", names[table]
     elif operation == "BatchGetItem":
         for table in params["RequestItems"]:
             yield "dynamodb:BatchGetItem", names[table]

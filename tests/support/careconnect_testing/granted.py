@@ -9,8 +9,10 @@ READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
 # A mark is never taken away, nor is there a way to list them.
 MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
-# What is recorded is put, and nothing else: neither read, nor changed, nor removed.
-RECORDS = {("dynamodb:PutItem", "AuditTable")}
+# What is recorded is inserted, and nothing else: neither overwritten, nor read, nor changed, nor removed.
+RECORDS = {("dynamodb:PartiQLInsert", "AuditTable")}
+# A write has its events in its own transaction, which takes no statement of another kind.
+RECORDS_WITHIN = RECORDS | {("dynamodb:PutItem", "AuditTable")}
 STREAM_READS = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 GRANTED: dict[str, set[tuple[str, str]]] = {
     "TokenFunction": {
@@ -32,10 +34,10 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
     | {("dynamodb:BatchGetItem", "DirectoryTable")}
-    | RECORDS,
+    | RECORDS_WITHIN,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
-    | RECORDS,
+    | RECORDS_WITHIN,
     "AuditFunction": {
         # For the key of its links to next pages, which stands among the events.
         ("dynamodb:GetItem", "AuditTable"),
@@ -66,19 +68,11 @@ KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
     "WriteAuthorizerFunction": {("kms:GetPublicKey", "SigningKey")},
     "DiscoveryFunction": {("kms:GetPublicKey", "SigningKey")},
     **{
-        function: {("kms:GenerateMac", "AccessDigestKey")}
+        function: set()
         for function in (
-            "PatientRecordFunction",
-            "DirectoryFunction",
-            "RecordWriterFunction",
-            "DirectoryWriterFunction",
+            *("PatientRecordFunction", "DirectoryFunction", "RecordWriterFunction", "DirectoryWriterFunction"),
+            *("AuditFunction", "ArchiverFunction", "VerifierFunction", "ConsoleFunction"),
         )
     },
-    "AuditFunction": {
-        ("kms:GenerateMac", "AccessDigestKey"),
-    },
-    "ArchiverFunction": set(),
-    "VerifierFunction": set(),
-    "ConsoleFunction": set(),
 }
 """What the keys' own policies let each function do with them."""

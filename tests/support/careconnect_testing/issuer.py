@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from moto import mock_aws
 from moto.kms.utils import generate_private_key
 
-from careconnect.access_record.event import AccessEvent
+from careconnect.audit.event import AuditEvent
 from careconnect.client_record import (
     CLIENT_CREDENTIALS,
     AuthMethod,
@@ -93,7 +93,7 @@ class Issuer:
     observer: RecordingObserver
     calls: list[str]
     endpoint: OAuthEndpoint
-    events: Callable[[], list[AccessEvent]]
+    events: Callable[[], list[AuditEvent]]
     base: str = BASE
     recording: Recording | None = None
 

@@ -27,6 +27,9 @@ from careconnect_testing.moto_without_http import without_http
 _ADDS = re.compile(r"ADD (#\w+ :\w+)(, #\w+ :\w+)*")
 _UNLESS = re.compile(r"attribute_not_exists\((#\w+)\)")
 
+_INSERT = re.compile(r'INSERT INTO "([\w.-]+)" VALUE \{(.+)\}')
+_MEMBER = re.compile(r"'(\w+)':\?")
+
 _act = DynamoHandler.call_action
 _update = DynamoDBBackend.update_item
 _query = Table.query
@@ -59,6 +62,7 @@ def quick_and_whole() -> Iterator[None]:
         patches.enter_context(patch.object(Table, "query", _query_of_partition))
         patches.enter_context(patch.object(DynamoDBBackend, "update_item", _update_of_copy))
         patches.enter_context(patch.object(DynamoDBBackend, "transact_write_items", _transact_on_one_copy))
+        patches.enter_context(patch.object(DynamoDBBackend, "batch_execute_statement", _insert_all))
         yield
 
 
@@ -150,6 +154,26 @@ def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[st
                 else:
                     tables[name].items[hash_key] = partition
         raise
+
+
+def inserted(statement: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the table and the item of an INSERT whose values are parameters, as moto does not read one."""
+    insert = _INSERT.fullmatch(statement["Statement"])
+    assert insert, statement["Statement"]
+    return insert[1], dict(zip(_MEMBER.findall(insert[2]), statement["Parameters"], strict=True))
+
+
+def _insert_all(backend: DynamoDBBackend, statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Insert items where there are none, as BatchExecuteStatement does: each by itself."""
+    answers: list[dict[str, Any]] = []
+    for name, item in map(inserted, statements):
+        table = backend.get_table(name)
+        if table.get_item(*backend.get_keys_value(table, item)) is None:
+            table.put_item(item)
+            answers.append({"TableName": name})
+        else:
+            answers.append({"Error": {"Code": "DuplicateItem", "Message": "Duplicate primary key"}, "TableName": name})
+    return answers
 
 
 def _put_in_its_own_place(table: Table, hash_key: Any, range_key: Any) -> Item | None:

@@ -28,6 +28,7 @@ _ACTIONS: Final = {
     "Scan": DynamoHandler.scan,
     "BatchGetItem": DynamoHandler.batch_get_item,
     "BatchWriteItem": DynamoHandler.batch_write_item,
+    "BatchExecuteStatement": DynamoHandler.batch_execute_statement,
     "TransactGetItems": DynamoHandler.transact_get_items,
     "TransactWriteItems": DynamoHandler.transact_write_items,
 }

@@ -9,10 +9,10 @@ from botocore.exceptions import ClientError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Outcome
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import AuditEvent, Outcome
 from careconnect.shell import Recording
-from careconnect_testing.access_records import audit_table, digest_for_tests
+from careconnect_testing.access_records import audit_table
 from careconnect_testing.record_writers import WRITE, Writer
 
 _NUMBERS = itertools.count()
@@ -24,14 +24,13 @@ class Record:
 
     table: str
     region: str
-    all: Callable[[], list[AccessEvent]]
+    all: Callable[[], list[AuditEvent]]
 
-    def since(self, act: Callable[[], object]) -> list[AccessEvent]:
-        """Act, and return the events that come of it, as a reader is told of them."""
+    def since(self, act: Callable[[], object]) -> list[AuditEvent]:
+        """Act, and return the events that come of it."""
         before = {event.id for event in self.all()}
         act()
-        told = {event.id: event for event in self.all() if event.id not in before}
-        return list(told.values())
+        return [event for event in self.all() if event.id not in before]
 
     def forget(self) -> None:
         """Take all events away, as no writer could."""
@@ -42,17 +41,17 @@ def with_record(writer: Writer, *, fails_open: bool = False) -> tuple[Writer, Re
     """Return the same writers with a record of their own, which has no event yet."""
     client, name = writer.reader.client, f"audit-{next(_NUMBERS)}"
     record = Record(name, client.meta.region_name, audit_table(client, name))
-    kept = DynamoDbAccessRecord(client, name)
-    return replace(writer, recording=Recording(kept, "tested", digest_for_tests, fails_open=fails_open)), record
+    kept = DynamoDbAuditStore(client, name)
+    return replace(writer, recording=Recording(kept, "tested", fails_open=fails_open)), record
 
 
-def made_by(events: Iterable[AccessEvent]) -> list[tuple[str, str]]:
+def made_by(events: Iterable[AuditEvent]) -> list[tuple[str, str]]:
     """Return the version and the patient of each event that says that a version was made."""
     return sorted(
         (of, event.patient)
         for event in events
         for of in event.ids
-        if event.outcome is Outcome.DONE and "/_history/" in of
+        if event.outcome is Outcome.ALLOWED and "/_history/" in of
     )
 
 

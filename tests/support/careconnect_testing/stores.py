@@ -60,7 +60,7 @@ class Reader:
     calls: list[str] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     kept: KeptEvents = field(default_factory=KeptEvents)
-    """The access record: the events of what was asked."""
+    """The audit trail: the events of what was asked."""
     faults: list[Callable[[str], None]] = field(default_factory=list)
     """Called with each operation's name before it is made; one that raises makes the operation fail."""
 

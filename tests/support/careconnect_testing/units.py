@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from careconnect_testing.lock_step import Asked
+from careconnect_testing.moto_dynamodb import inserted
 
 Item = Mapping[str, Any]
 
@@ -78,6 +79,11 @@ class UnitMeter:
                     yield share * _units(_size(self._item(table, key)), _READ_BYTES)
 
     def _to_write(self, operation: str, asked: Mapping[str, Any]) -> Iterator[_Written]:
+        if operation == "BatchExecuteStatement":
+            for table, item in map(inserted, asked["Statements"]):
+                key = {name: item[name] for name in self._keys(table)}
+                yield _Written(table, key, self._item(table, key), 1)
+            return
         if operation == "TransactWriteItems":
             actions = [action for each in asked["TransactItems"] for action in each.values()]
         else:

@@ -10,7 +10,7 @@ import pytest
 
 from audit_archiver.check_heartbeat import HEARTBEAT, is_archived, put_heartbeat
 from audit_archiver.jobs import MAX_NAMED, JobError
-from careconnect.access_record.event import event_of
+from careconnect.audit.event import event_of
 from careconnect.settings import SettingError
 from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
 from careconnect_testing.events import event
@@ -133,7 +133,7 @@ def test_of_very_many_findings_the_log_names_some(trail: ArchivedTrail) -> None:
 def test_a_job_that_fails_is_an_error_without_its_text(trail: ArchivedTrail, asked: dict[str, Any]) -> None:
     trail.dynamodb.delete_table(TableName=AUDIT_TABLE)
 
-    with pytest.raises(JobError, match=r"^(ResourceNotFoundException|RecordNotKeptError)$"):
+    with pytest.raises(JobError, match=r"^(ResourceNotFoundException|EventNotKeptError)$"):
         trail.verifier(asked)
     assert len(trail.observer.failures) == 1
 

@@ -10,7 +10,7 @@ from audit_archiver.archived_batch import BatchKey, pack
 from audit_archiver.days import LATE, days_from, end_of, is_in_place, start_of
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
 from audit_archiver.verify_day import ARCHIVED_BY_NOW, Finding, Verdict, verify_day
-from careconnect.access_record.event import event_key, new_event_id, time_of
+from careconnect.audit.event import event_key, new_event_id, time_of
 from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail, trail_on_moto
 
 HOUR = 60 * MINUTE

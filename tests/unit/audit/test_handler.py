@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
 
-from careconnect_testing.access_records import DIGEST_ALIAS, digest_key
 from careconnect_testing.auditor import Auditor, an_event, auditor_on_moto
 from careconnect_testing.events import event
 from careconnect_testing.refused_start import missing_settings
@@ -20,7 +18,6 @@ SETTINGS = {
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "AUDIT_TABLE": "events",
     "AUDIT_FAILURE": "closed",
-    "ACCESS_DIGEST_KEY_ALIAS": DIGEST_ALIAS,
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",
 }
@@ -38,7 +35,6 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Auditor, Handler
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-2")
     with auditor_on_moto() as auditor:
-        digest_key(boto3.client("kms"), DIGEST_ALIAS)
         tables = {"AUDIT_TABLE": auditor.event_table, "AWS_REGION": "eu-west-2"}
         for name, value in {**SETTINGS, **tables}.items():
             monkeypatch.setenv(name, value)

@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from careconnect.access_record.event import Outcome
 from careconnect_testing.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
 from careconnect_testing.fhir_models import valid_json, valid_xml
 
@@ -250,21 +249,6 @@ def test_a_link_is_of_no_use_to_another(auditor: Auditor) -> None:
     assert auditor.follow(url.replace("_count=1", "_count=2")).status == 400
 
 
-def test_a_corrected_event_is_one_and_says_what_is_known_now(empty: Auditor) -> None:
-    first = an_event(NOW - timedelta(minutes=2), 1, patient="4")
-    wrong = an_event(NOW - timedelta(minutes=3), 2, patient="4")
-    empty.keep(first, wrong, wrong.corrected(Outcome.FAILED, "error", 500))
-
-    for query in ("patient=4", "", f"_id={wrong.id},{first.id}"):
-        found = empty.get("AuditEvent", f"{query}&date=lt2026-11-26T12:00:00Z")
-        assert found.ids() == [first.id, wrong.id]
-        assert found.json["entry"][1]["resource"]["outcome"] == "8"
-        assert found.total == 2
-    assert empty.get("AuditEvent", "patient=4&outcome=0&date=lt2026-11-26T12:00:00Z").ids() == [first.id]
-    pages = empty.walk("patient=4&_count=1&date=lt2026-11-26T12:00:00Z")
-    assert [page.ids() for page in pages] == [[first.id], [wrong.id]]
-
-
 def test_what_is_no_event_is_passed_over(empty: Auditor) -> None:
     event = an_event(NOW - timedelta(minutes=2), 1, patient="4")
     elsewhere = event.item() | {"pk": {"S": "2026-11-25#0"}}
@@ -333,7 +317,7 @@ def test_a_bound_client_is_shown_all_of_its_patients_events(auditor: Auditor) ->
     assert places(answer.ids()) == [OF_FIVE, OLD]
 
 
-@pytest.mark.parametrize("operation", ["Query", "PutItem"])
+@pytest.mark.parametrize("operation", ["Query", "BatchExecuteStatement"])
 def test_where_the_tables_do_not_answer_nothing_is_disclosed(auditor: Auditor, operation: str) -> None:
     def refuse(name: str) -> None:
         if name == operation:

@@ -6,10 +6,9 @@ from typing import Any, cast
 import pytest
 
 from access_auditor.app import AuditEndpoint
-from careconnect.base_url import base_url
 from careconnect.http import parse_request
 from careconnect.resource_types import Home
-from careconnect.shell import Call, Endpoint
+from careconnect.shell import Endpoint
 from fhir_reader.app import FhirEndpoint
 from record_writer.app import WriterEndpoint
 from service_console.app import ConsoleEndpoint
@@ -30,11 +29,9 @@ ENDPOINTS: list[tuple[Endpoint, str]] = [
 
 @pytest.mark.parametrize(("endpoint", "code"), ENDPOINTS, ids=[type(one).__name__ for one, _ in ENDPOINTS])
 def test_who_comes_around_the_front_is_told_the_same_everywhere(endpoint: Endpoint, code: str) -> None:
-    root = base_url("https://care.example", api_id="", stage="", region="")
+    answer = endpoint.errors.render(endpoint.errors.around_the_front(), parse_request({}))
 
-    answer = endpoint.refuse(endpoint.around_the_front(), Call(parse_request({}), root, 0.0))
-
-    assert answer.status == 403
+    assert (answer.status, answer.headers["Cache-Control"]) == (403, "no-store")
     body = json.loads(answer.body)
     said = body["issue"][0] if "issue" in body else {"code": body["error"], "diagnostics": body["error_description"]}
     assert (said["code"], said["diagnostics"]) == (code, "This address takes no requests: use the service's own.")
@@ -42,7 +39,7 @@ def test_who_comes_around_the_front_is_told_the_same_everywhere(endpoint: Endpoi
 
 @pytest.mark.parametrize(("endpoint", "_code"), ENDPOINTS, ids=[type(one).__name__ for one, _ in ENDPOINTS])
 def test_where_no_event_can_be_kept_all_say_that_it_is_worth_another_try(endpoint: Endpoint, _code: str) -> None:
-    refusal = endpoint.unrecorded("ThrottlingException")
+    refusal = endpoint.errors.unavailable("ThrottlingException")
 
     assert (refusal.status, refusal.reason, refusal.headers["Retry-After"]) == (503, "ThrottlingException", "2")
     assert "ThrottlingException" not in refusal.text

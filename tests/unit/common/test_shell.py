@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_record.event import Action
-from careconnect.access_record.record import DigestKeyError
+from careconnect.audit.event import Action
 from careconnect.http import Cors, Response
 from careconnect.origin import Origin
 from careconnect.refusal import RefusalError
-from careconnect.shell import Call, Recording, Shell
+from careconnect.shell import Call, Endpoint, Errors, Shell
 from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.cases import each_of
 from careconnect_testing.clock import Clock
@@ -24,8 +23,15 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CONTEXT = SimpleNamespace(aws_request_id="lambda-1")
 
 
-class Endpoint:
+class Worded(Endpoint):
     """Answers whatever the test makes it do."""
+
+    errors = Errors(
+        lambda error, _request: Response(error.status, f"{error.code}: {error.text}", error.headers),
+        lambda: RefusalError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",)),
+        lambda: RefusalError(403, "front", "Not this way.", reason="no front"),
+        lambda reason: RefusalError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",)),
+    )
 
     def __init__(self, do: Callable[[Call], Response]) -> None:
         self.do = do
@@ -35,24 +41,12 @@ class Endpoint:
         self.calls.append(call)
         return self.do(call)
 
-    def refuse(self, error: RefusalError, _call: Call, /) -> Response:
-        return Response(error.status, f"{error.code}: {error.text}", error.headers)
-
-    def internal(self) -> RefusalError:
-        return RefusalError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",))
-
-    def around_the_front(self) -> RefusalError:
-        return RefusalError(403, "front", "Not this way.", reason="no front")
-
-    def unrecorded(self, reason: str) -> RefusalError:
-        return RefusalError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",))
-
 
 class Shelled:
     """A shell around an endpoint that does what it is told."""
 
     def __init__(self, do: Callable[[Call], Response], base: str = "", secret: str = "") -> None:
-        self.endpoint = Endpoint(do)
+        self.endpoint = Worded(do)
         self.observer = RecordingObserver()
         self.clock = Clock()
         self.shell = Shell(self.endpoint, base, "eu-west-2", Cors(("*",)), self.observer, self.clock, Origin(secret))
@@ -275,8 +269,8 @@ class Recorded(Shelled):
 
 
 def _asks_of_4(call: Call) -> Response:
-    call.access.asks("read", Action.READ, "Patient", ["Patient/4"])
-    call.access.names("4")
+    call.trail.start("read", Action.READ, "Patient", ["Patient/4"], patients=["4"])
+    call.trail.touched(["4"])
     return Response(200, "of 4")
 
 
@@ -288,7 +282,7 @@ def test_an_answer_leaves_after_its_event_which_tells_who_asked_from_where() -> 
     assert (answer["statusCode"], answer["body"]) == (200, "of 4")
     (event,) = shelled.kept.events
     assert (event.client_id, event.subject, event.jti, event.patient, event.ids) == ("c", "c", "j", "4", ("Patient/4",))
-    assert (event.request_id, event.trace, event.service, event.status) == ("mine", TRACE, "tested", 200)
+    assert (event.request_id, event.trace, event.service, event.status) == ("mine", TRACE, "tested", 0)
     assert event.address
     assert event.gateway_request_id not in ("", "mine")
 
@@ -319,12 +313,10 @@ def test_what_cannot_be_recorded_is_answered_where_that_was_chosen_and_counted()
 
 
 def test_a_refusal_and_an_unexpected_error_are_recorded_too() -> None:
-    def refuse(call: Call) -> Response:
-        _asks_of_4(call)
+    def refuse(_call: Call) -> Response:
         raise RefusalError(404, "none", "None.", why="compartment")
 
-    def fail(call: Call) -> Response:
-        _asks_of_4(call)
+    def fail(_call: Call) -> Response:
         raise ZeroDivisionError
 
     for do, expected in ((refuse, ("4", "compartment", 404)), (fail, ("8", "error", 500))):
@@ -352,27 +344,14 @@ def test_a_preflight_is_no_access() -> None:
     assert shelled.kept.steps == []
 
 
-@pytest.mark.parametrize("fails_open", [False, True])
-def test_without_a_key_to_digest_with_a_write_is_not_done(fails_open: bool) -> None:
-    def write(call: Call) -> Response:
-        call.access.asks("update", Action.UPDATE, "Patient", parameters=[("identifier", "1")])
-        call.access.put_actions(["4"], 200, "Patient/4/_history/2")
-        raise AssertionError
-
-    def no_key(_value: str) -> str:
-        raise DigestKeyError("AccessDeniedException")
-
-    shelled = Shelled(write)
-    shelled.shell = replace(shelled.shell, recording=Recording(KeptEvents(), "tested", no_key, fails_open=fails_open))
-    answer = shelled.send(fhir_event("PUT", "Patient"))
-
-    assert answer["statusCode"] == 503
-    assert shelled.observer.failures == []
-    assert shelled.observer.lines[0]["reason"] == "no event: AccessDeniedException"
+def test_h2_what_cannot_be_recorded_for_what_was_asked_is_not_answered_open_or_not() -> None:
+    for fails_open in (False, True):
+        shelled = Recorded(_asks_of_4, "ValidationException", fails_open=fails_open)
+        assert shelled.send(fhir_event("GET", "Patient/4"))["statusCode"] == 503
 
 
 def test_what_should_not_happen_while_an_event_is_kept_is_logged_and_answers_nothing() -> None:
-    shelled = Recorded(_asks_of_4)
+    shelled = Recorded(lambda _call: Response(200, "done"))
     shelled.kept.keep = lambda _events: 1 / 0  # type: ignore[assignment,method-assign]
     answer = shelled.send(fhir_event("GET", "Patient/4"))
 

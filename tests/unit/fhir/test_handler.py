@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from careconnect_records.tables import RecordTables
-from careconnect_testing.access_records import DIGEST_ALIAS, audit_table, digest_key
+from careconnect_testing.access_records import audit_table
 from careconnect_testing.events import event
 from careconnect_testing.few_records import write_records
 from careconnect_testing.refused_start import missing_settings, refused_start
@@ -26,7 +25,6 @@ SETTINGS = {
     "ALLOWANCE_TABLE": "allowances",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
-    "ACCESS_DIGEST_KEY_ALIAS": DIGEST_ALIAS,
     "ALLOWED_ORIGINS": "*",
     "BASE_URL": "https://care.example",
 }
@@ -72,7 +70,6 @@ def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deploy
     with reader_on_moto() as reader:
         load(reader, write_records(tmp_path))
         audit_table(reader.client, SETTINGS["AUDIT_TABLE"])
-        digest_key(boto3.client("kms"))
         yield Deployed(reader.tables, monkeypatch)
     sys.modules.pop("fhir_reader.handler", None)
 

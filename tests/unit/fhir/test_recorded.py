@@ -1,18 +1,24 @@
-"""What the access record tells of reads and searches: whose record was opened or refused, and to whom (`audit.md`)."""
+"""The audit events of reads and searches: whose record was opened or refused, and to whom (`audit.md`, Whose)."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from careconnect.access_record.event import AccessEvent
-from careconnect_testing.few_records import write_deletion, write_records
+from careconnect.audit.event import AuditEvent
+from careconnect.audit.query import MOST_PATIENTS
+from careconnect_testing.events import fhir_event
+from careconnect_testing.few_records import Resource, write_deletion, write_records
 from careconnect_testing.stores import FHIR_BASE, Reader, load, reader_on_moto
 
-NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number|9658218873"
+SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
+NUMBER = f"{SYSTEM}|9658218873"
+"""Of Patient 4."""
 
-DONE, REFUSED, FAILED = "0", "4", "8"
+Told = list[tuple[str, str, str, int]]
+"""Of each event whom it names, its outcome, why and its status."""
 
 
 @pytest.fixture(scope="module")
@@ -38,298 +44,381 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 def reader(loaded: Reader) -> Iterator[Reader]:
     loaded.kept.events.clear()
     loaded.kept.steps.clear()
+    loaded.calls.clear()
     loaded.kept.fault = ""
     yield loaded
     loaded.faults.clear()
 
 
-def told(reader: Reader) -> list[tuple[str, str, str]]:
-    """Return what the record tells of the last requests: whose, what came of it, and why."""
-    return sorted((each.patient, each.outcome.value, each.why) for each in reader.kept.told)
+def told(reader: Reader) -> Told:
+    return sorted((each.patient, each.outcome.value, each.why, each.status) for each in reader.kept.events)
 
 
-def one(reader: Reader) -> AccessEvent:
-    (event,) = reader.kept.told
+def allowed(*patients: str) -> Told:
+    return [(patient, "0", "", 0) for patient in patients]
+
+
+def one(reader: Reader) -> AuditEvent:
+    (event,) = reader.kept.events
     return event
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_read_of_a_patient_is_kept_beside_the_read(reader: Reader, method: str) -> None:
-    reader.get("Patient/4", method=method)
-
-    event = one(reader)
-    assert told(reader) == [("4", DONE, "")]
-    assert (event.interaction, event.action, event.type, event.ids) == ("read", "R", "Patient", ("Patient/4",))
-    assert (event.client_id, event.query) == ("client-1", "")
-    assert reader.kept.steps == ["begin 1"]
+def ask(reader: Reader, asked: str) -> int:
+    """Ask for a path and its query and return the status; `POST` before it sends the query as a form."""
+    method, _, rest = asked.rpartition(" ")
+    path, _, query = rest.partition("?")
+    if method == "POST":
+        return reader.post(path, query).status
+    return reader.get(path, query, method=method or "GET").status
 
 
-def test_what_was_not_modified_is_disclosed_as_it_would_be_by_a_body(reader: Reader) -> None:
-    assert reader.get("Patient/4", If_None_Match='W/"1"').status == 304
-    assert reader.get("Observation/o1", If_None_Match='W/"1"').status == 304
-
-    assert told(reader) == [("4", DONE, ""), ("4", DONE, "")]
-
-
-def test_a_read_of_a_record_learns_from_it_whose_it_is(reader: Reader) -> None:
-    reader.get("Observation/o1")
-
-    assert told(reader) == [("4", DONE, "")]
-    assert reader.kept.steps == ["keep 1"]
-
-
-def test_a_version_tells_of_whoever_had_it_then(reader: Reader) -> None:
-    assert reader.get("Condition/moved/_history/1").status == 200
-    assert one(reader).ids == ("Condition/moved/_history/1",)
-    assert told(reader) == [("5", DONE, "")]
-    reader.kept.events.clear()
-
-    assert reader.get("Condition/moved/_history").json["total"] == 2
-    assert told(reader) == [("4", DONE, ""), ("5", DONE, "")]
-    assert {each.interaction for each in reader.kept.told} == {"history-instance"}
-
-
-@pytest.mark.parametrize("path", ["Organization/P1", "Organization?name=leeds", "Practitioner", "Organization/absent"])
-def test_what_touches_no_patient_is_one_event_without_one(reader: Reader, path: str) -> None:
-    status = reader.get(*path.split("?")).status
-
-    assert told(reader) == [("", DONE, "") if status == 200 else ("", REFUSED, "not found")]
-    assert reader.kept.steps[0] == "begin 1"
-
-
-def test_without_the_scope_nothing_of_the_directory_is_begun(reader: Reader) -> None:
-    caller = reader.as_caller("user/Patient.read")
-    for path in ("Organization/P1", "Organization?name=leeds", "Organization/P1/_history"):
-        assert caller.get(*path.split("?")).status == 403
-
-    assert told(reader) == [("", REFUSED, "scope")] * 3
-    assert reader.kept.steps == ["keep 1"] * 3
-
-
-@pytest.mark.parametrize("path", ["Patient/absent", "Patient/absent/$everything", "Patient/absent/_history"])
-def test_an_absent_patient_is_named_by_the_id_that_was_asked_for(reader: Reader, path: str) -> None:
-    assert reader.get(path).status == 404
-
-    assert told(reader) == [("absent", REFUSED, "not found")]
-
-
-def test_what_is_deleted_is_refused_and_tells_whose_it_was(reader: Reader) -> None:
-    assert reader.get("Condition/gone").status == 410
-    assert reader.get("Condition/gone/_history/9").status == 404
-    assert reader.get("Condition/gone/_history/nonsense").status == 404
-
-    assert told(reader) == [("4", REFUSED, "deleted"), *[("4", REFUSED, "not found")] * 2]
+ALLOWED = [
+    # Whose it is stands in the path, whatever comes of it.
+    *((f"{method}{path}", 200, ["4"]) for method in ("", "HEAD ") for path in ("Patient/4", "Patient/4/_history")),
+    ("Patient/4/$everything?_count=1", 200, ["4"]),
+    ("Patient/absent", 404, ["absent"]),
+    ("Patient/absent/$everything", 404, ["absent"]),
+    ("Patient/absent/_history", 404, ["absent"]),
+    ("Patient/4/_history/9", 404, ["4"]),
+    # Of another resource it stands in what is read.
+    ("Observation/o1", 200, ["4"]),
+    ("Condition/moved/_history/1", 200, ["5"]),
+    ("Condition/moved/_history", 200, ["4", "5"]),
+    ("Condition/moved/_history?_summary=count", 200, ["4"]),
+    ("Condition/moved/_history?_since=2050-01-01T00:00:00Z", 200, ["4"]),
+    # Named by an id, wherever that stands, and however little is found.
+    *((f"Observation?{query}", 200, ["6"]) for query in ("patient=6", "subject=Patient/6", "subject:Patient._id=6")),
+    *((f"Observation?{query}", 200, ["6"]) for query in ("encounter.patient=6", f"patient={FHIR_BASE}/Patient/6")),
+    *((f"Observation?patient=6&{query}", 200, ["6"]) for query in ("_summary=count", "_count=0", "code=none")),
+    ("Patient/6/Observation", 200, ["6"]),
+    ("POST Observation/_search?patient=6", 200, ["6"]),
+    ("POST Patient/6/Observation/_search?code=none", 200, ["6"]),
+    ("Patient?_id=6&gender=female", 200, ["6"]),
+    ("Patient?_id:not=6&_count=0&gender=none", 200, ["6"]),
+    ("Patient?_has:Observation:patient:subject=Patient/6", 200, ["6"]),
+    # By an identifier of a Patient likewise.
+    *((f"Patient?{query}", 200, ["4"]) for query in (f"identifier={NUMBER}", f"identifier={NUMBER}&gender=male")),
+    ("Patient?identifier=9658218873&_summary=count&gender=male", 200, ["4", "5"]),
+    (f"Observation?patient.identifier={NUMBER}&code=none", 200, ["4"]),
+    (f"Observation?encounter.patient.identifier={NUMBER}&code=none", 200, ["4"]),
+    (f"Patient?identifier:not={NUMBER}&_count=0&gender=none", 200, ["4"]),
+    (f"Patient?identifier={SYSTEM}|none", 200, [""]),
+    (f"Patient?identifier={SYSTEM}|&gender=none", 200, [""]),
+    # A page tells of all who are on it, and of nobody else.
+    ("Patient?birthdate=ge1990", 200, ["4", "5", "6"]),
+    ("Condition?_id=moved&_include=Condition:asserter", 200, ["4", "6"]),
+    ("Patient?_id=4,6&_revinclude=Observation:patient", 200, ["4", "6"]),
+    ("Patient/4/$everything?_count=100", 200, ["4", "6"]),
+    ("Observation?_id=o1&_include=Observation:encounter", 200, ["4"]),
+    ("Observation?code=none", 200, [""]),
+    # A number is of those whom it counts.
+    ("Patient?gender=female&_summary=count", 200, ["4"]),
+    ("Patient?birthdate=ge1990&_count=0", 200, ["4", "5", "6"]),
+    ("Condition?_id=moved&_summary=count", 200, ["4"]),
+    ("Patient?birthdate=ge1990&_total=accurate&_count=1", 200, ["4", "5", "6"]),
+    ("Patient?gender=none&_summary=count", 200, [""]),
+    # The directory is nobody's.
+    *((path, 200, [""]) for path in ("Organization/P1", "Organization?name=leeds", "Practitioner")),
+    ("Organization/absent", 404, [""]),
+]
 
 
-def test_a_bound_client_that_is_refused_another_patients_record_is_told_of_with_that_patient(reader: Reader) -> None:
-    bound = reader.as_caller("patient/*.read", patient="5")
-    for path in ("Observation/o1", "Condition/moved", "Patient/4", "Patient/4/$everything"):
-        reader.kept.events.clear()
-        assert bound.get(path).status == 404
-        assert told(reader) == [("4", REFUSED, "compartment")], path
-        assert one(reader).is_correction is False
-    reader.kept.events.clear()
+@pytest.mark.parametrize(("asked", "status", "patients"), ALLOWED)
+def test_what_is_allowed_is_one_event_of_each_patient_of_whom_it_may_tell(
+    reader: Reader, asked: str, status: int, patients: list[str]
+) -> None:
+    assert ask(reader, asked) == status
 
-    assert bound.get("Condition/moved/_history/2").status == 404
-    assert told(reader) == [("4", REFUSED, "compartment")]
+    assert told(reader) == allowed(*patients)
 
 
-def test_without_the_scope_nothing_is_looked_up_and_the_path_says_whose_it_is(reader: Reader) -> None:
-    caller = reader.as_caller("user/Observation.read")
-    paths = dict.fromkeys(("Patient/4", "Patient/4/$everything", "Patient/4/Condition"), "4")
-    # A query is not looked at.
-    for path, patient in {**paths, "Condition?patient=4": "", "Condition?patient=4&_format=nonsense": ""}.items():
-        reader.kept.events.clear()
-        assert caller.get(*path.split("?")).status == 403
-        assert told(reader) == [(patient, REFUSED, "scope")], path
-        assert not any(step.startswith("begin") for step in reader.kept.steps)
-    reader.kept.events.clear()
+REFUSED = [
+    ("Condition/gone", 410, [("4", "4", "deleted", 410)]),
+    ("Condition/gone/_history/9", 404, [("4", "4", "not found", 404)]),
+    ("Condition/absent", 404, [("", "4", "not found", 404)]),
+    ("Observation?patient=4&date=nonsense", 400, [("4", "4", "bad request", 400)]),
+    ("Observation?patient=4&_count=x", 400, [("4", "4", "bad request", 400)]),
+    ("Observation?patient=4&_cursor=forged", 400, [("4", "4", "bad request", 400)]),
+    ("Patient/4/$everything?_cursor=forged", 400, [("4", "4", "bad request", 400)]),
+    ("Patient/4/_history?_cursor=forged", 400, [("4", "4", "bad request", 400)]),
+    ("Patient/4/_history?_since=forged", 400, [("4", "4", "bad request", 400)]),
+    ("Patient/4?_format=text/csv", 406, [("4", "4", "bad request", 406)]),
+    ("POST Patient/4", 405, [("4", "4", "bad request", 405)]),
+    ("Nothing/4", 404, [("", "4", "not found", 404)]),
+    ("Patient/!", 400, [("", "4", "bad request", 400)]),
+    ("patient/4", 404, [("", "4", "not found", 404)]),
+]
 
-    assert caller.get("Condition/moved").status == 403
-    assert told(reader) == [("", REFUSED, "scope")]
 
+@pytest.mark.parametrize(("asked", "status", "expected"), REFUSED)
+def test_what_is_refused_is_one_event_of_each_patient_whom_it_names(
+    reader: Reader, asked: str, status: int, expected: Told
+) -> None:
+    assert ask(reader, asked) == status
 
-def test_a_search_tells_of_everybody_on_its_page_and_is_kept_beside_their_bodies(reader: Reader) -> None:
-    found = reader.get("Patient", "birthdate=ge1990&_sort=_id")
-
-    assert [entry["resource"]["id"] for entry in found.json["entry"]] == ["4", "5", "6"]
-    assert told(reader) == [("4", DONE, ""), ("5", DONE, ""), ("6", DONE, "")]
-    assert reader.kept.steps == ["begin 3"]
-    assert {each.query for each in reader.kept.told} == {"birthdate=digest-of-6&_sort=_id"}
-    reader.kept.events.clear()
-
-    page = reader.get("Patient", "birthdate=ge1990&_count=1&_sort=_id")
-    (shown,) = [entry["resource"]["id"] for entry in page.json["entry"]]
-    assert told(reader) == [(shown, DONE, "")]
+    assert told(reader) == expected
+    assert not [step for step in reader.kept.steps if step.startswith("begin")]
 
 
 @pytest.mark.parametrize(
-    ("path", "query"),
-    [
-        ("Observation", "patient=6"),
-        ("Observation", "subject=Patient/6"),
-        ("Observation", f"patient={FHIR_BASE}/Patient/6"),
-        ("Patient/6/Observation", ""),
-        ("Observation", "patient=6&_summary=count"),
-        ("Patient", "_id=6&_count=0"),
-        ("Patient", "_id=6&gender=female"),
-    ],
+    "asked",
+    ["Patient/4", "Patient/4/$everything", "Condition?patient=4", "Patient/4/Condition", "Condition?patient._id=4"],
 )
-def test_who_is_named_is_told_of_though_nothing_is_shown(reader: Reader, path: str, query: str) -> None:
-    assert reader.get(path, query).status == 200
+def test_without_the_scope_nothing_is_looked_up_and_the_request_says_whose_it_is(reader: Reader, asked: str) -> None:
+    assert ask(reader.as_caller("user/Observation.read"), asked) == 403
 
-    assert told(reader) == [("6", DONE, "")]
-    assert reader.kept.steps == ["begin 1"]
-
-
-def test_a_count_of_nobody_in_particular_tells_of_nobody(reader: Reader) -> None:
-    assert reader.get("Patient", "gender=female&_summary=count").json["total"] == 1
-
-    assert told(reader) == [("", DONE, "")]
+    assert told(reader) == [("4", "4", "scope", 403)]
+    assert reader.calls == []
 
 
-def test_a_search_by_number_tells_of_whom_it_found_and_holds_no_number(reader: Reader) -> None:
-    reader.get("Patient", [("identifier", NHS_NUMBER)])
+BOUND = [
+    ("Observation/o1", 404),
+    ("Condition/moved", 404),
+    ("Condition/moved/_history/2", 404),
+    ("Patient/4", 404),
+    ("Patient/4/$everything", 404),
+    ("Patient/4/_history", 404),
+    ("Observation?patient=4", 200),
+    ("Observation?subject:Patient._id=4&_summary=count", 200),
+    ("Patient/4/Observation", 200),
+    ("Patient?_id=4", 200),
+    (f"Patient?identifier={NUMBER}", 200),
+    (f"Observation?patient.identifier={NUMBER}&_count=0", 200),
+    ("Observation?_id=o1", 200),
+    ("Observation?_id=o1&_sort=-date,_id", 200),
+]
 
-    assert told(reader) == [("4", DONE, "")]
-    assert one(reader).query == f"identifier=digest-of-{len(NHS_NUMBER)}"
+
+@pytest.mark.parametrize(("asked", "status"), BOUND)
+def test_what_a_bound_client_asks_of_another_is_refused_in_its_event_whatever_the_answer_looks_like(
+    reader: Reader, asked: str, status: int
+) -> None:
+    assert ask(reader.as_caller("patient/*.read", patient="5"), asked) == status
+
+    assert told(reader) == [("4", "4", "compartment", status)]
 
 
-def test_a_posted_search_is_recorded_as_one_in_the_url(reader: Reader) -> None:
-    reader.post("Patient/_search", f"identifier={NHS_NUMBER}&_count=5")
+def test_a_bound_client_that_names_its_own_patient_and_another_is_told_of_with_both(reader: Reader) -> None:
+    bound = reader.as_caller("patient/*.read", patient="5")
+    assert bound.get("Patient", "_id=4,5").total == 1
 
-    assert (one(reader).interaction, one(reader).query) == (
-        "search-type",
-        f"identifier=digest-of-{len(NHS_NUMBER)}&_count=5",
-    )
+    assert told(reader) == [("4", "4", "compartment", 200), ("5", "0", "", 0)]
+
+
+def test_an_event_says_what_was_asked(reader: Reader) -> None:
+    reader.get("Patient/4")
+    read = one(reader)
+    assert (read.interaction, read.action, read.type, read.ids) == ("read", "R", "Patient", ("Patient/4",))
+    assert (read.client_id, read.query) == ("client-1", "")
+    reader.kept.events.clear()
+
+    reader.get("Patient/4/$everything", "_count=1")
+    assert (one(reader).interaction, one(reader).action) == ("operation", "E")
+    reader.kept.events.clear()
+
+    reader.post("Patient/_search", f"identifier={NUMBER}&nonsense=1&_count=5")
+    assert (one(reader).interaction, one(reader).query) == ("search-type", "identifier=***&_count=5")
+    assert one(reader).unknown_parameters == 1
+
+
+@pytest.mark.parametrize("asked", ["Patient/4", "Observation/o1"])
+def test_what_was_not_modified_is_disclosed_as_it_would_be_by_a_body(reader: Reader, asked: str) -> None:
+    assert reader.get(asked, If_None_Match='W/"1"').status == 304
+
+    assert told(reader) == allowed("4")
 
 
 def test_a_next_page_is_recorded_with_its_search_and_its_place(reader: Reader) -> None:
     first = reader.get("Observation", "patient=4&_count=2")
     reader.kept.events.clear()
-    reader.follow(next(link["url"] for link in first.json["link"] if link["relation"] == "next"))
+    reader.follow(first.link("next"))
 
-    assert told(reader) == [("4", DONE, "")]
+    assert told(reader) == allowed("4")
     assert one(reader).query.startswith("patient=4&_count=2&_cursor=")
 
 
-@pytest.mark.parametrize(
-    ("query", "patients"),
-    [
-        ("_id=o1&_include=Observation:patient", ["4"]),
-        ("_id=o1&_include=Observation:encounter", ["4"]),
-        ("_id=o1&_include=Observation:performer", ["4"]),
-    ],
-)
-def test_what_is_included_of_the_same_patient_is_no_other_event(
-    reader: Reader, query: str, patients: list[str]
-) -> None:
-    assert reader.get("Observation", query).status == 200
-
-    assert told(reader) == [(patient, DONE, "") for patient in patients]
-
-
-def test_another_patient_who_is_included_is_told_of(reader: Reader) -> None:
-    found = reader.get("Condition", "_id=moved&_include=Condition:asserter").json
-
-    assert [entry["resource"]["id"] for entry in found["entry"]] == ["moved", "6"]
-    assert told(reader) == [("4", DONE, ""), ("6", DONE, "")]
+def test_the_next_page_of_a_form_concerns_whom_the_form_names(reader: Reader) -> None:
+    first = reader.post("Observation/_search", f"patient.identifier={NUMBER}&_count=2")
     reader.kept.events.clear()
-    reader.get("Patient", "_id=4,6&_revinclude=Observation:patient")
-    assert told(reader) == [("4", DONE, ""), ("6", DONE, "")]
+    reader.follow(first.link("next"))
 
-
-def test_a_whole_record_is_one_event_of_its_patient_and_one_of_each_other_in_it(reader: Reader) -> None:
-    everything = reader.get("Patient/4/$everything", "_count=100").json
-
-    assert "6" in [entry["resource"]["id"] for entry in everything["entry"]]
-    assert told(reader) == [("4", DONE, ""), ("6", DONE, "")]
-    event = next(each for each in reader.kept.told if each.patient == "4")
-    assert (event.interaction, event.action, event.ids) == ("operation", "E", ("Patient/4",))
-    assert reader.kept.steps[0] == "begin 1"
-
-
-@pytest.mark.parametrize("query", ["patient=4&nonsense:of=1", "patient=4&date=nonsense", "patient=4&_count=x"])
-def test_a_malformed_search_is_refused_and_names_whom_it_named(reader: Reader, query: str) -> None:
-    answer = reader.get("Observation", query, Prefer="handling=strict")
-
-    assert answer.status == 400
-    assert told(reader) == [("4", REFUSED, "bad request")]
-
-
-@pytest.mark.parametrize("path", ["Nothing/4", "Patient/!", "patient/4", "Patient/4/nothing"])
-def test_a_path_that_says_nothing_is_an_event_that_holds_none_of_it(reader: Reader, path: str) -> None:
-    assert reader.get(path).status in (400, 404)
-
-    event = one(reader)
-    assert (event.patient, event.type, event.ids, event.interaction) == ("", "", (), "unknown")
+    assert told(reader) == allowed("4")
 
 
 def test_an_expired_token_is_an_event_of_its_client(reader: Reader) -> None:
-    reader.now.now += 10**6
-    event: dict[str, Any] = {"client_id": "client-1", "scope": "user/Patient.read", "expires_at": "1"}
-    try:
-        from careconnect_testing.events import fhir_event
+    caller: dict[str, Any] = {"client_id": "client-1", "scope": "user/Patient.read", "expires_at": "1"}
+    assert reader.send(fhir_event("GET", "Patient/4", authorizer=caller)).status == 401
 
-        assert reader.send(fhir_event("GET", "Patient/4", authorizer=event)).status == 401
-    finally:
-        reader.now.now -= 10**6
-
-    assert told(reader) == [("", REFUSED, "token")]
+    assert told(reader) == [("", "4", "token", 401)]
     assert one(reader).client_id == "client-1"
 
 
-@dataclass
-class Breaks:
-    """Breaks a kind of call."""
+@pytest.mark.parametrize("path", ["Patient/4/_history/" + "1" * 4_000, "Patient/4/_history/nonsense"])
+def test_a_version_that_is_none_is_in_no_event(reader: Reader, path: str) -> None:
+    assert reader.get(path).status == 404
 
-    operation: str
+    assert one(reader).ids == ("Patient/4",)
 
-    def __call__(self, name: str) -> None:
-        if name == self.operation:
-            from botocore.exceptions import ClientError
 
+def breaks(operation: str) -> Callable[[str], None]:
+    def fault(name: str) -> None:
+        if name == operation:
             raise ClientError({"Error": {"Code": "InternalServerError"}}, name)
 
+    return fault
+
 
 @pytest.mark.parametrize(
-    ("path", "query", "operation", "patients"),
+    ("asked", "operation", "expected"),
     [
-        ("Patient/4", "", "GetItem", ["4"]),
-        ("Observation/o1", "", "GetItem", [""]),
-        ("Observation", "patient=4", "Query", ["4"]),
-        ("Observation", "patient=4", "BatchGetItem", ["4"]),
-        ("Patient", "birthdate=ge1990", "BatchGetItem", ["4", "5", "6"]),
-        ("Patient/4/$everything", "", "Query", ["4"]),
+        ("Patient/4", "GetItem", allowed("4")),
+        ("Observation/o1", "GetItem", [("", "8", "error", 503)]),
+        ("Observation?patient=4", "Query", allowed("4")),
+        ("Observation?patient=4", "BatchGetItem", allowed("4")),
+        ("Patient?birthdate=ge1990", "BatchGetItem", allowed("4", "5", "6")),
+        ("Patient?birthdate=ge1990", "Query", [("", "8", "error", 503)]),
+        ("Patient/4/$everything", "Query", allowed("4")),
+        (f"Observation?patient.identifier={NUMBER}", "Query", [("", "8", "error", 503)]),
     ],
 )
-def test_what_failed_after_its_event_was_begun_is_corrected(
-    reader: Reader, path: str, query: str, operation: str, patients: list[str]
+def test_what_fails_after_its_event_was_written_was_allowed(
+    reader: Reader, asked: str, operation: str, expected: Told
 ) -> None:
-    reader.faults.append(Breaks(operation))
+    reader.faults.append(breaks(operation))
 
-    assert reader.get(path, query).status == 503
-    assert told(reader) == [(patient, FAILED, "error") for patient in patients]
+    assert ask(reader, asked) == 503
+    assert told(reader) == expected
+
+
+@pytest.mark.parametrize("asked", [asked for asked, status, _ in ALLOWED if status == 200])
+def test_no_disclosure_leaves_without_its_event(reader: Reader, asked: str) -> None:
+    reader.kept.fault = "ProvisionedThroughputExceededException"
+    method, _, rest = asked.rpartition(" ")
+    path, _, query = rest.partition("?")
+    answer = reader.post(path, query) if method == "POST" else reader.get(path, query, method=method or "GET")
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert not re.search(r"Kanfeld|o1|Patient/", answer.text)
+    assert reader.kept.events == []
+
+
+# --- what one request may name, and tell of
 
 
 @pytest.mark.parametrize(
-    ("path", "query"),
+    "query",
     [
-        ("Patient/4", ""),
-        ("Observation/o1", ""),
-        ("Observation", "patient=4"),
-        ("Patient", "birthdate=ge1990"),
-        ("Patient/4/$everything", ""),
-        ("Condition/moved/_history", ""),
-        ("Organization/P1", ""),
-        ("Patient/absent", ""),
+        "subject=" + ",".join(f"{number:x}" for number in range(12_000)),
+        "_id=" + ",".join(f"p{number}" for number in range(51)) + "&identifier=" + ",".join(map(str, range(50))),
+        "&".join(f"patient=p{number}" for number in range(101)),
     ],
 )
-def test_no_disclosure_leaves_without_its_event(reader: Reader, path: str, query: str) -> None:
-    reader.kept.fault = "ProvisionedThroughputExceededException"
-    answer = reader.get(path, query)
+def test_h1_a_request_that_names_more_than_a_hundred_is_refused_before_anything_is_looked_up(
+    reader: Reader, query: str
+) -> None:
+    path = "Patient" if query.startswith("_id") else "Observation"
+    assert reader.post(f"{path}/_search", query).issue["code"] == "too-costly"
 
-    assert answer.status == 503
-    assert answer.headers["Retry-After"] == "2"
-    assert "4" not in answer.text.replace("http://hl7.org/fhir", "").replace("STU3", "")
-    assert reader.kept.told == []
+    assert told(reader) == [("", "4", "bad request", 400)]
+    assert reader.calls == []
+    assert len(one(reader).query) <= 3_000
+
+
+def test_h1_a_bound_client_that_names_many_makes_one_event(reader: Reader) -> None:
+    bound = reader.as_caller("patient/*.read", patient="5")
+    assert bound.get("Patient", "_id=" + ",".join(f"p{number}" for number in range(300))).status == 400
+
+    assert told(reader) == [("", "4", "bad request", 400)]
+
+
+def test_h2_a_parameter_that_no_url_could_hold_takes_no_room_in_an_event(reader: Reader) -> None:
+    assert reader.post("Patient/_search", "é" * 31_000 + "=1&birthdate=ge1990&_count=40").status == 200
+
+    assert told(reader) == allowed("4", "5", "6")
+    assert {(each.query, each.unknown_parameters) for each in reader.kept.events} == {("birthdate=***&_count=40", 1)}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"identifier={NUMBER}&_has:Condition:patient:code:missing=false&_summary=count",
+        f"identifier={NUMBER}&birthdate=ge1999&_summary=count",
+        f"identifier={NUMBER}&birthdate=ge1950&_count=0",
+    ],
+)
+def test_h3_a_number_about_one_who_is_described_is_an_event_of_that_patient(reader: Reader, query: str) -> None:
+    assert reader.get("Patient", query).status == 200
+
+    assert told(reader) == allowed("4")
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    """A reader of 130 patients: p0, the first on a page, has 101 observations, whose performers are the others."""
+    patients: list[Resource] = [
+        {"resourceType": "Patient", "id": f"p{number}", "birthDate": "1980"} for number in range(130)
+    ]
+    patients[0] |= {"birthDate": "1990"}
+    others: list[Resource] = [
+        {
+            "resourceType": "Observation",
+            "id": f"o{number}",
+            "status": "final",
+            "code": {"text": "x"},
+            "subject": {"reference": "Patient/p0"},
+            "performer": [{"reference": f"Patient/p{number + 1}"}],
+        }
+        for number in range(101)
+    ]
+    both = {
+        **others[0],
+        "id": "all",
+        "code": {"coding": [{"code": "y"}]},
+        "performer": [each["performer"][0] for each in others],
+    }
+    with reader_on_moto() as reader:
+        load(reader, write_records(tmp_path_factory.mktemp("many"), [*patients, *others, both]))
+        yield reader
+
+
+def pages(reader: Reader, path: str, query: str) -> list[tuple[set[str], set[str]]]:
+    """Return of each page the patients on it, and those of its events."""
+    found = []
+    answer = reader.get(path, query)
+    assert answer.status == 200, answer.text
+    while True:
+        shown = {each["resource"]["id"] for each in answer.json.get("entry", ()) if "Patient" in each["fullUrl"]}
+        found.append((shown, {event.patient for event in reader.kept.events}))
+        reader.kept.events.clear()
+        if not answer.link("next"):
+            return found
+        answer = reader.follow(answer.link("next"))
+        assert answer.status == 200, answer.text
+
+
+def test_nobody_is_recorded_who_could_not_have_been_on_the_page(many: Reader) -> None:
+    many.kept.events.clear()
+    for shown, recorded in pages(many, "Patient", "_count=100&_revinclude=Observation:patient"):
+        assert shown == recorded
+    for shown, recorded in pages(many, "Observation", "_count=60&_include=Observation:performer&code:missing=true"):
+        assert shown | {"p0"} == recorded
+        assert len(recorded) <= MOST_PATIENTS
+
+
+def test_a_page_ends_before_the_match_that_would_tell_of_one_patient_too_many(many: Reader) -> None:
+    many.kept.events.clear()
+    found = pages(
+        many,
+        "Observation",
+        "_count=100&_include=Observation:performer&_id=" + ",".join(f"o{number}" for number in range(100)),
+    )
+
+    assert [len(recorded) for _, recorded in found] == [100, 2]
+    assert many.get("Observation", "_id=all&_include=Observation:performer").issue["code"] == "too-costly"
+
+
+def test_a_number_that_counts_many_is_nobodys(many: Reader) -> None:
+    for query, patients in (("_summary=count", [""]), ("birthdate=ge1990&_summary=count", ["p0"])):
+        many.kept.events.clear()
+        assert many.get("Patient", query).status == 200
+        assert [each.patient for each in many.kept.events] == patients

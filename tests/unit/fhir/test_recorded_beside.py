@@ -1,4 +1,4 @@
-"""An event and what it is of are asked for side by side, so that the record costs a read no time (`audit.md`)."""
+"""An event and what it is of are asked for side by side, so that the trail costs a read no time (`audit.md`)."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.shell import Recording
-from careconnect_testing.access_records import audit_table, digest_for_tests
+from careconnect_testing.access_records import audit_table
 from careconnect_testing.answer import Answer
 from careconnect_testing.few_records import write_records
 from careconnect_testing.stores import Reader, load, reader_on_moto
 
-PUTS = ("PutItem", "TransactWriteItems")
+INSERT = "BatchExecuteStatement"
 
 
 class Meeting:
@@ -28,7 +28,7 @@ class Meeting:
         self._awaited = {"read", "put"}
 
     def __call__(self, name: str) -> None:
-        side = "put" if name in PUTS else "read" if name == self._read else ""
+        side = "put" if name == INSERT else "read" if name == self._read else ""
         with self._lock:
             if side not in self._awaited:
                 return
@@ -45,7 +45,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, A
     with reader_on_moto() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("beside")))
         kept = audit_table(reader.client, "audit")
-        recording = Recording(DynamoDbAccessRecord(reader.client, "audit"), "tested", digest_for_tests)
+        recording = Recording(DynamoDbAuditStore(reader.client, "audit"), "tested")
         reader._apps = {home: replace(shell, recording=recording) for home, shell in reader._apps.items()}
         yield reader, kept
 
@@ -85,7 +85,7 @@ def test_the_event_is_on_its_way_while_the_read_is(reader: Reader, path: str, qu
 def test_a_read_that_does_not_name_its_patient_takes_one_call_more(reader: Reader) -> None:
     assert reader.get("Observation/o1").status == 200
 
-    assert reader.calls == ["GetItem", "PutItem"]
+    assert reader.calls == ["GetItem", INSERT]
 
 
 def test_a_page_of_patients_takes_one_call_for_all_of_their_events(reader: Reader, loaded: tuple[Reader, Any]) -> None:
@@ -93,7 +93,7 @@ def test_a_page_of_patients_takes_one_call_for_all_of_their_events(reader: Reade
     before = len(kept())
     assert len(reader.get("Patient", "birthdate=ge1990").json["entry"]) == 3
 
-    assert [call for call in reader.calls if call in PUTS] == ["TransactWriteItems"]
+    assert [call for call in reader.calls if call == INSERT] == [INSERT]
     assert len(kept()) == before + 3
 
 
@@ -144,5 +144,5 @@ def test_killed_at_any_of_its_calls_it_tells_nothing_and_whole_it_leaves_its_eve
 
     reader.faults.clear()
     assert whole.status == 200
-    assert any(name in PUTS for name in made)
+    assert INSERT in made
     assert len(kept()) > before

@@ -166,7 +166,7 @@ def denied(writer: Writer, record: Record) -> None:
         if record.table in str(params):
             raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, WRITE)
 
-    for operation in (WRITE, "PutItem"):
+    for operation in (WRITE, "BatchExecuteStatement"):
         writer.reader.client.meta.events.register(f"provide-client-params.dynamodb.{operation}", refuse)
 
 
@@ -262,3 +262,12 @@ def test_events_that_are_throttled_with_the_write_wait_as_that_does(recorded: tu
     assert writer.observer.counts == ["WriteConflict"] * 2
     assert made_by(record.all()) == [FIRST]
     assert len(record.all()) == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_write_whose_events_are_at_fault_is_not_done_without_them(opened: tuple[Writer, Record], size: str) -> None:
+    writer, record = opened
+    cancelling(writer, record.table, "ValidationError")
+
+    assert writer.update(SIZES[size]).status == 503
+    assert writer.reader.get("Patient/own").status == 404

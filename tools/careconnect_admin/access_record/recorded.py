@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from audit_archiver.days import end_of, is_in_place, start_of
-from careconnect.access_record.event import PATIENT_INDEX, SHARDS, AccessEvent, event_key, event_of, partition_of
+from careconnect.audit.event import PATIENT_INDEX, SHARDS, AuditEvent, event_key, event_of, partition_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,7 +21,7 @@ class Recorded:
     """What is recorded under an id; no `event` if it is none that this service has recorded."""
 
     id: str
-    event: AccessEvent | None
+    event: AuditEvent | None
 
 
 class AccessRecordReader:
@@ -71,17 +71,12 @@ class AccessRecordReader:
 
 
 def _recorded(items: Iterable[Item]) -> Iterator[Recorded]:
-    """Return what items tell, newest first: of an event that was corrected, its correction."""
-    last = ""
+    """Return what items tell, newest first."""
     for item in items:
-        event_id = item["sk"]["S"].removesuffix(_CORRECTION)
-        if event_id == last:
-            continue
-        last = event_id
-        yield Recorded(event_id, _event(item))
+        yield Recorded(item["sk"]["S"], _event(item))
 
 
-def _event(item: Item) -> AccessEvent | None:
+def _event(item: Item) -> AuditEvent | None:
     try:
         return event_of(item) if is_in_place(item["pk"]["S"], item["sk"]["S"]) else None
     except (KeyError, ValueError):

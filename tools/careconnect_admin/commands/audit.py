@@ -20,7 +20,7 @@ from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
     from audit_archiver.verify_day import Verdict
-    from careconnect.access_record.event import AccessEvent
+    from careconnect.audit.event import AuditEvent
     from careconnect_admin.access_record.recorded import AccessRecordReader, Recorded
     from careconnect_admin.recording.operator_record import OperatorRecord
     from careconnect_admin.stack.target import StackTarget
@@ -131,7 +131,7 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Print all that is recorded of one event. That you looked is recorded."""
-    from careconnect.access_record.event import is_event_id
+    from careconnect.audit.event import is_event_id
 
     event_id = event_id.removeprefix("AuditEvent/")
     if not is_event_id(event_id):
@@ -205,7 +205,7 @@ def _row(each: "Recorded") -> Sequence[str]:
     return (_moment(event), event.client_id, event.interaction, told, event.patient, _outcome(event))
 
 
-def _moment(event: "AccessEvent") -> str:
+def _moment(event: "AuditEvent") -> str:
     return _instant(event.at)
 
 
@@ -213,7 +213,7 @@ def _instant(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _outcome(event: "AccessEvent") -> str:
+def _outcome(event: "AuditEvent") -> str:
     words = [_OUTCOMES[event.outcome], str(event.status or "")]
     return " ".join(filter(None, words)) + (f": {event.why}" if event.why else "")
 

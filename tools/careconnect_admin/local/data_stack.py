@@ -13,7 +13,7 @@ from careconnect_admin.stack.running_stack import STACK_NAME
 
 _DATA_TYPES: Final = frozenset({"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::KMS::Alias"})
 
-_ALIASES: Final = ("SigningKeyAlias", "AccessDigestKeyAlias")
+_ALIASES: Final = ("SigningKeyAlias",)
 """The outputs that name a key by its alias."""
 
 

@@ -25,6 +25,9 @@ def _follow_parent() -> None:
 def _serve() -> None:
     from ministack.app import main as serve
 
+    from careconnect_admin.local.emulator_statements import complete_inserts
+
+    complete_inserts()
     threading.Thread(target=_follow_parent, daemon=True, name="follow-parent").start()
     sys.argv = ["ministack"]
     try:

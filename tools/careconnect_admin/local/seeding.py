@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.record_keys import JSON_ITEM, resource_key
 from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
@@ -90,7 +90,7 @@ def seed(
     """
     tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
-    record = OperatorRecord(DynamoDbAccessRecord(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
+    record = OperatorRecord(DynamoDbAuditStore(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
     registry = DynamoDbClientRegistry(dynamodb, outputs["ClientTable"])
     register(clients, RecordedClientRegistry(registry, lambda: record))
     if restored and not data:

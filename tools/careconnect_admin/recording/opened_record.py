@@ -1,11 +1,11 @@
-"""Open the access record of a stack in the name of who is signed in."""
+"""Open the audit trail of a stack in the name of who is signed in."""
 
 import time
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.recording.operator_record import LOCAL_OPERATOR, Operator, OperatorRecord
 
@@ -19,13 +19,13 @@ _MOST_SECONDS_OFF: Final = 2
 
 
 def operator_record(target: "StackTarget") -> OperatorRecord:
-    """Return the access record of a stack; raises `OperatorError` if it has none, errors of AWS pass through."""
+    """Return the audit trail of a stack; raises `OperatorError` if it has none, errors of AWS pass through."""
     if "AuditTable" not in target.outputs:
         raise OperatorError(
-            f"the stack {target.name} has no access record, without which nothing is changed: deploy this release first"
+            f"the stack {target.name} has no audit trail, without which nothing is changed: deploy this release first"
         )
     days = int(target.parameters.get("AuditRetentionDays", "0"))
-    record = DynamoDbAccessRecord(target.client("dynamodb"), target.outputs["AuditTable"], days)
+    record = DynamoDbAuditStore(target.client("dynamodb"), target.outputs["AuditTable"], days)
     operator = Operator(LOCAL_OPERATOR) if target.is_local else signed_in(target.client("sts"))
     return OperatorRecord(record, operator)
 

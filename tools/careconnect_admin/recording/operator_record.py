@@ -1,14 +1,14 @@
-"""Keep the event of a change before it is made (`audit.md`; ADR 27)."""
+"""Write the event of a change before it is made (`audit.md`; ADR 33)."""
 
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
-from urllib.parse import urlencode
 
-from careconnect.access_record.event import AccessEvent, Action, Outcome, new_event_id
-from careconnect.access_record.record import AccessRecord, RecordNotKeptError
+from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
+from careconnect.audit.query import bounded_query
+from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.resource_types import AUDIT_EVENT
 from careconnect_admin.errors import OperatorError
 
@@ -25,8 +25,8 @@ class NotRecordedError(OperatorError):
 
     def __init__(self, change: str, code: str) -> None:
         super().__init__(
-            f"{change} is not done, as the access record does not take its event ({code}): "
-            "it takes dynamodb:PutItem on the stack's AuditTable"
+            f"{change} is not done, as the audit trail does not take its event ({code}): "
+            "it takes dynamodb:PartiQLInsert on the stack's AuditTable"
         )
         self.code = code
 
@@ -40,10 +40,10 @@ class Operator:
 
 
 class OperatorRecord:
-    """The access record as the command line writes it; `clock` is this machine's, in epoch seconds."""
+    """The audit trail as the command line writes it; `clock` is this machine's, in epoch seconds."""
 
-    def __init__(self, record: AccessRecord, operator: Operator, *, clock: Callable[[], float] = time.time) -> None:
-        self._record = record
+    def __init__(self, store: AuditStore, operator: Operator, *, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
         self._operator = operator
         self._clock = clock
 
@@ -57,53 +57,58 @@ class OperatorRecord:
         unless: str = "conflict",
         refusals: tuple[type[Exception], ...] = (),
     ) -> Result:
-        """Keep the event of a change, make it, and return what it returns.
+        """Write the event of a change, make it, and return what it returns.
 
-        `about` says what is changed, and how. Of a change that returns False or raises one of `refusals`, and so did
-        nothing, the event is corrected as refused for the fixed word `unless`; of one that raises anything else as
-        failed. Raises `NotRecordedError`, and then nothing is changed.
+        `about` says what is changed, and how. A change that returns False or raises one of `refusals`, and so did
+        nothing, is followed by an event of its own, refused for the fixed word `unless`; one that raises anything else
+        by one that says it failed. Raises `NotRecordedError`, and then nothing is changed.
         """
-        event = self._keep(interaction, action, about)
+        event = self._write(interaction, action, about)
         try:
             result = change()
         except refusals:
-            self._correct(event, Outcome.REFUSED, unless)
+            self._follow(event, Outcome.REFUSED, unless)
             raise
         except BaseException:
             # An interruption too: nobody knows then how far it came.
-            self._correct(event, Outcome.FAILED, "error")
+            self._follow(event, Outcome.FAILED, "error")
             raise
         if result is False:
-            self._correct(event, Outcome.REFUSED, unless)
+            self._follow(event, Outcome.REFUSED, unless)
         return result
 
     def looked(self, interaction: str, about: Mapping[str, str], patient: str = "") -> None:
-        """Keep the event of a look at the access record, before what was read is shown; raises `NotRecordedError`.
+        """Write the event of a look at the audit trail, before what was read is shown; raises `NotRecordedError`.
 
         `patient` is whose events were asked for, if it was one's.
         """
-        self._keep(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
+        self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
 
-    def _keep(
+    def _write(
         self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
-    ) -> AccessEvent:
-        event = AccessEvent(
-            id=new_event_id(self._clock() + self._operator.seconds_off),
+    ) -> AuditEvent:
+        query, parameters = bounded_query(about.items())
+        event = AuditEvent(
+            id=self._new_id(),
             action=action,
             interaction=interaction,
             type=type_,
-            query=urlencode(about, safe="/*:"),
+            query=query,
+            parameters=parameters,
             patient=patient,
             client_id=self._operator.name,
             service=SERVICE,
         )
         try:
-            self._record.keep([event])
-        except RecordNotKeptError as error:
+            self._store.keep([event])
+        except EventNotStoredError as error:
             raise NotRecordedError(interaction, str(error)) from error
         return event
 
-    def _correct(self, event: AccessEvent, outcome: Outcome, why: str) -> None:
-        # An event may tell of what did not happen; what the operator has to read is why it did not.
-        with suppress(RecordNotKeptError):
-            self._record.keep([event.corrected(outcome, why, 0)])
+    def _follow(self, event: AuditEvent, outcome: Outcome, why: str) -> None:
+        # The first event says more than was done then; what the operator has to read is why it was not.
+        with suppress(EventNotStoredError):
+            self._store.keep([replace(event, id=self._new_id(), outcome=outcome, why=why)])
+
+    def _new_id(self) -> str:
+        return new_event_id(self._clock() + self._operator.seconds_off)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from careconnect.access_record.event import Action
+from careconnect.audit.event import Action
 from careconnect.client_record import ClientRecord, SecretDigest
 from careconnect_admin.clients.registration import ClientRegistry
 from careconnect_admin.recording.operator_record import OperatorRecord

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from careconnect.access_record.event import Action
+from careconnect.audit.event import Action
 from careconnect_admin.recording.operator_record import OperatorRecord
 from careconnect_admin.signing.key_ring import KeyRing, KeyRotationError
 

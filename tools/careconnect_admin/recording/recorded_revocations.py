@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from careconnect.access_record.event import Action
-from careconnect.access_record.record import LEFT_OUT
+from careconnect.audit.event import Action
+from careconnect.audit.query import LEFT_OUT
 from careconnect_admin.clients.errors import RegistrationError, TokensLiveOnError
 from careconnect_admin.clients.registration import check_secret
 from careconnect_admin.recording.operator_record import NotRecordedError, OperatorRecord

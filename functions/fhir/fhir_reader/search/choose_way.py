@@ -25,6 +25,7 @@ from fhir_reader.search.plan import (
     index_ways,
     type_way,
 )
+from fhir_reader.search.related import is_visible
 from fhir_reader.store.stored import BATCH, Entry
 
 _MOST_TRIED: Final = 2
@@ -73,7 +74,7 @@ def choose_way(
     ids = ids_of(criteria)
     if ids is not None:
         with context.budget.charged_to(ID_PARAMETER.name):
-            return Choice(context.store.entries_by_id(type_, ids), 0)
+            return Choice(_by_id(type_, ids, context), 0)
     attempts = list(_attempts(type_, criteria, order, context, narrowings))
     again = [known] if known is not None and known < len(attempts) else []
     choices = (
@@ -91,8 +92,20 @@ def all_that_may_match(
     """Return what may match, in no order, or None if there is more than `most` of it on the most selective way."""
     ids = ids_of(criteria)
     if ids is not None:
-        return context.store.entries_by_id(type_, ids)
+        return _by_id(type_, ids, context)
     return whole(type_, _most_selective(type_, criteria), context, most)
+
+
+def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> list[Entry]:
+    """Return the entries of resources that are asked for by their ids.
+
+    Of those that the caller does not see the audit trail is told: they were asked for, and look as if absent.
+    """
+    entries = context.store.entries_by_id(type_, ids)
+    for entry in entries:
+        if entry.patients and not is_visible(entry, context):
+            context.trail.withheld(entry.patients)
+    return entries
 
 
 def matches_within(

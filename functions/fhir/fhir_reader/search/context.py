@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from careconnect.access_record.access import Access
+from careconnect.audit.trail import AuditTrail
 from careconnect.caller import Caller
 from careconnect.rendering.views import View
 from careconnect.searching.links import Links
@@ -16,7 +16,9 @@ class SearchContext:
     """Where things are, who asks, how the answer is to look, and what it may cost.
 
     `store` is paid for from `budget`; `path` is what was asked, below the base. `sealed` says that the parameters came
-    in a form, or within a link: then no `next` link shows them. `access` takes down of whom the answer tells.
+    in a form, or within a link: then no `next` link shows them. `trail` writes the audit events of the
+    request, which names patients by their ids (`named`) and by `identifiers`, which are looked up in the
+    `unmetered` store.
     """
 
     store: ResourceStore
@@ -26,7 +28,10 @@ class SearchContext:
     fhir_base: str
     path: str
     sealed: bool = False
-    access: Access = field(default_factory=Access)
+    trail: AuditTrail = field(default_factory=AuditTrail)
+    named: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+    unmetered: ResourceStore | None = None
 
     @property
     def view(self) -> View:

@@ -1,6 +1,7 @@
 """One page of results: bodies fetched in batches, what they point at included, and never too large to send."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from careconnect import outcomes
@@ -36,62 +37,91 @@ def fill_page(
 ) -> Page:
     """Fill a page with as many of `matches` as fit, each with what it includes.
 
-    Raises the 400 outcome if one match alone includes more than an answer can hold, or than a request may cost.
+    What they include is found from their entries. So it is known whom the page may tell of before any body is there:
+    the bodies of all and the events of all are asked for side by side. Raises the 400 outcome if one match alone
+    includes more than an answer can hold, costs more than a request may, or tells of more patients than one may.
     """
     matches = [match.holding(match.values) for match in matches]
-    # Beside the bodies, so that the record costs no time: whoever is not told of after all is corrected at the end.
-    context.access.begin(patient for match in matches for patient in match.patients)
-    bodies = bodies_of_entries([(match.type, match.id) for match in matches], matches, context)
-    shown: list[_Shown | None] = []
-    room = ROOM
-    for match in matches:
-        entry = _matched(match, bodies, context)
-        cost = bytes_of(entry.text) if entry else 0
-        if cost > room and any(shown):
-            break
-        room -= cost
-        shown.append(entry)
-    if not includes and not reverse:
-        return _page([entry for entry in shown if entry], len(shown), context)
-    return _with_included(matches, shown, includes, reverse, context)
+    name = "_revinclude" if reverse else "_include"
+    followed = _followed(matches, includes, reverse, context)
+    bodies = _bodies(followed, name, context)
+    lost = {match for match, _ in followed if _body_of(match, bodies, context) is None}
+    if lost and (includes or reverse):
+        # What they have included first, others may include too. Nobody else is on the page for that.
+        there = [match for match, _ in followed if match not in lost]
+        included = dict(_followed(there, includes, reverse, context))
+        bodies |= _bodies(list(included.items()), name, context)
+        followed = [(match, included.get(match, [])) for match, _ in followed if match in lost or match in included]
+    return _page(followed, bodies, name, context)
 
 
-def _with_included(
-    matches: Sequence[Entry],
-    shown: Sequence[_Shown | None],
-    includes: Sequence[Include],
-    reverse: Sequence[Include],
+_Followed = tuple[Entry, list[Included]]
+
+
+def _followed(
+    matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
+) -> list[_Followed]:
+    """Return matches with what they include, for as many of them as one page may include and tell of."""
+    if includes or reverse:
+        followed = list(zip(matches, follow_references(matches, includes, reverse, context), strict=False))
+    else:
+        followed = [(match, []) for match in matches]
+    context.trail.settle()
+    patients: set[str] = set()
+    for place, (match, included) in enumerate(followed):
+        patients.update(match.patients, *(_patients_of(one) for one in included))
+        if not context.trail.fits(patients):
+            if not place:
+                raise outcomes.too_many_patients()
+            return followed[:place]
+    return followed
+
+
+def _bodies(followed: Sequence[_Followed], name: str, context: SearchContext) -> dict[tuple[str, str], StoredResource]:
+    """Return the bodies of matches and of what they include, and begin the events of all beside."""
+    found = [one for _, included in followed for one in included]
+    patients = {patient for match, _ in followed for patient in match.patients}
+    patients.update(patient for one in found for patient in _patients_of(one))
+    if patients:
+        context.trail.touched(sorted(patients))
+    keys = [(match.type, match.id) for match, _ in followed] + [one.key for one in found]
+    entries = [match for match, _ in followed] + [one.entry for one in found if one.entry]
+    with context.budget.charged_to(name) if found else nullcontext():
+        return dict(bodies_of_entries(keys, entries, context))
+
+
+def _page(
+    followed: Sequence[_Followed],
+    bodies: Mapping[tuple[str, str], StoredResource],
+    name: str,
     context: SearchContext,
 ) -> Page:
-    """Add what the matches include, one match after the other, for as long as there is room."""
-    followed = [match for match, entry in zip(matches, shown, strict=False) if entry]
-    included = dict(zip(followed, follow_references(followed, includes, reverse, context), strict=False))
-    with context.budget.charged_to("_revinclude" if reverse else "_include"):
-        found = [one for each in included.values() for one in each]
-        context.access.begin(patient for one in found for patient in _patients_of(one))
-        bodies = bodies_of_entries([one.key for one in found], [one.entry for one in found if one.entry], context)
+    """Return a page of as many matches as there is room for, in bytes and in patients."""
     entries: list[_Shown] = []
     beside: list[_Shown] = []
+    patients: set[str] = set()
     room, taken = ROOM, 0
-    for match, entry in zip(matches, shown, strict=False):
-        if entry:
-            if match not in included:
-                break
-            added = _included_entries(included[match], bodies, context)
+    for match, included in followed:
+        if entry := _matched(match, bodies, context):
+            added = _included_entries(included, bodies, context)
+            told = {patient for one in (entry, *added) for patient in one.patients}
             room -= sum(bytes_of(one.text) for one in (entry, *added))
-            if room < 0:
+            if room < 0 and added and not entries:
+                raise outcomes.too_costly(name, "one match includes more than a page holds")
+            if not context.trail.fits(patients | told):
+                if not entries:
+                    raise outcomes.too_many_patients()
                 break
+            if room < 0 and entries:
+                break
+            patients |= told
             entries.append(entry)
             beside += added
         taken += 1
-    if followed and not entries:
-        raise outcomes.too_costly("_revinclude" if reverse else "_include", "one match includes more than a page holds")
-    return _page([*entries, *beside], taken, context)
-
-
-def _page(shown: Sequence[_Shown], taken: int, context: SearchContext) -> Page:
-    context.access.discloses(patient for one in shown for patient in one.patients)
-    return Page([one.text for one in shown], taken)
+    # What is included may be of others than those who were known before its body was there.
+    if patients:
+        context.trail.touched(sorted(patients))
+    return Page([one.text for one in (*entries, *beside)], taken)
 
 
 def _patients_of(included: Included) -> tuple[str, ...]:
@@ -103,11 +133,18 @@ def _patients_of(included: Included) -> tuple[str, ...]:
 
 
 def _matched(match: Entry, bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext) -> _Shown | None:
-    """Return a match's entry; none for what was deleted, or came to another patient, since its entry was read."""
+    stored = _body_of(match, bodies, context)
+    return _entry(match.type, match.id, stored, "match", context) if stored else None
+
+
+def _body_of(
+    match: Entry, bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext
+) -> StoredResource | None:
+    """Return a match's body; none of what was deleted, or came to another patient, since its entry was read."""
     stored = bodies.get((match.type.name, match.id))
     if stored is None or stored.gone or not context.caller.sees(match.type, match.id, stored.patients):
         return None
-    return _entry(match.type, match.id, stored, "match", context)
+    return stored
 
 
 def _included_entries(

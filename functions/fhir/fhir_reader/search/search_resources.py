@@ -1,6 +1,6 @@
 """Search the resources of one type: plan, match, authorise, order, page (`fhir.md`, Semantics)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
 from careconnect import outcomes
@@ -16,12 +16,13 @@ from fhir_reader.search.context import SearchContext
 from fhir_reader.search.deep_conditions import authorise, narrow, resolve
 from fhir_reader.search.deep_query import Deep
 from fhir_reader.search.filter import Filter
+from fhir_reader.search.named_patients import record_named
 from fhir_reader.search.order import IndexOrder, ResultOrder
 from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.plan import Way
 from fhir_reader.search.query import SearchQuery
-from fhir_reader.search.walk import Stretch, walk
+from fhir_reader.search.walk import MOST_COUNTED_PATIENTS, Stretch, walk
 from fhir_reader.store.stored import Entry
 
 
@@ -37,6 +38,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
     order = ResultOrder(query.type, context.result.sort)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
+    record_named(query.type, context)
     with context.budget.charged_to(_named(query, context)):
         bundle = _bundle(query, criteria, order, cursor, context)
     if query.warnings:
@@ -71,6 +73,8 @@ def _bundle(
         )
         raise outcomes.too_costly("_total", f"more than {spent}")
     links = [("self", context.links.url(query.used))]
+    if total_asked:
+        _record_counted(stretch.patients or (), context)
     if result.only_total:
         return Bundle(total, links, [])
     shown = fill_page(stretch.matches[: result.count], query.includes, query.reverse_includes, context)
@@ -79,6 +83,13 @@ def _bundle(
         place = Cursor(order.place(last), total, way=page.way, examined=stretch.enough)
         links.append(("next", context.links.next_url(query.used, place)))
     return Bundle(total, links, shown.entries)
+
+
+def _record_counted(patients: Collection[str], context: SearchContext) -> None:
+    """Begin the events of those whom a number that is asked for counts, if they are few enough to be told of."""
+    context.trail.settle()
+    if 0 < len(patients) <= MOST_COUNTED_PATIENTS and context.trail.fits(patients):
+        context.trail.touched(patients)
 
 
 class _Page:
@@ -99,6 +110,7 @@ class _Page:
         self._cursor = cursor
         self._context = context
         self._counts = cursor is None and context.result.wants_total
+        self._tells_number = cursor is None and context.result.exact_total
         self._most = MOST_ENTRIES if cursor is None and context.result.exact_total else MOST_EXAMINED
         self._wanted = 0 if context.result.only_total else context.result.count + 1
         self.share = PageShare(self._most)
@@ -143,4 +155,5 @@ class _Page:
 
     def _walk(self, candidates: Candidates, criteria: Sequence[Criterion], deep: Sequence[Deep]) -> Stretch:
         filter_ = Filter(OwnValues(criteria, self._context), self._context, deep)
-        return walk(candidates, filter_, self.share, self._wanted, count_all=self._counts)
+        wanted, counts = self._wanted, self._counts
+        return walk(candidates, filter_, self.share, wanted, count_all=counts, tells_number=self._tells_number)

@@ -10,9 +10,9 @@ from unittest.mock import Mock
 import pytest
 from typer.testing import CliRunner, Result
 
-from careconnect.access_record.dynamodb_record import DynamoDbAccessRecord
-from careconnect.access_record.event import AccessEvent, Action, Outcome, day_of, event_key, event_of, new_event_id
-from careconnect.access_record.record import RecordNotKeptError
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
+from careconnect.audit.store import EventNotStoredError
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
@@ -88,18 +88,6 @@ def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record
     assert (newest[3], oldest[3]) == ("Patient/4/Observation", "Patient/4/Observation?code=1")
 
 
-def test_an_event_that_was_corrected_is_one(record: ArchivedTrail, run: Run) -> None:
-    event = AccessEvent(id=new_event_id(record.now / 1000), action=Action.READ, interaction="read", patient="4")
-    DynamoDbAccessRecord(record.dynamodb, AUDIT_TABLE).keep([event])
-    DynamoDbAccessRecord(record.dynamodb, AUDIT_TABLE).keep([event.corrected(Outcome.FAILED, "error", 500)])
-
-    (listed,) = json.loads(run("--patient", "4", "--json").stdout)
-    shown = json.loads(run("show", event.id, "--json").stdout)
-
-    assert listed == shown
-    assert (listed["id"], listed["outcome"], listed["is_correction"]) == (event.id, "failed 500: error", True)
-
-
 def test_days_and_clients_narrow_what_is_listed(record: ArchivedTrail, run: Run) -> None:
     day = 86_400_000
     record.kept(0, day, 2 * day)
@@ -143,7 +131,7 @@ def test_what_is_no_event_of_this_service_is_told_to_be_none(record: ArchivedTra
     assert "no event of this service" in run("show", empty).stdout
 
 
-def looks(record: ArchivedTrail, day: str) -> list[AccessEvent]:
+def looks(record: ArchivedTrail, day: str) -> list[AuditEvent]:
     """Return what is recorded of looks at the record: the operator's clock is this machine's."""
     events = sorted(map(event_of, record.trail.items(day)), key=lambda event: event.id)
     return [event for event in events if event.client_id == "operator"]
@@ -172,8 +160,8 @@ def test_what_cannot_be_recorded_is_not_shown(
     record: ArchivedTrail, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     (event_id,) = record.kept(0, patient="4")
-    refuse = Mock(side_effect=RecordNotKeptError("AccessDeniedException"))
-    monkeypatch.setattr(DynamoDbAccessRecord, "keep", refuse)
+    refuse = Mock(side_effect=EventNotStoredError("AccessDeniedException", is_down=True))
+    monkeypatch.setattr(DynamoDbAuditStore, "keep", refuse)
 
     result = run(command, *(["--patient", "4"] if command == "list" else [event_id]))
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from careconnect.access_record.event import Action, time_of
-from careconnect.access_record.record import RecordNotKeptError
+from careconnect.audit.event import Action, time_of
+from careconnect.audit.store import EventNotStoredError
 from careconnect_admin.recording.opened_record import signed_in
 from careconnect_admin.recording.operator_record import NotRecordedError, Operator, OperatorRecord
 from careconnect_testing.access_records import KeptEvents
@@ -36,7 +36,7 @@ def test_without_its_event_nothing_is_changed() -> None:
     changes: list[str] = []
     kept = KeptEvents(fault="AccessDeniedException")
 
-    with pytest.raises(NotRecordedError, match=r"client-add is not done.*AccessDeniedException.*dynamodb:PutItem"):
+    with pytest.raises(NotRecordedError, match=r"client-add is not done.*AccessDenied.*dynamodb:PartiQLInsert"):
         record(kept).done("client-add", Action.CREATE, ABOUT, lambda: changes.append("made"))
 
     assert changes == []
@@ -46,7 +46,7 @@ def test_without_its_event_nothing_is_changed() -> None:
     ("error", "outcome", "why"),
     [(ValueError(), "4", "not found"), (OSError(), "8", "error"), (KeyboardInterrupt(), "8", "error")],
 )
-def test_a_change_that_raises_is_corrected(error: BaseException, outcome: str, why: str) -> None:
+def test_a_change_that_raises_is_followed_by_an_event_of_its_own(error: BaseException, outcome: str, why: str) -> None:
     kept = KeptEvents()
 
     def change() -> None:
@@ -55,10 +55,11 @@ def test_a_change_that_raises_is_corrected(error: BaseException, outcome: str, w
     with pytest.raises(type(error)):
         record(kept).done("x", Action.UPDATE, ABOUT, change, unless="not found", refusals=(ValueError,))
 
-    assert [(event.outcome.value, event.why) for event in kept.told] == [(outcome, why)]
+    assert [(event.outcome.value, event.why) for event in kept.events] == [("0", ""), (outcome, why)]
+    assert len({event.id for event in kept.events}) == 2
 
 
-def test_a_correction_that_is_not_kept_hides_no_error() -> None:
+def test_a_second_event_that_is_not_kept_hides_no_error() -> None:
     kept = KeptEvents()
 
     def change() -> None:
@@ -73,7 +74,7 @@ def test_what_is_changed_is_told_in_a_query_that_people_can_read() -> None:
     kept = KeptEvents()
     record(kept).done("x", Action.UPDATE, {"scope": "system/*.read a&b", "jwks_uri": "https://x/"}, lambda: None)
 
-    assert kept.events[0].query == "scope=system/*.read+a%26b&jwks_uri=https://x/"
+    assert kept.events[0].query == "scope=system/*.read%20a%26b&jwks_uri=https://x/"
 
 
 @pytest.mark.parametrize("result", [None, True, "", 0.5])
@@ -114,4 +115,4 @@ def test_the_record_says_why_it_was_not_kept() -> None:
         record(KeptEvents(fault="ThrottlingException")).done("x", Action.UPDATE, ABOUT, lambda: None)
 
     assert refused.value.code == "ThrottlingException"
-    assert isinstance(refused.value.__cause__, RecordNotKeptError)
+    assert isinstance(refused.value.__cause__, EventNotStoredError)

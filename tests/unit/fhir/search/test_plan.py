@@ -217,8 +217,8 @@ def test_a_range_that_lies_in_the_default_order_is_not_sorted(type_name: str, as
 CALLS = [
     # A first page also reads the key that seals its next link, once in an instance's life, if it has one.
     ("Patient", "_id=4", ["BatchGetItem", "BatchGetItem"]),
-    ("Patient", "identifier=https://fhir.nhs.uk/Id/nhs-number|9658218873", ["Query", "BatchGetItem"]),
-    ("Patient", "identifier=9658218873", ["Query", "BatchGetItem"]),
+    ("Patient", "identifier=https://fhir.nhs.uk/Id/nhs-number|9658218873", ["Query", "Query", "BatchGetItem"]),
+    ("Patient", "identifier=9658218873", ["Query", "Query", "BatchGetItem"]),
     ("Patient", "name=kanfeld", ["Query", "BatchGetItem"]),
     ("Patient", "name=bernie kanfeld&birthdate=1998&gender=female", ["Query", "BatchGetItem"]),
     ("Observation", "patient=4", ["Query", "BatchGetItem"]),
@@ -227,15 +227,15 @@ CALLS = [
     ("Observation", "code=8867-4", ["Query", "BatchGetItem"]),
     ("Patient", "gender=female", ["Query"] * SHARDS + ["BatchGetItem"]),
     ("Patient", "", ["Query"] * SHARDS + ["BatchGetItem"]),
-    ("Observation", "patient.identifier=9658218873", ["Query", "Query", "Query", "BatchGetItem"]),
+    ("Observation", "patient.identifier=9658218873", ["Query"] * 4 + ["BatchGetItem"]),
     ("Observation", "patient=4&_summary=count", ["Query"]),
     ("Observation", "patient=4&_count=0", ["Query"]),
     ("Observation", "patient=nobody", ["Query"]),
-    ("Patient", "_id=4&_include=Patient:organization", ["BatchGetItem"] * 3),
+    ("Patient", "_id=4&_include=Patient:organization", ["BatchGetItem"] * 2),
     (
         "Encounter",
         "_id=e1&_revinclude=Observation:encounter",
-        ["BatchGetItem", "BatchGetItem", "Query", "BatchGetItem"],
+        ["BatchGetItem", "Query", "BatchGetItem"],
     ),
     ("Organization", "name=moor", ["Query", "BatchGetItem"]),
 ]
@@ -264,7 +264,7 @@ def test_a_later_page_costs_itself_alone(reader: Reader) -> None:
 def test_everything_costs_a_read_and_a_query(reader: Reader) -> None:
     reader.get("Patient/4/$everything", "_count=100")
 
-    assert sorted(reader.calls) == ["BatchGetItem", "BatchGetItem", "BatchGetItem", "GetItem", "Query"]
+    assert sorted(reader.calls) == ["BatchGetItem", "BatchGetItem", "GetItem", "Query"]
 
 
 def test_nothing_scans(reader: Reader) -> None:

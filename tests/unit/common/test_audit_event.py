@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from careconnect.access_record.event import (
-    AccessEvent,
+from careconnect.audit.event import (
     Action,
+    AuditEvent,
     Outcome,
     day_of,
     event_key,
@@ -15,10 +15,11 @@ from careconnect.access_record.event import (
     new_event_id,
     time_of,
 )
+from careconnect.audit.query import LONGEST_QUERY
 
 NOW = 1_795_676_953.256
 ID = "01a216afdaa8-177497fdb02eaf745e030bc109da828c"
-FULL = AccessEvent(
+FULL = AuditEvent(
     id=ID,
     action=Action.READ,
     interaction="search-type",
@@ -37,6 +38,8 @@ FULL = AccessEvent(
     trace="00-1-2-00",
     address="203.0.113.7",
     service="fhir_reader",
+    unknown_parameters=1,
+    parameters=2,
 )
 
 
@@ -77,17 +80,37 @@ def test_what_is_no_id_of_an_event_is_told_apart(text: str) -> None:
 
 def test_what_an_event_says_comes_back_from_its_item() -> None:
     assert event_of(FULL.item()) == FULL
-    bare = AccessEvent(id=ID, action=Action.EXECUTE, interaction="token")
+    bare = AuditEvent(id=ID, action=Action.EXECUTE, interaction="token")
     assert event_of(bare.item()) == bare
     assert set(bare.item()) == {"pk", "sk", "at", "action", "interaction", "outcome"}
 
 
-def test_a_correction_lies_behind_its_event_and_has_its_id() -> None:
-    correction = AccessEvent(id=ID, action=Action.READ, interaction="read").corrected(Outcome.FAILED, "error", 503)
+def test_a_stored_event_is_four_kilobytes_at_most() -> None:
+    longest = AuditEvent(
+        id=ID,
+        action=Action.READ,
+        interaction="history-instance",
+        type="MedicationStatement",
+        ids=(f"MedicationStatement/{'i' * 64}/_history/123456789",),
+        query="q" * LONGEST_QUERY,
+        patient="p" * 64,
+        client_id="c" * 128,
+        subject="c" * 128,
+        jti="j" * 36,
+        outcome=Outcome.REFUSED,
+        why="client authentication",
+        status=403,
+        request_id="r" * 128,
+        gateway_request_id="g" * 36,
+        trace="t" * 55,
+        address="a" * 45,
+        service="service_discovery",
+        unknown_parameters=200,
+        parameters=200,
+    )
 
-    assert correction.item()["sk"] == {"S": ID + "~"}
-    assert event_of(correction.item()) == correction
-    assert (correction.id, correction.outcome, correction.why, correction.status) == (ID, "8", "error", 503)
+    item = longest.item(retention_days=36_500)
+    assert sum(len(name) + len(next(iter(value.values()))) for name, value in item.items()) <= 4_096
 
 
 def test_an_event_ends_when_its_retention_does_and_else_never() -> None:

@@ -1,14 +1,14 @@
-"""One event of the access record: who asked for what, whose it is, and what came of it (`audit.md`; ADR 27).
+"""One event of the audit trail: who asked for what, whose it is, and what came of it (`audit.md`; ADR 33).
 
 Functions that write events and the one that reads them agree on an event's item here. A table of their own holds them:
 the partition is a day and a shard, the sort key the event's id, which tells both, so that an event is read by its id
-alone. An id cannot be guessed, so that no put can be aimed at an event that is there.
+alone. An event is written once and never changed.
 """
 
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -20,7 +20,6 @@ SHARDS: Final = tuple("0123456789abcdef")
 """A day's partitions: each takes a thousand writes a second."""
 
 _ID: Final = re.compile(r"([0-9a-f]{12})-([0-9a-f])[0-9a-f]{31}")
-_CORRECTION: Final = "~"
 _SEARCH: Final = "search-type"
 _END_OF_TIME: Final = 253_402_300_800_000
 """The millisecond of 10000-01-01, after which no calendar here goes on."""
@@ -37,20 +36,21 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What came of it, in STU3's numbers (value set `audit-event-outcome`)."""
+    """Whether a request was allowed, in STU3's numbers (value set `audit-event-outcome`)."""
 
-    DONE = "0"
+    ALLOWED = "0"
     REFUSED = "4"
     FAILED = "8"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccessEvent:
+class AuditEvent:
     """One event; texts are empty where there is nothing to say.
 
     `ids` are the resources asked for (`Observation/1`), `query` is a query string without personal values. `client_id`
-    is the client's, or a principal's of AWS, and `subject` the `sub` of its token. `why` is a fixed word, empty if it
-    was done; `status` is HTTP's, 0 where it was not known yet. `service` is the function that answered.
+    is the client's, or a principal's of AWS, and `subject` the `sub` of its token. `why` is a fixed word and `status`
+    HTTP's, both of what was refused or failed alone. `service` is the function that answered. `unknown_parameters` are
+    those that the server does not know, `parameters` all others where the query is left out for its length.
     """
 
     id: str
@@ -63,7 +63,7 @@ class AccessEvent:
     client_id: str = ""
     subject: str = ""
     jti: str = ""
-    outcome: Outcome = Outcome.DONE
+    outcome: Outcome = Outcome.ALLOWED
     why: str = ""
     status: int = 0
     request_id: str = ""
@@ -71,8 +71,8 @@ class AccessEvent:
     trace: str = ""
     address: str = ""
     service: str = ""
-    is_correction: bool = False
-    """Whether it says anew what an event with its id had said before the outcome was known."""
+    unknown_parameters: int = 0
+    parameters: int = 0
 
     @property
     def at(self) -> int:
@@ -85,10 +85,6 @@ class AccessEvent:
         if self.interaction != _SEARCH:
             return ""
         return "/".join((*self.ids, self.type))
-
-    def corrected(self, outcome: Outcome, why: str, status: int) -> "AccessEvent":
-        """Return the correction of an event that was kept before its outcome was known."""
-        return replace(self, outcome=outcome, why=why, status=status, is_correction=True)
 
     def item(self, retention_days: int = 0) -> dict[str, Any]:
         """Return the event as a DynamoDB item, which ends after `retention_days`; 0 for never."""
@@ -110,22 +106,26 @@ class AccessEvent:
             "address": self.address,
             "service": self.service,
         }
-        item: dict[str, Any] = event_key(self.id, is_correction=self.is_correction)
+        item: dict[str, Any] = event_key(self.id)
         item |= {name: {"S": text} for name, text in texts.items() if text}
         item["at"] = {"N": str(self.at)}
-        if self.status:
-            item["status"] = {"N": str(self.status)}
+        numbers = {
+            "status": self.status,
+            "unknown_parameters": self.unknown_parameters,
+            "parameters": self.parameters,
+        }
+        item |= {name: {"N": str(number)} for name, number in numbers.items() if number}
         if retention_days:
             item["expires_at"] = {"N": str(self.at // 1000 + retention_days * 86_400)}
         return item
 
 
-def event_of(item: Mapping[str, Any]) -> AccessEvent:
+def event_of(item: Mapping[str, Any]) -> AuditEvent:
     """Return the event that an item holds."""
     text = {name: value["S"] for name, value in item.items() if "S" in value}
-    sort_key = text["sk"]
-    return AccessEvent(
-        id=sort_key.removesuffix(_CORRECTION),
+    number = {name: int(value["N"]) for name, value in item.items() if "N" in value}
+    return AuditEvent(
+        id=text["sk"],
         action=Action(text["action"]),
         interaction=text["interaction"],
         type=text.get("type", ""),
@@ -137,13 +137,14 @@ def event_of(item: Mapping[str, Any]) -> AccessEvent:
         jti=text.get("jti", ""),
         outcome=Outcome(text["outcome"]),
         why=text.get("why", ""),
-        status=int(item.get("status", {"N": "0"})["N"]),
+        status=number.get("status", 0),
         request_id=text.get("request_id", ""),
         gateway_request_id=text.get("gateway_request_id", ""),
         trace=text.get("trace", ""),
         address=text.get("address", ""),
         service=text.get("service", ""),
-        is_correction=sort_key.endswith(_CORRECTION),
+        unknown_parameters=number.get("unknown_parameters", 0),
+        parameters=number.get("parameters", 0),
     )
 
 
@@ -172,9 +173,8 @@ def partition_of(day: str, shard: str) -> str:
     return f"{day}#{shard}"
 
 
-def event_key(event_id: str, *, is_correction: bool = False) -> dict[str, Any]:
-    """Return the key of the item of an event, or of its correction, which follows it."""
-    sort_key = event_id + _CORRECTION if is_correction else event_id
+def event_key(event_id: str) -> dict[str, Any]:
+    """Return the key of an event's item."""
     # After the time and its hyphen comes the random part, whose first digit is the shard.
     partition = partition_of(day_of(time_of(event_id)), event_id[13])
-    return {"pk": {"S": partition}, "sk": {"S": sort_key}}
+    return {"pk": {"S": partition}, "sk": {"S": event_id}}

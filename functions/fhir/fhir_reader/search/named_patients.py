@@ -1,0 +1,64 @@
+"""The events of the patients whom a request names, written beside what it looks up (`audit.md`, Whose)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Final
+
+from careconnect import outcomes
+from careconnect.audit.query import MOST_PATIENTS, PATIENT
+from careconnect.resource_types import Home, ResourceType
+from careconnect.searching.criteria import Criterion, parse_criterion
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.plan import index_ways
+
+_IDENTIFIER: Final = next(each for each in PATIENT.parameters if each is PATIENT.condition)
+_EXPECTED: Final = 2
+"""Patients that have one identifier, and one more."""
+
+
+def record_named(type_: ResourceType, context: SearchContext) -> None:
+    """Begin the events of all whom a request names, once all of it is judged and before anything is looked up.
+
+    Those whom the caller does not see are told of at the end, as refused. A request to the directory is nobody's.
+    Raises the 429 outcome.
+    """
+    if type_.home is Home.DIRECTORY:
+        context.trail.touched()
+        return
+    seen = _seen(context.named, context)
+    if seen:
+        context.trail.touched(seen)
+    if context.identifiers:
+        _look_up(context)
+
+
+def _look_up(context: SearchContext) -> None:
+    """Begin to find the patients who have the identifiers that are asked for: one query for each."""
+    parsed = parse_criterion(_IDENTIFIER, "", ",".join(context.identifiers), fhir_base=context.fhir_base, now=0)
+    # A system alone names nobody.
+    criterion = Criterion(_IDENTIFIER, "", tuple(value for value in parsed.values if value.code))
+    if not criterion.values:
+        return
+    (way,) = index_ways(PATIENT, [criterion])
+    context.budget.look_up(len(way.ranges))
+    store = context.unmetered or context.store
+    streams = store.entries(PATIENT, [replace(one, expected=_EXPECTED) for one in way.ranges])
+    matches = criterion.matcher()
+
+    def find() -> Sequence[str]:
+        found = (entry for stream in streams for entry in islice(stream, MOST_PATIENTS + 1))
+        patients = _seen([entry.id for entry in found if matches(entry.values)], context)
+        if not context.trail.fits(patients):
+            raise outcomes.too_many_patients()
+        return patients
+
+    context.trail.touched_when(find)
+
+
+def _seen(patients: Sequence[str], context: SearchContext) -> list[str]:
+    """Return those of some patients whom the caller sees, and have the others told of as refused."""
+    hidden = [patient for patient in patients if not context.caller.sees(PATIENT, patient, ())]
+    if hidden:
+        context.trail.withheld(hidden)
+    return [patient for patient in patients if patient not in hidden]

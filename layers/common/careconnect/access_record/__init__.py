@@ -1,1 +1,0 @@
-"""The audit trail: its events and how they are kept (`audit.md`)."""

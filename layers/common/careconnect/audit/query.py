@@ -1,0 +1,207 @@
+"""The parameters of a request as its audit events may tell them, and the patients whom they name (`audit.md`).
+
+A name is recorded if the server knows it, and is counted otherwise. A value is left out if it tells of a person, or
+names another patient than the event is about.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from careconnect.escaped_text import split_unescaped, unescape
+from careconnect.resource_types import (
+    ID_PARAMETER,
+    RESOURCE_TYPES,
+    Modifier,
+    ParameterType,
+    ResourceType,
+    SearchParameter,
+    resource_type,
+    valid_id,
+)
+from careconnect.result_parameters import HISTORY_PARAMETERS, SEARCH_PARAMETERS
+
+Parameters = Iterable[tuple[str, str]]
+
+MOST_PATIENTS: Final = 100
+"""Patients of whom one request may tell, and values by which it may name them."""
+
+LEFT_OUT: Final = "***"
+"""Stands in an event for a value that is left out."""
+
+LONGEST_QUERY: Final = 3_000
+"""Bytes of a recorded query: with all else that an event says, at most 4 KB."""
+
+PATIENT: Final = next(each for each in RESOURCE_TYPES if each.is_patient)
+"""The type whose resources the trail is about."""
+
+_HAS: Final = "_has"
+_INCLUDES: Final = ("_include", "_revinclude")
+_FOLLOWING: Final = ("", "iterate", "recurse")
+_OF_RESULT: Final = frozenset((*SEARCH_PARAMETERS, *HISTORY_PARAMETERS, "_cursor"))
+_MOST_STEPS: Final = 4
+"""References that a name is followed along: more than any search takes."""
+
+_SAFE: Final = ":/,.-_~$|*"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditParameter:
+    """A parameter as the trail tells it.
+
+    `patients` are the ids that its value names, `identifiers` its values of `Patient.identifier`, as they were sent.
+    """
+
+    name: str
+    value: str
+    patients: tuple[str, ...] = ()
+    identifiers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """What the trail tells of a request's parameters; `unknown` is how many the server does not know."""
+
+    parameters: tuple[AuditParameter, ...] = ()
+    unknown: int = 0
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The ids of the patients who are named, each once."""
+        return tuple(dict.fromkeys(patient for each in self.parameters for patient in each.patients))
+
+    @property
+    def identifiers(self) -> tuple[str, ...]:
+        """The identifiers that are asked for, as they were sent, each once."""
+        return tuple(dict.fromkeys(text for each in self.parameters for text in each.identifiers))
+
+    @property
+    def names_too_many(self) -> bool:
+        """Whether more values name patients than one request may have."""
+        return sum(len(each.patients) + len(each.identifiers) for each in self.parameters) > MOST_PATIENTS
+
+    def text(self, patient: str) -> tuple[str, int]:
+        """Return the query of an event of a patient, or of nobody, as `bounded_query` does."""
+        return bounded_query(
+            (each.name, each.value if not patient or set(each.patients) <= {patient} else LEFT_OUT)
+            for each in self.parameters
+        )
+
+
+def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> AuditQuery:
+    """Return what the trail tells of the parameters of a search, or of a write's condition."""
+    found: list[AuditParameter] = []
+    unknown = 0
+    for name, text in parameters:
+        if _is_of_result(name):
+            found.append(AuditParameter(name, text))
+            continue
+        leaves = list(_leaves(type_, name, _MOST_STEPS))
+        if not leaves:
+            unknown += 1
+            continue
+        values = [value for value in split_unescaped(text, ",") if value]
+        found.append(
+            AuditParameter(
+                name,
+                LEFT_OUT if text and any(parameter.personal for _, parameter, _ in leaves) else text,
+                tuple(_patients(leaves, values, fhir_base)),
+                tuple(values) if any(_identifies(*leaf) for leaf in leaves) else (),
+            )
+        )
+    return AuditQuery(tuple(found), unknown)
+
+
+def bounded_query(pairs: Parameters) -> tuple[str, int]:
+    """Return a query string of at most `LONGEST_QUERY` bytes, and 0; or an empty one, and how many parameters it had.
+
+    Values are left out from the longest on until it fits.
+    """
+    encoded = [(_encoded(name), _encoded(value)) for name, value in pairs]
+    text = _joined(encoded)
+    if len(text) <= LONGEST_QUERY:
+        return text, 0
+    length = len(text)
+    for place in sorted(range(len(encoded)), key=lambda each: -len(encoded[each][1])):
+        name, value = encoded[place]
+        if length <= LONGEST_QUERY or len(value) <= len(LEFT_OUT):
+            break
+        length -= len(value) - len(LEFT_OUT)
+        encoded[place] = name, LEFT_OUT
+    return (_joined(encoded), 0) if length <= LONGEST_QUERY else ("", len(encoded))
+
+
+def _encoded(text: str) -> str:
+    return quote(text, safe=_SAFE, errors="surrogatepass")
+
+
+def _joined(pairs: Iterable[tuple[str, str]]) -> str:
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def _is_of_result(name: str) -> bool:
+    head, _, modifier = name.partition(":")
+    return name in _OF_RESULT or (head in _INCLUDES and modifier in _FOLLOWING)
+
+
+_Leaf = tuple[ResourceType, SearchParameter, str]
+
+
+def _leaves(type_: ResourceType, name: str, steps: int) -> Iterator[_Leaf]:
+    """Yield what a parameter's name ends in, for each type that it may lead to: type, parameter and modifier.
+
+    Nothing for a name of which any part is unknown.
+    """
+    if not steps:
+        return
+    if name.startswith(f"{_HAS}:"):
+        _, source_name, reference, rest = [*name.split(":", 3), "", "", ""][:4]
+        source = resource_type(source_name)
+        if source and source.parameter(reference):
+            yield from _leaves(source, rest, steps - 1)
+        return
+    head, dot, rest = name.partition(".")
+    head, colon, modifier = head.partition(":")
+    parameter = type_.parameter(head)
+    if parameter is None or (colon and modifier not in (*Modifier, *parameter.targets)):
+        return
+    if not dot:
+        yield type_, parameter, modifier
+        return
+    for target_name in parameter.targets:
+        target = resource_type(target_name)
+        if target and modifier in ("", target_name):
+            yield from _leaves(target, rest, steps - 1)
+
+
+def _patients(leaves: Sequence[_Leaf], values: Sequence[str], fhir_base: str) -> Iterator[str]:
+    """Yield the ids of the patients whom values name, by a reference to them or by their own id.
+
+    A bare id names one where nothing but a patient can have it.
+    """
+    if len({type_.name for type_, _, _ in leaves}) > 1:
+        leaves = [leaf for leaf in leaves if leaf[1] is not ID_PARAMETER]
+    for type_, parameter, modifier in leaves:
+        if modifier == Modifier.MISSING:
+            continue
+        for value in values:
+            if patient := _named(type_, parameter, modifier, unescape(value), fhir_base):
+                yield patient
+
+
+def _named(type_: ResourceType, parameter: SearchParameter, modifier: str, value: str, fhir_base: str) -> str:
+    """Return the patient that a value of a parameter names, or an empty text."""
+    if parameter is ID_PARAMETER:
+        return value if type_ is PATIENT and valid_id(value) else ""
+    if parameter.type is not ParameterType.REFERENCE or PATIENT.name not in parameter.targets:
+        return ""
+    path = value.removeprefix(fhir_base + "/")
+    named, slash, resource_id = path.rpartition("/")
+    if not slash and modifier != PATIENT.name and (modifier or parameter.targets != (PATIENT.name,)):
+        return ""
+    return resource_id if named in ("", PATIENT.name) and valid_id(resource_id) else ""
+
+
+def _identifies(type_: ResourceType, parameter: SearchParameter, modifier: str) -> bool:
+    return type_ is PATIENT and parameter is PATIENT.condition and modifier != Modifier.MISSING

@@ -1,0 +1,296 @@
+"""The audit events of one request: each is written once, as soon as it is known whom it is of (`audit.md`).
+
+Outcome 0 says that a request was allowed, and is written beside the work. A request that was refused before anything
+was written is told of at its end, by `finish`, for which the answer waits.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from http import HTTPStatus
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
+from careconnect.audit.failures import one_a_minute
+from careconnect.audit.query import MOST_PATIENTS, PATIENT, AuditQuery
+from careconnect.audit.store import AuditStore, EventNotStoredError
+from careconnect.http import Request
+from careconnect.refusal import RefusalError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+NOBODY: Final = ""
+"""In a patient's place: of an event that names none."""
+
+COMPARTMENT: Final = "compartment"
+"""Why a request is refused whose answer looks as if there were nothing."""
+
+_ACTIONS: Final[Mapping[str, Action]] = {
+    "POST": Action.EXECUTE,
+    "PUT": Action.UPDATE,
+    "PATCH": Action.UPDATE,
+    "DELETE": Action.DELETE,
+}
+_WHY: Final[Mapping[int, str]] = {
+    401: "token",
+    403: "scope",
+    404: "not found",
+    409: "conflict",
+    410: "deleted",
+    412: "conflict",
+    429: "throttled",
+}
+"""Why a request is refused, by the status of its answer, where the refusal does not say it."""
+
+
+class AuditTrail:
+    """Writes the events of one request; without a `store` none.
+
+    `clock` gives epoch seconds. Where it `fails_open`, a request is done though its store is down. `pay` accounts for
+    events that are about to be written.
+    """
+
+    def __init__(
+        self,
+        store: AuditStore | None = None,
+        *,
+        clock: Callable[[], float] = lambda: 0.0,
+        service: str = "",
+        request: Request | None = None,
+        fails_open: bool = False,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._fails_open = fails_open
+        self._method = request.method if request else ""
+        caller = request.authorizer if request else {}
+        client_id = str(caller.get("client_id", ""))
+        self._event = AuditEvent(
+            id="",
+            action=_ACTIONS.get(self._method, Action.READ),
+            interaction="unknown",
+            client_id=client_id,
+            # A token's subject is its client (RFC 9068 §2.2; the authorizer accepts no other).
+            subject=client_id,
+            jti=str(caller.get("jti", "")),
+            request_id=request.request_id if request else "",
+            gateway_request_id=request.gateway_request_id if request else "",
+            trace=request.trace if request else "",
+            address=request.source_ip if request else "",
+            service=service,
+        )
+        self._query = AuditQuery()
+        self._texts: dict[str | None, tuple[str, int]] = {}
+        self._named: tuple[str, ...] = ()
+        self._concerned: tuple[str, ...] = ()
+        self._written: dict[str, None] = {}
+        self._withheld: dict[str, str] = {}
+        self._within: dict[str, AuditEvent] = {}
+        self._goes_without = False
+        self._found: list[Future[None]] = []
+        self._begun: list[Future[None]] = []
+        self._lock = Lock()
+        self.pay: Callable[[int], None] = lambda _events: None
+
+    def start(
+        self,
+        interaction: str,
+        action: Action | None,
+        type_: str = "",
+        ids: Iterable[str] = (),
+        query: AuditQuery | None = None,
+        patients: Iterable[str] = (),
+    ) -> None:
+        """Say what is asked for, and whom that names; without an `action` it is what the method says."""
+        self._event = replace(
+            self._event,
+            interaction=interaction,
+            action=action or self._event.action,
+            type=type_,
+            ids=tuple(ids),
+            unknown_parameters=query.unknown if query else 0,
+        )
+        self._query, self._texts = query or AuditQuery(), {}
+        self._named = tuple(patients)
+
+    def identify(self, *, client_id: str = "", subject: str = "", jti: str = "") -> None:
+        """Say who asks, or about which token, where the gateway does not know it."""
+        event = self._event
+        self._event = replace(
+            event,
+            client_id=client_id or event.client_id,
+            subject=subject or event.subject,
+            jti=jti or event.jti,
+        )
+
+    def concerns(self, patients: Iterable[str], ids: Iterable[str] | None = None) -> None:
+        """Say whom, and which resources, a request turns out to be about, in place of what was said before.
+
+        That is for the case that it is refused; an attempt of a write that was given up is forgotten.
+        """
+        if ids is not None:
+            self._event = replace(self._event, ids=tuple(ids))
+        self._concerned, self._within = tuple(patients), {}
+
+    def fits(self, patients: Collection[str]) -> bool:
+        """Return True if the request may tell of these patients besides those it tells of already."""
+        few = len(self._written) + len(patients) <= MOST_PATIENTS
+        return few or len({*self._written, *patients} - {NOBODY}) <= MOST_PATIENTS
+
+    def touched(self, patients: Collection[str] = ()) -> None:
+        """Begin to write an event of each patient of whom the answer may tell, with outcome 0.
+
+        Without any it is one of nobody, unless there is an event already. What `pay` raises passes through.
+        """
+        if self._store is not None and (events := self._new(patients)):
+            begun = self._store.begin(events)
+            with self._lock:
+                self._begun += begun
+
+    def touched_when(self, find: Callable[[], Collection[str]]) -> None:
+        """Begin to find patients, and write their events as `touched` does; `find` is called beside the work.
+
+        What it raises, a `RefusalError` among it, `finish` raises.
+        """
+        if (store := self._store) is None:
+            return
+
+        def work() -> None:
+            if patients := find():
+                self.touched(patients)
+
+        self._found.append(store.run(work))
+
+    def settle(self) -> None:
+        """Wait until it is known whom `touched_when` has found; raises what it has met."""
+        for found in self._found:
+            found.result()
+
+    def withheld(self, patients: Collection[str] = (), why: str = COMPARTMENT) -> None:
+        """Say whose record the answer keeps closed, though it looks as if there were none: outcome 4 at the end."""
+        self._withheld |= dict.fromkeys(patients or (NOBODY,), why)
+
+    def put_actions(self, patients: Collection[str], made: str) -> list[dict[str, Any]]:
+        """Return the actions that keep the events of a write within its own transaction, one for each patient.
+
+        `made` is the version that the write makes (`Patient/4/_history/2`). Each attempt takes its own. `committed` is
+        to be called once the transaction is.
+        """
+        self._within = {}
+        if self._store is None or self._goes_without:
+            return []
+        for patient in dict.fromkeys(patients or (NOBODY,)):
+            self._within[patient] = replace(self._of(patient), ids=(made,))
+        return [self._store.put_action(event) for event in self._within.values()]
+
+    def committed(self, patients: Collection[str], made: str) -> None:
+        """Say that a write is done, and that the events of `put_actions` are kept with it, if it has any."""
+        self._event = replace(self._event, ids=(made,))
+        self._written |= dict.fromkeys(self._within)
+        self._within = {}
+        self.touched(patients)
+
+    def goes_without(self) -> bool:
+        """Return True if a write that was not taken may be tried without its events, of which it has none from then on.
+
+        They are written after it, if they can be.
+        """
+        may = self._fails_open and not self._goes_without
+        self._goes_without = self._fails_open
+        return may
+
+    def finish(self, status: int, refusal: RefusalError | None) -> None:
+        """Write what is left to say of a request that is answered with `status`, and wait for all that was begun.
+
+        Raises `EventNotStoredError`, and what `touched_when` has met.
+        """
+        if self._store is None:
+            return
+        fault = self._await(self._found)
+        if isinstance(fault, RefusalError):
+            status, refusal = fault.status, fault
+        if events := self._last(status, refusal):
+            try:
+                self._store.keep(events)
+            except EventNotStoredError as error:
+                fault = fault or error
+        fault = self._await(self._begun) or fault
+        if fault is not None:
+            raise fault
+
+    def _await(self, begun: "Iterable[Future[None]]") -> RefusalError | EventNotStoredError | None:
+        """Wait for all of what was begun, and return what one of it has met; an event that was not kept comes first."""
+        fault: RefusalError | EventNotStoredError | None = None
+        for each in begun:
+            try:
+                each.result()
+            except EventNotStoredError as error:
+                fault = error
+            except RefusalError as error:
+                fault = fault or error
+        return fault
+
+    def _last(self, status: int, refusal: RefusalError | None) -> list[AuditEvent]:
+        """Return the events of what was refused or withheld, or that of a request that tells of nobody."""
+        ended: dict[str, AuditEvent] = {}
+        if refusal is None:
+            if not self._written and not self._withheld:
+                ended[NOBODY] = self._of(NOBODY)
+        elif self._within or not self._written:
+            outcome, why = outcome_of(status, refusal)
+            is_one_of_many = status == HTTPStatus.TOO_MANY_REQUESTS or not self._event.client_id
+            self.identify(client_id=self._event.client_id or refusal.claimed_client_id)
+            patients = dict.fromkeys((*self._named, *(refusal.patients or self._concerned), *self._within))
+            for patient in patients or (NOBODY,):
+                event = replace(self._of(patient), outcome=outcome, why=why, status=status)
+                if patient in self._within:
+                    # Of a write that may have been done or not: of its two events with one id only one can be put, and
+                    # if it is this one, the transaction fails should it come late.
+                    event = replace(event, id=self._within[patient].id)
+                ended[patient] = one_a_minute(event) if is_one_of_many and patient == NOBODY else event
+        for patient, why in self._withheld.items():
+            if patient not in self._written:
+                ended[patient] = replace(self._of(patient), outcome=Outcome.REFUSED, why=why, status=status)
+        return list(ended.values())
+
+    def _new(self, patients: Collection[str]) -> list[AuditEvent]:
+        """Return the events of those of the patients who have none yet, paid for."""
+        with self._lock:
+            wanted = patients or (() if self._written else (NOBODY,))
+            new = [patient for patient in dict.fromkeys(wanted) if patient not in self._written]
+            if new:
+                self.pay(len(new))
+            self._written |= dict.fromkeys(new)
+            return [self._of(patient) for patient in new]
+
+    def _of(self, patient: str) -> AuditEvent:
+        """Return an event of a patient, which names no other."""
+        query, parameters = self._text(patient)
+        return replace(
+            self._event,
+            id=new_event_id(self._clock()),
+            patient=patient,
+            ids=tuple(each for each in self._event.ids if not patient or not _is_another_patient(each, patient)),
+            query=query,
+            parameters=parameters,
+        )
+
+    def _text(self, patient: str) -> tuple[str, int]:
+        """Return the query of a patient's event, which is the same for all whom the request does not name."""
+        key = patient if not patient or patient in self._query.patients else None
+        if key not in self._texts:
+            self._texts[key] = self._query.text(patient)
+        return self._texts[key]
+
+
+def outcome_of(status: int, refusal: RefusalError) -> tuple[Outcome, str]:
+    """Return what came of a request that was refused, and why, in fixed words."""
+    if status >= 500:
+        return Outcome.FAILED, "error"
+    return Outcome.REFUSED, refusal.why or _WHY.get(status, "bad request")
+
+
+def _is_another_patient(reference: str, patient: str) -> bool:
+    type_name, _, rest = reference.partition("/")
+    return type_name == PATIENT.name and rest.partition("/")[0] != patient
