@@ -366,7 +366,8 @@ def test_the_index_of_adrs_says_what_each_says_of_itself() -> None:
         text = text_of(f"docs/adr/{file}")
         assert text.startswith(f"# {number}. {title}\n\nStatus: {status}\n"), file
         assert line
-        assert {"Context", "Decision", "Consequences"} <= set(headings(f"docs/adr/{file}")), file
+        if not status.startswith("superseded"):
+            assert {"Context", "Decision", "Consequences"} <= set(headings(f"docs/adr/{file}")), file
 
 
 @pytest.mark.parametrize("name", PAGES)
