@@ -42,7 +42,7 @@ _EVENTS: Final[Mapping[str, tuple[int, int, int]]] = {
     "write: `PUT` of an Observation, changed": (1, 2, 1),
     "write: `PUT` of a Patient, new": (1, 2, 1),
 }
-"""Events of a request, and the write units of the access record's table and of its index (ADR 27)."""
+"""Events of a request, and the write units of the audit trail's table and of its index (ADR 33)."""
 
 _ONE_EVENT: Final = (1, 1, 1)
 """Of all other requests."""

@@ -12,8 +12,6 @@ DAY: Final = 24 * HOUR
 LATE: Final = 60_000
 """Milliseconds by which an event may reach the stream before or after the time that its id claims."""
 
-_CORRECTION: Final = "~"
-
 
 def start_of(day: str) -> int:
     """Return the first millisecond of a day, since 1970; raises `ValueError` if there is no such day."""
@@ -34,8 +32,7 @@ def days_from(first: str, last: str) -> list[str]:
 
 def is_in_place(partition: str, sort_key: str) -> bool:
     """Return True if a sort key is an event's id and the partition is the one that this id belongs to."""
-    event_id = sort_key.removesuffix(_CORRECTION)
-    return is_event_id(event_id) and bool(event_key(event_id)["pk"]["S"] == partition)
+    return is_event_id(sort_key) and bool(event_key(sort_key)["pk"]["S"] == partition)
 
 
 def is_ended(claimed: int, retention_days: int, now: int) -> bool:
