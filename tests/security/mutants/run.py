@@ -35,7 +35,7 @@ PYTEST: Final = (
         "-p",
         "no:schemathesis",
     ),
-    *("-m", "not slow and not long", "--hypothesis-profile=quick", "--hypothesis-seed=0"),
+    *("-m", "not long", "--hypothesis-profile=quick", "--hypothesis-seed=0"),
 )
 SURVIVED: Final = "SURVIVED"
 # pytest ends with 2 or 4 if a test file or a conftest cannot be imported.
