@@ -79,8 +79,8 @@ class _Wire:
             time.sleep(_DELAY)
             target, body = _asked(request)
             if target.endswith(_INSERT):
-                done = {"Responses": [{} for _ in json.loads(body)["Statements"]]}
-                status, headers, content = 200, {}, json.dumps(done).encode()
+                done: Any = {"Responses": [{} for _ in json.loads(body)["Statements"]]}
+                status, headers, content = 200, dict[str, str](), json.dumps(done).encode()
             else:
                 status, headers, content = self.answers[target, body]
             answer: Any = AWSResponse(request.url, status, headers, None)  # type: ignore[arg-type]
