@@ -75,9 +75,3 @@ def audit_table(client: Any, name: str) -> Callable[[], list[AuditEvent]]:
         for item in sorted(client.scan(TableName=name)["Items"], key=lambda one: str(one["sk"]["S"]))
         if "action" in item
     ]
-
-
-def hmac_key(kms: Any, alias: str) -> None:
-    """Make a key of KMS that makes MACs, by its alias."""
-    made = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
-    kms.create_alias(AliasName=alias, TargetKeyId=made["KeyMetadata"]["KeyId"])

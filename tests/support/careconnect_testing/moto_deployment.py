@@ -27,7 +27,6 @@ from careconnect.client_record import (
 )
 from careconnect_admin.loading.load import load_paths
 from careconnect_records.tables import RecordTables
-from careconnect_testing.access_records import hmac_key
 from careconnect_testing.answer import Answer
 from careconnect_testing.events import Event, form_event
 from careconnect_testing.few_records import Resource, few_records, write_records
@@ -159,7 +158,6 @@ def moto_deployment(beside: list[Resource]) -> Iterator[MotoDeployment]:
         key = add_key(kms, "-current", _SIGNING_ALIAS)
         for suffix in ("-next", "-previous"):
             kms.create_alias(AliasName=_SIGNING_ALIAS + suffix, TargetKeyId=key)
-        hmac_key(kms, _SETTINGS["ACCESS_SEAL_KEY_ALIAS"])
         _register(client)
         meter = UnitMeter(client)
         lock_step = LockStep(meter.before, meter.after)
