@@ -133,7 +133,7 @@ def test_of_very_many_findings_the_log_names_some(trail: ArchivedTrail) -> None:
 def test_a_job_that_fails_is_an_error_without_its_text(trail: ArchivedTrail, asked: dict[str, Any]) -> None:
     trail.dynamodb.delete_table(TableName=AUDIT_TABLE)
 
-    with pytest.raises(JobError, match=r"^(ResourceNotFoundException|EventNotKeptError)$"):
+    with pytest.raises(JobError, match=r"^(ResourceNotFoundException|EventNotStoredError)$"):
         trail.verifier(asked)
     assert len(trail.observer.failures) == 1
 
