@@ -16,8 +16,8 @@ pytestmark = pytest.mark.integration
 LOOKS = {
     "TokenFunction": {"BatchGetItem", "GetPublicKey"},
     "AuthorizerFunction": {"BatchGetItem", "GetPublicKey"},
-    "PatientRecordFunction": {"GetItem"},
-    "DirectoryFunction": {"GetItem"},
+    "PatientRecordFunction": {"BatchGetItem", "GetItem"},
+    "DirectoryFunction": {"BatchGetItem", "GetItem"},
     "RecordWriterFunction": {"GetItem"},
     "DirectoryWriterFunction": {"GetItem"},
     "AuditFunction": {"GetItem"},
