@@ -320,9 +320,7 @@ def test_a_resource_of_one_version_takes_one_call(reader: Reader) -> None:
     assert reader.calls == ["GetItem"]
 
 
-@pytest.mark.parametrize(
-    ("query", "calls"), [("_count=2", 2), ("_count=0&_since=2024-05-01T12:00:00Z", 6)]
-)
+@pytest.mark.parametrize(("query", "calls"), [("_count=2", 2), ("_count=0&_since=2024-05-01T12:00:00Z", 6)])
 def test_every_call_of_a_history_is_paid_for(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, query: str, calls: int
 ) -> None:
