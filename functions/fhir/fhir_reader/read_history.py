@@ -103,17 +103,14 @@ def _instant(text: str) -> int:
 
 
 def _lowest(resource: _Resource, since: int | None, context: SearchContext) -> int:
-    """Return the first version that is kept and, if so asked, not from before `since`; one beyond the last if none is.
+    """Return the first version or, if so asked, the first not from before `since`; one beyond the last if none is.
 
-    One call finds the first, and one for each halving the first since.
+    One call for each halving.
     """
     versions, type_, current = context.store.versions, resource.type, resource.current
     if since is not None and current.updated < since:
         return current.version + 1
-    lowest = current.version
-    if current.version > 1:
-        lowest = versions.first(type_, resource.id) or current.version
-    highest = current.version
+    lowest, highest = 1, current.version
     while since is not None and lowest < highest:
         middle = (lowest + highest) // 2
         kept = versions.read(type_, resource.id, middle)

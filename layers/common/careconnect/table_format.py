@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from careconnect.record_keys import CURSOR_KEY, FORMAT
 
 if TYPE_CHECKING:
@@ -129,11 +131,15 @@ class FormatCheckedClient:
         key: Any = {"Keys": [{"pk": {"S": pk}, "sk": {"S": sk}}], "ConsistentRead": True}
         asked: Any = dict.fromkeys(self._tables, key)
         items: dict[str, OwnItem] = {table: {} for table in self._tables}
-        # It ends: DynamoDB answers at least one of the keys, or refuses the call.
-        while asked:
+        # DynamoDB answers at least one of the keys, or refuses the call.
+        for _ in self._tables:
             answer = self._client.batch_get_item(RequestItems=asked)
             items |= {table: found[0] for table, found in answer["Responses"].items() if found}
             asked = answer.get("UnprocessedKeys")
+            if not asked:
+                break
+        else:
+            raise ClientError({"Error": {"Code": "UnprocessedKeys", "Message": ""}}, "BatchGetItem")
         if not all(map(self._holds, items.values())):
             raise self._refused()
         self._items = items

@@ -6,6 +6,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from careconnect.record_keys import CURSOR_KEY, FORMAT
 from careconnect.table_format import BELIEVED_SECONDS, FormatCheckedClient
@@ -125,6 +126,19 @@ def test_an_error_of_the_look_is_the_calls(watched: Watched) -> None:
         watched.get()
     watched.reader.client.meta.events.unregister("before-call", refuse)
     watched.get()
+
+
+def test_keys_that_stay_unprocessed_are_an_error_and_no_match() -> None:
+    class Throttled:
+        def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's name
+            return {"Responses": {}, "UnprocessedKeys": RequestItems}
+
+        def get_item(self, **_: Any) -> Any:
+            return {}
+
+    client: Any = Throttled()
+    with pytest.raises(ClientError, match="UnprocessedKeys"):
+        FormatCheckedClient(client, ("a", "b"), OtherFormatError).get_item(TableName="a", Key=KEY)
 
 
 def test_what_a_table_has_of_its_own_comes_with_the_look(watched: Watched) -> None:

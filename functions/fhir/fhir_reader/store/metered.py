@@ -131,11 +131,6 @@ class MeteredVersions:
         self.budget.call()
         return self.store.read(type_, resource_id, version)
 
-    def first(self, type_: ResourceType, resource_id: str) -> int:
-        """Return the number of the first version: one call."""
-        self.budget.call()
-        return self.store.first(type_, resource_id)
-
     def backwards(
         self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
     ) -> Iterator[StoredResource]:

@@ -120,9 +120,6 @@ class VersionStore(Protocol):
     def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
         """Return a replaced version, None if it is not kept: one read."""
 
-    def first(self, type_: ResourceType, resource_id: str) -> int:
-        """Return the number of the first version that is kept, 0 if none is: one read."""
-
     def backwards(
         self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
     ) -> Iterator[StoredResource]:

@@ -1,16 +1,13 @@
 """The versions that others have replaced, as they lie beside the current one (ADR 23)."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from careconnect.record_keys import JSON_ITEM, resource_key, version_item
 from careconnect.resource_types import Home, ResourceType
 from careconnect.table_format import FormatCheckedClient
 from fhir_reader.store.range_stream import ask
 from fhir_reader.store.stored import StoredResource
-
-MOST_VERSIONS: Final = 999_999_999
-"""A version's number has nine digits where it is kept."""
 
 
 class DynamoDbVersions:
@@ -30,12 +27,6 @@ class DynamoDbVersions:
         )
         item = answer.get("Item")
         return stored_resource(item) if item else None
-
-    def first(self, type_: ResourceType, resource_id: str) -> int:
-        """Return the number of the first version that is kept, 0 if none is: one Query for one item."""
-        query = self._query(type_, resource_id, MOST_VERSIONS, 1)
-        answer = ask(self._client.query, **query, Limit=1, ProjectionExpression="version")
-        return next((int(item["version"]["N"]) for item in answer["Items"]), 0)
 
     def backwards(
         self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
