@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from benchmarks.loaded_stack import loaded_stack
 from benchmarks.power_tuning import Functions
+from benchmarks.warm_requests import Case
+from benchmarks.wire import Wire
 
 from careconnect.access_record.event import AccessEvent, Action, day_of, new_event_id
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.warm_requests import Case
-from careconnect_testing.wire import Wire
 
 _EVENTS: Final = 20_000
 _BATCH: Final = 25
