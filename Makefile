@@ -76,8 +76,10 @@ smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and C
 # processors: one drives the stack, which keeps it waiting.
 PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
-quick: lint types ## The checks of code and the pure tests: at most 40 seconds
-	$(BIN)/pytest -q -n 2 -m "not slow and not long" --hypothesis-profile=quick tests/unit tests/architecture
+# Without those of the operator's tools and of the trail, which are mostly of tables and keys.
+quick: lint types ## The checks of code and the quick tests: at most 40 seconds
+	$(BIN)/pytest -q -n 2 -m "not slow and not long" --hypothesis-profile=quick tests/unit tests/architecture \
+		--ignore=tests/unit/admin --ignore=tests/unit/audit --ignore=tests/unit/benchmarks
 
 test: check tests ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>
 

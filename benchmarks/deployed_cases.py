@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from math import inf
 from typing import Final
 
+from benchmarks.warm_requests import Case, cases
+
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.events import Event, event, fhir_event
-from careconnect_testing.warm_requests import Case, cases
 from careconnect_testing.writes import JSON, patient
 
 _CALLER: Final = {

@@ -3,7 +3,7 @@
     python -m benchmarks.own_cpu
 
 Each request is made again and again on the answers that AWS once gave to it, on a local stack with the sample, and in
-turn with it its calls alone (`careconnect_testing.warm_requests`). CPU time counts, all of this process's threads':
+turn with it its calls alone (`benchmarks.warm_requests`). CPU time counts, all of this process's threads':
 whoever answers is another process. The least of all runs is the figure; what the median is above that is the noise.
 """
 
@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.loaded_stack import loaded_stack
+from benchmarks.warm_requests import Case, cases, warm_request
+from benchmarks.wire import Wire
 
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.warm_requests import Case, cases, warm_request
-from careconnect_testing.wire import Wire
 
 _RUNS: Final = 300
 _LONG_RUNS: Final = 60

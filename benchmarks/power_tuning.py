@@ -25,13 +25,13 @@ from benchmarks.figures import ROUNDS
 from benchmarks.function_process import Calls, Taken
 from benchmarks.loaded_stack import loaded_stack
 from benchmarks.units import Units, units_of
+from benchmarks.warm_requests import Case
+from benchmarks.wire import Asked, Wire
 
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_testing.events import Event
-from careconnect_testing.warm_requests import Case
-from careconnect_testing.wire import Asked, Wire
 
 SIZES: Final = (128, 256, 512, 1024, WHOLE_PROCESSOR)
 """Megabytes."""

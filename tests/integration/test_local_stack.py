@@ -112,7 +112,7 @@ def stack(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def test_the_deployed_function_answers_at_a_clean_path_with_its_layer(stack: LocalStack) -> None:
-    seen = httpx.get(f"{stack.base_url}/hello").json()
+    seen = httpx.get(f"{stack.base_url}/hello", timeout=30).json()
 
     assert seen["greeting"] == "good day"
     assert seen["path"] == "/hello"
@@ -120,7 +120,7 @@ def test_the_deployed_function_answers_at_a_clean_path_with_its_layer(stack: Loc
 
 
 def test_nothing_of_the_user_s_aws_and_proxy_settings_reaches_a_function(stack: LocalStack) -> None:
-    environment = httpx.get(f"{stack.base_url}/hello").json()["environment"]
+    environment = httpx.get(f"{stack.base_url}/hello", timeout=30).json()["environment"]
 
     assert "AWS_PROFILE" not in environment
     assert "HTTP_PROXY" not in environment
@@ -130,7 +130,7 @@ def test_nothing_of_the_user_s_aws_and_proxy_settings_reaches_a_function(stack: 
 
 
 def test_the_template_s_gateway_responses_hold(stack: LocalStack) -> None:
-    answer = httpx.get(f"{stack.base_url}/nowhere")
+    answer = httpx.get(f"{stack.base_url}/nowhere", timeout=30)
 
     assert answer.status_code == 404
     assert answer.headers["X-Own"] == "yes"
@@ -149,7 +149,7 @@ def test_a_role_s_client_may_do_what_the_role_may_and_no_more(stack: LocalStack)
 
 
 def test_a_function_s_log_can_be_read(stack: LocalStack) -> None:
-    httpx.get(f"{stack.base_url}/hello")
+    httpx.get(f"{stack.base_url}/hello", timeout=30)
 
     assert "called" in stack.function_log("HelloFunction")
 
@@ -158,7 +158,7 @@ def test_a_function_s_log_can_be_read(stack: LocalStack) -> None:
 def test_a_log_of_more_lines_than_one_answer_holds_is_read_to_its_end(stack: LocalStack) -> None:
     logs = stack.client("logs")
     group = f"/aws/lambda/{stack.stack.resources['HelloFunction']}"
-    httpx.get(f"{stack.base_url}/hello")
+    httpx.get(f"{stack.base_url}/hello", timeout=30)
     logs.create_log_stream(logGroupName=group, logStreamName="many")
     now = int(time.time() * 1000)
     # Two of each millisecond: where an answer ends, one of a pair may be before its end and one behind it.
@@ -173,7 +173,9 @@ def test_a_log_of_more_lines_than_one_answer_holds_is_read_to_its_end(stack: Loc
 
 
 def test_nobody_without_the_administrator_s_secret_gets_in(stack: LocalStack) -> None:
-    stranger = httpx.post(stack.endpoint, headers={"X-Amz-Target": "DynamoDB_20120810.ListTables"}, content="{}")
+    stranger = httpx.post(
+        stack.endpoint, headers={"X-Amz-Target": "DynamoDB_20120810.ListTables"}, content="{}", timeout=30
+    )
 
     assert stranger.status_code in {400, 401, 403}
 

@@ -76,7 +76,7 @@ def test_through_the_front_everything_is_as_ever(fronted: LocalStack, explorer: 
     assert answer.status_code == 200
     headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
     for path, status in ((_METADATA, 200), (_JWKS, 200), (f"{FHIR_PATH}/Patient?_count=1", 200)):
-        assert httpx.get(fronted.base_url + path, headers=headers, trust_env=False).status_code == status
+        assert httpx.get(fronted.base_url + path, headers=headers, trust_env=False, timeout=30).status_code == status
 
 
 @pytest.mark.parametrize("secret", ["", "s" * 42, "S" * 43, "s" * 44])
@@ -114,8 +114,8 @@ def test_a_client_id_is_throttled_by_the_viewer_that_the_front_names(fronted: Lo
 def test_with_several_origins_the_gateways_own_errors_allow_none(fronted: LocalStack) -> None:
     origin = {"Origin": "https://b.example"}
 
-    refused = httpx.get(f"{fronted.base_url}{FHIR_PATH}/Patient/4", headers=origin, trust_env=False)
-    answered = httpx.get(fronted.base_url + _METADATA, headers=origin, trust_env=False)
+    refused = httpx.get(f"{fronted.base_url}{FHIR_PATH}/Patient/4", headers=origin, trust_env=False, timeout=30)
+    answered = httpx.get(fronted.base_url + _METADATA, headers=origin, trust_env=False, timeout=30)
 
     assert refused.status_code == 401
     assert "Access-Control-Allow-Origin" not in refused.headers

@@ -24,7 +24,7 @@ from careconnect_admin.project import LOCAL_FOLDER
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 CARECONNECT = Path(sys.executable).with_name("careconnect")
-READY_SECONDS = 60
+READY_SECONDS = 120
 EXPLORER_SECRET = "an-explorer-of-care-connect-records.and-nobody-guesses-0123456789~this"
 AUDITOR_SECRET = "an-auditor-of-care-connect-records.and-nobody-guesses-5432109876~other"
 EDITOR_SECRET = "an-editor-of-care-connect-records.and-nobody-guesses-9876543210~that"
@@ -116,7 +116,9 @@ def as_printed_editor(printed: str, port: int) -> httpx.Client:
     assert scope == "system/*.cruds profile"
     base = f"http://127.0.0.1:{port}"
     form = {"grant_type": "client_credentials"}
-    token = httpx.post(f"{base}/token", data=form, auth=(name, secret), trust_env=False).json()["access_token"]
+    token = httpx.post(f"{base}/token", data=form, auth=(name, secret), trust_env=False, timeout=30).json()[
+        "access_token"
+    ]
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.Client(base_url=f"{base}{FHIR_PATH}", headers=headers, timeout=30, trust_env=False)
 
@@ -168,7 +170,7 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
 @pytest.mark.long
 def test_who_finds_metadata_answered_finds_clients_and_records_too() -> None:
     port = free_port()
-    with running(port) as run, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as http:
+    with running(port) as run, httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
             try:

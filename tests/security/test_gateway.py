@@ -120,7 +120,7 @@ def test_every_alias_is_there_to_be_asked_for_after_a_first_deployment(
 
 
 def test_with_one_origin_they_allow_that_one(local_stack: LocalStack) -> None:
-    refused = httpx.get(f"{local_stack.base_url}{FHIR_PATH}/Patient/4", trust_env=False)
+    refused = httpx.get(f"{local_stack.base_url}{FHIR_PATH}/Patient/4", trust_env=False, timeout=30)
 
     assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, "*")
 

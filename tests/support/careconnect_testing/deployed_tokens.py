@@ -55,7 +55,7 @@ def signed_by_the_issuer(stack: LocalStack, header: Mapping[str, Any], claims: M
 def expired_token(stack: LocalStack, scope: str) -> str:
     """Return a token that the issuer's own key has signed, and that expired a minute ago."""
     now = int(time.time())
-    with httpx.Client(base_url=stack.base_url) as http:
+    with httpx.Client(base_url=stack.base_url, timeout=30) as http:
         header = deployed_header(http)
     return signed_by_the_issuer(stack, header, deployed_claims(stack, iat=now - 3600, exp=now - 60, scope=scope))
 

@@ -23,7 +23,7 @@ class Meeting:
 
     def __init__(self, read: str) -> None:
         self._read = read
-        self._both = threading.Barrier(2, timeout=10)
+        self._both = threading.Barrier(2, timeout=60)
         self._lock = threading.Lock()
         self._awaited = {"read", "put"}
 

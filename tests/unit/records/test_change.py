@@ -120,6 +120,7 @@ def test_what_cannot_be_stored_is_told_by_its_kind() -> None:
         {"extension": [{"url": "urn:x", "valueReference": {"reference": f"Patient/{i}x"}} for i in range(2_001)]},
     ],
 )
+@pytest.mark.slow
 def test_what_takes_more_than_a_function_has_time_for_is_refused_but_rebuilt(elements: dict[str, Any]) -> None:
     content = patient(**elements)
     with pytest.raises(TooLargeError, match="more is indexed of it"):

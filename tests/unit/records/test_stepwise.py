@@ -20,6 +20,8 @@ from careconnect_records.transaction import write_actions
 from careconnect_testing.stored import Stored, saved, stored, visible_entries
 from careconnect_testing.stores import BASE, Reader, reader_on_moto
 
+pytestmark = pytest.mark.slow
+
 START = 1_700_000_000_000
 MINUTE = 60_000
 PATIENT = resource_type("Patient")

@@ -259,10 +259,10 @@ def test_unknown_wrong_and_disabled_take_comparable_time() -> None:
         times: dict[str, list[int]] = {name: [] for name in attempts}
         for _ in range(200):
             for name, credentials in attempts.items():
-                begun = time.perf_counter_ns()
+                begun = time.thread_time_ns()
                 with pytest.raises(OAuthError):
                     authentication.authenticate(credentials, source_ip="ip", base_url=BaseUrl(BASE), now=1000.0)
-                times[name].append(time.perf_counter_ns() - begun)
+                times[name].append(time.thread_time_ns() - begun)
         medians = [statistics.median(several) for several in times.values()]
         return max(medians) / min(medians)
 

@@ -17,6 +17,8 @@ from careconnect_testing.record_writers import WRITE, Writer
 from careconnect_testing.writes import NHS_NUMBER, observation, patient
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 
+pytestmark = pytest.mark.slow
+
 CONDITION = f"identifier={NHS_NUMBER}|1"
 OWN = {**patient("1", gender="female"), "id": "own"}
 PATIENT = next(each for each in RESOURCE_TYPES if each.is_patient)

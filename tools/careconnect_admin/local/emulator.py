@@ -23,7 +23,7 @@ LOOPBACK: Final = "127.0.0.1"
 _SERVICES: Final = (
     "apigateway,cloudformation,cloudfront,cloudwatch,dynamodb,events,iam,kms,lambda,logs,s3,sns,sqs,ssm,sts,tagging"
 )
-_START_SECONDS: Final = 20.0
+_START_SECONDS: Final = 60.0
 _PORTS: Final = range(10_000, 32_000)
 # Kept from the user's environment. Everything else (proxies, AWS profiles and endpoints, Python's own
 # variables) would reach the functions, which Lambda would not have.

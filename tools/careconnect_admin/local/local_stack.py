@@ -22,7 +22,7 @@ from careconnect_admin.stack.emulator_client import REGION, Credentials, emulato
 from careconnect_admin.stack.running_stack import STACK_NAME, RunningStack, announce
 
 _BUCKET: Final = "careconnect-artefacts"
-_READY_SECONDS: Final = 30.0
+_READY_SECONDS: Final = 60.0
 _MOST_LOG_EVENTS: Final = 10_000
 """So many are in one answer of FilterLogEvents."""
 

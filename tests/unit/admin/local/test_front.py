@@ -80,7 +80,7 @@ def front() -> Iterator[Front]:
 
 def send(front: Front, data: bytes) -> tuple[int, dict[str, Any]]:
     """Send raw bytes and return status and JSON body of the one answer."""
-    with socket.create_connection(("127.0.0.1", front.port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", front.port), timeout=30) as connection:
         connection.sendall(data)
         answer = b""
         while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):

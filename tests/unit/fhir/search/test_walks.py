@@ -13,6 +13,8 @@ from careconnect_testing.stores import LOADED, Reader, load, reader_on_moto
 from fhir_reader import budget
 from fhir_reader.search import candidates, choose_way, deep_conditions, search_resources
 
+pytestmark = pytest.mark.slow
+
 SHARE = 25
 """Entries that a page examines in these tests, where a real one examines a thousand."""
 

@@ -12,6 +12,8 @@ from careconnect_testing.stores import Reader, load, reader_on_moto
 from fhir_reader import allowance, budget
 from fhir_reader.search import candidates, choose_way, search_resources
 
+pytestmark = pytest.mark.slow
+
 SHARE = 10
 """Entries that a page examines in these tests."""
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import boto3
 import jwt
+from benchmarks.wire import Asked, Wire
 from botocore import xform_name
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -25,7 +26,6 @@ from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_testing.deployed_function import deployed_handler
 from careconnect_testing.events import Event, authorizer_event, fhir_event, form_event
-from careconnect_testing.wire import Asked, Wire
 from careconnect_testing.writes import JSON, NHS_NUMBER, PATCH, observation, patient
 
 _CALLER: Final = {"client_id": "benchmark", "scope": "system/*.cruds", "expires_at": "99999999999", "jti": "a-jti"}

@@ -1,7 +1,7 @@
 """A stand between a function and the emulator that learns its answers, and then gives them without it.
 
 What is measured in a process is then that process alone: its sockets and its HTTP are real, and who answers is another
-process, which always takes as long. `python -m careconnect_testing.wire UPSTREAM` is that process; it prints its port.
+process, which always takes as long. `python -m benchmarks.wire UPSTREAM` is that process; it prints its port.
 """
 
 import asyncio
@@ -49,8 +49,8 @@ class Wire:
         self._delays = (dynamodb, kms)
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "careconnect_testing.wire", self._upstream, *map(str, self._delays)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "benchmarks.wire", self._upstream, *map(str, self._delays)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this module
         assert self._process.stdout is not None
         self.endpoint = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
         return self
