@@ -41,9 +41,10 @@ class Aws:
             ObjectLockEnabledForBucket=True,
             CreateBucketConfiguration={"LocationConstraint": "eu-west-2"},
         )
-        retention = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 365}}
+        retention: Any = {"Mode": "COMPLIANCE", "Days": 365}
         self.s3.put_object_lock_configuration(
-            Bucket="the-archive", ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": retention}
+            Bucket="the-archive",
+            ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": retention}},
         )
         self.cloudformation = FakeCloudFormation(
             {
