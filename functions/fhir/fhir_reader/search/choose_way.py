@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from careconnect.record_keys import SHARDS
 from careconnect.resource_types import ID_PARAMETER, Rank, ResourceType
 from careconnect.searching.criteria import Criterion
 from fhir_reader.search.candidates import MOST_EXAMINED, whole
@@ -33,6 +34,9 @@ _MOST_TRIED: Final = 2
 
 _CALLS_FOR_PAGE: Final = 16
 """Calls that are left for what a page holds: a way of too many ranges is not taken."""
+
+_AHEAD: Final = 2 * SHARDS + 1
+"""Entries that are looked at and not used: of each range that a page merges, and where a way turns out too long."""
 
 _MOST_SYSTEMS: Final = 8
 """Systems of one code that are looked for; a code of more is none to look up without its system."""
@@ -225,7 +229,7 @@ def _sortable(
 
 def _all_sortable(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> list[Entry] | None:
     """Return all of a way, however much, but for what a page needs to look elsewhere."""
-    return _sortable(type_, way, order, context, context.budget.entries_left - MOST_EXAMINED)
+    return _sortable(type_, way, order, context, context.budget.entries_left - MOST_EXAMINED - _AHEAD)
 
 
 def _by_system(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> Way | None:
