@@ -108,7 +108,7 @@ types: $(VENV)/.test
 
 web: $(VENV)/.web .local/checked/web ## Check the console's page, if it has changed: types, lint, the tests of its logic
 
-.local/checked/web: $(shell find $(WEB) -name node_modules -prune -o -type f -print)
+.local/checked/web: $(shell find $(WEB) -name node_modules -prune -o -type f -print) | $(VENV)/.web
 	$(BIN)/python -m careconnect_testing.web_sources node_modules/typescript/bin/tsc --project .
 	$(BIN)/python -m careconnect_testing.web_sources node_modules/eslint/bin/eslint.js --max-warnings 0 .
 	$(BIN)/python -m careconnect_testing.web_sources --test --test-reporter=dot 'tests/*.test.ts'
@@ -193,7 +193,7 @@ stu3-parameters: $(VENV)/.node ## Read what STU3 defines anew into the layer: PA
 	$(BIN)/python -m careconnect_admin.documents.stu3_definitions $(PACKAGE)
 
 # Nightly, or after a change of a guard. ARGS=--all, "--only scopes", "--seed 2 --faults 50", --verbose.
-mutants: $(VENV)/.test ## Seed 200 faults into the modules that guard something, and see their tests fail (15 minutes)
+mutants: $(VENV)/.test ## Seed 200 faults into the modules that guard something, and see their tests fail (minutes)
 	$(BIN)/python tests/security/mutants/run.py $(ARGS)
 
 # The large tables are made once and kept in .local/bench. ARGS="--only own_cpu cold_start", "--json", "--write".

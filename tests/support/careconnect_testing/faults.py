@@ -54,16 +54,17 @@ _OPERATORS[:] = [
 
 
 def faults_of(project: Path, path: str) -> Iterator[Fault]:
-    """Yield the faults of a module. The arguments of an error that is raised guard nothing, and stay as they are."""
+    """Yield the faults of a module. What guards nothing stays as it is: the arguments of a raised error, `__all__`."""
     source = (project / path).read_text(encoding="utf-8")
     module, mutations, *_ = file_mutation.create_mutations(path, source)
     places = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
-    raised = {id(node) for each in m.findall(module, m.Raise()) for node in _below(each)}
+    exported = m.SimpleStatementLine([m.Assign([m.AssignTarget(m.Name("__all__"))])])
+    kept = {id(node) for each in m.findall(module, m.Raise() | exported) for node in _below(each)}
     lines = source.splitlines()
     seen: Counter[str] = Counter()
     for each in mutations:
         old, new = each.original_node, each.mutated_node
-        if id(old) in raised or (place := places.get(old)) is None:
+        if id(old) in kept or (place := places.get(old)) is None:
             continue
         # Whole lines, as a change within one is not understood without the rest.
         before, after = lines[place.start.line - 1][: place.start.column], lines[place.end.line - 1][place.end.column :]

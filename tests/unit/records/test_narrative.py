@@ -29,6 +29,33 @@ def test_formatted_text_is_allowed(inside: str) -> None:
     assert narrative_fault(f"<div>{inside}</div>") == ""
 
 
+# HTML 4.0, chapters 7 to 11 without 9.4 and 15, with links and images (txt-1).
+ELEMENTS = """
+    div span p br hr h1 h2 h3 h4 h5 h6 address blockquote q pre em strong dfn code samp kbd var cite abbr
+    acronym sub sup bdo tt i b big small s strike u font center ul ol li dl dt dd table caption thead tbody
+    tfoot colgroup col tr th td a img map area
+"""
+ATTRIBUTES = """
+    id class title style lang dir accesskey tabindex xml:lang xml:space align valign char charoff width height
+    border frame rules cellspacing cellpadding summary span rowspan colspan headers scope abbr axis nowrap
+    bgcolor clear color face size noshade compact start type value name href hreflang charset rel rev shape
+    coords nohref cite src alt longdesc usemap ismap
+"""
+NEITHER = "ins del script form input button select textarea label fieldset object applet iframe frame style link meta"
+NEITHER_OF_ATTRIBUTES = "onclick onload onerror action background data http-equiv target srcset ping poster srcdoc"
+
+
+def test_every_element_and_attribute_of_the_rule_is_allowed_and_no_other_of_html() -> None:
+    texts = {name: f"{OPENING}<{name}>a</{name}></div>" for name in f"{ELEMENTS} {NEITHER}".split()}
+    for name in f"{ATTRIBUTES} {NEITHER_OF_ATTRIBUTES}".split():
+        texts[f"@{name}"] = f'{OPENING}<p {name}="x">a</p></div>'
+
+    assert {name for name, text in texts.items() if not narrative_fault(text)} == {
+        *ELEMENTS.split(),
+        *(f"@{name}" for name in ATTRIBUTES.split()),
+    }
+
+
 @each_of(
     ("inside", "reason"),
     [

@@ -188,6 +188,28 @@ def test_guesses_in_parallel_are_cut_off_too() -> None:
 
 
 @pytest.mark.parametrize(
+    ("client_id", "is_asked"),
+    [("c" * 128, True), ("c" * 129, False), ("!~", True), ("a b", False), ("é", False), ("a\n", False), ("", False)],
+)
+def test_what_can_be_no_clients_id_is_not_looked_up(client_id: str, is_asked: bool) -> None:
+    asked: list[str] = []
+
+    class Nobody(OneClient):
+        def find(self, client_id: str, failures: Counters) -> FoundClient:
+            asked.append(client_id)
+            return super().find(client_id, failures)
+
+    store = Nobody({})
+    with pytest.raises(OAuthError):
+        ClientAuthentication(store, store, NoKeySets(), limit=20).authenticate(
+            ClientCredentials(AuthMethod.BASIC, client_id, "x"), source_ip="ip", base_url=BaseUrl(BASE), now=1000.0
+        )
+
+    # As many look-ups in either case; an id that is asked for instead is one that no client can have.
+    assert asked == [client_id if is_asked else " "]
+
+
+@pytest.mark.parametrize(
     ("current", "previous", "elapsed", "wait"),
     [
         (0, 0, 10, 0),

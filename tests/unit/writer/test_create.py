@@ -38,6 +38,11 @@ def test_an_id_and_a_version_in_the_body_are_the_servers_to_say(writer: Writer) 
     }
 
 
+@pytest.mark.parametrize("encoding", ["", "identity", " Identity"])
+def test_a_body_that_is_sent_as_it_is_may_say_so(writer: Writer, encoding: str) -> None:
+    assert writer.send("POST", "Patient", json.dumps(patient()), Content_Encoding=encoding).status == 201
+
+
 def test_promise_7_a_create_costs_two_calls_whatever_the_table_holds(writer: Writer) -> None:
     made = writer.made(patient())
     writer.calls.clear()

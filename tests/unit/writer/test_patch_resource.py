@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from careconnect.outcomes import OutcomeError
@@ -38,6 +38,8 @@ def outcome(document: Any, operations: list[dict[str, Any]]) -> tuple[int, str]:
 
 
 @given(DOCUMENTS, st.lists(OPERATIONS, max_size=5))
+# The second changes what the first has added.
+@example({}, [{"op": "add", "path": "/a", "value": {}}, {"op": "add", "path": "/a/b", "value": 1}])
 def test_a_patch_ends_in_a_result_or_a_refusal_and_each_time_in_the_same(
     document: dict[str, Any], operations: list[dict[str, Any]]
 ) -> None:

@@ -289,6 +289,8 @@ def test_periods_compare_as_ranges(has: tuple[str, str], asked: str, matching: s
     [
         # a tenth of the distance from now, 2024-01-01: 2014-01-01 is ten years away, so a year on both sides
         ("2013-02", "2014", True),
+        ("2013-01-01", "2014", True),
+        ("2012-12-30", "2014", False),
         ("2012-11", "2014", False),
         ("2015-11", "2014", True),
         ("2016-02", "2014", False),
