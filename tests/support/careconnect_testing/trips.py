@@ -64,9 +64,7 @@ TRIPS = {
     "Version of an Observation that was replaced": Trip(
         "GetItem → GetItem → BatchExecuteStatement", 2, 2, "BatchGetItem (0)"
     ),
-    "History of a Patient, two versions": Trip(
-        "BatchExecuteStatement + GetItem → Query → Query", 3, 2, "BatchGetItem (0)"
-    ),
+    "History of a Patient, two versions": Trip("BatchExecuteStatement + GetItem → Query", 2, 2, "BatchGetItem (0)"),
     "History of an Observation, one version": Trip("GetItem → BatchExecuteStatement", 1, 2, "BatchGetItem (0)"),
     "Search in a patient's record, 20 of 116": Trip(
         "BatchExecuteStatement + Query → BatchGetItem", 14, 2, "BatchGetItem (0)"

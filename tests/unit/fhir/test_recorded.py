@@ -161,13 +161,22 @@ def test_what_is_refused_is_one_event_of_each_patient_whom_it_names(
 
 
 @pytest.mark.parametrize(
-    "asked",
-    ["Patient/4", "Patient/4/$everything", "Condition?patient=4", "Patient/4/Condition", "Condition?patient._id=4"],
+    ("asked", "whose"),
+    [
+        ("Patient/4", "4"),
+        ("Patient/4/$everything", "4"),
+        ("Patient/4/Condition", "4"),
+        # The query is not looked at before the letter is judged.
+        ("Condition?patient=4", ""),
+        ("Condition?patient._id=4", ""),
+    ],
 )
-def test_without_the_scope_nothing_is_looked_up_and_the_request_says_whose_it_is(reader: Reader, asked: str) -> None:
+def test_without_the_scope_nothing_is_looked_up_and_the_path_says_whose_it_is(
+    reader: Reader, asked: str, whose: str
+) -> None:
     assert ask(reader.as_caller("user/Observation.read"), asked) == 403
 
-    assert told(reader) == [("4", "4", "scope", 403)]
+    assert told(reader) == [(whose, "4", "scope", 403)]
     assert reader.calls == []
 
 
