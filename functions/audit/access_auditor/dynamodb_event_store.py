@@ -1,14 +1,14 @@
 """The table of events as the auditor reads it: queries and lookups by key, never a scan."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from access_auditor.event_store import Asked, Part
 from careconnect import outcomes
 from careconnect.audit.event import PATIENT_INDEX, AuditEvent, event_key, event_of, is_event_id
-from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.dynamodb import call
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,7 +50,7 @@ class DynamoDbEventStore:
         return self._link_key
 
     def _kept_link_key(self) -> bytes:
-        answer = _ask(self._client.get_item, TableName=self._event_table, Key=_LINK_KEY, ConsistentRead=True)
+        answer = call(self._client.get_item, TableName=self._event_table, Key=_LINK_KEY, ConsistentRead=True)
         return bytes(answer["Item"]["key"]["B"]) if "Item" in answer else b""
 
     def _new_link_key(self) -> bytes:
@@ -59,7 +59,7 @@ class DynamoDbEventStore:
             "Statement": f"INSERT INTO \"{self._event_table}\" VALUE {{'pk':?,'sk':?,'key':?}}",
             "Parameters": [_LINK_KEY["pk"], _LINK_KEY["sk"], {"B": key}],
         }
-        answer = _ask(self._client.batch_execute_statement, Statements=[statement])
+        answer = call(self._client.batch_execute_statement, Statements=[statement])
         code = answer["Responses"][0].get("Error", {}).get("Code", "")
         if code == _THERE_ALREADY:
             # Another instance was first.
@@ -70,7 +70,7 @@ class DynamoDbEventStore:
 
     def _event(self, event_id: str) -> AuditEvent | None:
         key = event_key(event_id)
-        answer = _ask(
+        answer = call(
             self._client.query,
             TableName=self._event_table,
             KeyConditionExpression="pk = :pk AND sk = :sk",
@@ -82,7 +82,7 @@ class DynamoDbEventStore:
     def _part(self, asked: Asked) -> Part:
         source = asked.source
         how = {"IndexName": PATIENT_INDEX} if source.is_patient else {"ConsistentRead": True}
-        answer = _ask(
+        answer = call(
             self._client.query,
             TableName=self._event_table,
             KeyConditionExpression="#partition = :partition AND sk BETWEEN :low AND :before",
@@ -112,11 +112,3 @@ def _event_of(item: Mapping[str, Any]) -> AuditEvent | None:
     except (KeyError, ValueError):
         return None
     return event if is_event_id(event.id) and event_key(event.id)["pk"] == item["pk"] else None
-
-
-def _ask(operation: Callable[..., Any], **arguments: Any) -> Any:
-    """Call DynamoDB; raises the 503 outcome for what it refuses or does not answer."""
-    try:
-        return operation(**arguments)
-    except SERVICE_ERRORS as error:
-        raise outcomes.unavailable(error_code(error)) from error

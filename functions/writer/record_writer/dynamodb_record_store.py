@@ -8,6 +8,7 @@ from typing import Any, Final
 from careconnect import outcomes
 from careconnect.audit.dynamodb_store import DOWN
 from careconnect.aws import SERVICE_ERRORS, error_code, reasons_of
+from careconnect.dynamodb import batch_get, call
 from careconnect.record_keys import (
     INDEX_ITEM,
     JSON_ITEM,
@@ -26,10 +27,6 @@ from careconnect_records.table_formats import begin_table
 from careconnect_records.tables import RecordTables
 from careconnect_records.transaction import EventsNotTakenError, transact, write_actions
 from record_writer.record_store import ConflictError, Holders, NotTakenError
-
-_BATCH: Final = 100
-_BATCH_ATTEMPTS: Final = 5
-_FIRST_PAUSE: Final = 0.01
 
 # What another writer's work makes of a call; throttled within a transaction, it is tried again likewise. A transaction
 # that is in progress is our own, which botocore sent again: how it ends is not known, so that is no conflict.
@@ -108,12 +105,12 @@ class DynamoDbRecordStore:
     def holders(self, type_: ResourceType, guard: Key) -> Holders:
         """Return the resources that have an identifier: one GetItem, and a Query for one that a great many had."""
         table = self._tables.name(type_.home)
-        answer = _asked(self._client.get_item, TableName=table, Key=guard_key(guard), ConsistentRead=True)
+        answer = call(self._client.get_item, TableName=table, Key=guard_key(guard), ConsistentRead=True)
         known = read_guard(answer.get("Item"))
         if not known.many:
             return Holders(known.ids, known)
         partition, prefix = guard
-        answer = _asked(
+        answer = call(
             self._client.query,
             TableName=table,
             KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
@@ -153,8 +150,8 @@ class DynamoDbRecordStore:
         """Have a table that is new say how it is laid out, before anything is in it."""
         table = self._tables.name(home)
         if home not in self._known:
-            if not _asked(self._client.own_item, table=table):
-                _asked(begin_table, client=self._tables.client, table=table)
+            if not call(self._client.own_item, table=table):
+                call(begin_table, client=self._tables.client, table=table)
             self._known.add(home)
 
     def _full(self, change: Change) -> frozenset[Key]:
@@ -173,23 +170,8 @@ class DynamoDbRecordStore:
 
     def _items(self, keys: Iterable[tuple[str, Item]]) -> Iterator[Item]:
         """Yield the items of (table, key) pairs that there are, those of no table left out."""
-        wanted = [(table, key) for table, key in keys if table]
-        for start in range(0, len(wanted), _BATCH):
-            asked: dict[str, Any] = {}
-            for table, key in wanted[start : start + _BATCH]:
-                asked.setdefault(table, {"Keys": [], "ConsistentRead": True})["Keys"].append(key)
-            yield from self._batch(asked)
-
-    def _batch(self, asked: dict[str, Any]) -> Iterator[Item]:
-        for attempt in range(_BATCH_ATTEMPTS):
-            answer = _asked(self._client.batch_get_item, RequestItems=asked)
-            for items in answer["Responses"].values():
-                yield from items
-            asked = answer.get("UnprocessedKeys") or {}
-            if not asked:
-                return
-            self._sleep(_FIRST_PAUSE * 2**attempt)
-        raise outcomes.unavailable("UnprocessedKeys", "Throttled")
+        wanted = ((table, key) for table, key in keys if table)
+        return batch_get(self._client, wanted, consistent=True, sleep=self._sleep)
 
 
 def _without_index(item: Item) -> Item:
@@ -201,14 +183,6 @@ def _without_index(item: Item) -> Item:
 def _key(key: Key) -> Item:
     pk, sk = key
     return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
-def _asked(operation: Callable[..., Any], **request: Any) -> Any:
-    """Return what an operation answers; raises the 503 outcome."""
-    try:
-        return operation(**request)
-    except SERVICE_ERRORS as error:
-        raise outcomes.unavailable(error_code(error)) from error
 
 
 def _done(operation: Callable[..., Any], *arguments: Any, **request: Any) -> None:

@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from careconnect import outcomes
-from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.dynamodb import call
 from fhir_reader.allowance import WINDOW
 
 if TYPE_CHECKING:
@@ -21,17 +20,15 @@ class DynamoDbAccounts:
 
     def charge(self, client_id: str, window: int, units: int) -> int:
         """Add units to a client's account of a window and return how much it holds: one UpdateItem."""
-        try:
-            answer = self._client.update_item(
-                TableName=self._table,
-                Key={"pk": {"S": f"{client_id}#{window}"}},
-                UpdateExpression="SET expires_at = :expires_at ADD units :units",
-                ExpressionAttributeValues={
-                    ":expires_at": {"N": str((window + 1) * WINDOW + _KEPT_AFTER)},
-                    ":units": {"N": str(units)},
-                },
-                ReturnValues="UPDATED_NEW",
-            )
-        except SERVICE_ERRORS as error:
-            raise outcomes.unavailable(error_code(error)) from error
+        answer = call(
+            self._client.update_item,
+            TableName=self._table,
+            Key={"pk": {"S": f"{client_id}#{window}"}},
+            UpdateExpression="SET expires_at = :expires_at ADD units :units",
+            ExpressionAttributeValues={
+                ":expires_at": {"N": str((window + 1) * WINDOW + _KEPT_AFTER)},
+                ":units": {"N": str(units)},
+            },
+            ReturnValues="UPDATED_NEW",
+        )
         return int(answer["Attributes"]["units"]["N"])

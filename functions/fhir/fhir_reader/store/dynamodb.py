@@ -8,21 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect import outcomes
+from careconnect.dynamodb import BATCH, Item, batch_get, call
 from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, place_of, prefix_of, resource_key
 from careconnect.resource_types import Home, ResourceType, resource_type
 from careconnect.search_values import order_key
 from careconnect.stored_values import StoredValues
 from careconnect.table_format import FormatCheckedClient
-from fhir_reader.store.range_stream import RangeStream, ask, items_of, limit_of
+from fhir_reader.store.range_stream import RangeStream, items_of, limit_of
 from fhir_reader.store.staged import StagedEntries
-from fhir_reader.store.stored import BATCH, OWN_PLACE, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
+from fhir_reader.store.stored import OWN_PLACE, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
 from fhir_reader.store.versions import DynamoDbVersions, item_key, stored_resource
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_BATCH_ATTEMPTS: Final = 5
-_FIRST_PAUSE: Final = 0.01
 
 # Sorts after everything that may follow a prefix in a sort key.
 _LAST: Final = "\U0010ffff"
@@ -59,7 +58,7 @@ class DynamoDbResourceStore:
 
     def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
         """Return one resource: one GetItem."""
-        answer = ask(
+        answer = call(
             self._client.get_item,
             TableName=self._tables[type_.home],
             Key=item_key(type_, resource_id, JSON_ITEM),
@@ -87,7 +86,7 @@ class DynamoDbResourceStore:
         """Open each range as a stream of entries, latest place first; all first parts are asked for at once."""
         possible = [range_ for range_ in ranges if _possible(range_)]
         queries = [self._range_query(type_, range_) for range_ in possible]
-        firsts = [self._pool.submit(ask, self._client.query, **query) for query in queries]
+        firsts = [self._pool.submit(call, self._client.query, **query) for query in queries]
         staged = [
             StagedEntries(range_.partition, lambda sk: (type_, place_of(sk)[1]), self._index_records, pay)
             for range_ in possible
@@ -100,7 +99,7 @@ class DynamoDbResourceStore:
         found: list[str] = []
         after = " "
         while len(found) <= most:
-            answer = ask(
+            answer = call(
                 self._client.query,
                 TableName=self._tables[type_.home],
                 KeyConditionExpression="pk = :pk AND sk > :after",
@@ -135,7 +134,7 @@ class DynamoDbResourceStore:
             **self._how,
         }
         own = None if after else self._pool.submit(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
-        first = self._pool.submit(ask, self._client.query, **query)
+        first = self._pool.submit(call, self._client.query, **query)
 
         def stream() -> Iterator[tuple[str, Entry]]:
             for entry in _entries_of(patient_type, own.result()) if own else ():
@@ -151,7 +150,7 @@ class DynamoDbResourceStore:
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links; it comes with the table's format, and costs no call of its own."""
-        item = ask(self._client.own_item, table=self._tables[self._home])
+        item = call(self._client.own_item, table=self._tables[self._home])
         if not item:
             raise outcomes.unavailable("no key for next links: nothing was loaded yet")
         return bytes(item["key"]["B"])
@@ -186,25 +185,10 @@ class DynamoDbResourceStore:
         # In the order asked for: a batch's answer comes in any order.
         return {(name, id_): found[name, id_] for _, name, id_ in wanted if (name, id_) in found}
 
-    def _batch(self, wanted: Sequence[tuple[str, str, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
-        request: dict[str, Any] = {}
-        for table, name, id_ in wanted:
-            keys = request.setdefault(table, {"Keys": [], **self._how})["Keys"]
-            keys.append({"pk": {"S": resource_key(name, id_)}, "sk": {"S": item}})
-        found: dict[tuple[str, str], dict[str, Any]] = {}
-        for attempt in range(_BATCH_ATTEMPTS):
-            if attempt:
-                # Left over by a throttled partition, or by an answer that reached its 16 MB.
-                time.sleep(_FIRST_PAUSE * 2**attempt)
-            answer = ask(self._client.batch_get_item, RequestItems=request)
-            for items in answer["Responses"].values():
-                for one in items:
-                    name, _, id_ = one["pk"]["S"].partition("/")
-                    found[name, id_] = one
-            request = answer.get("UnprocessedKeys") or {}
-            if not request:
-                return found
-        raise outcomes.unavailable("keys left unprocessed")
+    def _batch(self, wanted: Sequence[tuple[str, str, str]], item: str) -> dict[tuple[str, str], Item]:
+        keys = [(table, {"pk": {"S": resource_key(name, id_)}, "sk": {"S": item}}) for table, name, id_ in wanted]
+        found = batch_get(self._client, keys, consistent="ConsistentRead" in self._how)
+        return {one["pk"]["S"].partition("/")[::2]: one for one in found}
 
 
 def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[Entry]:

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect import outcomes
-from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.dynamodb import call
 from careconnect.record_keys import place_of
 from careconnect.resource_types import ResourceType
 from fhir_reader.store.staged import StagedEntries
@@ -68,15 +67,7 @@ def items_of(
         if not last:
             return
         most = next_limit(most) if next_limit else most * _GROWTH
-        answer = ask(query, **{**asked, **limit_of(most)}, ExclusiveStartKey=last)
-
-
-def ask(operation: Callable[..., Any], **arguments: Any) -> Any:
-    """Call DynamoDB; raises the 503 outcome for what it refuses or does not answer after its own retries."""
-    try:
-        return operation(**arguments)
-    except SERVICE_ERRORS as error:
-        raise outcomes.unavailable(error_code(error)) from error
+        answer = call(query, **{**asked, **limit_of(most)}, ExclusiveStartKey=last)
 
 
 def limit_of(expected: int) -> dict[str, int]:

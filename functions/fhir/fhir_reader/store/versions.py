@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from careconnect.dynamodb import call
 from careconnect.record_keys import JSON_ITEM, resource_key, version_item
 from careconnect.resource_types import Home, ResourceType
 from careconnect.table_format import FormatCheckedClient
-from fhir_reader.store.range_stream import ask
 from fhir_reader.store.stored import StoredResource
 
 
@@ -19,7 +19,7 @@ class DynamoDbVersions:
 
     def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
         """Return a replaced version, None if it is not kept: one GetItem."""
-        answer = ask(
+        answer = call(
             self._client.get_item,
             TableName=self._tables[type_.home],
             Key=item_key(type_, resource_id, version_item(JSON_ITEM, version)),
@@ -35,7 +35,7 @@ class DynamoDbVersions:
         query = self._query(type_, resource_id, highest, lowest)
         query |= {"ScanIndexForward": False, "Limit": expected}
         while True:
-            answer = ask(self._client.query, **query)
+            answer = call(self._client.query, **query)
             for version in map(stored_resource, answer["Items"]):
                 yield version
                 if version.version == lowest:

@@ -87,7 +87,7 @@ def test_keys_that_stay_unprocessed_are_a_503(reader: Reader) -> None:
     with pytest.raises(OutcomeError) as caught:
         store(reader, batch_get_item=nothing).read_all([(type_("Patient"), "4")])
 
-    assert (caught.value.status, caught.value.reason) == (503, "keys left unprocessed")
+    assert (caught.value.status, caught.value.reason) == (503, "UnprocessedKeys")
 
 
 def test_a_range_is_read_to_its_end_page_by_page(reader: Reader) -> None:
