@@ -15,6 +15,7 @@ import pytest
 from careconnect.resource_types import COMMON_PARAMETERS, DATA_HOMES, FHIR_PATH, RESOURCE_TYPES, resource_type
 from careconnect_testing.few_records import write_records
 from careconnect_testing.stores import load, reader_on_moto
+from fhir_reader.operations import OPERATIONS
 
 pytestmark = pytest.mark.slow
 
@@ -189,3 +190,7 @@ def test_no_module_holds_a_types_name() -> None:
     held = {of_project(path): names & set(texts(ast.parse(path.read_text("utf-8")))) for path in WITHOUT_EXAMPLES}
 
     assert {path: found for path, found in held.items() if found} == {}
+
+
+def test_every_operation_of_the_table_is_registered_and_no_other() -> None:
+    assert {name for each in RESOURCE_TYPES for name in each.operations} == set(OPERATIONS)

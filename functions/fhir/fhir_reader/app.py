@@ -20,7 +20,6 @@ from careconnect.rendering.views import View, show
 from careconnect.resource_types import Home
 from careconnect.result_parameters import (
     HISTORY_PARAMETERS,
-    RECORD_PARAMETERS,
     SEARCH_PARAMETERS,
     VIEW_PARAMETERS,
 )
@@ -32,11 +31,11 @@ from careconnect.shell import Call
 from careconnect.validators import validators
 from fhir_reader.allowance import Allowances
 from fhir_reader.budget import Budget
-from fhir_reader.patient_everything import patient_everything
+from fhir_reader.operations import OPERATIONS
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.query import parse_history_query, parse_record_query, parse_search
+from fhir_reader.search.query import parse_history_query, parse_operation_query, parse_search
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.metered import MeteredStore
 from fhir_reader.store.stored import ResourceStore, patients_in
@@ -56,7 +55,6 @@ _TAKES: Final = {
     Route.INSTANCE: VIEW_PARAMETERS,
     Route.VERSION: VIEW_PARAMETERS,
     Route.HISTORY: HISTORY_PARAMETERS,
-    Route.EVERYTHING: RECORD_PARAMETERS,
     Route.TYPE: SEARCH_PARAMETERS,
     Route.SEARCH: SEARCH_PARAMETERS,
 }
@@ -82,7 +80,7 @@ class FhirEndpoint(OutcomeEndpoint):
         path = parse_path(request.path)
         if path.type.home is not self.home:
             raise outcomes.not_supported()
-        call.action = f"{path.type.name}.{path.route}"
+        call.action = f"{path.type.name}.{path.interaction}"
         _start(call, path)
         _require_letter(caller, path, request.method)
         parameters = parameters_of(request, path)
@@ -94,7 +92,8 @@ class FhirEndpoint(OutcomeEndpoint):
             query = _start(call, path, parameters)
         if query.names_too_many:
             raise outcomes.too_many_patients()
-        result = parse_result_parameters(path.type, parameters, request.headers, _TAKES[path.route])
+        takes = OPERATIONS[path.operation].takes if path.operation else _TAKES[path.route]
+        result = parse_result_parameters(path.type, parameters, request.headers, takes)
         if is_read:
             return _read(call, path, caller, self.store, result.view)
         budget = self._budget(caller, call.now)
@@ -127,7 +126,7 @@ _INTERACTIONS: Final = {
     Route.INSTANCE: "read",
     Route.VERSION: "vread",
     Route.HISTORY: "history-instance",
-    Route.EVERYTHING: "operation",
+    Route.OPERATION: "operation",
 }
 """What the audit trail calls what a path asks for (STU3 value set `restful-interaction`)."""
 
@@ -152,7 +151,7 @@ def _start(call: Call, path: FhirPath, parameters: Sequence[tuple[str, str]] = (
     query = AuditQuery()
     if path.route in (Route.TYPE, Route.SEARCH):
         query = audit_query(path.type, parameters, call.base_url.fhir)
-    action = Action.EXECUTE if path.route is Route.EVERYTHING else Action.READ
+    action = Action.EXECUTE if path.route is Route.OPERATION else Action.READ
     call.trail.start(
         _INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), query, _named(path, query)
     )
@@ -185,8 +184,8 @@ def _read(call: Call, path: FhirPath, caller: Caller, store: ResourceStore, view
 
 def _paged(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
     match path.route:
-        case Route.EVERYTHING:
-            return _everything(path, parameters, context)
+        case Route.OPERATION:
+            return _operation(path, parameters, context)
         case Route.HISTORY:
             return _history(path, parameters, context)
         case _:
@@ -203,9 +202,12 @@ def _search(path: FhirPath, parameters: Parameters, context: SearchContext, now:
     return search_resources(query, context)
 
 
-def _everything(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
-    query = parse_record_query(path.type, parameters, handling=context.result.handling)
-    return patient_everything(path.id, query, context)
+def _operation(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
+    operation = OPERATIONS[path.operation]
+    query = parse_operation_query(
+        path.type, path.operation, operation.takes, parameters, handling=context.result.handling
+    )
+    return operation.answer(path.id, query, context)
 
 
 def _history(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:

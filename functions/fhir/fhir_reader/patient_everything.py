@@ -13,8 +13,10 @@ from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.named_patients import record_named
 from fhir_reader.search.page import fill_page
-from fhir_reader.search.query import EVERYTHING, Include, SearchQuery
+from fhir_reader.search.query import Include, SearchQuery
 from fhir_reader.store.stored import OWN_PLACE, Entry
+
+EVERYTHING: Final = "$everything"
 
 MOST_EXAMINED: Final = 1_000
 """Entries of the compartment that one page examines; a total is told if they are all."""

@@ -22,7 +22,7 @@ class Route(StrEnum):
     INSTANCE = "read"
     VERSION = "vread"
     HISTORY = "history"
-    EVERYTHING = "everything"
+    OPERATION = "operation"
 
 
 _READS: Final = "GET, HEAD"
@@ -32,11 +32,8 @@ _ALLOWED: Final = {
     Route.INSTANCE: "GET, HEAD, PUT, PATCH, DELETE",
     Route.VERSION: _READS,
     Route.HISTORY: _READS,
-    Route.EVERYTHING: _READS,
+    Route.OPERATION: _READS,
 }
-
-_BELOW_ONE: Final = {Route.EVERYTHING: "$everything", Route.HISTORY: "_history"}
-"""What is asked of one resource and answered in pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +46,22 @@ class Compartment:
 
 @dataclass(frozen=True, slots=True)
 class FhirPath:
-    """A path of the FHIR API, taken apart: `type` is what is read or searched for."""
+    """A path of the FHIR API, taken apart: `type` is what is read or searched for.
+
+    `operation` is the name of one (`$everything`), empty where the path asks for none.
+    """
 
     route: Route
     type: ResourceType
     id: str = ""
     version: str = ""
+    operation: str = ""
     compartment: Compartment | None = None
+
+    @property
+    def interaction(self) -> str:
+        """The name of what the path asks for, as logs have it: `search`, `history`, `everything`."""
+        return self.operation.removeprefix("$") or self.route.value
 
     @property
     def allowed(self) -> str:
@@ -68,7 +74,7 @@ class FhirPath:
         """The path itself, below the base, of what is answered in pages: its links begin so."""
         if self.compartment is not None:
             return f"{self.compartment.owner}/{self.type.name}"
-        below = _BELOW_ONE.get(self.route)
+        below = self.operation or ("_history" if self.route is Route.HISTORY else "")
         return f"{self.type.name}/{self.id}/{below}" if below else self.type.name
 
 
@@ -94,7 +100,7 @@ def parse_path(path: str) -> FhirPath:
         case [resource_id]:
             return FhirPath(Route.INSTANCE, found, _id(resource_id, path))
         case [resource_id, operation] if operation in found.operations:
-            return FhirPath(Route(operation.removeprefix("$")), found, _id(resource_id, path))
+            return FhirPath(Route.OPERATION, found, _id(resource_id, path), operation=operation)
         case [owner_id, name] if name in found.members:
             return _within(found, owner_id, name, Route.TYPE, path)
         case [owner_id, name, "_search"] if name in found.members:

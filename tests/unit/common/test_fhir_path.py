@@ -53,7 +53,12 @@ def test_the_access_record_is_read_and_searched_and_has_no_history() -> None:
 def test_everything_is_an_operation_of_a_patient_alone(operation: str) -> None:
     parsed = parse_path(f"{FHIR_PATH}/Patient/4/{operation}")
 
-    assert (parsed.route, parsed.id) == (Route.EVERYTHING, "4")
+    assert (parsed.route, parsed.id, parsed.operation, parsed.interaction) == (
+        Route.OPERATION,
+        "4",
+        "$everything",
+        "everything",
+    )
     for path in (f"Encounter/4/{operation}", f"Patient/{operation}", f"{operation}"):
         assert refused(f"{FHIR_PATH}/{path}") == (404, "not-supported")
 
@@ -203,9 +208,3 @@ def test_a_path_says_which_methods_it_takes_whichever_function_answers_them(path
 def test_the_links_of_what_is_asked_in_pages_begin_with_its_path() -> None:
     for path in ("Patient", "Patient/4/_history", "Patient/4/$everything", "Patient/4/Condition"):
         assert parse_path(f"{FHIR_PATH}/{path}").asked == path
-
-
-def test_every_operation_of_the_table_has_a_route() -> None:
-    operations = {operation for served in RESOURCE_TYPES for operation in served.operations}
-
-    assert {operation.removeprefix("$") for operation in operations} <= {route.value for route in Route}

@@ -1,7 +1,7 @@
 """A search request, parsed: what is asked, and which parameters were understood."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
@@ -15,13 +15,12 @@ from careconnect.resource_types import (
     SearchParameter,
     resource_type,
 )
-from careconnect.result_parameters import HISTORY_PARAMETERS, RECORD_PARAMETERS, SEARCH_PARAMETERS
+from careconnect.result_parameters import HISTORY_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.searching.criteria import Criterion, parse_criterion
 from careconnect.searching.offer import Offer, sort_out
 from careconnect.searching.result_parameters import Handling
 from fhir_reader.search.deep_query import HAS, Deep, parse_deep
 
-EVERYTHING: Final = "$everything"
 HISTORY: Final = "_history"
 _INCLUDES: Final = ("_include", "_revinclude")
 _ITERATE: Final = ("recurse", "iterate")
@@ -81,9 +80,11 @@ def parse_search(
     return query
 
 
-def parse_record_query(type_: ResourceType, parameters: Parameters, *, handling: Handling) -> SearchQuery:
-    """Parse the parameters of `$everything`, which takes those of its result alone; the rest as in a search."""
-    return _parse_below_one(type_, parameters, Offer(f"{type_.name}/{EVERYTHING}", RECORD_PARAMETERS, handling))
+def parse_operation_query(
+    type_: ResourceType, operation: str, takes: Collection[str], parameters: Parameters, *, handling: Handling
+) -> SearchQuery:
+    """Parse the parameters of an operation, which `takes` some and no other; the rest as in a search."""
+    return _parse_below_one(type_, parameters, Offer(f"{type_.name}/{operation}", tuple(takes), handling))
 
 
 def parse_history_query(type_: ResourceType, parameters: Parameters, *, handling: Handling) -> SearchQuery:

@@ -1,0 +1,22 @@
+"""The operations of one resource, by their names: the table of types says which types have them."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from careconnect.rendering.bundle import Bundle
+from careconnect.result_parameters import RECORD_PARAMETERS
+from fhir_reader.patient_everything import EVERYTHING, patient_everything
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.query import SearchQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation: the parameters that it `takes`, and the use case that answers for the resource of an id."""
+
+    takes: Collection[str]
+    answer: Callable[[str, SearchQuery, SearchContext], Bundle]
+
+
+OPERATIONS: Final[Mapping[str, Operation]] = {EVERYTHING: Operation(RECORD_PARAMETERS, patient_everything)}
