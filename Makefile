@@ -76,19 +76,20 @@ smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and C
 # processors: one drives the stack, which keeps it waiting.
 PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
-# Without those of the operator's tools and of the trail, which are mostly of tables and keys.
+# Without those of the operator's tools and of the audit trail, which are mostly of tables and keys.
 quick: lint types ## The checks of code and the quick tests: at most 40 seconds
 	$(BIN)/pytest -q -n 2 -m "not slow and not long" --hypothesis-profile=quick tests/unit tests/architecture \
-		--ignore=tests/unit/admin --ignore=tests/unit/audit --ignore=tests/unit/benchmarks
+		--ignore=tests/unit/admin --ignore=tests/unit/archive --ignore=tests/unit/audit --ignore=tests/unit/benchmarks
 
 test: check tests ## What CI runs, without the long tests and the containers: REAL_DATA=<folder of more records>
 
 tests: $(VENV)/.node
 	$(PYTEST) -m "not long"
 
-# Those that are made up by the thousand, and those that wait for minutes.
+# Those that are made up by the thousand, and those that wait for minutes: handed out one by one, and each process has
+# its own stack, since one would take them one after the other.
 test-long: $(VENV)/.node $(VENV)/.web ## The long tests: REAL_DATA=<folder of more records>
-	$(PYTEST) -m "long or generated or hypothesis" --hypothesis-profile=long
+	$(BIN)/pytest -n 3 --dist loadgroup -m "long or generated or hypothesis" --hypothesis-profile=long
 
 # Measured, a test takes twice as long: in CI alone, by the tests that run functions and layers in their own process.
 coverage: $(VENV)/.test ## The unit tests, and what they cover
