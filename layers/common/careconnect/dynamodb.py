@@ -52,7 +52,7 @@ def batch_get(
         for attempt in range(_ATTEMPTS):
             if attempt:
                 # Left over by a throttled partition, or by an answer that reached its 16 MB.
-                sleep(_FIRST_PAUSE * 2**attempt)
+                sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
             answer = call(client.batch_get_item, RequestItems=asked)
             for items in answer["Responses"].values():
                 yield from items
