@@ -28,8 +28,8 @@ export interface Access {
   readonly deed: string;
   /** To what: `Observation/1`, `Observation?patient=4`; empty if the deed says it. */
   readonly what: string;
-  readonly outcome: "done" | "refused" | "failed" | "not known";
-  /** Why it was not done; empty if it was. */
+  readonly outcome: "allowed" | "refused" | "failed" | "not known";
+  /** Why it was not allowed; empty if it was. */
   readonly why: string;
 }
 
@@ -47,9 +47,9 @@ const DEEDS: Readonly<Record<string, string>> = {
 };
 
 /** Codes of `audit-event-outcome`. */
-const OUTCOMES: Readonly<Record<string, Access["outcome"]>> = { "0": "done", "4": "refused", "8": "failed" };
+const OUTCOMES: Readonly<Record<string, Access["outcome"]>> = { "0": "allowed", "4": "refused", "8": "failed" };
 
-/** The record's own fixed words for why something was not done. */
+/** The record's own fixed words for why something was not allowed. */
 const REASONS: Readonly<Record<string, string>> = {
   scope: "the token does not open it",
   compartment: "the token is another patient's",
@@ -59,7 +59,6 @@ const REASONS: Readonly<Record<string, string>> = {
   "bad request": "the request was wrong",
   conflict: "it had been changed meanwhile",
   throttled: "too many requests",
-  "not disclosed": "the answer did not tell of this patient",
   front: "it came by another way than the service's own",
   error: "the server had an error of its own",
 };
@@ -68,8 +67,8 @@ const REASONS: Readonly<Record<string, string>> = {
 const PATIENT = "1";
 const RESOURCE = "4";
 
-const DIGEST = /\b([0-9a-f]{8})[0-9a-f]{56}\b/g;
-const SHORTENED = /\b[0-9a-f]{8}…/;
+/** What is recorded in the place of a personal value. */
+const MASK = "***";
 
 /** Returns what an event says. */
 export function accessOf(event: AuditEvent): Access {
@@ -87,9 +86,9 @@ export function accessOf(event: AuditEvent): Access {
   };
 }
 
-/** Says whether a digest, of which the first digits are shown, stands there for a personal value. */
-export function hasDigest({ what }: Access): boolean {
-  return SHORTENED.test(what);
+/** Says whether a personal value was asked for, which is not recorded. */
+export function isMasked({ what }: Access): boolean {
+  return what.includes(MASK);
 }
 
 /** Returns the query, else the resources that were asked for, else the patient. */
@@ -102,11 +101,10 @@ function askedOf(entities: readonly AuditEntity[]): string {
   return (resources.length ? resources : named(PATIENT)).join(", ");
 }
 
-/** Returns a query as it was typed and not as a URL has it, with its digests shortened. */
+/** Returns a query as it was typed and not as a URL has it. */
 function queryText(base64: string): string {
   const bytes = Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
-  const text = new TextDecoder().decode(bytes);
-  return decoded(text).replaceAll(DIGEST, "$1…");
+  return decoded(new TextDecoder().decode(bytes));
 }
 
 function decoded(text: string): string {

@@ -2,13 +2,13 @@
 
 import type { RefObject } from "preact";
 
-import { type Access, hasDigest } from "../../fhir/audit-event.ts";
+import { type Access, isMasked } from "../../fhir/audit-event.ts";
 import { dateText } from "../../fhir/dates.ts";
 import { addressOf } from "../../shell/router.ts";
 
 /** How each outcome looks; its word stands beside, for who sees no colour. */
 const MARKS: Readonly<Record<Access["outcome"], readonly [sign: string, kind: string]>> = {
-  done: ["✓", "good"],
+  allowed: ["✓", "good"],
   refused: ["⊘", "bad"],
   failed: ["✗", "bad"],
   "not known": ["?", ""],
@@ -37,8 +37,8 @@ export function AccessTable({ accesses, table }: {
           </tbody>
         </table>
       </div>
-      {accesses.some(hasDigest) && (
-        <p class="quiet">Of a name, number or other personal value that was searched for, a digest is kept: its first digits are shown.</p>
+      {accesses.some(isMasked) && (
+        <p class="quiet">A name, number or other personal value that was searched for is not recorded: *** stands for it.</p>
       )}
     </>
   );
