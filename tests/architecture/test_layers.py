@@ -112,6 +112,7 @@ for region in ("eu-west-2", "us-east-1", "cn-north-1", "us-gov-west-1"):
         model = client.meta.service_model
         found[f"{service} {region}"] = {
             "url": client.meta.endpoint_url,
+            "parameters": [each.name for each in model.client_context_parameters],
             "operations": {
                 name: [repr(shape_of(model.operation_model(name).input_shape)),
                        repr(shape_of(model.operation_model(name).output_shape)),
