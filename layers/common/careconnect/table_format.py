@@ -4,12 +4,10 @@ The number is in the item of `CURSOR_KEY`. A table without one is right: nothing
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
-
-from botocore.exceptions import ClientError
 
 from careconnect.record_keys import CURSOR_KEY, FORMAT
 
@@ -34,39 +32,37 @@ def is_of_this_release(item: OwnItem) -> bool:
 class FormatCheckedClient:
     """Calls DynamoDB, and uses no answer of a table that has another format.
 
-    The number is read beside the first call, and again when `BELIEVED_SECONDS` are over; a call that writes waits for
-    it first. Only a match is kept. Raises what `refused` returns if one of the `tables` has another number, and
-    otherwise what botocore raises. `clock` gives epoch seconds: a monotonic clock may stand still while Lambda has
-    frozen the instance.
+    A table's number is read beside the first call of that table, and again when `BELIEVED_SECONDS` are over; a call
+    that writes waits for it first. Only a match is kept. Raises what `refused` returns if a table that is called has
+    another number, and otherwise what botocore raises; a call of other `tables` is not affected. `clock` gives epoch
+    seconds: a monotonic clock may stand still while Lambda has frozen the instance.
     """
 
     def __init__(
         self,
         client: "DynamoDBClient",
-        tables: Iterable[str],
+        tables: Collection[str],
         refused: Callable[[], Exception],
         *,
         holds: Callable[[OwnItem], bool] = is_of_this_release,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
-        self._tables = tuple(tables)
         self._refused = refused
         self._holds = holds
         self._clock = clock
-        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._pool = ThreadPoolExecutor(max_workers=len(tables))
         self._lock = Lock()
-        self._look: Future[None] | None = None
-        self._believed_until = 0.0
-        self._items: dict[str, OwnItem] = {}
+        self._believed_until = dict.fromkeys(tables, 0.0)
+        self._looks: dict[str, Future[OwnItem]] = {}
 
     def own_item(self, table: str) -> OwnItem:
         """Return the item of `CURSOR_KEY`, empty if the table has none; it is read again as long as there is none."""
-        self._checked()
-        if not self._items[table]:
-            self._believed_until = 0.0
-            self._checked()
-        return self._items[table]
+        item = self._look(table).result()
+        if not item:
+            self._believed_until[table] = 0.0
+            item = self._look(table).result()
+        return item
 
     def get_item(self, **request: Any) -> Any:
         """Read an item."""
@@ -101,46 +97,43 @@ class FormatCheckedClient:
         return self._write(self._client.batch_write_item, request)
 
     def _read(self, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
-        look = self._begun()
+        looks = self._looks_at(request)
         answer = operation(**request)
-        if look is not None:
+        for look in looks:
             look.result()
         return answer
 
     def _write(self, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
-        self._checked()
+        for look in self._looks_at(request):
+            look.result()
         return operation(**request)
 
-    def _checked(self) -> None:
-        look = self._begun()
-        if look is not None:
-            look.result()
+    def _looks_at(self, request: Mapping[str, Any]) -> "list[Future[OwnItem]]":
+        return [self._look(table) for table in _tables_of(request) & self._believed_until.keys()]
 
-    def _begun(self) -> "Future[None] | None":
-        """Return the look that is under way, begun if need be; None while the last match is believed."""
+    def _look(self, table: str) -> "Future[OwnItem]":
+        """Return the last look at a table, or a new one if that has failed or is no longer believed."""
         now = self._clock()
-        if now < self._believed_until:
-            return None
         with self._lock:
-            if self._look is None or self._look.done():
-                self._look = self._pool.submit(self._look_up, now)
-            return self._look
+            last = self._looks.get(table)
+            if last is None or (last.done() and now >= self._believed_until[table]):
+                last = self._looks[table] = self._pool.submit(self._look_up, table, now)
+            return last
 
-    def _look_up(self, now: float) -> None:
+    def _look_up(self, table: str, now: float) -> OwnItem:
         pk, sk = CURSOR_KEY
-        key: Any = {"Keys": [{"pk": {"S": pk}, "sk": {"S": sk}}], "ConsistentRead": True}
-        asked: Any = dict.fromkeys(self._tables, key)
-        items: dict[str, OwnItem] = {table: {} for table in self._tables}
-        # DynamoDB answers at least one of the keys, or refuses the call.
-        for _ in self._tables:
-            answer = self._client.batch_get_item(RequestItems=asked)
-            items |= {table: found[0] for table, found in answer["Responses"].items() if found}
-            asked = answer.get("UnprocessedKeys")
-            if not asked:
-                break
-        else:
-            raise ClientError({"Error": {"Code": "UnprocessedKeys", "Message": ""}}, "BatchGetItem")
-        if not all(map(self._holds, items.values())):
+        answer = self._client.get_item(TableName=table, Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)
+        item: OwnItem = answer.get("Item", {})
+        if not self._holds(item):
             raise self._refused()
-        self._items = items
-        self._believed_until = now + BELIEVED_SECONDS
+        self._believed_until[table] = now + BELIEVED_SECONDS
+        return item
+
+
+def _tables_of(request: Mapping[str, Any]) -> set[str]:
+    """Return the tables that a request names, in whichever operation's form."""
+    if "TableName" in request:
+        return {request["TableName"]}
+    if "RequestItems" in request:
+        return set(request["RequestItems"])
+    return {each["TableName"] for action in request["TransactItems"] for each in action.values()}

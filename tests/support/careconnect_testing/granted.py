@@ -25,7 +25,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "ReadAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "WriteAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "PatientRecordFunction": {(action, "RecordTable") for action in READS}
-    | {(f"dynamodb:{action}", "DirectoryTable") for action in ("BatchGetItem", "Query")}
+    | {(action, "DirectoryTable") for action in READS}
     | {("dynamodb:UpdateItem", "AllowanceTable")}
     | RECORDS,
     "DirectoryFunction": {(action, "DirectoryTable") for action in READS}
@@ -33,7 +33,7 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | RECORDS,
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
-    | {("dynamodb:BatchGetItem", "DirectoryTable")}
+    | {(f"dynamodb:{action}", "DirectoryTable") for action in ("BatchGetItem", "GetItem")}
     | RECORDS_WITHIN,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}

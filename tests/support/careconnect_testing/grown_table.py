@@ -14,6 +14,7 @@ from careconnect.base_url import BaseUrl
 from careconnect_admin.documents.generate import write_documents
 from careconnect_admin.loading.reindex import reindex
 from careconnect_testing.answer import Answer
+from careconnect_testing.moto_dynamodb import quick_and_whole
 from careconnect_testing.stores import BASE, reader_on_moto
 from service_discovery.capability_statement import capability_statement
 
@@ -26,7 +27,7 @@ def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]
     write_documents(documents)
     statement = json.dumps(capability_statement(BaseUrl(BASE)))
     (documents / "metadata.json").write_text(statement, encoding="utf-8")
-    with reader_on_moto() as reader:
+    with quick_and_whole(), reader_on_moto() as reader:
 
         def answers() -> dict[str, dict[str, Any]]:
             return {search: _told(reader.get(*search.split("?"))) for search in searches}

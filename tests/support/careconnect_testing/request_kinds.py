@@ -77,6 +77,8 @@ def prepare(deployment: MotoDeployment) -> None:
     for number in range(_EVENTS):
         kept = an_event(_DAY.replace(minute=number), number, patient="4", ids=("Patient/4",), type="Patient")
         deployment.client.put_item(TableName="events", Item=kept.item())
+    # The first link that is signed makes the key of all.
+    _an_id(deployment)
 
 
 def _free(**elements: Any) -> Resource:

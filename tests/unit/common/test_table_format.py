@@ -6,7 +6,6 @@ from threading import Event
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
 from careconnect.record_keys import CURSOR_KEY, FORMAT
 from careconnect.table_format import BELIEVED_SECONDS, FormatCheckedClient
@@ -15,6 +14,8 @@ from careconnect_testing.clock import Clock
 from careconnect_testing.stores import Reader, reader_on_moto
 
 KEY = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+CURSOR = dict(zip(("pk", "sk"), ({"S": part} for part in CURSOR_KEY), strict=True))
+BOTH = ("record", "directory")
 
 
 class OtherFormatError(Exception):
@@ -32,27 +33,37 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.may_look.set()
-        self.reader.client.meta.events.register("before-call", self._note)
+        self.reader.client.meta.events.register("before-parameter-build.dynamodb", self._note)
         self.checked = FormatCheckedClient(
             self.reader.client, self.reader.tables.of_resources, OtherFormatError, clock=self.clock
         )
 
-    def _note(self, model: Any, **_: Any) -> None:
-        if model.name == "BatchGetItem":
+    def _note(self, model: Any, params: Any, **_: Any) -> None:
+        looks = params.get("Key") == CURSOR
+        if looks:
             self.may_look.wait(10)
-        self.calls.append(model.name)
+        self.calls.append("look" if looks else model.name)
 
-    def get(self) -> None:
-        self.checked.get_item(TableName=self.reader.tables.record, Key=KEY)
+    def get(self, table: str = "record") -> None:
+        self.checked.get_item(TableName=self.name_of(table), Key=KEY)
 
-    def put(self) -> None:
-        self.checked.put_item(TableName=self.reader.tables.record, Item=KEY)
+    def put(self, table: str = "record") -> None:
+        self.checked.put_item(TableName=self.name_of(table), Item=KEY)
+
+    def put_both(self) -> None:
+        puts = [{"Put": {"TableName": self.name_of(table), "Item": KEY}} for table in BOTH]
+        self.checked.transact_write_items(TransactItems=puts)
+
+    def get_both(self) -> None:
+        self.checked.batch_get_item(RequestItems={self.name_of(table): {"Keys": [KEY]} for table in BOTH})
 
     def set_number(self, number: int, table: str = "record") -> None:
-        pk, sk = CURSOR_KEY
-        item = {"pk": {"S": pk}, "sk": {"S": sk}, "key": {"B": b"k" * 32}, "format": {"N": str(number)}}
-        self.reader.client.put_item(TableName=getattr(self.reader.tables, table), Item=item)
+        item = {**CURSOR, "key": {"B": b"k" * 32}, "format": {"N": str(number)}}
+        self.reader.client.put_item(TableName=self.name_of(table), Item=item)
         self.calls.clear()
+
+    def name_of(self, table: str) -> str:
+        return str(getattr(self.reader.tables, table))
 
 
 @pytest.fixture
@@ -65,41 +76,57 @@ def test_tables_in_which_nothing_was_written_are_right(watched: Watched) -> None
     watched.get()
     watched.put()
 
-    assert sorted(watched.calls) == ["BatchGetItem", "GetItem", "PutItem"]
+    assert sorted(watched.calls) == ["GetItem", "PutItem", "look"]
 
 
-def test_it_is_looked_at_once_beside_the_first_call(watched: Watched) -> None:
+def test_each_table_is_looked_at_once_beside_its_first_call(watched: Watched) -> None:
     watched.set_number(FORMAT)
     for _ in range(3):
         watched.get()
 
-    assert sorted(watched.calls) == ["BatchGetItem", *["GetItem"] * 3]
+    assert sorted(watched.calls) == [*["GetItem"] * 3, "look"]
+    for _ in range(2):
+        watched.get_both()
+
+    assert sorted(watched.calls) == [*["BatchGetItem"] * 2, *["GetItem"] * 3, *["look"] * 2]
 
 
 def test_a_read_does_not_wait_for_the_look_before_it_is_made(watched: Watched) -> None:
     watched.may_look.clear()
-    watched.reader.client.meta.events.register("after-call.dynamodb.GetItem", lambda **_: watched.may_look.set())
-    watched.get()
+    watched.reader.client.meta.events.register("after-call.dynamodb.BatchGetItem", lambda **_: watched.may_look.set())
+    watched.get_both()
 
-    assert watched.calls == ["GetItem", "BatchGetItem"]
+    assert watched.calls == ["BatchGetItem", "look", "look"]
 
 
 def test_a_write_does(watched: Watched) -> None:
-    watched.put()
+    watched.put_both()
 
-    assert watched.calls == ["BatchGetItem", "PutItem"]
+    assert watched.calls == ["look", "look", "TransactWriteItems"]
 
 
-@pytest.mark.parametrize("table", ["record", "directory"])
+@pytest.mark.parametrize("table", BOTH)
 @pytest.mark.parametrize("number", [0, FORMAT + 1])
 def test_no_answer_of_another_format_is_used_and_nothing_is_written(watched: Watched, table: str, number: int) -> None:
     watched.set_number(number, table)
-    for call in (watched.get, watched.put, watched.get):
+    other = next(each for each in BOTH if each != table)
+    for call in (watched.get_both, watched.put_both, lambda: watched.get(table), lambda: watched.put(table)):
         with pytest.raises(OtherFormatError):
             call()
 
-    assert "PutItem" not in watched.calls
-    assert watched.calls.count("BatchGetItem") == 3
+    assert not {"PutItem", "TransactWriteItems"} & set(watched.calls)
+    watched.get(other)
+    watched.put(other)
+
+
+def test_a_table_that_does_not_answer_keeps_no_request_from_the_other(watched: Watched) -> None:
+    watched.reader.client.delete_table(TableName=watched.reader.tables.directory)
+    watched.get()
+    watched.put()
+
+    for call in (watched.put_both, lambda: watched.get("directory")):
+        with pytest.raises(watched.reader.client.exceptions.ResourceNotFoundException):
+            call()
 
 
 def test_a_match_is_believed_for_a_while_and_nothing_else_is(watched: Watched) -> None:
@@ -117,28 +144,15 @@ def test_a_match_is_believed_for_a_while_and_nothing_else_is(watched: Watched) -
 
 
 def test_an_error_of_the_look_is_the_calls(watched: Watched) -> None:
-    def refuse(model: Any, **_: Any) -> None:
-        if model.name == "BatchGetItem":
+    def refuse(params: Any, **_: Any) -> None:
+        if params["Key"] == CURSOR:
             raise watched.reader.client.exceptions.InternalServerError({"Error": {"Code": "InternalServerError"}}, "")
 
-    watched.reader.client.meta.events.register("before-call", refuse)
+    watched.reader.client.meta.events.register("before-parameter-build.dynamodb.GetItem", refuse)
     with pytest.raises(watched.reader.client.exceptions.InternalServerError):
         watched.get()
-    watched.reader.client.meta.events.unregister("before-call", refuse)
+    watched.reader.client.meta.events.unregister("before-parameter-build.dynamodb.GetItem", refuse)
     watched.get()
-
-
-def test_keys_that_stay_unprocessed_are_an_error_and_no_match() -> None:
-    class Throttled:
-        def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - boto3's name
-            return {"Responses": {}, "UnprocessedKeys": RequestItems}
-
-        def get_item(self, **_: Any) -> Any:
-            return {}
-
-    client: Any = Throttled()
-    with pytest.raises(ClientError, match="UnprocessedKeys"):
-        FormatCheckedClient(client, ("a", "b"), OtherFormatError).get_item(TableName="a", Key=KEY)
 
 
 def test_what_a_table_has_of_its_own_comes_with_the_look(watched: Watched) -> None:
@@ -150,4 +164,4 @@ def test_what_a_table_has_of_its_own_comes_with_the_look(watched: Watched) -> No
     assert watched.checked.own_item(table)["format"] == {"N": str(FORMAT)}
     assert watched.checked.own_item(table)["key"]["B"]
     watched.get()
-    assert watched.calls == ["BatchGetItem", "GetItem"]
+    assert watched.calls == ["look", "GetItem"]
