@@ -107,9 +107,12 @@ lint: $(VENV)/.test
 types: $(VENV)/.test
 	$(BIN)/mypy
 
-web: $(VENV)/.web .local/checked/web ## Check the console's page, if it has changed: types, lint, the tests of its logic
+# What reads long and depends on few files is done again if one of them has changed since it was found right.
+CHECKED := .local/checked
 
-.local/checked/web: $(shell find $(WEB) -name node_modules -prune -o -type f -print) | $(VENV)/.web
+web: $(VENV)/.web $(CHECKED)/web ## Check the console's page, if it has changed: types, lint, the tests of its logic
+
+$(CHECKED)/web: $(shell find $(WEB) -name node_modules -prune -o -type f -print) | $(VENV)/.web
 	$(BIN)/python -m careconnect_testing.web_sources node_modules/typescript/bin/tsc --project .
 	$(BIN)/python -m careconnect_testing.web_sources node_modules/eslint/bin/eslint.js --max-warnings 0 .
 	$(BIN)/python -m careconnect_testing.web_sources --test --test-reporter=dot 'tests/*.test.ts'
@@ -123,10 +126,13 @@ WHOLE := .aws-sam/template.json
 $(WHOLE): template.yaml $(wildcard infra/*.yaml) $(VENV)/.run
 	@$(BIN)/python -m careconnect_admin.local.template $< $@
 
+template: $(VENV)/.test $(CHECKED)/template ## Check the template, if it has changed: linted as it is and as SAM turns it into CloudFormation's
+
 # The region only tells the linter which resource types exist.
-template: $(VENV)/.test $(WHOLE)
-	$(BIN)/cfn-lint template.yaml $(WHOLE) functions/edge/template.yaml
+$(CHECKED)/template: $(WHOLE) functions/edge/template.yaml tests/requirements.txt | $(VENV)/.test
+	$(BIN)/cfn-lint $(WHOLE) functions/edge/template.yaml
 	AWS_DEFAULT_REGION=eu-west-2 $(BIN)/sam validate --lint --template template.yaml
+	@mkdir -p $(@D) && touch $@
 
 # In an environment of its own: its pins are not those of the service.
 .venv-checkov/.done: tests/checkov/requirements.txt
@@ -141,8 +147,11 @@ $(JUDGED): $(WHOLE)
 	@$(BIN)/python -c 'import json, sys; whole = json.load(sys.stdin); \
 		del whole["Resources"]["Api"]["Properties"]["DefinitionBody"]; json.dump(whole, sys.stdout)' < $< > $@
 
-checkov: .venv-checkov/.done $(JUDGED)
+checkov: $(CHECKED)/checkov
+
+$(CHECKED)/checkov: $(JUDGED) .checkov.yaml tests/checkov/requirements.txt | .venv-checkov/.done
 	.venv-checkov/bin/checkov --config-file .checkov.yaml
+	@mkdir -p $(@D) && touch $@
 
 # Likewise.
 .venv-audit/.done: tests/audit/requirements.txt
@@ -151,16 +160,19 @@ checkov: .venv-checkov/.done $(JUDGED)
 	@.venv-audit/bin/python -m pip install --quiet --require-hashes -r tests/audit/requirements.txt
 	@touch $@
 
-FILES := git ls-files -z --cached --others --exclude-standard
 KNOWN := tests/audit/secrets.baseline
-secrets: .venv-audit/.done ## Look for secrets in what git knows or would add
-	@$(FILES) | xargs -0 .venv-audit/bin/detect-secrets-hook --baseline $(KNOWN)
+FILES := $(shell git ls-files --cached --others --exclude-standard)
+secrets: $(CHECKED)/secrets ## Look for secrets in what git knows or would add, where it has changed
+
+$(CHECKED)/secrets: $(KNOWN) $(wildcard $(FILES)) | .venv-audit/.done
+	@.venv-audit/bin/detect-secrets-hook --baseline $(KNOWN) $(if $(filter $(KNOWN),$?),$^,$?)
+	@mkdir -p $(@D) && touch $@
 
 # The baseline holds digests of the texts; look at each before you accept it. Left out: what is generated from other
 # files or locked, two detectors that take every "secret=" of a test and every id of a trace for one, and those of the
 # tokens of services that nothing here uses: each takes its time with each line.
 NOT_LOOKED_FOR := KeywordDetector HexHighEntropyString ArtifactoryDetector AzureStorageKeyDetector CloudantDetector \
-	DiscordBotTokenDetector IbmCloudIamDetector IbmCosHmacDetector MailchimpDetector SendGridDetector \
+	DiscordBotTokenDetector IbmCloudIamDetector IbmCosHmacDetector IPPublicDetector MailchimpDetector SendGridDetector \
 	SoftlayerDetector SquareOAuthDetector StripeDetector TelegramBotTokenDetector TwilioKeyDetector
 secrets-baseline: .venv-audit/.done ## Accept what the search for secrets finds now
 	.venv-audit/bin/detect-secrets scan --slim $(NOT_LOOKED_FOR:%=--disable-plugin %) \

@@ -12,18 +12,18 @@ from careconnect.http import Cors
 from careconnect.resource_types import FHIR_PATH
 from careconnect.shell import Shell
 from careconnect_admin.clients.demo import PATIENT_ACCESS
-from careconnect_admin.local.template import read_template
 from careconnect_testing.cases import each_of
 from careconnect_testing.clock import Clock
 from careconnect_testing.events import FUNCTIONS, Event, event, event_names, function_of
 from careconnect_testing.issuer import Issuer, issuer_on_moto
 from careconnect_testing.observer import RecordingObserver
+from careconnect_testing.whole_template import whole_template
 from service_console.app import ConsoleEndpoint
 from service_console.built_site import BuiltSite
 from service_discovery.app import DiscoveryEndpoint
 
 PROJECT = Path(__file__).resolve().parents[2]
-TEMPLATE = read_template(PROJECT / "template.yaml")
+TEMPLATE = whole_template()
 PATHS: Mapping[str, Any] = TEMPLATE["Resources"]["Api"]["Properties"]["DefinitionBody"]["paths"]
 
 

@@ -5,11 +5,11 @@ import re
 from typing import Any
 
 from careconnect.origin import SECRET_HEADER, VIEWER_HEADER
-from careconnect_admin.local.template import read_template
-from careconnect_admin.project import PROJECT, TEMPLATE
+from careconnect_admin.project import PROJECT
 from careconnect_testing.cases import each_of
+from careconnect_testing.whole_template import whole_template
 
-_TEMPLATE = read_template(TEMPLATE)
+_TEMPLATE = whole_template()
 _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
 _ALARMS = {
     name: resource["Properties"] for name, resource in _RESOURCES.items() if resource["Type"].endswith("::Alarm")

@@ -16,12 +16,12 @@ from careconnect_admin.documents import api_paths
 from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
 from careconnect_admin.local import demo_list, edge_compression
-from careconnect_admin.local.template import read_template
 from careconnect_testing.cases import each_of
 from careconnect_testing.granted import GRANTED, KEYS_GRANTED
+from careconnect_testing.whole_template import whole_template
 
 PROJECT = Path(__file__).resolve().parents[2]
-TEMPLATE = read_template(PROJECT / "template.yaml")
+TEMPLATE = whole_template()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 API: dict[str, Any] = RESOURCES["Api"]["Properties"]["DefinitionBody"]
 PATHS: dict[str, dict[str, Any]] = API["paths"]

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from careconnect_admin.local.emulator import Emulator
-from careconnect_admin.local.template import read_template
 from careconnect_admin.project import DOCS, PROJECT, TEMPLATE
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_admin.stack.running_stack import RunningStack, announce
+from careconnect_testing.whole_template import whole_template
 
 # One process deploys, and looks at what came of it.
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("sam deploy")]
 
 _STACK = "rehearsal"
-_RESOURCES = read_template(TEMPLATE)["Resources"]
+_RESOURCES = whole_template()["Resources"]
 _KEPT = {
     *("ClientTable", "TokenTable", "RecordTable", "DirectoryTable", "ReferenceTable", "AuditTable"),
     "SigningKey",

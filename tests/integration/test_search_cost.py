@@ -76,8 +76,9 @@ KINDS = [
 @pytest.fixture(scope="module")
 def reader(search_stack: SearchStack) -> InProcessReader:
     reader = search_stack.in_process()
-    # The key that seals next links is read once by each function that starts.
+    # What a function reads once when it starts: both tables' formats, and the key that signs `next` links.
     assert reader.get("Observation", [RECORD, ("_count", "1")]).link("next")
+    assert reader.get("Patient", [("_id", "example-1"), ("_include", "Patient:organization")]).status == 200
     return reader
 
 

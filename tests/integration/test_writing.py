@@ -63,7 +63,7 @@ def test_a_created_resource_is_read_back_under_the_id_that_the_server_gave_it(
 def test_what_is_written_in_one_format_reads_back_equal_in_the_other(writer: WritingClient) -> None:
     made = writer.made(
         observation(
-            "Patient/4",
+            f"Patient/{writer.made(patient())['id']}",
             valueQuantity={"value": 1.50, "unit": "kg"},
             _issued={"extension": [{"url": "http://example.org/why", "valueString": "unknown  & <odd>"}]},
             text={"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml">A <b>note</b></div>'},

@@ -13,12 +13,11 @@ from botocore.exceptions import ClientError
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_admin.local.template import read_template
-from careconnect_admin.project import TEMPLATE
 from careconnect_testing.api import Api, issue_code
 from careconnect_testing.refused_tokens import REFUSED
+from careconnect_testing.whole_template import whole_template
 
-_TEMPLATE = read_template(TEMPLATE)
+_TEMPLATE = whole_template()
 _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
 _PATHS: dict[str, dict[str, Any]] = _RESOURCES["Api"]["Properties"]["DefinitionBody"]["paths"]
 _TABLES = ("RecordTable", "DirectoryTable")

@@ -8,14 +8,13 @@ import pytest
 
 from careconnect.resource_types import FHIR_PATH
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_admin.local.template import read_template
-from careconnect_admin.project import TEMPLATE
 from careconnect_testing.issuer import basic, issuer_on_moto
+from careconnect_testing.whole_template import whole_template
 
 pytestmark = pytest.mark.integration
 
 _SECRET = "o" * 43
-_RESOURCES: dict[str, dict[str, Any]] = read_template(TEMPLATE)["Resources"]
+_RESOURCES: dict[str, dict[str, Any]] = whole_template()["Resources"]
 
 
 def _key_event(name: str, **parameters: Any) -> str:

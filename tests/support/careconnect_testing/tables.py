@@ -8,8 +8,7 @@ from typing import Any
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
 
-from careconnect_admin.local.template import read_template
-from careconnect_admin.project import TEMPLATE
+from careconnect_testing.whole_template import whole_template
 
 _TYPE = "AWS::DynamoDB::Table"
 _SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "BillingMode")
@@ -40,5 +39,5 @@ def _create(client: Any, resource: str, name: str) -> None:
 
 @cache
 def _tables() -> dict[str, Mapping[str, Any]]:
-    resources = read_template(TEMPLATE)["Resources"]
+    resources = whole_template()["Resources"]
     return {name: each["Properties"] for name, each in resources.items() if each["Type"] == _TYPE}

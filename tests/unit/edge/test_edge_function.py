@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from samtranslator.yaml_helper import yaml_parse
 
-from careconnect_admin.local.template import read_template
-from careconnect_admin.project import PROJECT, TEMPLATE
+from careconnect_admin.project import PROJECT
 from careconnect_testing.node_clients import NODE
+from careconnect_testing.whole_template import whole_template
 
 _RENAMED = "x-amzn-remapped-www-authenticate"
 _CHALLENGE = 'Bearer realm="careconnect", error="invalid_token"'
@@ -63,7 +63,7 @@ def test_an_answer_without_a_challenge_passes_as_it_is(edge: Callable[[Any, Any]
 
 def test_the_viewer_is_who_cloudfront_sees_whatever_it_says_itself() -> None:
     """The function of template.yaml, on events of CloudFront Functions' documented form."""
-    function = read_template(TEMPLATE)["Resources"]["ViewerAddressFunction"]["Properties"]
+    function = whole_template()["Resources"]["ViewerAddressFunction"]["Properties"]
     asked: list[dict[str, Any]] = [
         {"version": "1.0", "viewer": {"ip": address}, "request": {"method": "GET", "uri": "/", "headers": said}}
         for address in ("203.0.113.178", "2001:db8::7")

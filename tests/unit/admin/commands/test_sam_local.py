@@ -11,14 +11,14 @@ from typer.testing import CliRunner
 from careconnect_admin.cli import app
 from careconnect_admin.local.data_stack import data_template
 from careconnect_admin.local.sam_stack import ENVIRONMENT, Ports, environment_for
-from careconnect_admin.local.template import read_template
 from careconnect_admin.project import TEMPLATE
+from careconnect_testing.whole_template import whole_template
 
 _BASE_URL = "http://127.0.0.1:3000"
 
 
 def test_the_emulator_gets_every_table_and_key_of_the_template_and_nothing_else() -> None:
-    whole = read_template(TEMPLATE)["Resources"]
+    whole = whole_template()["Resources"]
     types = ("AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::KMS::Alias")
 
     part = data_template(TEMPLATE, _BASE_URL)["Resources"]
@@ -31,7 +31,7 @@ def test_the_emulator_gets_every_table_and_key_of_the_template_and_nothing_else(
 
 
 def test_sam_overrides_only_variables_that_the_template_declares() -> None:
-    template = read_template(TEMPLATE)
+    template = whole_template()
     declared = set(template["Globals"]["Function"]["Environment"]["Variables"])
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
