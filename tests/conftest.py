@@ -3,10 +3,12 @@
 import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+import typer.testing
 from botocore.loaders import Loader
 
 from careconnect import aws
@@ -84,6 +86,13 @@ def _aws_service_descriptions_are_read_once() -> Iterator[None]:
         loader._cache = kept
 
     with patch.object(Loader, "__init__", share):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _a_command_line_is_built_once() -> Iterator[None]:
+    """Have typer's runner build what it calls once, and not anew at each call."""
+    with patch.object(typer.testing, "_get_command", cache(typer.testing._get_command)):
         yield
 
 

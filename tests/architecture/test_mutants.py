@@ -6,6 +6,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 from careconnect_admin.project import PROJECT
 from careconnect_testing.faults import faults_of
 
@@ -46,6 +48,7 @@ def test_a_guard_is_left_out_turned_round_and_moved_and_no_text_of_an_error_is_t
     assert faults["- plain(text)\n+ pass"].text() == GUARD.replace("plain(text)", "pass")
 
 
+@pytest.mark.long
 def test_a_module_is_imported_with_its_fault_and_its_file_stays(tmp_path: Path) -> None:
     text = (PROJECT / MODULE).read_text(encoding="utf-8")
     fault = next(each for each in faults_of(PROJECT, MODULE) if each.change.endswith("+ pass"))

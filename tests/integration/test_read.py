@@ -34,6 +34,7 @@ def without_version(resource: dict[str, Any]) -> dict[str, Any]:
     return bare | ({"meta": meta} if meta else {})
 
 
+@pytest.mark.long
 def test_every_resource_reads_back_equal_to_its_source(search_stack: SearchStack, reader: HttpReader) -> None:
     wanted = search_stack.resources
 
