@@ -8,8 +8,8 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-import typer.testing
 from botocore.loaders import Loader
+from typer.main import get_command
 
 from careconnect import aws
 from careconnect_testing import generated as generated  # registers the profiles of the quick and the long run
@@ -92,7 +92,7 @@ def _aws_service_descriptions_are_read_once() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _a_command_line_is_built_once() -> Iterator[None]:
     """Have typer's runner build what it calls once, and not anew at each call."""
-    with patch.object(typer.testing, "_get_command", cache(typer.testing._get_command)):
+    with patch("typer.testing._get_command", cache(get_command)):
         yield
 
 

@@ -116,6 +116,12 @@ class Change:
         return int(self.record.index["updated"]["N"])
 
     @property
+    def patients(self) -> frozenset[str]:
+        """The ids of the patients whose compartments hold it now, and will hold it."""
+        after = self.record.index.get("patient", {}).get("S", "").split()
+        return frozenset((*after, *(self.state.patients if self.state else ())))
+
+    @property
     def needs_former(self) -> bool:
         """Whether it goes on from a body that is stored, and has to be read."""
         return self.state is not None and self.state.version > 0

@@ -27,6 +27,9 @@ def destroy(
 
     It asks twice. If it is interrupted, run it again. Only the deletion of the keys can be undone, for seven days.
     """
+    from careconnect.audit.event import Action
+    from careconnect_admin.recording.opened_record import operator_record
+    from careconnect_admin.recording.operator_record import NotRecordedError
     from careconnect_admin.stack.teardown import Teardown, deletion_date
 
     if target.is_local:
@@ -41,8 +44,18 @@ def destroy(
     remains = teardown.remains()
     if not yes:
         _ask(target, remains)
-    with working("Destroying"):
-        teardown.destroy(remains)
+
+    def destroy_it() -> None:
+        with working("Destroying"):
+            teardown.destroy(remains)
+
+    try:
+        operator_record(target).done("destroy", Action.DELETE, {"stack": target.name}, destroy_it)
+    except NotRecordedError as error:
+        if not error.is_gone:
+            raise
+        # The table went in an earlier run, which was interrupted: the archive has that run's event.
+        destroy_it()
     print(f"Destroyed {target.name}")
     date = deletion_date(target, remains.keys)
     if date is not None:

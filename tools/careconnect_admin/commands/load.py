@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from careconnect_admin.loading import load as loading
     from careconnect_admin.loading.found import Deletion
+    from careconnect_admin.loading.writer import Announce
     from careconnect_admin.stack.target import StackTarget
 
 _MOST_SHOWN: Final = 100
@@ -96,6 +97,10 @@ def load(
 ) -> None:
     """Load FHIR STU3 resources; what is wrong is reported by file and line, and the rest is loaded."""
     from careconnect_admin.loading import load as loading
+    from careconnect_admin.loading.sources import find_sources
+    from careconnect_admin.loading.writer import nothing
+    from careconnect_admin.recording.opened_record import operator_record
+    from careconnect_admin.recording.recorded_load import recorded_load
     from careconnect_records.tables import RecordTables
 
     if not (paths or delete):
@@ -109,9 +114,29 @@ def load(
         names = ("RecordTable", "DirectoryTable", "ReferenceTable")
         tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
         base_url = target.output("BaseUrl")
-    with loading_progress() as progress:
-        report = loading.load_paths(
-            paths or [], tables, progress, deletions=deletions, dry_run=dry_run, base_url=base_url
+
+    def load_them(announce: "Announce" = nothing) -> "loading.LoadReport":
+        with loading_progress() as progress:
+            return loading.load_paths(
+                paths or (),
+                tables,
+                progress,
+                deletions=deletions,
+                dry_run=dry_run,
+                base_url=base_url,
+                announce=announce,
+            )
+
+    if target is None or dry_run:
+        report = load_them()
+    else:
+        sources = find_sources(paths or ())
+        report = recorded_load(
+            operator_record(target),
+            load_them,
+            files=len(sources.files),
+            size=sources.total_bytes,
+            deletions=len(deletions),
         )
     if dry_run:
         print("Nothing was written: this is what would be done.", file=sys.stderr)

@@ -27,7 +27,9 @@ def reindex(
     as_json: JsonOption = False,
 ) -> None:
     """Rebuild index, identifier guards and reference counts from the stored resources; the API is 503 meanwhile."""
+    from careconnect.audit.event import Action
     from careconnect_admin.loading import reindex as rebuilding
+    from careconnect_admin.recording.opened_record import operator_record
     from careconnect_records.tables import RecordTables
 
     if not yes:
@@ -37,7 +39,9 @@ def reindex(
     names = ("RecordTable", "DirectoryTable", "ReferenceTable")
     tables = RecordTables(target.client("dynamodb"), *(target.output(name) for name in names))
     with _progress() as tell:
-        report = rebuilding.reindex(tables, tell, base_url=target.output("BaseUrl"))
+        report = operator_record(target).done(
+            "reindex", Action.EXECUTE, {}, lambda: rebuilding.reindex(tables, tell, base_url=target.output("BaseUrl"))
+        )
     if as_json:
         print(json.dumps({"types": report.rebuilt, "problems": report.problems}, indent=2, ensure_ascii=False))
     else:

@@ -15,7 +15,7 @@ from careconnect_admin.loading.outcome import Outcome, Written
 from careconnect_admin.loading.rehearsal import Rehearsal
 from careconnect_admin.loading.sources import Sources, find_sources, read_source
 from careconnect_admin.loading.turns import lane_of
-from careconnect_admin.loading.writer import RecordWriter
+from careconnect_admin.loading.writer import Announce, RecordWriter, nothing
 from careconnect_records.record import Content
 from careconnect_records.tables import RecordTables
 
@@ -129,19 +129,21 @@ def load_paths(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     base_url: str = "",
     writers: int = _WRITERS,
+    announce: Announce = nothing,
 ) -> LoadReport:
     """Load every resource at `paths`, do the `deletions`, and return what became of them.
 
     Paths are NDJSON files, single resources, Bundles or folders of these. What is wrong is reported and left
     out, the rest is loaded; each resource is written whole or not at all. Absolute references below `base_url`
     are taken for the server's own. `writers` threads write at the same time. A `dry_run` writes nothing and
-    reports what would be; without `tables` it is one on empty tables. Raises `OtherFormatError` for tables that are
+    reports what would be; without `tables` it is one on empty tables. `announce` is called with what is about to be
+    changed (`RecordWriter`). Raises `OtherFormatError` for tables that are
     laid out otherwise than this release has it. Errors of the service that would meet every resource alike are raised
     as botocore raises them.
     """
     writer: Writer = Rehearsal(clock=clock, base_url=base_url)
     if tables is not None:
-        writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run)
+        writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run, announce=announce)
     load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
     return load.run(writers)
 

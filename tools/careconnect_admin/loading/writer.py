@@ -36,6 +36,13 @@ class Plan(Protocol):
         """Return the change, None if there is nothing to write."""
 
 
+Announce = Callable[[Sequence[Change]], None]
+
+
+def nothing(_changes: Sequence[Change]) -> None:
+    """Announce nothing."""
+
+
 class RecordWriter:
     """Brings resources' records up to date. Safe for use by several threads on different resources.
 
@@ -43,7 +50,8 @@ class RecordWriter:
     would meet every resource alike (denied, no such table, no connection) are raised as botocore raises them.
     A `dry_run` reads what is there, tells what would become of each resource, and writes nothing. `client` is to be
     gone through in place of one that raises `OtherFormatError` where a table is laid out otherwise than this release
-    has it, `plan` in place of `planned_change`.
+    has it, `plan` in place of `planned_change`. `announce` is called with changes before they are made,
+    and with some of them again; none is made if it raises.
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class RecordWriter:
         dry_run: bool = False,
         client: FormatCheckedClient | None = None,
         plan: Plan | None = None,
+        announce: Announce = nothing,
     ) -> None:
         self._dry_run = dry_run
         checked = client or FormatCheckedClient(tables.client, tables.of_resources, OtherFormatError)
@@ -63,6 +72,7 @@ class RecordWriter:
         self._client = self._tables.client
         self._clock = clock
         self._plan = plan or partial(planned_change, base_url=base_url)
+        self._announce = announce
         self._pauses = Pauses(sleep)
         self._turns = Turns()
         self._steps = StepwiseWrite(self._tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
@@ -91,6 +101,7 @@ class RecordWriter:
         if self._dry_run:
             outcomes.update((change.position, written(change)) for change in changes)
             changes = []
+        self._announce(changes)
         for group in packed(self._with_former(changes)):
             outcomes.update(self._write_group(group))
         return [outcomes[position] for position in range(len(contents))]
@@ -142,6 +153,7 @@ class RecordWriter:
         change = self._planned(content, self._settled_state(content))
         if isinstance(change, Written):
             return change
+        self._announce([change])
         [change] = self._with_former([change])
         full = full_guards(self._client, self._tables, change, self._pauses)
         if change.fits():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action
 from careconnect.record_keys import JSON_ITEM, resource_key
 from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
@@ -84,9 +85,9 @@ def seed(
 ) -> LoadReport:
     """Register the clients and load `data`, or the project's own sample if there is none; returns what came of it.
 
-    What an earlier run `kept` comes first, and takes the sample's place. A client's registration is in the access
-    record, as one by `careconnect clients add` is. `outputs` are the stack's, which name its tables. Raises
-    `SettingError` if what was kept cannot be read, or has another format.
+    What an earlier run `kept` comes first, and takes the sample's place. A client's registration is in the audit trail,
+    as one by `careconnect clients add` is, and the load is one event there, of nobody. `outputs` are the stack's, which
+    name its tables. Raises `SettingError` if what was kept cannot be read, or has another format.
     """
     tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
@@ -100,7 +101,9 @@ def seed(
         if not paths:
             paths = [Path(folder)]
             write_sample(paths[0])
-        return load_paths(paths, tables, progress, base_url=base_url)
+        sources = find_sources(paths)
+        about = {"files": str(len(sources.files)), "bytes": str(sources.total_bytes)}
+        return record.done("load", Action.UPDATE, about, lambda: load_paths(paths, tables, progress, base_url=base_url))
 
 
 def example_path(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], report: LoadReport) -> str:

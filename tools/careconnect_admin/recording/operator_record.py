@@ -1,7 +1,7 @@
 """Write the event of a change before it is made (`audit.md`; ADR 33)."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
@@ -18,10 +18,14 @@ LOCAL_OPERATOR: Final = "operator"
 """Who changes a local stack, where everybody signs in as the same."""
 
 SERVICE: Final = "cli"
+_GONE: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
 
 class NotRecordedError(OperatorError):
-    """A change is not made, as its event could not be kept; `code` is that of the service's error."""
+    """A change is not made, as its event could not be kept; `code` is that of the service's error.
+
+    `is_gone` says that there is no audit trail any more.
+    """
 
     def __init__(self, change: str, code: str) -> None:
         super().__init__(
@@ -29,6 +33,7 @@ class NotRecordedError(OperatorError):
             "it takes dynamodb:PartiQLInsert on the stack's AuditTable"
         )
         self.code = code
+        self.is_gone = code in _GONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +89,22 @@ class OperatorRecord:
         """
         self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
 
+    def concerning(self, interaction: str, action: Action, patients: Iterable[str]) -> None:
+        """Write an event of each patient whose record is about to be changed with others; raises `NotRecordedError`."""
+        self._keep([self._event(interaction, action, {}, patient=patient) for patient in patients])
+
     def _write(
         self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
     ) -> AuditEvent:
+        event = self._event(interaction, action, about, type_=type_, patient=patient)
+        self._keep([event])
+        return event
+
+    def _event(
+        self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
+    ) -> AuditEvent:
         query, parameters = bounded_query(about.items())
-        event = AuditEvent(
+        return AuditEvent(
             id=self._new_id(),
             action=action,
             interaction=interaction,
@@ -99,11 +115,12 @@ class OperatorRecord:
             client_id=self._operator.name,
             service=SERVICE,
         )
+
+    def _keep(self, events: Sequence[AuditEvent]) -> None:
         try:
-            self._store.keep([event])
+            self._store.keep(events)
         except EventNotStoredError as error:
-            raise NotRecordedError(interaction, str(error)) from error
-        return event
+            raise NotRecordedError(events[0].interaction, str(error)) from error
 
     def _follow(self, event: AuditEvent, outcome: Outcome, why: str) -> None:
         # The first event says more than was done then; what the operator has to read is why it was not.

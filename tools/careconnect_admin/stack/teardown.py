@@ -75,7 +75,8 @@ class Teardown:
 
         What is gone already is passed over. Raises `TeardownError`.
         """
-        for name, table in remains.tables.items():
+        # The audit trail last, so that the archiver has read its last event.
+        for name, table in sorted(remains.tables.items(), key=lambda each: each[0] == "AuditTable"):
             self._delete_table(name, table)
         for key in remains.keys:
             self._schedule(key)

@@ -14,7 +14,9 @@ from careconnect_admin.loading.dangling import Dangling
 from careconnect_admin.loading.found import Place, Problem, Skipped
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.outcome import Outcome
+from careconnect_admin.recording.operator_record import Operator, OperatorRecord
 from careconnect_records.tables import RecordTables
+from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.command_line import told
 
 
@@ -51,6 +53,15 @@ _OUTPUTS = {
 _DEPLOYED = ["--stack", "careconnect"]
 
 
+@pytest.fixture(autouse=True)
+def events(monkeypatch: pytest.MonkeyPatch) -> KeptEvents:
+    """What the command writes into the audit trail."""
+    kept = KeptEvents()
+    opened = OperatorRecord(kept, Operator("operator"))
+    monkeypatch.setattr("careconnect_admin.recording.opened_record.operator_record", lambda _target: opened)
+    return kept
+
+
 @pytest.fixture
 def command() -> typer.Typer:
     app = typer.Typer()
@@ -73,7 +84,7 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
     asked: list[Any] = []
 
     def load_paths(
-        paths: list[Path], tables: RecordTables, _progress: Any, *, base_url: str, **options: Any
+        paths: list[Path], tables: RecordTables, _progress: Any, *, base_url: str, announce: Any, **options: Any
     ) -> LoadReport:
         asked.append((paths, tables.record, tables.directory, base_url, options))
         return report

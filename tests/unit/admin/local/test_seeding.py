@@ -78,7 +78,7 @@ def test_a_story_is_told_of_the_samples_own_patient_alone(dynamodb: "DynamoDBCli
     assert [(each.patient_id, each.name) for each in stories_there(dynamodb, OUTPUTS)] == [("5", "Goran Antić")]
 
 
-def test_the_demo_clients_are_in_the_access_record(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
+def test_demo_clients_and_the_load_are_in_the_audit_trail(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
     create_table(dynamodb, "ClientTable", "clients")
     events = audit_table(dynamodb, "audit")
     path = tmp_path / "in.json"
@@ -89,6 +89,7 @@ def test_the_demo_clients_are_in_the_access_record(dynamodb: "DynamoDBClient", t
     seed(dynamodb, outputs, clients, [path], lambda *_: None, base_url="http://127.0.0.1:3000")
 
     assert {(event.interaction, event.client_id, event.outcome.value) for event in events()} == {
-        ("client-add", "operator", "0")
+        ("client-add", "operator", "0"),
+        ("load", "operator", "0"),
     }
-    assert len(events()) == len(clients)
+    assert len(events()) == len(clients) + 1

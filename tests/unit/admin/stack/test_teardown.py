@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from careconnect_admin.cli import app
 from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.access_records import audit_table
 from careconnect_testing.cloud_formation import FakeCloudFormation, denied
 from careconnect_testing.command_line import told
 
@@ -24,6 +25,7 @@ class Aws:
     def __init__(self) -> None:
         self.dynamodb: Any = boto3.client("dynamodb", "eu-west-2")
         self.kms: Any = boto3.client("kms", "eu-west-2")
+        self.sts: Any = boto3.client("sts", "eu-west-2")
         for table in ("records", "clients", "others"):
             self.dynamodb.create_table(
                 TableName=table,
@@ -32,6 +34,7 @@ class Aws:
                 BillingMode="PAY_PER_REQUEST",
                 DeletionProtectionEnabled=True,
             )
+        self.events = audit_table(self.dynamodb, "audit")
         self.first, self.current, self.others = (self.kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(3))
         for place, key in (("current", self.current), ("next", self.current), ("previous", self.first)):
             self.kms.create_alias(AliasName=f"alias/s-{place}", TargetKeyId=key)
@@ -48,6 +51,7 @@ class Aws:
         self.cloudformation = FakeCloudFormation(
             {
                 "Records": ("AWS::DynamoDB::Table", "records"),
+                "AuditTable": ("AWS::DynamoDB::Table", "audit"),
                 "Clients": ("AWS::DynamoDB::Table", "clients"),
                 "SigningKey": ("AWS::KMS::Key", self.first),
                 "Role": ("AWS::IAM::Role", "role"),
@@ -76,7 +80,7 @@ def is_local() -> bool:
 @pytest.fixture
 def run(aws: Aws, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect destroy`."""
-    outputs = {"SigningKeyAlias": "alias/s", "ArchiveBucket": "the-archive"}
+    outputs = {"SigningKeyAlias": "alias/s", "ArchiveBucket": "the-archive", "AuditTable": "audit"}
     target = StackTarget(NAME, outputs, lambda service: getattr(aws, service), is_local=is_local, place="eu-west-2")
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
     monkeypatch.setattr("time.sleep", lambda _: None)
@@ -84,7 +88,8 @@ def run(aws: Aws, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def untouched(aws: Aws) -> bool:
-    return aws.tables() == ["clients", "others", "records"] and not aws.pending() and not aws.cloudformation.calls
+    is_whole = aws.tables() == ["audit", "clients", "others", "records"]
+    return is_whole and not aws.events() and not aws.pending() and not aws.cloudformation.calls
 
 
 def test_tables_keys_and_stack_go_and_nothing_of_others(aws: Aws, run: Run) -> None:
@@ -158,6 +163,28 @@ def test_a_stack_that_does_not_go_is_told_with_the_first_reason(aws: Aws, run: R
     assert told(result)[-1] == (
         "careconnect: the stack careconnect is DELETE_FAILED: Role: in use; mend that and run this again"
     )
+
+
+def test_its_event_comes_first_and_the_audit_trail_goes_last(aws: Aws, run: Run) -> None:
+    seen: list[tuple[str, list[tuple[str, str, str]]]] = []
+
+    def note(params: Any, **_: Any) -> None:
+        events = [(event.interaction, event.query, event.outcome.value) for event in aws.events()]
+        seen.append((params["TableName"], events))
+
+    aws.dynamodb.meta.events.register("before-parameter-build.dynamodb.DeleteTable", note)
+    run("--yes", NAME)
+
+    assert seen == [(table, [("destroy", f"stack={NAME}", "0")]) for table in ("clients", "records", "audit")]
+
+
+def test_without_its_event_nothing_is_destroyed(aws: Aws, run: Run) -> None:
+    def refuse(**_: Any) -> None:
+        raise denied("BatchExecuteStatement")
+
+    aws.dynamodb.meta.events.register("before-call.dynamodb.BatchExecuteStatement", refuse)
+    assert run("--yes", NAME).exit_code == 1
+    assert untouched(aws)
 
 
 @pytest.mark.parametrize("operation", ["dynamodb.DeleteTable", "kms.ScheduleKeyDeletion"])
