@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from audit_archiver.days import end_of, is_in_place, start_of
 from careconnect.audit.event import PATIENT_INDEX, SHARDS, AuditEvent, event_key, event_of, partition_of
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 Item = Mapping[str, Any]
-
-_CORRECTION: Final = "~"
 
 
 @dataclass(frozen=True, slots=True)
