@@ -735,7 +735,3 @@ def test_a_root_url_is_https_or_of_this_machine(root: str, taken: bool) -> None:
     pattern = TEMPLATE["Parameters"]["BaseUrl"]["AllowedPattern"]
 
     assert (re.fullmatch(pattern, root) is not None) is taken
-
-
-def test_the_table_has_sixteen_types() -> None:
-    assert len(RESOURCE_TYPES) == 16

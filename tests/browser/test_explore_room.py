@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from careconnect.resource_types import RESOURCE_TYPES, SERVED_TYPES
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.browser import Visit
 from careconnect_testing.deployed_tokens import expired_token
@@ -53,7 +54,7 @@ def _type(tab: Visit, name: str) -> Page:
 def _sign_in_anew(tab: Visit) -> None:
     """Get the token that opens everything, where there was one that does not."""
     tab.sign_in()
-    tab.page.get_by_text("16 of 17 types.").wait_for()
+    tab.page.get_by_text(f"{len(RESOURCE_TYPES)} of {len(SERVED_TYPES)} types.").wait_for()
 
 
 @pytest.mark.parametrize("width", [320, 768, 1280])
@@ -306,7 +307,7 @@ def test_who_saw_a_patient_is_shown_to_the_auditor_alone(visit: Visiting) -> Non
 
     tab.room("Get a token")
     tab.sign_in("Auditor")
-    page.get_by_text("1 of 17 types.").wait_for()
+    page.get_by_text(f"1 of {len(SERVED_TYPES)} types.").wait_for()
     page = _type(tab, "AuditEvent")
     _row(page, "patient").get_by_label("Id").fill("4")
     _search(page)
@@ -329,7 +330,7 @@ def test_a_token_that_has_expired_is_said_to_and_what_was_typed_stays(visit: Vis
     page.get_by_role("button", name="Access token").click()
     page.get_by_label("An access token that you have").fill(expired)
     page.get_by_role("button", name="Use this token").click()
-    page.get_by_text("1 of 17 types.").wait_for()
+    page.get_by_text(f"1 of {len(SERVED_TYPES)} types.").wait_for()
     _type(tab, "Patient")
     _row(page, "name").get_by_label("Value").fill("muñoz")
     _search(page)

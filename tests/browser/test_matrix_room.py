@@ -81,7 +81,7 @@ def test_a_cell_opens_by_the_keyboard_with_request_answer_and_reason(visit: Visi
     page = tab.open("/")
     _lists(page, _listed(PATIENT_ACCESS))
     tab.room("Who may read what")
-    _asked(page, "17 of 17 answers are as promised.")
+    _asked(page, f"{len(TYPES)} of {len(TYPES)} answers are as promised.")
     _cell(page, "Patient access", "Patient").focus()
     for key in ("End", "Home", "ArrowRight", "ArrowDown", "ArrowUp", "ArrowUp", "Enter"):
         page.keyboard.press(key)
@@ -113,7 +113,7 @@ def test_an_answer_that_is_not_as_promised_is_told(visit: Visiting, explorer: De
     _lists(page, _listed(explorer, scopes=["profile", "system/Patient.read"]))
     tab.room("Get a token")
     tab.room("Who may read what")
-    _asked(page, "7 of 17 answers are as promised.")
+    _asked(page, f"7 of {len(TYPES)} answers are as promised.")
     broken = _cell(page, "Explorer: reads everything", "Condition")
     assert broken.inner_text().split("\n")[-2:] == ["200", "open, not as promised"]
     broken.click()
@@ -133,11 +133,11 @@ def test_without_a_list_there_is_the_row_of_the_token_that_is_held(visit: Visiti
     page.get_by_label("Client id").fill(LIMITED_ACCESS.client_id)
     page.get_by_label("Client secret").fill(LIMITED_ACCESS.secret)
     page.get_by_role("button", name="Get a token").click()
-    page.get_by_text("5 of 17 types.").wait_for()
+    page.get_by_text(f"5 of {len(TYPES)} types.").wait_for()
     tokens = len([each for each in tab.requests if each.url.endswith("/token")])
     tab.room("Who may read what")
 
-    _asked(page, "17 of 17 answers are as promised.")
+    _asked(page, f"{len(TYPES)} of {len(TYPES)} answers are as promised.")
 
     page.get_by_role("rowheader", name=re.compile("Your token")).wait_for()
     # It is the session's token that is tried, and no other.
@@ -195,7 +195,7 @@ def test_a_long_list_with_clients_that_get_no_token(visit: Visiting, explorer: D
     _lists(page, *strangers, _listed(explorer))
     tab.room("Who may read what")
 
-    _asked(page, "17 of 17 answers are as promised. 680 questions are unanswered.")
+    _asked(page, f"{len(TYPES)} of {len(TYPES)} answers are as promised. 680 questions are unanswered.")
 
     assert page.get_by_text("No token: The server does not accept this client.").count() == len(strangers)
     assert not tab.is_too_wide()

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from careconnect.client_record import AuthMethod
+from careconnect.resource_types import RESOURCE_TYPES, SERVED_TYPES
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -37,7 +38,7 @@ def test_one_click_gets_a_token_and_shows_what_it_says_and_opens(visit: Visiting
     claims = page.get_by_role("region", name="What it says")
     assert claims.get_by_role("row", name=re.compile("^client_id explorer")).is_visible()
     assert claims.get_by_role("row", name=re.compile("^scope system")).is_visible()
-    assert page.get_by_text("16 of 17 types.").is_visible()
+    assert page.get_by_text(f"{len(RESOURCE_TYPES)} of {len(SERVED_TYPES)} types.").is_visible()
     patient = page.get_by_role("region", name="Interactions by type").get_by_role("row", name=re.compile("^Patient"))
     assert (
         re.sub(r"[^a-z]+", " ", patient.inner_text().partition("Patient")[2]).split() == ["open"] * 2 + ["closed"] * 3
@@ -126,7 +127,7 @@ def test_a_token_that_is_there_already_is_used_and_one_that_has_expired_is_said_
     page.get_by_label("An access token that you have").fill(f"Bearer {expired}")
     page.get_by_role("button", name="Use this token").click()
 
-    page.get_by_text("1 of 17 types.").wait_for()
+    page.get_by_text(f"1 of {len(SERVED_TYPES)} types.").wait_for()
     assert page.get_by_test_id("countdown").inner_text() == "Expired: get a new one"
     assert page.get_by_role("button", name="Introspect").is_disabled()
     assert tab.violations() == []
@@ -150,7 +151,7 @@ def test_what_is_refused_is_said_with_what_to_do(visit: Visiting, explorer: Demo
 
     page.get_by_label("Scopes, with spaces").fill("system/Patient.r")
     page.get_by_role("button", name="Get a token").click()
-    page.get_by_text("1 of 17 types.").wait_for()
+    page.get_by_text(f"1 of {len(SERVED_TYPES)} types.").wait_for()
 
 
 def test_a_server_that_stops_is_said_and_the_page_lives_on(visit: Visiting) -> None:
