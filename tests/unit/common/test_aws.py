@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from careconnect import aws
+from careconnect_testing import moto_without_http
 
 REGION = "eu-west-2"
 TABLE = "table"
@@ -32,7 +33,8 @@ BINARY: dict[str, Any] = {
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
-    """Our client and one with boto3's own settings, of one table."""
+    """Our client and one with boto3's own settings, of one table, over the HTTP whose answers ours reads itself."""
+    monkeypatch.setattr(moto_without_http, "_ACTIONS", {})
     for name, value in {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
