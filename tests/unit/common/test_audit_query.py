@@ -43,6 +43,7 @@ def test_what_tells_of_a_person_is_named_and_its_value_left_out(type_: str, name
         *(("Patient", name) for name in ("general-practitioner.9876543210", "gender.code", "code", "_has:Nothing:a:b")),
         ("Observation", "patient:Practitioner.name"),
         ("Observation", ".".join(["subject"] * 2_000)),
+        ("Organization", ".".join(["partof"] * 2_000)),
         ("Observation", "_has:" * 2_000),
     ],
 )
