@@ -122,9 +122,14 @@ def shell(keys: Any, observer: RecordingObserver) -> Shell:
 
 
 def test_a_rehearsal_answers_as_a_request_and_is_recorded_logged_and_counted_nowhere() -> None:
+    class Counted(DiscoveryEndpoint):
+        def answer(self, call: Call) -> Response:
+            call.metrics.append("Answered")
+            return super().answer(call)
+
     observer, keys = RecordingObserver(), Keys()
 
-    rehearsal(shell(keys, observer), "GET", "/.well-known/jwks.json")()
+    rehearsal(replace(shell(keys, observer), endpoint=Counted(keys)), "GET", "/.well-known/jwks.json")()
 
     assert keys.asked == 1
     assert (observer.failures, observer.lines, observer.counts) == ([], [], [])
