@@ -363,9 +363,13 @@ def test_h3_a_number_about_one_who_is_described_is_an_event_of_that_patient(read
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """A reader of 130 patients: p0, the first on a page, has 101 observations, whose performers are the others."""
+    """A reader of 130 patients of one ward: p0, the first on a page, has 101 observations and an encounter.
+
+    The performers of the observations are the others, and so are those whose encounters and episodes they refer to.
+    """
     patients: list[Resource] = [
-        {"resourceType": "Patient", "id": f"p{number}", "birthDate": "1980"} for number in range(130)
+        {"resourceType": "Patient", "id": f"p{number}", "birthDate": "1980", "identifier": [{"value": "ward"}]}
+        for number in range(130)
     ]
     patients[0] |= {"birthDate": "1990"}
     others: list[Resource] = [
@@ -375,10 +379,23 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
             "status": "final",
             "code": {"text": "x"},
             "subject": {"reference": "Patient/p0"},
+            "context": {"reference": f"Encounter/o{number}"},
             "performer": [{"reference": f"Patient/p{number + 1}"}],
         }
         for number in range(101)
     ]
+    of_others: list[Resource] = [
+        {"resourceType": name, "id": each["id"], "status": "finished", whose: each["performer"][0]}
+        for each in others
+        for name, whose in (("Encounter", "subject"), ("EpisodeOfCare", "patient"))
+    ]
+    visit: Resource = {
+        "resourceType": "Encounter",
+        "id": "all",
+        "status": "finished",
+        "subject": {"reference": "Patient/p0"},
+        "episodeOfCare": [{"reference": f"EpisodeOfCare/{each['id']}"} for each in others],
+    }
     both = {
         **others[0],
         "id": "all",
@@ -386,7 +403,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         "performer": [each["performer"][0] for each in others],
     }
     with reader_on_moto() as reader:
-        load(reader, write_records(tmp_path_factory.mktemp("many"), [*patients, *others, both]))
+        load(reader, write_records(tmp_path_factory.mktemp("many"), [*patients, *others, both, *of_others, visit]))
         yield reader
 
 
@@ -414,16 +431,32 @@ def test_nobody_is_recorded_who_could_not_have_been_on_the_page(many: Reader) ->
         assert len(recorded) <= MOST_PATIENTS
 
 
-def test_a_page_ends_before_the_match_that_would_tell_of_one_patient_too_many(many: Reader) -> None:
+@pytest.mark.parametrize(
+    ("included", "all_at_once"),
+    [
+        ("performer", "Observation?_id=all&_include=Observation:performer"),
+        # Whose these are stands in what is included alone.
+        ("encounter", "Encounter?_id=all&_include=Encounter:episodeofcare"),
+    ],
+)
+def test_a_page_ends_before_the_match_that_would_tell_of_one_patient_too_many(
+    many: Reader, included: str, all_at_once: str
+) -> None:
     many.kept.events.clear()
-    found = pages(
-        many,
-        "Observation",
-        "_count=100&_include=Observation:performer&_id=" + ",".join(f"o{number}" for number in range(100)),
-    )
+    ids = ",".join(f"o{number}" for number in range(100))
+    found = pages(many, "Observation", f"_count=100&_include=Observation:{included}&_id={ids}")
 
     assert [len(recorded) for _, recorded in found] == [100, 2]
-    assert many.get("Observation", "_id=all&_include=Observation:performer").issue["code"] == "too-costly"
+    answer = many.get(*all_at_once.split("?"))
+    assert answer.issue["code"] == "too-costly"
+    assert "Patient/" not in answer.text
+
+
+def test_an_identifier_that_too_many_have_is_refused_and_tells_of_none_of_them(many: Reader) -> None:
+    many.kept.events.clear()
+
+    assert many.get("Patient", "identifier=ward").issue["code"] == "too-costly"
+    assert told(many) == [("", "4", "bad request", 400)]
 
 
 def test_a_number_that_counts_many_is_nobodys(many: Reader) -> None:
