@@ -379,6 +379,13 @@ def test_any_other_version_is_not_found(reader: Reader, version: str) -> None:
     assert (answer.status, answer.issue["code"]) == (404, "not-found")
 
 
+def test_a_version_that_is_not_kept_is_not_found(reader: Reader) -> None:
+    write_versions(reader, "Patient/late", [Version(patient("late", "Third")), Version(patient("late", "Fourth"))], 3)
+
+    found = {number: reader.get(f"Patient/late/_history/{number}").status for number in range(1, 5)}
+    assert found == {1: 404, 2: 404, 3: 200, 4: 200}
+
+
 # ---------------------------------------------------------------- who sees what
 
 
