@@ -44,8 +44,11 @@ def test_pages_are_as_long_as_their_rounds_are_affordable() -> None:
     assert found == expected
 
 
-def test_a_page_ends_before_the_matches_whose_rounds_include_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow_references, "MOST_INCLUDED", 20)
+@pytest.mark.parametrize("most", [pytest.param(20, id="in their first"), pytest.param(30, id="in the one after it")])
+def test_a_page_ends_before_the_matches_whose_rounds_include_too_many(
+    monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(follow_references, "MOST_INCLUDED", most)
 
     page = brought(PEOPLE_AND_VISITS.all_of("Patient"), VISITS_AND_MORE, context())
 

@@ -226,6 +226,20 @@ def test_a_page_ends_where_more_lookups_cannot_be_afforded(everybody: Reader, mo
     assert "ask for pages without a total" in answer.issue["diagnostics"]
 
 
+@pytest.mark.usefixtures("small_pages")
+def test_a_page_that_has_looked_enough_decides_what_waits_for_a_lookup(
+    everybody: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a name is on a page's share, and lookups are made for several together."""
+    monkeypatch.setattr(deep_conditions, "narrow", lambda *_: None)
+    monkeypatch.setattr(search_resources, "narrow", lambda *_: None)
+
+    pages = everybody.walk("Patient", "name:contains=rare&_has:Observation:patient:code=8867-4")
+
+    assert ids(pages) == ["w57", "w7"]
+    assert all("total" not in page.json for page in pages)
+
+
 @pytest.mark.parametrize("asked", ["_sort=family", "gender=male&_count=0"])
 def test_what_asks_for_all_is_refused_beyond_what_a_request_may_examine(
     everybody: Reader, asked: str, monkeypatch: pytest.MonkeyPatch
