@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from moto.dynamodb.models import DynamoDBBackend
 
 from careconnect_testing.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
 from careconnect_testing.fhir_models import valid_json, valid_xml
@@ -207,6 +209,15 @@ def test_an_unknown_parameter_is_ignored_and_told_first(auditor: Auditor) -> Non
     assert "patiend" not in answer.link("self")
 
 
+def test_a_search_that_names_more_than_a_hundred_patients_is_refused_and_is_nobodys(auditor: Auditor) -> None:
+    answer = auditor.get("AuditEvent", "&".join(f"patient=p{number}" for number in range(101)))
+
+    assert (answer.status, answer.issue["code"]) == (400, "too-costly")
+    assert auditor.calls == ["BatchExecuteStatement"]
+    (event,) = auditor.own_events()
+    assert (event.patient, event.outcome.value, event.why) == ("", "4", "bad request")
+
+
 @pytest.mark.parametrize("scope", ["system/*.read", "profile", "patient/AuditEvent.read", "system/AuditEvent.r"])
 def test_without_the_scope_nothing_is_found(auditor: Auditor, scope: str) -> None:
     # Before the query is looked at.
@@ -377,5 +388,19 @@ def test_without_the_key_of_links_nothing_is_disclosed(empty: Auditor, operation
             raise EndpointConnectionError(endpoint_url="https://nowhere.example")
 
     empty.faults.append(refuse)
+    answer = empty.get("AuditEvent", "patient=4&_count=1")
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+
+
+def test_a_key_of_links_that_is_not_taken_signs_nothing(empty: Auditor, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty.keep(*(an_event(NOW - timedelta(minutes=number), number, patient="4") for number in range(1, 5)))
+    insert = DynamoDBBackend.batch_execute_statement
+
+    def refuse(backend: DynamoDBBackend, statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if "$cursor" in str(statements):
+            return [{"Error": {"Code": "ThrottlingError", "Message": "Slow down"}}]
+        return insert(backend, statements)
+
+    monkeypatch.setattr(DynamoDBBackend, "batch_execute_statement", refuse)
     answer = empty.get("AuditEvent", "patient=4&_count=1")
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
