@@ -10,7 +10,7 @@ from audit_archiver.archived_batch import BatchKey, pack
 from audit_archiver.days import LATE, days_from, end_of, is_in_place, start_of
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
 from audit_archiver.verify_day import ARCHIVED_BY_NOW, Finding, Verdict, verify_day
-from careconnect.audit.event import event_key, new_event_id, time_of
+from careconnect.audit.event import SHARDS, event_key, new_event_id, time_of
 from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail, trail_on_moto
 
 HOUR = 60 * MINUTE
@@ -23,6 +23,16 @@ def test_a_day_that_is_as_it_was_archived_stands(trail: ArchivedTrail) -> None:
     trail.kept(HOUR, MINUTE, MINUTE)
 
     assert trail.verify() == Verdict(DAY, 3, 0, 0, NOON - MINUTE, ())
+
+
+def test_a_day_that_comes_in_many_answers_is_compared_whole(trail: ArchivedTrail) -> None:
+    # More than there are shards, so that one of them has several.
+    kept = trail.kept(*[MINUTE] * (len(SHARDS) + 1))
+    trail.dynamodb.meta.events.register(
+        "provide-client-params.dynamodb.Query", lambda params, **_: {**params, "Limit": 1}
+    )
+
+    assert trail.verify() == Verdict(DAY, len(kept), 0, 0, NOON - MINUTE, ())
 
 
 def test_a_day_without_events_stands(trail: ArchivedTrail) -> None:
