@@ -221,9 +221,18 @@ def test_other_writes_take_no_criterion(writer: Writer, method: str, path: str, 
     assert (answer.status, [code for code, _ in told(answer)]) == (400, ["not-supported"])
 
 
-@pytest.mark.parametrize("query", [[("access_token", "x")], [("_pretty", "\ud800")]])
-def test_a_token_and_half_a_character_are_refused_in_a_query(writer: Writer, query: list[tuple[str, str]]) -> None:
-    assert writer.send("POST", "Patient", patient(), query).status == 400
+@pytest.mark.parametrize(
+    ("method", "query"),
+    [
+        ("POST", [("access_token", "x")]),
+        ("POST", [("_pretty", "\ud800")]),
+        ("PUT", [("identifier", f"{NHS_NUMBER}|\ud800")]),
+    ],
+)
+def test_a_token_and_half_a_character_are_refused_in_a_query(
+    writer: Writer, method: str, query: list[tuple[str, str]]
+) -> None:
+    assert writer.send(method, "Patient", patient(), query).status == 400
     assert not writer.calls
 
 
