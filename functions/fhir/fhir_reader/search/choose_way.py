@@ -192,12 +192,11 @@ def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, cont
     if isinstance(narrowed, tuple):
         calls = math.ceil(len(narrowed) / BATCH)
         return context.store.entries_by_id(type_, narrowed) if _can_spare(calls, context) else None
-    ways = index_ways(type_, [narrowed])
-    if not ways:
-        return None
-    if ways[0].is_ordered and not order.by_change:
-        return _in_order(type_, ways[0], order, context)
-    return _sortable(type_, ways[0], order, context, MOST_EXAMINED)
+    # Of a reference, and every reference that is searched by has an index.
+    (way,) = index_ways(type_, [narrowed])
+    if way.is_ordered and not order.by_change:
+        return _in_order(type_, way, order, context)
+    return _sortable(type_, way, order, context, MOST_EXAMINED)
 
 
 def _can_spare(calls: int, context: SearchContext) -> bool:
