@@ -102,16 +102,13 @@ class Walk:
         return self._bounded(self._days())
 
     def _bounded(self, events: Iterator[AuditEvent]) -> Iterator[AuditEvent]:
-        """Yield events, each once, until the end or until no more may be done."""
+        """Yield events until the end or until no more may be done."""
         self.place = self.window.before
-        shown = ""
         try:
             for event in events:
                 self.effort.examine()
                 self.place = event.id
-                if event.id != shown:
-                    shown = event.id
-                    yield event
+                yield event
         except SpentError:
             return
         self.is_end = True
