@@ -169,10 +169,6 @@ class SearchParameter:
     has_chains: bool = True
     """False where a reference takes no chain, whatever it points at."""
 
-    def __hash__(self) -> int:
-        # All else follows from it, but for a few of the same name; taken together it is a long way round.
-        return hash(self.name)
-
     @property
     def indexed(self) -> bool:
         """Say whether the parameter has index entries of its own."""
