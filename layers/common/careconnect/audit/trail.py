@@ -205,12 +205,10 @@ class AuditTrail:
 
         Raises `EventNotStoredError`, and what `touched_when` has met.
         """
-        if self._store is None:
-            return
         fault = self._await(self._found)
         if isinstance(fault, RefusalError):
             status, refusal = fault.status, fault
-        if events := self._last(status, refusal):
+        if self._store is not None and (events := self._last(status, refusal)):
             try:
                 self._store.keep(events)
             except EventNotStoredError as error:
