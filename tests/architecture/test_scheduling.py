@@ -14,11 +14,13 @@ def unit_of(name: str) -> str:
 
 
 def test_the_files_of_one_stack_are_handed_out_together_and_all_others_by_themselves() -> None:
-    one = ("security/test_access.py", "integration/test_smoke.py", "clients/python/test_authlib.py")
+    one = ("security/test_access.py", "integration/test_smoke.py")
+    clients = ("clients/python/test_authlib.py", "clients/test_node.py")
     searched = ("integration/test_read.py", "simulation/test_generated_searches.py")
     alone = ("integration/test_run.py", "integration/test_sam_deploy.py", "unit/fhir/test_read.py")
 
     assert {unit_of(name) for name in one} == {"stack"}
+    assert {unit_of(name) for name in clients} == {"clients"}
     assert {unit_of(name) for name in searched} == {"search stack"}
     assert [unit_of(name) for name in alone] == [(TESTS / name).as_posix() for name in alone]
 

@@ -18,6 +18,9 @@ _UNITS: Final = (
 )
 """What is handed out together, by the fixtures that it asks for: the first that fits."""
 
+_APART: Final = frozenset({"browser", "clients"})
+"""The folders below `tests` that share a stack of their own: all on one would be waited for by everything else."""
+
 _WITH_A_STACK: Final = frozenset({"browser", "clients", "integration", "security", "simulation"})
 """The folders below `tests` whose tests may start one."""
 
@@ -41,7 +44,8 @@ def work_unit(file: Path) -> str:
         asked = {node.arg for node in tree if isinstance(node, ast.arg)}
         for unit, fixtures in _UNITS:
             if asked & fixtures:
-                return unit if not below.startswith("browser/") else "browser"
+                folder = below.partition("/")[0]
+                return folder if folder in _APART else unit
     return file.as_posix()
 
 

@@ -146,6 +146,7 @@ def test_a_path_of_the_access_record_that_is_none_says_what_there_is(path: str, 
     assert unknown_path(f"{FHIR_PATH}/{path}").text == f"{said} {LISTED}"
 
 
+@pytest.mark.slow
 def test_the_types_of_stu3_are_those_of_its_models() -> None:
     for name in STU3_TYPES:
         assert get_fhir_model_class(name).get_resource_type() == name

@@ -12,6 +12,8 @@ from careconnect_testing.recorded_writes import Record, cancelling, made_by, wit
 from careconnect_testing.stored import stored
 from careconnect_testing.writes import Resource, observation, patient
 
+pytestmark = pytest.mark.slow
+
 OWN: Resource = {**patient("1", gender="female"), "id": "own"}
 FIRST, SECOND = ("Patient/own/_history/1", "own"), ("Patient/own/_history/2", "own")
 LARGE: Resource = {**patient(*(f"n{number}" for number in range(110))), "id": "own"}

@@ -17,6 +17,8 @@ from careconnect_testing.recorded_writes import Record, made_by, with_record
 from careconnect_testing.stored import Stored, saved, stored, visible_entries
 from careconnect_testing.writes import NHS_NUMBER, Resource, patient
 
+pytestmark = pytest.mark.slow
+
 OWN = "Patient/own"
 CONDITION = f"identifier={NHS_NUMBER}|always"
 LATER = 10

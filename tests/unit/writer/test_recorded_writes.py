@@ -11,6 +11,8 @@ from careconnect_testing.record_writers import Writer
 from careconnect_testing.recorded_writes import Record, with_record
 from careconnect_testing.writes import NHS_NUMBER, Resource, observation, patient
 
+pytestmark = pytest.mark.slow
+
 OWN, OTHER = "Patient/own", "Patient/other"
 OF_OWN = {**observation(OWN), "id": "of-own"}
 MATCHING = {**OF_OWN, "identifier": [{"system": "urn:x", "value": "9434765919"}]}

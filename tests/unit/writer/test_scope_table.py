@@ -17,6 +17,8 @@ from careconnect_testing.few_records import few_records
 from careconnect_testing.record_writers import Writer, writer_on_moto
 from careconnect_testing.writes import NHS_NUMBER, Resource
 
+pytestmark = pytest.mark.slow
+
 LETTER_SETS = ["".join(chosen) for size in range(6) for chosen in combinations("cruds", size)]
 
 # What the contract says (`write.md`, Who may write what), in words of its own.
