@@ -118,6 +118,7 @@ def is_same(source: Resource, converted: Path) -> bool:
     return bool(comparable(without_server_meta(resource)) == comparable(without_server_meta(source)))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("media_type", ["application/fhir+json", "application/fhir+xml"])
 def test_every_example_is_created_and_reads_back_equal_in_both_formats(
     service: Service, writing: httpx.Client, examples: Resources, media_type: str

@@ -22,7 +22,7 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.target import StackTarget
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("archive")]
 
 MINUTE = 60
 HOUR = 60 * MINUTE

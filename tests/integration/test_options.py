@@ -136,6 +136,7 @@ def _deploy(emulator: Emulator, name: str, parameters: dict[str, str]) -> Deploy
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("options")
 def test_a_deployment_goes_without_access_logs_where_the_account_has_no_role_for_them(emulator: Emulator) -> None:
     stack = _deploy(emulator, "no-logs", {"AccessLogs": "off"})
 
@@ -143,6 +144,7 @@ def test_a_deployment_goes_without_access_logs_where_the_account_has_no_role_for
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("options")
 def test_a_custom_domain_without_an_origin_secret_is_refused(emulator: Emulator) -> None:
     parameters = {"CustomDomain": "api.example.org", "CertificateArn": _CERTIFICATE, "EdgeFunctionArn": _EDGE}
 
@@ -151,12 +153,14 @@ def test_a_custom_domain_without_an_origin_secret_is_refused(emulator: Emulator)
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("options")
 def test_a_base_url_of_plain_http_is_refused_but_on_this_machine(emulator: Emulator) -> None:
     with pytest.raises(DeploymentError, match="BaseUrl"):
         _deploy(emulator, "plain-http", {"BaseUrl": "http://127.0.0.1.example.org"})
 
 
 @pytest.mark.long
+@pytest.mark.xdist_group("options")
 def test_an_edge_function_of_another_region_is_refused(emulator: Emulator) -> None:
     with pytest.raises(DeploymentError, match="EdgeFunctionArn"):
         _deploy(emulator, "elsewhere", {"EdgeFunctionArn": _EDGE.replace("us-east-1", "eu-west-2")})

@@ -332,6 +332,7 @@ class LargeDay:
         return {**event_key(event_id), "query": {"S": "x" * 200}}
 
 
+@pytest.mark.long
 def test_a_day_takes_some_hundred_bytes_of_memory_for_each_event() -> None:
     """So that a day of a million fits into the function, with room to spare."""
     day = LargeDay(8_000)

@@ -92,7 +92,7 @@ def damage(reader: Reader, chance: random.Random) -> None:
                     reader.client.put_item(TableName=table, Item=added)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 5))])
 def test_all_is_rebuilt_from_the_bodies_whatever_became_of_it(reader: Reader, seed: int) -> None:
     before = held(reader)
     damage(reader, random.Random(seed))
@@ -130,6 +130,7 @@ def test_bodies_are_never_touched(reader: Reader) -> None:
     assert {key: item for key, item in held(reader).items() if is_body(key[2])} == bodies
 
 
+@pytest.mark.long
 def test_killed_anywhere_it_is_run_again_and_the_number_comes_last(tmp_path: Path) -> None:
     with reader_on_moto() as few:
         load(
