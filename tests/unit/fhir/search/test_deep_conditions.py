@@ -86,23 +86,27 @@ def test_what_a_page_needs_is_left_to_it(type_name: str, name: str, text: str, e
     ]
 
 
-LONG_RECORDS = EntriesInMemory(
-    {f"Patient/p{number}": {"_id": [["", f"p{number}"]]} for number in range(12)}
-    | {
-        f"Observation/o{number}": {
-            "patient": [f"Patient/p{number % 12}"],
-            "encounter": [f"Encounter/e{number}"],
-            "code": [["", "common"]],
+@pytest.fixture(scope="module")
+def long_records() -> EntriesInMemory:
+    """Of twelve people, each with three thousand observations."""
+    return EntriesInMemory(
+        {f"Patient/p{number}": {"_id": [["", f"p{number}"]]} for number in range(12)}
+        | {
+            f"Observation/o{number}": {
+                "patient": [f"Patient/p{number % 12}"],
+                "encounter": [f"Encounter/e{number}"],
+                "code": [["", "common"]],
+            }
+            for number in range(12 * 3_000)
         }
-        for number in range(12 * 3_000)
-    }
-)
-"""Of twelve people, each with three thousand observations."""
+    )
 
 
 @pytest.mark.parametrize("name", ["_has:Observation:patient:code", "_has:Observation:patient:encounter.status"])
-def test_long_records_in_which_nothing_is_found_end_a_part_and_refuse_nothing(name: str) -> None:
-    condition, asked, entries = deep("Patient", name, "rare"), context(LONG_RECORDS), LONG_RECORDS.all_of("Patient")
+def test_long_records_in_which_nothing_is_found_end_a_part_and_refuse_nothing(
+    long_records: EntriesInMemory, name: str
+) -> None:
+    condition, asked, entries = deep("Patient", name, "rare"), context(long_records), long_records.all_of("Patient")
 
     decided = [keep([condition], entries[start : start + 4], asked, at_least=1 - start).decided for start in (0, 4, 8)]
 
