@@ -206,8 +206,11 @@ answers = {
 }
 def send(self, request):
     operation = request.headers["X-Amz-Target"].decode().rpartition(".")[2]
-    tables = json.loads(request.body).get("RequestItems", ())
+    asked = json.loads(request.body)
+    tables, statements = asked.get("RequestItems", ()), asked.get("Statements")
     found = {"Responses": {table: [] for table in tables}, "UnprocessedKeys": {}} if tables else {}
+    if statements:
+        found = {"Responses": [{} for _ in statements]}
     answer = botocore.awsrequest.AWSResponse(request.url, 200, {}, None)
     answer._content = json.dumps(answers.get(operation, found)).encode()
     return answer
