@@ -9,7 +9,7 @@ import pytest
 from audit_archiver.archived_batch import BatchKey, pack
 from audit_archiver.days import LATE, days_from, end_of, is_in_place, start_of
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
-from audit_archiver.verify_day import ARCHIVED_BY_NOW, Finding, Verdict, verify_day
+from audit_archiver.verify_day import Finding, Verdict, verify_day
 from careconnect.audit.event import SHARDS, event_key, new_event_id, time_of
 from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail, trail_on_moto
 
@@ -122,7 +122,7 @@ def test_the_deployments_retention_counts_and_not_that_which_an_event_claims(tra
 
 def test_an_event_that_is_not_archived_counts_as_added_after_ten_minutes(trail: ArchivedTrail) -> None:
     trail.kept(HOUR)
-    event_id, _ = trail.put(ARCHIVED_BY_NOW)
+    event_id, _ = trail.put(10 * MINUTE)
     assert trail.verify() == Verdict(DAY, 1, 0, 1, NOON - HOUR, ())
 
     trail.now += 1
