@@ -10,7 +10,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import pytest
 
 from careconnect.audit.event import AuditEvent, event_of
 from careconnect.resource_types import FHIR_PATH
-from careconnect_admin.clients.demo import DemoClient
+from careconnect_admin.clients.demo import DemoClient, register
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.api import Api
 from careconnect_testing.writes import observation
@@ -212,6 +213,10 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(local_stack: LocalStack, http: httpx.Client, sample: Path, explorer: DemoClient, editor: DemoClient) -> Run:
+    # Of its own, since wrong secrets throttle it.
+    asking = replace(explorer, client_id="mix-tokens")
+    outputs = local_stack.stack.outputs
+    register([asking], DynamoDbClientRegistry(local_stack.client("dynamodb"), outputs["ClientTable"]))
     api = Api(local_stack, http)
     owners = {}
     for file in sample.glob("*.ndjson"):
@@ -234,8 +239,8 @@ def run(local_stack: LocalStack, http: httpx.Client, sample: Path, explorer: Dem
     def send(request_id: str, asked: Asked) -> Answered:
         headers = {"X-Request-Id": request_id}
         if asked.path == "/token":
-            secret = explorer.secret if asked.client == "good" else "wrong-" + explorer.secret
-            auth = (explorer.client_id, secret)
+            secret = asking.secret if asked.client == "good" else "wrong-" + asking.secret
+            auth = (asking.client_id, secret)
             form = {"grant_type": "client_credentials"}
             return Answered(asked, http.post("/token", data=form, auth=auth, headers=headers).status_code)
         headers["Authorization"] = f"Bearer {tokens[asked.client]}"

@@ -5,6 +5,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -24,7 +25,26 @@ pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("sample")]
 
 WRITING = "a resource is created, read, updated and deleted"
 
-Smoke = Callable[[DemoClient, str], Result]
+Register = Callable[..., DemoClient]
+
+
+@pytest.fixture
+def registered(local_stack: LocalStack) -> Register:
+    """Return what registers a client of its own: the wrong secrets of other tests would have it throttled."""
+    registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
+
+    def register_one(*scopes: str) -> DemoClient:
+        client = DemoClient(f"smoke-{secrets.token_hex(8)}", "Smoke", secrets.token_urlsafe(64), scopes)
+        register([client], registry)
+        return client
+
+    return register_one
+
+
+@pytest.fixture
+def client(registered: Register) -> DemoClient:
+    """A client with the scopes of the one that the page documents."""
+    return registered(*PATIENT_ACCESS.scopes)
 
 
 def _smoke(client: DemoClient, base: str) -> Result:
@@ -32,8 +52,8 @@ def _smoke(client: DemoClient, base: str) -> Result:
     return CliRunner().invoke(app, ["smoke", base], env=environment)
 
 
-def test_every_check_holds_on_the_local_stack(local_stack: LocalStack) -> None:
-    result = _smoke(PATIENT_ACCESS, local_stack.base_url)
+def test_every_check_holds_on_the_local_stack(local_stack: LocalStack, client: DemoClient) -> None:
+    result = _smoke(client, local_stack.base_url)
 
     lines = result.stdout.splitlines()
     assert [line for line in lines if line.startswith("ok")] == [
@@ -63,8 +83,8 @@ def test_a_client_that_writes_shows_it_and_leaves_nothing(
 
 
 @pytest.mark.long
-def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack) -> None:
-    result = _smoke(PATIENT_ACCESS, local_stack.base_url)
+def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack, client: DemoClient) -> None:
+    result = _smoke(client, local_stack.base_url)
 
     unproven = result.stdout.partition("Only a real deployment can show this; this run has not:\n")[2]
     for check in CHECKS:
@@ -74,17 +94,10 @@ def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack) -> 
 
 @pytest.mark.long
 def test_a_client_that_reads_everything_cannot_show_the_403_and_one_for_all_but_the_access_record_can(
-    local_stack: LocalStack, explorer: DemoClient
+    local_stack: LocalStack, registered: Register
 ) -> None:
-    everything = DemoClient(
-        "everything", "Everything", secrets.token_urlsafe(64), ("system/*.read", "system/AuditEvent.read")
-    )
-    register(
-        [everything], DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
-    )
-
-    shown = _smoke(explorer, local_stack.base_url)
-    result = _smoke(everything, local_stack.base_url)
+    shown = _smoke(registered("system/*.read"), local_stack.base_url)
+    result = _smoke(registered("system/*.read", "system/AuditEvent.read"), local_stack.base_url)
 
     assert "ok      a missing scope is 403 insufficient_scope" in shown.stdout.splitlines()
 
@@ -94,20 +107,19 @@ def test_a_client_that_reads_everything_cannot_show_the_403_and_one_for_all_but_
 
 
 @pytest.mark.long
-def test_another_name_for_the_service_fails_by_the_issuer(local_stack: LocalStack) -> None:
+def test_another_name_for_the_service_fails_by_the_issuer(local_stack: LocalStack, client: DemoClient) -> None:
     base = local_stack.base_url.replace("127.0.0.1", "localhost")
 
-    result = _smoke(PATIENT_ACCESS, base)
+    result = _smoke(client, base)
 
     assert result.exit_code == 1
     assert f"FAILED  server metadata names BASE as the issuer: the issuer is {local_stack.base_url}" in result.stdout
 
 
-def test_a_wrong_secret_fails_without_being_shown(local_stack: LocalStack) -> None:
+def test_a_wrong_secret_fails_without_being_shown(local_stack: LocalStack, client: DemoClient) -> None:
     secret = "s" * 86
-    client = DemoClient(PATIENT_ACCESS.client_id, PATIENT_ACCESS.name, secret, PATIENT_ACCESS.scopes)
 
-    result = _smoke(client, local_stack.base_url)
+    result = _smoke(replace(client, secret=secret), local_stack.base_url)
 
     assert result.exit_code == 1
     assert "FAILED  the page's token call answers: 401 instead of 200" in result.stdout
@@ -115,7 +127,9 @@ def test_a_wrong_secret_fails_without_being_shown(local_stack: LocalStack) -> No
 
 
 @pytest.mark.long
-def test_the_renamed_challenge_is_a_known_limit(local_stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_renamed_challenge_is_a_known_limit(
+    local_stack: LocalStack, client: DemoClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call = Service.call
 
     def renaming(*args: Any, **kwargs: Any) -> httpx.Response:
@@ -129,18 +143,18 @@ def test_the_renamed_challenge_is_a_known_limit(local_stack: LocalStack, monkeyp
 
     monkeypatch.setattr(Service, "call", renaming)
 
-    result = _smoke(PATIENT_ACCESS, local_stack.base_url)
+    result = _smoke(client, local_stack.base_url)
 
     assert result.exit_code == 0
     assert "limit   a wrong secret is 401 invalid_client with a challenge: API Gateway has renamed it" in result.stdout
 
 
 @pytest.mark.long
-def test_make_smoke_is_that_command(local_stack: LocalStack) -> None:
+def test_make_smoke_is_that_command(local_stack: LocalStack, client: DemoClient) -> None:
     result = subprocess.run(
         ["make", "-s", "smoke", f"BASE={local_stack.base_url}", f"PYTHON={sys.executable}"],
         cwd=PROJECT,
-        env=os.environ | {"CLIENT_ID": PATIENT_ACCESS.client_id, "CLIENT_SECRET": PATIENT_ACCESS.secret},
+        env=os.environ | {"CLIENT_ID": client.client_id, "CLIENT_SECRET": client.secret},
         capture_output=True,
         text=True,
         timeout=120,
