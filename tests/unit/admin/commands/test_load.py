@@ -14,10 +14,10 @@ from careconnect_admin.loading.dangling import Dangling
 from careconnect_admin.loading.found import Place, Problem, Skipped
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.outcome import Outcome
-from careconnect_admin.recording.operator_record import Operator, OperatorRecord
 from careconnect_records.tables import RecordTables
-from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.command_line import told
+
+pytestmark = pytest.mark.usefixtures("trail_in_memory")
 
 
 def denied(code: str) -> ClientError:
@@ -51,15 +51,6 @@ _OUTPUTS = {
     "BaseUrl": "https://ehr.example",
 }
 _DEPLOYED = ["--stack", "careconnect"]
-
-
-@pytest.fixture(autouse=True)
-def events(monkeypatch: pytest.MonkeyPatch) -> KeptEvents:
-    """What the command writes into the audit trail."""
-    kept = KeptEvents()
-    opened = OperatorRecord(kept, Operator("operator"))
-    monkeypatch.setattr("careconnect_admin.recording.opened_record.operator_record", lambda _target: opened)
-    return kept
 
 
 @pytest.fixture

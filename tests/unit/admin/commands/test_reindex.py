@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from careconnect_admin.commands.reindex import reindex as command
 from careconnect_admin.loading.reindex import ReindexReport
-from careconnect_admin.recording.operator_record import Operator, OperatorRecord
 from careconnect_records.tables import RecordTables
-from careconnect_testing.access_records import KeptEvents
 from careconnect_testing.command_line import told
+
+pytestmark = pytest.mark.usefixtures("trail_in_memory")
 
 
 class Target:
@@ -26,15 +26,6 @@ class Target:
 
     def output(self, name: str) -> str:
         return f"the {name}"
-
-
-@pytest.fixture(autouse=True)
-def events(monkeypatch: pytest.MonkeyPatch) -> KeptEvents:
-    """What the command writes into the audit trail."""
-    kept = KeptEvents()
-    opened = OperatorRecord(kept, Operator("operator"))
-    monkeypatch.setattr("careconnect_admin.recording.opened_record.operator_record", lambda _target: opened)
-    return kept
 
 
 @pytest.fixture
