@@ -58,7 +58,14 @@ test("an event says whose record it was about, wherever the patient stands", () 
   assert.equal(row({ resourceType: "AuditEvent" })["Of whom"], "");
 });
 
-test("what has no columns of its own is shown by its title", () => {
+const OF_ITS_OWN = [
+  ...["Patient", "Condition", "Observation", "Encounter", "Procedure", "AllergyIntolerance", "Immunization", "Medication"],
+  ...["MedicationRequest", "MedicationStatement", "EpisodeOfCare", "Organization", "Location", "Practitioner"],
+  ...["PractitionerRole", "HealthcareService", "AuditEvent"],
+];
+
+test("these types have columns of their own, and any other is shown by its title", () => {
+  for (const name of OF_ITS_OWN) assert.notDeepEqual(columnsOf(name).map(({ label }) => label), ["What", "Last changed"], name);
   assert.deepEqual(row({ resourceType: "Basic", code: { text: "x" }, meta: { lastUpdated: "2026-11-26" } }), {
     What: "x",
     "Last changed": "26 Nov 2026",
