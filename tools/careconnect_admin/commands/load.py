@@ -130,14 +130,7 @@ def load(
     if target is None or dry_run:
         report = load_them()
     else:
-        sources = find_sources(paths or ())
-        report = recorded_load(
-            operator_record(target),
-            load_them,
-            files=len(sources.files),
-            size=sources.total_bytes,
-            deletions=len(deletions),
-        )
+        report = recorded_load(operator_record(target), load_them, find_sources(paths or ()), len(deletions))
     if dry_run:
         print("Nothing was written: this is what would be done.", file=sys.stderr)
     if as_json:

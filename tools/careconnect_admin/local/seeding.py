@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.audit.event import Action
 from careconnect.record_keys import JSON_ITEM, resource_key
 from careconnect.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
@@ -21,6 +20,7 @@ from careconnect_admin.loading.sources import find_sources, read_source
 from careconnect_admin.local.kept_tables import KeptTables
 from careconnect_admin.recording.operator_record import LOCAL_OPERATOR, Operator, OperatorRecord
 from careconnect_admin.recording.recorded_clients import RecordedClientRegistry
+from careconnect_admin.recording.recorded_load import recorded_load
 from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
 from careconnect_records.tables import RecordTables
 
@@ -101,9 +101,9 @@ def seed(
         if not paths:
             paths = [Path(folder)]
             write_sample(paths[0])
-        sources = find_sources(paths)
-        about = {"files": str(len(sources.files)), "bytes": str(sources.total_bytes)}
-        return record.done("load", Action.UPDATE, about, lambda: load_paths(paths, tables, progress, base_url=base_url))
+        return recorded_load(
+            record, lambda _: load_paths(paths, tables, progress, base_url=base_url), find_sources(paths)
+        )
 
 
 def example_path(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], report: LoadReport) -> str:

@@ -90,14 +90,17 @@ class OperatorRecord:
         self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
 
     def concerning(self, interaction: str, action: Action, patients: Iterable[str]) -> None:
-        """Write an event of each patient whose record is about to be changed with others; raises `NotRecordedError`."""
-        self._keep([self._event(interaction, action, {}, patient=patient) for patient in patients])
+        """Write an event for each patient, before a change of many records goes on; raises `NotRecordedError`."""
+        self._keep(
+            [self._event(interaction, action, {}, patient=patient) for patient in patients],
+            f"the rest of the {interaction}",
+        )
 
     def _write(
         self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
     ) -> AuditEvent:
         event = self._event(interaction, action, about, type_=type_, patient=patient)
-        self._keep([event])
+        self._keep([event], interaction)
         return event
 
     def _event(
@@ -116,11 +119,11 @@ class OperatorRecord:
             service=SERVICE,
         )
 
-    def _keep(self, events: Sequence[AuditEvent]) -> None:
+    def _keep(self, events: Sequence[AuditEvent], change: str) -> None:
         try:
             self._store.keep(events)
         except EventNotStoredError as error:
-            raise NotRecordedError(events[0].interaction, str(error)) from error
+            raise NotRecordedError(change, str(error)) from error
 
     def _follow(self, event: AuditEvent, outcome: Outcome, why: str) -> None:
         # The first event says more than was done then; what the operator has to read is why it was not.

@@ -5,27 +5,28 @@ from threading import Lock
 from typing import Final, TypeVar
 
 from careconnect.audit.event import Action
+from careconnect_admin.loading.sources import Sources
+from careconnect_admin.loading.writer import Announce
 from careconnect_admin.recording.operator_record import OperatorRecord
 from careconnect_records.change import Change
 
 Report = TypeVar("Report")
-Announce = Callable[[Sequence[Change]], None]
 
 _LOAD: Final = ("load", Action.UPDATE)
 _DELETION: Final = ("load-delete", Action.DELETE)
 
 
 def recorded_load(
-    record: OperatorRecord, load: Callable[[Announce], Report], *, files: int, size: int, deletions: int
+    record: OperatorRecord, load: Callable[[Announce], Report], sources: Sources, deletions: int = 0
 ) -> Report:
-    """Write the event of a load, and have `load` announce what it changes; returns what it returns.
+    """Write the event of a load of `sources`, then run it and return its report.
 
-    The event tells how many `files` of how many bytes (`size`) are loaded, and the number of `deletions` that are asked
-    for besides. Raises `NotRecordedError`; what `load` has changed until then is in the audit trail.
+    The event has the numbers of files, bytes and `deletions`. What `load` announces becomes an event of each patient.
+    Raises `NotRecordedError`; what `load` has changed until then is in the audit trail.
     """
-    numbers = {"files": files, "bytes": size, "deletions": deletions}
+    numbers = {"files": len(sources.files), "bytes": sources.total_bytes, "deletions": deletions}
     about = {name: str(number) for name, number in numbers.items() if number}
-    kind = _DELETION if deletions and not files else _LOAD
+    kind = _DELETION if deletions and not sources.files else _LOAD
     return record.done(*kind, about, lambda: load(_Patients(record).announce))
 
 
