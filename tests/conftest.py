@@ -91,7 +91,7 @@ def _aws_service_descriptions_are_read_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _a_command_line_is_built_once() -> Iterator[None]:
-    """Have typer's runner build what it calls once, and not anew at each call."""
+    """Build the command line once a process, not for each call."""
     with patch("typer.testing._get_command", cache(get_command)):
         yield
 

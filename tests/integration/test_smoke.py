@@ -30,7 +30,7 @@ Register = Callable[..., DemoClient]
 
 @pytest.fixture
 def registered(local_stack: LocalStack) -> Register:
-    """Return what registers a client of its own: the wrong secrets of other tests would have it throttled."""
+    """Register a new client: wrong secrets of other tests would throttle a shared one."""
     registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
 
     def register_one(*scopes: str) -> DemoClient:

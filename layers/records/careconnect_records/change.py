@@ -117,7 +117,7 @@ class Change:
 
     @property
     def patients(self) -> frozenset[str]:
-        """The ids of the patients whose compartments hold it now, and will hold it."""
+        """The ids of the patients of its compartments, before and after the change."""
         after = self.record.index.get("patient", {}).get("S", "").split()
         return frozenset((*after, *(self.state.patients if self.state else ())))
 

@@ -1,4 +1,4 @@
-"""The project's template with what it includes, read once a process."""
+"""The project's template and its included files, read once a process."""
 
 from functools import cache
 from typing import Any
@@ -9,5 +9,5 @@ from careconnect_admin.project import TEMPLATE
 
 @cache
 def whole_template() -> dict[str, Any]:
-    """Return the template; nobody changes what they are given."""
+    """Return the template; do not change it."""
     return read_template(TEMPLATE)
