@@ -137,9 +137,8 @@ def load_paths(
     out, the rest is loaded; each resource is written whole or not at all. Absolute references below `base_url`
     are taken for the server's own. `writers` threads write at the same time. A `dry_run` writes nothing and
     reports what would be; without `tables` it is one on empty tables. `announce` is called with what is about to be
-    changed (`RecordWriter`). Raises `OtherFormatError` for tables that are
-    laid out otherwise than this release has it. Errors of the service that would meet every resource alike are raised
-    as botocore raises them.
+    changed (`RecordWriter`). Raises `OtherFormatError` for tables that are laid out otherwise than this release has it.
+    Errors of the service that would meet every resource alike are raised as botocore raises them.
     """
     writer: Writer = Rehearsal(clock=clock, base_url=base_url)
     if tables is not None:
