@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
+from playwright.sync_api import Route, expect
 
 from careconnect.client_record import AuthMethod
 from careconnect.resource_types import RESOURCE_TYPES, SERVED_TYPES
@@ -131,6 +132,21 @@ def test_a_token_that_is_there_already_is_used_and_one_that_has_expired_is_said_
     assert page.get_by_test_id("countdown").inner_text() == "Expired: get a new one"
     assert page.get_by_role("button", name="Introspect").is_disabled()
     assert tab.violations() == []
+
+
+def test_a_list_of_clients_that_comes_late_changes_nothing_that_was_chosen(visit: Visiting) -> None:
+    tab = visit()
+    held: list[Route] = []
+    tab.page.route("**/local/demo-clients", lambda route: held.append(route))
+    with tab.page.expect_request("**/local/demo-clients"):
+        page = tab.open()
+    page.get_by_role("button", name="Id and secret").click()
+    page.get_by_label("Client id").fill("half-typ")
+
+    expect(page.get_by_role("button", name="Demo client")).to_have_count(0)
+    held[0].continue_()
+    page.get_by_role("button", name="Demo client").wait_for()
+    expect(page.get_by_label("Client id")).to_have_value("half-typ")
 
 
 def test_what_is_refused_is_said_with_what_to_do(visit: Visiting, explorer: DemoClient) -> None:

@@ -22,16 +22,13 @@ const WAYS: readonly (readonly [Way, string])[] = [
 
 export function ClientForm() {
   const [clients, setClients] = useState<readonly DemoClient[]>([]);
-  const [way, setWay] = useState<Way>("secret");
+  const [chosen, setChosen] = useState<Way | null>(null);
   const [scope, setScope] = useState("");
   const task = useTask();
   useEffect(() => {
     const fetching = new AbortController();
     demoClients(fetching.signal)
-      .then((found) => {
-        setClients(found);
-        if (found.length) setWay("demo");
-      })
+      .then(setClients)
       // Without a list one types the id: that is what the form offers already.
       .catch(() => undefined);
     return () => fetching.abort();
@@ -42,12 +39,14 @@ export function ClientForm() {
       begin(granted.access_token, granted.scope, credential);
       announce(`A token was granted. It lives ${granted.expires_in} seconds and has the scopes ${granted.scope}.`);
     });
+  // The list may come late: it never changes what somebody has chosen.
+  const way = chosen ?? (clients.length ? "demo" : "secret");
   const offered = WAYS.filter(([each]) => each !== "demo" || clients.length);
   return (
     <section class="card" aria-label="Client">
       <div class="tabs" role="group" aria-label="How the client proves itself">
         {offered.map(([each, label]) => (
-          <button key={each} type="button" aria-pressed={each === way} onClick={() => setWay(each)}>
+          <button key={each} type="button" aria-pressed={each === way} onClick={() => setChosen(each)}>
             {label}
           </button>
         ))}
