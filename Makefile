@@ -72,7 +72,7 @@ sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULA
 smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and CLIENT_SECRET in the environment
 	@exec $(BIN)/careconnect smoke $(BASE)
 
-# Handed out by careconnect_testing.scheduling, in the order that tests/conftest.py gives. Three processes for two
+# Handed out by careconnect_testing.running.scheduling, in the order that tests/conftest.py gives. Three processes for two
 # processors: one drives the stack, which keeps it waiting.
 PYTEST := $(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
@@ -113,9 +113,9 @@ CHECKED := .local/checked
 web: $(VENV)/.web $(CHECKED)/web ## Check the console's page, if it has changed: types, lint, the tests of its logic
 
 $(CHECKED)/web: $(shell find $(WEB) -name node_modules -prune -o -type f -print) | $(VENV)/.web
-	$(BIN)/python -m careconnect_testing.web_sources node_modules/typescript/bin/tsc --project .
-	$(BIN)/python -m careconnect_testing.web_sources node_modules/eslint/bin/eslint.js --max-warnings 0 .
-	$(BIN)/python -m careconnect_testing.web_sources --test --test-reporter=dot 'tests/*.test.ts'
+	$(BIN)/python -m careconnect_testing.page.web_sources node_modules/typescript/bin/tsc --project .
+	$(BIN)/python -m careconnect_testing.page.web_sources node_modules/eslint/bin/eslint.js --max-warnings 0 .
+	$(BIN)/python -m careconnect_testing.page.web_sources --test --test-reporter=dot 'tests/*.test.ts'
 	@mkdir -p $(@D) && touch $@
 
 imports: $(VENV)/.test
@@ -124,7 +124,7 @@ imports: $(VENV)/.test
 # What the template includes is put in its place first: linters read one file.
 WHOLE := .aws-sam/template.json
 $(WHOLE): template.yaml $(wildcard infra/*.yaml) $(VENV)/.run
-	@$(BIN)/python -m careconnect_admin.local.template $< $@
+	@$(BIN)/python -m careconnect_admin.local.deploy.template $< $@
 
 template: $(VENV)/.test $(CHECKED)/template ## Check the template, if it has changed: linted as it is and as SAM turns it into CloudFormation's
 
@@ -180,12 +180,12 @@ secrets-baseline: .venv-audit/.done ## Accept what the search for secrets finds 
 	mv $(KNOWN).new $(KNOWN)
 
 audit: .venv-audit/.done $(VENV)/.node ## Ask for known vulnerabilities of all that is locked
-	$(BIN)/python -m careconnect_testing.advisories
+	$(BIN)/python -m careconnect_testing.release.advisories
 
 sbom: .venv-audit/.done $(VENV)/.test ## Write what the functions and the tools are made of (CycloneDX) into build/sbom
-	$(BIN)/python -m careconnect_testing.bill_of_materials layers/dependencies/requirements.txt build/sbom/functions.cdx.json
-	$(BIN)/python -m careconnect_testing.bill_of_materials layers/record_dependencies/requirements.txt build/sbom/records.cdx.json
-	$(BIN)/python -m careconnect_testing.bill_of_materials tools/requirements.txt build/sbom/tools.cdx.json
+	$(BIN)/python -m careconnect_testing.release.bill_of_materials layers/dependencies/requirements.txt build/sbom/functions.cdx.json
+	$(BIN)/python -m careconnect_testing.release.bill_of_materials layers/record_dependencies/requirements.txt build/sbom/records.cdx.json
+	$(BIN)/python -m careconnect_testing.release.bill_of_materials tools/requirements.txt build/sbom/tools.cdx.json
 
 unit: $(VENV)/.test ## Unit tests alone
 	$(BIN)/pytest tests/unit

@@ -21,19 +21,19 @@ from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.http import Cors
-from careconnect.resource_types import Home
-from careconnect.shell import Recording, Shell
+from careconnect.endpoint.pipeline import Recording, Shell
+from careconnect.fhir.resource_types import Home
+from careconnect.http.messages import Cors
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.local.emulator import Emulator
-from careconnect_records.tables import RecordTables
-from careconnect_testing.accounts import Accounts
-from careconnect_testing.events import fhir_event
-from careconnect_testing.few_records import write_records
-from careconnect_testing.observer import RecordingObserver
-from careconnect_testing.tables import create_table
-from fhir_reader.allowance import Allowances
+from careconnect_admin.local.emulator.emulator import Emulator
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.aws.tables import create_table
+from careconnect_testing.http.events import fhir_event
+from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.parts.usage_counters import Accounts
+from careconnect_testing.records.few_records import write_records
 from fhir_reader.app import FhirEndpoint
+from fhir_reader.quota import Allowances
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _DELAY: Final = 0.005

@@ -23,11 +23,11 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect.fhir.resource_types import RESOURCE_TYPES, Home
 from careconnect_admin.project import PROJECT
-from careconnect_testing.access_tokens import BASE, claims, encoded, header, signed, signing_key
-from careconnect_testing.cold_start import ENVIRONMENT
-from careconnect_testing.events import authorizer_event, fhir_event, form_event, rest_event
+from careconnect_testing.http.events import authorizer_event, fhir_event, form_event, rest_event
+from careconnect_testing.parts.access_tokens import BASE, claims, encoded, header, signed, signing_key
+from careconnect_testing.stacks.cold_start import ENVIRONMENT
 
 BUDGET: Final = 1.10
 """How many times the reference's time a start may take."""

@@ -9,8 +9,8 @@ from benchmarks.warm_requests import Case, cases
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.events import Event, event, fhir_event
-from careconnect_testing.writes import JSON, patient
+from careconnect_testing.http.events import Event, event, fhir_event
+from careconnect_testing.http.writes import JSON, patient
 
 _CALLER: Final = {
     "client_id": "benchmark",

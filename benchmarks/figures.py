@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-from careconnect_admin.local.template import read_template
+from careconnect_admin.local.deploy.template import read_template
 from careconnect_admin.project import PROJECT, TEMPLATE
 
 FOLDER: Final = PROJECT / "docs" / "figures"

@@ -16,8 +16,8 @@ from benchmarks.small_records import (
     patient_id,
 )
 
-from careconnect.record_keys import SHARDS
-from fhir_reader.budget import MOST_CALLS
+from careconnect.storage.keys import SHARDS
+from fhir_reader.request_budget import MOST_CALLS
 from fhir_reader.search.candidates import MOST_EXAMINED
 
 MOST_ENTRIES: Final = 2 * (MOST_EXAMINED + 2 * SHARDS)

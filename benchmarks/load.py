@@ -9,7 +9,7 @@ from benchmarks.figures import memory_of, requests, template
 from benchmarks.request_cost import GATEWAY_LOG, KEY_LOOKS, PLATFORM_LOG, milliseconds
 
 from careconnect.audit.event import SHARDS as AUDIT_SHARDS
-from careconnect.record_keys import SHARDS as TYPE_SHARDS
+from careconnect.storage.keys import SHARDS as TYPE_SHARDS
 
 BASE: Final[Mapping[str, float]] = {
     "read of a patient": 6.0,

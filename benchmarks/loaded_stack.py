@@ -11,7 +11,7 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.sample.generator import write_sample
-from careconnect_records.tables import RecordTables
+from careconnect_records.items.tables import RecordTables
 
 _TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable")
 

@@ -11,11 +11,12 @@ from benchmarks.dynalite_server import Dynalite
 from benchmarks.kept_tables import TABLE
 from benchmarks.small_records import Region
 
-from careconnect.http import Cors
-from careconnect.resource_types import DATA_HOMES, FHIR_PATH, Home, resource_type
-from careconnect.shell import Shell
-from fhir_reader.allowance import Allowances
+from careconnect.endpoint.pipeline import Shell
+from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Cors
 from fhir_reader.app import FhirEndpoint
+from fhir_reader.quota import Allowances
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _BASE: Final = "https://care.example"

@@ -31,7 +31,7 @@ from benchmarks.wire import Asked, Wire
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
 from careconnect_admin.stack.emulator_client import REGION
-from careconnect_testing.events import Event
+from careconnect_testing.http.events import Event
 
 SIZES: Final = (128, 256, 512, 1024, WHOLE_PROCESSOR)
 """Megabytes."""

@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.resource_types import Home
-from careconnect_admin.loading.checked import checked
-from careconnect_admin.loading.found import Deletion, Problem, Upsert
-from careconnect_admin.loading.sources import find_sources, read_source
-from careconnect_records.change import Change, planned_change
-from careconnect_records.packing import packed
-from careconnect_records.record import item_size
-from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import group_actions
+from careconnect.fhir.resource_types import Home
+from careconnect_admin.loading.reading.checked import checked
+from careconnect_admin.loading.reading.found import Deletion, Problem, Upsert
+from careconnect_admin.loading.reading.sources import find_sources, read_source
+from careconnect_records.items.record import item_size
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes.change import Change, planned_change
+from careconnect_records.writes.packing import packed
+from careconnect_records.writes.transaction import group_actions
 
 OVERHEAD: Final = 100
 """Bytes that DynamoDB adds to each item that it stores, for its own index."""

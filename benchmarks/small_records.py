@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from careconnect.record_keys import CURSOR_KEY, FORMAT
-from careconnect.resource_types import resource_type
+from careconnect.fhir.resource_types import resource_type
+from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_admin.sample.generator import sample_resources
-from careconnect_records.record import Content, build_record, content_of, instant_text
+from careconnect_records.items.record import Content, build_record, content_of, instant_text
 
 Item = dict[str, Any]
 

@@ -13,10 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect_testing.moto_deployment import moto_deployment
-from careconnect_testing.moto_dynamodb import quick_and_whole
-from careconnect_testing.request_kinds import KINDS, beside, prepare
-from careconnect_testing.trips import TRIPS, Trip, measured, table, with_table
+from careconnect_testing.aws.moto_deployment import moto_deployment
+from careconnect_testing.aws.moto_dynamodb import quick_and_whole
+from careconnect_testing.http.request_kinds import KINDS, beside, prepare
+from careconnect_testing.records.trips import TRIPS, Trip, measured, table, with_table
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "performance.md"
 

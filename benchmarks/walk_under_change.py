@@ -13,10 +13,10 @@ from benchmarks.kept_tables import TABLE
 from benchmarks.measured_reader import MeasuredReader, Request
 from benchmarks.small_records import Makers, Region, birth_date, content, patient_id
 
-from careconnect.resource_types import resource_type
+from careconnect.fhir.resource_types import resource_type
 from careconnect_admin.loading.writer import RecordWriter
-from careconnect_records.record import Content, deletion_of
-from careconnect_records.tables import RecordTables
+from careconnect_records.items.record import Content, deletion_of
+from careconnect_records.items.tables import RecordTables
 
 _PAGE: Final = 100
 _BATCH: Final = 25

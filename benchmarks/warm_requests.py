@@ -20,13 +20,13 @@ from benchmarks.wire import Asked, Wire
 from botocore import xform_name
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from careconnect import aws
+from careconnect.runtime import aws
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import REGION
-from careconnect_testing.deployed_function import deployed_handler
-from careconnect_testing.events import Event, authorizer_event, fhir_event, form_event
-from careconnect_testing.writes import JSON, NHS_NUMBER, PATCH, observation, patient
+from careconnect_testing.http.events import Event, authorizer_event, fhir_event, form_event
+from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, observation, patient
+from careconnect_testing.stacks.deployed_function import deployed_handler
 
 _CALLER: Final = {"client_id": "benchmark", "scope": "system/*.cruds", "expires_at": "99999999999", "jti": "a-jti"}
 _READ: Final = 1.1

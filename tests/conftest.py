@@ -11,13 +11,12 @@ import pytest
 from botocore.loaders import Loader
 from typer.main import get_command
 
-from careconnect import aws
-from careconnect_testing import generated as generated  # registers the profiles of the quick and the long run
-from careconnect_testing.moto_dynamodb import quick_and_whole
-from careconnect_testing.real_data import REAL_DATA, RealDataError, real_data, records_line
-from careconnect_testing.scheduling import StackScheduling, begins_at
-from careconnect_testing.search_stack import search_stack
-from careconnect_testing.stack_fixtures import (
+from careconnect.runtime import aws
+from careconnect_testing.aws.moto_dynamodb import quick_and_whole
+from careconnect_testing.records.real_data import REAL_DATA, RealDataError, real_data, records_line
+from careconnect_testing.running.scheduling import StackScheduling, begins_at
+from careconnect_testing.stacks.search_stack import search_stack
+from careconnect_testing.stacks.stack_fixtures import (
     auditor,
     bearer,
     clients,

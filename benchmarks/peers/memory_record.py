@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from careconnect.audit.event import AuditEvent
-from careconnect.shell import Recording
+from careconnect.endpoint.pipeline import Recording
 
 _KEPT: Final = 100
 

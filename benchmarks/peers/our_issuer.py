@@ -12,15 +12,15 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from careconnect.access_token import ALGORITHM, DEFAULT_LIFETIME, TOKEN_TYPE
-from careconnect.client_record import CLIENT_CREDENTIALS, AuthMethod, ClientRecord, SecretDigest, digest_secret
-from careconnect.composition import shell_of
-from careconnect.settings import Settings
-from careconnect.shell import Shell
-from careconnect.signing_keys import thumbprint
+from careconnect.endpoint.composition import shell_of
+from careconnect.endpoint.pipeline import Shell
+from careconnect.oauth.access_token import ALGORITHM, DEFAULT_LIFETIME, TOKEN_TYPE
+from careconnect.oauth.client_record import CLIENT_CREDENTIALS, AuthMethod, ClientRecord, SecretDigest, digest_secret
+from careconnect.oauth.signing_keys import thumbprint
+from careconnect.runtime.settings import Settings
 from token_issuer.app import OAuthEndpoint
-from token_issuer.authenticate_client import ClientAuthentication, FoundClient
-from token_issuer.throttle import Counters
+from token_issuer.clients.authenticate_client import ClientAuthentication, FoundClient
+from token_issuer.clients.throttle import Counters
 
 _SALT = "a-salt"
 _FAILURES_ALLOWED = 20

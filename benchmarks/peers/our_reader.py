@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.peers.answering import answer
 
 if TYPE_CHECKING:
-    from careconnect.formats import Format
-    from careconnect.resource_types import ResourceType
-    from careconnect.shell import Shell
+    from careconnect.endpoint.pipeline import Shell
+    from careconnect.fhir.rendering.formats import Format
+    from careconnect.fhir.resource_types import ResourceType
     from fhir_reader.app import FhirEndpoint
     from fhir_reader.store.stored import StoredResource
 
@@ -31,8 +31,8 @@ def in_memory() -> None:
     """Be the function without AWS: its store holds a resource in memory, and its access record its events."""
     from benchmarks.peers.memory_record import recording
 
-    from careconnect.composition import shell_of
-    from careconnect.settings import Settings
+    from careconnect.endpoint.composition import shell_of
+    from careconnect.runtime.settings import Settings
 
     store = _MemoryStore()
     _answer_over(store, shell_of(Settings(os.environ), _endpoint(store), recording("fhir_reader")))
@@ -46,8 +46,8 @@ def bare() -> None:
 
 def bare_on_dynamodb() -> None:
     """Be the deployed function, but for its access record and its log."""
-    from careconnect import aws
-    from careconnect.resource_types import Home
+    from careconnect.fhir.resource_types import Home
+    from careconnect.runtime import aws
     from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
     store = DynamoDbResourceStore(aws.dynamodb(), {Home.RECORD: os.environ["RECORD_TABLE"]}, Home.RECORD)
@@ -83,9 +83,9 @@ class _Reading:
 
 
 def _endpoint(store: Any) -> "FhirEndpoint":
-    from careconnect.resource_types import Home
-    from fhir_reader.allowance import Allowances
+    from careconnect.fhir.resource_types import Home
     from fhir_reader.app import FhirEndpoint
+    from fhir_reader.quota import Allowances
 
     # A read is never charged, so nobody asks for an account.
     accounts: Any = None
@@ -95,8 +95,8 @@ def _endpoint(store: Any) -> "FhirEndpoint":
 def _quiet_shell(endpoint: "FhirEndpoint") -> "Shell":
     import time
 
-    from careconnect.http import Cors
-    from careconnect.shell import Shell
+    from careconnect.endpoint.pipeline import Shell
+    from careconnect.http.messages import Cors
 
     class Silence:
         def request(self, action: str, status: int, **said: Any) -> None:

@@ -17,13 +17,13 @@ from benchmarks.peers.installed import bundle, installed_bytes, our_bytes
 from benchmarks.peers.measured_process import Load, MeasuredProcess, Program
 from benchmarks.peers.programs import BASE, TABLES, ours, theirs
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.local.emulator import Emulator
-from careconnect_records.tables import RecordTables
-from careconnect_testing.events import fhir_event
-from careconnect_testing.few_records import write_records
-from careconnect_testing.tables import create_table
+from careconnect_admin.local.emulator.emulator import Emulator
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.aws.tables import create_table
+from careconnect_testing.http.events import fhir_event
+from careconnect_testing.records.few_records import write_records
 
 PEER: Final = "FHIR Works on AWS"
 STEP: Final = "call"

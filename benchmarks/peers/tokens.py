@@ -15,12 +15,12 @@ from benchmarks.peers.programs import BASE, ours, theirs
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from careconnect.access_token import ALGORITHM, TOKEN_TYPE
-from careconnect.client_record import CLIENT_CREDENTIALS
-from careconnect.resource_types import FHIR_PATH
-from careconnect.signing_keys import thumbprint
-from careconnect_testing.events import form_event
-from careconnect_testing.issuer import basic
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.access_token import ALGORITHM, TOKEN_TYPE
+from careconnect.oauth.client_record import CLIENT_CREDENTIALS
+from careconnect.oauth.signing_keys import thumbprint
+from careconnect_testing.http.events import form_event
+from careconnect_testing.parts.issuer import basic
 
 PEER: Final = "node-oidc-provider"
 

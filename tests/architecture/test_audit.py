@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from careconnect import __version__
-from careconnect_testing.advisories import (
+from careconnect_testing.release.advisories import (
     MEASURED,
     SILENT,
     SilentSourceError,
@@ -18,7 +18,7 @@ from careconnect_testing.advisories import (
     python_findings,
     tell,
 )
-from careconnect_testing.bill_of_materials import direct_dependencies, root_component
+from careconnect_testing.release.bill_of_materials import direct_dependencies, root_component
 
 PROJECT = Path(__file__).resolve().parents[2]
 SAFE = {"name": "jmespath", "version": "1.1.0", "vulns": []}

@@ -12,13 +12,14 @@ from urllib.parse import unquote
 import pytest
 from jsonschema import Draft7Validator
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, SERVED_TYPES, ResourceType
-from careconnect.scopes import Interaction, grants_of
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
 from careconnect_admin.documents.console_types import CONSOLE_TYPES, console_types
 from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
 from careconnect_admin.project import DOCS
-from careconnect_testing.cases import each_of
+from careconnect_testing.running.cases import each_of
 from service_discovery.openapi_examples import EXAMPLES
 
 MADE = documents()

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from careconnect.http import Cors
-from careconnect.resource_types import FHIR_PATH
-from careconnect.shell import Shell
+from careconnect.endpoint.pipeline import Shell
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Cors
 from careconnect_admin.clients.demo import PATIENT_ACCESS
-from careconnect_testing.cases import each_of
-from careconnect_testing.clock import Clock
-from careconnect_testing.events import FUNCTIONS, Event, event, event_names, function_of
-from careconnect_testing.issuer import Issuer, issuer_on_moto
-from careconnect_testing.observer import RecordingObserver
-from careconnect_testing.whole_template import whole_template
+from careconnect_testing.http.events import FUNCTIONS, Event, event, event_names, function_of
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.issuer import Issuer, issuer_on_moto
+from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.running.cases import each_of
+from careconnect_testing.stacks.whole_template import whole_template
 from service_console.app import ConsoleEndpoint
 from service_console.built_site import BuiltSite
 from service_discovery.app import DiscoveryEndpoint

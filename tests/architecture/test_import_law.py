@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_testing.cold_start import PACKAGES
+from careconnect_testing.stacks.cold_start import PACKAGES
 
 # Each breaks a contract in a process of its own.
 pytestmark = pytest.mark.slow
@@ -23,8 +23,8 @@ RECORDS = "The records' layer is imported by what writes only"
 HANDLER = "Nothing imports a handler"
 APP = "The handler alone imports the app"
 COMPOSITION = "The handler alone composes: settings, log, clients of AWS"
-BOTO3 = "No function imports boto3: careconnect.aws makes its clients without it"
-POWERTOOLS = "Powertools is imported by careconnect.observability only"
+BOTO3 = "No function imports boto3: careconnect.runtime.aws makes its clients without it"
+POWERTOOLS = "Powertools is imported by careconnect.runtime.observability only"
 HEAVY = "No parser of FHIR and no HTTP library in a function's import path"
 READER = "The reader's rooms: search stands on the store"
 WRITER = "The writer's rooms: the use case stands on what it decides by"
@@ -41,27 +41,31 @@ WRITER_FOLDER = "functions/writer/record_writer"
 ADMIN_FOLDER = "tools/careconnect_admin"
 
 FORBIDDEN = [
-    (DOWN, f"{LAYER}/scopes.py", "import token_issuer.grant_token"),
+    (DOWN, f"{LAYER}/scopes.py", "import token_issuer.tokens.grant_token"),
     (DOWN, f"{LAYER}/scopes.py", "import careconnect_admin.errors"),
     (DOWN, f"{ISSUER}/grant_token.py", "import careconnect_admin.errors"),
     (DOWN, f"{ISSUER}/grant_token.py", "import fhir_reader.read_resource"),
-    (DOWN, f"{LAYER}/stored_values.py", "import careconnect_records.extract"),
+    (DOWN, f"{LAYER}/stored_values.py", "import careconnect_records.items.extract"),
     (DOWN, f"{RECORDS_LAYER}/record.py", "import careconnect_admin.errors"),
     (DOWN, f"{RECORDS_LAYER}/record.py", "import fhir_reader.read_resource"),
-    (RECORDS, f"{READER_FOLDER}/store/stored.py", "import careconnect_records.exact_json"),
-    (RECORDS, f"{ISSUER}/grant_token.py", "import careconnect_records.exact_json"),
-    (RECORDS, "functions/authorizer/scope_authorizer/policy_for.py", "import careconnect_records.exact_json"),
-    (RECORDS, "functions/discovery/service_discovery/app.py", "def late():\n    import careconnect_records.record"),
+    (RECORDS, f"{READER_FOLDER}/store/stored.py", "import careconnect_records.parsing.exact_json"),
+    (RECORDS, f"{ISSUER}/grant_token.py", "import careconnect_records.parsing.exact_json"),
+    (RECORDS, "functions/authorizer/scope_authorizer/policy_for.py", "import careconnect_records.parsing.exact_json"),
+    (
+        RECORDS,
+        "functions/discovery/service_discovery/app.py",
+        "def late():\n    import careconnect_records.items.record",
+    ),
     (HANDLER, f"{ISSUER}/app.py", "import token_issuer.handler"),
     (HANDLER, f"{CONSOLE}/app.py", "import service_console.handler"),
     (APP, f"{CONSOLE}/built_site.py", "import service_console.app"),
     (DOWN, f"{CONSOLE}/app.py", "import service_discovery.openapi_document"),
-    (COMPOSITION, f"{CONSOLE}/app.py", "import careconnect.settings"),
+    (COMPOSITION, f"{CONSOLE}/app.py", "import careconnect.runtime.settings"),
     (APP, f"{READER_FOLDER}/read_resource.py", "import fhir_reader.app"),
-    (COMPOSITION, f"{ISSUER}/grant_token.py", "import careconnect.settings"),
-    (COMPOSITION, f"{LAYER}/shell.py", "import careconnect.observability"),
-    (COMPOSITION, f"{RECORDS_LAYER}/change.py", "import careconnect.settings"),
-    (COMPOSITION, f"{READER_FOLDER}/app.py", "import careconnect.composition"),
+    (COMPOSITION, f"{ISSUER}/grant_token.py", "import careconnect.runtime.settings"),
+    (COMPOSITION, f"{LAYER}/shell.py", "import careconnect.runtime.observability"),
+    (COMPOSITION, f"{RECORDS_LAYER}/change.py", "import careconnect.runtime.settings"),
+    (COMPOSITION, f"{READER_FOLDER}/app.py", "import careconnect.endpoint.composition"),
     (BOTO3, f"{ISSUER}/token_store.py", "import boto3"),
     (BOTO3, f"{LAYER}/aws.py", "import boto3"),
     (BOTO3, f"{LAYER}/signing_keys.py", "def kms():\n    import boto3"),
@@ -73,7 +77,7 @@ FORBIDDEN = [
     (HEAVY, f"{LAYER}/rendering/bundle.py", "import simplejson"),
     (HEAVY, f"{READER_FOLDER}/history_entry.py", "import simplejson"),
     (READER, f"{READER_FOLDER}/history_entry.py", "import fhir_reader.search.query"),
-    (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.search.order"),
+    (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.search.result_order"),
     (READER, f"{READER_FOLDER}/another_room.py", ""),
     (WRITER, f"{WRITER_FOLDER}/preconditions.py", "import record_writer.write_resource"),
     (WRITER, f"{WRITER_FOLDER}/write_resource.py", "import record_writer.dynamodb_record_store"),
@@ -82,11 +86,11 @@ FORBIDDEN = [
     (ADMIN, f"{ADMIN_FOLDER}/loading/load.py", "import careconnect_admin.commands.load"),
     (ADMIN, f"{ADMIN_FOLDER}/clients/demo.py", "import careconnect_admin.signing.key_ring"),
     (ADMIN, f"{ADMIN_FOLDER}/another_room.py", ""),
-    (NO_CIRCLE, f"{LAYER}/resource_types.py", "import careconnect.scopes"),
-    (NO_CIRCLE, f"{RECORDS_LAYER}/exact_json.py", "import careconnect_records.record"),
-    (NO_CIRCLE, f"{LAYER}/searching/matching.py", "import careconnect.searching.criteria"),
-    (NO_CIRCLE, f"{LAYER}/formats.py", "def late():\n    import careconnect.rendering.views"),
-    (NO_CIRCLE, f"{READER_FOLDER}/search/order.py", "def late():\n    import fhir_reader.search.plan"),
+    (NO_CIRCLE, f"{LAYER}/resource_types.py", "import careconnect.oauth.scopes"),
+    (NO_CIRCLE, f"{RECORDS_LAYER}/exact_json.py", "import careconnect_records.items.record"),
+    (NO_CIRCLE, f"{LAYER}/searching/matching.py", "import careconnect.search.criteria"),
+    (NO_CIRCLE, f"{LAYER}/formats.py", "def late():\n    import careconnect.fhir.rendering.views"),
+    (NO_CIRCLE, f"{READER_FOLDER}/search/order.py", "def late():\n    import fhir_reader.search.access_paths"),
     (COMMANDS, f"{ADMIN_FOLDER}/sample/generator.py", "import typer"),
 ]
 

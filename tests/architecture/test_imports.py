@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_testing.cold_start import ENVIRONMENT, PACKAGES, cold_start
+from careconnect_testing.stacks.cold_start import ENVIRONMENT, PACKAGES, cold_start
 
 # Each starts a process.
 pytestmark = pytest.mark.slow
@@ -40,7 +40,7 @@ _WATCH = """
 import gc, sys
 class Watch:
     def find_spec(self, name, *_):
-        if name.startswith(("careconnect.", "botocore")) and name != "careconnect.start":
+        if name.startswith(("careconnect.", "botocore")) and name != "careconnect.runtime.freeze_gc":
             assert not gc.isenabled(), name
 sys.meta_path.insert(0, Watch())
 """
@@ -93,7 +93,7 @@ def distributions_of(modules: frozenset[str]) -> set[str]:
 def test_a_start_needs_no_more_than_its_layers_and_imports_nothing_that_it_does_not_use(package: str) -> None:
     modules = imported(package)
 
-    assert {f"{package}.handler", "careconnect.start"} <= modules
+    assert {f"{package}.handler", "careconnect.runtime.freeze_gc"} <= modules
     assert modules & (UNUSED | VERIFYING) == LIKES.get(package, set()) & (UNUSED | VERIFYING)
     assert LIKES.get(package, set()) <= modules
 

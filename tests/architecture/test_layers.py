@@ -10,7 +10,7 @@ from typing import Any
 import botocore
 import pytest
 
-from careconnect_testing.cold_start import ENVIRONMENT, PACKAGES, cold_start
+from careconnect_testing.stacks.cold_start import ENVIRONMENT, PACKAGES, cold_start
 
 # Built once, by whichever worker has them all.
 pytestmark = [pytest.mark.long, pytest.mark.xdist_group("layers")]

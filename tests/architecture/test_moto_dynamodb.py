@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.dynamodb.models import dynamodb_backends
 
-from careconnect_testing import moto_without_http
+from careconnect_testing.aws import moto_without_http
 
 _TABLE = "table"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from careconnect_admin.project import PROJECT
-from careconnect_testing.faults import faults_of
+from careconnect_testing.running.faults import faults_of
 
 GUARD = """
 class Refused(Exception): ...
@@ -22,7 +22,7 @@ def check(text: str, most: int = 8) -> None:
     except ValueError:
         raise Refused("no text") from None
 """
-MODULE = "layers/common/careconnect/base64url.py"
+MODULE = "layers/common/careconnect/oauth/base64url.py"
 
 
 def test_the_files_that_are_listed_are_there() -> None:
@@ -55,8 +55,8 @@ def test_a_module_is_imported_with_its_fault_and_its_file_stays(tmp_path: Path) 
     (tmp_path / "mutated.py").write_text(fault.text(), encoding="utf-8")
 
     def ended(**environment: str) -> int:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "careconnect_testing.mutated_import"]
-        options = ["-p", "no:cacheprovider", "-p", "no:schemathesis", "tests/unit/common/test_base64url.py"]
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "careconnect_testing.running.mutated_import"]
+        options = ["-p", "no:cacheprovider", "-p", "no:schemathesis", "tests/unit/common/oauth/test_base64url.py"]
         return subprocess.run(
             [*command, *options], cwd=PROJECT, env=os.environ | environment, capture_output=True, check=False
         ).returncode

@@ -12,15 +12,16 @@ from typing import Any
 
 import pytest
 
-from careconnect.resource_types import COMMON_PARAMETERS, DATA_HOMES, FHIR_PATH, RESOURCE_TYPES, resource_type
-from careconnect_testing.few_records import write_records
-from careconnect_testing.stores import load, reader_on_moto
+from careconnect.fhir.resource_types import COMMON_PARAMETERS, DATA_HOMES, RESOURCE_TYPES, resource_type
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_testing.parts.stores import load, reader_on_moto
+from careconnect_testing.records.few_records import write_records
 from fhir_reader.operations import OPERATIONS
 
 pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).resolve().parents[2]
-TABLE = "layers/common/careconnect/resource_types.py"
+TABLE = "layers/common/careconnect/fhir/resource_types.py"
 PACKAGES = (
     "layers/common/careconnect",
     "layers/records/careconnect_records",
@@ -68,7 +69,7 @@ def told(folder: Path) -> dict[str, Any]:
     head, patient, rest = table.read_text(encoding="utf-8").partition('        "Patient",\n')
     table.write_text(head + patient + ROW + rest, encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "-m", "careconnect_testing.grown_table", tables, folder, *SEARCHES, CHAIN],
+        [sys.executable, "-m", "careconnect_testing.records.grown_table", tables, folder, *SEARCHES, CHAIN],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(str((folder / package).parent) for package in PACKAGES)},
         capture_output=True,
         text=True,

@@ -4,10 +4,10 @@ import json
 import re
 from typing import Any
 
-from careconnect.origin import SECRET_HEADER, VIEWER_HEADER
+from careconnect.http.origin import SECRET_HEADER, VIEWER_HEADER
 from careconnect_admin.project import PROJECT
-from careconnect_testing.cases import each_of
-from careconnect_testing.whole_template import whole_template
+from careconnect_testing.running.cases import each_of
+from careconnect_testing.stacks.whole_template import whole_template
 
 _TEMPLATE = whole_template()
 _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]
@@ -128,7 +128,7 @@ def test_the_front_speaks_tls_only_and_repairs_challenges() -> None:
 
 
 def test_the_front_proves_itself_and_says_who_asks() -> None:
-    """The functions take these headers' word (`careconnect.origin`), so nobody else may be able to send them."""
+    """The functions take these headers' word (`careconnect.http.origin`), so nobody else may be able to send them."""
     (origin,) = _FRONT["Origins"]
     (function,) = _FRONT["DefaultCacheBehavior"]["FunctionAssociations"]
 

@@ -3,10 +3,10 @@
 import ast
 from pathlib import Path
 
-from careconnect_testing.scheduling import STACK_FIXTURES, begins_at, work_unit
+from careconnect_testing.running.scheduling import STACK_FIXTURES, begins_at, work_unit
 
 TESTS = Path(__file__).resolve().parents[1]
-FIXTURES = (TESTS / "support/careconnect_testing/stack_fixtures.py", *TESTS.glob("*/conftest.py"))
+FIXTURES = (TESTS / "support/careconnect_testing/stacks/stack_fixtures.py", *TESTS.glob("*/conftest.py"))
 
 
 def unit_of(name: str) -> str:

@@ -10,15 +10,16 @@ from typing import Any
 import pytest
 import yaml
 
-from careconnect.resource_types import AUDIT_EVENT, FHIR_PATH, RESOURCE_TYPES, SERVED_TYPES, Home
-from careconnect.signing_keys import CURRENT, KMS_ALGORITHM, NEXT, PREVIOUS
+from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_TYPES, Home
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.signing_keys import CURRENT, KMS_ALGORITHM, NEXT, PREVIOUS
 from careconnect_admin.documents import api_paths
 from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
 from careconnect_admin.local import demo_list, edge_compression
-from careconnect_testing.cases import each_of
-from careconnect_testing.granted import GRANTED, KEYS_GRANTED
-from careconnect_testing.whole_template import whole_template
+from careconnect_testing.running.cases import each_of
+from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
+from careconnect_testing.stacks.whole_template import whole_template
 
 PROJECT = Path(__file__).resolve().parents[2]
 TEMPLATE = whole_template()
@@ -406,11 +407,13 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
     source = (PROJECT / PACKAGES[function] / "handler.py").read_text(encoding="utf-8")
     read = _settings_read(source)
     if "recording_of" in source:
-        read |= _settings_read((PROJECT / "layers/common/careconnect/recording.py").read_text(encoding="utf-8"))
+        read |= _settings_read((PROJECT / "layers/common/careconnect/endpoint/auditing.py").read_text(encoding="utf-8"))
         if "aws.kms)" not in source:
             read -= {"ACCESS_DIGEST_KEY_ALIAS"}
     if "shell_of" in source:
-        read |= _settings_read((PROJECT / "layers/common/careconnect/composition.py").read_text(encoding="utf-8"))
+        read |= _settings_read(
+            (PROJECT / "layers/common/careconnect/endpoint/composition.py").read_text(encoding="utf-8")
+        )
     given = environment(function) - _LIBRARIES
     if function in ("DirectoryFunction", "DirectoryWriterFunction"):
         # Who serves the directory is told of no other table.

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from careconnect import __version__
-from careconnect.base_url import BaseUrl
+from careconnect.http.base_url import BaseUrl
 from service_discovery.capability_statement import capability_statement
 from service_discovery.openapi_document import openapi_document
 

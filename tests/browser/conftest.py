@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.demo_list import demo_list
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.browser import Visit, chromium
-from careconnect_testing.writing_desk import api, beside, desk, made
+from careconnect_testing.http.writing_desk import api, beside, desk, made
+from careconnect_testing.page.browser import Visit, chromium
 
 __all__ = ["api", "beside", "desk", "made"]
 

@@ -9,16 +9,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import expect
 
-from careconnect.client_record import AuthMethod
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.browser import Visit
-from careconnect_testing.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
-from careconnect_testing.doctor import GOOD, JWKS, ROOM, assertion, field, verdict, verdict_on
-from careconnect_testing.issuer import ASSERTION_TYPE
-from careconnect_testing.refused_tokens import REFUSED
+from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.doctor import GOOD, JWKS, ROOM, assertion, field, verdict, verdict_on
+from careconnect_testing.parts.issuer import ASSERTION_TYPE
+from careconnect_testing.stacks.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
+from careconnect_testing.stacks.refused_tokens import REFUSED
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

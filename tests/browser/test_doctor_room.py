@@ -9,10 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from playwright.sync_api import Request, expect
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import PATIENT_ACCESS
-from careconnect_testing.browser import Visit
-from careconnect_testing.doctor import GOOD, JWKS, KEY, ROOM, assertion, field, verdict, verdict_on
+from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.doctor import GOOD, JWKS, KEY, ROOM, assertion, field, verdict, verdict_on
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

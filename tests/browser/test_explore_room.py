@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from careconnect.resource_types import RESOURCE_TYPES, SERVED_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.browser import Visit
-from careconnect_testing.deployed_tokens import expired_token
+from careconnect_testing.page.browser import Visit
+from careconnect_testing.stacks.deployed_tokens import expired_token
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

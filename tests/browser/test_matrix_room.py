@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from careconnect.resource_types import AUDIT_EVENT, FHIR_PATH, SERVED_TYPES
+from careconnect.fhir.resource_types import AUDIT_EVENT, SERVED_TYPES
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS, DemoClient
 from careconnect_admin.project import PROJECT
-from careconnect_testing.browser import Visit
+from careconnect_testing.page.browser import Visit
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

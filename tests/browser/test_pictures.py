@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from careconnect_admin.project import DOCS, PROJECT
-from careconnect_testing.browser import SCREENSHOTS, Visit
-from careconnect_testing.record_visits import open_record
+from careconnect_testing.page.browser import SCREENSHOTS, Visit
+from careconnect_testing.page.record_visits import open_record
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Route
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.browser import Visit
-from careconnect_testing.record_visits import SAMPLE_NAME, go_to_record
+from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.record_visits import SAMPLE_NAME, go_to_record
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from playwright.sync_api import Locator
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
-from careconnect_testing.browser import Visit
-from careconnect_testing.record_visits import SAMPLE_NAME, bearer_of, go_to_record, open_record, writing
+from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.record_visits import SAMPLE_NAME, bearer_of, go_to_record, open_record, writing
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
-from careconnect_testing.browser import Visit
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_testing.page.browser import Visit
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

@@ -11,14 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 from playwright.sync_api import Route, expect
 
-from careconnect.client_record import AuthMethod
-from careconnect.resource_types import RESOURCE_TYPES, SERVED_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
+from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.browser import Visit
-from careconnect_testing.deployed_tokens import expired_token
+from careconnect_testing.page.browser import Visit
+from careconnect_testing.stacks.deployed_tokens import expired_token
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from careconnect_testing.browser import Visit
-from careconnect_testing.writes import WritingClient, observation, patient
-from careconnect_testing.writing_desk import Desk, Making
+from careconnect_testing.http.writes import WritingClient, observation, patient
+from careconnect_testing.http.writing_desk import Desk, Making
+from careconnect_testing.page.browser import Visit
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

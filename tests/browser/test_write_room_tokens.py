@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
-from careconnect_testing.api import Api
-from careconnect_testing.browser import Visit
-from careconnect_testing.writes import WritingClient, patient
-from careconnect_testing.writing_desk import Desk, Making
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_testing.http.api import Api
+from careconnect_testing.http.writes import WritingClient, patient
+from careconnect_testing.http.writing_desk import Desk, Making
+from careconnect_testing.page.browser import Visit
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 

@@ -8,13 +8,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from careconnect.client_record import AuthMethod
+from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.client_service import KeyClient, Service
-from careconnect_testing.node_clients import node
+from careconnect_testing.http.client_service import KeyClient, Service
+from careconnect_testing.page.node_clients import node
 
 __all__ = ["node"]
 

@@ -13,7 +13,7 @@ import pytest
 
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import DOCS
-from careconnect_testing.node_clients import FOLDER, NODE
+from careconnect_testing.page.node_clients import FOLDER, NODE
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

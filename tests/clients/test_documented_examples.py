@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import DOCS
-from careconnect_testing.client_service import Service
+from careconnect_testing.http.client_service import Service
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

@@ -8,8 +8,8 @@ import pytest
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.project import DOCS
-from careconnect_testing.client_service import Service
-from careconnect_testing.node_clients import FOLDER, NODE, SECONDS, Node
+from careconnect_testing.http.client_service import Service
+from careconnect_testing.page.node_clients import FOLDER, NODE, SECONDS, Node
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from careconnect_admin.documents.stu3_definitions import MODULE, with_definitions
-from careconnect_testing.node_clients import FOLDER
+from careconnect_testing.page.node_clients import FOLDER
 
 pytestmark = pytest.mark.clients
 

@@ -15,16 +15,16 @@ import httpx
 import pytest
 from lxml import etree
 
-from careconnect.resource_types import RESOURCE_TYPES, resource_type
+from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.loading.load import load_paths
-from careconnect_records.exact_json import json_text, parse_json
-from careconnect_records.schema import model_of, shape_of
-from careconnect_records.tables import RecordTables
-from careconnect_testing.client_service import Service
-from careconnect_testing.generated import is_long_run
-from careconnect_testing.node_clients import FOLDER, Node
-from careconnect_testing.written_xml import xml_text
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.parsing.exact_json import json_text, parse_json
+from careconnect_records.stu3.schema import model_of, shape_of
+from careconnect_testing.http.client_service import Service
+from careconnect_testing.http.written_xml import xml_text
+from careconnect_testing.page.node_clients import FOLDER, Node
+from careconnect_testing.records.generated import is_long_run
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

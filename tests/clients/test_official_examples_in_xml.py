@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from careconnect.resource_types import RESOURCE_TYPES, resource_type
-from careconnect_records.exact_json import json_text, parse_json
-from careconnect_records.schema import model_of
-from careconnect_records.strict_json import parse_json_body
-from careconnect_records.validation import InvalidResourceError, validate
-from careconnect_records.xml_source import parse_xml_body
-from careconnect_testing.node_clients import FOLDER
-from careconnect_testing.written_xml import xml_text
+from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
+from careconnect_records.parsing.exact_json import json_text, parse_json
+from careconnect_records.parsing.strict_json import parse_json_body
+from careconnect_records.stu3.schema import model_of
+from careconnect_records.stu3.validation import InvalidResourceError, validate
+from careconnect_records.stu3.xml_source import parse_xml_body
+from careconnect_testing.http.written_xml import xml_text
+from careconnect_testing.page.node_clients import FOLDER
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 

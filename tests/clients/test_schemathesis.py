@@ -13,9 +13,9 @@ from careconnect_admin.clients.demo import AUDITOR, DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_records.tables import RecordTables
-from careconnect_testing.client_service import Service
-from careconnect_testing.generated import cases
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.http.client_service import Service
+from careconnect_testing.records.generated import cases
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.long]
 

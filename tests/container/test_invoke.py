@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from careconnect_admin.local.sam_cli import sam_command
+from careconnect_admin.local.sam.sam_cli import sam_command
 from careconnect_admin.project import LOCAL_FOLDER, PROJECT
 from careconnect_admin.stack.running_stack import running_stacks
-from careconnect_testing.events import FOLDER, FUNCTIONS, event_names, function_of
+from careconnect_testing.http.events import FOLDER, FUNCTIONS, event_names, function_of
 
 # What an event is answered with, by the end of its name, or by all of it; with 200 if it is not here.
 _STATUSES = {

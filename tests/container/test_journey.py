@@ -16,7 +16,7 @@ from careconnect_admin.clients.demo import (
     PATIENT_ACCESS,
     DemoClient,
 )
-from careconnect_testing.writes import NHS_NUMBER, XML, WritingClient, issues, new_code, observation, patient
+from careconnect_testing.http.writes import NHS_NUMBER, XML, WritingClient, issues, new_code, observation, patient
 
 _FHIR = "/careconnect-ri/STU3"
 _DIRECTORY = ("Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService")

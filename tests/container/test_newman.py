@@ -6,7 +6,7 @@ from pathlib import Path
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.project import DOCS
-from careconnect_testing.node_clients import FOLDER, NODE
+from careconnect_testing.page.node_clients import FOLDER, NODE
 
 
 def test_newman_runs_the_postman_collection(base_url: str, clients: tuple[DemoClient, ...], tmp_path: Path) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.fhir_models import valid_json, valid_xml
-from careconnect_testing.search_reader import HttpReader, walk
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
+from careconnect_testing.search.search_reader import HttpReader, walk
 
 pytestmark = pytest.mark.integration
 

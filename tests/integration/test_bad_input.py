@@ -6,10 +6,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.api import Api, issue_code
+from careconnect_testing.http.api import Api, issue_code
 
 pytestmark = pytest.mark.integration
 

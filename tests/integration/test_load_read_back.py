@@ -16,16 +16,16 @@ import pytest
 from fhir.resources.STU3 import get_fhir_model_class
 from lxml import etree
 
-from careconnect.record_keys import CURSOR_KEY
-from careconnect.resource_types import DATA_HOMES, Home, resource_type
-from careconnect.xml_writer import resource_xml
+from careconnect.fhir.rendering.xml_writer import resource_xml
+from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.loading.load import TypeCounts, load_paths
-from careconnect_admin.local.emulator import Emulator
+from careconnect_admin.local.emulator.emulator import Emulator
 from careconnect_admin.sample.generator import write_sample
-from careconnect_records.exact_json import JsonNumber, json_text, parse_json
-from careconnect_records.tables import RecordTables
-from careconnect_testing.real_data import real_data
-from careconnect_testing.tables import create_table
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
+from careconnect_testing.aws.tables import create_table
+from careconnect_testing.records.real_data import real_data
 
 pytestmark = pytest.mark.integration
 

@@ -15,10 +15,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect_admin.local import local_stack as module
-from careconnect_admin.local.deployment import DeploymentError
-from careconnect_admin.local.emulator import free_port
+from careconnect_admin.local.deploy.deployment import DeploymentError
+from careconnect_admin.local.emulator.emulator import free_port
+from careconnect_admin.local.emulator.readiness import NotReadyError
 from careconnect_admin.local.local_stack import LocalStack, PortTakenError
-from careconnect_admin.local.readiness import NotReadyError
 from careconnect_admin.stack import running_stack
 from careconnect_admin.stack.running_stack import running_stacks
 

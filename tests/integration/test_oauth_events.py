@@ -15,7 +15,7 @@ from careconnect_admin.clients.registration import ClientRegistration, register_
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.token_rows import GRANT
+from careconnect_testing.http.token_rows import GRANT
 
 pytestmark = pytest.mark.integration
 

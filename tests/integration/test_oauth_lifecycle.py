@@ -8,13 +8,13 @@ import httpx
 import jwt
 import pytest
 
-from careconnect.access_token import REVOCATION_DELAY
+from careconnect.oauth.access_token import REVOCATION_DELAY
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.signing.key_ring import SHORT_PUBLICATION_SECONDS, KeyRing, rotate
-from careconnect_testing.token_rows import GRANT
+from careconnect_testing.http.token_rows import GRANT
 
 pytestmark = pytest.mark.integration
 

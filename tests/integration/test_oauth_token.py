@@ -12,13 +12,13 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from careconnect.client_record import AuthMethod
+from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.clients.registration import ClientRegistration, register_client, rotate_secret
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.issuer import ASSERTION_TYPE, RSA_KEY, basic, public_jwk
-from careconnect_testing.token_rows import CLIENT_ID, GRANT, ROWS, Row
+from careconnect_testing.http.token_rows import CLIENT_ID, GRANT, ROWS, Row
+from careconnect_testing.parts.issuer import ASSERTION_TYPE, RSA_KEY, basic, public_jwk
 
 pytestmark = pytest.mark.integration
 

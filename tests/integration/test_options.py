@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient, register
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_admin.local.deployment import DeployedStack, Deployment, DeploymentError
-from careconnect_admin.local.emulator import Emulator
+from careconnect_admin.local.deploy.deployment import DeployedStack, Deployment, DeploymentError
+from careconnect_admin.local.deploy.packaging import package
+from careconnect_admin.local.emulator.emulator import Emulator
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_admin.local.packaging import package
 from careconnect_admin.project import TEMPLATE
 from careconnect_admin.stack.emulator_client import REGION
-from careconnect_testing.api import issue_code
+from careconnect_testing.http.api import issue_code
 
 pytestmark = pytest.mark.integration
 

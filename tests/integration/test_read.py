@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.sample.generator import write_sample
-from careconnect_records.exact_json import json_text, parse_json
-from careconnect_testing.fhir_models import valid_xml
-from careconnect_testing.real_data import real_data
-from careconnect_testing.search_reader import HttpReader
-from careconnect_testing.search_stack import SearchStack
+from careconnect_records.parsing.exact_json import json_text, parse_json
+from careconnect_testing.records.fhir_models import valid_xml
+from careconnect_testing.records.real_data import real_data
+from careconnect_testing.search.search_reader import HttpReader
+from careconnect_testing.stacks.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 

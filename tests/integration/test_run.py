@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import demo_clients
-from careconnect_admin.local.emulator import free_port
+from careconnect_admin.local.emulator.emulator import free_port
 from careconnect_admin.project import LOCAL_FOLDER
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]

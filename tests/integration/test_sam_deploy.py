@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.local.emulator import Emulator
+from careconnect_admin.local.emulator.emulator import Emulator
 from careconnect_admin.project import DOCS, PROJECT, TEMPLATE
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_admin.stack.running_stack import RunningStack, announce
-from careconnect_testing.whole_template import whole_template
+from careconnect_testing.stacks.whole_template import whole_template
 
 # One process deploys, and looks at what came of it.
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("sam deploy")]

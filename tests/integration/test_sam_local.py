@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.local.data_stack import create_data
-from careconnect_admin.local.emulator import Emulator
-from careconnect_admin.local.sam_stack import ENVIRONMENT
+from careconnect_admin.local.emulator.emulator import Emulator
+from careconnect_admin.local.sam.data_stack import create_data
+from careconnect_admin.local.sam.sam_stack import ENVIRONMENT
 
 pytestmark = pytest.mark.integration
 

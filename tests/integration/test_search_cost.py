@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import SHARDS
-from careconnect_records.record import item_size
-from careconnect_testing.search_reader import InProcessReader, follow
-from careconnect_testing.search_stack import SearchStack
+from careconnect.storage.keys import SHARDS
+from careconnect_records.items.record import item_size
+from careconnect_testing.search.search_reader import InProcessReader, follow
+from careconnect_testing.stacks.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 

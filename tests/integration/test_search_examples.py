@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 import pytest
 
 from careconnect_admin.clients.demo import MEDICATION_ACCESS, PATIENT_ACCESS
-from careconnect_testing.answer import Answer
-from careconnect_testing.search_corpus import EXAMPLE_CODES
-from careconnect_testing.search_reader import HttpReader, InProcessReader, follow, walk
-from careconnect_testing.search_stack import SearchStack
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.search.search_corpus import EXAMPLE_CODES
+from careconnect_testing.search.search_reader import HttpReader, InProcessReader, follow, walk
+from careconnect_testing.stacks.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.checks.service import Service
 from careconnect_admin.checks.smoke import CHECKS
 from careconnect_admin.cli import app

@@ -6,11 +6,11 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from careconnect.resource_types import RESOURCE_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
-from careconnect_testing.api import Api
-from careconnect_testing.writes import WritingClient, patient
+from careconnect_testing.http.api import Api
+from careconnect_testing.http.writes import WritingClient, patient
 
 pytestmark = pytest.mark.integration
 

@@ -16,24 +16,24 @@ import pytest
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import event_of
-from careconnect.http import Cors
-from careconnect.origin import Origin
-from careconnect.record_keys import JSON_ITEM
-from careconnect.resource_types import Home
-from careconnect.shell import Recording, Shell
-from careconnect_admin.local.emulator import Emulator
-from careconnect_records.exact_json import json_text
-from careconnect_records.table_formats import begin_table
-from careconnect_records.tables import RecordTables
-from careconnect_testing.accounts import no_limit
-from careconnect_testing.answer import Answer
-from careconnect_testing.events import fhir_event
-from careconnect_testing.generated import is_long_run
-from careconnect_testing.observer import RecordingObserver
-from careconnect_testing.recorded_writes import made_by
-from careconnect_testing.stores import BASE
-from careconnect_testing.tables import create_table
-from careconnect_testing.writes import JSON, NHS_NUMBER, Resource, new_code, observation, patient
+from careconnect.endpoint.pipeline import Recording, Shell
+from careconnect.fhir.resource_types import Home
+from careconnect.http.messages import Cors
+from careconnect.http.origin import Origin
+from careconnect.storage.keys import JSON_ITEM
+from careconnect_admin.local.emulator.emulator import Emulator
+from careconnect_records.items.table_formats import begin_table
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.parsing.exact_json import json_text
+from careconnect_testing.aws.tables import create_table
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import fhir_event
+from careconnect_testing.http.writes import JSON, NHS_NUMBER, Resource, new_code, observation, patient
+from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.parts.recorded_writes import made_by
+from careconnect_testing.parts.stores import BASE
+from careconnect_testing.parts.usage_counters import no_limit
+from careconnect_testing.records.generated import is_long_run
 from fhir_reader.app import FhirEndpoint
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from record_writer.app import WriterEndpoint

@@ -8,8 +8,8 @@ from lxml import etree
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.api import FHIR, Api
-from careconnect_testing.writes import (
+from careconnect_testing.http.api import FHIR, Api
+from careconnect_testing.http.writes import (
     JSON,
     NHS_NUMBER,
     PATCH,

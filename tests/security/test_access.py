@@ -7,13 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, SERVED_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.project import PROJECT
-from careconnect_testing.api import Api, issue_code
-from careconnect_testing.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
-from careconnect_testing.refused_tokens import REFUSED
+from careconnect_testing.http.api import Api, issue_code
+from careconnect_testing.stacks.deployed_tokens import deployed_claims, deployed_header, signed_by_the_issuer
+from careconnect_testing.stacks.refused_tokens import REFUSED
 
 pytestmark = pytest.mark.integration
 

@@ -11,11 +11,11 @@ import httpx
 import jwt
 import pytest
 
-from careconnect.client_record import AuthMethod
+from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.issuer import ASSERTION_TYPE, OTHER_RSA_KEY, RSA_KEY, public_jwk
+from careconnect_testing.parts.issuer import ASSERTION_TYPE, OTHER_RSA_KEY, RSA_KEY, public_jwk
 
 pytestmark = pytest.mark.integration
 

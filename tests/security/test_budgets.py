@@ -9,16 +9,16 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect.record_keys import resource_key
-from careconnect.resource_types import REVERSE_INCLUDES
+from careconnect.fhir.resource_types import REVERSE_INCLUDES
+from careconnect.storage.keys import resource_key
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_records.tables import RecordTables
-from careconnect_testing.answer import Answer
-from careconnect_testing.api import Api
-from careconnect_testing.events import Pairs
-from careconnect_testing.few_records import Resource, write_records
-from careconnect_testing.search_reader import HttpReader, walk
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.api import Api
+from careconnect_testing.http.events import Pairs
+from careconnect_testing.records.few_records import Resource, write_records
+from careconnect_testing.search.search_reader import HttpReader, walk
 
 pytestmark = pytest.mark.integration
 

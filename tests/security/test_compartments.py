@@ -5,12 +5,12 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect.record_keys import JSON_ITEM
+from careconnect.storage.keys import JSON_ITEM
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_records.tables import RecordTables
-from careconnect_testing.api import Api
-from careconnect_testing.few_records import write_records
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.http.api import Api
+from careconnect_testing.records.few_records import write_records
 
 pytestmark = pytest.mark.integration
 

@@ -13,12 +13,12 @@ from careconnect_admin.clients.registration import ClientRegistration, register_
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_records.tables import RecordTables
-from careconnect_testing.answer import Answer
-from careconnect_testing.api import Api
-from careconnect_testing.cursors import cursor_of, legible_in
-from careconnect_testing.few_records import write_records
-from careconnect_testing.search_reader import HttpReader, follow
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.api import Api
+from careconnect_testing.http.cursors import cursor_of, legible_in
+from careconnect_testing.records.few_records import write_records
+from careconnect_testing.search.search_reader import HttpReader, follow
 
 pytestmark = pytest.mark.integration
 

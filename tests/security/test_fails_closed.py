@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.api import Api, issue_code
-from careconnect_testing.refused_tokens import REFUSED
-from careconnect_testing.whole_template import whole_template
+from careconnect_testing.http.api import Api, issue_code
+from careconnect_testing.stacks.refused_tokens import REFUSED
+from careconnect_testing.stacks.whole_template import whole_template
 
 _TEMPLATE = whole_template()
 _RESOURCES: dict[str, dict[str, Any]] = _TEMPLATE["Resources"]

@@ -9,22 +9,23 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from careconnect.access_token import revocation_key
-from careconnect.resource_types import FHIR_PATH, REVERSE_INCLUDES
+from careconnect.fhir.resource_types import REVERSE_INCLUDES
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.access_token import revocation_key
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_records.tables import RecordTables
-from careconnect_testing.access_tokens import header, signed, signing_key
-from careconnect_testing.api import Api, issue_code
-from careconnect_testing.deployed_tokens import (
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.http.api import Api, issue_code
+from careconnect_testing.parts.access_tokens import header, signed, signing_key
+from careconnect_testing.records.few_records import write_records
+from careconnect_testing.stacks.deployed_tokens import (
     claims_in,
     current_kid,
     deployed_claims,
     deployed_header,
     signed_by_the_issuer,
 )
-from careconnect_testing.few_records import write_records
 
 pytestmark = pytest.mark.integration
 

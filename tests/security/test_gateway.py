@@ -6,10 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.issuer import basic, issuer_on_moto
-from careconnect_testing.whole_template import whole_template
+from careconnect_testing.parts.issuer import basic, issuer_on_moto
+from careconnect_testing.stacks.whole_template import whole_template
 
 pytestmark = pytest.mark.integration
 

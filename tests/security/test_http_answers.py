@@ -6,10 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.api import Api
+from careconnect_testing.http.api import Api
 
 pytestmark = pytest.mark.integration
 

@@ -7,15 +7,15 @@ from typing import Any
 import httpx
 import pytest
 
-from careconnect.access_token import REVOCATION_DELAY
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.access_token import REVOCATION_DELAY
 from careconnect_admin.clients.client_change import ClientChange
 from careconnect_admin.clients.cut_off import disable_client, remove_client, update_client
 from careconnect_admin.clients.registration import ClientRegistration, enable_client, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.deployed_tokens import claims_in
+from careconnect_testing.stacks.deployed_tokens import claims_in
 
 pytestmark = pytest.mark.integration
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import Credentials, emulator_client
-from careconnect_testing.granted import GRANTED, KEYS_GRANTED
+from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
 
 pytestmark = pytest.mark.integration
 

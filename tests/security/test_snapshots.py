@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from careconnect.observability import PowertoolsObserver
+from careconnect.runtime.observability import PowertoolsObserver
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.deployed_function import function_here
-from careconnect_testing.granted import GRANTED, KEYS_GRANTED
-from careconnect_testing.snapshots import lambdas_hooks
+from careconnect_testing.stacks.deployed_function import function_here
+from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
+from careconnect_testing.stacks.snapshots import lambdas_hooks
 
 pytestmark = pytest.mark.integration
 

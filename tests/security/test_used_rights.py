@@ -16,9 +16,9 @@ import pytest
 
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
-from careconnect_testing.deployed_function import Right, function_here
-from careconnect_testing.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
-from careconnect_testing.granted import GRANTED, KEYS_GRANTED
+from careconnect_testing.http.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
+from careconnect_testing.stacks.deployed_function import Right, function_here
+from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
 
 pytestmark = pytest.mark.integration
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from careconnect.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES
-from careconnect_testing.answer import Answer
-from careconnect_testing.generated import cases, is_long_run
-from careconnect_testing.linear_parameters import PARAMETERS, parameter_names, parameter_of
-from careconnect_testing.linear_search import LinearSearch
-from careconnect_testing.search_queries import Query, QueryMaker
-from careconnect_testing.search_reader import HttpReader, InProcessReader, Reader, follow, walk
-from careconnect_testing.search_stack import SearchStack
+from careconnect.fhir.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.records.generated import cases, is_long_run
+from careconnect_testing.search.linear_parameters import PARAMETERS, parameter_names, parameter_of
+from careconnect_testing.search.linear_search import LinearSearch
+from careconnect_testing.search.search_queries import Query, QueryMaker
+from careconnect_testing.search.search_reader import HttpReader, InProcessReader, Reader, follow, walk
+from careconnect_testing.stacks.search_stack import SearchStack
 
 pytestmark = pytest.mark.integration
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from careconnect_testing.cases import each_of
-from careconnect_testing.linear_parameters import PARAMETERS, parameter_names
-from careconnect_testing.linear_search import LinearSearch
-from careconnect_testing.search_corpus import corpus
+from careconnect_testing.running.cases import each_of
+from careconnect_testing.search.linear_parameters import PARAMETERS, parameter_names
+from careconnect_testing.search.linear_search import LinearSearch
+from careconnect_testing.search.search_corpus import corpus
 
 BASE = "https://care.example/STU3"
 NOW = datetime(2024, 5, 1, tzinfo=UTC)

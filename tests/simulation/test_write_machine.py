@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from careconnect.audit.event import Outcome
-from careconnect_testing.answer import Answer
-from careconnect_testing.generated import cases, is_long_run
-from careconnect_testing.linear_search import LinearSearch
-from careconnect_testing.record_writers import Writer, writer_on_moto
-from careconnect_testing.recorded_writes import made_by, with_record
-from careconnect_testing.stores import FHIR_BASE
-from careconnect_testing.writes import NHS_NUMBER, PATCH, Resource, observation, patient
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, PATCH, Resource, observation, patient
+from careconnect_testing.parts.record_writers import Writer, writer_on_moto
+from careconnect_testing.parts.recorded_writes import made_by, with_record
+from careconnect_testing.parts.stores import FHIR_BASE
+from careconnect_testing.records.generated import cases, is_long_run
+from careconnect_testing.search.linear_search import LinearSearch
 
 STEPS = 50
 RUNS = cases(12) if not is_long_run() else 50

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from careconnect_testing.lock_step import LockStep
+from careconnect_testing.aws.lock_step import LockStep
 
 
 class Stepped:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from careconnect_admin.project import PROJECT
-from careconnect_testing.moto_deployment import MotoDeployment, moto_deployment
-from careconnect_testing.request_kinds import KINDS, RequestKind, beside, prepare
-from careconnect_testing.trips import TRIPS, measured, with_table
+from careconnect_testing.aws.moto_deployment import MotoDeployment, moto_deployment
+from careconnect_testing.http.request_kinds import KINDS, RequestKind, beside, prepare
+from careconnect_testing.records.trips import TRIPS, measured, with_table
 
 pytestmark = pytest.mark.slow
 

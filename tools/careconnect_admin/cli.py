@@ -6,19 +6,19 @@ import typer
 
 from careconnect import __version__
 from careconnect_admin.commands import audit as audit_command
-from careconnect_admin.commands import clients as clients_command
 from careconnect_admin.commands import keys as keys_command
+from careconnect_admin.commands.client import clients as clients_command
 from careconnect_admin.commands.destroy import destroy
 from careconnect_admin.commands.load import load
 from careconnect_admin.commands.operations import alarms, logs
-from careconnect_admin.commands.read import get, search
 from careconnect_admin.commands.reindex import reindex
-from careconnect_admin.commands.run import run
-from careconnect_admin.commands.sam_local import sam_local
-from careconnect_admin.commands.sample import sample
-from careconnect_admin.commands.smoke import smoke
-from careconnect_admin.commands.tokens import app as tokens_app
-from careconnect_admin.commands.tokens import token
+from careconnect_admin.commands.service.read import get, search
+from careconnect_admin.commands.service.run import run
+from careconnect_admin.commands.service.sam_local import sam_local
+from careconnect_admin.commands.service.sample import sample
+from careconnect_admin.commands.service.smoke import smoke
+from careconnect_admin.commands.service.tokens import app as tokens_app
+from careconnect_admin.commands.service.tokens import token
 
 app = typer.Typer(
     name="careconnect",

@@ -1,6 +1,6 @@
 """Composition root of the archiver and of the verifier: environment → parts → `lambda_handler`."""
 
-from careconnect.start import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import started  # isort: skip - see there
 
 import os
 import time
@@ -10,11 +10,11 @@ from typing import Any, Final
 from audit_archiver.dynamodb_trail import DynamoDbTrail
 from audit_archiver.jobs import ArchiveJob, VerifyJob
 from audit_archiver.s3_archive import S3Archive
-from careconnect import aws
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.observability import PowertoolsObserver
-from careconnect.settings import SettingError, Settings
-from careconnect.snapshot import prepare
+from careconnect.runtime import aws
+from careconnect.runtime.observability import PowertoolsObserver
+from careconnect.runtime.settings import SettingError, Settings
+from careconnect.runtime.snapshot import prepare
 
 _ARCHIVE: Final = "archive"
 _VERIFY: Final = "verify"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from audit_archiver.archived_batch import BatchKey, folder_of, unpack
 from audit_archiver.days import DAY, HOUR
 from audit_archiver.stream_record import StreamRecord
-from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -8,24 +8,24 @@ from access_auditor.event_resource import VERSION, event_text
 from access_auditor.event_store import EventStore
 from access_auditor.read_event import read_event
 from access_auditor.search_events import EventContext, search_events
-from careconnect import outcomes
 from careconnect.audit.event import Action
 from careconnect.audit.query import audit_query
-from careconnect.caller import Caller, caller_of
-from careconnect.conditional import is_unmodified
-from careconnect.fhir_path import FhirPath, Route, parse_path
-from careconnect.fhir_request import OutcomeEndpoint, parameters_of
-from careconnect.formats import fhir_response, render
-from careconnect.http import Response
-from careconnect.record_keys import resource_key
-from careconnect.rendering.views import show
-from careconnect.resource_types import AUDIT_EVENT
-from careconnect.result_parameters import SEARCH_PARAMETERS, VIEW_PARAMETERS
-from careconnect.scopes import Interaction
-from careconnect.searching.links import Links, sealed_parameters
-from careconnect.searching.result_parameters import parse_result_parameters
-from careconnect.shell import Call
-from careconnect.validators import validators
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint, parameters_of
+from careconnect.endpoint.pipeline import Call
+from careconnect.fhir import outcomes
+from careconnect.fhir.path import FhirPath, Route, parse_path
+from careconnect.fhir.rendering.formats import fhir_response, render
+from careconnect.fhir.rendering.views import show
+from careconnect.fhir.resource_types import AUDIT_EVENT
+from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS, VIEW_PARAMETERS
+from careconnect.http.conditional import is_unmodified
+from careconnect.http.messages import Response
+from careconnect.http.validators import validators
+from careconnect.oauth.caller import Caller, caller_of
+from careconnect.oauth.scopes import Interaction
+from careconnect.search.links import Links, sealed_parameters
+from careconnect.search.result_parameters import parse_result_parameters
+from careconnect.storage.keys import resource_key
 
 _READS: Final = ("GET", "HEAD")
 # Who saw a patient's data is as much of a secret as the data: no cache keeps it.

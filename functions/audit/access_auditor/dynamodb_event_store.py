@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from access_auditor.event_store import Asked, Part
-from careconnect import outcomes
 from careconnect.audit.event import PATIENT_INDEX, AuditEvent, event_key, event_of, is_event_id
-from careconnect.dynamodb import call
+from careconnect.fhir import outcomes
+from careconnect.storage.dynamodb import call
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from access_auditor.walk_events import Window, bound_at
-from careconnect import outcomes
+from access_auditor.scan_events import Window, bound_at
 from careconnect.audit.event import is_event_id
-from careconnect.outcomes import Issue
-from careconnect.record_keys import resource_key
-from careconnect.resource_types import AUDIT_EVENT, ID_PARAMETER, Modifier
-from careconnect.result_parameters import SEARCH_PARAMETERS
-from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT
-from careconnect.searching.criteria import Criterion, DateBound, parse_criterion
-from careconnect.searching.offer import Offer, sort_out
-from careconnect.searching.result_parameters import Handling, Order
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import Issue
+from careconnect.fhir.resource_types import AUDIT_EVENT, ID_PARAMETER, Modifier
+from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS
+from careconnect.search.criteria import Criterion, DateBound, parse_criterion
+from careconnect.search.result_parameters import Handling, Order
+from careconnect.search.unknown_parameters import Offer, sort_out
+from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT
+from careconnect.storage.keys import resource_key
 
 _CLOCKS_APART: Final = 60_000
 """Milliseconds by which the clock of what kept an event may be ahead of this one."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from access_auditor.event_query import patient_reference
 from careconnect.audit.event import AuditEvent
-from careconnect.resource_types import AUDIT_EVENT
+from careconnect.fhir.resource_types import AUDIT_EVENT
 
 Json = dict[str, Any]
 

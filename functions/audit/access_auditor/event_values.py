@@ -1,11 +1,11 @@
-"""What an event is found by: its values of each search parameter, in the forms of `careconnect.search_values`."""
+"""What an event is found by: its values of each search parameter, in the forms of `careconnect.search.values`."""
 
 from typing import Any
 
 from access_auditor.event_query import patient_reference
 from careconnect.audit.event import AuditEvent
-from careconnect.resource_types import AUDIT_EVENT
-from careconnect.search_values import SearchValues
+from careconnect.fhir.resource_types import AUDIT_EVENT
+from careconnect.search.values import SearchValues
 
 
 def values_of(event: AuditEvent) -> SearchValues:

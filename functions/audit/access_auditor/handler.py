@@ -1,18 +1,18 @@
 """Composition root of the auditor: environment → parts → `lambda_handler`."""
 
-from careconnect.start import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import started  # isort: skip - see there
 
 import os
 from typing import Final
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
-from careconnect import aws
-from careconnect.composition import shell_of
-from careconnect.recording import recording_of
-from careconnect.searching.next_link import Cursor, seal
-from careconnect.settings import Settings
-from careconnect.snapshot import look, prepare
+from careconnect.endpoint.auditing import recording_of
+from careconnect.endpoint.composition import shell_of
+from careconnect.runtime import aws
+from careconnect.runtime.settings import Settings
+from careconnect.runtime.snapshot import look, prepare
+from careconnect.search.cursor import Cursor, seal
 
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()

@@ -1,9 +1,9 @@
 """Read one event by its id."""
 
 from access_auditor.event_store import EventStore
-from careconnect import outcomes
 from careconnect.audit.event import AuditEvent, is_event_id
-from careconnect.caller import Caller
+from careconnect.fhir import outcomes
+from careconnect.oauth.caller import Caller
 
 
 def read_event(store: EventStore, caller: Caller, event_id: str) -> AuditEvent:

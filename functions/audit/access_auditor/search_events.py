@@ -7,18 +7,18 @@ from access_auditor.event_query import EventQuery, of_patient, require_order
 from access_auditor.event_resource import event_text
 from access_auditor.event_store import EventStore
 from access_auditor.event_values import values_of
-from access_auditor.walk_events import MOST_COUNTED, MOST_COUNTING_QUERIES, Effort, Walk, Window
-from careconnect import outcomes
+from access_auditor.scan_events import MOST_COUNTED, MOST_COUNTING_QUERIES, Effort, Walk, Window
 from careconnect.audit.event import AuditEvent
-from careconnect.caller import Caller
-from careconnect.outcomes import OperationOutcome
-from careconnect.rendering.bundle import Bundle, outcome_entry, search_entry
-from careconnect.rendering.room import ROOM, bytes_of
-from careconnect.rendering.views import show
-from careconnect.resource_types import AUDIT_EVENT
-from careconnect.searching.links import Links
-from careconnect.searching.next_link import Cursor
-from careconnect.searching.result_parameters import ResultParameters
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OperationOutcome
+from careconnect.fhir.rendering.bundle import Bundle, outcome_entry, search_entry
+from careconnect.fhir.rendering.size_budget import ROOM, bytes_of
+from careconnect.fhir.rendering.views import show
+from careconnect.fhir.resource_types import AUDIT_EVENT
+from careconnect.oauth.caller import Caller
+from careconnect.search.cursor import Cursor
+from careconnect.search.links import Links
+from careconnect.search.result_parameters import ResultParameters
 
 
 @dataclass(frozen=True, slots=True)

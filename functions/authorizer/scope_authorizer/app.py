@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from careconnect.base_url import base_url
-from careconnect.token_verification import TrustedKeys
+from careconnect.http.base_url import base_url
+from careconnect.oauth.token_verification import TrustedKeys
 from scope_authorizer.policy_for import Direction, gateway_of, policy_for
 from scope_authorizer.verify_access_token import RevokedTokens, verify_access_token
 

@@ -1,18 +1,18 @@
 """Composition root of the authorizer: environment → parts → `lambda_handler`."""
 
-from careconnect.start import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import started  # isort: skip - see there
 
 import os
 import time
 from typing import Any, Final
 
-from careconnect import aws
-from careconnect.observability import PowertoolsObserver
-from careconnect.revocation import DynamoDbRevocations
-from careconnect.settings import Settings
-from careconnect.signing_keys import KmsSigningKeys
-from careconnect.snapshot import NOTHING, prepare
-from careconnect.token_verification import AccessToken, TokenRefusedError
+from careconnect.oauth.revocation import DynamoDbRevocations
+from careconnect.oauth.signing_keys import KmsSigningKeys
+from careconnect.oauth.token_verification import AccessToken, TokenRefusedError
+from careconnect.runtime import aws
+from careconnect.runtime.observability import PowertoolsObserver
+from careconnect.runtime.settings import Settings
+from careconnect.runtime.snapshot import NOTHING, prepare
 from scope_authorizer.app import build_authorizer
 from scope_authorizer.policy_for import Direction
 

@@ -6,8 +6,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from careconnect.resource_types import FHIR_PATH, SERVED_TYPES
-from careconnect.scopes import READING, WRITING, Interaction, grants_of
+from careconnect.fhir.resource_types import SERVED_TYPES
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.scopes import READING, WRITING, Interaction, grants_of
 
 
 class Direction(StrEnum):

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from careconnect.access_token import BEARER
-from careconnect.base_url import BaseUrl
-from careconnect.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
+from careconnect.http.base_url import BaseUrl
+from careconnect.oauth.access_token import BEARER
+from careconnect.oauth.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
 
 
 class RevokedTokens(Protocol):

@@ -8,13 +8,13 @@ from html import escape
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
-from careconnect import __version__, outcomes
-from careconnect.base_url import BaseUrl
-from careconnect.fhir_request import OutcomeEndpoint
-from careconnect.http import Response
-from careconnect.resource_types import FHIR_PATH
-from careconnect.shell import Call
-from careconnect.unknown_path import unknown_path
+from careconnect import __version__
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
+from careconnect.endpoint.pipeline import Call
+from careconnect.fhir import outcomes
+from careconnect.fhir.unknown_path import unknown_path
+from careconnect.http.base_url import FHIR_PATH, BaseUrl
+from careconnect.http.messages import Response
 from service_console.built_site import Asset, SiteError
 
 ROOT_PATH: Final = "/"

@@ -1,15 +1,15 @@
 """Composition root of the console: environment → parts → `lambda_handler`."""
 
-from careconnect.start import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import started  # isort: skip - see there
 
 import os
 from pathlib import Path
 from typing import Final
 
-from careconnect.composition import shell_of
-from careconnect.rehearsal import rehearsal
-from careconnect.settings import Settings
-from careconnect.snapshot import prepare
+from careconnect.endpoint.composition import shell_of
+from careconnect.endpoint.priming import rehearsal
+from careconnect.runtime.settings import Settings
+from careconnect.runtime.snapshot import prepare
 from service_console.app import ConsoleEndpoint
 from service_console.built_site import BuiltSite
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
-from careconnect import outcomes
-from careconnect.base_url import BaseUrl
-from careconnect.fhir_request import OutcomeEndpoint
-from careconnect.formats import Format, fhir_response, negotiate
-from careconnect.http import Response, last_value
-from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import FHIR_PATH, served_type
-from careconnect.shell import Call
-from careconnect.signing_keys import JWKS_MAX_AGE, SigningKeyError
-from careconnect.unknown_path import unknown_path
-from careconnect.xml_writer import resource_xml
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
+from careconnect.endpoint.pipeline import Call
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.rendering.formats import Format, fhir_response, negotiate
+from careconnect.fhir.rendering.xml_writer import resource_xml
+from careconnect.fhir.resource_types import served_type
+from careconnect.fhir.unknown_path import unknown_path
+from careconnect.http.base_url import FHIR_PATH, BaseUrl
+from careconnect.http.messages import Response, last_value
+from careconnect.oauth.signing_keys import JWKS_MAX_AGE, SigningKeyError
 from service_discovery.capability_statement import METADATA_PATH, capability_statement
 from service_discovery.openapi_document import OPENAPI_PATH, openapi_document
 from service_discovery.server_metadata import (

@@ -4,15 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from careconnect import __version__
-from careconnect.base_url import BaseUrl
-from careconnect.formats import Format
-from careconnect.resource_types import (
-    FHIR_PATH,
-    FHIR_VERSION,
-    SERVED_TYPES,
-    ResourceType,
-    SearchParameter,
-)
+from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.resource_types import FHIR_VERSION, SERVED_TYPES, ResourceType, SearchParameter
+from careconnect.http.base_url import FHIR_PATH, BaseUrl
 
 METADATA_PATH: Final = f"{FHIR_PATH}/metadata"
 

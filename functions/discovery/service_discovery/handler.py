@@ -1,17 +1,17 @@
 """Composition root of discovery: environment → parts → `lambda_handler`."""
 
-from careconnect.start import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import started  # isort: skip - see there
 
 import os
 import time
 from typing import Final
 
-from careconnect import aws
-from careconnect.composition import shell_of
-from careconnect.rehearsal import rehearsal
-from careconnect.settings import Settings
-from careconnect.signing_keys import KmsSigningKeys
-from careconnect.snapshot import prepare
+from careconnect.endpoint.composition import shell_of
+from careconnect.endpoint.priming import rehearsal
+from careconnect.oauth.signing_keys import KmsSigningKeys
+from careconnect.runtime import aws
+from careconnect.runtime.settings import Settings
+from careconnect.runtime.snapshot import prepare
 from service_discovery.app import DiscoveryEndpoint
 from service_discovery.capability_statement import METADATA_PATH
 from service_discovery.server_metadata import JWKS_PATH

@@ -4,12 +4,12 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from careconnect import outcomes
-from careconnect.formats import Format
-from careconnect.http import FORM
-from careconnect.refusal import RefusalError
-from careconnect.resource_types import ID_PATTERN, SERVED_TYPES
-from careconnect.result_parameters import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES, TOTALS
+from careconnect.fhir import outcomes
+from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.resource_types import ID_PATTERN, SERVED_TYPES
+from careconnect.fhir.result_parameter_names import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES, TOTALS
+from careconnect.http.errors import RefusalError
+from careconnect.http.messages import FORM
 
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]

@@ -3,8 +3,8 @@
 from typing import Any, Final
 
 from careconnect import __version__
-from careconnect.base_url import BaseUrl
-from careconnect.resource_types import SERVED_TYPES
+from careconnect.fhir.resource_types import SERVED_TYPES
+from careconnect.http.base_url import BaseUrl
 from service_discovery.capability_statement import METADATA_PATH
 from service_discovery.openapi_components import (
     FHIR_ERRORS,

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.resource_types import Home, ResourceType
-from careconnect.scopes import PROFILE, READING, Interaction
+from careconnect.fhir.resource_types import Home, ResourceType
+from careconnect.oauth.scopes import PROFILE, READING, Interaction
 from service_discovery.openapi_components import Json, path_parameter
 
 EXAMPLES: Final = Path(__file__).with_name("openapi_examples.json")

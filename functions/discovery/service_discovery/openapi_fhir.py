@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from typing import Final
 
-from careconnect.resource_types import FHIR_PATH, SERVED_TYPES, Home, ResourceType
-from careconnect.result_parameters import HISTORY_PARAMETERS, RECORD_PARAMETERS, SEARCH_PARAMETERS, VIEW_PARAMETERS
-from careconnect.scopes import PROFILE, READING, Interaction, grants_of
+from careconnect.fhir.resource_types import SERVED_TYPES, Home, ResourceType
+from careconnect.fhir.result_parameter_names import (
+    HISTORY_PARAMETERS,
+    RECORD_PARAMETERS,
+    SEARCH_PARAMETERS,
+    VIEW_PARAMETERS,
+)
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.scopes import PROFILE, READING, Interaction, grants_of
 from service_discovery.openapi_components import (
     FHIR_ERRORS,
     Json,

@@ -9,9 +9,10 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from careconnect.formats import Format
-from careconnect.outcomes import Issue, OperationOutcome
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
+from careconnect.fhir.outcomes import Issue, OperationOutcome
+from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType
+from careconnect.http.base_url import FHIR_PATH
 from service_discovery.capability_statement import CONDITION, JSON_PATCH
 from service_discovery.openapi_components import (
     FHIR_ERRORS,

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from careconnect.base_url import BaseUrl
-from careconnect.client_record import ASSERTION_ALGORITHMS, GRANT_TYPES, AuthMethod
-from careconnect.resource_types import FHIR_PATH
-from careconnect.scopes import supported_scopes
+from careconnect.http.base_url import FHIR_PATH, BaseUrl
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, GRANT_TYPES, AuthMethod
+from careconnect.oauth.scopes import supported_scopes
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
 SERVER_METADATA_PATH: Final = "/.well-known/oauth-authorization-server"

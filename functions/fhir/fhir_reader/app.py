@@ -5,35 +5,35 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from careconnect import outcomes
 from careconnect.audit.event import Action
 from careconnect.audit.query import PATIENT, AuditQuery, audit_query
-from careconnect.caller import Caller, caller_of
-from careconnect.conditional import is_unmodified, takes_nothing_stale
-from careconnect.fhir_path import FhirPath, Route, parse_path
-from careconnect.fhir_request import OutcomeEndpoint, Parameters, parameters_of
-from careconnect.formats import fhir_response, render
-from careconnect.http import Response, fits_answer
-from careconnect.record_keys import resource_key
-from careconnect.rendering.bundle import Bundle
-from careconnect.rendering.views import View, show
-from careconnect.resource_types import Home
-from careconnect.result_parameters import (
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint, Parameters, parameters_of
+from careconnect.endpoint.pipeline import Call
+from careconnect.fhir import outcomes
+from careconnect.fhir.path import FhirPath, Route, parse_path
+from careconnect.fhir.rendering.bundle import Bundle
+from careconnect.fhir.rendering.formats import fhir_response, render
+from careconnect.fhir.rendering.views import View, show
+from careconnect.fhir.resource_types import Home
+from careconnect.fhir.result_parameter_names import (
     HISTORY_PARAMETERS,
     SEARCH_PARAMETERS,
     VIEW_PARAMETERS,
 )
-from careconnect.scopes import Interaction
-from careconnect.searching.criteria import Criterion
-from careconnect.searching.links import sealed_parameters
-from careconnect.searching.result_parameters import parse_result_parameters
-from careconnect.shell import Call
-from careconnect.validators import validators
-from fhir_reader.allowance import Allowances
-from fhir_reader.budget import Budget
+from careconnect.http.conditional import is_unmodified, takes_nothing_stale
+from careconnect.http.messages import Response, fits_answer
+from careconnect.http.validators import validators
+from careconnect.oauth.caller import Caller, caller_of
+from careconnect.oauth.scopes import Interaction
+from careconnect.search.criteria import Criterion
+from careconnect.search.links import sealed_parameters
+from careconnect.search.result_parameters import parse_result_parameters
+from careconnect.storage.keys import resource_key
 from fhir_reader.operations import OPERATIONS
+from fhir_reader.quota import Allowances
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
+from fhir_reader.request_budget import Budget
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import parse_history_query, parse_operation_query, parse_search
 from fhir_reader.search.search_resources import search_resources

@@ -1,22 +1,23 @@
 """Composition root of both readers: environment → parts → `lambda_handler`."""
 
-from careconnect.start import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import started  # isort: skip - see there
 
 import os
 from typing import Final
 
-from careconnect import aws
-from careconnect.composition import shell_of
-from careconnect.recording import recording_of
-from careconnect.rehearsal import rehearsal
-from careconnect.resource_types import DATA_HOMES, FHIR_PATH, RESOURCE_TYPES, Home
-from careconnect.searching.next_link import Cursor, seal
-from careconnect.settings import Settings
-from careconnect.snapshot import NOTHING, prepare
-from fhir_reader.allowance import UNITS_PER_MINUTE, Allowances
+from careconnect.endpoint.auditing import recording_of
+from careconnect.endpoint.composition import shell_of
+from careconnect.endpoint.priming import rehearsal
+from careconnect.fhir.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.runtime import aws
+from careconnect.runtime.settings import Settings
+from careconnect.runtime.snapshot import NOTHING, prepare
+from careconnect.search.cursor import Cursor, seal
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.store.accounts import DynamoDbAccounts
+from fhir_reader.quota import UNITS_PER_MINUTE, Allowances
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
+from fhir_reader.store.usage_counters import DynamoDbAccounts
 
 _settings: Final = Settings(os.environ)
 _home: Final = Home(_settings.choice("READER_HOME", [home.value for home in DATA_HOMES]))

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from careconnect.rendering.bundle import Bundle
-from careconnect.result_parameters import RECORD_PARAMETERS
+from careconnect.fhir.rendering.bundle import Bundle
+from careconnect.fhir.result_parameter_names import RECORD_PARAMETERS
 from fhir_reader.patient_everything import EVERYTHING, patient_everything
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import SearchQuery

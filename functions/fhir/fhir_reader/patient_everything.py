@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from careconnect.outcomes import OperationOutcome
-from careconnect.rendering.bundle import Bundle, outcome_entry
-from careconnect.resource_types import Follow
-from careconnect.searching.next_link import Cursor
-from fhir_reader.budget import MOST_ENTRIES
+from careconnect.fhir.outcomes import OperationOutcome
+from careconnect.fhir.rendering.bundle import Bundle, outcome_entry
+from careconnect.fhir.resource_types import Follow
+from careconnect.search.cursor import Cursor
 from fhir_reader.read_resource import read_resource
+from fhir_reader.request_budget import MOST_ENTRIES
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.named_patients import record_named
 from fhir_reader.search.page import fill_page

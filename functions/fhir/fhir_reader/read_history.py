@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from careconnect import outcomes
-from careconnect.rendering.bundle import Bundle, BundleType, entry_text
-from careconnect.rendering.room import ROOM, bytes_of
-from careconnect.rendering.views import show
-from careconnect.resource_types import ResourceType
-from careconnect.search_values import SearchValueError, date_range
-from careconnect.searching.next_link import Cursor
+from careconnect.fhir import outcomes
+from careconnect.fhir.rendering.bundle import Bundle, BundleType, entry_text
+from careconnect.fhir.rendering.size_budget import ROOM, bytes_of
+from careconnect.fhir.rendering.views import show
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.search.cursor import Cursor
+from careconnect.search.values import SearchValueError, date_range
 from fhir_reader.history_entry import history_entry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext

@@ -3,9 +3,9 @@
 import re
 from typing import Final
 
-from careconnect import outcomes
-from careconnect.caller import Caller
-from careconnect.resource_types import ResourceType
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.oauth.caller import Caller
 from fhir_reader.store.stored import ResourceStore, StoredResource, patients_in
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")

@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from careconnect.audit.event import Action
-from careconnect.client_record import ClientRecord
-from careconnect.http import Request, Response
-from careconnect.refusal import RefusalError
-from careconnect.shell import Call, Endpoint, Errors
-from careconnect.signing_keys import SigningKeyError
-from careconnect.token_verification import AccessToken, TrustedKeys
+from careconnect.endpoint.pipeline import Call, Endpoint, Errors
+from careconnect.http.errors import RefusalError
+from careconnect.http.messages import Request, Response
+from careconnect.oauth.client_record import ClientRecord
+from careconnect.oauth.signing_keys import SigningKeyError
+from careconnect.oauth.token_verification import AccessToken, TrustedKeys
 from token_issuer import errors
-from token_issuer.authenticate_client import ClientAuthentication
-from token_issuer.client_credentials import read_credentials
-from token_issuer.grant_token import TokenSigner, grant_token
-from token_issuer.introspect_token import introspect_token
-from token_issuer.recorded_signer import RecordedSigner
-from token_issuer.recorded_tokens import RecordedTokens, TokenStore
+from token_issuer.clients.authenticate_client import ClientAuthentication
+from token_issuer.clients.client_credentials import read_credentials
 from token_issuer.request_parameters import check_client_id, read_parameters
-from token_issuer.revoke_token import revoke_token
+from token_issuer.tokens.audited_signer import RecordedSigner
+from token_issuer.tokens.audited_tokens import RecordedTokens, TokenStore
+from token_issuer.tokens.grant_token import TokenSigner, grant_token
+from token_issuer.tokens.introspect_token import introspect_token
+from token_issuer.tokens.revoke_token import revoke_token
 
 _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-store", "Pragma": "no-cache"}
 

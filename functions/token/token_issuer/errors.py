@@ -5,8 +5,8 @@ What the client reads is fixed text; `reason` is for the log alone, and fixed te
 
 from typing import Final
 
-from careconnect.base_url import REALM
-from careconnect.refusal import RefusalError
+from careconnect.http.base_url import REALM
+from careconnect.http.errors import RefusalError
 
 BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 

@@ -1,27 +1,27 @@
 """Composition root of the issuer: environment → parts → `lambda_handler`."""
 
-from careconnect.start import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import started  # isort: skip - see there
 
 import os
 import time
 from typing import Final
 
-from careconnect import aws
-from careconnect.access_token import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME
-from careconnect.composition import shell_of
-from careconnect.http import FORM
-from careconnect.recording import recording_of
-from careconnect.rehearsal import rehearsal
-from careconnect.settings import Settings
-from careconnect.signing_keys import KmsSigningKeys
-from careconnect.snapshot import NOTHING, prepare
+from careconnect.endpoint.auditing import recording_of
+from careconnect.endpoint.composition import shell_of
+from careconnect.endpoint.priming import rehearsal
+from careconnect.http.messages import FORM
+from careconnect.oauth.access_token import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME
+from careconnect.oauth.signing_keys import KmsSigningKeys
+from careconnect.runtime import aws
+from careconnect.runtime.settings import Settings
+from careconnect.runtime.snapshot import NOTHING, prepare
 from token_issuer.app import OAuthEndpoint
-from token_issuer.authenticate_client import ClientAuthentication
-from token_issuer.client_store import DynamoDbClientStore
-from token_issuer.https_key_sets import HttpsKeySets
-from token_issuer.kms_token_signer import KmsTokenSigner
-from token_issuer.throttle import counters
-from token_issuer.token_store import DynamoDbTokenStore
+from token_issuer.clients.authenticate_client import ClientAuthentication
+from token_issuer.clients.client_store import DynamoDbClientStore
+from token_issuer.clients.https_key_sets import HttpsKeySets
+from token_issuer.clients.throttle import counters
+from token_issuer.tokens.kms_token_signer import KmsTokenSigner
+from token_issuer.tokens.token_store import DynamoDbTokenStore
 
 _settings: Final = Settings(os.environ)
 _client_table: Final = _settings.required("CLIENT_TABLE")

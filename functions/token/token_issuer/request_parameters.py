@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from careconnect.http import FORM, BodyError, BodyFault, Request, is_unicode
+from careconnect.http.messages import FORM, BodyError, BodyFault, Request, is_unicode
 from token_issuer.errors import invalid_request
 
 MAX_BODY: Final = 8192

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from careconnect import outcomes
-from careconnect.formats import Format, fhir_response, render
-from careconnect.http import Response, fits_answer, last_value
-from careconnect.outcomes import Issue, OperationOutcome
-from careconnect.resource_types import ResourceType
-from careconnect.result_parameters import BOOLEANS
-from careconnect.validators import validators
-from record_writer.wanted import Written
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import Issue, OperationOutcome
+from careconnect.fhir.rendering.formats import Format, fhir_response, render
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.fhir.result_parameter_names import BOOLEANS
+from careconnect.http.messages import Response, fits_answer, last_value
+from careconnect.http.validators import validators
+from record_writer.write_request import Written
 
 _UNCACHED: Final = {"Cache-Control": "no-store"}
 

@@ -4,21 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from careconnect import outcomes
 from careconnect.audit.event import Action
 from careconnect.audit.query import audit_query
 from careconnect.audit.trail import AuditTrail
-from careconnect.caller import Caller, caller_of
-from careconnect.fhir_path import FhirPath, Route, parse_path
-from careconnect.fhir_request import OutcomeEndpoint
-from careconnect.formats import negotiate
-from careconnect.http import Request, Response, last_value
-from careconnect.record_keys import resource_key
-from careconnect.resource_types import Home
-from careconnect.scopes import Interaction
-from careconnect.shell import Call
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
+from careconnect.endpoint.pipeline import Call
+from careconnect.fhir import outcomes
+from careconnect.fhir.path import FhirPath, Route, parse_path
+from careconnect.fhir.rendering.formats import negotiate
+from careconnect.fhir.resource_types import Home
+from careconnect.http.messages import Request, Response, last_value
+from careconnect.oauth.caller import Caller, caller_of
+from careconnect.oauth.scopes import Interaction
+from careconnect.storage.keys import resource_key
 from record_writer import refusals
 from record_writer.answer import Look, Preference, answer_to, is_pretty, preference_of
+from record_writer.compartment import patients_in_body
 from record_writer.preconditions import (
     Identifier,
     criteria_in,
@@ -30,8 +31,7 @@ from record_writer.preconditions import (
 )
 from record_writer.request_body import patch_in, resource_in
 from record_writer.valid_resource import require_valid, require_writable
-from record_writer.wanted import Kind, Wanted
-from record_writer.whose_record import patients_in_body
+from record_writer.write_request import Kind, Wanted
 from record_writer.write_resource import ResourceWriter
 
 _KINDS: Final = {

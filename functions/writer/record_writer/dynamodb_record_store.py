@@ -5,27 +5,27 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from careconnect import outcomes
 from careconnect.audit.dynamodb_store import DOWN
-from careconnect.aws import SERVICE_ERRORS, error_code, reasons_of
-from careconnect.dynamodb import batch_get, call
-from careconnect.record_keys import (
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import Home, ResourceType, resource_type
+from careconnect.runtime.aws import SERVICE_ERRORS, error_code, reasons_of
+from careconnect.storage.dynamodb import batch_get, call
+from careconnect.storage.keys import (
     INDEX_ITEM,
     JSON_ITEM,
     Key,
     place_of,
     resource_key,
 )
-from careconnect.resource_types import Home, ResourceType, resource_type
-from careconnect.table_format import FormatCheckedClient
-from careconnect_records.actions import Item
-from careconnect_records.change import Change, State
-from careconnect_records.identifier_guards import MOST_IDS, Guard, guard_key, read_guard
-from careconnect_records.reference_marks import counts_of, mark_keys
-from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
-from careconnect_records.table_formats import begin_table
-from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import EventsNotTakenError, transact, write_actions
+from careconnect.storage.table_format import FormatCheckedClient
+from careconnect_records.items.actions import Item
+from careconnect_records.items.identifier_locks import MOST_IDS, Guard, guard_key, read_guard
+from careconnect_records.items.reference_counts import counts_of, mark_keys
+from careconnect_records.items.table_formats import begin_table
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes.change import Change, State
+from careconnect_records.writes.multi_step_write import StepwiseWrite, StillAtWorkError
+from careconnect_records.writes.transaction import EventsNotTakenError, transact, write_actions
 from record_writer.record_store import ConflictError, Holders, NotTakenError
 
 # What another writer's work makes of a call; throttled within a transaction, it is tried again likewise. A transaction

@@ -1,19 +1,20 @@
 """Composition root of both writers: environment → parts → `lambda_handler`."""
 
-from careconnect.start import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import started  # isort: skip - see there
 
 import os
 from typing import Final
 
-from careconnect import aws
-from careconnect.composition import shell_of
-from careconnect.recording import recording_of
-from careconnect.rehearsal import rehearsal
-from careconnect.resource_types import DATA_HOMES, FHIR_PATH, RESOURCE_TYPES, Home
-from careconnect.settings import Settings
-from careconnect.snapshot import look, prepare
-from careconnect_records.schema import model_of, shape_of
-from careconnect_records.tables import RecordTables
+from careconnect.endpoint.auditing import recording_of
+from careconnect.endpoint.composition import shell_of
+from careconnect.endpoint.priming import rehearsal
+from careconnect.fhir.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.runtime import aws
+from careconnect.runtime.settings import Settings
+from careconnect.runtime.snapshot import look, prepare
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.stu3.schema import model_of, shape_of
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 from record_writer.write_resource import ResourceWriter

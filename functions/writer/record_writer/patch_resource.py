@@ -6,10 +6,10 @@ from typing import Any, Final
 from jsonpatch import InvalidJsonPatch, JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
-from careconnect_records.exact_json import JsonNumber
-from careconnect_records.faults import UnreadableBodyError
-from careconnect_records.record import LARGEST_BODY
-from careconnect_records.strict_json import parse_json_value
+from careconnect_records.items.record import LARGEST_BODY
+from careconnect_records.parsing.exact_json import JsonNumber
+from careconnect_records.parsing.faults import UnreadableBodyError
+from careconnect_records.parsing.strict_json import parse_json_value
 from record_writer import refusals
 
 MOST_OPERATIONS: Final = 1_000

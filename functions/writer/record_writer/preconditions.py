@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
 
-from careconnect import outcomes
-from careconnect.escaped_text import split_unescaped, unescape
-from careconnect.http import is_unicode
-from careconnect.resource_types import ID_PATTERN, ResourceType
-from careconnect.search_values import fold_token
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import ID_PATTERN, ResourceType
+from careconnect.http.messages import is_unicode
+from careconnect.search.escaping import split_unescaped, unescape
+from careconnect.search.values import fold_token
 from record_writer import refusals
 
 Pairs = Sequence[tuple[str, str]]

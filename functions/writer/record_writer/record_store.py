@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from careconnect.record_keys import Key
-from careconnect.resource_types import ResourceType
-from careconnect_records.actions import Item
-from careconnect_records.change import Change, State
-from careconnect_records.identifier_guards import Guard
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.storage.keys import Key
+from careconnect_records.items.actions import Item
+from careconnect_records.items.identifier_locks import Guard
+from careconnect_records.writes.change import Change, State
 
 
 class ConflictError(Exception):

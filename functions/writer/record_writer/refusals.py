@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from careconnect import outcomes
-from careconnect.outcomes import OutcomeError
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
 
 COMPARTMENT: Final = "compartment"
 """What the audit trail has for the reason of what is refused a client that is bound to a patient."""

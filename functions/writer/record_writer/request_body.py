@@ -2,13 +2,13 @@
 
 from typing import Any, Final
 
-from careconnect.formats import Format, body_format
-from careconnect.http import BodyError, Request
-from careconnect.resource_types import ResourceType
-from careconnect_records.faults import UnreadableBodyError
-from careconnect_records.record import LARGEST_BODY
-from careconnect_records.strict_json import parse_json_body
-from careconnect_records.xml_source import parse_xml_body
+from careconnect.fhir.rendering.formats import Format, body_format
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.http.messages import BodyError, Request
+from careconnect_records.items.record import LARGEST_BODY
+from careconnect_records.parsing.faults import UnreadableBodyError
+from careconnect_records.parsing.strict_json import parse_json_body
+from careconnect_records.stu3.xml_source import parse_xml_body
 from record_writer import refusals
 from record_writer.patch_resource import Operation, parse_patch
 

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Final
 
-from careconnect import outcomes
-from careconnect.outcomes import Issue
-from careconnect.resource_types import ResourceType, resource_type
-from careconnect_records.change import State
-from careconnect_records.references import (
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import Issue
+from careconnect.fhir.resource_types import ResourceType, resource_type
+from careconnect_records.items.references import (
     FoundReference,
     LocalTarget,
     contained_in,
@@ -18,6 +17,7 @@ from careconnect_records.references import (
     references_of,
     target_of,
 )
+from careconnect_records.writes.change import State
 
 MOST_FAULTS: Final = 50
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from careconnect import outcomes
-from careconnect.caller import Caller
-from careconnect.outcomes import Issue
-from careconnect.resource_types import Home, ResourceType
-from careconnect.search_values import SearchValueError, patients_of
-from careconnect_records.exact_json import json_text
-from careconnect_records.extract import search_values
-from careconnect_records.faults import InvalidResourceError
-from careconnect_records.record import LARGEST_BODY
-from careconnect_records.validation import validate
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import Issue
+from careconnect.fhir.resource_types import Home, ResourceType
+from careconnect.oauth.caller import Caller
+from careconnect.search.values import SearchValueError, patients_of
+from careconnect_records.items.extract import search_values
+from careconnect_records.items.record import LARGEST_BODY
+from careconnect_records.parsing.exact_json import json_text
+from careconnect_records.parsing.faults import InvalidResourceError
+from careconnect_records.stu3.validation import validate
 from record_writer import refusals
 
 

@@ -8,21 +8,21 @@ from functools import partial
 from random import SystemRandom
 from typing import Any, Final
 
-from careconnect import outcomes
 from careconnect.audit.query import MOST_PATIENTS, PATIENT
-from careconnect.record_keys import resource_key
-from careconnect_records.actions import Item
-from careconnect_records.change import planned_change
-from careconnect_records.record import Content, TooLargeError, content_of, deletion_of
-from careconnect_records.strict_json import parse_json_body
+from careconnect.fhir import outcomes
+from careconnect.storage.keys import resource_key
+from careconnect_records.items.actions import Item
+from careconnect_records.items.record import Content, TooLargeError, content_of, deletion_of
+from careconnect_records.parsing.strict_json import parse_json_body
+from careconnect_records.writes.change import planned_change
 from record_writer import refusals
-from record_writer.find_resource import Found, find_resource, sees
+from record_writer.compartment import patients_in_body, patients_of_items
+from record_writer.find_target import Found, find_resource, sees
 from record_writer.patch_resource import patched
 from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.require_references import require_references, targets_of
 from record_writer.valid_resource import require_own, require_valid, require_writable
-from record_writer.wanted import Kind, Wanted, Written
-from record_writer.whose_record import patients_in_body, patients_of_items
+from record_writer.write_request import Kind, Wanted, Written
 
 SECONDS: Final = 10.0
 """For so long a write that others come before is tried again."""

@@ -11,7 +11,7 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_u
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-from careconnect_testing.client_service import Service
+from careconnect_testing.http.client_service import Service
 
 pytestmark = pytest.mark.clients
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from careconnect.resource_types import FHIR_VERSION, SERVED_TYPES
+from careconnect.fhir.resource_types import FHIR_VERSION, SERVED_TYPES
 from careconnect_admin.clients.demo import LIMITED_ACCESS, DemoClient
-from careconnect_testing.client_service import Service
+from careconnect_testing.http.client_service import Service
 
 pytestmark = pytest.mark.clients
 

@@ -8,8 +8,8 @@ from fhirpy import SyncFHIRClient
 from fhirpy.base.exceptions import ForbiddenError, MultipleResourcesFound, OperationOutcome, ResourceNotFound
 
 from careconnect_admin.clients.demo import LIMITED_ACCESS, DemoClient
-from careconnect_testing.client_service import Service
-from careconnect_testing.writes import PATCH, new_code, observation, patient
+from careconnect_testing.http.client_service import Service
+from careconnect_testing.http.writes import PATCH, new_code, observation, patient
 
 pytestmark = pytest.mark.clients
 

@@ -12,7 +12,7 @@ from oauthlib.oauth2.rfc6749.errors import InvalidClientError, InvalidScopeError
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
-from careconnect_testing.client_service import KeyClient, Service
+from careconnect_testing.http.client_service import KeyClient, Service
 
 pytestmark = pytest.mark.clients
 

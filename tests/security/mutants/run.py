@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from careconnect_admin.project import PROJECT
-from careconnect_testing.faults import Fault, faults_of
+from careconnect_testing.running.faults import Fault, faults_of
 
 HERE: Final = Path(__file__).resolve().parent
 # Only for tests that wait for ever: one that works is stopped by its CPU time, however busy the machine is.
@@ -29,7 +29,7 @@ PYTEST: Final = (
         "-x",
         "--tb=no",
         "-p",
-        "careconnect_testing.mutated_import",
+        "careconnect_testing.running.mutated_import",
         "-p",
         "no:cacheprovider",
         "-p",

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from careconnect import __version__
 from careconnect_admin.cli import app
-from careconnect_testing.cases import each_of
+from careconnect_testing.running.cases import each_of
 
 
 def test_it_tells_its_version() -> None:

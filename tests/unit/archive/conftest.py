@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from careconnect_testing.archived_trail import ArchivedTrail, trail_on_moto
+from careconnect_testing.parts.archived_trail import ArchivedTrail, trail_on_moto
 
 
 @pytest.fixture

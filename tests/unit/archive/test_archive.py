@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from audit_archiver.archived_batch import BatchKey, unpack
 from audit_archiver.jobs import JobError
 from audit_archiver.stream_record import digest_of, record_of_event
-from careconnect_testing.archived_trail import BUCKET, DAY, MINUTE, NOON, ArchivedTrail
-from careconnect_testing.events import event, event_names
+from careconnect_testing.http.events import event, event_names
+from careconnect_testing.parts.archived_trail import BUCKET, DAY, MINUTE, NOON, ArchivedTrail
 
 DAY_MS = 86_400_000
 

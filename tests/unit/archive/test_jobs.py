@@ -11,9 +11,9 @@ import pytest
 from audit_archiver.check_heartbeat import HEARTBEAT, is_archived, put_heartbeat
 from audit_archiver.jobs import MAX_NAMED, JobError
 from careconnect.audit.event import event_of
-from careconnect.settings import SettingError
-from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
-from careconnect_testing.events import event
+from careconnect.runtime.settings import SettingError
+from careconnect_testing.http.events import event
+from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail
 
 FIVE = 5 * MINUTE
 

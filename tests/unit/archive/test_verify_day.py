@@ -11,7 +11,15 @@ from audit_archiver.days import LATE, days_from, end_of, is_in_place, start_of
 from audit_archiver.stream_record import Kind, StreamRecord, record_of_event
 from audit_archiver.verify_day import Finding, Verdict, verify_day
 from careconnect.audit.event import SHARDS, event_key, new_event_id, time_of
-from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, NOON, ArchivedTrail, trail_on_moto
+from careconnect_testing.parts.archived_trail import (
+    AUDIT_TABLE,
+    BUCKET,
+    DAY,
+    MINUTE,
+    NOON,
+    ArchivedTrail,
+    trail_on_moto,
+)
 
 HOUR = 60 * MINUTE
 DAY_MS = 24 * HOUR

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from careconnect_testing.auditor import KEPT, NOW, Auditor, auditor_on_moto
+from careconnect_testing.parts.auditor import KEPT, NOW, Auditor, auditor_on_moto
 
 
 @pytest.fixture(scope="module")

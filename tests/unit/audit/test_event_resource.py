@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from access_auditor.event_resource import event_resource, event_text
 from access_auditor.event_values import values_of
 from careconnect.audit.event import Action, AuditEvent, Outcome, event_of
-from careconnect.resource_types import AUDIT_EVENT
-from careconnect.xml_writer import resource_xml
+from careconnect.fhir.rendering.xml_writer import resource_xml
+from careconnect.fhir.resource_types import AUDIT_EVENT
 from careconnect_admin.project import DOCS
-from careconnect_testing.auditor import KEPT, an_event
-from careconnect_testing.fhir_models import valid_json, valid_xml
+from careconnect_testing.parts.auditor import KEPT, an_event
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
 
 AT = datetime(2026, 11, 26, 7, 15, 2, 123_000, tzinfo=UTC)
 DICOM = "http://dicom.nema.org/resources/ontology/DCM"

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from careconnect_testing.auditor import Auditor, an_event, auditor_on_moto
-from careconnect_testing.events import event
-from careconnect_testing.refused_start import missing_settings
+from careconnect_testing.http.events import event
+from careconnect_testing.parts.auditor import Auditor, an_event, auditor_on_moto
+from careconnect_testing.stacks.refused_start import missing_settings
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "access_auditor",

@@ -6,10 +6,10 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from careconnect.audit.event import Action, AuditEvent, Outcome
-from careconnect.resource_types import FHIR_PATH
-from careconnect_testing.auditor import KEPT, NOW, Auditor, an_event
-from careconnect_testing.events import rest_event
-from careconnect_testing.fhir_models import valid_json, valid_xml
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_testing.http.events import rest_event
+from careconnect_testing.parts.auditor import KEPT, NOW, Auditor, an_event
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
 
 FIRST = KEPT[0]
 PATH = f"AuditEvent/{FIRST.id}"

@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto.dynamodb.models import DynamoDBBackend
 
-from careconnect_testing.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
-from careconnect_testing.fhir_models import valid_json, valid_xml
+from careconnect_testing.parts.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
 
 IDS = [event.id for event in sorted(KEPT, key=lambda event: event.id, reverse=True)]
 TOKEN, REFUSED, OF_FIVE, OBSERVATION, READ, UPDATE, OLD = range(7)

@@ -16,16 +16,16 @@ import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moto import mock_aws
 
-from careconnect import aws
-from careconnect.access_token import client_mark_key, patient_mark_key, revocation_key
-from careconnect.resource_types import FHIR_PATH
-from careconnect.signing_keys import CACHE_SECONDS, thumbprint
-from careconnect_testing.access_tokens import BASE, claims, encoded, header, segment, signed
-from careconnect_testing.aws_calls import counted_calls
-from careconnect_testing.events import authorizer_event, event, event_names
-from careconnect_testing.iam import allows
-from careconnect_testing.refused_start import missing_settings
-from careconnect_testing.tables import create_table
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.access_token import client_mark_key, patient_mark_key, revocation_key
+from careconnect.oauth.signing_keys import CACHE_SECONDS, thumbprint
+from careconnect.runtime import aws
+from careconnect_testing.aws.aws_calls import counted_calls
+from careconnect_testing.aws.iam import allows
+from careconnect_testing.aws.tables import create_table
+from careconnect_testing.http.events import authorizer_event, event, event_names
+from careconnect_testing.parts.access_tokens import BASE, claims, encoded, header, segment, signed
+from careconnect_testing.stacks.refused_start import missing_settings
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "scope_authorizer",

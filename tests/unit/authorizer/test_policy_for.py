@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careconnect import scopes
-from careconnect.fhir_path import FhirPath, parse_path
-from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, SERVED_TYPES
-from careconnect.resource_types import Home as HomeTable
-from careconnect.scopes import READING, WRITING, grants_of
-from careconnect_testing.iam import allows
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.path import FhirPath, parse_path
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
+from careconnect.fhir.resource_types import Home as HomeTable
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth import scopes
+from careconnect.oauth.scopes import READING, WRITING, grants_of
+from careconnect_testing.aws.iam import allows
 from scope_authorizer import policy_for as module
 from scope_authorizer.policy_for import Direction, Gateway, gateway_of, policy_for
 

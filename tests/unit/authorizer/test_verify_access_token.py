@@ -10,10 +10,10 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from careconnect.signing_keys import thumbprint
-from careconnect.token_verification import AccessToken, TokenRefusedError
-from careconnect_testing.access_tokens import ABSENT, BASE, claims, encoded, header, segment, signed, signing_key
-from careconnect_testing.clock import Clock
+from careconnect.oauth.signing_keys import thumbprint
+from careconnect.oauth.token_verification import AccessToken, TokenRefusedError
+from careconnect_testing.parts.access_tokens import ABSENT, BASE, claims, encoded, header, segment, signed, signing_key
+from careconnect_testing.parts.clock import Clock
 from scope_authorizer.verify_access_token import verify_access_token
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from careconnect.settings import SettingError
-from careconnect_testing.events import rest_event
+from careconnect.runtime.settings import SettingError
+from careconnect_testing.http.events import rest_event
 
 SETTINGS = {
     "CONSOLE": "on",

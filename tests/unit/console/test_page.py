@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from careconnect import __version__
-from careconnect.http import Cors
-from careconnect.origin import SECRET_HEADER, Origin
-from careconnect.resource_types import FHIR_PATH
-from careconnect.shell import Shell
-from careconnect_testing.answer import Answer
-from careconnect_testing.clock import Clock
-from careconnect_testing.events import rest_event
-from careconnect_testing.observer import RecordingObserver
+from careconnect.endpoint.pipeline import Shell
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Cors
+from careconnect.http.origin import SECRET_HEADER, Origin
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import rest_event
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.observer import RecordingObserver
 from service_console.app import ConsoleEndpoint
 from service_console.built_site import BuiltSite
 

@@ -4,10 +4,10 @@ import json
 import subprocess
 from typing import Any, Final
 
-from careconnect.base_url import BaseUrl
-from careconnect.resource_types import SERVED_TYPES, SYNTAX
-from careconnect_testing.node_clients import NODE
-from careconnect_testing.web_sources import WEB
+from careconnect.fhir.resource_types import SERVED_TYPES, SYNTAX
+from careconnect.http.base_url import BaseUrl
+from careconnect_testing.page.node_clients import NODE
+from careconnect_testing.page.web_sources import WEB
 from service_discovery.capability_statement import capability_statement
 
 _READ: Final = """

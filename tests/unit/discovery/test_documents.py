@@ -9,17 +9,17 @@ import pytest
 from fhir.resources.STU3.capabilitystatement import CapabilityStatement
 from fhir.resources.STU3.operationoutcome import OperationOutcome
 
-from careconnect.base_url import BaseUrl
-from careconnect.client_record import ASSERTION_ALGORITHMS, AuthMethod
-from careconnect.http import Cors
-from careconnect.resource_types import COMMON_PARAMETERS, FHIR_PATH, RESOURCE_TYPES, REVERSE_INCLUDES, SERVED_TYPES
-from careconnect.scopes import parse_scope
-from careconnect.shell import Shell
-from careconnect.signing_keys import SigningKeyError
-from careconnect_testing.answer import Answer
-from careconnect_testing.clock import Clock
-from careconnect_testing.events import rest_event
-from careconnect_testing.observer import RecordingObserver
+from careconnect.endpoint.pipeline import Shell
+from careconnect.fhir.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, REVERSE_INCLUDES, SERVED_TYPES
+from careconnect.http.base_url import FHIR_PATH, BaseUrl
+from careconnect.http.messages import Cors
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, AuthMethod
+from careconnect.oauth.scopes import parse_scope
+from careconnect.oauth.signing_keys import SigningKeyError
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import rest_event
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.observer import RecordingObserver
 from service_discovery import capability_statement
 from service_discovery.app import DiscoveryEndpoint
 from service_discovery.openapi_document import openapi_document

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from careconnect.settings import SettingError
-from careconnect_testing.events import rest_event
+from careconnect.runtime.settings import SettingError
+from careconnect_testing.http.events import rest_event
 
 SETTINGS = {
     "SIGNING_KEY_ALIAS": "alias/test-signing",

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import pytest
 
-from careconnect.base_url import BaseUrl
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, ResourceType
-from careconnect_records.exact_json import parse_json
-from careconnect_records.validation import validate
-from careconnect_testing.cases import each_of
-from careconnect_testing.written_xml import xml_text
+from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType
+from careconnect.http.base_url import FHIR_PATH, BaseUrl
+from careconnect_records.parsing.exact_json import parse_json
+from careconnect_records.stu3.validation import validate
+from careconnect_testing.http.written_xml import xml_text
+from careconnect_testing.running.cases import each_of
 from service_discovery import openapi_writes
 from service_discovery.openapi_document import openapi_document
 from service_discovery.openapi_examples import example_of, examples_of

@@ -9,8 +9,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from careconnect_admin.project import PROJECT
-from careconnect_testing.node_clients import NODE
-from careconnect_testing.whole_template import whole_template
+from careconnect_testing.page.node_clients import NODE
+from careconnect_testing.stacks.whole_template import whole_template
 
 _RENAMED = "x-amzn-remapped-www-authenticate"
 _CHALLENGE = 'Bearer realm="careconnect", error="invalid_token"'

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from careconnect_testing.few_records import write_records
-from careconnect_testing.stores import Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.records.few_records import write_records
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from careconnect_records.tables import RecordTables
-from careconnect_testing.access_records import audit_table
-from careconnect_testing.events import event
-from careconnect_testing.few_records import write_records
-from careconnect_testing.refused_start import missing_settings, refused_start
-from careconnect_testing.stores import load, reader_on_moto
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.http.events import event
+from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.stores import load, reader_on_moto
+from careconnect_testing.records.few_records import write_records
+from careconnect_testing.stacks.refused_start import missing_settings, refused_start
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "fhir_reader",

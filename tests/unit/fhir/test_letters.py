@@ -2,8 +2,8 @@
 
 import pytest
 
-from careconnect_testing.events import fhir_event
-from careconnect_testing.stores import Reader
+from careconnect_testing.http.events import fhir_event
+from careconnect_testing.parts.stores import Reader
 
 TAKES = {
     ("GET", "Patient"): "s",

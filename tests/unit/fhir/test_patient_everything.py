@@ -2,8 +2,9 @@
 
 import pytest
 
-from careconnect_testing.stores import Reader
-from fhir_reader import budget, patient_everything
+from careconnect_testing.parts.stores import Reader
+from fhir_reader import patient_everything
+from fhir_reader import request_budget as budget
 
 PATH = "Patient/4/$everything"
 

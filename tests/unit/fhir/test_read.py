@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lxml import etree
 
-from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
-from careconnect_testing.cases import each_of
-from careconnect_testing.events import event, event_names, fhir_event
-from careconnect_testing.few_records import NARRATIVE, few_records, write_deletion, write_records
-from careconnect_testing.fhir_models import valid_json, valid_xml
-from careconnect_testing.stores import LOADED, Reader, load, reader_on_moto
+from careconnect.fhir.resource_types import RESOURCE_TYPES, Home, ResourceType
+from careconnect_testing.http.events import event, event_names, fhir_event
+from careconnect_testing.parts.stores import LOADED, Reader, load, reader_on_moto
+from careconnect_testing.records.few_records import NARRATIVE, few_records, write_deletion, write_records
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
+from careconnect_testing.running.cases import each_of
 
 if TYPE_CHECKING:
-    from careconnect_testing.answer import Answer
+    from careconnect_testing.http.answer import Answer
 
 LATER = LOADED + timedelta(days=1)
 SOURCES = {(each["resourceType"], each["id"]): each for each in few_records()}

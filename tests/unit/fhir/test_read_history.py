@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from careconnect.rendering import room
-from careconnect_testing.answer import Answer
-from careconnect_testing.cases import each_of
-from careconnect_testing.few_records import write_records
-from careconnect_testing.fhir_models import valid_json, valid_xml
-from careconnect_testing.kept_versions import Version, write_versions
-from careconnect_testing.stores import EVERYTHING, FHIR_BASE, Reader, load, reader_on_moto
-from fhir_reader import budget, read_history
+from careconnect.fhir.rendering import size_budget as room
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE, Reader, load, reader_on_moto
+from careconnect_testing.records.few_records import write_records
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
+from careconnect_testing.records.former_versions import Version, write_versions
+from careconnect_testing.running.cases import each_of
+from fhir_reader import read_history
+from fhir_reader import request_budget as budget
 
 FHIR = {"f": "http://hl7.org/fhir"}
 MANY = 25

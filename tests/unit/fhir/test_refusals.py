@@ -5,16 +5,17 @@ from typing import Any, cast
 import pytest
 from fhir.resources.STU3 import get_fhir_model_class
 
-from careconnect.http import Cors
-from careconnect.resource_types import FHIR_PATH, RESOURCE_TYPES, resource_type
-from careconnect.shell import Shell
-from careconnect.unknown_path import STU3_TYPES, unknown_path
-from careconnect_testing.answer import Answer
-from careconnect_testing.cases import each_of
-from careconnect_testing.clock import Clock
-from careconnect_testing.events import fhir_event
-from careconnect_testing.observer import RecordingObserver
-from careconnect_testing.stores import BASE, Reader
+from careconnect.endpoint.pipeline import Shell
+from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
+from careconnect.fhir.unknown_path import STU3_TYPES, unknown_path
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Cors
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import fhir_event
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.parts.stores import BASE, Reader
+from careconnect_testing.running.cases import each_of
 from service_discovery.app import DiscoveryEndpoint
 
 # What it refuses it refuses without a look at its keys.

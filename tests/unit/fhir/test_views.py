@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from careconnect.formats import Format
-from careconnect.indentation import pretty_json
-from careconnect.rendering.views import View, show
-from careconnect.resource_types import RESOURCE_TYPES, resource_type
-from careconnect.xml_writer import resource_xml
-from careconnect_testing.cases import each_of
-from careconnect_testing.few_records import NARRATIVE, few_records
-from careconnect_testing.fhir_models import valid_json, valid_xml
-from careconnect_testing.stores import Reader
+from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.rendering.indentation import pretty_json
+from careconnect.fhir.rendering.views import View, show
+from careconnect.fhir.rendering.xml_writer import resource_xml
+from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
+from careconnect_testing.parts.stores import Reader
+from careconnect_testing.records.few_records import NARRATIVE, few_records
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
+from careconnect_testing.running.cases import each_of
 
 FHIR = "{http://hl7.org/fhir}"
 SUBSETTED = {"system": "http://hl7.org/fhir/v3/ObservationValue", "code": "SUBSETTED"}

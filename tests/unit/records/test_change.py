@@ -5,12 +5,10 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import INDEX_ITEM, JSON_ITEM
-from careconnect.resource_types import resource_type
-from careconnect.search_values import SearchValueError
-from careconnect_records.change import MOST_ACTIONS, Change, State, planned_change, rebuilt_change
-from careconnect_records.packing import packed
-from careconnect_records.record import (
+from careconnect.fhir.resource_types import resource_type
+from careconnect.search.values import SearchValueError
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
+from careconnect_records.items.record import (
     GONE,
     LARGEST_BODY,
     Content,
@@ -20,9 +18,11 @@ from careconnect_records.record import (
     content_of,
     deletion_of,
 )
-from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import write_actions
-from careconnect_records.validation import InvalidResourceError
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.stu3.validation import InvalidResourceError
+from careconnect_records.writes.change import MOST_ACTIONS, Change, State, planned_change, rebuilt_change
+from careconnect_records.writes.packing import packed
+from careconnect_records.writes.transaction import write_actions
 
 FIRST, LATER = 1_700_000_000_000, 1_700_000_060_000
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careconnect_records.exact_json import JsonError, JsonNumber, json_text, parse_json
+from careconnect_records.parsing.exact_json import JsonError, JsonNumber, json_text, parse_json
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careconnect.record_keys import place_of, shard_of
-from careconnect.resource_types import RESOURCE_TYPES, ParameterType, Rank, resource_type
-from careconnect.search_values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range, patients_of
-from careconnect_records.exact_json import JsonNumber
-from careconnect_records.extract import index_keys, search_values
-from careconnect_testing.cases import each_of
+from careconnect.fhir.resource_types import RESOURCE_TYPES, ParameterType, Rank, resource_type
+from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range, patients_of
+from careconnect.storage.keys import place_of, shard_of
+from careconnect_records.items.extract import index_keys, search_values
+from careconnect_records.parsing.exact_json import JsonNumber
+from careconnect_testing.running.cases import each_of
 
 _NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 _SNOMED = "http://snomed.info/sct"
@@ -505,7 +505,7 @@ def test_a_row_that_is_wrong_is_told_and_not_passed_over(monkeypatch: pytest.Mon
         index_keys(wrong, "1", {quantity.name: [["1", "", "", ""]]})
 
     wrong = replace(served, parameters=(replace(quantity, paths=("no path",)),))
-    monkeypatch.setattr("careconnect_records.extract.resource_type", lambda _: wrong)
+    monkeypatch.setattr("careconnect_records.items.extract.resource_type", lambda _: wrong)
     with pytest.raises(ValueError, match="not an element path: no path"):
         search_values(observation())
 
@@ -516,7 +516,7 @@ def test_a_path_that_leads_into_a_text_finds_nothing(monkeypatch: pytest.MonkeyP
     status = served.parameter("status")
     assert status is not None
     monkeypatch.setattr(
-        "careconnect_records.extract.resource_type",
+        "careconnect_records.items.extract.resource_type",
         lambda _: replace(served, parameters=(replace(status, paths=("status.text",)),)),
     )
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from careconnect_records.narrative import narrative_fault, stands_alone
-from careconnect_testing.cases import each_of
+from careconnect_records.parsing.narrative import narrative_fault, stands_alone
+from careconnect_testing.running.cases import each_of
 
 OPENING = '<div xmlns="http://www.w3.org/1999/xhtml">'
 

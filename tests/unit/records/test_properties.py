@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from careconnect.resource_types import resource_type
-from careconnect.search_values import SearchValueError
-from careconnect.xml_writer import resource_xml
+from careconnect.fhir.rendering.xml_writer import resource_xml
+from careconnect.fhir.resource_types import resource_type
+from careconnect.search.values import SearchValueError
 from careconnect_admin.sample.generator import sample_resources
-from careconnect_records.exact_json import JsonNumber, json_text, parse_json
-from careconnect_records.record import TooLargeError, build_record, content_of
-from careconnect_records.validation import InvalidResourceError, validate
+from careconnect_records.items.record import TooLargeError, build_record, content_of
+from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
+from careconnect_records.stu3.validation import InvalidResourceError, validate
 
 _BY_TYPE = {each["resourceType"]: each for each in sample_resources()}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from careconnect_records.references import LocalTarget, fhir_base_of, is_elsewhere, references_of, target_of
+from careconnect_records.items.references import LocalTarget, fhir_base_of, is_elsewhere, references_of, target_of
 
 BASE = "https://care.example/careconnect-ri/STU3"
 

@@ -1,6 +1,6 @@
 """The shapes of STU3's types, as they are read off the models."""
 
-from careconnect_records.schema import _type_class, model_of, shape_of
+from careconnect_records.stu3.schema import _type_class, model_of, shape_of
 
 
 def test_what_is_no_model_s_type_has_no_class() -> None:

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from careconnect_records.exact_json import (
+from careconnect_records.parsing.exact_json import (
     JsonNumber,
     is_nested_too_deeply,
     json_text,
     nests_too_deeply,
     parse_json,
 )
-from careconnect_records.faults import UnreadableBodyError
-from careconnect_records.strict_json import parse_json_body, parse_json_value
-from careconnect_testing.cases import each_of
+from careconnect_records.parsing.faults import UnreadableBodyError
+from careconnect_records.parsing.strict_json import parse_json_body, parse_json_value
+from careconnect_testing.running.cases import each_of
 
 
 @pytest.mark.parametrize(

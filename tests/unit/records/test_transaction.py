@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from careconnect.record_keys import MARK_SHARDS
-from careconnect.resource_types import resource_type
-from careconnect_records.change import MOST_ACTIONS, Change, State, planned_change
-from careconnect_records.identifier_guards import Guard, guard_of
-from careconnect_records.packing import packed
-from careconnect_records.record import Content, content_of, deletion_of
-from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import EventsNotTakenError, group_actions, transact, write_actions
-from careconnect_testing.cases import each_of
+from careconnect.fhir.resource_types import resource_type
+from careconnect.storage.keys import MARK_SHARDS
+from careconnect_records.items.identifier_locks import Guard, guard_of
+from careconnect_records.items.record import Content, content_of, deletion_of
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes.change import MOST_ACTIONS, Change, State, planned_change
+from careconnect_records.writes.packing import packed
+from careconnect_records.writes.transaction import EventsNotTakenError, group_actions, transact, write_actions
+from careconnect_testing.running.cases import each_of
 
 NOW = 1_700_000_000_000
 CLIENT: Any = None

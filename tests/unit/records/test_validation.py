@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from careconnect_records.exact_json import parse_json
-from careconnect_records.schema import model_of
-from careconnect_records.validation import Fault, InvalidResourceError, _model_faults, validate
-from careconnect_testing.cases import each_of
+from careconnect_records.parsing.exact_json import parse_json
+from careconnect_records.stu3.schema import model_of
+from careconnect_records.stu3.validation import Fault, InvalidResourceError, _model_faults, validate
+from careconnect_testing.running.cases import each_of
 
 
 def faults_of(resource: dict[str, Any] | str) -> str:

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from careconnect.xml_writer import resource_xml
-from careconnect_records.element_order import in_order
-from careconnect_records.exact_json import JsonNumber, json_text, parse_json
-from careconnect_records.faults import Fault, InvalidResourceError, UnreadableBodyError
-from careconnect_records.validation import validate
-from careconnect_records.xml_source import parse_xml_body
-from careconnect_testing.made_up_resources import made_up_resources
-from careconnect_testing.written_xml import xml_text
+from careconnect.fhir.rendering.xml_writer import resource_xml
+from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
+from careconnect_records.parsing.faults import Fault, InvalidResourceError, UnreadableBodyError
+from careconnect_records.stu3.element_order import in_order
+from careconnect_records.stu3.validation import validate
+from careconnect_records.stu3.xml_source import parse_xml_body
+from careconnect_testing.http.written_xml import xml_text
+from careconnect_testing.records.made_up_resources import made_up_resources
 
 FHIR, XHTML = "http://hl7.org/fhir", "http://www.w3.org/1999/xhtml"
 

@@ -10,12 +10,12 @@ from fhir.resources import STU3
 from fhir.resources.STU3 import get_fhir_model_class
 from lxml import etree
 
-from careconnect.xml_writer import FHIR, element_xml
-from careconnect_records.exact_json import parse_json
-from careconnect_records.schema import Element, shape_of
-from careconnect_records.validation import validate
-from careconnect_testing.few_records import few_records
-from careconnect_testing.written_xml import xml_text
+from careconnect.fhir.rendering.xml_writer import FHIR, element_xml
+from careconnect_records.parsing.exact_json import parse_json
+from careconnect_records.stu3.schema import Element, shape_of
+from careconnect_records.stu3.validation import validate
+from careconnect_testing.http.written_xml import xml_text
+from careconnect_testing.records.few_records import few_records
 
 
 def rendered(resource: dict[str, Any] | str, *, pretty: bool = False) -> str:

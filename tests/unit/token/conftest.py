@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from careconnect_testing.issuer import Issuer, issuer_on_moto
+from careconnect_testing.parts.issuer import Issuer, issuer_on_moto
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import pytest
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent
-from careconnect.shell import Recording
-from careconnect.signing_keys import SigningKeyError
-from careconnect_testing.access_records import KeptEvents
-from careconnect_testing.issuer import AUDIT_TABLE, TOKEN_TABLE, Issuer, basic
+from careconnect.endpoint.pipeline import Recording
+from careconnect.oauth.signing_keys import SigningKeyError
+from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_testing.parts.issuer import AUDIT_TABLE, TOKEN_TABLE, Issuer, basic
 from token_issuer.errors import unavailable
 
 GRANT = {"grant_type": "client_credentials"}

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from careconnect.base_url import BaseUrl
-from careconnect.client_record import AuthMethod, ClientRecord, SecretDigest, digest_secret
-from careconnect_testing.issuer import BASE, CLIENT_TABLE, Issuer, NoKeySets, basic, issuer_on_moto
-from token_issuer.authenticate_client import ClientAuthentication, FoundClient
-from token_issuer.client_credentials import ClientCredentials
+from careconnect.http.base_url import BaseUrl
+from careconnect.oauth.client_record import AuthMethod, ClientRecord, SecretDigest, digest_secret
+from careconnect_testing.parts.issuer import BASE, CLIENT_TABLE, Issuer, NoKeySets, basic, issuer_on_moto
+from token_issuer.clients.authenticate_client import ClientAuthentication, FoundClient
+from token_issuer.clients.client_credentials import ClientCredentials
+from token_issuer.clients.throttle import Counters, counters, retry_after
 from token_issuer.errors import OAuthError
-from token_issuer.throttle import Counters, counters, retry_after
 
 
 def test_only_a_digest_is_stored(issuer: Issuer, secret: str) -> None:

@@ -7,13 +7,13 @@ import jwt
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 
-from careconnect.access_token import MAX_LIFETIME
-from careconnect.aws import error_code
-from careconnect.client_record import AuthMethod
-from careconnect.signing_keys import CACHE_SECONDS, OUTAGE_SECONDS
+from careconnect.oauth.access_token import MAX_LIFETIME
+from careconnect.oauth.client_record import AuthMethod
+from careconnect.oauth.signing_keys import CACHE_SECONDS, OUTAGE_SECONDS
+from careconnect.runtime.aws import error_code
 from careconnect_admin.signing.key_ring import KeyRing
-from careconnect_testing.answer import Answer
-from careconnect_testing.issuer import (
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.parts.issuer import (
     ALIAS,
     CLIENT_TABLE,
     RSA_KEY,

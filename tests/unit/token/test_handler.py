@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from careconnect.settings import SettingError
-from careconnect_testing.events import form_event
-from careconnect_testing.issuer import (
+from careconnect.runtime.settings import SettingError
+from careconnect_testing.http.events import form_event
+from careconnect_testing.parts.issuer import (
     ALIAS,
     AUDIT_TABLE,
     CLIENT_TABLE,
@@ -144,7 +144,7 @@ def test_no_secret_token_or_assertion_is_ever_logged(seeded: Issuer, capsys: pyt
 
 
 def test_the_clients_are_of_the_functions_region(seeded: Issuer) -> None:
-    """The clients are made at cold start, with the time-outs of `careconnect.aws`."""
+    """The clients are made at cold start, with the time-outs of `careconnect.runtime.aws`."""
     handler = load()
 
     config = handler._dynamodb.meta.config

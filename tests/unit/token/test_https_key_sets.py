@@ -20,10 +20,10 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from careconnect_testing.cases import each_of
-from careconnect_testing.clock import Clock
-from token_issuer import https_key_sets
-from token_issuer.https_key_sets import LIFETIME, RECHECK, HttpsKeySets, is_public
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.running.cases import each_of
+from token_issuer.clients import https_key_sets
+from token_issuer.clients.https_key_sets import LIFETIME, RECHECK, HttpsKeySets, is_public
 
 KEY = {"kid": "key-1", "kty": "RSA"}
 

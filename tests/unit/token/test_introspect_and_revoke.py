@@ -5,9 +5,9 @@ from typing import Any
 import jwt
 import pytest
 
-from careconnect.access_token import client_mark_key, patient_mark_key
-from careconnect_testing.issuer import BASE, FHIR_BASE, RSA_KEY, TOKEN_TABLE, Issuer, basic
-from token_issuer.introspect_token import INACTIVE
+from careconnect.oauth.access_token import client_mark_key, patient_mark_key
+from careconnect_testing.parts.issuer import BASE, FHIR_BASE, RSA_KEY, TOKEN_TABLE, Issuer, basic
+from token_issuer.tokens.introspect_token import INACTIVE
 
 ENDPOINTS = ["/introspect", "/revoke"]
 

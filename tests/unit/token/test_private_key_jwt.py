@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from careconnect.base_url import BaseUrl
-from careconnect.client_record import AuthMethod, ClientRecord
-from careconnect_testing.issuer import (
+from careconnect.http.base_url import BaseUrl
+from careconnect.oauth.client_record import AuthMethod, ClientRecord
+from careconnect_testing.parts.issuer import (
     ASSERTION_TYPE,
     BASE,
     OTHER_RSA_KEY,
@@ -26,8 +26,8 @@ from careconnect_testing.issuer import (
     NoKeySets,
     public_jwk,
 )
+from token_issuer.clients.verify_assertion import verify_assertion
 from token_issuer.errors import ClientRefusedError
-from token_issuer.verify_assertion import verify_assertion
 
 KEYS = {
     "keys": [

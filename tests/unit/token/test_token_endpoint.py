@@ -9,15 +9,15 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from careconnect.client_record import AuthMethod
-from careconnect.scopes import ScopeFault
-from careconnect.signing_keys import thumbprint
-from careconnect_testing.events import FORM, form_event, rest_event
-from careconnect_testing.issuer import ALIAS, BASE, FHIR_BASE, Issuer, basic
-from careconnect_testing.token_rows import GRANT, ROWS, Row, basic_header
+from careconnect.oauth.client_record import AuthMethod
+from careconnect.oauth.scopes import ScopeFault
+from careconnect.oauth.signing_keys import thumbprint
+from careconnect_testing.http.events import FORM, form_event, rest_event
+from careconnect_testing.http.token_rows import GRANT, ROWS, Row, basic_header
+from careconnect_testing.parts.issuer import ALIAS, BASE, FHIR_BASE, Issuer, basic
 
 if TYPE_CHECKING:
-    from careconnect_testing.answer import Answer
+    from careconnect_testing.http.answer import Answer
 
 
 def verified(issuer: Issuer, token: str) -> dict[str, Any]:
@@ -473,9 +473,9 @@ def test_10_000_tokens_have_distinct_ids(issuer: Issuer, secret: str) -> None:
             self.ids.add(claims["jti"])
             return "signed"
 
-    from careconnect.base_url import BaseUrl
-    from careconnect.client_record import client_record
-    from token_issuer.grant_token import grant_token
+    from careconnect.http.base_url import BaseUrl
+    from careconnect.oauth.client_record import client_record
+    from token_issuer.tokens.grant_token import grant_token
 
     record = client_record(issuer.items("clients")[0])
     collector = Collector()

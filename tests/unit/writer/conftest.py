@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from careconnect_testing.record_writers import Writer, with_other_tables, writer_on_moto
+from careconnect_testing.parts.record_writers import Writer, with_other_tables, writer_on_moto
 
 
 @pytest.fixture(scope="module")

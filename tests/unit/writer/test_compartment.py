@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from careconnect_testing.record_writers import Writer, told
-from careconnect_testing.writes import NHS_NUMBER, observation, patient
+from careconnect_testing.http.writes import NHS_NUMBER, observation, patient
+from careconnect_testing.parts.record_writers import Writer, told
 
 OWN, OTHER = "Patient/own", "Patient/other"
 REMOVE = {"op": "remove", "path": "/comment"}

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from careconnect_testing.answer import Answer
-from careconnect_testing.record_writers import Writer, told
-from careconnect_testing.stores import FHIR_BASE
-from careconnect_testing.writes import JSON, NHS_NUMBER, PATCH, patient
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, patient
+from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.stores import FHIR_BASE
 
 IDENTIFIER = f"{NHS_NUMBER}|9434765919"
 CONDITION = f"identifier={IDENTIFIER}"

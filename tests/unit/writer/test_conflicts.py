@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from careconnect.record_keys import JSON_ITEM
-from careconnect.resource_types import RESOURCE_TYPES
-from careconnect_testing.answer import Answer
-from careconnect_testing.record_writers import WRITE, Writer
-from careconnect_testing.writes import NHS_NUMBER, observation, patient
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.storage.keys import JSON_ITEM
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, observation, patient
+from careconnect_testing.parts.record_writers import WRITE, Writer
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 
 pytestmark = pytest.mark.slow

@@ -5,11 +5,11 @@ import json
 import pytest
 from lxml import etree
 
-from careconnect_records.exact_json import parse_json
-from careconnect_testing.fhir_models import valid_json, valid_xml
-from careconnect_testing.record_writers import Writer
-from careconnect_testing.stores import FHIR_BASE
-from careconnect_testing.writes import JSON, XML, observation, patient
+from careconnect_records.parsing.exact_json import parse_json
+from careconnect_testing.http.writes import JSON, XML, observation, patient
+from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.parts.stores import FHIR_BASE
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
 
 ORGANIZATION = {"resourceType": "Organization", "name": "A practice"}
 

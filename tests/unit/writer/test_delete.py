@@ -2,8 +2,8 @@
 
 import pytest
 
-from careconnect_testing.record_writers import Writer, told
-from careconnect_testing.writes import observation, patient
+from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.parts.record_writers import Writer, told
 
 
 @pytest.fixture

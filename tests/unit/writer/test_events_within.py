@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from careconnect_records import change
-from careconnect_testing.record_writers import WRITE, Writer
-from careconnect_testing.recorded_writes import Record, cancelling, made_by, with_record
-from careconnect_testing.stored import stored
-from careconnect_testing.writes import Resource, observation, patient
+from careconnect_records.writes import change
+from careconnect_testing.http.writes import Resource, observation, patient
+from careconnect_testing.parts.record_writers import WRITE, Writer
+from careconnect_testing.parts.recorded_writes import Record, cancelling, made_by, with_record
+from careconnect_testing.records.stored import stored
 
 pytestmark = pytest.mark.slow
 

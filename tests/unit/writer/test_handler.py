@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from careconnect.audit.event import AuditEvent
-from careconnect.resource_types import FHIR_PATH
-from careconnect_records.table_formats import begin_table
-from careconnect_records.tables import RecordTables
-from careconnect_testing.access_records import audit_table
-from careconnect_testing.events import Event, event, event_names, fhir_event
-from careconnect_testing.refused_start import missing_settings, refused_start
-from careconnect_testing.stores import reader_on_moto
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_records.items.table_formats import begin_table
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.http.events import Event, event, event_names, fhir_event
+from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.stores import reader_on_moto
+from careconnect_testing.stacks.refused_start import missing_settings, refused_start
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "record_writer",

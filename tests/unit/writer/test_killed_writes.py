@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from careconnect.record_keys import JSON_ITEM
-from careconnect_records import change, claim
-from careconnect_testing.answer import Answer
-from careconnect_testing.between_calls import killed_at_every_call
-from careconnect_testing.record_writers import WRITE, Writer, with_other_tables, writer_on_moto
-from careconnect_testing.recorded_writes import Record, made_by, with_record
-from careconnect_testing.stored import Stored, saved, stored, visible_entries
-from careconnect_testing.writes import NHS_NUMBER, Resource, patient
+from careconnect.storage.keys import JSON_ITEM
+from careconnect_records.writes import change
+from careconnect_records.writes import lease as claim
+from careconnect_testing.aws.between_calls import killed_at_every_call
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, Resource, patient
+from careconnect_testing.parts.record_writers import WRITE, Writer, with_other_tables, writer_on_moto
+from careconnect_testing.parts.recorded_writes import Record, made_by, with_record
+from careconnect_testing.records.stored import Stored, saved, stored, visible_entries
 
 pytestmark = pytest.mark.slow
 

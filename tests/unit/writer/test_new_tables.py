@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import CURSOR_KEY, FORMAT
-from careconnect_testing.record_writers import Writer, writer_on_moto
-from careconnect_testing.stores import reader_on_moto
-from careconnect_testing.writes import NHS_NUMBER, patient
+from careconnect.storage.keys import CURSOR_KEY, FORMAT
+from careconnect_testing.http.writes import NHS_NUMBER, patient
+from careconnect_testing.parts.record_writers import Writer, writer_on_moto
+from careconnect_testing.parts.stores import reader_on_moto
 
 ORGANIZATION = {"resourceType": "Organization", "name": "A practice"}
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from careconnect_testing.record_writers import Writer, told
-from careconnect_testing.writes import JSON, PATCH, observation, patient
+from careconnect_testing.http.writes import JSON, PATCH, observation, patient
+from careconnect_testing.parts.record_writers import Writer, told
 
 GENDER = {"op": "replace", "path": "/gender", "value": "male"}
 

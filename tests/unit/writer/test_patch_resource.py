@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from careconnect.outcomes import OutcomeError
-from careconnect_records.exact_json import json_text, parse_json
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect_records.parsing.exact_json import json_text, parse_json
 from record_writer.patch_resource import parse_patch, patched
 
 NAMES = st.sampled_from(["a", "b", "", "a/b", "m~n", "0", "-"])

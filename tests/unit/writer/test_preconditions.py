@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import resource_type
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.resource_types import resource_type
 from record_writer.preconditions import Identifier, if_match_of, if_none_exist_of, one_identifier
 
 PATIENT = resource_type("Patient")

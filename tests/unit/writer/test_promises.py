@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from careconnect_records import change, claim
-from careconnect_testing.answer import Answer
-from careconnect_testing.between_calls import at_every_call
-from careconnect_testing.record_writers import Writer, with_other_tables, writer_on_moto
-from careconnect_testing.stored import saved, stored
-from careconnect_testing.writes import NHS_NUMBER, Resource, observation, patient
+from careconnect_records.writes import change
+from careconnect_records.writes import lease as claim
+from careconnect_testing.aws.between_calls import at_every_call
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
+from careconnect_testing.parts.record_writers import Writer, with_other_tables, writer_on_moto
+from careconnect_testing.records.stored import saved, stored
 
 OWN = "Patient/own"
 pytestmark = pytest.mark.slow

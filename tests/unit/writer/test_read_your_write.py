@@ -13,10 +13,10 @@ import pytest
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 
-from careconnect_testing.answer import Answer
-from careconnect_testing.record_writers import Writer
-from careconnect_testing.stores import made_tables
-from careconnect_testing.writes import NHS_NUMBER, Resource, patient
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, Resource, patient
+from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.parts.stores import made_tables
 
 OWN = "Patient/own"
 WANTED = f"identifier={NHS_NUMBER}%7Cwanted"

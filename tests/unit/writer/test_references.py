@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from careconnect_testing.record_writers import Writer, told
-from careconnect_testing.stores import FHIR_BASE
-from careconnect_testing.writes import observation, patient
+from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.stores import FHIR_BASE
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 
 SUBJECT = [("not-found", ("Observation.subject",))]

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from careconnect.origin import Origin
-from careconnect.resource_types import RESOURCE_TYPES, Home, ResourceType
-from careconnect.scopes import grants_of
-from careconnect_testing.events import event, fhir_event
-from careconnect_testing.record_writers import Writer, told
-from careconnect_testing.writes import JSON, PATCH, XML, observation, patient
+from careconnect.fhir.resource_types import RESOURCE_TYPES, Home, ResourceType
+from careconnect.http.origin import Origin
+from careconnect.oauth.scopes import grants_of
+from careconnect_testing.http.events import event, fhir_event
+from careconnect_testing.http.writes import JSON, PATCH, XML, observation, patient
+from careconnect_testing.parts.record_writers import Writer, told
 
 PATIENT = '{"resourceType":"Patient"}'
 

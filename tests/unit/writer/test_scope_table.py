@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from careconnect.resource_types import RESOURCE_TYPES
-from careconnect_testing.answer import Answer
-from careconnect_testing.few_records import few_records
-from careconnect_testing.record_writers import Writer, writer_on_moto
-from careconnect_testing.writes import NHS_NUMBER, Resource
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, Resource
+from careconnect_testing.parts.record_writers import Writer, writer_on_moto
+from careconnect_testing.records.few_records import few_records
 
 pytestmark = pytest.mark.slow
 

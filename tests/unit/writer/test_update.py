@@ -2,10 +2,10 @@
 
 import pytest
 
-from careconnect.record_keys import INDEX_ITEM
-from careconnect_testing.record_writers import Writer, told
-from careconnect_testing.stores import FHIR_BASE
-from careconnect_testing.writes import observation, patient
+from careconnect.storage.keys import INDEX_ITEM
+from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.stores import FHIR_BASE
 
 OWN = {**patient(gender="female"), "id": "own-1"}
 

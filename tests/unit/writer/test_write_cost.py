@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from careconnect_admin.project import PROJECT
-from careconnect_records.record import item_size
-from careconnect_testing.answer import Answer
-from careconnect_testing.record_writers import WRITE, Writer, writer_on_moto
-from careconnect_testing.stored import saved, stored
-from careconnect_testing.stores import load
-from careconnect_testing.writes import NHS_NUMBER, Resource, observation, patient
+from careconnect_records.items.record import item_size
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
+from careconnect_testing.parts.record_writers import WRITE, Writer, writer_on_moto
+from careconnect_testing.parts.stores import load
+from careconnect_testing.records.stored import saved, stored
 
 HEADING = "| write | calls | items | write units |"
 ADR = (PROJECT / "docs/adr/0025-writes.md").read_text(encoding="utf-8")

@@ -6,8 +6,8 @@ from typing import Final
 
 import httpx
 
-from careconnect.resource_types import FHIR_PATH
-from careconnect.scopes import Grants, grants_of
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.scopes import Grants, grants_of
 from careconnect_admin.checks.expectations import CheckError, json_of
 from careconnect_admin.clients.token_request import NO_AUTH, basic, decoded
 

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 import jwt
 
-from careconnect.resource_types import SERVED_TYPES
-from careconnect.scopes import READING, Interaction
+from careconnect.fhir.resource_types import SERVED_TYPES
+from careconnect.oauth.scopes import READING, Interaction
 from careconnect_admin.checks.expectations import (
     CheckError,
     LimitError,

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import httpx
 
-from careconnect.formats import Format
-from careconnect.resource_types import ResourceType, resource_type
-from careconnect.scopes import Interaction
+from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.resource_types import ResourceType, resource_type
+from careconnect.oauth.scopes import Interaction
 from careconnect_admin.checks.expectations import CheckError, SkippedError, expect, expect_outcome, json_of
 from careconnect_admin.checks.service import Service
 

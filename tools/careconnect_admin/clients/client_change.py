@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from careconnect.client_record import AuthMethod, ClientRecord
+from careconnect.oauth.client_record import AuthMethod, ClientRecord
 from careconnect_admin.clients.registration import (
     SECRET_METHODS,
     ClientRegistration,

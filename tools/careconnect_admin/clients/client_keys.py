@@ -9,7 +9,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from careconnect.client_record import ASSERTION_ALGORITHMS
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS
 from careconnect_admin.clients.errors import RegistrationError
 
 _SMALLEST_RSA_KEY: Final = 2048

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from careconnect.scopes import ScopeError, covers
+from careconnect.oauth.scopes import ScopeError, covers
 from careconnect_admin.clients.client_change import ClientChange, changed_client
 from careconnect_admin.clients.errors import RegistrationError, TokensLiveOnError
 from careconnect_admin.clients.registration import ClientRegistry, found_client, unknown_client

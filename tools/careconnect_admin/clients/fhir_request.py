@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.token_request import check_safe
 from careconnect_admin.errors import OperatorError
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
-from careconnect.client_record import (
+from careconnect.fhir.resource_types import valid_id
+from careconnect.oauth.client_record import (
     CLIENT_CREDENTIALS,
     MAX_ID_LENGTH,
     MAX_SCOPE_LENGTH,
@@ -18,8 +19,7 @@ from careconnect.client_record import (
     SecretDigest,
     digest_secret,
 )
-from careconnect.resource_types import valid_id
-from careconnect.scopes import ScopeError, grants_of, parse_scope, split_scope, supported_scopes
+from careconnect.oauth.scopes import ScopeError, grants_of, parse_scope, split_scope, supported_scopes
 from careconnect_admin.clients.client_keys import check_jwks_uri, checked_jwks
 from careconnect_admin.clients.errors import RegistrationError
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from careconnect.client_record import ClientRecord, SecretDigest, client_item, client_record
+from careconnect.oauth.client_record import ClientRecord, SecretDigest, client_item, client_record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

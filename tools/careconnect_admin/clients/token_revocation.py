@@ -4,14 +4,14 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.access_token import (
+from careconnect.oauth.access_token import (
     KEPT_AFTER_EXPIRY,
     MAX_LIFETIME,
     client_mark_key,
     patient_mark_key,
     revocation_key,
 )
-from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 from careconnect_admin.clients.errors import TokensLiveOnError
 
 if TYPE_CHECKING:

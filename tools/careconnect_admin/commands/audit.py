@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from careconnect.resource_types import valid_id
-from careconnect_admin.commands.listing import print_pairs, print_table
-from careconnect_admin.commands.on_stack import JsonOption, on_stack
-from careconnect_admin.commands.progress import working
+from careconnect.fhir.resource_types import valid_id
+from careconnect_admin.commands.shared.listing import print_pairs, print_table
+from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
     from audit_archiver.verify_day import Verdict
     from careconnect.audit.event import AuditEvent
-    from careconnect_admin.access_record.recorded import AccessRecordReader, Recorded
-    from careconnect_admin.recording.operator_record import OperatorRecord
+    from careconnect_admin.audit_trail.read_events import AccessRecordReader, Recorded
+    from careconnect_admin.auditing.operator_events import OperatorRecord
     from careconnect_admin.stack.target import StackTarget
 
 _BROKEN: Final = 1
@@ -185,13 +185,13 @@ def verify(
 
 
 def _recording(target: "StackTarget") -> "OperatorRecord":
-    from careconnect_admin.recording.opened_record import operator_record
+    from careconnect_admin.auditing.open_trail import operator_record
 
     return operator_record(target)
 
 
 def _reader(target: "StackTarget") -> "AccessRecordReader":
-    from careconnect_admin.access_record.recorded import AccessRecordReader
+    from careconnect_admin.audit_trail.read_events import AccessRecordReader
 
     return AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from careconnect_admin.commands.on_stack import on_stack
-from careconnect_admin.commands.progress import working
+from careconnect_admin.commands.shared.on_stack import on_stack
+from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def destroy(
     It asks twice. If it is interrupted, run it again. Only the deletion of the keys can be undone, for seven days.
     """
     from careconnect.audit.event import Action
-    from careconnect_admin.recording.opened_record import operator_record
-    from careconnect_admin.recording.operator_record import NotRecordedError
+    from careconnect_admin.auditing.open_trail import operator_record
+    from careconnect_admin.auditing.operator_events import NotRecordedError
     from careconnect_admin.stack.teardown import Teardown, deletion_date
 
     if target.is_local:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from careconnect_admin.commands.listing import print_table
-from careconnect_admin.commands.on_stack import JsonOption, key_ring, on_stack
-from careconnect_admin.commands.progress import count_down
+from careconnect_admin.commands.shared.listing import print_table
+from careconnect_admin.commands.shared.on_stack import JsonOption, key_ring, on_stack
+from careconnect_admin.commands.shared.progress import count_down
 
 if TYPE_CHECKING:
     from careconnect_admin.signing.key_ring import KeyRing, KeyState

@@ -12,9 +12,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from careconnect.resource_types import ID_PATTERN, resource_type
-from careconnect_admin.commands.listing import print_table
-from careconnect_admin.commands.on_stack import (
+from careconnect.fhir.resource_types import ID_PATTERN, resource_type
+from careconnect_admin.commands.shared.listing import print_table
+from careconnect_admin.commands.shared.on_stack import (
     JsonOption,
     PortOption,
     ProfileOption,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from careconnect_admin.loading import load as loading
-    from careconnect_admin.loading.found import Deletion
+    from careconnect_admin.loading.reading.found import Deletion
     from careconnect_admin.loading.writer import Announce
     from careconnect_admin.stack.target import StackTarget
 
@@ -96,12 +96,12 @@ def load(
     as_json: JsonOption = False,
 ) -> None:
     """Load FHIR STU3 resources; what is wrong is reported by file and line, and the rest is loaded."""
+    from careconnect_admin.auditing.audited_load import recorded_load
+    from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.loading import load as loading
-    from careconnect_admin.loading.sources import find_sources
+    from careconnect_admin.loading.reading.sources import find_sources
     from careconnect_admin.loading.writer import nothing
-    from careconnect_admin.recording.opened_record import operator_record
-    from careconnect_admin.recording.recorded_load import recorded_load
-    from careconnect_records.tables import RecordTables
+    from careconnect_records.items.tables import RecordTables
 
     if not (paths or delete):
         raise OperatorError("nothing to do: name files or folders to load, or what to --delete")
@@ -142,7 +142,7 @@ def load(
 
 def _deletions(given: "Iterable[str]") -> "list[Deletion]":
     """Return what is to be deleted, each once; raises `OperatorError` for what names no resource, and does nothing."""
-    from careconnect_admin.loading.found import Deletion, Place
+    from careconnect_admin.loading.reading.found import Deletion, Place
 
     found: dict[str, Deletion] = {}
     for text in given:

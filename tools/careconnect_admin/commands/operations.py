@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from careconnect_admin.commands.listing import print_table
-from careconnect_admin.commands.on_stack import JsonOption, on_stack
-from careconnect_admin.commands.progress import working
+from careconnect_admin.commands.shared.listing import print_table
+from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from careconnect_admin.commands.listing import print_table
-from careconnect_admin.commands.on_stack import JsonOption, on_stack
-from careconnect_admin.commands.progress import working
+from careconnect_admin.commands.shared.listing import print_table
+from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.shared.progress import working
 
 if TYPE_CHECKING:
     from careconnect_admin.loading.reindex import ReindexReport
@@ -28,9 +28,9 @@ def reindex(
 ) -> None:
     """Rebuild index, identifier guards and reference counts from the stored resources; the API is 503 meanwhile."""
     from careconnect.audit.event import Action
+    from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.loading import reindex as rebuilding
-    from careconnect_admin.recording.opened_record import operator_record
-    from careconnect_records.tables import RecordTables
+    from careconnect_records.items.tables import RecordTables
 
     if not yes:
         typer.confirm(

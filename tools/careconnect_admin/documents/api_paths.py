@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from careconnect import __version__
-from careconnect.resource_types import FHIR_PATH, SERVED_TYPES, Home
+from careconnect.fhir.resource_types import SERVED_TYPES, Home
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.project import PROJECT
 
 API: Final = PROJECT / "infra" / "api.yaml"

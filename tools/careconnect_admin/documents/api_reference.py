@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 from urllib.parse import quote
 
-from careconnect.resource_types import (
+from careconnect.fhir.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
     REVERSE_INCLUDES,
@@ -17,7 +17,7 @@ from careconnect.resource_types import (
     ResourceType,
     SearchParameter,
 )
-from careconnect.result_parameters import (
+from careconnect.fhir.result_parameter_names import (
     BOOLEANS,
     DEFAULT_COUNT,
     MOST_COUNT,
@@ -27,7 +27,7 @@ from careconnect.result_parameters import (
     SUMMARIES,
     TOTALS,
 )
-from careconnect.scopes import Interaction, grants_of
+from careconnect.oauth.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS
 from careconnect_admin.documents.search_examples import TypeExamples, search_examples
 from careconnect_admin.documents.write_reference import REQUESTS, writes, written_by
@@ -36,7 +36,7 @@ _CLIENTS: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 _INTRODUCTION: Final = """\
 # Types, parameters and scopes
 
-<!-- Made by `make docs` from layers/common/careconnect/resource_types.py: change that, not this. -->
+<!-- Made by `make docs` from layers/common/careconnect/fhir/resource_types.py: change that, not this. -->
 
 The FHIR base is `{base}/careconnect-ri/STU3`. For machines: `GET {base}/openapi.json` (a copy is
 [openapi.json](openapi.json)) and the base's `metadata`.

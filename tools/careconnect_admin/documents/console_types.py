@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Final
 
-from careconnect.resource_types import SERVED_TYPES, Home
+from careconnect.fhir.resource_types import SERVED_TYPES, Home
 from careconnect_admin.project import PROJECT
 
 CONSOLE_TYPES: Final = PROJECT / "functions/console/web/src/oauth/resource-types.json"

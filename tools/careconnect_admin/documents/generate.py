@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.base_url import BaseUrl
-from careconnect.xml_writer import resource_xml
+from careconnect.fhir.rendering.xml_writer import resource_xml
+from careconnect.http.base_url import BaseUrl
 from careconnect_admin.documents.api_paths import write_paths
 from careconnect_admin.documents.api_reference import api_reference
 from careconnect_admin.documents.console_types import write_console_types
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
 from careconnect_admin.documents.search_examples import search_examples
 from careconnect_admin.project import DOCS
-from careconnect_records.element_order import in_order
-from careconnect_records.exact_json import json_text
+from careconnect_records.parsing.exact_json import json_text
+from careconnect_records.stu3.element_order import in_order
 from service_discovery.openapi_document import openapi_document
 from service_discovery.openapi_examples import EXAMPLES
 

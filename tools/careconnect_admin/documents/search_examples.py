@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from careconnect.resource_types import (
+from careconnect.fhir.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
     ParameterType,
     ResourceType,
     SearchParameter,
 )
-from careconnect.search_values import patients_of
+from careconnect.search.values import patients_of
 from careconnect_admin.sample.generator import sample_resources
-from careconnect_records.extract import search_values
-from careconnect_records.record import epoch_milliseconds, with_version
+from careconnect_records.items.extract import search_values
+from careconnect_records.items.record import epoch_milliseconds, with_version
 
 PATIENT_ID: Final = "4"
 """The patient whose record the examples are taken from, as far as it goes."""

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.resource_types import SERVED_TYPES
+from careconnect.fhir.resource_types import SERVED_TYPES
 from careconnect_admin.project import PROJECT
 
-MODULE: Final = PROJECT / "layers/common/careconnect/stu3_parameters.py"
+MODULE: Final = PROJECT / "layers/common/careconnect/fhir/stu3_parameters.py"
 
 _WIDTH: Final = 120
 _HEADING: Final = '_DEFINED: Final = """\\\n'

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
-from careconnect.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType
-from careconnect.scopes import Interaction, grants_of
+from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, ResourceType
+from careconnect.oauth.scopes import Interaction, grants_of
 from service_discovery.capability_statement import CONDITION, JSON_PATCH
 
 REQUESTS: Final = f"""\

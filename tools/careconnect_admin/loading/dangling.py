@@ -4,9 +4,10 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from careconnect.resource_types import FHIR_PATH, resource_type
-from careconnect_records.extract import LITERAL_REFERENCE
-from careconnect_records.record import Content, deletion_of
+from careconnect.fhir.resource_types import resource_type
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_records.items.extract import LITERAL_REFERENCE
+from careconnect_records.items.record import Content, deletion_of
 
 
 @dataclass(slots=True)

@@ -8,16 +8,16 @@ from itertools import chain
 from pathlib import Path
 from typing import Final, Protocol
 
-from careconnect_admin.loading.checked import checked
 from careconnect_admin.loading.dangling import Dangling, References
-from careconnect_admin.loading.found import Deletion, Place, Problem, Skipped, Upsert
+from careconnect_admin.loading.dry_run import Rehearsal
 from careconnect_admin.loading.outcome import Outcome, Written
-from careconnect_admin.loading.rehearsal import Rehearsal
-from careconnect_admin.loading.sources import Sources, find_sources, read_source
-from careconnect_admin.loading.turns import lane_of
+from careconnect_admin.loading.reading.checked import checked
+from careconnect_admin.loading.reading.found import Deletion, Place, Problem, Skipped, Upsert
+from careconnect_admin.loading.reading.sources import Sources, find_sources, read_source
+from careconnect_admin.loading.shard_locks import lane_of
 from careconnect_admin.loading.writer import Announce, RecordWriter, nothing
-from careconnect_records.record import Content
-from careconnect_records.tables import RecordTables
+from careconnect_records.items.record import Content
+from careconnect_records.items.tables import RecordTables
 
 Progress = Callable[[int, int], None]
 """Told the bytes done and the bytes in all, from time to time."""

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from careconnect.search_values import SearchValueError
-from careconnect_records.change import Change
-from careconnect_records.record import TooLargeError
+from careconnect.search.values import SearchValueError
+from careconnect_records.items.record import TooLargeError
+from careconnect_records.writes.change import Change
 
 
 class Outcome(Enum):

@@ -10,20 +10,20 @@ from typing import Any, Final, cast
 
 from botocore.exceptions import ClientError
 
-from careconnect.aws import error_code
-from careconnect.record_keys import CURSOR_KEY, JSON_ITEM, is_body
-from careconnect.resource_types import resource_type
-from careconnect.table_format import FormatCheckedClient
+from careconnect.fhir.resource_types import resource_type
+from careconnect.runtime.aws import error_code
+from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM, is_body
+from careconnect.storage.table_format import FormatCheckedClient
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.loading.outcome import Outcome, Written
-from careconnect_admin.loading.turns import lane_of
+from careconnect_admin.loading.shard_locks import lane_of
 from careconnect_admin.loading.writer import RecordWriter
-from careconnect_records.actions import Item
-from careconnect_records.change import Change, State, rebuilt_change
-from careconnect_records.exact_json import JsonError, parse_json
-from careconnect_records.record import Content, content_of, deletion_of, unindexed
-from careconnect_records.table_formats import close_table, is_closed_by, open_table
-from careconnect_records.tables import RecordTables
+from careconnect_records.items.actions import Item
+from careconnect_records.items.record import Content, content_of, deletion_of, unindexed
+from careconnect_records.items.table_formats import close_table, is_closed_by, open_table
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.parsing.exact_json import JsonError, parse_json
+from careconnect_records.writes.change import Change, State, rebuilt_change
 
 Progress = Callable[[str, int], None]
 """Told what is being done, and how many items or resources are done, from time to time."""

@@ -8,22 +8,22 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import ClientError
 
-from careconnect.aws import error_code
-from careconnect.record_keys import INDEX_ITEM, JSON_ITEM
-from careconnect.table_format import FormatCheckedClient
+from careconnect.runtime.aws import error_code
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
+from careconnect.storage.table_format import FormatCheckedClient
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
-from careconnect_admin.loading.full_guards import full_guards
+from careconnect_admin.loading.full_locks import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned, written
-from careconnect_admin.loading.turns import Turns
-from careconnect_records.actions import Item
-from careconnect_records.change import Change, State, planned_change
-from careconnect_records.packing import packed
-from careconnect_records.record import Content, TooLargeError, epoch_milliseconds
-from careconnect_records.stepwise import StepwiseWrite, StillAtWorkError
-from careconnect_records.table_formats import begin_table
-from careconnect_records.tables import RecordTables
-from careconnect_records.transaction import group_actions, write_actions
+from careconnect_admin.loading.shard_locks import Turns
+from careconnect_records.items.actions import Item
+from careconnect_records.items.record import Content, TooLargeError, epoch_milliseconds
+from careconnect_records.items.table_formats import begin_table
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes.change import Change, State, planned_change
+from careconnect_records.writes.multi_step_write import StepwiseWrite, StillAtWorkError
+from careconnect_records.writes.packing import packed
+from careconnect_records.writes.transaction import group_actions, write_actions
 
 # DynamoDB's quota for a batch.
 _BATCH_READS: Final = 100

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from careconnect.origin import SECRET_HEADER
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.origin import SECRET_HEADER
 from careconnect_admin.errors import OperatorError
-from careconnect_admin.local.deployment import STAGE, DeployedStack, Deployment
-from careconnect_admin.local.emulator import Emulator, EmulatorError, free_port
-from careconnect_admin.local.front import Front
-from careconnect_admin.local.packaging import package
-from careconnect_admin.local.readiness import wait_until_answered
+from careconnect_admin.local.deploy.deployment import STAGE, DeployedStack, Deployment
+from careconnect_admin.local.deploy.packaging import package
+from careconnect_admin.local.emulator.emulator import Emulator, EmulatorError, free_port
+from careconnect_admin.local.emulator.readiness import wait_until_answered
+from careconnect_admin.local.local_proxy import Front
 from careconnect_admin.project import TEMPLATE, relative
 from careconnect_admin.stack.emulator_client import REGION, Credentials, emulator_client
 from careconnect_admin.stack.running_stack import STACK_NAME, RunningStack, announce

@@ -7,22 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.record_keys import JSON_ITEM, resource_key
-from careconnect.resource_types import RESOURCE_TYPES, Home
+from careconnect.fhir.resource_types import RESOURCE_TYPES, Home
+from careconnect.storage.keys import JSON_ITEM, resource_key
+from careconnect_admin.auditing.audited_clients import RecordedClientRegistry
+from careconnect_admin.auditing.audited_load import recorded_load
+from careconnect_admin.auditing.operator_events import LOCAL_OPERATOR, Operator, OperatorRecord
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import check_secret
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.errors import SettingError
-from careconnect_admin.loading.checked import nothing_to_load
 from careconnect_admin.loading.load import LoadReport, Progress, load_paths
-from careconnect_admin.loading.sources import find_sources, read_source
-from careconnect_admin.local.kept_tables import KeptTables
-from careconnect_admin.recording.operator_record import LOCAL_OPERATOR, Operator, OperatorRecord
-from careconnect_admin.recording.recorded_clients import RecordedClientRegistry
-from careconnect_admin.recording.recorded_load import recorded_load
+from careconnect_admin.loading.reading.checked import nothing_to_load
+from careconnect_admin.loading.reading.sources import find_sources, read_source
+from careconnect_admin.local.saved_tables import KeptTables
 from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
-from careconnect_records.tables import RecordTables
+from careconnect_records.items.tables import RecordTables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final
 
 from careconnect_admin.sample.words import CARE_CONNECT, FORMULARY, SNOMED, STREETS, UCUM, Code, Medicine, Town
-from careconnect_records.exact_json import JsonNumber
+from careconnect_records.parsing.exact_json import JsonNumber
 
 Resource = dict[str, Any]
 

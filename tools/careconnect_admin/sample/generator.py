@@ -7,13 +7,13 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from careconnect.resource_types import RESOURCE_TYPES
+from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect_admin.sample.chart import Chart, Person
 from careconnect_admin.sample.directory import directory
 from careconnect_admin.sample.elements import Resource, nhs_numbers
 from careconnect_admin.sample.record import record
 from careconnect_admin.sample.stories import TITLES, story
-from careconnect_records.exact_json import json_text
+from careconnect_records.parsing.exact_json import json_text
 
 SEED: Final = 1948
 PATIENTS: Final = 40

@@ -11,9 +11,8 @@ from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from careconnect.access_token import MAX_LIFETIME
-from careconnect.aws import error_code
-from careconnect.signing_keys import (
+from careconnect.oauth.access_token import MAX_LIFETIME
+from careconnect.oauth.signing_keys import (
     CACHE_SECONDS,
     CURRENT,
     JWKS_MAX_AGE,
@@ -22,6 +21,7 @@ from careconnect.signing_keys import (
     RECHECK_SECONDS,
     thumbprint,
 )
+from careconnect.runtime.aws import error_code
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class KeyRing:
     def promote(self) -> None:
         """Let the next key sign and keep the one before trusted.
 
-        In this order no reader of the aliases ever misses a key: see `careconnect.signing_keys`. Repeating it
+        In this order no reader of the aliases ever misses a key: see `careconnect.oauth.signing_keys`. Repeating it
         after an interruption finishes it. Raises `KeyRotationError`.
         """
         current, waiting = self._metadata(CURRENT), self._own_key(NEXT)

@@ -13,7 +13,7 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from careconnect.aws import error_code
+from careconnect.runtime.aws import error_code
 from careconnect_admin.errors import OperatorError
 
 _DENIED: Final = frozenset(

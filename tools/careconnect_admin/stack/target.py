@@ -8,7 +8,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from careconnect.aws import error_code
+from careconnect.runtime.aws import error_code
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.stack.emulator_client import Credentials, emulator_client
 from careconnect_admin.stack.running_stack import RunningStack, running_stacks

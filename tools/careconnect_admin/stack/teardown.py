@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from careconnect.aws import error_code
+from careconnect.runtime.aws import error_code
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.stack.resources import stack_resources
 from careconnect_admin.stack.target import StackTarget

@@ -7,13 +7,13 @@ from functools import partial
 from itertools import chain
 from typing import Final
 
-from careconnect.record_keys import SHARDS
-from careconnect.resource_types import LAST_UPDATED, ResourceType
-from careconnect.search_values import order_key
-from fhir_reader.budget import MOST_ENTRIES
+from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
+from careconnect.search.values import order_key
+from careconnect.storage.keys import SHARDS
+from fhir_reader.request_budget import MOST_ENTRIES
+from fhir_reader.search.access_paths import Way
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.order import IndexOrder, Place
-from fhir_reader.search.plan import Way
+from fhir_reader.search.result_order import IndexOrder, Place
 from fhir_reader.store.stored import Entry, EntryStream, IndexRange
 
 MOST_EXAMINED: Final = 1_000

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 
 from careconnect.audit.trail import AuditTrail
-from careconnect.caller import Caller
-from careconnect.rendering.views import View
-from careconnect.searching.links import Links
-from careconnect.searching.result_parameters import ResultParameters
-from fhir_reader.budget import Budget
+from careconnect.fhir.rendering.views import View
+from careconnect.oauth.caller import Caller
+from careconnect.search.links import Links
+from careconnect.search.result_parameters import ResultParameters
+from fhir_reader.request_budget import Budget
 from fhir_reader.store.stored import ResourceStore
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
+from fhir_reader.search.chained_criteria import Deep, asks_of_each
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.deep_conditions import Kept, keep
-from fhir_reader.search.deep_query import Deep, asks_of_each
 from fhir_reader.search.own_values import OwnValues
+from fhir_reader.search.resolve_chains import Kept, keep
 from fhir_reader.store.stored import BATCH, Entry
 
 _FIRST_LOOKUPS: Final = 8

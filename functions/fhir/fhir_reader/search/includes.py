@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Final
 
-from careconnect import outcomes
-from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import ResourceType, resource_type
-from careconnect.scopes import Interaction
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.resource_types import ResourceType, resource_type
+from careconnect.oauth.scopes import Interaction
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import Include
-from fhir_reader.search.related import is_visible, referrers_of
+from fhir_reader.search.referrers import is_visible, referrers_of
 from fhir_reader.store.stored import BATCH, Entry
 
 MOST_INCLUDED: Final = 1_000

@@ -5,12 +5,12 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from careconnect import outcomes
 from careconnect.audit.query import MOST_PATIENTS, PATIENT
-from careconnect.resource_types import Home, ResourceType
-from careconnect.searching.criteria import Criterion, parse_criterion
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import Home, ResourceType
+from careconnect.search.criteria import Criterion, parse_criterion
+from fhir_reader.search.access_paths import index_ways
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.plan import index_ways
 
 _IDENTIFIER: Final = next(each for each in PATIENT.parameters if each is PATIENT.condition)
 _EXPECTED: Final = 2

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 
-from careconnect.caller import Caller
-from careconnect.record_keys import resource_key
-from careconnect.resource_types import ID_PARAMETER, ResourceType
-from careconnect.searching.criteria import Criterion, Token
-from fhir_reader.budget import COMPARISONS_PER_ENTRY
+from careconnect.fhir.resource_types import ID_PARAMETER, ResourceType
+from careconnect.oauth.caller import Caller
+from careconnect.search.criteria import Criterion, Token
+from careconnect.storage.keys import resource_key
+from fhir_reader.request_budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.related import is_visible
+from fhir_reader.search.referrers import is_visible
 from fhir_reader.store.stored import Entry
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from careconnect import outcomes
-from careconnect.rendering.bundle import search_entry
-from careconnect.rendering.room import ROOM, bytes_of
-from careconnect.rendering.views import show
-from careconnect.resource_types import ResourceType
-from fhir_reader.search.body_of_entry import bodies_of_entries
+from careconnect.fhir import outcomes
+from careconnect.fhir.rendering.bundle import search_entry
+from careconnect.fhir.rendering.size_budget import ROOM, bytes_of
+from careconnect.fhir.rendering.views import show
+from careconnect.fhir.resource_types import ResourceType
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import Included, follow_references
+from fhir_reader.search.matching_version import bodies_of_entries
 from fhir_reader.search.query import Include
 from fhir_reader.store.stored import Entry, StoredResource, patients_in
 

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
-from careconnect import outcomes
-from careconnect.outcomes import Issue, OutcomeError
-from careconnect.resource_types import (
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import Issue, OutcomeError
+from careconnect.fhir.resource_types import (
     COMMON_PARAMETERS,
     RESOURCE_TYPES,
     Follow,
@@ -15,11 +15,11 @@ from careconnect.resource_types import (
     SearchParameter,
     resource_type,
 )
-from careconnect.result_parameters import HISTORY_PARAMETERS, SEARCH_PARAMETERS
-from careconnect.searching.criteria import Criterion, parse_criterion
-from careconnect.searching.offer import Offer, sort_out
-from careconnect.searching.result_parameters import Handling
-from fhir_reader.search.deep_query import HAS, Deep, parse_deep
+from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
+from careconnect.search.criteria import Criterion, parse_criterion
+from careconnect.search.result_parameters import Handling
+from careconnect.search.unknown_parameters import Offer, sort_out
+from fhir_reader.search.chained_criteria import HAS, Deep, parse_deep
 
 HISTORY: Final = "_history"
 _INCLUDES: Final = ("_include", "_revinclude")

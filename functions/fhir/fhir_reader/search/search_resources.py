@@ -3,26 +3,26 @@
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 
-from careconnect import outcomes
-from careconnect.outcomes import OperationOutcome
-from careconnect.rendering.bundle import Bundle, outcome_entry
-from careconnect.resource_types import Rank
-from careconnect.searching.criteria import Criterion
-from careconnect.searching.next_link import Cursor
-from fhir_reader.budget import MOST_CALLS, MOST_ENTRIES
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OperationOutcome
+from careconnect.fhir.rendering.bundle import Bundle, outcome_entry
+from careconnect.fhir.resource_types import Rank
+from careconnect.search.criteria import Criterion
+from careconnect.search.cursor import Cursor
+from fhir_reader.request_budget import MOST_CALLS, MOST_ENTRIES
+from fhir_reader.search.access_paths import Way
 from fhir_reader.search.candidates import MOST_EXAMINED, Candidates, PageShare, candidates_of, likely
-from fhir_reader.search.choose_way import all_that_may_match, choose_way
+from fhir_reader.search.chained_criteria import Deep
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.deep_conditions import authorise, narrow, resolve
-from fhir_reader.search.deep_query import Deep
 from fhir_reader.search.filter import Filter
+from fhir_reader.search.index_scan import MOST_COUNTED_PATIENTS, Stretch, walk
 from fhir_reader.search.named_patients import record_named
-from fhir_reader.search.order import IndexOrder, ResultOrder
 from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.page import fill_page
-from fhir_reader.search.plan import Way
+from fhir_reader.search.plan_query import all_that_may_match, choose_way
 from fhir_reader.search.query import SearchQuery
-from fhir_reader.search.walk import MOST_COUNTED_PATIENTS, Stretch, walk
+from fhir_reader.search.resolve_chains import authorise, narrow, resolve
+from fhir_reader.search.result_order import IndexOrder, ResultOrder
 from fhir_reader.store.stored import Entry
 
 

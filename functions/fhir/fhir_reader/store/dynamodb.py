@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect import outcomes
-from careconnect.dynamodb import BATCH, Item, batch_get, call
-from careconnect.record_keys import INDEX_ITEM, JSON_ITEM, place_of, prefix_of, resource_key
-from careconnect.resource_types import Home, ResourceType, resource_type
-from careconnect.search_values import order_key
-from careconnect.stored_values import StoredValues
-from careconnect.table_format import FormatCheckedClient
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import Home, ResourceType, resource_type
+from careconnect.search.stored_values import StoredValues
+from careconnect.search.values import order_key
+from careconnect.storage.dynamodb import BATCH, Item, batch_get, call
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, place_of, prefix_of, resource_key
+from careconnect.storage.table_format import FormatCheckedClient
+from fhir_reader.store.pending_entries import StagedEntries
 from fhir_reader.store.range_stream import RangeStream, items_of, limit_of
-from fhir_reader.store.staged import StagedEntries
 from fhir_reader.store.stored import OWN_PLACE, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
 from fhir_reader.store.versions import DynamoDbVersions, item_key, stored_resource
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from careconnect.resource_types import ResourceType
-from fhir_reader.budget import Budget
+from careconnect.fhir.resource_types import ResourceType
+from fhir_reader.request_budget import Budget
 from fhir_reader.store.stored import (
     BATCH,
     Entry,

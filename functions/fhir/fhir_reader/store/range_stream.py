@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from careconnect.dynamodb import call
-from careconnect.record_keys import place_of
-from careconnect.resource_types import ResourceType
-from fhir_reader.store.staged import StagedEntries
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.storage.dynamodb import call
+from careconnect.storage.keys import place_of
+from fhir_reader.store.pending_entries import StagedEntries
 from fhir_reader.store.stored import Entry, NextLimit
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from careconnect.resource_types import ResourceType
-from careconnect.search_values import SearchValues, patients_of
-from careconnect.stored_values import StoredValues
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.search.stored_values import StoredValues
+from careconnect.search.values import SearchValues, patients_of
 
 BATCH: Final = 100
 """Resources that one call returns (DynamoDB's quota for BatchGetItem)."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from careconnect.dynamodb import call
-from careconnect.record_keys import JSON_ITEM, resource_key, version_item
-from careconnect.resource_types import Home, ResourceType
-from careconnect.table_format import FormatCheckedClient
+from careconnect.fhir.resource_types import Home, ResourceType
+from careconnect.storage.dynamodb import call
+from careconnect.storage.keys import JSON_ITEM, resource_key, version_item
+from careconnect.storage.table_format import FormatCheckedClient
 from fhir_reader.store.stored import StoredResource
 
 

@@ -9,7 +9,7 @@ from botocore.exceptions import BotoCoreError
 
 from careconnect.audit.event import AuditEvent
 from careconnect.audit.store import EventNotStoredError
-from careconnect.aws import SERVICE_ERRORS, error_code
+from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from careconnect.escaped_text import split_unescaped, unescape
-from careconnect.resource_types import (
+from careconnect.fhir.resource_types import (
     ID_PARAMETER,
     RESOURCE_TYPES,
     Modifier,
@@ -20,7 +19,8 @@ from careconnect.resource_types import (
     resource_type,
     valid_id,
 )
-from careconnect.result_parameters import HISTORY_PARAMETERS, SEARCH_PARAMETERS
+from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
+from careconnect.search.escaping import split_unescaped, unescape
 
 Parameters = Iterable[tuple[str, str]]
 

@@ -14,8 +14,8 @@ from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.failures import one_a_minute
 from careconnect.audit.query import MOST_PATIENTS, PATIENT, AuditQuery
 from careconnect.audit.store import AuditStore, EventNotStoredError
-from careconnect.http import Request
-from careconnect.refusal import RefusalError
+from careconnect.http.errors import RefusalError
+from careconnect.http.messages import Request
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -9,7 +9,7 @@ import httpx
 import jwt
 import pytest
 
-from careconnect.resource_types import FHIR_PATH
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.checks.service import Service
 from careconnect_admin.checks.smoke import Check, Result, run_check
 from careconnect_admin.checks.writing import write_and_delete

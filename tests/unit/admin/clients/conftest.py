@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_testing.issuer import CLIENT_TABLE, Issuer, issuer_on_moto
+from careconnect_testing.parts.issuer import CLIENT_TABLE, Issuer, issuer_on_moto
 
 
 @pytest.fixture

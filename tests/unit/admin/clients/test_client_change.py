@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from careconnect.access_token import client_mark_key
-from careconnect.client_record import AuthMethod
+from careconnect.oauth.access_token import client_mark_key
+from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.cli import app
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.command_line import told
-from careconnect_testing.issuer import (
+from careconnect_testing.parts.issuer import (
     AUDIT_TABLE,
     CLIENT_TABLE,
     P256_KEY,
@@ -24,6 +23,7 @@ from careconnect_testing.issuer import (
     basic,
     public_jwk,
 )
+from careconnect_testing.stacks.command_line import told
 
 BY_KEY = frozenset({AuthMethod.PRIVATE_KEY_JWT})
 JWKS = json.dumps({"keys": [public_jwk(RSA_KEY, "key-1")]})

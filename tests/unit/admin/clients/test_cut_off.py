@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
-from careconnect.access_token import (
+from careconnect.oauth.access_token import (
     KEPT_AFTER_EXPIRY,
     MAX_LIFETIME,
     client_mark_key,
@@ -25,11 +25,11 @@ from careconnect_admin.clients.errors import RegistrationError, TokensLiveOnErro
 from careconnect_admin.clients.registration import enable_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
-from careconnect_admin.commands import on_stack
+from careconnect_admin.commands.shared import on_stack
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.clock import Clock
-from careconnect_testing.command_line import told
-from careconnect_testing.issuer import AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, basic, issuer_on_moto
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.issuer import AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, basic, issuer_on_moto
+from careconnect_testing.stacks.command_line import told
 
 THEN = 1_800_000_000
 """The epoch second that DynamoDB dates its answers with."""

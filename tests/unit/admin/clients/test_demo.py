@@ -7,13 +7,13 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from careconnect.client_record import client_record, digest_secret
-from careconnect.resource_types import RESOURCE_TYPES
-from careconnect.scopes import READING, Interaction, grants_of
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.oauth.client_record import client_record, digest_secret
+from careconnect.oauth.scopes import READING, Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients, register
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_testing.tables import create_table
+from careconnect_testing.aws.tables import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from typer.testing import CliRunner, Result
 
-from careconnect.client_record import AuthMethod, client_record, digest_secret
+from careconnect.oauth.client_record import AuthMethod, client_record, digest_secret
 from careconnect_admin.clients.demo import DemoClient, demo_clients
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import (
@@ -20,13 +20,21 @@ from careconnect_admin.clients.registration import (
     rotate_secret,
 )
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
-from careconnect_admin.commands import clients as clients_command
+from careconnect_admin.commands.client import clients as clients_command
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.stack import target as stack_target
 from careconnect_admin.stack.running_stack import RunningStack
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.command_line import told
-from careconnect_testing.issuer import AUDIT_TABLE, CLIENT_TABLE, P256_KEY, RSA_KEY, TOKEN_TABLE, Issuer, public_jwk
+from careconnect_testing.parts.issuer import (
+    AUDIT_TABLE,
+    CLIENT_TABLE,
+    P256_KEY,
+    RSA_KEY,
+    TOKEN_TABLE,
+    Issuer,
+    public_jwk,
+)
+from careconnect_testing.stacks.command_line import told
 
 SECRET = "t7Vb2mKq9xZc4LwNp8RdYs6HgJf3TnQa-5uEiXo1CvWzB_yDkMrGhPjSlFeUtAq0xN7bV4cZ8mKpLwQdRsYgHf"
 JWKS = {"keys": [public_jwk(RSA_KEY, "key-1"), public_jwk(P256_KEY, "key-2")]}

@@ -2,12 +2,12 @@
 
 import pytest
 
-from careconnect_admin.recording.operator_record import Operator, OperatorRecord
-from careconnect_testing.access_records import KeptEvents
+from careconnect_admin.auditing.operator_events import Operator, OperatorRecord
+from careconnect_testing.parts.access_records import KeptEvents
 
 
 @pytest.fixture
 def trail_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have commands write their events nowhere else."""
     opened = OperatorRecord(KeptEvents(), Operator("operator"))
-    monkeypatch.setattr("careconnect_admin.recording.opened_record.operator_record", lambda _target: opened)
+    monkeypatch.setattr("careconnect_admin.auditing.open_trail.operator_record", lambda _target: opened)

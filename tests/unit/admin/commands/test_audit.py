@@ -16,8 +16,8 @@ from careconnect.audit.store import EventNotStoredError
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, ArchivedTrail, trail_on_moto
-from careconnect_testing.command_line import told
+from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, ArchivedTrail, trail_on_moto
+from careconnect_testing.stacks.command_line import told
 
 Run = Callable[..., Result]
 OUTPUTS = {"AuditTable": AUDIT_TABLE, "ArchiveBucket": BUCKET}

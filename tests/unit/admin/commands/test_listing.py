@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from careconnect_admin.commands import listing
-from careconnect_admin.commands.listing import print_pairs, print_table
+from careconnect_admin.commands.shared import listing
+from careconnect_admin.commands.shared.listing import print_pairs, print_table
 
 SCOPES = " ".join(f"user/Type{number}.read" for number in range(30))
 LONG_ID = "i" * 90

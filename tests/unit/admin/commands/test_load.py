@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from careconnect_admin.commands import load as load_command
 from careconnect_admin.loading.dangling import Dangling
-from careconnect_admin.loading.found import Place, Problem, Skipped
 from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.outcome import Outcome
-from careconnect_records.tables import RecordTables
-from careconnect_testing.command_line import told
+from careconnect_admin.loading.reading.found import Place, Problem, Skipped
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.stacks.command_line import told
 
 pytestmark = pytest.mark.usefixtures("trail_in_memory")
 

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from careconnect_admin.cli import app
 from careconnect_admin.stack.function_logs import FunctionLogs, LogFilter
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.cloud_formation import FakeCloudFormation
-from careconnect_testing.command_line import told
+from careconnect_testing.aws.cloud_formation import FakeCloudFormation
+from careconnect_testing.stacks.command_line import told
 
 RESOURCES = {
     "TokenFunction": ("AWS::Lambda::Function", "token"),

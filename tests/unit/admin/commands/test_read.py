@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from careconnect_admin.cli import app
-from careconnect_admin.commands.read import indented
-from careconnect_testing.command_line import told
+from careconnect_admin.commands.service.read import indented
+from careconnect_testing.stacks.command_line import told
 
 ROOT = "https://ehr.example"
 FHIR = f"{ROOT}/careconnect-ri/STU3"

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from careconnect_admin.commands.reindex import reindex as command
 from careconnect_admin.loading.reindex import ReindexReport
-from careconnect_records.tables import RecordTables
-from careconnect_testing.command_line import told
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.stacks.command_line import told
 
 pytestmark = pytest.mark.usefixtures("trail_in_memory")
 

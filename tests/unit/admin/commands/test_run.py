@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from careconnect_admin.cli import app
-from careconnect_admin.commands import run as module
-from careconnect_admin.local.emulator import free_port
+from careconnect_admin.commands.service import run as module
+from careconnect_admin.local.emulator.emulator import free_port
 from careconnect_admin.project import PROJECT
 
 

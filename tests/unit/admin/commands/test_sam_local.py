@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from careconnect_admin.cli import app
-from careconnect_admin.local.data_stack import data_template
-from careconnect_admin.local.sam_stack import ENVIRONMENT, Ports, environment_for
+from careconnect_admin.local.sam.data_stack import data_template
+from careconnect_admin.local.sam.sam_stack import ENVIRONMENT, Ports, environment_for
 from careconnect_admin.project import TEMPLATE
-from careconnect_testing.whole_template import whole_template
+from careconnect_testing.stacks.whole_template import whole_template
 
 _BASE_URL = "http://127.0.0.1:3000"
 

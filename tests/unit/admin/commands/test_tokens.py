@@ -13,13 +13,21 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from typer.testing import CliRunner
 
-from careconnect.client_record import ASSERTION_ALGORITHMS, AuthMethod
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, AuthMethod
 from careconnect_admin.clients.private_key import PrivateKey
-from careconnect_admin.commands import tokens as tokens_command
+from careconnect_admin.commands.service import tokens as tokens_command
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.command_line import told
-from careconnect_testing.events import rest_event
-from careconnect_testing.issuer import CLIENT_TABLE, P256_KEY, P384_KEY, RSA_KEY, Issuer, issuer_on_moto, public_jwk
+from careconnect_testing.http.events import rest_event
+from careconnect_testing.parts.issuer import (
+    CLIENT_TABLE,
+    P256_KEY,
+    P384_KEY,
+    RSA_KEY,
+    Issuer,
+    issuer_on_moto,
+    public_jwk,
+)
+from careconnect_testing.stacks.command_line import told
 
 app = typer.Typer()
 app.command()(tokens_command.token)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from careconnect.record_keys import (
+from careconnect.fhir.resource_types import ResourceType, resource_type
+from careconnect.storage.keys import (
     GUARD_ITEM,
     INDEX_ITEM,
     JSON_ITEM,
@@ -20,19 +21,18 @@ from careconnect.record_keys import (
     mark_shard,
     version_item,
 )
-from careconnect.resource_types import ResourceType, resource_type
 from careconnect_admin.loading.writer import RecordWriter
-from careconnect_records import change as changes
-from careconnect_records import claim as claims
-from careconnect_records.change import State
-from careconnect_records.extract import index_keys, search_values
-from careconnect_records.identifier_guards import guards_among
-from careconnect_records.record import Content, content_of, deletion_of
-from careconnect_records.reference_marks import targets_of
-from careconnect_records.stepwise import StepwiseWrite
-from careconnect_testing.generated import cases
-from careconnect_testing.stored import Stored, saved, stored
-from careconnect_testing.stores import Reader, reader_on_moto
+from careconnect_records.items.extract import index_keys, search_values
+from careconnect_records.items.identifier_locks import guards_among
+from careconnect_records.items.record import Content, content_of, deletion_of
+from careconnect_records.items.reference_counts import targets_of
+from careconnect_records.writes import change as changes
+from careconnect_records.writes import lease as claims
+from careconnect_records.writes.change import State
+from careconnect_records.writes.multi_step_write import StepwiseWrite
+from careconnect_testing.parts.stores import Reader, reader_on_moto
+from careconnect_testing.records.generated import cases
+from careconnect_testing.records.stored import Stored, saved, stored
 
 START = datetime(2024, 5, 1, tzinfo=UTC)
 IDS = ("1", "2", "3")
@@ -82,7 +82,7 @@ BATCHES = st.lists(
 def reader() -> Iterator[Reader]:
     with reader_on_moto() as reader, pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "MOST_ACTIONS", 20)
-        patch.setattr("careconnect_records.packing.MOST_ACTIONS", 20)
+        patch.setattr("careconnect_records.writes.packing.MOST_ACTIONS", 20)
         patch.setattr(claims, "_AT_ONCE", 4)
         yield reader
 

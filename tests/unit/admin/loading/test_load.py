@@ -12,13 +12,13 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from careconnect.record_keys import CURSOR_KEY
-from careconnect.resource_types import Home
-from careconnect.search_values import date_range
-from careconnect_admin.loading.found import Deletion, Place
+from careconnect.fhir.resource_types import Home
+from careconnect.search.values import date_range
+from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
-from careconnect_records.tables import RecordTables
-from careconnect_testing.tables import create_table
+from careconnect_admin.loading.reading.found import Deletion, Place
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.aws.tables import create_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from careconnect.record_keys import CURSOR_KEY, FORMAT, is_body
-from careconnect.table_format import BELIEVED_SECONDS
+from careconnect.storage.keys import CURSOR_KEY, FORMAT, is_body
+from careconnect.storage.table_format import BELIEVED_SECONDS
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.reindex import WAIT_SECONDS, OvertakenError, ReindexReport, reindex
-from careconnect_testing.few_records import few_records, write_deletion, write_records
-from careconnect_testing.record_writers import Writer
-from careconnect_testing.stored import Stored, saved, stored
-from careconnect_testing.stores import BASE, Reader, load, reader_on_moto
-from careconnect_testing.writes import observation, patient
+from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.parts.stores import BASE, Reader, load, reader_on_moto
+from careconnect_testing.records.few_records import few_records, write_deletion, write_records
+from careconnect_testing.records.stored import Stored, saved, stored
 
 Item = dict[str, Any]
 

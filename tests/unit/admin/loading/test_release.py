@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.loading.checked import checked
-from careconnect_admin.loading.found import Place, Problem, Upsert
+from careconnect_admin.loading.reading.checked import checked
+from careconnect_admin.loading.reading.found import Place, Problem, Upsert
 
 
 def reason_for(**resource: Any) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.loading.found import Deletion, Found, Problem, Skipped, Upsert
-from careconnect_admin.loading.sources import find_sources, read_source
+from careconnect_admin.loading.reading.found import Deletion, Found, Problem, Skipped, Upsert
+from careconnect_admin.loading.reading.sources import find_sources, read_source
 
 _UUID = "61ebe359-bfdc-4613-8bf2-c5e300945f0a"
 

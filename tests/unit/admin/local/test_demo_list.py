@@ -7,8 +7,8 @@ import pytest
 
 from careconnect_admin.clients.demo import EXPLORER, demo_clients
 from careconnect_admin.local.demo_list import PATH, demo_list
-from careconnect_admin.local.emulator import free_port
-from careconnect_admin.local.front import Front
+from careconnect_admin.local.emulator.emulator import free_port
+from careconnect_admin.local.local_proxy import Front
 
 CLIENTS = demo_clients()
 

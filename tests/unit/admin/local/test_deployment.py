@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from careconnect_admin.local.deployment import for_emulator
-from careconnect_admin.local.template import read_template
+from careconnect_admin.local.deploy.deployment import for_emulator
+from careconnect_admin.local.deploy.template import read_template
 from careconnect_admin.project import TEMPLATE
 
 

@@ -13,8 +13,8 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from careconnect_admin.local.emulator import free_port
-from careconnect_admin.local.front import MAX_BODY, MAX_HEAD, MAX_IN_FLIGHT, MAX_OF_ONE_CALLER, Front
+from careconnect_admin.local.emulator.emulator import free_port
+from careconnect_admin.local.local_proxy import MAX_BODY, MAX_HEAD, MAX_IN_FLIGHT, MAX_OF_ONE_CALLER, Front
 
 PREFIX = "/_aws/execute-api/abc/live"
 

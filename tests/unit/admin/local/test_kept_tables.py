@@ -8,16 +8,16 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from careconnect.record_keys import CURSOR_KEY, FORMAT
+from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_admin.clients.demo import demo_clients, register
 from careconnect_admin.clients.registration import ClientRegistration, register_client
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import TypeCounts, load_paths
-from careconnect_admin.local.kept_tables import KeptTables
+from careconnect_admin.local.saved_tables import KeptTables
 from careconnect_admin.local.seeding import seed
-from careconnect_records.tables import RecordTables
-from careconnect_testing.tables import create_table
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.aws.tables import create_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

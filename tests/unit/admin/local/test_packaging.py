@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.local.packaging import PackagingError, package, zip_folder
+from careconnect_admin.local.deploy.packaging import PackagingError, package, zip_folder
 from careconnect_admin.project import PROJECT, TEMPLATE
 
 MINIATURE = """

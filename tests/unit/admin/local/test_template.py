@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_admin.local.template import TemplateError, read_template
+from careconnect_admin.local.deploy.template import TemplateError, read_template
 
 _WITH_INCLUDES = """
 Transform: AWS::Serverless-2016-10-31
@@ -83,7 +83,7 @@ def test_what_cloudformation_would_refuse_is_refused(template: Path, text: str |
 def test_the_whole_can_be_written_for_a_linter(template: Path) -> None:
     target = template.parent / "made" / "template.json"
 
-    command = [sys.executable, "-m", "careconnect_admin.local.template", str(template), str(target)]
+    command = [sys.executable, "-m", "careconnect_admin.local.deploy.template", str(template), str(target)]
     subprocess.run(command, check=True)
 
     assert json.loads(target.read_text()) == read_template(template)

@@ -14,12 +14,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from careconnect.resource_types import RESOURCE_TYPES
-from careconnect_admin.commands.sample import sample
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect_admin.commands.service.sample import sample
 from careconnect_admin.sample.elements import london, nhs_numbers
 from careconnect_admin.sample.generator import PATIENTS, sample_resources, story_tellers, write_sample
-from careconnect_records.exact_json import parse_json
-from careconnect_records.validation import validate
+from careconnect_records.parsing.exact_json import parse_json
+from careconnect_records.stu3.validation import validate
 
 _NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
-from careconnect.signing_keys import CACHE_SECONDS, JWKS_MAX_AGE, RECHECK_SECONDS, KmsSigningKeys
+from careconnect.oauth.signing_keys import CACHE_SECONDS, JWKS_MAX_AGE, RECHECK_SECONDS, KmsSigningKeys
 from careconnect_admin.commands import keys as keys_command
 from careconnect_admin.signing.key_ring import (
     PUBLICATION_SECONDS,
@@ -22,8 +22,8 @@ from careconnect_admin.signing.key_ring import (
     rotate,
 )
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.command_line import told
-from careconnect_testing.issuer import ALIAS, AUDIT_TABLE, Issuer, basic, issuer_on_moto
+from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, Issuer, basic, issuer_on_moto
+from careconnect_testing.stacks.command_line import told
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from careconnect_admin.errors import OperatorError
 from careconnect_admin.stack import running_stack, target
 from careconnect_admin.stack.running_stack import RunningStack, running_stacks
 from careconnect_admin.stack.target import stack_target
-from careconnect_testing.command_line import ON_THE_STACK
+from careconnect_testing.stacks.command_line import ON_THE_STACK
 
 
 class FakeCloudFormation:

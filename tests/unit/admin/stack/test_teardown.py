@@ -11,9 +11,9 @@ from typer.testing import CliRunner, Result
 
 from careconnect_admin.cli import app
 from careconnect_admin.stack.target import StackTarget
-from careconnect_testing.access_records import audit_table
-from careconnect_testing.cloud_formation import FakeCloudFormation, denied
-from careconnect_testing.command_line import told
+from careconnect_testing.aws.cloud_formation import FakeCloudFormation, denied
+from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.stacks.command_line import told
 
 NAME = "careconnect"
 Run = Callable[..., Result]

@@ -5,13 +5,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from careconnect.resource_types import RESOURCE_TYPES
-from careconnect_testing.cases import each_of
-from careconnect_testing.few_records import Resource, few_records, write_records
-from careconnect_testing.fhir_models import valid_json
-from careconnect_testing.stores import Reader, load, reader_on_moto
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.records.few_records import Resource, few_records, write_records
+from careconnect_testing.records.fhir_models import valid_json
+from careconnect_testing.running.cases import each_of
 from fhir_reader.search import search_resources
-from fhir_reader.search.deep_query import referrers
+from fhir_reader.search.chained_criteria import referrers
 
 IN_ENCOUNTER = ["o3", "o2", "o1"]
 

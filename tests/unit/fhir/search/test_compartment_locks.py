@@ -2,8 +2,8 @@
 
 import pytest
 
-from careconnect.caller import Caller
-from careconnect_testing.stores import Reader
+from careconnect.oauth.caller import Caller
+from careconnect_testing.parts.stores import Reader
 from fhir_reader.search import search_resources
 
 SEARCHES = [("Patient", ["4"]), ("Condition", ["c1", "c2"])]

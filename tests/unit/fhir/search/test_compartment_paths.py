@@ -4,12 +4,12 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from careconnect.resource_types import RESOURCE_TYPES
-from careconnect.scopes import Interaction, grants_of
-from careconnect_testing.answer import Answer
-from careconnect_testing.cases import each_of
-from careconnect_testing.cursors import cursor_of
-from careconnect_testing.stores import FHIR_BASE, Reader
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.oauth.scopes import Interaction, grants_of
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.cursors import cursor_of
+from careconnect_testing.parts.stores import FHIR_BASE, Reader
+from careconnect_testing.running.cases import each_of
 
 MEMBERS = [each.name for each in RESOURCE_TYPES if each.patient_parameter]
 NOBODY = "nobody"

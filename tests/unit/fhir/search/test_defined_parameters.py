@@ -5,12 +5,12 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 import pytest
 
-from careconnect.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, ResourceType
-from careconnect.result_parameters import RECORD_PARAMETERS, SEARCH_PARAMETERS
-from careconnect.stu3_parameters import defined_parameters, parameters_of_all_types
-from careconnect_testing.answer import Answer
-from careconnect_testing.cases import each_of
-from careconnect_testing.stores import Reader
+from careconnect.fhir.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, ResourceType
+from careconnect.fhir.result_parameter_names import RECORD_PARAMETERS, SEARCH_PARAMETERS
+from careconnect.fhir.stu3_parameters import defined_parameters, parameters_of_all_types
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.parts.stores import Reader
+from careconnect_testing.running.cases import each_of
 
 pytestmark = pytest.mark.slow
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from careconnect_records.exact_json import JsonNumber
-from careconnect_testing.cases import each_of
-from careconnect_testing.few_records import LOINC, SNOMED, write_records
-from careconnect_testing.stores import Reader, load, reader_on_moto
+from careconnect_records.parsing.exact_json import JsonNumber
+from careconnect_testing.parts.stores import Reader, load, reader_on_moto
+from careconnect_testing.records.few_records import LOINC, SNOMED, write_records
+from careconnect_testing.running.cases import each_of
 
 UCUM = "http://unitsofmeasure.org"
 PROFILE = "https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-Patient-1"

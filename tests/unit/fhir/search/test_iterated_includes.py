@@ -2,10 +2,17 @@
 
 import pytest
 
-from careconnect.outcomes import OutcomeError
-from careconnect.searching.result_parameters import Handling
-from careconnect_testing.entries_in_memory import PEOPLE, PEOPLE_AND_VISITS, VISITS, EntriesInMemory, context, served
-from careconnect_testing.stores import FHIR_BASE
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.search.result_parameters import Handling
+from careconnect_testing.parts.entries_in_memory import (
+    PEOPLE,
+    PEOPLE_AND_VISITS,
+    VISITS,
+    EntriesInMemory,
+    context,
+    served,
+)
+from careconnect_testing.parts.stores import FHIR_BASE
 from fhir_reader.search import includes as follow_references
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import SearchQuery, parse_search

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from careconnect_testing.few_records import write_deletion, write_records
-from careconnect_testing.stores import EVERYTHING, Reader, load, reader_on_moto
+from careconnect_testing.parts.stores import EVERYTHING, Reader, load, reader_on_moto
+from careconnect_testing.records.few_records import write_deletion, write_records
 
 pytestmark = pytest.mark.slow
 

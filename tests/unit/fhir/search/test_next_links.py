@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from careconnect.outcomes import OutcomeError
-from careconnect.searching.next_link import Cursor, seal, unseal
-from careconnect_testing.answer import Answer
-from careconnect_testing.cases import each_of
-from careconnect_testing.cursors import cursor_of
-from careconnect_testing.stores import FHIR_BASE, Reader
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.search.cursor import Cursor, seal, unseal
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.cursors import cursor_of
+from careconnect_testing.parts.stores import FHIR_BASE, Reader
+from careconnect_testing.running.cases import each_of
 
 pytestmark = pytest.mark.slow
 

@@ -9,19 +9,19 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from careconnect.caller import Caller
-from careconnect.formats import Format
-from careconnect.outcomes import OutcomeError
-from careconnect.rendering.views import View
-from careconnect.resource_types import Home
-from careconnect.scopes import grants_of
-from careconnect.searching.links import LONGEST_LINK
-from careconnect.searching.next_link import Cursor
-from careconnect.searching.result_parameters import ResultParameters
-from careconnect_testing.answer import Answer
-from careconnect_testing.cursors import cursor_of, legible_in
-from careconnect_testing.stores import EVERYTHING, FHIR_BASE, Reader
-from fhir_reader.budget import Budget
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.rendering.views import View
+from careconnect.fhir.resource_types import Home
+from careconnect.oauth.caller import Caller
+from careconnect.oauth.scopes import grants_of
+from careconnect.search.cursor import Cursor
+from careconnect.search.links import LONGEST_LINK
+from careconnect.search.result_parameters import ResultParameters
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.cursors import cursor_of, legible_in
+from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE, Reader
+from fhir_reader.request_budget import Budget
 from fhir_reader.search.context import SearchContext
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 

@@ -6,12 +6,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from careconnect.resource_types import RESOURCE_TYPES, ParameterType
-from careconnect_testing.cases import each_of
-from careconnect_testing.few_records import LOINC, NHS_NUMBER, OBSERVATIONS, SNOMED
-from careconnect_testing.fhir_models import valid_json, valid_xml
-from careconnect_testing.stores import FHIR_BASE, Reader
-from fhir_reader import budget
+from careconnect.fhir.resource_types import RESOURCE_TYPES, ParameterType
+from careconnect_testing.parts.stores import FHIR_BASE, Reader
+from careconnect_testing.records.few_records import LOINC, NHS_NUMBER, OBSERVATIONS, SNOMED
+from careconnect_testing.records.fhir_models import valid_json, valid_xml
+from careconnect_testing.running.cases import each_of
+from fhir_reader import request_budget as budget
 
 NEWEST_FIRST = [f"o{number}" for number in range(OBSERVATIONS, 0, -1)]
 

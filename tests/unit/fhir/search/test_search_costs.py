@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from careconnect_testing.stores import Reader
-from fhir_reader import allowance, budget
+from careconnect_testing.parts.stores import Reader
+from fhir_reader import quota as allowance
+from fhir_reader import request_budget as budget
 
 REPEATED = [
     ("Patient", "birthdate=1998", "_revinclude=Condition:patient"),

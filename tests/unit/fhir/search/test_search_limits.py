@@ -2,10 +2,10 @@
 
 import pytest
 
-from careconnect.outcomes import OutcomeError
-from careconnect.resource_types import ResourceType, resource_type
-from careconnect.searching.criteria import Criterion, parse_criterion
-from fhir_reader.search.plan import ids_of, index_ways
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.resource_types import ResourceType, resource_type
+from careconnect.search.criteria import Criterion, parse_criterion
+from fhir_reader.search.access_paths import ids_of, index_ways
 
 BASE = "https://care.example/careconnect-ri/STU3"
 

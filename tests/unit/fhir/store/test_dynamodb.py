@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
-from careconnect.outcomes import OutcomeError
-from careconnect.record_keys import reference_prefix, token_partition
-from careconnect.resource_types import Home, ResourceType, resource_type
-from careconnect_testing.altered import Altered
-from careconnect_testing.few_records import OBSERVATIONS
-from careconnect_testing.kept_versions import Version, write_versions
-from careconnect_testing.stores import Reader
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.resource_types import Home, ResourceType, resource_type
+from careconnect.storage.keys import reference_prefix, token_partition
+from careconnect_testing.aws.altered import Altered
+from careconnect_testing.parts.stores import Reader
+from careconnect_testing.records.few_records import OBSERVATIONS
+from careconnect_testing.records.former_versions import Version, write_versions
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from fhir_reader.store.stored import IndexRange
 

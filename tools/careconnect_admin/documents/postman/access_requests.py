@@ -1,7 +1,8 @@
 """The requests that are refused, and who of the page's clients may read what."""
 
-from careconnect.resource_types import AUDIT_EVENT, FHIR_PATH, RESOURCE_TYPES
-from careconnect.scopes import Interaction, grants_of
+from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.oauth.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.documents.postman.items import NO_AUTH, Json, bearer, folder, request
 from careconnect_admin.documents.postman.oauth_requests import token_request

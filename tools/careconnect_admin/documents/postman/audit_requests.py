@@ -3,7 +3,8 @@
 import json
 from typing import Final
 
-from careconnect.resource_types import AUDIT_EVENT, FHIR_PATH
+from careconnect.fhir.resource_types import AUDIT_EVENT
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.documents.postman.items import FHIR_JSON, FHIR_XML, Json, bearer, folder, request
 from careconnect_admin.documents.postman.oauth_requests import token_request
 from careconnect_admin.documents.postman.scripts import (

@@ -2,7 +2,8 @@
 
 import json
 
-from careconnect.resource_types import FHIR_PATH, SERVED_TYPES
+from careconnect.fhir.resource_types import SERVED_TYPES
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.documents.postman.items import FHIR_JSON, NO_AUTH, Json, request
 from careconnect_admin.documents.postman.scripts import media_type, status, test
 

@@ -2,7 +2,8 @@
 
 import json
 
-from careconnect.resource_types import FHIR_PATH, ResourceType
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.documents.postman.items import FHIR_JSON, FHIR_XML, Json, request
 from careconnect_admin.documents.postman.scripts import has_matches, is_bundle, media_type, status, test
 from careconnect_admin.documents.search_examples import PATIENT_ID, TypeExamples

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final
 
-from careconnect.resource_types import FHIR_PATH, ID_PATTERN
+from careconnect.fhir.resource_types import ID_PATTERN
+from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.documents.postman.items import FHIR_JSON, Json, bearer, folder, request
 from careconnect_admin.documents.postman.oauth_requests import token_request
 from careconnect_admin.documents.postman.scripts import header, outcome, status, stop_without, test

@@ -1,4 +1,4 @@
-/** The checks of an access token: the authorizer's own rules, in its order (`careconnect/token_verification.py`). */
+/** The checks of an access token: the authorizer's own rules, in its order (`careconnect/oauth/token_verification.py`). */
 
 import {
   begunCheck,

@@ -1,4 +1,4 @@
-/** The checks of a client assertion: the token endpoint's own rules, in its order (`token_issuer/verify_assertion.py`). */
+/** The checks of a client assertion: the token endpoint's own rules, in its order (`token_issuer/clients/verify_assertion.py`). */
 
 import type { JWK } from "jose";
 

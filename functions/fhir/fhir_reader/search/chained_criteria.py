@@ -1,0 +1,179 @@
+"""Chains and `_has`: criteria on what a resource refers to, and on what refers to it (STU3 Search §2.21.1.5.6, 7)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.resource_types import RESOURCE_TYPES, Rank, ResourceType, SearchParameter, resource_type
+from careconnect.search.criteria import Criterion, parse_criterion
+
+HAS: Final = "_has"
+
+MOST_HOPS: Final = 2
+"""References that one parameter may go through, either way along each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """What a chain asks of the targets of one type."""
+
+    type: ResourceType
+    condition: "SearchCondition"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A condition on what a reference points at (`patient.identifier=…`): it holds in any of the branches.
+
+    `name` is the whole parameter's, as it was given, here and below.
+    """
+
+    name: str = field(compare=False)
+    reference: SearchParameter
+    branches: tuple[Branch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """A condition on what points at a `target` (`_has:Observation:patient:code=…`): some `source` meets it."""
+
+    name: str = field(compare=False)
+    target: ResourceType
+    source: ResourceType
+    reference: SearchParameter
+    inner: "SearchCondition"
+
+
+SearchCondition = Criterion | Chain | Has
+Deep = Chain | Has
+"""What cannot be told from a resource's own values."""
+
+
+def parse_deep(type_: ResourceType, name: str, text: str, *, fhir_base: str, now: int) -> Deep:
+    """Parse a parameter whose name is `_has:…`, or is chained by a dot to a parameter of `type_`.
+
+    `fhir_base` and `now` are those of `parse_criterion`. Raises the 400 outcomes for a malformed name or value, for a
+    reference or parameter that is not offered, and for more than `MOST_HOPS` references.
+    """
+    condition = _Parser(type_, name, text, fhir_base, now).condition(type_, name, MOST_HOPS)
+    if condition is None or isinstance(condition, Criterion):
+        raise _no_chain(type_, name)
+    return condition
+
+
+def parameters_of(type_: ResourceType, condition: SearchCondition) -> Iterator[tuple[ResourceType, SearchParameter]]:
+    """Yield every parameter that a condition on a type looks at, references included, each with its type."""
+    match condition:
+        case Criterion():
+            yield type_, condition.parameter
+        case Chain():
+            yield type_, condition.reference
+            for branch in condition.branches:
+                yield from parameters_of(branch.type, branch.condition)
+        case Has():
+            yield condition.source, condition.reference
+            yield from parameters_of(condition.source, condition.inner)
+
+
+def referrers(type_: ResourceType) -> list[tuple[ResourceType, SearchParameter]]:
+    """Return the references to resources of a type by which `_has` may search."""
+    return [
+        (source, parameter)
+        for source in RESOURCE_TYPES
+        for parameter in source.searchable
+        if type_.name in parameter.targets and type_.reaches(source)
+    ]
+
+
+def rank_of(condition: SearchCondition) -> Rank:
+    """Return how few resources a condition asks for where its references end."""
+    match condition:
+        case Criterion():
+            return Rank.COMPARED if condition.modifier else condition.parameter.rank
+        case Chain():
+            return max(rank_of(branch.condition) for branch in condition.branches)
+        case Has():
+            return rank_of(condition.inner)
+
+
+def asks_of_each(condition: SearchCondition) -> bool:
+    """Say whether a condition takes a lookup for each candidate, and not one for a hundred of them."""
+    match condition:
+        case Criterion():
+            return False
+        case Chain():
+            return any(asks_of_each(branch.condition) for branch in condition.branches)
+        case Has():
+            return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Parser:
+    """Parses one parameter of a search of the type `root`."""
+
+    root: ResourceType
+    name: str
+    text: str
+    fhir_base: str
+    now: int
+
+    def condition(self, type_: ResourceType, name: str, hops: int) -> SearchCondition | None:
+        """Parse a condition on resources of a type; None if the type offers no such parameter."""
+        if name.partition(":")[0] == HAS:
+            return self._has(type_, name, self._fewer(hops))
+        head, dot, chained = name.partition(".")
+        head, _, modifier = head.partition(":")
+        parameter = type_.parameter(head)
+        if parameter is None or not parameter.searchable:
+            return None
+        if dot:
+            return self._chain(parameter, modifier, chained, self._fewer(hops))
+        return parse_criterion(parameter, modifier, self.text, fhir_base=self.fhir_base, now=self.now)
+
+    def _chain(self, reference: SearchParameter, modifier: str, chained: str, hops: int) -> Chain | None:
+        branches = []
+        for name in reference.targets:
+            target = resource_type(name)
+            if modifier not in ("", name) or target is None or not self.root.reaches(target):
+                continue
+            condition = self.condition(target, chained, hops)
+            if condition is not None:
+                branches.append(Branch(target, condition))
+        return Chain(self.name, reference, tuple(branches)) if branches else None
+
+    def _has(self, type_: ResourceType, name: str, hops: int) -> Has:
+        _, source_name, reference_name, inner_name = [*name.split(":", 3), "", "", ""][:4]
+        if not (source_name and reference_name and inner_name):
+            raise self._refused("takes a type, its reference to here and its parameter", type_, code="value")
+        source = resource_type(source_name)
+        if source is not None and not self.root.reaches(source):
+            raise self._refused("a search of the directory does not reach records", type_)
+        reference = source.parameter(reference_name) if source else None
+        if source is None or (source, reference) not in referrers(type_) or reference is None:
+            raise self._refused(f"no such reference to {type_.with_article} is offered", type_)
+        inner = self.condition(source, inner_name, hops)
+        if inner is None:
+            raise self._refused(f"no such parameter of {source.with_article} is offered", type_)
+        return Has(self.name, type_, source, reference, inner)
+
+    def _fewer(self, hops: int) -> int:
+        if not hops:
+            raise outcomes.invalid_parameter(
+                self.name, f"it goes through more than {MOST_HOPS} references.", code="not-supported"
+            )
+        return hops - 1
+
+    def _refused(self, why: str, type_: ResourceType, code: str = "not-supported") -> OutcomeError:
+        """Return a refusal of `_has`, which lists what a search of the type takes."""
+        listed = ", ".join(f"{HAS}:{source.name}:{reference.name}:_id" for source, reference in referrers(type_))
+        takes = f"of {type_.name} it takes such as {listed}" if listed else f"nothing refers to {type_.with_article}"
+        return outcomes.invalid_parameter(self.name, f"{why}; {takes}.", code=code)
+
+
+def _no_chain(type_: ResourceType, name: str) -> OutcomeError:
+    """Return the refusal of a chain, which lists those that a type takes."""
+    chains = ", ".join(one.chain for one in type_.chained)
+    takes = f" {type_.name} takes such as {chains}." if chains else ""
+    return outcomes.invalid_parameter(name, f"the chain is not supported.{takes}", code="not-supported")

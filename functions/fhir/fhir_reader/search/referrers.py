@@ -1,0 +1,53 @@
+"""What refers to a resource, and whether the caller may know of it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from careconnect.fhir.resource_types import ResourceType, SearchParameter
+from careconnect.storage.keys import reference_prefix, resource_key
+from fhir_reader.search.context import SearchContext
+from fhir_reader.store.stored import Entry, IndexRange
+
+
+def is_visible(entry: Entry, context: SearchContext) -> bool:
+    """Say whether an entry is within the caller's compartment."""
+    return not context.caller.patient or context.caller.sees(entry.type, entry.id, entry.patients)
+
+
+def referrers_of(
+    entries: Sequence[Entry], source: ResourceType, reference: SearchParameter, context: SearchContext, expected: int
+) -> list[Iterator[Entry]]:
+    """Open for each entry a stream of the resources of a type that refer to it, latest first: one call each.
+
+    What the caller may not see is not among them. A reference that lies within another has its entries under the
+    other's name.
+    """
+    keys = [resource_key(entry.type.name, entry.id) for entry in entries]
+    ranges = [_range(entry, source, reference, context) for entry in entries]
+    streams = context.store.entries(source, [replace(one, expected=expected) for one in ranges])
+    return [
+        _which_refer(stream, reference, key, context, known=not reference.within and one.partition == key)
+        for stream, key, one in zip(streams, keys, ranges, strict=True)
+    ]
+
+
+def _range(entry: Entry, source: ResourceType, reference: SearchParameter, context: SearchContext) -> IndexRange:
+    """Return where to look for what refers to an entry.
+
+    To what is in no compartment everybody's records may refer: those of a bound caller are found in its own.
+    """
+    own = source.patient_parameter
+    if context.caller.patient and own and not entry.type.is_patient and not entry.type.patient_parameter:
+        (owner,) = own.targets
+        return IndexRange(resource_key(owner, context.caller.patient), reference_prefix(source.name, own.name))
+    key = resource_key(entry.type.name, entry.id)
+    return IndexRange(key, reference_prefix(source.name, reference.within or reference.name))
+
+
+def _which_refer(
+    stream: Iterable[Entry], reference: SearchParameter, key: str, context: SearchContext, *, known: bool
+) -> Iterator[Entry]:
+    """Yield what is in sight and refers to the resource of a key; `known` says that all of the stream refers to it."""
+    for entry in stream:
+        if is_visible(entry, context) and (known or key in entry.values.get(reference.name, ())):
+            yield entry

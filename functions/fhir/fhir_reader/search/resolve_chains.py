@@ -1,0 +1,277 @@
+"""Decide conditions on what a resource refers to, and on what refers to it, from the cheaper side.
+
+From the one side, the few that meet the innermost criterion are found first, and what leads to them (`narrow`); from
+the other, candidates are asked for what they lead to, as many as a page can afford (`keep`). What the caller may not
+see is not there, from either.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from careconnect.fhir.resource_types import ID_PARAMETER, Rank, ResourceType, SearchParameter
+from careconnect.oauth.caller import Caller
+from careconnect.oauth.scopes import Interaction
+from careconnect.search.criteria import MOST_ALTERNATIVES, Criterion, Token
+from careconnect.search.values import SearchValues
+from careconnect.storage.keys import resource_key
+from fhir_reader.request_budget import COMPARISONS_PER_ENTRY
+from fhir_reader.search.chained_criteria import Branch, Chain, Deep, Has, SearchCondition, parameters_of, rank_of
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.plan_query import matches_within
+from fhir_reader.search.referrers import is_visible, referrers_of
+from fhir_reader.store.stored import BATCH, Entry
+
+MOST_NARROWED: Final = 1_000
+"""Entries of the inner type that are examined to find the few that matter, and ids that they may come to."""
+
+_KEPT_FOR_PAGE: Final = 30
+"""Calls that are left to a page, for its bodies and what it includes."""
+
+_ENTRIES_KEPT: Final = 2_000
+"""Entries that are left to it."""
+
+_FIRST_GROUP: Final = 4
+"""Candidates that are decided at once to begin with, and referrers of each that are looked at; then twice as many."""
+
+_FIRST_REFERRERS: Final = 25
+"""Referrers of one candidate that are asked for to begin with."""
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Those of the first `decided` of some entries that meet a condition; the others could not be afforded."""
+
+    entries: list[Entry]
+    decided: int
+
+
+def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller: Caller) -> None:
+    """Raise the 403 outcome unless the caller may search each type that the conditions on a type look at."""
+    for condition in conditions:
+        for looked_at, _ in parameters_of(type_, condition):
+            caller.require(looked_at, Interaction.SEARCH)
+
+
+def resolve(
+    conditions: Iterable[Deep], context: SearchContext, *, least: Rank = Rank.COMPARED
+) -> tuple[list[Criterion], list[Deep]]:
+    """Return what conditions come to as criteria, and those that come to too much or ask for more than `least` does."""
+    criteria: list[Criterion] = []
+    others: list[Deep] = []
+    for condition in conditions:
+        criterion = _narrowed(condition, context, MOST_NARROWED) if rank_of(condition) <= least else None
+        if criterion is None:
+            others.append(condition)
+        else:
+            criteria.append(criterion)
+    return criteria, others
+
+
+def narrow(condition: Deep, context: SearchContext, most: int = MOST_NARROWED) -> Criterion | tuple[str, ...] | None:
+    """Return what a condition comes to, if few resources meet what it asks of them; else None.
+
+    For a chain that is a criterion on its reference, for `_has` the ids of what is referred to. At most `most` entries
+    of each type that it goes through are examined.
+    """
+    with context.budget.charged_to(condition.name):
+        if isinstance(condition, Has):
+            return _referred_to(condition, context, most)
+        targets: list[str] = []
+        for branch in condition.branches:
+            found = _inner_matches(branch.type, branch.condition, context, most)
+            if found is None or len(targets) + len(found) > MOST_ALTERNATIVES:
+                return None
+            targets += (resource_key(branch.type.name, entry.id) for entry in found)
+        return Criterion(condition.reference, "", tuple(targets))
+
+
+def keep(conditions: Sequence[Deep], entries: Sequence[Entry], context: SearchContext, *, at_least: int = 0) -> Kept:
+    """Return those of some entries of one type that meet all conditions, for as many as can be afforded.
+
+    Those are the first of them. What a page needs besides is left to it, unless they would be fewer than `at_least`.
+    Raises the 400 outcome `too-costly` if these are more than the request has left.
+    """
+    places = {entry.id: place for place, entry in enumerate(entries)}
+    kept = Kept(list(entries), len(entries))
+    for condition in conditions:
+        # What is out already need not be decided.
+        needed = sum(places[entry.id] < at_least for entry in kept.entries)
+        with context.budget.charged_to(condition.name):
+            some = _keep(condition, kept.entries, context, needed)
+        undecided = kept.entries[some.decided :]
+        kept = Kept(some.entries, places[undecided[0].id] if undecided else kept.decided)
+    return kept
+
+
+def _narrowed(condition: Deep, context: SearchContext, most: int) -> Criterion | None:
+    """Return what a condition comes to as a criterion, ids too."""
+    narrowed = narrow(condition, context, most)
+    if isinstance(narrowed, tuple):
+        return Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in narrowed))
+    return narrowed
+
+
+def _inner_matches(
+    type_: ResourceType, condition: SearchCondition, context: SearchContext, most: int
+) -> list[Entry] | None:
+    if isinstance(condition, Criterion):
+        return matches_within(type_, [condition], context, most)
+    criterion = _narrowed(condition, context, most)
+    return None if criterion is None else matches_within(type_, [criterion], context, most)
+
+
+def _referred_to(condition: Has, context: SearchContext, most: int) -> tuple[str, ...] | None:
+    found = _inner_matches(condition.source, condition.inner, context, most)
+    if found is None:
+        return None
+    references = (one for entry in found for one in entry.values.get(condition.reference.name, ()))
+    keys = dict.fromkeys(reference.partition("/")[::2] for reference in references)
+    ids = tuple(resource_id for name, resource_id in keys if name == condition.target.name)
+    return ids if len(ids) <= most else None
+
+
+def _keep(condition: SearchCondition, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
+    match condition:
+        case Criterion():
+            meets = _test(condition, context)
+            return Kept([entry for entry in entries if meets(entry.values)], len(entries))
+        case Chain():
+            return _keep_chained(condition, entries, context, at_least)
+        case Has():
+            return _keep_referred_to(condition, entries, context, at_least)
+
+
+def _test(criterion: Criterion, context: SearchContext) -> Callable[[SearchValues], bool]:
+    matches = criterion.matcher()
+    extra = criterion.comparisons // COMPARISONS_PER_ENTRY
+
+    def meets(values: SearchValues) -> bool:
+        context.budget.examine(extra)
+        return matches(values)
+
+    return meets
+
+
+def _can_afford(calls: int, context: SearchContext) -> bool:
+    return context.budget.calls_left - _KEPT_FOR_PAGE >= calls and not context.budget.is_tight(_ENTRIES_KEPT)
+
+
+def _keep_chained(condition: Chain, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
+    """Look up what all of the entries refer to, a hundred of them together."""
+    kept: list[Entry] = []
+    for start in range(0, len(entries), BATCH):
+        some = entries[start : start + BATCH]
+        targets = [_targets(entry, condition.reference) for entry in some]
+        needed = max(at_least - start, 0)
+        wanted = dict.fromkeys(key for keys in targets for key in keys)
+        if not needed and not _can_afford(math.ceil(len(wanted) / BATCH) * len(condition.branches), context):
+            return Kept(kept, start)
+        needed_keys = {key for keys in targets[:needed] for key in keys}
+        met: set[Key] = set()
+        unknown: set[Key] = set()
+        for branch in condition.branches:
+            found = _visible_targets(branch, wanted, context)
+            must = sum((entry.type.name, entry.id) in needed_keys for entry in found)
+            inner = _keep(branch.condition, found, context, must)
+            met |= {(entry.type.name, entry.id) for entry in inner.entries}
+            unknown |= {(entry.type.name, entry.id) for entry in found[inner.decided :]}
+        for place, (entry, keys) in enumerate(zip(some, targets, strict=True)):
+            if not met.isdisjoint(keys):
+                kept.append(entry)
+            elif not unknown.isdisjoint(keys):
+                return Kept(kept, start + place)
+    return Kept(kept, len(entries))
+
+
+def _targets(entry: Entry, reference: SearchParameter) -> list[Key]:
+    keys = (value.partition("/") for value in entry.values.get(reference.name, ()))
+    return [(name, resource_id) for name, _, resource_id in keys if name in reference.targets]
+
+
+def _visible_targets(branch: Branch, wanted: Iterable[Key], context: SearchContext) -> list[Entry]:
+    """Return the entries of a branch's targets in the order in which they are wanted."""
+    ids = [resource_id for name, resource_id in wanted if name == branch.type.name]
+    found = context.store.entries_by_id(branch.type, ids) if ids else []
+    return [entry for entry in found if is_visible(entry, context)]
+
+
+def _keep_referred_to(condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
+    """Ask several of the entries at once for what refers to them: one call for each."""
+    kept: list[Entry] = []
+    decided, group = 0, _FIRST_GROUP
+    while decided < len(entries):
+        needed = max(at_least - decided, 0)
+        if not needed and not _can_afford(1, context):
+            break
+        affordable = context.budget.calls_left - _KEPT_FOR_PAGE
+        some = entries[decided : decided + max(min(group, affordable), 1)]
+        for entry, met in zip(some, _are_referred_to(condition, some, context, needed), strict=True):
+            if met is None:
+                return Kept(kept, decided)
+            if met:
+                kept.append(entry)
+            decided += 1
+        group *= 2
+    return Kept(kept, decided)
+
+
+def _are_referred_to(
+    condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int
+) -> list[bool | None]:
+    """Say of each entry whether something that meets the condition refers to it; None where that is too costly."""
+    streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
+    if isinstance(condition.inner, Criterion):
+        meets = _test(condition.inner, context)
+        return [_is_met(meets, stream, context, needed=place < at_least) for place, stream in enumerate(streams)]
+    met: dict[int, bool | None] = {}
+    going_on = dict(enumerate(streams))
+    size = _FIRST_GROUP
+    while going_on:
+        looked_at: dict[int, list[Entry]] = {}
+        for place, stream in going_on.items():
+            some = _next_of(stream, size, context, needed=place < at_least)
+            if some is None:
+                met[place] = None
+            else:
+                looked_at[place] = some
+        sources = {source.id: source for some in looked_at.values() for source in some}
+        needed = {source.id for place, some in looked_at.items() if place < at_least for source in some}
+        inner = _keep(condition.inner, list(sources.values()), context, len(needed))
+        good = {source.id for source in inner.entries}
+        unknown = set(list(sources)[inner.decided :])
+        for place, some in looked_at.items():
+            ids = {source.id for source in some}
+            if not some or ids & good:
+                met[place] = bool(some)
+            elif ids & unknown:
+                met[place] = None
+        going_on = {place: stream for place, stream in going_on.items() if place not in met}
+        size *= 2
+    return [met[place] for place in range(len(entries))]
+
+
+def _is_met(
+    meets: Callable[[SearchValues], bool], stream: Iterable[Entry], context: SearchContext, *, needed: bool
+) -> bool | None:
+    """Say whether any of a stream meets a criterion; None if that is not `needed` and the request has little left."""
+    for source in stream:
+        if meets(source.values):
+            return True
+        if not needed and context.budget.is_tight(_ENTRIES_KEPT):
+            return None
+    return False
+
+
+def _next_of(stream: Iterator[Entry], size: int, context: SearchContext, *, needed: bool) -> list[Entry] | None:
+    """Return the next of a stream; None if they are not `needed` and the request has little left."""
+    some: list[Entry] = []
+    for source in islice(stream, size):
+        some.append(source)
+        if not needed and context.budget.is_tight(_ENTRIES_KEPT):
+            return None
+    return some

@@ -1,0 +1,1 @@
+"""Authenticate OAuth clients."""

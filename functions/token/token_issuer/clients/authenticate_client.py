@@ -1,0 +1,133 @@
+"""Decide whether a caller is the client that it says it is (`oauth.md`, Client authentication)."""
+
+import hmac
+import re
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from careconnect.http.base_url import BaseUrl
+from careconnect.oauth.client_record import MAX_ID_LENGTH, MAX_SECRETS, AuthMethod, ClientRecord, digest_secret
+from token_issuer import errors
+from token_issuer.clients.client_credentials import ClientCredentials
+from token_issuer.clients.throttle import Counters, counters, retry_after
+from token_issuer.clients.verify_assertion import KeySets, verify_assertion
+from token_issuer.errors import ClientRefusedError
+
+_CLIENT_ID: Final = re.compile(rf"[\x21-\x7E]{{1,{MAX_ID_LENGTH}}}")
+_NOBODY: Final = " "
+"""An id that no client can have, looked up for what cannot be one, so that this takes as long."""
+
+_DUMMY_SALT: Final = "0" * 32
+_DUMMY_DIGEST: Final = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class FoundClient:
+    """What one read found: the client, if it is registered, and its failures in the two windows."""
+
+    record: ClientRecord | None
+    failures: int
+    failures_before: int
+
+
+class ClientStore(Protocol):
+    """The registered clients, and how often each of them failed to authenticate."""
+
+    def find(self, client_id: str, failures: Counters) -> FoundClient:
+        """Read both at once; raises the error `unavailable`."""
+
+
+class AttemptStore(Protocol):
+    """What authentication leaves behind."""
+
+    def record_failure(self, failures: Counters) -> int:
+        """Count one failure and return how many the window has now; raises the error `unavailable`."""
+
+    def use_assertion(self, client_id: str, jti: str, expires_at: int) -> bool:
+        """Use up an assertion's id, and say whether it was unused; raises the error `unavailable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAuthentication:
+    """Authenticates clients; `limit` is the number of failures per client id and address in five minutes."""
+
+    clients: ClientStore
+    attempts: AttemptStore
+    key_sets: KeySets
+    limit: int
+
+    def authenticate(
+        self,
+        credentials: ClientCredentials,
+        *,
+        source_ip: str,
+        base_url: BaseUrl,
+        now: float,
+        admits_disabled: bool = False,
+    ) -> ClientRecord:
+        """Return the proven client; a disabled one only if `admits_disabled`.
+
+        Unknown client, wrong secret, disabled client and a method that is not the client's take the same
+        steps and end in the same error. Raises the errors `invalid_client`, `too_many_failures` and
+        `unavailable`.
+        """
+        client_id = credentials.client_id
+        failures = counters(client_id, source_ip, now)
+        found = self.clients.find(client_id if _CLIENT_ID.fullmatch(client_id) else _NOBODY, failures)
+        # An id that nobody has may be a secret in the wrong field: the log names registered clients alone.
+        claimed = found.record.client_id if found.record is not None else ""
+        wait = retry_after(found.failures, found.failures_before, limit=self.limit, now=now)
+        if wait:
+            raise errors.too_many_failures(wait, claimed=claimed)
+        try:
+            return self._prove(credentials, found.record, base_url, now, admits_disabled=admits_disabled)
+        except ClientRefusedError as refused:
+            count = self.attempts.record_failure(failures)
+            if count > self.limit:
+                # Guesses in parallel all read the counter before the first of them is counted.
+                wait = retry_after(count, 0, limit=self.limit, now=now)
+                raise errors.too_many_failures(wait, claimed=claimed) from None
+            raise errors.invalid_client(refused.reason, refused.told, claimed=claimed) from None
+
+    def _prove(
+        self,
+        credentials: ClientCredentials,
+        record: ClientRecord | None,
+        base_url: BaseUrl,
+        now: float,
+        *,
+        admits_disabled: bool,
+    ) -> ClientRecord:
+        is_secret_right = _is_secret_right(record, credentials.proof, now)
+        if record is None:
+            raise ClientRefusedError("unknown client")
+        if not record.enabled and not admits_disabled:
+            raise ClientRefusedError("disabled client")
+        if credentials.method not in record.auth_methods:
+            raise ClientRefusedError("method not registered")
+        if credentials.method is AuthMethod.PRIVATE_KEY_JWT:
+            self._prove_by_assertion(credentials, record, base_url, now)
+        elif not is_secret_right:
+            raise ClientRefusedError("wrong secret")
+        return record
+
+    def _prove_by_assertion(
+        self, credentials: ClientCredentials, record: ClientRecord, base_url: BaseUrl, now: float
+    ) -> None:
+        assertion = verify_assertion(credentials.proof, record, base_url=base_url, key_sets=self.key_sets, now=now)
+        if not self.attempts.use_assertion(record.client_id, assertion.jti, assertion.expires_at):
+            raise ClientRefusedError("assertion: used before", "The client assertion was used before.")
+
+
+def _is_secret_right(record: ClientRecord | None, secret: str, now: float) -> bool:
+    """Compare with both digests that a client may have, dummies standing in for those that it has not."""
+    salt = record.salt if record is not None else ""
+    digest = digest_secret(salt or _DUMMY_SALT, secret)
+    held = list(record.secrets[:MAX_SECRETS]) if record is not None else []
+    is_right = False
+    for place in range(MAX_SECRETS):
+        expected = held[place].digest if place < len(held) else _DUMMY_DIGEST
+        is_equal = hmac.compare_digest(digest, expected)
+        counts = place < len(held) and (held[place].ends_at == 0 or now < held[place].ends_at)
+        is_right |= is_equal and counts
+    return is_right

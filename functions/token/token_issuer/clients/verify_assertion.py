@@ -1,0 +1,174 @@
+"""Decide whether a client assertion proves who sent it (RFC 7523 §3; SMART App Launch 2.x, Backend Services)."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from careconnect.http.base_url import BaseUrl
+from careconnect.oauth.access_token import CLOCK_SKEW, TOKEN_TYPE
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, ClientRecord
+from careconnect.oauth.token_verification import TokenRefusedError, is_time, jws_header
+from token_issuer.errors import ClientRefusedError
+
+MAX_SECONDS_AHEAD: Final = 300
+"""How far ahead an assertion's `exp` may be."""
+
+_LONGEST_JTI: Final = 255
+_SMALLEST_RSA_KEY: Final = 2048
+_TYPES: Final = (None, "JWT", "client-authentication+jwt")
+
+Jwk = Mapping[str, Any]
+
+
+class KeySets(Protocol):
+    """The JWK Sets that clients publish under their registered addresses."""
+
+    def keys(self, uri: str, kid: str) -> Sequence[Jwk]:
+        """Return the keys of the set at `uri`, none if it cannot be had; `kid` is the one looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """What a verified assertion leaves to be remembered until `expires_at`, in epoch seconds."""
+
+    jti: str
+    expires_at: int
+
+
+def claimed_client_id(assertion: str) -> str:
+    """Return the `sub` that an assertion claims, unverified; empty if it is not a JWT with one."""
+    try:
+        jws_header(assertion)
+        subject = jwt.decode(assertion, options={"verify_signature": False}).get("sub")
+    except (TokenRefusedError, jwt.PyJWTError, ValueError, RecursionError):
+        return ""
+    return subject if isinstance(subject, str) else ""
+
+
+def verify_assertion(
+    assertion: str, client: ClientRecord, *, base_url: BaseUrl, key_sets: KeySets, now: float
+) -> Assertion:
+    """Verify an assertion of `client`; whether it was used before is the caller's question.
+
+    Only keys that the client registered count: a `jku` is compared and never fetched, `x5u` and `jwk` are not
+    even looked at. Raises `ClientRefusedError`; its cause is told once the signature has proven the sender.
+    """
+    try:
+        header = jws_header(assertion)
+    except TokenRefusedError as refused:
+        raise ClientRefusedError(f"assertion: {refused.reason}") from None
+    algorithm, kid = header.get("alg"), header.get("kid")
+    if algorithm not in ASSERTION_ALGORITHMS:
+        raise ClientRefusedError("assertion: algorithm")
+    if not isinstance(kid, str) or not kid:
+        raise ClientRefusedError("assertion: no key id")
+    claims = _signed_claims(assertion, algorithm, _key(client, kid, algorithm, key_sets))
+    _check_header(header, client)
+    _check_parties(claims, client, base_url)
+    expiry = _expiry(claims, now)
+    jti = claims.get("jti")
+    if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
+        raise ClientRefusedError(
+            "assertion: no usable jti", f"The client assertion's jti is not a text of 1 to {_LONGEST_JTI} characters."
+        )
+    return Assertion(jti, expiry)
+
+
+def _check_header(header: Mapping[str, Any], client: ClientRecord) -> None:
+    if header.get("typ") not in _TYPES:
+        raise ClientRefusedError(
+            f"assertion: type (an {TOKEN_TYPE} is not an assertion)",
+            "The client assertion's typ is neither absent nor JWT nor client-authentication+jwt.",
+        )
+    if "jku" in header and (not client.jwks_uri or header["jku"] != client.jwks_uri):
+        raise ClientRefusedError(
+            "assertion: another key set", "The client assertion's jku is not the registered jwks_uri."
+        )
+
+
+def _check_parties(claims: Mapping[str, Any], client: ClientRecord, base_url: BaseUrl) -> None:
+    if claims.get("iss") != client.client_id or claims.get("sub") != client.client_id:
+        raise ClientRefusedError(
+            "assertion: issuer and subject", "The client assertion's iss and sub are not both the client id."
+        )
+    audience = claims.get("aud")
+    audiences = audience if isinstance(audience, list) else [audience]
+    if not {base_url.token_endpoint, base_url.root} & {one for one in audiences if isinstance(one, str)}:
+        raise ClientRefusedError(
+            "assertion: audience", "The client assertion's aud holds neither the token endpoint's URL nor the issuer."
+        )
+
+
+def _expiry(claims: Mapping[str, Any], now: float) -> int:
+    expiry, issued, not_before = claims.get("exp"), claims.get("iat", now), claims.get("nbf", now)
+    if not is_time(expiry):
+        raise ClientRefusedError("assertion: no expiry", "The client assertion's exp is missing or not a number.")
+    if not (is_time(issued) and is_time(not_before)):
+        raise ClientRefusedError("assertion: times", "The client assertion's iat or nbf is not a number.")
+    if expiry <= now:
+        raise ClientRefusedError("assertion: expired", "The client assertion has expired.")
+    if expiry > now + MAX_SECONDS_AHEAD:
+        raise ClientRefusedError(
+            "assertion: exp too far ahead", "The client assertion's exp is more than five minutes ahead."
+        )
+    if max(issued, not_before) > now + CLOCK_SKEW:
+        raise ClientRefusedError("assertion: not valid yet", "The client assertion is not valid yet.")
+    return int(expiry)
+
+
+def _signed_claims(assertion: str, algorithm: str, key: jwt.PyJWK) -> Mapping[str, Any]:
+    try:
+        claims: Mapping[str, Any] = jwt.decode(
+            assertion,
+            key,
+            algorithms=[algorithm],
+            # The claims are checked by `verify_assertion`, each with a reason of its own.
+            options={
+                "verify_aud": False,
+                "verify_iss": False,
+                "verify_sub": False,
+                "verify_jti": False,
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise ClientRefusedError("assertion: signature") from None
+    return claims
+
+
+def _key(client: ClientRecord, kid: str, algorithm: str, key_sets: KeySets) -> jwt.PyJWK:
+    """Return the registered key called `kid`, fit for `algorithm` and for verifying (RFC 7517 §4.2-4.4)."""
+    keys = json.loads(client.jwks)["keys"] if client.jwks else ()
+    if client.jwks_uri:
+        keys = key_sets.keys(client.jwks_uri, kid)
+    for jwk in keys:
+        if _fits(jwk, kid, algorithm):
+            return _built(jwk, algorithm)
+    raise ClientRefusedError("assertion: unknown key")
+
+
+def _fits(jwk: Jwk, kid: str, algorithm: str) -> bool:
+    operations = jwk.get("key_ops", ["verify"])
+    return (
+        jwk.get("kid") == kid
+        and jwk.get("alg", algorithm) == algorithm
+        and jwk.get("use", "sig") == "sig"
+        and isinstance(operations, list)
+        and "verify" in operations
+    )
+
+
+def _built(jwk: Jwk, algorithm: str) -> jwt.PyJWK:
+    try:
+        key = jwt.PyJWK(dict(jwk), algorithm)
+    except (jwt.PyJWTError, ValueError, TypeError):
+        raise ClientRefusedError("assertion: unusable key") from None
+    if isinstance(key.key, RSAPublicKey) and key.key.key_size < _SMALLEST_RSA_KEY:
+        raise ClientRefusedError("assertion: short key")
+    return key

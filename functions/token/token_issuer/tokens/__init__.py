@@ -1,0 +1,1 @@
+"""Issue, introspect and revoke access tokens."""

@@ -1,0 +1,85 @@
+"""Grant an authenticated client an access token (RFC 6749 §4.4; `oauth.md`, The access token)."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from careconnect.http.base_url import BaseUrl
+from careconnect.oauth.client_record import GRANT_TYPES, MAX_SCOPE_LENGTH, ClientRecord
+from careconnect.oauth.scopes import ScopeError, beyond, split_scope
+from token_issuer import errors
+from token_issuer.tokens import scope_refusals
+
+
+class TokenSigner(Protocol):
+    """Signs claims as an access token."""
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Return the compact serialization; raises `SigningKeyError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantedToken:
+    """An issued token; `expires_in` is in seconds, `patient` the one that it is bound to, or empty."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    scope: str
+    patient: str = ""
+
+
+def grant_token(
+    client: ClientRecord,
+    parameters: Mapping[str, str],
+    *,
+    base_url: BaseUrl,
+    signer: TokenSigner,
+    lifetime: int,
+    now: float,
+) -> GrantedToken:
+    """Judge the request, in the order of `oauth.md`'s table, and sign a token of `lifetime` seconds.
+
+    Raises the errors `invalid_request`, `unsupported_grant_type`, `unauthorized_client` and `invalid_scope`.
+    """
+    _check_grant_type(client, parameters)
+    scope = _scope(client, parameters)
+    issued_at = int(now)
+    claims = {
+        "iss": base_url.root,
+        "sub": client.client_id,
+        "client_id": client.client_id,
+        "aud": base_url.fhir,
+        "iat": issued_at,
+        "exp": issued_at + lifetime,
+        "jti": str(uuid.uuid4()),
+        "scope": scope,
+    }
+    if client.patient:
+        claims["patient"] = client.patient
+    return GrantedToken(signer.sign(claims), lifetime, scope, client.patient)
+
+
+def _check_grant_type(client: ClientRecord, parameters: Mapping[str, str]) -> None:
+    grant_type = parameters.get("grant_type")
+    if grant_type is None:
+        raise errors.invalid_request("The grant_type is missing.", reason="no grant type")
+    if grant_type not in GRANT_TYPES:
+        raise errors.unsupported_grant_type()
+    if grant_type not in client.grant_types:
+        raise errors.unauthorized_client()
+
+
+def _scope(client: ClientRecord, parameters: Mapping[str, str]) -> str:
+    """Return the scope to grant: all that is asked for or nothing; all that is registered if none is asked."""
+    try:
+        requested = split_scope(parameters.get("scope") or " ".join(client.scopes))
+        not_covered = next(beyond(client.scopes, requested), None)
+    except ScopeError as error:
+        raise scope_refusals.malformed_scope(error) from None
+    if not_covered is not None:
+        raise scope_refusals.scope_beyond_registration(not_covered)
+    scope = " ".join(requested)
+    if len(scope) > MAX_SCOPE_LENGTH:
+        raise scope_refusals.scope_too_long()
+    return scope

@@ -1,0 +1,45 @@
+"""Access tokens signed in KMS, where the private key stays (`oauth.md`, The access token)."""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from careconnect.oauth import base64url
+from careconnect.oauth.access_token import ALGORITHM, TOKEN_TYPE
+from careconnect.oauth.signing_keys import KMS_ALGORITHM, KmsSigningKeys, SigningKeyError
+from careconnect.runtime.aws import SERVICE_ERRORS, error_code
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+
+class KmsTokenSigner:
+    """Signs with the current key of `keys`."""
+
+    def __init__(self, kms: "KMSClient", keys: KmsSigningKeys) -> None:
+        self._kms = kms
+        self._keys = keys
+
+    def sign(self, claims: Mapping[str, Any]) -> str:
+        """Return the signed compact serialization (RFC 7515 §3.1).
+
+        KMS is asked for the very key that the header names, which an alias might not be by then. Raises
+        `SigningKeyError` if KMS fails, or if the key is disabled or about to be deleted.
+        """
+        key = self._keys.current()
+        header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.kid}
+        signing_input = f"{_segment(header)}.{_segment(claims)}"
+        try:
+            answer = self._kms.sign(
+                KeyId=key.key_arn,
+                Message=signing_input.encode(),
+                MessageType="RAW",
+                SigningAlgorithm=KMS_ALGORITHM,
+            )
+        except SERVICE_ERRORS as error:
+            raise SigningKeyError(error_code(error)) from error
+        return f"{signing_input}.{base64url.encode(answer['Signature'])}"
+
+
+def _segment(members: Mapping[str, Any]) -> str:
+    return base64url.encode(json.dumps(members, separators=(",", ":")).encode())

@@ -1,0 +1,41 @@
+"""Revoke a client's own token (RFC 7009; `oauth.md`, Introspection and revocation)."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from careconnect.http.base_url import BaseUrl
+from careconnect.oauth.client_record import ClientRecord
+from careconnect.oauth.token_verification import AccessToken, TokenRefusedError, TrustedKeys, verify_token
+
+
+class RevocationStore(Protocol):
+    """Remembers revoked tokens for as long as they could be accepted."""
+
+    def revoke(self, jti: str, expires_at: int) -> None:
+        """Remember the token with this id, which expires at this epoch second; raises the error `unavailable`."""
+
+
+def revoke_token(
+    client: ClientRecord,
+    token: str,
+    *,
+    base_url: BaseUrl,
+    keys: TrustedKeys,
+    revocations: RevocationStore,
+    now: float,
+    tell: Callable[[AccessToken], None],
+) -> bool:
+    """Revoke `token` and say whether that had an effect.
+
+    A token that is unknown, expired or another client's is left as it is, which the caller is not told
+    (RFC 7009 §2.2). `tell` is told of one that was issued here and has not expired.
+    """
+    try:
+        found = verify_token(token, base_url=base_url, keys=keys, now=now)
+    except TokenRefusedError:
+        return False
+    tell(found)
+    if found.client_id != client.client_id:
+        return False
+    revocations.revoke(found.jti, found.expires_at)
+    return True

@@ -1,0 +1,49 @@
+"""What a client is told of a scope that it does not get: which one, and why (`oauth.md`, Answers of /token).
+
+A scope is the one part of a request that an answer repeats, and only if it is made of what scopes are made of: up to
+64 letters, `*`, `.`, `/` and `_`. That is no markup, no quote and no digit, so neither an issued secret nor a patient's
+number can be in it; and whoever reads it has sent it, and has proven who it is. The log gets fixed words alone.
+"""
+
+import re
+from typing import Final
+
+from careconnect.fhir.nearest_name import nearest_name
+from careconnect.oauth.scopes import SCOPE_NAMES, ScopeError, ScopeFault
+from token_issuer.errors import OAuthError, invalid_scope
+
+_SHOWN: Final = re.compile(r"[A-Za-z*./_]{1,64}")
+
+_CAUSES: Final = {
+    ScopeFault.STRING: "is malformed: scopes are printable ASCII without quotes or backslashes, one space between.",
+    ScopeFault.GRAMMAR: "is no scope of this server. One is like user/Patient.read, system/*.rs or profile.",
+    ScopeFault.TYPE: "names a type that is not served.",
+    ScopeFault.WRITING: "is for writing what can only be read: ask for .read instead.",
+    ScopeFault.SUFFIX: "has a suffix, which is not enforced and so not granted: leave out ? and what follows.",
+}
+
+
+def malformed_scope(error: ScopeError) -> OAuthError:
+    """400 for a scope outside the grammar, or for what the server neither serves nor enforces."""
+    cause = _CAUSES[error.fault]
+    if error.fault is ScopeFault.TYPE:
+        type_name = error.scope.partition("/")[2].partition(".")[0]
+        nearest = nearest_name(type_name, sorted(SCOPE_NAMES))
+        cause += f" The nearest is {nearest}." if nearest else ""
+    shown = error.scope.partition("?")[0] if error.fault is ScopeFault.SUFFIX else error.scope
+    return invalid_scope(f"{_safe_scope(shown)} {cause}", reason=str(error))
+
+
+def scope_beyond_registration(scope: str) -> OAuthError:
+    """400 for a scope that the client is not registered for."""
+    text = f"{_safe_scope(scope)} is beyond what this client is registered for."
+    return invalid_scope(text, reason="beyond the registration")
+
+
+def scope_too_long() -> OAuthError:
+    """400 for more scopes than a token can hold."""
+    return invalid_scope("The scope is longer than a token can hold: ask for less.", reason="longer than a token holds")
+
+
+def _safe_scope(scope: str) -> str:
+    return scope if _SHOWN.fullmatch(scope) else "The scope"

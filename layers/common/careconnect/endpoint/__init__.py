@@ -1,0 +1,1 @@
+"""The request pipeline that every function runs, and its composition."""

@@ -1,0 +1,28 @@
+"""What a function is composed of that records its requests: environment → where their events are kept (ADR 33)."""
+
+from typing import TYPE_CHECKING, Final
+
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.endpoint.pipeline import Recording
+from careconnect.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_CLOSED: Final = "closed"
+_OPEN: Final = "open"
+_MOST_DAYS: Final = 36_500
+
+
+def recording_of(settings: Settings, dynamodb: "DynamoDBClient") -> Recording:
+    """Return where a function keeps the events of its requests; raises `SettingError`."""
+    return Recording(
+        DynamoDbAuditStore(dynamodb, settings.required("AUDIT_TABLE"), retention_days(settings)),
+        settings.required("POWERTOOLS_SERVICE_NAME"),
+        fails_open=settings.choice("AUDIT_FAILURE", (_CLOSED, _OPEN)) == _OPEN,
+    )
+
+
+def retention_days(settings: Settings) -> int:
+    """Return how many days an event is kept, 0 for ever; raises `SettingError`."""
+    return settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MOST_DAYS)

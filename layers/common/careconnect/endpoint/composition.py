@@ -1,0 +1,28 @@
+"""What every function is composed of beside its endpoint: environment → shell."""
+
+import time
+
+from careconnect.endpoint.pipeline import Endpoint, Recording, Shell
+from careconnect.http.messages import Cors
+from careconnect.http.origin import Origin
+from careconnect.runtime.observability import PowertoolsObserver
+from careconnect.runtime.settings import Settings
+
+
+def shell_of(settings: Settings, endpoint: Endpoint, recording: Recording | None = None) -> Shell:
+    """Return the function's shell around `endpoint`, whose requests are recorded if it has a `recording`.
+
+    Raises `SettingError`.
+    """
+    return Shell(
+        endpoint=endpoint,
+        configured_base_url=settings.root_url("BASE_URL"),
+        region=settings.required("AWS_REGION"),
+        cors=Cors(settings.origins()),
+        observer=PowertoolsObserver(
+            settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
+        ),
+        clock=time.time,
+        origin=Origin(settings.optional("ORIGIN_SECRET")),
+        recording=recording,
+    )

@@ -1,0 +1,241 @@
+"""Errors as OperationOutcomes: one named constructor per case, one status per constructor.
+
+What the caller sees is fixed text; what only the log may see is a second field (`reason`). No constructor
+takes free text from a request: a parameter's name is the only thing echoed, and only if it looks like one.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from careconnect.http.base_url import REALM
+from careconnect.http.errors import RefusalError
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One `OperationOutcome.issue` with a code of the STU3 value set `issue-type`."""
+
+    code: str
+    diagnostics: str
+    severity: str = "error"
+    expression: str = ""
+
+
+class OutcomeError(RefusalError):
+    """A request that ends in an OperationOutcome; `code` is of the value set `issue-type`, `where` its `expression`.
+
+    `issues` are told instead where there are several, of which these are the first's.
+    """
+
+    issues: tuple[Issue, ...] = ()
+
+
+_PARAMETER_NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_.:-]{0,127}")
+
+
+def safe_name(name: str) -> str:
+    """Return a parameter's name if it is safe to echo, else a placeholder."""
+    return name if _PARAMETER_NAME.fullmatch(name) else "(name withheld)"
+
+
+def login_required() -> OutcomeError:
+    """401 without a token (RFC 6750 §3: no error attribute)."""
+    return OutcomeError(
+        401,
+        "login",
+        "An access token is required: send it as a Bearer Authorization header.",
+        {"WWW-Authenticate": f'Bearer realm="{REALM}"'},
+    )
+
+
+def expired_token(*, reason: str = "") -> OutcomeError:
+    """401 for a token that has expired since it was verified (RFC 6750 §3.1)."""
+    challenge = f'Bearer realm="{REALM}", error="invalid_token"'
+    text = "The access token has expired: obtain a new one."
+    return OutcomeError(401, "expired", text, {"WWW-Authenticate": challenge}, reason=reason)
+
+
+def insufficient_scope(needed: str) -> OutcomeError:
+    """403 for a token that does not open what was asked; `needed` is the scope that would (RFC 6750 §3, §3.1)."""
+    return OutcomeError(
+        403,
+        "forbidden",
+        f"The access token's scopes do not allow this request: {needed} is needed.",
+        {"WWW-Authenticate": f'Bearer realm="{REALM}", error="insufficient_scope", scope="{needed}"'},
+    )
+
+
+def not_found(patients: tuple[str, ...] = ()) -> OutcomeError:
+    """404 for a resource that does not exist; `patients` are those whose it was, for the access record."""
+    return OutcomeError(404, "not-found", "No such resource.", patients=patients)
+
+
+def out_of_compartment(patients: tuple[str, ...]) -> OutcomeError:
+    """404 for a resource of `patients` whom this token may not know of: it looks as if it did not exist."""
+    return OutcomeError(404, "not-found", "No such resource.", why="compartment", patients=patients)
+
+
+def not_supported(cause: str = "This server does not offer that.") -> OutcomeError:
+    """404 for a type, operation or path that the server does not offer; `cause` is fixed text."""
+    return OutcomeError(404, "not-supported", f"{cause} What is offered is listed by metadata, below the FHIR base.")
+
+
+def gone(patients: tuple[str, ...] = ()) -> OutcomeError:
+    """410 for a resource that was deleted; `patients` are those whose it was, for the access record."""
+    return OutcomeError(410, "not-found", "The resource was deleted.", patients=patients)
+
+
+def invalid_id() -> OutcomeError:
+    """400 for an id outside the STU3 `id` syntax."""
+    return OutcomeError(400, "value", "An id is 1 to 64 of the characters A-Z a-z 0-9 - and '.'.")
+
+
+def invalid_parameter(name: str, why: str, *, code: str = "value") -> OutcomeError:
+    """400 for a search parameter that cannot be honoured; `why` is fixed text, never input."""
+    name = safe_name(name)
+    return OutcomeError(400, code, f"{name}: {why}", where=f"http.{name}")
+
+
+def too_costly(name: str, why: str) -> OutcomeError:
+    """400 for what costs more than one request may; `name` is what asked for it, `why` fixed text."""
+    way_out = _WAYS_OUT.get(name, "") + "add a patient, an identifier or another criterion."
+    return invalid_parameter(name, f"{why}, which is too much for one request: {way_out}", code="too-costly")
+
+
+def too_many_patients() -> OutcomeError:
+    """400 for a request that names, or tells of, more patients than one may."""
+    return OutcomeError(
+        400,
+        "too-costly",
+        "One request names at most 100 patients or identifiers, and tells of at most 100 patients: send it in parts.",
+    )
+
+
+_WAYS_OUT: Final = {
+    "_sort": "leave it out, since pages of the default order cost themselves alone, or ",
+    "_total": "ask for pages without a total, or ",
+}
+"""What need not be asked for, before what would make it cheaper."""
+
+
+def invalid_request(diagnostics: str) -> OutcomeError:
+    """400 for a request that is malformed as a whole; `diagnostics` is fixed text."""
+    return OutcomeError(400, "invalid", diagnostics)
+
+
+def method_not_allowed(allowed: str) -> OutcomeError:
+    """405 with `Allow` (RFC 9110 §15.5.6)."""
+    return OutcomeError(405, "not-supported", "The method is not offered here.", {"Allow": allowed})
+
+
+def not_acceptable() -> OutcomeError:
+    """406 when neither JSON nor XML is acceptable."""
+    return OutcomeError(406, "not-supported", "Answers are application/fhir+json or application/fhir+xml.")
+
+
+def other_fhir_version() -> OutcomeError:
+    """406 when only another version of FHIR is acceptable."""
+    return OutcomeError(406, "not-supported", "Answers are of FHIR STU3: ask for fhirVersion=3.0, or leave it out.")
+
+
+def too_large() -> OutcomeError:
+    """413 for a request body over the limit."""
+    return OutcomeError(413, "too-long", "The request body is over the limit.")
+
+
+def too_many_requests(retry_after: int) -> OutcomeError:
+    """429 for a dear request of a client that has spent its allowance; `retry_after` in seconds (RFC 6585 §4)."""
+    return OutcomeError(
+        429,
+        "throttled",
+        "This client's searches cost more than one client may in a minute: try again when it is over.",
+        {"Retry-After": str(retry_after)},
+        reason="over its allowance",
+        metrics=("ClientOverAllowance",),
+    )
+
+
+def next_link_too_long() -> OutcomeError:
+    """400 for a search of several pages whose parameters do not fit into the link to the next one."""
+    return OutcomeError(
+        400,
+        "too-long",
+        "The search is too long for a link to its next page: send fewer or shorter parameters, or a greater _count.",
+    )
+
+
+def unsupported_media_type() -> OutcomeError:
+    """415 for a `_search` body that is not a form."""
+    return OutcomeError(415, "not-supported", "POST _search takes application/x-www-form-urlencoded.")
+
+
+def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
+    """422 for a resource with faults, at least one; their texts are fixed, or of names that FHIR gives."""
+    first = issues[0]
+    error = OutcomeError(
+        422, first.code, first.diagnostics, where=first.expression, reason="invalid", metrics=("ResourceInvalid",)
+    )
+    error.issues = tuple(issues)
+    return error
+
+
+def unavailable(reason: str, *metrics: str) -> OutcomeError:
+    """503 when a backing service throttles or is down; `metrics` are counted beside `Unavailable`."""
+    return OutcomeError(
+        503,
+        "transient",
+        "Temporarily unavailable: try again shortly.",
+        {"Retry-After": "2"},
+        reason=reason,
+        metrics=("Unavailable", *metrics),
+    )
+
+
+def other_format() -> OutcomeError:
+    """503 while the tables are laid out otherwise than this release has it, until they are reindexed (ADR 31)."""
+    return OutcomeError(
+        503,
+        "transient",
+        "The stored records are being reindexed: try again later.",
+        {"Retry-After": "60"},
+        reason="another format",
+        metrics=("FormatMismatch",),
+    )
+
+
+def around_the_front() -> OutcomeError:
+    """403 for a request that did not come through the deployment's front (ADR 10)."""
+    return OutcomeError(
+        403, "forbidden", "This address takes no requests: use the service's own.", reason="no front", why="front"
+    )
+
+
+def internal() -> OutcomeError:
+    """500 with a fixed text, for what should never happen."""
+    return OutcomeError(500, "exception", "An internal error occurred.")
+
+
+@dataclass(frozen=True, slots=True)
+class OperationOutcome:
+    """An OperationOutcome; its elements come in the order of their definition."""
+
+    issues: tuple[Issue, ...] = field(default_factory=tuple)
+
+    def json(self) -> str:
+        """Render as compact JSON."""
+        issues = [
+            {"severity": issue.severity, "code": issue.code, "diagnostics": issue.diagnostics}
+            | ({"expression": [issue.expression]} if issue.expression else {})
+            for issue in self.issues
+        ]
+        resource = {"resourceType": "OperationOutcome", "issue": issues}
+        return json.dumps(resource, ensure_ascii=False, separators=(",", ":"))
+
+
+def outcome_of(error: RefusalError) -> OperationOutcome:
+    """Return what a refusal tells its caller as an OperationOutcome."""
+    several = error.issues if isinstance(error, OutcomeError) else ()
+    return OperationOutcome(several or (Issue(error.code, error.text, expression=error.where),))

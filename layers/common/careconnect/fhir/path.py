@@ -1,0 +1,126 @@
+"""Read a request's path strictly: one spelling per resource, and nothing that has to be normalised."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+from urllib.parse import unquote
+
+from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import ResourceType, SearchParameter, served_type, valid_id
+from careconnect.fhir.unknown_path import unknown_path
+from careconnect.http.base_url import FHIR_PATH
+
+_NAME: Final = re.compile(r"[A-Za-z]+")
+
+
+class Route(StrEnum):
+    """What a path asks for."""
+
+    TYPE = "search"
+    SEARCH = "_search"
+    INSTANCE = "read"
+    VERSION = "vread"
+    HISTORY = "history"
+    OPERATION = "operation"
+
+
+_READS: Final = "GET, HEAD"
+_ALLOWED: Final = {
+    Route.TYPE: "GET, HEAD, POST, PUT, DELETE",
+    Route.SEARCH: "POST",
+    Route.INSTANCE: "GET, HEAD, PUT, PATCH, DELETE",
+    Route.VERSION: _READS,
+    Route.HISTORY: _READS,
+    Route.OPERATION: _READS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Compartment:
+    """The record that a search is limited to: `reference` has to point at `owner` (`Patient/4`)."""
+
+    reference: SearchParameter
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class FhirPath:
+    """A path of the FHIR API, taken apart: `type` is what is read or searched for.
+
+    `operation` is the name of one (`$everything`), empty where the path asks for none.
+    """
+
+    route: Route
+    type: ResourceType
+    id: str = ""
+    version: str = ""
+    operation: str = ""
+    compartment: Compartment | None = None
+
+    @property
+    def interaction(self) -> str:
+        """The name of what the path asks for, as logs have it: `search`, `history`, `everything`."""
+        return self.operation.removeprefix("$") or self.route.value
+
+    @property
+    def allowed(self) -> str:
+        """The methods that the path takes, whichever function answers it: the `Allow` of a 405."""
+        is_read_alone = self.compartment or not self.type.writable
+        return _READS if is_read_alone and self.route is not Route.SEARCH else _ALLOWED[self.route]
+
+    @property
+    def asked(self) -> str:
+        """The path itself, below the base, of what is answered in pages: its links begin so."""
+        if self.compartment is not None:
+            return f"{self.compartment.owner}/{self.type.name}"
+        below = self.operation or ("_history" if self.route is Route.HISTORY else "")
+        return f"{self.type.name}/{self.id}/{below}" if below else self.type.name
+
+
+def parse_path(path: str) -> FhirPath:
+    """Take `/careconnect-ri/STU3/Type…` apart.
+
+    Each segment is decoded once, after the split, so an encoded slash never separates. Empty segments, dots,
+    parameters (`;`) and another case are other paths: 404, which says why. Raises the 404 outcomes, and 400 for a bad
+    id.
+    """
+    prefix, _, rest = path.partition(FHIR_PATH + "/")
+    if prefix or not rest:
+        raise unknown_path(path)
+    name, *segments = (unquote(segment) for segment in rest.split("/"))
+    found = served_type(name) if _NAME.fullmatch(name) else None
+    if found is None:
+        raise unknown_path(path)
+    match segments:
+        case []:
+            return FhirPath(Route.TYPE, found)
+        case ["_search"]:
+            return FhirPath(Route.SEARCH, found)
+        case [resource_id]:
+            return FhirPath(Route.INSTANCE, found, _id(resource_id, path))
+        case [resource_id, operation] if operation in found.operations:
+            return FhirPath(Route.OPERATION, found, _id(resource_id, path), operation=operation)
+        case [owner_id, name] if name in found.members:
+            return _within(found, owner_id, name, Route.TYPE, path)
+        case [owner_id, name, "_search"] if name in found.members:
+            return _within(found, owner_id, name, Route.SEARCH, path)
+        case [resource_id, "_history"] if found.versioned:
+            return FhirPath(Route.HISTORY, found, _id(resource_id, path))
+        case [resource_id, "_history", version] if found.versioned:
+            return FhirPath(Route.VERSION, found, _id(resource_id, path), version)
+        case _:
+            raise unknown_path(path)
+
+
+def _within(owner: ResourceType, owner_id: str, name: str, route: Route, path: str) -> FhirPath:
+    member, reference = owner.members[name]
+    return FhirPath(route, member, compartment=Compartment(reference, f"{owner.name}/{_id(owner_id, path)}"))
+
+
+def _id(text: str, path: str) -> str:
+    if not text or text.startswith(("_", "$")):
+        raise unknown_path(path)
+    if not valid_id(text):
+        raise outcomes.invalid_id()
+    return text

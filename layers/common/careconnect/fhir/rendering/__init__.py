@@ -1,0 +1,1 @@
+"""Resources and Bundles as JSON and XML text."""

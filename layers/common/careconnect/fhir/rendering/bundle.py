@@ -1,0 +1,75 @@
+"""Bundles, joined from the texts of their entries."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Final
+
+from careconnect.fhir.outcomes import OperationOutcome
+from careconnect.fhir.rendering.formats import Format, render
+from careconnect.fhir.rendering.indentation import pretty_json
+from careconnect.fhir.rendering.views import View
+from careconnect.fhir.rendering.xml_writer import element_xml
+
+_DEPTH_OF_ENTRY: Final = 2
+"""How deep an entry stands in a Bundle's JSON: within the object, and within its array."""
+
+_AROUND_ENTRIES: Final = {
+    (Format.JSON, False): ("}", ',"entry":[', ",", "]}"),
+    (Format.JSON, True): ("\n}", ',\n  "entry": [\n    ', ",\n    ", "\n  ]\n}"),
+    (Format.XML, False): ("</Bundle>", "", "", "</Bundle>"),
+    (Format.XML, True): ("\n</Bundle>", "", "", "\n</Bundle>"),
+}
+"""What a Bundle without entries ends with, and what stands before, between and after its entries instead."""
+
+
+class BundleType(StrEnum):
+    """What a Bundle is (STU3 value set `bundle-type`)."""
+
+    SEARCHSET = "searchset"
+    HISTORY = "history"
+
+
+def search_entry(body: str, mode: str, full_url: str, view: View) -> str:
+    """Return an entry of a searchset: a resource's JSON text, and why it is there (`match`, `include`, `outcome`)."""
+    url = f'"fullUrl":{json.dumps(full_url)},' if full_url else ""
+    return entry_text(f'{{{url}"resource":{body},"search":{{"mode":"{mode}"}}}}', view)
+
+
+def outcome_entry(outcome: OperationOutcome, view: View) -> str:
+    """Return the entry that carries warnings about the search itself."""
+    return search_entry(outcome.json(), "outcome", "", view)
+
+
+def entry_text(text: str, view: View) -> str:
+    """Return an entry's JSON text as it stands in an answer."""
+    if view.format is Format.XML:
+        return element_xml("entry", text, "\n  " if view.pretty else "")
+    return pretty_json(text, _DEPTH_OF_ENTRY) if view.pretty else text
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A page of results; `links` are (relation, absolute URL) pairs, `total` is None where it is not known.
+
+    `entries` are texts as `entry_text` returns them.
+    """
+
+    total: int | None
+    links: Sequence[tuple[str, str]]
+    entries: Sequence[str]
+    type: BundleType = BundleType.SEARCHSET
+
+    def text(self, view: View) -> str:
+        """Render as `view` says, which is how the entries were rendered."""
+        head: dict[str, Any] = {"resourceType": "Bundle", "type": self.type}
+        if self.total is not None:
+            head["total"] = self.total
+        head["link"] = [{"relation": relation, "url": url} for relation, url in self.links]
+        text = json.dumps(head, separators=(",", ":"), ensure_ascii=False)
+        text = render(text, view.format, pretty=view.pretty)
+        if not self.entries:
+            return text
+        end, first, between, last = _AROUND_ENTRIES[view.format, view.pretty]
+        return text.removesuffix(end) + first + between.join(self.entries) + last

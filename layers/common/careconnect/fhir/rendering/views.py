@@ -1,0 +1,103 @@
+"""How an answer is to look, and which part of a stored text it shows (`_summary`, `_elements`).
+
+JSON is cut as text, so that what stays keeps its digits and letters (STU3 Search §2.21.1.10).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from careconnect.fhir import outcomes
+from careconnect.fhir.rendering.formats import Format, negotiate
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.fhir.result_parameter_names import BOOLEANS, SUMMARIES
+
+_SUBSETTED: Final = '{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED"}'
+
+_ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How an answer is to look: its format, indented or not, and which part of each resource it shows."""
+
+    format: Format
+    pretty: bool = False
+    summary: str = "false"
+    elements: tuple[str, ...] = ()
+
+
+def parse_view(parameters: Mapping[str, str], accept: str) -> View:
+    """Read `VIEW_PARAMETERS`, well formed, and the Accept header; raises 406 for a format that is not offered."""
+    elements = parameters.get("_elements", "")
+    return View(
+        format=negotiate(parameters.get("_format", ""), accept),
+        pretty=parameters.get("_pretty") == "true",
+        summary=parameters.get("_summary", "false"),
+        elements=tuple(part.strip() for part in elements.split(",")) if elements else (),
+    )
+
+
+def check_view_parameter(name: str, text: str) -> None:
+    """Raise the 400 outcome if `text` is no value of the parameter; `_format` is judged by `parse_view`."""
+    if name == "_pretty" and text not in BOOLEANS:
+        raise outcomes.invalid_parameter(name, "takes true or false.")
+    if name == "_summary" and text not in SUMMARIES:
+        raise outcomes.invalid_parameter(name, "takes true, text, data, count or false.")
+    if name == "_elements" and not all(_ELEMENT.fullmatch(part.strip()) for part in text.split(",")):
+        raise outcomes.invalid_parameter(name, "takes a comma-separated list of element names.")
+
+
+def show(body: str, type_: ResourceType, view: View) -> str:
+    """Return the part of a resource's JSON that `view` asks for, marked SUBSETTED if it is not the whole."""
+    keep = _kept(type_, view)
+    if keep is None:
+        return body
+    members = {name: text for name, text in _members(body) if keep(name.removeprefix("_"))}
+    first: dict[str, str] = {name: members.pop(name) for name in ("resourceType", "id") if name in members}
+    meta = dict(_members(members.pop("meta", "{}")))
+    # The last element of a Meta; of a resource it is the first after the id.
+    meta["tag"] = f"{meta['tag'][:-1]},{_SUBSETTED}]" if "tag" in meta else f"[{_SUBSETTED}]"
+    return _object({**first, "meta": _object(meta), **members})
+
+
+def _kept(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
+    """Return which top-level elements stay, or None for all of them."""
+    if view.elements:
+        asked = type_.mandatory | {element.removesuffix("[x]") for element in view.elements}
+        return lambda name: name in asked or _choice(name) in asked
+    match view.summary:
+        case "true":
+            return lambda name: name in type_.summary
+        case "text":
+            texts = type_.mandatory | {"text"}
+            return lambda name: name in texts
+        case "data":
+            return lambda name: name != "text"
+        case _:
+            return None
+
+
+def _choice(name: str) -> str:
+    """Return the name before a choice's type: `effective` for `effectiveDateTime`."""
+    match = re.match(r"[a-z]+", name)
+    return match[0] if match else name
+
+
+def _members(body: str) -> Iterator[tuple[str, str]]:
+    """Yield the top-level members of a compact JSON object with their values as they are written."""
+    decoder = json.JSONDecoder()
+    at = 1
+    while body[at] != "}":
+        name, at = decoder.raw_decode(body, at)
+        start = at + 1
+        _, at = decoder.raw_decode(body, start)
+        yield name, body[start:at]
+        if body[at] == ",":
+            at += 1
+
+
+def _object(members: Mapping[str, str]) -> str:
+    return "{" + ",".join(f"{json.dumps(name)}:{text}" for name, text in members.items()) + "}"

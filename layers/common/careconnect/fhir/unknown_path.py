@@ -1,0 +1,103 @@
+"""Why a path is none of the API's, and what was probably meant (`fhir.md`, Other paths)."""
+
+from typing import Final
+from urllib.parse import unquote
+
+from careconnect.fhir.nearest_name import nearest_name
+from careconnect.fhir.outcomes import OutcomeError, not_supported
+from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, served_type
+from careconnect.http.base_url import FHIR_PATH
+
+STU3_TYPES: Final = frozenset(
+    """
+    Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic
+    Binary BodySite Bundle CapabilityStatement CarePlan CareTeam ChargeItem Claim ClaimResponse
+    ClinicalImpression CodeSystem Communication CommunicationRequest CompartmentDefinition Composition
+    ConceptMap Condition Consent Contract Coverage DataElement DetectedIssue Device DeviceComponent DeviceMetric
+    DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference EligibilityRequest
+    EligibilityResponse Encounter Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare ExpansionProfile
+    ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse HealthcareService
+    ImagingManifest ImagingStudy Immunization ImmunizationRecommendation ImplementationGuide Library Linkage
+    List Location Measure MeasureReport Media Medication MedicationAdministration MedicationDispense
+    MedicationRequest MedicationStatement MessageDefinition MessageHeader NamingSystem NutritionOrder
+    Observation OperationDefinition OperationOutcome Organization Parameters Patient PaymentNotice
+    PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Procedure ProcedureRequest
+    ProcessRequest ProcessResponse Provenance Questionnaire QuestionnaireResponse ReferralRequest RelatedPerson
+    RequestGroup ResearchStudy ResearchSubject RiskAssessment Schedule SearchParameter Sequence
+    ServiceDefinition Slot Specimen StructureDefinition StructureMap Subscription Substance SupplyDelivery
+    SupplyRequest Task TestReport TestScript ValueSet VisionPrescription
+    """.split()  # noqa: SIM905 - as a list it would be three times as long
+)
+"""Every resource type of FHIR STU3, so that one that is not served is told from one that does not exist."""
+
+_NOT_SERVED: Final = "This type of FHIR STU3 is not served."
+_NAMES: Final = (*(each.name for each in SERVED_TYPES), "metadata")
+
+
+def unknown_path(path: str) -> OutcomeError:
+    """Return the 404 of a path that no function answers; its text names what is served, and repeats nothing."""
+    return not_supported(_cause(path))
+
+
+def _cause(path: str) -> str:
+    prefix, _, rest = path.partition(FHIR_PATH + "/")
+    if path == FHIR_PATH or (not prefix and not rest):
+        return "This is the FHIR base, which answers nothing itself."
+    if prefix:
+        return f"FHIR is served below {FHIR_PATH}."
+    name, *segments = (unquote(segment) for segment in rest.split("/"))
+    if "" in (name, *segments[:-1]):
+        return "The path has an empty part: write one slash between two parts, as in Patient/4."
+    if segments and not segments[-1]:
+        return "The path ends with a slash: leave it out."
+    found = served_type(name)
+    return _cause_below(found, segments) if found else _cause_of_name(name)
+
+
+def _cause_of_name(name: str) -> str:
+    if name in STU3_TYPES:
+        return _NOT_SERVED
+    nearest = nearest_name(name, _NAMES)
+    if not nearest:
+        return "Nothing is served under that name."
+    if nearest.lower() == name.lower():
+        return f"Names are case-sensitive: write {nearest}."
+    return f"Nothing is served under that name: the nearest is {nearest}."
+
+
+def _cause_below(type_: ResourceType, segments: list[str]) -> str:
+    one = f"{type_.name}/{{id}}"
+    if any(segment.startswith("$") for segment in segments):
+        offered = ", ".join(f"{one}/{operation}" for operation in type_.operations)
+        return f"That is no operation of {type_.name}, which has {offered or 'none'}."
+    if "_history" in segments and not type_.versioned:
+        return f"{type_.name} never changes, and so has no history."
+    if "_history" in segments:
+        return f"A history is of one resource: ask for {one}/_history, or for a version by {one}/_history/{{version}}."
+    if "_search" in segments:
+        return f"A search is posted to {type_.name}/_search."
+    return _cause_below_one(type_, segments[1:])
+
+
+def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
+    """Say what there is below an id, where `rest` stands, which may have been meant for a search of its record."""
+    one = f"{type_.name}/{{id}}"
+    name = rest[0] if rest else ""
+    other = served_type(name)
+    if name in type_.members:
+        return f"{one}/{name} is a search: one that it finds is read by {name}/{{id}}."
+    if other is not None:
+        by = next((each.name for each in other.searchable if type_.name in each.targets), "")
+        way = f"ask for {other.name}?{by}={{id}}" if by else f"ask for {other.name} by itself"
+        return f"{other.name} is not searched below {one}: {way}."
+    if name in STU3_TYPES:
+        return _NOT_SERVED
+    if not type_.versioned:
+        return f"Below {type_.name} there are {one} and {type_.name}/_search."
+    if not type_.members:
+        return f"Below {type_.name} there are {one}, {one}/_history and {one}/_history/{{version}}."
+    example = nearest_name(name, type_.members) or next(iter(type_.members))
+    return (
+        f"Below {type_.name} there are {one}, {one}/_history, {one}/_history/{{version}} and searches of its record, "
+        f"such as {one}/{example}."
+    )

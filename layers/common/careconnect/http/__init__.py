@@ -1,0 +1,1 @@
+"""HTTP as API Gateway brings it: requests, responses, errors, the base URL and conditional reads."""

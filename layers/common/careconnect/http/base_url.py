@@ -1,0 +1,37 @@
+"""The API's public root URL, from which issuer, audience and every link follow.
+
+It is either configured (a custom domain, a local run) or made from what the gateway says of itself; never
+from a header that the caller sends.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+FHIR_PATH: Final = "/careconnect-ri/STU3"
+"""The path of the FHIR base below the root URL."""
+
+REALM: Final = "careconnect"
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrl:
+    """The root URL without a trailing slash; the token issuer's `iss`, byte for byte."""
+
+    root: str
+
+    @property
+    def fhir(self) -> str:
+        """The FHIR base: the access token's `aud` and the prefix of every `fullUrl`."""
+        return self.root + FHIR_PATH
+
+    @property
+    def token_endpoint(self) -> str:
+        """The URL of `POST /token`."""
+        return f"{self.root}/token"
+
+
+def base_url(configured: str, *, api_id: str, stage: str, region: str) -> BaseUrl:
+    """Return the configured root URL, or the gateway's own for `api_id`, `stage` and `region`."""
+    if configured:
+        return BaseUrl(configured.rstrip("/"))
+    return BaseUrl(f"https://{api_id}.execute-api.{region}.amazonaws.com/{stage}")

@@ -1,0 +1,1 @@
+"""OAuth: clients, scopes, access tokens, the keys that sign them, and the caller they identify."""

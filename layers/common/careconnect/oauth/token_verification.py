@@ -1,0 +1,174 @@
+"""Decide whether a text is one of our access tokens, whole and still good (`oauth.md`, Verification).
+
+The authorizer asks it of every request and the issuer of every introspection, so that both mean the same by
+"active". Whether a token was revoked is the caller's question: it takes a store.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeGuard
+
+import jwt
+
+from careconnect.oauth import base64url
+from careconnect.oauth.access_token import ALGORITHM, CLOCK_SKEW, MAX_LIFETIME, REQUIRED_CLAIMS, TOKEN_TYPE
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+    from careconnect.http.base_url import BaseUrl
+
+_LONGEST_TOKEN: Final = 8192
+_END_OF_TIME: Final = 253_402_300_800
+"""The epoch second of 10000-01-01, after which no calendar here goes on."""
+_COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+
+
+class TrustedKeys(Protocol):
+    """The public keys that sign access tokens."""
+
+    def public_key(self, kid: str) -> "RSAPublicKey | None":
+        """Return the trusted key with this RFC 7638 thumbprint, or None."""
+
+
+class TokenRefusedError(Exception):
+    """The token is not accepted; the text is a fixed reason for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """The verified claims that decisions are made from; times are in epoch seconds."""
+
+    client_id: str
+    scope: str
+    issued_at: int
+    expires_at: int
+    jti: str
+    patient: str = ""
+
+
+def verify_token(token: str, *, base_url: "BaseUrl", keys: TrustedKeys, now: float) -> AccessToken:
+    """Verify a compact serialization and return what it says.
+
+    The signature is checked before any claim is believed. Raises `TokenRefusedError`; errors of `keys` pass
+    through (RFC 9068 §4, RFC 8725 §3).
+    """
+    header = jws_header(token)
+    key = keys.public_key(_kid(header))
+    if key is None:
+        raise TokenRefusedError("unknown key")
+    claims = _signed_claims(token, key, base_url)
+    access_token = _access_token(claims)
+    _check_times(claims, now)
+    return access_token
+
+
+def jws_header(token: str) -> Mapping[str, Any]:
+    """Return the protected header of a compact serialization, nothing of which is verified yet.
+
+    Raises `TokenRefusedError` for anything but three segments of canonical base64url (RFC 7515 §2), for a
+    header that is no JSON object, and for a `crit` member, as no extension is understood (§4.1.11).
+    """
+    if len(token) > _LONGEST_TOKEN or not _COMPACT.fullmatch(token):
+        raise TokenRefusedError("not a compact serialization")
+    segments = [_decoded(segment) for segment in token.split(".")]
+    try:
+        header = json.loads(segments[0])
+    except (ValueError, RecursionError):
+        raise TokenRefusedError("header is not JSON") from None
+    if not isinstance(header, dict):
+        raise TokenRefusedError("header is not an object")
+    if "crit" in header:
+        raise TokenRefusedError("critical extension")
+    return header
+
+
+def is_time(value: object) -> TypeGuard[float]:
+    """Say whether a claim is a NumericDate (RFC 7519 §2): a JSON number that could be a time, no boolean.
+
+    A comparison takes integers of any size, and holds for neither an infinity nor NaN.
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _END_OF_TIME
+
+
+def _decoded(segment: str) -> bytes:
+    # One text per token: a segment whose last character carries stray bits is another text of the same bytes.
+    try:
+        return base64url.decode(segment)
+    except ValueError:
+        raise TokenRefusedError("not canonical base64url") from None
+
+
+def _kid(header: Mapping[str, Any]) -> str:
+    """Check algorithm and type and return the key's name; `jku`, `x5u` and `jwk` are not even looked at."""
+    if header.get("alg") != ALGORITHM:
+        raise TokenRefusedError("another algorithm")
+    if header.get("typ") != TOKEN_TYPE:
+        raise TokenRefusedError("another token type")
+    kid = header.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise TokenRefusedError("no key id")
+    return kid
+
+
+def _signed_claims(token: str, key: "RSAPublicKey", base_url: "BaseUrl") -> Mapping[str, Any]:
+    try:
+        claims: Mapping[str, Any] = jwt.decode(
+            token,
+            key,
+            algorithms=[ALGORITHM],
+            issuer=base_url.root,
+            audience=base_url.fhir,
+            options={
+                "require": list(REQUIRED_CLAIMS),
+                "strict_aud": True,
+                # Times are checked by `_check_times`: PyJWT has one leeway for all, and no oldest `iat`.
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+            },
+        )
+    except jwt.InvalidSignatureError:
+        raise TokenRefusedError("signature") from None
+    except jwt.InvalidIssuerError:
+        raise TokenRefusedError("issuer") from None
+    except jwt.InvalidAudienceError:
+        raise TokenRefusedError("audience") from None
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise TokenRefusedError("claims") from None
+    return claims
+
+
+def _access_token(claims: Mapping[str, Any]) -> AccessToken:
+    texts = [claims[name] for name in ("sub", "client_id", "jti", "scope")]
+    if not all(isinstance(text, str) and text for text in texts) or claims["sub"] != claims["client_id"]:
+        raise TokenRefusedError("claims")
+    patient = claims.get("patient", "")
+    if not isinstance(patient, str):
+        raise TokenRefusedError("claims")
+    if not is_time(claims["iat"]) or not is_time(claims["exp"]):
+        raise TokenRefusedError("times")
+    return AccessToken(
+        client_id=claims["client_id"],
+        scope=claims["scope"],
+        issued_at=int(claims["iat"]),
+        expires_at=int(claims["exp"]),
+        jti=claims["jti"],
+        patient=patient,
+    )
+
+
+def _check_times(claims: Mapping[str, Any], now: float) -> None:
+    not_before = claims.get("nbf", claims["iat"])
+    if not is_time(not_before) or max(claims["iat"], not_before) > now + CLOCK_SKEW:
+        raise TokenRefusedError("not valid yet")
+    if claims["exp"] <= now:
+        raise TokenRefusedError("expired")
+    if now - claims["iat"] > MAX_LIFETIME:
+        raise TokenRefusedError("older than any token may be")

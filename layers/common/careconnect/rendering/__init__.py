@@ -1,1 +1,0 @@
-"""Resources and Bundles as text."""

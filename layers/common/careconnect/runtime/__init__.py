@@ -1,0 +1,1 @@
+"""Lambda and AWS: clients, settings, logs and metrics, and how a function starts."""

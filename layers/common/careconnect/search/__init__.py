@@ -1,0 +1,1 @@
+"""Search: values, criteria, result parameters and the links between pages."""

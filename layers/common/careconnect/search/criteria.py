@@ -1,0 +1,217 @@
+"""Search criteria: parsed from a parameter's text (STU3 Search §2.21.1)."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Any, Final
+
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
+from careconnect.fhir.resource_types import ID_PATTERN, SYNTAX, Modifier, ParameterType, SearchParameter, valid_id
+from careconnect.search.escaping import split_unescaped, unescape
+from careconnect.search.matching import DateBound as DateBound
+from careconnect.search.matching import Quantity, match_of
+from careconnect.search.matching import Token as Token
+from careconnect.search.values import SearchValueError, SearchValues, date_range, fold_token, normalise
+
+MOST_ALTERNATIVES: Final = 100
+"""Comma-separated values of one parameter; each may cost a query."""
+
+Matcher = Callable[[SearchValues], bool]
+
+_LOOKED_UP_AT_ONCE: Final = (ParameterType.TOKEN, ParameterType.REFERENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One parameter of a search: it matches a resource if any of `values` does (comma = OR).
+
+    `values` are texts (string), `Token`s, `DateBound`s, `Quantity`s, references or URIs, by the parameter's type;
+    those of a composite hold the values of each of its parts. For the modifier `missing` the one value is a bool.
+    """
+
+    parameter: SearchParameter
+    modifier: str
+    values: tuple[Any, ...]
+
+    @property
+    def comparisons(self) -> int:
+        """How many comparisons an entry costs: one for what is looked up in a set, else one for each value or word."""
+        if self.parameter.type in _LOOKED_UP_AT_ONCE:
+            return 1
+        if self.parameter.type is ParameterType.STRING and self.modifier != Modifier.MISSING:
+            return sum(len(text.split()) for text in self.values)
+        return len(self.values) * max(len(self.parameter.parts), 1)
+
+    def matcher(self) -> Matcher:
+        """Return the function that says whether a resource with given searchable values matches.
+
+        It is made once for a search and asked of each of its entries.
+        """
+        name = self.parameter.name
+        if self.modifier == Modifier.MISSING:
+            is_missing = self.values[0]
+            return lambda stored: (not stored.get(name)) is is_missing
+        match = match_of(self.parameter, self.modifier, self.values)
+        return lambda stored: match(stored.get(name, ()))
+
+
+def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhir_base: str, now: int) -> Criterion:
+    """Parse one parameter's text.
+
+    `fhir_base` is this server's base, so that its absolute references count as relative ones; `now` in epoch
+    milliseconds serves the prefix `ap`. Raises the 400 outcomes for an unsupported modifier or a malformed
+    value.
+    """
+    if modifier and modifier not in parameter.modifiers:
+        takes = ", ".join(f":{each}" for each in parameter.modifiers) or "none"
+        raise outcomes.invalid_parameter(
+            parameter.name, f"the modifier is not supported; it takes {takes}.", code="not-supported"
+        )
+    modifier, target = ("", modifier) if modifier in parameter.targets else (modifier, "")
+    if modifier == Modifier.MISSING:
+        if text not in ("true", "false"):
+            raise outcomes.invalid_parameter(parameter.name, ":missing takes true or false.")
+        return Criterion(parameter, modifier, (text == "true",))
+    texts = [one for one in split_unescaped(text, ",") if one]
+    if not texts:
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+    if len(texts) > MOST_ALTERNATIVES:
+        raise outcomes.invalid_parameter(
+            parameter.name, "at most 100 comma-separated values are taken.", code="too-costly"
+        )
+    values = tuple(value for one in texts for value in _values(parameter, one, target, fhir_base, now))
+    return Criterion(parameter, modifier, values)
+
+
+def _values(parameter: SearchParameter, text: str, target: str, fhir_base: str, now: int) -> Iterator[Any]:
+    """Yield what one of the alternatives comes to; raises the 400 outcome if it is malformed."""
+    match parameter.type:
+        case ParameterType.STRING:
+            yield _string(parameter, text)
+        case ParameterType.TOKEN:
+            yield from _tokens(parameter, text)
+        case ParameterType.DATE:
+            yield _date(parameter, text, now)
+        case ParameterType.QUANTITY:
+            yield _quantity(parameter, text)
+        case ParameterType.URI:
+            yield unescape(text)
+        case ParameterType.COMPOSITE:
+            yield _joined(parameter, text, fhir_base, now)
+        case ParameterType.REFERENCE:
+            yield from _references(parameter, unescape(text), target, fhir_base)
+
+
+def _string(parameter: SearchParameter, text: str) -> str:
+    plain = unescape(text)
+    if not normalise(plain):
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+    return plain
+
+
+def _token(parameter: SearchParameter, text: str) -> Token:
+    parts = [unescape(part) for part in split_unescaped(text, "|")]
+    if len(parts) > 2 or not any(parts):
+        raise outcomes.invalid_parameter(parameter.name, "a token is code, system|code, |code or system|.")
+    code = fold_token(
+        parts[-1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
+    )
+    if not code and (len(parts) == 1 or parts[-1]):
+        # A telephone number of nothing but punctuation is none, and no way to ask for all of a system.
+        raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
+    if len(parts) == 1:
+        return Token(None, code)
+    return Token(parts[0], code or None)
+
+
+_IN_GROUPS: Final = re.compile(r"\s*([0-9]{3})[\s-]?([0-9]{3})[\s-]?([0-9]{4})\s*")
+
+
+def _tokens(parameter: SearchParameter, text: str) -> Iterator[Token]:
+    """Yield the token, and beside it the number that it is if it is one written in groups (`943 476 5919`).
+
+    Records hold the number as it is issued, without spaces. The text as it stands is searched for too: without a
+    system it may be something else's.
+    """
+    token = _token(parameter, text)
+    yield token
+    if parameter.grouped and token.system in (None, parameter.grouped):
+        groups = _IN_GROUPS.fullmatch(token.code or "")
+        if groups and (number := "".join(groups.groups())) != token.code:
+            yield Token(token.system, number)
+
+
+def _prefixed(parameter: SearchParameter, text: str) -> tuple[str, str]:
+    """Return a value's prefix, `eq` without one, and the rest of it."""
+    return (text[:2], text[2:]) if text[:2] in SYNTAX[parameter.type].prefixes else ("eq", text)
+
+
+def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
+    prefix, rest = _prefixed(parameter, text)
+    try:
+        low, high = date_range(unescape(rest))
+    except SearchValueError:
+        raise outcomes.invalid_parameter(
+            parameter.name, "not a date such as 2017, 2017-10, 2017-10-19 or 2017-10-19T08:00:00Z."
+        ) from None
+    if prefix == "ap":
+        # A tenth of the distance from now, on both sides (STU3 Search §2.21.1.5.1: the recommended value).
+        slack = abs(now - low) // 10
+        low, high = low - slack, high + slack
+    return DateBound(prefix, low, high)
+
+
+# STU3 Data types §2.24.0.1: decimal. Exponents are bounded, since a number's digits are written out to compare it.
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
+
+
+def _quantity(parameter: SearchParameter, text: str) -> Quantity:
+    prefix, rest = _prefixed(parameter, text)
+    number_text, *unit = (unescape(part) for part in split_unescaped(rest, "|"))
+    if not _NUMBER.fullmatch(number_text) or len(unit) not in (0, 2) or (unit and not unit[1]):
+        raise outcomes.invalid_parameter(
+            parameter.name, "a quantity is a number, number|system|code or number||unit, such as 5.4||mmol/L."
+        )
+    number = Decimal(number_text)
+    slack = number.copy_abs().scaleb(-1) if prefix == "ap" else _half_a_step(number)
+    system, code = unit or (None, "")
+    # As many digits as it was given, however many they are, and the one that half a step adds.
+    exact = Context(prec=len(number_text) + 2)
+    low, high = exact.subtract(number, slack), exact.add(number, slack)
+    return Quantity(prefix, number, low, high, system, code or "")
+
+
+def _half_a_step(number: Decimal) -> Decimal:
+    """Return half of what the last digit stands for: 0.05 of 5.4, 0.005 of 5.40."""
+    return Decimal((0, (5,), int(number.as_tuple().exponent) - 1))
+
+
+def _joined(composite: SearchParameter, text: str, fhir_base: str, now: int) -> tuple[tuple[Any, ...], ...]:
+    texts = split_unescaped(text, "$")
+    if len(texts) != len(composite.parts) or not all(texts):
+        form = "$".join(part.parameter.name for part in composite.parts)
+        raise outcomes.invalid_parameter(composite.name, f"a value holds all parts, as {form}.")
+    try:
+        return tuple(
+            tuple(_values(part.parameter, one, "", fhir_base, now))
+            for part, one in zip(composite.parts, texts, strict=True)
+        )
+    except OutcomeError as error:
+        raise outcomes.invalid_parameter(composite.name, f"in a part: {error.text}") from None
+
+
+_RELATIVE: Final = re.compile(rf"(?P<type>[A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?")
+
+
+def _references(parameter: SearchParameter, text: str, target: str, fhir_base: str) -> tuple[str, ...]:
+    targets = (target,) if target else parameter.targets
+    if valid_id(text):
+        return tuple(f"{name}/{text}" for name in targets)
+    relative = _RELATIVE.fullmatch(text.removeprefix(fhir_base + "/"))
+    if relative is not None:
+        return (f"{relative['type']}/{relative['id']}",) if not target or relative["type"] == target else ("",)
+    if not target and re.fullmatch(r"https?://\S+|urn:\S+", text):
+        return (text,)
+    raise outcomes.invalid_parameter(parameter.name, "not a reference such as 4, Patient/4 or an absolute URL.")

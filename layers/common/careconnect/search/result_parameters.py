@@ -1,0 +1,119 @@
+"""What a request says of its answer, whatever it asks for, read once into one value."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from careconnect.fhir import outcomes
+from careconnect.fhir.rendering.views import View, check_view_parameter, parse_view
+from careconnect.fhir.resource_types import COMMON_PARAMETERS, ResourceType, SearchParameter
+from careconnect.fhir.result_parameter_names import DEFAULT_COUNT, MOST_COUNT, MOST_SORT_KEYS, TOTALS
+
+
+class Handling(StrEnum):
+    """What is done with a parameter that is not offered (`fhir.md`, Unknown parameters; RFC 7240 §4.4)."""
+
+    STANDARD = "standard"
+    """What STU3 defines is refused, what it does not know is ignored."""
+    STRICT = "strict"
+    """Both are refused."""
+    LENIENT = "lenient"
+    """Both are ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One key of `_sort`."""
+
+    parameter: SearchParameter
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ResultParameters:
+    """How the answer looks, how many resources a page holds, in which order, and what the unknown comes to."""
+
+    view: View
+    count: int = DEFAULT_COUNT
+    sort: tuple[Order, ...] = ()
+    total: str = ""
+    handling: Handling = Handling.STANDARD
+
+    @property
+    def only_total(self) -> bool:
+        """Say whether no entries are asked for (`_count=0`, `_summary=count`)."""
+        return self.count == 0 or self.view.summary == "count"
+
+    @property
+    def wants_total(self) -> bool:
+        """Say whether the number of all matches is told if it is found on the way, or asked for."""
+        return self.exact_total or self.total != "none"
+
+    @property
+    def exact_total(self) -> bool:
+        """Say whether the number of all matches is asked for, whatever it costs."""
+        return self.only_total or self.total == "accurate"
+
+
+def parse_result_parameters(
+    type_: ResourceType, parameters: Iterable[tuple[str, str]], headers: Mapping[str, str], takes: Collection[str]
+) -> ResultParameters:
+    """Read those of the result parameters that an interaction `takes`; one without a value counts as not given.
+
+    Of a repeated one the last counts, but each must be well formed; `_sort` is joined. Raises the 400 outcomes for
+    malformed ones and 406 for a format that is not offered (STU3 Search §2.21.1.9).
+    """
+    given = [(*name.partition(":")[::2], text) for name, text in parameters if text]
+    given = [(head, modifier, text) for head, modifier, text in given if head in takes]
+    values = {head: text for head, _, text in given}
+    view = parse_view(values, headers.get("accept", ""))
+    for head, modifier, text in given:
+        if modifier:
+            raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
+        if head == "_count":
+            _check_count(text)
+        if head == "_total" and text not in TOTALS:
+            raise outcomes.invalid_parameter("_total", f"takes {', '.join(TOTALS)}.")
+        check_view_parameter(head, text)
+    return ResultParameters(
+        view=view,
+        count=min(int(values.get("_count", DEFAULT_COUNT)), MOST_COUNT),
+        sort=_sort(type_, [key for head, _, text in given if head == "_sort" for key in text.split(",")]),
+        total=values.get("_total", ""),
+        handling=_handling(headers.get("prefer", "")),
+    )
+
+
+def _check_count(text: str) -> None:
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise outcomes.invalid_parameter("_count", "takes a whole number from 0.")
+
+
+def _sort(type_: ResourceType, keys: Iterable[str]) -> tuple[Order, ...]:
+    """Return the keys of `_sort`, each once: what is ordered already is not ordered again."""
+    by_name: dict[str, Order] = {}
+    for key in keys:
+        order = _order(type_, key)
+        by_name.setdefault(order.parameter.name, order)
+    if len(by_name) > MOST_SORT_KEYS:
+        raise outcomes.invalid_parameter("_sort", f"takes at most {MOST_SORT_KEYS} parameters.", code="too-costly")
+    return tuple(by_name.values())
+
+
+def _order(type_: ResourceType, text: str) -> Order:
+    name = text.removeprefix("-")
+    parameter = type_.parameter(name)
+    if parameter is None or not parameter.sortable:
+        takes = ", ".join(one.name for one in (*COMMON_PARAMETERS, *type_.parameters) if one.sortable)
+        raise outcomes.invalid_parameter("_sort", f"takes {takes}, with - for descending.")
+    return Order(parameter, descending=text.startswith("-"))
+
+
+def _handling(prefer: str) -> Handling:
+    """Return the handling that a Prefer header asks for; of several the first counts (RFC 7240 §2, §4.4)."""
+    for preference in prefer.split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip().lower() == "handling":
+            asked = value.strip().strip('"')
+            return next((each for each in (Handling.STRICT, Handling.LENIENT) if each == asked), Handling.STANDARD)
+    return Handling.STANDARD

@@ -1,1 +1,0 @@
-"""What a search asks, as every function that answers one reads it."""

@@ -1,0 +1,1 @@
+"""DynamoDB: calls, item keys and the format of a table."""

@@ -1,0 +1,1 @@
+"""The DynamoDB items of a resource: body, index record, index entries, locks and counts."""

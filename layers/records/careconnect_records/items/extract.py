@@ -1,0 +1,251 @@
+"""Extract a resource's search values and index entries, driven by the table of search parameters alone."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Final
+
+from careconnect.fhir.resource_types import (
+    COMMON_PARAMETERS,
+    ID_PATTERN,
+    LAST_UPDATED,
+    ParameterType,
+    ResourceType,
+    SearchParameter,
+    resource_type,
+)
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.search.values import (
+    FIRST_INSTANT,
+    LAST_INSTANT,
+    SearchValues,
+    date_range,
+    fold_token,
+    is_long_period,
+    normalise,
+    order_key,
+    order_text,
+)
+from careconnect.storage.keys import (
+    LONGEST_REFERENCE,
+    Key,
+    change_partition,
+    entry_sort_key,
+    period_partition,
+    reference_prefix,
+    shard_of,
+    string_partition,
+    string_prefix,
+    token_partition,
+    token_prefix,
+    type_partition,
+)
+from careconnect_records.parsing.exact_json import JsonNumber
+
+_STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<wanted>[^)]+)\))?")
+LITERAL_REFERENCE: Final = re.compile(
+    r"(?:(?P<base>[A-Za-z][A-Za-z0-9+.-]*://\S+?)/)?"
+    rf"(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?"
+)
+ABSOLUTE_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+"""What alone may be referred to elsewhere (RFC 3986 §4.3); another text could name a partition of the index."""
+# Those of a HumanName and of an Address.
+_TEXTS: Final = (
+    *("family", "given", "prefix", "suffix", "text"),
+    *("line", "city", "district", "state", "postalCode", "country"),
+)
+
+_Step = tuple[str, str, str]
+
+
+def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[str, list[Any]]:
+    """Return the values of every search parameter of `resource`, in the forms of `careconnect.search.values`.
+
+    Parameters without a value are left out. References below `base_url`'s FHIR base lose it. Raises
+    `SearchValueError` for a date that the calendar does not have, and `KeyError` for an unserved type.
+    """
+    served = resource_type(resource["resourceType"])
+    if served is None:
+        raise KeyError(resource["resourceType"])
+    fhir_base = f"{base_url.rstrip('/')}{FHIR_PATH}" if base_url else ""
+    values: dict[str, list[Any]] = {}
+    for parameter in (*COMMON_PARAMETERS, *served.parameters):
+        found = _each_once(
+            value
+            for path in parameter.paths
+            for element in _elements(resource, _steps(path))
+            for value in _values(parameter, element, fhir_base)
+        )
+        if parameter.presence:
+            found = [[parameter.system, "true" if any(code != "false" for _, code in found) else "false"]]
+        if found:
+            values[parameter.name] = found
+    return values
+
+
+def _each_once(values: Iterable[Any]) -> list[Any]:
+    """Return texts and lists of texts and numbers without repetitions, in time that grows as they do."""
+    return list({repr(value): value for value in values}.values())
+
+
+def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> list[Key]:
+    """Return the keys of all index entries of a resource, each once: its type's, then its parameters'.
+
+    What lies within another parameter has entries under that one's name, so that a search by either finds it there.
+    """
+    order, shard = order_key(values, served.order_by), shard_of(resource_id)
+    keys: dict[Key, None] = {(type_partition(served.name, shard), entry_sort_key("", order, resource_id)): None}
+    for changed, _ in values.get(LAST_UPDATED.name, ()):
+        keys[change_partition(served.name, shard), entry_sort_key("", order_text(changed), resource_id)] = None
+    if is_long_period(values, served.order_by):
+        keys[period_partition(served.name, shard), entry_sort_key("", order, resource_id)] = None
+    for parameter in (*served.parameters, *COMMON_PARAMETERS):
+        holder = (served.parameter(parameter.within) if parameter.within else None) or parameter
+        # A composite is found by the entries of its first part.
+        if holder.indexed and not parameter.parts:
+            for partition, prefix in _entries(served.name, holder, values.get(parameter.name, ())):
+                keys[partition, entry_sort_key(prefix, order, resource_id)] = None
+    return list(keys)
+
+
+@lru_cache(maxsize=512)
+def _steps(path: str) -> tuple[_Step, ...]:
+    """Return the steps of an element path; the empty one leads nowhere else."""
+    steps: list[_Step] = []
+    for text in path.split(".") if path else ():
+        step = _STEP.fullmatch(text)
+        if step is None:
+            raise ValueError(f"not an element path: {path}")
+        steps.append((step["element"], step["key"] or "", step["wanted"] or ""))
+    return tuple(steps)
+
+
+def _elements(node: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
+    if not steps:
+        yield node
+        return
+    if not isinstance(node, Mapping):
+        return
+    (element, key, wanted), rest = steps[0], steps[1:]
+    child = node.get(element)
+    for repetition in child if isinstance(child, list) else (child,):
+        if repetition is None or (key and repetition.get(key) != wanted):
+            continue
+        yield from _elements(repetition, rest)
+
+
+def _values(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[Any]:
+    match parameter.type:
+        case ParameterType.STRING:
+            yield from _strings(element)
+        case ParameterType.TOKEN:
+            yield from _tokens(parameter, element)
+        case ParameterType.DATE:
+            yield from _dates(element)
+        case ParameterType.REFERENCE:
+            yield from _references(parameter, element, fhir_base)
+        case ParameterType.QUANTITY:
+            yield from _quantities(element)
+        case ParameterType.URI:
+            yield element
+        case ParameterType.COMPOSITE:
+            yield from _joined(parameter, element, fhir_base)
+
+
+def _strings(element: Any) -> Iterator[str]:
+    if isinstance(element, str):
+        yield element
+        return
+    for part in _TEXTS:
+        texts = element.get(part)
+        yield from (text for text in (texts if isinstance(texts, list) else [texts]) if text)
+
+
+def _tokens(parameter: SearchParameter, element: Any) -> Iterator[list[str]]:
+    """Yield `[system, code]` of a code, boolean, Coding, CodeableConcept or Identifier."""
+    system, code = parameter.system, ""
+    if isinstance(element, bool):
+        code = "true" if element else "false"
+    elif isinstance(element, str):
+        code = element
+    elif "coding" in element:
+        for coding in element["coding"]:
+            yield from _tokens(parameter, coding)
+        return
+    else:
+        # A Coding has a code, an Identifier a value; a system alone finds nothing that `:missing` would not.
+        system, code = element.get("system") or "", element.get("code") or element.get("value") or ""
+    folded = fold_token(
+        code, case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
+    )
+    if folded:
+        yield [system, folded]
+
+
+def _dates(element: Any) -> Iterator[list[int]]:
+    if isinstance(element, str):
+        yield list(date_range(element))
+        return
+    for event in element.get("event") or ():
+        if event is not None:
+            yield list(date_range(event))
+    start, end = element.get("start"), element.get("end")
+    if start or end:
+        yield [
+            date_range(start)[0] if start else FIRST_INSTANT,
+            date_range(end)[1] if end else LAST_INSTANT,
+        ]
+
+
+def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[str]:
+    """Yield what a literal reference points at; contained and logical references point at no resource."""
+    text = element.get("reference") or ""
+    if not text or text.startswith("#"):
+        return
+    literal = LITERAL_REFERENCE.fullmatch(text)
+    if literal is None:
+        if ABSOLUTE_URI.fullmatch(text):
+            yield text
+        return
+    if parameter.targets and literal["type"] not in parameter.targets:
+        return
+    reference = f"{literal['type']}/{literal['id']}"
+    yield reference if literal["base"] in (None, fhir_base) else f"{literal['base']}/{reference}"
+
+
+def _quantities(element: Any) -> Iterator[list[str]]:
+    """Yield `[number, system, code, unit]` of a Quantity, the number with the digits that it was written with."""
+    number = element.get("value")
+    if number is not None:
+        text = number.literal if isinstance(number, JsonNumber) else str(number)
+        yield [text, *(element.get(part) or "" for part in ("system", "code", "unit"))]
+
+
+def _joined(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[list[list[Any]]]:
+    """Yield the values of each part of a composite, if the element has any of them."""
+    parts: list[list[Any]] = []
+    for part in parameter.parts:
+        found = _elements(element, _steps(part.path))
+        parts.append([value for each in found for value in _values(part.parameter, each, fhir_base)])
+    if any(parts):
+        yield parts
+
+
+def _entries(type_name: str, parameter: SearchParameter, values: Any) -> Iterator[tuple[str, str]]:
+    """Yield the partition and the sort key prefix of each entry of one parameter."""
+    match parameter.type:
+        case ParameterType.TOKEN:
+            for system, code in values:
+                yield token_partition(type_name, parameter.name, code), token_prefix(system)
+        case ParameterType.STRING:
+            for text in values:
+                normalised = normalise(text)
+                for beginning in normalised.split() if parameter.any_word else filter(None, (normalised,)):
+                    partition = string_partition(type_name, parameter.name, beginning)
+                    yield partition, f"{string_prefix(beginning)}#"
+        case ParameterType.REFERENCE:
+            for reference in values:
+                if len(reference.encode()) <= LONGEST_REFERENCE:
+                    yield reference, reference_prefix(type_name, parameter.name)
+        case _:
+            raise ValueError(f"{parameter.name}: a {parameter.type} has no entries of its own")

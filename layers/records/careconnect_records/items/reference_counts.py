@@ -1,0 +1,105 @@
+"""The marks of what is referred to: how many resources of which type refer to it, and none of their ids (ADR 25).
+
+The counts of a target (`Patient/4`) are spread over `MARK_SHARDS` items of the reference table, each by the id of the
+resource that refers: a number for each type, their `total`, and `closed` from its deletion until it is there again.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from careconnect.fhir.resource_types import resource_type
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.storage.keys import MARK_SHARDS, mark_key
+from careconnect_records.items.actions import Item, table_action
+from careconnect_records.items.extract import LITERAL_REFERENCE
+
+_TOTAL: Final = "total"
+_CLOSED: Final = "closed"
+_NAMES: Final = {"#total": _TOTAL, "#closed": _CLOSED}
+
+
+def local_target(reference: str, *, base_url: str = "") -> str:
+    """Return the resource of this server, of a served type, that a literal reference is to; empty for another."""
+    literal = LITERAL_REFERENCE.fullmatch(reference)
+    if literal is None or resource_type(literal["type"]) is None:
+        return ""
+    if literal["base"] not in (None, f"{base_url.rstrip('/')}{FHIR_PATH}" if base_url else None):
+        return ""
+    return f"{literal['type']}/{literal['id']}"
+
+
+def targets_of(resource: Mapping[str, Any], *, base_url: str = "") -> frozenset[str]:
+    """Return the resources of this server that a resource refers to, itself left out."""
+    itself = f"{resource['resourceType']}/{resource['id']}"
+    found = {local_target(text, base_url=base_url) for text in literal_references(resource)}
+    return frozenset(found - {"", itself})
+
+
+def literal_references(node: Any) -> Iterator[str]:
+    """Yield the texts of all references in a resource, those of what it contains too."""
+    if isinstance(node, list):
+        for item in node:
+            yield from literal_references(item)
+    elif isinstance(node, dict):
+        reference = node.get("reference")
+        # Two resources, DetectedIssue and ProcessRequest, have a text of that name, and it refers to nothing.
+        if isinstance(reference, str) and "resourceType" not in node:
+            yield reference
+        for child in node.values():
+            if isinstance(child, dict | list):
+                yield from literal_references(child)
+
+
+def mark_keys(target: str) -> list[Item]:
+    """Return the keys of all items with a target's counts."""
+    return [{"pk": {"S": mark_key(target, shard)}} for shard in range(MARK_SHARDS)]
+
+
+def counts_of(items: Iterable[Item]) -> dict[str, int]:
+    """Return how many resources of which type refer to a target, by the items with its counts."""
+    counts: dict[str, int] = {}
+    for item in items:
+        for name, value in item.items():
+            if name != _TOTAL and "N" in value and (number := int(value["N"])):
+                counts[name] = counts.get(name, 0) + number
+    return {name: number for name, number in counts.items() if number}
+
+
+def count_action(
+    table: str, target: str, shard: int, counts: Mapping[str, int], *, unless_closed: bool = False
+) -> Item:
+    """Return the action that adds to the counts of a target, by type; on condition that it is not deleted, if asked."""
+    names = dict(_NAMES)
+    values: dict[str, Any] = {":total": {"N": str(sum(counts.values()))}}
+    adds = ["#total :total"]
+    for place, (type_name, number) in enumerate(sorted(counts.items())):
+        names[f"#type{place}"], values[f":type{place}"] = type_name, {"N": str(number)}
+        adds.append(f"#type{place} :type{place}")
+    return table_action(
+        table,
+        {"pk": {"S": mark_key(target, shard)}},
+        update=f"ADD {', '.join(adds)}",
+        condition="attribute_not_exists(#closed)" if unless_closed else "",
+        names=names,
+        values=values,
+    )
+
+
+def close_actions(table: str, target: str, *, if_unreferred: bool) -> list[Item]:
+    """Return the actions that close all items of a target that is deleted; on condition that nothing refers to it."""
+    return [
+        table_action(
+            table,
+            key,
+            update="SET #closed = :yes",
+            condition="attribute_not_exists(#total) OR #total = :none" if if_unreferred else "",
+            names=_NAMES,
+            values={":yes": {"BOOL": True}, **({":none": {"N": "0"}} if if_unreferred else {})},
+        )
+        for key in mark_keys(target)
+    ]
+
+
+def open_actions(table: str, target: str) -> list[Item]:
+    """Return the actions that open the items of a target again, which was deleted and is there again."""
+    return [table_action(table, key, update="REMOVE #closed", names=_NAMES) for key in mark_keys(target)]

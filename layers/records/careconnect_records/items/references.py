@@ -1,0 +1,122 @@
+"""Find what a resource refers to: each Reference of it, of its contained resources and of its extensions."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.storage.keys import resource_key
+from careconnect_records.items.extract import ABSOLUTE_URI, LITERAL_REFERENCE
+from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
+
+
+@dataclass(frozen=True, slots=True)
+class FoundReference:
+    """A Reference with a `reference`: where it stands, as a FHIRPath, and the types that it may point at, or any."""
+
+    expression: str
+    targets: frozenset[str]
+    text: str
+
+    def allows(self, type_name: str) -> bool:
+        """Say whether it may point at a resource of this type (STU3 References §2.26.1)."""
+        return not self.targets or type_name in self.targets
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTarget:
+    """What a reference to this server points at; `version` is empty, unless it names one."""
+
+    type_name: str
+    id: str
+    version: str = ""
+
+    @property
+    def key(self) -> str:
+        """The reference in its shortest form, which is the partition key of the target's items."""
+        return resource_key(self.type_name, self.id)
+
+
+def references_of(resource: dict[str, Any]) -> Iterator[FoundReference]:
+    """Yield the literal References of a valid resource, in the order of its elements."""
+    name = resource["resourceType"]
+    yield from _within(resource, shape_of(model_of(name)), name)
+
+
+def target_of(text: str, fhir_base: str) -> LocalTarget | None:
+    """Return the target of a literal reference to this server (`Type/id`, or the same below `fhir_base`).
+
+    None for every other: of another server, contained, or of no such form.
+    """
+    literal = LITERAL_REFERENCE.fullmatch(text)
+    if literal is None or literal["base"] not in (None, fhir_base):
+        return None
+    return LocalTarget(literal["type"], literal["id"], text.partition("/_history/")[2])
+
+
+def contained_in(resource: dict[str, Any]) -> dict[str, str]:
+    """Return the types of what a valid resource contains, by id."""
+    return {each["id"]: each["resourceType"] for each in resource.get("contained", ()) if "id" in each}
+
+
+def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base: str) -> str:
+    """Return what is wrong with a reference whatever is stored, empty if nothing is.
+
+    It may be to what its resource does not contain, or to a type that its element does not allow.
+    """
+    if reference.text == "#":
+        # What contains it (STU3 References §2.26.3).
+        return ""
+    if reference.text.startswith("#"):
+        kind = contained.get(reference.text[1:], "")
+        if not kind:
+            return "what it refers to is not contained"
+    else:
+        target = target_of(reference.text, fhir_base)
+        if target is None:
+            return ""
+        kind = target.type_name
+    return "" if reference.allows(kind) else "it may not refer to a resource of that type"
+
+
+def is_elsewhere(text: str, fhir_base: str) -> bool:
+    """Say whether a literal reference names something that this server does not keep: an absolute URI of another's."""
+    return ABSOLUTE_URI.fullmatch(text) is not None and not text.lower().startswith(f"{fhir_base}/".lower())
+
+
+def fhir_base_of(base_url: str) -> str:
+    """Return the FHIR base below a root URL, with which absolute references to this server begin."""
+    return f"{base_url.rstrip('/')}{FHIR_PATH}"
+
+
+def _within(node: dict[str, Any], shape: dict[str, Element], path: str) -> Iterator[FoundReference]:
+    for element in shape.values():
+        where = f"{path}.{element.name}"
+        if element.primitive:
+            yield from _beside(node.get(f"_{element.name}"), where)
+            continue
+        value = node.get(element.name)
+        if value is None:
+            continue
+        if not element.repeats:
+            yield from _of(value, element, where)
+            continue
+        for place, item in enumerate(value):
+            yield from _of(item, element, f"{where}[{place}]")
+
+
+def _of(node: dict[str, Any], element: Element, where: str) -> Iterator[FoundReference]:
+    if element.type_class.__name__ == "Resource":
+        yield from _within(node, shape_of(model_of(node["resourceType"])), where)
+        return
+    if element.type_class.__name__ == "Reference" and node.get("reference"):
+        yield FoundReference(where, element.targets, node["reference"])
+    yield from _within(node, element.shape, where)
+
+
+def _beside(beside: Any, where: str) -> Iterator[FoundReference]:
+    """Yield the References in the extensions of a primitive, or of each one where it repeats."""
+    for place, one in enumerate(beside if isinstance(beside, list) else (beside,)):
+        if one is not None:
+            its = f"{where}[{place}]" if isinstance(beside, list) else where
+            yield from _within(one, shape_beside_primitive(), its)

@@ -1,0 +1,37 @@
+"""The tables that a writer of records writes to."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from careconnect.fhir.resource_types import Home
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from careconnect.storage.table_format import FormatCheckedClient
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTables:
+    """The tables of resources and of what refers to them, by name, and the client to write them with.
+
+    `record` is empty for a writer of the directory, which has nothing to do with that table.
+    """
+
+    client: "DynamoDBClient"
+    record: str
+    directory: str
+    reference: str
+
+    def name(self, home: Home) -> str:
+        """Return the name of the table for `home`."""
+        return self.record if home is Home.RECORD else self.directory
+
+    @property
+    def of_resources(self) -> tuple[str, ...]:
+        """The names of the tables that hold resources, each with a format of its own."""
+        return tuple(filter(None, (self.record, self.directory)))
+
+    def through(self, client: "FormatCheckedClient") -> "RecordTables":
+        """Return the same tables, to be read and written as long as their format is right."""
+        return replace(self, client=cast("DynamoDBClient", client))

@@ -1,0 +1,1 @@
+"""Read the JSON and XML of a request strictly."""

@@ -1,0 +1,171 @@
+"""Say whether a parsed resource is valid STU3, and if not, which elements are wrong.
+
+fhir.resources checks cardinalities, choices and the forms of values, but it mends what it can (`"true"` is
+taken for a boolean, `1.0` for an integer, an empty array for none), leaves codes unchecked, and does not look at
+what is missing where something else is wrong. The server stores the source's own text, so nothing may need mending,
+and a caller is told all at once: our own walk over the same definitions comes first, and finds everything that is known
+to be wrong. The models then have the last word.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import islice, zip_longest
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from careconnect_records.parsing.exact_json import MOST_NESTED, nests_too_deeply
+from careconnect_records.parsing.faults import MOST_FAULTS, Fault, InvalidResourceError
+from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
+from careconnect_records.stu3.value_forms import value_fault
+
+__all__ = ["Fault", "InvalidResourceError", "validate"]
+
+OUT_OF_ORDER: Final = "#order"
+"""What XML that has elements out of their order is read with; JSON has no order."""
+
+# A name that could be an element's may be told; another text may be anything.
+_NAME: Final = re.compile(r"[A-Za-z_]{1,64}")
+
+
+def validate(resource: dict[str, Any]) -> None:
+    """Check a resource with its `resourceType`; raises `InvalidResourceError` with up to 50 faults."""
+    type_name = resource.get("resourceType")
+    model = model_of(type_name) if isinstance(type_name, str) else None
+    if model is None:
+        raise InvalidResourceError([Fault("invalid", "resourceType", "not a resource type of STU3")])
+    if nests_too_deeply(resource):
+        raise InvalidResourceError(
+            [Fault("structure", model.__name__, f"nested too deeply: {MOST_NESTED} levels at most")]
+        )
+    faults = list(islice(_resource_faults(resource, model.__name__), MOST_FAULTS))
+    if faults := faults or _model_faults(model, resource):
+        raise InvalidResourceError(faults)
+
+
+def _model_faults(model: Any, resource: dict[str, Any]) -> list[Fault]:
+    """Return what the models find besides; their own words may quote a value, so they are not told."""
+    try:
+        model.model_validate(resource)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        return [
+            Fault("invalid", _expression(model.__name__, fault["loc"]), "not as STU3 defines it")
+            for fault in faults[:MOST_FAULTS]
+        ]
+    return []
+
+
+def _expression(type_name: str, steps: tuple[int | str, ...]) -> str:
+    text = type_name
+    for step in steps:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _NAME.fullmatch(step):
+            text += f".{step}"
+    return text
+
+
+def _resource_faults(resource: Any, path: str) -> Iterator[Fault]:
+    type_name = resource.get("resourceType") if isinstance(resource, dict) else None
+    model = model_of(type_name) if isinstance(type_name, str) else None
+    if model is None:
+        yield Fault("invalid", path, "not a resource of STU3")
+        return
+    yield from _faults(resource, shape_of(model), path, own=("resourceType",))
+
+
+def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...] = ()) -> Iterator[Fault]:
+    if not isinstance(node, dict):
+        yield Fault("invalid", path, "not an object")
+        return
+    if not node:
+        yield Fault("invalid", path, "an object may not be empty")
+        return
+    for key in node:
+        name = key.removeprefix("_")
+        element = shape.get(name)
+        if key in own:
+            continue
+        if element is None or (key != name and not element.primitive):
+            yield _unknown(path, key)
+        elif key != name and not element.extends:
+            yield Fault("invalid", f"{path}.{name}", "this element cannot be extended")
+        elif node[key] is None:
+            yield Fault("invalid", f"{path}.{name}", "null, which only holds a place in an array")
+        elif not element.primitive:
+            yield from _complex_faults(node[key], element, f"{path}.{name}")
+        elif key == name or name not in node:
+            yield from _primitive_faults(node.get(name), node.get(f"_{name}"), element, f"{path}.{name}")
+    yield from _cardinality_faults(node, shape, path)
+
+
+def _unknown(path: str, key: str) -> Fault:
+    if key == OUT_OF_ORDER:
+        return Fault("invalid", path, "has elements out of their order")
+    if _NAME.fullmatch(key):
+        return Fault("invalid", f"{path}.{key}", "no such element")
+    return Fault("invalid", path, "holds what is no element of it")
+
+
+def _cardinality_faults(node: dict[str, Any], shape: dict[str, Element], path: str) -> Iterator[Fault]:
+    choices: dict[str, list[str]] = {}
+    for name, element in shape.items():
+        if element.choice:
+            choices.setdefault(element.choice, []).append(name)
+        elif element.required and not _is_there(node, element):
+            yield Fault("required", f"{path}.{name}", "missing")
+    for choice, names in choices.items():
+        given = [name for name in names if name in node or f"_{name}" in node]
+        if len(given) > 1:
+            yield Fault(
+                "invalid", f"{path}.{choice}", f"one of {', '.join(names)} may stand, but {', '.join(given)} do"
+            )
+        elif not given and shape[names[0]].required:
+            yield Fault("required", f"{path}.{choice}", f"one of {', '.join(names)} is needed")
+
+
+def _is_there(node: dict[str, Any], element: Element) -> bool:
+    """Say whether an element has a value or, for a primitive, an extension that says why not (STU3 §2.5.0.1)."""
+    beside = node.get(f"_{element.name}")
+    return element.name in node or (isinstance(beside, dict) and "extension" in beside)
+
+
+def _complex_faults(value: Any, element: Element, path: str) -> Iterator[Fault]:
+    if element.repeats:
+        if not isinstance(value, list) or not value:
+            yield Fault("invalid", path, "not an array with elements")
+            return
+    elif isinstance(value, list):
+        yield Fault("invalid", path, "an array where one element may stand")
+        return
+    for index, item in enumerate(value if element.repeats else (value,)):
+        where = f"{path}[{index}]" if element.repeats else path
+        if element.type_class.__name__ == "Resource":
+            yield from _resource_faults(item, where)
+        else:
+            yield from _faults(item, element.shape, where)
+
+
+def _primitive_faults(value: Any, beside: Any, element: Element, path: str) -> Iterator[Fault]:
+    """Check a primitive and the `_` object beside it, pairwise where the element repeats."""
+    if not element.repeats:
+        pairs = [(value, beside)]
+        if isinstance(value, list):
+            yield Fault("invalid", path, "an array where one value may stand")
+            return
+    else:
+        for given in (value, beside):
+            if given is not None and (not isinstance(given, list) or not given):
+                yield Fault("invalid", path, "not an array with elements")
+                return
+        pairs = list(zip_longest(value or (), beside or ()))
+    for index, (item, its_beside) in enumerate(pairs):
+        where = f"{path}[{index}]" if element.repeats else path
+        if item is None and its_beside is None:
+            yield Fault("invalid", where, "null, without a value or an extension")
+        if item is not None and (fault := value_fault(item, element)):
+            code, text = fault
+            yield Fault(code, where, text)
+        if its_beside is not None:
+            yield from _faults(its_beside, shape_beside_primitive(), where)

@@ -1,0 +1,232 @@
+"""Read a resource's XML into what its JSON would be read into: the inverse of `xml_writer` (STU3 XML §2.6.1).
+
+The definitions say which elements repeat and what kind of value each has. What is no FHIR (another element, an
+attribute too many, text between elements) is kept under a key that no element can have, and an element that may
+stand once but does not as an array, so that the validation tells it with all else, at its place.
+"""
+
+import re
+from typing import Any, Final
+
+from careconnect.fhir.rendering.xml_writer import FHIR
+from careconnect_records.parsing.exact_json import MOST_NESTED, JsonNumber, nests_too_deeply
+from careconnect_records.parsing.faults import UnreadableBodyError
+from careconnect_records.parsing.narrative_source import NarrativeSource
+from careconnect_records.parsing.strict_xml import UnsafeXmlError, expat, strict_parser
+from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
+from careconnect_records.stu3.validation import OUT_OF_ORDER
+
+_NOT_XML: Final = "the body is not well-formed XML in UTF-8"
+_STRAY_TEXT: Final = "#text"
+
+_SCHEMA_LOCATION: Final = "http://www.w3.org/2001/XMLSchema-instance schemaLocation"
+_INTEGER: Final = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,98})")
+_DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?")
+_MOST_CHARACTERS: Final = 100
+_INTEGERS: Final = frozenset(("integer", "unsignedInt", "positiveInt"))
+_BOOLEANS: Final = {"true": True, "false": False}
+
+_Attributes = dict[str, str]
+_Node = dict[str, Any]
+
+
+def parse_xml_body(data: bytes) -> dict[str, Any]:
+    """Return the resource that `data` is in XML as its JSON would be parsed; raises `UnreadableBodyError`.
+
+    Takes time and memory in proportion to the body. Whether the resource is valid is `validate`'s to say.
+    """
+    if not data.strip():
+        raise UnreadableBodyError("the body is empty")
+    # The parser would take UTF-16 too, by its byte order mark or by its zeros.
+    if b"\0" in data:
+        raise UnreadableBodyError(_NOT_XML)
+    try:
+        data.decode()
+        resource = _Reader(data).resource()
+    except (UnicodeDecodeError, expat.ExpatError):
+        raise UnreadableBodyError(_NOT_XML) from None
+    except UnsafeXmlError as error:
+        raise UnreadableBodyError(str(error)) from None
+    if nests_too_deeply(resource):
+        raise UnreadableBodyError("the body is nested too deeply")
+    return resource
+
+
+class _Place:
+    """An element that is open: the object that it becomes, and the elements that may stand in it."""
+
+    def __init__(self, node: _Node, shape: dict[str, Element]) -> None:
+        self.node = node
+        self.shape = shape
+        self._position = -1
+        self._repeating: set[str] = set()
+
+    def open(self, name: str, attributes: _Attributes) -> "_Place":
+        """Return the place of a child, named with its namespace."""
+        namespace, _, local = name.rpartition(" ")
+        element = self.shape.get(local) if namespace == FHIR else None
+        if element is None or element.attribute or element.primitive == "xhtml":
+            self.stray(namespace, local)
+            return _Nowhere()
+        is_again = self.comes(element)
+        if element.primitive:
+            return self._open_primitive(element, attributes, is_again)
+        if element.type_class.__name__ == "Resource":
+            holder = _Holder(_attributes_in(attributes, {}))
+            self.put(element, holder.node, is_again)
+            return holder
+        node = _attributes_in(attributes, element.shape)
+        self.put(element, node, is_again)
+        return _Place(node, element.shape)
+
+    def stray(self, namespace: str, local: str) -> None:
+        """Keep that a child is no element of this one; the name of FHIR's namespace may be told, if it can be."""
+        is_name = namespace == FHIR and local not in self.shape and local != "resourceType" and local[0] != "_"
+        self.node[local if is_name else f"{{{namespace}}}{local}"] = True
+
+    def comes(self, element: Element) -> bool:
+        """Keep whether elements come in their order (STU3 XML §2.6.1); return whether this one stood before."""
+        if element.position < self._position:
+            self.node[OUT_OF_ORDER] = True
+        self._position = element.position
+        return element.name in self.node or f"_{element.name}" in self.node
+
+    def put(self, element: Element, value: Any, is_again: bool) -> None:
+        """Keep the value of an element; of one too many, in an array that it may not be."""
+        if element.repeats:
+            self.node.setdefault(element.name, []).append(value)
+        else:
+            self.node[element.name] = [value] if is_again else value
+
+    def characters(self, text: str) -> None:
+        """Take the text between its children: white space alone is nothing."""
+        if text.strip(" \t\r\n"):
+            self.node[_STRAY_TEXT] = True
+
+    def close(self) -> None:
+        """Leave out, of the two arrays of a repeating primitive, the one that holds nothing."""
+        for name in self._repeating:
+            if all(each is None for each in self.node[f"_{name}"]):
+                del self.node[f"_{name}"]
+            elif all(each is None for each in self.node[name]):
+                del self.node[name]
+
+    def _open_primitive(self, element: Element, attributes: _Attributes, is_again: bool) -> "_Place":
+        text = attributes.pop("value", None)
+        beside = _attributes_in(attributes, shape_beside_primitive())
+        self.put(element, None if text is None else _value(element.primitive, text), is_again)
+        if element.repeats:
+            self._repeating.add(element.name)
+            self.node.setdefault(f"_{element.name}", []).append(None)
+        return _Primitive(beside, self.node, element)
+
+
+class _Primitive(_Place):
+    """A primitive that is open: what it has beside its value, which its parent has already."""
+
+    def __init__(self, beside: _Node, parent: _Node, element: Element) -> None:
+        super().__init__(beside, shape_beside_primitive())
+        self._parent = parent
+        self._element = element
+
+    def close(self) -> None:
+        name = self._element.name
+        if not self.node:
+            return
+        if self._element.repeats:
+            self._parent[f"_{name}"][-1] = self.node
+            return
+        self._parent[f"_{name}"] = self.node
+        if self._parent[name] is None:
+            del self._parent[name]
+
+
+class _Holder(_Place):
+    """What holds a whole resource: the document, `contained`, an entry's `resource`."""
+
+    def __init__(self, node: _Node) -> None:
+        super().__init__(node, {})
+
+    def open(self, name: str, attributes: _Attributes) -> _Place:
+        namespace, _, local = name.rpartition(" ")
+        if "resourceType" in self.node:
+            self.node[f"{{{namespace}}}{local}"] = True
+            return _Nowhere()
+        model = model_of(local) if namespace == FHIR else None
+        self.node["resourceType"] = local if model is not None else ""
+        if model is None:
+            return _Nowhere()
+        shape = shape_of(model)
+        self.node.update(_attributes_in(attributes, shape))
+        return _Place(self.node, shape)
+
+
+class _Nowhere(_Place):
+    """What is no FHIR, with all that it holds."""
+
+    def __init__(self) -> None:
+        super().__init__({}, {})
+
+    def open(self, name: str, attributes: _Attributes) -> _Place:  # noqa: ARG002
+        return self
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._root = _Holder({})
+        self._places: list[_Place] = [self._root]
+        self._narrative: NarrativeSource | None = None
+        self._parser = strict_parser()
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
+
+    def resource(self) -> dict[str, Any]:
+        self._parser.Parse(self._data, True)
+        if not self._root.node["resourceType"]:
+            raise UnreadableBodyError("the body is not a resource of STU3")
+        return self._root.node
+
+    def _start(self, name: str, attributes: _Attributes) -> None:
+        place = self._places[-1]
+        if self._narrative is None and name == NarrativeSource.ROOT and "div" in place.shape:
+            self._narrative = NarrativeSource(self._data, self._parser.CurrentByteIndex)
+        if self._narrative is not None:
+            self._narrative.open(name, attributes)
+            return
+        if len(self._places) > MOST_NESTED:
+            raise UnsafeXmlError("the body is nested too deeply")
+        self._places.append(place.open(name, attributes))
+
+    def _end(self, name: str) -> None:
+        if self._narrative is None:
+            self._places.pop().close()
+        elif self._narrative.close(name):
+            text = self._narrative.text(self._parser.CurrentByteIndex)
+            self._narrative = None
+            place = self._places[-1]
+            place.put(place.shape["div"], text, place.comes(place.shape["div"]))
+
+    def _text(self, text: str) -> None:
+        (self._narrative or self._places[-1]).characters(text)
+
+
+def _attributes_in(attributes: _Attributes, shape: dict[str, Element]) -> _Node:
+    """Return the attributes that are elements in JSON, any other under a key that no element can have."""
+    return {
+        name if name in shape and shape[name].attribute else f"@{name}": value
+        for name, value in attributes.items()
+        if name != _SCHEMA_LOCATION
+    }
+
+
+def _value(primitive: str, text: str) -> Any:
+    """Return the JSON value of a primitive; a text that is none of its type stays one, which is told."""
+    if primitive == "boolean":
+        return _BOOLEANS.get(text, text)
+    if primitive in _INTEGERS and _INTEGER.fullmatch(text):
+        return int(text)
+    if primitive == "decimal" and len(text) <= _MOST_CHARACTERS and (number := _DECIMAL.fullmatch(text)):
+        return JsonNumber(text) if number["fraction"] else int(text)
+    return text

@@ -1,0 +1,1 @@
+"""Write resources in DynamoDB transactions."""

@@ -1,0 +1,216 @@
+"""Who has seen a record, as the room for records shows it: to whom, in which words, and how far back."""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+from playwright.sync_api import Locator, Page, Route, expect
+
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.clients.demo import MEDICATION_ACCESS, DemoClient
+from careconnect_admin.clients.registration import ClientRegistration, register_client
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_testing.page.browser import Visit
+from careconnect_testing.page.record_visits import SAMPLE_NAME, bearer_of, go_to_record
+
+pytestmark = [pytest.mark.integration, pytest.mark.long]
+
+Visiting = Callable[..., Visit]
+TITLE = "Who has seen this record"
+PAGE = 20
+SEARCH = "**/AuditEvent?*"
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_auditor_is_shown_who_asked_for_what_when_and_what_came_of_it(
+    visit: Visiting, http: httpx.Client, explorer: DemoClient, scheme: str, width: int
+) -> None:
+    others, reading = bearer_of(http, MEDICATION_ACCESS), bearer_of(http, explorer)
+    asked = ("Patient/6", "Patient/6/Observation?code=29463-7", "Patient?_id=6&name=x", "Patient/6/$everything")
+    for path in asked:
+        assert http.get(f"{FHIR_PATH}/{path}", headers=reading).is_success
+    assert http.get(f"{FHIR_PATH}/Patient/6/$everything?_type=Procedure", headers=others).status_code == 400
+
+    tab = visit(scheme=scheme, width=width)
+    page = _as_auditor(tab, "6")
+    expect(page.get_by_role("region", name="Patient", exact=True)).to_contain_text("system/Patient.read")
+    newest = _rows(page)[:5]
+    assert [each[1:] for each in newest] == [
+        [MEDICATION_ACCESS.client_id, "read the whole record", "⊘ refused the request was wrong"],
+        ["explorer", "read the whole record", "✓ allowed"],
+        ["explorer", "search Patient?_id=6&name=***", "✓ allowed"],
+        ["explorer", "search Patient/6/Observation?code=29463-7", "✓ allowed"],
+        ["explorer", "read Patient/6", "✓ allowed"],
+    ]
+    expect(_seen(page)).to_contain_text("is not recorded")
+    assert all(_is_just_now(when) for when, *_ in newest)
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+
+    _seen(page).get_by_role("link").first.click()
+    page.get_by_role("heading", name="RESTful Operation").wait_for()
+    expect(page.get_by_text(MEDICATION_ACCESS.client_id).first).to_be_visible()
+
+
+def test_older_ones_are_reached_by_the_keyboard_until_there_are_no_more(
+    visit: Visiting, http: httpx.Client, explorer: DemoClient
+) -> None:
+    reading = bearer_of(http, explorer)
+    for _ in range(PAGE + 5):
+        assert http.get(f"{FHIR_PATH}/Patient/7", headers=reading).is_success
+    tab = visit(width=320)
+    page = _as_auditor(tab, "7")
+    assert len(_rows(page)) == PAGE
+    expect(_seen(page).get_by_role("heading", name=TITLE)).to_have_text(f"{TITLE} {PAGE}")
+    expect(_seen(page)).to_contain_text("Not all has been read yet.")
+
+    held: list[Route] = []
+    page.route(SEARCH, lambda route: held.append(route))
+    older = _seen(page).get_by_role("button", name="Older")
+    _seen(page).get_by_role("link").last.focus()
+    page.keyboard.press("Tab")
+    expect(older).to_be_focused()
+    page.keyboard.press("Enter")
+    _seen(page).get_by_role("button", name="Stop").click()
+    expect(_seen(page).get_by_role("button", name="Stop")).to_have_count(0)
+    assert len(held) == 1
+    page.unroute(SEARCH)
+
+    before = PAGE
+    while older.count():
+        before = len(_rows(page))
+        older.focus()
+        page.keyboard.press("Enter")
+        expect(_seen(page).get_by_role("rowheader").nth(before)).to_be_visible()
+        expect(_seen(page).locator(".spinner")).to_have_count(0)
+    links = [
+        each.get_attribute("href") or "" for each in _seen(page).get_by_role("rowheader").get_by_role("link").all()
+    ]
+    assert len(set(links)) == len(links) >= PAGE + 5
+    # Ids begin with their time.
+    assert links == sorted(links, reverse=True)
+    expect(_seen(page).get_by_role("link").nth(before)).to_be_focused()
+    expect(_seen(page)).not_to_contain_text("Not all has been read yet.")
+    expect(page.get_by_role("status").first).to_have_text(f"{TITLE}: {len(links)} accesses.")
+    assert not tab.is_too_wide()
+    assert tab.violations() == []
+
+
+def test_a_token_that_does_not_open_it_is_told_so_and_nothing_is_asked(visit: Visiting) -> None:
+    tab = visit(width=320)
+    page = tab.open()
+    tab.sign_in()
+    go_to_record(page, "4")
+    page.get_by_role("region", name=SAMPLE_NAME).wait_for()
+    expect(_seen(page)).to_contain_text("closed This token does not open AuditEvent.")
+    expect(_seen(page)).to_contain_text("It takes a scope such as system/AuditEvent.read.")
+    expect(_seen(page)).not_to_contain_text("recorded")
+    go_to_record(page, "nobody")
+    page.get_by_role("heading", name="There is no Patient/nobody.").wait_for()
+    expect(_seen(page)).to_have_count(0)
+    assert [each.url for each in tab.requests if "AuditEvent" in each.url] == []
+
+
+def test_who_asked_for_what_is_not_there_is_shown_too_and_asked_for_once(
+    visit: Visiting, local_stack: LocalStack
+) -> None:
+    tab = visit()
+    page = _signed_in(
+        tab, local_stack, client_id="reads-all-and-who", scopes=("system/*.read", "system/AuditEvent.read", "profile")
+    )
+    go_to_record(page, "4")
+    page.get_by_role("region", name=SAMPLE_NAME).wait_for()
+    _seen(page).get_by_role("table").wait_for()
+    page.get_by_role("region", name="Time line").wait_for()
+    assert tab.violations() == []
+
+    before = len(tab.requests)
+    go_to_record(page, "never-there")
+    page.get_by_role("heading", name="There is no Patient/never-there.").wait_for()
+    _is_told(page)
+    assert len([each for each in tab.requests[before:] if "AuditEvent?" in each.url]) == 1
+    page.get_by_role("link", name="Another patient").click()
+    page.get_by_role("heading", name="Whose record?").wait_for()
+    go_to_record(page, "never-there")
+    _seen(page).get_by_role("row").filter(has_text="allowed").first.wait_for()
+
+
+def test_a_token_of_one_patient_is_told_of_that_record_alone(visit: Visiting, local_stack: LocalStack) -> None:
+    tab = visit()
+    page = _signed_in(tab, local_stack, client_id="who-saw-patient-4", scopes=("patient/AuditEvent.read",), patient="4")
+    tab.room("Patient record")
+    expect(page.get_by_role("region", name="Patient", exact=True)).to_contain_text("patient/Patient.read")
+    _is_told(page)
+    go_to_record(page, "5")
+    expect(_seen(page)).to_contain_text("is bound to Patient/4, and is told who has seen that record alone.")
+    assert [each.url for each in tab.requests if "patient=5" in each.url] == []
+    assert tab.violations() == []
+
+
+def test_where_the_access_record_does_not_answer_it_can_be_asked_again(visit: Visiting) -> None:
+    tab = visit(scheme="dark", width=320)
+    page = tab.open()
+    tab.sign_in("Auditor")
+    page.route(SEARCH, lambda route: route.fulfill(status=503, content_type="application/fhir+json", body="{}"))
+    go_to_record(page, "not-asked-for")
+    _seen(page).get_by_role("heading", name="The service is not available for the moment.").wait_for()
+    expect(_seen(page)).not_to_contain_text("recorded")
+    assert tab.violations() == []
+    page.unroute(SEARCH)
+    _seen(page).get_by_role("button", name="Try again").click()
+    expect(_seen(page)).to_contain_text("No access to it is recorded.")
+
+
+def _as_auditor(tab: Visit, patient: str) -> Page:
+    page = tab.open()
+    tab.sign_in("Auditor")
+    go_to_record(page, patient)
+    _seen(page).get_by_role("table").wait_for()
+    return page
+
+
+def _signed_in(
+    tab: Visit, local_stack: LocalStack, *, client_id: str, scopes: tuple[str, ...], patient: str = ""
+) -> Page:
+    """Register a client, and get a token as it."""
+    registration = ClientRegistration(client_id=client_id, name=client_id, scopes=scopes, patient=patient)
+    registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
+    secret = register_client(registry, registration, now=time.time())
+    page = tab.open()
+    page.get_by_role("button", name="Id and secret").click()
+    page.get_by_label("Client id").fill(client_id)
+    page.get_by_label("Client secret").fill(str(secret))
+    page.get_by_role("button", name="Get a token").click()
+    page.get_by_role("heading", name="What it opens").wait_for()
+    return page
+
+
+def _seen(page: Page) -> Locator:
+    return page.get_by_role("region", name=TITLE)
+
+
+def _is_told(page: Page) -> None:
+    """Wait until it is said who has seen it, if anybody has."""
+    _seen(page).get_by_text("No access to it is recorded.").or_(_seen(page).get_by_role("table")).wait_for()
+
+
+def _rows(page: Page) -> list[list[str]]:
+    rows: list[list[str]] = (
+        _seen(page)
+        .get_by_role("table")
+        .evaluate("table => [...table.tBodies[0].rows].map(row => [...row.cells].map(cell => cell.textContent.trim()))")
+    )
+    return [[re.sub(r"\s+", " ", cell) for cell in row] for row in rows]
+
+
+def _is_just_now(when: str) -> bool:
+    zone = ZoneInfo("Europe/London")
+    # In British English a browser writes "Sept", which is none of strptime's.
+    told = datetime.strptime(when.replace("Sept ", "Sep "), "%d %b %Y, %H:%M").replace(tzinfo=zone)
+    return timedelta(0) <= datetime.now(zone) - told < timedelta(minutes=5)

@@ -1,0 +1,1 @@
+"""moto's AWS, and what calls of it cost."""

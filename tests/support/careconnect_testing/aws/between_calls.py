@@ -1,0 +1,78 @@
+"""What comes between two calls of a write, or of a search: another writer, a reader, or the end of it."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TypeVar
+
+from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.records.stored import saved
+
+Result = TypeVar("Result")
+Other = TypeVar("Other")
+
+
+class KilledError(BaseException):
+    """A function's instance ends, and nothing of it is done any more."""
+
+
+@contextmanager
+def before_call(writer: Writer, number: int, meanwhile: Callable[[], object]) -> Iterator[Callable[[], bool]]:
+    """Do something right before a call to DynamoDB, counted from 1; yield what says whether it came to that."""
+    came = 0
+
+    def interrupt(_name: str) -> None:
+        nonlocal came
+        came += 1
+        if came == number:
+            writer.faults.remove(interrupt)
+            meanwhile()
+
+    writer.faults.append(interrupt)
+    try:
+        yield lambda: came >= number
+    finally:
+        if interrupt in writer.faults:
+            writer.faults.remove(interrupt)
+
+
+def at_every_call(
+    writer: Writer, act: Callable[[], Result], meanwhile: Callable[[], Other]
+) -> Iterator[tuple[Result, Other]]:
+    """Act once for each call that it makes, each time on the same tables, with something else right before that call.
+
+    Yields what came of both. It is done undisturbed before: what an instance keeps for good is known then.
+    """
+    others: list[Other] = []
+    for number in _restarts(writer, act):
+        with before_call(writer, number, lambda: others.append(meanwhile())) as came:
+            result = act()
+        if not came():
+            return
+        yield result, others[-1]
+
+
+def killed_at_every_call(writer: Writer, act: Callable[[], object]) -> Iterator[int]:
+    """Act once for each call that it makes, each time on the same tables, and be killed right before that call."""
+    for number in _restarts(writer, act):
+        with before_call(writer, number, _end) as came, suppress(KilledError):
+            act()
+        if not came():
+            return
+        yield number
+
+
+def _restarts(writer: Writer, act: Callable[[], object]) -> Iterator[int]:
+    """Count from 1; before each number the tables, the clock and the new ids are what they were."""
+    put_back = saved(writer.reader.tables)
+    began = writer.now.now
+    act()
+    for number in itertools.count(1):
+        put_back()
+        writer.now.now = began
+        writer.ids = itertools.count()
+        yield number
+
+
+def _end() -> None:
+    raise KilledError

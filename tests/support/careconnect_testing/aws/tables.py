@@ -1,0 +1,43 @@
+"""Tables with the keys that the template gives them."""
+
+import copy
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import DynamoDBBackend, dynamodb_backends
+
+from careconnect_testing.stacks.whole_template import whole_template
+
+_TYPE = "AWS::DynamoDB::Table"
+_SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "BillingMode")
+
+_EMPTY: dict[tuple[str, str], Any] = {}
+"""moto's tables as they were made, by resource and name."""
+
+
+def create_table(client: Any, resource: str, name: str) -> None:
+    """Create a table by a name, with the schema of one of the template's resources (`RecordTable`).
+
+    moto takes a copy of the one that it made before: to make a table takes it longer than many a test.
+    """
+    if not client.meta.endpoint_url.endswith(".amazonaws.com"):
+        _create(client, resource, name)
+        return
+    backend: DynamoDBBackend = dynamodb_backends[DEFAULT_ACCOUNT_ID][client.meta.region_name]
+    if (resource, name) not in _EMPTY:
+        _create(client, resource, name)
+        _EMPTY[resource, name] = copy.deepcopy(backend.tables[name])
+    backend.tables[name] = copy.deepcopy(_EMPTY[resource, name])
+
+
+def _create(client: Any, resource: str, name: str) -> None:
+    properties = _tables()[resource]
+    client.create_table(TableName=name, **{part: properties[part] for part in _SCHEMA if part in properties})
+
+
+@cache
+def _tables() -> dict[str, Mapping[str, Any]]:
+    resources = whole_template()["Resources"]
+    return {name: each["Properties"] for name, each in resources.items() if each["Type"] == _TYPE}

@@ -1,0 +1,98 @@
+"""Writing over HTTP: requests with a client's token, and the resources that tests make up."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from careconnect.http.base_url import FHIR_PATH
+
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+JSON = "application/fhir+json"
+XML = "application/fhir+xml"
+PATCH = "application/json-patch+json"
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class WritingClient:
+    """One client of the deployed API, with its token."""
+
+    http: httpx.Client
+    token: str
+
+    def send(self, method: str, path: str, body: Any = None, *, type_: str = JSON, **headers: str) -> httpx.Response:
+        """Send a request below the FHIR base; `body` is sent as it is if it is text, as JSON otherwise."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given["Authorization"] = f"Bearer {self.token}"
+        content = None
+        if body is not None:
+            content = (body if isinstance(body, str) else json.dumps(body)).encode()
+            given.setdefault("Content-Type", type_)
+        return self.http.request(method, f"{FHIR_PATH}/{path}", content=content, headers=given)
+
+    def create(self, resource: Mapping[str, Any], **headers: str) -> httpx.Response:
+        """Create a resource."""
+        return self.send("POST", resource["resourceType"], resource, **headers)
+
+    def update(self, resource: Mapping[str, Any], **headers: str) -> httpx.Response:
+        """Update a resource, or create it under its own id."""
+        return self.send("PUT", f"{resource['resourceType']}/{resource['id']}", resource, **headers)
+
+    def patch(self, path: str, *operations: Mapping[str, Any], **headers: str) -> httpx.Response:
+        """Patch a resource."""
+        return self.send("PATCH", path, list(operations), type_=PATCH, **headers)
+
+    def delete(self, path: str, **headers: str) -> httpx.Response:
+        """Delete a resource, or what a condition finds."""
+        return self.send("DELETE", path, **headers)
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """Read, search, or ask for a history."""
+        return self.send("GET", path, **headers)
+
+    def ids(self, search: str) -> list[str]:
+        """Return the ids that a search finds, asked so that it misses nothing."""
+        answer = self.get(search, Cache_Control="no-cache")
+        assert answer.status_code == 200, answer.text
+        return [entry["resource"]["id"] for entry in answer.json().get("entry", ())]
+
+    def made(self, resource: Mapping[str, Any]) -> Resource:
+        """Create a resource and return it as it is stored."""
+        answer = self.create(resource)
+        assert answer.status_code == 201, answer.text
+        stored: Resource = answer.json()
+        return stored
+
+
+def new_code() -> str:
+    """Return an identifier's value that nothing has."""
+    return uuid.uuid4().hex
+
+
+def patient(*identifiers: str, **elements: Any) -> Resource:
+    """Return a patient without an id."""
+    known = [{"system": NHS_NUMBER, "value": value} for value in identifiers]
+    return {"resourceType": "Patient", **({"identifier": known} if known else {}), **elements}
+
+
+def observation(subject: str, **elements: Any) -> Resource:
+    """Return an observation of a patient (`Patient/4`), without an id."""
+    return {
+        "resourceType": "Observation",
+        "status": "final",
+        "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
+        "subject": {"reference": subject},
+        **elements,
+    }
+
+
+def issues(answer: httpx.Response) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the code and the expressions of each issue of an OperationOutcome in JSON."""
+    outcome = answer.json()
+    assert outcome["resourceType"] == "OperationOutcome", outcome
+    return [(issue["code"], tuple(issue.get("expression", ()))) for issue in outcome["issue"]]

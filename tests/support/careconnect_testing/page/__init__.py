@@ -1,0 +1,1 @@
+"""The console's page in a browser, and its sources under Node."""

@@ -1,0 +1,38 @@
+"""A browser's way to a patient's record, and the tokens that make what is to be seen there."""
+
+import re
+from typing import Final
+
+import httpx
+from playwright.sync_api import Page
+
+from careconnect_admin.clients.demo import DemoClient
+from careconnect_testing.page.browser import Visit
+
+SAMPLE_NAME: Final = re.compile("^MUÑOZ, Sofía Elena")
+"""The sample's Patient/4, as the banner has it."""
+
+
+def open_record(tab: Visit, patient: str = "4") -> Page:
+    """Sign in as one who reads everything, and open a record that is complete or empty."""
+    page = tab.open()
+    tab.sign_in()
+    go_to_record(page, patient)
+    page.get_by_role("region", name="Time line").or_(page.get_by_text("No problem is recorded.")).first.wait_for()
+    return page
+
+
+def go_to_record(page: Page, patient: str) -> None:
+    """Follow the address of a patient's record."""
+    page.evaluate("hash => { location.hash = hash; }", f"#/record/{patient}")
+
+
+def bearer_of(http: httpx.Client, client: DemoClient) -> dict[str, str]:
+    """Return the header that carries a new token of a client's."""
+    grant = http.post("/token", data={"grant_type": "client_credentials"}, auth=(client.client_id, client.secret))
+    return {"Authorization": f"Bearer {grant.json()['access_token']}"}
+
+
+def writing(http: httpx.Client, editor: DemoClient) -> dict[str, str]:
+    """Return the headers of a write."""
+    return {**bearer_of(http, editor), "Content-Type": "application/fhir+json"}

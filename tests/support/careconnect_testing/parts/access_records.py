@@ -1,0 +1,77 @@
+"""The audit trail of tests: kept in memory to be looked at, or in moto's tables as it is deployed."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from careconnect.audit.dynamodb_store import DOWN
+from careconnect.audit.event import AuditEvent, event_of
+from careconnect.audit.store import EventNotStoredError
+from careconnect.endpoint.pipeline import Recording
+from careconnect.http.errors import RefusalError
+from careconnect_testing.aws.tables import create_table
+
+
+@dataclass
+class KeptEvents:
+    """An audit store in memory; with a `fault` nothing can be kept. `steps` tells when what was begun and kept.
+
+    Each id is kept once, as by the store that is deployed.
+    """
+
+    events: list[AuditEvent] = field(default_factory=list)
+    fault: str = ""
+    steps: list[str] = field(default_factory=list)
+
+    def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
+        """Keep events at once, and return what ends as it would have."""
+        self.steps.append(f"begin {len(events)}")
+        kept: Future[None] = Future()
+        try:
+            self._keep(events)
+        except EventNotStoredError as error:
+            kept.set_exception(error)
+        else:
+            kept.set_result(None)
+        return [kept]
+
+    def run(self, work: Callable[[], None]) -> "Future[None]":
+        """Do some work at once."""
+        done: Future[None] = Future()
+        try:
+            work()
+        except (EventNotStoredError, RefusalError) as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+        return done
+
+    def keep(self, events: Sequence[AuditEvent]) -> None:
+        """Keep events."""
+        self.steps.append(f"keep {len(events)}")
+        self._keep(events)
+
+    def put_action(self, event: AuditEvent) -> dict[str, Any]:
+        """Return the Put of an event into a table called `audit`."""
+        return {"Put": {"TableName": "audit", "Item": event.item()}}
+
+    def _keep(self, events: Sequence[AuditEvent]) -> None:
+        if self.fault:
+            raise EventNotStoredError(self.fault, is_down=self.fault in DOWN)
+        known = {event.id for event in self.events}
+        self.events += [event for event in events if event.id not in known]
+
+    def recording(self, *, fails_open: bool = False) -> Recording:
+        """Return a function's recording that keeps its events here."""
+        return Recording(self, "tested", fails_open=fails_open)
+
+
+def audit_table(client: Any, name: str) -> Callable[[], list[AuditEvent]]:
+    """Make the table of events by a name, and return a function that lists what is in it, in the order of ids."""
+    create_table(client, "AuditTable", name)
+    return lambda: [
+        event_of(item)
+        for item in sorted(client.scan(TableName=name)["Items"], key=lambda one: str(one["sk"]["S"]))
+        if "action" in item
+    ]

@@ -1,0 +1,132 @@
+"""Invented entries in memory: people with visits, and the context in which a search asks for them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from careconnect.fhir.rendering.formats import Format
+from careconnect.fhir.rendering.views import View
+from careconnect.fhir.resource_types import ResourceType, resource_type
+from careconnect.oauth.caller import Caller
+from careconnect.oauth.scopes import grants_of
+from careconnect.search.result_parameters import ResultParameters
+from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE
+from fhir_reader.request_budget import MOST_CALLS, Budget
+from fhir_reader.search.context import SearchContext
+from fhir_reader.store.metered import MeteredStore
+from fhir_reader.store.stored import Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource, VersionStore
+
+PEOPLE = 240
+VISITS = 3
+"""Encounters of each person."""
+
+
+def served(name: str) -> ResourceType:
+    found = resource_type(name)
+    assert found is not None
+    return found
+
+
+@dataclass(frozen=True)
+class _Stream:
+    found: list[Entry]
+
+    @property
+    def at_least(self) -> int:
+        return len(self.found)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.found)
+
+
+class EntriesInMemory:
+    """A store of entries alone, by whose values references are found back."""
+
+    def __init__(self, values: dict[str, dict[str, list[Any]]]) -> None:
+        self._entries: dict[str, Entry] = {}
+        self._pointing: dict[tuple[str, str, str], list[Entry]] = {}
+        for key, each in values.items():
+            name, _, resource_id = key.partition("/")
+            entry = self._entries[key] = Entry(served(name), resource_id, "0" * 15, json.dumps(each))
+            for parameter, stored in each.items():
+                for target in stored:
+                    if isinstance(target, str):
+                        self._pointing.setdefault((target, name, parameter), []).append(entry)
+
+    def all_of(self, name: str) -> list[Entry]:
+        """Return the entries of a type."""
+        return [entry for entry in self._entries.values() if entry.type.name == name]
+
+    def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
+        keys = (f"{type_.name}/{resource_id}" for resource_id in ids)
+        return [self._entries[key] for key in keys if key in self._entries]
+
+    def entries(
+        self,
+        type_: ResourceType,
+        ranges: Iterable[IndexRange],
+        _next_limit: NextLimit | None = None,
+        _pay: Pay | None = None,
+    ) -> list[EntryStream]:
+        return [_Stream(self._in_range(type_, one)) for one in ranges]
+
+    def systems(self, *_: object) -> list[str] | None:
+        return None
+
+    def _in_range(self, type_: ResourceType, range_: IndexRange) -> list[Entry]:
+        if "?" in range_.partition:
+            # The type's entries are all in its first shard.
+            return self.all_of(type_.name) if range_.partition.endswith("?0") else []
+        parameter = range_.prefix.partition("?")[2].removesuffix("#")
+        return self._pointing.get((range_.partition, type_.name, parameter), [])
+
+    @property
+    def versions(self) -> VersionStore:
+        raise NotImplementedError
+
+    def consistent(self) -> "EntriesInMemory":
+        return self
+
+    def read(self, *_: object) -> StoredResource | None:
+        raise NotImplementedError
+
+    def read_all(self, _keys: object) -> dict[tuple[str, str], StoredResource]:
+        raise NotImplementedError
+
+    def compartment(self, *_: object) -> Iterator[tuple[str, Entry]]:
+        raise NotImplementedError
+
+    def seal_key(self) -> bytes:
+        raise NotImplementedError
+
+
+def _values(number: int) -> Iterator[tuple[str, dict[str, list[Any]]]]:
+    """A person, whose visits at an own clinic of no importance end in an observation each."""
+    patient = [f"Patient/p{number}"]
+    yield patient[0], {"_id": [["", f"p{number}"]], "gender": [["", "male" if number % 2 else "female"]]}
+    for visit in range(VISITS):
+        encounter = f"e{number}-{visit}"
+        finished = "finished" if number % 3 == 0 and visit == VISITS - 1 else "planned"
+        yield f"Encounter/{encounter}", {"_id": [["", encounter]], "patient": patient, "status": [["", finished]]}
+        yield (
+            f"Observation/o{number}-{visit}",
+            {
+                "patient": patient,
+                "encounter": [f"Encounter/{encounter}"],
+                "code": [["", "rare" if number % 5 == 0 and visit == VISITS - 1 else "common"]],
+            },
+        )
+
+
+PEOPLE_AND_VISITS = EntriesInMemory(dict(one for number in range(PEOPLE) for one in _values(number)))
+
+
+def context(store: EntriesInMemory = PEOPLE_AND_VISITS, *, calls: int = MOST_CALLS, patient: str = "") -> SearchContext:
+    """Return the context of a request with so many calls left, by a client that may be bound to a patient."""
+    budget = Budget(10**9, lambda _: None, lambda: 0.0)
+    budget.call(MOST_CALLS - calls)
+    caller = Caller("c", EVERYTHING, grants_of(EVERYTHING), patient)
+    return SearchContext(
+        MeteredStore(store, budget), budget, caller, ResultParameters(View(Format.JSON)), FHIR_BASE, ""
+    )  # fmt: skip

@@ -1,0 +1,163 @@
+"""Both writers over the tables of a reader, so that what is written is read back, asked as a caller of one's choice."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+from careconnect.endpoint.pipeline import Recording, Shell
+from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Cors
+from careconnect.http.origin import Origin
+from careconnect_records.items.table_formats import begin_table
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.parsing.exact_json import json_text
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import Pairs, fhir_event
+from careconnect_testing.http.writes import JSON, PATCH, Resource
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.parts.stores import BASE, NOW, Reader, made_tables, reader_on_moto
+from record_writer.app import WriterEndpoint
+from record_writer.dynamodb_record_store import DynamoDbRecordStore
+from record_writer.write_resource import ResourceWriter
+
+EVERYTHING = "system/*.cruds"
+
+WRITE = "TransactWriteItems"
+
+
+@dataclass
+class Writer:
+    """Both deployed writers, and the readers of the same tables.
+
+    `before_write` is called before each transaction of the writers, `slept` are their pauses: none is slept through,
+    but each takes its time of `stopwatch`. Without a `recording` requests make no events.
+    """
+
+    reader: Reader
+    scope: str = EVERYTHING
+    patient: str = ""
+    client_id: str = "client-1"
+    now: Clock = field(default_factory=lambda: Clock(NOW))
+    stopwatch: Clock = field(default_factory=Clock)
+    slept: list[float] = field(default_factory=list)
+    observer: RecordingObserver = field(default_factory=RecordingObserver)
+    ids: Iterator[int] = field(default_factory=itertools.count)
+    recording: Recording | None = None
+
+    def __post_init__(self) -> None:
+        """Build the two apps, each with the tables that its function has."""
+        self._apps = {home: self.app(home) for home in DATA_HOMES}
+
+    def app(self, home: Home, origin: Origin | None = None) -> Shell:
+        """Return a writer as a new instance of its function has it, perhaps behind a front."""
+        tables = self.reader.tables
+        if home is Home.DIRECTORY:
+            tables = RecordTables(tables.client, "", tables.directory, tables.reference)
+        store = DynamoDbRecordStore(tables, self.now, self._sleep)
+        writer = ResourceWriter(store, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}")
+        endpoint = WriterEndpoint(writer, home)
+        return Shell(
+            endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin(), self.recording
+        )
+
+    def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Writer":
+        """Return the writer as asked by another caller, the reader likewise."""
+        reader = self.reader.as_caller(scope, patient, client_id)
+        return replace(self, reader=reader, scope=scope, patient=patient, client_id=client_id)
+
+    @property
+    def calls(self) -> list[str]:
+        """The names of the operations that were called."""
+        return self.reader.calls
+
+    @property
+    def faults(self) -> list[Callable[[str], None]]:
+        """Called with each operation's name before it is made; one that raises makes the operation fail."""
+        return self.reader.faults
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        query: Pairs | str = (),
+        *,
+        type_: str = JSON,
+        **headers: str,
+    ) -> Answer:
+        """Send a request below the base; `body` is sent as it is if it is text, as JSON otherwise."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        text = body if body is None or isinstance(body, str) else json_text(body)
+        if text is not None:
+            given.setdefault("Content-Type", type_)
+        pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
+        context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
+        context |= {"jti": "a-jti"} | ({"patient": self.patient} if self.patient else {})
+        return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context))
+
+    def answer(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
+        """Hand an event to the writer that its path is routed to, or to another."""
+        type_ = resource_type(event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0])
+        return Answer.of(self._apps[home or (type_.home if type_ else Home.RECORD)](event))
+
+    def create(self, resource: Resource, **headers: str) -> Answer:
+        """Create a resource."""
+        return self.send("POST", resource["resourceType"], resource, **headers)
+
+    def update(self, resource: Resource, **headers: str) -> Answer:
+        """Update a resource, or create it under its own id."""
+        return self.send("PUT", f"{resource['resourceType']}/{resource['id']}", resource, **headers)
+
+    def patch(self, path: str, *operations: Any, **headers: str) -> Answer:
+        """Patch a resource."""
+        return self.send("PATCH", path, list(operations), type_=PATCH, **headers)
+
+    def delete(self, path: str, query: Pairs | str = (), **headers: str) -> Answer:
+        """Delete a resource, or what a condition finds."""
+        return self.send("DELETE", path, None, query, **headers)
+
+    def made(self, resource: Resource) -> Resource:
+        """Have a resource, under its own id if it has one, and return it as it is stored."""
+        answer = self.update(resource) if "id" in resource else self.create(resource)
+        assert answer.status in (200, 201), answer.text
+        stored: Resource = json.loads(answer.text)
+        return stored
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.stopwatch.now += seconds
+
+
+@contextmanager
+def writer_on_moto() -> Iterator[Writer]:
+    """Make tables of this release in moto, with nothing in them, and the writers over them."""
+    with reader_on_moto() as reader:
+        yield _with_tables_of_this_release(reader)
+
+
+def with_other_tables(writer: Writer) -> Writer:
+    """Return writers in the same moto over other tables, with nothing in them."""
+    former = writer.reader
+    former.faults.clear()
+    reader = Reader(former.client, made_tables(former.client), calls=former.calls, faults=former.faults)
+    return _with_tables_of_this_release(reader)
+
+
+def _with_tables_of_this_release(reader: Reader) -> Writer:
+    for table in reader.tables.of_resources:
+        begin_table(reader.client, table)
+    reader.calls.clear()
+    return Writer(reader)
+
+
+def told(answer: Answer) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the code and the expressions of each issue of an OperationOutcome in JSON."""
+    outcome = answer.json
+    assert outcome["resourceType"] == "OperationOutcome", outcome
+    return [(issue["code"], tuple(issue.get("expression", ()))) for issue in outcome["issue"]]

@@ -1,0 +1,74 @@
+"""Writers whose events lie in a table in moto, as deployed, and what that table holds of their writes."""
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from botocore.exceptions import ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import AuditEvent, Outcome
+from careconnect.endpoint.pipeline import Recording
+from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.record_writers import WRITE, Writer
+
+_NUMBERS = itertools.count()
+
+
+@dataclass(frozen=True)
+class Record:
+    """The table of events of some writers in moto: its name and region, and all that is in it."""
+
+    table: str
+    region: str
+    all: Callable[[], list[AuditEvent]]
+
+    def since(self, act: Callable[[], object]) -> list[AuditEvent]:
+        """Act, and return the events that come of it."""
+        before = {event.id for event in self.all()}
+        act()
+        return [event for event in self.all() if event.id not in before]
+
+    def forget(self) -> None:
+        """Take all events away, as no writer could."""
+        dynamodb_backends[DEFAULT_ACCOUNT_ID][self.region].tables[self.table].items.clear()
+
+
+def with_record(writer: Writer, *, fails_open: bool = False) -> tuple[Writer, Record]:
+    """Return the same writers with a record of their own, which has no event yet."""
+    client, name = writer.reader.client, f"audit-{next(_NUMBERS)}"
+    record = Record(name, client.meta.region_name, audit_table(client, name))
+    kept = DynamoDbAuditStore(client, name)
+    return replace(writer, recording=Recording(kept, "tested", fails_open=fails_open)), record
+
+
+def made_by(events: Iterable[AuditEvent]) -> list[tuple[str, str]]:
+    """Return the version and the patient of each event that says that a version was made."""
+    return sorted(
+        (of, event.patient)
+        for event in events
+        for of in event.ids
+        if event.outcome is Outcome.ALLOWED and "/_history/" in of
+    )
+
+
+def cancelling(writer: Writer, table: str, reason: str, others: str = "None", times: int = 1) -> None:
+    """Have transactions cancelled that put into a table: for this `reason` there, and `others` elsewhere."""
+    events, event = writer.reader.client.meta.events, f"provide-client-params.dynamodb.{WRITE}"
+    left = itertools.count(times, -1)
+
+    def cancel(params: Any, **_: Any) -> None:
+        names = [each["TableName"] for one in params["TransactItems"] for each in one.values()]
+        if table not in names:
+            return
+        if next(left) <= 0:
+            events.unregister(event, cancel)
+            return
+        reasons = [{"Code": reason if name == table else others} for name in names]
+        response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+        raise ClientError(response, WRITE)
+
+    events.register(event, cancel)

@@ -1,0 +1,173 @@
+"""The reader over DynamoDB tables that hold a few records, its AWS calls counted and broken on demand."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+from moto import mock_aws
+
+from careconnect.endpoint.pipeline import Shell
+from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import Cors
+from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM
+from careconnect_admin.loading.load import load_paths
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.aws.tables import create_table
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.events import FORM, Pairs, fhir_event
+from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.parts.usage_counters import Accounts
+from fhir_reader.app import FhirEndpoint
+from fhir_reader.quota import Allowances
+from fhir_reader.store.dynamodb import DynamoDbResourceStore
+
+BASE = "https://care.example"
+FHIR_BASE = BASE + FHIR_PATH
+EVERYTHING = "system/*.read profile"
+LOADED = datetime(2024, 5, 1, 10, 0, 0, 250_000, tzinfo=UTC)
+NOW = 1_750_000_000.0
+
+_NUMBERS = count()
+
+# One session for the whole run: making one takes longer than many a test.
+_SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-2")
+
+
+@dataclass
+class Reader:
+    """Both deployed readers, over tables in moto, asked with a caller of one's choice."""
+
+    client: Any
+    tables: RecordTables
+    scope: str = EVERYTHING
+    patient: str = ""
+    client_id: str = "client-1"
+    origins: tuple[str, ...] = ("*",)
+    now: Clock = field(default_factory=lambda: Clock(NOW))
+    stopwatch: Callable[[], float] = time.monotonic
+    accounts: Accounts = field(default_factory=Accounts)
+    allowance: int = 10**12
+    calls: list[str] = field(default_factory=list)
+    observer: RecordingObserver = field(default_factory=RecordingObserver)
+    kept: KeptEvents = field(default_factory=KeptEvents)
+    """The audit trail: the events of what was asked."""
+    faults: list[Callable[[str], None]] = field(default_factory=list)
+    """Called with each operation's name before it is made; one that raises makes the operation fail."""
+
+    def __post_init__(self) -> None:
+        """Build the two apps, each with the tables that its function has."""
+        names = {Home.RECORD: self.tables.record, Home.DIRECTORY: self.tables.directory}
+        self._apps = {
+            home: Shell(
+                FhirEndpoint(
+                    DynamoDbResourceStore(self.client, names if home is Home.RECORD else {home: names[home]}, home),
+                    home,
+                    Allowances(self.accounts, self.allowance),
+                    self.stopwatch,
+                ),
+                BASE,
+                "eu-west-2",
+                Cors(self.origins),
+                self.observer,
+                self.now,
+                recording=self.kept.recording(),
+            )
+            for home in DATA_HOMES
+        }
+
+    def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Reader":
+        """Return the reader as asked by another caller; calls are counted together."""
+        return replace(self, scope=scope, patient=patient, client_id=client_id)
+
+    @property
+    def context(self) -> dict[str, str]:
+        """What the authorizer says of the caller."""
+        context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
+        return context | ({"patient": self.patient} if self.patient else {})
+
+    def get(self, path: str, query: Pairs | str = (), method: str = "GET", **headers: str) -> Answer:
+        """Ask for a path below the base; a query as text is decoded as the gateway decodes it."""
+        pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send(fhir_event(method, path, pairs, headers=given, authorizer=self.context))
+
+    def post(self, path: str, body: str, query: Pairs = (), **headers: str) -> Answer:
+        """Post a form to a path below the base."""
+        given = {"Content-Type": FORM} | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.send(fhir_event("POST", path, query, headers=given, body=body, authorizer=self.context))
+
+    def follow(self, url: str) -> Answer:
+        """Get an absolute URL of this server."""
+        assert url.startswith(FHIR_BASE + "/"), url
+        parts = urlsplit(url)
+        return self.get(unquote(parts.path).removeprefix(FHIR_PATH + "/"), parts.query)
+
+    def walk(self, path: str, query: Pairs | str = ()) -> list[Answer]:
+        """Return a search's pages, along the next links."""
+        pages = [self.get(path, query)]
+        assert pages[0].status == 200, pages[0].text
+        while url := pages[-1].link("next"):
+            pages.append(self.follow(url))
+            assert pages[-1].status == 200, pages[-1].text
+        return pages
+
+    def give_away(self, reference: str, patient: str) -> None:
+        """Give a record to another patient in its body alone, as a load does before it comes to the entries."""
+        self.client.update_item(
+            TableName=self.tables.record,
+            Key={"pk": {"S": reference}, "sk": {"S": JSON_ITEM}},
+            UpdateExpression="SET patient = :patient",
+            ExpressionAttributeValues={":patient": {"S": patient}},
+        )
+
+    def send(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
+        """Hand an event to the reader that its path is routed to, or to another."""
+        name = event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0]
+        type_ = resource_type(name)
+        return Answer.of(self._apps[home or (type_.home if type_ else Home.RECORD)](event))
+
+
+@contextmanager
+def reader_on_moto() -> Iterator[Reader]:
+    """Make empty tables in moto, and the reader over them."""
+    with mock_aws():
+        client = _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+        reader = Reader(client, made_tables(client))
+
+        def before_call(model: Any, params: Any, **_: Any) -> None:
+            if model.name == "GetItem" and CURSOR_KEY[0].encode() in params["body"]:
+                # The look at the tables' format: once an instance, beside what the test is about.
+                return
+            reader.calls.append(model.name)
+            for fault in reader.faults:
+                fault(model.name)
+
+        client.meta.events.register("before-call", before_call)
+        yield reader
+
+
+def made_tables(client: Any) -> RecordTables:
+    """Make empty tables; several readers may live at once in moto's one account."""
+    number = next(_NUMBERS)
+    names = (f"records-{number}", f"directory-{number}", f"references-{number}")
+    for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):
+        create_table(client, resource, name)
+    return RecordTables(client, *names)
+
+
+def load(reader: Reader, path: Path, at: datetime = LOADED) -> None:
+    """Load a file into the reader's tables."""
+    report = load_paths([path], reader.tables, clock=Clock.at(at).utc, base_url=BASE, writers=1)
+    assert not report.problems, report.problems
+    reader.calls.clear()

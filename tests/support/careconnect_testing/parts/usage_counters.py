@@ -1,0 +1,25 @@
+"""Clients' accounts in memory."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from fhir_reader.quota import Allowances
+
+
+@dataclass
+class Accounts:
+    """What clients have been charged, by client and window; `charges` are the units of each call, in order."""
+
+    held: Counter[tuple[str, int]] = field(default_factory=Counter)
+    charges: list[int] = field(default_factory=list)
+
+    def charge(self, client_id: str, window: int, units: int) -> int:
+        """Add units to an account and return how much it holds."""
+        self.held[client_id, window] += units
+        self.charges.append(units)
+        return self.held[client_id, window]
+
+
+def no_limit() -> Allowances:
+    """Return allowances that nothing exhausts."""
+    return Allowances(Accounts(), 10**12)

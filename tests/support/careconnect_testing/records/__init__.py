@@ -1,0 +1,1 @@
+"""Resources to test with, invented or given."""

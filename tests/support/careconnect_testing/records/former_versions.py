@@ -1,0 +1,51 @@
+"""Versions of a resource, written as they lie in a table, whoever writes them (ADR 23)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from careconnect.fhir.resource_types import resource_type
+from careconnect.storage.keys import version_item
+from careconnect_records.items.record import build_record, content_of, deletion_of
+from careconnect_testing.parts.stores import Reader
+
+FIRST_CHANGE = 1_714_557_600_250
+"""2024-05-01T10:00:00.250Z, in epoch milliseconds."""
+HOUR = 3_600_000
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version: `resource` as it was, None for a deletion of what belonged to `patient`; how it came to be."""
+
+    resource: dict[str, Any] | None
+    method: str = ""
+    status: int = 0
+    patient: str = ""
+    hours: int | None = None
+    """Hours from `FIRST_CHANGE` to its own; None for as many as there are versions before it."""
+
+
+def write_versions(reader: Reader, reference: str, versions: Sequence[Version], first: int = 1) -> None:
+    """Write the bodies of all versions of a resource, numbered from `first`; the last is the current one."""
+    for place, version in enumerate(versions):
+        is_current = place == len(versions) - 1
+        item = body(reference, version, first + place, place)
+        key = item["sk"] if is_current else {"S": version_item(item["sk"]["S"], first + place)}
+        name, _, _ = reference.partition("/")
+        served = resource_type(name)
+        assert served
+        reader.client.put_item(TableName=reader.tables.name(served.home), Item={**item, "sk": key})
+
+
+def body(reference: str, version: Version, number: int, place: int) -> dict[str, Any]:
+    """Return the item of a version's body, under the key of a current one's."""
+    name, _, resource_id = reference.partition("/")
+    served = resource_type(name)
+    assert served
+    content = content_of(served, version.resource) if version.resource else deletion_of(served, resource_id)
+    updated = FIRST_CHANGE + (place if version.hours is None else version.hours) * HOUR
+    made: dict[str, Any] = {"method": {"S": version.method}} if version.method else {}
+    made |= {"status": {"S": str(version.status)}} if version.status else {}
+    made |= {"patient": {"S": version.patient}} if version.patient else {}
+    return {**build_record(content, number, updated).body, **made}

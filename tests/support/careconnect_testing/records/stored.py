@@ -1,0 +1,104 @@
+"""What the tables of resources hold, as a test wants to compare it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
+
+from careconnect.storage.keys import CURSOR_KEY, GUARD_ITEM, INDEX_ITEM, Key
+from careconnect_records.items.tables import RecordTables
+
+Item = dict[str, Any]
+Stored = dict[tuple[str, str, str], Item]
+"""Items by table (`records`, `directory`, `references`), partition key and sort key."""
+
+_NAMES = {"records": "record", "directory": "directory", "references": "reference"}
+
+
+def stored(tables: RecordTables) -> Stored:
+    """Return all items but those about the tables, without what is a history of attempts or a count of none."""
+    found: Stored = {}
+    in_moto = _in_moto(tables)
+    for kind, attribute in _NAMES.items():
+        # By a Scan it would take ten times as long.
+        for each in _items(in_moto[getattr(tables, attribute)].items):
+            item = {name: _plain(value) for name, value in each.attrs.items()}
+            pk, sk = item["pk"]["S"], item.get("sk", {}).get("S", "")
+            bare = _without_traces(kind, sk, item)
+            if pk != CURSOR_KEY[0] and len(bare) > (1 if kind == "references" else 2):
+                found[kind, pk, sk] = bare
+    return found
+
+
+def _without_traces(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
+    """Leave out how often a guard was changed, and marks of none."""
+    if sk == GUARD_ITEM:
+        return {
+            name: {"SS": sorted(value["SS"])} if "SS" in value else value
+            for name, value in item.items()
+            if name != "times" and value != {"SS": []}
+        }
+    if kind == "references":
+        return {name: value for name, value in item.items() if value != {"N": "0"}}
+    return dict(item)
+
+
+def visible_entries(items: Stored) -> dict[Key, str]:
+    """Return the values of the entries that hold: one that is staged does as its resource's index record says."""
+    indexes = {pk: item for (_, pk, sk), item in items.items() if sk == INDEX_ITEM}
+    visible: dict[Key, str] = {}
+    for (_, pk, sk), item in items.items():
+        if not sk or sk.startswith("#"):
+            continue
+        values = item["values"]["S"]
+        if "staged" in item:
+            index = _index_of(pk, sk, indexes)
+            if [pk, sk] not in json.loads(index["entries"]["S"]):
+                continue
+            values = index["values"]["S"]
+        visible[pk, sk] = values
+    return visible
+
+
+def _index_of(pk: str, sk: str, indexes: Mapping[str, Item]) -> Item:
+    owner = pk.partition("?")[0] if "?" in pk else sk.partition("?")[0]
+    return indexes[f"{owner}/{sk.rpartition('#')[2]}"]
+
+
+def saved(tables: RecordTables) -> Callable[[], None]:
+    """Keep what moto's tables hold, and return what puts it back.
+
+    The items themselves are not copied: what writes leaves them and puts others in their places (`moto_dynamodb`).
+    """
+    in_moto = _in_moto(tables)
+    kept = {name: _copied(in_moto[name].items) for name in (getattr(tables, each) for each in _NAMES.values())}
+
+    def put_back() -> None:
+        for name, items in kept.items():
+            in_moto[name].items = _copied(items)
+
+    return put_back
+
+
+def _copied(items: defaultdict[Any, Any]) -> defaultdict[Any, Any]:
+    """Copy the places of a table's items: by their keys, or where there is a sort key by that in their partitions."""
+    places = ((key, dict(each) if isinstance(each, dict) else each) for key, each in items.items())
+    return defaultdict(items.default_factory, places)
+
+
+def _items(items: Mapping[Any, Any]) -> Iterator[Any]:
+    for each in items.values():
+        yield from each.values() if isinstance(each, dict) else (each,)
+
+
+def _plain(value: DynamoType) -> dict[str, Any]:
+    is_plain = isinstance(value.value, str) and not value.is_binary()
+    return {value.type: value.value} if is_plain else value.to_regular_json()
+
+
+def _in_moto(tables: RecordTables) -> Mapping[str, Any]:
+    return dynamodb_backends[DEFAULT_ACCOUNT_ID][tables.client.meta.region_name].tables

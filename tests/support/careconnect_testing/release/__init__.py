@@ -1,0 +1,1 @@
+"""What is released: licences, advisories and the bill of materials."""

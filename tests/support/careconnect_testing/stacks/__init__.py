@@ -1,0 +1,1 @@
+"""The local stack and its deployed functions, driven by tests."""

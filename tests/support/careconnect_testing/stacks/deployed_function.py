@@ -1,0 +1,111 @@
+"""A deployed function run here: its own handler, settings and role, and what it asks AWS for taken down."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.validate import ParamValidator
+
+from careconnect.runtime import aws
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.stack.emulator_client import REGION
+from careconnect_testing.aws.moto_dynamodb import inserted
+
+Right = tuple[str, str]
+"""An action of IAM's, and the logical id of what it is done to; an index as `AuditTable/by-patient`."""
+
+Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
+
+_TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+_OF_OBJECTS = {
+    "PutObject": "PutObject",
+    "GetObject": "GetObjectVersion",
+    "ListObjectVersions": "ListBucketVersions",
+}
+
+
+@contextmanager
+def function_here(stack: LocalStack, function: str, package: str) -> Iterator[tuple[Handler, set[Right]]]:
+    """Compose a function of the stack anew under its role, which IAM holds it to, and list the rights that it uses.
+
+    Each of its requests is held to what AWS says of it, as boto3 would do by itself (ADR 29).
+    """
+    used: set[Right] = set()
+    names = {physical: logical for logical, physical in stack.stack.resources.items()}
+
+    def take_down(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+        used.update(_rights(model.service_model.service_name, model.name, params, names))
+        report = ParamValidator().validate(params, model.input_shape)
+        assert not report.has_errors(), f"{model.name}: {report.generate_report()}"
+
+    with deployed_handler(stack, function, package, asked=take_down) as handler:
+        yield handler, used
+
+
+@contextmanager
+def deployed_handler(
+    stack: LocalStack, function: str, package: str, *, endpoint: str = "", asked: Callable[..., None] | None = None
+) -> Iterator[Handler]:
+    """Compose a function of the stack anew under its role; its calls go to the stack's endpoint, or to another.
+
+    `asked` is told of each call, as boto3's event `provide-client-params` tells.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        settings = _settings(stack, function) | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
+        for name, value in {**settings, **_role(stack, function)}.items():
+            patch.setenv(name, value)
+        aws.session.cache_clear()
+        if asked:
+            aws.session().get_component("event_emitter").register("provide-client-params", asked)
+        sys.modules.pop(f"{package}.handler", None)
+        known = set(sys.modules)
+        try:
+            yield importlib.import_module(f"{package}.handler").lambda_handler
+        finally:
+            # Whoever imports them next finds nothing that was made for this role.
+            for name in set(sys.modules) - known:
+                if name.partition(".")[0] == package:
+                    del sys.modules[name]
+            aws.session.cache_clear()
+
+
+def _settings(stack: LocalStack, function: str) -> dict[str, str]:
+    """Return the environment that a function is deployed with."""
+    found = stack.client("lambda").get_function_configuration(FunctionName=stack.stack.resources[function])
+    settings: dict[str, str] = found["Environment"]["Variables"]
+    return {**settings, "AWS_ENDPOINT_URL": stack.endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+
+
+def _role(stack: LocalStack, function: str) -> dict[str, str]:
+    credentials = stack.role_credentials(function)
+    return {
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token or "",
+    }
+
+
+def _rights(service: str, operation: str, params: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Right]:
+    if service == "kms":
+        # By an alias, or by the ARN of a key, which ends in its id.
+        key_id = str(params["KeyId"])
+        yield f"kms:{operation}", names.get(key_id.rpartition("key/")[2], key_id)
+    elif service == "s3":
+        yield f"s3:{_OF_OBJECTS[operation]}", names[params["Bucket"]] + ("/*" if "Key" in params else "")
+    elif operation == "TransactWriteItems":
+        for action in params["TransactItems"]:
+            ((kind, request),) = action.items()
+            yield f"dynamodb:{_TRANSACTED[kind]}", names[request["TableName"]]
+    elif operation == "BatchExecuteStatement":
+        for statement in params["Statements"]:
+            table, _ = inserted(statement)
+            yield "dynamodb:PartiQLInsert", names[table]
+    elif operation == "BatchGetItem":
+        for table in params["RequestItems"]:
+            yield "dynamodb:BatchGetItem", names[table]
+    else:
+        index = f"/{params['IndexName']}" if "IndexName" in params else ""
+        yield f"dynamodb:{operation}", names[params["TableName"]] + index

@@ -1,0 +1,72 @@
+"""The deployed template with the searched records in it, reached over HTTP and from this process."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.clients.demo import EXPLORER, DemoClient, demo_clients, register
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_records.items.tables import RecordTables
+from careconnect_testing.search.search_corpus import corpus, load_corpus
+from careconnect_testing.search.search_reader import EVERYTHING, HttpReader, InProcessReader
+
+
+@dataclass(frozen=True)
+class SearchStack:
+    """A running stack and the records in it, as sources."""
+
+    stack: LocalStack
+    resources: list[dict[str, Any]] = field(repr=False)
+    connection: httpx.Client
+    explorer: DemoClient
+
+    @property
+    def fhir_base(self) -> str:
+        """The FHIR base URL."""
+        return self.stack.base_url + FHIR_PATH
+
+    def over_http(self, client: DemoClient | None = None) -> HttpReader:
+        """Return the deployed API as `client` reaches it, or as one that reads everything."""
+        client = client or self.explorer
+        answer = self.connection.post(
+            "/token", data={"grant_type": "client_credentials"}, auth=(client.client_id, client.secret)
+        )
+        assert answer.status_code == 200, answer.text
+        return HttpReader(self.connection, {"Authorization": f"Bearer {answer.json()['access_token']}"})
+
+    def in_process(
+        self, scope: str = EVERYTHING, patient: str = "", now: Callable[[], float] = time.time
+    ) -> InProcessReader:
+        """Return the reader in this process, over the stack's tables, for an access with a scope."""
+        outputs = self.stack.stack.outputs
+        return InProcessReader(
+            self.stack.client("dynamodb"),
+            outputs["RecordTable"],
+            outputs["DirectoryTable"],
+            self.stack.base_url,
+            scope,
+            patient,
+            now,
+        )
+
+
+@pytest.fixture(scope="session")
+def search_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchStack]:
+    """A stack of its own, since what others load would be found too."""
+    folder = tmp_path_factory.mktemp("search")
+    clients = demo_clients()
+    explorer = next(client for client in clients if client.client_id == EXPLORER)
+    with LocalStack(log_folder=folder) as stack:
+        outputs, dynamodb = stack.stack.outputs, stack.client("dynamodb")
+        register(clients, DynamoDbClientRegistry(dynamodb, outputs["ClientTable"]))
+        resources = corpus(stack.base_url + FHIR_PATH)
+        tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
+        load_corpus(resources, tables, folder, stack.base_url)
+        with httpx.Client(base_url=stack.base_url, timeout=30, trust_env=False) as connection:
+            yield SearchStack(stack, resources, connection, explorer)

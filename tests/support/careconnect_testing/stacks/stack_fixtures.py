@@ -1,0 +1,89 @@
+"""Fixtures of the run's one local stack: the real template, IAM enforced, driven over HTTP.
+
+All tests that ask for it run in one process, one after the other (`scheduling`). What a test registers, loads, writes
+or revokes there has ids of its own; a right that it takes away it gives back.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import httpx
+import pytest
+
+from careconnect_admin.clients.demo import AUDITOR, EDITOR, EXPLORER, DemoClient, demo_clients, register
+from careconnect_admin.clients.registry import DynamoDbClientRegistry
+from careconnect_admin.loading.load import load_paths
+from careconnect_admin.local.local_stack import LocalStack
+from careconnect_admin.sample.generator import write_sample
+from careconnect_records.items.tables import RecordTables
+
+
+@pytest.fixture(scope="session")
+def local_stack(tmp_path_factory: pytest.TempPathFactory, clients: tuple[DemoClient, ...]) -> Iterator[LocalStack]:
+    """The deployed template on a free port, demo clients registered."""
+    with LocalStack(log_folder=tmp_path_factory.mktemp("local-stack")) as stack:
+        register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def clients() -> tuple[DemoClient, ...]:
+    """The demo clients: the page's three, then `explorer`, which reads all resources, `editor` and `auditor`."""
+    return demo_clients()
+
+
+@pytest.fixture(scope="session")
+def explorer(clients: tuple[DemoClient, ...]) -> DemoClient:
+    """The client that reads everything."""
+    return next(client for client in clients if client.client_id == EXPLORER)
+
+
+@pytest.fixture(scope="session")
+def editor(clients: tuple[DemoClient, ...]) -> DemoClient:
+    """The client that reads and writes everything."""
+    return next(client for client in clients if client.client_id == EDITOR)
+
+
+@pytest.fixture(scope="session")
+def auditor(clients: tuple[DemoClient, ...]) -> DemoClient:
+    """The client that reads who saw what, and nothing else."""
+    return next(client for client in clients if client.client_id == AUDITOR)
+
+
+@pytest.fixture(scope="session")
+def record_tables(local_stack: LocalStack) -> RecordTables:
+    """The tables that hold records, for loading."""
+    outputs = local_stack.stack.outputs
+    names = ("RecordTable", "DirectoryTable", "ReferenceTable")
+    return RecordTables(local_stack.client("dynamodb"), *(outputs[name] for name in names))
+
+
+@pytest.fixture(scope="session")
+def sample(local_stack: LocalStack, record_tables: RecordTables, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project's own sample, loaded; its folder of NDJSON files."""
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder)
+    report = load_paths([folder], record_tables, base_url=local_stack.base_url)
+    assert not report.problems
+    return folder
+
+
+@pytest.fixture(scope="session")
+def http(local_stack: LocalStack) -> Iterator[httpx.Client]:
+    """A client with the stack's root URL as its base."""
+    with httpx.Client(base_url=local_stack.base_url, timeout=30, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def bearer(http: httpx.Client) -> Callable[[DemoClient], dict[str, str]]:
+    """A function from a client to the header that carries its access token, asked for once."""
+
+    @cache
+    def token(demo: DemoClient) -> str:
+        answer = http.post("/token", data={"grant_type": "client_credentials"}, auth=(demo.client_id, demo.secret))
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["access_token"])
+
+    return lambda demo: {"Authorization": f"Bearer {token(demo)}"}

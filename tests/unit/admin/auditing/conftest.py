@@ -1,0 +1,40 @@
+"""The command line on a stack of moto's, and what it leaves in the access record."""
+
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from careconnect_admin.cli import app
+from careconnect_admin.commands.shared import on_stack
+from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, issuer_on_moto
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with issuer_on_moto() as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def target(issuer: Issuer) -> StackTarget:
+    """Return the stack of moto's, as it is deployed."""
+    outputs = {
+        "ClientTable": CLIENT_TABLE,
+        "TokenTable": TOKEN_TABLE,
+        "AuditTable": AUDIT_TABLE,
+        "SigningKeyAlias": ALIAS,
+    }
+    return StackTarget("stack", outputs, lambda service: getattr(issuer, service))
+
+
+@pytest.fixture
+def run(target: StackTarget, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Return a runner of `careconnect …` on that stack."""
+    monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
+    monkeypatch.setattr(on_stack, "time", SimpleNamespace(time=time.time, sleep=lambda _: None))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    return lambda *arguments, **options: CliRunner().invoke(app, arguments, **options)

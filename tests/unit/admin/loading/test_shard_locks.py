@@ -1,0 +1,90 @@
+"""Threads that count references for the same targets take turns, and others do not wait."""
+
+import json
+from concurrent.futures import Future
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+
+from careconnect.fhir.resource_types import resource_type
+from careconnect.storage.keys import mark_shard
+from careconnect_admin.loading.load import load_paths
+from careconnect_admin.loading.shard_locks import Turns, lane_of
+from careconnect_admin.loading.writer import RecordWriter
+from careconnect_records.items.record import Content, content_of
+from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes.change import Change, planned_change
+
+ONE, SAME, OTHER = "1", "11", "2"
+
+
+def condition(resource_id: str, **elements: Any) -> Change:
+    served = resource_type("Condition")
+    assert served is not None
+    resource = {"resourceType": "Condition", "id": resource_id, **elements}
+    change = planned_change(content_of(served, resource), None, now=0, base_url="")
+    assert change is not None
+    return change
+
+
+def referring(resource_id: str) -> Change:
+    return condition(resource_id, subject={"reference": "Patient/4"})
+
+
+@pytest.mark.parametrize(
+    ("second", "waits"),
+    [
+        ([referring(SAME)], True),
+        ([referring(OTHER), referring(SAME)], True),
+        ([referring(OTHER)], False),
+        ([condition(SAME)], False),
+    ],
+)
+def test_those_of_one_shard_wait_for_each_other(second: list[Change], *, waits: bool) -> None:
+    assert mark_shard(ONE) == mark_shard(SAME) != mark_shard(OTHER)
+    turns, done = Turns(), Event()
+
+    def take() -> None:
+        with turns.taken(second):
+            done.set()
+
+    thread = Thread(target=take)
+    with turns.taken([referring(ONE)]):
+        thread.start()
+        assert done.wait(0.05 if waits else 5) is not waits
+    thread.join(5)
+    assert done.is_set()
+
+
+@pytest.mark.parametrize("writers", [1, 4])
+def test_several_writers_get_resources_by_shard_and_one_in_the_order_of_the_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writers: int
+) -> None:
+    chunks: list[list[Content]] = []
+
+    def settle(_load: object, waiting: dict[Future[Any], Any]) -> None:
+        assert all(future.result() == [] for future in waiting)
+        waiting.clear()
+
+    def write(_writer: RecordWriter, contents: list[Content]) -> list[Any]:
+        chunks.append(contents)
+        return []
+
+    monkeypatch.setattr("careconnect_admin.loading.load._CHUNK", 5)
+    monkeypatch.setattr(RecordWriter, "begin_tables", lambda _writer: None)
+    monkeypatch.setattr(RecordWriter, "write", write)
+    monkeypatch.setattr("careconnect_admin.loading.load._Load._settle", settle)
+    path = tmp_path / "in.ndjson"
+    ids = [str(number) for number in range(60)]
+    path.write_text("\n".join(json.dumps({"resourceType": "Patient", "id": one}) for one in ids), encoding="utf-8")
+    client: Any = None
+    load_paths([path], RecordTables(client, "r", "d", "m"), writers=writers)
+
+    assert sorted(content.resource_id for chunk in chunks for content in chunk) == sorted(ids)
+    if writers == 1:
+        assert [content.resource_id for chunk in chunks for content in chunk] == ids
+    else:
+        assert all(len({lane_of(content) for content in chunk}) == 1 for chunk in chunks)
+        assert max(len(chunk) for chunk in chunks) == 5

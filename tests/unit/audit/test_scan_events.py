@@ -1,0 +1,229 @@
+"""How far back one request goes, by which queries, and where the next one goes on (`audit.md`, Asked in FHIR)."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from access_auditor.event_store import Asked, Part
+from access_auditor.scan_events import (
+    MOST_COUNTED,
+    MOST_EXAMINED,
+    MOST_QUERIES,
+    Effort,
+    SpentError,
+    Walk,
+    Window,
+    bound_at,
+)
+from careconnect.audit.event import SHARDS, AuditEvent
+from careconnect_testing.parts.auditor import NOW, Auditor, an_event
+
+START = datetime(2026, 11, 26, tzinfo=UTC)
+ALL = Window(bound_at(0), bound_at(int(NOW.timestamp() * 1000)))
+WEEK = Window(bound_at(int((NOW - timedelta(days=7)).timestamp() * 1000)), ALL.before)
+
+
+class EventsInMemory:
+    """A store of events, whose answers hold no more than a part of what is asked for."""
+
+    def __init__(self, events: Sequence[AuditEvent], most: int = 100) -> None:
+        self.kept = sorted(events, key=lambda event: event.id, reverse=True)
+        self.keys = [(event.item()["pk"]["S"], event.item()["sk"]["S"]) for event in self.kept]
+        self.most = most
+        self.asked: list[Asked] = []
+
+    def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
+        found: dict[str, AuditEvent] = {}
+        for event in self.kept:
+            found.setdefault(event.id, event)
+        return [found[each] for each in event_ids if each in found]
+
+    def parts(self, asked: Sequence[Asked]) -> list[Part]:
+        self.asked += asked
+        return [self._part(each) for each in asked]
+
+    def link_key(self) -> bytes:
+        return b"k" * 32
+
+    def _part(self, asked: Asked) -> Part:
+        found = [
+            (event, sort_key)
+            for event, (shard, sort_key) in zip(self.kept, self.keys, strict=True)
+            if (event.patient if asked.source.is_patient else shard) == asked.source.partition
+            and asked.low <= sort_key < asked.before
+        ]
+        most = min(asked.limit, self.most)
+        return Part([event for event, _ in found[:most]], found[most - 1][1] if len(found) > most else "")
+
+    @property
+    def days(self) -> list[str]:
+        """The days whose shards were looked at, each once."""
+        return list(dict.fromkeys(each.source.partition.partition("#")[0] for each in self.asked))
+
+
+def spread(count: int, minutes: float = 1, **fields: str) -> list[AuditEvent]:
+    """Return events some minutes apart, the first of them just before now."""
+    return [an_event(NOW - timedelta(minutes=minutes * (number + 1)), number, **fields) for number in range(count)]
+
+
+def ids(events: Sequence[AuditEvent]) -> list[str]:
+    return [event.id for event in events]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4 * 86_400), st.integers(0, 40)), max_size=40),
+    st.integers(1, 9),
+    st.integers(1, 30),
+)
+def test_every_event_comes_once_newest_first_whatever_a_call_brings(
+    placed: list[tuple[int, int]], most: int, expected: int
+) -> None:
+    every = [an_event(NOW - timedelta(seconds=seconds + 1), number, patient="4") for seconds, number in placed]
+    events = {event.id: event for event in every}
+    store = EventsInMemory(list(events.values()), most=most)
+
+    for way in ("by_day", "by_patient"):
+        walk = Walk(store, WEEK, expected, Effort(10_000, 10_000))
+        found = list(walk.by_day() if way == "by_day" else walk.by_patient(["4", "5"]))
+        assert ids(found) == sorted(events, reverse=True)
+        assert walk.is_end
+
+
+@given(st.integers(0, 60), st.integers(1, 12), st.integers(70, 100))
+def test_a_walk_that_stops_goes_on_where_it_stopped(count: int, examined: int, queries: int) -> None:
+    """However little one request may do, what follows has the rest and nothing twice."""
+    store = EventsInMemory(spread(count, minutes=97))
+    found: list[str] = []
+    window = WEEK
+    is_end = False
+    while not is_end:
+        walk = Walk(store, window, 3, Effort(examined, queries))
+        found += ids(list(walk.by_day()))
+        assert walk.is_end or walk.place < window.before
+        is_end, window = walk.is_end, Window(window.low, walk.place)
+
+    assert found == ids(store.kept)
+
+
+def test_sixteen_shards_are_asked_at_once_and_no_more_often_than_needed() -> None:
+    store = EventsInMemory(spread(200))
+    walk = Walk(store, ALL, 20)
+    first = [event for event, _ in zip(walk.by_day(), range(21), strict=False)]
+
+    assert ids(first) == ids(store.kept[:21])
+    assert len(store.asked) == len(SHARDS)
+    assert not walk.is_end
+
+
+def test_a_patients_events_are_looked_for_in_one_place() -> None:
+    store = EventsInMemory([*spread(50, patient="4"), *spread(50, minutes=1.5, patient="5")])
+    walk = Walk(store, ALL, 20)
+    found = [event for event, _ in zip(walk.by_patient(["5"]), range(20), strict=False)]
+
+    assert {event.patient for event in found} == {"5"}
+    assert [(each.source.partition, each.source.is_patient) for each in store.asked] == [("5", True)]
+
+
+def test_more_is_asked_for_each_time() -> None:
+    store = EventsInMemory(spread(1_000, patient="4"), most=10_000)
+    assert len(list(Walk(store, ALL, 20).by_patient(["4"]))) == 1_000
+
+    limits = [each.limit for each in store.asked]
+    assert limits == sorted(limits)
+    assert len(limits) < 5
+
+
+def test_a_page_examines_no_more_than_one_may() -> None:
+    store = EventsInMemory(spread(MOST_EXAMINED + 50, minutes=0.1), most=10_000)
+    walk = Walk(store, ALL, 20)
+
+    assert len(list(walk.by_day())) == MOST_EXAMINED
+    assert not walk.is_end
+    assert walk.place == store.kept[MOST_EXAMINED - 1].id
+    assert len(store.asked) <= MOST_QUERIES
+    assert MOST_COUNTED > MOST_EXAMINED
+
+
+def test_a_page_makes_no_more_queries_than_one_may() -> None:
+    store = EventsInMemory([])
+    walk = Walk(store, ALL, 20)
+
+    assert list(walk.by_day()) == []
+    assert not walk.is_end
+    assert len(store.asked) <= MOST_QUERIES
+    assert walk.place == bound_at(int((START - timedelta(days=len(store.days) - 1)).timestamp() * 1000))
+
+
+def test_effort_is_counted_down_to_nothing() -> None:
+    effort = Effort(1, 2)
+    effort.examine()
+    effort.query(2)
+
+    for spend in (effort.examine, lambda: effort.query(1)):
+        with pytest.raises(SpentError):
+            spend()
+
+
+def test_days_without_events_are_gone_through_as_far_as_a_page_may() -> None:
+    old = an_event(NOW - timedelta(days=20), 3)
+    store = EventsInMemory([old])
+    first = Walk(store, ALL, 20)
+
+    assert list(first.by_day()) == []
+    assert not first.is_end
+    assert next(iter(Walk(store, Window(ALL.low, first.place), 20).by_day())).id == old.id
+
+
+def test_a_lower_bound_is_where_it_stops() -> None:
+    store = EventsInMemory(spread(60, minutes=120))
+    low = bound_at(int((START - timedelta(days=2)).timestamp() * 1000))
+    walk = Walk(store, Window(low, ALL.before), 100)
+
+    assert {event.at >= int(low, 16) for event in walk.by_day()} == {True}
+    assert walk.is_end
+    assert store.days == ["2026-11-26", "2026-11-25", "2026-11-24"]
+
+
+def test_ids_are_looked_up_within_the_window() -> None:
+    store = EventsInMemory(spread(5))
+    newest, *_, oldest = ids(store.kept)
+    walk = Walk(store, Window(bound_at(0), newest), 20)
+
+    assert ids(list(walk.by_id([oldest, newest, oldest, "nothing"]))) == [oldest]
+    assert walk.is_end
+
+
+def test_an_empty_window_has_nothing() -> None:
+    store = EventsInMemory(spread(5, patient="4"))
+    nothing = Window(ALL.before, ALL.low)
+
+    for events in (Walk(store, nothing, 1).by_day(), Walk(store, nothing, 1).by_patient(["4"])):
+        assert list(events) == []
+    assert store.asked == []
+
+
+def test_over_a_day_of_many_events_pages_are_whole(empty: Auditor) -> None:
+    """Over DynamoDB's own queries, which begin and end where they are told."""
+    events = [an_event(START + timedelta(seconds=number), number, patient=str(number % 3)) for number in range(250)]
+    empty.keep(*events)
+    until = "date=lt2026-11-26T11:00:00Z"
+    newest = ids(sorted(events, key=lambda event: event.id, reverse=True))
+
+    assert [id_ for page in empty.walk(f"{until}&_count=40") for id_ in page.ids()] == newest
+    of_one = [id_ for page in empty.walk(f"{until}&patient=1&_count=17") for id_ in page.ids()]
+    assert of_one == [event.id for event in reversed(events) if event.patient == "1"]
+    assert empty.get("AuditEvent", f"{until}&_summary=count").total == 250
+
+
+def test_queries_of_one_page_are_few(empty: Auditor) -> None:
+    empty.keep(*(an_event(START + timedelta(seconds=number), number, patient="4") for number in range(100)))
+
+    empty.get("AuditEvent", "patient=4&_count=20")  # which makes the key of next links
+    empty.get("AuditEvent", "patient=4&_count=20")
+    assert Counter(empty.calls) == {"Query": 1, "BatchExecuteStatement": 1}
+    empty.get("AuditEvent", "_count=20")
+    assert Counter(empty.calls) == {"Query": 16, "BatchExecuteStatement": 1}

@@ -1,0 +1,326 @@
+"""The events of one request: each is written once, as soon as it is known whom it is of."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from careconnect.audit.event import Action, AuditEvent
+from careconnect.audit.query import audit_query
+from careconnect.audit.store import EventNotStoredError
+from careconnect.audit.trail import AuditTrail
+from careconnect.fhir.outcomes import (
+    around_the_front,
+    expired_token,
+    insufficient_scope,
+    internal,
+    invalid_request,
+    not_found,
+    out_of_compartment,
+    too_many_requests,
+)
+from careconnect.fhir.resource_types import RESOURCE_TYPES
+from careconnect.http.errors import RefusalError
+from careconnect.http.messages import parse_request
+from careconnect_testing.http.events import fhir_event
+from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_testing.parts.clock import Clock
+
+CALLER = {"client_id": "client-1", "jti": "a-jti"}
+OBSERVATION = next(each for each in RESOURCE_TYPES if each.name == "Observation")
+Told = list[tuple[str, str, str, int]]
+
+
+def trail(kept: KeptEvents, method: str = "GET", *, fails_open: bool = False, **caller: str) -> AuditTrail:
+    request = parse_request(fhir_event(method, "Patient/4", authorizer=caller or CALLER))
+    return AuditTrail(kept, clock=Clock(1_795_676_953.0), service="tested", request=request, fails_open=fails_open)
+
+
+def told(kept: KeptEvents) -> Told:
+    return sorted((event.patient, event.outcome.value, event.why, event.status) for event in kept.events)
+
+
+def _named(request: AuditTrail) -> None:
+    request.start("read", Action.READ, "Patient", ["Patient/4"], patients=["4"])
+
+
+def _withheld(request: AuditTrail) -> None:
+    _named(request)
+    request.withheld(["4"])
+
+
+def _twice(request: AuditTrail) -> None:
+    request.touched(["4"])
+    request.touched(["4", "5"])
+
+
+def _then_nobody(request: AuditTrail) -> None:
+    request.touched(["4"])
+    request.touched()
+
+
+def _both(request: AuditTrail) -> None:
+    request.touched(["5"])
+    request.withheld(["4", "5"])
+
+
+DONE: list[tuple[Callable[[AuditTrail], object], Told]] = [
+    (lambda one: None, [("", "0", "", 0)]),
+    (lambda one: one.touched(), [("", "0", "", 0)]),
+    (lambda one: one.touched(["4", "5", "4"]), [("4", "0", "", 0), ("5", "0", "", 0)]),
+    (_twice, [("4", "0", "", 0), ("5", "0", "", 0)]),
+    (_then_nobody, [("4", "0", "", 0)]),
+    (lambda one: one.touched_when(lambda: ["4"]), [("4", "0", "", 0)]),
+    (lambda one: one.touched_when(list), [("", "0", "", 0)]),
+    (_named, [("", "0", "", 0)]),
+    (_withheld, [("4", "4", "compartment", 200)]),
+    (_both, [("4", "4", "compartment", 200), ("5", "0", "", 0)]),
+    (lambda one: one.withheld(why="inactive"), [("", "4", "inactive", 200)]),
+]
+
+
+@pytest.mark.parametrize(("act", "expected"), DONE)
+def test_what_is_allowed_is_an_event_of_each_patient_or_one_of_nobody(
+    act: Callable[[AuditTrail], object], expected: Told
+) -> None:
+    kept = KeptEvents()
+    request = trail(kept)
+    act(request)
+    request.finish(200, None)
+
+    assert told(kept) == expected
+
+
+REFUSED: list[tuple[RefusalError, str, str]] = [
+    (insufficient_scope("user/Patient.r"), "4", "scope"),
+    (not_found(), "4", "not found"),
+    (out_of_compartment(()), "4", "compartment"),
+    (expired_token(), "4", "token"),
+    (around_the_front(), "4", "front"),
+    (invalid_request("No."), "4", "bad request"),
+    (too_many_requests(1), "4", "throttled"),
+    (internal(), "8", "error"),
+]
+
+
+@pytest.mark.parametrize(("refusal", "outcome", "why"), REFUSED)
+def test_what_is_refused_before_anything_is_written_says_why_and_whom_it_names(
+    refusal: RefusalError, outcome: str, why: str
+) -> None:
+    kept = KeptEvents()
+    request = trail(kept)
+    _named(request)
+    request.finish(refusal.status, refusal)
+
+    assert told(kept) == [("4", outcome, why, refusal.status)]
+
+
+@pytest.mark.parametrize("refusal", [not_found(), internal()])
+def test_what_was_allowed_stays_so_whatever_comes_of_it(refusal: RefusalError) -> None:
+    kept = KeptEvents()
+    request = trail(kept)
+    _named(request)
+    request.touched(["4"])
+    request.finish(refusal.status, refusal)
+
+    assert told(kept) == [("4", "0", "", 0)]
+
+
+def test_a_refusal_is_of_whom_the_request_names_and_of_whom_it_was_found_to_be() -> None:
+    kept = KeptEvents()
+    request = trail(kept)
+    request.start("read", Action.READ, "Observation", ["Observation/1"], patients=["4"])
+    request.concerns(["9"])
+    request.finish(404, out_of_compartment(("4", "5")))
+
+    assert told(kept) == [("4", "4", "compartment", 404), ("5", "4", "compartment", 404)]
+
+
+def test_an_event_says_who_asked_for_what() -> None:
+    kept = KeptEvents()
+    request = trail(kept)
+    asked = audit_query(OBSERVATION, [("code", "1"), ("nonsense", "2")], "")
+    request.start("search-type", None, "Observation", query=asked)
+    request.touched(["4"])
+    request.finish(200, None)
+
+    (event,) = kept.events
+    assert (event.interaction, event.action, event.type, event.query) == ("search-type", "R", "Observation", "code=1")
+    assert (event.client_id, event.subject, event.jti, event.service) == ("client-1", "client-1", "a-jti", "tested")
+    assert (event.unknown_parameters, event.parameters) == (1, 0)
+    assert kept.steps == ["begin 1"]
+
+
+@pytest.mark.parametrize(("method", "action"), [("GET", "R"), ("POST", "E"), ("PUT", "U"), ("DELETE", "D")])
+def test_without_an_action_it_is_what_the_method_says(method: str, action: str) -> None:
+    kept = KeptEvents()
+    request = trail(kept, method)
+    request.start("unknown", None)
+    request.finish(200, None)
+
+    assert kept.events[0].action == action
+
+
+def test_l14_an_event_of_a_patient_names_no_other() -> None:
+    kept = KeptEvents()
+    request = trail(kept)
+    asked = audit_query(OBSERVATION, [("patient", "4,5"), ("subject", "Patient/6"), ("code", "1")], "")
+    request.start("search-type", Action.READ, "Observation", ["Patient/6"], asked)
+    request.touched(["4", "6"])
+    request.finish(200, None)
+
+    of_four, of_six = sorted(kept.events, key=lambda each: each.patient)
+    assert (of_four.query, of_four.ids) == ("patient=***&subject=***&code=1", ())
+    assert (of_six.query, of_six.ids) == ("patient=***&subject=Patient/6&code=1", ("Patient/6",))
+
+
+@pytest.mark.parametrize(("code", "is_kept"), [("ThrottlingException", False), ("ValidationException", False)])
+def test_what_cannot_be_kept_is_raised_at_the_end(code: str, is_kept: bool) -> None:
+    kept = KeptEvents(fault=code)
+    request = trail(kept)
+    request.touched(["4"])
+    with pytest.raises(EventNotStoredError) as caught:
+        request.finish(200, None)
+
+    assert caught.value.is_down is (code == "ThrottlingException")
+    assert bool(kept.events) is is_kept
+
+
+def test_what_is_looked_up_beside_the_work_and_fails_refuses_the_request_and_is_an_event() -> None:
+    def find() -> list[str]:
+        raise internal()
+
+    kept = KeptEvents()
+    request = trail(kept)
+    request.touched_when(find)
+    for wait in (request.settle, lambda: request.finish(200, None)):
+        with pytest.raises(RefusalError):
+            wait()
+
+    assert told(kept) == [("", "8", "error", 500)]
+
+
+def test_a_request_tells_of_a_hundred_patients_at_most() -> None:
+    request = trail(KeptEvents())
+    request.touched([str(number) for number in range(60)])
+
+    assert request.fits([str(number) for number in range(100)])
+    assert request.fits([f"other-{number}" for number in range(40)])
+    assert not request.fits([f"other-{number}" for number in range(41)])
+
+
+def test_events_are_paid_for_before_they_are_written() -> None:
+    kept = KeptEvents()
+    request = trail(kept)
+    paid: list[int] = []
+
+    def pay(events: int) -> None:
+        paid.append(events)
+        if len(paid) == 2:
+            raise too_many_requests(1)
+
+    request.pay = pay
+    request.touched(["4", "5"])
+    request.touched(["4"])
+    with pytest.raises(RefusalError):
+        request.touched(["6"])
+
+    assert paid == [2, 1]
+    assert len(kept.events) == 2
+
+
+# --- the events of a write
+
+
+def _ids(actions: list[dict[str, Any]]) -> list[str]:
+    return [each["Put"]["Item"]["sk"]["S"] for each in actions]
+
+
+def test_a_writes_events_are_actions_of_its_transaction() -> None:
+    kept = KeptEvents()
+    request = trail(kept, "PUT")
+    actions = request.put_actions(["4", "5"], "Patient/4/_history/2")
+    request.committed(["4", "5"], "Patient/4/_history/2")
+    request.finish(200, None)
+
+    items = [each["Put"]["Item"] for each in actions]
+    assert [(item["patient"]["S"], item["outcome"]["S"], "status" in item) for item in items] == [
+        ("4", "0", False),
+        ("5", "0", False),
+    ]
+    assert kept.events == []
+
+
+def test_of_a_write_that_may_have_been_done_one_of_two_events_with_one_id_can_be_put() -> None:
+    kept = KeptEvents()
+    request = trail(kept, "PUT")
+    first = request.put_actions(["4"], "Patient/4/_history/2")
+    request.concerns(["4"], ["Patient/4"])
+    second = request.put_actions(["4"], "Patient/4/_history/3")
+    request.finish(503, internal())
+
+    assert told(kept) == [("4", "8", "error", 503)]
+    assert [kept.events[0].id] == _ids(second) != _ids(first)
+    assert kept.events[0].ids == ("Patient/4",)
+
+
+@pytest.mark.parametrize("fails_open", [False, True])
+def test_a_write_goes_without_its_events_where_that_was_chosen_and_writes_them_after_it(fails_open: bool) -> None:
+    kept = KeptEvents()
+    request = trail(kept, "PUT", fails_open=fails_open)
+    assert request.put_actions(["4"], "Patient/4/_history/2")
+
+    assert request.goes_without() is fails_open
+    assert request.goes_without() is False
+    assert bool(request.put_actions(["4"], "Patient/4/_history/2")) is not fails_open
+    request.committed(["4"], "Patient/4/_history/2")
+    request.finish(200, None)
+
+    assert told(kept) == ([("4", "0", "", 0)] if fails_open else [])
+
+
+# --- anybody's failures
+
+
+def _failed(kept: KeptEvents, at: float, address: str, claimed: str = "", why: str = "bad request") -> AuditEvent:
+    event = fhir_event("POST", "token", authorizer={})
+    event["requestContext"]["identity"]["sourceIp"] = address
+    request = AuditTrail(kept, clock=Clock(at), request=parse_request(event))
+    request.finish(401, RefusalError(401, "no", "No.", why=why, claimed_client_id=claimed))
+    return kept.events[-1]
+
+
+MINUTE = 1_795_676_940.0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        ((MINUTE, "203.0.113.7"), (MINUTE + 59.9, "203.0.113.7"), True),
+        ((MINUTE, "203.0.113.7"), (MINUTE + 60, "203.0.113.7"), False),
+        ((MINUTE, "203.0.113.7"), (MINUTE, "203.0.113.8"), False),
+        ((MINUTE, "2001:db8:1:2::1"), (MINUTE, "2001:db8:1:2:ffff::9"), True),
+        ((MINUTE, "2001:db8:1:2::1"), (MINUTE, "2001:db8:1:3::1"), False),
+        ((MINUTE, "203.0.113.7", "one"), (MINUTE, "203.0.113.7", "one"), True),
+        ((MINUTE, "203.0.113.7", "one"), (MINUTE, "203.0.113.7", "two"), False),
+        ((MINUTE, "203.0.113.7", "one", "scope"), (MINUTE, "203.0.113.7", "one", "throttled"), False),
+        ((MINUTE, "nowhere"), (MINUTE, "nowhere"), True),
+    ],
+)
+def test_l12_failures_of_nobody_are_one_event_for_each_minute_network_cause_and_claimed_client(
+    first: tuple[Any, ...], second: tuple[Any, ...], is_same: bool
+) -> None:
+    kept = KeptEvents()
+    _failed(kept, *first)
+    _failed(kept, *second)
+
+    assert len(kept.events) == (1 if is_same else 2)
+    assert all(abs(event.at / 1000 - at[0]) <= 30 for event, at in zip(kept.events, (first, second), strict=False))
+
+
+def test_refusals_of_a_proven_client_are_events_each_but_for_those_that_are_throttled() -> None:
+    for refusal, events in ((invalid_request("No."), 3), (too_many_requests(1), 1)):
+        kept = KeptEvents()
+        for _ in range(3):
+            trail(kept).finish(refusal.status, refusal)
+        assert len(kept.events) == events

@@ -1,0 +1,42 @@
+"""A client's record and its item are the same thing said twice."""
+
+import hashlib
+import json
+
+import pytest
+
+from careconnect.oauth.client_record import (
+    AuthMethod,
+    ClientRecord,
+    SecretDigest,
+    client_item,
+    client_record,
+    digest_secret,
+)
+
+FULL = ClientRecord(
+    client_id="client-1",
+    name="Ä client",
+    enabled=False,
+    auth_methods=frozenset(AuthMethod),
+    grant_types=frozenset({"client_credentials"}),
+    scopes=("profile", "user/Patient.read"),
+    salt="salt",
+    secrets=(SecretDigest("a" * 64), SecretDigest("b" * 64, ends_at=1_800_000_000)),
+    jwks='{"keys":[]}',
+    jwks_uri="https://client.example/jwks",
+    patient="4",
+    resource_server=True,
+    created_at=1_700_000_000,
+)
+BARE = ClientRecord("x", "y", enabled=True, auth_methods=frozenset(), grant_types=frozenset(), scopes=())
+
+
+@pytest.mark.parametrize("record", [FULL, BARE])
+def test_an_item_reads_back_as_its_record(record: ClientRecord) -> None:
+    assert client_record(json.loads(json.dumps(client_item(record)))) == record
+
+
+def test_a_digest_is_sha_256_of_salt_and_secret() -> None:
+    assert digest_secret("salt", "secret") == hashlib.sha256(b"saltsecret").hexdigest()
+    assert digest_secret("salt", "secret") != digest_secret("tlas", "secret")

@@ -1,0 +1,11 @@
+"""What a function makes at its start is never looked through for garbage, and what it makes later is."""
+
+from careconnect_testing.stacks.cold_start import started
+
+_SAY = "import gc; print(gc.isenabled(), gc.get_freeze_count() > 1_000)"
+
+
+def test_nothing_is_looked_for_until_the_function_has_started() -> None:
+    ended = started("from careconnect import start\nimport gc\nprint(gc.isenabled())\nstart.started()\n" + _SAY, {})
+
+    assert ended.stdout.split() == ["False", "True", "True"], ended.stderr

@@ -1,0 +1,240 @@
+"""Guards of identifiers and marks of references, as actions on tables (ADR 25)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from careconnect.storage.keys import MARK_SHARDS, mark_shard
+from careconnect_records.items.identifier_locks import (
+    MOST_IDS,
+    Guard,
+    guard_action,
+    guard_key,
+    guard_of,
+    guards_among,
+    read_guard,
+)
+from careconnect_records.items.reference_counts import (
+    close_actions,
+    count_action,
+    counts_of,
+    local_target,
+    mark_keys,
+    open_actions,
+    targets_of,
+)
+from careconnect_testing.parts.stores import Reader, reader_on_moto
+from careconnect_testing.records.stored import saved
+
+NAME = guard_of("Patient", "urn:s", "v")
+
+
+@pytest.fixture(scope="module")
+def tables() -> Iterator[Reader]:
+    with reader_on_moto() as reader:
+        yield reader
+
+
+@pytest.fixture
+def reader(tables: Reader) -> Iterator[Reader]:
+    put_back = saved(tables.tables)
+    yield tables
+    put_back()
+
+
+def do(reader: Reader, *actions: dict[str, Any]) -> None:
+    asked: Any = actions
+    reader.client.transact_write_items(TransactItems=asked)
+
+
+def refused(reader: Reader, *actions: dict[str, Any]) -> bool:
+    try:
+        do(reader, *actions)
+    except ClientError as error:
+        return "ConditionalCheckFailed" in str(error)
+    return False
+
+
+def on_guard(reader: Reader, **options: Any) -> dict[str, Any]:
+    return guard_action(reader.tables.record, NAME, **options)
+
+
+def guard(reader: Reader) -> Guard:
+    return read_guard(
+        reader.client.get_item(TableName=reader.tables.record, Key=guard_key(NAME), ConsistentRead=True).get("Item")
+    )
+
+
+def mark_items(reader: Reader, target: str) -> list[dict[str, Any]]:
+    found = (reader.client.get_item(TableName=reader.tables.reference, Key=key) for key in mark_keys(target))
+    return [each["Item"] for each in found if "Item" in each]
+
+
+def test_a_guard_says_which_resources_have_the_identifier(reader: Reader) -> None:
+    assert guard(reader) == Guard()
+    do(reader, on_guard(reader, added="1"))
+    do(reader, on_guard(reader, added="2"))
+    do(reader, on_guard(reader, added="2"))
+    assert guard(reader) == Guard(frozenset(("1", "2")), times=3)
+
+    do(reader, on_guard(reader, removed="1"))
+    assert guard(reader) == Guard(frozenset(("2",)), times=4)
+    do(reader, on_guard(reader, removed="2"))
+    do(reader, on_guard(reader, removed="2"))
+    assert guard(reader) == Guard(times=6)
+
+
+def test_a_guard_takes_so_many_ids_and_is_one_of_many_then(reader: Reader) -> None:
+    for number in range(MOST_IDS):
+        assert not guard(reader).is_full
+        do(reader, on_guard(reader, added=f"{number}"))
+    full = guard(reader)
+    assert (len(full.ids), full.is_full, full.many) == (MOST_IDS, True, False)
+
+    assert refused(reader, on_guard(reader, added="x"))
+    do(reader, on_guard(reader, added="x", full=True))
+    many = guard(reader)
+    assert (many.many, many.is_full, many.times) == (True, True, MOST_IDS + 1)
+    # The same ids as it had, and yet it is not as it was.
+    assert refused(reader, on_guard(reader, expected=full))
+
+    for number in range(MOST_IDS):
+        do(reader, on_guard(reader, removed=f"{number}"))
+    assert guard(reader) == Guard(many=True, times=2 * MOST_IDS + 1)
+    assert refused(reader, on_guard(reader, added="x"))
+    assert refused(reader, on_guard(reader, expected=Guard()))
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected", "holds"),
+    [
+        ((), Guard(), True),
+        (("1",), Guard(), False),
+        ((), Guard(frozenset("1")), False),
+        (("1",), Guard(frozenset("1")), True),
+        (("2",), Guard(frozenset("1")), False),
+        (("1", "2"), Guard(frozenset("1")), False),
+        (("1",), Guard(frozenset("12")), False),
+        (("2", "1"), Guard(frozenset("12")), True),
+    ],
+)
+def test_a_guard_that_is_expected_has_exactly_those_ids(
+    reader: Reader, ids: tuple[str, ...], expected: Guard, *, holds: bool
+) -> None:
+    for one in ids:
+        do(reader, on_guard(reader, added=one))
+
+    assert refused(reader, on_guard(reader, expected=expected)) is not holds
+    assert refused(reader, on_guard(reader, expected=expected, added="3")) is not holds
+    assert guard(reader).ids == {*ids, *(("3",) if holds else ())}
+
+
+def test_a_guard_that_lost_its_last_id_is_as_if_it_had_never_been(reader: Reader) -> None:
+    do(reader, on_guard(reader, added="1"))
+    do(reader, on_guard(reader, removed="1"))
+
+    assert not refused(reader, on_guard(reader, expected=Guard()))
+
+
+def test_a_guard_of_many_is_expected_by_how_often_it_was_changed(reader: Reader) -> None:
+    do(reader, on_guard(reader, added="1", full=True))
+    known = guard(reader)
+    assert not refused(reader, on_guard(reader, expected=known))
+    assert not refused(reader, on_guard(reader, expected=known, removed="1"))
+    assert refused(reader, on_guard(reader, expected=known))
+
+
+def test_guards_are_those_of_the_identifiers_alone() -> None:
+    order = "0" * 15
+    entries = [
+        ("Patient?identifier=v", f"urn:s|{order}#1"),
+        ("Patient?identifier=v", f"|{order}#1"),
+        ("Patient?identifier=v#1", f"urn:a#b|{order}#1"),
+        ("Patient?name^a", f"a#{order}#1"),
+        ("Patient?0", f"{order}#1"),
+        ("Organization?identifier=v", f"urn:s|{order}#1"),
+    ]
+    assert guards_among("Patient", entries) == {
+        ("Patient?identifier=v", "urn:s|"),
+        ("Patient?identifier=v", "|"),
+        ("Patient?identifier=v#1", "urn:a#b|"),
+    }
+    assert guard_key(NAME) == {"pk": {"S": "Patient!identifier=v!urn:s|"}, "sk": {"S": "#guard"}}
+
+
+def test_marks_count_by_type_and_by_shard(reader: Reader) -> None:
+    table = reader.tables.reference
+    do(reader, count_action(table, "Patient/4", 0, {"Condition": 2, "Encounter": 1}))
+    do(reader, count_action(table, "Patient/4", 7, {"Condition": 1}))
+    do(reader, count_action(table, "Patient/4", 0, {"Encounter": -1}))
+    do(reader, count_action(table, "Patient/5", 0, {"Procedure": 1}))
+
+    items = mark_items(reader, "Patient/4")
+    assert counts_of(items) == {"Condition": 3}
+    assert [item["total"] for item in items] == [{"N": "2"}, {"N": "1"}]
+    assert counts_of([]) == {}
+
+
+def test_one_that_referred_may_be_taken_back_in_another_item(reader: Reader) -> None:
+    """What several items count together is what counts."""
+    assert counts_of([{"pk": {"S": "x"}, "Condition": {"N": "1"}}, {"Condition": {"N": "-1"}}]) == {}
+    assert {mark_shard(str(number)) for number in range(200)} == set(range(MARK_SHARDS))
+    assert len(mark_keys("Patient/4")) == MARK_SHARDS
+
+
+def test_a_target_is_closed_only_if_nothing_refers_to_it(reader: Reader) -> None:
+    table = reader.tables.reference
+    do(reader, count_action(table, "Patient/4", 5, {"Condition": 1}))
+    assert refused(reader, *close_actions(table, "Patient/4", if_unreferred=True))
+    assert not any("closed" in item for item in mark_items(reader, "Patient/4"))
+
+    do(reader, count_action(table, "Patient/4", 5, {"Condition": -1}))
+    do(reader, *close_actions(table, "Patient/4", if_unreferred=True))
+    assert [item["closed"] for item in mark_items(reader, "Patient/4")] == [{"BOOL": True}] * MARK_SHARDS
+
+
+def test_what_is_closed_takes_no_reference_until_it_is_opened(reader: Reader) -> None:
+    table = reader.tables.reference
+    do(reader, *close_actions(table, "Patient/4", if_unreferred=False))
+    for shard in range(MARK_SHARDS):
+        assert refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_closed=True))
+    # A load takes a reference to what is not there.
+    do(reader, count_action(table, "Patient/4", 0, {"Condition": 1}))
+    do(reader, *close_actions(table, "Patient/4", if_unreferred=False))
+
+    do(reader, *open_actions(table, "Patient/4"))
+    for shard in range(MARK_SHARDS):
+        assert not refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_closed=True))
+
+
+@pytest.mark.parametrize(
+    ("reference", "target"),
+    [
+        ("Patient/4", "Patient/4"),
+        ("Patient/4/_history/2", "Patient/4"),
+        ("https://care.example/careconnect-ri/STU3/Patient/4", "Patient/4"),
+        ("https://other.example/careconnect-ri/STU3/Patient/4", ""),
+        ("Device/4", ""),
+        ("#inside", ""),
+        ("urn:uuid:0b9c4c7d-7c0a-4c58-9d3e-6f8b1f1f3a77", ""),
+        ("Patient?identifier=4", ""),
+    ],
+)
+def test_a_target_is_a_resource_of_this_server(reference: str, target: str) -> None:
+    assert local_target(reference, base_url="https://care.example/") == target
+    assert local_target(reference) == (target if "://" not in reference else "")
+
+
+def test_targets_are_found_wherever_they_are_and_the_resource_itself_is_none() -> None:
+    resource = {
+        "resourceType": "Condition",
+        "id": "c",
+        "subject": {"reference": "Patient/4"},
+        "evidence": [{"detail": [{"reference": "Condition/c"}, {"reference": "Observation/o"}, {"display": "x"}]}],
+        "contained": [{"resourceType": "Patient", "managingOrganization": {"reference": "Organization/o"}}],
+        "extension": [{"url": "urn:x", "valueReference": {"reference": "Patient/4"}}],
+        "stage": {"summary": {"text": "Patient/9"}, "reference": {"reference": 5}},
+    }
+    assert targets_of(resource) == {"Patient/4", "Observation/o", "Organization/o"}

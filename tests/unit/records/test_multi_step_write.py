@@ -1,0 +1,469 @@
+"""A write in steps that is cut off, met by others, or goes wrong, between any two of its calls (ADR 25)."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from careconnect.fhir.resource_types import resource_type
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
+from careconnect_records.items.identifier_locks import Guard, guard_key, guard_of, read_guard
+from careconnect_records.items.record import Content, TooLargeError, content_of, deletion_of, item_size
+from careconnect_records.writes import change as changes
+from careconnect_records.writes import lease as claims
+from careconnect_records.writes import multi_step_write as stepwise
+from careconnect_records.writes.change import Change, State, planned_change
+from careconnect_records.writes.multi_step_write import ABANDONED_AFTER, StepwiseWrite, StillAtWorkError
+from careconnect_records.writes.transaction import write_actions
+from careconnect_testing.parts.stores import BASE, Reader, reader_on_moto
+from careconnect_testing.records.stored import Stored, saved, stored, visible_entries
+
+pytestmark = pytest.mark.slow
+
+START = 1_700_000_000_000
+MINUTE = 60_000
+PATIENT = resource_type("Patient")
+assert PATIENT is not None
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a transaction take 12 actions, so that an eighth of the items shows the same."""
+    monkeypatch.setattr(changes, "MOST_ACTIONS", 12)
+    monkeypatch.setattr(claims, "_AT_ONCE", 11)
+
+
+@pytest.fixture(scope="module")
+def reader() -> Iterator[Reader]:
+    with reader_on_moto() as reader:
+        yield reader
+
+
+@pytest.fixture
+def empty(reader: Reader) -> Iterator[Reader]:
+    """The reader with empty tables, which are left as they were."""
+    put_back = saved(reader.tables)
+    yield reader
+    reader.faults.clear()
+    put_back()
+
+
+def patient(practitioners: range, identifiers: range, **elements: Any) -> Content:
+    """Return a Patient with that many references, and that many identifiers."""
+    assert PATIENT is not None
+    return content_of(
+        PATIENT,
+        {
+            "resourceType": "Patient",
+            "id": "1",
+            "identifier": [{"system": "urn:s", "value": f"v{number}"} for number in identifiers],
+            "generalPractitioner": [{"reference": f"Practitioner/p{number}"} for number in practitioners],
+            **elements,
+        },
+    )
+
+
+FIRST = patient(range(14), range(13), active=True)
+SECOND = patient(range(3, 17), range(4, 16), active=False)
+SMALL = patient(range(1), range(1))
+GONE = deletion_of(PATIENT, "1")
+BEFORE: dict[str, tuple[Content, ...]] = {"create": (), "update": (FIRST,), "delete": (FIRST,), "again": (FIRST, GONE)}
+"""What was written before each of the writes that are cut off."""
+AFTER = {"create": FIRST, "update": SECOND, "delete": GONE, "again": SECOND}
+
+
+def state_of(reader: Reader, content: Content) -> State | None:
+    item = item_of(reader, content, INDEX_ITEM)
+    return State(item) if item else None
+
+
+def item_of(reader: Reader, content: Content, sort_key: str) -> dict[str, Any]:
+    key = {"pk": {"S": content.key}, "sk": {"S": sort_key}}
+    found: dict[str, Any] = reader.client.get_item(
+        TableName=reader.tables.name(content.served.home), Key=key, ConsistentRead=True
+    ).get("Item", {})
+    return found
+
+
+def planned(reader: Reader, content: Content, now: int) -> Change | None:
+    change = planned_change(content, state_of(reader, content), now=now, base_url=BASE)
+    return change and change.keeping(item_of(reader, content, JSON_ITEM) or None)
+
+
+def write(reader: Reader, content: Content, now: int, clock: int | None = None) -> None:
+    """Write as a writer does: end what another has begun, plan on what is there, and do it."""
+    steps = StepwiseWrite(reader.tables, lambda: now if clock is None else clock)
+    state = state_of(reader, content)
+    if state and state.is_claimed:
+        steps.finish(content.served, state)
+    change = planned(reader, content, now)
+    if change is None:
+        return
+    if change.fits():
+        actions: Any = write_actions(change, reader.tables, strict=True)
+        reader.client.transact_write_items(TransactItems=actions)
+    else:
+        steps.write(change, strict=True)
+
+
+def written(reader: Reader, *contents: Content) -> Stored:
+    for number, content in enumerate(contents):
+        write(reader, content, START + number * MINUTE)
+    return stored(reader.tables)
+
+
+def at_call(reader: Reader, number: int, do: Callable[[], None]) -> Callable[[], bool]:
+    """Do something before a call that writes, counted from now on and from 1; return what says whether it came."""
+    met = 0
+
+    def count(operation: str) -> None:
+        nonlocal met
+        if operation in ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"):
+            met += 1
+            if met == number:
+                reader.faults.remove(count)
+                do()
+
+    reader.faults.append(count)
+    return lambda: met >= number
+
+
+def kill() -> None:
+    raise Killed
+
+
+def calls_of(reader: Reader, do: Callable[[], None]) -> list[str]:
+    reader.calls.clear()
+    do()
+    return [call for call in reader.calls if call not in ("GetItem", "Scan")]
+
+
+EVERY_RUN = "update"
+KINDS = [EVERY_RUN, *(pytest.param(kind, marks=pytest.mark.long) for kind in AFTER if kind != EVERY_RUN)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(empty: Reader, kind: str) -> None:
+    reader, content = empty, AFTER[kind]
+    former = written(reader, *BEFORE[kind])
+    at = START + len(BEFORE[kind]) * MINUTE
+    put_back = saved(reader.tables)
+    calls = calls_of(reader, lambda: write(reader, content, at))
+    wanted = stored(reader.tables)
+    assert wanted != former
+    assert len(calls) >= 10
+    seen = []
+
+    for number in range(1, len(calls) + 1):
+        put_back()
+        at_call(reader, number, kill)
+        with pytest.raises(Killed):
+            write(reader, content, at)
+        cut_off = stored(reader.tables)
+        # Whoever searches sees the old version or the new one, whole.
+        is_new = item_of(reader, content, JSON_ITEM) == wanted.get(("records", content.key, JSON_ITEM))
+        assert visible_entries(cut_off) == visible_entries(wanted if is_new else former), number
+        seen.append(is_new)
+        if number > 1:
+            with pytest.raises(StillAtWorkError):
+                write(reader, content, at, clock=at + ABANDONED_AFTER - 1)
+            assert stored(reader.tables) == cut_off
+
+            state = state_of(reader, content)
+            assert state
+            StepwiseWrite(reader.tables, lambda: at + ABANDONED_AFTER).finish(content.served, state)
+            assert stored(reader.tables) == (wanted if is_new else former), number
+
+        write(reader, content, at)
+        assert stored(reader.tables) == wanted, number
+
+    assert seen == sorted(seen)
+    assert {False, True} == set(seen)
+
+
+@pytest.mark.long
+def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
+    reader = empty
+    former = written(reader, FIRST)
+    put_back = saved(reader.tables)
+    length = len(calls_of(reader, lambda: write(reader, SECOND, START + MINUTE)))
+    wanted = stored(reader.tables)
+
+    for number in range(2, length + 1):
+        put_back()
+        at_call(reader, number, kill)
+        with pytest.raises(Killed):
+            write(reader, SECOND, START + MINUTE)
+        for again in range(1, length):
+            state = state_of(reader, SECOND)
+            assert state
+            if not state.is_claimed:
+                break
+            # Each that comes gets one call further than the one before.
+            came = at_call(reader, again + 1, kill)
+            try:
+                StepwiseWrite(reader.tables, partial(int, START + again * MINUTE * 2)).finish(SECOND.served, state)
+            except Killed:
+                assert came()
+            reader.faults.clear()
+        assert stored(reader.tables) in (former, wanted), number
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+def test_one_that_was_taken_for_dead_does_nothing_more(empty: Reader, kind: str) -> None:
+    """Another writer takes over before each of its calls in turn, and writes what is its own."""
+    reader, content = empty, AFTER[kind]
+    written(reader, *BEFORE[kind])
+    at = START + len(BEFORE[kind]) * MINUTE
+    put_back = saved(reader.tables)
+    calls = calls_of(reader, lambda: write(reader, content, at))
+    write(reader, SMALL, at + MINUTE)
+    wanted_after = stored(reader.tables)
+    put_back()
+    write(reader, SMALL, at + MINUTE)
+    wanted_instead = stored(reader.tables)
+    results = []
+
+    for number in range(2, len(calls) + 1):
+        put_back()
+        at_call(reader, number, lambda: write(reader, SMALL, at + MINUTE))
+        try:
+            write(reader, content, at)
+        except ClientError:
+            results.append(False)
+            assert stored(reader.tables) == wanted_instead, number
+        else:
+            # It had been written before it was taken for dead, and does not tell otherwise.
+            results.append(True)
+            assert stored(reader.tables) == wanted_after, number
+
+    assert results == sorted(results)
+    assert {False, True} == set(results)
+
+
+def test_of_two_that_end_it_at_once_one_does(empty: Reader) -> None:
+    reader = empty
+    former = written(reader, FIRST)
+    at_call(reader, 4, kill)
+    with pytest.raises(Killed):
+        write(reader, SECOND, START + MINUTE)
+    state = state_of(reader, SECOND)
+    assert state
+    put_back = saved(reader.tables)
+    steps = StepwiseWrite(reader.tables, lambda: START + 2 * MINUTE)
+    calls = calls_of(reader, lambda: steps.finish(SECOND.served, state))
+    assert stored(reader.tables) == former
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        steps.finish(SECOND.served, state)
+
+    for number in range(1, len(calls) + 1):
+        put_back()
+
+        def take_over() -> None:
+            met = state_of(reader, SECOND)
+            assert met
+            StepwiseWrite(reader.tables, lambda: START + 3 * MINUTE).finish(SECOND.served, met)
+
+        at_call(reader, number, take_over)
+        with pytest.raises(ClientError):
+            steps.finish(SECOND.served, state)
+        assert stored(reader.tables) == former, number
+
+
+def conflict() -> None:
+    raise ClientError({"Error": {"Code": "TransactionCanceledException", "Message": "as asked"}}, "TransactWriteItems")
+
+
+def unreachable() -> None:
+    raise EndpointConnectionError(endpoint_url="https://dynamodb.example")
+
+
+@pytest.mark.parametrize("error", [conflict, pytest.param(unreachable, marks=pytest.mark.long)])
+def test_an_error_before_it_is_there_leaves_no_claim_and_one_after_it_does_not_matter(
+    empty: Reader, error: Callable[[], None]
+) -> None:
+    reader = empty
+    former = written(reader, FIRST)
+    put_back = saved(reader.tables)
+    calls = calls_of(reader, lambda: write(reader, SECOND, START + MINUTE))
+    wanted = stored(reader.tables)
+    results = []
+
+    for number in range(1, len(calls) + 1):
+        put_back()
+        at_call(reader, number, error)
+        try:
+            write(reader, SECOND, START + MINUTE)
+        except (ClientError, EndpointConnectionError):
+            results.append(False)
+            assert stored(reader.tables) == former, number
+        else:
+            results.append(True)
+            assert stored(reader.tables) == wanted, number
+
+    assert results == sorted(results)
+    assert {False, True} == set(results)
+
+
+def test_an_error_of_a_transaction_that_was_done_all_the_same_is_none(empty: Reader) -> None:
+    reader = empty
+    written(reader, FIRST)
+
+    def lost(**_: Any) -> None:
+        if item_of(reader, SECOND, JSON_ITEM)["version"] == {"N": "2"} and not raised:
+            raised.append(True)
+            conflict()
+
+    raised: list[bool] = []
+    reader.client.meta.events.register("after-call.dynamodb.TransactWriteItems", lost)
+    try:
+        write(reader, SECOND, START + MINUTE)
+    finally:
+        reader.client.meta.events.unregister("after-call.dynamodb.TransactWriteItems", lost)
+
+    assert raised
+    state = state_of(reader, SECOND)
+    assert state
+    assert (state.version, state.is_claimed) == (2, False)
+
+
+def test_what_cannot_be_ended_now_is_left_to_others_and_was_written(empty: Reader) -> None:
+    reader = empty
+    written(reader, FIRST)
+    put_back = saved(reader.tables)
+    write(reader, SECOND, START + MINUTE)
+    wanted = stored(reader.tables)
+    put_back()
+    pauses: list[int] = []
+
+    def busy(operation: str) -> None:
+        if operation == "TransactWriteItems" and item_of(reader, SECOND, JSON_ITEM)["version"] == {"N": "2"}:
+            conflict()
+
+    reader.faults.append(busy)
+    change = planned(reader, SECOND, START + MINUTE)
+    assert change
+    steps = StepwiseWrite(reader.tables, lambda: START + MINUTE, pauses.append)
+    steps.write(change, strict=True)
+
+    assert pauses == [1, 2, 3, 4]
+    state = state_of(reader, SECOND)
+    assert state
+    assert (state.version, state.is_claimed) == (2, True)
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        StepwiseWrite(reader.tables, lambda: START + 2 * MINUTE).finish(SECOND.served, state)
+    reader.faults.clear()
+    state = state_of(reader, SECOND)
+    assert state
+    StepwiseWrite(reader.tables, lambda: START + 3 * MINUTE).finish(SECOND.served, state)
+    assert stored(reader.tables) == wanted
+
+
+def test_what_is_deleted_meanwhile_is_not_referred_to(empty: Reader) -> None:
+    """A target that was closed makes the write fail, and what it had counted is taken back."""
+    reader = empty
+    target = content_of(resource("Practitioner"), {"resourceType": "Practitioner", "id": "p13"})
+    former = written(reader, target, deletion_of(target.served, "p13"))
+
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        write(reader, FIRST, START + 2 * MINUTE)
+
+    assert stored(reader.tables) == former
+
+
+def test_what_is_referred_to_is_not_deleted_in_steps(empty: Reader) -> None:
+    reader = empty
+    condition = content_of(
+        resource("Condition"), {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/1"}}
+    )
+    former = written(reader, FIRST, condition)
+
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        write(reader, GONE, START + 2 * MINUTE)
+    assert stored(reader.tables) == former
+
+    written(reader, deletion_of(condition.served, "c"))
+    write(reader, GONE, START + 3 * MINUTE)
+    assert visible_entries(stored(reader.tables)) == {}
+
+
+def resource(name: str) -> Any:
+    found = resource_type(name)
+    assert found is not None
+    return found
+
+
+def guard(reader: Reader, value: str) -> tuple[tuple[str, str], Guard]:
+    name = guard_of("Patient", "urn:s", value)
+    return name, read_guard(
+        reader.client.get_item(TableName=reader.tables.record, Key=guard_key(name), ConsistentRead=True).get("Item")
+    )
+
+
+@pytest.mark.parametrize("value", ["v0", "other", "v3"])
+@pytest.mark.parametrize("comes", ["", "identifier"])
+def test_it_holds_only_if_a_guard_is_as_it_was_read(empty: Reader, value: str, comes: str) -> None:
+    """Its own id, which the second step adds, does not count; another's that came meanwhile does."""
+    reader = empty
+    name, known = guard(reader, value)
+    full: list[tuple[str, str]] = []
+    if value == "v3":
+        # One of many is known by how often it was changed.
+        many = {**guard_key(name), "many": {"BOOL": True}, "times": {"N": "7"}}
+        reader.client.put_item(TableName=reader.tables.record, Item=many)
+        name, known = guard(reader, value)
+        full = [name]
+    change = planned(reader, FIRST, START)
+    assert change
+    if comes:
+        another = content_of(
+            change.content.served,
+            {"resourceType": "Patient", "id": "2", comes: [{"system": "urn:s", "value": value}]},
+        )
+        other = planned(reader, another, START)
+        assert other
+        actions: Any = write_actions(other, reader.tables, strict=True, full=full)
+        reader.client.transact_write_items(TransactItems=actions)
+    steps = StepwiseWrite(reader.tables, lambda: START)
+    if comes:
+        with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+            steps.write(change, strict=True, expected={name: known}, full=full)
+        assert state_of(reader, FIRST) is None
+    else:
+        steps.write(change, strict=True, expected={name: known}, full=full)
+        state = state_of(reader, FIRST)
+        assert state
+        assert not state.is_claimed
+        assert guard(reader, "v0")[1].ids == {"1"}
+
+
+def test_what_an_item_does_not_hold_is_refused_before_anything_is_written(
+    empty: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The claim lists the entries that come; from the third step on, those that go."""
+    reader = empty
+    former = written(reader, FIRST)
+    for content in (SECOND, SMALL, GONE):
+        change = planned(reader, content, START + MINUTE)
+        assert change
+        sizes = [item_size(item) for item in (stepwise._claimed(change, START), stepwise._written(change))]
+        monkeypatch.setattr(stepwise, "_LARGEST_ITEM", max(sizes) - 1)
+        with pytest.raises(TooLargeError, match="more is indexed of it"):
+            StepwiseWrite(reader.tables, lambda: START).write(change, strict=True)
+        assert stored(reader.tables) == former
+
+
+def test_steps_keep_within_the_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
+    puts = [{"Put": {"TableName": "t", "Item": {"pk": {"S": "x" * 98}}}} for _ in range(5)]
+    removals = [{"Delete": {"TableName": "t", "Key": {}}} for _ in range(40)]
+    monkeypatch.setattr(claims, "MOST_BYTES", 200)
+
+    assert [len(step) for step in claims.steps(puts)] == [2, 2, 1]
+    assert [len(step) for step in claims.steps(removals)] == [11, 11, 11, 7]
+    assert list(claims.steps([])) == []

@@ -1,0 +1,280 @@
+"""Whom the audit trail names of a write, and what it says came of it (`audit.md`, One event per patient)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from careconnect.audit.event import AuditEvent
+from careconnect_testing.http.answer import Answer
+from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
+from careconnect_testing.parts.record_writers import Writer
+from careconnect_testing.parts.recorded_writes import Record, with_record
+
+pytestmark = pytest.mark.slow
+
+OWN, OTHER = "Patient/own", "Patient/other"
+OF_OWN = {**observation(OWN), "id": "of-own"}
+MATCHING = {**OF_OWN, "identifier": [{"system": "urn:x", "value": "9434765919"}]}
+CONDITION = [("identifier", "urn:x|9434765919")]
+AMEND = {"op": "replace", "path": "/status", "value": "amended"}
+
+Told = list[tuple[str, str, str]]
+
+
+@pytest.fixture
+def recorded(writer: Writer) -> tuple[Writer, Record]:
+    """Writers with a record, two patients with an observation each, and an organisation."""
+    for one in (OWN, OTHER):
+        writer.made({**patient(), "id": one.partition("/")[2]})
+    writer.made(MATCHING)
+    writer.made({**observation(OTHER), "id": "of-other"})
+    writer.made({"resourceType": "Organization", "id": "org"})
+    return with_record(writer)
+
+
+def told(events: list[AuditEvent]) -> Told:
+    """Return of each event whom it names, its outcome and why."""
+    return sorted((event.patient, event.outcome.value, event.why) for event in events)
+
+
+DONE: dict[str, tuple[Callable[[Writer], Answer], str, str, str, list[str]]] = {
+    "create": (lambda one: one.create(observation(OWN)), "create", "C", "Observation/new-0/_history/1", ["own"]),
+    "create of a patient": (lambda one: one.create(patient()), "create", "C", "Patient/new-0/_history/1", ["new-0"]),
+    "create under an own id": (
+        lambda one: one.update({**observation(OWN), "id": "x"}),
+        "update",
+        "U",
+        "Observation/x/_history/1",
+        ["own"],
+    ),
+    "update": (
+        lambda one: one.update({**MATCHING, "status": "amended"}),
+        "update",
+        "U",
+        "Observation/of-own/_history/2",
+        ["own"],
+    ),
+    "a move": (
+        lambda one: one.update({**MATCHING, "subject": {"reference": OTHER}}),
+        "update",
+        "U",
+        "Observation/of-own/_history/2",
+        ["other", "own"],
+    ),
+    "patch": (
+        lambda one: one.patch("Observation/of-own", AMEND),
+        "patch",
+        "U",
+        "Observation/of-own/_history/2",
+        ["own"],
+    ),
+    "delete": (lambda one: one.delete("Observation/of-own"), "delete", "D", "Observation/of-own/_history/2", ["own"]),
+    "update on condition": (
+        lambda one: one.send("PUT", "Observation", {**MATCHING, "status": "amended"}, CONDITION),
+        "update",
+        "U",
+        "Observation/of-own/_history/2",
+        ["own"],
+    ),
+    "delete on condition": (
+        lambda one: one.delete("Observation", CONDITION),
+        "delete",
+        "D",
+        "Observation/of-own/_history/2",
+        ["own"],
+    ),
+    "of the directory": (
+        lambda one: one.update({"resourceType": "Organization", "id": "org", "name": "A"}),
+        "update",
+        "U",
+        "Organization/org/_history/2",
+        [""],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DONE)
+def test_a_write_is_one_event_of_each_patient_whose_record_it_changes(
+    recorded: tuple[Writer, Record], name: str
+) -> None:
+    writer, record = recorded
+    act, interaction, action, made, patients = DONE[name]
+    answers: list[Answer] = []
+    events = record.since(lambda: answers.append(act(writer)))
+
+    assert told(events) == [(each, "0", "") for each in patients]
+    for event in events:
+        assert (event.interaction, event.action, event.type) == (interaction, action, made.partition("/")[0])
+        assert (event.ids, event.status) == ((made,), 0)
+        assert (event.client_id, event.subject, event.jti) == ("client-1", "client-1", "a-jti")
+        assert event.request_id == answers[0].headers["X-Request-Id"]
+        assert event.query == ("identifier=***" if "condition" in name else "")
+
+
+WITHOUT: dict[str, tuple[Callable[[Writer], Answer], int, str, str]] = {
+    "content that is there": (lambda one: one.update(MATCHING), 200, "Observation/of-own", "own"),
+    "a create that finds one": (
+        lambda one: one.create(observation(OTHER), If_None_Exist="identifier=urn:x|9434765919"),
+        200,
+        "Observation/of-own",
+        "own",
+    ),
+    "a patch that changes nothing": (
+        lambda one: one.patch("Observation/of-own", {**AMEND, "value": "final"}),
+        200,
+        "Observation/of-own",
+        "own",
+    ),
+    "a deletion of what never was": (lambda one: one.delete("Observation/never"), 204, "Observation/never", ""),
+    "a deletion of a patient that never was": (lambda one: one.delete("Patient/never"), 204, "Patient/never", "never"),
+    "a deletion of what nothing matches": (lambda one: one.delete("Patient", [("identifier", "a|b")]), 204, "", ""),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_what_is_done_without_a_write_is_an_event_too_and_of_no_version(
+    recorded: tuple[Writer, Record], name: str
+) -> None:
+    writer, record = recorded
+    act, status, of, whose = WITHOUT[name]
+    answers: list[Answer] = []
+    (event,) = record.since(lambda: answers.append(act(writer)))
+
+    assert (answers[0].status, event.status) == (status, 0)
+    assert (event.patient, event.outcome, " ".join(event.ids)) == (whose, "0", of)
+
+
+def test_a_deletion_again_names_whose_it_was(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    assert writer.delete("Observation/of-own").status == 204
+
+    assert told(record.since(lambda: writer.delete("Observation/of-own"))) == [("own", "0", "")]
+    assert told(record.since(lambda: writer.patch("Observation/of-own", AMEND))) == [("own", "4", "deleted")]
+
+
+INVALID: Resource = {**OF_OWN, "status": "no such status"}
+DANGLING: Resource = {**OF_OWN, "context": {"reference": "Encounter/never"}}
+REFUSED: dict[str, tuple[Callable[[Writer], Answer], int, Told]] = {
+    "no scope": (lambda one: one.as_caller("system/*.read").update(OF_OWN), 403, [("", "4", "scope")]),
+    "no scope, a patient's": (lambda one: one.as_caller("system/*.read").delete(OWN), 403, [("own", "4", "scope")]),
+    "method": (lambda one: one.send("POST", OWN, patient()), 405, [("own", "4", "bad request")]),
+    "a search's path": (lambda one: one.send("PUT", f"{OWN}/Observation", OF_OWN), 405, [("own", "4", "bad request")]),
+    "not to be read": (lambda one: one.send("POST", "Observation", "{"), 400, [("", "4", "bad request")]),
+    "another id": (lambda one: one.send("PUT", "Observation/x", OF_OWN), 400, [("own", "4", "bad request")]),
+    "invalid": (lambda one: one.create(INVALID), 422, [("own", "4", "bad request")]),
+    "invalid subject": (lambda one: one.create({**OF_OWN, "subject": [OWN]}), 422, [("", "4", "bad request")]),
+    "subject without a form": (
+        lambda one: one.create({**OF_OWN, "subject": {"reference": ["x"]}}),
+        422,
+        [("", "4", "bad request")],
+    ),
+    "dangling": (lambda one: one.create(DANGLING), 422, [("own", "4", "bad request")]),
+    "of a patient who is absent": (
+        lambda one: one.create(observation("Patient/never")),
+        422,
+        [("never", "4", "bad request")],
+    ),
+    "another version": (lambda one: one.update(OF_OWN, If_Match='W/"9"'), 409, [("own", "4", "conflict")]),
+    "a move of another version": (
+        lambda one: one.update({**OF_OWN, "subject": {"reference": OTHER}}, If_Match='W/"9"'),
+        409,
+        [("other", "4", "conflict"), ("own", "4", "conflict")],
+    ),
+    "referred to": (lambda one: one.delete(OWN), 409, [("own", "4", "conflict")]),
+    "absent": (lambda one: one.patch("Patient/never", AMEND), 404, [("never", "4", "not found")]),
+    "patch that fails": (
+        lambda one: one.patch("Observation/of-own", {**AMEND, "path": "/none"}),
+        422,
+        [("own", "4", "bad request")],
+    ),
+    "no condition": (lambda one: one.send("PUT", "Patient", patient()), 412, [("", "4", "conflict")]),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_refusal_names_whose_record_it_was_about_as_far_as_is_known(
+    recorded: tuple[Writer, Record], name: str
+) -> None:
+    writer, record = recorded
+    act, status, expected = REFUSED[name]
+    answers: list[Answer] = []
+    events = record.since(lambda: answers.append(act(writer)))
+
+    assert answers[0].status == status
+    assert told(events) == expected
+    assert {event.status for event in events} == {status}
+    assert not any("_history" in of for event in events for of in event.ids)
+
+
+def test_several_that_meet_a_condition_are_each_named(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    writer.made({**MATCHING, "id": "too", "subject": {"reference": OTHER}})
+
+    events = record.since(lambda: writer.delete("Observation", CONDITION))
+    assert told(events) == [("other", "4", "conflict"), ("own", "4", "conflict")]
+
+
+def test_an_if_none_exist_that_names_nothing_is_counted(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    number = "9434765919"
+    for sent in (number, f"phone={number}", f"?{number}=", f"identifier=urn:x|{number}&{number}"):
+        (event,) = record.since(lambda sent=sent: writer.create(patient(), If_None_Exist=sent))  # type: ignore[misc]
+        assert (event.query, event.unknown_parameters) == ("", 1)
+
+
+def test_a_resource_that_refers_to_more_than_a_hundred_patients_is_refused(recorded: tuple[Writer, Record]) -> None:
+    writer, _record = recorded
+    links = [{"other": {"reference": f"Patient/p{number}"}, "type": "seealso"} for number in range(101)]
+
+    assert writer.create({**patient(), "link": links}).issue["code"] == "business-rule"
+    assert writer.create({**patient(), "link": links[:100]}).json["issue"][0]["code"] == "not-found"
+
+
+def bound(writer: Writer) -> Writer:
+    return writer.as_caller(patient="own")
+
+
+CLOSED: dict[str, tuple[Callable[[Writer], Answer], int, str]] = {
+    "patch": (lambda one: one.patch("Observation/of-other", AMEND), 404, "other"),
+    "update": (lambda one: one.update({**OF_OWN, "id": "of-other"}), 404, "other"),
+    "delete": (lambda one: one.delete("Observation/of-other"), 204, "other"),
+    "a patient": (lambda one: one.patch(OTHER, AMEND), 404, "other"),
+    "a patient's deletion": (lambda one: one.delete(OTHER), 204, "other"),
+    "a body of another's": (lambda one: one.create(observation(OTHER)), 403, "other"),
+    "what is nobody's": (lambda one: one.delete("Observation/nobodys"), 204, ""),
+    "an update of what is nobody's": (lambda one: one.update({**OF_OWN, "id": "nobodys"}), 404, ""),
+    "create on condition": (
+        lambda one: one.create(observation(OWN), If_None_Exist="identifier=urn:x|theirs"),
+        412,
+        "other",
+    ),
+    "delete on condition": (lambda one: one.delete("Observation", [("identifier", "urn:x|theirs")]), 204, "other"),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED)
+def test_what_is_another_patients_is_refused_for_the_compartment_and_never_the_callers_own(
+    recorded: tuple[Writer, Record], name: str
+) -> None:
+    writer, record = recorded
+    nobodys: dict[str, Any] = {**observation(OWN), "id": "nobodys"}
+    del nobodys["subject"]
+    writer.made(nobodys)
+    writer.made({**observation(OTHER), "id": "of-other", "identifier": [{"system": "urn:x", "value": "theirs"}]})
+    act, status, whose = CLOSED[name]
+    answers: list[Answer] = []
+    events = record.since(lambda: answers.append(act(bound(writer))))
+
+    assert answers[0].status == status
+    assert told(events) == [(whose, "4", "compartment")]
+
+
+def test_an_identifier_of_a_patient_is_never_in_the_record(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    condition = [("identifier", f"{NHS_NUMBER}|9434765919")]
+    writer.made({**patient("9434765919"), "id": "own"})
+
+    (event,) = record.since(lambda: writer.send("PUT", "Patient", patient("9434765919", gender="male"), condition))
+    assert (event.patient, event.ids) == ("own", ("Patient/own/_history/3",))
+    assert "9434765919" not in str(event)

@@ -1,1 +1,0 @@
-"""The access record, as an operator reads it."""

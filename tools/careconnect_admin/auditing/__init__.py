@@ -1,0 +1,1 @@
+"""Audit the changes that an operator makes: clients, signing keys, tokens, loads."""

@@ -1,0 +1,83 @@
+"""The registered clients, whose every change is recorded before it is made."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from careconnect.audit.event import Action
+from careconnect.oauth.client_record import ClientRecord, SecretDigest
+from careconnect_admin.auditing.operator_events import OperatorRecord
+from careconnect_admin.clients.registration import ClientRegistry
+
+_TOLD: Final[Mapping[str, Callable[[ClientRecord], str]]] = {
+    "scope": lambda record: " ".join(record.scopes),
+    "method": lambda record: " ".join(sorted(record.auth_methods)),
+    "patient": lambda record: record.patient,
+    "resource_server": lambda record: "true" if record.resource_server else "",
+    "jwks_uri": lambda record: record.jwks_uri,
+}
+"""What an event tells the new value of: what a client may do, and how it proves who it is."""
+
+_NAMED: Final[Mapping[str, Callable[[ClientRecord], object]]] = {
+    "name": lambda record: record.name,
+    "jwks": lambda record: record.jwks,
+    "secret": lambda record: record.secrets,
+}
+"""What it tells only that it is another."""
+
+
+class RecordedClientRegistry:
+    """Changes `clients`, and keeps the event of each change first. `record` opens the access record when one is due.
+
+    An id that no client has may be a secret in the wrong place: it is changed by nothing and named by no event.
+    """
+
+    def __init__(self, clients: ClientRegistry, record: Callable[[], OperatorRecord]) -> None:
+        self._clients = clients
+        self._record = record
+
+    def find(self, client_id: str) -> ClientRecord | None:
+        """Return a client, or None."""
+        return self._clients.find(client_id)
+
+    def every(self) -> Sequence[ClientRecord]:
+        """Return all clients, by id."""
+        return self._clients.every()
+
+    def create(self, record: ClientRecord) -> bool:
+        """Write a new client; False if its id is taken."""
+        values = {name: tell(record) for name, tell in _TOLD.items()}
+        about = {"client_id": record.client_id} | {name: value for name, value in values.items() if value}
+        return self._record().done("client-add", Action.CREATE, about, lambda: self._clients.create(record))
+
+    def change_secrets(self, record: ClientRecord, secrets: tuple[SecretDigest, ...]) -> bool:
+        """Replace a client's digests; False if they have changed since `record` was read."""
+        about = {"client_id": record.client_id}
+        return self._record().done(
+            "client-rotate-secret", Action.UPDATE, about, lambda: self._clients.change_secrets(record, secrets)
+        )
+
+    def change(self, record: ClientRecord, changed: ClientRecord) -> bool:
+        """Replace all that an operator says of a client; False if that has changed since `record` was read."""
+        about = {"client_id": record.client_id}
+        about |= {name: tell(changed) for name, tell in _TOLD.items() if tell(changed) != tell(record)}
+        about |= {name: "changed" for name, tell in _NAMED.items() if tell(changed) != tell(record)}
+        return self._record().done("client-update", Action.UPDATE, about, lambda: self._clients.change(record, changed))
+
+    def enable(self, client_id: str, *, enabled: bool) -> bool:
+        """Enable or disable a client; False if there is none."""
+        return self._if_there(
+            client_id,
+            "client-enable" if enabled else "client-disable",
+            Action.UPDATE,
+            lambda: self._clients.enable(client_id, enabled=enabled),
+        )
+
+    def remove(self, client_id: str) -> bool:
+        """Delete a client; False if there is none."""
+        return self._if_there(client_id, "client-remove", Action.DELETE, lambda: self._clients.remove(client_id))
+
+    def _if_there(self, client_id: str, interaction: str, action: Action, change: Callable[[], bool]) -> bool:
+        if self._clients.find(client_id) is None:
+            return False
+        about = {"client_id": client_id}
+        return self._record().done(interaction, action, about, change, unless="not found")

@@ -1,0 +1,54 @@
+"""A load in the audit trail: an event of nobody, and one of each patient before anything of theirs is changed."""
+
+from collections.abc import Callable, Sequence
+from threading import Lock
+from typing import Final, TypeVar
+
+from careconnect.audit.event import Action
+from careconnect_admin.auditing.operator_events import OperatorRecord
+from careconnect_admin.loading.reading.sources import Sources
+from careconnect_admin.loading.writer import Announce
+from careconnect_records.writes.change import Change
+
+Report = TypeVar("Report")
+
+_LOAD: Final = ("load", Action.UPDATE)
+_DELETION: Final = ("load-delete", Action.DELETE)
+
+
+def recorded_load(
+    record: OperatorRecord, load: Callable[[Announce], Report], sources: Sources, deletions: int = 0
+) -> Report:
+    """Write the event of a load of `sources`, then run it and return its report.
+
+    The event has the numbers of files, bytes and `deletions`. What `load` announces becomes an event of each patient.
+    Raises `NotRecordedError`; what `load` has changed until then is in the audit trail.
+    """
+    numbers = {"files": len(sources.files), "bytes": sources.total_bytes, "deletions": deletions}
+    about = {name: str(number) for name, number in numbers.items() if number}
+    kind = _DELETION if deletions and not sources.files else _LOAD
+    return record.done(*kind, about, lambda: load(_Patients(record).announce))
+
+
+class _Patients:
+    """Of whom a load has written an event. Safe for use by several threads."""
+
+    def __init__(self, record: OperatorRecord) -> None:
+        self._record = record
+        self._lock = Lock()
+        self._written: dict[tuple[str, Action], set[str]] = {_LOAD: set(), _DELETION: set()}
+
+    def announce(self, changes: Sequence[Change]) -> None:
+        """Write an event of each patient whose record the changes are the first to change."""
+        for kind, written in self._written.items():
+            concerned = {
+                patient
+                for change in changes
+                if (_DELETION if change.content.resource is None else _LOAD) == kind
+                for patient in change.patients
+            }
+            # Whoever comes second waits for the events, and changes nothing before they are kept.
+            with self._lock:
+                if new := sorted(concerned - written):
+                    self._record.concerning(*kind, new)
+                    written.update(new)

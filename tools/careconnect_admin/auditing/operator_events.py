@@ -1,0 +1,134 @@
+"""Write the event of a change before it is made (`audit.md`; ADR 33)."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
+from careconnect.audit.query import bounded_query
+from careconnect.audit.store import AuditStore, EventNotStoredError
+from careconnect.fhir.resource_types import AUDIT_EVENT
+from careconnect_admin.errors import OperatorError
+
+Result = TypeVar("Result")
+
+LOCAL_OPERATOR: Final = "operator"
+"""Who changes a local stack, where everybody signs in as the same."""
+
+SERVICE: Final = "cli"
+_GONE: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
+
+
+class NotRecordedError(OperatorError):
+    """A change is not made, as its event could not be kept; `code` is that of the service's error.
+
+    `is_gone` says that there is no audit trail any more.
+    """
+
+    def __init__(self, change: str, code: str) -> None:
+        super().__init__(
+            f"{change} is not done, as the audit trail does not take its event ({code}): "
+            "it takes dynamodb:PartiQLInsert on the stack's AuditTable"
+        )
+        self.code = code
+        self.is_gone = code in _GONE
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """Who changes a stack, and how many seconds AWS's clock is before this machine's."""
+
+    name: str
+    seconds_off: float = 0
+
+
+class OperatorRecord:
+    """The audit trail as the command line writes it; `clock` is this machine's, in epoch seconds."""
+
+    def __init__(self, store: AuditStore, operator: Operator, *, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._operator = operator
+        self._clock = clock
+
+    def done(
+        self,
+        interaction: str,
+        action: Action,
+        about: Mapping[str, str],
+        change: Callable[[], Result],
+        *,
+        unless: str = "conflict",
+        refusals: tuple[type[Exception], ...] = (),
+    ) -> Result:
+        """Write the event of a change, make it, and return what it returns.
+
+        `about` says what is changed, and how. A change that returns False or raises one of `refusals`, and so did
+        nothing, is followed by an event of its own, refused for the fixed word `unless`; one that raises anything else
+        by one that says it failed. Raises `NotRecordedError`, and then nothing is changed.
+        """
+        event = self._write(interaction, action, about)
+        try:
+            result = change()
+        except refusals:
+            self._follow(event, Outcome.REFUSED, unless)
+            raise
+        except BaseException:
+            # An interruption too: nobody knows then how far it came.
+            self._follow(event, Outcome.FAILED, "error")
+            raise
+        if result is False:
+            self._follow(event, Outcome.REFUSED, unless)
+        return result
+
+    def looked(self, interaction: str, about: Mapping[str, str], patient: str = "") -> None:
+        """Write the event of a look at the audit trail, before what was read is shown; raises `NotRecordedError`.
+
+        `patient` is whose events were asked for, if it was one's.
+        """
+        self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
+
+    def concerning(self, interaction: str, action: Action, patients: Iterable[str]) -> None:
+        """Write an event for each patient, before a change of many records goes on; raises `NotRecordedError`."""
+        self._keep(
+            [self._event(interaction, action, {}, patient=patient) for patient in patients],
+            f"the rest of the {interaction}",
+        )
+
+    def _write(
+        self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
+    ) -> AuditEvent:
+        event = self._event(interaction, action, about, type_=type_, patient=patient)
+        self._keep([event], interaction)
+        return event
+
+    def _event(
+        self, interaction: str, action: Action, about: Mapping[str, str], *, type_: str = "", patient: str = ""
+    ) -> AuditEvent:
+        query, parameters = bounded_query(about.items())
+        return AuditEvent(
+            id=self._new_id(),
+            action=action,
+            interaction=interaction,
+            type=type_,
+            query=query,
+            parameters=parameters,
+            patient=patient,
+            client_id=self._operator.name,
+            service=SERVICE,
+        )
+
+    def _keep(self, events: Sequence[AuditEvent], change: str) -> None:
+        try:
+            self._store.keep(events)
+        except EventNotStoredError as error:
+            raise NotRecordedError(change, str(error)) from error
+
+    def _follow(self, event: AuditEvent, outcome: Outcome, why: str) -> None:
+        # The first event says more than was done then; what the operator has to read is why it was not.
+        with suppress(EventNotStoredError):
+            self._store.keep([replace(event, id=self._new_id(), outcome=outcome, why=why)])
+
+    def _new_id(self) -> str:
+        return new_event_id(self._clock() + self._operator.seconds_off)

@@ -1,0 +1,129 @@
+"""The commands of `careconnect clients` that switch a client off and on, change what it may do, and remove it."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from careconnect.oauth.client_record import AuthMethod
+from careconnect_admin.clients.client_change import ClientChange
+from careconnect_admin.clients.cut_off import disable_client, remove_client, update_client
+from careconnect_admin.clients.errors import RegistrationError
+from careconnect_admin.clients.registration import enable_client, found_client
+from careconnect_admin.commands.client.output import client_shown, print_done, print_with_secret, warn_of_idle_scopes
+from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack, token_revocations
+
+if TYPE_CHECKING:
+    from careconnect_admin.stack.target import StackTarget
+
+ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client's id.")]
+JwksOption = Annotated[
+    Path | None,
+    typer.Option("--jwks", exists=True, dir_okay=False, help="The client's public keys, a JWK Set (JSON)."),
+]
+
+SCOPE_HELP = (
+    "A scope, or several between spaces; may be repeated. user/Patient.read reads and searches, .write creates, "
+    "updates and deletes; or letters of c, r, u, d, s, as in user/Patient.cruds. PATCH takes r besides, a condition s."
+)
+
+
+def split_scopes(texts: list[str]) -> tuple[str, ...]:
+    """Return the scopes of some texts that hold several between spaces."""
+    return tuple(each for text in texts for each in text.split())
+
+
+@on_stack
+def disable(
+    target: "StackTarget",
+    client_id: ClientArgument,
+    as_json: JsonOption = False,
+) -> None:
+    """Refuse a client from now on, and end the tokens that it has: the API refuses them within 60 seconds."""
+    disable_client(client_registry(target), token_revocations(target), client_id)
+    print_done({"client_id": client_id, "enabled": False}, f"Disabled {client_id}", as_json=as_json)
+
+
+@on_stack
+def enable(
+    target: "StackTarget",
+    client_id: ClientArgument,
+    as_json: JsonOption = False,
+) -> None:
+    """Let a disabled client authenticate again. Tokens that were ended stay so."""
+    enable_client(client_registry(target), client_id)
+    print_done({"client_id": client_id, "enabled": True}, f"Enabled {client_id}", as_json=as_json)
+
+
+@on_stack
+def update(
+    target: "StackTarget",
+    client_id: ClientArgument,
+    name: Annotated[str | None, typer.Option("--name", help="What the client is, for people.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help=f"All that it is to have. {SCOPE_HELP}"),
+    ] = None,
+    patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
+    unbound: Annotated[bool, typer.Option("--unbound", help="Limit its patient/ scopes to no patient.")] = False,
+    method: Annotated[
+        list[AuthMethod] | None,
+        typer.Option("--method", help="All ways in which it may authenticate. May be repeated."),
+    ] = None,
+    jwks: JwksOption = None,
+    jwks_uri: Annotated[str | None, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = None,
+    resource_server: Annotated[
+        bool | None,
+        typer.Option(
+            "--resource-server/--no-resource-server", help="Let it introspect tokens of any client, or no longer."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Change a client; what is not named stays.
+
+    Another patient, or scopes unless they are only added, ends the tokens that it has: the API refuses them within 60
+    seconds. Keys take the place of those before. A client that had no secret and gets a method that needs one is given
+    one, shown now and never again.
+    """
+    if patient and unbound:
+        raise RegistrationError("--patient and --unbound exclude each other")
+    change = ClientChange(
+        name=name,
+        scopes=None if scope is None else split_scopes(scope),
+        patient="" if unbound else patient or None,
+        auth_methods=frozenset(method) if method else None,
+        jwks=jwks.read_text(encoding="utf-8") if jwks else None,
+        jwks_uri=jwks_uri,
+        resource_server=resource_server,
+    )
+    if change == ClientChange():
+        raise RegistrationError(
+            "nothing to change: give --name, --scope, --patient, --unbound, --method, --jwks, --jwks-uri "
+            "or --[no-]resource-server"
+        )
+    registry = client_registry(target)
+    update = update_client(registry, token_revocations(target), client_id, change)
+    changed = found_client(registry, client_id)
+    print_with_secret(client_shown(changed), update.secret, as_json=as_json)
+    if change.scopes is not None or change.patient is not None:
+        warn_of_idle_scopes(changed.scopes, bound=bool(changed.patient))
+    if update.has_ended and not as_json:
+        print("Its tokens of before are ended: the API refuses them within 60 seconds.", file=sys.stderr)
+
+
+@on_stack
+def remove(
+    target: "StackTarget",
+    client_id: ClientArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove a client for good, and end the tokens that it has: the API refuses them within 60 seconds."""
+    registry = client_registry(target)
+    record = found_client(registry, client_id)
+    if not yes and not typer.confirm(f"Remove {record.name} ({client_id})?", err=True):
+        raise RegistrationError("nothing was removed")
+    remove_client(registry, token_revocations(target), client_id)
+    print_done({"client_id": client_id, "removed": True}, f"Removed {client_id}", as_json=as_json)

@@ -1,0 +1,153 @@
+"""`careconnect clients`: add, list, show, change and remove the OAuth clients of a stack."""
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from careconnect.oauth.client_record import AuthMethod
+from careconnect_admin.clients.demo import check_not_published
+from careconnect_admin.clients.registration import (
+    SECRET_METHODS,
+    ClientRegistration,
+    found_client,
+    register_client,
+    rotate_secret,
+)
+from careconnect_admin.commands.client import changes as client_changes
+from careconnect_admin.commands.client.changes import SCOPE_HELP, ClientArgument, JwksOption, split_scopes
+from careconnect_admin.commands.client.output import client_shown, print_members, print_with_secret, warn_of_idle_scopes
+from careconnect_admin.commands.shared.listing import print_table
+from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack
+
+if TYPE_CHECKING:
+    from careconnect_admin.stack.target import StackTarget
+
+_HOUR: Final = 3600
+_LONGEST_OVERLAP_HOURS: Final = 24 * 90
+
+app = typer.Typer(
+    name="clients",
+    help="Register OAuth clients, change them and their secrets, disable and remove them.",
+    no_args_is_help=True,
+)
+
+SecretFileOption = Annotated[
+    typer.FileText | None,
+    typer.Option("--secret-file", help="Take the secret from this file, or '-' for standard input; else make one."),
+]
+
+
+@app.command()
+@on_stack
+def add(
+    target: "StackTarget",
+    name: Annotated[str, typer.Option("--name", help="What the client is, for people.")],
+    scope: Annotated[list[str] | None, typer.Option("--scope", help=SCOPE_HELP)] = None,
+    client_id: Annotated[str | None, typer.Option("--id", help="The client's id; else a UUID is made.")] = None,
+    method: Annotated[
+        list[AuthMethod] | None,
+        typer.Option("--method", help="How it may authenticate. May be repeated. Without: by its secret."),
+    ] = None,
+    secret_file: SecretFileOption = None,
+    jwks: JwksOption = None,
+    jwks_uri: Annotated[str, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = "",
+    patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
+    resource_server: Annotated[
+        bool, typer.Option("--resource-server", help="Let it introspect tokens of any client.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a client. Its secret is shown now and never again."""
+    registration = ClientRegistration(
+        client_id=client_id if client_id is not None else str(uuid.uuid4()),
+        name=name,
+        scopes=split_scopes(scope or []),
+        auth_methods=frozenset(method) if method else _methods_for(bool(jwks or jwks_uri)),
+        secret=secret_file.read().strip() if secret_file else None,
+        jwks=jwks.read_text(encoding="utf-8") if jwks else "",
+        jwks_uri=jwks_uri,
+        patient=patient,
+        resource_server=resource_server,
+    )
+    if not target.is_local:
+        check_not_published(client_id=registration.client_id, secret=registration.secret)
+    registry = client_registry(target)
+    secret = register_client(registry, registration, now=time.time())
+    shown = client_shown(found_client(registry, registration.client_id))
+    print_with_secret(shown, secret, as_json=as_json)
+    warn_of_idle_scopes(registration.scopes, bound=bool(registration.patient))
+
+
+@app.command("list")
+@on_stack
+def list_(
+    target: "StackTarget",
+    as_json: JsonOption = False,
+) -> None:
+    """List the clients."""
+    shown = [client_shown(record) for record in client_registry(target).every()]
+    if as_json:
+        print(json.dumps(shown, indent=2))
+        return
+    rows = [
+        (
+            each["client_id"],
+            each["name"],
+            "yes" if each["enabled"] else "no",
+            ", ".join(each["auth_methods"]),
+            each["scope"],
+        )
+        for each in shown
+    ]
+    print_table(("client id", "name", "enabled", "methods", "scope"), rows)
+
+
+@app.command()
+@on_stack
+def show(
+    target: "StackTarget",
+    client_id: ClientArgument,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a client, its secrets' end dates among the rest; the secrets themselves are not known."""
+    shown = client_shown(found_client(client_registry(target), client_id))
+    print_members(shown, as_json=as_json)
+
+
+@app.command("rotate-secret")
+@on_stack
+def rotate_secret_(
+    target: "StackTarget",
+    client_id: ClientArgument,
+    overlap_hours: Annotated[
+        int,
+        typer.Option(
+            "--overlap-hours",
+            min=0,
+            max=_LONGEST_OVERLAP_HOURS,
+            help="For how long the old secret still counts; 0 ends it at once.",
+        ),
+    ] = 24,
+    secret_file: SecretFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a client a new secret, shown now and never again; the old one ends after the overlap."""
+    given = secret_file.read().strip() if secret_file else None
+    if not target.is_local:
+        check_not_published(secret=given)
+    registry = client_registry(target)
+    secret = rotate_secret(registry, client_id, overlap=overlap_hours * _HOUR, now=time.time(), secret=given)
+    print_with_secret(client_shown(found_client(registry, client_id)), secret, as_json=as_json)
+
+
+app.command()(client_changes.disable)
+app.command()(client_changes.enable)
+app.command()(client_changes.update)
+app.command()(client_changes.remove)
+
+
+def _methods_for(has_keys: bool) -> frozenset[AuthMethod]:
+    return frozenset({AuthMethod.PRIVATE_KEY_JWT}) if has_keys else SECRET_METHODS

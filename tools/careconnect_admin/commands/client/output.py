@@ -1,0 +1,73 @@
+"""What the commands print of a client and of what they did to it, for people or as JSON."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from careconnect.oauth.client_record import ClientRecord
+from careconnect_admin.clients.registration import idle_scopes
+from careconnect_admin.commands.shared.listing import print_pairs
+
+
+def client_shown(record: ClientRecord) -> dict[str, Any]:
+    """Return what may be seen of a client: neither salt nor digests."""
+    return {
+        "client_id": record.client_id,
+        "name": record.name,
+        "enabled": record.enabled,
+        "auth_methods": sorted(record.auth_methods),
+        "grant_types": sorted(record.grant_types),
+        "scope": " ".join(record.scopes),
+        "secrets": [{"ends": _date(each.ends_at)} for each in record.secrets],
+        "key_ids": [key["kid"] for key in json.loads(record.jwks)["keys"]] if record.jwks else [],
+        "jwks_uri": record.jwks_uri,
+        "patient": record.patient,
+        "resource_server": record.resource_server,
+        "created": _date(record.created_at),
+    }
+
+
+def _date(seconds: int) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).isoformat() if seconds else None
+
+
+def print_with_secret(shown: dict[str, Any], secret: str | None, *, as_json: bool) -> None:
+    """Print a client and the secret that it has just got."""
+    if secret is not None:
+        shown["client_secret"] = secret
+    print_members(shown, as_json=as_json)
+    if secret is not None and not as_json:
+        print("The secret is stored nowhere: keep it now.", file=sys.stderr)
+
+
+def print_members(shown: dict[str, Any], *, as_json: bool) -> None:
+    """Print a client, a line for each member that says something."""
+    if as_json:
+        print(json.dumps(shown, indent=2))
+        return
+    texts = {name.replace("_", " "): _text(value) for name, value in shown.items()}
+    print_pairs([(name, text) for name, text in texts.items() if text])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(_text(each) for each in value)
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {each or 'never'}" for name, each in value.items())
+    return str(value or "")
+
+
+def warn_of_idle_scopes(scopes: Sequence[str], *, bound: bool) -> None:
+    """Say of a client's scopes that open nothing that they do not: who gives them may expect more."""
+    idle = idle_scopes(scopes, bound=bound)
+    if idle:
+        print(f"careconnect: allowed, but opening no record here: {', '.join(idle)}", file=sys.stderr)
+
+
+def print_done(done: dict[str, Any], sentence: str, *, as_json: bool) -> None:
+    """Print what was done: one sentence, or JSON."""
+    print(json.dumps(done, indent=2) if as_json else sentence)

@@ -1,0 +1,101 @@
+"""What `careconnect run` and `careconnect sam-local` share: how they end, and what they tell the person in front."""
+
+import base64
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.errors import OperatorError, SettingError
+from careconnect_admin.project import relative
+
+if TYPE_CHECKING:
+    from careconnect_admin.clients.demo import DemoClient
+    from careconnect_admin.sample.generator import StoryTeller
+
+PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on, on 127.0.0.1.")]
+DataOption = Annotated[
+    list[str] | None, typer.Option(help="NDJSON file, Bundle or folder of them to load instead of the sample.")
+]
+
+_FAILED: Final = 1
+_WRONG_SETTING: Final = 2
+_INTERRUPTED: Final = 130
+
+
+@contextmanager
+def in_foreground() -> Iterator[None]:
+    """Serve until stopped; what ends it becomes one line on standard error and the command's exit code."""
+    # Here, so that `careconnect --help` waits for none of them.
+    from careconnect_admin.local.deploy.deployment import DeploymentError
+    from careconnect_admin.local.deploy.packaging import PackagingError
+    from careconnect_admin.local.local_stack import PortTakenError
+    from careconnect_admin.local.stopping import stopping_in_order
+
+    try:
+        with stopping_in_order():
+            yield
+    except (PortTakenError, SettingError) as error:
+        print(f"careconnect: {error}", file=sys.stderr)
+        raise typer.Exit(_WRONG_SETTING) from None
+    except (DeploymentError, OperatorError, PackagingError) as error:
+        print(f"careconnect: {error}", file=sys.stderr)
+        raise typer.Exit(_FAILED) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def tell_clients(clients: "Sequence[DemoClient]") -> None:
+    """Print the clients with their secrets, which are public or made for this run."""
+    for demo in clients:
+        print(f"\n{demo.name}\n  client id  {demo.client_id}\n  secret     {demo.secret}")
+        print(f"  scope      {' '.join(demo.scopes)}")
+
+
+def tell_stories(tellers: "Sequence[StoryTeller]") -> None:
+    """Print the patients of the sample whose records are worth a look, if there are any."""
+    if tellers:
+        print("\nPatients to look at, with two years of monthly vital signs each:")
+    for each in tellers:
+        print(f"  Patient/{each.patient_id}  {each.name:22}  NHS number {each.nhs_number}  {each.title}")
+
+
+def tell_calls(base_url: str, demo: "DemoClient", path: str) -> None:
+    """Print the two calls of the page, for the shell; `path` is the resource that the second one reads."""
+    what = "a patient" if path.startswith("Patient/") else path
+    basic = base64.b64encode(f"{demo.client_id}:{demo.secret}".encode()).decode()
+    print(
+        f"""
+A token, then {what}; paste as they are:
+
+TOKEN=$(curl -sS -X POST '{base_url}/token?grant_type=client_credentials&client_id={demo.client_id}' \\
+  -H 'Accept: application/json' -H 'Content-Type: application/x-www-form-urlencoded' \\
+  -H 'Authorization: Basic {basic}' \\
+  | tee /dev/stderr | sed 's/.*"access_token": *"\\([^"]*\\)".*/\\1/')
+
+curl -sS '{base_url}{FHIR_PATH}/{path}' -H "Authorization: Bearer $TOKEN"
+"""
+    )
+
+
+def tell_commands(environment: Path) -> None:
+    """Print how to reach the stack from another terminal; `environment` is the file that names it to AWS's tools."""
+    print("Other commands, in another terminal:  .venv/bin/careconnect --help")
+    print(f"AWS's own tools there, after:  . {relative(environment)}")
+
+
+def tell_logs(folder: Path) -> None:
+    """Print where to look when something goes wrong."""
+    print("The functions' logs, there:  .venv/bin/careconnect logs --follow")
+    print(f"The emulator's own:  {relative(folder / 'emulator.log')}")
+
+
+def tell_ready(seconds: float, fhir_url: str, page: str = "") -> None:
+    """Print the last lines of a start; `page` is what to open in a browser, if there is one."""
+    if page:
+        print(f"\nOpen it in a browser:  {page}/")
+    print(f"\nReady in {seconds:.1f} s: {fhir_url}  (Ctrl-C ends it)", flush=True)

@@ -1,0 +1,129 @@
+"""`careconnect get` and `careconnect search`: read the API with a client's own token."""
+
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.service_access import (
+    ClientOption,
+    ServiceAccess,
+    TokenOption,
+    as_client,
+    given_token,
+)
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.clients.fhir_request import FhirRequests
+
+XmlOption = Annotated[bool, typer.Option("--xml", help="Ask for XML and print it as it comes.")]
+AllOption = Annotated[bool, typer.Option("--all", help="Follow the links to the last page and print one Bundle.")]
+
+# What needs no token.
+_OPEN: Final = frozenset({"metadata"})
+_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
+
+
+@as_client
+def get(
+    access: ServiceAccess,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="Patient/4, metadata, or a whole URL of this API.")],
+    client_id: ClientOption = "",
+    token: TokenOption = "",
+    xml: XmlOption = False,
+    every_page: AllOption = False,
+) -> None:
+    """Read one path of the API, as a client: by its id and secret, or by a token that it has."""
+    with _requests(access, client_id, token, is_open=path.strip("/") in _OPEN) as requests:
+        _print(requests, requests.url(path), xml=xml, every_page=every_page)
+
+
+@as_client
+def search(
+    access: ServiceAccess,
+    type_name: Annotated[str, typer.Argument(metavar="TYPE", help="The resource type: Observation.")],
+    criteria: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=VALUE…", help="Criteria, as they are: patient=4 'code=http://loinc.org|8480-6'."),
+    ] = None,
+    client_id: ClientOption = "",
+    token: TokenOption = "",
+    xml: XmlOption = False,
+    every_page: AllOption = False,
+) -> None:
+    """Search one type, as a client: by its id and secret, or by a token that it has."""
+    pairs = []
+    for each in criteria or ():
+        name, equals, value = each.partition("=")
+        if not (name and equals):
+            raise OperatorError(f"{each!r} is not of the form NAME=VALUE")
+        pairs.append((name, value))
+    with _requests(access, client_id, token) as requests:
+        _print(requests, requests.url(type_name, pairs), xml=xml, every_page=every_page)
+
+
+@contextmanager
+def _requests(access: ServiceAccess, client_id: str, token: str, *, is_open: bool = False) -> "Iterator[FhirRequests]":
+    # Here, so that `careconnect --help` does not wait for it.
+    from careconnect_admin.clients.fhir_request import FhirRequests
+    from careconnect_admin.clients.token_request import http_client, request_token
+
+    bearer = given_token(token)
+    if not bearer and client_id:
+        authentication = access.authentication(client_id)
+        with working("Asking for a token"):
+            bearer = request_token(access.root, authentication)["access_token"]
+    if not bearer and not is_open:
+        raise OperatorError("give --client or CLIENT_ID, and its secret; or a token by --token or ACCESS_TOKEN")
+    with http_client() as http:
+        yield FhirRequests(access.root, bearer, http)
+
+
+def _print(requests: "FhirRequests", url: str, *, xml: bool, every_page: bool) -> None:
+    from careconnect_admin.clients.fhir_request import JSON, XML, next_url, pages
+    from careconnect_records.parsing.exact_json import json_text, parse_json
+
+    if every_page:
+        if xml:
+            raise OperatorError("--all makes one Bundle of JSON: give it without --xml")
+        print(indented(json_text(_merged(pages(requests, url, parse_json)))))
+        return
+    with working("Waiting for the answer"):
+        text = requests.text(url, XML if xml else JSON)
+    print(text if xml else indented(text))
+    if not xml and next_url(parse_json(text)):
+        print("careconnect: there are more pages: --all follows them", file=sys.stderr)
+
+
+def _merged(bundles: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    """Return the first Bundle with the entries of all, and without a link to the next."""
+    merged = next(bundles)
+    if merged.get("resourceType") != "Bundle":
+        return merged
+    entries = merged.setdefault("entry", [])
+    with working("Reading pages") as tell:
+        for number, bundle in enumerate(bundles, 2):
+            entries.extend(bundle.get("entry", ()))
+            tell(f"Page {number}, {len(entries):,} entries")
+    merged["link"] = [link for link in merged.get("link", ()) if link["relation"] == "self"]
+    return merged
+
+
+def indented(text: str) -> str:
+    """Return a JSON text with a line for each member, every digit and character as it was."""
+    parts: list[str] = []
+    depth, before = 0, ""
+    for token in _TOKEN.findall(text):
+        depth -= token in ("]", "}")
+        is_empty = before in ("[", "{") and token in ("]", "}")
+        if not is_empty and (before in ("[", "{", ",") or token in ("]", "}")):
+            parts.append("\n" + "  " * depth)
+        parts.append(": " if token == ":" else token)
+        depth += token in ("[", "{")
+        before = token
+    return "".join(parts)

@@ -1,0 +1,112 @@
+"""`careconnect run`: the whole service on this machine, with demo clients and records, until stopped."""
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from careconnect.oauth.access_token import MAX_LIFETIME, MIN_LIFETIME
+from careconnect_admin.commands.load import loading_progress, print_report
+from careconnect_admin.commands.service.local_service import (
+    DataOption,
+    PortOption,
+    in_foreground,
+    tell_calls,
+    tell_clients,
+    tell_commands,
+    tell_logs,
+    tell_ready,
+    tell_stories,
+)
+from careconnect_admin.errors import SettingError
+from careconnect_admin.project import LOCAL_FOLDER, relative
+
+if TYPE_CHECKING:
+    from careconnect_admin.local.local_stack import LocalStack
+    from careconnect_admin.local.saved_tables import KeptTables
+
+
+def run(
+    port: PortOption = 3000,
+    data: DataOption = None,
+    token_lifetime: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TOKEN_LIFETIME",
+            help=f"Seconds that an access token lives, {MIN_LIFETIME} to {MAX_LIFETIME}.",
+            metavar="SECONDS",
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", envvar="KEEP", help="Keep records and clients for the next run with --keep.")
+    ] = False,
+) -> None:
+    """Start the service on this machine and keep it up until Ctrl-C."""
+    with in_foreground():
+        _serve(port, data or [], _lifetime(token_lifetime), keep=keep)
+
+
+def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, keep: bool) -> None:
+    from careconnect_admin.local.demo_list import demo_list
+    from careconnect_admin.local.local_stack import LocalStack
+    from careconnect_admin.local.saved_tables import KeptTables
+    from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed, stories_there
+
+    begun = time.monotonic()
+    clients = local_clients(os.environ)
+    paths = checked_data(data)
+    folder = LOCAL_FOLDER / str(port)
+    kept = KeptTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None
+    # Who finds `metadata` answered is to find the clients and all of the records too.
+    with LocalStack(port=port, log_folder=folder, parameters=parameters, opened=False, tell=_tell) as local:
+        restored = kept is not None and kept.are_there()
+        _tell("Loading what an earlier run kept…" if restored else "Loading…")
+        dynamodb = local.client("dynamodb")
+        with loading_progress() as progress:
+            report = seed(
+                dynamodb,
+                local.stack.outputs,
+                clients,
+                paths,
+                progress,
+                base_url=local.base_url,
+                kept=kept,
+            )
+        print_report(report)
+        local.open(demo_list(clients))
+        environment = local.announce()
+        tell_clients(clients)
+        tell_stories(stories_there(dynamodb, local.stack.outputs))
+        tell_calls(local.base_url, clients[0], example_path(dynamodb, local.stack.outputs, report))
+        tell_commands(environment)
+        tell_logs(local.log_folder)
+        with _keeping(local, kept):
+            tell_ready(time.monotonic() - begun, local.fhir_url, page=local.base_url)
+            local.serve()
+
+
+@contextmanager
+def _keeping(local: "LocalStack", kept: "KeptTables | None") -> Iterator[None]:
+    """Save the tables at the end, unless the emulator has taken them with it."""
+    try:
+        yield
+    finally:
+        if kept and local.is_running():
+            kept.save(local.client("dynamodb"), local.stack.outputs)
+            _tell(f"\nKept in {relative(kept.file)} for the next KEEP=1; remove it to start anew.")
+
+
+def _lifetime(given: str | None) -> Mapping[str, str]:
+    """Return the template's parameter that a lifetime sets, if one is given; raises `SettingError`."""
+    if given is None:
+        return {}
+    if not (given.isascii() and given.isdigit() and MIN_LIFETIME <= int(given) <= MAX_LIFETIME):
+        raise SettingError(f"TOKEN_LIFETIME is a number of seconds from {MIN_LIFETIME} to {MAX_LIFETIME}")
+    return {"TokenLifetimeSeconds": given}
+
+
+def _tell(text: str) -> None:
+    print(text, flush=True)

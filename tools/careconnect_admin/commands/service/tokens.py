@@ -1,0 +1,121 @@
+"""`careconnect token` obtains an access token as a client does; `careconnect tokens` asks about and ends them."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from careconnect.fhir.resource_types import valid_id
+from careconnect_admin.commands.client.output import print_done
+from careconnect_admin.commands.shared.listing import print_pairs
+from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack, token_revocations
+from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.commands.shared.service_access import (
+    ClientOption,
+    ServiceAccess,
+    TokenOption,
+    as_client,
+    given_token,
+)
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.stack.target import StackTarget
+
+_TIMES: Final = frozenset({"iat", "exp", "nbf"})
+
+app = typer.Typer(name="tokens", help="Ask about access tokens, and end them before their time.", no_args_is_help=True)
+
+
+@app.callback()
+def tokens() -> None:
+    """Ask about access tokens, and end them before their time."""
+
+
+@as_client
+def token(
+    access: ServiceAccess,
+    client_id: Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client's id.")],
+    scope: Annotated[
+        list[str] | None, typer.Option("--scope", help="A scope, or several between spaces. Without: all.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Obtain an access token and decode it. Mind where you show it: whoever has it may use it."""
+    # Here, so that `careconnect --help` does not wait for it.
+    from careconnect_admin.clients.token_request import decoded, request_token
+
+    authentication = access.authentication(client_id)
+    with working("Asking for a token"):
+        answer = request_token(access.root, authentication, scope=" ".join(scope or ()))
+    said = decoded(answer["access_token"])
+    if as_json:
+        print(json.dumps({**answer, **said}, indent=2))
+        return
+    print(answer["access_token"])
+    for part in ("header", "claims"):
+        print(json.dumps(said[part], indent=2))
+
+
+@app.command()
+@as_client
+def introspect(
+    access: ServiceAccess,
+    client_id: ClientOption = "",
+    token: TokenOption = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the service what a token says and whether it is good now, as a client that may: see docs/operate.md.
+
+    Exit code 1 if it is not good.
+    """
+    from careconnect_admin.clients.token_request import introspect as ask
+
+    if not client_id:
+        raise OperatorError("give --client or CLIENT_ID: a client asks about its own tokens, a resource server any")
+    token = given_token(token) or typer.prompt("Token", hide_input=True, err=True)
+    authentication = access.authentication(client_id)
+    with working("Asking about the token"):
+        said = ask(access.root, authentication, token)
+    if as_json:
+        print(json.dumps(said, indent=2))
+    else:
+        print_pairs([(name, _shown(name, value)) for name, value in said.items()])
+    if not said.get("active"):
+        reason = f"not good: it has ended, is none of this service, or is not {client_id}'s to ask about"
+        print(f"careconnect: {reason}", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _shown(name: str, value: Any) -> str:
+    if name in _TIMES and isinstance(value, int):
+        return datetime.fromtimestamp(value, UTC).isoformat()
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@app.command()
+@on_stack
+def revoke(
+    target: "StackTarget",
+    client: Annotated[str, typer.Option("--client", help="All tokens of this client, registered or not.")] = "",
+    jti: Annotated[str, typer.Option("--jti", help="The one token with this id, its claim jti.")] = "",
+    patient: Annotated[str, typer.Option("--patient", help="All tokens that are bound to this patient's id.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """End tokens that were issued up to now: the API refuses them within 60 seconds. A client gets new ones."""
+    if sum(map(bool, (client, jti, patient))) != 1:
+        raise OperatorError("give one of --client, --jti and --patient")
+    revocations = token_revocations(target)
+    if client:
+        revocations.end_client(client)
+        print_done({"client_id": client, "revoked": True}, f"Ended the tokens of {client}", as_json=as_json)
+    elif jti:
+        revocations.end_token(jti)
+        print_done({"jti": jti, "revoked": True}, f"Ended the token {jti}", as_json=as_json)
+    else:
+        if not valid_id(patient):
+            raise OperatorError("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
+        revocations.end_patient(patient)
+        print_done({"patient": patient, "revoked": True}, f"Ended the tokens of Patient/{patient}", as_json=as_json)

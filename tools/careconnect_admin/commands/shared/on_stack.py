@@ -1,0 +1,140 @@
+"""What the commands that work on a stack share: options that name it, and errors told in one line."""
+
+import functools
+import inspect
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, TypeVar
+
+import typer
+
+from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.auditing.audited_clients import RecordedClientRegistry
+    from careconnect_admin.auditing.audited_key_ring import RecordedKeyRing
+    from careconnect_admin.auditing.audited_revocations import RecordedRevocations
+    from careconnect_admin.auditing.operator_events import OperatorRecord
+    from careconnect_admin.stack.target import StackTarget
+
+Given = TypeVar("Given")
+
+StackOption = Annotated[str | None, typer.Option("--stack", help="The deployed stack, instead of the local one.")]
+RegionOption = Annotated[str | None, typer.Option("--region", help="The AWS region of the stack.")]
+ProfileOption = Annotated[str | None, typer.Option("--profile", help="The AWS profile to sign in with.")]
+PortOption = Annotated[int | None, typer.Option("--port", help="The port of the local stack, if several run.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@contextmanager
+def operator_errors() -> Iterator[None]:
+    """Turn what an operator can do something about into one line on standard error and exit code 1."""
+    try:
+        yield
+    except OperatorError as error:
+        print(f"careconnect: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def found_stack(
+    stack: StackOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    port: PortOption = None,
+) -> "Iterator[StackTarget]":
+    """Find the stack that the options name, to work on inside, and say on standard error which it is.
+
+    Errors of AWS are raised as `OperatorError`.
+    """
+    # Here, so that `careconnect --help` does not wait for AWS's SDK.
+    from careconnect_admin.stack import target
+    from careconnect_admin.stack.aws_errors import aws_remedies
+
+    with aws_remedies():
+        with working("Finding the stack"):
+            found = target.stack_target(stack, region, profile, port)
+        print(f"careconnect: on the stack {found.name} ({found.place})", file=sys.stderr, flush=True)
+        yield found
+
+
+def given_by(
+    provider: "Callable[..., AbstractContextManager[Given]]",
+) -> "Callable[[Callable[Concatenate[Given, ...], None]], Callable[..., None]]":
+    """Make a decorator for functions whose first parameter is what `provider` yields.
+
+    In that parameter's place the command has the options of `provider`; an `OperatorError` of either ends it as
+    `operator_errors` says.
+    """
+    where = inspect.signature(provider).parameters
+
+    def made(command: "Callable[Concatenate[Given, ...], None]") -> Callable[..., None]:
+        _, *own = inspect.signature(command).parameters.values()
+
+        @functools.wraps(command)
+        def with_options(**given: Any) -> None:
+            options = {name: given.pop(name) for name in where}
+            with operator_errors(), provider(**options) as first:
+                command(first, **given)
+
+        parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *where.values())]
+        with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        # typer looks here too, and the first parameter's type is not for it.
+        with_options.__annotations__ = {each.name: each.annotation for each in parameters}
+        return with_options
+
+    return made
+
+
+on_stack = given_by(found_stack)
+"""Makes a command of a function whose first parameter is the stack that it works on."""
+
+
+def _record(target: "StackTarget") -> "Callable[[], OperatorRecord]":
+    """Return what opens the stack's access record when something is to be changed: who only reads needs none."""
+
+    @functools.cache
+    def opened() -> "OperatorRecord":
+        from careconnect_admin.auditing.open_trail import operator_record
+
+        return operator_record(target)
+
+    return opened
+
+
+def client_registry(target: "StackTarget") -> "RecordedClientRegistry":
+    """Return the clients of a stack."""
+    from careconnect_admin.auditing.audited_clients import RecordedClientRegistry
+    from careconnect_admin.clients.registry import DynamoDbClientRegistry
+
+    clients = DynamoDbClientRegistry(target.client("dynamodb"), target.output("ClientTable"))
+    return RecordedClientRegistry(clients, _record(target))
+
+
+def key_ring(target: "StackTarget") -> "RecordedKeyRing":
+    """Return the signing keys of a stack."""
+    from careconnect_admin.auditing.audited_key_ring import RecordedKeyRing
+
+    return RecordedKeyRing(target.client("kms"), target.output("SigningKeyAlias"), _record(target))
+
+
+def token_revocations(target: "StackTarget") -> "RecordedRevocations":
+    """Return what ends tokens of a stack; what it tells goes to standard error."""
+    from careconnect_admin.auditing.audited_revocations import RecordedRevocations
+    from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
+
+    def tell(text: str) -> None:
+        print(f"careconnect: {text}", file=sys.stderr)
+
+    def sleep(seconds: float) -> None:
+        with working("Ending the tokens"):
+            time.sleep(seconds)
+
+    revocations = DynamoDbTokenRevocations(
+        target.client("dynamodb"), target.output("TokenTable"), tell=tell, clock=time.time, sleep=sleep
+    )
+    clients = client_registry(target)
+    return RecordedRevocations(revocations, _record(target), lambda client_id: clients.find(client_id) is not None)

@@ -1,0 +1,129 @@
+"""What the commands share that call the service as a client does: where it is, and how the client proves who it is."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from careconnect.oauth.client_record import ASSERTION_ALGORITHMS, ClientRecord
+from careconnect_admin.commands.shared.on_stack import (
+    PortOption,
+    ProfileOption,
+    RegionOption,
+    StackOption,
+    client_registry,
+    found_stack,
+    given_by,
+)
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.clients.token_request import ClientAuthentication
+
+_SECRET_VARIABLE: Final = "CLIENT_SECRET"
+
+ClientOption = Annotated[
+    str, typer.Option("--client", envvar="CLIENT_ID", show_default=False, help="The client's id, that asks.")
+]
+TokenOption = Annotated[
+    str,
+    typer.Option(
+        "--token", envvar="ACCESS_TOKEN", show_default=False, help="An access token, or '-' for standard input."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccess:
+    """A service's root URL, without a trailing slash, and how its clients authenticate there.
+
+    `registered` finds a client where the stack is known, so that a key needs no more than its file.
+    """
+
+    root: str
+    secret_file: typer.FileText | None
+    key: Path | None
+    kid: str
+    algorithm: str
+    registered: Callable[[str], ClientRecord | None] | None = None
+
+    def authentication(self, client_id: str) -> "ClientAuthentication":
+        """Return how a client proves who it is, its secret asked for if need be; raises `OperatorError`."""
+        from careconnect_admin.clients.token_request import ClientAuthentication, basic
+
+        if self.key is not None:
+            return ClientAuthentication(parameters=self._assertion(client_id, self.key.read_bytes()))
+        secret = self.secret_file.read().strip() if self.secret_file else os.environ.get(_SECRET_VARIABLE, "")
+        secret = secret or typer.prompt("Secret", hide_input=True, err=True)
+        return ClientAuthentication(auth=basic(client_id, secret))
+
+    def _assertion(self, client_id: str, pem: bytes) -> dict[str, str]:
+        from careconnect_admin.clients.private_key import PrivateKey
+
+        if not self.kid and self.registered is None:
+            raise OperatorError("--key with --base needs --kid, the name that the key is registered under")
+        key = PrivateKey.of_pem(pem)
+        kid, algorithm = self.kid, self.algorithm
+        if self.registered is not None and not (kid and algorithm):
+            record = self.registered(client_id)
+            found = key.registered(record.jwks if record else "") or {}
+            kid, algorithm = kid or found.get("kid", ""), algorithm or found.get("alg", "")
+        if not kid:
+            raise OperatorError(f"the key is not in a JWK Set that is registered for {client_id}: give --kid")
+        return key.assertion(client_id, self.root, kid, algorithm)
+
+
+@contextmanager
+def service_access(
+    secret_file: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            "--secret-file",
+            help=f"The file with its secret, or '-' for standard input; else {_SECRET_VARIABLE}, else asked for.",
+        ),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", exists=True, dir_okay=False, help="Authenticate with this private key (PEM) instead."),
+    ] = None,
+    kid: Annotated[str, typer.Option("--kid", help="The registered kid of that key; needed with --base.")] = "",
+    alg: Annotated[
+        str,
+        typer.Option(
+            "--alg",
+            help=f"What to sign by: {', '.join(ASSERTION_ALGORITHMS)}. Without: as the key is registered.",
+            autocompletion=lambda: list(ASSERTION_ALGORITHMS),
+        ),
+    ] = "",
+    base: Annotated[str | None, typer.Option("--base", help="The service's root URL, instead of a stack's.")] = None,
+    stack: StackOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+    port: PortOption = None,
+) -> Iterator[ServiceAccess]:
+    """Find the service that the options name, and say on standard error which it is; raises `OperatorError`."""
+    if base is not None:
+        if stack is not None or port is not None:
+            raise OperatorError("--base names the service itself: give it without --stack and --port")
+        root = base.rstrip("/")
+        print(f"careconnect: on the service {root}", file=sys.stderr, flush=True)
+        yield ServiceAccess(root, secret_file, key, kid, alg)
+        return
+    with found_stack(stack, region, profile, port) as target:
+        root = target.output("BaseUrl").rstrip("/")
+        # Only a key's registration is looked up: who has a secret needs no right to the client table.
+        yield ServiceAccess(root, secret_file, key, kid, alg, lambda client_id: client_registry(target).find(client_id))
+
+
+as_client = given_by(service_access)
+"""Makes a command of a function whose first parameter is the service that it calls as a client does."""
+
+
+def given_token(token: str) -> str:
+    """Return the token of the option `--token`, read from standard input for '-'."""
+    return sys.stdin.read().strip() if token == "-" else token

@@ -1,0 +1,1 @@
+"""Read resources from files, and check them."""

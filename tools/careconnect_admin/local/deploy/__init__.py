@@ -1,0 +1,1 @@
+"""Package and deploy the template on the emulator."""

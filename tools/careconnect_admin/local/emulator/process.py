@@ -1,0 +1,41 @@
+"""The emulator's own process, which ends when its supervisor does: `python -m` runs it."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from typing import Final
+
+STOP_SECONDS: Final = 8.0
+"""How long it has to end in order."""
+
+
+def _follow_parent() -> None:
+    """Wait for the end of standard input, which is the supervisor's end, then end this process group."""
+    while os.read(0, 1024):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS / 2)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def _serve() -> None:
+    from ministack.app import main as serve
+
+    from careconnect_admin.local.emulator.statements import complete_inserts
+
+    complete_inserts()
+    threading.Thread(target=_follow_parent, daemon=True, name="follow-parent").start()
+    sys.argv = ["ministack"]
+    try:
+        serve()
+    finally:
+        # The supervisor does this too, unless it was killed.
+        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+
+
+if __name__ == "__main__":
+    _serve()

@@ -1,0 +1,300 @@
+"""The local stack's public port: a reverse proxy that gives the emulated API the paths of a deployed one.
+
+It stands where API Gateway's edge stands and behaves as that does where clients can tell: requests over
+its limits are refused, answers that take too long are cut off, `X-Forwarded-For` names the caller. Path and
+query arrive as they came, so that what a path like `//Patient/1` or `Patient%2F1` opens locally is what the
+authorizer decides about.
+
+One difference is meant: API Gateway refuses a raw `|` in a query (400), which FHIR clients send in every
+`identifier=system|value`. The front passes it on as `%7C`, the same value, so that a call pasted from the
+FHIR specification works. A client that is to work deployed has to encode it.
+
+It is aiohttp's server, which takes any request, and not `aiohttp.web.Application` (ADR 1): that routes by a path that
+it has taken apart, and answers what it cannot read in words of its own.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
+
+import aiohttp
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+from multidict import CIMultiDict
+from yarl import URL
+
+from careconnect.http.origin import SECRET_HEADER, VIEWER_HEADER
+from careconnect_admin.local import demo_list
+from careconnect_admin.local.edge_compression import compressed
+
+HOST: Final = "127.0.0.1"
+# API Gateway's own: REST API payload, request line and headers, integration time-out.
+MAX_BODY: Final = 10 * 1024 * 1024
+MAX_HEAD: Final = 10_240
+TIMEOUT_SECONDS: Final = 30.0
+# Requests in flight at the emulator. It starts one Python process per function and concurrent call, so a
+# burst would be answered late, by dozens of cold starts; beyond this the front lets calls wait.
+MAX_IN_FLIGHT: Final = 8
+# And of one caller, by its Authorization: Lambda would start as many more functions for the others.
+MAX_OF_ONE_CALLER: Final = 4
+# The parser's own bound on a line, above MAX_HEAD so that our refusal is the one that clients see.
+_PARSER_LIMIT: Final = 64 * 1024
+
+_HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+# Set by the front, whatever the client says.
+_NOT_FORWARDED: Final = _HOP_BY_HOP | {
+    "content-length",
+    "expect",
+    "forwarded",
+    "host",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-proto",
+}
+_ISSUE_CODES: Final = {400: "invalid", 413: "too-long", 502: "transient", 504: "timeout"}
+
+
+class _RefusalError(Exception):
+    """An answer that the front gives itself."""
+
+    def __init__(self, status: int, diagnostics: str) -> None:
+        super().__init__(diagnostics)
+        self.status = status
+        self.diagnostics = diagnostics
+
+
+class _Connection(RequestHandler):  # type: ignore[misc,type-arg,unused-ignore]
+    """A client's connection; what cannot be parsed is answered in FHIR's terms too."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer a request that could not be read (aiohttp's text would repeat parts of it)."""
+        del request, message
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.log_exception("The front failed", exc_info=exc)
+            answer = _outcome(502, "The local API cannot be reached.")
+        else:
+            answer = _outcome(400, "The request is malformed.")
+        answer.force_close()
+        return answer
+
+
+class _Server(web.Server):  # type: ignore[misc,type-arg,unused-ignore]
+    def __call__(self) -> RequestHandler:  # type: ignore[type-arg,unused-ignore]
+        """Make a connection's handler."""
+        return _Connection(self, loop=self._loop, **self._kwargs)
+
+
+class Front:
+    """Serves one upstream on one loopback port, in a thread with an event loop of its own.
+
+    With `origin_secret` it is what CloudFront is to a deployment: it proves itself to the functions and says who asks.
+    With a `demo_list` it answers that itself, to the page of this machine.
+    Use as a context manager; the port is bound when `__enter__` returns.
+
+    Raises:
+        OSError: the port cannot be bound.
+    """
+
+    def __init__(self, port: int, upstream: str = "", origin_secret: str = "") -> None:
+        self.port = port
+        self._origin_secret = origin_secret
+        self.upstream = upstream
+        self.demo_list = b""
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="front")
+        self._runner: web.ServerRunner | None = None
+        self._client: aiohttp.ClientSession | None = None
+        self._slots = asyncio.Semaphore(MAX_IN_FLIGHT)
+        self._callers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        try:
+            asyncio.run_coroutine_threadsafe(self._open(), self._loop).result()
+        except BaseException:
+            self._end_loop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(timeout=10)
+        self._end_loop()
+
+    @property
+    def base_url(self) -> str:
+        """The root URL that clients use, without a trailing slash."""
+        return f"http://{HOST}:{self.port}"
+
+    async def _open(self) -> None:
+        self._client = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
+            timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
+            auto_decompress=False,
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+        )
+        server = _Server(
+            self._answer,
+            access_log=None,
+            max_line_size=_PARSER_LIMIT,
+            max_field_size=_PARSER_LIMIT,
+            auto_decompress=False,
+        )
+        self._runner = web.ServerRunner(server, handle_signals=False, shutdown_timeout=1.0)
+        try:
+            await self._runner.setup()
+            # No SO_REUSEPORT: a second server on the port must fail, not share it.
+            await web.TCPSite(self._runner, HOST, self.port, reuse_address=True, reuse_port=False).start()
+        except BaseException:
+            await self._close()
+            raise
+
+    async def _close(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._client is not None:
+            await self._client.close()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(timeout=5)
+        if not self._loop.is_running():
+            self._loop.close()
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            target = _target(request.raw_path)
+            _check_head(request)
+            body = await _body(request)
+            listed = demo_list.answer(self.demo_list, target, request, self.port)
+            return listed or await self._forward(request, target, body)
+        except _RefusalError as refusal:
+            answer = _outcome(refusal.status, refusal.diagnostics)
+            if not request.content.is_eof():
+                # The unread rest of a refused body would be taken for the next request.
+                answer.force_close()
+            return answer
+
+    async def _forward(self, request: web.BaseRequest, target: str, body: bytes) -> web.StreamResponse:
+        if self._client is None or not self.upstream:
+            raise _RefusalError(502, "The local API is not ready yet.")
+        headers = _forwarded(request.headers.items())
+        headers["X-Forwarded-For"] = request.remote or HOST
+        headers["X-Forwarded-Proto"] = "http"
+        headers["X-Forwarded-Port"] = str(self.port)
+        if self._origin_secret:
+            headers[SECRET_HEADER] = self._origin_secret
+            headers[VIEWER_HEADER] = request.remote or HOST
+        caller = request.headers.get("Authorization", "")
+        slots_of_caller = self._callers.setdefault(caller, asyncio.Semaphore(MAX_OF_ONE_CALLER))
+        try:
+            async with (
+                slots_of_caller,
+                self._slots,
+                self._client.request(
+                    request.method,
+                    URL(self.upstream + target, encoded=True),
+                    headers=headers,
+                    data=body or None,
+                    allow_redirects=False,
+                ) as upstream,
+            ):
+                content = await upstream.read()
+                status, reason, received = upstream.status, upstream.reason, upstream.headers
+        except TimeoutError:
+            raise _RefusalError(504, "The request took too long.") from None
+        except (aiohttp.ClientError, OSError, ValueError):
+            raise _RefusalError(502, "The local API cannot be reached.") from None
+        # Content-Length passes too: on HEAD it tells what GET would send.
+        passed = CIMultiDict((k, v) for k, v in received.items() if k.lower() not in _HOP_BY_HOP)
+        content = compressed(passed, content, request.headers.get("Accept-Encoding", ""))
+        return web.Response(
+            status=status, reason=reason, headers=passed, body=None if request.method == "HEAD" else content
+        )
+
+
+def _target(raw: str) -> str:
+    """Return the path and query to ask for, which is `raw` but for the form of a proxy request and `|`."""
+    if not raw.startswith("/"):
+        parts = urlsplit(raw)
+        if parts.scheme not in {"http", "https"}:
+            raise _RefusalError(400, "The request target is malformed.")
+        # The absolute form (RFC 9112 §3.2.2).
+        raw = "/" + raw.split("://", 1)[1].partition("/")[2]
+    if "#" in raw or not raw.isascii() or not raw.isprintable():
+        raise _RefusalError(400, "The request target is malformed.")
+    path, mark, query = raw.partition("?")
+    # The emulator decodes a path before it routes and authorises, so that an encoded slash would separate.
+    # Encoded once more, the path reaches routes, policy and function as it came, as on API Gateway.
+    return path.replace("%", "%25") + mark + query.replace("|", "%7C")
+
+
+def _check_head(request: web.BaseRequest) -> None:
+    # Never trimmed into something else: such a byte is no part of a token, a secret's encoding or a media type.
+    if not all(name.isascii() and value.isascii() for name, value in request.raw_headers):
+        raise _RefusalError(400, "A header holds a byte that is not ASCII.")
+    size = len(request.method) + len(request.raw_path)
+    size += sum(len(name) + len(value) for name, value in request.raw_headers)
+    if size > MAX_HEAD:
+        raise _RefusalError(400, f"The request line and headers are over {MAX_HEAD} bytes.")
+
+
+async def _body(request: web.BaseRequest) -> bytes:
+    too_long = _RefusalError(413, f"The request body is over {MAX_BODY} bytes.")
+    if (request.content_length or 0) > MAX_BODY:
+        raise too_long
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise too_long
+    return bytes(body)
+
+
+def _forwarded(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
+    """Return the headers that pass: neither hop-by-hop, nor named in Connection, nor the front's own."""
+    kept = list(headers)
+    named = {
+        token.strip().lower() for name, value in kept if name.lower() == "connection" for token in value.split(",")
+    }
+    return CIMultiDict((k, v) for k, v in kept if k.lower() not in _NOT_FORWARDED | named)
+
+
+def _outcome(status: int, diagnostics: str) -> web.Response:
+    body: dict[str, Any] = {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": _ISSUE_CODES[status], "diagnostics": diagnostics}],
+    }
+    return web.Response(
+        status=status,
+        body=json.dumps(body).encode(),
+        headers={"Content-Type": "application/fhir+json", "Access-Control-Allow-Origin": "*"},
+    )

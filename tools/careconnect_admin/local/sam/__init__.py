@@ -1,0 +1,1 @@
+"""The SAM CLI's containers on the emulator's tables."""

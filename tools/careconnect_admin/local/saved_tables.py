@@ -1,0 +1,110 @@
+"""Keep what a local stack's tables hold in a file, from one run to the next.
+
+The emulator can keep its state too, but only all of it: the functions' code and the API as the template had them would
+come back with it, and a changed template would not be deployed.
+"""
+
+import base64
+import gzip
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from careconnect.storage.keys import CURSOR_KEY, FORMAT, INDEX_ITEM
+from careconnect_admin.errors import SettingError
+from careconnect_admin.loading.load import LoadReport
+from careconnect_admin.loading.outcome import Outcome
+from careconnect_records.items.record import GONE
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")
+# DynamoDB's quota for a batch.
+_BATCH: Final = 25
+_WRITERS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTables:
+    """The records, with their versions, what is referred to, and the clients of a stack that is gone.
+
+    They are in a file of this user's alone.
+
+    The clients named in `without` are made anew by each run, and so are not kept.
+    """
+
+    file: Path
+    without: Collection[str] = ()
+
+    def are_there(self) -> bool:
+        """Tell whether an earlier run has left any."""
+        return self.file.exists()
+
+    def save(self, dynamodb: "DynamoDBClient", outputs: Mapping[str, str]) -> None:
+        """Write the tables' items, whole or not at all; `outputs` are the stack's, which name the tables."""
+        unfinished = self.file.with_suffix(".new")
+        unfinished.unlink(missing_ok=True)
+        descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as raw, gzip.open(raw, "wt", encoding="utf-8", compresslevel=1) as file:
+            for table in _TABLES:
+                for page in dynamodb.get_paginator("scan").paginate(TableName=outputs[table], ConsistentRead=True):
+                    for item in page["Items"]:
+                        if item.get("client_id", {}).get("S") not in self.without:
+                            file.write(json.dumps([table, item], default=_as_text, ensure_ascii=False) + "\n")
+        unfinished.replace(self.file)
+
+    def restore(self, dynamodb: "DynamoDBClient", outputs: Mapping[str, str]) -> LoadReport:
+        """Put what was kept into new tables and return the counts of its resources, as unchanged.
+
+        Raises:
+            SettingError: the file is not as `save` left it, or a release of another format has left it.
+        """
+        report = LoadReport()
+
+        def put(batch: list[tuple[str, dict[str, Any]]]) -> None:
+            asked: Any = {}
+            for table, item in batch:
+                asked.setdefault(outputs[table], []).append({"PutRequest": {"Item": item}})
+            while asked:
+                asked = dynamodb.batch_write_item(RequestItems=asked).get("UnprocessedItems")
+
+        try:
+            with ThreadPoolExecutor(_WRITERS, thread_name_prefix="restore") as executor:
+                for _ in executor.map(put, _batches(self._items(report))):
+                    pass
+        except (OSError, EOFError, ValueError, KeyError) as error:
+            raise SettingError(f"KEEP: {self.file} cannot be read: remove it to start anew") from error
+        return report
+
+    def _items(self, report: LoadReport) -> Iterator[tuple[str, dict[str, Any]]]:
+        with gzip.open(self.file, "rt", encoding="utf-8") as file:
+            for line in file:
+                table, item = json.loads(line)
+                if item.get("pk", {}).get("S") == CURSOR_KEY[0] and item.get("format") != {"N": str(FORMAT)}:
+                    raise SettingError(f"KEEP: {self.file} is of another format: remove it to start anew")
+                if table in _TABLES[:2] and item["sk"]["S"] == INDEX_ITEM and item["digest"]["S"] != GONE:
+                    type_name, _, resource_id = item["pk"]["S"].partition("/")
+                    report.add(type_name, Outcome.UNCHANGED, resource_id)
+                yield table, {name: _from_text(value) for name, value in item.items()}
+
+
+def _batches(items: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    while batch := list(islice(items, _BATCH)):
+        yield batch
+
+
+def _as_text(value: Any) -> str:
+    """Return the bytes of an attribute of type B as text, which JSON holds."""
+    if not isinstance(value, bytes):
+        raise TypeError(f"not an attribute's value: {type(value).__name__}")
+    return base64.b64encode(value).decode()
+
+
+def _from_text(value: dict[str, Any]) -> dict[str, Any]:
+    return {"B": base64.b64decode(value["B"])} if "B" in value else value

@@ -1,1 +1,0 @@
-"""The access record of what an operator changes: clients, signing keys and the life of tokens."""
