@@ -21,7 +21,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.httpsession import URLLib3Session
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.endpoint.pipeline import Recording, Shell
+from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.fhir.resource_types import Home
 from careconnect.http.messages import Cors
 from careconnect_admin.loading.load import load_paths
@@ -30,10 +30,10 @@ from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.events import fhir_event
 from careconnect_testing.parts.observer import RecordingObserver
-from careconnect_testing.parts.usage_counters import Accounts
+from careconnect_testing.parts.usage_counters import UsageCounters
 from careconnect_testing.records.few_records import write_records
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.quota import Allowances
+from fhir_reader.quota import Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _DELAY: Final = 0.005
@@ -106,12 +106,12 @@ def main() -> None:
         load_paths([write_records(Path(folder))], RecordTables(client, *_TABLES.values()), base_url=_BASE)
         tables = {Home.RECORD: "records", Home.DIRECTORY: "directory"}
         endpoint = FhirEndpoint(
-            DynamoDbResourceStore(client, tables, Home.RECORD), Home.RECORD, Allowances(Accounts(), 10**9)
+            DynamoDbResourceStore(client, tables, Home.RECORD), Home.RECORD, Quota(UsageCounters(), 10**9)
         )
-        recording = Recording(DynamoDbAuditStore(client, "audit"), "benchmark")
+        auditing = Auditing(DynamoDbAuditStore(client, "audit"), "benchmark")
         without, with_record = (
-            Shell(endpoint, _BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), time.time, recording=each)
-            for each in (None, recording)
+            RequestPipeline(endpoint, _BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), time.time, auditing=each)
+            for each in (None, auditing)
         )
         print(
             f"{'request':36} {'without':>9} {'with':>9} {'more':>7}   median of {_RUNS}, {_DELAY * 1000:.0f} ms a call"
@@ -126,20 +126,20 @@ def main() -> None:
             print(f"{name:36} {bare:6.2f} ms {recorded:6.2f} ms {100 * (recorded / bare - 1):5.1f} %")
 
 
-def _medians(without: Shell, with_record: Shell, event: dict[str, Any]) -> tuple[float, float]:
+def _medians(without: RequestPipeline, with_record: RequestPipeline, event: dict[str, Any]) -> tuple[float, float]:
     """Return the medians of both in milliseconds, asked in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(_RUNS):
-        for shell, taken in zip((without, with_record), times, strict=True):
+        for pipeline, taken in zip((without, with_record), times, strict=True):
             begun = time.perf_counter()
-            _answer(shell, event)
+            _answer(pipeline, event)
             taken.append(time.perf_counter() - begun)
     bare, recorded = (1000 * statistics.median(taken) for taken in times)
     return bare, recorded
 
 
-def _answer(shell: Shell, event: dict[str, Any]) -> None:
-    answer = shell(event)
+def _answer(pipeline: RequestPipeline, event: dict[str, Any]) -> None:
+    answer = pipeline(event)
     assert answer["statusCode"] == 200, json.dumps(answer)
 
 

@@ -11,12 +11,12 @@ from benchmarks.dynalite_server import Dynalite
 from benchmarks.kept_tables import TABLE
 from benchmarks.small_records import Region
 
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.quota import Allowances
+from fhir_reader.quota import Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _BASE: Final = "https://care.example"
@@ -78,7 +78,7 @@ class MeasuredReader:
     region: Region
     server: Dynalite
     _cost: Cost = field(default_factory=Cost)
-    _shells: dict[Home, Shell] = field(default_factory=dict)
+    _shells: dict[Home, RequestPipeline] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Build the readers and count what they ask for."""
@@ -87,8 +87,8 @@ class MeasuredReader:
         events.register("after-call.dynamodb", self._count)
         for home in DATA_HOMES:
             store = DynamoDbResourceStore(self.server.client, dict.fromkeys(Home, TABLE), home)
-            endpoint = FhirEndpoint(store, home, Allowances(_Unlimited(), 1))
-            self._shells[home] = Shell(endpoint, _BASE, "eu-west-2", Cors(()), _Failing(), time.time)
+            endpoint = FhirEndpoint(store, home, Quota(_Unlimited(), 1))
+            self._shells[home] = RequestPipeline(endpoint, _BASE, "eu-west-2", Cors(()), _Failing(), time.time)
 
     def ask(self, request: Request) -> Measured:
         """Answer a request."""

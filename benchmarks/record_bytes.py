@@ -20,7 +20,7 @@ from careconnect_admin.loading.reading.found import Deletion, Problem, Upsert
 from careconnect_admin.loading.reading.sources import find_sources, read_source
 from careconnect_records.items.record import item_size
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import Change, planned_change
+from careconnect_records.writes.change import WritePlan, plan_write
 from careconnect_records.writes.packing import packed
 from careconnect_records.writes.transaction import group_actions
 
@@ -51,21 +51,21 @@ def record_bytes(folder: Path) -> dict[str, Any]:
     }
 
 
-def _changes(folder: Path) -> Iterator[Change]:
+def _changes(folder: Path) -> Iterator[WritePlan]:
     for path in find_sources([folder]).files:
         for found in read_source(path):
             if not isinstance(found, Upsert | Deletion | Problem):
                 continue
             content = checked(found, base_url=_BASE)
             assert not isinstance(content, Problem), str(content)
-            change = planned_change(content, None, now=_NOW, base_url=_BASE)
+            change = plan_write(content, None, now=_NOW, base_url=_BASE)
             assert change is not None
             yield change
 
 
-def _parts(change: Change) -> Counter[str]:
+def _parts(change: WritePlan) -> Counter[str]:
     record = change.record
-    linked = len(change.guards_added) + len(change.raised)
+    linked = len(change.locks_added) + len(change.raised)
     return Counter(
         resources=1,
         items=2 + len(record.entries) + linked,
@@ -76,7 +76,7 @@ def _parts(change: Change) -> Counter[str]:
     )
 
 
-def _write_units(changes: list[Change]) -> int:
+def _write_units(changes: list[WritePlan]) -> int:
     """Return the write units of loading: transactions of as many resources as fit, two units for each KB of an item."""
     tables: Any = RecordTables(None, "records", "directory", "references")  # type: ignore[arg-type]
     units = 0

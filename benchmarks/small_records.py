@@ -14,7 +14,7 @@ from typing import Any, Final
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_admin.sample.generator import sample_resources
-from careconnect_records.items.record import Content, build_record, content_of, instant_text
+from careconnect_records.items.record import NewVersion, build_record, instant_text, new_version
 
 Item = dict[str, Any]
 
@@ -160,11 +160,11 @@ def birth_date(number: int) -> str:
     return (datetime(1930, 1, 1, tzinfo=UTC) + timedelta(days=_spread("born", number) % 32_000)).date().isoformat()
 
 
-def content(resource: dict[str, Any]) -> Content:
+def content(resource: dict[str, Any]) -> NewVersion:
     """Return what the loader stores of a resource."""
     served = resource_type(resource["resourceType"])
     assert served is not None
-    return content_of(served, resource)
+    return new_version(served, resource)
 
 
 def _spread(name: str, of: int | str) -> int:

@@ -15,7 +15,7 @@ from benchmarks.small_records import Makers, Region, birth_date, content, patien
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect_admin.loading.writer import RecordWriter
-from careconnect_records.items.record import Content, deletion_of
+from careconnect_records.items.record import NewVersion, deleted_version
 from careconnect_records.items.tables import RecordTables
 
 _PAGE: Final = 100
@@ -138,7 +138,7 @@ class _Loader:
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for it
             self._failure = error
 
-    def _next(self, nth: int) -> Content:
+    def _next(self, nth: int) -> NewVersion:
         number = nth * _STEP % self._patients
         match nth % 4:
             case 0:
@@ -155,7 +155,7 @@ class _Loader:
                 served = resource_type("Patient")
                 assert served is not None
                 self.changes.deleted.add(patient_id(number))
-                return deletion_of(served, patient_id(number))
+                return deleted_version(served, patient_id(number))
 
 
 class _WithoutTransactions:

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from careconnect.audit.event import AuditEvent
-from careconnect.endpoint.pipeline import Recording
+from careconnect.endpoint.pipeline import Auditing
 
 _KEPT: Final = 100
 
@@ -40,6 +40,6 @@ class MemoryAuditStore:
         raise NotImplementedError
 
 
-def recording(service: str) -> Recording:
+def auditing(service: str) -> Auditing:
     """Return a function's recording that keeps its events in memory."""
-    return Recording(MemoryAuditStore(), service)
+    return Auditing(MemoryAuditStore(), service)

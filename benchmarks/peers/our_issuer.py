@@ -6,14 +6,14 @@ from typing import Any
 
 import jwt
 from benchmarks.peers.answering import answer
-from benchmarks.peers.memory_record import recording
+from benchmarks.peers.memory_record import auditing
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from careconnect.endpoint.composition import shell_of
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.composition import pipeline_of
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.oauth.access_token import ALGORITHM, DEFAULT_LIFETIME, TOKEN_TYPE
 from careconnect.oauth.client_record import CLIENT_CREDENTIALS, AuthMethod, ClientRecord, SecretDigest, digest_secret
 from careconnect.oauth.signing_keys import thumbprint
@@ -54,7 +54,7 @@ def main() -> None:
     def prepare(asked: Any) -> None:
         key = load_pem_private_key(asked["pem"].encode(), None)
         assert isinstance(key, RSAPrivateKey)
-        made.update(shell=_shell(asked, key), event=asked["event"], key=key, signed=asked["signed"].encode())
+        made.update(pipeline=_pipeline(asked, key), event=asked["event"], key=key, signed=asked["signed"].encode())
 
     def ask() -> Any:
         return made["shell"](made["event"])
@@ -69,7 +69,7 @@ def main() -> None:
     answer(prepare, ask, {"call": grant, "signature": sign})
 
 
-def _shell(asked: Any, key: RSAPrivateKey) -> Shell:
+def _pipeline(asked: Any, key: RSAPrivateKey) -> RequestPipeline:
     client = ClientRecord(
         client_id=asked["client"]["id"],
         name="A benchmark",
@@ -89,4 +89,4 @@ def _shell(asked: Any, key: RSAPrivateKey) -> Shell:
         tokens=unasked,
         lifetime=DEFAULT_LIFETIME,
     )
-    return shell_of(Settings(os.environ), endpoint, recording("token_issuer"))
+    return pipeline_of(Settings(os.environ), endpoint, auditing("token_issuer"))

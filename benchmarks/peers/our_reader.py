@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.peers.answering import answer
 
 if TYPE_CHECKING:
-    from careconnect.endpoint.pipeline import Shell
+    from careconnect.endpoint.pipeline import RequestPipeline
     from careconnect.fhir.rendering.formats import Format
     from careconnect.fhir.resource_types import ResourceType
     from fhir_reader.app import FhirEndpoint
@@ -29,19 +29,19 @@ def deployed() -> None:
 
 def in_memory() -> None:
     """Be the function without AWS: its store holds a resource in memory, and its access record its events."""
-    from benchmarks.peers.memory_record import recording
+    from benchmarks.peers.memory_record import auditing
 
-    from careconnect.endpoint.composition import shell_of
+    from careconnect.endpoint.composition import pipeline_of
     from careconnect.runtime.settings import Settings
 
     store = _MemoryStore()
-    _answer_over(store, shell_of(Settings(os.environ), _endpoint(store), recording("fhir_reader")))
+    _answer_over(store, pipeline_of(Settings(os.environ), _endpoint(store), auditing("fhir_reader")))
 
 
 def bare() -> None:
     """Be the function without AWS that keeps no access record and logs nothing: what it does is read."""
     store = _MemoryStore()
-    _answer_over(store, _quiet_shell(_endpoint(store)))
+    _answer_over(store, _quiet_pipeline(_endpoint(store)))
 
 
 def bare_on_dynamodb() -> None:
@@ -51,7 +51,7 @@ def bare_on_dynamodb() -> None:
     from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
     store = DynamoDbResourceStore(aws.dynamodb(), {Home.RECORD: os.environ["RECORD_TABLE"]}, Home.RECORD)
-    _answer_on_wire(_quiet_shell(_endpoint(store)))
+    _answer_on_wire(_quiet_pipeline(_endpoint(store)))
 
 
 class _MemoryStore:
@@ -85,17 +85,17 @@ class _Reading:
 def _endpoint(store: Any) -> "FhirEndpoint":
     from careconnect.fhir.resource_types import Home
     from fhir_reader.app import FhirEndpoint
-    from fhir_reader.quota import Allowances
+    from fhir_reader.quota import Quota
 
     # A read is never charged, so nobody asks for an account.
-    accounts: Any = None
-    return FhirEndpoint(store, Home.RECORD, Allowances(accounts, 0))
+    counters: Any = None
+    return FhirEndpoint(store, Home.RECORD, Quota(counters, 0))
 
 
-def _quiet_shell(endpoint: "FhirEndpoint") -> "Shell":
+def _quiet_pipeline(endpoint: "FhirEndpoint") -> "RequestPipeline":
     import time
 
-    from careconnect.endpoint.pipeline import Shell
+    from careconnect.endpoint.pipeline import RequestPipeline
     from careconnect.http.messages import Cors
 
     class Silence:
@@ -110,7 +110,7 @@ def _quiet_shell(endpoint: "FhirEndpoint") -> "Shell":
             """Count nothing."""
 
     base, region = os.environ["BASE_URL"], os.environ["AWS_REGION"]
-    return Shell(endpoint, base, region, Cors(("*",)), Silence(), time.time)
+    return RequestPipeline(endpoint, base, region, Cors(("*",)), Silence(), time.time)
 
 
 def _answer_over(store: _MemoryStore, handler: Callable[[Any], dict[str, Any]]) -> None:

@@ -29,7 +29,7 @@ _SETTINGS: Final = {
     "DIRECTORY_TABLE": TABLES["DirectoryTable"],
     "AUDIT_TABLE": TABLES["AuditTable"],
     "AUDIT_FAILURE": "closed",
-    "ALLOWANCE_TABLE": "allowances",
+    "USAGE_TABLE": "allowances",
 }
 _NODE_SETTINGS: Final = {"AWS_REGION": REGION, "RESOURCE_TABLE": "records", "AWS_XRAY_CONTEXT_MISSING": "IGNORE_ERROR"}
 

@@ -46,7 +46,7 @@ def test_a_source_that_knows_no_package_at_all_is_silent_and_not_content(output:
         python_findings(output)
 
 
-def test_npms_findings_are_told_by_name_and_its_error_is_silence() -> None:
+def test_npms_findings_are_reported_by_name_and_its_error_is_silence() -> None:
     assert node_findings('{"vulnerabilities": {}}') == []
     assert node_findings('{"vulnerabilities": {"left": {"severity": "high"}}}') == ["left: high"]
     for silent in ("", '{"error": {"summary": ""}, "statusCode": 405}'):
@@ -64,7 +64,7 @@ def test_findings_are_counted_and_silence_is_said(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.splitlines() == ["first: 2 findings", "  one", "  two", f"source: {SILENT}"]
 
 
-def test_what_is_measured_and_not_deployed_is_told_apart() -> None:
+def test_what_is_measured_and_not_deployed_is_reported_apart() -> None:
     counted, measured = parted(locks("package-lock.json"))
 
     assert measured == list(MEASURED)

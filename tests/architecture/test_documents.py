@@ -211,7 +211,7 @@ def test_environment_holds_no_secret_but_the_published_ones() -> None:
     assert secrets == {client.secret for client in page_clients} | {""}
 
 
-def test_every_variable_of_the_collection_is_given_or_set_on_the_way() -> None:
+def test_every_variable_of_the_collection_is_given_or_set_before() -> None:
     text = MADE[Path("postman/collection.json")]
     used = {part.split("}}")[0] for part in text.split("{{")[1:]}
     given = {each["key"] for each in ENVIRONMENT["values"]}
@@ -341,7 +341,7 @@ def _quoted(cell: str) -> list[str]:
     return re.findall(r"`([a-z_-]+)`", cell)
 
 
-def test_clients_are_told_of_every_refusal_of_the_contract() -> None:
+def test_clients_are_shown_every_refusal_of_the_contract() -> None:
     oauth, fhir = "Of /token, /introspect and /revoke", "Of the FHIR API"
 
     assert refusals("docs/clients.md", oauth, 0, 1) == refusals("docs/contract/oauth.md", "Answers of /token", 1, 2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect_admin.clients.demo import PATIENT_ACCESS
@@ -86,7 +86,7 @@ class NoKeys:
 
 @pytest.mark.parametrize("name", event_names("DiscoveryFunction"))
 def test_discovery_answers_its_events(name: str) -> None:
-    app = Shell(DiscoveryEndpoint(NoKeys()), "", "eu-west-2", Cors(("*",)), RecordingObserver(), Clock())
+    app = RequestPipeline(DiscoveryEndpoint(NoKeys()), "", "eu-west-2", Cors(("*",)), RecordingObserver(), Clock())
     sent: Event = event(name)
 
     answer = app(sent)
@@ -98,7 +98,7 @@ def test_discovery_answers_its_events(name: str) -> None:
 @pytest.mark.parametrize("name", event_names("ConsoleFunction"))
 def test_the_console_answers_its_events(name: str, tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("<title>{{base}}</title>", encoding="utf-8")
-    app = Shell(
+    app = RequestPipeline(
         ConsoleEndpoint(BuiltSite(tmp_path), is_on=True), "", "eu-west-2", Cors(("*",)), RecordingObserver(), Clock()
     )
 

@@ -47,7 +47,7 @@ def test_what_cannot_be_recorded_is_watched_whoever_could_not() -> None:
     """Each function that has a table to record in, by the name that its metrics have."""
     functions = [each["Properties"] for each in _RESOURCES.values() if each["Type"] == "AWS::Serverless::Function"]
     given = [each["Environment"]["Variables"] for each in functions if "Environment" in each]
-    alarms = [alarm for alarm in _ALARMS.values() if alarm["MetricName"] == "AccessRecordNotKept"]
+    alarms = [alarm for alarm in _ALARMS.values() if alarm["MetricName"] == "AuditEventNotWritten"]
 
     recording = {each["POWERTOOLS_SERVICE_NAME"] for each in given if "AUDIT_FAILURE" in each}
     assert {alarm["Dimensions"][0]["Value"] for alarm in alarms} == recording
@@ -60,7 +60,7 @@ def test_that_nothing_is_watched_any_more_is_news() -> None:
     assert others == {"notBreaching"}
 
 
-def test_an_archive_that_is_behind_is_told_long_before_the_stream_loses_anything() -> None:
+def test_an_archive_that_is_behind_is_reported_long_before_the_stream_loses_anything() -> None:
     alarm = _ALARMS["AuditArchiveBehindAlarm"]
 
     assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("IteratorAge", "Maximum", 3_600_000)

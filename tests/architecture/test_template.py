@@ -113,7 +113,7 @@ def test_the_committed_paths_are_what_the_code_makes() -> None:
     assert with_paths(text) == text, "run `make docs`"
 
 
-def test_paths_that_were_edited_are_made_anew_and_what_is_written_by_hand_is_kept(tmp_path: Path) -> None:
+def test_paths_that_were_edited_are_made_anew_and_what_is_written_by_hand_is_stored(tmp_path: Path) -> None:
     text = API_FILE.read_text(encoding="utf-8")
     edited = text.replace("statusCode: 429", "statusCode: 430").replace("  /token:\n", "  /elsewhere:\n")
     file = tmp_path / "api.yaml"
@@ -222,7 +222,7 @@ SCHEMES: dict[str, Any] = API["components"]["securitySchemes"]
 
 
 @pytest.mark.parametrize("direction", ["read", "write"])
-def test_an_authorizer_is_told_its_direction_and_its_answer_is_kept_for_a_minute_at_most(direction: str) -> None:
+def test_an_authorizer_is_given_its_direction_and_its_answer_is_stored_for_a_minute_at_most(direction: str) -> None:
     name = f"{direction.capitalize()}Authorizer"
     scheme = SCHEMES[name]
     authorizer = scheme["x-amazon-apigateway-authorizer"]
@@ -351,7 +351,7 @@ def test_the_key_policy_names_its_actions_and_gives_none_that_hands_the_key_on()
     }
 
 
-def test_the_console_has_no_permission_on_anything_and_is_told_of_nothing() -> None:
+def test_the_console_has_no_permission_on_anything_and_is_shown_nothing() -> None:
     assert "Policies" not in FUNCTIONS["ConsoleFunction"]
     assert "ConsoleFunctionRole" not in json.dumps(TEMPLATE)
     assert environment("ConsoleFunction") == {
@@ -406,11 +406,11 @@ def _settings_read(source: str) -> set[str]:
 def test_a_functions_environment_is_what_its_handler_reads(function: str) -> None:
     source = (PROJECT / PACKAGES[function] / "handler.py").read_text(encoding="utf-8")
     read = _settings_read(source)
-    if "recording_of" in source:
+    if "auditing_of" in source:
         read |= _settings_read((PROJECT / "layers/common/careconnect/endpoint/auditing.py").read_text(encoding="utf-8"))
         if "aws.kms)" not in source:
             read -= {"ACCESS_DIGEST_KEY_ALIAS"}
-    if "shell_of" in source:
+    if "pipeline_of" in source:
         read |= _settings_read(
             (PROJECT / "layers/common/careconnect/endpoint/composition.py").read_text(encoding="utf-8")
         )
@@ -431,7 +431,7 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
     assert given == read - _LAMBDAS_OWN
 
 
-def test_only_its_functions_are_told_of_a_table() -> None:
+def test_only_its_functions_are_shown_a_table() -> None:
     told = {
         table: {function for function in PACKAGES if f"{table.upper()}_TABLE" in environment(function)}
         for table in ("client", "token", "record", "directory", "reference", "audit")
@@ -467,7 +467,9 @@ def test_only_the_writers_bring_what_only_writing_needs(function: str) -> None:
 
 
 @pytest.mark.parametrize(("home", "function"), [*READER_OF.items(), *WRITER_OF.items()])
-def test_a_function_whose_code_serves_several_tables_is_told_which_types_it_serves(home: Home, function: str) -> None:
+def test_a_function_whose_code_serves_several_tables_is_reported_which_types_it_serves(
+    home: Home, function: str
+) -> None:
     variables = FUNCTIONS[function]["Environment"]["Variables"]
     told = [variables[name] for name in ("READER_HOME", "WRITER_HOME") if name in variables]
 
@@ -511,7 +513,7 @@ def test_a_layers_wheels_are_for_its_processor(processor: str, platform: str) ->
     assert all(wheel.startswith("manylinux") and wheel.endswith(f"_{platform}") for wheel in wheels)
 
 
-@pytest.mark.parametrize("table", [name for name in of_type("AWS::DynamoDB::Table") if name != "AllowanceTable"])
+@pytest.mark.parametrize("table", [name for name in of_type("AWS::DynamoDB::Table") if name != "UsageTable"])
 def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
     properties = RESOURCES[table]["Properties"]
 
@@ -524,11 +526,11 @@ def test_a_table_is_encrypted_recoverable_and_protected(table: str) -> None:
 
 
 def test_counters_of_minutes_are_encrypted_and_go_with_the_stack() -> None:
-    properties = RESOURCES["AllowanceTable"]["Properties"]
+    properties = RESOURCES["UsageTable"]["Properties"]
 
     assert properties["SSESpecification"] == {"SSEEnabled": True}
     assert "DeletionProtectionEnabled" not in properties
-    assert RESOURCES["AllowanceTable"]["DeletionPolicy"] == "Delete"
+    assert RESOURCES["UsageTable"]["DeletionPolicy"] == "Delete"
 
 
 def test_there_are_seven_tables_and_their_keys_are_the_codes() -> None:
@@ -542,10 +544,10 @@ def test_there_are_seven_tables_and_their_keys_are_the_codes() -> None:
         "RecordTable": ["pk", "sk"],
         "DirectoryTable": ["pk", "sk"],
         "ReferenceTable": ["pk"],
-        "AllowanceTable": ["pk"],
+        "UsageTable": ["pk"],
         "AuditTable": ["pk", "sk"],
     }
-    for name in ("TokenTable", "AllowanceTable", "AuditTable"):
+    for name in ("TokenTable", "UsageTable", "AuditTable"):
         assert RESOURCES[name]["Properties"]["TimeToLiveSpecification"] == {
             "AttributeName": "expires_at",
             "Enabled": True,
@@ -661,7 +663,7 @@ def test_access_md_errors_of_the_gateway(kind: str, status: int | None, challeng
     assert json.loads(response["responseTemplates"]["application/json"])["issue"][0]["code"] == code
 
 
-def test_who_is_denied_is_told_where_to_look() -> None:
+def test_who_is_denied_is_reported_where_to_look() -> None:
     issue = json.loads(GATEWAY_RESPONSES["ACCESS_DENIED"]["responseTemplates"]["application/json"])["issue"][0]
 
     assert "/openapi.json" in PATHS

@@ -66,7 +66,7 @@ def test_a_folder_that_is_given_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 @pytest.mark.parametrize(("given", "reason"), [("nowhere", "no such folder"), (".", "no .ndjson file")])
-def test_a_wrong_folder_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, reason: str) -> None:
+def test_a_wrong_folder_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: str, reason: str) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REAL_DATA", given)
 

@@ -20,7 +20,7 @@ Visiting = Callable[..., Visit]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_an_assertion_is_told_the_first_thing_that_is_wrong_and_what_to_do(visit: Visiting, scheme: str) -> None:
+def test_an_assertion_is_reported_the_first_thing_that_is_wrong_and_what_to_do(visit: Visiting, scheme: str) -> None:
     tab = visit(scheme=scheme, width=320)
     page = tab.open(ROOM)
     now = int(time.time())
@@ -177,7 +177,7 @@ def test_a_server_that_does_not_answer_is_said_and_asked_again(visit: Visiting) 
     tab.faults = [each for each in tab.faults if "ERR_CONNECTION_REFUSED" not in each]
 
 
-def test_a_clock_that_goes_wrong_is_told_and_the_servers_judges(visit: Visiting) -> None:
+def test_a_clock_that_goes_wrong_is_reported_and_the_servers_judges(visit: Visiting) -> None:
     tab = visit()
     tab.page.clock.install(time=time.time() + 180)
     page = tab.open(ROOM)

@@ -253,7 +253,7 @@ def test_what_is_malformed_is_said_in_the_servers_words_and_what_was_typed_stays
     assert tab.violations() == []
 
 
-def test_a_closed_type_is_said_to_be_closed_and_the_servers_refusal_is_told(visit: Visiting) -> None:
+def test_a_closed_type_is_said_to_be_closed_and_the_servers_refusal_is_reported(visit: Visiting) -> None:
     tab = visit(width=320)
     page = tab.open()
     tab.sign_in("Limited access")

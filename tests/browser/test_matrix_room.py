@@ -103,7 +103,7 @@ def test_a_cell_opens_by_the_keyboard_with_request_answer_and_reason(visit: Visi
     expect(panel).to_have_count(0)
 
 
-def test_an_answer_that_is_not_as_promised_is_told(visit: Visiting, explorer: DemoClient) -> None:
+def test_an_answer_that_is_not_as_promised_is_reported(visit: Visiting, explorer: DemoClient) -> None:
     tab = visit(scheme="dark")
     page = tab.open("/")
     _lists(page, _listed(explorer, scopes=["system/*.read"]), _listed(PATIENT_ACCESS, scopes=[]))
@@ -146,7 +146,7 @@ def test_without_a_list_there_is_the_row_of_the_token_that_is_held(visit: Visiti
     assert not tab.is_too_wide()
 
 
-def test_a_server_that_stops_in_the_midst_is_told_and_what_was_found_stays(visit: Visiting) -> None:
+def test_a_server_that_stops_in_the_midst_is_reported_and_what_was_found_stays(visit: Visiting) -> None:
     tab = visit()
     page = tab.open(ROOM)
     asked: list[str] = []

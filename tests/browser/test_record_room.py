@@ -160,7 +160,7 @@ def test_a_patient_is_found_by_name_number_or_id(visit: Visiting) -> None:
     page.get_by_role("heading", name="Whose record?").wait_for()
 
 
-def test_the_versions_of_an_entry_and_what_differs_are_told(
+def test_the_versions_of_an_entry_and_what_differs_are_reported(
     visit: Visiting, http: httpx.Client, editor: DemoClient
 ) -> None:
     url = f"{FHIR_PATH}/Condition/of-the-browser"

@@ -65,7 +65,7 @@ def test_the_first_load_is_small_and_quick(visit: Visiting, record_property: Cal
     assert figures["milliseconds"] < MOST_MILLISECONDS, figures
 
 
-def test_the_server_is_asked_what_it_knows_and_told_to_end_it(visit: Visiting) -> None:
+def test_the_server_is_asked_what_it_knows_and_reported_to_end_it(visit: Visiting) -> None:
     tab = visit()
     page = tab.open()
     tab.sign_in("Limited access")
@@ -80,7 +80,7 @@ def test_the_server_is_asked_what_it_knows_and_told_to_end_it(visit: Visiting) -
     page.get_by_text('"active": false').wait_for()
 
 
-def test_a_private_key_signs_in_the_page_and_is_not_kept_as_text(visit: Visiting, local_stack: LocalStack) -> None:
+def test_a_private_key_signs_in_the_page_and_is_not_stored_as_text(visit: Visiting, local_stack: LocalStack) -> None:
     key = ec.generate_private_key(ec.SECP384R1())
     jwk: dict[str, Any] = ECAlgorithm.to_jwk(key, as_dict=True)
     public = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)

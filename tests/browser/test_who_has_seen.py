@@ -102,7 +102,7 @@ def test_older_ones_are_reached_by_the_keyboard_until_there_are_no_more(
     assert tab.violations() == []
 
 
-def test_a_token_that_does_not_open_it_is_told_so_and_nothing_is_asked(visit: Visiting) -> None:
+def test_a_token_that_does_not_open_it_is_reported_so_and_nothing_is_asked(visit: Visiting) -> None:
     tab = visit(width=320)
     page = tab.open()
     tab.sign_in()
@@ -133,7 +133,7 @@ def test_who_asked_for_what_is_not_there_is_shown_too_and_asked_for_once(
     before = len(tab.requests)
     go_to_record(page, "never-there")
     page.get_by_role("heading", name="There is no Patient/never-there.").wait_for()
-    _is_told(page)
+    _wait_for_accesses(page)
     assert len([each for each in tab.requests[before:] if "AuditEvent?" in each.url]) == 1
     page.get_by_role("link", name="Another patient").click()
     page.get_by_role("heading", name="Whose record?").wait_for()
@@ -141,12 +141,12 @@ def test_who_asked_for_what_is_not_there_is_shown_too_and_asked_for_once(
     _seen(page).get_by_role("row").filter(has_text="allowed").first.wait_for()
 
 
-def test_a_token_of_one_patient_is_told_of_that_record_alone(visit: Visiting, local_stack: LocalStack) -> None:
+def test_a_token_of_one_patient_is_shown_that_record_alone(visit: Visiting, local_stack: LocalStack) -> None:
     tab = visit()
     page = _signed_in(tab, local_stack, client_id="who-saw-patient-4", scopes=("patient/AuditEvent.read",), patient="4")
     tab.room("Patient record")
     expect(page.get_by_role("region", name="Patient", exact=True)).to_contain_text("patient/Patient.read")
-    _is_told(page)
+    _wait_for_accesses(page)
     go_to_record(page, "5")
     expect(_seen(page)).to_contain_text("is bound to Patient/4, and is told who has seen that record alone.")
     assert [each.url for each in tab.requests if "patient=5" in each.url] == []
@@ -195,7 +195,7 @@ def _seen(page: Page) -> Locator:
     return page.get_by_role("region", name=TITLE)
 
 
-def _is_told(page: Page) -> None:
+def _wait_for_accesses(page: Page) -> None:
     """Wait until it is said who has seen it, if anybody has."""
     _seen(page).get_by_text("No access to it is recorded.").or_(_seen(page).get_by_role("table")).wait_for()
 

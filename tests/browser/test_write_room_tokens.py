@@ -24,7 +24,7 @@ def _with_token(visit: Visiting, token: str) -> Desk:
     return desk
 
 
-def test_a_create_that_is_under_way_is_not_made_twice(desk: Desk, made: Making) -> None:
+def test_a_create_that_is_in_progress_is_not_made_twice(desk: Desk, made: Making) -> None:
     held: list[Callable[[], None]] = []
     page = desk.tab.page
     page.route(f"**{FHIR_PATH}/Patient", lambda route: held.append(route.continue_))
@@ -88,7 +88,7 @@ def test_a_token_that_has_ended_costs_no_text_and_signing_out_forgets_it(desk: D
     assert "Forgotten" not in tab.remembered()
 
 
-def test_a_token_that_only_reads_is_told_what_it_lacks(visit: Visiting) -> None:
+def test_a_token_that_only_reads_is_reported_what_it_lacks(visit: Visiting) -> None:
     tab = visit(scheme="dark", width=320)
     tab.open()
     desk = Desk(tab)

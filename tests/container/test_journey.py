@@ -190,7 +190,7 @@ def writer(http: httpx.Client, bearer: Bearer, clients: tuple[DemoClient, ...]) 
     return WritingClient(http, bearer(demo)["Authorization"].removeprefix("Bearer "))
 
 
-def test_a_resource_is_created_changed_patched_and_deleted_and_all_of_it_is_kept(
+def test_a_resource_is_created_changed_patched_and_deleted_and_all_of_it_is_stored(
     writer: WritingClient, base_url: str
 ) -> None:
     code = new_code()

@@ -93,7 +93,7 @@ class Trail:
                 continue
         return [each for each in found if isinstance(each, dict)]
 
-    def told(self, function: str) -> set[tuple[str, str]]:
+    def printed(self, function: str) -> set[tuple[str, str]]:
         """Return the events that a function has named as broken, with why."""
         lines = (line for line in self.logged(function) if line.get("status") == 500)
         return {(str(line.get("audit_event", "")), str(line.get("reason"))) for line in lines}
@@ -148,7 +148,7 @@ def test_requests_are_archived_and_stand(trail: Trail, explorer: DemoClient) -> 
     assert listed[0]["id"] in trail.archived()
     verdict = trail.verified()
     assert (verdict["stands"], verdict["archived"] >= 3) == (True, True)
-    assert trail.told("ArchiverFunction") == set()
+    assert trail.printed("ArchiverFunction") == set()
 
 
 def test_nobody_takes_anything_out_of_the_archive(trail: Trail) -> None:
@@ -171,7 +171,7 @@ def test_nobody_takes_anything_out_of_the_archive(trail: Trail) -> None:
 @pytest.mark.parametrize(
     ("tamper", "fault"), [(Trail.change, "changed"), (Trail.remove, "removed")], ids=["changed", "removed"]
 )
-def test_what_is_done_to_an_event_is_told_by_the_stream_and_named(
+def test_what_is_done_to_an_event_is_reported_by_the_stream_and_named(
     trail: Trail, tamper: Callable[[Trail, str], None], fault: str
 ) -> None:
     event_id = trail.put()
@@ -182,12 +182,12 @@ def test_what_is_done_to_an_event_is_told_by_the_stream_and_named(
     tamper(trail, event_id)
     trail.wait_for_archive()
 
-    assert (event_id, fault) in trail.told("ArchiverFunction")
+    assert (event_id, fault) in trail.printed("ArchiverFunction")
     assert trail.counted("ArchiverFunction", "AuditTrailBroken") == before + 1
     assert (event_id, fault) in trail.verified()["found"]
     assert f"  AuditEvent/{event_id} was {fault}\n" in trail.audit("verify", "--date", day_of_age(0)).stdout
     trail.invoke(verify=day_of_age(0))
-    assert (event_id, fault) in trail.told("VerifierFunction")
+    assert (event_id, fault) in trail.printed("VerifierFunction")
     assert trail.counted("VerifierFunction", "AuditTrailBroken") > 0
 
 
@@ -200,7 +200,7 @@ def test_an_event_that_is_added_later_is_named_on_the_day_that_it_claims_and_on_
     assert (late, "added later") in trail.verified()["found"]
     assert (late, "added later") in trail.verified(age)["found"]
     trail.invoke(verify=day_of_age(age))
-    assert (late, "added later") in trail.told("VerifierFunction")
+    assert (late, "added later") in trail.printed("VerifierFunction")
 
 
 def test_an_event_that_is_added_while_the_stream_is_cut_is_named(trail: Trail) -> None:
@@ -233,7 +233,7 @@ def test_a_heartbeat_that_is_archived_is_well(trail: Trail) -> None:
     assert [line["status"] for line in heartbeats(trail)][-1] == 200
 
 
-def test_a_stream_that_is_cut_is_told_by_the_next_heartbeat_and_lags_until_it_goes_on(trail: Trail) -> None:
+def test_a_stream_that_is_cut_is_reported_by_the_next_heartbeat_and_lags_until_it_goes_on(trail: Trail) -> None:
     trail.wait_for_archive()
     before = trail.counted("VerifierFunction", "AuditArchiveStopped")
     trail.cut(is_cut=True)

@@ -82,7 +82,7 @@ def test_a_read_is_found_by_its_patient(explorer_of: HttpReader, record: HttpRea
     assert read.json == event
 
 
-def test_every_way_to_ask_finds_it(explorer_of: HttpReader, record: HttpReader) -> None:
+def test_every_form_finds_it(explorer_of: HttpReader, record: HttpReader) -> None:
     request_id = f"ways-{time.time_ns()}"
     explorer_of.get("Observation", (("patient", PATIENT), ("_count", "1")), **{"X-Request-Id": request_id})
     day = time.strftime("%Y-%m-%d", time.gmtime())

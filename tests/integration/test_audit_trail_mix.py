@@ -281,7 +281,7 @@ def _logs(stack: LocalStack) -> Iterator[str]:
             yield from stack.function_log(name)
 
 
-def _told(events: Iterable[AuditEvent]) -> Counter[str]:
+def _reported(events: Iterable[AuditEvent]) -> Counter[str]:
     return Counter(event.patient for event in events)
 
 
@@ -304,7 +304,7 @@ def test_each_disclosure_is_one_event_that_names_the_patient_and_nobody_else_is_
     wrong = {}
     for request_id, answered in run.answered.items():
         expected = (answered.told if answered.status < 400 else set()) | answered.asked.named
-        found = _told(run.events[request_id])
+        found = _reported(run.events[request_id])
         if found != Counter(expected or {""}) and not _is_one_of_many(answered):
             wrong[request_id] = (answered, found)
 

@@ -200,8 +200,8 @@ def test_another_terminal_finds_the_stack_and_may_administer_it(
         assert found.secret_access_key not in repr(found)
 
         code = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
-        shell = ["sh", "-c", f'. "{environment}" && exec "{sys.executable}" -c "{code}"']
-        caller = subprocess.run(shell, check=True, capture_output=True, text=True).stdout
+        pipeline = ["sh", "-c", f'. "{environment}" && exec "{sys.executable}" -c "{code}"']
+        caller = subprocess.run(pipeline, check=True, capture_output=True, text=True).stdout
         assert caller.strip() == "arn:aws:iam::000000000000:root"
         left_behind = (folder / "stack.json").read_text()
 

@@ -49,7 +49,7 @@ def new(local_stack: LocalStack) -> New:
     return listed
 
 
-def told(event: AuditEvent) -> tuple[str, str, str, str]:
+def printed(event: AuditEvent) -> tuple[str, str, str, str]:
     return event.interaction, event.client_id, event.outcome.value, event.why
 
 
@@ -57,21 +57,21 @@ def test_each_call_is_one_event(http: httpx.Client, owner: tuple[str, str], new:
     refused = http.post("/token", data=GRANT, auth=(OWNER, "wrong"), headers={"X-Request-Id": "mine"})
     assert refused.status_code == 401
     (event,) = new()
-    assert told(event) == ("token", OWNER, "4", "client authentication")
+    assert printed(event) == ("token", OWNER, "4", "client authentication")
     assert (event.service, event.request_id, event.status) == ("token_issuer", "mine", 401)
     assert event.gateway_request_id not in ("", "mine")
     assert event.address
 
     assert http.post("/token", data=GRANT, auth=("nobody-at-all", "wrong")).status_code == 401
     # Of nobody's failures there is one in a minute, which may have been another test's.
-    assert {told(event) for event in new()} <= {("token", "", "4", "client authentication")}
+    assert {printed(event) for event in new()} <= {("token", "", "4", "client authentication")}
 
     token = http.post("/token", data=GRANT, auth=owner).json()["access_token"]
     jti = jwt.decode(token, options={"verify_signature": False})["jti"]
     for path, status in (("/introspect", 200), ("/revoke", 200), ("/introspect", 200)):
         assert http.post(path, data={"token": token}, auth=owner).status_code == status
     events = new()
-    assert [told(event) for event in events] == [
+    assert [printed(event) for event in events] == [
         ("token", OWNER, "0", ""),
         ("introspect", OWNER, "0", ""),
         ("revoke", OWNER, "0", ""),
@@ -94,7 +94,7 @@ def test_a_change_by_the_command_line_is_one_event(
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["name"] == "Another name"
     (event,) = new()
-    assert told(event) == ("client-update", "operator", "0", "")
+    assert printed(event) == ("client-update", "operator", "0", "")
     assert (event.action.value, event.service, event.query) == ("U", "cli", f"client_id={OWNER}&name=changed")
 
 
@@ -116,7 +116,7 @@ def unkept(local_stack: LocalStack) -> Iterator[None]:
         iam.delete_role_policy(RoleName=role, PolicyName="no-events")
 
 
-def test_while_nothing_is_kept_all_is_503_and_no_token_is_handed_out(
+def test_while_nothing_is_stored_all_is_503_and_no_token_is_handed_out(
     http: httpx.Client, owner: tuple[str, str], new: New, request: pytest.FixtureRequest
 ) -> None:
     token = http.post("/token", data=GRANT, auth=owner).json()["access_token"]

@@ -80,7 +80,7 @@ def test_through_the_front_everything_is_as_ever(fronted: LocalStack, explorer: 
 
 
 @pytest.mark.parametrize("secret", ["", "s" * 42, "S" * 43, "s" * 44])
-def test_the_apis_own_url_is_no_way_around_the_front(fronted: LocalStack, explorer: DemoClient, secret: str) -> None:
+def test_the_apis_own_url_is_no_path_around_the_front(fronted: LocalStack, explorer: DemoClient, secret: str) -> None:
     """With the right token, the right client and everything but the front's secret."""
     token = _token(fronted, explorer).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"} | ({"X-Origin-Secret": secret} if secret else {})
@@ -137,7 +137,7 @@ def _deploy(emulator: Emulator, name: str, parameters: dict[str, str]) -> Deploy
 
 @pytest.mark.long
 @pytest.mark.xdist_group("options")
-def test_a_deployment_goes_without_access_logs_where_the_account_has_no_role_for_them(emulator: Emulator) -> None:
+def test_a_deployment_goes_without_access_logs_where_the_aws_user_has_no_role_for_them(emulator: Emulator) -> None:
     stack = _deploy(emulator, "no-logs", {"AccessLogs": "off"})
 
     assert not stack.resources.keys() & _UNLESS_REFUSED

@@ -28,7 +28,7 @@ _KEPT = {
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class TrialDeployment:
     """What was there once the stack was in use, and what is left of it."""
 
     resources: dict[str, dict[str, Any]]
@@ -52,7 +52,7 @@ def _lines() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
+def trial(tmp_path_factory: pytest.TempPathFactory) -> TrialDeployment:
     """The rehearsal, with the files that it makes in a folder of this test."""
     folder = tmp_path_factory.mktemp("rehearsal")
     *before, delete = _lines()
@@ -83,7 +83,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Rehearsal:
             }
             _run([_in_place(before[0], here), delete])
         stacks = emulator.client("cloudformation").list_stacks()["StackSummaries"]
-        return Rehearsal(
+        return TrialDeployment(
             resources,
             **used,
             printed=printed,
@@ -117,36 +117,36 @@ def _resources(emulator: Emulator) -> dict[str, dict[str, Any]]:
     return {each["LogicalResourceId"]: each for each in found}
 
 
-def test_the_files_are_uploaded_as_they_are(rehearsal: Rehearsal) -> None:
+def test_the_files_are_uploaded_as_they_are(trial: TrialDeployment) -> None:
     included = {path.read_bytes() for path in (PROJECT / "infra").iterdir()}
-    assert included <= rehearsal.uploaded
+    assert included <= trial.uploaded
 
 
-def test_the_api_has_every_path_and_method(rehearsal: Rehearsal) -> None:
+def test_the_api_has_every_path_and_method(trial: TrialDeployment) -> None:
     paths = _RESOURCES["Api"]["Properties"]["DefinitionBody"]["paths"]
-    assert rehearsal.routes == {path: {verb.upper() for verb in methods} for path, methods in paths.items()}
+    assert trial.routes == {path: {verb.upper() for verb in methods} for path, methods in paths.items()}
 
 
-def test_every_resource_without_a_condition_is_there(rehearsal: Rehearsal) -> None:
+def test_every_resource_without_a_condition_is_there(trial: TrialDeployment) -> None:
     expected = {
         name
         for name, each in _RESOURCES.items()
         if "Condition" not in each and each["Type"] != "AWS::Serverless::LayerVersion"
     }
-    assert {"Dashboard", "LatencyAlarm", "Api"} <= expected <= rehearsal.resources.keys()
+    assert {"Dashboard", "LatencyAlarm", "Api"} <= expected <= trial.resources.keys()
 
 
-def test_a_client_is_registered_and_records_are_loaded(rehearsal: Rehearsal) -> None:
-    assert [each["name"]["S"] for each in rehearsal.clients] == ["My application"]
-    assert rehearsal.clients[0]["client_id"]["S"] in rehearsal.printed
-    assert rehearsal.loaded > 1000
+def test_a_client_is_registered_and_records_are_loaded(trial: TrialDeployment) -> None:
+    assert [each["name"]["S"] for each in trial.clients] == ["My application"]
+    assert trial.clients[0]["client_id"]["S"] in trial.printed
+    assert trial.loaded > 1000
 
 
-def test_deleting_the_stack_keeps_tables_and_keys(rehearsal: Rehearsal) -> None:
-    kept = {rehearsal.resources[name]["PhysicalResourceId"] for name in _KEPT}
+def test_deleting_the_stack_keeps_tables_and_keys(trial: TrialDeployment) -> None:
+    kept = {trial.resources[name]["PhysicalResourceId"] for name in _KEPT}
 
-    assert rehearsal.status == "DELETE_COMPLETE"
-    assert rehearsal.tables_left | rehearsal.keys_left == kept
+    assert trial.status == "DELETE_COMPLETE"
+    assert trial.tables_left | trial.keys_left == kept
 
 
 def test_answers_stay_out_of_what_git_knows() -> None:

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 BASE_URL = "http://127.0.0.1:3000"
 
 
-def test_the_emulator_creates_tables_and_keys_under_the_names_that_the_functions_are_told(tmp_path: Path) -> None:
+def test_the_emulator_creates_tables_and_keys_under_the_names_that_the_functions_are_reported(tmp_path: Path) -> None:
     told = json.loads(ENVIRONMENT.read_text(encoding="utf-8"))["Parameters"]
 
     with Emulator(tmp_path / "emulator.log") as emulator:

@@ -393,7 +393,7 @@ def test_a_tampered_or_foreign_cursor_is_refused(reader: HttpReader) -> None:
     assert follow(reader, url).status == 200
 
 
-def test_an_unknown_parameter_is_told_and_ignored_or_refused_on_request(reader: HttpReader) -> None:
+def test_an_unknown_parameter_is_reported_and_ignored_or_refused_on_request(reader: HttpReader) -> None:
     url = "Patient?_id=example-1&favourite-colour=blue"
     lenient, strict = ask(reader, url), ask(reader, url, prefer="handling=strict")
 

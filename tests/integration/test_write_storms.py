@@ -16,7 +16,7 @@ import pytest
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import event_of
-from careconnect.endpoint.pipeline import Recording, Shell
+from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.fhir.resource_types import Home
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
@@ -59,11 +59,13 @@ class Service:
         reader = FhirEndpoint(
             DynamoDbResourceStore(self.tables.client, names, Home.RECORD), Home.RECORD, no_limit(), time.monotonic
         )
-        record = Recording(DynamoDbAuditStore(self.tables.client, EVENTS), "storm")
-        for name, endpoint, recording in (("_writer", writer, record), ("_reader", reader, None)):
+        record = Auditing(DynamoDbAuditStore(self.tables.client, EVENTS), "storm")
+        for name, endpoint, auditing in (("_writer", writer, record), ("_reader", reader, None)):
             observer = RecordingObserver()
-            shell = Shell(endpoint, BASE, "eu-west-2", Cors(("*",)), observer, time.time, Origin(), recording)
-            object.__setattr__(self, name, shell)
+            pipeline = RequestPipeline(
+                endpoint, BASE, "eu-west-2", Cors(("*",)), observer, time.time, Origin(), auditing
+            )
+            object.__setattr__(self, name, pipeline)
 
     def send(self, method: str, target: str, body: Any = None, **headers: str) -> Answer:
         """Send a request to the function that the gateway would hand it to."""
@@ -81,8 +83,8 @@ class Service:
             body=None if body is None else json_text(body),
             authorizer=context,
         )
-        shell = self._reader if method == "GET" else self._writer  # type: ignore[attr-defined]
-        return Answer.of(shell(event))
+        pipeline = self._reader if method == "GET" else self._writer  # type: ignore[attr-defined]
+        return Answer.of(pipeline(event))
 
 
 @pytest.fixture(scope="module")

@@ -231,7 +231,7 @@ def test_what_is_no_resource_is_refused_before_anything_is_looked_at(
     assert [each for each, _ in issues(answer)] == [code]
 
 
-def test_every_fault_of_a_resource_is_told_with_its_place(writer: WritingClient) -> None:
+def test_every_fault_of_a_resource_is_reported_with_its_place(writer: WritingClient) -> None:
     answer = writer.create(
         {
             **patient(gender="unheard-of", birthDate="the third of May"),

@@ -81,7 +81,7 @@ def test_a_jku_that_is_not_registered_is_refused(http: httpx.Client, root: str) 
         ({"headers": {"typ": "at+jwt"}}, "typ"),
     ],
 )
-def test_whose_signature_is_proven_is_told_the_cause_and_no_one_else(
+def test_whose_signature_is_proven_is_reported_the_cause_and_no_one_else(
     http: httpx.Client, root: str, changes: dict[str, Any], word: str
 ) -> None:
     status, body = ask(http, root, **changes)

@@ -34,7 +34,7 @@ def api(local_stack: LocalStack, http: httpx.Client, sample: Path) -> Api:
         ("AuditFunction", ("AuditEvent?patient=4", "AuditEvent/nobody")),
     ],
 )
-def test_nothing_is_told_while_the_record_is_denied(
+def test_nothing_is_reported_while_the_record_is_denied(
     api: Api,
     explorer: DemoClient,
     bearer: Callable[[DemoClient], dict[str, str]],

@@ -33,7 +33,7 @@ def events(local_stack: LocalStack) -> Callable[[str], list[AuditEvent]]:
     return listed
 
 
-def test_each_way_of_writing_leaves_an_event_of_the_version_that_it_made(
+def test_each_kind_of_write_leaves_an_event_of_the_version_that_it_made(
     writer: WritingClient, events: Callable[[str], list[AuditEvent]]
 ) -> None:
     code = new_code()

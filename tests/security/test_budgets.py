@@ -175,7 +175,7 @@ def test_a_page_of_what_the_token_does_not_open_is_empty_and_has_a_next(api: Api
 
 
 @pytest.mark.long
-def test_a_client_over_its_allowance_is_429_and_others_are_not(api: Api, reader: HttpReader) -> None:
+def test_a_client_over_its_quota_is_429_and_others_are_not(api: Api, reader: HttpReader) -> None:
     other = _reader(api, "budget-other")
     reverse = [("_revinclude", f"{source}:{name}") for source, name in sorted(REVERSE_INCLUDES["Patient"])]
     dear = [("_count", "100"), ("gender", "male"), *reverse]

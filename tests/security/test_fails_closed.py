@@ -41,7 +41,7 @@ def test_the_functions_that_can_read_a_record_are_the_readers_and_the_writers() 
     assert _readers() == readers | {"RecordWriterFunction", "DirectoryWriterFunction"}
 
 
-def test_every_way_to_a_reader_takes_an_access_token() -> None:
+def test_every_path_to_a_reader_takes_an_access_token() -> None:
     readers = [f"${{{reader}.Arn}}" for reader in _readers()]
     for path, methods in _PATHS.items():
         for verb, method in methods.items():

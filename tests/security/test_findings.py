@@ -382,7 +382,7 @@ def test_s14_no_open_endpoint_gives_the_same_data(api: Api, path: str) -> None:
     assert api.http.get(path).status_code in (200, 401, 403, 404)
 
 
-def test_rule_6_the_directorys_role_is_denied_every_way_to_a_record(api: Api) -> None:
+def test_rule_6_the_directorys_role_is_denied_every_path_to_a_record(api: Api) -> None:
     dynamodb = api.stack.role_client("dynamodb", "DirectoryFunction")
     records = api.stack.stack.outputs["RecordTable"]
     key = {"pk": {"S": "Patient/s4-one"}, "sk": {"S": "#json"}}

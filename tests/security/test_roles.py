@@ -21,7 +21,7 @@ KEYS = {
     "RecordTable": _TWO,
     "DirectoryTable": _TWO,
     "ReferenceTable": _ONE,
-    "AllowanceTable": _ONE,
+    "UsageTable": _ONE,
     "AuditTable": _TWO,
 }
 DENIED = "AccessDeniedException"

@@ -1,6 +1,6 @@
 """Composition root of the archiver and of the verifier: environment → parts → `lambda_handler`."""
 
-from careconnect.runtime.freeze_gc import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
 import os
 import time
@@ -42,7 +42,7 @@ def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
 
 
 _run: Final = _job(Settings(os.environ))
-started()
+freeze_gc()
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any = None) -> None:

@@ -11,7 +11,7 @@ from access_auditor.search_events import EventContext, search_events
 from careconnect.audit.event import Action
 from careconnect.audit.query import audit_query
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint, parameters_of
-from careconnect.endpoint.pipeline import Call
+from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.path import FhirPath, Route, parse_path
 from careconnect.fhir.rendering.formats import fhir_response, render
@@ -38,27 +38,27 @@ class AuditEndpoint(OutcomeEndpoint):
 
     store: EventStore
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, context: RequestContext) -> Response:
         """Answer a read or a search; raises `OutcomeError`."""
-        request = call.request
-        caller = caller_of(request.authorizer, call.now)
-        call.client_id = caller.client_id
+        request = context.request
+        caller = caller_of(request.authorizer, context.now)
+        context.client_id = caller.client_id
         path = parse_path(request.path)
         if path.type is not AUDIT_EVENT:
             raise outcomes.not_supported()
-        call.action = f"{path.type.name}.{path.route}"
+        context.action = f"{path.type.name}.{path.route}"
         is_read = path.route is Route.INSTANCE
         # Whose event it is was not asked for: the event of a read by id names nobody.
         asked = (resource_key(path.type.name, path.id),) if is_read else ()
-        call.trail.start("read" if is_read else "search-type", Action.READ, path.type.name, asked)
+        context.trail.start("read" if is_read else "search-type", Action.READ, path.type.name, asked)
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
             raise outcomes.method_not_allowed(path.allowed)
         caller.require(path.type, Interaction.READ if is_read else Interaction.SEARCH)
-        return self._read(call, path, caller) if is_read else self._search(call, path, caller)
+        return self._read(context, path, caller) if is_read else self._search(context, path, caller)
 
-    def _read(self, call: Call, path: FhirPath, caller: Caller) -> Response:
-        headers = call.request.headers
-        view = parse_result_parameters(path.type, parameters_of(call.request, path), headers, VIEW_PARAMETERS).view
+    def _read(self, context: RequestContext, path: FhirPath, caller: Caller) -> Response:
+        headers = context.request.headers
+        view = parse_result_parameters(path.type, parameters_of(context.request, path), headers, VIEW_PARAMETERS).view
         event = read_event(self.store, caller, path.id)
         about = {**_CACHING, **validators(VERSION, event.at)}
         if is_unmodified(VERSION, event.at, headers):
@@ -66,17 +66,17 @@ class AuditEndpoint(OutcomeEndpoint):
         body = render(show(event_text(event), path.type, view), view.format, pretty=view.pretty)
         return fhir_response(200, body, view.format, about)
 
-    def _search(self, call: Call, path: FhirPath, caller: Caller) -> Response:
-        parameters, fhir_base = parameters_of(call.request, path), call.base_url.fhir
+    def _search(self, context: RequestContext, path: FhirPath, caller: Caller) -> Response:
+        parameters, fhir_base = parameters_of(context.request, path), context.base_url.fhir
         sealed = sealed_parameters(parameters, self.store.link_key, caller, path.asked)
         parameters = [*sealed, *parameters]
         asked = audit_query(path.type, parameters, fhir_base)
         named = () if asked.names_too_many else asked.patients
-        call.trail.start("search-type", Action.READ, path.type.name, query=asked, patients=named)
+        context.trail.start("search-type", Action.READ, path.type.name, query=asked, patients=named)
         if asked.names_too_many:
             raise outcomes.too_many_patients()
-        result = parse_result_parameters(path.type, parameters, call.request.headers, SEARCH_PARAMETERS)
-        now = int(call.now * 1000)
+        result = parse_result_parameters(path.type, parameters, context.request.headers, SEARCH_PARAMETERS)
+        now = int(context.now * 1000)
         query = parse_event_search(parameters, handling=result.handling, fhir_base=fhir_base, now=now)
         is_sealed = path.route is Route.SEARCH or bool(sealed)
         links = Links(fhir_base, path.asked, caller, self.store.link_key, is_sealed)
@@ -84,7 +84,7 @@ class AuditEndpoint(OutcomeEndpoint):
         # Who is bound and asks for nobody in particular asks for all that it may see: its own patient's.
         whose = named or tuple(filter(None, (caller.patient,)))
         if hidden := [each for each in whose if caller.patient not in ("", each)]:
-            call.trail.withheld(hidden)
+            context.trail.withheld(hidden)
         if seen := [each for each in whose if each not in hidden]:
-            call.trail.touched(seen)
+            context.trail.touched(seen)
         return fhir_response(200, bundle.text(result.view), result.view.format, _CACHING)

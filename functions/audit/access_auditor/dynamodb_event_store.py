@@ -46,10 +46,10 @@ class DynamoDbEventStore:
     def link_key(self) -> bytes:
         """Return the key of `next` links: one GetItem an instance, and an insert at the first need ever."""
         if not self._link_key:
-            self._link_key = self._kept_link_key() or self._new_link_key()
+            self._link_key = self._link_key_for() or self._new_link_key()
         return self._link_key
 
-    def _kept_link_key(self) -> bytes:
+    def _link_key_for(self) -> bytes:
         answer = call(self._client.get_item, TableName=self._event_table, Key=_LINK_KEY, ConsistentRead=True)
         return bytes(answer["Item"]["key"]["B"]) if "Item" in answer else b""
 
@@ -63,7 +63,7 @@ class DynamoDbEventStore:
         code = answer["Responses"][0].get("Error", {}).get("Code", "")
         if code == _THERE_ALREADY:
             # Another instance was first.
-            return self._kept_link_key()
+            return self._link_key_for()
         if code:
             raise outcomes.unavailable(code)
         return key

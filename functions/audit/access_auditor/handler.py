@@ -1,14 +1,14 @@
 """Composition root of the auditor: environment → parts → `lambda_handler`."""
 
-from careconnect.runtime.freeze_gc import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
 import os
 from typing import Final
 
 from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
-from careconnect.endpoint.auditing import recording_of
-from careconnect.endpoint.composition import shell_of
+from careconnect.endpoint.auditing import auditing_of
+from careconnect.endpoint.composition import pipeline_of
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import look, prepare
@@ -18,10 +18,10 @@ _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()
 _audit_table: Final = _settings.required("AUDIT_TABLE")
 
-lambda_handler: Final = shell_of(
+lambda_handler: Final = pipeline_of(
     _settings,
     AuditEndpoint(DynamoDbEventStore(_dynamodb, _audit_table)),
-    recording_of(_settings, _dynamodb),
+    auditing_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of `AuditEvent`."""
 
@@ -32,4 +32,4 @@ prepare(
     # The first link to a next page loads what it is sealed with.
     lambda: seal(Cursor([], None), b"", ""),
 )
-started()
+freeze_gc()

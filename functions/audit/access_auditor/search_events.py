@@ -83,7 +83,7 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     matchers = [criterion.matcher() for criterion in query.criteria]
     matches: list[AuditEvent] = []
     count = 0
-    for event in _on_the_way(query, walk):
+    for event in _visible_matches(query, walk):
         values = values_of(event)
         if all(match(values) for match in matchers):
             count += 1
@@ -96,7 +96,7 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     return _Found(matches, count, walk.is_end, walk.place)
 
 
-def _on_the_way(query: EventQuery, walk: Walk) -> Iterator[AuditEvent]:
+def _visible_matches(query: EventQuery, walk: Walk) -> Iterator[AuditEvent]:
     """Yield the events that can match, by the way that comes by the fewest others."""
     event_ids, patients = query.event_ids(), query.patients()
     if event_ids is not None:

@@ -1,6 +1,6 @@
 """Composition root of the authorizer: environment → parts → `lambda_handler`."""
 
-from careconnect.runtime.freeze_gc import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
 import os
 import time
@@ -37,7 +37,7 @@ prepare(
     lambda: _keys.public_key(NOTHING),
     lambda: _revoked.is_revoked(AccessToken(NOTHING, "", 0, 0, NOTHING)),
 )
-started()
+freeze_gc()
 
 
 class AuthorizerUnavailableError(Exception):

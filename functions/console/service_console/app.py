@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from careconnect import __version__
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
-from careconnect.endpoint.pipeline import Call
+from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
@@ -69,36 +69,36 @@ class ConsoleEndpoint(OutcomeEndpoint):
     site: PublishedSite
     is_on: bool
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, context: RequestContext) -> Response:
         """Answer the page or a file of it; raises `OutcomeError`."""
-        call.action = "console"
-        request = call.request
+        context.action = "console"
+        request = context.request
         is_reading = request.method in ("GET", "HEAD")
-        if not self.is_on or (is_reading and request.path == ROOT_PATH and not _takes_html(call)):
+        if not self.is_on or (is_reading and request.path == ROOT_PATH and not _takes_html(context)):
             raise unknown_path(request.path)
         if not is_reading:
             raise outcomes.method_not_allowed(_READING)
-        return self._page(call) if request.path in (ROOT_PATH, DOCS_PATH) else self._asset(call)
+        return self._page(context) if request.path in (ROOT_PATH, DOCS_PATH) else self._asset(context)
 
-    def _page(self, call: Call) -> Response:
-        call.action = "console page"
+    def _page(self, context: RequestContext) -> Response:
+        context.action = "console page"
         try:
-            text = _filled(self.site.page(), call.base_url)
+            text = _filled(self.site.page(), context.base_url)
         except SiteError as error:
             raise outcomes.unavailable(str(error)) from error
-        return _conditional(text, {**_OF_PAGE, **_PAGE_CACHING}, call)
+        return _conditional(text, {**_OF_PAGE, **_PAGE_CACHING}, context)
 
-    def _asset(self, call: Call) -> Response:
-        call.action = "console asset"
-        asset = self.site.asset(call.request.path.removeprefix(ASSETS))
+    def _asset(self, context: RequestContext) -> Response:
+        context.action = "console asset"
+        asset = self.site.asset(context.request.path.removeprefix(ASSETS))
         if asset is None:
-            raise unknown_path(call.request.path)
-        return _conditional(asset.text, {**_ISOLATION, **_ASSET_CACHING, "Content-Type": asset.media_type}, call)
+            raise unknown_path(context.request.path)
+        return _conditional(asset.text, {**_ISOLATION, **_ASSET_CACHING, "Content-Type": asset.media_type}, context)
 
 
-def _takes_html(call: Call) -> bool:
+def _takes_html(context: RequestContext) -> bool:
     """Say whether a caller names HTML as what it takes (RFC 9110 §12.5.1): browsers do, an API's clients do not."""
-    for each in call.request.headers.get("accept", "").lower().split(","):
+    for each in context.request.headers.get("accept", "").lower().split(","):
         media_type, *parameters = (part.strip() for part in each.split(";"))
         if media_type == "text/html" and not any(map(_NO_WEIGHT.fullmatch, parameters)):
             return True
@@ -119,13 +119,13 @@ def _filled(page: str, base: BaseUrl) -> str:
     return page
 
 
-def _conditional(text: str, headers: Mapping[str, str], call: Call) -> Response:
+def _conditional(text: str, headers: Mapping[str, str], context: RequestContext) -> Response:
     """Return a 200, or a 304 for who has the text already (RFC 9110 §13.1.2).
 
     The ETag is weak, as the gateway may compress what it names.
     """
     etag = f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
-    known = (each.strip() for each in call.request.headers.get("if-none-match", "").split(","))
+    known = (each.strip() for each in context.request.headers.get("if-none-match", "").split(","))
     if any(each in (etag, etag.removeprefix("W/"), "*") for each in known):
         kept = {name: headers[name] for name in ("Cache-Control", "Vary")}
         return Response(304, headers={**kept, "ETag": etag})

@@ -1,20 +1,20 @@
 """Composition root of the console: environment → parts → `lambda_handler`."""
 
-from careconnect.runtime.freeze_gc import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
 import os
 from pathlib import Path
 from typing import Final
 
-from careconnect.endpoint.composition import shell_of
-from careconnect.endpoint.priming import rehearsal
+from careconnect.endpoint.composition import pipeline_of
+from careconnect.endpoint.priming import prime_request
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import prepare
 from service_console.app import ConsoleEndpoint
 from service_console.built_site import BuiltSite
 
 _settings: Final = Settings(os.environ)
-lambda_handler: Final = shell_of(
+lambda_handler: Final = pipeline_of(
     _settings,
     ConsoleEndpoint(
         BuiltSite(Path(__file__).parent / "site"),
@@ -23,5 +23,5 @@ lambda_handler: Final = shell_of(
 )
 """Answer a REST proxy event of the page or of one of its files."""
 
-prepare(lambda_handler.observer, [], rehearsal(lambda_handler, "GET", "/"))
-started()
+prepare(lambda_handler.observer, [], prime_request(lambda_handler, "GET", "/"))
+freeze_gc()

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
-from careconnect.endpoint.pipeline import Call
+from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.rendering.formats import Format, fhir_response, negotiate
@@ -45,44 +45,44 @@ class DiscoveryEndpoint(OutcomeEndpoint):
 
     keys: PublishedKeys
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, context: RequestContext) -> Response:
         """Answer a document, or refuse what no function takes; raises `OutcomeError`."""
-        request = call.request
-        call.action, document = _document_of(request.path)
+        request = context.request
+        context.action, document = _document_of(request.path)
         is_reading = request.method in ("GET", "HEAD")
         if document is None:
             raise _refusal(request.method, request.path)
         if not is_reading:
             raise outcomes.method_not_allowed(_READING)
-        return document(self, call)
+        return document(self, context)
 
 
-_Document = Callable[[DiscoveryEndpoint, Call], Response]
+_Document = Callable[[DiscoveryEndpoint, RequestContext], Response]
 
 
-def _jwks(deployed: DiscoveryEndpoint, call: Call) -> Response:
+def _jwks(deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
     try:
-        return _json(_laid_out(deployed.keys.jwks(), pretty=_is_pretty(call)))
+        return _json(_laid_out(deployed.keys.jwks(), pretty=_is_pretty(context)))
     except SigningKeyError as error:
         raise outcomes.unavailable(str(error)) from error
 
 
-def _server_metadata(_deployed: DiscoveryEndpoint, call: Call) -> Response:
-    return _json(_text_of(server_metadata, call.base_url, pretty=_is_pretty(call)))
+def _server_metadata(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
+    return _json(_text_of(server_metadata, context.base_url, pretty=_is_pretty(context)))
 
 
-def _smart_configuration(_deployed: DiscoveryEndpoint, call: Call) -> Response:
-    return _json(_text_of(smart_configuration, call.base_url, pretty=_is_pretty(call)))
+def _smart_configuration(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
+    return _json(_text_of(smart_configuration, context.base_url, pretty=_is_pretty(context)))
 
 
-def _openapi_document(_deployed: DiscoveryEndpoint, call: Call) -> Response:
-    return _json(_text_of(openapi_document, call.base_url, pretty=_is_pretty(call)))
+def _openapi_document(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
+    return _json(_text_of(openapi_document, context.base_url, pretty=_is_pretty(context)))
 
 
-def _capability_statement(_deployed: DiscoveryEndpoint, call: Call) -> Response:
-    format_ = negotiate(last_value(call.request.query, "_format"), call.request.headers.get("accept", ""))
+def _capability_statement(_deployed: DiscoveryEndpoint, context: RequestContext) -> Response:
+    format_ = negotiate(last_value(context.request.query, "_format"), context.request.headers.get("accept", ""))
     make = _text_of if format_ is Format.JSON else _xml_of
-    body = make(capability_statement, call.base_url, pretty=_is_pretty(call))
+    body = make(capability_statement, context.base_url, pretty=_is_pretty(context))
     return fhir_response(200, body, format_, {"Cache-Control": _CACHING, "Vary": "Accept"})
 
 
@@ -110,8 +110,8 @@ def _refusal(method: str, path: str) -> OutcomeError:
     return outcomes.method_not_allowed(_SEARCHING if path.endswith("/_search") else _READING)
 
 
-def _is_pretty(call: Call) -> bool:
-    return last_value(call.request.query, "_pretty") == "true"
+def _is_pretty(context: RequestContext) -> bool:
+    return last_value(context.request.query, "_pretty") == "true"
 
 
 # One deployment has one base URL, so each of these texts is made once in a container's life.

@@ -1,13 +1,13 @@
 """Composition root of discovery: environment → parts → `lambda_handler`."""
 
-from careconnect.runtime.freeze_gc import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
 import os
 import time
 from typing import Final
 
-from careconnect.endpoint.composition import shell_of
-from careconnect.endpoint.priming import rehearsal
+from careconnect.endpoint.composition import pipeline_of
+from careconnect.endpoint.priming import prime_request
 from careconnect.oauth.signing_keys import KmsSigningKeys
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
@@ -18,7 +18,7 @@ from service_discovery.server_metadata import JWKS_PATH
 
 _settings: Final = Settings(os.environ)
 _kms: Final = aws.kms()
-lambda_handler: Final = shell_of(
+lambda_handler: Final = pipeline_of(
     _settings,
     DiscoveryEndpoint(KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)),
 )
@@ -27,8 +27,8 @@ lambda_handler: Final = shell_of(
 prepare(
     lambda_handler.observer,
     [_kms],
-    rehearsal(lambda_handler, "GET", JWKS_PATH),
-    rehearsal(lambda_handler, "GET", METADATA_PATH),
+    prime_request(lambda_handler, "GET", JWKS_PATH),
+    prime_request(lambda_handler, "GET", METADATA_PATH),
 )
 
-started()
+freeze_gc()

@@ -8,7 +8,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.resource_types import ID_PATTERN, SERVED_TYPES
 from careconnect.fhir.result_parameter_names import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES, TOTALS
-from careconnect.http.errors import RefusalError
+from careconnect.http.errors import ApiError
 from careconnect.http.messages import FORM
 
 Json = dict[str, Any]
@@ -41,7 +41,7 @@ OAUTH_ERRORS: Final[Rows] = (
 )
 
 # What is told in one way whatever was asked; the rest depends on the request, or is the gateway's.
-_EXAMPLES: Final[Mapping[str, Callable[[], RefusalError]]] = {
+_EXAMPLES: Final[Mapping[str, Callable[[], ApiError]]] = {
     "BadRequest": outcomes.invalid_id,
     "Unauthorized": outcomes.expired_token,
     "NotFound": outcomes.not_found,

@@ -8,7 +8,7 @@ from typing import Final
 from careconnect.audit.event import Action
 from careconnect.audit.query import PATIENT, AuditQuery, audit_query
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint, Parameters, parameters_of
-from careconnect.endpoint.pipeline import Call
+from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.path import FhirPath, Route, parse_path
 from careconnect.fhir.rendering.bundle import Bundle
@@ -30,10 +30,10 @@ from careconnect.search.links import sealed_parameters
 from careconnect.search.result_parameters import parse_result_parameters
 from careconnect.storage.keys import resource_key
 from fhir_reader.operations import OPERATIONS
-from fhir_reader.quota import Allowances
+from fhir_reader.quota import Quota
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
-from fhir_reader.request_budget import Budget
+from fhir_reader.request_budget import RequestBudget
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.query import parse_history_query, parse_operation_query, parse_search
 from fhir_reader.search.search_resources import search_resources
@@ -69,55 +69,55 @@ class FhirEndpoint(OutcomeEndpoint):
 
     store: ResourceStore
     home: Home
-    allowances: Allowances
+    quota: Quota
     clock: Callable[[], float] = time.monotonic
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, request_context: RequestContext) -> Response:
         """Answer a read, a search, a history or an operation; raises `OutcomeError`."""
-        request = call.request
-        caller = caller_of(request.authorizer, call.now)
-        call.client_id = caller.client_id
+        request = request_context.request
+        caller = caller_of(request.authorizer, request_context.now)
+        request_context.client_id = caller.client_id
         path = parse_path(request.path)
         if path.type.home is not self.home:
             raise outcomes.not_supported()
-        call.action = f"{path.type.name}.{path.interaction}"
-        _start(call, path)
+        request_context.action = f"{path.type.name}.{path.interaction}"
+        _start(request_context, path)
         _require_letter(caller, path, request.method)
         parameters = parameters_of(request, path)
-        query = _start(call, path, parameters)
+        query = _start(request_context, path, parameters)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         sealed = () if is_read else sealed_parameters(parameters, self.store.seal_key, caller, path.asked)
         if sealed:
             parameters = [*sealed, *parameters]
-            query = _start(call, path, parameters)
+            query = _start(request_context, path, parameters)
         if query.names_too_many:
             raise outcomes.too_many_patients()
         takes = OPERATIONS[path.operation].takes if path.operation else _TAKES[path.route]
         result = parse_result_parameters(path.type, parameters, request.headers, takes)
         if is_read:
-            return _read(call, path, caller, self.store, result.view)
-        budget = self._budget(caller, call.now)
-        call.trail.pay = budget.record
+            return _read(request_context, path, caller, self.store, result.view)
+        budget = self._budget(caller, request_context.now)
+        request_context.trail.pay = budget.record
         store = self.store.consistent() if takes_nothing_stale(request.headers) else self.store
         context = SearchContext(
             store=MeteredStore(store, budget),
             budget=budget,
             caller=caller,
             result=result,
-            fhir_base=call.base_url.fhir,
+            fhir_base=request_context.base_url.fhir,
             path=path.asked,
             sealed=path.route is Route.SEARCH or bool(sealed),
-            trail=call.trail,
+            trail=request_context.trail,
             named=_named(path, query),
             identifiers=query.identifiers,
             unmetered=store,
         )
-        bundle = _paged(path, parameters, context, call.now)
+        bundle = _paged(path, parameters, context, request_context.now)
         return _body(bundle.text(result.view), result.view, _CACHING[self.home])
 
-    def _budget(self, caller: Caller, now: float) -> Budget:
-        free = self.allowances.free_units(caller.client_id, now)
-        return Budget(free, lambda units: self.allowances.draw(caller.client_id, units, now), self.clock)
+    def _budget(self, caller: Caller, now: float) -> RequestBudget:
+        free = self.quota.free_units(caller.client_id, now)
+        return RequestBudget(free, lambda units: self.quota.consume(caller.client_id, units, now), self.clock)
 
 
 _INTERACTIONS: Final = {
@@ -142,7 +142,7 @@ def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
     caller.require(path.type, Interaction.SEARCH if is_search else Interaction.READ)
 
 
-def _start(call: Call, path: FhirPath, parameters: Sequence[tuple[str, str]] = ()) -> AuditQuery:
+def _start(request_context: RequestContext, path: FhirPath, parameters: Sequence[tuple[str, str]] = ()) -> AuditQuery:
     """Tell the audit trail what is asked for, and of whom; returns what of the parameters may be recorded."""
     owner = path.compartment.owner if path.compartment else ""
     asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
@@ -150,9 +150,9 @@ def _start(call: Call, path: FhirPath, parameters: Sequence[tuple[str, str]] = (
         asked = f"{asked}/_history/{path.version}"
     query = AuditQuery()
     if path.route in (Route.TYPE, Route.SEARCH):
-        query = audit_query(path.type, parameters, call.base_url.fhir)
+        query = audit_query(path.type, parameters, request_context.base_url.fhir)
     action = Action.EXECUTE if path.route is Route.OPERATION else Action.READ
-    call.trail.start(
+    request_context.trail.start(
         _INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), query, _named(path, query)
     )
     return query
@@ -165,16 +165,18 @@ def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:
     return tuple(filter(None, (own, *(() if query.names_too_many else query.patients))))
 
 
-def _read(call: Call, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
-    request = call.request
+def _read(
+    request_context: RequestContext, path: FhirPath, caller: Caller, store: ResourceStore, view: View
+) -> Response:
+    request = request_context.request
     if caller.sees(path.type, path.id, ()):
         # Whose it is stands in the path: the event is written beside the read.
         if path.type is PATIENT:
-            call.trail.touched([path.id])
+            request_context.trail.touched([path.id])
         elif path.type.home is Home.DIRECTORY:
-            call.trail.touched()
+            request_context.trail.touched()
     stored = read_resource(store, caller, path.type, path.id, version=path.version)
-    call.trail.touched(patients_in(path.type, path.id, stored))
+    request_context.trail.touched(patients_in(path.type, path.id, stored))
     headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)

@@ -11,7 +11,7 @@ from careconnect.search.cursor import Cursor
 from fhir_reader.read_resource import read_resource
 from fhir_reader.request_budget import MOST_ENTRIES
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.named_patients import record_named
+from fhir_reader.search.named_patients import audit_named_patients
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.query import Include, SearchQuery
 from fhir_reader.store.stored import OWN_PLACE, Entry
@@ -23,7 +23,7 @@ MOST_EXAMINED: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class _ScanResult:
     """A part of a compartment: what the caller may find in it, each with its place.
 
     `found` counts all of them, of which `offered` are the first; the part ends at the place `end`, and with the
@@ -52,7 +52,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     most = MOST_ENTRIES if is_number else MOST_EXAMINED
     with context.budget.charged_to(EVERYTHING):
         cursor = context.links.open_cursor(used, query.cursor) if query.cursor and not is_number else None
-        record_named(patient_type, context)
+        audit_named_patients(patient_type, context)
         after, wanted = (str(cursor.place[0]), count) if cursor else ("", None)
         record: Iterator[tuple[str, Entry]] = iter(())
         if context.caller.sees(patient_type, patient, ()):
@@ -60,7 +60,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
             record = context.store.compartment(patient_type, patient, after, 1 + (most if wanted is None else wanted))
     read_resource(context.store, context.caller, patient_type, patient)
     with context.budget.charged_to(EVERYTHING):
-        stretch = _stretch(record, after, context, most=most, wanted=wanted)
+        stretch = _scan(record, after, context, most=most, wanted=wanted)
         if is_number:
             return Bundle(stretch.found, links, told)
         total = cursor.total if cursor else (stretch.found if stretch.is_last else None)
@@ -79,15 +79,15 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     return Bundle(total, links, [*told, *page.entries])
 
 
-def _stretch(
+def _scan(
     record: Iterator[tuple[str, Entry]], after: str, context: SearchContext, *, most: int, wanted: int | None
-) -> _Stretch:
+) -> _ScanResult:
     """Examine at most `most` entries of a `record`, and none beyond the first that is more than `wanted`."""
     offered: list[tuple[str, Entry]] = []
     found, end = 0, after
     for examined, (place, entry) in enumerate(record):
         if examined == most:
-            return _Stretch(offered, found, end, is_last=False)
+            return _ScanResult(offered, found, end, is_last=False)
         end = place
         # The patient itself was read before.
         if place == OWN_PLACE or context.caller.may_find(entry.type):
@@ -95,5 +95,5 @@ def _stretch(
             if len(offered) <= context.result.count:
                 offered.append((place, entry))
         if wanted is not None and found > wanted:
-            return _Stretch(offered, found, end, is_last=False)
-    return _Stretch(offered, found, end, is_last=True)
+            return _ScanResult(offered, found, end, is_last=False)
+    return _ScanResult(offered, found, end, is_last=True)

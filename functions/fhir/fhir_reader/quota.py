@@ -25,22 +25,22 @@ record go on and a search through a whole type is refused before its first call.
 _MOST_KNOWN: Final = 1_000
 
 
-class Accounts(Protocol):
+class UsageCounters(Protocol):
     """The clients' accounts."""
 
     def charge(self, client_id: str, window: int, units: int) -> int:
         """Add units to a client's account of a window and return how much it holds; raises the 503 outcome."""
 
 
-class Allowances:
+class Quota:
     """Charges clients for dear requests and refuses those that have spent what a minute allows.
 
     A function instance remembers whom it has refused until the minute is over, so that refusing them again costs
     DynamoDB nothing. Nothing else of a caller is kept. Times are in epoch seconds.
     """
 
-    def __init__(self, accounts: Accounts, units_per_minute: int) -> None:
-        self._accounts = accounts
+    def __init__(self, counters: UsageCounters, units_per_minute: int) -> None:
+        self._counters = counters
         self._most = units_per_minute
         self._spent: dict[str, int] = {}
 
@@ -48,11 +48,11 @@ class Allowances:
         """Return what a request of a client may cost before it has to `draw`."""
         return FREE_UNITS_WHEN_SPENT if self._is_spent(client_id, now) else FREE_UNITS
 
-    def draw(self, client_id: str, units: int, now: float) -> None:
+    def consume(self, client_id: str, units: int, now: float) -> None:
         """Charge a client; raises the 429 outcome if that is more than it has left."""
         if not self._is_spent(client_id, now):
             window = int(now // WINDOW)
-            if self._accounts.charge(client_id, window, units) <= self._most:
+            if self._counters.charge(client_id, window, units) <= self._most:
                 return
             if len(self._spent) >= _MOST_KNOWN:
                 self._spent.clear()

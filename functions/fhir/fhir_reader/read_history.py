@@ -14,7 +14,7 @@ from careconnect.search.values import SearchValueError, date_range
 from fhir_reader.history_entry import history_entry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.named_patients import record_named
+from fhir_reader.search.named_patients import audit_named_patients
 from fhir_reader.search.query import HISTORY, SearchQuery
 from fhir_reader.store.stored import StoredResource, patients_in
 
@@ -56,7 +56,7 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
     """
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     since = _since(query.used)
-    record_named(type_, context)
+    audit_named_patients(type_, context)
     current = read_current(context.store, context.caller, type_, resource_id)
     whose = patients_in(type_, resource_id, current)
     resource = _Resource(type_, resource_id, current, context.caller.sees(type_, resource_id, ()))

@@ -29,22 +29,22 @@ UNITS_PER_CALL: Final = 50
 UNITS_PER_EVENT: Final = 10
 """An event of the audit trail in the same units: what it costs to insert it, as one of 25."""
 
-UNITS_PER_DRAW: Final = 2_000
+UNITS_PER_CHARGE: Final = 2_000
 """What is drawn from the account at once: a small write for what takes a tenth of a second."""
 
 Draw = Callable[[int], None]
 """Takes units from the client's account; raises the 429 outcome when nothing is left in it."""
 
 
-class Budget:
+class RequestBudget:
     """The account of one request, of which `free` units are spent before its client's is asked; `clock` gives seconds.
 
     What is dear is drawn from the client's own account before it is spent, a part at a time: nothing for a cheap
     request, and of several that run at once none goes on when the account is empty.
     """
 
-    def __init__(self, free: int, draw: Draw, clock: Callable[[], float]) -> None:
-        self._draw = draw
+    def __init__(self, free: int, consume: Draw, clock: Callable[[], float]) -> None:
+        self._consume = consume
         self._clock = clock
         self._ends_at = clock() + MOST_SECONDS
         self._entries = 0
@@ -114,8 +114,8 @@ class Budget:
             if self._seconds_left() < 0:
                 raise outcomes.too_costly(self._name, f"it takes more than {MOST_SECONDS:g} seconds")
         while self._spent > self._paid:
-            self._draw(UNITS_PER_DRAW)
-            self._paid += UNITS_PER_DRAW
+            self._consume(UNITS_PER_CHARGE)
+            self._paid += UNITS_PER_CHARGE
 
     def _seconds_left(self) -> float:
         return self._ends_at - self._clock()

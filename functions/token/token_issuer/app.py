@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from careconnect.audit.event import Action
-from careconnect.endpoint.pipeline import Call, Endpoint, Errors
-from careconnect.http.errors import RefusalError
+from careconnect.endpoint.pipeline import Endpoint, Errors, RequestContext
+from careconnect.http.errors import ApiError
 from careconnect.http.messages import Request, Response
 from careconnect.oauth.client_record import ClientRecord
 from careconnect.oauth.signing_keys import SigningKeyError
@@ -16,8 +16,8 @@ from token_issuer import errors
 from token_issuer.clients.authenticate_client import ClientAuthentication
 from token_issuer.clients.client_credentials import read_credentials
 from token_issuer.request_parameters import check_client_id, read_parameters
-from token_issuer.tokens.audited_signer import RecordedSigner
-from token_issuer.tokens.audited_tokens import RecordedTokens, TokenStore
+from token_issuer.tokens.audited_signer import AuditedSigner
+from token_issuer.tokens.audited_tokens import AuditedTokens, TokenStore
 from token_issuer.tokens.grant_token import TokenSigner, grant_token
 from token_issuer.tokens.introspect_token import introspect_token
 from token_issuer.tokens.revoke_token import revoke_token
@@ -27,13 +27,13 @@ _HEADERS: Final = {"Content-Type": "application/json", "Cache-Control": "no-stor
 Parameters = Mapping[str, str]
 
 
-def _rendered(error: RefusalError, _request: Request) -> Response:
+def _rendered(error: ApiError, _request: Request) -> Response:
     """Render an error as RFC 6749 §5.2 has it."""
     body = json.dumps({"error": error.code, "error_description": error.text})
     return Response(error.status, body, {**_HEADERS, **error.headers})
 
 
-_ERRORS: Final = Errors(_rendered, errors.internal, errors.around_the_front, errors.unavailable)
+_ERRORS: Final = Errors(_rendered, errors.internal, errors.bypassed_edge, errors.unavailable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,46 +47,48 @@ class OAuthEndpoint(Endpoint):
     lifetime: int
     errors = _ERRORS
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, context: RequestContext) -> Response:
         """Answer the endpoint that the path names; raises `OAuthError`."""
-        name = call.request.path.rpartition("/")[2]
+        name = context.request.path.rpartition("/")[2]
         endpoint = _ENDPOINTS.get(name)
         if endpoint is not None:
-            call.action = name
-            call.trail.start(name, Action.EXECUTE)
-        if call.request.method != "POST":
+            context.action = name
+            context.trail.start(name, Action.EXECUTE)
+        if context.request.method != "POST":
             raise errors.method_not_allowed()
         if endpoint is None:
             raise errors.unknown_endpoint()
-        parameters = read_parameters(call.request)
+        parameters = read_parameters(context.request)
         client = self.authentication.authenticate(
-            read_credentials(call.request.headers.get("authorization", ""), parameters),
-            source_ip=call.request.source_ip,
-            base_url=call.base_url,
-            now=call.now,
+            read_credentials(context.request.headers.get("authorization", ""), parameters),
+            source_ip=context.request.source_ip,
+            base_url=context.base_url,
+            now=context.now,
             # Whoever is cut off may still end what it has.
             admits_disabled=endpoint is _revoke,
         )
-        call.client_id = client.client_id
-        call.trail.identify(client_id=client.client_id)
+        context.client_id = client.client_id
+        context.trail.identify(client_id=client.client_id)
         check_client_id(client.client_id, parameters)
         try:
-            body = endpoint(self, call, client, parameters)
+            body = endpoint(self, context, client, parameters)
         except SigningKeyError as error:
             raise errors.unavailable(str(error), "SigningFailed") from error
         return Response(200, json.dumps(body), _HEADERS)
 
 
-def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
+def _token(
+    deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
+) -> Mapping[str, Any]:
     granted = grant_token(
         client,
         parameters,
-        base_url=call.base_url,
-        signer=RecordedSigner(deployed.signer, call.trail),
+        base_url=context.base_url,
+        signer=AuditedSigner(deployed.signer, context.trail),
         lifetime=deployed.lifetime,
-        now=call.now,
+        now=context.now,
     )
-    call.metrics.append("TokenIssued")
+    context.metrics.append("TokenIssued")
     return {
         "access_token": granted.access_token,
         "token_type": "Bearer",
@@ -97,47 +99,53 @@ def _token(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters
     }
 
 
-def _introspect(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
+def _introspect(
+    deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
+) -> Mapping[str, Any]:
     said = introspect_token(
         client,
         _token_of(parameters),
-        base_url=call.base_url,
+        base_url=context.base_url,
         keys=deployed.keys,
-        revoked=RecordedTokens(deployed.tokens, call.trail),
-        now=call.now,
-        tell=_trail_of(call),
+        revoked=AuditedTokens(deployed.tokens, context.trail),
+        now=context.now,
+        tell=_trail_of(context),
     )
     if not said["active"]:
-        call.trail.withheld(why="inactive")
+        context.trail.withheld(why="inactive")
     return said
 
 
-def _revoke(deployed: OAuthEndpoint, call: Call, client: ClientRecord, parameters: Parameters) -> Mapping[str, Any]:
+def _revoke(
+    deployed: OAuthEndpoint, context: RequestContext, client: ClientRecord, parameters: Parameters
+) -> Mapping[str, Any]:
     if not revoke_token(
         client,
         _token_of(parameters),
-        base_url=call.base_url,
+        base_url=context.base_url,
         keys=deployed.keys,
-        revocations=RecordedTokens(deployed.tokens, call.trail),
-        now=call.now,
-        tell=_trail_of(call),
+        revocations=AuditedTokens(deployed.tokens, context.trail),
+        now=context.now,
+        tell=_trail_of(context),
     ):
-        call.trail.withheld(why="not revoked")
+        context.trail.withheld(why="not revoked")
     return {}
 
 
-_ENDPOINTS: Final[Mapping[str, Callable[[OAuthEndpoint, Call, ClientRecord, Parameters], Mapping[str, Any]]]] = {
+_ENDPOINTS: Final[
+    Mapping[str, Callable[[OAuthEndpoint, RequestContext, ClientRecord, Parameters], Mapping[str, Any]]]
+] = {
     "token": _token,
     "introspect": _introspect,
     "revoke": _revoke,
 }
 
 
-def _trail_of(call: Call) -> Callable[[AccessToken], None]:
+def _trail_of(context: RequestContext) -> Callable[[AccessToken], None]:
     """Return what notes for the audit trail which token a call is about: its id and its client, never itself."""
 
     def note(token: AccessToken) -> None:
-        call.trail.identify(subject=token.client_id, jti=token.jti)
+        context.trail.identify(subject=token.client_id, jti=token.jti)
 
     return note
 

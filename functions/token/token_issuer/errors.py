@@ -6,12 +6,12 @@ What the client reads is fixed text; `reason` is for the log alone, and fixed te
 from typing import Final
 
 from careconnect.http.base_url import REALM
-from careconnect.http.errors import RefusalError
+from careconnect.http.errors import ApiError
 
 BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 
 
-class OAuthError(RefusalError):
+class OAuthError(ApiError):
     """A request that ends in an error: `code` is the body's `error`, `text` its `error_description`."""
 
 
@@ -133,7 +133,7 @@ def unavailable(reason: str, *metrics: str) -> OAuthError:
     )
 
 
-def around_the_front() -> OAuthError:
+def bypassed_edge() -> OAuthError:
     """403 for a request that did not come through the deployment's front (ADR 10)."""
     text = "This address takes no requests: use the service's own."
     return OAuthError(403, "access_denied", text, reason="no front", why="front")

@@ -1,14 +1,14 @@
 """Composition root of the issuer: environment → parts → `lambda_handler`."""
 
-from careconnect.runtime.freeze_gc import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
 import os
 import time
 from typing import Final
 
-from careconnect.endpoint.auditing import recording_of
-from careconnect.endpoint.composition import shell_of
-from careconnect.endpoint.priming import rehearsal
+from careconnect.endpoint.auditing import auditing_of
+from careconnect.endpoint.composition import pipeline_of
+from careconnect.endpoint.priming import prime_request
 from careconnect.http.messages import FORM
 from careconnect.oauth.access_token import DEFAULT_LIFETIME, MAX_LIFETIME, MIN_LIFETIME
 from careconnect.oauth.signing_keys import KmsSigningKeys
@@ -32,7 +32,7 @@ _keys: Final = KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clo
 _clients: Final = DynamoDbClientStore(_dynamodb, _client_table, _token_table)
 _tokens: Final = DynamoDbTokenStore(_dynamodb, _token_table, now=time.time)
 
-lambda_handler: Final = shell_of(
+lambda_handler: Final = pipeline_of(
     _settings,
     OAuthEndpoint(
         authentication=ClientAuthentication(
@@ -48,7 +48,7 @@ lambda_handler: Final = shell_of(
             "TOKEN_LIFETIME_SECONDS", default=DEFAULT_LIFETIME, low=MIN_LIFETIME, high=MAX_LIFETIME
         ),
     ),
-    recording_of(_settings, _dynamodb),
+    auditing_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of /token, /introspect or /revoke."""
 
@@ -56,8 +56,8 @@ prepare(
     lambda_handler.observer,
     [_dynamodb, _kms],
     # Refused before anything is looked up or counted: it names no client.
-    rehearsal(lambda_handler, "POST", "/token", "grant_type=client_credentials", content_type=FORM),
+    prime_request(lambda_handler, "POST", "/token", "grant_type=client_credentials", content_type=FORM),
     lambda: _clients.find(NOTHING, counters(NOTHING, "", 0)),
     _keys.current,
 )
-started()
+freeze_gc()

@@ -8,7 +8,7 @@ from careconnect.audit.event import Action
 from careconnect.audit.query import audit_query
 from careconnect.audit.trail import AuditTrail
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
-from careconnect.endpoint.pipeline import Call
+from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.path import FhirPath, Route, parse_path
 from careconnect.fhir.rendering.formats import negotiate
@@ -23,15 +23,15 @@ from record_writer.compartment import patients_in_body
 from record_writer.preconditions import (
     Identifier,
     criteria_in,
+    describe_if_none_exist,
     if_match_of,
     if_none_exist_of,
     one_identifier,
     require_taken,
-    told_of_if_none_exist,
 )
 from record_writer.request_body import patch_in, resource_in
 from record_writer.valid_resource import require_valid, require_writable
-from record_writer.write_request import Kind, Wanted
+from record_writer.write_request import Kind, WriteRequest
 from record_writer.write_resource import ResourceWriter
 
 _KINDS: Final = {
@@ -60,36 +60,36 @@ class WriterEndpoint(OutcomeEndpoint):
     writer: ResourceWriter
     home: Home
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, context: RequestContext) -> Response:
         """Answer a create, an update, a patch or a deletion; raises `OutcomeError`."""
-        request = call.request
-        caller = caller_of(request.authorizer, call.now)
-        call.client_id = caller.client_id
+        request = context.request
+        caller = caller_of(request.authorizer, context.now)
+        context.client_id = caller.client_id
         path = parse_path(request.path)
         if path.type.home is not self.home:
             raise outcomes.not_supported()
-        _start(call, path, request)
+        _start(context, path, request)
         kind = _kind(path, request)
-        call.action = f"{path.type.name}.{kind.name.lower()}"
+        context.action = f"{path.type.name}.{kind.name.lower()}"
         _require_scopes(caller, path, request, kind)
         require_writable(caller, path.type, new=kind is Kind.CREATE)
         look = _look(caller, path, request)
         require_taken(request.headers)
-        wanted = Wanted(
+        wanted = WriteRequest(
             kind=kind,
             type=path.type,
             caller=caller,
-            root=call.base_url.root,
-            trail=call.trail,
+            root=context.base_url.root,
+            trail=context.trail,
             id=path.id,
-            condition=_condition(path, request, call.base_url.fhir),
+            condition=_condition(path, request, context.base_url.fhir),
             if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
             shown=look.preference is Preference.REPRESENTATION,
         )
         written = self.writer.write(
-            _with_body(wanted, request, call.trail), lambda: call.metrics.append("WriteConflict")
+            _with_body(wanted, request, context.trail), lambda: context.metrics.append("WriteConflict")
         )
-        return answer_to(written, path.type, call.base_url.fhir, look)
+        return answer_to(written, path.type, context.base_url.fhir, look)
 
 
 def _asked(path: FhirPath, request: Request) -> Kind | None:
@@ -97,17 +97,17 @@ def _asked(path: FhirPath, request: Request) -> Kind | None:
     return None if path.compartment else _KINDS.get((path.route, request.method))
 
 
-def _start(call: Call, path: FhirPath, request: Request) -> None:
+def _start(context: RequestContext, path: FhirPath, request: Request) -> None:
     """Say what is asked for, and the patient whom the path names."""
     kind = _asked(path, request)
     owner = path.compartment.owner if path.compartment else ""
     asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
-    call.trail.start(
+    context.trail.start(
         kind.name.lower() if kind else "unknown",
         _ACTIONS[kind] if kind else None,
         path.type.name,
         filter(None, (asked,)),
-        audit_query(path.type, _criteria(path, request), call.base_url.fhir),
+        audit_query(path.type, _criteria(path, request), context.base_url.fhir),
         filter(None, (asked.rpartition("/")[2],)) if owner or path.type.is_patient else (),
     )
 
@@ -116,7 +116,7 @@ def _criteria(path: FhirPath, request: Request) -> Sequence[tuple[str, str]]:
     """Return what a write is conditional on, as it was sent."""
     if not _is_conditional(path, request):
         return ()
-    return told_of_if_none_exist(request.headers["if-none-exist"]) if request.method == "POST" else request.query
+    return describe_if_none_exist(request.headers["if-none-exist"]) if request.method == "POST" else request.query
 
 
 def _kind(path: FhirPath, request: Request) -> Kind:
@@ -159,7 +159,7 @@ def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier |
     return one_identifier(path.type, criteria_in(request.query))
 
 
-def _with_body(wanted: Wanted, request: Request, trail: AuditTrail) -> Wanted:
+def _with_body(wanted: WriteRequest, request: Request, trail: AuditTrail) -> WriteRequest:
     """Return what is wanted with the body that it needs; raises the outcomes 400, 413, 415 and 422."""
     if wanted.kind is Kind.DELETE:
         return wanted

@@ -19,12 +19,12 @@ from careconnect.storage.keys import (
 )
 from careconnect.storage.table_format import FormatCheckedClient
 from careconnect_records.items.actions import Item
-from careconnect_records.items.identifier_locks import MOST_IDS, Guard, guard_key, read_guard
-from careconnect_records.items.reference_counts import counts_of, mark_keys
+from careconnect_records.items.identifier_locks import MOST_IDS, IdentifierLock, lock_key, read_lock
+from careconnect_records.items.reference_counts import count_keys, counts_of
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import Change, State
-from careconnect_records.writes.multi_step_write import StepwiseWrite, StillAtWorkError
+from careconnect_records.writes.change import StoredVersion, WritePlan
+from careconnect_records.writes.multi_step_write import MultiStepWrite, StillAtWorkError
 from careconnect_records.writes.transaction import EventsNotTakenError, transact, write_actions
 from record_writer.record_store import ConflictError, Holders, NotTakenError
 
@@ -68,15 +68,15 @@ class DynamoDbRecordStore:
         self._client = FormatCheckedClient(tables.client, tables.of_resources, outcomes.other_format, clock=clock)
         self._tables = tables.through(self._client)
         self._sleep = sleep
-        self._steps = StepwiseWrite(self._tables, lambda: int(clock() * 1000))
+        self._steps = MultiStepWrite(self._tables, lambda: int(clock() * 1000))
         self._known: set[Home] = set()
 
-    def states(self, keys: Collection[str]) -> dict[str, State]:
+    def states(self, keys: Collection[str]) -> dict[str, StoredVersion]:
         """Return the index records of resources by `Type/id`: one BatchGetItem per hundred."""
         found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
-        return {item["pk"]["S"]: State(item) for item in found}
+        return {item["pk"]["S"]: StoredVersion(item) for item in found}
 
-    def current(self, type_: ResourceType, resource_id: str) -> tuple[State | None, Item | None]:
+    def current(self, type_: ResourceType, resource_id: str) -> tuple[StoredVersion | None, Item | None]:
         """Return the index record of a resource, and its body: one BatchGetItem.
 
         Its items are read one by one: a body of another version than the record's is left out.
@@ -87,29 +87,29 @@ class DynamoDbRecordStore:
         index, body = items.get(INDEX_ITEM), items.get(JSON_ITEM)
         if index is None:
             return None, None
-        return State(index), body if body and body["version"] == index["version"] else None
+        return StoredVersion(index), body if body and body["version"] == index["version"] else None
 
-    def present(self, keys: Collection[str]) -> dict[str, State]:
+    def present(self, keys: Collection[str]) -> dict[str, StoredVersion]:
         """Return as `states` does what of index records says whether resources are there, and whose.
 
         What they hold besides may be megabytes for one call, and is not kept until the last of the calls.
         """
         found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
-        return {item["pk"]["S"]: State(_without_index(item)) for item in found}
+        return {item["pk"]["S"]: StoredVersion(_without_index(item)) for item in found}
 
     def body(self, type_: ResourceType, resource_id: str) -> Item | None:
         """Return the current body of a resource: one BatchGetItem."""
         key, table = resource_key(type_.name, resource_id), self._tables.name(type_.home)
         return next(self._items([(table, _key((key, JSON_ITEM)))]), None)
 
-    def holders(self, type_: ResourceType, guard: Key) -> Holders:
+    def holders(self, type_: ResourceType, lock: Key) -> Holders:
         """Return the resources that have an identifier: one GetItem, and a Query for one that a great many had."""
         table = self._tables.name(type_.home)
-        answer = call(self._client.get_item, TableName=table, Key=guard_key(guard), ConsistentRead=True)
-        known = read_guard(answer.get("Item"))
-        if not known.many:
+        answer = call(self._client.get_item, TableName=table, Key=lock_key(lock), ConsistentRead=True)
+        known = read_lock(answer.get("Item"))
+        if not known.overflow:
             return Holders(known.ids, known)
-        partition, prefix = guard
+        partition, prefix = lock
         answer = call(
             self._client.query,
             TableName=table,
@@ -124,9 +124,9 @@ class DynamoDbRecordStore:
 
     def referring(self, key: str) -> Mapping[str, int]:
         """Return how many resources of which type refer to one: one BatchGetItem."""
-        return counts_of(self._items((self._tables.reference, mark) for mark in mark_keys(key)))
+        return counts_of(self._items((self._tables.reference, mark) for mark in count_keys(key)))
 
-    def write(self, change: Change, expected: Mapping[Key, Guard], events: Sequence[Item]) -> None:
+    def write(self, change: WritePlan, expected: Mapping[Key, IdentifierLock], events: Sequence[Item]) -> None:
         """Write a change and its events: in one transaction, if they fit into one.
 
         Raises `ConflictError`, `NotTakenError` and `TooLargeError`.
@@ -139,7 +139,7 @@ class DynamoDbRecordStore:
         else:
             _done(self._steps.write, change, strict=True, expected=expected, full=full, events=events)
 
-    def finish(self, type_: ResourceType, state: State) -> None:
+    def finish(self, type_: ResourceType, state: StoredVersion) -> None:
         """End what another writer has begun and left; raises `ConflictError` while it may go on."""
         try:
             _done(self._steps.finish, type_, state)
@@ -154,13 +154,13 @@ class DynamoDbRecordStore:
                 call(begin_table, client=self._tables.client, table=table)
             self._known.add(home)
 
-    def _full(self, change: Change) -> frozenset[Key]:
+    def _full(self, change: WritePlan) -> frozenset[Key]:
         """Return those of the guards that a change adds to that take no further id: a call per hundred, if any."""
         table = self._tables.name(change.content.served.home)
-        named = {json.dumps(guard_key(guard)): guard for guard in change.guards_added}
-        found = self._items((table, guard_key(guard)) for guard in sorted(change.guards_added))
+        named = {json.dumps(lock_key(lock)): lock for lock in change.locks_added}
+        found = self._items((table, lock_key(lock)) for lock in sorted(change.locks_added))
         return frozenset(
-            named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_guard(item).is_full
+            named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_lock(item).is_full
         )
 
     def _table_of(self, key: str) -> str:

@@ -9,17 +9,17 @@ from careconnect.fhir.resource_types import ResourceType
 from careconnect.oauth.caller import Caller
 from careconnect.storage.keys import Key, resource_key
 from careconnect_records.items.actions import Item
-from careconnect_records.items.identifier_locks import Guard, guard_of, guards_among
-from careconnect_records.writes.change import State
+from careconnect_records.items.identifier_locks import IdentifierLock, lock_of, locks_among
+from careconnect_records.writes.change import StoredVersion
 from record_writer import refusals
 from record_writer.compartment import patients_of_items
 from record_writer.preconditions import Identifier
 from record_writer.record_store import ConflictError, RecordStore
-from record_writer.write_request import Kind, Wanted
+from record_writer.write_request import Kind, WriteRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Target:
     """Where a write is to take place: the id, what is there, and the guards that have to stay as they are.
 
     `body` is that of the current version, once it was read. `unseen` are the patients of what is there and the
@@ -27,8 +27,8 @@ class Found:
     """
 
     id: str
-    state: State | None
-    expected: Mapping[Key, Guard] = field(default_factory=dict)
+    state: StoredVersion | None
+    expected: Mapping[Key, IdentifierLock] = field(default_factory=dict)
     body: Item | None = None
     unseen: tuple[str, ...] | None = None
 
@@ -47,7 +47,7 @@ class Found:
         return outcomes.not_found() if self.unseen is None else outcomes.out_of_compartment(self.unseen)
 
 
-def find_resource(store: RecordStore, wanted: Wanted, new_id: Callable[[], str]) -> Found:
+def find_resource(store: RecordStore, wanted: WriteRequest, new_id: Callable[[], str]) -> Target:
     """Return where a write takes place: what its id or its condition names, or a new id where there is nothing.
 
     Raises the 412 outcomes of a condition, and `ConflictError` after ending what another writer has left.
@@ -55,29 +55,29 @@ def find_resource(store: RecordStore, wanted: Wanted, new_id: Callable[[], str])
     if wanted.condition is not None:
         return _matching(store, wanted, wanted.condition, new_id)
     if not wanted.id:
-        return Found(new_id(), None)
+        return Target(new_id(), None)
     # With the body: what is replaced is kept, and what is there already is shown.
     state, body = store.current(wanted.type, wanted.id)
     if state is None:
-        return Found(wanted.id, None)
+        return Target(wanted.id, None)
     _settle(store, wanted.type, state)
     if not sees(wanted.caller, wanted.type, wanted.id, state):
-        return Found(wanted.id, None, unseen=patients_of_items(wanted.type, wanted.id, [state.item]))
-    return Found(wanted.id, state, body=body)
+        return Target(wanted.id, None, unseen=patients_of_items(wanted.type, wanted.id, [state.item]))
+    return Target(wanted.id, state, body=body)
 
 
-def sees(caller: Caller, type_: ResourceType, resource_id: str, state: State) -> bool:
+def sees(caller: Caller, type_: ResourceType, resource_id: str, state: StoredVersion) -> bool:
     """Return True if a resource is within a caller's compartment."""
     return caller.sees(type_, resource_id, state.patients)
 
 
-def _matching(store: RecordStore, wanted: Wanted, condition: Identifier, new_id: Callable[[], str]) -> Found:
+def _matching(store: RecordStore, wanted: WriteRequest, condition: Identifier, new_id: Callable[[], str]) -> Target:
     """Return the one resource that meets a condition, and that the caller sees, or none.
 
     Raises the 412 outcomes for several, and where one that the caller does not see rules out another.
     """
-    guard = guard_of(wanted.type.name, condition.system, condition.value)
-    holders = store.holders(wanted.type, guard)
+    lock = lock_of(wanted.type.name, condition.system, condition.value)
+    holders = store.holders(wanted.type, lock)
     states = store.states([resource_key(wanted.type.name, each) for each in holders.ids])
     for state in states.values():
         _settle(store, wanted.type, state)
@@ -85,29 +85,29 @@ def _matching(store: RecordStore, wanted: Wanted, condition: Identifier, new_id:
     there = {
         state.item["pk"]["S"].partition("/")[2]: state
         for state in states.values()
-        if not state.is_gone and guard in guards_among(wanted.type.name, state.entries)
+        if not state.is_gone and lock in locks_among(wanted.type.name, state.entries)
     }
     seen = [each for each, state in there.items() if sees(wanted.caller, wanted.type, each, state)]
     if holders.more or len(seen) > 1:
         wanted.trail.concerns(_patients(wanted.type, there, seen), ids=())
         raise refusals.cannot_be_met() if wanted.caller.patient else refusals.several_match()
-    expected = {guard: holders.guard}
+    expected = {lock: holders.lock}
     if seen:
-        return Found(seen[0], there[seen[0]], expected)
+        return Target(seen[0], there[seen[0]], expected)
     unseen = _patients(wanted.type, there, there) if there else None
     if unseen is not None and wanted.kind is not Kind.DELETE:
         wanted.trail.concerns(unseen, ids=())
         raise refusals.cannot_be_met(why=refusals.COMPARTMENT)
-    return Found(new_id(), None, expected, unseen=unseen)
+    return Target(new_id(), None, expected, unseen=unseen)
 
 
-def _patients(type_: ResourceType, there: Mapping[str, State], ids: Collection[str]) -> tuple[str, ...]:
+def _patients(type_: ResourceType, there: Mapping[str, StoredVersion], ids: Collection[str]) -> tuple[str, ...]:
     found = (patients_of_items(type_, each, [there[each].item]) for each in ids)
     return tuple(dict.fromkeys(patient for patients in found for patient in patients))
 
 
-def _settle(store: RecordStore, type_: ResourceType, state: State) -> None:
+def _settle(store: RecordStore, type_: ResourceType, state: StoredVersion) -> None:
     """End what another writer has begun and left, and begin anew after it."""
-    if state.is_claimed:
+    if state.is_leased:
         store.finish(type_, state)
         raise ConflictError

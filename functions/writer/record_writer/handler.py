@@ -1,13 +1,13 @@
 """Composition root of both writers: environment → parts → `lambda_handler`."""
 
-from careconnect.runtime.freeze_gc import started  # isort: skip - see there
+from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
 import os
 from typing import Final
 
-from careconnect.endpoint.auditing import recording_of
-from careconnect.endpoint.composition import shell_of
-from careconnect.endpoint.priming import rehearsal
+from careconnect.endpoint.auditing import auditing_of
+from careconnect.endpoint.composition import pipeline_of
+from careconnect.endpoint.priming import prime_request
 from careconnect.fhir.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.runtime import aws
@@ -33,10 +33,10 @@ _tables: Final = RecordTables(
     directory=_settings.required("DIRECTORY_TABLE"),
     reference=_settings.required("REFERENCE_TABLE"),
 )
-lambda_handler: Final = shell_of(
+lambda_handler: Final = pipeline_of(
     _settings,
     WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables)), _home),
-    recording_of(_settings, _dynamodb),
+    auditing_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of the FHIR API."""
 
@@ -46,8 +46,8 @@ _invalid: Final = f'{{"resourceType": "{_name}", "none": [0]}}'
 prepare(
     lambda_handler.observer,
     [_dynamodb],
-    rehearsal(lambda_handler, "POST", f"{FHIR_PATH}/{_name}", _invalid, content_type="application/fhir+json"),
+    prime_request(lambda_handler, "POST", f"{FHIR_PATH}/{_name}", _invalid, content_type="application/fhir+json"),
     look(_dynamodb, _tables.name(_home)),
 )
 
-started()
+freeze_gc()

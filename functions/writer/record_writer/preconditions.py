@@ -101,7 +101,7 @@ def if_none_exist_of(header: str, type_: ResourceType, fhir_base: str) -> list[s
     return [value for _, value in pairs]
 
 
-def told_of_if_none_exist(header: str) -> list[tuple[str, str]]:
+def describe_if_none_exist(header: str) -> list[tuple[str, str]]:
     """Return what the audit trail is told of an If-None-Exist: its criteria, or one parameter that nobody knows."""
     pairs = parse_qsl(header.strip().rpartition("?")[2], keep_blank_values=True, errors="replace")
     return pairs if pairs and all(name == IDENTIFIER for name, _ in pairs) else [("If-None-Exist", header)]

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.storage.keys import Key
 from careconnect_records.items.actions import Item
-from careconnect_records.items.identifier_locks import Guard
-from careconnect_records.writes.change import Change, State
+from careconnect_records.items.identifier_locks import IdentifierLock
+from careconnect_records.writes.change import StoredVersion, WritePlan
 
 
 class ConflictError(Exception):
@@ -31,38 +31,38 @@ class Holders:
     """The resources that have an identifier: their ids, and what its guard says; `more` if these are not all."""
 
     ids: frozenset[str]
-    guard: Guard
+    lock: IdentifierLock
     more: bool = False
 
 
 class RecordStore(Protocol):
     """The tables of resources; what is read is read consistently. Each raises the 503 outcome."""
 
-    def states(self, keys: Collection[str]) -> dict[str, State]:
+    def states(self, keys: Collection[str]) -> dict[str, StoredVersion]:
         """Return the index records of resources by `Type/id`, those that there are."""
 
-    def current(self, type_: ResourceType, resource_id: str) -> tuple[State | None, Item | None]:
+    def current(self, type_: ResourceType, resource_id: str) -> tuple[StoredVersion | None, Item | None]:
         """Return the index record of a resource, if there is one, and its body, if that is of the same version."""
 
-    def present(self, keys: Collection[str]) -> dict[str, State]:
+    def present(self, keys: Collection[str]) -> dict[str, StoredVersion]:
         """Return what of index records says whether resources are there, and whose: no more is kept of many."""
 
     def body(self, type_: ResourceType, resource_id: str) -> Item | None:
         """Return the current body of a resource, as it is stored."""
 
-    def holders(self, type_: ResourceType, guard: Key) -> Holders:
+    def holders(self, type_: ResourceType, lock: Key) -> Holders:
         """Return the resources of a type that have the identifier of a guard."""
 
     def referring(self, key: str) -> Mapping[str, int]:
         """Return how many resources of which type refer to one."""
 
-    def write(self, change: Change, expected: Mapping[Key, Guard], events: Sequence[Item]) -> None:
+    def write(self, change: WritePlan, expected: Mapping[Key, IdentifierLock], events: Sequence[Item]) -> None:
         """Write a change whole, on what was read, and the events that tell of it with it.
 
         Raises `ConflictError`, and with nothing written `TooLargeError` and `NotTakenError`.
         """
 
-    def finish(self, type_: ResourceType, state: State) -> None:
+    def finish(self, type_: ResourceType, state: StoredVersion) -> None:
         """End what another writer has begun and left; raises `ConflictError` while it may go on."""
 
 

@@ -17,11 +17,11 @@ from careconnect_records.items.references import (
     references_of,
     target_of,
 )
-from careconnect_records.writes.change import State
+from careconnect_records.writes.change import StoredVersion
 
 MOST_FAULTS: Final = 50
 
-Visible = Callable[[ResourceType, str, State], bool]
+Visible = Callable[[ResourceType, str, StoredVersion], bool]
 
 
 def targets_of(resource: dict[str, Any], root: str) -> frozenset[str]:
@@ -32,7 +32,7 @@ def targets_of(resource: dict[str, Any], root: str) -> frozenset[str]:
 
 
 def require_references(
-    resource: dict[str, Any], own: State | None, states: Mapping[str, State], sees: Visible, root: str
+    resource: dict[str, Any], own: StoredVersion | None, states: Mapping[str, StoredVersion], sees: Visible, root: str
 ) -> None:
     """Raise the 422 outcome that names each reference to what is not there, or not of a type that it may point at.
 
@@ -47,7 +47,12 @@ def require_references(
 
 class _Check:
     def __init__(
-        self, resource: dict[str, Any], own: State | None, states: Mapping[str, State], sees: Visible, fhir_base: str
+        self,
+        resource: dict[str, Any],
+        own: StoredVersion | None,
+        states: Mapping[str, StoredVersion],
+        sees: Visible,
+        fhir_base: str,
     ) -> None:
         self._resource = resource
         self._key = f"{resource['resourceType']}/{resource['id']}"
@@ -82,7 +87,7 @@ class _Check:
 _NOT_THERE: Final = "what it refers to does not exist"
 
 
-def _has(state: State | None, target: LocalTarget) -> bool:
+def _has(state: StoredVersion | None, target: LocalTarget) -> bool:
     """Say whether a resource is there, in the version that a reference names if it names one."""
     if state is None or state.is_gone:
         return False

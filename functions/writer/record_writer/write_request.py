@@ -25,7 +25,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class WriteRequest:
     """A write that a caller asks for: of the resource `id`, or of the one that has the identifier `condition`.
 
     `resource` is the valid body of a create or an update, without an id; `body_id` is the id that it had.

@@ -137,7 +137,7 @@ def test_creates_on_a_condition_by_its_header_and_never_by_a_query(
     made.delete()
 
 
-def test_patches_by_operations_and_is_told_that_its_own_patch_is_none(
+def test_patches_by_operations_and_is_reported_that_its_own_patch_is_none(
     writing: Any, service: Service, bearer: Bearer
 ) -> None:
     made = writing.resource("Patient", **patient(new_code(), gender="female")).create()
@@ -156,7 +156,7 @@ def test_patches_by_operations_and_is_told_that_its_own_patch_is_none(
     made.delete()
 
 
-def test_is_told_of_every_fault_and_of_a_missing_scope(writing: Any, fhir: SyncFHIRClient) -> None:
+def test_is_shown_every_fault_and_of_a_missing_scope(writing: Any, fhir: SyncFHIRClient) -> None:
     with pytest.raises(OperationOutcome) as refused:
         writing.resource("Patient", **patient(gender="unheard-of", birthDate="yesterday")).create()
     expressions = [issue["expression"] for issue in refused.value.resource["issue"]]

@@ -101,7 +101,7 @@ def test_a_change_and_a_removal_raise_the_metric_from_the_stream(trail: Archived
     assert told == [(changed, "changed"), (removed, "removed")]
 
 
-def test_what_breaks_the_trail_is_told_though_it_cannot_be_archived(trail: ArchivedTrail) -> None:
+def test_what_breaks_the_trail_is_reported_though_it_cannot_be_archived(trail: ArchivedTrail) -> None:
     (removed,) = trail.kept()
     record = trail.remove(removed)
     trail.s3 = None
@@ -129,7 +129,7 @@ def test_a_removal_is_no_fault_once_the_deployments_retention_is_over(
     assert trail.observer.counts == (["AuditTrailBroken"] if is_told else [])
 
 
-def test_what_is_no_event_is_not_archived_but_a_change_of_it_is_told(trail: ArchivedTrail) -> None:
+def test_what_is_no_event_is_not_archived_but_a_change_of_it_is_reported(trail: ArchivedTrail) -> None:
     key = {"pk": {"S": "$cursor"}, "sk": {"S": "$cursor"}, "key": {"B": base64.b64encode(b"k" * 32).decode()}}
 
     trail.deliver(trail.streamed("INSERT", None, key))

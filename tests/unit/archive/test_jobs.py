@@ -48,7 +48,7 @@ def test_heartbeats_that_are_archived_raise_nothing(trail: ArchivedTrail) -> Non
     assert statuses == [200] * 4
 
 
-def test_a_heartbeat_that_is_not_archived_is_told_by_the_next_one(trail: ArchivedTrail) -> None:
+def test_a_heartbeat_that_is_not_archived_is_reported_by_the_next_one(trail: ArchivedTrail) -> None:
     beat(trail)
     beat(trail, is_delivered=False)
     assert trail.observer.counts == []

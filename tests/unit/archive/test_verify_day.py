@@ -50,7 +50,7 @@ def test_a_day_without_events_stands(trail: ArchivedTrail) -> None:
 # --- changed, removed
 
 
-def test_a_changed_event_is_named_whether_the_stream_told_it_or_not(trail: ArchivedTrail) -> None:
+def test_a_changed_event_is_named_whether_the_stream_reported_it_or_not(trail: ArchivedTrail) -> None:
     told, untold, stands = trail.kept(MINUTE, MINUTE, MINUTE)
     trail.deliver(trail.change(told, client="somebody-else"))
     trail.change(untold, client="somebody-else")
@@ -59,7 +59,7 @@ def test_a_changed_event_is_named_whether_the_stream_told_it_or_not(trail: Archi
     assert stands not in trail.found()
 
 
-def test_a_removed_event_is_named_whether_the_stream_told_it_or_not(trail: ArchivedTrail) -> None:
+def test_a_removed_event_is_named_whether_the_stream_reported_it_or_not(trail: ArchivedTrail) -> None:
     told, untold, _ = trail.kept(MINUTE, MINUTE, MINUTE)
     trail.deliver(trail.remove(told))
     trail.remove(untold)

@@ -200,7 +200,7 @@ WORD = st.from_regex(r"[A-Za-z0-9.-]{1,12}", fullmatch=True)
         service=st.sampled_from(["fhir_reader", "token_issuer", "cli"]),
     )
 )
-def test_any_event_is_kept_and_shown_as_a_valid_one(event: AuditEvent) -> None:
+def test_any_event_is_stored_and_shown_as_a_valid_one(event: AuditEvent) -> None:
     shown = event_of(event.item())
 
     assert shown == event

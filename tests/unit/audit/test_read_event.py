@@ -202,7 +202,7 @@ def test_a_refusal_is_an_event_that_says_why(
     assert {name: getattr(event, name) for name in expected} == expected
 
 
-def test_where_its_event_cannot_be_kept_nothing_is_disclosed(auditor: Auditor) -> None:
+def test_where_its_event_cannot_be_stored_nothing_is_disclosed(auditor: Auditor) -> None:
     def refuse(name: str) -> None:
         if name == "BatchExecuteStatement":
             raise EndpointConnectionError(endpoint_url="https://nowhere.example")
@@ -212,4 +212,4 @@ def test_where_its_event_cannot_be_kept_nothing_is_disclosed(auditor: Auditor) -
 
     assert answer.status == 503
     assert FIRST.id not in answer.text
-    assert "AccessRecordNotKept" in auditor.observer.counts
+    assert "AuditEventNotWritten" in auditor.observer.counts

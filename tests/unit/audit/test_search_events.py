@@ -126,7 +126,7 @@ def test_pages_are_complete_and_disjoint(auditor: Auditor, query: str, size: int
     assert {page.link("self") for page in pages} == {pages[0].link("self")}
 
 
-def test_a_total_is_told_if_the_first_page_came_to_the_end_or_if_it_is_asked_for(auditor: Auditor) -> None:
+def test_a_total_is_reported_if_the_first_page_came_to_the_end_or_if_it_is_asked_for(auditor: Auditor) -> None:
     # Its own reads are not before it.
     query = "patient=4&date=lt2026-11-26T12:00:00Z"
     assert auditor.get("AuditEvent", f"{query}&_count=3").total is None
@@ -201,7 +201,7 @@ def test_what_is_not_offered_is_refused_by_name(auditor: Auditor, query: str, sa
     assert answer.diagnostics.startswith(said)
 
 
-def test_an_unknown_parameter_is_ignored_and_told_first(auditor: Auditor) -> None:
+def test_an_unknown_parameter_is_ignored_and_reported_first(auditor: Auditor) -> None:
     answer = auditor.get("AuditEvent", "action=U&patiend=4")
 
     assert [entry["search"]["mode"] for entry in answer.json["entry"]] == ["outcome", "match"]
@@ -345,7 +345,7 @@ def test_where_the_tables_do_not_answer_nothing_is_disclosed(auditor: Auditor, o
 # --- the key of next links
 
 
-def test_the_key_of_links_is_made_once_and_kept_in_the_table(empty: Auditor) -> None:
+def test_the_key_of_links_is_made_once_and_stored_in_the_table(empty: Auditor) -> None:
     empty.keep(*(an_event(NOW - timedelta(minutes=number), number, patient="4") for number in range(1, 5)))
     assert empty.get("AuditEvent", "patient=4&_count=4&date=lt2026-11-26T12:00:00Z").link("next") == ""
     assert "GetItem" not in empty.calls

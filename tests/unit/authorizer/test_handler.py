@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from moto import mock_aws
 
 from careconnect.http.base_url import FHIR_PATH
-from careconnect.oauth.access_token import client_mark_key, patient_mark_key, revocation_key
+from careconnect.oauth.access_token import client_cutoff_key, patient_cutoff_key, revocation_key
 from careconnect.oauth.signing_keys import CACHE_SECONDS, thumbprint
 from careconnect.runtime import aws
 from careconnect_testing.aws.aws_calls import counted_calls
@@ -218,8 +218,8 @@ def test_s9_a_token_is_refused_as_soon_as_it_is_among_the_revoked(authorizer: Au
     assert authorizer.refuses(token) == "revoked"
 
 
-@pytest.mark.parametrize("key", [client_mark_key("client-1"), patient_mark_key("4")])
-def test_a_token_is_refused_as_soon_as_a_mark_ends_its_clients_or_patients_tokens(
+@pytest.mark.parametrize("key", [client_cutoff_key("client-1"), patient_cutoff_key("4")])
+def test_a_token_is_refused_as_soon_as_a_cutoff_ends_its_clients_or_patients_tokens(
     authorizer: Authorizer, key: str
 ) -> None:
     now = int(time.time())
@@ -232,9 +232,9 @@ def test_a_token_is_refused_as_soon_as_a_mark_ends_its_clients_or_patients_token
     assert authorizer.ask(after)["principalId"] == "client-1"
 
 
-def test_a_mark_that_dynamodb_did_not_answer_lets_nothing_through(authorizer: Authorizer) -> None:
+def test_a_cutoff_that_dynamodb_did_not_answer_lets_nothing_through(authorizer: Authorizer) -> None:
     def unprocessed(parsed: dict[str, Any], **_: Any) -> None:
-        parsed["UnprocessedKeys"] = {"tokens": {"Keys": [{"pk": {"S": client_mark_key("client-1")}}]}}
+        parsed["UnprocessedKeys"] = {"tokens": {"Keys": [{"pk": {"S": client_cutoff_key("client-1")}}]}}
 
     aws.session().get_component("event_emitter").register("after-call.dynamodb.BatchGetItem", unprocessed)
     sys.modules.pop("scope_authorizer.handler")
@@ -249,7 +249,7 @@ def test_a_mark_that_dynamodb_did_not_answer_lets_nothing_through(authorizer: Au
     [({"exp": 1_700_000_000}, "expired"), ({"iat": int(time.time()) - 5401}, "older than any token may be")],
     ids=["expired", "old"],
 )
-def test_s8_an_expired_token_is_told_from_a_bad_one_in_the_log(
+def test_s8_an_expired_token_is_reported_from_a_bad_one_in_the_log(
     authorizer: Authorizer, changes: dict[str, int], reason: str
 ) -> None:
     assert authorizer.refuses(authorizer.token(**changes)) == reason

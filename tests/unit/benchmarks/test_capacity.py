@@ -23,7 +23,7 @@ def test_another_figure_makes_another_page(monkeypatch: pytest.MonkeyPatch) -> N
     assert with_tables(page) != page
 
 
-def test_a_table_without_its_place_is_told() -> None:
+def test_a_table_without_its_place_is_reported() -> None:
     with pytest.raises(ValueError, match="0 places for the table cost"):
         with_tables("# A page without marks\n")
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect import __version__
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect.http.origin import SECRET_HEADER, Origin
@@ -43,7 +43,7 @@ class Console:
         self.observer = RecordingObserver()
         endpoint = ConsoleEndpoint(BuiltSite(site), is_on=is_on)
         cors = Cors(("*",))
-        self.app = Shell(endpoint, base, "eu-west-2", cors, self.observer, Clock(), Origin(origin_secret))
+        self.app = RequestPipeline(endpoint, base, "eu-west-2", cors, self.observer, Clock(), Origin(origin_secret))
 
     def send(self, path: str, method: str = "GET", **headers: str) -> Answer:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -96,7 +96,7 @@ def test_the_page_loads_from_its_own_origin_alone_and_can_be_framed_by_nobody(co
 @pytest.mark.parametrize(
     "accept", ["", "*/*", "application/fhir+json", "text/html;q=0", "text/html; q=0.0", "text/htmlx"]
 )
-def test_who_does_not_name_html_is_told_at_the_root_where_fhir_is(console: Console, accept: str) -> None:
+def test_who_does_not_name_html_is_reported_at_the_root_where_fhir_is(console: Console, accept: str) -> None:
     answer = console.send("/", **({"Accept": accept} if accept else {}))
 
     assert answer.status == 404
@@ -118,7 +118,7 @@ def test_who_names_html_gets_it(console: Console, accept: str) -> None:
         ("licences-4D.txt", "text/plain; charset=utf-8"),
     ],
 )
-def test_a_file_is_kept_for_ever_as_its_name_changes_with_it(console: Console, name: str, media_type: str) -> None:
+def test_a_file_is_stored_for_ever_as_its_name_changes_with_it(console: Console, name: str, media_type: str) -> None:
     answer = console.send(f"/assets/{name}")
 
     assert (answer.status, answer.headers["Content-Type"]) == (200, media_type)

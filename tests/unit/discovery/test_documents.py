@@ -9,7 +9,7 @@ import pytest
 from fhir.resources.STU3.capabilitystatement import CapabilityStatement
 from fhir.resources.STU3.operationoutcome import OperationOutcome
 
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, REVERSE_INCLUDES, SERVED_TYPES
 from careconnect.http.base_url import FHIR_PATH, BaseUrl
 from careconnect.http.messages import Cors
@@ -51,7 +51,9 @@ class Discovery:
     def __init__(self, base: str = BASE) -> None:
         self.keys = FakeKeys()
         self.observer = RecordingObserver()
-        self.app = Shell(DiscoveryEndpoint(self.keys), base, "eu-west-2", Cors(("*",)), self.observer, Clock())
+        self.app = RequestPipeline(
+            DiscoveryEndpoint(self.keys), base, "eu-west-2", Cors(("*",)), self.observer, Clock()
+        )
 
     def send(self, method: str, path: str, **request: Any) -> Answer:
         return Answer.of(self.app(rest_event(method, path, **request)))
@@ -114,7 +116,7 @@ def test_without_a_configured_base_the_urls_are_the_gateways_own_whatever_the_ho
     assert "evil" not in answer.text
 
 
-def test_jwks_may_be_kept_for_a_stated_time(discovery: Discovery) -> None:
+def test_jwks_may_be_stored_for_a_stated_time(discovery: Discovery) -> None:
     answer = discovery.send("GET", JWKS)
 
     assert answer.json == {"keys": [{"kty": "RSA", "kid": "a"}]}

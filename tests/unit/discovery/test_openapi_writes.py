@@ -129,7 +129,7 @@ def test_an_answer_is_the_resource_or_an_outcome_as_preferred(served: ResourceTy
         ]
 
 
-def test_a_fault_is_told_with_its_place() -> None:
+def test_a_fault_is_reported_with_its_place() -> None:
     (issue,) = SHARED["responses"]["InvalidResource"]["content"]["application/fhir+json"]["example"]["issue"]
 
     assert issue["expression"] == ["Observation.status"]

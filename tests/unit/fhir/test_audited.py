@@ -207,7 +207,7 @@ def test_what_a_bound_client_asks_of_another_is_refused_in_its_event_whatever_th
     assert told(reader) == [("4", "4", "compartment", status)]
 
 
-def test_a_bound_client_that_names_its_own_patient_and_another_is_told_of_with_both(reader: Reader) -> None:
+def test_a_bound_client_that_names_its_own_patient_and_another_is_audited_with_both(reader: Reader) -> None:
     bound = reader.as_caller("patient/*.read", patient="5")
     assert bound.get("Patient", "_id=4,5").total == 1
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.endpoint.pipeline import Recording
+from careconnect.endpoint.pipeline import Auditing
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.access_records import audit_table
 from careconnect_testing.parts.stores import Reader, load, reader_on_moto
@@ -45,8 +45,8 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, A
     with reader_on_moto() as reader:
         load(reader, write_records(tmp_path_factory.mktemp("beside")))
         kept = audit_table(reader.client, "audit")
-        recording = Recording(DynamoDbAuditStore(reader.client, "audit"), "tested")
-        reader._apps = {home: replace(shell, recording=recording) for home, shell in reader._apps.items()}
+        auditing = Auditing(DynamoDbAuditStore(reader.client, "audit"), "tested")
+        reader._apps = {home: replace(pipeline, auditing=auditing) for home, pipeline in reader._apps.items()}
         yield reader, kept
 
 
@@ -74,7 +74,7 @@ def reader(loaded: tuple[Reader, Any]) -> Iterator[Reader]:
         ("Condition", "asserted-date=ge1990&_include=Condition:patient", "BatchGetItem"),
     ],
 )
-def test_the_event_is_on_its_way_while_the_read_is(reader: Reader, path: str, query: str, read: str) -> None:
+def test_the_event_is_on_its_path_while_the_read_is(reader: Reader, path: str, query: str, read: str) -> None:
     meeting = Meeting(read)
     reader.faults.append(meeting)
 
@@ -140,9 +140,9 @@ def test_killed_at_any_of_its_calls_it_tells_nothing_and_whole_it_leaves_its_eve
             # It is gone, and so is what it would have answered, whether that was a read or the put beside it.
             return None
 
-    whole = next(each for each in map(answer, count(1)) if each)
+    read_all = next(each for each in map(answer, count(1)) if each)
 
     reader.faults.clear()
-    assert whole.status == 200
+    assert read_all.status == 200
     assert INSERT in made
     assert len(kept()) > before

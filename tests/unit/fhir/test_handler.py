@@ -22,7 +22,7 @@ SETTINGS = {
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "READER_HOME": "directory",
     "DIRECTORY_TABLE": "directory",
-    "ALLOWANCE_TABLE": "allowances",
+    "USAGE_TABLE": "allowances",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",
@@ -36,7 +36,7 @@ def test_a_missing_setting_stops_the_start_and_is_named() -> None:
     assert missing_settings("fhir_reader", needed) == {name: f"The setting {name} is missing." for name in needed}
 
 
-def test_a_reader_of_records_is_told_of_their_table() -> None:
+def test_a_reader_of_records_is_shown_their_table() -> None:
     assert refused_start("fhir_reader", {**SETTINGS, "READER_HOME": "record"}) == "The setting RECORD_TABLE is missing."
 
 

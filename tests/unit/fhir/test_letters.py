@@ -22,7 +22,7 @@ TAKES = {
 
 @pytest.mark.parametrize(("method", "path"), TAKES)
 @pytest.mark.parametrize("query", ["", "name=x", "birthdate=nonsense", "_format=nonsense", "access_token=x"])
-def test_a_letter_that_is_missing_is_told_before_query_body_and_format_are_looked_at(
+def test_a_letter_that_is_missing_is_reported_before_query_body_and_format_are_looked_at(
     reader: Reader, method: str, path: str, query: str
 ) -> None:
     letter, name = (TAKES[method, path], "Patient") if TAKES[method, path] else ("s", "Observation")

@@ -15,7 +15,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patient_everything, "MOST_EXAMINED", 7)
 
 
-def test_the_whole_is_told_and_counted_where_one_page_sees_it(reader: Reader) -> None:
+def test_the_whole_is_reported_and_counted_where_one_page_sees_it(reader: Reader) -> None:
     answer = reader.get(PATH, "_count=5")
 
     assert answer.total is not None
@@ -30,9 +30,9 @@ def test_a_long_record_has_no_total_and_a_walk_that_is_complete(
 ) -> None:
     pages = reader.walk(PATH, f"_count={count}")
     monkeypatch.undo()
-    whole = reader.get(PATH, "_count=100")
+    read_all = reader.get(PATH, "_count=100")
 
-    assert [found for page in pages for found in page.found()] == whole.found()
+    assert [found for page in pages for found in page.found()] == read_all.found()
     assert {page.total for page in pages} == {None}
 
 

@@ -56,7 +56,7 @@ def test_a_read_is_one_call(reader: Reader) -> None:
     assert reader.calls == ["GetItem"]
 
 
-def test_decimals_keep_their_digits_and_letters_their_marks(reader: Reader) -> None:
+def test_decimals_keep_their_digits_and_letters_their_accents(reader: Reader) -> None:
     text = reader.get("Observation/o1").text
 
     assert '"value":36.10' in text
@@ -66,7 +66,7 @@ def test_decimals_keep_their_digits_and_letters_their_marks(reader: Reader) -> N
     assert "Muñoz" in reader.get("Patient/5").text
 
 
-def test_fhir_md_versions_are_told_by_etag_and_last_modified(aged: Reader) -> None:
+def test_fhir_md_versions_are_reported_by_etag_and_last_modified(aged: Reader) -> None:
     answer = aged.get("Patient/4")
 
     assert answer.headers["ETag"] == 'W/"2"'

@@ -191,14 +191,14 @@ def test_a_history_is_shown_in_part_if_so_asked(reader: Reader) -> None:
 @each_of("count", [1, 2, 7, 24, 25, 100])
 @each_of("id_", ["many", "h1"])
 def test_pages_of_a_history_are_complete_and_disjoint(reader: Reader, id_: str, count: int) -> None:
-    whole = reader.get(f"Patient/{id_}/_history", "_count=100")
+    read_all = reader.get(f"Patient/{id_}/_history", "_count=100")
 
     pages = reader.walk(f"Patient/{id_}/_history", f"_count={count}")
 
-    assert [one for page in pages for one in numbers(page)] == numbers(whole)
+    assert [one for page in pages for one in numbers(page)] == numbers(read_all)
     assert {len(numbers(page)) for page in pages[:-1]} <= {count}
     assert numbers(pages[-1])
-    assert {page.total for page in pages} == {whole.total}
+    assert {page.total for page in pages} == {read_all.total}
     assert {page.link("self") for page in pages} == {f"{FHIR_BASE}/Patient/{id_}/_history?_count={count}"}
 
 
@@ -217,12 +217,12 @@ def test_a_version_that_is_written_meanwhile_moves_no_page(reader: Reader) -> No
 def test_a_page_of_a_history_is_no_larger_than_an_answer_may_be(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = reader.get("Patient/many/_history", "_count=100")
-    monkeypatch.setattr(read_history, "ROOM", 3 * room.bytes_of(json.dumps(whole.json["entry"][0])))
+    read_all = reader.get("Patient/many/_history", "_count=100")
+    monkeypatch.setattr(read_history, "ROOM", 3 * room.bytes_of(json.dumps(read_all.json["entry"][0])))
 
     pages = reader.walk("Patient/many/_history", "_count=100")
 
-    assert [one for page in pages for one in numbers(page)] == numbers(whole)
+    assert [one for page in pages for one in numbers(page)] == numbers(read_all)
     assert {len(numbers(page)) for page in pages[:-1]} == {3}
     monkeypatch.setattr(read_history, "ROOM", 1)
     assert {len(numbers(page)) for page in reader.walk("Patient/h1/_history", "_count=100")} == {1}
@@ -345,7 +345,7 @@ def test_every_version_that_is_examined_is_paid_for(reader: Reader, monkeypatch:
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])
-def test_a_vread_gives_any_version_that_is_kept_with_its_own_validators(reader: Reader, form: str) -> None:
+def test_a_vread_gives_any_version_that_is_stored_with_its_own_validators(reader: Reader, form: str) -> None:
     for version, family, hour in (("4", "Fourth", 13), ("2", "Second", 11), ("1", "First", 10)):
         answer = reader.get(f"Patient/h1/_history/{version}", f"_format={form}")
 
@@ -380,7 +380,7 @@ def test_any_other_version_is_not_found(reader: Reader, version: str) -> None:
     assert (answer.status, answer.issue["code"]) == (404, "not-found")
 
 
-def test_a_version_that_is_not_kept_is_not_found(reader: Reader) -> None:
+def test_a_version_that_is_not_stored_is_not_found(reader: Reader) -> None:
     write_versions(reader, "Patient/late", [Version(patient("late", "Third")), Version(patient("late", "Fourth"))], 3)
 
     found = {number: reader.get(f"Patient/late/_history/{number}").status for number in range(1, 5)}
@@ -440,7 +440,7 @@ def test_a_bound_clients_pages_tell_no_total_that_counts_another_patients(reader
 
 
 @pytest.mark.parametrize("query", ["_count=0", "_summary=count"])
-def test_a_bound_client_is_told_the_number_of_what_it_sees(
+def test_a_bound_client_is_reported_the_number_of_what_it_sees(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
     bound = reader.as_caller(EVERYTHING, "9")

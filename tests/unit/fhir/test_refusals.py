@@ -5,7 +5,7 @@ from typing import Any, cast
 import pytest
 from fhir.resources.STU3 import get_fhir_model_class
 
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
 from careconnect.fhir.unknown_path import STU3_TYPES, unknown_path
 from careconnect.http.base_url import FHIR_PATH
@@ -19,7 +19,9 @@ from careconnect_testing.running.cases import each_of
 from service_discovery.app import DiscoveryEndpoint
 
 # What it refuses it refuses without a look at its keys.
-DISCOVERY = Shell(DiscoveryEndpoint(cast("Any", None)), BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), Clock())
+DISCOVERY = RequestPipeline(
+    DiscoveryEndpoint(cast("Any", None)), BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), Clock()
+)
 
 # What a token holds, what it asks for, and the scope that it is told to get.
 NEEDED = [
@@ -126,7 +128,7 @@ def test_fhir_md_other_paths_say_what_is_wrong_and_where_to_look(reader: Reader,
     assert answer.diagnostics == f"{said} {LISTED}"
 
 
-def test_a_path_outside_of_the_base_is_told_where_that_is() -> None:
+def test_a_path_outside_of_the_base_is_reported_where_that_is() -> None:
     assert unknown_path(f"/live{FHIR_PATH}/Patient/4").text == f"FHIR is served below {FHIR_PATH}. {LISTED}"
 
 
@@ -177,7 +179,7 @@ UNKNOWN = [
 
 
 @pytest.mark.parametrize(("asked", "warning"), UNKNOWN)
-def test_fhir_md_unknown_parameters_are_told_first_and_with_the_nearest_name(
+def test_fhir_md_unknown_parameters_are_reported_first_and_with_the_nearest_name(
     reader: Reader, asked: str, warning: str
 ) -> None:
     path, _, query = asked.partition("?")

@@ -11,18 +11,18 @@ from fhir_reader.request_budget import (
     MOST_ENTRIES,
     MOST_SECONDS,
     UNITS_PER_CALL,
-    UNITS_PER_DRAW,
-    Budget,
+    UNITS_PER_CHARGE,
+    RequestBudget,
 )
 
 FREE = 1_000
 
 
-def free(clock: Clock | None = None) -> Budget:
-    return Budget(FREE, lambda _units: None, clock or Clock())
+def free(clock: Clock | None = None) -> RequestBudget:
+    return RequestBudget(FREE, lambda _units: None, clock or Clock())
 
 
-def one_by_one(budget: Budget, entries: int) -> None:
+def one_by_one(budget: RequestBudget, entries: int) -> None:
     for _ in range(entries):
         budget.examine()
 
@@ -36,11 +36,11 @@ def test_what_is_allowed_is_allowed_to_the_last_entry_and_call() -> None:
     assert (budget.entries_left, budget.calls_left) == (0, 0)
 
 
-def _examine_too_much(budget: Budget) -> None:
+def _examine_too_much(budget: RequestBudget) -> None:
     budget.examine(MOST_ENTRIES + 1)
 
 
-def _call_too_often(budget: Budget) -> None:
+def _call_too_often(budget: RequestBudget) -> None:
     budget.call(MOST_CALLS + 1)
 
 
@@ -51,7 +51,7 @@ def _call_too_often(budget: Budget) -> None:
         (_call_too_often, "more than 120 lookups would be made"),
     ],
 )
-def test_more_is_too_costly_by_the_name_of_what_asked_for_it(spend: Callable[[Budget], None], why: str) -> None:
+def test_more_is_too_costly_by_the_name_of_what_asked_for_it(spend: Callable[[RequestBudget], None], why: str) -> None:
     budget = free()
 
     with budget.charged_to("patient.name"), pytest.raises(OutcomeError) as raised:
@@ -96,9 +96,9 @@ def test_a_page_had_better_end_with_half_of_the_time_or_too_few_entries_left() -
     assert budget.is_tight(0)
 
 
-def test_a_cheap_request_draws_nothing_from_its_clients_account() -> None:
+def test_a_cheap_request_draws_nothing_from_its_clients_quota() -> None:
     drawn: list[int] = []
-    budget = Budget(FREE, drawn.append, Clock())
+    budget = RequestBudget(FREE, drawn.append, Clock())
 
     budget.call(10)
     budget.examine(FREE - 10 * UNITS_PER_CALL)
@@ -108,12 +108,12 @@ def test_a_cheap_request_draws_nothing_from_its_clients_account() -> None:
 
 def test_a_dear_one_draws_a_part_at_a_time() -> None:
     drawn: list[int] = []
-    budget = Budget(FREE, drawn.append, Clock())
+    budget = RequestBudget(FREE, drawn.append, Clock())
 
     one_by_one(budget, MOST_ENTRIES)
 
     assert drawn == [2_000] * 10
-    assert MOST_ENTRIES - FREE <= sum(drawn) < MOST_ENTRIES + UNITS_PER_DRAW
+    assert MOST_ENTRIES - FREE <= sum(drawn) < MOST_ENTRIES + UNITS_PER_CHARGE
 
 
 def test_a_clients_refusal_ends_the_request_where_it_has_become_dear() -> None:
@@ -123,7 +123,7 @@ def test_a_clients_refusal_ends_the_request_where_it_has_become_dear() -> None:
     def refuse(_units: int) -> None:
         raise OverdrawnError
 
-    budget = Budget(FREE, refuse, Clock())
+    budget = RequestBudget(FREE, refuse, Clock())
     budget.call(FREE // UNITS_PER_CALL)
     with pytest.raises(OverdrawnError):
         budget.examine()

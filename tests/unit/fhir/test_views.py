@@ -118,7 +118,7 @@ MARK = json.dumps(SUBSETTED, separators=(",", ":"))
         ),
     ],
 )
-def test_the_mark_stands_at_its_place_and_leaves_what_is_beside_it(members: str, shown: str) -> None:
+def test_the_cutoff_stands_at_its_place_and_leaves_what_is_beside_it(members: str, shown: str) -> None:
     patient = resource_type("Patient")
     assert patient is not None
     body = f'{{"resourceType":"Patient",{members}"gender":"male","active":true}}'
@@ -161,16 +161,16 @@ def test_pretty_json_keeps_a_numbers_digits(number: str) -> None:
 )
 def test_a_bundle_is_one_text_in_any_form(reader: Reader, path: str, query: str) -> None:
     path, _, asked = path.partition("?")
-    whole = reader.get(path, asked).text
+    read_all = reader.get(path, asked).text
     shown = reader.get(path, f"{asked}&{query}").text
     # What its own link says of the form.
     shown = re.sub(r"(&amp;|[?&])_(format|pretty)=\w+", "", shown)
 
     pretty = "pretty" in query
     if "xml" in query:
-        assert shown == '<?xml version="1.0" encoding="UTF-8"?>' + resource_xml(whole, pretty=pretty)
+        assert shown == '<?xml version="1.0" encoding="UTF-8"?>' + resource_xml(read_all, pretty=pretty)
     else:
-        assert shown == (pretty_json(whole) if pretty else whole)
+        assert shown == (pretty_json(read_all) if pretty else read_all)
 
 
 def test_a_pretty_answer(reader: Reader) -> None:

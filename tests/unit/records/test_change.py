@@ -11,43 +11,43 @@ from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
 from careconnect_records.items.record import (
     GONE,
     LARGEST_BODY,
-    Content,
+    NewVersion,
     TooLargeError,
     build_record,
-    checked_content,
-    content_of,
-    deletion_of,
+    checked_version,
+    deleted_version,
+    new_version,
 )
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.stu3.validation import InvalidResourceError
-from careconnect_records.writes.change import MOST_ACTIONS, Change, State, planned_change, rebuilt_change
+from careconnect_records.writes.change import MOST_ACTIONS, StoredVersion, WritePlan, plan_rebuild, plan_write
 from careconnect_records.writes.packing import packed
 from careconnect_records.writes.transaction import write_actions
 
 FIRST, LATER = 1_700_000_000_000, 1_700_000_060_000
 
 
-def patient(**elements: Any) -> Content:
+def patient(**elements: Any) -> NewVersion:
     served = resource_type("Patient")
     assert served is not None
-    return checked_content(served, {"resourceType": "Patient", "id": "1", **elements})
+    return checked_version(served, {"resourceType": "Patient", "id": "1", **elements})
 
 
-def deletion() -> Content:
-    return deletion_of(patient().served, "1")
+def deletion() -> NewVersion:
+    return deleted_version(patient().served, "1")
 
 
-def planned(content: Content, state: State | None = None, now: int = FIRST) -> Change:
-    change = planned_change(content, state, now=now, base_url="")
+def planned(content: NewVersion, state: StoredVersion | None = None, now: int = FIRST) -> WritePlan:
+    change = plan_write(content, state, now=now, base_url="")
     assert change is not None
     return change
 
 
-def stored(content: Content) -> State:
-    return State(planned(content).record.index)
+def stored(content: NewVersion) -> StoredVersion:
+    return StoredVersion(planned(content).record.index)
 
 
-def actions_of(change: Change) -> list[dict[str, Any]]:
+def actions_of(change: WritePlan) -> list[dict[str, Any]]:
     client: Any = None
     return write_actions(change, RecordTables(client, "records", "directory", "references"), strict=False)
 
@@ -73,7 +73,7 @@ def test_a_change_is_the_next_version_and_takes_away_the_entries_that_it_leaves(
     change = planned(patient(name=[{"family": "Cole"}]), former, LATER)
     actions = actions_of(change)
 
-    assert (State(change.record.index).version, State(change.record.index).updated) == (2, LATER)
+    assert (StoredVersion(change.record.index).version, StoredVersion(change.record.index).updated) == (2, LATER)
     assert set(keys(actions, "Delete")) == former.entries - change.record.keys != set()
     assert actions[0]["Put"]["ExpressionAttributeValues"] == {":version": {"N": "1"}}
 
@@ -82,22 +82,22 @@ def test_a_change_is_the_next_version_and_takes_away_the_entries_that_it_leaves(
 def test_a_version_is_later_than_the_one_before_whatever_the_clock_says(now: int) -> None:
     change = planned(patient(active=True), stored(patient()), now)
 
-    assert State(change.record.index).updated == FIRST + 1
+    assert StoredVersion(change.record.index).updated == FIRST + 1
 
 
 @pytest.mark.parametrize("again", [patient(active=True), patient(active=True, meta={"versionId": "7"})])
-def test_what_is_stored_already_is_no_change(again: Content) -> None:
-    assert planned_change(again, stored(patient(active=True)), now=LATER, base_url="") is None
+def test_what_is_stored_already_is_no_change(again: NewVersion) -> None:
+    assert plan_write(again, stored(patient(active=True)), now=LATER, base_url="") is None
 
 
 def test_a_deletion_counts_on_and_leaves_no_entry() -> None:
     former = stored(patient(active=True))
     change = planned(deletion(), former, LATER)
 
-    assert (State(change.record.index).version, State(change.record.index).digest) == (2, GONE)
+    assert (StoredVersion(change.record.index).version, StoredVersion(change.record.index).digest) == (2, GONE)
     assert set(keys(actions_of(change), "Delete")) == former.entries
-    assert planned_change(deletion(), State(change.record.index), now=LATER, base_url="") is None
-    assert planned_change(deletion(), None, now=LATER, base_url="") is None
+    assert plan_write(deletion(), StoredVersion(change.record.index), now=LATER, base_url="") is None
+    assert plan_write(deletion(), None, now=LATER, base_url="") is None
 
 
 def test_what_is_not_valid_is_no_content() -> None:
@@ -105,11 +105,11 @@ def test_what_is_not_valid_is_no_content() -> None:
         patient(gender="unheard-of")
 
 
-def test_what_cannot_be_stored_is_told_by_its_kind() -> None:
+def test_what_cannot_be_stored_is_reported_by_its_kind() -> None:
     with pytest.raises(TooLargeError):
         planned(patient(name=[{"text": "x" * LARGEST_BODY}]))
     with pytest.raises(SearchValueError):
-        planned(content_of(patient().served, {"resourceType": "Patient", "id": "1", "birthDate": "1980-02-30"}))
+        planned(new_version(patient().served, {"resourceType": "Patient", "id": "1", "birthDate": "1980-02-30"}))
 
 
 @pytest.mark.parametrize(
@@ -127,32 +127,32 @@ def test_what_takes_more_than_a_function_has_time_for_is_refused_but_rebuilt(ele
         planned(content)
 
     record = build_record(content, 1, FIRST)
-    assert rebuilt_change(content, record.body, base_url="").record.index == record.index
+    assert plan_rebuild(content, record.body, base_url="").record.index == record.index
 
 
 def test_what_is_referred_to_already_may_be_more_than_one_write_adds() -> None:
-    def referring(number: int) -> Content:
+    def referring(number: int) -> NewVersion:
         added = [{"url": "urn:x", "valueReference": {"reference": f"Patient/{each}x"}} for each in range(number)]
         return patient(extension=added)
 
     first = planned(referring(2_000))
-    assert len(planned(referring(2_100), State(first.record.index)).raised) == 100
+    assert len(planned(referring(2_100), StoredVersion(first.record.index)).raised) == 100
 
 
-def test_a_claimed_record_is_written_on_the_claim() -> None:
-    claimed = State({**stored(patient()).item, "digest": {"S": ""}, "claim": {"S": "another's"}})
+def test_a_leased_record_is_written_on_the_lease() -> None:
+    claimed = StoredVersion({**stored(patient()).item, "digest": {"S": ""}, "claim": {"S": "another's"}})
     condition = planned(patient(), claimed, LATER).condition
 
-    assert claimed.is_claimed
+    assert claimed.is_leased
     assert condition["ConditionExpression"] == "#version = :version AND #claim = :claim"
     assert condition["ExpressionAttributeValues"][":claim"] == {"S": "another's"}
 
 
 def test_what_is_rebuilt_has_the_version_the_time_and_the_patient_that_its_body_has() -> None:
     content = patient(active=True, name=[{"family": "Leach"}])
-    record = planned(content, State({**stored(patient()).item, "version": {"N": "6"}}), LATER).record
+    record = planned(content, StoredVersion({**stored(patient()).item, "version": {"N": "6"}}), LATER).record
 
-    rebuilt = rebuilt_change(content, record.body, base_url="")
+    rebuilt = plan_rebuild(content, record.body, base_url="")
 
     assert (rebuilt.record.index, rebuilt.record.entries, rebuilt.bodies) == (record.index, record.entries, ())
     assert (rebuilt.version, rebuilt.updated, rebuilt.state) == (7, LATER, None)

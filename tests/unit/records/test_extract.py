@@ -113,7 +113,7 @@ def test_every_code_element_has_its_implied_system() -> None:
     assert search_values(not_given)["notgiven"] == [["http://hl7.org/fhir/special-values", "true"]]
 
 
-def test_contact_points_are_kept_apart_by_system_and_folded() -> None:
+def test_contact_points_are_separated_by_system_and_folded() -> None:
     values = search_values(
         patient(
             telecom=[
@@ -495,7 +495,7 @@ def test_quantities_keep_their_digits_and_parts_stay_together() -> None:
     ]
 
 
-def test_a_row_that_is_wrong_is_told_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_is_wrong_is_reported_and_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     served = resource_type("Observation")
     assert served is not None
     quantity = next(each for each in served.parameters if each.type is ParameterType.QUANTITY)

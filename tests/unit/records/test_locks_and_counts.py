@@ -6,29 +6,29 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from careconnect.storage.keys import MARK_SHARDS, mark_shard
+from careconnect.storage.keys import COUNT_SHARDS, count_shard
 from careconnect_records.items.identifier_locks import (
     MOST_IDS,
-    Guard,
-    guard_action,
-    guard_key,
-    guard_of,
-    guards_among,
-    read_guard,
+    IdentifierLock,
+    lock_action,
+    lock_key,
+    lock_of,
+    locks_among,
+    read_lock,
 )
 from careconnect_records.items.reference_counts import (
     close_actions,
     count_action,
+    count_keys,
     counts_of,
     local_target,
-    mark_keys,
     open_actions,
     targets_of,
 )
 from careconnect_testing.parts.stores import Reader, reader_on_moto
 from careconnect_testing.records.stored import saved
 
-NAME = guard_of("Patient", "urn:s", "v")
+NAME = lock_of("Patient", "urn:s", "v")
 
 
 @pytest.fixture(scope="module")
@@ -57,93 +57,93 @@ def refused(reader: Reader, *actions: dict[str, Any]) -> bool:
     return False
 
 
-def on_guard(reader: Reader, **options: Any) -> dict[str, Any]:
-    return guard_action(reader.tables.record, NAME, **options)
+def on_lock(reader: Reader, **options: Any) -> dict[str, Any]:
+    return lock_action(reader.tables.record, NAME, **options)
 
 
-def guard(reader: Reader) -> Guard:
-    return read_guard(
-        reader.client.get_item(TableName=reader.tables.record, Key=guard_key(NAME), ConsistentRead=True).get("Item")
+def lock(reader: Reader) -> IdentifierLock:
+    return read_lock(
+        reader.client.get_item(TableName=reader.tables.record, Key=lock_key(NAME), ConsistentRead=True).get("Item")
     )
 
 
-def mark_items(reader: Reader, target: str) -> list[dict[str, Any]]:
-    found = (reader.client.get_item(TableName=reader.tables.reference, Key=key) for key in mark_keys(target))
+def count_items(reader: Reader, target: str) -> list[dict[str, Any]]:
+    found = (reader.client.get_item(TableName=reader.tables.reference, Key=key) for key in count_keys(target))
     return [each["Item"] for each in found if "Item" in each]
 
 
 def test_a_guard_says_which_resources_have_the_identifier(reader: Reader) -> None:
-    assert guard(reader) == Guard()
-    do(reader, on_guard(reader, added="1"))
-    do(reader, on_guard(reader, added="2"))
-    do(reader, on_guard(reader, added="2"))
-    assert guard(reader) == Guard(frozenset(("1", "2")), times=3)
+    assert lock(reader) == IdentifierLock()
+    do(reader, on_lock(reader, added="1"))
+    do(reader, on_lock(reader, added="2"))
+    do(reader, on_lock(reader, added="2"))
+    assert lock(reader) == IdentifierLock(frozenset(("1", "2")), revision=3)
 
-    do(reader, on_guard(reader, removed="1"))
-    assert guard(reader) == Guard(frozenset(("2",)), times=4)
-    do(reader, on_guard(reader, removed="2"))
-    do(reader, on_guard(reader, removed="2"))
-    assert guard(reader) == Guard(times=6)
+    do(reader, on_lock(reader, removed="1"))
+    assert lock(reader) == IdentifierLock(frozenset(("2",)), revision=4)
+    do(reader, on_lock(reader, removed="2"))
+    do(reader, on_lock(reader, removed="2"))
+    assert lock(reader) == IdentifierLock(revision=6)
 
 
 def test_a_guard_takes_so_many_ids_and_is_one_of_many_then(reader: Reader) -> None:
     for number in range(MOST_IDS):
-        assert not guard(reader).is_full
-        do(reader, on_guard(reader, added=f"{number}"))
-    full = guard(reader)
-    assert (len(full.ids), full.is_full, full.many) == (MOST_IDS, True, False)
+        assert not lock(reader).is_full
+        do(reader, on_lock(reader, added=f"{number}"))
+    full = lock(reader)
+    assert (len(full.ids), full.is_full, full.overflow) == (MOST_IDS, True, False)
 
-    assert refused(reader, on_guard(reader, added="x"))
-    do(reader, on_guard(reader, added="x", full=True))
-    many = guard(reader)
-    assert (many.many, many.is_full, many.times) == (True, True, MOST_IDS + 1)
+    assert refused(reader, on_lock(reader, added="x"))
+    do(reader, on_lock(reader, added="x", full=True))
+    overflow = lock(reader)
+    assert (overflow.overflow, overflow.is_full, overflow.revision) == (True, True, MOST_IDS + 1)
     # The same ids as it had, and yet it is not as it was.
-    assert refused(reader, on_guard(reader, expected=full))
+    assert refused(reader, on_lock(reader, expected=full))
 
     for number in range(MOST_IDS):
-        do(reader, on_guard(reader, removed=f"{number}"))
-    assert guard(reader) == Guard(many=True, times=2 * MOST_IDS + 1)
-    assert refused(reader, on_guard(reader, added="x"))
-    assert refused(reader, on_guard(reader, expected=Guard()))
+        do(reader, on_lock(reader, removed=f"{number}"))
+    assert lock(reader) == IdentifierLock(overflow=True, revision=2 * MOST_IDS + 1)
+    assert refused(reader, on_lock(reader, added="x"))
+    assert refused(reader, on_lock(reader, expected=IdentifierLock()))
 
 
 @pytest.mark.parametrize(
     ("ids", "expected", "holds"),
     [
-        ((), Guard(), True),
-        (("1",), Guard(), False),
-        ((), Guard(frozenset("1")), False),
-        (("1",), Guard(frozenset("1")), True),
-        (("2",), Guard(frozenset("1")), False),
-        (("1", "2"), Guard(frozenset("1")), False),
-        (("1",), Guard(frozenset("12")), False),
-        (("2", "1"), Guard(frozenset("12")), True),
+        ((), IdentifierLock(), True),
+        (("1",), IdentifierLock(), False),
+        ((), IdentifierLock(frozenset("1")), False),
+        (("1",), IdentifierLock(frozenset("1")), True),
+        (("2",), IdentifierLock(frozenset("1")), False),
+        (("1", "2"), IdentifierLock(frozenset("1")), False),
+        (("1",), IdentifierLock(frozenset("12")), False),
+        (("2", "1"), IdentifierLock(frozenset("12")), True),
     ],
 )
 def test_a_guard_that_is_expected_has_exactly_those_ids(
-    reader: Reader, ids: tuple[str, ...], expected: Guard, *, holds: bool
+    reader: Reader, ids: tuple[str, ...], expected: IdentifierLock, *, holds: bool
 ) -> None:
     for one in ids:
-        do(reader, on_guard(reader, added=one))
+        do(reader, on_lock(reader, added=one))
 
-    assert refused(reader, on_guard(reader, expected=expected)) is not holds
-    assert refused(reader, on_guard(reader, expected=expected, added="3")) is not holds
-    assert guard(reader).ids == {*ids, *(("3",) if holds else ())}
+    assert refused(reader, on_lock(reader, expected=expected)) is not holds
+    assert refused(reader, on_lock(reader, expected=expected, added="3")) is not holds
+    assert lock(reader).ids == {*ids, *(("3",) if holds else ())}
 
 
 def test_a_guard_that_lost_its_last_id_is_as_if_it_had_never_been(reader: Reader) -> None:
-    do(reader, on_guard(reader, added="1"))
-    do(reader, on_guard(reader, removed="1"))
+    do(reader, on_lock(reader, added="1"))
+    do(reader, on_lock(reader, removed="1"))
 
-    assert not refused(reader, on_guard(reader, expected=Guard()))
+    assert not refused(reader, on_lock(reader, expected=IdentifierLock()))
 
 
 def test_a_guard_of_many_is_expected_by_how_often_it_was_changed(reader: Reader) -> None:
-    do(reader, on_guard(reader, added="1", full=True))
-    known = guard(reader)
-    assert not refused(reader, on_guard(reader, expected=known))
-    assert not refused(reader, on_guard(reader, expected=known, removed="1"))
-    assert refused(reader, on_guard(reader, expected=known))
+    do(reader, on_lock(reader, added="1", full=True))
+    known = lock(reader)
+    assert not refused(reader, on_lock(reader, expected=known))
+    assert not refused(reader, on_lock(reader, expected=known, removed="1"))
+    assert refused(reader, on_lock(reader, expected=known))
 
 
 def test_guards_are_those_of_the_identifiers_alone() -> None:
@@ -156,22 +156,22 @@ def test_guards_are_those_of_the_identifiers_alone() -> None:
         ("Patient?0", f"{order}#1"),
         ("Organization?identifier=v", f"urn:s|{order}#1"),
     ]
-    assert guards_among("Patient", entries) == {
+    assert locks_among("Patient", entries) == {
         ("Patient?identifier=v", "urn:s|"),
         ("Patient?identifier=v", "|"),
         ("Patient?identifier=v#1", "urn:a#b|"),
     }
-    assert guard_key(NAME) == {"pk": {"S": "Patient!identifier=v!urn:s|"}, "sk": {"S": "#guard"}}
+    assert lock_key(NAME) == {"pk": {"S": "Patient!identifier=v!urn:s|"}, "sk": {"S": "#guard"}}
 
 
-def test_marks_count_by_type_and_by_shard(reader: Reader) -> None:
+def test_counts_are_by_type_and_by_shard(reader: Reader) -> None:
     table = reader.tables.reference
     do(reader, count_action(table, "Patient/4", 0, {"Condition": 2, "Encounter": 1}))
     do(reader, count_action(table, "Patient/4", 7, {"Condition": 1}))
     do(reader, count_action(table, "Patient/4", 0, {"Encounter": -1}))
     do(reader, count_action(table, "Patient/5", 0, {"Procedure": 1}))
 
-    items = mark_items(reader, "Patient/4")
+    items = count_items(reader, "Patient/4")
     assert counts_of(items) == {"Condition": 3}
     assert [item["total"] for item in items] == [{"N": "2"}, {"N": "1"}]
     assert counts_of([]) == {}
@@ -180,32 +180,32 @@ def test_marks_count_by_type_and_by_shard(reader: Reader) -> None:
 def test_one_that_referred_may_be_taken_back_in_another_item(reader: Reader) -> None:
     """What several items count together is what counts."""
     assert counts_of([{"pk": {"S": "x"}, "Condition": {"N": "1"}}, {"Condition": {"N": "-1"}}]) == {}
-    assert {mark_shard(str(number)) for number in range(200)} == set(range(MARK_SHARDS))
-    assert len(mark_keys("Patient/4")) == MARK_SHARDS
+    assert {count_shard(str(number)) for number in range(200)} == set(range(COUNT_SHARDS))
+    assert len(count_keys("Patient/4")) == COUNT_SHARDS
 
 
 def test_a_target_is_closed_only_if_nothing_refers_to_it(reader: Reader) -> None:
     table = reader.tables.reference
     do(reader, count_action(table, "Patient/4", 5, {"Condition": 1}))
     assert refused(reader, *close_actions(table, "Patient/4", if_unreferred=True))
-    assert not any("closed" in item for item in mark_items(reader, "Patient/4"))
+    assert not any("closed" in item for item in count_items(reader, "Patient/4"))
 
     do(reader, count_action(table, "Patient/4", 5, {"Condition": -1}))
     do(reader, *close_actions(table, "Patient/4", if_unreferred=True))
-    assert [item["closed"] for item in mark_items(reader, "Patient/4")] == [{"BOOL": True}] * MARK_SHARDS
+    assert [item["closed"] for item in count_items(reader, "Patient/4")] == [{"BOOL": True}] * COUNT_SHARDS
 
 
 def test_what_is_closed_takes_no_reference_until_it_is_opened(reader: Reader) -> None:
     table = reader.tables.reference
     do(reader, *close_actions(table, "Patient/4", if_unreferred=False))
-    for shard in range(MARK_SHARDS):
+    for shard in range(COUNT_SHARDS):
         assert refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_closed=True))
     # A load takes a reference to what is not there.
     do(reader, count_action(table, "Patient/4", 0, {"Condition": 1}))
     do(reader, *close_actions(table, "Patient/4", if_unreferred=False))
 
     do(reader, *open_actions(table, "Patient/4"))
-    for shard in range(MARK_SHARDS):
+    for shard in range(COUNT_SHARDS):
         assert not refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_closed=True))
 
 

@@ -9,13 +9,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
-from careconnect_records.items.identifier_locks import Guard, guard_key, guard_of, read_guard
-from careconnect_records.items.record import Content, TooLargeError, content_of, deletion_of, item_size
+from careconnect_records.items.identifier_locks import IdentifierLock, lock_key, lock_of, read_lock
+from careconnect_records.items.record import NewVersion, TooLargeError, deleted_version, item_size, new_version
 from careconnect_records.writes import change as changes
 from careconnect_records.writes import lease as claims
 from careconnect_records.writes import multi_step_write as stepwise
-from careconnect_records.writes.change import Change, State, planned_change
-from careconnect_records.writes.multi_step_write import ABANDONED_AFTER, StepwiseWrite, StillAtWorkError
+from careconnect_records.writes.change import StoredVersion, WritePlan, plan_write
+from careconnect_records.writes.multi_step_write import ABANDONED_AFTER, MultiStepWrite, StillAtWorkError
 from careconnect_records.writes.transaction import write_actions
 from careconnect_testing.parts.stores import BASE, Reader, reader_on_moto
 from careconnect_testing.records.stored import Stored, saved, stored, visible_entries
@@ -54,10 +54,10 @@ def empty(reader: Reader) -> Iterator[Reader]:
     put_back()
 
 
-def patient(practitioners: range, identifiers: range, **elements: Any) -> Content:
+def patient(practitioners: range, identifiers: range, **elements: Any) -> NewVersion:
     """Return a Patient with that many references, and that many identifiers."""
     assert PATIENT is not None
-    return content_of(
+    return new_version(
         PATIENT,
         {
             "resourceType": "Patient",
@@ -72,18 +72,23 @@ def patient(practitioners: range, identifiers: range, **elements: Any) -> Conten
 FIRST = patient(range(14), range(13), active=True)
 SECOND = patient(range(3, 17), range(4, 16), active=False)
 SMALL = patient(range(1), range(1))
-GONE = deletion_of(PATIENT, "1")
-BEFORE: dict[str, tuple[Content, ...]] = {"create": (), "update": (FIRST,), "delete": (FIRST,), "again": (FIRST, GONE)}
+GONE = deleted_version(PATIENT, "1")
+BEFORE: dict[str, tuple[NewVersion, ...]] = {
+    "create": (),
+    "update": (FIRST,),
+    "delete": (FIRST,),
+    "again": (FIRST, GONE),
+}
 """What was written before each of the writes that are cut off."""
 AFTER = {"create": FIRST, "update": SECOND, "delete": GONE, "again": SECOND}
 
 
-def state_of(reader: Reader, content: Content) -> State | None:
+def state_of(reader: Reader, content: NewVersion) -> StoredVersion | None:
     item = item_of(reader, content, INDEX_ITEM)
-    return State(item) if item else None
+    return StoredVersion(item) if item else None
 
 
-def item_of(reader: Reader, content: Content, sort_key: str) -> dict[str, Any]:
+def item_of(reader: Reader, content: NewVersion, sort_key: str) -> dict[str, Any]:
     key = {"pk": {"S": content.key}, "sk": {"S": sort_key}}
     found: dict[str, Any] = reader.client.get_item(
         TableName=reader.tables.name(content.served.home), Key=key, ConsistentRead=True
@@ -91,16 +96,16 @@ def item_of(reader: Reader, content: Content, sort_key: str) -> dict[str, Any]:
     return found
 
 
-def planned(reader: Reader, content: Content, now: int) -> Change | None:
-    change = planned_change(content, state_of(reader, content), now=now, base_url=BASE)
+def planned(reader: Reader, content: NewVersion, now: int) -> WritePlan | None:
+    change = plan_write(content, state_of(reader, content), now=now, base_url=BASE)
     return change and change.keeping(item_of(reader, content, JSON_ITEM) or None)
 
 
-def write(reader: Reader, content: Content, now: int, clock: int | None = None) -> None:
+def write(reader: Reader, content: NewVersion, now: int, clock: int | None = None) -> None:
     """Write as a writer does: end what another has begun, plan on what is there, and do it."""
-    steps = StepwiseWrite(reader.tables, lambda: now if clock is None else clock)
+    steps = MultiStepWrite(reader.tables, lambda: now if clock is None else clock)
     state = state_of(reader, content)
-    if state and state.is_claimed:
+    if state and state.is_leased:
         steps.finish(content.served, state)
     change = planned(reader, content, now)
     if change is None:
@@ -112,7 +117,7 @@ def write(reader: Reader, content: Content, now: int, clock: int | None = None) 
         steps.write(change, strict=True)
 
 
-def written(reader: Reader, *contents: Content) -> Stored:
+def written(reader: Reader, *contents: NewVersion) -> Stored:
     for number, content in enumerate(contents):
         write(reader, content, START + number * MINUTE)
     return stored(reader.tables)
@@ -177,7 +182,7 @@ def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(
 
             state = state_of(reader, content)
             assert state
-            StepwiseWrite(reader.tables, lambda: at + ABANDONED_AFTER).finish(content.served, state)
+            MultiStepWrite(reader.tables, lambda: at + ABANDONED_AFTER).finish(content.served, state)
             assert stored(reader.tables) == (wanted if is_new else former), number
 
         write(reader, content, at)
@@ -203,12 +208,12 @@ def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
         for again in range(1, length):
             state = state_of(reader, SECOND)
             assert state
-            if not state.is_claimed:
+            if not state.is_leased:
                 break
             # Each that comes gets one call further than the one before.
             came = at_call(reader, again + 1, kill)
             try:
-                StepwiseWrite(reader.tables, partial(int, START + again * MINUTE * 2)).finish(SECOND.served, state)
+                MultiStepWrite(reader.tables, partial(int, START + again * MINUTE * 2)).finish(SECOND.served, state)
             except Killed:
                 assert came()
             reader.faults.clear()
@@ -256,7 +261,7 @@ def test_of_two_that_end_it_at_once_one_does(empty: Reader) -> None:
     state = state_of(reader, SECOND)
     assert state
     put_back = saved(reader.tables)
-    steps = StepwiseWrite(reader.tables, lambda: START + 2 * MINUTE)
+    steps = MultiStepWrite(reader.tables, lambda: START + 2 * MINUTE)
     calls = calls_of(reader, lambda: steps.finish(SECOND.served, state))
     assert stored(reader.tables) == former
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
@@ -268,7 +273,7 @@ def test_of_two_that_end_it_at_once_one_does(empty: Reader) -> None:
         def take_over() -> None:
             met = state_of(reader, SECOND)
             assert met
-            StepwiseWrite(reader.tables, lambda: START + 3 * MINUTE).finish(SECOND.served, met)
+            MultiStepWrite(reader.tables, lambda: START + 3 * MINUTE).finish(SECOND.served, met)
 
         at_call(reader, number, take_over)
         with pytest.raises(ClientError):
@@ -285,7 +290,7 @@ def unreachable() -> None:
 
 
 @pytest.mark.parametrize("error", [conflict, pytest.param(unreachable, marks=pytest.mark.long)])
-def test_an_error_before_it_is_there_leaves_no_claim_and_one_after_it_does_not_matter(
+def test_an_error_before_it_is_there_leaves_no_lease_and_one_after_it_does_not_matter(
     empty: Reader, error: Callable[[], None]
 ) -> None:
     reader = empty
@@ -330,7 +335,7 @@ def test_an_error_of_a_transaction_that_was_done_all_the_same_is_none(empty: Rea
     assert raised
     state = state_of(reader, SECOND)
     assert state
-    assert (state.version, state.is_claimed) == (2, False)
+    assert (state.version, state.is_leased) == (2, False)
 
 
 def test_what_cannot_be_ended_now_is_left_to_others_and_was_written(empty: Reader) -> None:
@@ -349,27 +354,27 @@ def test_what_cannot_be_ended_now_is_left_to_others_and_was_written(empty: Reade
     reader.faults.append(busy)
     change = planned(reader, SECOND, START + MINUTE)
     assert change
-    steps = StepwiseWrite(reader.tables, lambda: START + MINUTE, pauses.append)
+    steps = MultiStepWrite(reader.tables, lambda: START + MINUTE, pauses.append)
     steps.write(change, strict=True)
 
     assert pauses == [1, 2, 3, 4]
     state = state_of(reader, SECOND)
     assert state
-    assert (state.version, state.is_claimed) == (2, True)
+    assert (state.version, state.is_leased) == (2, True)
     with pytest.raises(ClientError, match="TransactionCanceled"):
-        StepwiseWrite(reader.tables, lambda: START + 2 * MINUTE).finish(SECOND.served, state)
+        MultiStepWrite(reader.tables, lambda: START + 2 * MINUTE).finish(SECOND.served, state)
     reader.faults.clear()
     state = state_of(reader, SECOND)
     assert state
-    StepwiseWrite(reader.tables, lambda: START + 3 * MINUTE).finish(SECOND.served, state)
+    MultiStepWrite(reader.tables, lambda: START + 3 * MINUTE).finish(SECOND.served, state)
     assert stored(reader.tables) == wanted
 
 
 def test_what_is_deleted_meanwhile_is_not_referred_to(empty: Reader) -> None:
     """A target that was closed makes the write fail, and what it had counted is taken back."""
     reader = empty
-    target = content_of(resource("Practitioner"), {"resourceType": "Practitioner", "id": "p13"})
-    former = written(reader, target, deletion_of(target.served, "p13"))
+    target = new_version(resource("Practitioner"), {"resourceType": "Practitioner", "id": "p13"})
+    former = written(reader, target, deleted_version(target.served, "p13"))
 
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
         write(reader, FIRST, START + 2 * MINUTE)
@@ -379,7 +384,7 @@ def test_what_is_deleted_meanwhile_is_not_referred_to(empty: Reader) -> None:
 
 def test_what_is_referred_to_is_not_deleted_in_steps(empty: Reader) -> None:
     reader = empty
-    condition = content_of(
+    condition = new_version(
         resource("Condition"), {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/1"}}
     )
     former = written(reader, FIRST, condition)
@@ -388,7 +393,7 @@ def test_what_is_referred_to_is_not_deleted_in_steps(empty: Reader) -> None:
         write(reader, GONE, START + 2 * MINUTE)
     assert stored(reader.tables) == former
 
-    written(reader, deletion_of(condition.served, "c"))
+    written(reader, deleted_version(condition.served, "c"))
     write(reader, GONE, START + 3 * MINUTE)
     assert visible_entries(stored(reader.tables)) == {}
 
@@ -399,10 +404,10 @@ def resource(name: str) -> Any:
     return found
 
 
-def guard(reader: Reader, value: str) -> tuple[tuple[str, str], Guard]:
-    name = guard_of("Patient", "urn:s", value)
-    return name, read_guard(
-        reader.client.get_item(TableName=reader.tables.record, Key=guard_key(name), ConsistentRead=True).get("Item")
+def lock(reader: Reader, value: str) -> tuple[tuple[str, str], IdentifierLock]:
+    name = lock_of("Patient", "urn:s", value)
+    return name, read_lock(
+        reader.client.get_item(TableName=reader.tables.record, Key=lock_key(name), ConsistentRead=True).get("Item")
     )
 
 
@@ -411,18 +416,18 @@ def guard(reader: Reader, value: str) -> tuple[tuple[str, str], Guard]:
 def test_it_holds_only_if_a_guard_is_as_it_was_read(empty: Reader, value: str, comes: str) -> None:
     """Its own id, which the second step adds, does not count; another's that came meanwhile does."""
     reader = empty
-    name, known = guard(reader, value)
+    name, known = lock(reader, value)
     full: list[tuple[str, str]] = []
     if value == "v3":
         # One of many is known by how often it was changed.
-        many = {**guard_key(name), "many": {"BOOL": True}, "times": {"N": "7"}}
-        reader.client.put_item(TableName=reader.tables.record, Item=many)
-        name, known = guard(reader, value)
+        overflow = {**lock_key(name), "many": {"BOOL": True}, "times": {"N": "7"}}
+        reader.client.put_item(TableName=reader.tables.record, Item=overflow)
+        name, known = lock(reader, value)
         full = [name]
     change = planned(reader, FIRST, START)
     assert change
     if comes:
-        another = content_of(
+        another = new_version(
             change.content.served,
             {"resourceType": "Patient", "id": "2", comes: [{"system": "urn:s", "value": value}]},
         )
@@ -430,7 +435,7 @@ def test_it_holds_only_if_a_guard_is_as_it_was_read(empty: Reader, value: str, c
         assert other
         actions: Any = write_actions(other, reader.tables, strict=True, full=full)
         reader.client.transact_write_items(TransactItems=actions)
-    steps = StepwiseWrite(reader.tables, lambda: START)
+    steps = MultiStepWrite(reader.tables, lambda: START)
     if comes:
         with pytest.raises(ClientError, match="ConditionalCheckFailed"):
             steps.write(change, strict=True, expected={name: known}, full=full)
@@ -439,8 +444,8 @@ def test_it_holds_only_if_a_guard_is_as_it_was_read(empty: Reader, value: str, c
         steps.write(change, strict=True, expected={name: known}, full=full)
         state = state_of(reader, FIRST)
         assert state
-        assert not state.is_claimed
-        assert guard(reader, "v0")[1].ids == {"1"}
+        assert not state.is_leased
+        assert lock(reader, "v0")[1].ids == {"1"}
 
 
 def test_what_an_item_does_not_hold_is_refused_before_anything_is_written(
@@ -452,10 +457,10 @@ def test_what_an_item_does_not_hold_is_refused_before_anything_is_written(
     for content in (SECOND, SMALL, GONE):
         change = planned(reader, content, START + MINUTE)
         assert change
-        sizes = [item_size(item) for item in (stepwise._claimed(change, START), stepwise._written(change))]
+        sizes = [item_size(item) for item in (stepwise._leased(change, START), stepwise._written(change))]
         monkeypatch.setattr(stepwise, "_LARGEST_ITEM", max(sizes) - 1)
         with pytest.raises(TooLargeError, match="more is indexed of it"):
-            StepwiseWrite(reader.tables, lambda: START).write(change, strict=True)
+            MultiStepWrite(reader.tables, lambda: START).write(change, strict=True)
         assert stored(reader.tables) == former
 
 

@@ -93,7 +93,7 @@ def test_every_element_and_attribute_of_the_rule_is_allowed_and_no_other_of_html
         ("a</div><div>", "not well-formed XHTML"),
     ],
 )
-def test_what_a_narrative_may_not_hold_is_told_in_fixed_words(inside: str, reason: str) -> None:
+def test_what_a_narrative_may_not_hold_is_reported_in_fixed_words(inside: str, reason: str) -> None:
     assert reason in narrative_fault(f"{OPENING}{inside}</div>")
 
 

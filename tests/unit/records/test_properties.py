@@ -13,7 +13,7 @@ from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.resource_types import resource_type
 from careconnect.search.values import SearchValueError
 from careconnect_admin.sample.generator import sample_resources
-from careconnect_records.items.record import TooLargeError, build_record, content_of
+from careconnect_records.items.record import TooLargeError, build_record, new_version
 from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
 from careconnect_records.stu3.validation import InvalidResourceError, validate
 
@@ -69,7 +69,7 @@ def test_what_is_not_refused_is_read_alike_by_all(resource: dict[str, Any]) -> N
     assert served is not None
     try:
         validate(resource)
-        record = build_record(content_of(served, resource), 1, 1_714_557_600_123)
+        record = build_record(new_version(served, resource), 1, 1_714_557_600_123)
     except (InvalidResourceError, SearchValueError, TooLargeError):
         return
     json_body = record.body["body"]["S"]

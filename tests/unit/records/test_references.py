@@ -100,7 +100,7 @@ def test_a_target_is_keyed_as_its_items_are() -> None:
         ("nothing at all", False),
     ],
 )
-def test_what_another_server_keeps_is_told_from_what_nobody_does(text: str, elsewhere: bool) -> None:
+def test_what_another_server_keeps_is_reported_from_what_nobody_does(text: str, elsewhere: bool) -> None:
     assert is_elsewhere(text, BASE) is elsewhere
 
 

@@ -31,7 +31,7 @@ def test_an_object_keeps_its_letters(text: str) -> None:
     assert json_text(parse_json_body(text.encode())) == text
 
 
-def test_a_pair_of_surrogates_is_one_character_and_a_byte_order_mark_is_none() -> None:
+def test_a_pair_of_surrogates_is_one_character_and_a_bom_is_none() -> None:
     assert parse_json_body(b'\xef\xbb\xbf{"a":"\\ud83d\\ude00"}') == {"a": "😀"}
 
 

@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect.storage.keys import MARK_SHARDS
-from careconnect_records.items.identifier_locks import Guard, guard_of
-from careconnect_records.items.record import Content, content_of, deletion_of
+from careconnect.storage.keys import COUNT_SHARDS
+from careconnect_records.items.identifier_locks import IdentifierLock, lock_of
+from careconnect_records.items.record import NewVersion, deleted_version, new_version
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import MOST_ACTIONS, Change, State, planned_change
+from careconnect_records.writes.change import MOST_ACTIONS, StoredVersion, WritePlan, plan_write
 from careconnect_records.writes.packing import packed
 from careconnect_records.writes.transaction import EventsNotTakenError, group_actions, transact, write_actions
 from careconnect_testing.running.cases import each_of
@@ -20,35 +20,35 @@ from careconnect_testing.running.cases import each_of
 NOW = 1_700_000_000_000
 CLIENT: Any = None
 TABLES = RecordTables(CLIENT, "records", "directory", "references")
-NAME = guard_of("Patient", "", "v")
+NAME = lock_of("Patient", "", "v")
 
 
-def content(type_name: str = "Patient", resource_id: str = "1", **elements: Any) -> Content:
+def content(type_name: str = "Patient", resource_id: str = "1", **elements: Any) -> NewVersion:
     served = resource_type(type_name)
     assert served is not None
-    return content_of(served, {"resourceType": type_name, "id": resource_id, **elements})
+    return new_version(served, {"resourceType": type_name, "id": resource_id, **elements})
 
 
-def deletion(resource_id: str = "1") -> Content:
-    return deletion_of(content().served, resource_id)
+def deletion(resource_id: str = "1") -> NewVersion:
+    return deleted_version(content().served, resource_id)
 
 
-def planned(asked: Content, state: State | None = None) -> Change:
-    change = planned_change(asked, state, now=NOW, base_url="")
+def planned(asked: NewVersion, state: StoredVersion | None = None) -> WritePlan:
+    change = plan_write(asked, state, now=NOW, base_url="")
     assert change is not None
     number = state.item["version"] if state else {"N": "0"}
     return change.keeping({"pk": {"S": asked.key}, "sk": {"S": "#json"}, "version": number})
 
 
-def after(*contents: Content) -> State:
+def after(*contents: NewVersion) -> StoredVersion:
     state = None
     for each in contents:
-        state = State(planned(each, state).record.index)
+        state = StoredVersion(planned(each, state).record.index)
     assert state is not None
     return state
 
 
-def refers(*targets: str, **elements: Any) -> Content:
+def refers(*targets: str, **elements: Any) -> NewVersion:
     return content(generalPractitioner=[{"reference": target} for target in targets], **elements)
 
 
@@ -67,8 +67,8 @@ def transactions() -> dict[str, list[dict[str, Any]]]:
     for name, change in CHANGES.items():
         for strict in (True, False):
             found[f"{name} {strict}"] = write_actions(change, TABLES, strict=strict)
-        for guard in (Guard(), Guard(frozenset("1")), Guard(many=True, times=3)):
-            found[f"{name} {guard}"] = write_actions(change, TABLES, strict=True, expected={NAME: guard})
+        for lock in (IdentifierLock(), IdentifierLock(frozenset("1")), IdentifierLock(overflow=True, revision=3)):
+            found[f"{name} {lock}"] = write_actions(change, TABLES, strict=True, expected={NAME: lock})
         found[f"{name} full"] = write_actions(change, TABLES, strict=True, full=[NAME])
     for number, group in enumerate(packed([*CHANGES.values(), *CHANGES.values()])):
         # Each as a resource of its own, which two of a load always are.
@@ -102,17 +102,17 @@ def test_dynamodb_takes_each_transaction(name: str, actions: list[dict[str, Any]
     assert set(items.values()) == {1}
 
 
-def test_a_version_is_kept_as_it_was_read_and_only_if_it_is_the_one_that_is_replaced() -> None:
+def test_a_version_is_stored_as_it_was_read_and_only_if_it_is_the_one_that_is_replaced() -> None:
     kept = {name: change.former and change.former["sk"]["S"] for name, change in CHANGES.items()}
 
     assert (kept["created"], kept["updated"], kept["there again"]) == (None, "#json#000000001", "#json#000000002")
-    change = planned_change(refers(), after(refers("Practitioner/a")), now=NOW, base_url="")
+    change = plan_write(refers(), after(refers("Practitioner/a")), now=NOW, base_url="")
     assert change is not None
     assert change.keeping({"sk": {"S": "#json"}, "version": {"N": "2"}}).former is None
     assert change.keeping(None).former is None
 
 
-def marks(actions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def counts(actions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {
         action["Update"]["Key"]["pk"]["S"].rpartition("#")[0]: action["Update"]
         for action in actions
@@ -121,28 +121,28 @@ def marks(actions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def test_a_change_counts_what_comes_and_goes_and_nothing_that_stays() -> None:
-    actions = marks(write_actions(CHANGES["updated"], TABLES, strict=True))
+    actions = counts(write_actions(CHANGES["updated"], TABLES, strict=True))
 
     assert actions.keys() == {"Practitioner/a", "Practitioner/c"}
     assert actions["Practitioner/a"]["ExpressionAttributeValues"] == {":total": {"N": "-1"}, ":type0": {"N": "-1"}}
     assert "ConditionExpression" not in actions["Practitioner/a"]
     assert actions["Practitioner/c"]["ExpressionAttributeValues"] == {":total": {"N": "1"}, ":type0": {"N": "1"}}
     assert actions["Practitioner/c"]["ConditionExpression"] == "attribute_not_exists(#closed)"
-    load = marks(write_actions(CHANGES["updated"], TABLES, strict=False))
+    load = counts(write_actions(CHANGES["updated"], TABLES, strict=False))
     assert "ConditionExpression" not in load["Practitioner/c"]
 
 
-def test_a_deletion_closes_all_marks_of_its_resource_and_its_return_opens_them() -> None:
+def test_a_deletion_closes_all_counts_of_its_resource_and_its_return_opens_them() -> None:
     for name, begins in (("deleted", "SET #closed"), ("there again", "REMOVE #closed")):
         own = [
             action["Update"]
             for action in write_actions(CHANGES[name], TABLES, strict=True)
             if action.get("Update", {}).get("Key", {}).get("pk", {}).get("S", "").startswith("Patient/1#")
         ]
-        assert len(own) == MARK_SHARDS
+        assert len(own) == COUNT_SHARDS
         assert {each["UpdateExpression"].startswith(begins) for each in own} == {True}
         assert {bool(each.get("ConditionExpression")) for each in own} == {name == "deleted"}
-    assert marks(write_actions(CHANGES["created"], TABLES, strict=True)).keys() == {"Practitioner/a"}
+    assert counts(write_actions(CHANGES["created"], TABLES, strict=True)).keys() == {"Practitioner/a"}
 
 
 def test_changes_of_a_group_count_together_what_they_share() -> None:
@@ -154,23 +154,23 @@ def test_changes_of_a_group_count_together_what_they_share() -> None:
         content("Condition", "1", subject={"reference": "Patient/5"}),
         after(content("Condition", "1", subject={"reference": "Patient/4"})),
     )
-    (together,) = marks(group_actions([first, other], TABLES)).values()
+    (together,) = counts(group_actions([first, other], TABLES)).values()
     assert together["ExpressionAttributeValues"][":total"] == {"N": "2"}
     assert together["ExpressionAttributeNames"].items() > {("#type0", "Condition"), ("#type1", "Encounter")}
     assert len(group_actions([first, second], TABLES)) <= first.count + second.count
-    assert marks(group_actions([first, away], TABLES)).keys() == {"Patient/5"}
+    assert counts(group_actions([first, away], TABLES)).keys() == {"Patient/5"}
 
 
 def test_a_guard_that_has_to_be_as_it_was_read_is_looked_at_whatever_changes() -> None:
     (check,) = [
         action["ConditionCheck"]
-        for action in write_actions(planned(content()), TABLES, strict=True, expected={NAME: Guard()})
+        for action in write_actions(planned(content()), TABLES, strict=True, expected={NAME: IdentifierLock()})
         if "ConditionCheck" in action
     ]
     assert check["Key"]["pk"] == {"S": "Patient!identifier=v!|"}
 
 
-def group_sizes(*changes: Change) -> list[int]:
+def group_sizes(*changes: WritePlan) -> list[int]:
     return [len(group) for group in packed(changes)]
 
 
@@ -223,7 +223,7 @@ class _Cancels:
 
 
 @pytest.mark.parametrize("reason", ["ThrottlingError", "ProvisionedThroughputExceeded", "ValidationError"])
-def test_a_transaction_that_its_events_alone_stop_is_told_apart(reason: str) -> None:
+def test_a_transaction_that_its_events_alone_stop_is_reported_apart(reason: str) -> None:
     client: Any = _Cancels("None", "None", reason, "None")
     with pytest.raises(EventsNotTakenError, match=f"^{reason}$"):
         transact(client, [{"Put": 1}, {"Put": 2}], [{"Put": 3}, {"Put": 4}])

@@ -157,7 +157,7 @@ def all_faults(resource: dict[str, Any]) -> list[tuple[str, str]]:
     return [(fault.code, fault.expression) for fault in caught.value.faults]
 
 
-def test_every_fault_is_told_with_its_code_and_its_place() -> None:
+def test_every_fault_is_reported_with_its_code_and_its_place() -> None:
     observation = {
         "resourceType": "Observation",
         "status": "done",
@@ -192,7 +192,7 @@ def test_a_required_value_may_be_replaced_by_the_reason_for_its_absence() -> Non
     assert all_faults({**observation, "_status": {"id": "s"}}) == [("required", "Observation.status")]
 
 
-def test_what_the_models_alone_find_is_told_in_fixed_words() -> None:
+def test_what_the_models_alone_find_is_reported_in_fixed_words() -> None:
     secret = "9990000018"
     faults = _model_faults(model_of("Patient"), {"name": [{"family": 3}], "birthDate": secret, secret: secret})
     assert set(faults) == {
@@ -201,7 +201,7 @@ def test_what_the_models_alone_find_is_told_in_fixed_words() -> None:
     }
 
 
-def test_at_most_fifty_faults_are_told() -> None:
+def test_at_most_fifty_faults_are_reported() -> None:
     assert len(all_faults(patient(name=[{"use": "nick"}] * 70))) == 50
 
 

@@ -225,11 +225,11 @@ NO_ELEMENT = "holds what is no element of it"
         ),
     ],
 )
-def test_what_is_no_fhir_is_told_by_the_validation_at_its_place(inside: str, fault: Fault) -> None:
+def test_what_is_no_fhir_is_reported_by_the_validation_at_its_place(inside: str, fault: Fault) -> None:
     assert fault in faults_of(patient(inside))
 
 
-def test_what_is_no_fhir_is_told_with_all_else() -> None:
+def test_what_is_no_fhir_is_reported_with_all_else() -> None:
     faults = faults_of(patient('<gender value="f"/><nickname/><birthDate value="1.1.2000"/>'))
     assert {fault.expression for fault in faults} == {"Patient.gender", "Patient.nickname", "Patient.birthDate"}
 
@@ -248,7 +248,7 @@ def narrative(inside: str, namespaces: str = "") -> str:
         f'<div xmlns="{XHTML}" xml:lang="en"><div><div>a</div></div></div>',
     ],
 )
-def test_a_narrative_is_kept_to_the_letter(div: str) -> None:
+def test_a_narrative_is_preserved_to_the_letter(div: str) -> None:
     assert narrative(div) == narrative(f" {div} ") == div
     assert narrative(div, f'xmlns:x="{XHTML}"') == div
 

@@ -10,9 +10,9 @@ import pytest
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent
-from careconnect.endpoint.pipeline import Recording
+from careconnect.endpoint.pipeline import Auditing
 from careconnect.oauth.signing_keys import SigningKeyError
-from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_testing.parts.access_records import StoredEvents
 from careconnect_testing.parts.issuer import AUDIT_TABLE, TOKEN_TABLE, Issuer, basic
 from token_issuer.errors import unavailable
 
@@ -20,17 +20,17 @@ GRANT = {"grant_type": "client_credentials"}
 
 
 @pytest.fixture
-def kept() -> KeptEvents:
-    return KeptEvents()
+def kept() -> StoredEvents:
+    return StoredEvents()
 
 
 @pytest.fixture
-def recorded(issuer: Issuer, kept: KeptEvents) -> Issuer:
+def recorded(issuer: Issuer, kept: StoredEvents) -> Issuer:
     """Return the issuer with a record of its own."""
-    return replace(issuer, recording=kept.recording())
+    return replace(issuer, auditing=kept.auditing())
 
 
-def only(kept: KeptEvents) -> AuditEvent:
+def only(kept: StoredEvents) -> AuditEvent:
     (event,) = kept.events
     return event
 
@@ -46,7 +46,7 @@ def told(event: AuditEvent) -> tuple[str, str, str, str]:
 # --- tokens
 
 
-def test_a_token_issued_is_one_event_that_names_it_by_its_id(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+def test_a_token_issued_is_one_event_that_names_it_by_its_id(recorded: Issuer, kept: StoredEvents, secret: str) -> None:
     token = recorded.token("client-1", secret).json["access_token"]
 
     event = only(kept)
@@ -56,14 +56,14 @@ def test_a_token_issued_is_one_event_that_names_it_by_its_id(recorded: Issuer, k
     assert len(kept.events) == 1
 
 
-def test_a_bound_clients_token_is_an_event_without_patient(recorded: Issuer, kept: KeptEvents) -> None:
+def test_a_bound_clients_token_is_an_event_without_patient(recorded: Issuer, kept: StoredEvents) -> None:
     secret = recorded.register("bound", patient="4", scopes=("patient/Patient.read",))
 
     assert recorded.token("bound", secret).json["patient"] == "4"
     assert only(kept).patient == ""
 
 
-def test_the_event_of_a_token_is_begun_before_it_is_signed(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+def test_the_event_of_a_token_is_begun_before_it_is_signed(recorded: Issuer, kept: StoredEvents, secret: str) -> None:
     class Signer:
         def sign(self, claims: Mapping[str, Any]) -> str:
             kept.steps.append("sign")
@@ -74,7 +74,7 @@ def test_the_event_of_a_token_is_begun_before_it_is_signed(recorded: Issuer, kep
     assert kept.steps == ["begin 1", "sign"]
 
 
-def test_a_token_that_could_not_be_signed_was_allowed(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+def test_a_token_that_could_not_be_signed_was_allowed(recorded: Issuer, kept: StoredEvents, secret: str) -> None:
     class Broken:
         def sign(self, claims: Mapping[str, Any]) -> str:
             raise SigningKeyError("DisabledException")
@@ -94,7 +94,7 @@ def test_a_token_that_could_not_be_signed_was_allowed(recorded: Issuer, kept: Ke
     ],
 )
 def test_a_request_that_is_refused_to_a_proven_client_is_an_event_of_that_client(
-    recorded: Issuer, kept: KeptEvents, secret: str, form: dict[str, str], why: str
+    recorded: Issuer, kept: StoredEvents, secret: str, form: dict[str, str], why: str
 ) -> None:
     assert recorded.post("/token", GRANT | form, headers=basic("client-1", secret)).status == 400
 
@@ -107,7 +107,7 @@ def test_a_request_that_is_refused_to_a_proven_client_is_an_event_of_that_client
 
 @pytest.mark.parametrize("endpoint", ["token", "introspect", "revoke"])
 def test_a_failed_authentication_names_the_registered_client_that_was_claimed(
-    recorded: Issuer, kept: KeptEvents, secret: str, endpoint: str
+    recorded: Issuer, kept: StoredEvents, secret: str, endpoint: str
 ) -> None:
     answer = recorded.post(f"/{endpoint}", {**GRANT, "token": "x"}, headers=basic("client-1", "wrong"))
 
@@ -127,16 +127,16 @@ def test_a_failed_authentication_names_the_registered_client_that_was_claimed(
     ],
 )
 def test_a_failed_authentication_of_nobody_registered_names_no_client(
-    recorded: Issuer, kept: KeptEvents, form: dict[str, str], headers: dict[str, str]
+    recorded: Issuer, kept: StoredEvents, form: dict[str, str], headers: dict[str, str]
 ) -> None:
     assert recorded.post("/token", GRANT | form, headers=headers).status == 401
 
     assert told(only(kept)) == ("token", "", "4", "client authentication")
 
 
-def test_a_throttled_attempt_is_an_event_too(issuer: Issuer, kept: KeptEvents, secret: str) -> None:
+def test_a_throttled_attempt_is_an_event_too(issuer: Issuer, kept: StoredEvents, secret: str) -> None:
     authentication = replace(issuer.endpoint.authentication, limit=1)
-    recorded = replace(issuer, recording=kept.recording()).rebuilt(authentication=authentication)
+    recorded = replace(issuer, auditing=kept.auditing()).rebuilt(authentication=authentication)
     for _ in range(2):
         recorded.token("client-1", "wrong")
 
@@ -146,7 +146,7 @@ def test_a_throttled_attempt_is_an_event_too(issuer: Issuer, kept: KeptEvents, s
     ]
 
 
-def test_l12_failures_of_anybody_are_one_event_a_minute(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+def test_l12_failures_of_anybody_are_one_event_a_minute(recorded: Issuer, kept: StoredEvents, secret: str) -> None:
     for _ in range(4):
         for path in ("/token", "/revoke", "/introspect"):
             recorded.post(path, {**GRANT, "token": "x"})
@@ -165,7 +165,7 @@ def test_l12_failures_of_anybody_are_one_event_a_minute(recorded: Issuer, kept: 
 # --- introspection and revocation
 
 
-def test_an_introspection_says_who_asked_about_whose_token(recorded: Issuer, kept: KeptEvents, secret: str) -> None:
+def test_an_introspection_says_who_asked_about_whose_token(recorded: Issuer, kept: StoredEvents, secret: str) -> None:
     server = recorded.register("server", resource_server=True)
     token = recorded.token("client-1", secret).json["access_token"]
     kept.events.clear()
@@ -178,8 +178,8 @@ def test_an_introspection_says_who_asked_about_whose_token(recorded: Issuer, kep
     assert len(kept.events) == 1
 
 
-def test_what_is_told_nothing_of_a_token_says_so_and_names_one_of_ours(
-    recorded: Issuer, kept: KeptEvents, secret: str
+def test_what_is_reported_nothing_of_a_token_says_so_and_names_one_of_ours(
+    recorded: Issuer, kept: StoredEvents, secret: str
 ) -> None:
     other = recorded.register("other")
     token = recorded.token("client-1", secret).json["access_token"]
@@ -202,7 +202,7 @@ def test_what_is_told_nothing_of_a_token_says_so_and_names_one_of_ours(
 
 @pytest.mark.parametrize(("endpoint", "asks"), [("introspect", "is_revoked"), ("revoke", "revoke")])
 def test_the_event_of_a_token_is_begun_before_the_tokens_are_asked(
-    recorded: Issuer, kept: KeptEvents, secret: str, endpoint: str, asks: str
+    recorded: Issuer, kept: StoredEvents, secret: str, endpoint: str, asks: str
 ) -> None:
     token = recorded.token("client-1", secret).json["access_token"]
     kept.steps.clear()
@@ -220,7 +220,7 @@ def test_the_event_of_a_token_is_begun_before_the_tokens_are_asked(
 
 @pytest.mark.parametrize("endpoint", ["introspect", "revoke"])
 def test_what_the_tokens_did_not_answer_was_allowed(
-    recorded: Issuer, kept: KeptEvents, secret: str, endpoint: str
+    recorded: Issuer, kept: StoredEvents, secret: str, endpoint: str
 ) -> None:
     token = recorded.token("client-1", secret).json["access_token"]
     kept.events.clear()
@@ -243,7 +243,7 @@ def test_what_the_tokens_did_not_answer_was_allowed(
 
 
 def test_no_secret_token_or_unregistered_id_is_ever_in_an_event(
-    recorded: Issuer, kept: KeptEvents, secret: str
+    recorded: Issuer, kept: StoredEvents, secret: str
 ) -> None:
     other = secrets.token_urlsafe(64)
     token = recorded.token("client-1", secret).json["access_token"]
@@ -274,7 +274,7 @@ def test_no_secret_token_or_unregistered_id_is_ever_in_an_event(
     assert {event.client_id for event in kept.events} == {"client-1", ""}
 
 
-def test_a_preflight_is_no_event(recorded: Issuer, kept: KeptEvents) -> None:
+def test_a_preflight_is_no_event(recorded: Issuer, kept: StoredEvents) -> None:
     recorded.app({"httpMethod": "OPTIONS", "path": "/token", "headers": {}})
 
     assert kept.events == []
@@ -285,7 +285,7 @@ def test_a_preflight_is_no_event(recorded: Issuer, kept: KeptEvents) -> None:
 
 @pytest.mark.parametrize("endpoint", ["token", "introspect", "revoke"])
 def test_without_a_record_an_endpoint_is_503_to_everybody(
-    recorded: Issuer, kept: KeptEvents, secret: str, endpoint: str
+    recorded: Issuer, kept: StoredEvents, secret: str, endpoint: str
 ) -> None:
     kept.fault = "AccessDeniedException"
 
@@ -299,11 +299,11 @@ def test_without_a_record_an_endpoint_is_503_to_everybody(
         assert answer.json["error"] == "temporarily_unavailable"
         assert set(answer.json) == {"error", "error_description"}
         assert answer.headers["Retry-After"] == "2"
-    assert recorded.observer.counts.count("AccessRecordNotKept") == 2
+    assert recorded.observer.counts.count("AuditEventNotWritten") == 2
 
 
 def test_a_revocation_without_its_event_has_ended_the_token_and_may_be_repeated(
-    recorded: Issuer, kept: KeptEvents, secret: str
+    recorded: Issuer, kept: StoredEvents, secret: str
 ) -> None:
     token = recorded.token("client-1", secret).json["access_token"]
     asks = {"token": token}
@@ -315,17 +315,17 @@ def test_a_revocation_without_its_event_has_ended_the_token_and_may_be_repeated(
     assert recorded.post("/revoke", asks, headers=basic("client-1", secret)).status == 200
 
 
-def test_a_deployment_that_says_so_answers_without_its_record(issuer: Issuer, kept: KeptEvents, secret: str) -> None:
+def test_a_deployment_that_says_so_answers_without_its_record(issuer: Issuer, kept: StoredEvents, secret: str) -> None:
     kept.fault = "AccessDeniedException"
-    open_ = replace(issuer, recording=kept.recording(fails_open=True))
+    open_ = replace(issuer, auditing=kept.auditing(fails_open=True))
 
     assert open_.token("client-1", secret).status == 200
-    assert "AccessRecordNotKept" in open_.observer.counts
+    assert "AuditEventNotWritten" in open_.observer.counts
 
 
 def test_a_token_costs_one_call_more(issuer: Issuer, secret: str) -> None:
     record = DynamoDbAuditStore(issuer.dynamodb, AUDIT_TABLE)
-    recorded = replace(issuer, recording=Recording(record, "tested"))
+    recorded = replace(issuer, auditing=Auditing(record, "tested"))
     recorded.token("client-1", secret)
     issuer.calls.clear()
 

@@ -135,7 +135,7 @@ def test_introspection_that_cannot_ask_for_revocations_is_503_not_active(issuer:
     assert reads == ["BatchGetItem", "BatchGetItem"]
 
 
-def test_introspection_whose_marks_were_left_unanswered_is_503_not_active(issuer: Issuer, secret: str) -> None:
+def test_introspection_whose_cutoffs_were_left_unanswered_is_503_not_active(issuer: Issuer, secret: str) -> None:
     token = issuer.token("client-1", secret).json["access_token"]
 
     def unprocessed(parsed: dict[str, Any], **_: Any) -> None:

@@ -127,7 +127,7 @@ def key_sets(certificate: Path, clock: Clock) -> HttpsKeySets:
     return HttpsKeySets(clock=clock, tls=ssl.create_default_context(cafile=str(certificate)), is_allowed=lambda _: True)
 
 
-def test_a_set_is_fetched_and_kept(server: Server, key_sets: HttpsKeySets) -> None:
+def test_a_set_is_fetched_and_stored(server: Server, key_sets: HttpsKeySets) -> None:
     assert [list(key_sets.keys(server.uri, "key-1")) for _ in range(3)] == [[KEY]] * 3
     assert server.paths == ["/jwks.json?tenant=1"]
 

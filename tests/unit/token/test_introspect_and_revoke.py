@@ -5,7 +5,7 @@ from typing import Any
 import jwt
 import pytest
 
-from careconnect.oauth.access_token import client_mark_key, patient_mark_key
+from careconnect.oauth.access_token import client_cutoff_key, patient_cutoff_key
 from careconnect_testing.parts.issuer import BASE, FHIR_BASE, RSA_KEY, TOKEN_TABLE, Issuer, basic
 from token_issuer.tokens.introspect_token import INACTIVE
 
@@ -46,7 +46,7 @@ def test_rfc_7662_2_2_an_own_token_is_active(issuer: Issuer, secret: str, token:
     }
 
 
-def test_the_patient_of_a_bound_token_is_told_and_of_no_other(issuer: Issuer, secret: str, token: str) -> None:
+def test_the_patient_of_a_bound_token_is_reported_and_of_no_other(issuer: Issuer, secret: str, token: str) -> None:
     bound = issuer.register("bound", patient="4")
     bound_token = str(issuer.token("bound", bound).json["access_token"])
 
@@ -54,8 +54,8 @@ def test_the_patient_of_a_bound_token_is_told_and_of_no_other(issuer: Issuer, se
     assert "patient" not in introspect(issuer, "client-1", secret, token)
 
 
-@pytest.mark.parametrize("key", [client_mark_key("bound"), patient_mark_key("4")])
-def test_a_token_that_a_mark_ends_is_inactive_and_a_later_one_active(issuer: Issuer, key: str) -> None:
+@pytest.mark.parametrize("key", [client_cutoff_key("bound"), patient_cutoff_key("4")])
+def test_a_token_that_a_cutoff_ends_is_inactive_and_a_later_one_active(issuer: Issuer, key: str) -> None:
     secret = issuer.register("bound", patient="4")
     before = str(issuer.token("bound", secret).json["access_token"])
     mark = {"pk": {"S": key}, "before": {"N": str(int(issuer.clock.now))}}

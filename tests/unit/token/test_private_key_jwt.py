@@ -170,7 +170,7 @@ def test_whatever_is_wrong_before_the_signature_is_proven_it_is_the_same_401(
 
 
 @pytest.mark.parametrize(("changes", "told"), PROVEN)
-def test_whose_signature_is_proven_is_told_the_cause(keyed: Issuer, changes: dict[str, Any], told: str) -> None:
+def test_whose_signature_is_proven_is_reported_the_cause(keyed: Issuer, changes: dict[str, Any], told: str) -> None:
     keyed.clock.now = float(NOW)
     assertion = keyed.assertion(**changes)
 
@@ -189,7 +189,7 @@ def test_a_proven_signature_counts_as_a_failure_too(keyed: Issuer) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"enabled": False}, {"auth_methods": frozenset({AuthMethod.BASIC})}])
-def test_a_disabled_client_or_a_method_not_registered_is_told_nothing_though_the_signature_is_right(
+def test_a_disabled_client_or_a_method_not_registered_is_reported_nothing_though_the_signature_is_right(
     issuer: Issuer, changes: dict[str, Any]
 ) -> None:
     methods = frozenset({AuthMethod.PRIVATE_KEY_JWT})

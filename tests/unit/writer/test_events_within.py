@@ -139,12 +139,12 @@ def test_what_was_done_and_not_answered_has_its_events_and_no_other(
     )
 
     assert statuses == [503]
-    assert "AccessRecordNotKept" not in writer.observer.counts
+    assert "AuditEventNotWritten" not in writer.observer.counts
     assert [event.outcome for event in events] == ["0"] * len({"Patient/own", subject})
     assert made_by(events) == sorted(("Observation/o/_history/2", each) for each in {"own", subject.partition("/")[2]})
 
 
-def test_what_was_not_done_is_told_of_as_that_and_is_not_done_later_either(recorded: tuple[Writer, Record]) -> None:
+def test_what_was_not_done_is_shown_as_that_and_is_not_done_later_either(recorded: tuple[Writer, Record]) -> None:
     writer, record = recorded
     transactions = asked_of(writer)
     lost(writer, done=False)
@@ -191,7 +191,7 @@ def test_while_the_record_takes_nothing_nothing_is_written(
 
     assert [(answer.status, answer.headers["Retry-After"]) for answer in answers] == [(503, "2")] * 3
     assert {line["reason"] for line in writer.observer.lines[-3:]} == {f"no event: {fault}"}
-    assert writer.observer.counts.count("AccessRecordNotKept") == 3
+    assert writer.observer.counts.count("AuditEventNotWritten") == 3
     assert "WriteConflict" not in writer.observer.counts
     assert {key: item for key, item in stored(writer.reader.tables).items() if "#guard" not in key} == {
         key: item for key, item in before.items() if "#guard" not in key
@@ -209,7 +209,7 @@ def test_where_the_record_may_fail_a_write_is_done_without_it_and_counted(
 
     assert writer.update(SIZES[size]).status == 201
     assert writer.reader.get("Patient/own").status == 200
-    assert writer.observer.counts == ["AccessRecordNotKept"]
+    assert writer.observer.counts == ["AuditEventNotWritten"]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -228,14 +228,14 @@ def test_a_write_whose_events_are_throttled_is_503_and_no_conflict(
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_where_the_record_may_fail_they_are_kept_after_the_write(opened: tuple[Writer, Record], size: str) -> None:
+def test_where_the_record_may_fail_they_are_stored_after_the_write(opened: tuple[Writer, Record], size: str) -> None:
     writer, record = opened
     cancelling(writer, record.table, "ThrottlingError")
     events = record.since(lambda: writer.made(SIZES[size]))
 
     assert made_by(events) == [FIRST]
     assert len(events) == 1
-    assert "AccessRecordNotKept" not in writer.observer.counts
+    assert "AuditEventNotWritten" not in writer.observer.counts
 
 
 def test_a_write_that_fails_for_another_table_is_not_done_without_its_events_for_ever(

@@ -37,7 +37,7 @@ def test_a_missing_setting_stops_the_start_and_is_named() -> None:
     assert missing_settings("record_writer", needed) == {name: f"The setting {name} is missing." for name in needed}
 
 
-def test_a_writer_of_records_is_told_of_their_table() -> None:
+def test_a_writer_of_records_is_shown_their_table() -> None:
     refused = refused_start("record_writer", {**SETTINGS, "WRITER_HOME": "record"})
 
     assert refused == "The setting RECORD_TABLE is missing."

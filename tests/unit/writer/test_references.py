@@ -105,7 +105,7 @@ def test_what_a_contained_resource_refers_to_has_to_be_there_too(writer: Writer)
     assert told(answer) == [("not-found", ("Observation.contained[1].managingOrganization",))]
 
 
-def test_all_of_them_are_told_up_to_fifty(writer: Writer) -> None:
+def test_all_of_them_are_reported_up_to_fifty(writer: Writer) -> None:
     related = [{"target": {"reference": f"Observation/{number}"}} for number in range(60)]
     two = writer.create(observation("Patient/never", related=related[:1]))
     many = writer.create(observation("Patient/4", related=related))
@@ -155,7 +155,7 @@ def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor
     assert writer.delete("Patient/other").status == 204
 
 
-def test_no_index_is_kept_of_what_is_referred_to(writer: Writer) -> None:
+def test_no_index_is_stored_of_what_is_referred_to(writer: Writer) -> None:
     """An index record may be of 350 KB, and a resource may refer to 2,000."""
     writer.made({**patient("1"), "id": "p"})
     store = DynamoDbRecordStore(writer.reader.tables)

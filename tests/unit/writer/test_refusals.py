@@ -81,7 +81,7 @@ def test_a_body_may_come_in_base64(writer: Writer, body: str, status: int) -> No
     assert writer.answer(sent).status == status
 
 
-def test_every_fault_is_told_with_its_place_and_no_value(writer: Writer) -> None:
+def test_every_fault_is_reported_with_its_place_and_no_value(writer: Writer) -> None:
     answer = writer.create(patient(gender="unheard-of", birthDate="the third", link=[{"type": "seealso"}]))
 
     assert answer.status == 422
@@ -182,7 +182,7 @@ def test_a_format_that_there_is_none_of_is_406_before_anything_is_written(writer
     assert writer.send("POST", "Patient", patient(), "_format=yaml").status == 406
 
 
-def test_a_refusal_is_in_the_format_asked_for_and_kept_by_no_cache(writer: Writer) -> None:
+def test_a_refusal_is_in_the_format_asked_for_and_cached_nowhere(writer: Writer) -> None:
     answer = writer.send("POST", "Patient", "{", "_format=xml")
 
     assert answer.text.startswith("<?xml")

@@ -120,7 +120,7 @@ def test_equal_content_under_a_stale_if_match_is_409(writer: Writer) -> None:
     assert writer.update(changed, If_Match='W/"1"').status == 409
 
 
-def test_the_former_version_is_kept_with_how_it_came_to_be(writer: Writer) -> None:
+def test_the_former_version_is_stored_with_how_it_came_to_be(writer: Writer) -> None:
     writer.made(OWN)
     writer.update({**OWN, "gender": "male"})
     item = writer.reader.client.get_item(

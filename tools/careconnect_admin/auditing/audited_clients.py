@@ -5,7 +5,7 @@ from typing import Final
 
 from careconnect.audit.event import Action
 from careconnect.oauth.client_record import ClientRecord, SecretDigest
-from careconnect_admin.auditing.operator_events import OperatorRecord
+from careconnect_admin.auditing.operator_events import OperatorEvents
 from careconnect_admin.clients.registration import ClientRegistry
 
 _TOLD: Final[Mapping[str, Callable[[ClientRecord], str]]] = {
@@ -25,13 +25,13 @@ _NAMED: Final[Mapping[str, Callable[[ClientRecord], object]]] = {
 """What it tells only that it is another."""
 
 
-class RecordedClientRegistry:
+class AuditedClientRegistry:
     """Changes `clients`, and keeps the event of each change first. `record` opens the access record when one is due.
 
     An id that no client has may be a secret in the wrong place: it is changed by nothing and named by no event.
     """
 
-    def __init__(self, clients: ClientRegistry, record: Callable[[], OperatorRecord]) -> None:
+    def __init__(self, clients: ClientRegistry, record: Callable[[], OperatorEvents]) -> None:
         self._clients = clients
         self._record = record
 

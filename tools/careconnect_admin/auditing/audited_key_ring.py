@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from careconnect.audit.event import Action
-from careconnect_admin.auditing.operator_events import OperatorRecord
+from careconnect_admin.auditing.operator_events import OperatorEvents
 from careconnect_admin.signing.key_ring import KeyRing, KeyRotationError
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ Result = TypeVar("Result")
 _REFUSALS: Final = (KeyRotationError,)
 
 
-class RecordedKeyRing(KeyRing):
+class AuditedKeyRing(KeyRing):
     """A key ring that keeps the event of each change first; `record` opens the access record when one is due."""
 
-    def __init__(self, kms: "KMSClient", alias: str, record: Callable[[], OperatorRecord]) -> None:
+    def __init__(self, kms: "KMSClient", alias: str, record: Callable[[], OperatorEvents]) -> None:
         super().__init__(kms, alias)
         self._about = {"signing_key": alias}
         self._record = record

@@ -5,10 +5,10 @@ from threading import Lock
 from typing import Final, TypeVar
 
 from careconnect.audit.event import Action
-from careconnect_admin.auditing.operator_events import OperatorRecord
+from careconnect_admin.auditing.operator_events import OperatorEvents
 from careconnect_admin.loading.reading.sources import Sources
 from careconnect_admin.loading.writer import Announce
-from careconnect_records.writes.change import Change
+from careconnect_records.writes.change import WritePlan
 
 Report = TypeVar("Report")
 
@@ -17,12 +17,12 @@ _DELETION: Final = ("load-delete", Action.DELETE)
 
 
 def recorded_load(
-    record: OperatorRecord, load: Callable[[Announce], Report], sources: Sources, deletions: int = 0
+    record: OperatorEvents, load: Callable[[Announce], Report], sources: Sources, deletions: int = 0
 ) -> Report:
     """Write the event of a load of `sources`, then run it and return its report.
 
     The event has the numbers of files, bytes and `deletions`. What `load` announces becomes an event of each patient.
-    Raises `NotRecordedError`; what `load` has changed until then is in the audit trail.
+    Raises `NotAuditedError`; what `load` has changed until then is in the audit trail.
     """
     numbers = {"files": len(sources.files), "bytes": sources.total_bytes, "deletions": deletions}
     about = {name: str(number) for name, number in numbers.items() if number}
@@ -33,12 +33,12 @@ def recorded_load(
 class _Patients:
     """Of whom a load has written an event. Safe for use by several threads."""
 
-    def __init__(self, record: OperatorRecord) -> None:
+    def __init__(self, record: OperatorEvents) -> None:
         self._record = record
         self._lock = Lock()
         self._written: dict[tuple[str, Action], set[str]] = {_LOAD: set(), _DELETION: set()}
 
-    def announce(self, changes: Sequence[Change]) -> None:
+    def announce(self, changes: Sequence[WritePlan]) -> None:
         """Write an event of each patient whose record the changes are the first to change."""
         for kind, written in self._written.items():
             concerned = {

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 from careconnect.audit.event import Action
 from careconnect.audit.query import LEFT_OUT
-from careconnect_admin.auditing.operator_events import NotRecordedError, OperatorRecord
+from careconnect_admin.auditing.operator_events import NotAuditedError, OperatorEvents
 from careconnect_admin.clients.errors import RegistrationError, TokensLiveOnError
 from careconnect_admin.clients.registration import check_secret
 
@@ -36,7 +36,7 @@ class RecordedRevocations:
     def __init__(
         self,
         revocations: Revocations,
-        record: Callable[[], OperatorRecord],
+        record: Callable[[], OperatorEvents],
         is_registered: Callable[[str], bool],
     ) -> None:
         self._revocations = revocations
@@ -59,7 +59,7 @@ class RecordedRevocations:
     def _end(self, name: str, value: str, end: Callable[[], None]) -> None:
         try:
             self._record().done("tokens-revoke", Action.EXECUTE, {name: value}, end)
-        except NotRecordedError as error:
+        except NotAuditedError as error:
             # Whoever was disabled a moment ago is to be told that its tokens were not ended.
             raise TokensLiveOnError(f"{error.code} for its event") from error
 

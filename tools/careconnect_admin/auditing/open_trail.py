@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect_admin.auditing.operator_events import LOCAL_OPERATOR, Operator, OperatorRecord
+from careconnect_admin.auditing.operator_events import LOCAL_OPERATOR, Operator, OperatorEvents
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ _MOST_SECONDS_OFF: Final = 2
 """A date has whole seconds, and an answer is on its way for some."""
 
 
-def operator_record(target: "StackTarget") -> OperatorRecord:
+def operator_record(target: "StackTarget") -> OperatorEvents:
     """Return the audit trail of a stack; raises `OperatorError` if it has none, errors of AWS pass through."""
     if "AuditTable" not in target.outputs:
         raise OperatorError(
@@ -27,7 +27,7 @@ def operator_record(target: "StackTarget") -> OperatorRecord:
     days = int(target.parameters.get("AuditRetentionDays", "0"))
     record = DynamoDbAuditStore(target.client("dynamodb"), target.outputs["AuditTable"], days)
     operator = Operator(LOCAL_OPERATOR) if target.is_local else signed_in(target.client("sts"))
-    return OperatorRecord(record, operator)
+    return OperatorEvents(record, operator)
 
 
 def signed_in(sts: "STSClient", clock: Callable[[], float] = time.time) -> Operator:

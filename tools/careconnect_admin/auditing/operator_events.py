@@ -21,7 +21,7 @@ SERVICE: Final = "cli"
 _GONE: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
 
-class NotRecordedError(OperatorError):
+class NotAuditedError(OperatorError):
     """A change is not made, as its event could not be kept; `code` is that of the service's error.
 
     `is_gone` says that there is no audit trail any more.
@@ -44,7 +44,7 @@ class Operator:
     seconds_off: float = 0
 
 
-class OperatorRecord:
+class OperatorEvents:
     """The audit trail as the command line writes it; `clock` is this machine's, in epoch seconds."""
 
     def __init__(self, store: AuditStore, operator: Operator, *, clock: Callable[[], float] = time.time) -> None:
@@ -66,7 +66,7 @@ class OperatorRecord:
 
         `about` says what is changed, and how. A change that returns False or raises one of `refusals`, and so did
         nothing, is followed by an event of its own, refused for the fixed word `unless`; one that raises anything else
-        by one that says it failed. Raises `NotRecordedError`, and then nothing is changed.
+        by one that says it failed. Raises `NotAuditedError`, and then nothing is changed.
         """
         event = self._write(interaction, action, about)
         try:
@@ -83,14 +83,14 @@ class OperatorRecord:
         return result
 
     def looked(self, interaction: str, about: Mapping[str, str], patient: str = "") -> None:
-        """Write the event of a look at the audit trail, before what was read is shown; raises `NotRecordedError`.
+        """Write the event of a look at the audit trail, before what was read is shown; raises `NotAuditedError`.
 
         `patient` is whose events were asked for, if it was one's.
         """
         self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
 
     def concerning(self, interaction: str, action: Action, patients: Iterable[str]) -> None:
-        """Write an event for each patient, before a change of many records goes on; raises `NotRecordedError`."""
+        """Write an event for each patient, before a change of many records goes on; raises `NotAuditedError`."""
         self._keep(
             [self._event(interaction, action, {}, patient=patient) for patient in patients],
             f"the rest of the {interaction}",
@@ -123,7 +123,7 @@ class OperatorRecord:
         try:
             self._store.keep(events)
         except EventNotStoredError as error:
-            raise NotRecordedError(change, str(error)) from error
+            raise NotAuditedError(change, str(error)) from error
 
     def _follow(self, event: AuditEvent, outcome: Outcome, why: str) -> None:
         # The first event says more than was done then; what the operator has to read is why it was not.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from careconnect.oauth.access_token import (
     KEPT_AFTER_EXPIRY,
     MAX_LIFETIME,
-    client_mark_key,
-    patient_mark_key,
+    client_cutoff_key,
+    patient_cutoff_key,
     revocation_key,
 )
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code
@@ -48,11 +48,11 @@ class DynamoDbTokenRevocations:
 
     def end_client(self, client_id: str) -> None:
         """End all tokens that a client has, whether it is registered or not; returns when that second is over."""
-        self._mark(client_mark_key(client_id))
+        self._end_tokens_of(client_cutoff_key(client_id))
 
     def end_patient(self, patient: str) -> None:
         """End all tokens that are bound to a patient; returns when that second is over."""
-        self._mark(patient_mark_key(patient))
+        self._end_tokens_of(patient_cutoff_key(patient))
 
     def end_token(self, jti: str) -> None:
         """End one token by its id, for as long as any token can live: when this one expires is not known."""
@@ -63,7 +63,7 @@ class DynamoDbTokenRevocations:
         except SERVICE_ERRORS as error:
             raise TokensLiveOnError(error_code(error)) from error
 
-    def _mark(self, key: str) -> None:
+    def _end_tokens_of(self, key: str) -> None:
         try:
             before = self._service_time(key)
             self._move(key, before)

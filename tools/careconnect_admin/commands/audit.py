@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from audit_archiver.verify_day import Verdict
     from careconnect.audit.event import AuditEvent
     from careconnect_admin.audit_trail.read_events import AccessRecordReader, Recorded
-    from careconnect_admin.auditing.operator_events import OperatorRecord
+    from careconnect_admin.auditing.operator_events import OperatorEvents
     from careconnect_admin.stack.target import StackTarget
 
 _BROKEN: Final = 1
@@ -184,7 +184,7 @@ def verify(
         raise typer.Exit(_BROKEN)
 
 
-def _recording(target: "StackTarget") -> "OperatorRecord":
+def _recording(target: "StackTarget") -> "OperatorEvents":
     from careconnect_admin.auditing.open_trail import operator_record
 
     return operator_record(target)

@@ -29,7 +29,7 @@ def destroy(
     """
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.open_trail import operator_record
-    from careconnect_admin.auditing.operator_events import NotRecordedError
+    from careconnect_admin.auditing.operator_events import NotAuditedError
     from careconnect_admin.stack.teardown import Teardown, deletion_date
 
     if target.is_local:
@@ -51,7 +51,7 @@ def destroy(
 
     try:
         operator_record(target).done("destroy", Action.DELETE, {"stack": target.name}, destroy_it)
-    except NotRecordedError as error:
+    except NotAuditedError as error:
         if not error.is_gone:
             raise
         # The table went in an earlier run, which was interrupted: the archive has that run's event.

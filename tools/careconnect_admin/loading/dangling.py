@@ -7,7 +7,7 @@ from typing import Any
 from careconnect.fhir.resource_types import resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_records.items.extract import LITERAL_REFERENCE
-from careconnect_records.items.record import Content, deletion_of
+from careconnect_records.items.record import NewVersion, deleted_version
 
 
 @dataclass(slots=True)
@@ -27,7 +27,7 @@ class References:
         self._fhir_base = f"{base_url.rstrip('/')}{FHIR_PATH}" if base_url else ""
         self._found: dict[str, Dangling] = {}
 
-    def note(self, content: Content) -> None:
+    def note(self, content: NewVersion) -> None:
         """Take down what a resource points at."""
         for text in _references(content.resource):
             target = self._target(text)
@@ -35,7 +35,7 @@ class References:
                 self._found.setdefault(target, Dangling(target, 0, content.key)).count += 1
 
     def dangling(
-        self, loaded: Collection[str], present: Callable[[Sequence[Content]], Collection[str]]
+        self, loaded: Collection[str], present: Callable[[Sequence[NewVersion]], Collection[str]]
     ) -> list[Dangling]:
         """Return what is not there, most pointed at first.
 
@@ -46,7 +46,7 @@ class References:
         for each in missing:
             type_name, _, resource_id = each.target.partition("/")
             if served := resource_type(type_name):
-                asked.append(deletion_of(served, resource_id))
+                asked.append(deleted_version(served, resource_id))
         there = present(asked)
         return sorted((each for each in missing if each.target not in there), key=lambda each: -each.count)
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from careconnect.storage.keys import Key
 from careconnect_admin.loading.attempts import Pauses, read_items
-from careconnect_records.items.identifier_locks import guard_key, read_guard
+from careconnect_records.items.identifier_locks import lock_key, read_lock
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import Change
+from careconnect_records.writes.change import WritePlan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 
 
-def full_guards(client: "DynamoDBClient", tables: RecordTables, change: Change, pauses: Pauses) -> frozenset[Key]:
+def full_guards(client: "DynamoDBClient", tables: RecordTables, change: WritePlan, pauses: Pauses) -> frozenset[Key]:
     """Return those of the guards that a change adds to that are full: a call for each hundred."""
-    added = sorted(change.guards_added)
+    added = sorted(change.locks_added)
     table = tables.name(change.content.served.home)
     full: set[Key] = set()
     for start in range(0, len(added), _AT_ONCE):
-        part = {_text(guard): guard for guard in added[start : start + _AT_ONCE]}
-        asked = {table: {"Keys": [guard_key(guard) for guard in part.values()], "ConsistentRead": True}}
-        full.update(part[item["pk"]["S"]] for item in read_items(client, asked, pauses) if read_guard(item).is_full)
+        part = {_text(lock): lock for lock in added[start : start + _AT_ONCE]}
+        asked = {table: {"Keys": [lock_key(lock) for lock in part.values()], "ConsistentRead": True}}
+        full.update(part[item["pk"]["S"]] for item in read_items(client, asked, pauses) if read_lock(item).is_full)
     return frozenset(full)
 
 
-def _text(guard: Key) -> str:
-    return str(guard_key(guard)["pk"]["S"])
+def _text(lock: Key) -> str:
+    return str(lock_key(lock)["pk"]["S"])

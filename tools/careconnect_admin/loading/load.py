@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from careconnect_admin.loading.dangling import Dangling, References
-from careconnect_admin.loading.dry_run import Rehearsal
+from careconnect_admin.loading.dry_run import DryRun
 from careconnect_admin.loading.outcome import Outcome, Written
 from careconnect_admin.loading.reading.checked import checked
 from careconnect_admin.loading.reading.found import Deletion, Place, Problem, Skipped, Upsert
 from careconnect_admin.loading.reading.sources import Sources, find_sources, read_source
-from careconnect_admin.loading.shard_locks import lane_of
+from careconnect_admin.loading.shard_locks import shard_of
 from careconnect_admin.loading.writer import Announce, RecordWriter, nothing
-from careconnect_records.items.record import Content
+from careconnect_records.items.record import NewVersion
 from careconnect_records.items.tables import RecordTables
 
 Progress = Callable[[int, int], None]
@@ -102,7 +102,7 @@ class _Task:
 
     order: int
     place: Place
-    content: Content
+    content: NewVersion
     size: int
 
 
@@ -112,10 +112,10 @@ class Writer(Protocol):
     def begin_tables(self) -> None:
         """Have each table say how it is laid out, before anything is in it."""
 
-    def write(self, contents: Sequence[Content]) -> list[Written]:
+    def write(self, contents: Sequence[NewVersion]) -> list[Written]:
         """Write resources, no two of them the same one, and return what became of each, in order."""
 
-    def present(self, contents: Sequence[Content]) -> Collection[str]:
+    def present(self, contents: Sequence[NewVersion]) -> Collection[str]:
         """Return the keys of those resources that are stored and not deleted."""
 
 
@@ -140,7 +140,7 @@ def load_paths(
     changed (`RecordWriter`). Raises `OtherFormatError` for tables that are laid out otherwise than this release has it.
     Errors of the service that would meet every resource alike are raised as botocore raises them.
     """
-    writer: Writer = Rehearsal(clock=clock, base_url=base_url)
+    writer: Writer = DryRun(clock=clock, base_url=base_url)
     if tables is not None:
         writer = RecordWriter(tables, clock=clock, base_url=base_url, dry_run=dry_run, announce=announce)
     load = _Load(find_sources(paths), deletions, writer, progress or (lambda _done, _total: None), References(base_url))
@@ -176,7 +176,7 @@ class _Load:
         waiting: dict[Future[list[Written]], list[_Task]] = {}
         executor = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="load")
         try:
-            for tasks in _chunks(self._tasks(), lane_of if writers > 1 else _one_lane):
+            for tasks in _chunks(self._tasks(), shard_of if writers > 1 else _one_shard):
                 waiting[executor.submit(self._writer.write, [task.content for task in tasks])] = tasks
                 while len(waiting) >= 2 * writers:
                     self._settle(waiting)
@@ -207,7 +207,7 @@ class _Load:
             elif not isinstance(each, Problem):
                 yield _Task(order, each.place, content, each.size)
 
-    def _check(self, found: Upsert | Deletion | Problem) -> Content | Problem:
+    def _check(self, found: Upsert | Deletion | Problem) -> NewVersion | Problem:
         """Return what is to be stored, or what is wrong with it."""
         content = checked(found, base_url=self._references.base_url)
         if isinstance(content, Problem):
@@ -248,17 +248,17 @@ class _Load:
         self._report.add(problem.type_name or OTHER, Outcome.FAILED)
 
 
-def _chunks(tasks: Iterator[_Task], lane: Callable[[Content], int]) -> Iterator[list[_Task]]:
+def _chunks(tasks: Iterator[_Task], shard: Callable[[NewVersion], int]) -> Iterator[list[_Task]]:
     """Yield tasks in chunks, those of one lane together."""
     chunks: dict[int, list[_Task]] = {}
     for task in tasks:
-        chunk = chunks.setdefault(lane(task.content), [])
+        chunk = chunks.setdefault(shard(task.content), [])
         chunk.append(task)
         if len(chunk) == _CHUNK:
-            yield chunks.pop(lane(task.content))
+            yield chunks.pop(shard(task.content))
     yield from chunks.values()
 
 
-def _one_lane(_content: Content) -> int:
+def _one_shard(_content: NewVersion) -> int:
     """Keep the order of the sources, where nobody writes at the same time."""
     return 0

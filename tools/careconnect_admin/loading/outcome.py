@@ -6,7 +6,7 @@ from enum import Enum
 
 from careconnect.search.values import SearchValueError
 from careconnect_records.items.record import TooLargeError
-from careconnect_records.writes.change import Change
+from careconnect_records.writes.change import WritePlan
 
 
 class Outcome(Enum):
@@ -27,7 +27,7 @@ class Written:
     passing: bool = False
 
 
-def planned(plan: Callable[[], Change | None]) -> Change | Written:
+def planned(plan: Callable[[], WritePlan | None]) -> WritePlan | Written:
     """Return the change that `plan` makes; where it makes none, the outcome that is certain without one."""
     try:
         return plan() or Written(Outcome.UNCHANGED)
@@ -35,6 +35,6 @@ def planned(plan: Callable[[], Change | None]) -> Change | Written:
         return Written(Outcome.FAILED, str(error))
 
 
-def written(change: Change) -> Written:
+def written(change: WritePlan) -> Written:
     """Return what becomes of a resource once its change is written."""
     return Written(Outcome.DELETED if change.content.resource is None else Outcome.LOADED)

@@ -16,14 +16,14 @@ from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM, is_body
 from careconnect.storage.table_format import FormatCheckedClient
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.loading.outcome import Outcome, Written
-from careconnect_admin.loading.shard_locks import lane_of
+from careconnect_admin.loading.shard_locks import shard_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.items.actions import Item
-from careconnect_records.items.record import Content, content_of, deletion_of, unindexed
+from careconnect_records.items.record import NewVersion, deleted_version, new_version, unindexed
 from careconnect_records.items.table_formats import close_table, is_closed_by, open_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import JsonError, parse_json
-from careconnect_records.writes.change import Change, State, rebuilt_change
+from careconnect_records.writes.change import StoredVersion, WritePlan, plan_rebuild
 
 Progress = Callable[[str, int], None]
 """Told what is being done, and how many items or resources are done, from time to time."""
@@ -51,7 +51,7 @@ class ReindexReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _StoredContent(Content):
+class _StoredContent(NewVersion):
     """A resource with the JSON item that it is stored in."""
 
     body: Item
@@ -138,7 +138,7 @@ class _Rebuild:
     def write(self, executor: ThreadPoolExecutor, most_waiting: int) -> None:
         """Write what belongs to each body."""
         waiting: list[tuple[list[_StoredContent], Future[list[Written]]]] = []
-        for contents in self._by_lane():
+        for contents in self._by_shard():
             waiting.append((contents, executor.submit(self._write, contents)))
             if len(waiting) == most_waiting:
                 self._settle(*waiting.pop(0))
@@ -161,14 +161,14 @@ class _Rebuild:
         while asked:
             asked = self._tables.client.batch_write_item(RequestItems=asked).get("UnprocessedItems")
 
-    def _by_lane(self) -> Iterator[list[_StoredContent]]:
+    def _by_shard(self) -> Iterator[list[_StoredContent]]:
         """Yield resources in chunks, those together that are counted in the same marks."""
         chunks: dict[int, list[_StoredContent]] = {}
         for content in self._contents():
-            lane = lane_of(content)
-            chunks.setdefault(lane, []).append(content)
-            if len(chunks[lane]) == _CHUNK:
-                yield chunks.pop(lane)
+            shard = shard_of(content)
+            chunks.setdefault(shard, []).append(content)
+            if len(chunks[shard]) == _CHUNK:
+                yield chunks.pop(shard)
         yield from chunks.values()
 
     def _contents(self) -> Iterator[_StoredContent]:
@@ -184,20 +184,20 @@ class _Rebuild:
                     continue
                 try:
                     content = (
-                        deletion_of(served, resource_id)
+                        deleted_version(served, resource_id)
                         if "gone" in body
-                        else content_of(served, parse_json(body["body"]["S"]))
+                        else new_version(served, parse_json(body["body"]["S"]))
                     )
                 except JsonError as error:
                     self.report.problems.append(f"{type_name}/{resource_id}: {error}")
-                    self._leave_unindexed(Content(served, resource_id, None, ""), body)
+                    self._leave_unindexed(NewVersion(served, resource_id, None, ""), body)
                     continue
                 yield _StoredContent(served, resource_id, content.resource, content.digest, body)
 
-    def _plan(self, content: Content, state: State | None, position: int, *, now: int) -> Change | None:
+    def _plan(self, content: NewVersion, state: StoredVersion | None, position: int, *, now: int) -> WritePlan | None:
         del now
         body = cast("_StoredContent", content).body
-        return None if state else rebuilt_change(content, body, position, base_url=self._base_url)
+        return None if state else plan_rebuild(content, body, position, base_url=self._base_url)
 
     def _write(self, contents: Sequence[_StoredContent]) -> list[Written]:
         written = self._writer.write(contents)
@@ -208,11 +208,11 @@ class _Rebuild:
                 self._leave_unindexed(content, content.body)
         return written
 
-    def _leave_unindexed(self, content: Content, body: Item) -> None:
+    def _leave_unindexed(self, content: NewVersion, body: Item) -> None:
         table = self._tables.name(content.served.home)
         self._tables.client.put_item(TableName=table, Item=unindexed(content, body))
 
-    def _settle(self, contents: Sequence[Content], future: "Future[list[Written]]") -> None:
+    def _settle(self, contents: Sequence[NewVersion], future: "Future[list[Written]]") -> None:
         for content, written in zip(contents, future.result(), strict=True):
             name = content.served.name
             self.report.rebuilt[name] = self.report.rebuilt.get(name, 0) + 1

@@ -15,13 +15,13 @@ from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
 from careconnect_admin.loading.full_locks import full_guards
 from careconnect_admin.loading.outcome import Outcome, Written, planned, written
-from careconnect_admin.loading.shard_locks import Turns
+from careconnect_admin.loading.shard_locks import ShardLocks
 from careconnect_records.items.actions import Item
-from careconnect_records.items.record import Content, TooLargeError, epoch_milliseconds
+from careconnect_records.items.record import NewVersion, TooLargeError, epoch_milliseconds
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import Change, State, planned_change
-from careconnect_records.writes.multi_step_write import StepwiseWrite, StillAtWorkError
+from careconnect_records.writes.change import StoredVersion, WritePlan, plan_write
+from careconnect_records.writes.multi_step_write import MultiStepWrite, StillAtWorkError
 from careconnect_records.writes.packing import packed
 from careconnect_records.writes.transaction import group_actions, write_actions
 
@@ -30,16 +30,18 @@ _BATCH_READS: Final = 100
 
 
 class Plan(Protocol):
-    """Says what there is to write for a resource, in place of `planned_change`."""
+    """Says what there is to write for a resource, in place of `plan_write`."""
 
-    def __call__(self, content: Content, state: State | None, position: int, *, now: int) -> Change | None:
+    def __call__(
+        self, content: NewVersion, state: StoredVersion | None, position: int, *, now: int
+    ) -> WritePlan | None:
         """Return the change, None if there is nothing to write."""
 
 
-Announce = Callable[[Sequence[Change]], None]
+Announce = Callable[[Sequence[WritePlan]], None]
 
 
-def nothing(_changes: Sequence[Change]) -> None:
+def nothing(_changes: Sequence[WritePlan]) -> None:
     """Announce nothing."""
 
 
@@ -50,7 +52,7 @@ class RecordWriter:
     would meet every resource alike (denied, no such table, no connection) are raised as botocore raises them.
     A `dry_run` reads what is there, tells what would become of each resource, and writes nothing. `client` is to be
     gone through in place of one that raises `OtherFormatError` where a table is laid out otherwise than this release
-    has it, `plan` in place of `planned_change`. `announce` is called with changes before they are made,
+    has it, `plan` in place of `plan_write`. `announce` is called with changes before they are made,
     and with some of them again; none is made if it raises.
     """
 
@@ -71,11 +73,11 @@ class RecordWriter:
         self._tables = tables.through(checked)
         self._client = self._tables.client
         self._clock = clock
-        self._plan = plan or partial(planned_change, base_url=base_url)
+        self._plan = plan or partial(plan_write, base_url=base_url)
         self._announce = announce
         self._pauses = Pauses(sleep)
-        self._turns = Turns()
-        self._steps = StepwiseWrite(self._tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
+        self._locks = ShardLocks()
+        self._steps = MultiStepWrite(self._tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
 
     def begin_tables(self) -> None:
         """Have each table say how it is laid out, before anything is in it."""
@@ -83,14 +85,14 @@ class RecordWriter:
             for table in self._tables.of_resources:
                 begin_table(self._client, table)
 
-    def write(self, contents: Sequence[Content]) -> list[Written]:
+    def write(self, contents: Sequence[NewVersion]) -> list[Written]:
         """Write resources, no two of them the same one, and return what became of each, in order."""
         states = self._read_states(contents)
         outcomes: dict[int, Written] = {}
-        changes: list[Change] = []
+        changes: list[WritePlan] = []
         for position, content in enumerate(contents):
             state = states.get(content.key)
-            if state is not None and state.is_claimed and not self._dry_run:
+            if state is not None and state.is_leased and not self._dry_run:
                 outcomes[position] = self._write_alone(content)
                 continue
             change = self._planned(content, state, position)
@@ -106,18 +108,18 @@ class RecordWriter:
             outcomes.update(self._write_group(group))
         return [outcomes[position] for position in range(len(contents))]
 
-    def present(self, contents: Sequence[Content]) -> frozenset[str]:
+    def present(self, contents: Sequence[NewVersion]) -> frozenset[str]:
         """Return the keys of those resources that the tables hold and that are not deleted."""
         return frozenset(key for key, state in self._read_states(contents).items() if not state.is_gone)
 
-    def _planned(self, content: Content, state: State | None, position: int = 0) -> Change | Written:
+    def _planned(self, content: NewVersion, state: StoredVersion | None, position: int = 0) -> WritePlan | Written:
         now = epoch_milliseconds(self._clock())
         return planned(lambda: self._plan(content, state, position, now=now))
 
-    def _write_group(self, group: Sequence[Change]) -> Iterator[tuple[int, Written]]:
+    def _write_group(self, group: Sequence[WritePlan]) -> Iterator[tuple[int, Written]]:
         if len(group) > 1 or group[0].fits():
             try:
-                with self._turns.taken(group):
+                with self._locks.taken(group):
                     self._transact(group_actions(group, self._tables))
             except ClientError as error:
                 if error_code(error) not in PASSING | {"ValidationException"}:
@@ -128,7 +130,7 @@ class RecordWriter:
         for change in group:
             yield change.position, self._write_alone(change.content)
 
-    def _write_alone(self, content: Content) -> Written:
+    def _write_alone(self, content: NewVersion) -> Written:
         """Write one resource on what is there now, again as long as another writer gets in between."""
         code = ""
         for attempt in range(ATTEMPTS):
@@ -146,10 +148,10 @@ class RecordWriter:
                 if code not in PASSING:
                     raise
             else:
-                return written(change) if isinstance(change, Change) else change
+                return written(change) if isinstance(change, WritePlan) else change
         return Written(Outcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})", passing=True)
 
-    def _write_on_what_is_there(self, content: Content) -> Change | Written:
+    def _write_on_what_is_there(self, content: NewVersion) -> WritePlan | Written:
         change = self._planned(content, self._settled_state(content))
         if isinstance(change, Written):
             return change
@@ -157,21 +159,21 @@ class RecordWriter:
         [change] = self._with_former([change])
         full = full_guards(self._client, self._tables, change, self._pauses)
         if change.fits():
-            with self._turns.taken([change]):
+            with self._locks.taken([change]):
                 self._transact(write_actions(change, self._tables, strict=False, full=full))
         else:
             self._steps.write(change, strict=False, full=full)
         return change
 
-    def _settled_state(self, content: Content) -> State | None:
+    def _settled_state(self, content: NewVersion) -> StoredVersion | None:
         """Return the index record of a resource, once what another writer began on it is ended."""
         state = self._read_states([content]).get(content.key)
-        if state is None or not state.is_claimed:
+        if state is None or not state.is_leased:
             return state
         self._steps.finish(content.served, state)
         return self._read_states([content]).get(content.key)
 
-    def _with_former(self, changes: Sequence[Change]) -> list[Change]:
+    def _with_former(self, changes: Sequence[WritePlan]) -> list[WritePlan]:
         """Return changes with the bodies of the versions that they replace."""
         wanted = [(change.content, JSON_ITEM) for change in changes if change.needs_former]
         bodies = {item["pk"]["S"]: item for item in self._read_items(wanted)}
@@ -180,12 +182,12 @@ class RecordWriter:
     def _transact(self, actions: Sequence[Any]) -> None:
         self._client.transact_write_items(TransactItems=actions)
 
-    def _read_states(self, contents: Sequence[Content]) -> dict[str, State]:
+    def _read_states(self, contents: Sequence[NewVersion]) -> dict[str, StoredVersion]:
         """Return the index records of resources by partition key, those that there are."""
         items = self._read_items([(content, INDEX_ITEM) for content in contents])
-        return {item["pk"]["S"]: State(item) for item in items}
+        return {item["pk"]["S"]: StoredVersion(item) for item in items}
 
-    def _read_items(self, keys: Sequence[tuple[Content, str]]) -> Iterator[Item]:
+    def _read_items(self, keys: Sequence[tuple[NewVersion, str]]) -> Iterator[Item]:
         for start in range(0, len(keys), _BATCH_READS):
             asked: dict[str, Any] = {}
             for content, sort_key in keys[start : start + _BATCH_READS]:

@@ -31,7 +31,7 @@ _WRITERS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class KeptTables:
+class SavedTables:
     """The records, with their versions, what is referred to, and the clients of a stack that is gone.
 
     They are in a file of this user's alone.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.fhir.resource_types import RESOURCE_TYPES, Home
 from careconnect.storage.keys import JSON_ITEM, resource_key
-from careconnect_admin.auditing.audited_clients import RecordedClientRegistry
+from careconnect_admin.auditing.audited_clients import AuditedClientRegistry
 from careconnect_admin.auditing.audited_load import recorded_load
-from careconnect_admin.auditing.operator_events import LOCAL_OPERATOR, Operator, OperatorRecord
+from careconnect_admin.auditing.operator_events import LOCAL_OPERATOR, Operator, OperatorEvents
 from careconnect_admin.clients.demo import DemoClient, demo_clients, register
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import check_secret
@@ -20,7 +20,7 @@ from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import LoadReport, Progress, load_paths
 from careconnect_admin.loading.reading.checked import nothing_to_load
 from careconnect_admin.loading.reading.sources import find_sources, read_source
-from careconnect_admin.local.saved_tables import KeptTables
+from careconnect_admin.local.saved_tables import SavedTables
 from careconnect_admin.sample.generator import StoryTeller, story_tellers, write_sample
 from careconnect_records.items.tables import RecordTables
 
@@ -81,7 +81,7 @@ def seed(
     progress: Progress,
     *,
     base_url: str,
-    kept: KeptTables | None = None,
+    kept: SavedTables | None = None,
 ) -> LoadReport:
     """Register the clients and load `data`, or the project's own sample if there is none; returns what came of it.
 
@@ -91,9 +91,9 @@ def seed(
     """
     tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
-    record = OperatorRecord(DynamoDbAuditStore(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
+    record = OperatorEvents(DynamoDbAuditStore(dynamodb, outputs["AuditTable"]), Operator(LOCAL_OPERATOR))
     registry = DynamoDbClientRegistry(dynamodb, outputs["ClientTable"])
-    register(clients, RecordedClientRegistry(registry, lambda: record))
+    register(clients, AuditedClientRegistry(registry, lambda: record))
     if restored and not data:
         return restored
     with tempfile.TemporaryDirectory(prefix="careconnect-sample-") as folder:

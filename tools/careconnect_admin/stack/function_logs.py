@@ -91,14 +91,14 @@ class FunctionLogs:
 
     def new_lines(self) -> list[LogLine]:
         """Return the lines that have come since the last call, oldest first, without Lambda's own and metrics."""
-        found = [line for name, group in self._groups.items() for line in self._unseen(name, group)]
+        found = [line for name, group in self._groups.items() for line in self._new_lines(name, group)]
         found.sort(key=lambda line: line.time)
         if found:
             self._since = max(self._since, found[-1].time - _LATE_MILLISECONDS)
             self._seen = {key: time for key, time in self._seen.items() if time >= self._since}
         return [line for line in found if self._is_wanted(line)]
 
-    def _unseen(self, name: str, group: str) -> Iterator[LogLine]:
+    def _new_lines(self, name: str, group: str) -> Iterator[LogLine]:
         pages = self._logs.get_paginator("filter_log_events").paginate(
             logGroupName=group, startTime=self._since, filterPattern=self._wanted.pattern()
         )

@@ -2,7 +2,7 @@
 
 A way is a few ranges of the index. Every criterion is then compared on the values stored with the entries, so a way
 may be generous but never wrong; but for a reference, whose range holds nothing else. Which of the ways is taken is for
-`choose_way.py` to say.
+`plan_query.py` to say.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ _FIRST_DATED: Final = order_text(FIRST_INSTANT + 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class AccessPath:
     """Ranges of the index that hold whatever may match, and the parameter whose index it is.
 
     Without a parameter it is the whole type. Ranges of `then` come after all of `ranges`. `low` and `high` bound the
@@ -62,14 +62,14 @@ class Way:
     low: str = ""
     high: str = ""
     of_tokens: bool = False
-    settles: Criterion | None = None
+    satisfies: Criterion | None = None
 
     @property
     def is_ordered(self) -> bool:
         """Say whether every range lies in the order of the type."""
         return all(one.ordered for one in self.ranges)
 
-    def in_order(self, order: IndexOrder, *, dated: bool) -> "Way":
+    def in_order(self, order: IndexOrder, *, dated: bool) -> "AccessPath":
         """Return the same so that it is read in an order of the index; `dated` says that its type has a date."""
         if order.descending:
             return self
@@ -83,7 +83,7 @@ class Way:
             then=tuple(replace(one, high=UNDATED + _AFTER_ID) for one in forward if one.low <= UNDATED),
         )
 
-    def from_place(self, place: Sequence[str]) -> "Way":
+    def from_place(self, place: Sequence[str]) -> "AccessPath":
         """Return the way for what comes at or after a place in the order in which its ranges are read."""
         key = "#".join(place)
         if self.then and place[0] == UNDATED:
@@ -97,7 +97,7 @@ def _from(one: IndexRange, key: str) -> IndexRange:
     return replace(one, high=min(one.high, key) if one.high else key)
 
 
-def ids_of(criteria: Sequence[Criterion]) -> tuple[str, ...] | None:
+def named_ids(criteria: Sequence[Criterion]) -> tuple[str, ...] | None:
     """Return the ids that a search names outright, or None if it names none."""
     for criterion in criteria:
         if criterion.parameter.rank is Rank.KEY and criterion.modifier in _LOOKED_UP:
@@ -107,28 +107,28 @@ def ids_of(criteria: Sequence[Criterion]) -> tuple[str, ...] | None:
     return None
 
 
-def asks_for_changes(criteria: Iterable[Criterion]) -> bool:
+def uses_last_updated(criteria: Iterable[Criterion]) -> bool:
     """Say whether the index of last changes is of use to a search."""
     return any(_change_bounds(criteria))
 
 
-def index_ways(type_: ResourceType, criteria: Sequence[Criterion]) -> list[Way]:
+def index_paths(type_: ResourceType, criteria: Sequence[Criterion]) -> list[AccessPath]:
     """Return a way for each criterion that has an index, the most selective kind first."""
     low, high = _order_bounds(type_, criteria, periods=False)
-    ways = []
+    paths = []
     for criterion in criteria:
         ranges = _ranges(type_, criterion, low, high) if criterion.modifier in _LOOKED_UP else None
         if ranges is not None:
             parameter = criterion.parameter
-            way = Way(tuple(dict.fromkeys(ranges)), parameter.rank, parameter.name, low=low, high=high)
-            of_tokens, settles = parameter.type is ParameterType.TOKEN, criterion if _is_exact(criterion) else None
-            ways.append(replace(way, of_tokens=of_tokens, settles=settles))
-    if asks_for_changes(criteria):
-        ways.append(replace(change_way(type_, criteria), rank=Rank.SHARED))
-    return sorted(ways, key=lambda way: way.rank)
+            path = AccessPath(tuple(dict.fromkeys(ranges)), parameter.rank, parameter.name, low=low, high=high)
+            of_tokens, satisfies = parameter.type is ParameterType.TOKEN, criterion if _is_exact(criterion) else None
+            paths.append(replace(path, of_tokens=of_tokens, satisfies=satisfies))
+    if uses_last_updated(criteria):
+        paths.append(replace(change_path(type_, criteria), rank=Rank.SHARED))
+    return sorted(paths, key=lambda path: path.rank)
 
 
-def type_way(type_: ResourceType, criteria: Sequence[Criterion]) -> Way:
+def type_path(type_: ResourceType, criteria: Sequence[Criterion]) -> AccessPath:
     """Return the way through all of a type, within what the criteria say of the date that orders it."""
     low, high = _order_bounds(type_, criteria, periods=True)
     ranges = [IndexRange(type_partition(type_.name, shard), "", low, high) for shard in range(SHARDS)]
@@ -136,26 +136,26 @@ def type_way(type_: ResourceType, criteria: Sequence[Criterion]) -> Way:
         # What has a long period may have begun before, and there is little of it.
         partitions = (period_partition(type_.name, shard) for shard in range(SHARDS))
         ranges += [IndexRange(partition, "", "", high, expected=_FEW) for partition in partitions]
-    return Way(tuple(ranges), low=low, high=high)
+    return AccessPath(tuple(ranges), low=low, high=high)
 
 
-def change_way(type_: ResourceType, criteria: Sequence[Criterion]) -> Way:
+def change_path(type_: ResourceType, criteria: Sequence[Criterion]) -> AccessPath:
     """Return the way through all of a type by the time of the last change, within what the criteria say of that."""
     low, high = _change_bounds(criteria)
     partitions = (change_partition(type_.name, shard) for shard in range(SHARDS))
     ranges = tuple(IndexRange(partition, "", low, high, ordered=False) for partition in partitions)
-    return Way(ranges, named_after=LAST_UPDATED.name)
+    return AccessPath(ranges, named_after=LAST_UPDATED.name)
 
 
-def by_system(way: Way, systems: Mapping[str, Sequence[str]]) -> Way:
+def split_by_system(path: AccessPath, systems: Mapping[str, Sequence[str]]) -> AccessPath:
     """Return a way in order instead of one over tokens of any system, given the prefixes that a partition holds."""
     ranges: list[IndexRange] = []
-    for one in way.ranges:
+    for one in path.ranges:
         if one.ordered:
             ranges.append(one)
         else:
-            ranges += (IndexRange(one.partition, prefix, way.low, way.high) for prefix in systems[one.partition])
-    return replace(way, ranges=tuple(dict.fromkeys(ranges)))
+            ranges += (IndexRange(one.partition, prefix, path.low, path.high) for prefix in systems[one.partition])
+    return replace(path, ranges=tuple(dict.fromkeys(ranges)))
 
 
 def _ranges(type_: ResourceType, criterion: Criterion, low: str, high: str) -> list[IndexRange] | None:

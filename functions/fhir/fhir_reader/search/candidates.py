@@ -11,7 +11,7 @@ from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
 from careconnect.search.values import order_key
 from careconnect.storage.keys import SHARDS
 from fhir_reader.request_budget import MOST_ENTRIES
-from fhir_reader.search.access_paths import Way
+from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.result_order import IndexOrder, Place
 from fhir_reader.store.stored import Entry, EntryStream, IndexRange
@@ -55,7 +55,7 @@ class Candidates:
 
 def candidates_of(
     type_: ResourceType,
-    way: Way,
+    path: AccessPath,
     order: IndexOrder,
     after: Place | None,
     context: SearchContext,
@@ -64,23 +64,23 @@ def candidates_of(
     expected: int,
 ) -> Candidates:
     """Open a way in an order of the index, from after a place on; `expected` entries are likely to be enough."""
-    way = way.in_order(order, dated=bool(type_.order_by))
+    path = path.in_order(order, dated=bool(type_.order_by))
     if after:
-        way = way.from_place(after)
-    streams = _open(type_, [one for one in way.ranges if not one.expected], context, share, expected)
+        path = path.from_place(after)
+    streams = _open(type_, [one for one in path.ranges if not one.expected], context, share, expected)
     # What is in these is in the others too, or there is little of it.
-    beside = _open(type_, [one for one in way.ranges if one.expected], context, share, expected)
-    later = _open(type_, way.then, context, share, 1)
+    beside = _open(type_, [one for one in path.ranges if one.expected], context, share, expected)
+    later = _open(type_, path.then, context, share, 1)
     # Of what a range goes on with, one may be what the place names, or nothing.
     at_least = sum(max(stream.at_least - 1, 0) for stream in (*streams, *later))
     entries = chain(_merged([*streams, *beside], order), _merged(later, order))
     return Candidates(_once(entries, tuple(after) if after else None), at_least)
 
 
-def whole(type_: ResourceType, way: Way, context: SearchContext, most: int) -> list[Entry] | None:
+def read_all(type_: ResourceType, path: AccessPath, context: SearchContext, most: int) -> list[Entry] | None:
     """Return all entries of a way, each resource once, or None if there are more than `most`."""
     share = PageShare(most)
-    streams = _open(type_, (*way.ranges, *way.then), context, share, most + 1, at_once=False)
+    streams = _open(type_, (*path.ranges, *path.then), context, share, most + 1, at_once=False)
     if sum(stream.at_least - 1 for stream in streams) > most:
         return None
     found: dict[str, Entry] = {}
@@ -88,15 +88,15 @@ def whole(type_: ResourceType, way: Way, context: SearchContext, most: int) -> l
         if not share.take():
             return None
         found.setdefault(entry.id, entry)
-    if way.named_after != LAST_UPDATED.name:
+    if path.named_after != LAST_UPDATED.name:
         return list(found.values())
     # Entries of that index tell their time of change, where others tell their place in the type.
     return [replace(entry, order=order_key(entry.values, type_.order_by)) for entry in found.values()]
 
 
-def likely(way: Way, wanted: int, before: int) -> int:
+def estimated_entries(path: AccessPath, wanted: int, before: int) -> int:
     """Return how many entries a page is likely to examine, if the page before had to examine so many for as much."""
-    spare = _SPARE if len(way.ranges) > 1 else 1
+    spare = _SPARE if len(path.ranges) > 1 else 1
     return wanted * spare if before <= wanted * _SPARE else min(before + before // _SPARE, MOST_EXAMINED)
 
 

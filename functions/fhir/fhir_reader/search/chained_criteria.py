@@ -47,11 +47,11 @@ class Has:
 
 
 SearchCondition = Criterion | Chain | Has
-Deep = Chain | Has
+ChainedCondition = Chain | Has
 """What cannot be told from a resource's own values."""
 
 
-def parse_deep(type_: ResourceType, name: str, text: str, *, fhir_base: str, now: int) -> Deep:
+def parse_chained(type_: ResourceType, name: str, text: str, *, fhir_base: str, now: int) -> ChainedCondition:
     """Parse a parameter whose name is `_has:…`, or is chained by a dot to a parameter of `type_`.
 
     `fhir_base` and `now` are those of `parse_criterion`. Raises the 400 outcomes for a malformed name or value, for a

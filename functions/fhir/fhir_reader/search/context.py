@@ -7,7 +7,7 @@ from careconnect.fhir.rendering.views import View
 from careconnect.oauth.caller import Caller
 from careconnect.search.links import Links
 from careconnect.search.result_parameters import ResultParameters
-from fhir_reader.request_budget import Budget
+from fhir_reader.request_budget import RequestBudget
 from fhir_reader.store.stored import ResourceStore
 
 
@@ -22,7 +22,7 @@ class SearchContext:
     """
 
     store: ResourceStore
-    budget: Budget
+    budget: RequestBudget
     caller: Caller
     result: ResultParameters
     fhir_base: str

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from fhir_reader.search.chained_criteria import Deep, asks_of_each
+from fhir_reader.search.chained_criteria import ChainedCondition, asks_of_each
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.own_values import OwnValues
-from fhir_reader.search.resolve_chains import Kept, keep
+from fhir_reader.search.resolve_chains import FilterResult, filter_entries
 from fhir_reader.store.stored import BATCH, Entry
 
 _FIRST_LOOKUPS: Final = 8
@@ -16,11 +16,11 @@ _FIRST_LOOKUPS: Final = 8
 class Filter:
     """Says of the entries of one type which of them match."""
 
-    def __init__(self, own: OwnValues, context: SearchContext, deep: Sequence[Deep] = ()) -> None:
+    def __init__(self, own: OwnValues, context: SearchContext, chained: Sequence[ChainedCondition] = ()) -> None:
         self._own = own
         self._context = context
-        self._deep = deep
-        self._calls_for_each = any(map(asks_of_each, deep))
+        self._chained = chained
+        self._calls_for_each = any(map(asks_of_each, chained))
 
     def matching(self, entry: Entry) -> Entry | None:
         """Return an entry if it is in sight and its own values match, else None."""
@@ -29,14 +29,14 @@ class Filter:
     @property
     def looks_up(self) -> bool:
         """Whether something is looked up for an entry that its own values do not say."""
-        return bool(self._deep)
+        return bool(self._chained)
 
-    def keep(self, entries: Sequence[Entry], at_least: int) -> Kept:
+    def filter_entries(self, entries: Sequence[Entry], at_least: int) -> FilterResult:
         """Return those of some entries that meet what needs lookups too, for as many as the request can afford.
 
         Raises the 400 outcome `too-costly` if these would be fewer than `at_least`.
         """
-        return keep(self._deep, entries, self._context, at_least=at_least)
+        return filter_entries(self._chained, entries, self._context, at_least=at_least)
 
     def chunk(self, before: int, wanted: int) -> int:
         """Return how many entries to look at together, after so many `before`."""

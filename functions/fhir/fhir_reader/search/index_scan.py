@@ -12,7 +12,7 @@ MOST_COUNTED_PATIENTS: Final = 20
 
 
 @dataclass(slots=True)
-class Stretch:
+class ScanResult:
     """A part of a walk: the first matches in it, how many there are in all of it, and where it ended.
 
     `last` is the entry that was examined last, None if there was none; `is_end` says that nothing comes after it.
@@ -34,7 +34,7 @@ class Stretch:
             self.patients.update(entry.patients)
 
 
-def walk(
+def scan_index(
     candidates: Candidates,
     filter_: Filter,
     share: PageShare,
@@ -42,69 +42,69 @@ def walk(
     *,
     count_all: bool,
     tells_number: bool = False,
-) -> Stretch:
+) -> ScanResult:
     """Collect matches until there are as many as `wanted`, or all of the share is examined.
 
     To `count_all` goes on to the end, as long as that may be within the share. Whose they are is found out where the
     answer `tells_number`.
     """
     count_all = count_all and candidates.at_least <= share.left and filter_.can_look_at(candidates.at_least)
-    stretch = Stretch(patients=set() if tells_number else None)
+    scan = ScanResult(patients=set() if tells_number else None)
     if not filter_.looks_up:
-        return _walk_of_own(candidates, filter_, share, wanted, count_all=count_all, stretch=stretch)
+        return _scan_own_values(candidates, filter_, share, wanted, count_all=count_all, scan=scan)
     last = None
     pending: list[Entry] = []
     size = filter_.chunk(0, wanted)
     for entry in candidates.entries:
         if not share.take():
-            _settle(stretch, pending, last, filter_, wanted)
-            return stretch
+            _filter_pending(scan, pending, last, filter_, wanted)
+            return scan
         last = entry
-        if len(stretch.matches) < wanted:
-            stretch.enough = share.examined
+        if len(scan.matches) < wanted:
+            scan.enough = share.examined
         if match := filter_.matching(entry):
             pending.append(match)
         if len(pending) >= size:
-            if not _settle(stretch, pending, last, filter_, wanted):
-                return stretch
-            if len(stretch.matches) >= wanted and not count_all:
-                return stretch
+            if not _filter_pending(scan, pending, last, filter_, wanted):
+                return scan
+            if len(scan.matches) >= wanted and not count_all:
+                return scan
             size = filter_.chunk(size, wanted)
-    stretch.is_end = _settle(stretch, pending, last, filter_, wanted)
-    return stretch
+    scan.is_end = _filter_pending(scan, pending, last, filter_, wanted)
+    return scan
 
 
-def _walk_of_own(
-    candidates: Candidates, filter_: Filter, share: PageShare, wanted: int, *, count_all: bool, stretch: Stretch
-) -> Stretch:
+def _scan_own_values(
+    candidates: Candidates, filter_: Filter, share: PageShare, wanted: int, *, count_all: bool, scan: ScanResult
+) -> ScanResult:
     """Walk where an entry's own values say all: each is settled as it comes."""
-    matches = stretch.matches
+    matches = scan.matches
     for entry in candidates.entries:
         if not share.take():
-            return stretch
-        stretch.last = entry
+            return scan
+        scan.last = entry
         is_short = len(matches) < wanted
         if is_short:
-            stretch.enough = share.examined
+            scan.enough = share.examined
         if match := filter_.matching(entry):
-            stretch.count(match)
+            scan.count(match)
             if is_short:
                 matches.append(match)
             if len(matches) >= wanted and not count_all:
-                return stretch
-    stretch.is_end = True
-    return stretch
+                return scan
+    scan.is_end = True
+    return scan
 
 
-def _settle(stretch: Stretch, pending: list[Entry], last: Entry | None, filter_: Filter, wanted: int) -> bool:
+def _filter_pending(scan: ScanResult, pending: list[Entry], last: Entry | None, filter_: Filter, wanted: int) -> bool:
     """Take what matches of the pending into a stretch; False if the request cannot afford to look at all of them."""
-    kept = filter_.keep(pending, at_least=1 if stretch.last is None else 0)
+    kept = filter_.filter_entries(pending, at_least=1 if scan.last is None else 0)
     for entry in kept.entries:
-        stretch.count(entry)
-    stretch.matches += kept.entries[: wanted - len(stretch.matches)]
+        scan.count(entry)
+    scan.matches += kept.entries[: wanted - len(scan.matches)]
     if kept.decided < len(pending):
-        stretch.last = pending[kept.decided - 1] if kept.decided else stretch.last
+        scan.last = pending[kept.decided - 1] if kept.decided else scan.last
         return False
-    stretch.last = last or stretch.last
+    scan.last = last or scan.last
     pending.clear()
     return True

@@ -16,7 +16,7 @@ MOST_STEPS: Final = 8
 Key = tuple[str, str]
 
 
-def bodies_of_entries(
+def matching_versions(
     keys: Iterable[tuple[ResourceType, str]], entries: Iterable[Entry], context: SearchContext
 ) -> Mapping[Key, StoredResource]:
     """Return resources by (type name, id), those of `entries` in the version that the entry speaks of.

@@ -9,7 +9,7 @@ from careconnect.audit.query import MOST_PATIENTS, PATIENT
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import Home, ResourceType
 from careconnect.search.criteria import Criterion, parse_criterion
-from fhir_reader.search.access_paths import index_ways
+from fhir_reader.search.access_paths import index_paths
 from fhir_reader.search.context import SearchContext
 
 _IDENTIFIER: Final = next(each for each in PATIENT.parameters if each is PATIENT.condition)
@@ -17,7 +17,7 @@ _EXPECTED: Final = 2
 """Patients that have one identifier, and one more."""
 
 
-def record_named(type_: ResourceType, context: SearchContext) -> None:
+def audit_named_patients(type_: ResourceType, context: SearchContext) -> None:
     """Begin the events of all whom a request names, once all of it is judged and before anything is looked up.
 
     Those whom the caller does not see are told of at the end, as refused. A request to the directory is nobody's.
@@ -40,10 +40,10 @@ def _look_up(context: SearchContext) -> None:
     criterion = Criterion(_IDENTIFIER, "", tuple(value for value in parsed.values if value.code))
     if not criterion.values:
         return
-    (way,) = index_ways(PATIENT, [criterion])
-    context.budget.look_up(len(way.ranges))
+    (path,) = index_paths(PATIENT, [criterion])
+    context.budget.look_up(len(path.ranges))
     store = context.unmetered or context.store
-    streams = store.entries(PATIENT, [replace(one, expected=_EXPECTED) for one in way.ranges])
+    streams = store.entries(PATIENT, [replace(one, expected=_EXPECTED) for one in path.ranges])
     matches = criterion.matcher()
 
     def find() -> Sequence[str]:

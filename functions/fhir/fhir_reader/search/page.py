@@ -11,7 +11,7 @@ from careconnect.fhir.rendering.views import show
 from careconnect.fhir.resource_types import ResourceType
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import Included, follow_references
-from fhir_reader.search.matching_version import bodies_of_entries
+from fhir_reader.search.matching_version import matching_versions
 from fhir_reader.search.query import Include
 from fhir_reader.store.stored import Entry, StoredResource, patients_in
 
@@ -87,7 +87,7 @@ def _bodies(followed: Sequence[_Followed], name: str, context: SearchContext) ->
     keys = [(match.type, match.id) for match, _ in followed] + [one.key for one in found]
     entries = [match for match, _ in followed] + [one.entry for one in found if one.entry]
     with context.budget.charged_to(name) if found else nullcontext():
-        return dict(bodies_of_entries(keys, entries, context))
+        return dict(matching_versions(keys, entries, context))
 
 
 def _page(

@@ -15,14 +15,14 @@ from careconnect.fhir.resource_types import ID_PARAMETER, Rank, ResourceType
 from careconnect.search.criteria import Criterion
 from careconnect.storage.keys import SHARDS
 from fhir_reader.search.access_paths import (
-    Way,
-    by_system,
-    change_way,
-    ids_of,
-    index_ways,
-    type_way,
+    AccessPath,
+    change_path,
+    index_paths,
+    named_ids,
+    split_by_system,
+    type_path,
 )
-from fhir_reader.search.candidates import MOST_EXAMINED, whole
+from fhir_reader.search.candidates import MOST_EXAMINED, read_all
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.own_values import OwnValues, compartment_criterion
 from fhir_reader.search.referrers import is_visible
@@ -41,17 +41,17 @@ _AHEAD: Final = 2 * SHARDS + 1
 _MOST_SYSTEMS: Final = 8
 """Systems of one code that are looked for; a code of more is none to look up without its system."""
 
-Found = Way | list[Entry]
+Found = AccessPath | list[Entry]
 """A way to walk, or all that may match, in no order."""
 
 _Attempt = tuple[int | None, Callable[[], Found | None]]
 
-Narrowing = Callable[[], Criterion | tuple[str, ...] | None]
+Resolution = Callable[[], Criterion | tuple[str, ...] | None]
 """Returns what a condition comes to from its other side: a criterion, or ids; None if that is too much."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class QueryPlan:
     """What was found, and the number by which a later page finds it again.
 
     `narrowed` is the place of the narrowing that it was found by: that condition is met by all of it.
@@ -59,45 +59,45 @@ class Choice:
 
     found: Found
     number: int
-    narrowed: int | None = None
+    resolved_by: int | None = None
 
 
-def choose_way(
+def plan_query(
     type_: ResourceType,
     criteria: Sequence[Criterion],
     order: IndexOrder,
     context: SearchContext,
-    narrowings: Sequence[Narrowing] = (),
+    resolutions: Sequence[Resolution] = (),
     *,
     known: int | None = None,
-) -> Choice:
+) -> QueryPlan:
     """Return a way to walk in an order of the index, or all that may match.
 
     `known` is the number of what the page before found; if that is too much by now, all are tried again.
     """
-    ids = ids_of(criteria)
+    ids = named_ids(criteria)
     if ids is not None:
         with context.budget.charged_to(ID_PARAMETER.name):
-            return Choice(_by_id(type_, ids, context), 0)
-    attempts = list(_attempts(type_, criteria, order, context, narrowings))
+            return QueryPlan(_by_id(type_, ids, context), 0)
+    attempts = list(_attempts(type_, criteria, order, context, resolutions))
     again = [known] if known is not None and known < len(attempts) else []
-    choices = (
-        Choice(found, number, attempts[number][0])
+    plans = (
+        QueryPlan(found, number, attempts[number][0])
         for number in (*again, *range(len(attempts)))
         if (found := attempts[number][1]()) is not None
     )
     # The last attempt is a way through the whole type, which there always is.
-    return next(choices)
+    return next(plans)
 
 
-def all_that_may_match(
+def candidate_entries(
     type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
 ) -> list[Entry] | None:
     """Return what may match, in no order, or None if there is more than `most` of it on the most selective way."""
-    ids = ids_of(criteria)
+    ids = named_ids(criteria)
     if ids is not None:
         return _by_id(type_, ids, context)
-    return whole(type_, _most_selective(type_, criteria), context, most)
+    return read_all(type_, _most_selective(type_, criteria), context, most)
 
 
 def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> list[Entry]:
@@ -112,7 +112,7 @@ def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> l
     return entries
 
 
-def matches_within(
+def matching_entries(
     type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
 ) -> list[Entry] | None:
     """Return what the caller may find by the criteria.
@@ -122,14 +122,14 @@ def matches_within(
     if not _can_spare(1, context):
         return None
     criteria = [*criteria, *compartment_criterion(type_, context.caller)]
-    ids = ids_of(criteria)
+    ids = named_ids(criteria)
     if ids is not None:
         if len(ids) > most or not _can_spare(math.ceil(len(ids) / BATCH), context):
             return None
         found: list[Entry] | None = context.store.entries_by_id(type_, ids)
     else:
-        way = _most_selective(type_, criteria)
-        found = whole(type_, way, context, most) if _can_spare(len(way.ranges), context) else None
+        path = _most_selective(type_, criteria)
+        found = read_all(type_, path, context, most) if _can_spare(len(path.ranges), context) else None
     if found is None:
         return None
     return [*filter(OwnValues(criteria, context).match, found)]
@@ -140,14 +140,14 @@ def _attempts(
     criteria: Sequence[Criterion],
     order: IndexOrder,
     context: SearchContext,
-    narrowings: Sequence[Narrowing],
+    resolutions: Sequence[Resolution],
 ) -> Iterator[_Attempt]:
     """Yield what to try, one after the other, with the place of the narrowing it is; the last succeeds."""
-    ways = [way for way in index_ways(type_, criteria) if _is_affordable(type_, way, order, context)]
-    in_order = [] if order.by_change else [way for way in ways if way.is_ordered]
-    if ways and ways[0].rank <= Rank.CONTACT:
+    paths = [path for path in index_paths(type_, criteria) if _is_affordable(type_, path, order, context)]
+    in_order = [] if order.by_change else [path for path in paths if path.is_ordered]
+    if paths and paths[0].rank <= Rank.CONTACT:
         # One person's, one thing's: little enough to be sorted, if it does not lie in order.
-        best = ways[0]
+        best = paths[0]
         if best in in_order:
             yield None, partial(_in_order, type_, best, order, context)
         else:
@@ -156,47 +156,47 @@ def _attempts(
                 yield None, partial(_by_system, type_, best, order, context)
             yield None, partial(_all_sortable, type_, best, order, context)
     else:
-        yield from _tries(type_, ways, in_order, order, context, narrowings)
+        yield from _tries(type_, paths, in_order, order, context, resolutions)
     if order.by_change:
-        yield None, partial(change_way, type_, criteria)
+        yield None, partial(change_path, type_, criteria)
     else:
-        yield None, partial(type_way, type_, criteria)
+        yield None, partial(type_path, type_, criteria)
 
 
 def _tries(
     type_: ResourceType,
-    ways: Sequence[Way],
-    in_order: Sequence[Way],
+    paths: Sequence[AccessPath],
+    in_order: Sequence[AccessPath],
     order: IndexOrder,
     context: SearchContext,
-    narrowings: Sequence[Narrowing],
+    resolutions: Sequence[Resolution],
 ) -> Iterator[_Attempt]:
     """Yield what to try where nothing asks for one person or thing: what may be short, then what lies in order."""
-    for place, narrowing in enumerate(narrowings):
-        yield place, partial(_narrowed, type_, narrowing, order, context)
-    if len(ways) > 1 or not in_order:
-        for way in ways[:_MOST_TRIED]:
-            yield None, partial(_sortable, type_, way, order, context, MOST_EXAMINED)
+    for place, resolution in enumerate(resolutions):
+        yield place, partial(_resolved, type_, resolution, order, context)
+    if len(paths) > 1 or not in_order:
+        for path in paths[:_MOST_TRIED]:
+            yield None, partial(_sortable, type_, path, order, context, MOST_EXAMINED)
     if in_order:
         yield None, partial(_in_order, type_, in_order[0], order, context)
     elif not order.by_change:
-        for way in ways[:_MOST_TRIED]:
-            yield None, partial(_by_system, type_, way, order, context)
+        for path in paths[:_MOST_TRIED]:
+            yield None, partial(_by_system, type_, path, order, context)
 
 
-def _narrowed(type_: ResourceType, narrowing: Narrowing, order: IndexOrder, context: SearchContext) -> Found | None:
+def _resolved(type_: ResourceType, resolution: Resolution, order: IndexOrder, context: SearchContext) -> Found | None:
     """Return where to look for what a condition comes to from its other side."""
-    narrowed = narrowing()
-    if narrowed is None:
+    resolved_by = resolution()
+    if resolved_by is None:
         return None
-    if isinstance(narrowed, tuple):
-        calls = math.ceil(len(narrowed) / BATCH)
-        return context.store.entries_by_id(type_, narrowed) if _can_spare(calls, context) else None
+    if isinstance(resolved_by, tuple):
+        calls = math.ceil(len(resolved_by) / BATCH)
+        return context.store.entries_by_id(type_, resolved_by) if _can_spare(calls, context) else None
     # Of a reference, and every reference that is searched by has an index.
-    (way,) = index_ways(type_, [narrowed])
-    if way.is_ordered and not order.by_change:
-        return _in_order(type_, way, order, context)
-    return _sortable(type_, way, order, context, MOST_EXAMINED)
+    (path,) = index_paths(type_, [resolved_by])
+    if path.is_ordered and not order.by_change:
+        return _in_order(type_, path, order, context)
+    return _sortable(type_, path, order, context, MOST_EXAMINED)
 
 
 def _can_spare(calls: int, context: SearchContext) -> bool:
@@ -204,42 +204,44 @@ def _can_spare(calls: int, context: SearchContext) -> bool:
     return calls <= context.budget.calls_left - _CALLS_FOR_PAGE
 
 
-def _is_affordable(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> bool:
+def _is_affordable(type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext) -> bool:
     """Say whether all ranges of a way can be opened."""
-    opened = way.in_order(order, dated=bool(type_.order_by))
+    opened = path.in_order(order, dated=bool(type_.order_by))
     return _can_spare(len(opened.ranges) + len(opened.then), context)
 
 
-def _most_selective(type_: ResourceType, criteria: Sequence[Criterion]) -> Way:
-    return next(iter(index_ways(type_, criteria)), type_way(type_, criteria))
+def _most_selective(type_: ResourceType, criteria: Sequence[Criterion]) -> AccessPath:
+    return next(iter(index_paths(type_, criteria)), type_path(type_, criteria))
 
 
-def _in_order(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> Way | None:
+def _in_order(type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext) -> AccessPath | None:
     """Return a way that lies in order, unless it can no longer be afforded."""
-    return way if _is_affordable(type_, way, order, context) else None
+    return path if _is_affordable(type_, path, order, context) else None
 
 
 def _sortable(
-    type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext, most: int
+    type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext, most: int
 ) -> list[Entry] | None:
     """Return all of a way to be sorted, unless it is too much or can no longer be afforded."""
-    return whole(type_, way, context, most) if _is_affordable(type_, way, order, context) else None
+    return read_all(type_, path, context, most) if _is_affordable(type_, path, order, context) else None
 
 
-def _all_sortable(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> list[Entry] | None:
+def _all_sortable(
+    type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext
+) -> list[Entry] | None:
     """Return all of a way, however much, but for what a page needs to look elsewhere."""
-    return _sortable(type_, way, order, context, context.budget.entries_left - MOST_EXAMINED - _AHEAD)
+    return _sortable(type_, path, order, context, context.budget.entries_left - MOST_EXAMINED - _AHEAD)
 
 
-def _by_system(type_: ResourceType, way: Way, order: IndexOrder, context: SearchContext) -> Way | None:
+def _by_system(type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext) -> AccessPath | None:
     """Return a way over tokens of any system in order, one range for each system.
 
     None for other ways, and where there are more systems than can be looked for.
     """
-    if not way.of_tokens:
+    if not path.of_tokens:
         return None
     systems = {}
-    for one in way.ranges:
+    for one in path.ranges:
         if not one.ordered:
             if not _can_spare(_MOST_SYSTEMS + 1, context):
                 return None
@@ -247,4 +249,4 @@ def _by_system(type_: ResourceType, way: Way, order: IndexOrder, context: Search
             if found is None:
                 return None
             systems[one.partition] = found
-    return _in_order(type_, by_system(way, systems), order, context)
+    return _in_order(type_, split_by_system(path, systems), order, context)

@@ -19,7 +19,7 @@ from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_P
 from careconnect.search.criteria import Criterion, parse_criterion
 from careconnect.search.result_parameters import Handling
 from careconnect.search.unknown_parameters import Offer, sort_out
-from fhir_reader.search.chained_criteria import HAS, Deep, parse_deep
+from fhir_reader.search.chained_criteria import HAS, ChainedCondition, parse_chained
 
 HISTORY: Final = "_history"
 _INCLUDES: Final = ("_include", "_revinclude")
@@ -50,7 +50,7 @@ class SearchQuery:
 
     type: ResourceType
     criteria: list[Criterion] = field(default_factory=list)
-    deep: list[Deep] = field(default_factory=list)
+    chained: list[ChainedCondition] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
     reverse_includes: list[Include] = field(default_factory=list)
     cursor: str = ""
@@ -122,7 +122,7 @@ def _take_criterion(query: SearchQuery, name: str, text: str, fhir_base: str, no
     head = re.split("[:.]", name, maxsplit=1)[0]
     parameter = query.type.parameter(head)
     if head == HAS or (parameter is not None and parameter.searchable and "." in name):
-        _add(query.deep, parse_deep(query.type, name, text, fhir_base=fhir_base, now=now))
+        _add(query.chained, parse_chained(query.type, name, text, fhir_base=fhir_base, now=now))
         return True
     if parameter is None or not parameter.searchable:
         return False

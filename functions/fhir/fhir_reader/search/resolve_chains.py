@@ -18,19 +18,27 @@ from careconnect.search.criteria import MOST_ALTERNATIVES, Criterion, Token
 from careconnect.search.values import SearchValues
 from careconnect.storage.keys import resource_key
 from fhir_reader.request_budget import COMPARISONS_PER_ENTRY
-from fhir_reader.search.chained_criteria import Branch, Chain, Deep, Has, SearchCondition, parameters_of, rank_of
+from fhir_reader.search.chained_criteria import (
+    Branch,
+    Chain,
+    ChainedCondition,
+    Has,
+    SearchCondition,
+    parameters_of,
+    rank_of,
+)
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.plan_query import matches_within
+from fhir_reader.search.plan_query import matching_entries
 from fhir_reader.search.referrers import is_visible, referrers_of
 from fhir_reader.store.stored import BATCH, Entry
 
-MOST_NARROWED: Final = 1_000
+MAX_RESOLVED: Final = 1_000
 """Entries of the inner type that are examined to find the few that matter, and ids that they may come to."""
 
-_KEPT_FOR_PAGE: Final = 30
+_CALLS_LEFT_FOR_PAGE: Final = 30
 """Calls that are left to a page, for its bodies and what it includes."""
 
-_ENTRIES_KEPT: Final = 2_000
+_ENTRIES_LEFT_FOR_PAGE: Final = 2_000
 """Entries that are left to it."""
 
 _FIRST_GROUP: Final = 4
@@ -43,7 +51,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class FilterResult:
     """Those of the first `decided` of some entries that meet a condition; the others could not be afforded."""
 
     entries: list[Entry]
@@ -58,13 +66,13 @@ def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller
 
 
 def resolve(
-    conditions: Iterable[Deep], context: SearchContext, *, least: Rank = Rank.COMPARED
-) -> tuple[list[Criterion], list[Deep]]:
+    conditions: Iterable[ChainedCondition], context: SearchContext, *, least: Rank = Rank.COMPARED
+) -> tuple[list[Criterion], list[ChainedCondition]]:
     """Return what conditions come to as criteria, and those that come to too much or ask for more than `least` does."""
     criteria: list[Criterion] = []
-    others: list[Deep] = []
+    others: list[ChainedCondition] = []
     for condition in conditions:
-        criterion = _narrowed(condition, context, MOST_NARROWED) if rank_of(condition) <= least else None
+        criterion = _resolved(condition, context, MAX_RESOLVED) if rank_of(condition) <= least else None
         if criterion is None:
             others.append(condition)
         else:
@@ -72,7 +80,9 @@ def resolve(
     return criteria, others
 
 
-def narrow(condition: Deep, context: SearchContext, most: int = MOST_NARROWED) -> Criterion | tuple[str, ...] | None:
+def resolve_condition(
+    condition: ChainedCondition, context: SearchContext, most: int = MAX_RESOLVED
+) -> Criterion | tuple[str, ...] | None:
     """Return what a condition comes to, if few resources meet what it asks of them; else None.
 
     For a chain that is a criterion on its reference, for `_has` the ids of what is referred to. At most `most` entries
@@ -90,39 +100,41 @@ def narrow(condition: Deep, context: SearchContext, most: int = MOST_NARROWED) -
         return Criterion(condition.reference, "", tuple(targets))
 
 
-def keep(conditions: Sequence[Deep], entries: Sequence[Entry], context: SearchContext, *, at_least: int = 0) -> Kept:
+def filter_entries(
+    conditions: Sequence[ChainedCondition], entries: Sequence[Entry], context: SearchContext, *, at_least: int = 0
+) -> FilterResult:
     """Return those of some entries of one type that meet all conditions, for as many as can be afforded.
 
     Those are the first of them. What a page needs besides is left to it, unless they would be fewer than `at_least`.
     Raises the 400 outcome `too-costly` if these are more than the request has left.
     """
     places = {entry.id: place for place, entry in enumerate(entries)}
-    kept = Kept(list(entries), len(entries))
+    kept = FilterResult(list(entries), len(entries))
     for condition in conditions:
         # What is out already need not be decided.
         needed = sum(places[entry.id] < at_least for entry in kept.entries)
         with context.budget.charged_to(condition.name):
-            some = _keep(condition, kept.entries, context, needed)
+            some = _filter(condition, kept.entries, context, needed)
         undecided = kept.entries[some.decided :]
-        kept = Kept(some.entries, places[undecided[0].id] if undecided else kept.decided)
+        kept = FilterResult(some.entries, places[undecided[0].id] if undecided else kept.decided)
     return kept
 
 
-def _narrowed(condition: Deep, context: SearchContext, most: int) -> Criterion | None:
+def _resolved(condition: ChainedCondition, context: SearchContext, most: int) -> Criterion | None:
     """Return what a condition comes to as a criterion, ids too."""
-    narrowed = narrow(condition, context, most)
-    if isinstance(narrowed, tuple):
-        return Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in narrowed))
-    return narrowed
+    resolved_by = resolve_condition(condition, context, most)
+    if isinstance(resolved_by, tuple):
+        return Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in resolved_by))
+    return resolved_by
 
 
 def _inner_matches(
     type_: ResourceType, condition: SearchCondition, context: SearchContext, most: int
 ) -> list[Entry] | None:
     if isinstance(condition, Criterion):
-        return matches_within(type_, [condition], context, most)
-    criterion = _narrowed(condition, context, most)
-    return None if criterion is None else matches_within(type_, [criterion], context, most)
+        return matching_entries(type_, [condition], context, most)
+    criterion = _resolved(condition, context, most)
+    return None if criterion is None else matching_entries(type_, [criterion], context, most)
 
 
 def _referred_to(condition: Has, context: SearchContext, most: int) -> tuple[str, ...] | None:
@@ -135,15 +147,17 @@ def _referred_to(condition: Has, context: SearchContext, most: int) -> tuple[str
     return ids if len(ids) <= most else None
 
 
-def _keep(condition: SearchCondition, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
+def _filter(
+    condition: SearchCondition, entries: Sequence[Entry], context: SearchContext, at_least: int
+) -> FilterResult:
     match condition:
         case Criterion():
             meets = _test(condition, context)
-            return Kept([entry for entry in entries if meets(entry.values)], len(entries))
+            return FilterResult([entry for entry in entries if meets(entry.values)], len(entries))
         case Chain():
-            return _keep_chained(condition, entries, context, at_least)
+            return _filter_chained(condition, entries, context, at_least)
         case Has():
-            return _keep_referred_to(condition, entries, context, at_least)
+            return _filter_referenced(condition, entries, context, at_least)
 
 
 def _test(criterion: Criterion, context: SearchContext) -> Callable[[SearchValues], bool]:
@@ -158,10 +172,12 @@ def _test(criterion: Criterion, context: SearchContext) -> Callable[[SearchValue
 
 
 def _can_afford(calls: int, context: SearchContext) -> bool:
-    return context.budget.calls_left - _KEPT_FOR_PAGE >= calls and not context.budget.is_tight(_ENTRIES_KEPT)
+    return context.budget.calls_left - _CALLS_LEFT_FOR_PAGE >= calls and not context.budget.is_tight(
+        _ENTRIES_LEFT_FOR_PAGE
+    )
 
 
-def _keep_chained(condition: Chain, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
+def _filter_chained(condition: Chain, entries: Sequence[Entry], context: SearchContext, at_least: int) -> FilterResult:
     """Look up what all of the entries refer to, a hundred of them together."""
     kept: list[Entry] = []
     for start in range(0, len(entries), BATCH):
@@ -170,22 +186,22 @@ def _keep_chained(condition: Chain, entries: Sequence[Entry], context: SearchCon
         needed = max(at_least - start, 0)
         wanted = dict.fromkeys(key for keys in targets for key in keys)
         if not needed and not _can_afford(math.ceil(len(wanted) / BATCH) * len(condition.branches), context):
-            return Kept(kept, start)
+            return FilterResult(kept, start)
         needed_keys = {key for keys in targets[:needed] for key in keys}
         met: set[Key] = set()
         unknown: set[Key] = set()
         for branch in condition.branches:
             found = _visible_targets(branch, wanted, context)
             must = sum((entry.type.name, entry.id) in needed_keys for entry in found)
-            inner = _keep(branch.condition, found, context, must)
+            inner = _filter(branch.condition, found, context, must)
             met |= {(entry.type.name, entry.id) for entry in inner.entries}
             unknown |= {(entry.type.name, entry.id) for entry in found[inner.decided :]}
         for place, (entry, keys) in enumerate(zip(some, targets, strict=True)):
             if not met.isdisjoint(keys):
                 kept.append(entry)
             elif not unknown.isdisjoint(keys):
-                return Kept(kept, start + place)
-    return Kept(kept, len(entries))
+                return FilterResult(kept, start + place)
+    return FilterResult(kept, len(entries))
 
 
 def _targets(entry: Entry, reference: SearchParameter) -> list[Key]:
@@ -200,7 +216,7 @@ def _visible_targets(branch: Branch, wanted: Iterable[Key], context: SearchConte
     return [entry for entry in found if is_visible(entry, context)]
 
 
-def _keep_referred_to(condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int) -> Kept:
+def _filter_referenced(condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int) -> FilterResult:
     """Ask several of the entries at once for what refers to them: one call for each."""
     kept: list[Entry] = []
     decided, group = 0, _FIRST_GROUP
@@ -208,16 +224,16 @@ def _keep_referred_to(condition: Has, entries: Sequence[Entry], context: SearchC
         needed = max(at_least - decided, 0)
         if not needed and not _can_afford(1, context):
             break
-        affordable = context.budget.calls_left - _KEPT_FOR_PAGE
+        affordable = context.budget.calls_left - _CALLS_LEFT_FOR_PAGE
         some = entries[decided : decided + max(min(group, affordable), 1)]
         for entry, met in zip(some, _are_referred_to(condition, some, context, needed), strict=True):
             if met is None:
-                return Kept(kept, decided)
+                return FilterResult(kept, decided)
             if met:
                 kept.append(entry)
             decided += 1
         group *= 2
-    return Kept(kept, decided)
+    return FilterResult(kept, decided)
 
 
 def _are_referred_to(
@@ -241,7 +257,7 @@ def _are_referred_to(
                 looked_at[place] = some
         sources = {source.id: source for some in looked_at.values() for source in some}
         needed = {source.id for place, some in looked_at.items() if place < at_least for source in some}
-        inner = _keep(condition.inner, list(sources.values()), context, len(needed))
+        inner = _filter(condition.inner, list(sources.values()), context, len(needed))
         good = {source.id for source in inner.entries}
         unknown = set(list(sources)[inner.decided :])
         for place, some in looked_at.items():
@@ -262,7 +278,7 @@ def _is_met(
     for source in stream:
         if meets(source.values):
             return True
-        if not needed and context.budget.is_tight(_ENTRIES_KEPT):
+        if not needed and context.budget.is_tight(_ENTRIES_LEFT_FOR_PAGE):
             return None
     return False
 
@@ -272,6 +288,6 @@ def _next_of(stream: Iterator[Entry], size: int, context: SearchContext, *, need
     some: list[Entry] = []
     for source in islice(stream, size):
         some.append(source)
-        if not needed and context.budget.is_tight(_ENTRIES_KEPT):
+        if not needed and context.budget.is_tight(_ENTRIES_LEFT_FOR_PAGE):
             return None
     return some

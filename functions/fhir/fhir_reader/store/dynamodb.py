@@ -14,7 +14,7 @@ from careconnect.search.values import order_key
 from careconnect.storage.dynamodb import BATCH, Item, batch_get, call
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, place_of, prefix_of, resource_key
 from careconnect.storage.table_format import FormatCheckedClient
-from fhir_reader.store.pending_entries import StagedEntries
+from fhir_reader.store.pending_entries import PendingEntries
 from fhir_reader.store.range_stream import RangeStream, items_of, limit_of
 from fhir_reader.store.stored import OWN_PLACE, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
 from fhir_reader.store.versions import DynamoDbVersions, item_key, stored_resource
@@ -87,11 +87,11 @@ class DynamoDbResourceStore:
         possible = [range_ for range_ in ranges if _possible(range_)]
         queries = [self._range_query(type_, range_) for range_ in possible]
         firsts = [self._pool.submit(call, self._client.query, **query) for query in queries]
-        staged = [
-            StagedEntries(range_.partition, lambda sk: (type_, place_of(sk)[1]), self._index_records, pay)
+        pending = [
+            PendingEntries(range_.partition, lambda sk: (type_, place_of(sk)[1]), self._index_records, pay)
             for range_ in possible
         ]
-        opened = zip(queries, firsts, staged, strict=True)
+        opened = zip(queries, firsts, pending, strict=True)
         return [RangeStream(type_, self._client.query, *each, next_limit) for each in opened]
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
@@ -139,8 +139,8 @@ class DynamoDbResourceStore:
         def stream() -> Iterator[tuple[str, Entry]]:
             for entry in _entries_of(patient_type, own.result()) if own else ():
                 yield OWN_PLACE, entry
-            staged = StagedEntries(partition, _member, self._index_records, pay)
-            for item in items_of(self._client.query, query, first, staged):
+            pending = PendingEntries(partition, _member, self._index_records, pay)
+            for item in items_of(self._client.query, query, first, pending):
                 place = item["sk"]["S"]
                 if member := _member(place):
                     type_, resource_id = member

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from careconnect.fhir.resource_types import ResourceType
-from fhir_reader.request_budget import Budget
+from fhir_reader.request_budget import RequestBudget
 from fhir_reader.store.stored import (
     BATCH,
     Entry,
@@ -30,7 +30,7 @@ class MeteredStore:
     """
 
     store: ResourceStore
-    budget: Budget
+    budget: RequestBudget
 
     @property
     def versions(self) -> "MeteredVersions":
@@ -105,7 +105,7 @@ class PaidStream:
     """A range of the index, each entry of which is accounted for before it is used."""
 
     stream: EntryStream
-    budget: Budget
+    budget: RequestBudget
 
     @property
     def at_least(self) -> int:
@@ -124,7 +124,7 @@ class MeteredVersions:
     """Versions that were replaced, each call and each of a stream accounted for."""
 
     store: VersionStore
-    budget: Budget
+    budget: RequestBudget
 
     def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
         """Return a version: one call."""

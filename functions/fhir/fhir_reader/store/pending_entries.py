@@ -17,7 +17,7 @@ LookUp = Callable[[Iterable[Resource]], Mapping[tuple[str, str], Item]]
 
 
 @dataclass(frozen=True, slots=True)
-class StagedEntries:
+class PendingEntries:
     """Looks up the index records of entries that are staged; `resource_of` tells from a sort key whose entry it is.
 
     `pay` is told of each call before it is made. Where nothing is staged there is none.
@@ -28,7 +28,7 @@ class StagedEntries:
     look_up: LookUp
     pay: Pay | None
 
-    def settled(self, items: Sequence[Item]) -> Sequence[Item]:
+    def resolved(self, items: Sequence[Item]) -> Sequence[Item]:
         """Return the entries that hold among some of the partition's, each with the values that hold."""
         if not any("staged" in item for item in items):
             return items
@@ -37,11 +37,11 @@ class StagedEntries:
         if self.pay:
             self.pay(math.ceil(len(wanted) / BATCH))
         records = self.look_up(wanted)
-        settled = (
+        resolved = (
             self._held(item, records.get((resource[0].name, resource[1]))) if resource else item
             for item, resource in zip(items, resources, strict=True)
         )
-        return [item for item in settled if item is not None]
+        return [item for item in resolved if item is not None]
 
     def _held(self, item: Item, record: Item | None) -> Item | None:
         """Return a staged entry as its resource's index record has it, None if it is not among the record's."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.storage.dynamodb import call
 from careconnect.storage.keys import place_of
-from fhir_reader.store.pending_entries import StagedEntries
+from fhir_reader.store.pending_entries import PendingEntries
 from fhir_reader.store.stored import Entry, NextLimit
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ class RangeStream:
         query: Callable[..., Any],
         asked: Mapping[str, Any],
         first: "Future[Any]",
-        staged: StagedEntries,
+        pending: PendingEntries,
         next_limit: NextLimit | None,
     ) -> None:
         self._type = type_
         self._query = query
         self._asked = asked
         self._first = first
-        self._staged = staged
+        self._pending = pending
         self._next_limit = next_limit
 
     @property
@@ -43,7 +43,7 @@ class RangeStream:
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entries."""
-        for item in items_of(self._query, self._asked, self._first, self._staged, self._next_limit):
+        for item in items_of(self._query, self._asked, self._first, self._pending, self._next_limit):
             order, resource_id = place_of(item["sk"]["S"])
             yield Entry(self._type, resource_id, order, item["values"]["S"])
 
@@ -52,7 +52,7 @@ def items_of(
     query: Callable[..., Any],
     asked: Mapping[str, Any],
     first: "Future[Any]",
-    staged: StagedEntries,
+    pending: PendingEntries,
     next_limit: NextLimit | None = None,
 ) -> Iterator[Mapping[str, Any]]:
     """Yield the items of a query that hold, to its end, `asked` being its first request.
@@ -62,7 +62,7 @@ def items_of(
     """
     answer, most = first.result(), asked.get("Limit", 0)
     while True:
-        yield from staged.settled(answer["Items"])
+        yield from pending.resolved(answer["Items"])
         last = answer.get("LastEvaluatedKey")
         if not last:
             return

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 _KEPT_AFTER: Final = 2 * WINDOW
 
 
-class DynamoDbAccounts:
+class DynamoDbUsageCounters:
     """Keeps the accounts in a table of which this function may update items, and nothing else."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:

@@ -56,7 +56,7 @@ class _FetchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _CachedKeySet:
     keys: KeySet
     fetched_at: float
     tried_at: float
@@ -86,7 +86,7 @@ class HttpsKeySets:
         self._clock = clock
         self._tls = tls
         self._is_allowed = is_allowed
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, _CachedKeySet] = {}
 
     def keys(self, uri: str, kid: str) -> Sequence[dict[str, Any]]:
         """Return the set at `uri`, fetched anew if `kid` is not in it; empty if it cannot be had."""
@@ -99,9 +99,9 @@ class HttpsKeySets:
             if now - kept.tried_at < RECHECK:
                 return kept.keys if is_fresh else ()
         try:
-            kept = _Kept(self._fetch(uri), now, now)
+            kept = _CachedKeySet(self._fetch(uri), now, now)
         except _FetchError:
-            kept = _Kept(kept.keys, kept.fetched_at, now) if kept is not None else _Kept((), now, now)
+            kept = _CachedKeySet(kept.keys, kept.fetched_at, now) if kept is not None else _CachedKeySet((), now, now)
         self._kept.pop(uri, None)
         self._kept[uri] = kept
         if len(self._kept) > _MOST_SETS:

@@ -7,7 +7,7 @@ from careconnect.audit.trail import AuditTrail
 from token_issuer.tokens.grant_token import TokenSigner
 
 
-class RecordedSigner:
+class AuditedSigner:
     """Signs as `signer` does, and meanwhile begins to write the event of the token.
 
     The token is named before there is one, so that the event costs no call's time. Whoever hands it out waits for the

@@ -12,7 +12,7 @@ class TokenStore(RevokedTokens, RevocationStore, Protocol):
     """Knows which tokens were revoked, and is told of more."""
 
 
-class RecordedTokens:
+class AuditedTokens:
     """Asks of `tokens`, and tells them, what it is asked and told, and meanwhile begins to write the event.
 
     Which token it is has been noted in `trail` before.

@@ -14,7 +14,7 @@ from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.failures import one_a_minute
 from careconnect.audit.query import MOST_PATIENTS, PATIENT, AuditQuery
 from careconnect.audit.store import AuditStore, EventNotStoredError
-from careconnect.http.errors import RefusalError
+from careconnect.http.errors import ApiError
 from careconnect.http.messages import Request
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class AuditTrail:
     def touched_when(self, find: Callable[[], Collection[str]]) -> None:
         """Begin to find patients, and write their events as `touched` does; `find` is called beside the work.
 
-        What it raises, a `RefusalError` among it, `finish` raises.
+        What it raises, a `ApiError` among it, `finish` raises.
         """
         if (store := self._store) is None:
             return
@@ -200,13 +200,13 @@ class AuditTrail:
         self._goes_without = self._fails_open
         return may
 
-    def finish(self, status: int, refusal: RefusalError | None) -> None:
+    def finish(self, status: int, refusal: ApiError | None) -> None:
         """Write what is left to say of a request that is answered with `status`, and wait for all that was begun.
 
         Raises `EventNotStoredError`, and what `touched_when` has met.
         """
         fault = self._await(self._found)
-        if isinstance(fault, RefusalError):
+        if isinstance(fault, ApiError):
             status, refusal = fault.status, fault
         if self._store is not None and (events := self._last(status, refusal)):
             try:
@@ -217,19 +217,19 @@ class AuditTrail:
         if fault is not None:
             raise fault
 
-    def _await(self, begun: "Iterable[Future[None]]") -> RefusalError | EventNotStoredError | None:
+    def _await(self, begun: "Iterable[Future[None]]") -> ApiError | EventNotStoredError | None:
         """Wait for all of what was begun, and return what one of it has met; an event that was not kept comes first."""
-        fault: RefusalError | EventNotStoredError | None = None
+        fault: ApiError | EventNotStoredError | None = None
         for each in begun:
             try:
                 each.result()
             except EventNotStoredError as error:
                 fault = error
-            except RefusalError as error:
+            except ApiError as error:
                 fault = fault or error
         return fault
 
-    def _last(self, status: int, refusal: RefusalError | None) -> list[AuditEvent]:
+    def _last(self, status: int, refusal: ApiError | None) -> list[AuditEvent]:
         """Return the events of what was refused or withheld, or that of a request that tells of nobody."""
         ended: dict[str, AuditEvent] = {}
         if refusal is None:
@@ -282,7 +282,7 @@ class AuditTrail:
         return self._texts[key]
 
 
-def outcome_of(status: int, refusal: RefusalError) -> tuple[Outcome, str]:
+def outcome_of(status: int, refusal: ApiError) -> tuple[Outcome, str]:
     """Return what came of a request that was refused, and why, in fixed words."""
     if status >= 500:
         return Outcome.FAILED, "error"

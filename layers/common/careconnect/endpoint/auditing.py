@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.endpoint.pipeline import Recording
+from careconnect.endpoint.pipeline import Auditing
 from careconnect.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ _OPEN: Final = "open"
 _MOST_DAYS: Final = 36_500
 
 
-def recording_of(settings: Settings, dynamodb: "DynamoDBClient") -> Recording:
+def auditing_of(settings: Settings, dynamodb: "DynamoDBClient") -> Auditing:
     """Return where a function keeps the events of its requests; raises `SettingError`."""
-    return Recording(
+    return Auditing(
         DynamoDbAuditStore(dynamodb, settings.required("AUDIT_TABLE"), retention_days(settings)),
         settings.required("POWERTOOLS_SERVICE_NAME"),
         fails_open=settings.choice("AUDIT_FAILURE", (_CLOSED, _OPEN)) == _OPEN,

@@ -2,19 +2,19 @@
 
 import time
 
-from careconnect.endpoint.pipeline import Endpoint, Recording, Shell
+from careconnect.endpoint.pipeline import Auditing, Endpoint, RequestPipeline
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
 from careconnect.runtime.observability import PowertoolsObserver
 from careconnect.runtime.settings import Settings
 
 
-def shell_of(settings: Settings, endpoint: Endpoint, recording: Recording | None = None) -> Shell:
+def pipeline_of(settings: Settings, endpoint: Endpoint, auditing: Auditing | None = None) -> RequestPipeline:
     """Return the function's shell around `endpoint`, whose requests are recorded if it has a `recording`.
 
     Raises `SettingError`.
     """
-    return Shell(
+    return RequestPipeline(
         endpoint=endpoint,
         configured_base_url=settings.root_url("BASE_URL"),
         region=settings.required("AWS_REGION"),
@@ -24,5 +24,5 @@ def shell_of(settings: Settings, endpoint: Endpoint, recording: Recording | None
         ),
         clock=time.time,
         origin=Origin(settings.optional("ORIGIN_SECRET")),
-        recording=recording,
+        auditing=auditing,
     )

@@ -10,7 +10,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.path import FhirPath, Route
 from careconnect.fhir.rendering.formats import error_response
-from careconnect.http.errors import RefusalError
+from careconnect.http.errors import ApiError
 from careconnect.http.messages import BodyError, BodyFault, Request, Response, is_unicode, last_value
 
 _LONGEST_QUERY: Final = 8_192
@@ -41,7 +41,7 @@ def parameters_of(request: Request, path: FhirPath) -> Parameters:
     return parameters
 
 
-def refusal_of(error: RefusalError, request: Request) -> Response:
+def refusal_of(error: ApiError, request: Request) -> Response:
     """Render an error as an OperationOutcome in the format asked for, which a posted search may say in its form."""
     asked = last_value(request.query, "_format")
     if request.method == "POST" and request.path.endswith("/_search"):
@@ -72,4 +72,4 @@ class OutcomeEndpoint(Endpoint):
     """An endpoint whose errors are OperationOutcomes in the format asked for."""
 
     __slots__ = ()
-    errors = Errors(refusal_of, outcomes.internal, outcomes.around_the_front, outcomes.unavailable)
+    errors = Errors(refusal_of, outcomes.internal, outcomes.bypassed_edge, outcomes.unavailable)

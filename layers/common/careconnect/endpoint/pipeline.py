@@ -12,17 +12,17 @@ from typing import Any, ClassVar, Final, Protocol
 from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.audit.trail import AuditTrail
 from careconnect.http.base_url import BaseUrl, base_url
-from careconnect.http.errors import RefusalError
+from careconnect.http.errors import ApiError
 from careconnect.http.messages import Cors, Request, Response, gateway_response, parse_request
 from careconnect.http.origin import Origin
-from careconnect.runtime.pin_to_cpu import one_processor
+from careconnect.runtime.pin_to_cpu import pinned_to_cpu
 
 PREFLIGHT: Final = "preflight"
 """The action of a request that a browser makes before another, which is no access."""
 
 
 @dataclass(slots=True)
-class Call:
+class RequestContext:
     """One request and what is known of it so far.
 
     `now` is when it came in, in epoch seconds. `action` is the interaction as the log names it, never a path;
@@ -43,14 +43,14 @@ class Call:
 class Errors:
     """How an endpoint words its errors: a renderer, and a constructor for each refusal that the shell makes itself.
 
-    `internal` is for what should never happen (500), `around_the_front` for a request that did not come through the
+    `internal` is for what should never happen (500), `bypassed_edge` for a request that did not come through the
     deployment's front (403), `unavailable` for one whose event could not be kept (503, with a reason for the log).
     """
 
-    render: Callable[[RefusalError, Request], Response]
-    internal: Callable[[], RefusalError]
-    around_the_front: Callable[[], RefusalError]
-    unavailable: Callable[[str], RefusalError]
+    render: Callable[[ApiError, Request], Response]
+    internal: Callable[[], ApiError]
+    bypassed_edge: Callable[[], ApiError]
+    unavailable: Callable[[str], ApiError]
 
 
 class Endpoint(ABC):
@@ -60,8 +60,8 @@ class Endpoint(ABC):
     errors: ClassVar[Errors]
 
     @abstractmethod
-    def answer(self, call: Call) -> Response:
-        """Answer a call, saying in it what becomes known; raises `RefusalError`."""
+    def answer(self, context: RequestContext) -> Response:
+        """Answer a call, saying in it what becomes known; raises `ApiError`."""
 
 
 class Observer(Protocol):
@@ -88,7 +88,7 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class Auditing:
     """Where a function's events are kept, in whose name, and whether it answers while the store is down."""
 
     store: AuditStore
@@ -97,7 +97,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Shell:
+class RequestPipeline:
     """A function from a REST proxy event to the gateway's answer; it raises nothing. `clock` gives epoch seconds.
 
     With a `recording` no answer leaves before the events of its request are kept (`audit.md`, Before the answer
@@ -111,22 +111,24 @@ class Shell:
     observer: Observer
     clock: Callable[[], float]
     origin: Origin = field(default_factory=Origin)
-    recording: Recording | None = None
+    auditing: Auditing | None = None
 
-    def __call__(self, event: Mapping[str, Any], context: Any = None) -> dict[str, Any]:
-        """Answer an event; of Lambda's `context` only the request id is looked at."""
-        function_request_id = str(getattr(context, "aws_request_id", ""))
+    def __call__(self, event: Mapping[str, Any], lambda_context: Any = None) -> dict[str, Any]:
+        """Answer an event; only the request id of `lambda_context` is read."""
+        function_request_id = str(getattr(lambda_context, "aws_request_id", ""))
         try:
-            with one_processor():
+            with pinned_to_cpu():
                 return self._respond(event, function_request_id)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
-            call = self._call(parse_request({}))
-            return gateway_response(self._rendered(self.endpoint.errors.internal(), call), call.request, self.cors)
+            context = self._context(parse_request({}))
+            return gateway_response(
+                self._rendered(self.endpoint.errors.internal(), context), context.request, self.cors
+            )
 
     def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
-        call = self._call(self.origin.seen_by(parse_request(event)))
-        request = call.request
+        context = self._context(self.origin.seen_by(parse_request(event)))
+        request = context.request
         # The caller's ids stand beside the two that nobody outside can choose, and never for them.
         ids = {
             "request_id": request.request_id,
@@ -135,87 +137,87 @@ class Shell:
         }
         if request.trace:
             ids["traceparent"] = request.trace
-        response, refusal = self._answer(call, ids)
-        for metric in call.metrics:
+        response, refusal = self._answer(context, ids)
+        for metric in context.metrics:
             self.observer.count(metric)
         self.observer.request(
-            call.action,
+            context.action,
             response.status,
             ids=ids,
-            client_id=call.client_id,
+            client_id=context.client_id,
             claimed_client_id=refusal.claimed_client_id if refusal else "",
             reason=refusal.reason if refusal else "",
-            milliseconds=round((self.clock() - call.now) * 1000),
+            milliseconds=round((self.clock() - context.now) * 1000),
         )
         return gateway_response(response, request, self.cors)
 
-    def _call(self, request: Request) -> Call:
+    def _context(self, request: Request) -> RequestContext:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
-        return Call(request, root, self.clock(), trail=self._trail(request))
+        return RequestContext(request, root, self.clock(), trail=self._trail(request))
 
     def _trail(self, request: Request) -> AuditTrail:
-        if (recording := self.recording) is None:
+        if (auditing := self.auditing) is None:
             return AuditTrail()
         return AuditTrail(
-            recording.store,
+            auditing.store,
             clock=self.clock,
-            service=recording.service,
+            service=auditing.service,
             request=request,
-            fails_open=recording.fails_open,
+            fails_open=auditing.fails_open,
         )
 
-    def _answer(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, RefusalError | None]:
+    def _answer(self, context: RequestContext, ids: Mapping[str, str]) -> tuple[Response, ApiError | None]:
         """Return the response, and the refusal if it is one."""
-        response, refusal = self._attempt(call, ids)
+        response, refusal = self._attempt(context, ids)
         if refusal is not None:
-            response = self._refused(refusal, call)
-        if unkept := self._unkept(response.status, refusal, call, ids):
-            return self._refused(unkept, call), unkept
+            response = self._refused(refusal, context)
+        if unkept := self._unkept(response.status, refusal, context, ids):
+            return self._refused(unkept, context), unkept
         return response, refusal
 
-    def _attempt(self, call: Call, ids: Mapping[str, str]) -> tuple[Response, RefusalError | None]:
+    def _attempt(self, context: RequestContext, ids: Mapping[str, str]) -> tuple[Response, ApiError | None]:
         try:
-            return self._admitted(call), None
-        except RefusalError as error:
+            return self._admitted(context), None
+        except ApiError as error:
             return Response(error.status), error
         except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
-            self.observer.failure(call.action, error, ids=ids)
+            self.observer.failure(context.action, error, ids=ids)
             return Response(500), self.endpoint.errors.internal()
 
-    def _refused(self, refusal: RefusalError, call: Call) -> Response:
-        call.metrics += refusal.metrics
-        return self._rendered(refusal, call)
+    def _refused(self, refusal: ApiError, context: RequestContext) -> Response:
+        context.metrics += refusal.metrics
+        return self._rendered(refusal, context)
 
-    def _rendered(self, refusal: RefusalError, call: Call) -> Response:
-        return self.endpoint.errors.render(refusal, call.request)
+    def _rendered(self, refusal: ApiError, context: RequestContext) -> Response:
+        return self.endpoint.errors.render(refusal, context.request)
 
     def _unkept(
-        self, status: int, refusal: RefusalError | None, call: Call, ids: Mapping[str, str]
-    ) -> RefusalError | None:
+        self, status: int, refusal: ApiError | None, context: RequestContext, ids: Mapping[str, str]
+    ) -> ApiError | None:
         """Keep the events of a request, and return its refusal where they cannot be kept and have to be."""
-        if self.recording is None or call.action == PREFLIGHT:
+        if self.auditing is None or context.action == PREFLIGHT:
             return None
         try:
-            call.trail.finish(status, refusal)
-        except RefusalError as error:
+            context.trail.finish(status, refusal)
+        except ApiError as error:
             # What was looked up beside the work, to know whose it is.
             return error
         except EventNotStoredError as error:
-            call.metrics.append("AccessRecordNotKept")
+            context.metrics.append("AuditEventNotWritten")
             # Open is for a store that is down, and not for an event that cannot be kept for what was asked.
-            if self.recording.fails_open and error.is_down:
+            if self.auditing.fails_open and error.is_down:
                 return None
             return self.endpoint.errors.unavailable(f"no event: {error}")
         except Exception as error:  # noqa: BLE001 - whatever it is, there is no event
-            self.observer.failure(call.action, error, ids=ids)
-            call.metrics.append("AccessRecordNotKept")
+            self.observer.failure(context.action, error, ids=ids)
+            context.metrics.append("AuditEventNotWritten")
             return self.endpoint.errors.unavailable(f"no event: {type(error).__name__}")
         return None
 
-    def _admitted(self, call: Call) -> Response:
-        if not self.origin.admits(call.request):
-            raise self.endpoint.errors.around_the_front()
-        if call.request.method == "OPTIONS":
-            call.action = PREFLIGHT
+    def _admitted(self, context: RequestContext) -> Response:
+        if not self.origin.admits(context.request):
+            raise self.endpoint.errors.bypassed_edge()
+        if context.request.method == "OPTIONS":
+            context.action = PREFLIGHT
             return self.cors.preflight()
-        return self.endpoint.answer(call)
+        return self.endpoint.answer(context)

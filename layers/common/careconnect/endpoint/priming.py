@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.http.origin import Origin
 from careconnect.runtime.snapshot import NOTHING
 
@@ -16,7 +16,7 @@ _ANYBODY: Final[Mapping[str, str]] = {
 """What the gateway would say of a caller who may do anything; nobody can send it."""
 
 
-class RehearsalError(Exception):
+class PrimingError(Exception):
     """A rehearsed request was answered with a 5xx, so what it asks for did not answer."""
 
 
@@ -33,13 +33,15 @@ class _Nobody:
         pass
 
 
-def rehearsal(shell: Shell, method: str, path: str, body: str = "", **headers: str) -> Callable[[], None]:
+def prime_request(
+    pipeline: RequestPipeline, method: str, path: str, body: str = "", **headers: str
+) -> Callable[[], None]:
     """Return what answers a request as `shell` would, recorded, logged and counted nowhere.
 
-    Raises `RehearsalError`, of which the log tells no more than that.
+    Raises `PrimingError`, of which the log tells no more than that.
     """
     # Whether a request comes through the front is another question.
-    silent = replace(shell, observer=_Nobody(), recording=None, origin=Origin())
+    silent = replace(pipeline, observer=_Nobody(), auditing=None, origin=Origin())
     event = {
         "httpMethod": method,
         "path": path,
@@ -48,8 +50,8 @@ def rehearsal(shell: Shell, method: str, path: str, body: str = "", **headers: s
         "requestContext": {"authorizer": _ANYBODY},
     }
 
-    def rehearse() -> None:
+    def prime() -> None:
         if silent(event)["statusCode"] >= 500:
-            raise RehearsalError
+            raise PrimingError
 
-    return rehearse
+    return prime

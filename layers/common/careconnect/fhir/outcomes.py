@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from careconnect.http.base_url import REALM
-from careconnect.http.errors import RefusalError
+from careconnect.http.errors import ApiError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Issue:
     expression: str = ""
 
 
-class OutcomeError(RefusalError):
+class OutcomeError(ApiError):
     """A request that ends in an OperationOutcome; `code` is of the value set `issue-type`, `where` its `expression`.
 
     `issues` are told instead where there are several, of which these are the first's.
@@ -206,7 +206,7 @@ def other_format() -> OutcomeError:
     )
 
 
-def around_the_front() -> OutcomeError:
+def bypassed_edge() -> OutcomeError:
     """403 for a request that did not come through the deployment's front (ADR 10)."""
     return OutcomeError(
         403, "forbidden", "This address takes no requests: use the service's own.", reason="no front", why="front"
@@ -235,7 +235,7 @@ class OperationOutcome:
         return json.dumps(resource, ensure_ascii=False, separators=(",", ":"))
 
 
-def outcome_of(error: RefusalError) -> OperationOutcome:
+def outcome_of(error: ApiError) -> OperationOutcome:
     """Return what a refusal tells its caller as an OperationOutcome."""
     several = error.issues if isinstance(error, OutcomeError) else ()
     return OperationOutcome(several or (Issue(error.code, error.text, expression=error.where),))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 
-class RefusalError(Exception):
+class ApiError(Exception):
     """A request that ends in an error.
 
     `status`, `code`, `text` and `headers` are for the caller, all of them fixed, and so is `where`, the part of

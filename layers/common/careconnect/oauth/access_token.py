@@ -32,11 +32,11 @@ def revocation_key(jti: str) -> str:
     return f"revoked#{jti}"
 
 
-def client_mark_key(client_id: str) -> str:
+def client_cutoff_key(client_id: str) -> str:
     """Return the token table's key of the mark that ends a client's earlier tokens."""
     return f"revoked-before#client#{client_id}"
 
 
-def patient_mark_key(patient: str) -> str:
+def patient_cutoff_key(patient: str) -> str:
     """Return the token table's key of the mark that ends the earlier tokens bound to a patient."""
     return f"revoked-before#patient#{patient}"

@@ -7,7 +7,7 @@ operator's tools write is read in one call.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from careconnect.oauth.access_token import client_mark_key, patient_mark_key, revocation_key
+from careconnect.oauth.access_token import client_cutoff_key, patient_cutoff_key, revocation_key
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,9 +32,9 @@ class DynamoDbRevocations:
         Raises `RevocationsUnknownError` when a key was left unanswered: an absent mark and an unread one look
         the same.
         """
-        keys = [revocation_key(token.jti), client_mark_key(token.client_id)]
+        keys = [revocation_key(token.jti), client_cutoff_key(token.client_id)]
         if token.patient:
-            keys.append(patient_mark_key(token.patient))
+            keys.append(patient_cutoff_key(token.patient))
         answer = self._client.batch_get_item(
             RequestItems={self._table: {"Keys": [{"pk": {"S": key}} for key in keys], "ConsistentRead": True}}
         )

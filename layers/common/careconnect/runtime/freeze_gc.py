@@ -9,7 +9,7 @@ import gc
 gc.disable()
 
 
-def started() -> None:
+def freeze_gc() -> None:
     """Have garbage looked for from now on, and never among what is there already."""
     gc.freeze()
     gc.enable()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def one_processor() -> Iterator[None]:
+def pinned_to_cpu() -> Iterator[None]:
     """Keep the calling thread, and those that it begins, on one of the processors that it may use.
 
     The thread may use all of them again afterwards; those that it began stay where they are. Of several processes not

@@ -31,7 +31,7 @@ class Cursor:
     place: list[Any]
     total: int | None
     parameters: Pairs = ()
-    way: int = 0
+    access_path: int = 0
     examined: int = 0
 
 
@@ -39,7 +39,7 @@ def seal(cursor: Cursor, key: bytes, bound_to: str) -> str:
     """Return the cursor as URL-safe text, sealed under `key` for the query that `bound_to` describes."""
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # not in a cold start: most answers have no link
 
-    parts = [cursor.place, cursor.total, cursor.parameters, cursor.way, cursor.examined]
+    parts = [cursor.place, cursor.total, cursor.parameters, cursor.access_path, cursor.examined]
     content = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
     sealed = AESSIV(_cipher_key(key)).encrypt(zlib.compress(content.encode(), 9), [bound_to.encode()])
     return base64url.encode(sealed)

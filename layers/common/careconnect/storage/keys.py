@@ -33,8 +33,8 @@ That is when an index entry, a stored value, a guard, a mark or a body comes, go
 key. Operators then have to run `careconnect reindex`.
 """
 
-GUARD_ITEM: Final = "#guard"
-MARK_SHARDS: Final = 8
+LOCK_ITEM: Final = "#guard"
+COUNT_SHARDS: Final = 8
 """Items among which the counts of what refers to a resource are spread, by the resource that refers."""
 
 _VERSION_DIGITS: Final = 9
@@ -68,17 +68,17 @@ def is_body(sort_key: str) -> bool:
     return sort_key.startswith(JSON_ITEM)
 
 
-def mark_key(target: str, shard: int) -> str:
-    """Return the key of one of the `MARK_SHARDS` items that count what refers to `target` (`Patient/4`)."""
+def count_key(target: str, shard: int) -> str:
+    """Return the key of one of the `COUNT_SHARDS` items that count what refers to `target` (`Patient/4`)."""
     return f"{target}#{shard}"
 
 
-def mark_shard(resource_id: str) -> int:
+def count_shard(resource_id: str) -> int:
     """Return the shard of the counts that a referring resource adds to, by its id."""
-    return zlib.crc32(resource_id.encode()) % MARK_SHARDS
+    return zlib.crc32(resource_id.encode()) % COUNT_SHARDS
 
 
-def guard_partition(entry_partition: str, prefix: str) -> str:
+def lock_partition(entry_partition: str, prefix: str) -> str:
     """Return the partition of the guard of an identifier, whose entries begin with `prefix` in theirs.
 
     No search asks it, whatever code it is for, and no two identifiers have one: a code's own `!` is escaped.

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from careconnect.storage.keys import (
-    GUARD_ITEM,
+    LOCK_ITEM,
     Key,
-    guard_partition,
+    lock_partition,
     prefix_of,
     token_partition,
     token_prefix,
@@ -25,54 +25,54 @@ _NAMES: Final = {"#ids": "ids", "#many": "many"}
 
 
 @dataclass(frozen=True, slots=True)
-class Guard:
+class IdentifierLock:
     """What a guard's item says: the ids, or, of `many`, how often it was changed."""
 
     ids: frozenset[str] = frozenset()
-    many: bool = False
-    times: int = 0
+    overflow: bool = False
+    revision: int = 0
 
     @property
     def is_full(self) -> bool:
         """Whether it takes no further id."""
-        return self.many or len(self.ids) >= MOST_IDS
+        return self.overflow or len(self.ids) >= MOST_IDS
 
 
-def guard_of(type_name: str, system: str, code: str) -> Key:
+def lock_of(type_name: str, system: str, code: str) -> Key:
     """Return the name of the guard of an identifier; `code` as a token's entries have it."""
     return token_partition(type_name, "identifier", code), token_prefix(system)
 
 
-def guards_among(type_name: str, entries: Iterable[Key]) -> frozenset[Key]:
+def locks_among(type_name: str, entries: Iterable[Key]) -> frozenset[Key]:
     """Return the guards of the identifiers that have entries among `entries`."""
     beginning = token_partition(type_name, "identifier", "")
     return frozenset((pk, prefix_of(sk)) for pk, sk in entries if pk.startswith(beginning))
 
 
-def guard_key(guard: Key) -> Item:
+def lock_key(lock: Key) -> Item:
     """Return the key of a guard's item."""
-    return {"pk": {"S": guard_partition(*guard)}, "sk": {"S": GUARD_ITEM}}
+    return {"pk": {"S": lock_partition(*lock)}, "sk": {"S": LOCK_ITEM}}
 
 
-def read_guard(item: Item | None) -> Guard:
+def read_lock(item: Item | None) -> IdentifierLock:
     """Return what a guard's item says; without one nothing has the identifier."""
     if not item:
-        return Guard()
-    return Guard(
+        return IdentifierLock()
+    return IdentifierLock(
         ids=frozenset(item.get("ids", {}).get("SS", ())),
-        many=bool(item.get("many", {}).get("BOOL", False)),
-        times=int(item.get("times", {}).get("N", "0")),
+        overflow=bool(item.get("many", {}).get("BOOL", False)),
+        revision=int(item.get("times", {}).get("N", "0")),
     )
 
 
-def guard_action(
+def lock_action(
     table: str,
-    guard: Key,
+    lock: Key,
     *,
     added: str = "",
     removed: str = "",
     full: bool = False,
-    expected: Guard | None = None,
+    expected: IdentifierLock | None = None,
 ) -> Item:
     """Return the action that adds or removes a resource's id, on condition that the guard is as `expected`.
 
@@ -91,7 +91,7 @@ def guard_action(
         update, values[":id"], values[":one"] = "ADD #times :one DELETE #ids :id", {"SS": [removed]}, {"N": "1"}
     return table_action(
         table,
-        guard_key(guard),
+        lock_key(lock),
         update=update,
         condition=" AND ".join(conditions),
         names={**_NAMES, "#times": "times"},
@@ -99,10 +99,10 @@ def guard_action(
     )
 
 
-def _is(expected: Guard, values: dict[str, Any]) -> str:
+def _is(expected: IdentifierLock, values: dict[str, Any]) -> str:
     """Return the condition that a guard is still as it was read, and add its values."""
-    if expected.many:
-        values[":times"] = {"N": str(expected.times)}
+    if expected.overflow:
+        values[":times"] = {"N": str(expected.revision)}
         return "#times = :times"
     if not expected.ids:
         return "attribute_not_exists(#ids) AND attribute_not_exists(#many)"

@@ -35,7 +35,7 @@ class TooLargeError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class NewVersion:
     """What is asked of one resource: to be this, or (`resource` None) to be deleted."""
 
     served: ResourceType
@@ -59,7 +59,7 @@ class Record:
     keys: frozenset[Key]
 
 
-def content_of(served: ResourceType, resource: dict[str, Any]) -> Content:
+def new_version(served: ResourceType, resource: dict[str, Any]) -> NewVersion:
     """Return what to store of a valid resource: all but the version, which is the server's to say."""
     meta = {
         name: value
@@ -71,10 +71,10 @@ def content_of(served: ResourceType, resource: dict[str, Any]) -> Content:
         bare["meta"] = meta
     # The order of keys is not content.
     digest = hashlib.sha256(json_text(bare, sort_keys=True).encode()).hexdigest()
-    return Content(served, resource["id"], bare, digest)
+    return NewVersion(served, resource["id"], bare, digest)
 
 
-def checked_content(served: ResourceType, resource: dict[str, Any], *, base_url: str = "") -> Content:
+def checked_version(served: ResourceType, resource: dict[str, Any], *, base_url: str = "") -> NewVersion:
     """Return what to store of a resource of a served type with its id; raises `InvalidResourceError`.
 
     What it refers to need not be there, but has to be of a type that may be referred to.
@@ -88,12 +88,12 @@ def checked_content(served: ResourceType, resource: dict[str, Any], *, base_url:
     )
     if found := list(islice(faults, MOST_FAULTS)):
         raise InvalidResourceError(found)
-    return content_of(served, resource)
+    return new_version(served, resource)
 
 
-def deletion_of(served: ResourceType, resource_id: str) -> Content:
+def deleted_version(served: ResourceType, resource_id: str) -> NewVersion:
     """Return what to store of a deleted resource."""
-    return Content(served, resource_id, None, GONE)
+    return NewVersion(served, resource_id, None, GONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Interaction:
 
 
 def build_record(
-    content: Content,
+    content: NewVersion,
     version: int,
     updated: int,
     *,
@@ -191,14 +191,14 @@ def entries_from(text: str) -> frozenset[Key]:
     return frozenset((pk, sk) for pk, sk in json.loads(text))
 
 
-def unindexed(content: Content, body: Item) -> Item:
+def unindexed(content: NewVersion, body: Item) -> Item:
     """Return the index record of a resource that cannot be indexed: which version it is, and nothing to find it by."""
     stamp: Item = {name: body[name] for name in ("version", "updated", "patient") if name in body}
     return _index_item(content, {}, (), (), stamp)
 
 
 def _index_item(
-    content: Content, values: dict[str, list[Any]], keys: Iterable[Key], targets: Iterable[str], stamp: Item
+    content: NewVersion, values: dict[str, list[Any]], keys: Iterable[Key], targets: Iterable[str], stamp: Item
 ) -> Item:
     return {
         "pk": {"S": content.key},

@@ -1,6 +1,6 @@
 """The marks of what is referred to: how many resources of which type refer to it, and none of their ids (ADR 25).
 
-The counts of a target (`Patient/4`) are spread over `MARK_SHARDS` items of the reference table, each by the id of the
+The counts of a target (`Patient/4`) are spread over `COUNT_SHARDS` items of the reference table, each by the id of the
 resource that refers: a number for each type, their `total`, and `closed` from its deletion until it is there again.
 """
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.http.base_url import FHIR_PATH
-from careconnect.storage.keys import MARK_SHARDS, mark_key
+from careconnect.storage.keys import COUNT_SHARDS, count_key
 from careconnect_records.items.actions import Item, table_action
 from careconnect_records.items.extract import LITERAL_REFERENCE
 
@@ -50,9 +50,9 @@ def literal_references(node: Any) -> Iterator[str]:
                 yield from literal_references(child)
 
 
-def mark_keys(target: str) -> list[Item]:
+def count_keys(target: str) -> list[Item]:
     """Return the keys of all items with a target's counts."""
-    return [{"pk": {"S": mark_key(target, shard)}} for shard in range(MARK_SHARDS)]
+    return [{"pk": {"S": count_key(target, shard)}} for shard in range(COUNT_SHARDS)]
 
 
 def counts_of(items: Iterable[Item]) -> dict[str, int]:
@@ -77,7 +77,7 @@ def count_action(
         adds.append(f"#type{place} :type{place}")
     return table_action(
         table,
-        {"pk": {"S": mark_key(target, shard)}},
+        {"pk": {"S": count_key(target, shard)}},
         update=f"ADD {', '.join(adds)}",
         condition="attribute_not_exists(#closed)" if unless_closed else "",
         names=names,
@@ -96,10 +96,10 @@ def close_actions(table: str, target: str, *, if_unreferred: bool) -> list[Item]
             names=_NAMES,
             values={":yes": {"BOOL": True}, **({":none": {"N": "0"}} if if_unreferred else {})},
         )
-        for key in mark_keys(target)
+        for key in count_keys(target)
     ]
 
 
 def open_actions(table: str, target: str) -> list[Item]:
     """Return the actions that open the items of a target again, which was deleted and is there again."""
-    return [table_action(table, key, update="REMOVE #closed", names=_NAMES) for key in mark_keys(target)]
+    return [table_action(table, key, update="REMOVE #closed", names=_NAMES) for key in count_keys(target)]

@@ -4,13 +4,13 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from careconnect.storage.keys import MARK_SHARDS, Key, version_item
+from careconnect.storage.keys import COUNT_SHARDS, Key, version_item
 from careconnect_records.items.actions import Item
-from careconnect_records.items.identifier_locks import guards_among
+from careconnect_records.items.identifier_locks import locks_among
 from careconnect_records.items.record import (
     GONE,
-    Content,
     Interaction,
+    NewVersion,
     Record,
     TooLargeError,
     build_record,
@@ -29,7 +29,7 @@ MOST_TARGETS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class StoredVersion:
     """The index record that a resource has, as it was read."""
 
     item: Item
@@ -70,7 +70,7 @@ class State:
         return tuple(self.item.get("patient", {}).get("S", "").split())
 
     @property
-    def is_claimed(self) -> bool:
+    def is_leased(self) -> bool:
         """Whether somebody has begun to write it in several steps, and has not come to the last."""
         return "claim" in self.item
 
@@ -78,7 +78,7 @@ class State:
         """Return the condition under which the record is still the one that was read."""
         values: dict[str, Any] = {":version": self.item["version"]}
         claim = "attribute_not_exists(#claim)"
-        if self.is_claimed:
+        if self.is_leased:
             claim = "#claim = :claim"
             values[":claim"] = self.item["claim"]
         return {
@@ -92,15 +92,15 @@ _ABSENT: Final = {"ConditionExpression": "attribute_not_exists(pk)"}
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WritePlan:
     """What has to be written for one resource: its record, and what it leaves behind.
 
     `former` is the body of the version that it replaces, under the key by which history finds it.
     """
 
     position: int
-    content: Content
-    state: State | None
+    content: NewVersion
+    state: StoredVersion | None
     record: Record
     stale: frozenset[Key]
     former: Item | None = None
@@ -126,7 +126,7 @@ class Change:
         """Whether it goes on from a body that is stored, and has to be read."""
         return self.state is not None and self.state.version > 0
 
-    def keeping(self, body: Item | None) -> "Change":
+    def keeping(self, body: Item | None) -> "WritePlan":
         """Return the change with the stored `body`, if that is of the version that it replaces."""
         if self.state is None or not self.needs_former or body is None or body["version"] != self.state.item["version"]:
             return self
@@ -157,22 +157,22 @@ class Change:
         return frozenset(json.loads(self.record.index["targets"]["S"]))
 
     @property
-    def guards_added(self) -> frozenset[Key]:
+    def locks_added(self) -> frozenset[Key]:
         """The guards of identifiers that the resource has from now on."""
-        return self._guards - self._former_guards
+        return self._guards - self._previous_locks
 
     @property
-    def guards_removed(self) -> frozenset[Key]:
+    def locks_removed(self) -> frozenset[Key]:
         """The guards of identifiers that the resource has no more."""
-        return self._former_guards - self._guards
+        return self._previous_locks - self._guards
 
     @property
     def _guards(self) -> frozenset[Key]:
-        return guards_among(self.content.served.name, self.record.keys)
+        return locks_among(self.content.served.name, self.record.keys)
 
     @property
-    def _former_guards(self) -> frozenset[Key]:
-        return guards_among(self.content.served.name, self.state.entries if self.state else ())
+    def _previous_locks(self) -> frozenset[Key]:
+        return locks_among(self.content.served.name, self.state.entries if self.state else ())
 
     @property
     def closes(self) -> bool:
@@ -187,14 +187,14 @@ class Change:
     @property
     def count(self) -> int:
         """How many actions of a transaction it takes."""
-        links = len(self.raised) + len(self.lowered) + len(self.guards_added) + len(self.guards_removed)
+        links = len(self.raised) + len(self.lowered) + len(self.locks_added) + len(self.locks_removed)
         return (
             len(self.bodies)
             + 1
             + len(self.record.entries)
             + len(self.stale)
             + links
-            + (MARK_SHARDS if self.closes or self.opens else 0)
+            + (COUNT_SHARDS if self.closes or self.opens else 0)
         )
 
     def fits(self, others: int = 1) -> bool:
@@ -207,15 +207,15 @@ class Change:
         return self.state.condition() if self.state else _ABSENT
 
 
-def planned_change(
-    content: Content,
-    state: State | None,
+def plan_write(
+    content: NewVersion,
+    state: StoredVersion | None,
     position: int = 0,
     *,
     now: int,
     base_url: str,
     method: str = "PUT",
-) -> Change | None:
+) -> WritePlan | None:
     """Return what there is to write, None if all of it is there; `now` in milliseconds since 1970.
 
     `method` is the one that asks for it, for the history. Raises `TooLargeError`, and `SearchValueError` for a date
@@ -231,7 +231,7 @@ def planned_change(
     return change
 
 
-def rebuilt_change(content: Content, body: Item, position: int = 0, *, base_url: str) -> Change:
+def plan_rebuild(content: NewVersion, body: Item, position: int = 0, *, base_url: str) -> WritePlan:
     """Return what a resource has beside its bodies, as if it were new; `body` is its JSON item as it is stored.
 
     Raises what `build_record` raises.
@@ -246,12 +246,12 @@ def rebuilt_change(content: Content, body: Item, position: int = 0, *, base_url:
     return _change(position, content, None, replace(record, body={}))
 
 
-def _change(position: int, content: Content, state: State | None, record: Record) -> Change:
+def _change(position: int, content: NewVersion, state: StoredVersion | None, record: Record) -> WritePlan:
     stale = (state.entries if state else frozenset()) - record.keys
-    return Change(position, content, state, record, stale)
+    return WritePlan(position, content, state, record, stale)
 
 
-def _record(content: Content, state: State | None, method: str, *, now: int, base_url: str) -> Record:
+def _record(content: NewVersion, state: StoredVersion | None, method: str, *, now: int, base_url: str) -> Record:
     by = Interaction(method if content.resource else "DELETE", _status(content, state))
     if state is None:
         return build_record(content, 1, now, base_url=base_url, by=by)
@@ -261,7 +261,7 @@ def _record(content: Content, state: State | None, method: str, *, now: int, bas
     )
 
 
-def _status(content: Content, state: State | None) -> int:
+def _status(content: NewVersion, state: StoredVersion | None) -> int:
     if content.resource is None:
         return 204
     return 201 if state is None or state.is_gone else 200

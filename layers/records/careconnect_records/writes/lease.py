@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import ResourceType
-from careconnect.storage.keys import mark_shard
+from careconnect.storage.keys import count_shard
 from careconnect_records.items.actions import Item, table_action
 from careconnect_records.items.record import item_size
 from careconnect_records.items.reference_counts import count_action
@@ -17,7 +17,7 @@ CLAIM: Final = ("claim", "claimed", "begun", "raising", "raised", "lowering", "l
 _AT_ONCE: Final = MOST_ACTIONS - 1
 
 
-class Claim:
+class Lease:
     """A claim on an index record of one of the tables, `item` as it was when it was claimed or taken over."""
 
     def __init__(self, tables: RecordTables, served: ResourceType, item: Item) -> None:
@@ -37,15 +37,15 @@ class Claim:
         for step in steps(actions):
             self._transact([holds, *step])
 
-    def raise_marks(self, targets: Sequence[str], *, strict: bool) -> None:
+    def increment(self, targets: Sequence[str], *, strict: bool) -> None:
         """Count the resource for what it comes to refer to, and note how many are done."""
         self._count(targets, 1, noted_in="raised", by=1, unless_closed=strict)
 
-    def take_back_marks(self, targets: Sequence[str]) -> None:
+    def undo_increments(self, targets: Sequence[str]) -> None:
         """Count the resource no more for what it was counted for and will not refer to."""
         self._count(targets, -1, noted_in="raised", by=-1)
 
-    def lower_marks(self, targets: Sequence[str]) -> None:
+    def decrement(self, targets: Sequence[str]) -> None:
         """Count the resource no more for what it does not refer to any more, and note how many are done."""
         self._count(targets, -1, noted_in="lowered", by=1)
 
@@ -68,7 +68,7 @@ class Claim:
     def _count(
         self, targets: Sequence[str], number: int, *, noted_in: str, by: int, unless_closed: bool = False
     ) -> None:
-        shard = mark_shard(self._key["pk"]["S"].partition("/")[2])
+        shard = count_shard(self._key["pk"]["S"].partition("/")[2])
         done = int(self._item[noted_in]["N"])
         for start in range(0, len(targets), _AT_ONCE):
             part = targets[start : start + _AT_ONCE]

@@ -20,11 +20,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.storage.keys import INDEX_ITEM, Key
 from careconnect_records.items.actions import Item, delete, put
-from careconnect_records.items.identifier_locks import Guard, guard_action, guards_among
+from careconnect_records.items.identifier_locks import IdentifierLock, lock_action, locks_among
 from careconnect_records.items.record import TooLargeError, entries_from, entries_text, item_size, texts_text
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import Change, State
-from careconnect_records.writes.lease import Claim
+from careconnect_records.writes.change import StoredVersion, WritePlan
+from careconnect_records.writes.lease import Lease
 from careconnect_records.writes.transaction import EventsNotTakenError, closing_actions, record_actions, transact
 
 ABANDONED_AFTER: Final = 5_000
@@ -32,7 +32,7 @@ ABANDONED_AFTER: Final = 5_000
 
 _LARGEST_ITEM: Final = 390_000
 _ATTEMPTS: Final = 5
-_NONE_EXPECTED: Mapping[Key, Guard] = {}
+_NONE_EXPECTED: Mapping[Key, IdentifierLock] = {}
 _FAILURES: Final = (ClientError, BotoCoreError, EventsNotTakenError)
 
 
@@ -40,7 +40,7 @@ class StillAtWorkError(Exception):
     """Another writer is at work on a resource: it was claimed a moment ago."""
 
 
-class StepwiseWrite:
+class MultiStepWrite:
     """Writes resources in steps, and ends what others have begun. `clock` gives milliseconds since 1970.
 
     What another writer does in between makes botocore raise `TransactionCanceledException`, or
@@ -61,10 +61,10 @@ class StepwiseWrite:
 
     def write(
         self,
-        change: Change,
+        change: WritePlan,
         *,
         strict: bool,
-        expected: Mapping[Key, Guard] = _NONE_EXPECTED,
+        expected: Mapping[Key, IdentifierLock] = _NONE_EXPECTED,
         full: Collection[Key] = (),
         events: Sequence[Item] = (),
     ) -> None:
@@ -75,23 +75,23 @@ class StepwiseWrite:
         whoever writes the resource next.
         """
         served = change.content.served
-        claim, index = _claimed(change, self._clock()), _written(change)
-        for item in (claim, index):
+        lease, index = _leased(change, self._clock()), _written(change)
+        for item in (lease, index):
             if item_size(item) > _LARGEST_ITEM:
                 raise TooLargeError("too large: more is indexed of it, and was before, than an item holds")
-        index |= {name: claim[name] for name in ("claim", "begun")}
-        self._client.put_item(TableName=self._tables.name(served.home), Item=claim, **change.condition)
+        index |= {name: lease[name] for name in ("claim", "begun")}
+        self._client.put_item(TableName=self._tables.name(served.home), Item=lease, **change.condition)
         try:
-            self._write_under(claim, index, change, strict=strict, expected=expected, full=full, events=events)
+            self._write_under(lease, index, change, strict=strict, expected=expected, full=full, events=events)
         except _FAILURES:
             # Nobody else has to wait until this claim is old; and an error may come of what was written.
-            if not self._is_written(served, claim):
+            if not self._is_written(served, lease):
                 raise
             return
         with suppress(*_FAILURES):
-            self._end(served, State(index))
+            self._end(served, StoredVersion(index))
 
-    def finish(self, served: ResourceType, state: State) -> None:
+    def finish(self, served: ResourceType, state: StoredVersion) -> None:
         """End what another writer has begun on a claimed record, if it goes on no more.
 
         Raises `StillAtWorkError` if it may.
@@ -102,44 +102,44 @@ class StepwiseWrite:
 
     def _write_under(
         self,
-        claim: Item,
+        lease: Item,
         index: Item,
-        change: Change,
+        change: WritePlan,
         *,
         strict: bool,
-        expected: Mapping[Key, Guard],
+        expected: Mapping[Key, IdentifierLock],
         full: Collection[Key],
         events: Sequence[Item],
     ) -> None:
         """Do the second and the third step; the index record is `index` then."""
         served, table = change.content.served, self._tables.name(change.content.served.home)
-        under = Claim(self._tables, served, claim)
+        under = Lease(self._tables, served, lease)
         under.do(_stage_actions(table, change))
-        under.raise_marks(sorted(change.raised), strict=strict)
+        under.increment(sorted(change.raised), strict=strict)
         under.do(
-            guard_action(table, guard, added=change.content.resource_id, full=guard in full)
-            for guard in sorted(change.guards_added)
+            lock_action(table, lock, added=change.content.resource_id, full=lock in full)
+            for lock in sorted(change.locks_added)
         )
         _, *bodies = record_actions(table, change)
-        known = {guard: _raised(guard, expected[guard], change, full) for guard in sorted(expected)}
+        known = {lock: _raised(lock, expected[lock], change, full) for lock in sorted(expected)}
         actions: list[Any] = [
-            {"Put": {"TableName": table, "Item": index, **State(claim).condition()}},
+            {"Put": {"TableName": table, "Item": index, **StoredVersion(lease).condition()}},
             *bodies,
             *closing_actions(self._tables.reference, change, strict=strict),
-            *(guard_action(table, guard, expected=guard_is) for guard, guard_is in known.items()),
+            *(lock_action(table, lock, expected=lock_is) for lock, lock_is in known.items()),
         ]
         transact(self._client, actions, events)
 
-    def _is_written(self, served: ResourceType, claim: Item) -> bool:
+    def _is_written(self, served: ResourceType, lease: Item) -> bool:
         """End a claim of one's own that met an error, and say whether the third step was done all the same."""
         written = False
         with suppress(*_FAILURES):
-            state = self._take_over(served, claim)
+            state = self._take_over(served, lease)
             written = "lowering" in state.item
             self._end(served, state)
         return written
 
-    def _take_over(self, served: ResourceType, item: Item) -> State:
+    def _take_over(self, served: ResourceType, item: Item) -> StoredVersion:
         """Make a claim one's own, and return the record as it has become by now."""
         answer = self._client.update_item(
             TableName=self._tables.name(served.home),
@@ -154,9 +154,9 @@ class StepwiseWrite:
             },
             ReturnValues="ALL_NEW",
         )
-        return State(dict(answer["Attributes"]))
+        return StoredVersion(dict(answer["Attributes"]))
 
-    def _end(self, served: ResourceType, state: State) -> None:
+    def _end(self, served: ResourceType, state: StoredVersion) -> None:
         """Do the fourth step, again on what the record has become where an error comes in between."""
         for attempt in range(1, _ATTEMPTS):
             with suppress(*_FAILURES):
@@ -166,28 +166,28 @@ class StepwiseWrite:
             state = self._take_over(served, state.item)
         self._tidy(served, state)
 
-    def _tidy(self, served: ResourceType, state: State) -> None:
+    def _tidy(self, served: ResourceType, state: StoredVersion) -> None:
         """Bring entries, guards and marks to what a claimed index record says, and end its claim."""
         item, table = state.item, self._tables.name(served.home)
         resource_id = item["pk"]["S"].partition("/")[2]
-        under = Claim(self._tables, served, item)
+        under = Lease(self._tables, served, item)
         claimed = entries_from(item["claimed"]["S"])
         under.do(
             put(table, {"pk": {"S": pk}, "sk": {"S": sk}, "values": item["values"]}) for pk, sk in sorted(state.entries)
         )
-        gone = guards_among(served.name, claimed) - guards_among(served.name, state.entries)
-        under.do(guard_action(table, guard, removed=resource_id) for guard in sorted(gone))
+        gone = locks_among(served.name, claimed) - locks_among(served.name, state.entries)
+        under.do(lock_action(table, lock, removed=resource_id) for lock in sorted(gone))
         if "lowering" in item:
-            under.lower_marks(json.loads(item["lowering"]["S"])[int(item["lowered"]["N"]) :])
+            under.decrement(json.loads(item["lowering"]["S"])[int(item["lowered"]["N"]) :])
         else:
             # The third step did not come: what was counted for it is not.
             raised = json.loads(item["raising"]["S"])[: int(item["raised"]["N"])]
-            under.take_back_marks(raised[::-1])
+            under.undo_increments(raised[::-1])
         under.do(delete(table, key) for key in sorted(claimed - state.entries))
         under.end()
 
 
-def _claimed(change: Change, now: int) -> Item:
+def _leased(change: WritePlan, now: int) -> Item:
     """Return the index record of a change's resource as it is while its entries are staged."""
     base = change.state.item if change.state else _not_there_yet(change)
     return {
@@ -200,7 +200,7 @@ def _claimed(change: Change, now: int) -> Item:
     }
 
 
-def _written(change: Change) -> Item:
+def _written(change: WritePlan) -> Item:
     """Return the index record of a change's resource from the third step on, but for its claim."""
     return {
         **change.record.index,
@@ -210,11 +210,11 @@ def _written(change: Change) -> Item:
     }
 
 
-def _former(change: Change) -> frozenset[Key]:
+def _former(change: WritePlan) -> frozenset[Key]:
     return change.state.entries if change.state else frozenset()
 
 
-def _not_there_yet(change: Change) -> Item:
+def _not_there_yet(change: WritePlan) -> Item:
     """Return the index record of a resource that is not there before its first version is."""
     return {
         "pk": change.record.index["pk"],
@@ -228,7 +228,7 @@ def _not_there_yet(change: Change) -> Item:
     }
 
 
-def _stage_actions(table: str, change: Change) -> Iterator[Item]:
+def _stage_actions(table: str, change: WritePlan) -> Iterator[Item]:
     """Yield the actions after which the index record alone says which entries hold."""
     staged = {"BOOL": True}
     for pk, sk in sorted(change.record.keys):
@@ -239,10 +239,10 @@ def _stage_actions(table: str, change: Change) -> Iterator[Item]:
             yield put(table, {"pk": {"S": pk}, "sk": {"S": sk}, "values": values, "staged": staged})
 
 
-def _raised(guard: Key, known: Guard, change: Change, full: Collection[Key]) -> Guard:
+def _raised(lock: Key, known: IdentifierLock, change: WritePlan, full: Collection[Key]) -> IdentifierLock:
     """Return what a guard that was read says once the second step has added the change's own id to it."""
-    if guard not in change.guards_added:
+    if lock not in change.locks_added:
         return known
-    if known.many or guard in full:
-        return Guard(known.ids, many=True, times=known.times + 1)
-    return Guard(known.ids | {change.content.resource_id}, times=known.times + 1)
+    if known.overflow or lock in full:
+        return IdentifierLock(known.ids, overflow=True, revision=known.revision + 1)
+    return IdentifierLock(known.ids | {change.content.resource_id}, revision=known.revision + 1)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from careconnect.runtime.aws import reasons_of
-from careconnect.storage.keys import Key, mark_shard, resource_key
+from careconnect.storage.keys import Key, count_shard, resource_key
 from careconnect_records.items.actions import Item, delete, put
-from careconnect_records.items.identifier_locks import Guard, guard_action
+from careconnect_records.items.identifier_locks import IdentifierLock, lock_action
 from careconnect_records.items.reference_counts import close_actions, count_action, open_actions
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import Change
+from careconnect_records.writes.change import WritePlan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_NONE_EXPECTED: Mapping[Key, Guard] = {}
+_NONE_EXPECTED: Mapping[Key, IdentifierLock] = {}
 
 # Of an event no reason: nobody else has its key.
 _NO_REASONS: Final = frozenset(("None", "ConditionalCheckFailed", "TransactionConflict"))
@@ -44,11 +44,11 @@ def transact(client: "DynamoDBClient", actions: Sequence[Item], events: Sequence
 
 
 def write_actions(
-    change: Change,
+    change: WritePlan,
     tables: RecordTables,
     *,
     strict: bool,
-    expected: Mapping[Key, Guard] = _NONE_EXPECTED,
+    expected: Mapping[Key, IdentifierLock] = _NONE_EXPECTED,
     full: Collection[Key] = (),
 ) -> list[Item]:
     """Return the actions that write a change, on condition that its resource is as it was read.
@@ -60,12 +60,12 @@ def write_actions(
     return [
         *record_actions(table, change),
         *entry_actions(table, change),
-        *guard_actions(table, change, expected, full),
-        *_mark_actions(tables.reference, [change], strict=strict),
+        *lock_actions(table, change, expected, full),
+        *_count_actions(tables.reference, [change], strict=strict),
     ]
 
 
-def group_actions(changes: Sequence[Change], tables: RecordTables) -> list[Item]:
+def group_actions(changes: Sequence[WritePlan], tables: RecordTables) -> list[Item]:
     """Return the actions of a transaction that writes the changes of one group of `packed`, none of them strict."""
     actions: list[Item] = []
     for change in changes:
@@ -73,38 +73,40 @@ def group_actions(changes: Sequence[Change], tables: RecordTables) -> list[Item]
         actions += [
             *record_actions(table, change),
             *entry_actions(table, change),
-            *guard_actions(table, change, _NONE_EXPECTED, ()),
+            *lock_actions(table, change, _NONE_EXPECTED, ()),
         ]
-    return [*actions, *_mark_actions(tables.reference, changes, strict=False)]
+    return [*actions, *_count_actions(tables.reference, changes, strict=False)]
 
 
-def record_actions(table: str, change: Change) -> Iterator[Item]:
+def record_actions(table: str, change: WritePlan) -> Iterator[Item]:
     """Yield the writes of the index record, on the change's condition, of the body, and of the one replaced."""
     yield {"Put": {"TableName": table, "Item": change.record.index, **change.condition}}
     yield from (put(table, item) for item in change.bodies)
 
 
-def entry_actions(table: str, change: Change) -> Iterator[Item]:
+def entry_actions(table: str, change: WritePlan) -> Iterator[Item]:
     """Yield the writes of a change's entries, then the removals of those that it leaves behind."""
     yield from (put(table, item) for item in change.record.entries)
     yield from (delete(table, key) for key in sorted(change.stale))
 
 
-def guard_actions(table: str, change: Change, expected: Mapping[Key, Guard], full: Collection[Key]) -> Iterator[Item]:
+def lock_actions(
+    table: str, change: WritePlan, expected: Mapping[Key, IdentifierLock], full: Collection[Key]
+) -> Iterator[Item]:
     """Yield the actions on the guards of identifiers that come, go, or have to be as they were read."""
     resource_id = change.content.resource_id
-    for guard in sorted(change.guards_added | change.guards_removed | expected.keys()):
-        yield guard_action(
+    for lock in sorted(change.locks_added | change.locks_removed | expected.keys()):
+        yield lock_action(
             table,
-            guard,
-            added=resource_id if guard in change.guards_added else "",
-            removed=resource_id if guard in change.guards_removed else "",
-            full=guard in full,
-            expected=expected.get(guard),
+            lock,
+            added=resource_id if lock in change.locks_added else "",
+            removed=resource_id if lock in change.locks_removed else "",
+            full=lock in full,
+            expected=expected.get(lock),
         )
 
 
-def closing_actions(table: str, change: Change, *, strict: bool) -> list[Item]:
+def closing_actions(table: str, change: WritePlan, *, strict: bool) -> list[Item]:
     """Return the actions that close or open the marks of a resource that goes, or is there again."""
     target = resource_key(change.content.served.name, change.content.resource_id)
     if change.closes:
@@ -112,13 +114,13 @@ def closing_actions(table: str, change: Change, *, strict: bool) -> list[Item]:
     return open_actions(table, target) if change.opens else []
 
 
-def _mark_actions(table: str, changes: Iterable[Change], *, strict: bool) -> Iterator[Item]:
+def _count_actions(table: str, changes: Iterable[WritePlan], *, strict: bool) -> Iterator[Item]:
     """Yield the actions on the marks of what is referred to, one for each item."""
     counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     raised: set[str] = set()
     for change in changes:
         yield from closing_actions(table, change, strict=strict)
-        shard, type_name = mark_shard(change.content.resource_id), change.content.served.name
+        shard, type_name = count_shard(change.content.resource_id), change.content.served.name
         for target in change.raised:
             counts[target, shard][type_name] += 1
             raised.add(target)

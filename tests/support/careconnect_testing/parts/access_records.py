@@ -8,13 +8,13 @@ from typing import Any
 from careconnect.audit.dynamodb_store import DOWN
 from careconnect.audit.event import AuditEvent, event_of
 from careconnect.audit.store import EventNotStoredError
-from careconnect.endpoint.pipeline import Recording
-from careconnect.http.errors import RefusalError
+from careconnect.endpoint.pipeline import Auditing
+from careconnect.http.errors import ApiError
 from careconnect_testing.aws.tables import create_table
 
 
 @dataclass
-class KeptEvents:
+class StoredEvents:
     """An audit store in memory; with a `fault` nothing can be kept. `steps` tells when what was begun and kept.
 
     Each id is kept once, as by the store that is deployed.
@@ -41,7 +41,7 @@ class KeptEvents:
         done: Future[None] = Future()
         try:
             work()
-        except (EventNotStoredError, RefusalError) as error:
+        except (EventNotStoredError, ApiError) as error:
             done.set_exception(error)
         else:
             done.set_result(None)
@@ -62,9 +62,9 @@ class KeptEvents:
         known = {event.id for event in self.events}
         self.events += [event for event in events if event.id not in known]
 
-    def recording(self, *, fails_open: bool = False) -> Recording:
+    def auditing(self, *, fails_open: bool = False) -> Auditing:
         """Return a function's recording that keeps its events here."""
-        return Recording(self, "tested", fails_open=fails_open)
+        return Auditing(self, "tested", fails_open=fails_open)
 
 
 def audit_table(client: Any, name: str) -> Callable[[], list[AuditEvent]]:

@@ -16,7 +16,7 @@ from access_auditor.app import AuditEndpoint
 from access_auditor.dynamodb_event_store import DynamoDbEventStore
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import Action, AuditEvent, Outcome, event_of
-from careconnect.endpoint.pipeline import Recording, Shell
+from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect_testing.aws.tables import create_table
@@ -95,14 +95,14 @@ class Auditor:
 
     def __post_init__(self) -> None:
         """Build the function."""
-        self._app = Shell(
+        self._app = RequestPipeline(
             AuditEndpoint(DynamoDbEventStore(self.client, self.event_table)),
             BASE,
             "eu-west-2",
             Cors(("*",)),
             self.observer,
             self.now,
-            recording=Recording(DynamoDbAuditStore(self.client, self.event_table), "access_auditor"),
+            auditing=Auditing(DynamoDbAuditStore(self.client, self.event_table), "access_auditor"),
         )
 
     def as_caller(self, scope: str = "patient/AuditEvent.read", patient: str = "") -> "Auditor":

@@ -12,7 +12,7 @@ from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import grants_of
 from careconnect.search.result_parameters import ResultParameters
 from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE
-from fhir_reader.request_budget import MOST_CALLS, Budget
+from fhir_reader.request_budget import MOST_CALLS, RequestBudget
 from fhir_reader.search.context import SearchContext
 from fhir_reader.store.metered import MeteredStore
 from fhir_reader.store.stored import Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource, VersionStore
@@ -124,7 +124,7 @@ PEOPLE_AND_VISITS = EntriesInMemory(dict(one for number in range(PEOPLE) for one
 
 def context(store: EntriesInMemory = PEOPLE_AND_VISITS, *, calls: int = MOST_CALLS, patient: str = "") -> SearchContext:
     """Return the context of a request with so many calls left, by a client that may be bound to a patient."""
-    budget = Budget(10**9, lambda _: None, lambda: 0.0)
+    budget = RequestBudget(10**9, lambda _: None, lambda: 0.0)
     budget.call(MOST_CALLS - calls)
     caller = Caller("c", EVERYTHING, grants_of(EVERYTHING), patient)
     return SearchContext(

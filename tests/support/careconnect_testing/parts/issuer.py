@@ -17,7 +17,7 @@ from moto import mock_aws
 from moto.kms.utils import generate_private_key
 
 from careconnect.audit.event import AuditEvent
-from careconnect.endpoint.pipeline import Recording, Shell
+from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.http.messages import Cors
 from careconnect.oauth.client_record import (
     CLIENT_CREDENTIALS,
@@ -95,11 +95,11 @@ class Issuer:
     endpoint: OAuthEndpoint
     events: Callable[[], list[AuditEvent]]
     base: str = BASE
-    recording: Recording | None = None
+    auditing: Auditing | None = None
 
     def __post_init__(self) -> None:
-        self.app = Shell(
-            self.endpoint, self.base, REGION, Cors(("*",)), self.observer, self.clock, recording=self.recording
+        self.app = RequestPipeline(
+            self.endpoint, self.base, REGION, Cors(("*",)), self.observer, self.clock, auditing=self.auditing
         )
 
     @property

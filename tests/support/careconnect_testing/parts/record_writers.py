@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from careconnect.endpoint.pipeline import Recording, Shell
+from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
@@ -48,13 +48,13 @@ class Writer:
     slept: list[float] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     ids: Iterator[int] = field(default_factory=itertools.count)
-    recording: Recording | None = None
+    auditing: Auditing | None = None
 
     def __post_init__(self) -> None:
         """Build the two apps, each with the tables that its function has."""
         self._apps = {home: self.app(home) for home in DATA_HOMES}
 
-    def app(self, home: Home, origin: Origin | None = None) -> Shell:
+    def app(self, home: Home, origin: Origin | None = None) -> RequestPipeline:
         """Return a writer as a new instance of its function has it, perhaps behind a front."""
         tables = self.reader.tables
         if home is Home.DIRECTORY:
@@ -62,8 +62,8 @@ class Writer:
         store = DynamoDbRecordStore(tables, self.now, self._sleep)
         writer = ResourceWriter(store, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}")
         endpoint = WriterEndpoint(writer, home)
-        return Shell(
-            endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin(), self.recording
+        return RequestPipeline(
+            endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin(), self.auditing
         )
 
     def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Writer":

@@ -11,7 +11,7 @@ from moto.dynamodb.models import dynamodb_backends
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome
-from careconnect.endpoint.pipeline import Recording
+from careconnect.endpoint.pipeline import Auditing
 from careconnect_testing.parts.access_records import audit_table
 from careconnect_testing.parts.record_writers import WRITE, Writer
 
@@ -42,7 +42,7 @@ def with_record(writer: Writer, *, fails_open: bool = False) -> tuple[Writer, Re
     client, name = writer.reader.client, f"audit-{next(_NUMBERS)}"
     record = Record(name, client.meta.region_name, audit_table(client, name))
     kept = DynamoDbAuditStore(client, name)
-    return replace(writer, recording=Recording(kept, "tested", fails_open=fails_open)), record
+    return replace(writer, auditing=Auditing(kept, "tested", fails_open=fails_open)), record
 
 
 def made_by(events: Iterable[AuditEvent]) -> list[tuple[str, str]]:

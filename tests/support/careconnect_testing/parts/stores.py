@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 from moto import mock_aws
 
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
@@ -24,12 +24,12 @@ from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM, Pairs, fhir_event
-from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_testing.parts.access_records import StoredEvents
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
-from careconnect_testing.parts.usage_counters import Accounts
+from careconnect_testing.parts.usage_counters import UsageCounters
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.quota import Allowances
+from fhir_reader.quota import Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 BASE = "https://care.example"
@@ -56,11 +56,11 @@ class Reader:
     origins: tuple[str, ...] = ("*",)
     now: Clock = field(default_factory=lambda: Clock(NOW))
     stopwatch: Callable[[], float] = time.monotonic
-    accounts: Accounts = field(default_factory=Accounts)
+    counters: UsageCounters = field(default_factory=UsageCounters)
     allowance: int = 10**12
     calls: list[str] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
-    kept: KeptEvents = field(default_factory=KeptEvents)
+    kept: StoredEvents = field(default_factory=StoredEvents)
     """The audit trail: the events of what was asked."""
     faults: list[Callable[[str], None]] = field(default_factory=list)
     """Called with each operation's name before it is made; one that raises makes the operation fail."""
@@ -69,11 +69,11 @@ class Reader:
         """Build the two apps, each with the tables that its function has."""
         names = {Home.RECORD: self.tables.record, Home.DIRECTORY: self.tables.directory}
         self._apps = {
-            home: Shell(
+            home: RequestPipeline(
                 FhirEndpoint(
                     DynamoDbResourceStore(self.client, names if home is Home.RECORD else {home: names[home]}, home),
                     home,
-                    Allowances(self.accounts, self.allowance),
+                    Quota(self.counters, self.allowance),
                     self.stopwatch,
                 ),
                 BASE,
@@ -81,7 +81,7 @@ class Reader:
                 Cors(self.origins),
                 self.observer,
                 self.now,
-                recording=self.kept.recording(),
+                auditing=self.kept.auditing(),
             )
             for home in DATA_HOMES
         }

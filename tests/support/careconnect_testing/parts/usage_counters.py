@@ -3,11 +3,11 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from fhir_reader.quota import Allowances
+from fhir_reader.quota import Quota
 
 
 @dataclass
-class Accounts:
+class UsageCounters:
     """What clients have been charged, by client and window; `charges` are the units of each call, in order."""
 
     held: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -20,6 +20,6 @@ class Accounts:
         return self.held[client_id, window]
 
 
-def no_limit() -> Allowances:
+def no_limit() -> Quota:
     """Return allowances that nothing exhausts."""
-    return Allowances(Accounts(), 10**12)
+    return Quota(UsageCounters(), 10**12)

@@ -6,7 +6,7 @@ from typing import Any
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import version_item
-from careconnect_records.items.record import build_record, content_of, deletion_of
+from careconnect_records.items.record import build_record, deleted_version, new_version
 from careconnect_testing.parts.stores import Reader
 
 FIRST_CHANGE = 1_714_557_600_250
@@ -43,7 +43,7 @@ def body(reference: str, version: Version, number: int, place: int) -> dict[str,
     name, _, resource_id = reference.partition("/")
     served = resource_type(name)
     assert served
-    content = content_of(served, version.resource) if version.resource else deletion_of(served, resource_id)
+    content = new_version(served, version.resource) if version.resource else deleted_version(served, resource_id)
     updated = FIRST_CHANGE + (place if version.hours is None else version.hours) * HOUR
     made: dict[str, Any] = {"method": {"S": version.method}} if version.method else {}
     made |= {"status": {"S": str(version.status)}} if version.status else {}

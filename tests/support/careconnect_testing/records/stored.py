@@ -9,7 +9,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
-from careconnect.storage.keys import CURSOR_KEY, GUARD_ITEM, INDEX_ITEM, Key
+from careconnect.storage.keys import CURSOR_KEY, INDEX_ITEM, LOCK_ITEM, Key
 from careconnect_records.items.tables import RecordTables
 
 Item = dict[str, Any]
@@ -36,7 +36,7 @@ def stored(tables: RecordTables) -> Stored:
 
 def _without_traces(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
     """Leave out how often a guard was changed, and marks of none."""
-    if sk == GUARD_ITEM:
+    if sk == LOCK_ITEM:
         return {
             name: {"SS": sorted(value["SS"])} if "SS" in value else value
             for name, value in item.items()

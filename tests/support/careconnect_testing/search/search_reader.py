@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 import httpx
 
-from careconnect.endpoint.pipeline import Shell
+from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
@@ -74,7 +74,9 @@ class InProcessReader:
         for home in DATA_HOMES:
             store = DynamoDbResourceStore(self.client, tables, home)
             endpoint = FhirEndpoint(store, home, no_limit())
-            self._apps[home] = Shell(endpoint, self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now)
+            self._apps[home] = RequestPipeline(
+                endpoint, self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now
+            )
 
     def get(self, path: str, parameters: Pairs = (), **headers: str) -> Answer:
         """GET a path below the base."""

@@ -11,6 +11,6 @@ ON_THE_SERVICE: Final = "careconnect: on the service "
 """How it begins of a command that is given a service's URL."""
 
 
-def told(result: Result) -> list[str]:
+def printed(result: Result) -> list[str]:
     """Return the lines on standard error, without the one that says which stack or service it works on."""
     return [line for line in result.stderr.splitlines() if not line.startswith((ON_THE_STACK, ON_THE_SERVICE))]

@@ -36,12 +36,12 @@ def function_here(stack: LocalStack, function: str, package: str) -> Iterator[tu
     used: set[Right] = set()
     names = {physical: logical for logical, physical in stack.stack.resources.items()}
 
-    def take_down(params: Mapping[str, Any], model: Any, **_: Any) -> None:
+    def fail_calls(params: Mapping[str, Any], model: Any, **_: Any) -> None:
         used.update(_rights(model.service_model.service_name, model.name, params, names))
         report = ParamValidator().validate(params, model.input_shape)
         assert not report.has_errors(), f"{model.name}: {report.generate_report()}"
 
-    with deployed_handler(stack, function, package, asked=take_down) as handler:
+    with deployed_handler(stack, function, package, asked=fail_calls) as handler:
         yield handler, used
 
 

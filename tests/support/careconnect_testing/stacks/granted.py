@@ -26,10 +26,10 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "WriteAuthorizerFunction": {("dynamodb:BatchGetItem", "TokenTable")},
     "PatientRecordFunction": {(action, "RecordTable") for action in READS}
     | {(action, "DirectoryTable") for action in READS}
-    | {("dynamodb:UpdateItem", "AllowanceTable")}
+    | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS,
     "DirectoryFunction": {(action, "DirectoryTable") for action in READS}
-    | {("dynamodb:UpdateItem", "AllowanceTable")}
+    | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS,
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}

@@ -13,7 +13,7 @@ from typer.testing import Result
 from careconnect.audit.event import AuditEvent
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 Run = Callable[..., Result]
 
@@ -132,8 +132,8 @@ def test_each_change_is_one_event_and_nothing_is_changed_without(
     refused = run(*command.split())
 
     assert refused.exit_code == 1
-    assert len(told(refused)) == 1
-    assert "AccessDeniedException" in told(refused)[0]
+    assert len(printed(refused)) == 1
+    assert "AccessDeniedException" in printed(refused)[0]
     assert tables(issuer) == before
 
     allow()
@@ -203,19 +203,19 @@ def test_a_stack_of_before_is_to_be_deployed_first(issuer: Issuer, run: Run, tar
     result = run(*command.split())
 
     assert result.exit_code == 1
-    assert told(result) == [
+    assert printed(result) == [
         "careconnect: the stack stack has no audit trail, without which nothing is changed: deploy this release first"
     ]
     assert tables(issuer) == before
 
 
-def test_tokens_that_lived_on_are_told_of_by_their_own_event(issuer: Issuer, run: Run) -> None:
+def test_tokens_that_lived_on_are_shown_by_their_own_event(issuer: Issuer, run: Run) -> None:
     issuer.register("client-1")
     deny(issuer, "UpdateItem", TOKEN_TABLE)
 
     result = run("clients", "disable", "client-1")
 
-    assert "is disabled, but its tokens live on" in told(result)[0]
+    assert "is disabled, but its tokens live on" in printed(result)[0]
     assert_events(
         issuer,
         [
@@ -226,7 +226,7 @@ def test_tokens_that_lived_on_are_told_of_by_their_own_event(issuer: Issuer, run
     )
 
 
-def test_tokens_whose_event_is_refused_live_on_and_the_operator_is_told(issuer: Issuer, run: Run) -> None:
+def test_tokens_whose_event_is_refused_live_on_and_the_operator_is_reported(issuer: Issuer, run: Run) -> None:
     issuer.register("client-1")
     kept: list[str] = []
 
@@ -241,7 +241,7 @@ def test_tokens_whose_event_is_refused_live_on_and_the_operator_is_told(issuer: 
     result = run("clients", "disable", "client-1")
 
     assert result.exit_code == 1
-    (line,) = told(result)
+    (line,) = printed(result)
     assert line == (
         "careconnect: client-1 is disabled, but its tokens live on (AccessDeniedException for its event): "
         "run `careconnect tokens revoke --client client-1` on the same stack"

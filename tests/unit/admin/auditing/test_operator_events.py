@@ -9,19 +9,19 @@ import pytest
 from careconnect.audit.event import Action, time_of
 from careconnect.audit.store import EventNotStoredError
 from careconnect_admin.auditing.open_trail import signed_in
-from careconnect_admin.auditing.operator_events import NotRecordedError, Operator, OperatorRecord
-from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_admin.auditing.operator_events import NotAuditedError, Operator, OperatorEvents
+from careconnect_testing.parts.access_records import StoredEvents
 
 NOW = 1_795_676_953.0
 ABOUT = {"client_id": "client-1"}
 
 
-def record(kept: KeptEvents, seconds_off: float = 0) -> OperatorRecord:
-    return OperatorRecord(kept, Operator("arn:aws:iam::1:user/x", seconds_off), clock=lambda: NOW)
+def record(kept: StoredEvents, seconds_off: float = 0) -> OperatorEvents:
+    return OperatorEvents(kept, Operator("arn:aws:iam::1:user/x", seconds_off), clock=lambda: NOW)
 
 
-def test_the_event_is_kept_before_the_change() -> None:
-    kept = KeptEvents()
+def test_the_event_is_stored_before_the_change() -> None:
+    kept = StoredEvents()
 
     def change() -> str:
         assert len(kept.events) == 1
@@ -34,9 +34,9 @@ def test_the_event_is_kept_before_the_change() -> None:
 
 def test_without_its_event_nothing_is_changed() -> None:
     changes: list[str] = []
-    kept = KeptEvents(fault="AccessDeniedException")
+    kept = StoredEvents(fault="AccessDeniedException")
 
-    with pytest.raises(NotRecordedError, match=r"client-add is not done.*AccessDenied.*dynamodb:PartiQLInsert"):
+    with pytest.raises(NotAuditedError, match=r"client-add is not done.*AccessDenied.*dynamodb:PartiQLInsert"):
         record(kept).done("client-add", Action.CREATE, ABOUT, lambda: changes.append("made"))
 
     assert changes == []
@@ -47,7 +47,7 @@ def test_without_its_event_nothing_is_changed() -> None:
     [(ValueError(), "4", "not found"), (OSError(), "8", "error"), (KeyboardInterrupt(), "8", "error")],
 )
 def test_a_change_that_raises_is_followed_by_an_event_of_its_own(error: BaseException, outcome: str, why: str) -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
 
     def change() -> None:
         raise error
@@ -59,8 +59,8 @@ def test_a_change_that_raises_is_followed_by_an_event_of_its_own(error: BaseExce
     assert len({event.id for event in kept.events}) == 2
 
 
-def test_a_second_event_that_is_not_kept_hides_no_error() -> None:
-    kept = KeptEvents()
+def test_a_second_event_that_is_not_stored_hides_no_error() -> None:
+    kept = StoredEvents()
 
     def change() -> None:
         kept.fault = "AccessDeniedException"
@@ -70,8 +70,8 @@ def test_a_second_event_that_is_not_kept_hides_no_error() -> None:
         record(kept).done("x", Action.UPDATE, ABOUT, change)
 
 
-def test_what_is_changed_is_told_in_a_query_that_people_can_read() -> None:
-    kept = KeptEvents()
+def test_what_is_changed_is_reported_in_a_query_that_people_can_read() -> None:
+    kept = StoredEvents()
     record(kept).done("x", Action.UPDATE, {"scope": "system/*.read a&b", "jwks_uri": "https://x/"}, lambda: None)
 
     assert kept.events[0].query == "scope=system/*.read%20a%26b&jwks_uri=https://x/"
@@ -79,14 +79,14 @@ def test_what_is_changed_is_told_in_a_query_that_people_can_read() -> None:
 
 @pytest.mark.parametrize("result", [None, True, "", 0.5])
 def test_what_does_not_return_false_is_done(result: object) -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
 
     assert record(kept).done("x", Action.UPDATE, ABOUT, lambda: result) == result
     assert [event.outcome.value for event in kept.events] == ["0"]
 
 
 def test_the_event_is_dated_by_awss_clock() -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     record(kept, seconds_off=90.0).done("x", Action.UPDATE, ABOUT, lambda: None)
 
     assert time_of(kept.events[0].id) == (NOW + 90) * 1000
@@ -110,9 +110,9 @@ def test_a_clock_that_is_off_is_found_when_signing_in(date: str | None, seconds_
     assert signed_in(cast("Any", sts), lambda: NOW) == Operator("arn:aws:iam::1:user/x", seconds_off)
 
 
-def test_the_record_says_why_it_was_not_kept() -> None:
-    with pytest.raises(NotRecordedError) as refused:
-        record(KeptEvents(fault="ThrottlingException")).done("x", Action.UPDATE, ABOUT, lambda: None)
+def test_the_record_says_why_it_was_not_stored() -> None:
+    with pytest.raises(NotAuditedError) as refused:
+        record(StoredEvents(fault="ThrottlingException")).done("x", Action.UPDATE, ABOUT, lambda: None)
 
     assert refused.value.code == "ThrottlingException"
     assert isinstance(refused.value.__cause__, EventNotStoredError)

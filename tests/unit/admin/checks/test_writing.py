@@ -125,14 +125,14 @@ def test_a_client_that_may_not_do_all_of_it_tries_nothing(scope: str) -> None:
         ({"GET 2": httpx.Response(200, json={"entry": []})}, "the history is not of two versions"),
     ],
 )
-def test_what_fails_is_told_and_the_resource_is_deleted_all_the_same(wrong: dict[str, Any], why: str) -> None:
+def test_what_fails_is_reported_and_the_resource_is_deleted_all_the_same(wrong: dict[str, Any], why: str) -> None:
     served = OneResource(wrong=wrong)
 
     assert tried(served) == (Result.FAILED, why)
     assert not served.is_live
 
 
-def test_a_creation_without_its_address_is_told() -> None:
+def test_a_creation_without_its_address_is_reported() -> None:
     created = httpx.Response(201, json={"id": "new"}, headers={"ETag": 'W/"1"'})
     served = OneResource(wrong={"POST 1": created})
 
@@ -140,9 +140,9 @@ def test_a_creation_without_its_address_is_told() -> None:
     assert not served.is_live
 
 
-def test_a_resource_that_cannot_be_created_is_told() -> None:
+def test_a_resource_that_cannot_be_created_is_reported() -> None:
     assert tried(OneResource(wrong={"POST 1": httpx.Response(403)})) == (Result.FAILED, "403 instead of 201")
 
 
-def test_a_resource_that_stays_is_told() -> None:
+def test_a_resource_that_stays_is_reported() -> None:
     assert tried(OneResource(wrong={"GET 3": httpx.Response(200)})) == (Result.FAILED, "200 instead of 410")

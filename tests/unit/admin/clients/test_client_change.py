@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from careconnect.oauth.access_token import client_mark_key
+from careconnect.oauth.access_token import client_cutoff_key
 from careconnect.oauth.client_record import AuthMethod
 from careconnect_admin.cli import app
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
@@ -23,7 +23,7 @@ from careconnect_testing.parts.issuer import (
     basic,
     public_jwk,
 )
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 BY_KEY = frozenset({AuthMethod.PRIVATE_KEY_JWT})
 JWKS = json.dumps({"keys": [public_jwk(RSA_KEY, "key-1")]})
@@ -47,9 +47,9 @@ def file_of(folder: Path, *keys: Mapping[str, Any]) -> str:
     return str(folder / "jwks.json")
 
 
-def has_mark(issuer: Issuer) -> bool:
+def has_cutoff(issuer: Issuer) -> bool:
     """Say whether the tokens of `client-1` were ended."""
-    return any(item["pk"] == {"S": client_mark_key("client-1")} for item in issuer.items())
+    return any(item["pk"] == {"S": client_cutoff_key("client-1")} for item in issuer.items())
 
 
 def test_a_name_changes_alone(issuer: Issuer, registry: DynamoDbClientRegistry, run: Update) -> None:
@@ -66,7 +66,7 @@ def test_a_name_changes_alone(issuer: Issuer, registry: DynamoDbClientRegistry, 
     assert after.name == "Ward 7"
     assert {name for name in before.__slots__ if getattr(before, name) != getattr(after, name)} == {"name"}
     assert issuer.token("client-1", secret).error == "invalid_scope"
-    assert not has_mark(issuer)
+    assert not has_cutoff(issuer)
 
 
 def test_a_resource_server_is_made_and_unmade(issuer: Issuer, run: Update) -> None:
@@ -82,7 +82,7 @@ def test_a_resource_server_is_made_and_unmade(issuer: Issuer, run: Update) -> No
     assert run("update", "client-1", "--resource-server").exit_code == 0
     assert may_ask()
     # What its tokens open is as before.
-    assert not has_mark(issuer)
+    assert not has_cutoff(issuer)
     assert run("update", "client-1", "--no-resource-server").exit_code == 0
     assert not may_ask()
 
@@ -92,7 +92,7 @@ def test_a_resource_server_without_scopes_has_to_stay_one(
 ) -> None:
     issuer.register("client-1", resource_server=True, scopes=(), grant_types=frozenset())
     refused = run("update", "client-1", "--no-resource-server")
-    assert (refused.exit_code, told(refused)) == (
+    assert (refused.exit_code, printed(refused)) == (
         1,
         ["careconnect: a client needs scopes, unless it is a resource server"],
     )
@@ -112,7 +112,7 @@ def test_new_keys_take_the_place_of_those_before(
     by_address = json.loads(run("update", "client-1", "--jwks-uri", "https://app.example/jwks", "--json").stdout)
     assert (by_address["key_ids"], by_address["jwks_uri"]) == ([], "https://app.example/jwks")
     assert "client_secret" not in by_address
-    assert not has_mark(issuer)
+    assert not has_cutoff(issuer)
 
 
 def test_a_client_goes_from_its_secret_to_a_key_and_back(
@@ -141,13 +141,13 @@ def test_a_client_goes_from_its_secret_to_a_key_and_back(
     assert record.jwks == ""
 
 
-def test_a_secret_that_is_made_is_shown_with_the_word_that_it_is_kept_nowhere(issuer: Issuer, run: Update) -> None:
+def test_a_secret_that_is_made_is_shown_with_the_word_that_it_is_stored_nowhere(issuer: Issuer, run: Update) -> None:
     issuer.register("client-1", **BY_KEY_ALONE)
 
     result = run("update", "client-1", "--method", "client_secret_post")
 
     assert "client secret" in result.stdout
-    assert told(result) == ["The secret is stored nowhere: keep it now."]
+    assert printed(result) == ["The secret is stored nowhere: keep it now."]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(
     result = run("update", "client-1", *(files.get(each, each) for each in arguments))
 
     assert result.exit_code == 1
-    (line,) = told(result)
+    (line,) = printed(result)
     assert reason in line
     assert registry.find("client-1") == before
 
@@ -197,7 +197,7 @@ def test_a_scope_that_opens_nothing_is_given_with_a_warning(
     result = run(*command, "--scope", f"user/Patient.read {scope}", "--json")
 
     assert json.loads(result.stdout)["scope"] == f"user/Patient.read {scope}"
-    assert f"careconnect: allowed, but opening no record here: {scope}" in told(result)
+    assert f"careconnect: allowed, but opening no record here: {scope}" in printed(result)
 
 
 AUDIT_WARNING = "careconnect: allowed, but opening no record here: patient/AuditEvent.read"
@@ -207,16 +207,16 @@ def test_an_unbound_clients_patient_scope_for_the_access_record_is_warned_of(iss
     issuer.register("client-1")
     update = ("update", "client-1", "--json")
 
-    assert AUDIT_WARNING in told(run(*update, "--scope", "patient/Patient.read patient/AuditEvent.read"))
-    assert AUDIT_WARNING not in told(run(*update, "--patient", "4"))
-    assert AUDIT_WARNING not in told(run(*update, "--scope", "patient/AuditEvent.rs patient/AuditEvent.read"))
-    assert AUDIT_WARNING not in told(run(*update, "--name", "x"))
-    assert f"{AUDIT_WARNING.rpartition(' ')[0]} patient/AuditEvent.rs, patient/AuditEvent.read" in told(
+    assert AUDIT_WARNING in printed(run(*update, "--scope", "patient/Patient.read patient/AuditEvent.read"))
+    assert AUDIT_WARNING not in printed(run(*update, "--patient", "4"))
+    assert AUDIT_WARNING not in printed(run(*update, "--scope", "patient/AuditEvent.rs patient/AuditEvent.read"))
+    assert AUDIT_WARNING not in printed(run(*update, "--name", "x"))
+    assert f"{AUDIT_WARNING.rpartition(' ')[0]} patient/AuditEvent.rs, patient/AuditEvent.read" in printed(
         run(*update, "--unbound")
     )
     added = ("add", "--name", "x", "--scope", "patient/AuditEvent.read", "--json")
-    assert AUDIT_WARNING in told(run(*added))
-    assert AUDIT_WARNING not in told(run(*added, "--patient", "4"))
+    assert AUDIT_WARNING in printed(run(*added))
+    assert AUDIT_WARNING not in printed(run(*added, "--patient", "4"))
 
 
 @pytest.mark.parametrize("command", [("add", "--name", "x"), ("update", "client-1")])
@@ -228,7 +228,7 @@ def test_no_client_is_given_a_scope_that_writes_the_access_record(
     result = run(*command, "--scope", "user/AuditEvent.write")
 
     assert result.exit_code == 1
-    (line,) = told(result)
+    (line,) = printed(result)
     assert "'user/AuditEvent.write' is a scope to write a type that can only be read: did you mean user/Audit" in line
 
 
@@ -238,7 +238,7 @@ def test_scopes_that_open_something_are_given_without(issuer: Issuer, run: Updat
     result = run("update", "client-1", "--scope", "profile user/Patient.read patient/*.rs system/Encounter.*", "--json")
 
     assert result.exit_code == 0
-    assert told(result) == []
+    assert printed(result) == []
 
 
 @pytest.mark.parametrize(
@@ -255,4 +255,4 @@ def test_a_scope_that_is_none_is_refused_with_the_nearest(run: Update, scope: st
     result = run("add", "--name", "x", "--scope", scope)
 
     assert result.exit_code == 1
-    assert told(result)[0].endswith(meant)
+    assert printed(result)[0].endswith(meant)

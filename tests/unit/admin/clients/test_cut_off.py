@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from careconnect.oauth.access_token import (
     KEPT_AFTER_EXPIRY,
     MAX_LIFETIME,
-    client_mark_key,
-    patient_mark_key,
+    client_cutoff_key,
+    patient_cutoff_key,
     revocation_key,
 )
 from careconnect_admin.cli import app
@@ -29,7 +29,7 @@ from careconnect_admin.commands.shared import on_stack
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.issuer import AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, basic, issuer_on_moto
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 THEN = 1_800_000_000
 """The epoch second that DynamoDB dates its answers with."""
@@ -65,10 +65,10 @@ class Ending:
 
     def __init__(self, issuer: Issuer) -> None:
         self.clock = Clock(float(THEN))
-        self.told: list[str] = []
+        self.printed: list[str] = []
         self.slept: list[float] = []
         self.revocations = DynamoDbTokenRevocations(
-            issuer.dynamodb, TOKEN_TABLE, tell=self.told.append, clock=self.clock, sleep=self.slept.append
+            issuer.dynamodb, TOKEN_TABLE, tell=self.printed.append, clock=self.clock, sleep=self.slept.append
         )
 
 
@@ -87,7 +87,7 @@ def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Run:
     return lambda *arguments, **options: CliRunner().invoke(app, arguments, **options)
 
 
-def mark(issuer: Issuer, key: str = client_mark_key("client-1")) -> int | None:
+def cutoff(issuer: Issuer, key: str = client_cutoff_key("client-1")) -> int | None:
     """Return the second up to which tokens are ended, if they are."""
     item = issuer.dynamodb.get_item(TableName=TOKEN_TABLE, Key={"pk": {"S": key}}).get("Item")
     return int(item["before"]["N"]) if item else None
@@ -105,12 +105,12 @@ def fail(issuer: Issuer, operation: str) -> None:
 # --- the mark
 
 
-def test_the_mark_is_dynamodbs_second_and_outlives_every_token(issuer: Issuer, ending: Ending) -> None:
+def test_the_cutoff_is_dynamodbs_second_and_outlives_every_token(issuer: Issuer, ending: Ending) -> None:
     ending.revocations.end_client("client-1")
 
     (item,) = issuer.items()
     assert item == {
-        "pk": {"S": client_mark_key("client-1")},
+        "pk": {"S": client_cutoff_key("client-1")},
         "before": {"N": str(THEN)},
         "expires_at": {"N": str(THEN + MAX_LIFETIME + KEPT_AFTER_EXPIRY)},
     }
@@ -126,16 +126,16 @@ def test_it_returns_only_when_that_second_is_over(ending: Ending) -> None:
 @pytest.mark.parametrize(
     ("offset", "warned"), [(0, False), (-2, False), (3, False), (-2.5, True), (3.5, True), (600, True)]
 )
-def test_a_clock_more_than_two_seconds_off_is_told_and_not_believed(
+def test_a_clock_more_than_two_seconds_off_is_reported_and_not_believed(
     issuer: Issuer, ending: Ending, offset: float, warned: bool
 ) -> None:
     ending.clock.now += offset
 
     ending.revocations.end_client("client-1")
 
-    assert bool(ending.told) is warned
-    assert all("clock" in line for line in ending.told)
-    assert mark(issuer) == THEN
+    assert bool(ending.printed) is warned
+    assert all("clock" in line for line in ending.printed)
+    assert cutoff(issuer) == THEN
 
 
 @pytest.mark.parametrize("date", [None, "yesterday"])
@@ -145,21 +145,21 @@ def test_without_a_date_it_is_this_machines_time(issuer: Issuer, ending: Ending,
 
     ending.revocations.end_client("client-1")
 
-    assert mark(issuer) == THEN + 7
-    assert ending.told == []
+    assert cutoff(issuer) == THEN + 7
+    assert ending.printed == []
 
 
-def test_a_mark_never_moves_back(issuer: Issuer, ending: Ending) -> None:
+def test_a_cutoff_never_moves_back(issuer: Issuer, ending: Ending) -> None:
     issuer.dynamodb.put_item(
-        TableName=TOKEN_TABLE, Item={"pk": {"S": client_mark_key("client-1")}, "before": {"N": str(THEN + 1)}}
+        TableName=TOKEN_TABLE, Item={"pk": {"S": client_cutoff_key("client-1")}, "before": {"N": str(THEN + 1)}}
     )
 
     ending.revocations.end_client("client-1")
 
-    assert mark(issuer) == THEN + 1
+    assert cutoff(issuer) == THEN + 1
 
 
-def test_the_time_is_taken_after_the_client_was_changed_and_the_mark_is_written_after_it(
+def test_the_time_is_taken_after_the_client_was_changed_and_the_cutoff_is_written_after_it(
     issuer: Issuer, registry: DynamoDbClientRegistry, ending: Ending
 ) -> None:
     issuer.register("client-1")
@@ -171,7 +171,7 @@ def test_the_time_is_taken_after_the_client_was_changed_and_the_mark_is_written_
 
 
 @pytest.mark.parametrize("operation", ["GetItem", "UpdateItem"])
-def test_a_mark_that_cannot_be_written_is_an_error(issuer: Issuer, ending: Ending, operation: str) -> None:
+def test_a_cutoff_that_cannot_be_written_is_an_error(issuer: Issuer, ending: Ending, operation: str) -> None:
     fail(issuer, operation)
 
     with pytest.raises(TokensLiveOnError, match="AccessDeniedException"):
@@ -209,7 +209,7 @@ def test_disabling_ends_the_tokens_and_again_when_it_is_repeated(
     assert issuer.token("client-1", SECRETS["client-1"]).status == 401
     dated(issuer, formatdate(THEN + 60, usegmt=True))
     disable_client(registry, ending.revocations, "client-1")
-    assert mark(issuer) == THEN + 60
+    assert cutoff(issuer) == THEN + 60
 
     enable_client(registry, "client-1")
     issuer.clock.now = THEN + 61.0
@@ -246,7 +246,7 @@ def test_binding_a_client_that_was_not_ends_its_tokens(
     issuer.register("client-1")
 
     assert update_client(registry, ending.revocations, "client-1", ClientChange(patient="4")).has_ended
-    assert mark(issuer) == THEN
+    assert cutoff(issuer) == THEN
 
 
 @pytest.mark.usefixtures("bound")
@@ -307,7 +307,7 @@ def test_updates_at_the_same_time_do_not_undo_each_other(
         (("update", "client-1", "--scope", "profile"), "client-1 is changed, but its tokens live on"),
     ],
 )
-def test_a_command_whose_mark_fails_says_what_to_do_and_fails(
+def test_a_command_whose_cutoff_fails_says_what_to_do_and_fails(
     issuer: Issuer, registry: DynamoDbClientRegistry, run: Run, command: tuple[str, ...], done: str
 ) -> None:
     issuer.register("client-1")
@@ -325,7 +325,7 @@ def test_a_command_whose_mark_fails_says_what_to_do_and_fails(
     assert (result.exit_code, result.stdout) == (1, "")
     assert done in result.stderr
     assert "run `careconnect tokens revoke --client client-1` on the same stack" in result.stderr
-    assert len(told(result)) == 1
+    assert len(printed(result)) == 1
     # The change itself was made, and before the mark.
     assert asked[-1] == TOKEN_TABLE
     record = registry.find("client-1")
@@ -337,21 +337,21 @@ def test_update_shows_the_client_and_says_that_tokens_were_ended(issuer: Issuer,
 
     wider = run("clients", "update", "client-1", "--scope", " ".join(SCOPES), "--scope", "user/Condition.read")
     assert "user/Condition.read" in wider.stdout
-    assert told(wider) == []
+    assert printed(wider) == []
     bound = run("clients", "update", "client-1", "--patient", "4", "--json")
     assert json.loads(bound.stdout)["patient"] == "4"
     unbound = run("clients", "update", "client-1", "--unbound")
     assert "patient " not in unbound.stdout
     assert "ended" in unbound.stderr
-    assert mark(issuer) == THEN
+    assert cutoff(issuer) == THEN
 
 
 @pytest.mark.parametrize(
     ("option", "value", "key"),
     [
-        ("--client", "client-1", client_mark_key("client-1")),
-        ("--client", "removed-long-ago", client_mark_key("removed-long-ago")),
-        ("--patient", "4", patient_mark_key("4")),
+        ("--client", "client-1", client_cutoff_key("client-1")),
+        ("--client", "removed-long-ago", client_cutoff_key("removed-long-ago")),
+        ("--patient", "4", patient_cutoff_key("4")),
         ("--jti", "an-id", revocation_key("an-id")),
     ],
 )
@@ -406,6 +406,6 @@ def test_tokens_revoke_that_fails_says_that_they_live_on(issuer: Issuer, run: Ru
     result = run("tokens", "revoke", option, "x")
 
     assert result.exit_code == 1
-    assert told(result) == [
+    assert printed(result) == [
         "careconnect: the tokens live on, as DynamoDB does not answer as it should (AccessDeniedException): try again"
     ]

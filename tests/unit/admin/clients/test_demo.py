@@ -64,7 +64,7 @@ def test_a_weak_secret_for_explorer_editor_or_auditor_is_refused(weak: str) -> N
             demo_clients(*(weak if place == each else None for each in range(3)))
 
 
-def test_a_registered_client_can_be_told_by_its_secret_which_is_not_stored(dynamodb: "DynamoDBClient") -> None:
+def test_a_registered_client_can_be_reported_by_its_secret_which_is_not_stored(dynamodb: "DynamoDBClient") -> None:
     clients = demo_clients()
     register(clients, DynamoDbClientRegistry(dynamodb, TABLE))
 

@@ -34,7 +34,7 @@ from careconnect_testing.parts.issuer import (
     Issuer,
     public_jwk,
 )
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 SECRET = "t7Vb2mKq9xZc4LwNp8RdYs6HgJf3TnQa-5uEiXo1CvWzB_yDkMrGhPjSlFeUtAq0xN7bV4cZ8mKpLwQdRsYgHf"
 JWKS = {"keys": [public_jwk(RSA_KEY, "key-1"), public_jwk(P256_KEY, "key-2")]}
@@ -346,7 +346,7 @@ def test_a_refusal_is_one_line_and_exit_code_1(
     result = run(*arguments)
 
     assert result.exit_code == 1
-    (line,) = told(result)
+    (line,) = printed(result)
     assert reason in line
     assert line.startswith("careconnect: ")
     assert result.stdout == ""

@@ -2,12 +2,12 @@
 
 import pytest
 
-from careconnect_admin.auditing.operator_events import Operator, OperatorRecord
-from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_admin.auditing.operator_events import Operator, OperatorEvents
+from careconnect_testing.parts.access_records import StoredEvents
 
 
 @pytest.fixture
 def trail_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have commands write their events nowhere else."""
-    opened = OperatorRecord(KeptEvents(), Operator("operator"))
+    opened = OperatorEvents(StoredEvents(), Operator("operator"))
     monkeypatch.setattr("careconnect_admin.auditing.open_trail.operator_record", lambda _target: opened)

@@ -17,7 +17,7 @@ from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, ArchivedTrail, trail_on_moto
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 Run = Callable[..., Result]
 OUTPUTS = {"AuditTable": AUDIT_TABLE, "ArchiveBucket": BUCKET}
@@ -88,7 +88,7 @@ def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record
     assert (newest[3], oldest[3]) == ("Patient/4/Observation", "Patient/4/Observation?code=1")
 
 
-def test_days_and_clients_narrow_what_is_listed(record: ArchivedTrail, run: Run) -> None:
+def test_days_and_clients_limit_what_is_listed(record: ArchivedTrail, run: Run) -> None:
     day = 86_400_000
     record.kept(0, day, 2 * day)
     record.kept(0, day, client_id="client-2", patient="")
@@ -103,7 +103,7 @@ def test_days_and_clients_narrow_what_is_listed(record: ArchivedTrail, run: Run)
     assert times("--patient", "4", "--date", "2026-03-25") == ["2026-03-25"]
     assert times("--patient", "4", "--from", "2026-03-25", "--to", DAY) == [DAY, DAY, "2026-03-25"]
     nothing = run("list", "--patient", "9")
-    assert (nothing.stdout, told(nothing)) == ("", ["careconnect: no event"])
+    assert (nothing.stdout, printed(nothing)) == ("", ["careconnect: no event"])
 
 
 def test_that_there_is_more_is_said(record: ArchivedTrail, run: Run) -> None:
@@ -112,10 +112,10 @@ def test_that_there_is_more_is_said(record: ArchivedTrail, run: Run) -> None:
     result = run("--patient", "4", "--most", "2")
 
     assert len(rows(result)) == 3
-    assert told(result) == ["careconnect: these are the newest 2: give --most or days for more"]
+    assert printed(result) == ["careconnect: these are the newest 2: give --most or days for more"]
 
 
-def test_what_is_no_event_of_this_service_is_told_to_be_none(record: ArchivedTrail, run: Run) -> None:
+def test_what_is_no_event_of_this_service_is_said_to_be_none(record: ArchivedTrail, run: Run) -> None:
     (real,) = record.kept(0)
     item = record.item(real)
     (elsewhere,) = record.kept(1)
@@ -166,7 +166,7 @@ def test_what_cannot_be_recorded_is_not_shown(
     result = run(command, *(["--patient", "4"] if command == "list" else [event_id]))
 
     assert (result.exit_code, result.stdout) == (1, "")
-    (line,) = told(result)
+    (line,) = printed(result)
     assert "AccessDeniedException" in line
 
 
@@ -188,7 +188,7 @@ def test_an_event_that_is_not_there_is_said_to_be_none(run: Run) -> None:
     result = run("show", missing)
 
     assert result.exit_code == 1
-    assert told(result) == [f"careconnect: there is no AuditEvent/{missing}"]
+    assert printed(result) == [f"careconnect: there is no AuditEvent/{missing}"]
 
 
 # --- verify
@@ -205,7 +205,7 @@ def test_what_stands_ends_with_0(record: ArchivedTrail, run: Run) -> None:
     assert result.exit_code == 0
 
 
-def test_what_retention_ended_is_told(record: ArchivedTrail, run: Run) -> None:
+def test_what_retention_ended_is_reported(record: ArchivedTrail, run: Run) -> None:
     record.retention_days = 1
     one, _ = record.kept(MINUTE, MINUTE)
     record.now += 86_400_000
@@ -256,7 +256,7 @@ def test_without_a_bucket_nothing_can_be_verified(run: Run, monkeypatch: pytest.
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
 
     result = run("verify")
-    (line,) = told(result)
+    (line,) = printed(result)
     assert (result.exit_code, "make sam-local" in line) == (1, True)
 
 

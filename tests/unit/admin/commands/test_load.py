@@ -15,7 +15,7 @@ from careconnect_admin.loading.load import LoadReport
 from careconnect_admin.loading.outcome import Outcome
 from careconnect_admin.loading.reading.found import Place, Problem, Skipped
 from careconnect_records.items.tables import RecordTables
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 pytestmark = pytest.mark.usefixtures("trail_in_memory")
 
@@ -95,7 +95,7 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
         ["Location", "0", "0", "0", "0", "1"],
         ["total", "2", "1", "1", "0", "1"],
     ]
-    assert told(result) == ["in.ndjson:7: not JSON"] * 100 + ["… and 20 more problems"]
+    assert printed(result) == ["in.ndjson:7: not JSON"] * 100 + ["… and 20 more problems"]
 
 
 def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,10 +104,10 @@ def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatc
     monkeypatch.setattr("careconnect_admin.loading.load.load_paths", lambda *_a, **_k: report)
     result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 0
-    assert told(result) == []
+    assert printed(result) == []
 
 
-def told_report() -> LoadReport:
+def printed_report() -> LoadReport:
     report = report_of(Patient=Outcome.LOADED)
     report.problems = [Problem(Place("in.ndjson", 7), "not JSON", "Patient")]
     for line in range(1, 6):
@@ -116,8 +116,8 @@ def told_report() -> LoadReport:
     return report
 
 
-def test_what_was_skipped_and_what_leads_nowhere_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    load_command.print_report(told_report())
+def test_what_was_skipped_and_what_leads_nowhere_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    load_command.print_report(printed_report())
     shown = ", ".join(f"Location/{number} (from Patient/1)" for number in range(5))
     assert capsys.readouterr().err.splitlines() == [
         "in.ndjson:7: not JSON",
@@ -128,10 +128,10 @@ def test_what_was_skipped_and_what_leads_nowhere_is_told(capsys: pytest.CaptureF
 
 def test_json_is_one_object_with_everything(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
-    monkeypatch.setattr("careconnect_admin.loading.load.load_paths", lambda *_a, **_k: told_report())
+    monkeypatch.setattr("careconnect_admin.loading.load.load_paths", lambda *_a, **_k: printed_report())
     result = CliRunner().invoke(command, ["a.ndjson", "--json", "--dry-run", *_DEPLOYED])
     assert result.exit_code == 1
-    assert told(result) == ["Nothing was written: this is what would be done."]
+    assert printed(result) == ["Nothing was written: this is what would be done."]
     shown = json.loads(result.stdout)
     numbers = {"resources": 1, "loaded": 1, "unchanged": 0, "deleted": 0, "failed": 0}
     dangling = shown.pop("dangling")
@@ -202,7 +202,7 @@ def test_what_cannot_be_done_is_one_line_before_anything_is(
 ) -> None:
     result = CliRunner().invoke(command, [*options, *_DEPLOYED], input="y\n")
     assert result.exit_code == 1
-    (line,) = told(result)
+    (line,) = printed(result)
     assert reason in line
     assert asked == []
 
@@ -217,7 +217,7 @@ def test_an_error_of_the_service_is_one_line_with_a_remedy(
     monkeypatch.setattr("careconnect_admin.loading.load.load_paths", load_paths)
     result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 1
-    assert told(result) == [
+    assert printed(result) == [
         "careconnect: AWS denies DescribeStacks: ask for that permission, or give another --profile"
     ]
 
@@ -257,7 +257,7 @@ def test_what_an_operator_can_mend_is_one_line_with_the_remedy(
     result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 1
     assert remedy in result.stderr
-    assert len(told(result)) == 1
+    assert len(printed(result)) == 1
 
 
 def test_console_markup_in_a_files_name_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:

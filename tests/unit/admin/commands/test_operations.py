@@ -14,7 +14,7 @@ from careconnect_admin.cli import app
 from careconnect_admin.stack.function_logs import FunctionLogs, LogFilter
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.aws.cloud_formation import FakeCloudFormation
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 RESOURCES = {
     "TokenFunction": ("AWS::Lambda::Function", "token"),
@@ -99,7 +99,7 @@ def test_the_lines_of_all_functions_are_in_order_and_without_lambdas_own(run: Ru
         ["Token", "ERROR", "failure", "error=KeyError"],
         ["Token", "[ERROR]", "Runtime.ImportModuleError:", "no", "module"],
     ]
-    assert told(result) == []
+    assert printed(result) == []
 
 
 @pytest.mark.usefixtures("lines")
@@ -128,7 +128,7 @@ def test_lines_are_chosen(aws: Aws, run: Run, arguments: tuple[str, ...], count:
     result = run("logs", *arguments, "--json")
 
     assert len(result.stdout.splitlines()) == count
-    assert bool(told(result)) is (count == 0)
+    assert bool(printed(result)) is (count == 0)
     assert pattern is None or set(aws.patterns) == {pattern}
 
 
@@ -152,11 +152,11 @@ def test_what_is_not_there_is_one_line(run: Run, arguments: tuple[str, ...], rea
     result = run("logs", *arguments)
 
     assert result.exit_code == 1
-    (line,) = told(result)
+    (line,) = printed(result)
     assert reason in line
 
 
-def test_a_stack_without_functions_is_told(aws: Aws, run: Run) -> None:
+def test_a_stack_without_functions_is_reported(aws: Aws, run: Run) -> None:
     aws.cloudformation.resources = {"Table": ("AWS::DynamoDB::Table", "t")}
 
     assert "has no functions" in run("logs").stderr
@@ -189,7 +189,7 @@ def test_following_goes_on_until_it_is_interrupted(aws: Aws, run: Run, monkeypat
     result = run("logs", "--follow")
 
     assert [line.split(maxsplit=2)[2] for line in result.stdout.splitlines()] == ["line 1", "line 2"]
-    assert (result.exit_code, told(result)) == (0, [])
+    assert (result.exit_code, printed(result)) == (0, [])
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from careconnect_admin.cli import app
 from careconnect_admin.commands.service.read import indented
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 ROOT = "https://ehr.example"
 FHIR = f"{ROOT}/careconnect-ri/STU3"
@@ -72,7 +72,7 @@ def test_a_path_is_read_with_the_token_and_printed_as_it_is(api: Api, run: Run, 
     assert (str(request.url), request.headers["Authorization"]) == (f"{FHIR}/Patient/4", "Bearer given")
     assert json.loads(result.stdout) == json.loads(PATIENT)
     assert '  "weight": 1.50,' in result.stdout.splitlines()
-    assert (result.exit_code, told(result)) == (0, [])
+    assert (result.exit_code, printed(result)) == (0, [])
 
 
 def test_a_client_gets_its_token_first(api: Api, run: Run) -> None:
@@ -112,22 +112,22 @@ def test_a_criterion_without_a_name_or_a_value_is_refused(api: Api, run: Run, cr
     result = run("search", "Observation", criterion)
 
     assert (result.exit_code, api.asked) == (1, [])
-    assert told(result) == [f"careconnect: {criterion!r} is not of the form NAME=VALUE"]
+    assert printed(result) == [f"careconnect: {criterion!r} is not of the form NAME=VALUE"]
 
 
-def test_pages_are_told_and_followed_to_one_bundle(api: Api, run: Run) -> None:
+def test_pages_are_reported_and_followed_to_one_bundle(api: Api, run: Run) -> None:
     api.page(f"{FHIR}/Patient?name=x", "ab", f"{FHIR}/Patient?page=2")
     api.page(f"{FHIR}/Patient?page=2", "c", f"{FHIR}/Patient?page=3")
     api.page(f"{FHIR}/Patient?page=3", "d")
 
     first = run("search", "Patient", "name=x")
     assert len(json.loads(first.stdout)["entry"]) == 2
-    assert told(first) == ["careconnect: there are more pages: --all follows them"]
+    assert printed(first) == ["careconnect: there are more pages: --all follows them"]
     everything = run("search", "Patient", "name=x", "--all")
     bundle = json.loads(everything.stdout)
     assert [entry["resource"]["id"] for entry in bundle["entry"]] == ["a", "b", "c", "d"]
     assert [link["relation"] for link in bundle["link"]] == ["self"]
-    assert told(everything) == []
+    assert printed(everything) == []
 
 
 def test_all_of_what_has_no_pages_is_that(run: Run) -> None:
@@ -170,7 +170,7 @@ def test_a_refusal_is_one_line_in_the_servers_words(
     result = run("get", "Patient/4", *form)
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert told(result) == [f"careconnect: {words}"]
+    assert printed(result) == [f"careconnect: {words}"]
 
 
 def test_all_pages_are_json(run: Run) -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from careconnect_admin.commands.reindex import reindex as command
 from careconnect_admin.loading.reindex import ReindexReport
 from careconnect_records.items.tables import RecordTables
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 pytestmark = pytest.mark.usefixtures("trail_in_memory")
 
@@ -64,7 +64,7 @@ def test_it_asks_first_and_says_what_that_means(app: typer.Typer, runs: list[Any
     assert runs == [(*tables, {"base_url": "the BaseUrl"})] * 2
 
 
-def test_what_was_rebuilt_is_counted_and_problems_are_told(app: typer.Typer, runs: list[Any]) -> None:
+def test_what_was_rebuilt_is_counted_and_problems_are_reported(app: typer.Typer, runs: list[Any]) -> None:
     result = CliRunner().invoke(app, ["--yes"])
 
     assert result.exit_code == 1
@@ -74,7 +74,7 @@ def test_what_was_rebuilt_is_counted_and_problems_are_told(app: typer.Typer, run
         ["Patient", "1,200"],
         ["total", "1,203"],
     ]
-    assert told(result) == ["found by no search: Condition/c: too large"]
+    assert printed(result) == ["found by no search: Condition/c: too large"]
     assert len(runs) == 1
 
 

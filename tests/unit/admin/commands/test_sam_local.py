@@ -45,10 +45,10 @@ def test_the_committed_environment_is_that_of_the_default_ports() -> None:
 
 
 def test_other_ports_reach_the_functions() -> None:
-    told = environment_for(Ports(api=3400, emulator=5100))["Parameters"]
+    printed = environment_for(Ports(api=3400, emulator=5100))["Parameters"]
 
-    assert told["BASE_URL"] == "http://127.0.0.1:3400"
-    assert told["AWS_ENDPOINT_URL"].endswith(":5100")
+    assert printed["BASE_URL"] == "http://127.0.0.1:3400"
+    assert printed["AWS_ENDPOINT_URL"].endswith(":5100")
 
 
 def test_without_docker_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_without_an_engine_one_line_says_so(monkeypatch: pytest.MonkeyPatch, tmp
     assert result.stderr == "careconnect: the Docker engine does not answer: start it, or set DOCKER_HOST\n"
 
 
-def test_a_taken_port_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_taken_port_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _fake_docker(tmp_path, "echo 127.0.0.1")
     monkeypatch.setenv("PATH", str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -16,23 +16,23 @@ def _smoke(base: str, **environment: str | None) -> Result:
 
 
 @pytest.mark.parametrize("missing", ["CLIENT_ID", "CLIENT_SECRET"])
-def test_a_missing_setting_is_told_in_one_line(missing: str) -> None:
+def test_a_missing_setting_is_reported_in_one_line(missing: str) -> None:
     result = _smoke("https://api.example", **{missing: None})
 
-    told = f"careconnect: set {missing}, of a client from `careconnect clients add`\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", told)
+    printed = f"careconnect: set {missing}, of a client from `careconnect clients add`\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", printed)
 
 
 @pytest.mark.parametrize("base", ["api.example", "ftp://api.example", "https://", "https://["])
-def test_a_base_that_is_no_url_is_told_in_one_line(base: str) -> None:
+def test_a_base_that_is_no_url_is_reported_in_one_line(base: str) -> None:
     result = _smoke(base)
 
-    told = "careconnect: BASE must be the root URL of the service: https://…\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", told)
+    printed = "careconnect: BASE must be the root URL of the service: https://…\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", printed)
 
 
 @pytest.mark.parametrize("base", ["http://127.0.0.1:9", "http://127.0.0.1:99999"])
-def test_a_url_where_nothing_answers_is_told_in_one_line(base: str) -> None:
+def test_a_url_where_nothing_answers_is_reported_in_one_line(base: str) -> None:
     result = _smoke(base)
 
     assert (result.exit_code, result.stdout) == (1, "")

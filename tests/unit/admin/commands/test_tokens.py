@@ -27,7 +27,7 @@ from careconnect_testing.parts.issuer import (
     issuer_on_moto,
     public_jwk,
 )
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 app = typer.Typer()
 app.command()(tokens_command.token)
@@ -120,7 +120,7 @@ def test_a_refusal_is_one_line(served: tuple[Issuer, str]) -> None:
     result = run("nobody", "--base", served[1], env={"CLIENT_SECRET": "a-wrong-secret"})
 
     assert result.exit_code == 1
-    assert told(result) == ["careconnect: refused: invalid_client (401): Client authentication failed."]
+    assert printed(result) == ["careconnect: refused: invalid_client (401): Client authentication failed."]
 
 
 def test_what_is_no_token_endpoint_is_said_to_be_none(served: tuple[Issuer, str]) -> None:
@@ -143,7 +143,7 @@ def test_an_address_that_is_not_safe_or_not_there_is_one_line(base: str, reason:
 
     assert result.exit_code == 1
     assert reason in result.stderr
-    assert len(told(result)) == 1
+    assert len(printed(result)) == 1
 
 
 def test_a_key_that_cannot_be_used_is_one_line(tmp_path: Path) -> None:
@@ -215,14 +215,14 @@ def test_a_key_signs_by_the_algorithm_that_is_named(served: tuple[Issuer, str], 
 
 
 @pytest.mark.parametrize("jwks", [[], [public_jwk(P256_KEY, "other")]])
-def test_a_key_that_is_not_registered_is_told(on_stack: Issuer, key_file: Path, jwks: list[dict[str, Any]]) -> None:
+def test_a_key_that_is_not_registered_is_reported(on_stack: Issuer, key_file: Path, jwks: list[dict[str, Any]]) -> None:
     if jwks:
         registered(on_stack, *jwks)
 
     result = run("client-1", "--key", str(key_file))
 
     assert result.exit_code == 1
-    assert told(result) == ["careconnect: the key is not in a JWK Set that is registered for client-1: give --kid"]
+    assert printed(result) == ["careconnect: the key is not in a JWK Set that is registered for client-1: give --kid"]
 
 
 def test_an_algorithm_that_the_key_has_not_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_an_algorithm_that_the_key_has_not_is_refused_before_anything_is_sent(tm
     result = run("x", "--base", "https://api.example", "--key", str(key), "--kid", "k", "--alg", "RS256")
 
     assert result.exit_code == 1
-    assert told(result) == ["careconnect: this key cannot sign by RS256: it can by ES256"]
+    assert printed(result) == ["careconnect: this key cannot sign by RS256: it can by ES256"]
 
 
 def test_each_algorithm_of_assertions_has_a_key(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_a_token_that_is_not_good_ends_with_1(served: tuple[Issuer, str]) -> Non
     result = introspect("--base", base, "--client", "client-1", "--token", "x", "--json", env={"CLIENT_SECRET": secret})
 
     assert (result.exit_code, json.loads(result.stdout)) == (1, {"active": False})
-    (line,) = told(result)
+    (line,) = printed(result)
     assert "client-1's to ask about" in line
 
 

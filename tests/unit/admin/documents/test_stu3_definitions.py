@@ -69,7 +69,7 @@ def test_a_table_that_is_there_is_made_anew(package: Path, tmp_path: Path) -> No
     assert path.read_text(encoding="utf-8") == made
 
 
-def test_what_cannot_be_made_is_told(package: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_made_is_reported(package: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="has lost its table"):
         with_definitions("", package)
     (tmp_path / "empty").mkdir()

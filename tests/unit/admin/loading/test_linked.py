@@ -12,24 +12,24 @@ from hypothesis import strategies as st
 
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.storage.keys import (
-    GUARD_ITEM,
+    COUNT_SHARDS,
     INDEX_ITEM,
     JSON_ITEM,
-    MARK_SHARDS,
-    guard_partition,
-    mark_key,
-    mark_shard,
+    LOCK_ITEM,
+    count_key,
+    count_shard,
+    lock_partition,
     version_item,
 )
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.items.extract import index_keys, search_values
-from careconnect_records.items.identifier_locks import guards_among
-from careconnect_records.items.record import Content, content_of, deletion_of
+from careconnect_records.items.identifier_locks import locks_among
+from careconnect_records.items.record import NewVersion, deleted_version, new_version
 from careconnect_records.items.reference_counts import targets_of
 from careconnect_records.writes import change as changes
 from careconnect_records.writes import lease as claims
-from careconnect_records.writes.change import State
-from careconnect_records.writes.multi_step_write import StepwiseWrite
+from careconnect_records.writes.change import StoredVersion
+from careconnect_records.writes.multi_step_write import MultiStepWrite
 from careconnect_testing.parts.stores import Reader, reader_on_moto
 from careconnect_testing.records.generated import cases
 from careconnect_testing.records.stored import Stored, saved, stored
@@ -53,18 +53,18 @@ _SOME = st.lists(st.integers(0, 4), unique=True, max_size=4)
 
 
 @st.composite
-def contents(draw: st.DrawFn) -> Content:
+def contents(draw: st.DrawFn) -> NewVersion:
     """Draw a Patient or an Organization of few, with some of a few identifiers and references, or its deletion."""
     name, resource_id = draw(st.sampled_from(("Patient", "Organization"))), draw(st.sampled_from(IDS))
     if draw(st.integers(0, 3)) == 0:
-        return deletion_of(served(name), resource_id)
+        return deleted_version(served(name), resource_id)
     identifiers = [{"system": "urn:s", "value": f"v{number}"} for number in draw(_SOME)]
     references = [{"url": "urn:x", "valueReference": {"reference": TARGETS[number]}} for number in draw(_SOME)]
     resource: dict[str, Any] = {"resourceType": name, "id": resource_id, "name": [{"text": "x"}]}
     if name == "Organization":
         # Beyond what a transaction takes, if there are many.
         resource |= {"name": "x", "alias": [f"{letter} name" for letter in "abcdefghij"[: draw(st.integers(0, 10))]]}
-    return content_of(served(name), resource | _given(identifier=identifiers, extension=references))
+    return new_version(served(name), resource | _given(identifier=identifiers, extension=references))
 
 
 def _given(**elements: list[Any]) -> dict[str, Any]:
@@ -89,8 +89,8 @@ def reader() -> Iterator[Reader]:
 
 @settings(max_examples=cases(50))
 @given(batches=BATCHES)
-def test_guards_marks_and_entries_are_what_the_bodies_say(
-    reader: Reader, batches: list[tuple[list[Content], int]]
+def test_locks_counts_and_entries_are_what_the_bodies_say(
+    reader: Reader, batches: list[tuple[list[NewVersion], int]]
 ) -> None:
     put_back = saved(reader.tables)
     try:
@@ -103,7 +103,7 @@ def test_guards_marks_and_entries_are_what_the_bodies_say(
         put_back()
 
 
-def write(reader: Reader, batch: list[Content], at: datetime, calls: int) -> None:
+def write(reader: Reader, batch: list[NewVersion], at: datetime, calls: int) -> None:
     """Load a batch, killed after so many of its calls if it makes as many."""
     left = calls
 
@@ -124,9 +124,9 @@ def write(reader: Reader, batch: list[Content], at: datetime, calls: int) -> Non
 
 
 def finish_all(reader: Reader, at: datetime) -> None:
-    steps = StepwiseWrite(reader.tables, lambda: int(at.timestamp() * 1000))
+    steps = MultiStepWrite(reader.tables, lambda: int(at.timestamp() * 1000))
     for (_, pk, sk), item in stored(reader.tables).items():
-        if sk == INDEX_ITEM and (state := State(item)).is_claimed:
+        if sk == INDEX_ITEM and (state := StoredVersion(item)).is_leased:
             steps.finish(served(pk.partition("/")[0]), state)
 
 
@@ -150,21 +150,21 @@ def agree(items: Stored) -> None:
         resource = json.loads(body["body"]["S"])
         keys = index_keys(served(name), resource_id, search_values(resource))
         entries.update((table, *key) for key in keys)
-        for guard in guards_among(name, keys):
-            guards[table, guard_partition(*guard)].add(resource_id)
+        for lock in locks_among(name, keys):
+            guards[table, lock_partition(*lock)].add(resource_id)
         for target in targets_of(resource):
-            marks[mark_key(target, mark_shard(resource_id))][name] += 1
+            marks[count_key(target, count_shard(resource_id))][name] += 1
     found = {key for key in items if key[2] and not key[2].startswith("#")}
     assert found == entries
     assert not any("staged" in items[key] for key in found)
-    assert {key[:2]: set(item["ids"]["SS"]) for key, item in items.items() if key[2] == GUARD_ITEM} == guards
+    assert {key[:2]: set(item["ids"]["SS"]) for key, item in items.items() if key[2] == LOCK_ITEM} == guards
     wanted = {
         key: {name: {"N": str(number)} for name, number in (counts | Counter(total=counts.total())).items()}
         for key, counts in marks.items()
     }
     for target in closed:
-        for shard in range(MARK_SHARDS):
-            wanted.setdefault(mark_key(target, shard), {})["closed"] = {"BOOL": True}  # type: ignore[dict-item]
+        for shard in range(COUNT_SHARDS):
+            wanted.setdefault(count_key(target, shard), {})["closed"] = {"BOOL": True}  # type: ignore[dict-item]
     found_marks = {
         pk: {name: value for name, value in item.items() if name != "pk"}
         for (table, pk, _), item in items.items()

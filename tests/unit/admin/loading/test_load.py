@@ -212,7 +212,9 @@ def test_a_changed_digit_is_changed_content(tmp_path: Path, tables: RecordTables
     assert item["body"]["S"].endswith('"valueQuantity":{"value":1.10}}')
 
 
-def test_a_sources_own_version_is_replaced_and_the_rest_of_its_meta_kept(tmp_path: Path, tables: RecordTables) -> None:
+def test_a_sources_own_version_is_replaced_and_the_rest_of_its_meta_stored(
+    tmp_path: Path, tables: RecordTables
+) -> None:
     source = {"meta": {"profile": ["urn:p"], "versionId": "77", "lastUpdated": "2001-01-01T00:00:00Z"}}
     load(tmp_path, tables, source | patient(active=True))
     assert items_of(tables)["Patient/4", "#json"]["body"]["S"] == (
@@ -346,7 +348,7 @@ def test_without_tables_a_load_tells_what_it_would_do_to_empty_ones(tmp_path: Pa
     assert load(tmp_path, None, *lines, deletions=gone) == on_empty
 
 
-def test_what_is_named_is_deleted_and_what_was_not_there_is_told(tmp_path: Path, tables: RecordTables) -> None:
+def test_what_is_named_is_deleted_and_what_was_not_there_is_reported(tmp_path: Path, tables: RecordTables) -> None:
     load(tmp_path, tables, patient(), patient(id="5"))
     deletions = [Deletion(Place(f"--delete Patient/{name}"), "Patient", name) for name in ("4", "6")]
     report = load_paths([], tables, deletions=deletions, writers=1)
@@ -376,7 +378,7 @@ def dangling(report: LoadReport) -> list[tuple[str, int, str]]:
     return [(each.target, each.count, each.source) for each in report.dangling]
 
 
-def test_references_that_lead_nowhere_are_told_and_are_no_problem(tmp_path: Path, tables: RecordTables) -> None:
+def test_references_that_lead_nowhere_are_reported_and_are_no_problem(tmp_path: Path, tables: RecordTables) -> None:
     report = load(
         tmp_path,
         tables,
@@ -471,14 +473,14 @@ def test_progress_goes_forward_to_the_end(
     tmp_path: Path, tables: RecordTables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("careconnect_admin.loading.load._CHUNK", 10)
-    told: list[tuple[int, int]] = []
+    printed: list[tuple[int, int]] = []
     patients = [{"resourceType": "Patient", "id": str(number)} for number in range(25)]
-    load(tmp_path, tables, *patients, progress=lambda done, total: told.append((done, total)))
+    load(tmp_path, tables, *patients, progress=lambda done, total: printed.append((done, total)))
     total = (tmp_path / "in.ndjson").stat().st_size
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert len(told) > 2
-    assert told[-1] == (total, total)
-    assert {each for _, each in told} == {total}
+    assert [done for done, _ in printed] == sorted(done for done, _ in printed)
+    assert len(printed) > 2
+    assert printed[-1] == (total, total)
+    assert {each for _, each in printed} == {total}
 
 
 def test_many_resources_share_a_transaction_within_its_quotas(tmp_path: Path, dynamodb: "DynamoDBClient") -> None:

@@ -234,7 +234,7 @@ def test_a_write_in_steps_that_was_left_ends(reader: Reader) -> None:
     assert held(reader) == before
 
 
-def test_what_cannot_be_indexed_is_told_and_stays_readable_and_writable(reader: Reader) -> None:
+def test_what_cannot_be_indexed_is_reported_and_stays_readable_and_writable(reader: Reader) -> None:
     key = {"pk": {"S": "Patient/5"}, "sk": {"S": "#json"}}
     reader.client.update_item(
         TableName=reader.tables.record,

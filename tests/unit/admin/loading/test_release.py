@@ -45,11 +45,11 @@ _SUBJECT = {"reference": "Patient/1"}
         ),
     ],
 )
-def test_r4_is_told_by_what_stu3_lacks(resource: dict[str, Any], signs: str) -> None:
+def test_r4_is_reported_by_what_stu3_lacks(resource: dict[str, Any], signs: str) -> None:
     assert reason_for(id="1", **resource).endswith(f"; this looks like R4 ({signs}); STU3 is served")
 
 
-def test_a_type_that_r4_brought_is_told() -> None:
+def test_a_type_that_r4_brought_is_reported() -> None:
     assert reason_for(resourceType="ServiceRequest", id="1") == (
         "ServiceRequest is not a type that is served; this looks like R4, which has ServiceRequest; STU3 is served"
     )

@@ -9,27 +9,27 @@ from typing import Any
 import pytest
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect.storage.keys import mark_shard
+from careconnect.storage.keys import count_shard
 from careconnect_admin.loading.load import load_paths
-from careconnect_admin.loading.shard_locks import Turns, lane_of
+from careconnect_admin.loading.shard_locks import ShardLocks, shard_of
 from careconnect_admin.loading.writer import RecordWriter
-from careconnect_records.items.record import Content, content_of
+from careconnect_records.items.record import NewVersion, new_version
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import Change, planned_change
+from careconnect_records.writes.change import WritePlan, plan_write
 
 ONE, SAME, OTHER = "1", "11", "2"
 
 
-def condition(resource_id: str, **elements: Any) -> Change:
+def condition(resource_id: str, **elements: Any) -> WritePlan:
     served = resource_type("Condition")
     assert served is not None
     resource = {"resourceType": "Condition", "id": resource_id, **elements}
-    change = planned_change(content_of(served, resource), None, now=0, base_url="")
+    change = plan_write(new_version(served, resource), None, now=0, base_url="")
     assert change is not None
     return change
 
 
-def referring(resource_id: str) -> Change:
+def referring(resource_id: str) -> WritePlan:
     return condition(resource_id, subject={"reference": "Patient/4"})
 
 
@@ -42,16 +42,16 @@ def referring(resource_id: str) -> Change:
         ([condition(SAME)], False),
     ],
 )
-def test_those_of_one_shard_wait_for_each_other(second: list[Change], *, waits: bool) -> None:
-    assert mark_shard(ONE) == mark_shard(SAME) != mark_shard(OTHER)
-    turns, done = Turns(), Event()
+def test_those_of_one_shard_wait_for_each_other(second: list[WritePlan], *, waits: bool) -> None:
+    assert count_shard(ONE) == count_shard(SAME) != count_shard(OTHER)
+    locks, done = ShardLocks(), Event()
 
     def take() -> None:
-        with turns.taken(second):
+        with locks.taken(second):
             done.set()
 
     thread = Thread(target=take)
-    with turns.taken([referring(ONE)]):
+    with locks.taken([referring(ONE)]):
         thread.start()
         assert done.wait(0.05 if waits else 5) is not waits
     thread.join(5)
@@ -62,13 +62,13 @@ def test_those_of_one_shard_wait_for_each_other(second: list[Change], *, waits: 
 def test_several_writers_get_resources_by_shard_and_one_in_the_order_of_the_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writers: int
 ) -> None:
-    chunks: list[list[Content]] = []
+    chunks: list[list[NewVersion]] = []
 
     def settle(_load: object, waiting: dict[Future[Any], Any]) -> None:
         assert all(future.result() == [] for future in waiting)
         waiting.clear()
 
-    def write(_writer: RecordWriter, contents: list[Content]) -> list[Any]:
+    def write(_writer: RecordWriter, contents: list[NewVersion]) -> list[Any]:
         chunks.append(contents)
         return []
 
@@ -86,5 +86,5 @@ def test_several_writers_get_resources_by_shard_and_one_in_the_order_of_the_sour
     if writers == 1:
         assert [content.resource_id for chunk in chunks for content in chunk] == ids
     else:
-        assert all(len({lane_of(content) for content in chunk}) == 1 for chunk in chunks)
+        assert all(len({shard_of(content) for content in chunk}) == 1 for chunk in chunks)
         assert max(len(chunk) for chunk in chunks) == 5

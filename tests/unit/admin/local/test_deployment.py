@@ -22,7 +22,7 @@ def template() -> dict[str, Any]:
         ({"AllowedOrigins": "https://a.example,https://b.example"}, False),
     ],
 )
-def test_one_origin_is_told_from_several(template: dict[str, Any], given: dict[str, str], one: bool) -> None:
+def test_one_origin_is_reported_from_several(template: dict[str, Any], given: dict[str, str], one: bool) -> None:
     left, right = for_emulator(template, given)["Conditions"]["AllowsOneOrigin"]["Fn::Equals"]
 
     assert (left == given.get("AllowedOrigins", "*")) is one

@@ -60,7 +60,7 @@ def test_a_layer_with_a_build_method_lies_under_python(project: Path) -> None:
     assert names(result.artefacts[uri.removeprefix("s3://bucket/")]) == ["python/shared/__init__.py"]
 
 
-def test_intrinsic_functions_and_remote_code_are_kept(project: Path) -> None:
+def test_intrinsic_functions_and_remote_code_are_stored(project: Path) -> None:
     resources = package(project / "template.yaml", "bucket").template["Resources"]
 
     assert resources["One"]["Properties"]["Role"] == {"Fn::GetAtt": ["Role", "Arn"]}
@@ -155,7 +155,7 @@ def test_a_build_that_fails_says_what_it_said(project: Path) -> None:
         package(project / "template.yaml", "bucket")
 
 
-def test_a_machine_without_make_is_told_to_install_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_without_make_is_said_to_install_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "template.yaml").write_text(MADE)
     (project / "code/Makefile").write_text("build-Made:\n")
     monkeypatch.setenv("PATH", str(project))

@@ -70,7 +70,7 @@ def test_a_deleted_patient_is_not_shown(dynamodb: "DynamoDBClient", tmp_path: Pa
     assert example_path(dynamodb, OUTPUTS, report) == "Patient/5"
 
 
-def test_a_story_is_told_of_the_samples_own_patient_alone(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
+def test_a_story_is_shown_the_samples_own_patient_alone(dynamodb: "DynamoDBClient", tmp_path: Path) -> None:
     assert stories_there(dynamodb, OUTPUTS) == []
     sample = next(each for each in sample_resources() if each["resourceType"] == "Patient" and each["id"] == "5")
     theirs = {**put("Patient", "5"), "resource": sample}

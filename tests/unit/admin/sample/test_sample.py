@@ -164,10 +164,10 @@ def test_a_story_has_an_admission(resources: list[dict[str, Any]]) -> None:
     )
 
 
-def test_stories_are_told_by_name_and_nhs_number(resources: list[dict[str, Any]]) -> None:
-    told = list(story_tellers())
-    assert [(each.patient_id, each.name) for each in told][:2] == [("4", "Sofía Elena Muñoz"), ("5", "Goran Antić")]
-    for each in told:
+def test_stories_are_reported_by_name_and_nhs_number(resources: list[dict[str, Any]]) -> None:
+    printed = list(story_tellers())
+    assert [(each.patient_id, each.name) for each in printed][:2] == [("4", "Sofía Elena Muñoz"), ("5", "Goran Antić")]
+    for each in printed:
         (patient,) = [r for r in resources if r["resourceType"] == "Patient" and r["id"] == each.patient_id]
         assert {"system": _NHS_NUMBER, "value": each.nhs_number}.items() <= patient["identifier"][0].items()
         assert each.title

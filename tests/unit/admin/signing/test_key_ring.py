@@ -23,7 +23,7 @@ from careconnect_admin.signing.key_ring import (
 )
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.parts.issuer import ALIAS, AUDIT_TABLE, Issuer, basic, issuer_on_moto
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 
 @pytest.fixture
@@ -352,13 +352,13 @@ def test_the_commands(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "signs in 360 s" in rotated.stderr
     refused = run("retire")
     assert refused.exit_code == 1
-    assert len(told(refused)) == 1
+    assert len(printed(refused)) == 1
     retired = run("retire", "--force", "--json")
     assert [state["place"] for state in json.loads(retired.stdout)] == ["current"]
     assert run("rotate", "--now").exit_code == 0
     assert sum(slept) == PUBLICATION_SECONDS + SHORT_PUBLICATION_SECONDS
     # Each minute of the longer wait is told, as this is no terminal.
-    assert [line for line in told(rotated) if line.startswith("It signs in")] == [
+    assert [line for line in printed(rotated) if line.startswith("It signs in")] == [
         f"It signs in {60 * minutes} s" for minutes in (5, 4, 3, 2, 1)
     ]
     for command in ("list", "rotate", "retire"):

@@ -73,7 +73,7 @@ def test_of_several_local_stacks_one_is_to_be_named(folder: Path) -> None:
 
 
 @pytest.mark.usefixtures("aws", "folder")
-def test_a_deployed_stack_is_told_with_its_region_and_account() -> None:
+def test_a_deployed_stack_is_reported_with_its_region_and_owner() -> None:
     found = stack_target("careconnect")
 
     assert (found.is_local, found.place) == (False, "eu-west-2, account 123456789012")

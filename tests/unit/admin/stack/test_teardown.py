@@ -13,7 +13,7 @@ from careconnect_admin.cli import app
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.aws.cloud_formation import FakeCloudFormation, denied
 from careconnect_testing.parts.access_records import audit_table
-from careconnect_testing.stacks.command_line import told
+from careconnect_testing.stacks.command_line import printed
 
 NAME = "careconnect"
 Run = Callable[..., Result]
@@ -141,7 +141,7 @@ def test_another_name_after_yes_destroys_nothing(aws: Aws, run: Run) -> None:
     result = run("--yes", "careconnect-2")
 
     assert result.exit_code == 1
-    assert told(result) == [
+    assert printed(result) == [
         "careconnect: --yes careconnect-2 does not name the stack careconnect: nothing was destroyed"
     ]
     assert untouched(aws)
@@ -154,13 +154,13 @@ def test_a_protected_stack_is_left_whole(aws: Aws, run: Run) -> None:
     assert untouched(aws)
 
 
-def test_a_stack_that_does_not_go_is_told_with_the_first_reason(aws: Aws, run: Run) -> None:
+def test_a_stack_that_does_not_go_is_reported_with_the_first_reason(aws: Aws, run: Run) -> None:
     aws.cloudformation.at_the_end = "DELETE_FAILED"
 
     result = run("--yes", NAME)
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert told(result)[-1] == (
+    assert printed(result)[-1] == (
         "careconnect: the stack careconnect is DELETE_FAILED: Role: in use; mend that and run this again"
     )
 

@@ -74,7 +74,7 @@ def test_no_two_ids_are_the_same_and_all_have_the_form_of_one() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "4", ID + "~", ID.upper(), ID[:-1], ID + "0", "ffffffffffff" + ID[12:]])
-def test_what_is_no_id_of_an_event_is_told_apart(text: str) -> None:
+def test_what_is_no_id_of_an_event_is_reported_apart(text: str) -> None:
     assert not is_event_id(text)
 
 

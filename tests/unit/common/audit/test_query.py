@@ -160,7 +160,7 @@ def test_h1_values_that_name_patients_or_identifiers_are_a_hundred_in_all(number
     assert audit_query(served, [("_id", values), ("identifier", values)], BASE).names_too_many is is_too_much
 
 
-def test_a_value_is_kept_in_the_events_of_those_whom_alone_it_names() -> None:
+def test_a_value_is_stored_in_the_events_of_those_whom_alone_it_names() -> None:
     parameters = [("patient", "4"), ("subject", "Patient/5"), ("code", "1")]
 
     assert asked("Observation", *parameters, patient="4")[0] == [("patient", "4"), ("subject", LEFT_OUT), ("code", "1")]

@@ -115,7 +115,7 @@ def test_what_is_put_within_a_transaction_is_put_on_the_same_condition(client: A
         (ClientError({"Error": {"Code": "ValidationException"}}, INSERT), "ValidationException", False),
     ],
 )
-def test_what_cannot_be_kept_is_said_by_the_services_own_word(
+def test_what_cannot_be_stored_is_said_by_the_services_own_word(
     client: Any, fault: Exception, code: str, is_down: bool
 ) -> None:
     recorded = Recorded(client)

@@ -10,7 +10,7 @@ from careconnect.audit.query import audit_query
 from careconnect.audit.store import EventNotStoredError
 from careconnect.audit.trail import AuditTrail
 from careconnect.fhir.outcomes import (
-    around_the_front,
+    bypassed_edge,
     expired_token,
     insufficient_scope,
     internal,
@@ -20,10 +20,10 @@ from careconnect.fhir.outcomes import (
     too_many_requests,
 )
 from careconnect.fhir.resource_types import RESOURCE_TYPES
-from careconnect.http.errors import RefusalError
+from careconnect.http.errors import ApiError
 from careconnect.http.messages import parse_request
 from careconnect_testing.http.events import fhir_event
-from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_testing.parts.access_records import StoredEvents
 from careconnect_testing.parts.clock import Clock
 
 CALLER = {"client_id": "client-1", "jti": "a-jti"}
@@ -31,12 +31,12 @@ OBSERVATION = next(each for each in RESOURCE_TYPES if each.name == "Observation"
 Told = list[tuple[str, str, str, int]]
 
 
-def trail(kept: KeptEvents, method: str = "GET", *, fails_open: bool = False, **caller: str) -> AuditTrail:
+def trail(kept: StoredEvents, method: str = "GET", *, fails_open: bool = False, **caller: str) -> AuditTrail:
     request = parse_request(fhir_event(method, "Patient/4", authorizer=caller or CALLER))
     return AuditTrail(kept, clock=Clock(1_795_676_953.0), service="tested", request=request, fails_open=fails_open)
 
 
-def told(kept: KeptEvents) -> Told:
+def told(kept: StoredEvents) -> Told:
     return sorted((event.patient, event.outcome.value, event.why, event.status) for event in kept.events)
 
 
@@ -83,7 +83,7 @@ DONE: list[tuple[Callable[[AuditTrail], object], Told]] = [
 def test_what_is_allowed_is_an_event_of_each_patient_or_one_of_nobody(
     act: Callable[[AuditTrail], object], expected: Told
 ) -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept)
     act(request)
     request.finish(200, None)
@@ -91,12 +91,12 @@ def test_what_is_allowed_is_an_event_of_each_patient_or_one_of_nobody(
     assert told(kept) == expected
 
 
-REFUSED: list[tuple[RefusalError, str, str]] = [
+REFUSED: list[tuple[ApiError, str, str]] = [
     (insufficient_scope("user/Patient.r"), "4", "scope"),
     (not_found(), "4", "not found"),
     (out_of_compartment(()), "4", "compartment"),
     (expired_token(), "4", "token"),
-    (around_the_front(), "4", "front"),
+    (bypassed_edge(), "4", "front"),
     (invalid_request("No."), "4", "bad request"),
     (too_many_requests(1), "4", "throttled"),
     (internal(), "8", "error"),
@@ -105,9 +105,9 @@ REFUSED: list[tuple[RefusalError, str, str]] = [
 
 @pytest.mark.parametrize(("refusal", "outcome", "why"), REFUSED)
 def test_what_is_refused_before_anything_is_written_says_why_and_whom_it_names(
-    refusal: RefusalError, outcome: str, why: str
+    refusal: ApiError, outcome: str, why: str
 ) -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept)
     _named(request)
     request.finish(refusal.status, refusal)
@@ -116,8 +116,8 @@ def test_what_is_refused_before_anything_is_written_says_why_and_whom_it_names(
 
 
 @pytest.mark.parametrize("refusal", [not_found(), internal()])
-def test_what_was_allowed_stays_so_whatever_comes_of_it(refusal: RefusalError) -> None:
-    kept = KeptEvents()
+def test_what_was_allowed_stays_so_whatever_comes_of_it(refusal: ApiError) -> None:
+    kept = StoredEvents()
     request = trail(kept)
     _named(request)
     request.touched(["4"])
@@ -127,7 +127,7 @@ def test_what_was_allowed_stays_so_whatever_comes_of_it(refusal: RefusalError) -
 
 
 def test_a_refusal_is_of_whom_the_request_names_and_of_whom_it_was_found_to_be() -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept)
     request.start("read", Action.READ, "Observation", ["Observation/1"], patients=["4"])
     request.concerns(["9"])
@@ -137,7 +137,7 @@ def test_a_refusal_is_of_whom_the_request_names_and_of_whom_it_was_found_to_be()
 
 
 def test_an_event_says_who_asked_for_what() -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept)
     asked = audit_query(OBSERVATION, [("code", "1"), ("nonsense", "2")], "")
     request.start("search-type", None, "Observation", query=asked)
@@ -153,7 +153,7 @@ def test_an_event_says_who_asked_for_what() -> None:
 
 @pytest.mark.parametrize(("method", "action"), [("GET", "R"), ("POST", "E"), ("PUT", "U"), ("DELETE", "D")])
 def test_without_an_action_it_is_what_the_method_says(method: str, action: str) -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept, method)
     request.start("unknown", None)
     request.finish(200, None)
@@ -162,7 +162,7 @@ def test_without_an_action_it_is_what_the_method_says(method: str, action: str) 
 
 
 def test_l14_an_event_of_a_patient_names_no_other() -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept)
     asked = audit_query(OBSERVATION, [("patient", "4,5"), ("subject", "Patient/6"), ("code", "1")], "")
     request.start("search-type", Action.READ, "Observation", ["Patient/6"], asked)
@@ -175,8 +175,8 @@ def test_l14_an_event_of_a_patient_names_no_other() -> None:
 
 
 @pytest.mark.parametrize(("code", "is_kept"), [("ThrottlingException", False), ("ValidationException", False)])
-def test_what_cannot_be_kept_is_raised_at_the_end(code: str, is_kept: bool) -> None:
-    kept = KeptEvents(fault=code)
+def test_what_cannot_be_stored_is_raised_at_the_end(code: str, is_kept: bool) -> None:
+    kept = StoredEvents(fault=code)
     request = trail(kept)
     request.touched(["4"])
     with pytest.raises(EventNotStoredError) as caught:
@@ -190,18 +190,18 @@ def test_what_is_looked_up_beside_the_work_and_fails_refuses_the_request_and_is_
     def find() -> list[str]:
         raise internal()
 
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept)
     request.touched_when(find)
     for wait in (request.settle, lambda: request.finish(200, None)):
-        with pytest.raises(RefusalError):
+        with pytest.raises(ApiError):
             wait()
 
     assert told(kept) == [("", "8", "error", 500)]
 
 
 def test_a_request_tells_of_a_hundred_patients_at_most() -> None:
-    request = trail(KeptEvents())
+    request = trail(StoredEvents())
     request.touched([str(number) for number in range(60)])
 
     assert request.fits([str(number) for number in range(100)])
@@ -210,7 +210,7 @@ def test_a_request_tells_of_a_hundred_patients_at_most() -> None:
 
 
 def test_events_are_paid_for_before_they_are_written() -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept)
     paid: list[int] = []
 
@@ -222,7 +222,7 @@ def test_events_are_paid_for_before_they_are_written() -> None:
     request.pay = pay
     request.touched(["4", "5"])
     request.touched(["4"])
-    with pytest.raises(RefusalError):
+    with pytest.raises(ApiError):
         request.touched(["6"])
 
     assert paid == [2, 1]
@@ -237,7 +237,7 @@ def _ids(actions: list[dict[str, Any]]) -> list[str]:
 
 
 def test_a_writes_events_are_actions_of_its_transaction() -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept, "PUT")
     actions = request.put_actions(["4", "5"], "Patient/4/_history/2")
     request.committed(["4", "5"], "Patient/4/_history/2")
@@ -252,7 +252,7 @@ def test_a_writes_events_are_actions_of_its_transaction() -> None:
 
 
 def test_of_a_write_that_may_have_been_done_one_of_two_events_with_one_id_can_be_put() -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept, "PUT")
     first = request.put_actions(["4"], "Patient/4/_history/2")
     request.concerns(["4"], ["Patient/4"])
@@ -266,7 +266,7 @@ def test_of_a_write_that_may_have_been_done_one_of_two_events_with_one_id_can_be
 
 @pytest.mark.parametrize("fails_open", [False, True])
 def test_a_write_goes_without_its_events_where_that_was_chosen_and_writes_them_after_it(fails_open: bool) -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     request = trail(kept, "PUT", fails_open=fails_open)
     assert request.put_actions(["4"], "Patient/4/_history/2")
 
@@ -282,11 +282,11 @@ def test_a_write_goes_without_its_events_where_that_was_chosen_and_writes_them_a
 # --- anybody's failures
 
 
-def _failed(kept: KeptEvents, at: float, address: str, claimed: str = "", why: str = "bad request") -> AuditEvent:
+def _failed(kept: StoredEvents, at: float, address: str, claimed: str = "", why: str = "bad request") -> AuditEvent:
     event = fhir_event("POST", "token", authorizer={})
     event["requestContext"]["identity"]["sourceIp"] = address
     request = AuditTrail(kept, clock=Clock(at), request=parse_request(event))
-    request.finish(401, RefusalError(401, "no", "No.", why=why, claimed_client_id=claimed))
+    request.finish(401, ApiError(401, "no", "No.", why=why, claimed_client_id=claimed))
     return kept.events[-1]
 
 
@@ -310,7 +310,7 @@ MINUTE = 1_795_676_940.0
 def test_l12_failures_of_nobody_are_one_event_for_each_minute_network_cause_and_claimed_client(
     first: tuple[Any, ...], second: tuple[Any, ...], is_same: bool
 ) -> None:
-    kept = KeptEvents()
+    kept = StoredEvents()
     _failed(kept, *first)
     _failed(kept, *second)
 
@@ -320,7 +320,7 @@ def test_l12_failures_of_nobody_are_one_event_for_each_minute_network_cause_and_
 
 def test_refusals_of_a_proven_client_are_events_each_but_for_those_that_are_throttled() -> None:
     for refusal, events in ((invalid_request("No."), 3), (too_many_requests(1), 1)):
-        kept = KeptEvents()
+        kept = StoredEvents()
         for _ in range(3):
             trail(kept).finish(refusal.status, refusal)
         assert len(kept.events) == events

@@ -28,8 +28,8 @@ ENDPOINTS: list[tuple[Endpoint, str]] = [
 
 
 @pytest.mark.parametrize(("endpoint", "code"), ENDPOINTS, ids=[type(one).__name__ for one, _ in ENDPOINTS])
-def test_who_comes_around_the_front_is_told_the_same_everywhere(endpoint: Endpoint, code: str) -> None:
-    answer = endpoint.errors.render(endpoint.errors.around_the_front(), parse_request({}))
+def test_who_comes_around_the_front_is_reported_the_same_everywhere(endpoint: Endpoint, code: str) -> None:
+    answer = endpoint.errors.render(endpoint.errors.bypassed_edge(), parse_request({}))
 
     assert (answer.status, answer.headers["Cache-Control"]) == (403, "no-store")
     body = json.loads(answer.body)
@@ -38,7 +38,7 @@ def test_who_comes_around_the_front_is_told_the_same_everywhere(endpoint: Endpoi
 
 
 @pytest.mark.parametrize(("endpoint", "_code"), ENDPOINTS, ids=[type(one).__name__ for one, _ in ENDPOINTS])
-def test_where_no_event_can_be_kept_all_say_that_it_is_worth_another_try(endpoint: Endpoint, _code: str) -> None:
+def test_where_no_event_can_be_stored_all_say_that_it_is_worth_another_try(endpoint: Endpoint, _code: str) -> None:
     refusal = endpoint.errors.unavailable("ThrottlingException")
 
     assert (refusal.status, refusal.reason, refusal.headers["Retry-After"]) == (503, "ThrottlingException", "2")

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from careconnect.audit.event import Action
-from careconnect.endpoint.pipeline import Call, Endpoint, Errors, Shell
-from careconnect.http.errors import RefusalError
+from careconnect.endpoint.pipeline import Endpoint, Errors, RequestContext, RequestPipeline
+from careconnect.http.errors import ApiError
 from careconnect.http.messages import Cors, Response
 from careconnect.http.origin import Origin
 from careconnect_testing.http.events import fhir_event, rest_event
-from careconnect_testing.parts.access_records import KeptEvents
+from careconnect_testing.parts.access_records import StoredEvents
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.running.cases import each_of
@@ -28,37 +28,39 @@ class Worded(Endpoint):
 
     errors = Errors(
         lambda error, _request: Response(error.status, f"{error.code}: {error.text}", error.headers),
-        lambda: RefusalError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",)),
-        lambda: RefusalError(403, "front", "Not this way.", reason="no front"),
-        lambda reason: RefusalError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",)),
+        lambda: ApiError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",)),
+        lambda: ApiError(403, "front", "Not this way.", reason="no front"),
+        lambda reason: ApiError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",)),
     )
 
-    def __init__(self, do: Callable[[Call], Response]) -> None:
+    def __init__(self, do: Callable[[RequestContext], Response]) -> None:
         self.do = do
-        self.calls: list[Call] = []
+        self.calls: list[RequestContext] = []
 
-    def answer(self, call: Call) -> Response:
-        self.calls.append(call)
-        return self.do(call)
+    def answer(self, context: RequestContext) -> Response:
+        self.calls.append(context)
+        return self.do(context)
 
 
 class Shelled:
     """A shell around an endpoint that does what it is told."""
 
-    def __init__(self, do: Callable[[Call], Response], base: str = "", secret: str = "") -> None:
+    def __init__(self, do: Callable[[RequestContext], Response], base: str = "", secret: str = "") -> None:
         self.endpoint = Worded(do)
         self.observer = RecordingObserver()
         self.clock = Clock()
-        self.shell = Shell(self.endpoint, base, "eu-west-2", Cors(("*",)), self.observer, self.clock, Origin(secret))
+        self.pipeline = RequestPipeline(
+            self.endpoint, base, "eu-west-2", Cors(("*",)), self.observer, self.clock, Origin(secret)
+        )
 
     def send(self, event: Any, context: Any = CONTEXT) -> dict[str, Any]:
-        return self.shell(event, context)
+        return self.pipeline(event, context)
 
 
 def test_an_answer_is_logged_with_what_the_endpoint_said_of_it() -> None:
-    def do(call: Call) -> Response:
-        call.action, call.client_id = "Patient.read", "client-1"
-        call.metrics.append("Answered")
+    def do(context: RequestContext) -> Response:
+        context.action, context.client_id = "Patient.read", "client-1"
+        context.metrics.append("Answered")
         shelled.clock.now += 0.25
         return Response(200, "body", {"ETag": 'W/"1"'})
 
@@ -75,7 +77,7 @@ def test_an_answer_is_logged_with_what_the_endpoint_said_of_it() -> None:
 
 @pytest.mark.parametrize("given", ["mine", "not a plain one", ""])
 def test_the_callers_request_id_stands_beside_the_platforms_and_never_for_them(given: str) -> None:
-    shelled = Shelled(lambda _call: Response(200))
+    shelled = Shelled(lambda _context: Response(200))
     event = rest_event("GET", "/x", headers={"X-Request-Id": given} if given else {})
     gateway = event["requestContext"]["requestId"]
 
@@ -92,7 +94,7 @@ def test_the_callers_request_id_stands_beside_the_platforms_and_never_for_them(g
     [("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", True), ("00-4bf92f35-00f067aa-01", False)],
 )
 def test_a_well_formed_traceparent_is_one_more_id_in_the_log(given: str, logged: bool) -> None:
-    shelled = Shelled(lambda _call: Response(200))
+    shelled = Shelled(lambda _context: Response(200))
 
     answer = shelled.send(rest_event("GET", "/x", headers={"traceparent": given}))
 
@@ -101,8 +103,8 @@ def test_a_well_formed_traceparent_is_one_more_id_in_the_log(given: str, logged:
 
 
 def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted() -> None:
-    def do(_call: Call) -> Response:
-        raise RefusalError(
+    def do(_context: RequestContext) -> Response:
+        raise ApiError(
             401,
             "login",
             "Log in.",
@@ -126,8 +128,8 @@ def test_a_refusal_is_worded_by_the_endpoint_logged_with_its_reason_and_counted(
 
 
 def test_an_unexpected_error_is_a_fixed_500_with_the_requests_ids() -> None:
-    def do(call: Call) -> Response:
-        call.action = "token"
+    def do(context: RequestContext) -> Response:
+        context.action = "token"
         raise ZeroDivisionError("a secret")
 
     shelled = Shelled(do)
@@ -142,7 +144,7 @@ def test_an_unexpected_error_is_a_fixed_500_with_the_requests_ids() -> None:
 
 @pytest.mark.parametrize("event", [{"headers": ["no mapping"]}, {"requestContext": "none"}, []])
 def test_an_event_that_is_no_request_is_a_fixed_500(event: Any) -> None:
-    shelled = Shelled(lambda _call: Response(200))
+    shelled = Shelled(lambda _context: Response(200))
 
     answer = shelled.send(event)
 
@@ -152,7 +154,7 @@ def test_an_event_that_is_no_request_is_a_fixed_500(event: Any) -> None:
 
 
 def test_a_preflight_never_reaches_the_endpoint() -> None:
-    shelled = Shelled(lambda _call: Response(200))
+    shelled = Shelled(lambda _context: Response(200))
 
     answer = shelled.send(rest_event("OPTIONS", "/x"))
 
@@ -169,13 +171,13 @@ def test_a_preflight_never_reaches_the_endpoint() -> None:
         ("", "https://abc123def4.execute-api.eu-west-2.amazonaws.com/live"),
     ],
 )
-def test_the_endpoint_is_told_the_root_url_and_when(configured: str, root: str) -> None:
-    shelled = Shelled(lambda _call: Response(200), configured)
+def test_the_endpoint_is_reported_the_root_url_and_when(configured: str, root: str) -> None:
+    shelled = Shelled(lambda _context: Response(200), configured)
 
     shelled.send(rest_event("GET", "/x"), None)
 
-    (call,) = shelled.endpoint.calls
-    assert (call.base_url.root, call.now) == (root, shelled.clock.now)
+    (context,) = shelled.endpoint.calls
+    assert (context.base_url.root, context.now) == (root, shelled.clock.now)
 
 
 SECRET = "s" * 43
@@ -184,7 +186,7 @@ SECRET = "s" * 43
 @each_of("method", ["GET", "POST", "OPTIONS"])
 @each_of("given", ["", "t" * 43, "s" * 42, "S" * 43, f"{SECRET},{SECRET}", "é"])
 def test_around_the_front_is_refused_in_the_endpoints_words_and_never_answered(method: str, given: str) -> None:
-    shelled = Shelled(lambda _call: Response(200), secret=SECRET)
+    shelled = Shelled(lambda _context: Response(200), secret=SECRET)
     headers = {"X-Origin-Secret": given} if given else {}
 
     answer = shelled.send(rest_event(method, "/x", headers=headers))
@@ -196,13 +198,13 @@ def test_around_the_front_is_refused_in_the_endpoints_words_and_never_answered(m
 
 
 def test_through_the_front_the_viewer_is_who_asks() -> None:
-    shelled = Shelled(lambda _call: Response(200), secret=SECRET)
+    shelled = Shelled(lambda _context: Response(200), secret=SECRET)
 
     answer = shelled.send(rest_event("GET", "/x", headers=through("203.0.113.9"), source_ip="64.252.64.1"))
 
     assert answer["statusCode"] == 200
-    (call,) = shelled.endpoint.calls
-    assert call.request.source_ip == "203.0.113.9"
+    (context,) = shelled.endpoint.calls
+    assert context.request.source_ip == "203.0.113.9"
 
 
 def through(viewer: str) -> dict[str, str]:
@@ -222,34 +224,34 @@ def through(viewer: str) -> dict[str, str]:
     ],
 )
 def test_the_viewers_address_is_taken_if_it_is_one(viewer: str, counted: str) -> None:
-    shelled = Shelled(lambda _call: Response(200), secret=SECRET)
+    shelled = Shelled(lambda _context: Response(200), secret=SECRET)
 
     shelled.send(rest_event("GET", "/x", headers=through(viewer), source_ip="64.252.64.1"))
 
-    (call,) = shelled.endpoint.calls
-    assert call.request.source_ip == counted
+    (context,) = shelled.endpoint.calls
+    assert context.request.source_ip == counted
 
 
 def test_without_a_front_nobodys_word_is_taken_for_who_asks() -> None:
-    shelled = Shelled(lambda _call: Response(200))
+    shelled = Shelled(lambda _context: Response(200))
 
     answer = shelled.send(rest_event("GET", "/x", headers=through("203.0.113.9"), source_ip="198.51.100.7"))
 
     assert answer["statusCode"] == 200
-    (call,) = shelled.endpoint.calls
-    assert call.request.source_ip == "198.51.100.7"
+    (context,) = shelled.endpoint.calls
+    assert context.request.source_ip == "198.51.100.7"
 
 
 def test_the_secret_is_in_no_representation() -> None:
     assert SECRET not in repr(Origin(SECRET))
-    assert SECRET not in repr(Shelled(lambda _call: Response(200), secret=SECRET).shell)
+    assert SECRET not in repr(Shelled(lambda _context: Response(200), secret=SECRET).pipeline)
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity of threads")
-def test_a_request_is_answered_on_one_processor_and_its_caller_has_all_of_them_again() -> None:
+def test_a_request_is_answered_on_one_cpu_and_its_caller_has_all_of_them_again() -> None:
     allowed, seen = os.sched_getaffinity(0), list[set[int]]()
 
-    def do(_call: Call) -> Response:
+    def do(_context: RequestContext) -> Response:
         seen.append(os.sched_getaffinity(0))
         return Response(200)
 
@@ -262,15 +264,15 @@ def test_a_request_is_answered_on_one_processor_and_its_caller_has_all_of_them_a
 class Recorded(Shelled):
     """A shell whose requests are recorded."""
 
-    def __init__(self, do: Callable[[Call], Response], fault: str = "", *, fails_open: bool = False) -> None:
+    def __init__(self, do: Callable[[RequestContext], Response], fault: str = "", *, fails_open: bool = False) -> None:
         super().__init__(do)
-        self.kept = KeptEvents(fault=fault)
-        self.shell = replace(self.shell, recording=self.kept.recording(fails_open=fails_open))
+        self.kept = StoredEvents(fault=fault)
+        self.pipeline = replace(self.pipeline, auditing=self.kept.auditing(fails_open=fails_open))
 
 
-def _asks_of_4(call: Call) -> Response:
-    call.trail.start("read", Action.READ, "Patient", ["Patient/4"], patients=["4"])
-    call.trail.touched(["4"])
+def _asks_of_4(context: RequestContext) -> Response:
+    context.trail.start("read", Action.READ, "Patient", ["Patient/4"], patients=["4"])
+    context.trail.touched(["4"])
     return Response(200, "of 4")
 
 
@@ -300,7 +302,7 @@ def test_what_cannot_be_recorded_is_not_answered() -> None:
     answer = shelled.send(fhir_event("GET", "Patient/4"))
 
     assert (answer["statusCode"], answer["body"]) == (503, "unrecorded: Not now.")
-    assert shelled.observer.counts == ["AccessRecordNotKept", "Unavailable"]
+    assert shelled.observer.counts == ["AuditEventNotWritten", "Unavailable"]
     assert shelled.observer.lines[0]["reason"] == "no event: ThrottlingException"
 
 
@@ -309,14 +311,14 @@ def test_what_cannot_be_recorded_is_answered_where_that_was_chosen_and_counted()
     answer = shelled.send(fhir_event("GET", "Patient/4"))
 
     assert (answer["statusCode"], answer["body"]) == (200, "of 4")
-    assert shelled.observer.counts == ["AccessRecordNotKept"]
+    assert shelled.observer.counts == ["AuditEventNotWritten"]
 
 
 def test_a_refusal_and_an_unexpected_error_are_recorded_too() -> None:
-    def refuse(_call: Call) -> Response:
-        raise RefusalError(404, "none", "None.", why="compartment")
+    def refuse(_context: RequestContext) -> Response:
+        raise ApiError(404, "none", "None.", why="compartment")
 
-    def fail(_call: Call) -> Response:
+    def fail(_context: RequestContext) -> Response:
         raise ZeroDivisionError
 
     for do, expected in ((refuse, ("4", "compartment", 404)), (fail, ("8", "error", 500))):
@@ -328,8 +330,8 @@ def test_a_refusal_and_an_unexpected_error_are_recorded_too() -> None:
 
 
 def test_who_is_not_proven_to_be_a_client_is_recorded_as_who_it_claimed_to_be() -> None:
-    def refuse(_call: Call) -> Response:
-        raise RefusalError(401, "invalid_client", "No.", claimed_client_id="client-1")
+    def refuse(_context: RequestContext) -> Response:
+        raise ApiError(401, "invalid_client", "No.", claimed_client_id="client-1")
 
     shelled = Recorded(refuse)
     shelled.send(fhir_event("POST", "Patient"))
@@ -350,8 +352,8 @@ def test_h2_what_cannot_be_recorded_for_what_was_asked_is_not_answered_open_or_n
         assert shelled.send(fhir_event("GET", "Patient/4"))["statusCode"] == 503
 
 
-def test_what_should_not_happen_while_an_event_is_kept_is_logged_and_answers_nothing() -> None:
-    shelled = Recorded(lambda _call: Response(200, "done"))
+def test_what_should_not_happen_while_an_event_is_stored_is_logged_and_answers_nothing() -> None:
+    shelled = Recorded(lambda _context: Response(200, "done"))
     shelled.kept.keep = lambda _events: 1 / 0  # type: ignore[assignment,method-assign]
     answer = shelled.send(fhir_event("GET", "Patient/4"))
 

@@ -109,7 +109,7 @@ def test_text_is_escaped_in_both_forms() -> None:
     assert parsed.issue[0].diagnostics == "\"<&>' ä"
 
 
-def test_a_resources_faults_are_told_each_with_its_place() -> None:
+def test_a_resources_faults_are_reported_each_with_its_place() -> None:
     faults = (Issue("required", "missing", expression="Patient.a"), Issue("value", "no date", expression="Patient.b"))
     error = outcomes.invalid_resource(faults)
     told = json.loads(outcome_of(error).json())["issue"]

@@ -40,7 +40,7 @@ def test_the_access_record_takes_a_scope_that_names_it_and_at_the_patients_level
 
 
 @pytest.mark.parametrize(("patient", "level"), [("", "user"), ("4", "patient")])
-def test_who_may_not_read_the_access_record_is_told_a_scope_that_would_open_it(patient: str, level: str) -> None:
+def test_who_may_not_read_the_access_record_is_reported_a_scope_that_would_open_it(patient: str, level: str) -> None:
     caller = caller_of({**GRANTED, "scope": "patient/Patient.read", "patient": patient}, NOW)
 
     with pytest.raises(OutcomeError) as caught:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from careconnect.oauth.access_token import client_mark_key, patient_mark_key, revocation_key
+from careconnect.oauth.access_token import client_cutoff_key, patient_cutoff_key, revocation_key
 from careconnect.oauth.revocation import DynamoDbRevocations, RevocationsUnknownError
 from careconnect.oauth.token_verification import AccessToken
 from careconnect_testing.aws.tables import create_table
@@ -40,16 +40,16 @@ def mark(dynamodb: "DynamoDBClient", key: str) -> None:
 
 
 @pytest.mark.parametrize(("issued_at", "is_ended"), [(MARK - 1, True), (MARK, True), (MARK + 1, False)])
-def test_a_mark_ends_what_was_issued_up_to_its_second_whole(
+def test_a_cutoff_ends_what_was_issued_up_to_its_second_whole(
     dynamodb: "DynamoDBClient", issued_at: int, is_ended: bool
 ) -> None:
-    mark(dynamodb, client_mark_key("client-1"))
+    mark(dynamodb, client_cutoff_key("client-1"))
 
     assert DynamoDbRevocations(dynamodb, TABLE).is_revoked(token(issued_at)) is is_ended
 
 
-def test_a_mark_ends_its_own_clients_tokens_alone(dynamodb: "DynamoDBClient") -> None:
-    mark(dynamodb, client_mark_key("client-1"))
+def test_a_cutoff_ends_its_own_clients_tokens_alone(dynamodb: "DynamoDBClient") -> None:
+    mark(dynamodb, client_cutoff_key("client-1"))
     revocations = DynamoDbRevocations(dynamodb, TABLE)
 
     assert not revocations.is_revoked(token(client_id="client-2"))
@@ -57,10 +57,10 @@ def test_a_mark_ends_its_own_clients_tokens_alone(dynamodb: "DynamoDBClient") ->
 
 
 @pytest.mark.parametrize(("patient", "is_ended"), [("4", True), ("5", False), ("", False)])
-def test_a_patients_mark_ends_the_tokens_that_are_bound_to_that_patient(
+def test_a_patients_cutoff_ends_the_tokens_that_are_bound_to_that_patient(
     dynamodb: "DynamoDBClient", patient: str, is_ended: bool
 ) -> None:
-    mark(dynamodb, patient_mark_key("4"))
+    mark(dynamodb, patient_cutoff_key("4"))
 
     assert DynamoDbRevocations(dynamodb, TABLE).is_revoked(token(patient=patient)) is is_ended
     assert not DynamoDbRevocations(dynamodb, TABLE).is_revoked(token(MARK + 1, patient=patient))
@@ -88,14 +88,14 @@ def test_one_consistent_read_asks_all_three(dynamodb: "DynamoDBClient") -> None:
     assert request["RequestItems"][TABLE]["ConsistentRead"] is True
     assert [key["pk"]["S"] for key in request["RequestItems"][TABLE]["Keys"]] == [
         revocation_key("jti-1"),
-        client_mark_key("client-1"),
-        patient_mark_key("4"),
+        client_cutoff_key("client-1"),
+        patient_cutoff_key("4"),
     ]
 
 
 def test_what_dynamodb_left_unanswered_is_not_taken_for_absent(dynamodb: "DynamoDBClient") -> None:
     def unprocessed(parsed: dict[str, Any], **_: Any) -> None:
-        parsed["UnprocessedKeys"] = {TABLE: {"Keys": [{"pk": {"S": client_mark_key("client-1")}}]}}
+        parsed["UnprocessedKeys"] = {TABLE: {"Keys": [{"pk": {"S": client_cutoff_key("client-1")}}]}}
 
     dynamodb.meta.events.register("after-call.dynamodb.BatchGetItem", unprocessed)
 

@@ -276,7 +276,7 @@ def test_a_denial_is_an_answer_and_no_outage(
 
 
 @pytest.mark.parametrize("code", ["DisabledException", "KMSInvalidStateException"])
-def test_a_key_that_is_taken_out_of_service_is_not_kept_by_the_outage_rule(
+def test_a_key_that_is_taken_out_of_service_is_not_stored_by_the_outage_rule(
     kms: "KMSClient", keys: KmsSigningKeys, counting: CountingKms, clock: Clock, code: str
 ) -> None:
     kid = kid_of(kms, create(kms, "-current"))

@@ -78,7 +78,7 @@ def test_an_answer_is_what_boto3_makes_of_it(clients: tuple[Any, Any], values: A
         assert told(getattr(ours, operation)(**asked)) == told(getattr(plain, operation)(**asked)), operation
 
 
-def test_what_cancelled_a_transaction_is_told_as_boto3_tells_it(clients: tuple[Any, Any]) -> None:
+def test_what_cancelled_a_transaction_is_reported_as_boto3_tells_it(clients: tuple[Any, Any]) -> None:
     clients[1].put_item(TableName=TABLE, Item={**KEY, **VALUES})
     put = {
         "TableName": TABLE,

@@ -6,6 +6,9 @@ _SAY = "import gc; print(gc.isenabled(), gc.get_freeze_count() > 1_000)"
 
 
 def test_nothing_is_looked_for_until_the_function_has_started() -> None:
-    ended = started("from careconnect import start\nimport gc\nprint(gc.isenabled())\nstart.started()\n" + _SAY, {})
+    ended = started(
+        "from careconnect.runtime import freeze_gc\nimport gc\nprint(gc.isenabled())\nfreeze_gc.freeze_gc()\n" + _SAY,
+        {},
+    )
 
     assert ended.stdout.split() == ["False", "True", "True"], ended.stderr

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from careconnect.endpoint.pipeline import Call, Recording, Shell
-from careconnect.endpoint.priming import RehearsalError, rehearsal
+from careconnect.endpoint.pipeline import Auditing, RequestContext, RequestPipeline
+from careconnect.endpoint.priming import PrimingError, prime_request
 from careconnect.http.messages import Cors, Response
 from careconnect.http.origin import Origin
 from careconnect.runtime.snapshot import NOTHING, look, prepare
@@ -108,8 +108,8 @@ class Record:
     keep = put_action = run = begin
 
 
-def shell(keys: Any, observer: RecordingObserver) -> Shell:
-    return Shell(
+def pipeline(keys: Any, observer: RecordingObserver) -> RequestPipeline:
+    return RequestPipeline(
         DiscoveryEndpoint(keys),
         "https://care.example",
         "eu-west-2",
@@ -117,46 +117,46 @@ def shell(keys: Any, observer: RecordingObserver) -> Shell:
         observer,
         lambda: 0.0,
         Origin("the-fronts-secret"),
-        Recording(Record(), "a-function"),
+        Auditing(Record(), "a-function"),
     )
 
 
-def test_a_rehearsal_answers_as_a_request_and_is_recorded_logged_and_counted_nowhere() -> None:
+def test_a_priming_request_answers_as_a_request_and_is_recorded_logged_and_counted_nowhere() -> None:
     class Counted(DiscoveryEndpoint):
-        def answer(self, call: Call) -> Response:
-            call.metrics.append("Answered")
-            return super().answer(call)
+        def answer(self, context: RequestContext) -> Response:
+            context.metrics.append("Answered")
+            return super().answer(context)
 
     observer, keys = RecordingObserver(), Keys()
 
-    rehearsal(replace(shell(keys, observer), endpoint=Counted(keys)), "GET", "/.well-known/jwks.json")()
+    prime_request(replace(pipeline(keys, observer), endpoint=Counted(keys)), "GET", "/.well-known/jwks.json")()
 
     assert keys.asked == 1
     assert (observer.failures, observer.lines, observer.counts) == ([], [], [])
 
 
-def test_a_rehearsal_that_a_service_did_not_answer_says_so() -> None:
+def test_a_priming_request_that_a_service_did_not_answer_says_so() -> None:
     class Broken:
         def jwks(self) -> dict[str, Any]:
             raise ConnectionError("secret-detail")
 
     observer = RecordingObserver()
-    with pytest.raises(RehearsalError) as raised:
-        rehearsal(shell(Broken(), observer), "GET", "/.well-known/jwks.json")()
+    with pytest.raises(PrimingError) as raised:
+        prime_request(pipeline(Broken(), observer), "GET", "/.well-known/jwks.json")()
 
     assert str(raised.value) == ""
     assert observer.failures == []
 
 
-def test_the_shell_itself_stays_as_it_is() -> None:
+def test_the_route_itself_stays_as_it_is() -> None:
     class Endpoint(DiscoveryEndpoint):
-        def answer(self, call: Call) -> Response:
+        def answer(self, context: RequestContext) -> Response:
             return Response(200)
 
-    whole = replace(shell(Keys(), RecordingObserver()), endpoint=Endpoint(Keys()))
-    rehearsal(whole, "GET", "/")()
+    whole = replace(pipeline(Keys(), RecordingObserver()), endpoint=Endpoint(Keys()))
+    prime_request(whole, "GET", "/")()
 
-    assert whole.recording
+    assert whole.auditing
     assert whole.origin.secret
 
 

@@ -9,7 +9,7 @@ from careconnect.search.criteria import Criterion, parse_criterion
 from careconnect.storage.keys import SHARDS
 from careconnect_testing.parts.stores import FHIR_BASE, NOW, Reader
 from careconnect_testing.running.cases import each_of
-from fhir_reader.search.access_paths import Way, by_system, change_way, ids_of, index_ways, type_way
+from fhir_reader.search.access_paths import AccessPath, change_path, index_paths, named_ids, split_by_system, type_path
 from fhir_reader.search.result_order import IndexOrder
 
 
@@ -27,10 +27,10 @@ def asked_for(type_name: str, *asked: str) -> tuple[ResourceType, list[Criterion
     return type_, criteria
 
 
-def plan(type_name: str, *asked: str) -> Way:
+def plan(type_name: str, *asked: str) -> AccessPath:
     """Return the most selective way of `name:modifier=text` criteria, that through the type if there is no other."""
     type_, criteria = asked_for(type_name, *asked)
-    return next(iter(index_ways(type_, criteria)), type_way(type_, criteria))
+    return next(iter(index_paths(type_, criteria)), type_path(type_, criteria))
 
 
 def partitions(type_name: str, *asked: str) -> list[str]:
@@ -116,9 +116,9 @@ def test_what_many_share_has_none_and_the_type_is_read(type_name: str, asked: li
     ("asked", "ids"), [("_id=4", ("4",)), ("_id=4,5,4", ("4", "5")), ("_id=x|4", ("4",)), ("_id=x|", ())]
 )
 def test_ids_are_fetched_and_not_searched(asked: str, ids: tuple[str, ...]) -> None:
-    assert ids_of(asked_for("Patient", asked)[1]) == ids
-    assert ids_of(asked_for("Patient", "name=x", asked)[1]) == ids
-    assert ids_of(asked_for("Patient", "name=x")[1]) is None
+    assert named_ids(asked_for("Patient", asked)[1]) == ids
+    assert named_ids(asked_for("Patient", "name=x", asked)[1]) == ids
+    assert named_ids(asked_for("Patient", "name=x")[1]) is None
 
 
 @pytest.mark.parametrize(
@@ -159,38 +159,38 @@ def test_what_has_changed_since_is_found_by_the_time_of_change() -> None:
     type_, criteria = asked_for("Patient", "_lastUpdated=gt2017-03-01T00:00:00Z", "_lastUpdated=lt2018")
     by_change = [f"Patient?_lastUpdated^{shard}" for shard in range(SHARDS)]
 
-    (way,) = index_ways(type_, criteria)
+    (access_path,) = index_paths(type_, criteria)
 
-    assert [one.partition for one in way.ranges] == by_change
-    assert [one.partition for one in change_way(type_, []).ranges] == by_change
-    assert all(one.low and one.high and not one.ordered for one in way.ranges)
+    assert [one.partition for one in access_path.ranges] == by_change
+    assert [one.partition for one in change_path(type_, []).ranges] == by_change
+    assert all(one.low and one.high and not one.ordered for one in access_path.ranges)
 
 
 def test_the_earliest_come_first_and_the_undated_last() -> None:
-    way = plan("Observation", "patient=4").in_order(IndexOrder.EARLIEST_FIRST, dated=True)
+    access_path = plan("Observation", "patient=4").in_order(IndexOrder.EARLIEST_FIRST, dated=True)
 
-    (dated,), (undated,) = way.ranges, way.then
+    (dated,), (undated,) = access_path.ranges, access_path.then
     assert dated.forward
     assert undated.forward
     assert dated.low > undated.high[:15]
-    assert way.from_place(("0" * 15, "x")).ranges == (replace(undated, low=f"{'0' * 15}#x"),)
-    assert way.from_place(("1" * 15, "x")).then == way.then
+    assert access_path.from_place(("0" * 15, "x")).ranges == (replace(undated, low=f"{'0' * 15}#x"),)
+    assert access_path.from_place(("1" * 15, "x")).then == access_path.then
 
 
 def test_a_code_of_any_system_is_read_in_order_once_its_systems_are_known() -> None:
-    way = by_system(plan("Observation", "code=1,x|2", "date=2017"), {"Observation?code=1": ["a|", "b|"]})
+    access_path = split_by_system(plan("Observation", "code=1,x|2", "date=2017"), {"Observation?code=1": ["a|", "b|"]})
 
-    assert way.is_ordered
-    assert [(one.partition, one.prefix) for one in way.ranges] == [
+    assert access_path.is_ordered
+    assert [(one.partition, one.prefix) for one in access_path.ranges] == [
         ("Observation?code=1", "a|"),
         ("Observation?code=1", "b|"),
         ("Observation?code=2", "x|"),
     ]
-    assert len({(one.low, one.high) for one in way.ranges}) == 1
-    assert way.ranges[0].low
+    assert len({(one.low, one.high) for one in access_path.ranges}) == 1
+    assert access_path.ranges[0].low
 
 
-def test_two_bounds_narrow_each_other() -> None:
+def test_two_bounds_limit_each_other() -> None:
     (both,) = plan("Patient", "identifier=x|1", "birthdate=ge1998-01-01", "birthdate=lt1999").ranges
     (lower,) = plan("Patient", "identifier=x|1", "birthdate=ge1998-01-01").ranges
     (upper,) = plan("Patient", "identifier=x|1", "birthdate=lt1999").ranges
@@ -291,15 +291,15 @@ def test_nothing_scans(reader: Reader) -> None:
         ("code-value-quantity=4548-4$5", False),
     ],
 )
-def test_a_way_settles_a_reference_whose_range_holds_nothing_else(asked: str, *, settled: bool) -> None:
+def test_a_path_satisfies_a_reference_whose_range_holds_nothing_else(asked: str, *, resolved: bool) -> None:
     type_, criteria = asked_for("Observation", asked)
 
-    (way,) = index_ways(type_, criteria)
+    (access_path,) = index_paths(type_, criteria)
 
-    assert (way.settles is criteria[0]) is settled
+    assert (access_path.satisfies is criteria[0]) is resolved
 
 
 def test_a_criterion_that_names_nothing_that_can_match_settles_nothing() -> None:
     type_, criteria = asked_for("Observation", "patient:Patient=Practitioner/1")
 
-    assert [way.settles for way in index_ways(type_, criteria)] == [None]
+    assert [access_path.satisfies for access_path in index_paths(type_, criteria)] == [None]

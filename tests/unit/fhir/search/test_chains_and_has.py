@@ -75,7 +75,7 @@ def test_their_pages_are_complete_and_disjoint(reader: Reader) -> None:
     assert [page.ids() for page in pages] == [[one] for one in IN_ENCOUNTER]
 
 
-def test_every_reference_is_searched_both_ways(reader: Reader) -> None:
+def test_every_reference_is_searched_in_both_directions(reader: Reader) -> None:
     for target in RESOURCE_TYPES:
         for source, reference in referrers(target):
             there = f"_has:{source.name}:{reference.name}:_lastUpdated=gt2000"

@@ -98,8 +98,8 @@ def test_the_links_say_the_path_as_it_was_asked(reader: Reader) -> None:
         f"{FHIR_BASE}/Patient/4/Observation?code=8867-4,29463-7&_count=5"
     ] * len(pages)
     assert all(page.link("next").startswith(f"{FHIR_BASE}/Patient/4/Observation?") for page in pages[:-1])
-    whole = reader.get("Patient/4/Observation", "code=8867-4,29463-7&_count=100")
-    assert [id_ for page in pages for id_ in page.ids()] == whole.ids()
+    read_all = reader.get("Patient/4/Observation", "code=8867-4,29463-7&_count=100")
+    assert [id_ for page in pages for id_ in page.ids()] == read_all.ids()
     assert len(pages) > 1
 
 

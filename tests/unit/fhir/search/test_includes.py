@@ -257,7 +257,7 @@ def test_all_of_a_type_is_what_its_table_lists(reader: Reader) -> None:
             assert (at_once.status, at_once.found("include")) == (200, one_by_one.found("include"))
 
 
-def test_to_iterate_needs_the_scope_of_each_type_on_the_way(reader: Reader) -> None:
+def test_to_iterate_needs_the_scope_of_each_type_between(reader: Reader) -> None:
     query = "_id=o1&_include=Observation:encounter&_include:iterate=Encounter:location"
     query += "&_include:iterate=Location:organization"
     scope = "user/Observation.rs user/Encounter.r user/Organization.r"

@@ -12,7 +12,7 @@ from careconnect_testing.parts.stores import LOADED, Reader, load, reader_on_mot
 from careconnect_testing.records.few_records import LOINC, SNOMED, Resource, write_deletion, write_records
 from fhir_reader import request_budget as budget
 from fhir_reader.search import candidates, search_resources
-from fhir_reader.search import plan_query as choose_way
+from fhir_reader.search import plan_query as plan_query
 from fhir_reader.search import resolve_chains as deep_conditions
 
 pytestmark = pytest.mark.slow
@@ -69,7 +69,7 @@ def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (candidates, choose_way, search_resources):
+    for module in (candidates, plan_query, search_resources):
         monkeypatch.setattr(module, "MOST_EXAMINED", SHARE)
 
 
@@ -125,7 +125,7 @@ def test_a_walk_finds_what_one_page_would(
 ) -> None:
     walked = everybody.walk(type_name, f"{query}&_count=7")
     with monkeypatch.context() as patched:
-        for module in (candidates, choose_way, search_resources):
+        for module in (candidates, plan_query, search_resources):
             patched.setattr(module, "MOST_EXAMINED", 1_000)
         at_once = everybody.walk(type_name, f"{query}&_count=100")
 
@@ -199,7 +199,7 @@ def test_a_page_that_has_looked_enough_is_short_and_goes_on(everybody: Reader) -
         ("birthdate=1950,1951&name=rare", 0),
     ],
 )
-def test_a_total_is_told_if_it_is_found_on_the_way_or_asked_for(everybody: Reader, query: str, total: int) -> None:
+def test_a_total_is_reported_if_it_is_found_meanwhile_or_asked_for(everybody: Reader, query: str, total: int) -> None:
     assert everybody.get("Patient", query).json.get("total") == total
 
 

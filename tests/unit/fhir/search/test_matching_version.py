@@ -91,7 +91,7 @@ def test_what_was_replaced_takes_one_call_more_and_everything_else_none(reader: 
 
 
 @pytest.mark.parametrize(("path", "query"), SEARCHES)
-def test_what_is_not_kept_is_left_out(reader: Reader, path: str, query: str) -> None:
+def test_what_is_not_stored_is_left_out(reader: Reader, path: str, query: str) -> None:
     write_versions(reader, "Observation/o7", [Version(changed("after"), hours=1)], first=2)
 
     assert shown(reader.get(path, query)) == []

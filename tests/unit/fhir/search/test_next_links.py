@@ -36,11 +36,11 @@ KEY = b"k" * 32
     ],
 )
 def test_pages_are_complete_disjoint_and_ordered(reader: Reader, query: str, count: int) -> None:
-    whole = reader.get("Observation", f"{query}&_count=100")
+    read_all = reader.get("Observation", f"{query}&_count=100")
     pages = reader.walk("Observation", f"{query}&_count={count}")
 
-    assert [id_ for page in pages for id_ in page.ids()] == whole.ids()
-    assert {page.total for page in pages} == {whole.total} == {13}
+    assert [id_ for page in pages for id_ in page.ids()] == read_all.ids()
+    assert {page.total for page in pages} == {read_all.total} == {13}
     assert all(len(page.ids()) == count for page in pages[:-1])
     assert [page.link("self") for page in pages] == [pages[0].link("self")] * len(pages)
 

@@ -12,7 +12,7 @@ from careconnect_testing.records.few_records import LOINC, Resource, write_recor
 from fhir_reader import quota as allowance
 from fhir_reader import request_budget as budget
 from fhir_reader.search import candidates, search_resources
-from fhir_reader.search import plan_query as choose_way
+from fhir_reader.search import plan_query as plan_query
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +57,7 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (candidates, choose_way, search_resources):
+    for module in (candidates, plan_query, search_resources):
         monkeypatch.setattr(module, "MOST_EXAMINED", SHARE)
 
 
@@ -109,9 +109,9 @@ def test_what_many_share_is_a_walk(alike: Reader, sort: str, monkeypatch: pytest
 def test_nothing_is_looked_for_that_the_request_cannot_spare(
     monkeypatch: pytest.MonkeyPatch, calls_left: int, ids: list[str]
 ) -> None:
-    monkeypatch.setattr(choose_way, "ids_of", lambda _criteria: ids)
+    monkeypatch.setattr(plan_query, "named_ids", lambda _criteria: ids)
     context: Any = SimpleNamespace(
         budget=SimpleNamespace(calls_left=calls_left), caller=SimpleNamespace(patient=""), store=None
     )
 
-    assert choose_way.matches_within(RESOURCE_TYPES[0], [], context, 3) is None
+    assert plan_query.matching_entries(RESOURCE_TYPES[0], [], context, 3) is None

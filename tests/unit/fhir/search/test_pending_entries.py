@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect_records.items.record import Record, build_record, content_of
+from careconnect_records.items.record import Record, build_record, new_version
 from careconnect_testing.parts.stores import Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import write_records
 from careconnect_testing.records.former_versions import FIRST_CHANGE, HOUR
@@ -61,7 +61,7 @@ def record(code: str, version: int) -> Record:
     }
     served = resource_type("Observation")
     assert served
-    return build_record(content_of(served, resource), version, FIRST_CHANGE + version * HOUR)
+    return build_record(new_version(served, resource), version, FIRST_CHANGE + version * HOUR)
 
 
 def put(reader: Reader, *items: dict[str, Any]) -> None:
@@ -69,7 +69,7 @@ def put(reader: Reader, *items: dict[str, Any]) -> None:
         reader.client.put_item(TableName=reader.tables.record, Item=item)
 
 
-def staged(*items: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def pending(*items: dict[str, Any]) -> Iterator[dict[str, Any]]:
     return ({**item, "staged": {"BOOL": True}} for item in items)
 
 
@@ -86,7 +86,7 @@ def codes(reader: Reader, path: str, query: str) -> str | list[str]:
 @pytest.mark.parametrize(("path", "query"), SEARCHES)
 def test_what_was_never_there_is_not_found_before_its_record_says_so(reader: Reader, path: str, query: str) -> None:
     first = record(NEW, 2)
-    put(reader, *staged(*first.entries))
+    put(reader, *pending(*first.entries))
     assert codes(reader, path, query) == [], "there is no index record"
 
     begun = {**first.index, "version": {"N": "0"}, "values": {"S": "{}"}, "entries": {"S": "[]"}}
@@ -111,7 +111,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
     assert as_it_was in ([], [OLD])
 
     # The entries that both have say what the new version says already.
-    put(reader, *staged(*before.entries), *staged(*after.entries))
+    put(reader, *pending(*before.entries), *pending(*after.entries))
     assert codes(reader, path, query) == as_it_was
     assert codes(reader, "Observation", f"code={OLD}") == [OLD]
 
@@ -122,14 +122,14 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
     assert codes(reader, "Observation", f"code={OLD}") == []
 
 
-def test_what_is_staged_is_looked_up_by_one_call_for_all_of_it(reader: Reader) -> None:
+def test_what_is_pending_is_looked_up_by_one_call_for_all_of_it(reader: Reader) -> None:
     after = record(NEW, 2)
     put(reader, after.index, after.body, *after.entries)
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
     before = list(reader.calls)
 
-    put(reader, *staged(*after.entries))
+    put(reader, *pending(*after.entries))
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
 
@@ -153,17 +153,17 @@ def test_what_is_looked_up_is_paid_for(reader: Reader, monkeypatch: pytest.Monke
     put(reader, after.index, after.body, *after.entries)
     before = least()
 
-    put(reader, *staged(*after.entries))
+    put(reader, *pending(*after.entries))
 
     assert least() == before + 1
 
 
-def test_what_names_a_patient_in_another_way_is_no_member_though_it_is_staged(reader: Reader) -> None:
+def test_what_names_a_patient_in_another_form_is_no_member_though_it_is_pending(reader: Reader) -> None:
     other = {"pk": {"S": "Patient/4"}, "sk": {"S": "Encounter?participant#0#e9"}, "values": {"S": "{}"}}
-    whole = reader.get("Patient/4/$everything", "_count=100").found()
-    put(reader, *staged(other))
+    read_all = reader.get("Patient/4/$everything", "_count=100").found()
+    put(reader, *pending(other))
 
     found = reader.get("Patient/4/$everything", "_count=100").found()
     reader.client.delete_item(TableName=reader.tables.record, Key={name: other[name] for name in ("pk", "sk")})
 
-    assert found == whole
+    assert found == read_all

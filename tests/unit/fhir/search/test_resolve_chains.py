@@ -16,13 +16,13 @@ from careconnect_testing.parts.entries_in_memory import (
 )
 from careconnect_testing.parts.stores import FHIR_BASE
 from fhir_reader.request_budget import MOST_CALLS
-from fhir_reader.search.chained_criteria import Deep, parse_deep
-from fhir_reader.search.resolve_chains import Kept, keep, narrow
+from fhir_reader.search.chained_criteria import ChainedCondition, parse_chained
+from fhir_reader.search.resolve_chains import FilterResult, filter_entries, resolve_condition
 from fhir_reader.store.stored import Entry
 
 
-def deep(type_name: str, name: str, text: str) -> Deep:
-    return parse_deep(served(type_name), name, text, fhir_base=FHIR_BASE, now=0)
+def chained(type_name: str, name: str, text: str) -> ChainedCondition:
+    return parse_chained(served(type_name), name, text, fhir_base=FHIR_BASE, now=0)
 
 
 def number_of(entry: Entry) -> int:
@@ -48,7 +48,7 @@ def test_a_walk_in_parts_decides_each_of_them_once_and_rightly(
     wanted = [entry.id for entry in entries if expected(number_of(entry))]
     while entries:
         asked = context()
-        part = keep([deep(type_name, name, text)], entries, asked, at_least=1)
+        part = filter_entries([chained(type_name, name, text)], entries, asked, at_least=1)
         assert part.decided >= 1
         # A page has calls left for its bodies and includes.
         assert asked.budget.calls_left >= 10
@@ -63,7 +63,7 @@ def test_a_walk_in_parts_decides_each_of_them_once_and_rightly(
 def test_a_chain_costs_a_call_for_a_hundred() -> None:
     asked = context()
 
-    keep([deep("Observation", "patient.gender", "male")], PEOPLE_AND_VISITS.all_of("Observation"), asked)
+    filter_entries([chained("Observation", "patient.gender", "male")], PEOPLE_AND_VISITS.all_of("Observation"), asked)
 
     # 720 observations in eight parts, each about 34 people.
     assert MOST_CALLS - asked.budget.calls_left == 8
@@ -74,7 +74,7 @@ def test_has_costs_a_call_for_each_candidate_and_stops_at_the_first_match() -> N
     few = PEOPLE_AND_VISITS.all_of("Patient")[:10]
     before = asked.budget.entries_left
 
-    kept = keep([deep("Patient", "_has:Observation:patient:code", "common")], few, asked)
+    kept = filter_entries([chained("Patient", "_has:Observation:patient:code", "common")], few, asked)
 
     assert [entry.id for entry in kept.entries] == [entry.id for entry in few]
     assert (MOST_CALLS - asked.budget.calls_left, before - asked.budget.entries_left) == (10, 10)
@@ -82,11 +82,11 @@ def test_has_costs_a_call_for_each_candidate_and_stops_at_the_first_match() -> N
 
 @pytest.mark.parametrize(("type_name", "name", "text", "expected"), CONDITIONS)
 def test_what_a_page_needs_is_left_to_it(type_name: str, name: str, text: str, expected: Expected) -> None:
-    condition, entries = deep(type_name, name, text), PEOPLE_AND_VISITS.all_of(type_name)[:50]
+    condition, entries = chained(type_name, name, text), PEOPLE_AND_VISITS.all_of(type_name)[:50]
 
-    assert keep([condition], entries, context(calls=30)) == Kept([], 0)
+    assert filter_entries([condition], entries, context(calls=30)) == FilterResult([], 0)
     # Where a page has to begin, it begins.
-    begun = keep([condition], entries, context(calls=30), at_least=1)
+    begun = filter_entries([condition], entries, context(calls=30), at_least=1)
     assert begun.decided >= 1
     assert [entry.id for entry in begun.entries] == [
         entry.id for entry in entries[: begun.decided] if expected(number_of(entry))
@@ -113,9 +113,12 @@ def long_records() -> EntriesInMemory:
 def test_long_records_in_which_nothing_is_found_end_a_part_and_refuse_nothing(
     long_records: EntriesInMemory, name: str
 ) -> None:
-    condition, asked, entries = deep("Patient", name, "rare"), context(long_records), long_records.all_of("Patient")
+    condition, asked, entries = chained("Patient", name, "rare"), context(long_records), long_records.all_of("Patient")
 
-    decided = [keep([condition], entries[start : start + 4], asked, at_least=1 - start).decided for start in (0, 4, 8)]
+    decided = [
+        filter_entries([condition], entries[start : start + 4], asked, at_least=1 - start).decided
+        for start in (0, 4, 8)
+    ]
 
     assert decided[0] >= 1
     assert decided[-1] < 4
@@ -127,7 +130,9 @@ def test_what_is_too_dear_alone_is_refused_by_name() -> None:
     name = "_has:Encounter:patient:_has:Observation:encounter:code"
 
     with pytest.raises(OutcomeError) as raised:
-        keep([deep("Patient", name, "nothing")], PEOPLE_AND_VISITS.all_of("Patient"), context(calls=3), at_least=1)
+        filter_entries(
+            [chained("Patient", name, "nothing")], PEOPLE_AND_VISITS.all_of("Patient"), context(calls=3), at_least=1
+        )
 
     assert (raised.value.status, raised.value.code) == (400, "too-costly")
     assert raised.value.text.startswith(f"{name}: ")
@@ -135,12 +140,12 @@ def test_what_is_too_dear_alone_is_refused_by_name() -> None:
 
 def test_several_conditions_hold_together_and_what_one_drops_is_decided() -> None:
     conditions = [
-        deep("Patient", "_has:Encounter:patient:status", "finished"),
-        deep("Patient", "_has:Observation:patient:code", "rare"),
+        chained("Patient", "_has:Encounter:patient:status", "finished"),
+        chained("Patient", "_has:Observation:patient:code", "rare"),
     ]
     entries, kept = PEOPLE_AND_VISITS.all_of("Patient"), []
     while entries:
-        part = keep(conditions, entries, context(), at_least=1)
+        part = filter_entries(conditions, entries, context(), at_least=1)
         assert part.decided >= 1
         kept += [entry.id for entry in part.entries]
         entries = entries[part.decided :]
@@ -149,16 +154,16 @@ def test_several_conditions_hold_together_and_what_one_drops_is_decided() -> Non
 
 
 def test_a_bound_callers_candidates_are_decided_by_its_own_alone() -> None:
-    condition = deep("Observation", "encounter.status", "finished,planned")
+    condition = chained("Observation", "encounter.status", "finished,planned")
 
-    kept = keep([condition], PEOPLE_AND_VISITS.all_of("Observation"), context(patient="p7"))
+    kept = filter_entries([condition], PEOPLE_AND_VISITS.all_of("Observation"), context(patient="p7"))
 
     assert [entry.id for entry in kept.entries] == [f"o7-{visit}" for visit in range(VISITS)]
 
 
-def test_few_matches_narrow_a_chain_to_its_targets_and_has_to_ids() -> None:
-    chain = narrow(deep("Observation", "encounter._id", "e3-0,e3-1"), context(), 1_000)
-    has = narrow(deep("Patient", "_has:Encounter:patient:status", "finished"), context(), 1_000)
+def test_few_matches_resolve_a_chain_to_its_targets_and_has_to_ids() -> None:
+    chain = resolve_condition(chained("Observation", "encounter._id", "e3-0,e3-1"), context(), 1_000)
+    has = resolve_condition(chained("Patient", "_has:Encounter:patient:status", "finished"), context(), 1_000)
 
     assert isinstance(chain, Criterion)
     assert (chain.parameter.name, chain.values) == ("encounter", ("Encounter/e3-0", "Encounter/e3-1"))
@@ -176,5 +181,5 @@ def test_few_matches_narrow_a_chain_to_its_targets_and_has_to_ids() -> None:
         ("Patient", "_has:Observation:patient:encounter.status", "finished", PEOPLE * VISITS - 1),
     ],
 )
-def test_many_matches_narrow_nothing_and_refuse_nothing(type_name: str, name: str, text: str, most: int) -> None:
-    assert narrow(deep(type_name, name, text), context(), most) is None
+def test_many_matches_resolve_nothing_and_refuse_nothing(type_name: str, name: str, text: str, most: int) -> None:
+    assert resolve_condition(chained(type_name, name, text), context(), most) is None

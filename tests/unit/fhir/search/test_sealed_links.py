@@ -21,7 +21,7 @@ from careconnect.search.result_parameters import ResultParameters
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.cursors import cursor_of, legible_in
 from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE, Reader
-from fhir_reader.request_budget import Budget
+from fhir_reader.request_budget import RequestBudget
 from fhir_reader.search.context import SearchContext
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
@@ -39,7 +39,7 @@ def next_link(answer: Answer) -> str:
     return found[1].replace("&amp;", "&") if found else ""
 
 
-def ids_of(answer: Answer) -> list[str]:
+def named_ids(answer: Answer) -> list[str]:
     """Return the ids of the matches, in either format."""
     if answer.text.startswith("{"):
         return answer.ids()
@@ -98,14 +98,14 @@ def test_a_cursor_that_is_signed_alone_is_refused(reader: Reader) -> None:
     ],
 )
 def test_pages_of_a_posted_search_are_those_of_the_same_get(reader: Reader, query: str, form: str) -> None:
-    whole = reader.get("Observation", f"{query}&_count=100")
+    read_all = reader.get("Observation", f"{query}&_count=100")
     pages = posted_walk(reader, "Observation", f"{query}&_count=4&_format={form}")
 
-    assert [id_ for page in pages for id_ in ids_of(page)] == whole.ids()
-    assert all(len(ids_of(page)) == 4 for page in pages[:-1])
+    assert [id_ for page in pages for id_ in named_ids(page)] == read_all.ids()
+    assert all(len(named_ids(page)) == 4 for page in pages[:-1])
     assert {page.text.startswith("{") for page in pages} == {form == "json"}, "the form's format holds to the end"
     if form == "json":
-        assert {page.total for page in pages} == {whole.total}
+        assert {page.total for page in pages} == {read_all.total}
         assert {page.link("self") for page in pages} == {pages[0].link("self")}
 
 
@@ -207,7 +207,7 @@ def test_a_walk_that_began_goes_on_however_long_its_places_are(reader: Reader) -
     """Around the longest form: its first page is refused, or the links of all its pages fit."""
     store = DynamoDbResourceStore(reader.client, {Home.RECORD: reader.tables.record}, Home.RECORD)
     caller = Caller("client-1", EVERYTHING, grants_of(EVERYTHING))
-    budget = Budget(0, lambda _units: None, reader.now)
+    budget = RequestBudget(0, lambda _units: None, reader.now)
     result = ResultParameters(View(Format.JSON))
     context = SearchContext(store, budget, caller, result, FHIR_BASE, "Observation", sealed=True)
     # A long name, of which nothing is in the form.

@@ -5,7 +5,7 @@ import pytest
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.search.criteria import Criterion, parse_criterion
-from fhir_reader.search.access_paths import ids_of, index_ways
+from fhir_reader.search.access_paths import index_paths, named_ids
 
 BASE = "https://care.example/careconnect-ri/STU3"
 
@@ -57,7 +57,7 @@ def test_a_telephone_number_of_punctuation_alone_is_malformed(text: str) -> None
 
 
 def test_what_cannot_be_an_id_is_not_looked_up() -> None:
-    ids = ids_of([criterion("Patient", "_id", f"4,{'9' * 3000},a/b,é,4")])
+    ids = named_ids([criterion("Patient", "_id", f"4,{'9' * 3000},a/b,é,4")])
 
     assert ids == ("4",)
 
@@ -73,12 +73,12 @@ def test_what_cannot_be_an_id_is_not_looked_up() -> None:
     ],
 )
 def test_a_reference_is_looked_up_under_what_it_points_at(modifier: str, text: str, partitions: list[str]) -> None:
-    (way,) = index_ways(served("Observation"), [criterion("Observation", "patient", text, modifier)])
+    (access_path,) = index_paths(served("Observation"), [criterion("Observation", "patient", text, modifier)])
 
-    assert [one.partition for one in way.ranges] == partitions
+    assert [one.partition for one in access_path.ranges] == partitions
 
 
 def test_an_address_too_long_for_a_key_is_compared_with_all() -> None:
     text = f"https://elsewhere.example/{'x' * 2000}"
 
-    assert index_ways(served("Observation"), [criterion("Observation", "patient", text)]) == []
+    assert index_paths(served("Observation"), [criterion("Observation", "patient", text)]) == []

@@ -247,7 +247,7 @@ def test_versions_are_asked_for_part_by_part_and_no_further_than_the_lowest(read
     assert of(2, 1, 1) == ([], 1)
 
 
-def test_an_entry_that_is_staged_holds_if_its_index_record_has_it(reader: Reader) -> None:
+def test_an_entry_that_is_pending_holds_if_its_index_record_has_it(reader: Reader) -> None:
     """Nobody has to pay for that: without an account it is looked up all the same."""
     key = {"pk": {"S": "Patient/4"}, "sk": {"S": "Observation?patient#000000000000001#o1"}}
     staged = {**key, "values": {"S": "{}"}, "staged": {"BOOL": True}}

@@ -26,7 +26,7 @@ from careconnect_admin.project import LOCAL_FOLDER, relative
 
 if TYPE_CHECKING:
     from careconnect_admin.local.local_stack import LocalStack
-    from careconnect_admin.local.saved_tables import KeptTables
+    from careconnect_admin.local.saved_tables import SavedTables
 
 
 def run(
@@ -52,14 +52,14 @@ def run(
 def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, keep: bool) -> None:
     from careconnect_admin.local.demo_list import demo_list
     from careconnect_admin.local.local_stack import LocalStack
-    from careconnect_admin.local.saved_tables import KeptTables
+    from careconnect_admin.local.saved_tables import SavedTables
     from careconnect_admin.local.seeding import checked_data, example_path, local_clients, seed, stories_there
 
     begun = time.monotonic()
     clients = local_clients(os.environ)
     paths = checked_data(data)
     folder = LOCAL_FOLDER / str(port)
-    kept = KeptTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None
+    kept = SavedTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None
     # Who finds `metadata` answered is to find the clients and all of the records too.
     with LocalStack(port=port, log_folder=folder, parameters=parameters, opened=False, tell=_tell) as local:
         restored = kept is not None and kept.are_there()
@@ -89,7 +89,7 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
 
 
 @contextmanager
-def _keeping(local: "LocalStack", kept: "KeptTables | None") -> Iterator[None]:
+def _keeping(local: "LocalStack", kept: "SavedTables | None") -> Iterator[None]:
     """Save the tables at the end, unless the emulator has taken them with it."""
     try:
         yield

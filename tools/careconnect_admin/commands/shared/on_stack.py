@@ -14,10 +14,10 @@ from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
-    from careconnect_admin.auditing.audited_clients import RecordedClientRegistry
-    from careconnect_admin.auditing.audited_key_ring import RecordedKeyRing
+    from careconnect_admin.auditing.audited_clients import AuditedClientRegistry
+    from careconnect_admin.auditing.audited_key_ring import AuditedKeyRing
     from careconnect_admin.auditing.audited_revocations import RecordedRevocations
-    from careconnect_admin.auditing.operator_events import OperatorRecord
+    from careconnect_admin.auditing.operator_events import OperatorEvents
     from careconnect_admin.stack.target import StackTarget
 
 Given = TypeVar("Given")
@@ -93,11 +93,11 @@ on_stack = given_by(found_stack)
 """Makes a command of a function whose first parameter is the stack that it works on."""
 
 
-def _record(target: "StackTarget") -> "Callable[[], OperatorRecord]":
+def _record(target: "StackTarget") -> "Callable[[], OperatorEvents]":
     """Return what opens the stack's access record when something is to be changed: who only reads needs none."""
 
     @functools.cache
-    def opened() -> "OperatorRecord":
+    def opened() -> "OperatorEvents":
         from careconnect_admin.auditing.open_trail import operator_record
 
         return operator_record(target)
@@ -105,20 +105,20 @@ def _record(target: "StackTarget") -> "Callable[[], OperatorRecord]":
     return opened
 
 
-def client_registry(target: "StackTarget") -> "RecordedClientRegistry":
+def client_registry(target: "StackTarget") -> "AuditedClientRegistry":
     """Return the clients of a stack."""
-    from careconnect_admin.auditing.audited_clients import RecordedClientRegistry
+    from careconnect_admin.auditing.audited_clients import AuditedClientRegistry
     from careconnect_admin.clients.registry import DynamoDbClientRegistry
 
     clients = DynamoDbClientRegistry(target.client("dynamodb"), target.output("ClientTable"))
-    return RecordedClientRegistry(clients, _record(target))
+    return AuditedClientRegistry(clients, _record(target))
 
 
-def key_ring(target: "StackTarget") -> "RecordedKeyRing":
+def key_ring(target: "StackTarget") -> "AuditedKeyRing":
     """Return the signing keys of a stack."""
-    from careconnect_admin.auditing.audited_key_ring import RecordedKeyRing
+    from careconnect_admin.auditing.audited_key_ring import AuditedKeyRing
 
-    return RecordedKeyRing(target.client("kms"), target.output("SigningKeyAlias"), _record(target))
+    return AuditedKeyRing(target.client("kms"), target.output("SigningKeyAlias"), _record(target))
 
 
 def token_revocations(target: "StackTarget") -> "RecordedRevocations":

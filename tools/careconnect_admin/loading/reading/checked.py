@@ -6,12 +6,12 @@ from typing import Any
 from careconnect.fhir.resource_types import resource_type, valid_id
 from careconnect_admin.loading.reading.found import Deletion, Found, Problem, Skipped, Upsert
 from careconnect_admin.loading.reading.release import later_release
-from careconnect_records.items.record import Content, checked_content, deletion_of
+from careconnect_records.items.record import NewVersion, checked_version, deleted_version
 from careconnect_records.stu3.schema import model_of
 from careconnect_records.stu3.validation import InvalidResourceError
 
 
-def checked(found: Upsert | Deletion | Problem, *, base_url: str = "") -> Content | Problem:
+def checked(found: Upsert | Deletion | Problem, *, base_url: str = "") -> NewVersion | Problem:
     """Return what is to be stored, or what is wrong with it; `base_url` is the server's own root URL."""
     if isinstance(found, Problem):
         return found
@@ -29,7 +29,7 @@ def nothing_to_load(found: Iterable[Found]) -> Problem | None:
         if isinstance(each, Skipped):
             continue
         content = checked(each)
-        if isinstance(content, Content):
+        if isinstance(content, NewVersion):
             if content.resource is not None:
                 return None
         else:
@@ -39,14 +39,14 @@ def nothing_to_load(found: Iterable[Found]) -> Problem | None:
     return first
 
 
-def _checked_deletion(found: Deletion) -> Content | Problem:
+def _checked_deletion(found: Deletion) -> NewVersion | Problem:
     served = resource_type(found.type_name)
     if served is None:
         return Problem(found.place, f"{found.type_name} is not a type that is served")
-    return deletion_of(served, found.resource_id)
+    return deleted_version(served, found.resource_id)
 
 
-def _checked_resource(found: Upsert, base_url: str) -> Content | Problem:
+def _checked_resource(found: Upsert, base_url: str) -> NewVersion | Problem:
     resource: dict[str, Any] = found.resource
     type_name = resource.get("resourceType")
     if not isinstance(type_name, str):
@@ -62,7 +62,7 @@ def _checked_resource(found: Upsert, base_url: str) -> Content | Problem:
         reason = f"{type_name}: no id, or not one of 1 to 64 letters, digits, hyphens and dots"
         return Problem(found.place, reason, type_name)
     try:
-        return checked_content(served, resource, base_url=base_url)
+        return checked_version(served, resource, base_url=base_url)
     except InvalidResourceError as error:
         reasons = [f"{type_name}/{resource['id']}: {error}", later_release(resource)]
         return Problem(found.place, "; ".join(filter(None, reasons)), type_name)

@@ -9,7 +9,7 @@ from typing import Final
 from careconnect.fhir.outcomes import OutcomeError, not_acceptable, other_fhir_version, outcome_of
 from careconnect.fhir.rendering.indentation import pretty_json
 from careconnect.fhir.rendering.xml_writer import resource_xml
-from careconnect.http.errors import RefusalError
+from careconnect.http.errors import ApiError
 from careconnect.http.messages import Response
 
 
@@ -89,7 +89,7 @@ def fhir_response(status: int, body: str, format_: Format, headers: Mapping[str,
     return Response(status, declaration + body, {"Content-Type": f"{format_.value}; charset=utf-8", **headers})
 
 
-def error_response(error: RefusalError, format_parameter: str, accept: str) -> Response:
+def error_response(error: ApiError, format_parameter: str, accept: str) -> Response:
     """Render a refusal as an OperationOutcome in the format asked for, or in JSON where that cannot be had."""
     try:
         format_ = negotiate(format_parameter, accept)

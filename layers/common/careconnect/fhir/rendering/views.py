@@ -52,7 +52,7 @@ def check_view_parameter(name: str, text: str) -> None:
 
 def show(body: str, type_: ResourceType, view: View) -> str:
     """Return the part of a resource's JSON that `view` asks for, marked SUBSETTED if it is not the whole."""
-    keep = _kept(type_, view)
+    keep = _shown_elements(type_, view)
     if keep is None:
         return body
     members = {name: text for name, text in _members(body) if keep(name.removeprefix("_"))}
@@ -63,7 +63,7 @@ def show(body: str, type_: ResourceType, view: View) -> str:
     return _object({**first, "meta": _object(meta), **members})
 
 
-def _kept(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
+def _shown_elements(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
     """Return which top-level elements stay, or None for all of them."""
     if view.elements:
         asked = type_.mandatory | {element.removesuffix("[x]") for element in view.elements}

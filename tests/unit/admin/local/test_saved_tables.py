@@ -14,7 +14,7 @@ from careconnect_admin.clients.registration import ClientRegistration, register_
 from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import TypeCounts, load_paths
-from careconnect_admin.local.saved_tables import KeptTables
+from careconnect_admin.local.saved_tables import SavedTables
 from careconnect_admin.local.seeding import seed
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
@@ -85,7 +85,7 @@ def filled(stack: Stack, folder: Path) -> None:
 def test_the_next_run_has_every_item_and_its_own_demo_clients(tmp_path: Path, new_stack: "Callable[[], Stack]") -> None:
     first, second = new_stack(), new_stack()
     filled(first, tmp_path)
-    kept = KeptTables(tmp_path / "kept.jsonl.gz", {demo.client_id for demo in _DEMO})
+    kept = SavedTables(tmp_path / "kept.jsonl.gz", {demo.client_id for demo in _DEMO})
     assert not kept.are_there()
     kept.save(*first)
     assert kept.are_there()
@@ -105,12 +105,12 @@ def test_the_next_run_has_every_item_and_its_own_demo_clients(tmp_path: Path, ne
 
 
 @pytest.mark.parametrize("change", ["SET #format = :other", "REMOVE #format"])
-def test_what_a_release_of_another_format_has_kept_is_refused(
+def test_what_a_release_of_another_format_has_stored_is_refused(
     tmp_path: Path, new_stack: "Callable[[], Stack]", change: str
 ) -> None:
     (client, outputs), second = new_stack(), new_stack()
     filled((client, outputs), tmp_path)
-    kept = KeptTables(tmp_path / "kept.jsonl.gz")
+    kept = SavedTables(tmp_path / "kept.jsonl.gz")
     pk, sk = CURSOR_KEY
     values: Any = {"ExpressionAttributeValues": {":other": {"N": str(FORMAT + 1)}}} if ":other" in change else {}
     client.update_item(
@@ -126,10 +126,10 @@ def test_what_a_release_of_another_format_has_kept_is_refused(
         seed(*second, _DEMO, [], lambda _done, _total: None, base_url=_BASE, kept=kept)
 
 
-def test_data_is_loaded_onto_what_was_kept(tmp_path: Path, new_stack: "Callable[[], Stack]") -> None:
+def test_data_is_loaded_onto_what_was_saved(tmp_path: Path, new_stack: "Callable[[], Stack]") -> None:
     first, second = new_stack(), new_stack()
     filled(first, tmp_path)
-    kept = KeptTables(tmp_path / "kept.jsonl.gz", {demo.client_id for demo in _DEMO})
+    kept = SavedTables(tmp_path / "kept.jsonl.gz", {demo.client_id for demo in _DEMO})
     kept.save(*first)
     more = tmp_path / "more.ndjson"
     more.write_text('{"resourceType":"Location","id":"l"}\n', encoding="utf-8")
@@ -144,16 +144,16 @@ def test_data_is_loaded_onto_what_was_kept(tmp_path: Path, new_stack: "Callable[
 def test_a_file_that_cannot_be_read_says_what_to_do(
     tmp_path: Path, new_stack: "Callable[[], Stack]", content: bytes
 ) -> None:
-    kept = KeptTables(tmp_path / "kept.jsonl.gz")
+    kept = SavedTables(tmp_path / "kept.jsonl.gz")
     kept.file.write_bytes(content)
     with pytest.raises(SettingError, match="remove it"):
         kept.restore(*new_stack())
 
 
-def test_a_save_that_fails_leaves_what_was_kept_before(tmp_path: Path, new_stack: "Callable[[], Stack]") -> None:
+def test_a_save_that_fails_leaves_what_was_saved_before(tmp_path: Path, new_stack: "Callable[[], Stack]") -> None:
     stack = new_stack()
     filled(stack, tmp_path)
-    kept = KeptTables(tmp_path / "kept.jsonl.gz")
+    kept = SavedTables(tmp_path / "kept.jsonl.gz")
     kept.save(*stack)
     before = kept.file.read_bytes()
     with pytest.raises(stack[0].exceptions.ResourceNotFoundException):
