@@ -54,7 +54,7 @@ FOUND: list[tuple[str, str, list[str]]] = [
 def either_side(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decide the conditions from the one side, then from the other."""
     if request.param == "from the candidates":
-        monkeypatch.setattr(search_resources, "narrow", lambda *_: None)
+        monkeypatch.setattr(search_resources, "resolve_condition", lambda *_: None)
 
 
 @each_of(("type_name", "query", "ids"), FOUND)

@@ -238,7 +238,7 @@ def test_s4_what_others_refer_to_costs_a_bound_client_its_own_alone(
     monkeypatch.setattr(includes, "MOST_INCLUDED", SHARED_BY - 1)
     monkeypatch.setattr(budget, "MOST_ENTRIES", SHARED_BY - 1)
     # Only what is found from the candidates' side goes along what refers to them.
-    monkeypatch.setattr(search_resources, "narrow", lambda *_: None)
+    monkeypatch.setattr(search_resources, "resolve_condition", lambda *_: None)
 
     answer = shared.as_caller(patient="s0").get(type_name, query)
 

@@ -13,7 +13,7 @@ from careconnect_testing.records.few_records import LOINC, SNOMED, Resource, wri
 from fhir_reader import request_budget as budget
 from fhir_reader.search import candidates, search_resources
 from fhir_reader.search import plan_query as plan_query
-from fhir_reader.search import resolve_chains as deep_conditions
+from fhir_reader.search import resolve_chains
 
 pytestmark = pytest.mark.slow
 
@@ -213,8 +213,8 @@ def test_a_total_that_was_asked_for_stays_with_the_walk(everybody: Reader) -> No
 @pytest.mark.usefixtures("small_pages")
 def test_a_page_ends_where_more_lookups_cannot_be_afforded(everybody: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each person takes a lookup of their own, and none of them has what is asked for."""
-    monkeypatch.setattr(deep_conditions, "narrow", lambda *_: None)
-    monkeypatch.setattr(search_resources, "narrow", lambda *_: None)
+    monkeypatch.setattr(resolve_chains, "resolve_condition", lambda *_: None)
+    monkeypatch.setattr(search_resources, "resolve_condition", lambda *_: None)
     monkeypatch.setattr(budget, "MOST_CALLS", 45)
     nobody = "_has:Observation:patient:date=1950"
 
@@ -233,8 +233,8 @@ def test_a_page_that_has_looked_enough_decides_what_waits_for_a_lookup(
     everybody: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One of a name is on a page's share, and lookups are made for several together."""
-    monkeypatch.setattr(deep_conditions, "narrow", lambda *_: None)
-    monkeypatch.setattr(search_resources, "narrow", lambda *_: None)
+    monkeypatch.setattr(resolve_chains, "resolve_condition", lambda *_: None)
+    monkeypatch.setattr(search_resources, "resolve_condition", lambda *_: None)
 
     pages = everybody.walk("Patient", "name:contains=rare&_has:Observation:patient:code=8867-4")
 
