@@ -26,6 +26,8 @@ COMPOSITION = "The handler alone composes: settings, log, clients of AWS"
 BOTO3 = "No function imports boto3: careconnect.runtime.aws makes its clients without it"
 POWERTOOLS = "Powertools is imported by careconnect.runtime.observability only"
 HEAVY = "No parser of FHIR and no HTTP library in a function's import path"
+COMMON_ROOMS = "The common layer's rooms"
+RECORDS_ROOMS = "The records layer's rooms"
 READER = "The reader's rooms: search stands on the store"
 WRITER = "The writer's rooms: the use case stands on what it decides by"
 ADMIN = "The admin tool's rooms: commands stand on all the others"
@@ -41,15 +43,15 @@ WRITER_FOLDER = "functions/writer/record_writer"
 ADMIN_FOLDER = "tools/careconnect_admin"
 
 FORBIDDEN = [
-    (DOWN, f"{LAYER}/scopes.py", "import token_issuer.tokens.grant_token"),
-    (DOWN, f"{LAYER}/scopes.py", "import careconnect_admin.errors"),
-    (DOWN, f"{ISSUER}/grant_token.py", "import careconnect_admin.errors"),
-    (DOWN, f"{ISSUER}/grant_token.py", "import fhir_reader.read_resource"),
-    (DOWN, f"{LAYER}/stored_values.py", "import careconnect_records.items.extract"),
-    (DOWN, f"{RECORDS_LAYER}/record.py", "import careconnect_admin.errors"),
-    (DOWN, f"{RECORDS_LAYER}/record.py", "import fhir_reader.read_resource"),
+    (DOWN, f"{LAYER}/oauth/scopes.py", "import token_issuer.tokens.grant_token"),
+    (DOWN, f"{LAYER}/oauth/scopes.py", "import careconnect_admin.errors"),
+    (DOWN, f"{ISSUER}/tokens/grant_token.py", "import careconnect_admin.errors"),
+    (DOWN, f"{ISSUER}/tokens/grant_token.py", "import fhir_reader.read_resource"),
+    (DOWN, f"{LAYER}/search/stored_values.py", "import careconnect_records.items.extract"),
+    (DOWN, f"{RECORDS_LAYER}/items/record.py", "import careconnect_admin.errors"),
+    (DOWN, f"{RECORDS_LAYER}/items/record.py", "import fhir_reader.read_resource"),
     (RECORDS, f"{READER_FOLDER}/store/stored.py", "import careconnect_records.parsing.exact_json"),
-    (RECORDS, f"{ISSUER}/grant_token.py", "import careconnect_records.parsing.exact_json"),
+    (RECORDS, f"{ISSUER}/tokens/grant_token.py", "import careconnect_records.parsing.exact_json"),
     (RECORDS, "functions/authorizer/scope_authorizer/policy_for.py", "import careconnect_records.parsing.exact_json"),
     (
         RECORDS,
@@ -62,20 +64,25 @@ FORBIDDEN = [
     (DOWN, f"{CONSOLE}/app.py", "import service_discovery.openapi_document"),
     (COMPOSITION, f"{CONSOLE}/app.py", "import careconnect.runtime.settings"),
     (APP, f"{READER_FOLDER}/read_resource.py", "import fhir_reader.app"),
-    (COMPOSITION, f"{ISSUER}/grant_token.py", "import careconnect.runtime.settings"),
-    (COMPOSITION, f"{LAYER}/shell.py", "import careconnect.runtime.observability"),
-    (COMPOSITION, f"{RECORDS_LAYER}/change.py", "import careconnect.runtime.settings"),
+    (COMPOSITION, f"{ISSUER}/tokens/grant_token.py", "import careconnect.runtime.settings"),
+    (COMPOSITION, f"{LAYER}/endpoint/pipeline.py", "import careconnect.runtime.observability"),
+    (COMPOSITION, f"{RECORDS_LAYER}/writes/change.py", "import careconnect.runtime.settings"),
     (COMPOSITION, f"{READER_FOLDER}/app.py", "import careconnect.endpoint.composition"),
-    (BOTO3, f"{ISSUER}/token_store.py", "import boto3"),
-    (BOTO3, f"{LAYER}/aws.py", "import boto3"),
-    (BOTO3, f"{LAYER}/signing_keys.py", "def kms():\n    import boto3"),
-    (BOTO3, f"{RECORDS_LAYER}/change.py", "import boto3"),
-    (POWERTOOLS, f"{RECORDS_LAYER}/change.py", "import aws_lambda_powertools"),
+    (BOTO3, f"{ISSUER}/tokens/token_store.py", "import boto3"),
+    (BOTO3, f"{LAYER}/runtime/aws.py", "import boto3"),
+    (BOTO3, f"{LAYER}/oauth/signing_keys.py", "def kms():\n    import boto3"),
+    (BOTO3, f"{RECORDS_LAYER}/writes/change.py", "import boto3"),
+    (POWERTOOLS, f"{RECORDS_LAYER}/writes/change.py", "import aws_lambda_powertools"),
     (POWERTOOLS, f"{ISSUER}/app.py", "import aws_lambda_powertools"),
-    (HEAVY, f"{LAYER}/outcomes.py", "import pydantic"),
+    (HEAVY, f"{LAYER}/fhir/outcomes.py", "import pydantic"),
     (HEAVY, f"{CONSOLE}/app.py", "import httpx"),
-    (HEAVY, f"{LAYER}/rendering/bundle.py", "import simplejson"),
+    (HEAVY, f"{LAYER}/fhir/rendering/bundle.py", "import simplejson"),
     (HEAVY, f"{READER_FOLDER}/history_entry.py", "import simplejson"),
+    (COMMON_ROOMS, f"{LAYER}/fhir/path.py", "import careconnect.storage.keys"),
+    (COMMON_ROOMS, f"{LAYER}/http/messages.py", "import careconnect.audit.event"),
+    (COMMON_ROOMS, f"{LAYER}/another_room.py", ""),
+    (RECORDS_ROOMS, f"{RECORDS_LAYER}/parsing/exact_json.py", "import careconnect_records.stu3.schema"),
+    (RECORDS_ROOMS, f"{RECORDS_LAYER}/another_room.py", ""),
     (READER, f"{READER_FOLDER}/history_entry.py", "import fhir_reader.search.query"),
     (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.search.result_order"),
     (READER, f"{READER_FOLDER}/another_room.py", ""),
@@ -86,11 +93,11 @@ FORBIDDEN = [
     (ADMIN, f"{ADMIN_FOLDER}/loading/load.py", "import careconnect_admin.commands.load"),
     (ADMIN, f"{ADMIN_FOLDER}/clients/demo.py", "import careconnect_admin.signing.key_ring"),
     (ADMIN, f"{ADMIN_FOLDER}/another_room.py", ""),
-    (NO_CIRCLE, f"{LAYER}/resource_types.py", "import careconnect.oauth.scopes"),
-    (NO_CIRCLE, f"{RECORDS_LAYER}/exact_json.py", "import careconnect_records.items.record"),
-    (NO_CIRCLE, f"{LAYER}/searching/matching.py", "import careconnect.search.criteria"),
-    (NO_CIRCLE, f"{LAYER}/formats.py", "def late():\n    import careconnect.fhir.rendering.views"),
-    (NO_CIRCLE, f"{READER_FOLDER}/search/order.py", "def late():\n    import fhir_reader.search.access_paths"),
+    (NO_CIRCLE, f"{LAYER}/fhir/nearest_name.py", "import careconnect.fhir.unknown_path"),
+    (NO_CIRCLE, f"{RECORDS_LAYER}/stu3/schema.py", "import careconnect_records.stu3.validation"),
+    (NO_CIRCLE, f"{LAYER}/search/matching.py", "import careconnect.search.criteria"),
+    (NO_CIRCLE, f"{LAYER}/fhir/rendering/formats.py", "def late():\n    import careconnect.fhir.rendering.views"),
+    (NO_CIRCLE, f"{READER_FOLDER}/search/result_order.py", "def late():\n    import fhir_reader.search.access_paths"),
     (COMMANDS, f"{ADMIN_FOLDER}/sample/generator.py", "import typer"),
 ]
 
@@ -153,11 +160,11 @@ def test_a_forbidden_import_breaks_its_contract(copy: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "code"),
     [
-        (f"{ISSUER}/grant_token.py", "import os\n\nos.environ\n"),
+        (f"{ISSUER}/tokens/grant_token.py", "import os\n\nos.environ\n"),
         (f"{ISSUER}/app.py", "from os import environ\n\nenviron\n"),
-        (f"{LAYER}/settings.py", 'import os\n\nos.getenv("X")\n'),
-        (f"{LAYER}/observability.py", "import os\n\nos.environb\n"),
-        (f"{ISSUER}/grant_token.py", "from . import errors\n\nerrors\n"),
+        (f"{LAYER}/runtime/settings.py", 'import os\n\nos.getenv("X")\n'),
+        (f"{LAYER}/runtime/observability.py", "import os\n\nos.environb\n"),
+        (f"{ISSUER}/tokens/grant_token.py", "from . import errors\n\nerrors\n"),
     ],
 )
 def test_the_environment_is_read_by_handlers_alone_and_no_import_is_relative(file: str, code: str) -> None:

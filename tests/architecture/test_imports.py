@@ -38,9 +38,10 @@ LIKES = {
 # Garbage is looked for when the function has started, and never among what was made before (ADR 29).
 _WATCH = """
 import gc, sys
+FIRST = "careconnect.runtime", "careconnect.runtime.freeze_gc"
 class Watch:
     def find_spec(self, name, *_):
-        if name.startswith(("careconnect.", "botocore")) and name != "careconnect.runtime.freeze_gc":
+        if name.startswith(("careconnect.", "botocore")) and name not in FIRST:
             assert not gc.isenabled(), name
 sys.meta_path.insert(0, Watch())
 """

@@ -35,9 +35,9 @@ def test_each_command_helps_with_the_short_option_too(path: tuple[str, ...]) -> 
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_terminal_completes_it(pipeline: str) -> None:
+def test_a_terminal_completes_it(shell: str) -> None:
     asked = {
-        "_CARECONNECT_COMPLETE": f"complete_{pipeline}",
+        "_CARECONNECT_COMPLETE": f"complete_{shell}",
         "_TYPER_COMPLETE_ARGS": "careconnect clients ro",
         "_TYPER_COMPLETE_FISH_ACTION": "get-args",
         "COMP_WORDS": "careconnect clients ro",

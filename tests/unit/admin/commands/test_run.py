@@ -56,7 +56,7 @@ def test_data_that_holds_nothing_is_one_line_and_exit_code_2_before_anything_sta
         raise AssertionError("started")
 
     monkeypatch.setattr("careconnect_admin.local.local_stack.LocalStack", never)
-    monkeypatch.setattr("careconnect_admin.local.sam_stack.sam_stack", never)
+    monkeypatch.setattr("careconnect_admin.local.sam.sam_stack.sam_stack", never)
     monkeypatch.chdir(tmp_path)
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -138,7 +138,7 @@ def test_sam_local_refuses_what_only_a_run_has(monkeypatch: pytest.MonkeyPatch, 
     def never(*_arguments: object, **_options: object) -> None:
         raise AssertionError("started")
 
-    monkeypatch.setattr("careconnect_admin.local.sam_stack.sam_stack", never)
+    monkeypatch.setattr("careconnect_admin.local.sam.sam_stack.sam_stack", never)
     monkeypatch.setenv(name, "60")
     result = CliRunner().invoke(app, ["sam-local"])
     assert (result.exit_code, result.stdout) == (2, "")

@@ -11,9 +11,8 @@ from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.stores import LOADED, Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import LOINC, SNOMED, Resource, write_deletion, write_records
 from fhir_reader import request_budget as budget
-from fhir_reader.search import candidates, search_resources
+from fhir_reader.search import candidates, resolve_chains, search_resources
 from fhir_reader.search import plan_query as plan_query
-from fhir_reader.search import resolve_chains
 
 pytestmark = pytest.mark.slow
 
