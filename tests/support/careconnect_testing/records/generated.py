@@ -5,7 +5,7 @@ from hypothesis import settings
 EVERY, QUICK, LONG = "every", "quick", "long"
 """Hypothesis profiles; the last two are chosen by `--hypothesis-profile` (`make quick`, `make test-long`)."""
 
-_LONG_FACTOR = 10
+_LONG_FACTOR = 6
 _EVERY_SHARE = 4
 
 # No deadlines: on a busy machine a case takes as long as it takes.
@@ -21,5 +21,5 @@ def is_long_run() -> bool:
 
 
 def cases(number: int) -> int:
-    """Return how many cases to make up of a `number`: a part in every run, ten times as many in the long one."""
+    """Return how many cases to make up of a `number`: a quarter of it in every run, six times as many in the long one."""
     return number * _LONG_FACTOR if is_long_run() else -(-number // _EVERY_SHARE)
