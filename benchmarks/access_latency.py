@@ -33,7 +33,7 @@ from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.usage_counters import UsageCounters
 from careconnect_testing.records.few_records import write_records
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.quota import Quota
+from fhir_reader.budget import Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _DELAY: Final = 0.005

@@ -17,8 +17,8 @@ from benchmarks.small_records import (
 )
 
 from careconnect.storage.keys import SHARDS
-from fhir_reader.request_budget import MOST_CALLS
-from fhir_reader.search.candidates import MOST_EXAMINED
+from fhir_reader.budget import MOST_CALLS
+from fhir_reader.search.scan import MOST_EXAMINED
 
 MOST_ENTRIES: Final = 2 * (MOST_EXAMINED + 2 * SHARDS)
 """Entries of the type that a page may read: its share to find a way and to walk it, and of each range two that tell of

@@ -16,7 +16,7 @@ from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.quota import Quota
+from fhir_reader.budget import Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _BASE: Final = "https://care.example"
@@ -131,7 +131,7 @@ def _counted(params: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 class _Unlimited:
-    def charge(self, client_id: str, window: int, units: int) -> int:  # noqa: ARG002
+    def add(self, client_id: str, window: int, units: int) -> int:  # noqa: ARG002
         """Charge nothing: what a client may cost in a minute is not what is measured."""
         return 0
 

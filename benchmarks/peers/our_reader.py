@@ -85,7 +85,7 @@ class _Reading:
 def _endpoint(store: Any) -> "FhirEndpoint":
     from careconnect.fhir.resource_types import Home
     from fhir_reader.app import FhirEndpoint
-    from fhir_reader.quota import Quota
+    from fhir_reader.budget import Quota
 
     # A read is never charged, so nobody asks for an account.
     counters: Any = None

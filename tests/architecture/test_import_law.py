@@ -83,7 +83,7 @@ FORBIDDEN = [
     (COMMON_ROOMS, f"{LAYER}/another_room.py", ""),
     (RECORDS_ROOMS, f"{RECORDS_LAYER}/parsing/exact_json.py", "import careconnect_records.stu3.schema"),
     (RECORDS_ROOMS, f"{RECORDS_LAYER}/another_room.py", ""),
-    (READER, f"{READER_FOLDER}/history_entry.py", "import fhir_reader.search.query"),
+    (READER, f"{READER_FOLDER}/history_entry.py", "import fhir_reader.search.parse"),
     (READER, f"{READER_FOLDER}/store/stored.py", "import fhir_reader.search.result_order"),
     (READER, f"{READER_FOLDER}/another_room.py", ""),
     (WRITER, f"{WRITER_FOLDER}/preconditions.py", "import record_writer.write_resource"),

@@ -76,7 +76,7 @@ def _crowd(tables: RecordTables) -> None:
 
 @pytest.fixture
 def reader(api: Api, request: pytest.FixtureRequest) -> HttpReader:
-    """A client of the test's own, whose allowance no other test has spent."""
+    """A client of the test's own, whose quota no other test has spent."""
     return _reader(api, f"budget-{abs(hash(request.node.nodeid))}")
 
 
@@ -190,7 +190,7 @@ def test_a_client_over_its_quota_is_429_and_others_are_not(api: Api, reader: Htt
 
 
 def _until_refused(reader: HttpReader, parameters: Pairs) -> Iterator[Answer]:
-    """Ask until the client's allowance is spent; a new minute may begin once meanwhile."""
+    """Ask until the client's quota is spent; a new minute may begin once meanwhile."""
     for _ in range(120):
         answer = reader.get("Patient", parameters)
         assert answer.status in (200, 429), answer.text

@@ -13,8 +13,7 @@ from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import AUDIT_EVENT, ID_PARAMETER, Modifier
 from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS
 from careconnect.search.criteria import Criterion, DateBound, parse_criterion
-from careconnect.search.result_parameters import Handling, Order
-from careconnect.search.unknown_parameters import Offer, sort_out
+from careconnect.search.result_parameters import Handling, Offer, Order, sort_parameters
 from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT
 from careconnect.storage.keys import resource_key
 
@@ -111,7 +110,7 @@ def parse_event_search(
         return parameter is not None or name in SEARCH_PARAMETERS
 
     names = (*AUDIT_EVENT.parameter_names, *SEARCH_PARAMETERS)
-    sort_out(query, parameters, take, Offer(AUDIT_EVENT.name, names, handling))
+    sort_parameters(query, parameters, Offer(AUDIT_EVENT.name, names, handling), take)
     return query
 
 

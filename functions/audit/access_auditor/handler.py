@@ -12,7 +12,7 @@ from careconnect.endpoint.composition import pipeline_of
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import look, prepare
-from careconnect.search.cursor import Cursor, seal
+from careconnect.search.links import Cursor, seal
 
 _settings: Final = Settings(os.environ)
 _dynamodb: Final = aws.dynamodb()

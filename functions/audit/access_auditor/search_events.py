@@ -11,13 +11,11 @@ from access_auditor.scan_events import MOST_COUNTED, MOST_COUNTING_QUERIES, Effo
 from careconnect.audit.event import AuditEvent
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OperationOutcome
-from careconnect.fhir.rendering.bundle import Bundle, outcome_entry, search_entry
-from careconnect.fhir.rendering.size_budget import ROOM, bytes_of
+from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, bytes_of, outcome_entry, search_entry
 from careconnect.fhir.rendering.views import show
 from careconnect.fhir.resource_types import AUDIT_EVENT
 from careconnect.oauth.caller import Caller
-from careconnect.search.cursor import Cursor
-from careconnect.search.links import Links
+from careconnect.search.links import Cursor, Links
 from careconnect.search.result_parameters import ResultParameters
 
 
@@ -112,7 +110,7 @@ def _total(found: _Found, cursor: Cursor | None, result: ResultParameters) -> in
 
 def _entries(matches: list[AuditEvent], context: EventContext) -> Iterator[str]:
     """Yield entries for as long as there is room, the first in any case."""
-    view, room = context.result.view, ROOM
+    view, room = context.result.view, BUNDLE_BYTES
     for event in matches:
         body = show(event_text(event), AUDIT_EVENT, view)
         entry = search_entry(body, "match", f"{context.links.fhir_base}/{AUDIT_EVENT.name}/{event.id}", view)

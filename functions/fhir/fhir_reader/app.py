@@ -26,18 +26,16 @@ from careconnect.http.validators import validators
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import Interaction
 from careconnect.search.criteria import Criterion
-from careconnect.search.links import sealed_parameters
+from careconnect.search.links import Links, sealed_parameters
 from careconnect.search.result_parameters import parse_result_parameters
 from careconnect.storage.keys import resource_key
+from fhir_reader.budget import Quota, RequestBudget
 from fhir_reader.operations import OPERATIONS
-from fhir_reader.quota import Quota
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
-from fhir_reader.request_budget import RequestBudget
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.query import parse_history_query, parse_operation_query, parse_search
+from fhir_reader.search.parse import parse_history_query, parse_operation_query, parse_search
 from fhir_reader.search.search_resources import search_resources
-from fhir_reader.store.metered import MeteredStore
 from fhir_reader.store.stored import ResourceStore, patients_in
 
 # A patient's data is kept by no cache, a browser's included (ADR 20).
@@ -72,47 +70,48 @@ class FhirEndpoint(OutcomeEndpoint):
     quota: Quota
     clock: Callable[[], float] = time.monotonic
 
-    def answer(self, request_context: RequestContext) -> Response:
+    def answer(self, context: RequestContext) -> Response:
         """Answer a read, a search, a history or an operation; raises `OutcomeError`."""
-        request = request_context.request
-        caller = caller_of(request.authorizer, request_context.now)
-        request_context.client_id = caller.client_id
+        request = context.request
+        caller = caller_of(request.authorizer, context.now)
+        context.client_id = caller.client_id
         path = parse_path(request.path)
         if path.type.home is not self.home:
             raise outcomes.not_supported()
-        request_context.action = f"{path.type.name}.{path.interaction}"
-        _start(request_context, path)
+        context.action = f"{path.type.name}.{path.interaction}"
+        _start(context, path)
         _require_letter(caller, path, request.method)
         parameters = parameters_of(request, path)
-        query = _start(request_context, path, parameters)
+        query = _start(context, path, parameters)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         sealed = () if is_read else sealed_parameters(parameters, self.store.seal_key, caller, path.asked)
         if sealed:
             parameters = [*sealed, *parameters]
-            query = _start(request_context, path, parameters)
+            query = _start(context, path, parameters)
         if query.names_too_many:
             raise outcomes.too_many_patients()
         takes = OPERATIONS[path.operation].takes if path.operation else _TAKES[path.route]
         result = parse_result_parameters(path.type, parameters, request.headers, takes)
         if is_read:
-            return _read(request_context, path, caller, self.store, result.view)
-        budget = self._budget(caller, request_context.now)
-        request_context.trail.pay = budget.record
+            return _read(context, path, caller, self.store, result.view)
+        budget = self._budget(caller, context.now)
+        context.trail.pay = budget.record
         store = self.store.consistent() if takes_nothing_stale(request.headers) else self.store
-        context = SearchContext(
-            store=MeteredStore(store, budget),
+        fhir_base = context.base_url.fhir
+        is_sealed = path.route is Route.SEARCH or bool(sealed)
+        search = SearchContext(
+            store=store.charged_to(budget),
+            uncharged=store,
             budget=budget,
             caller=caller,
             result=result,
-            fhir_base=request_context.base_url.fhir,
-            path=path.asked,
-            sealed=path.route is Route.SEARCH or bool(sealed),
-            trail=request_context.trail,
+            fhir_base=fhir_base,
+            links=Links(fhir_base, path.asked, caller, store.seal_key, is_sealed),
+            trail=context.trail,
             named=_named(path, query),
             identifiers=query.identifiers,
-            unmetered=store,
         )
-        bundle = _paged(path, parameters, context, request_context.now)
+        bundle = _PAGED.get(path.route, _search)(path, parameters, search, context.now)
         return _body(bundle.text(result.view), result.view, _CACHING[self.home])
 
     def _budget(self, caller: Caller, now: float) -> RequestBudget:
@@ -142,7 +141,7 @@ def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
     caller.require(path.type, Interaction.SEARCH if is_search else Interaction.READ)
 
 
-def _start(request_context: RequestContext, path: FhirPath, parameters: Sequence[tuple[str, str]] = ()) -> AuditQuery:
+def _start(context: RequestContext, path: FhirPath, parameters: Sequence[tuple[str, str]] = ()) -> AuditQuery:
     """Tell the audit trail what is asked for, and of whom; returns what of the parameters may be recorded."""
     owner = path.compartment.owner if path.compartment else ""
     asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
@@ -150,9 +149,9 @@ def _start(request_context: RequestContext, path: FhirPath, parameters: Sequence
         asked = f"{asked}/_history/{path.version}"
     query = AuditQuery()
     if path.route in (Route.TYPE, Route.SEARCH):
-        query = audit_query(path.type, parameters, request_context.base_url.fhir)
+        query = audit_query(path.type, parameters, context.base_url.fhir)
     action = Action.EXECUTE if path.route is Route.OPERATION else Action.READ
-    request_context.trail.start(
+    context.trail.start(
         _INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), query, _named(path, query)
     )
     return query
@@ -165,18 +164,16 @@ def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:
     return tuple(filter(None, (own, *(() if query.names_too_many else query.patients))))
 
 
-def _read(
-    request_context: RequestContext, path: FhirPath, caller: Caller, store: ResourceStore, view: View
-) -> Response:
-    request = request_context.request
+def _read(context: RequestContext, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
+    request = context.request
     if caller.sees(path.type, path.id, ()):
         # Whose it is stands in the path: the event is written beside the read.
         if path.type is PATIENT:
-            request_context.trail.touched([path.id])
+            context.trail.touched([path.id])
         elif path.type.home is Home.DIRECTORY:
-            request_context.trail.touched()
+            context.trail.touched()
     stored = read_resource(store, caller, path.type, path.id, version=path.version)
-    request_context.trail.touched(patients_in(path.type, path.id, stored))
+    context.trail.touched(patients_in(path.type, path.id, stored))
     headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)
@@ -184,37 +181,30 @@ def _read(
     return _body(body, view, headers)
 
 
-def _paged(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
-    match path.route:
-        case Route.OPERATION:
-            return _operation(path, parameters, context)
-        case Route.HISTORY:
-            return _history(path, parameters, context)
-        case _:
-            return _search(path, parameters, context, now)
-
-
-def _search(path: FhirPath, parameters: Parameters, context: SearchContext, now: float) -> Bundle:
+def _search(path: FhirPath, parameters: Parameters, search: SearchContext, now: float) -> Bundle:
     query = parse_search(
-        path.type, parameters, handling=context.result.handling, fhir_base=context.fhir_base, now=int(now * 1000)
+        path.type, parameters, handling=search.result.handling, fhir_base=search.fhir_base, now=int(now * 1000)
     )
     if path.compartment is not None:
         # Not one of the parameters: the path says it, in every link too.
         query.criteria.append(Criterion(path.compartment.reference, "", (path.compartment.owner,)))
-    return search_resources(query, context)
+    return search_resources(query, search)
 
 
-def _operation(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
+def _operation(path: FhirPath, parameters: Parameters, search: SearchContext, _now: float) -> Bundle:
     operation = OPERATIONS[path.operation]
     query = parse_operation_query(
-        path.type, path.operation, operation.takes, parameters, handling=context.result.handling
+        path.type, path.operation, operation.takes, parameters, handling=search.result.handling
     )
-    return operation.answer(path.id, query, context)
+    return operation.answer(path.id, query, search)
 
 
-def _history(path: FhirPath, parameters: Parameters, context: SearchContext) -> Bundle:
-    query = parse_history_query(path.type, parameters, handling=context.result.handling)
-    return read_history(path.type, path.id, query, context)
+def _history(path: FhirPath, parameters: Parameters, search: SearchContext, _now: float) -> Bundle:
+    query = parse_history_query(path.type, parameters, handling=search.result.handling)
+    return read_history(path.type, path.id, query, search)
+
+
+_PAGED: Final = {Route.OPERATION: _operation, Route.HISTORY: _history}
 
 
 def _body(body: str, view: View, headers: Mapping[str, str]) -> Response:

@@ -13,9 +13,9 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import NOTHING, prepare
-from careconnect.search.cursor import Cursor, seal
+from careconnect.search.links import Cursor, seal
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.quota import UNITS_PER_MINUTE, Quota
+from fhir_reader.budget import UNITS_PER_MINUTE, Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from fhir_reader.store.usage_counters import DynamoDbUsageCounters
 

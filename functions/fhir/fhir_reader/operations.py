@@ -8,7 +8,7 @@ from careconnect.fhir.rendering.bundle import Bundle
 from careconnect.fhir.result_parameter_names import RECORD_PARAMETERS
 from fhir_reader.patient_everything import EVERYTHING, patient_everything
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.query import SearchQuery
+from fhir_reader.search.parse import SearchQuery
 
 
 @dataclass(frozen=True, slots=True)

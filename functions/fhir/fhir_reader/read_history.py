@@ -5,17 +5,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from careconnect.fhir import outcomes
-from careconnect.fhir.rendering.bundle import Bundle, BundleType, entry_text
-from careconnect.fhir.rendering.size_budget import ROOM, bytes_of
+from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, Bundle, BundleType, bytes_of, entry_text
 from careconnect.fhir.rendering.views import show
 from careconnect.fhir.resource_types import ResourceType
-from careconnect.search.cursor import Cursor
+from careconnect.search.links import Cursor
 from careconnect.search.values import SearchValueError, date_range
 from fhir_reader.history_entry import history_entry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.named_patients import audit_named_patients
-from fhir_reader.search.query import HISTORY, SearchQuery
+from fhir_reader.search.parse import HISTORY, SearchQuery
 from fhir_reader.store.stored import StoredResource, patients_in
 
 MOST_EXAMINED: Final = 200
@@ -125,7 +124,7 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
     wanted = 0 if context.result.only_total else count
     entries: list[str] = []
     patients: list[str] = []
-    found, room = 0, ROOM
+    found, left = 0, BUNDLE_BYTES
     for examined, version in enumerate(_versions(resource, highest, lowest, context)):
         if examined == MOST_EXAMINED or (wanted and len(entries) == wanted):
             return _Page(entries, version.version, found, patients)
@@ -135,8 +134,8 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
         if not wanted:
             continue
         entry = _entry(resource, version, context)
-        room -= bytes_of(entry)
-        if room < 0 and entries:
+        left -= bytes_of(entry)
+        if left < 0 and entries:
             return _Page(entries, version.version, found, patients)
         entries.append(entry)
         patients += patients_in(resource.type, resource.id, version)
@@ -158,6 +157,6 @@ def _versions(resource: _Resource, highest: int, lowest: int, context: SearchCon
 
 
 def _entry(resource: _Resource, version: StoredResource, context: SearchContext) -> str:
-    body = "" if version.gone else show(version.body, resource.type, context.view)
+    body = "" if version.gone else show(version.body, resource.type, context.result.view)
     url = f"{resource.type.name}/{resource.id}"
-    return entry_text(history_entry(body, version, context.fhir_base, url), context.view)
+    return entry_text(history_entry(body, version, context.fhir_base, url), context.result.view)

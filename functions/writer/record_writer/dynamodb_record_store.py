@@ -9,7 +9,7 @@ from careconnect.audit.dynamodb_store import DOWN
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import Home, ResourceType, resource_type
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code, reasons_of
-from careconnect.storage.dynamodb import batch_get, call
+from careconnect.storage.dynamodb import FormatCheckedClient, batch_get, call
 from careconnect.storage.keys import (
     INDEX_ITEM,
     JSON_ITEM,
@@ -17,7 +17,6 @@ from careconnect.storage.keys import (
     place_of,
     resource_key,
 )
-from careconnect.storage.table_format import FormatCheckedClient
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import MOST_IDS, IdentifierLock, lock_key, read_lock
 from careconnect_records.items.reference_counts import count_keys, counts_of

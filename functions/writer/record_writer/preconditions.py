@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ID_PATTERN, ResourceType
 from careconnect.http.messages import is_unicode
-from careconnect.search.escaping import split_unescaped, unescape
+from careconnect.search.criteria import split_unescaped, unescape
 from careconnect.search.values import fold_token
 from record_writer import refusals
 

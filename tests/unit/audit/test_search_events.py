@@ -150,7 +150,7 @@ def test_a_total_of_too_many_is_refused(auditor: Auditor, monkeypatch: pytest.Mo
 def test_a_page_holds_what_an_answer_has_room_for(
     auditor: Auditor, monkeypatch: pytest.MonkeyPatch, room: int, size: int
 ) -> None:
-    monkeypatch.setattr("access_auditor.search_events.ROOM", room)
+    monkeypatch.setattr("access_auditor.search_events.BUNDLE_BYTES", room)
     pages = auditor.walk("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
 
     assert [id_ for page in pages for id_ in page.ids()] == IDS

@@ -22,7 +22,7 @@ SETTINGS = {
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
     "READER_HOME": "directory",
     "DIRECTORY_TABLE": "directory",
-    "USAGE_TABLE": "allowances",
+    "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",

@@ -3,8 +3,7 @@
 import pytest
 
 from careconnect_testing.parts.stores import Reader
-from fhir_reader import patient_everything
-from fhir_reader import request_budget as budget
+from fhir_reader import budget, patient_everything
 
 PATH = "Patient/4/$everything"
 

@@ -9,7 +9,7 @@ from careconnect.fhir.outcomes import OutcomeError
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.stores import Reader, reader_on_moto
 from careconnect_testing.parts.usage_counters import UsageCounters
-from fhir_reader.quota import FREE_UNITS, FREE_UNITS_WHEN_SPENT, WINDOW, Quota
+from fhir_reader.budget import FREE_UNITS, FREE_UNITS_WHEN_SPENT, WINDOW, Quota
 from fhir_reader.store.usage_counters import DynamoDbUsageCounters
 
 NOW = 1_750_000_000.0
@@ -74,30 +74,30 @@ def test_what_is_remembered_does_not_grow_without_end() -> None:
         with pytest.raises(OutcomeError):
             quota.consume(f"client-{number}", 2, NOW)
 
-    assert len(quota._spent) <= 1_000
+    assert len(quota._used_up) <= 1_000
 
 
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
     with reader_on_moto() as reader:
-        create_table(reader.client, "UsageTable", "allowances")
+        create_table(reader.client, "UsageTable", "usage")
         yield reader
 
 
 def test_a_charge_is_one_update_and_tells_what_the_counter_holds(reader: Reader) -> None:
-    counters = DynamoDbUsageCounters(reader.client, "allowances")
+    counters = DynamoDbUsageCounters(reader.client, "usage")
     reader.calls.clear()
 
-    assert [counters.charge("client-1", 7, units) for units in (1_000, 2_000)] == [1_000, 3_000]
-    assert counters.charge("client-1", 8, 500) == 500
-    assert counters.charge("client-2", 7, 400) == 400
+    assert [counters.add("client-1", 7, units) for units in (1_000, 2_000)] == [1_000, 3_000]
+    assert counters.add("client-1", 8, 500) == 500
+    assert counters.add("client-2", 7, 400) == 400
     assert reader.calls == ["UpdateItem"] * 4
 
 
 def test_a_usage_counter_is_forgotten_soon_after_its_minute(reader: Reader) -> None:
-    DynamoDbUsageCounters(reader.client, "allowances").charge("client-3", 7, 1)
+    DynamoDbUsageCounters(reader.client, "usage").add("client-3", 7, 1)
 
-    item = reader.client.get_item(TableName="allowances", Key={"pk": {"S": "client-3#7"}})["Item"]
+    item = reader.client.get_item(TableName="usage", Key={"pk": {"S": "client-3#7"}})["Item"]
     assert 8 * WINDOW < int(item["expires_at"]["N"]) <= 12 * WINDOW
 
 
@@ -108,7 +108,7 @@ def test_without_the_table_a_dear_request_is_503(reader: Reader) -> None:
 
     reader.faults.append(refuse)
     with pytest.raises(OutcomeError) as raised:
-        DynamoDbUsageCounters(reader.client, "allowances").charge("client-1", 7, 1)
+        DynamoDbUsageCounters(reader.client, "usage").add("client-1", 7, 1)
     reader.faults.clear()
 
     assert (raised.value.status, raised.value.reason) == (503, "ThrottlingException")

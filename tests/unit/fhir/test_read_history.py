@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from careconnect.fhir.rendering import size_budget as room
+from careconnect.fhir.rendering import bundle
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE, Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import write_records
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 from careconnect_testing.records.former_versions import Version, write_versions
 from careconnect_testing.running.cases import each_of
-from fhir_reader import read_history
-from fhir_reader import request_budget as budget
+from fhir_reader import budget, read_history
 
 FHIR = {"f": "http://hl7.org/fhir"}
 MANY = 25
@@ -218,13 +217,13 @@ def test_a_page_of_a_history_is_no_larger_than_an_answer_may_be(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_all = reader.get("Patient/many/_history", "_count=100")
-    monkeypatch.setattr(read_history, "ROOM", 3 * room.bytes_of(json.dumps(read_all.json["entry"][0])))
+    monkeypatch.setattr(read_history, "BUNDLE_BYTES", 3 * bundle.bytes_of(json.dumps(read_all.json["entry"][0])))
 
     pages = reader.walk("Patient/many/_history", "_count=100")
 
     assert [one for page in pages for one in numbers(page)] == numbers(read_all)
     assert {len(numbers(page)) for page in pages[:-1]} == {3}
-    monkeypatch.setattr(read_history, "ROOM", 1)
+    monkeypatch.setattr(read_history, "BUNDLE_BYTES", 1)
     assert {len(numbers(page)) for page in reader.walk("Patient/h1/_history", "_count=100")} == {1}
 
 

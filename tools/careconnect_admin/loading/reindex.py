@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.runtime.aws import error_code
+from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM, is_body
-from careconnect.storage.table_format import FormatCheckedClient
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.loading.outcome import Outcome, Written
 from careconnect_admin.loading.shard_locks import shard_of

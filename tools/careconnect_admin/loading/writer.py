@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol
 from botocore.exceptions import ClientError
 
 from careconnect.runtime.aws import error_code
+from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
-from careconnect.storage.table_format import FormatCheckedClient
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
 from careconnect_admin.loading.full_locks import full_guards

@@ -5,7 +5,7 @@ may be generous but never wrong; but for a reference, whose range holds nothing 
 `plan_query.py` to say.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -230,23 +230,25 @@ def _order_bounds(type_: ResourceType, criteria: Sequence[Criterion], *, periods
     What ends after a bound may begin before it: by a year, as much as the least precise date covers, or more, in
     which case it has an entry among the long `periods`.
     """
-    dates = (criterion for criterion in criteria if criterion.parameter.name == type_.order_by)
-    return _key_bounds(
-        _bounds(value, None if _may_be_period(parameter) and not periods else LONGEST_SHORT_PERIOD)
-        for parameter, value in _single_values(dates)
-    )
+    bounds = []
+    for parameter, value in _single_values(criteria, type_.order_by):
+        longest = None if _may_be_period(parameter) and not periods else LONGEST_SHORT_PERIOD
+        bounds.append(_bounds(value, longest))
+    return _key_bounds(bounds)
 
 
 def _change_bounds(criteria: Iterable[Criterion]) -> tuple[str, str]:
     """Return what the criteria on the time of the last change say of it: its least and its greatest."""
-    changes = (criterion for criterion in criteria if criterion.parameter.name == LAST_UPDATED.name)
-    return _key_bounds(_bounds(value, 0) for _, value in _single_values(changes))
+    return _key_bounds([_bounds(value, 0) for _, value in _single_values(criteria, LAST_UPDATED.name)])
 
 
-def _single_values(criteria: Iterable[Criterion]) -> Iterator[tuple[SearchParameter, DateBound]]:
-    for criterion in criteria:
-        if not criterion.modifier and len(criterion.values) == 1:
-            yield criterion.parameter, criterion.values[0]
+def _single_values(criteria: Iterable[Criterion], name: str) -> list[tuple[SearchParameter, DateBound]]:
+    """Return the criteria on a date parameter that have one value and no modifier."""
+    return [
+        (criterion.parameter, criterion.values[0])
+        for criterion in criteria
+        if criterion.parameter.name == name and not criterion.modifier and len(criterion.values) == 1
+    ]
 
 
 def _key_bounds(bounds: Iterable[tuple[int | None, int | None]]) -> tuple[str, str]:

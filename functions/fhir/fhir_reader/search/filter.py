@@ -1,49 +1,64 @@
-"""What an entry must be to match: by its own values, and by what is looked up for it."""
+"""Filter index entries by their own values, and by what the caller may see."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from fhir_reader.search.chained_criteria import ChainedCondition, asks_of_each
+from careconnect.fhir.resource_types import ID_PARAMETER, ResourceType
+from careconnect.oauth.caller import Caller
+from careconnect.search.criteria import Criterion, Token
+from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.own_values import OwnValues
-from fhir_reader.search.resolve_chains import FilterResult, filter_entries
-from fhir_reader.store.stored import BATCH, Entry
-
-_FIRST_LOOKUPS: Final = 8
-"""Entries that are looked at together to begin with, where each takes a call."""
+from fhir_reader.store.stored import Entry
 
 
-class Filter:
-    """Says of the entries of one type which of them match."""
+@dataclass(frozen=True, slots=True)
+class FilterResult:
+    """The entries that meet a condition among the first `decided` of some; the others could not be afforded."""
 
-    def __init__(self, own: OwnValues, context: SearchContext, chained: Sequence[ChainedCondition] = ()) -> None:
-        self._own = own
+    entries: list[Entry]
+    decided: int
+
+
+class EntryFilter:
+    """Compares the values of entries with criteria, and counts expensive comparisons in the request's budget."""
+
+    def __init__(self, criteria: Sequence[Criterion], context: SearchContext) -> None:
         self._context = context
-        self._chained = chained
-        self._calls_for_each = any(map(asks_of_each, chained))
+        self._matchers = [criterion.matcher() for criterion in criteria]
+        self._extra = sum(criterion.comparisons for criterion in criteria) // COMPARISONS_PER_ENTRY
+        self.accepts_all = not criteria and not context.caller.patient
+        """True if every entry matches and may be seen."""
+
+    def matches(self, entry: Entry) -> bool:
+        """Return True if the caller may see an entry and its values match."""
+        return self.matching(entry) is not None
 
     def matching(self, entry: Entry) -> Entry | None:
-        """Return an entry if it is in sight and its own values match, else None."""
-        return self._own.matching(entry)
+        """Return an entry, with its values at hand, if the caller may see it and its values match, else None."""
+        if not is_visible(entry, self._context):
+            return None
+        if not self._matchers:
+            return entry
+        if self._extra:
+            self._context.budget.examine(self._extra)
+        values = entry.values
+        for matches in self._matchers:
+            if not matches(values):
+                return None
+        return entry.holding(values)
 
-    @property
-    def looks_up(self) -> bool:
-        """Whether something is looked up for an entry that its own values do not say."""
-        return bool(self._chained)
 
-    def filter_entries(self, entries: Sequence[Entry], at_least: int) -> FilterResult:
-        """Return those of some entries that meet what needs lookups too, for as many as the request can afford.
+def is_visible(entry: Entry, context: SearchContext) -> bool:
+    """Return True if an entry is within the caller's compartment."""
+    caller = context.caller
+    return not caller.patient or caller.sees(entry.type, entry.id, entry.patients)
 
-        Raises the 400 outcome `too-costly` if these would be fewer than `at_least`.
-        """
-        return filter_entries(self._chained, entries, self._context, at_least=at_least)
 
-    def chunk(self, before: int, wanted: int) -> int:
-        """Return how many entries to look at together, after so many `before`."""
-        # Nothing is wanted but the number: then all that one call can look up.
-        first = _FIRST_LOOKUPS if self._calls_for_each else wanted or BATCH
-        return min(max(2 * before, first), BATCH)
-
-    def can_look_at(self, entries: int) -> bool:
-        """Say whether so many entries can be looked at, as far as that is known."""
-        return not self._calls_for_each or entries < self._context.budget.calls_left
+def compartment_criterion(type_: ResourceType, caller: Caller) -> Iterator[Criterion]:
+    """Yield the criterion that limits a bound caller's search to its compartment, so that the plan can use it."""
+    if not caller.patient:
+        return
+    if type_.is_patient:
+        yield Criterion(ID_PARAMETER, "", (Token(None, caller.patient),))
+    elif (reference := type_.patient_parameter) is not None:
+        yield Criterion(reference, "", tuple(f"{target}/{caller.patient}" for target in reference.targets))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 from careconnect.audit.query import MOST_PATIENTS, PATIENT
@@ -42,12 +42,13 @@ def _look_up(context: SearchContext) -> None:
         return
     (path,) = index_paths(PATIENT, [criterion])
     context.budget.look_up(len(path.ranges))
-    store = context.unmetered or context.store
-    streams = store.entries(PATIENT, [replace(one, expected=_EXPECTED) for one in path.ranges])
+    streams = context.uncharged.entries(PATIENT, [replace(one, expected=_EXPECTED) for one in path.ranges])
     matches = criterion.matcher()
 
     def find() -> Sequence[str]:
-        found = (entry for stream in streams for entry in islice(stream, MOST_PATIENTS + 1))
+        found = (
+            entry for stream in streams for entry in islice(chain.from_iterable(stream.parts()), MOST_PATIENTS + 1)
+        )
         patients = _seen([entry.id for entry in found if matches(entry.values)], context)
         if not context.trail.fits(patients):
             raise outcomes.too_many_patients()

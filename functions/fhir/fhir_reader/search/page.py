@@ -1,35 +1,32 @@
-"""One page of results: bodies fetched in batches, what they point at included, and never too large to send."""
+"""Fill one page of results: follow includes, fetch bodies, authorise each, render, and never exceed an answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Final
 
 from careconnect.fhir import outcomes
-from careconnect.fhir.rendering.bundle import search_entry
-from careconnect.fhir.rendering.size_budget import ROOM, bytes_of
-from careconnect.fhir.rendering.views import show
+from careconnect.fhir.rendering.bundle import BUNDLE_BYTES, RenderedEntry, search_entries
 from careconnect.fhir.resource_types import ResourceType
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import Included, follow_references
-from fhir_reader.search.matching_version import matching_versions
-from fhir_reader.search.query import Include
-from fhir_reader.store.stored import Entry, StoredResource, patients_in
+from fhir_reader.search.parse import Include
+from fhir_reader.store.stored import Entry, PageEntry, StoredResource, page_entries, patients_in_all
+
+MOST_STEPS: Final = 8
+"""Versions that are read, from the current one back, to find the one of an index entry."""
+
+Key = tuple[str, str]
+Bodies = Mapping[Key, StoredResource]
+_Followed = tuple[PageEntry, list[Included]]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The entries of a page; `taken` says how many of the offered matches it covers."""
+    """The rendered entries of a page; `taken` counts the matches that it covers."""
 
     entries: list[str]
     taken: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    """An entry of the page, and the ids of the patients whom it tells of."""
-
-    text: str
-    patients: tuple[str, ...]
 
 
 def fill_page(
@@ -37,129 +34,173 @@ def fill_page(
 ) -> Page:
     """Fill a page with as many of `matches` as fit, each with what it includes.
 
-    What they include is found from their entries. So it is known whom the page may tell of before any body is there:
-    the bodies of all and the events of all are asked for side by side. Raises the 400 outcome if one match alone
-    includes more than an answer can hold, costs more than a request may, or tells of more patients than one may.
+    Included resources are found from index entries. So the patients of the page are known before any body is read, and
+    the bodies and the audit events of all are requested at the same time. Raises the 400 outcome if one match alone
+    includes more than an answer can hold, costs more than a request may, or is about more patients than one may audit.
     """
-    matches = [match.holding(match.values) for match in matches]
+    read = page_entries(matches)
     name = "_revinclude" if reverse else "_include"
-    followed = _followed(matches, includes, reverse, context)
+    followed = _followed(read, includes, reverse, context)
     bodies = _bodies(followed, name, context)
-    lost = {match for match, _ in followed if _body_of(match, bodies, context) is None}
+    lost = [match for match, _ in followed if _visible_body(match.entry, bodies, context) is None]
     if lost and (includes or reverse):
-        # What they have included first, others may include too. Nobody else is on the page for that.
+        # A resource that a lost match included first may be included by another match too, or else by none.
         there = [match for match, _ in followed if match not in lost]
-        included = dict(_followed(there, includes, reverse, context))
-        bodies |= _bodies(list(included.items()), name, context)
-        followed = [(match, included.get(match, [])) for match, _ in followed if match in lost or match in included]
-    return _page(followed, bodies, name, context)
-
-
-_Followed = tuple[Entry, list[Included]]
+        again = _followed(there, includes, reverse, context)
+        included = {match.entry: more for match, more in again}
+        bodies = {**bodies, **_bodies(again, name, context)}
+        followed = [
+            (match, included.get(match.entry, [])) for match, _ in followed if match in lost or match.entry in included
+        ]
+    return _render(followed, bodies, name, context)
 
 
 def _followed(
-    matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
+    matches: Sequence[PageEntry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
 ) -> list[_Followed]:
-    """Return matches with what they include, for as many of them as one page may include and tell of."""
+    """Return matches with what they include, as many of them as one page may include and audit."""
     if includes or reverse:
-        followed = list(zip(matches, follow_references(matches, includes, reverse, context), strict=False))
+        found = follow_references([match.entry for match in matches], includes, reverse, context)
+        followed = list(zip(matches, found, strict=False))
     else:
         followed = [(match, []) for match in matches]
     context.trail.settle()
     patients: set[str] = set()
     for place, (match, included) in enumerate(followed):
-        patients.update(match.patients, *(_patients_of(one) for one in included))
-        if not context.trail.fits(patients):
-            if not place:
-                raise outcomes.too_many_patients()
-            return followed[:place]
+        more = {*match.patients, *(patient for one in included for patient in _patients_of(one))} - patients
+        if more:
+            patients |= more
+            if not context.trail.fits(patients):
+                if not place:
+                    raise outcomes.too_many_patients()
+                return followed[:place]
     return followed
 
 
-def _bodies(followed: Sequence[_Followed], name: str, context: SearchContext) -> dict[tuple[str, str], StoredResource]:
-    """Return the bodies of matches and of what they include, and begin the events of all beside."""
+def _bodies(followed: Sequence[_Followed], name: str, context: SearchContext) -> dict[Key, StoredResource]:
+    """Return the bodies of matches and of what they include; the audit events of all are written meanwhile."""
     found = [one for _, included in followed for one in included]
     patients = {patient for match, _ in followed for patient in match.patients}
     patients.update(patient for one in found for patient in _patients_of(one))
     if patients:
         context.trail.touched(sorted(patients))
-    keys = [(match.type, match.id) for match, _ in followed] + [one.key for one in found]
-    entries = [match for match, _ in followed] + [one.entry for one in found if one.entry]
+    keys = [(match.entry.type, match.entry.id) for match, _ in followed] + [one.key for one in found]
+    entries = [match for match, _ in followed] + page_entries([one.entry for one in found if one.entry])
     with context.budget.charged_to(name) if found else nullcontext():
-        return dict(matching_versions(keys, entries, context))
+        return matching_versions(keys, entries, context)
 
 
-def _page(
-    followed: Sequence[_Followed],
-    bodies: Mapping[tuple[str, str], StoredResource],
-    name: str,
-    context: SearchContext,
-) -> Page:
-    """Return a page of as many matches as there is room for, in bytes and in patients."""
-    entries: list[_Shown] = []
-    beside: list[_Shown] = []
+def matching_versions(
+    keys: Iterable[tuple[ResourceType, str]], entries: Sequence[PageEntry], context: SearchContext
+) -> dict[Key, StoredResource]:
+    """Return resources by (type name, id), those of `entries` in the version that the entry was made from.
+
+    An entry and its body are read by two calls, and the resource may be written between them (ADR 23). Without such a
+    write this is one call for a hundred resources. A body older than its entry is read again, strongly consistent; for
+    one that is newer, the version of the entry is returned, or none if that is not stored. A resource that was
+    deleted, or that the caller may not see any more, is returned as it is now: each body is authorised afterwards.
+    """
+    bodies = dict(context.store.read_all(keys))
+    of_entries = {(one.entry.type.name, one.entry.id): one for one in entries}
+    behind = [one for key, one in of_entries.items() if key not in bodies or bodies[key].updated < one.changed]
+    if behind:
+        bodies |= context.store.consistent().read_all([(one.entry.type, one.entry.id) for one in behind])
+    for key, one in of_entries.items():
+        stored = bodies.get(key)
+        if stored is None or stored.updated == one.changed or stored.gone:
+            continue
+        if context.caller.sees(one.entry.type, one.entry.id, stored.patients):
+            del bodies[key]
+            if previous := _version_of(one, stored, context):
+                bodies[key] = previous
+    return bodies
+
+
+def _version_of(one: PageEntry, current: StoredResource, context: SearchContext) -> StoredResource | None:
+    """Return the version that an entry was made from, if it is among the last few before the current one."""
+    lowest = max(current.version - MOST_STEPS, 1)
+    if current.updated < one.changed or current.version == lowest:
+        return None
+    versions = context.store.versions.backwards(one.entry.type, one.entry.id, current.version - 1, lowest, expected=2)
+    for version in versions:
+        if version.updated <= one.changed:
+            return version if version.updated == one.changed else None
+    return None
+
+
+def _render(followed: Sequence[_Followed], bodies: Bodies, name: str, context: SearchContext) -> Page:
+    """Return a page of as many matches as fit into the bytes of an answer and the patients of a request."""
+    keys = [(match.entry.type, match.entry.id) for match, _ in followed]
+    matches = _rendered(keys, bodies, "match", context)
+    entries: list[str] = []
+    added: list[str] = []
     patients: set[str] = set()
-    room, taken = ROOM, 0
+    left, taken = BUNDLE_BYTES, 0
     for match, included in followed:
-        if entry := _matched(match, bodies, context):
-            added = _included_entries(included, bodies, context)
-            told = {patient for one in (entry, *added) for patient in one.patients}
-            room -= sum(bytes_of(one.text) for one in (entry, *added))
-            if room < 0 and added and not entries:
+        if entry := matches.get((match.entry.type.name, match.entry.id)):
+            more = [*_rendered((one.key for one in included), bodies, "include", context).values()] if included else []
+            about = {patient for one in (entry, *more) for patient in one.patients} - patients
+            left -= sum(one.text.size for one in (entry, *more))
+            if left < 0 and more and not entries:
                 raise outcomes.too_costly(name, "one match includes more than a page holds")
-            if not context.trail.fits(patients | told):
+            if about and not context.trail.fits(patients | about):
                 if not entries:
                     raise outcomes.too_many_patients()
                 break
-            if room < 0 and entries:
+            if left < 0 and entries:
                 break
-            patients |= told
-            entries.append(entry)
-            beside += added
+            patients |= about
+            entries.append(entry.text.text)
+            added += (one.text.text for one in more)
         taken += 1
-    # What is included may be of others than those who were known before its body was there.
+    # Included resources may be about other patients than their entries said.
     if patients:
         context.trail.touched(sorted(patients))
-    return Page([one.text for one in (*entries, *beside)], taken)
+    return Page([*entries, *added], taken)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """A rendered entry, and the ids of the patients that it is about."""
+
+    text: RenderedEntry
+    patients: tuple[str, ...]
+
+
+def _rendered(
+    keys: Iterable[tuple[ResourceType, str]], bodies: Bodies, mode: str, context: SearchContext
+) -> dict[Key, _Rendered]:
+    """Return the rendered entries of the resources that are there and that the caller may see."""
+    seen = []
+    for type_, resource_id in keys:
+        stored = bodies.get((type_.name, resource_id))
+        if stored is not None and not stored.gone and _sees(type_, resource_id, stored, context):
+            seen.append((type_, resource_id, stored))
+    texts = search_entries(
+        [(type_, resource_id, stored.body) for type_, resource_id, stored in seen],
+        mode,
+        context.fhir_base,
+        context.result.view,
+    )
+    rendered = map(_Rendered, texts, patients_in_all(seen))
+    return {(type_.name, resource_id): one for (type_, resource_id, _), one in zip(seen, rendered, strict=True)}
 
 
 def _patients_of(included: Included) -> tuple[str, ...]:
-    """Return the patients whom something included tells of, as far as that is known before its body is there."""
+    """Return the patients that an included resource is about, as far as that is known before its body is read."""
     type_, resource_id = included.key
     if type_.is_patient:
         return (resource_id,)
     return included.entry.patients if included.entry else ()
 
 
-def _matched(match: Entry, bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext) -> _Shown | None:
-    stored = _body_of(match, bodies, context)
-    return _entry(match.type, match.id, stored, "match", context) if stored else None
-
-
-def _body_of(
-    match: Entry, bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext
-) -> StoredResource | None:
-    """Return a match's body; none of what was deleted, or came to another patient, since its entry was read."""
+def _visible_body(match: Entry, bodies: Bodies, context: SearchContext) -> StoredResource | None:
+    """Return the body of a match, None if it was deleted or moved to another patient since its entry was read."""
     stored = bodies.get((match.type.name, match.id))
-    if stored is None or stored.gone or not context.caller.sees(match.type, match.id, stored.patients):
+    if stored is None or stored.gone or not _sees(match.type, match.id, stored, context):
         return None
     return stored
 
 
-def _included_entries(
-    included: Sequence[Included], bodies: Mapping[tuple[str, str], StoredResource], context: SearchContext
-) -> list[_Shown]:
-    keys = (one.key for one in included)
-    found = ((type_, id_, bodies.get((type_.name, id_))) for type_, id_ in keys)
-    return [
-        _entry(type_, id_, stored, "include", context)
-        for type_, id_, stored in found
-        if stored is not None and not stored.gone and context.caller.sees(type_, id_, stored.patients)
-    ]
-
-
-def _entry(type_: ResourceType, resource_id: str, stored: StoredResource, mode: str, context: SearchContext) -> _Shown:
-    body = show(stored.body, type_, context.view)
-    text = search_entry(body, mode, f"{context.fhir_base}/{type_.name}/{resource_id}", context.view)
-    return _Shown(text, patients_in(type_, resource_id, stored))
+def _sees(type_: ResourceType, resource_id: str, stored: StoredResource, context: SearchContext) -> bool:
+    return not context.caller.patient or context.caller.sees(type_, resource_id, stored.patients)

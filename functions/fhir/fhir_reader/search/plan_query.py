@@ -22,11 +22,10 @@ from fhir_reader.search.access_paths import (
     split_by_system,
     type_path,
 )
-from fhir_reader.search.candidates import MOST_EXAMINED, read_all
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.own_values import OwnValues, compartment_criterion
-from fhir_reader.search.referrers import is_visible
+from fhir_reader.search.filter import EntryFilter, compartment_criterion, is_visible
 from fhir_reader.search.result_order import IndexOrder
+from fhir_reader.search.scan import MOST_EXAMINED, read_all
 from fhir_reader.store.stored import BATCH, Entry
 
 _MOST_TRIED: Final = 2
@@ -132,7 +131,7 @@ def matching_entries(
         found = read_all(type_, path, context, most) if _can_spare(len(path.ranges), context) else None
     if found is None:
         return None
-    return [*filter(OwnValues(criteria, context).match, found)]
+    return [*filter(EntryFilter(criteria, context).matches, found)]
 
 
 def _attempts(

@@ -6,12 +6,9 @@ from dataclasses import replace
 from careconnect.fhir.resource_types import ResourceType, SearchParameter
 from careconnect.storage.keys import reference_prefix, resource_key
 from fhir_reader.search.context import SearchContext
+from fhir_reader.search.filter import is_visible
+from fhir_reader.search.scan import entries_of
 from fhir_reader.store.stored import Entry, IndexRange
-
-
-def is_visible(entry: Entry, context: SearchContext) -> bool:
-    """Say whether an entry is within the caller's compartment."""
-    return not context.caller.patient or context.caller.sees(entry.type, entry.id, entry.patients)
 
 
 def referrers_of(
@@ -26,7 +23,13 @@ def referrers_of(
     ranges = [_range(entry, source, reference, context) for entry in entries]
     streams = context.store.entries(source, [replace(one, expected=expected) for one in ranges])
     return [
-        _which_refer(stream, reference, key, context, known=not reference.within and one.partition == key)
+        _which_refer(
+            entries_of(stream, context.budget),
+            reference,
+            key,
+            context,
+            known=not reference.within and one.partition == key,
+        )
         for stream, key, one in zip(streams, keys, ranges, strict=True)
     ]
 

@@ -7,7 +7,6 @@ see is not there, from either.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -17,7 +16,7 @@ from careconnect.oauth.scopes import Interaction
 from careconnect.search.criteria import MOST_ALTERNATIVES, Criterion, Token
 from careconnect.search.values import SearchValues
 from careconnect.storage.keys import resource_key
-from fhir_reader.request_budget import COMPARISONS_PER_ENTRY
+from fhir_reader.budget import COMPARISONS_PER_ENTRY
 from fhir_reader.search.chained_criteria import (
     Branch,
     Chain,
@@ -28,8 +27,9 @@ from fhir_reader.search.chained_criteria import (
     rank_of,
 )
 from fhir_reader.search.context import SearchContext
+from fhir_reader.search.filter import FilterResult, is_visible
 from fhir_reader.search.plan_query import matching_entries
-from fhir_reader.search.referrers import is_visible, referrers_of
+from fhir_reader.search.referrers import referrers_of
 from fhir_reader.store.stored import BATCH, Entry
 
 MAX_RESOLVED: Final = 1_000
@@ -48,14 +48,6 @@ _FIRST_REFERRERS: Final = 25
 """Referrers of one candidate that are asked for to begin with."""
 
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class FilterResult:
-    """Those of the first `decided` of some entries that meet a condition; the others could not be afforded."""
-
-    entries: list[Entry]
-    decided: int
 
 
 def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller: Caller) -> None:

@@ -1,7 +1,8 @@
-"""The record and directory tables as the reader sees them."""
+"""Read resources and index entries from the record and directory tables."""
 
 import copy
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +12,21 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import Home, ResourceType, resource_type
 from careconnect.search.stored_values import StoredValues
 from careconnect.search.values import order_key
-from careconnect.storage.dynamodb import BATCH, Item, batch_get, call
+from careconnect.storage.dynamodb import BATCH, FormatCheckedClient, Item, batch_get, call
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, place_of, prefix_of, resource_key
-from careconnect.storage.table_format import FormatCheckedClient
-from fhir_reader.store.pending_entries import PendingEntries
-from fhir_reader.store.range_stream import RangeStream, items_of, limit_of
-from fhir_reader.store.stored import OWN_PLACE, Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource
-from fhir_reader.store.versions import DynamoDbVersions, item_key, stored_resource
+from fhir_reader.budget import RequestBudget
+from fhir_reader.store.entry_stream import PendingEntries, QueriedEntries, limit_of, parts_of
+from fhir_reader.store.stored import (
+    OWN_PLACE,
+    Entry,
+    IndexRange,
+    NextLimit,
+    StoredResource,
+    item_key,
+    stored_resource,
+    stored_resources,
+)
+from fhir_reader.store.versions import DynamoDbVersions
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +42,7 @@ _FIRST_TYPE: Final = "A"
 class DynamoDbResourceStore:
     """Reads stored resources and index entries from the tables that this function's role may read.
 
-    `clock` gives epoch seconds.
+    Every call is counted in a budget, once the store is `charged_to` one. `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -47,17 +56,29 @@ class DynamoDbResourceStore:
         self._tables = tables
         self._home = home
         self._how: dict[str, Any] = {}
+        self._budget: RequestBudget | None = None
         self._pool = ThreadPoolExecutor(max_workers=8)
         self.versions = DynamoDbVersions(self._client, tables)
 
+    def charged_to(self, budget: RequestBudget) -> "DynamoDbResourceStore":
+        """Return the same store, each call of which is counted in a budget before it is made.
+
+        The calls with which a stream goes on are not counted: each returns hundreds of entries, which are.
+        """
+        other = copy.copy(self)
+        other._budget = budget
+        other.versions = self.versions.charged_to(budget)
+        return other
+
     def consistent(self) -> "DynamoDbResourceStore":
-        """Return the same store, whose queries and batches are strongly consistent; what it keeps is shared."""
+        """Return the same store with strongly consistent queries and batches."""
         other = copy.copy(self)
         other._how = {"ConsistentRead": True}
         return other
 
     def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
         """Return one resource: one GetItem."""
+        self._pay(1)
         answer = call(
             self._client.get_item,
             TableName=self._tables[type_.home],
@@ -69,33 +90,40 @@ class DynamoDbResourceStore:
 
     def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> dict[tuple[str, str], StoredResource]:
         """Return many resources by (type name, id): one BatchGetItem per hundred, absent ones left out."""
-        items = self._items(keys, JSON_ITEM)
-        return {key: stored_resource(item) for key, item in items.items()}
+        wanted = list(keys)
+        self._pay(math.ceil(len(wanted) / BATCH))
+        return stored_resources(self._items(wanted, JSON_ITEM))
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         """Return the entries of resources whose ids are known: one BatchGetItem per hundred."""
-        return list(_entries_of(type_, self._items(((type_, resource_id) for resource_id in ids), INDEX_ITEM)))
+        keys = [(type_, resource_id) for resource_id in ids]
+        if self._budget:
+            self._pay(math.ceil(len(keys) / BATCH))
+            self._budget.examine(len(keys))
+        return list(_entries_of(type_, self._items(keys, INDEX_ITEM)))
 
     def entries(
-        self,
-        type_: ResourceType,
-        ranges: Iterable[IndexRange],
-        next_limit: NextLimit | None = None,
-        pay: Pay | None = None,
-    ) -> list[EntryStream]:
-        """Open each range as a stream of entries, latest place first; all first parts are asked for at once."""
-        possible = [range_ for range_ in ranges if _possible(range_)]
+        self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
+    ) -> list[QueriedEntries]:
+        """Open each range as a stream of entries; all first parts are requested at once."""
+        wanted = list(ranges)
+        self._pay(len(wanted))
+        possible = [range_ for range_ in wanted if _possible(range_)]
         queries = [self._range_query(type_, range_) for range_ in possible]
         firsts = [self._pool.submit(call, self._client.query, **query) for query in queries]
-        pending = [
-            PendingEntries(range_.partition, lambda sk: (type_, place_of(sk)[1]), self._index_records, pay)
-            for range_ in possible
+        return [
+            QueriedEntries(type_, self._client.query, query, first, self._pending(type_, range_.partition), next_limit)
+            for range_, query, first in zip(possible, queries, firsts, strict=True)
         ]
-        opened = zip(queries, firsts, pending, strict=True)
-        return [RangeStream(type_, self._client.query, *each, next_limit) for each in opened]
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
         """Return the systems of a token's entries, each found from the end of the one before."""
+        self._pay(1)
+        found = self._systems(type_, partition, most)
+        self._pay(most if found is None else len(found))
+        return found
+
+    def _systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
         found: list[str] = []
         after = " "
         while len(found) <= most:
@@ -116,13 +144,16 @@ class DynamoDbResourceStore:
         return None
 
     def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int, pay: Pay | None = None
-    ) -> Iterator[tuple[str, Entry]]:
-        """Stream the entries of a patient's compartment with their places, by type, then by date.
+        self, patient_type: ResourceType, patient: str, after: str, expected: int
+    ) -> Iterator[list[tuple[str, Entry]]]:
+        """Request a patient's compartment and yield (place, entry) pairs by type and date, a list for each call.
 
-        What comes first is asked for at once, and not when the stream is first looked into.
+        The first calls are made at once, and not when the first part is taken.
         """
         table, partition = self._tables[patient_type.home], resource_key(patient_type.name, patient)
+        self._pay(1 if after else 2)
+        if self._budget:
+            expected = min(expected, self._budget.entries_paid + 1)
         query: dict[str, Any] = {
             "TableName": table,
             "KeyConditionExpression": "pk = :pk AND sk > :after",
@@ -135,18 +166,15 @@ class DynamoDbResourceStore:
         }
         own = None if after else self._pool.submit(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
         first = self._pool.submit(call, self._client.query, **query)
+        pending = PendingEntries(partition, _member, self._index_records, self._pay)
 
-        def stream() -> Iterator[tuple[str, Entry]]:
-            for entry in _entries_of(patient_type, own.result()) if own else ():
-                yield OWN_PLACE, entry
-            pending = PendingEntries(partition, _member, self._index_records, pay)
-            for item in items_of(self._client.query, query, first, pending):
-                place = item["sk"]["S"]
-                if member := _member(place):
-                    type_, resource_id = member
-                    yield place, Entry(type_, resource_id, place_of(place)[0], item["values"]["S"])
+        def parts() -> Iterator[list[tuple[str, Entry]]]:
+            if own:
+                yield [(OWN_PLACE, entry) for entry in _entries_of(patient_type, own.result())]
+            for items in parts_of(self._client.query, query, first, pending):
+                yield _members(items)
 
-        return stream()
+        return parts()
 
     def seal_key(self) -> bytes:
         """Return the key that seals `next` links; it comes with the table's format, and costs no call of its own."""
@@ -173,6 +201,14 @@ class DynamoDbResourceStore:
             **self._how,
         }
 
+    def _pay(self, calls: int) -> None:
+        """Count calls that are about to be made."""
+        if self._budget:
+            self._budget.call(calls)
+
+    def _pending(self, type_: ResourceType, partition: str) -> PendingEntries:
+        return PendingEntries(partition, lambda sk: (type_, place_of(sk)[1]), self._index_records, self._pay)
+
     def _index_records(self, keys: Iterable[tuple[ResourceType, str]]) -> dict[tuple[str, str], dict[str, Any]]:
         return self.consistent()._items(keys, INDEX_ITEM)
 
@@ -186,13 +222,13 @@ class DynamoDbResourceStore:
         return {(name, id_): found[name, id_] for _, name, id_ in wanted if (name, id_) in found}
 
     def _batch(self, wanted: Sequence[tuple[str, str, str]], item: str) -> dict[tuple[str, str], Item]:
-        keys = [(table, {"pk": {"S": resource_key(name, id_)}, "sk": {"S": item}}) for table, name, id_ in wanted]
+        keys = [(table, {"pk": {"S": f"{name}/{id_}"}, "sk": {"S": item}}) for table, name, id_ in wanted]
         found = batch_get(self._client, keys, consistent="ConsistentRead" in self._how)
         return {one["pk"]["S"].partition("/")[::2]: one for one in found}
 
 
 def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[Entry]:
-    """Yield the entries that index records hold; a deleted resource keeps its own, without values."""
+    """Yield the entries in index records; that of a deleted resource has no values, and is none."""
     for (_, resource_id), item in items.items():
         if values := json.loads(stored := item.get("values", {}).get("S", "null")):
             order = order_key(StoredValues(type_, resource_id, values), type_.order_by)
@@ -200,7 +236,7 @@ def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str
 
 
 def _member(place: str) -> tuple[ResourceType, str] | None:
-    """Return whose entry lies at a place of a compartment; None if it names the patient in another way."""
+    """Return the resource of a compartment's entry; None for an entry of another reference to the patient."""
     name, _, parameter = place.partition("#")[0].partition("?")
     found = resource_type(name)
     if found and (reference := found.patient_parameter) and parameter == reference.name:
@@ -208,6 +244,17 @@ def _member(place: str) -> tuple[ResourceType, str] | None:
     return None
 
 
+def _members(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, Entry]]:
+    """Return the entries among a compartment's items, each with its place."""
+    found = []
+    for item in items:
+        place = item["sk"]["S"]
+        if member := _member(place):
+            type_, resource_id = member
+            found.append((place, Entry(type_, resource_id, place_of(place)[0], item["values"]["S"])))
+    return found
+
+
 def _possible(range_: IndexRange) -> bool:
-    """Say whether a range's bounds are in order; DynamoDB refuses to be asked otherwise."""
+    """Return True if a range's bounds are in order; DynamoDB refuses a query otherwise."""
     return not range_.high or range_.low <= range_.high

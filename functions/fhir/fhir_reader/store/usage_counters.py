@@ -1,9 +1,9 @@
-"""The allowance table: one counter per client and minute, which DynamoDB deletes in its own time."""
+"""The quota table: one counter per client and minute, which DynamoDB deletes in its own time."""
 
 from typing import TYPE_CHECKING, Final
 
 from careconnect.storage.dynamodb import call
-from fhir_reader.quota import WINDOW
+from fhir_reader.budget import WINDOW
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -18,7 +18,7 @@ class DynamoDbUsageCounters:
         self._client = client
         self._table = table
 
-    def charge(self, client_id: str, window: int, units: int) -> int:
+    def add(self, client_id: str, window: int, units: int) -> int:
         """Add units to a client's account of a window and return how much it holds: one UpdateItem."""
         answer = call(
             self._client.update_item,

@@ -1,24 +1,33 @@
-"""The versions that others have replaced, as they lie beside the current one (ADR 23)."""
+"""Read the versions of a resource that were replaced (ADR 23)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from careconnect.fhir.resource_types import Home, ResourceType
-from careconnect.storage.dynamodb import call
+from careconnect.storage.dynamodb import FormatCheckedClient, call
 from careconnect.storage.keys import JSON_ITEM, resource_key, version_item
-from careconnect.storage.table_format import FormatCheckedClient
-from fhir_reader.store.stored import StoredResource
+from fhir_reader.budget import RequestBudget
+from fhir_reader.store.stored import StoredResource, item_key, stored_resource
 
 
 class DynamoDbVersions:
-    """Reads versions from the tables that this function's role may read; a version that is kept never changes."""
+    """Reads replaced versions, which never change. Each call and each version is counted in a `budget`, if given."""
 
-    def __init__(self, client: FormatCheckedClient, tables: Mapping[Home, str]) -> None:
+    def __init__(
+        self, client: FormatCheckedClient, tables: Mapping[Home, str], budget: RequestBudget | None = None
+    ) -> None:
         self._client = client
         self._tables = tables
+        self._budget = budget
+
+    def charged_to(self, budget: RequestBudget) -> "DynamoDbVersions":
+        """Return the same store, charged to a budget."""
+        return DynamoDbVersions(self._client, self._tables, budget)
 
     def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
-        """Return a replaced version, None if it is not kept: one GetItem."""
+        """Return a replaced version, None if there is none: one GetItem."""
+        if self._budget:
+            self._budget.call()
         answer = call(
             self._client.get_item,
             TableName=self._tables[type_.home],
@@ -32,11 +41,17 @@ class DynamoDbVersions:
         self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
     ) -> Iterator[StoredResource]:
         """Stream the versions from the highest to the lowest: a Query for each megabyte of them."""
-        query = self._query(type_, resource_id, highest, lowest)
+        if self._budget:
+            self._budget.call()
+        return self._backwards(self._query(type_, resource_id, highest, lowest), lowest, expected)
+
+    def _backwards(self, query: dict[str, Any], lowest: int, expected: int) -> Iterator[StoredResource]:
         query |= {"ScanIndexForward": False, "Limit": expected}
         while True:
             answer = call(self._client.query, **query)
             for version in map(stored_resource, answer["Items"]):
+                if self._budget:
+                    self._budget.examine()
                 yield version
                 if version.version == lowest:
                     return
@@ -55,21 +70,3 @@ class DynamoDbVersions:
             },
             "ConsistentRead": True,
         }
-
-
-def item_key(type_: ResourceType, resource_id: str, item: str) -> dict[str, Any]:
-    """Return the key of one of a resource's items."""
-    return {"pk": {"S": resource_key(type_.name, resource_id)}, "sk": {"S": item}}
-
-
-def stored_resource(item: Mapping[str, Any]) -> StoredResource:
-    """Return what a body's item holds."""
-    return StoredResource(
-        body=item.get("body", {}).get("S", ""),
-        version=int(item["version"]["N"]),
-        updated=int(item["updated"]["N"]),
-        patients=tuple(item.get("patient", {}).get("S", "").split()),
-        gone=bool(item.get("gone", {}).get("BOOL", False)),
-        method=item["method"]["S"],
-        status=int(item["status"]["S"]),
-    )

@@ -20,7 +20,7 @@ from careconnect.fhir.resource_types import (
     valid_id,
 )
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
-from careconnect.search.escaping import split_unescaped, unescape
+from careconnect.search.criteria import split_unescaped, unescape
 
 Parameters = Iterable[tuple[str, str]]
 
@@ -83,10 +83,11 @@ class AuditQuery:
 
     def text(self, patient: str) -> tuple[str, int]:
         """Return the query of an event of a patient, or of nobody, as `bounded_query` does."""
-        return bounded_query(
-            (each.name, each.value if not patient or set(each.patients) <= {patient} else LEFT_OUT)
-            for each in self.parameters
-        )
+        pairs = []
+        for each in self.parameters:
+            is_own = not patient or set(each.patients) <= {patient}
+            pairs.append((each.name, each.value if is_own else LEFT_OUT))
+        return bounded_query(pairs)
 
 
 def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> AuditQuery:

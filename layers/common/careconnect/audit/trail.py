@@ -260,11 +260,15 @@ class AuditTrail:
             if new:
                 self.pay(len(new))
             self._written |= dict.fromkeys(new)
-            return [self._of(patient) for patient in new]
+            return list(map(self._of, new))
 
     def _of(self, patient: str) -> AuditEvent:
-        """Return an event of a patient, which names no other."""
-        query, parameters = self._text(patient)
+        """Return an event about a patient, which names no other."""
+        # The query is the same for all patients that the request does not name.
+        key = patient if not patient or patient in self._query.patients else None
+        if key not in self._texts:
+            self._texts[key] = self._query.text(patient)
+        query, parameters = self._texts[key]
         return replace(
             self._event,
             id=new_event_id(self._clock()),
@@ -273,13 +277,6 @@ class AuditTrail:
             query=query,
             parameters=parameters,
         )
-
-    def _text(self, patient: str) -> tuple[str, int]:
-        """Return the query of a patient's event, which is the same for all whom the request does not name."""
-        key = patient if not patient or patient in self._query.patients else None
-        if key not in self._texts:
-            self._texts[key] = self._query.text(patient)
-        return self._texts[key]
 
 
 def outcome_of(status: int, refusal: ApiError) -> tuple[Outcome, str]:

@@ -122,14 +122,15 @@ class RequestPipeline:
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
             context = self._context(parse_request({}))
-            return gateway_response(
-                self._rendered(self.endpoint.errors.internal(), context), context.request, self.cors
-            )
+            internal = self.endpoint.errors.internal()
+            return gateway_response(self._render(internal, context), context.request, self.cors)
 
     def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
-        context = self._context(self.origin.seen_by(parse_request(event)))
-        request = context.request
-        # The caller's ids stand beside the two that nobody outside can choose, and never for them.
+        request = parse_request(event)
+        if self.origin.secret:
+            request = self.origin.seen_by(request)
+        context = self._context(request)
+        # The caller's ids are logged beside the two that nobody outside can choose, and never instead of them.
         ids = {
             "request_id": request.request_id,
             "gateway_request_id": request.gateway_request_id,
@@ -137,7 +138,19 @@ class RequestPipeline:
         }
         if request.trace:
             ids["traceparent"] = request.trace
-        response, refusal = self._answer(context, ids)
+        error: ApiError | None = None
+        try:
+            response = self._answer(context)
+        except ApiError as refused:
+            error = refused
+            response = self._refuse(error, context)
+        except Exception as failed:  # noqa: BLE001 - as above, here with what is known of the request
+            self.observer.failure(context.action, failed, ids=ids)
+            error = self.endpoint.errors.internal()
+            response = self._refuse(error, context)
+        if not_audited := self._finish_audit(response.status, error, context, ids):
+            error = not_audited
+            response = self._refuse(error, context)
         for metric in context.metrics:
             self.observer.count(metric)
         self.observer.request(
@@ -145,11 +158,19 @@ class RequestPipeline:
             response.status,
             ids=ids,
             client_id=context.client_id,
-            claimed_client_id=refusal.claimed_client_id if refusal else "",
-            reason=refusal.reason if refusal else "",
+            claimed_client_id=error.claimed_client_id if error else "",
+            reason=error.reason if error else "",
             milliseconds=round((self.clock() - context.now) * 1000),
         )
         return gateway_response(response, request, self.cors)
+
+    def _answer(self, context: RequestContext) -> Response:
+        if self.origin.secret and not self.origin.admits(context.request):
+            raise self.endpoint.errors.bypassed_edge()
+        if context.request.method == "OPTIONS":
+            context.action = PREFLIGHT
+            return self.cors.preflight()
+        return self.endpoint.answer(context)
 
     def _context(self, request: Request) -> RequestContext:
         root = base_url(self.configured_base_url, api_id=request.api_id, stage=request.stage, region=self.region)
@@ -166,58 +187,32 @@ class RequestPipeline:
             fails_open=auditing.fails_open,
         )
 
-    def _answer(self, context: RequestContext, ids: Mapping[str, str]) -> tuple[Response, ApiError | None]:
-        """Return the response, and the refusal if it is one."""
-        response, refusal = self._attempt(context, ids)
-        if refusal is not None:
-            response = self._refused(refusal, context)
-        if unkept := self._unkept(response.status, refusal, context, ids):
-            return self._refused(unkept, context), unkept
-        return response, refusal
+    def _refuse(self, error: ApiError, context: RequestContext) -> Response:
+        context.metrics += error.metrics
+        return self._render(error, context)
 
-    def _attempt(self, context: RequestContext, ids: Mapping[str, str]) -> tuple[Response, ApiError | None]:
-        try:
-            return self._admitted(context), None
-        except ApiError as error:
-            return Response(error.status), error
-        except Exception as error:  # noqa: BLE001 - as above, here with what is known of the request
-            self.observer.failure(context.action, error, ids=ids)
-            return Response(500), self.endpoint.errors.internal()
+    def _render(self, error: ApiError, context: RequestContext) -> Response:
+        return self.endpoint.errors.render(error, context.request)
 
-    def _refused(self, refusal: ApiError, context: RequestContext) -> Response:
-        context.metrics += refusal.metrics
-        return self._rendered(refusal, context)
-
-    def _rendered(self, refusal: ApiError, context: RequestContext) -> Response:
-        return self.endpoint.errors.render(refusal, context.request)
-
-    def _unkept(
-        self, status: int, refusal: ApiError | None, context: RequestContext, ids: Mapping[str, str]
+    def _finish_audit(
+        self, status: int, error: ApiError | None, context: RequestContext, ids: Mapping[str, str]
     ) -> ApiError | None:
-        """Keep the events of a request, and return its refusal where they cannot be kept and have to be."""
+        """Write the request's remaining audit events; return an error if they are required and cannot be written."""
         if self.auditing is None or context.action == PREFLIGHT:
             return None
         try:
-            context.trail.finish(status, refusal)
-        except ApiError as error:
-            # What was looked up beside the work, to know whose it is.
-            return error
-        except EventNotStoredError as error:
+            context.trail.finish(status, error)
+        except ApiError as found:
+            # A lookup for the audit trail, made at the same time as the work, was refused.
+            return found
+        except EventNotStoredError as missing:
             context.metrics.append("AuditEventNotWritten")
-            # Open is for a store that is down, and not for an event that cannot be kept for what was asked.
-            if self.auditing.fails_open and error.is_down:
+            # `open` is for a store that is down, and not for an event that the store refuses.
+            if self.auditing.fails_open and missing.is_down:
                 return None
-            return self.endpoint.errors.unavailable(f"no event: {error}")
-        except Exception as error:  # noqa: BLE001 - whatever it is, there is no event
-            self.observer.failure(context.action, error, ids=ids)
+            return self.endpoint.errors.unavailable(f"no event: {missing}")
+        except Exception as failed:  # noqa: BLE001 - whatever it is, there is no event
+            self.observer.failure(context.action, failed, ids=ids)
             context.metrics.append("AuditEventNotWritten")
-            return self.endpoint.errors.unavailable(f"no event: {type(error).__name__}")
+            return self.endpoint.errors.unavailable(f"no event: {type(failed).__name__}")
         return None
-
-    def _admitted(self, context: RequestContext) -> Response:
-        if not self.origin.admits(context.request):
-            raise self.endpoint.errors.bypassed_edge()
-        if context.request.method == "OPTIONS":
-            context.action = PREFLIGHT
-            return self.cors.preflight()
-        return self.endpoint.answer(context)

@@ -1,7 +1,7 @@
 """Search criteria: parsed from a parameter's text (STU3 Search §2.21.1)."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import Any, Final
@@ -9,7 +9,6 @@ from typing import Any, Final
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ID_PATTERN, SYNTAX, Modifier, ParameterType, SearchParameter, valid_id
-from careconnect.search.escaping import split_unescaped, unescape
 from careconnect.search.matching import DateBound as DateBound
 from careconnect.search.matching import Quantity, match_of
 from careconnect.search.matching import Token as Token
@@ -81,27 +80,29 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
         raise outcomes.invalid_parameter(
             parameter.name, "at most 100 comma-separated values are taken.", code="too-costly"
         )
-    values = tuple(value for one in texts for value in _values(parameter, one, target, fhir_base, now))
-    return Criterion(parameter, modifier, values)
+    values: list[Any] = []
+    for one in texts:
+        values += _values(parameter, one, target, fhir_base, now)
+    return Criterion(parameter, modifier, tuple(values))
 
 
-def _values(parameter: SearchParameter, text: str, target: str, fhir_base: str, now: int) -> Iterator[Any]:
-    """Yield what one of the alternatives comes to; raises the 400 outcome if it is malformed."""
+def _values(parameter: SearchParameter, text: str, target: str, fhir_base: str, now: int) -> Sequence[Any]:
+    """Return the values of one alternative; raises the 400 outcome if it is malformed."""
     match parameter.type:
         case ParameterType.STRING:
-            yield _string(parameter, text)
+            return (_string(parameter, text),)
         case ParameterType.TOKEN:
-            yield from _tokens(parameter, text)
+            return _tokens(parameter, text)
         case ParameterType.DATE:
-            yield _date(parameter, text, now)
+            return (_date(parameter, text, now),)
         case ParameterType.QUANTITY:
-            yield _quantity(parameter, text)
+            return (_quantity(parameter, text),)
         case ParameterType.URI:
-            yield unescape(text)
+            return (unescape(text),)
         case ParameterType.COMPOSITE:
-            yield _joined(parameter, text, fhir_base, now)
+            return (_joined(parameter, text, fhir_base, now),)
         case ParameterType.REFERENCE:
-            yield from _references(parameter, unescape(text), target, fhir_base)
+            return _references(parameter, unescape(text), target, fhir_base)
 
 
 def _string(parameter: SearchParameter, text: str) -> str:
@@ -112,7 +113,9 @@ def _string(parameter: SearchParameter, text: str) -> str:
 
 
 def _token(parameter: SearchParameter, text: str) -> Token:
-    parts = [unescape(part) for part in split_unescaped(text, "|")]
+    parts = split_unescaped(text, "|")
+    if "\\" in text:
+        parts = [unescape(part) for part in parts]
     if len(parts) > 2 or not any(parts):
         raise outcomes.invalid_parameter(parameter.name, "a token is code, system|code, |code or system|.")
     code = fold_token(
@@ -129,18 +132,18 @@ def _token(parameter: SearchParameter, text: str) -> Token:
 _IN_GROUPS: Final = re.compile(r"\s*([0-9]{3})[\s-]?([0-9]{3})[\s-]?([0-9]{4})\s*")
 
 
-def _tokens(parameter: SearchParameter, text: str) -> Iterator[Token]:
-    """Yield the token, and beside it the number that it is if it is one written in groups (`943 476 5919`).
+def _tokens(parameter: SearchParameter, text: str) -> Sequence[Token]:
+    """Return the token, and also the number without spaces if it is written in groups (`943 476 5919`).
 
     Records hold the number as it is issued, without spaces. The text as it stands is searched for too: without a
     system it may be something else's.
     """
     token = _token(parameter, text)
-    yield token
     if parameter.grouped and token.system in (None, parameter.grouped):
         groups = _IN_GROUPS.fullmatch(token.code or "")
         if groups and (number := "".join(groups.groups())) != token.code:
-            yield Token(token.system, number)
+            return token, Token(token.system, number)
+    return (token,)
 
 
 def _prefixed(parameter: SearchParameter, text: str) -> tuple[str, str]:
@@ -215,3 +218,22 @@ def _references(parameter: SearchParameter, text: str, target: str, fhir_base: s
     if not target and re.fullmatch(r"https?://\S+|urn:\S+", text):
         return (text,)
     raise outcomes.invalid_parameter(parameter.name, "not a reference such as 4, Patient/4 or an absolute URL.")
+
+
+def split_unescaped(text: str, separator: str) -> list[str]:
+    r"""Split at a separator that no backslash stands before, keeping the escapes (STU3 Search §2.21.1.7)."""
+    parts = [""]
+    characters = iter(text)
+    for character in characters:
+        if character == "\\":
+            parts[-1] += character + next(characters, "")
+        elif character == separator:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return parts
+
+
+def unescape(text: str) -> str:
+    r"""Undo `\,`, `\|`, `\$` and `\\`."""
+    return re.sub(r"\\([,|$\\])", r"\1", text)

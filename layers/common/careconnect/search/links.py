@@ -1,17 +1,46 @@
-"""The links of what is answered in pages: absolute, and of use to the one who was given them alone."""
+"""The links between pages: absolute URLs that are of use to their caller alone.
 
+A `next` link has a cursor: opaque, stateless, tamper-proof and bound to its query and its caller. It holds a place in
+the result and the total, so that a later page costs only itself, and the parameters of a search whose link does not
+show them. A place is a value of a record, so it is encrypted and not only signed: AES-SIV (RFC 5297), which needs no
+nonce and so makes the same link of the same page (ADR 19).
+"""
+
+import hashlib
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS
+from careconnect.oauth import base64url
 from careconnect.oauth.caller import Caller
-from careconnect.search.cursor import CURSOR, Cursor, foreign_cursor, seal, unseal
+
+CURSOR: Final = "_cursor"
+"""The parameter of a link that holds its cursor."""
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The place where the page before ended, and the total if it is known.
+
+    `parameters` are those of the search if its link does not show them, in the order in which they came. `access_path`
+    is the number of the access path of the page before, and `examined` how many entries it examined.
+    """
+
+    place: list[Any]
+    total: int | None
+    parameters: Pairs = ()
+    access_path: int = 0
+    examined: int = 0
+
 
 Parameters = Sequence[tuple[str, str]]
 SealKey = Callable[[], bytes]
@@ -90,3 +119,37 @@ def _binding(path: str, legible: Parameters, caller: Caller) -> str:
 def _unordered(parameters: Parameters) -> list[tuple[str, str]]:
     """Return parameters in one order, whichever they came in, but for values of which the last or the first counts."""
     return sorted(parameters, key=lambda one: (one[0], "" if one[0] in SEARCH_PARAMETERS else one[1]))
+
+
+def seal(cursor: Cursor, key: bytes, bound_to: str) -> str:
+    """Return the cursor as URL-safe text, sealed under `key` for the query that `bound_to` describes."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # not in a cold start: most answers have no link
+
+    parts = [cursor.place, cursor.total, cursor.parameters, cursor.access_path, cursor.examined]
+    content = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    sealed = AESSIV(_cipher_key(key)).encrypt(zlib.compress(content.encode(), 9), [bound_to.encode()])
+    return base64url.encode(sealed)
+
+
+def unseal(text: str, key: bytes, bound_to: str) -> Cursor:
+    """Open a sealed cursor; raises the 400 outcome for a forged or foreign one."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+    try:
+        content = AESSIV(_cipher_key(key)).decrypt(base64url.decode(text), [bound_to.encode()])
+    except (ValueError, InvalidTag):
+        raise foreign_cursor() from None
+    # Sealed here, so it is read without further checks. Links of an earlier release have the first three parts alone.
+    place, total, parameters, *scanned = json.loads(zlib.decompress(content))
+    return Cursor(place, total, tuple((name, value) for name, value in parameters), *scanned)
+
+
+def foreign_cursor() -> outcomes.OutcomeError:
+    """400 for a cursor that this server did not give for this search."""
+    return outcomes.invalid_parameter(CURSOR, "the link is not one that this server gave for this search.")
+
+
+def _cipher_key(key: bytes) -> bytes:
+    # AES-256-SIV takes 64 bytes, the half of them for the tag; the stored key is 32 random ones.
+    return hashlib.sha512(key).digest()

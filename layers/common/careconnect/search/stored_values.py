@@ -13,11 +13,12 @@ Not stored at all are the id, the parts of repeating composites, composites of t
 what says whether there is a value.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Final
 
-from careconnect.fhir.resource_types import ParameterType, Rank, ResourceType, SearchParameter
+from careconnect.fhir.resource_types import LAST_UPDATED, ParameterType, Rank, ResourceType, SearchParameter
 from careconnect.search.values import SearchValues
 
 # Only ever added to at the end: entries hold the places. What ends in a slash is the beginning of others, and
@@ -48,7 +49,7 @@ class StoredValues(Mapping[str, Sequence[Any]]):
     def __init__(self, type_: ResourceType, resource_id: str, stored: Mapping[str, Sequence[Any]]) -> None:
         self._type = type_
         self._id = resource_id
-        self._stored = stored
+        self.stored = stored
 
     def __getitem__(self, name: str) -> Sequence[Any]:
         """Return a parameter's values; raises `KeyError` if it has none."""
@@ -72,7 +73,7 @@ class StoredValues(Mapping[str, Sequence[Any]]):
         parameter = self._type.parameter(name)
         if parameter is None:
             return ()
-        stored = self._stored.get(name)
+        stored = self.stored.get(name)
         if stored is None:
             return self._derived(parameter)
         if parameter.parts:
@@ -93,11 +94,35 @@ class StoredValues(Mapping[str, Sequence[Any]]):
         if parameter.parts:
             parts = [list(self._values(part.parameter.name)) for part in parameter.parts]
             return [parts] if parameter.of_resource and any(parts) else ()
-        if (joined := self._type.joined_in(parameter)) and joined[0].name in self._stored:
+        if (joined := self._type.joined_in(parameter)) and joined[0].name in self.stored:
             composite, place = joined
             values = (value for parts in self._values(composite.name) for value in parts[place])
             return _each_once(values)
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class EntryContent:
+    """The values of an index entry, the patients that its resource is about, and its last change (epoch ms)."""
+
+    values: StoredValues
+    patients: tuple[str, ...]
+    changed: int
+
+
+def entry_contents(type_: ResourceType, resources: Iterable[tuple[str, Mapping[str, Any]]]) -> list[EntryContent]:
+    """Read the entries of resources of one type, given as (id, stored values): all that a page needs of each."""
+    reference = type_.patient_parameter
+    is_patient = type_.is_patient
+    contents = []
+    for resource_id, stored in resources:
+        patients: tuple[str, ...] = (resource_id,) if is_patient else ()
+        if reference and not is_patient:
+            targets = [one.partition("/") for one in stored.get(reference.name, ())]
+            patients = tuple(id_ for name, _, id_ in targets if name in reference.targets)
+        changed = _read(type_.name, LAST_UPDATED, stored[LAST_UPDATED.name][0], ())[0]
+        contents.append(EntryContent(StoredValues(type_, resource_id, stored), patients, int(changed)))
+    return contents
 
 
 def stored_values(type_: ResourceType, values: SearchValues) -> dict[str, list[Any]]:

@@ -18,6 +18,7 @@ which no search asks, a guard says which resources have an identifier; what refe
 
 import hashlib
 import zlib
+from collections.abc import Sequence
 from typing import Final
 
 JSON_ITEM: Final = "#json"
@@ -147,6 +148,11 @@ def place_of(sort_key: str) -> tuple[str, str]:
     """Return the (order key, id) at the end of an entry's sort key."""
     head, _, resource_id = sort_key.rpartition("#")
     return head[-_ORDER_DIGITS:], resource_id
+
+
+def places_of(sort_keys: Sequence[str]) -> list[tuple[str, str]]:
+    """Return `place_of` of each of some sort keys."""
+    return [place_of(sort_key) for sort_key in sort_keys]
 
 
 def _bounded(text: str) -> str:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from careconnect.runtime.aws import error_code
+from careconnect.storage.dynamodb import OwnItem
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
-from careconnect.storage.table_format import OwnItem
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,7 @@ from careconnect.fhir.resource_types import Home
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-    from careconnect.storage.table_format import FormatCheckedClient
+    from careconnect.storage.dynamodb import FormatCheckedClient
 
 
 @dataclass(frozen=True, slots=True)

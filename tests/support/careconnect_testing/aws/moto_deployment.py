@@ -47,7 +47,7 @@ _TABLES = {
     "ReferenceTable": "references",
     "ClientTable": "clients",
     "TokenTable": "tokens",
-    "UsageTable": "allowances",
+    "UsageTable": "usage",
     "AuditTable": "events",
 }
 _SIGNING_ALIAS = "alias/careconnect-signing"
@@ -57,7 +57,7 @@ _SETTINGS = {
     "REFERENCE_TABLE": "references",
     "CLIENT_TABLE": "clients",
     "TOKEN_TABLE": "tokens",
-    "USAGE_TABLE": "allowances",
+    "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "events",
     "AUDIT_FAILURE": "closed",
     "SIGNING_KEY_ALIAS": _SIGNING_ALIAS,

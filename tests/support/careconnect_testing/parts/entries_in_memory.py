@@ -1,6 +1,8 @@
 """Invented entries in memory: people with visits, and the context in which a search asks for them."""
 
+import copy
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +12,12 @@ from careconnect.fhir.rendering.views import View
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import grants_of
+from careconnect.search.links import Links
 from careconnect.search.result_parameters import ResultParameters
 from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE
-from fhir_reader.request_budget import MOST_CALLS, RequestBudget
+from fhir_reader.budget import MOST_CALLS, RequestBudget
 from fhir_reader.search.context import SearchContext
-from fhir_reader.store.metered import MeteredStore
-from fhir_reader.store.stored import Entry, EntryStream, IndexRange, NextLimit, Pay, StoredResource, VersionStore
+from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, NextLimit, StoredResource, VersionStore
 
 PEOPLE = 240
 VISITS = 3
@@ -36,14 +38,15 @@ class _Stream:
     def at_least(self) -> int:
         return len(self.found)
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self.found)
+    def parts(self) -> Iterator[list[Entry]]:
+        yield self.found
 
 
 class EntriesInMemory:
-    """A store of entries alone, by whose values references are found back."""
+    """A store of entries alone, whose references are found by their values. Calls are counted in a budget, if given."""
 
     def __init__(self, values: dict[str, dict[str, list[Any]]]) -> None:
+        self._budget: RequestBudget | None = None
         self._entries: dict[str, Entry] = {}
         self._pointing: dict[tuple[str, str, str], list[Entry]] = {}
         for key, each in values.items():
@@ -54,24 +57,33 @@ class EntriesInMemory:
                     if isinstance(target, str):
                         self._pointing.setdefault((target, name, parameter), []).append(entry)
 
+    def charged_to(self, budget: RequestBudget) -> "EntriesInMemory":
+        other = copy.copy(self)
+        other._budget = budget
+        return other
+
     def all_of(self, name: str) -> list[Entry]:
         """Return the entries of a type."""
         return [entry for entry in self._entries.values() if entry.type.name == name]
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
-        keys = (f"{type_.name}/{resource_id}" for resource_id in ids)
+        keys = [f"{type_.name}/{resource_id}" for resource_id in ids]
+        if self._budget:
+            self._budget.call(math.ceil(len(keys) / BATCH))
+            self._budget.examine(len(keys))
         return [self._entries[key] for key in keys if key in self._entries]
 
     def entries(
-        self,
-        type_: ResourceType,
-        ranges: Iterable[IndexRange],
-        _next_limit: NextLimit | None = None,
-        _pay: Pay | None = None,
+        self, type_: ResourceType, ranges: Iterable[IndexRange], _next_limit: NextLimit | None = None
     ) -> list[EntryStream]:
-        return [_Stream(self._in_range(type_, one)) for one in ranges]
+        streams: list[EntryStream] = [_Stream(self._in_range(type_, one)) for one in ranges]
+        if self._budget:
+            self._budget.call(len(streams))
+        return streams
 
-    def systems(self, *_: object) -> list[str] | None:
+    def systems(self, _type: object, _partition: object, most: int) -> list[str] | None:
+        if self._budget:
+            self._budget.call(1 + most)
         return None
 
     def _in_range(self, type_: ResourceType, range_: IndexRange) -> list[Entry]:
@@ -94,7 +106,7 @@ class EntriesInMemory:
     def read_all(self, _keys: object) -> dict[tuple[str, str], StoredResource]:
         raise NotImplementedError
 
-    def compartment(self, *_: object) -> Iterator[tuple[str, Entry]]:
+    def compartment(self, *_: object) -> Iterator[list[tuple[str, Entry]]]:
         raise NotImplementedError
 
     def seal_key(self) -> bytes:
@@ -127,6 +139,6 @@ def context(store: EntriesInMemory = PEOPLE_AND_VISITS, *, calls: int = MOST_CAL
     budget = RequestBudget(10**9, lambda _: None, lambda: 0.0)
     budget.call(MOST_CALLS - calls)
     caller = Caller("c", EVERYTHING, grants_of(EVERYTHING), patient)
-    return SearchContext(
-        MeteredStore(store, budget), budget, caller, ResultParameters(View(Format.JSON)), FHIR_BASE, ""
-    )  # fmt: skip
+    links = Links(FHIR_BASE, "", caller, store.seal_key, sealed=False)
+    result = ResultParameters(View(Format.JSON))
+    return SearchContext(store.charged_to(budget), store, budget, caller, result, FHIR_BASE, links)

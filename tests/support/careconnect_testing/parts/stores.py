@@ -29,7 +29,7 @@ from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.usage_counters import UsageCounters
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.quota import Quota
+from fhir_reader.budget import Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 BASE = "https://care.example"
@@ -57,7 +57,7 @@ class Reader:
     now: Clock = field(default_factory=lambda: Clock(NOW))
     stopwatch: Callable[[], float] = time.monotonic
     counters: UsageCounters = field(default_factory=UsageCounters)
-    allowance: int = 10**12
+    quota: int = 10**12
     calls: list[str] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     kept: StoredEvents = field(default_factory=StoredEvents)
@@ -73,7 +73,7 @@ class Reader:
                 FhirEndpoint(
                     DynamoDbResourceStore(self.client, names if home is Home.RECORD else {home: names[home]}, home),
                     home,
-                    Quota(self.counters, self.allowance),
+                    Quota(self.counters, self.quota),
                     self.stopwatch,
                 ),
                 BASE,

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from fhir_reader.quota import Quota
+from fhir_reader.budget import Quota
 
 
 @dataclass
@@ -13,7 +13,7 @@ class UsageCounters:
     held: Counter[tuple[str, int]] = field(default_factory=Counter)
     charges: list[int] = field(default_factory=list)
 
-    def charge(self, client_id: str, window: int, units: int) -> int:
+    def add(self, client_id: str, window: int, units: int) -> int:
         """Add units to an account and return how much it holds."""
         self.held[client_id, window] += units
         self.charges.append(units)

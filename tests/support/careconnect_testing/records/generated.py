@@ -21,5 +21,5 @@ def is_long_run() -> bool:
 
 
 def cases(number: int) -> int:
-    """Return how many cases to make up of a `number`: a quarter of it in every run, six times as many in the long one."""
+    """Return how many cases to make up of a `number`: a quarter of it, six times as many in the long run."""
     return number * _LONG_FACTOR if is_long_run() else -(-number // _EVERY_SHARE)

@@ -17,7 +17,7 @@ ENVIRONMENT: Final = {
     "RECORD_TABLE": "records",
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
-    "USAGE_TABLE": "allowances",
+    "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
     "ARCHIVE_JOB": "verify",

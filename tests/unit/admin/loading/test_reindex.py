@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from careconnect.storage.dynamodb import BELIEVED_SECONDS
 from careconnect.storage.keys import CURSOR_KEY, FORMAT, is_body
-from careconnect.storage.table_format import BELIEVED_SECONDS
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.reindex import WAIT_SECONDS, OvertakenError, ReindexReport, reindex

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import RESOURCE_TYPES, SYNTAX, ParameterType, SearchParameter, resource_type
-from careconnect.search.criteria import parse_criterion
-from careconnect.search.escaping import split_unescaped, unescape
+from careconnect.search.criteria import parse_criterion, split_unescaped, unescape
 from careconnect.search.values import date_range
 from careconnect_testing.running.cases import each_of
 

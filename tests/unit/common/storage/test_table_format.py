@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from careconnect.storage.dynamodb import BELIEVED_SECONDS, FormatCheckedClient
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
-from careconnect.storage.table_format import BELIEVED_SECONDS, FormatCheckedClient
 from careconnect_records.items.table_formats import begin_table
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.stores import Reader, reader_on_moto

@@ -9,7 +9,7 @@ from careconnect_testing.parts.stores import Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import OBSERVATIONS, Resource, write_records
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 from careconnect_testing.running.cases import each_of
-from fhir_reader import request_budget as budget
+from fhir_reader import budget
 from fhir_reader.search import includes, search_resources
 
 IN_ENCOUNTER = ["Observation/o1", "Observation/o2", "Observation/o3"]

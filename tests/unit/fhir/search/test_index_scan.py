@@ -10,9 +10,9 @@ import pytest
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.stores import LOADED, Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import LOINC, SNOMED, Resource, write_deletion, write_records
-from fhir_reader import request_budget as budget
-from fhir_reader.search import candidates, resolve_chains, search_resources
+from fhir_reader import budget
 from fhir_reader.search import plan_query as plan_query
+from fhir_reader.search import resolve_chains, scan, search_resources
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +68,7 @@ def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (candidates, plan_query, search_resources):
+    for module in (scan, plan_query, search_resources):
         monkeypatch.setattr(module, "MOST_EXAMINED", SHARE)
 
 
@@ -124,7 +124,7 @@ def test_a_walk_finds_what_one_page_would(
 ) -> None:
     walked = everybody.walk(type_name, f"{query}&_count=7")
     with monkeypatch.context() as patched:
-        for module in (candidates, plan_query, search_resources):
+        for module in (scan, plan_query, search_resources):
             patched.setattr(module, "MOST_EXAMINED", 1_000)
         at_once = everybody.walk(type_name, f"{query}&_count=100")
 

@@ -15,7 +15,7 @@ from careconnect_testing.parts.entries_in_memory import (
 from careconnect_testing.parts.stores import FHIR_BASE
 from fhir_reader.search import includes as follow_references
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.query import SearchQuery, parse_search
+from fhir_reader.search.parse import SearchQuery, parse_search
 from fhir_reader.store.stored import Entry
 
 VISITS_AND_MORE = [("_revinclude", "Encounter:patient"), ("_revinclude:iterate", "Observation:encounter")]

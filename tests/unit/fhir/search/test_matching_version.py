@@ -12,7 +12,7 @@ from careconnect_testing.parts.stores import EVERYTHING, Reader, load, reader_on
 from careconnect_testing.records.few_records import few_records, write_records
 from careconnect_testing.records.former_versions import Version, write_versions
 from careconnect_testing.running.cases import each_of
-from fhir_reader.search.matching_version import MOST_STEPS
+from fhir_reader.search.page import MOST_STEPS
 
 O7 = next(each for each in few_records() if each["id"] == "o7")
 BATCH = "BatchGetItem"

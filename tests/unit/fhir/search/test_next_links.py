@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.search.cursor import Cursor, seal, unseal
+from careconnect.search.links import Cursor, seal, unseal
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.cursors import cursor_of
 from careconnect_testing.parts.stores import FHIR_BASE, Reader

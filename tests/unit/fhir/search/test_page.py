@@ -11,7 +11,7 @@ from careconnect.http.messages import MAX_ANSWER_BYTES
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.stores import Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import Resource, write_records
-from fhir_reader import request_budget as budget
+from fhir_reader import budget
 from fhir_reader.search import includes as follow_references
 
 pytestmark = pytest.mark.slow

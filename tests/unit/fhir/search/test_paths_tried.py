@@ -9,10 +9,9 @@ import pytest
 from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect_testing.parts.stores import Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import LOINC, Resource, write_records
-from fhir_reader import quota as allowance
-from fhir_reader import request_budget as budget
-from fhir_reader.search import candidates, search_resources
+from fhir_reader import budget
 from fhir_reader.search import plan_query as plan_query
+from fhir_reader.search import scan, search_resources
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +56,7 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (candidates, plan_query, search_resources):
+    for module in (scan, plan_query, search_resources):
         monkeypatch.setattr(module, "MOST_EXAMINED", SHARE)
 
 
@@ -100,7 +99,7 @@ def test_chains_that_go_through_many_leave_calls_for_the_page(alike: Reader) -> 
 def test_what_many_share_is_a_walk(alike: Reader, sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than one request may examine, and more than is known from the first part of the range."""
     monkeypatch.setattr(budget, "MOST_ENTRIES", MANY - SHARE)
-    monkeypatch.setattr(allowance, "FREE_UNITS", budget.UNITS_PER_CALL + SHARE)
+    monkeypatch.setattr(budget, "FREE_UNITS", budget.UNITS_PER_CALL + SHARE)
 
     assert ids(alike, "Patient", f"email=ward@care.example{sort}") == sorted(f"p{number}" for number in range(MANY))
 

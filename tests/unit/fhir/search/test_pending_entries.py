@@ -10,7 +10,7 @@ from careconnect_records.items.record import Record, build_record, new_version
 from careconnect_testing.parts.stores import Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import write_records
 from careconnect_testing.records.former_versions import FIRST_CHANGE, HOUR
-from fhir_reader import request_budget as budget
+from fhir_reader import budget
 
 NEW, OLD = "9990-1", "9990-2"
 # Each leads to what has the new code, of Patient 4, by another way.

@@ -15,9 +15,10 @@ from careconnect_testing.parts.entries_in_memory import (
     served,
 )
 from careconnect_testing.parts.stores import FHIR_BASE
-from fhir_reader.request_budget import MOST_CALLS
+from fhir_reader.budget import MOST_CALLS
 from fhir_reader.search.chained_criteria import ChainedCondition, parse_chained
-from fhir_reader.search.resolve_chains import FilterResult, filter_entries, resolve_condition
+from fhir_reader.search.filter import FilterResult
+from fhir_reader.search.resolve_chains import filter_entries, resolve_condition
 from fhir_reader.store.stored import Entry
 
 

@@ -10,19 +10,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.rendering.formats import Format
-from careconnect.fhir.rendering.views import View
 from careconnect.fhir.resource_types import Home
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import grants_of
-from careconnect.search.cursor import Cursor
-from careconnect.search.links import LONGEST_LINK
-from careconnect.search.result_parameters import ResultParameters
+from careconnect.search.links import LONGEST_LINK, Cursor, Links
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.cursors import cursor_of, legible_in
 from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE, Reader
-from fhir_reader.request_budget import RequestBudget
-from fhir_reader.search.context import SearchContext
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 pytestmark = pytest.mark.slow
@@ -207,16 +201,14 @@ def test_a_walk_that_began_goes_on_however_long_its_places_are(reader: Reader) -
     """Around the longest form: its first page is refused, or the links of all its pages fit."""
     store = DynamoDbResourceStore(reader.client, {Home.RECORD: reader.tables.record}, Home.RECORD)
     caller = Caller("client-1", EVERYTHING, grants_of(EVERYTHING))
-    budget = RequestBudget(0, lambda _units: None, reader.now)
-    result = ResultParameters(View(Format.JSON))
-    context = SearchContext(store, budget, caller, result, FHIR_BASE, "Observation", sealed=True)
+    links = Links(FHIR_BASE, "Observation", caller, store.seal_key, sealed=True)
     # A long name, of which nothing is in the form.
     name = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(16))
     first, later = ["000000000000000", "1"], [name, "o" * 64]
 
     def fits(length: int, place: list[str]) -> bool:
         try:
-            return len(context.links.next_url(parse_qsl(form_of(length)), Cursor(place, 12))) <= LONGEST_LINK
+            return len(links.next_url(parse_qsl(form_of(length)), Cursor(place, 12))) <= LONGEST_LINK
         except OutcomeError:
             return False
 

@@ -11,7 +11,7 @@ from careconnect_testing.parts.stores import FHIR_BASE, Reader
 from careconnect_testing.records.few_records import LOINC, NHS_NUMBER, OBSERVATIONS, SNOMED
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 from careconnect_testing.running.cases import each_of
-from fhir_reader import request_budget as budget
+from fhir_reader import budget
 
 NEWEST_FIRST = [f"o{number}" for number in range(OBSERVATIONS, 0, -1)]
 

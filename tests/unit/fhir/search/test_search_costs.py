@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from careconnect_testing.parts.stores import Reader
-from fhir_reader import quota as allowance
-from fhir_reader import request_budget as budget
+from fhir_reader import budget
 
 REPEATED = [
     ("Patient", "birthdate=1998", "_revinclude=Condition:patient"),
@@ -74,7 +73,7 @@ def queries_of(reader: Reader) -> Iterator[list[dict[str, Any]]]:
 def test_the_first_pages_of_a_search_hold_no_more_than_is_paid_for(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
-    monkeypatch.setattr(allowance, "FREE_UNITS", 300)
+    monkeypatch.setattr(budget, "FREE_UNITS", 300)
 
     with queries_of(reader) as asked:
         assert reader.get("Observation", query).status == 200
@@ -96,8 +95,8 @@ def test_each_entry_of_a_patients_record_is_accounted_for(reader: Reader, monkey
 )
 def test_what_is_not_paid_for_is_not_begun(reader: Reader, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     """Of several dear requests at once, none finds the account empty only when its work is done."""
-    overdrawn = Reader(reader.client, reader.tables, allowance=0, calls=reader.calls)
-    monkeypatch.setattr(allowance, "FREE_UNITS", 0)
+    overdrawn = Reader(reader.client, reader.tables, quota=0, calls=reader.calls)
+    monkeypatch.setattr(budget, "FREE_UNITS", 0)
     path, _, query = path.partition("?")
 
     answer = overdrawn.get(path, query)

@@ -1,7 +1,7 @@
 """Bundles, joined from the texts of their entries."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -9,8 +9,16 @@ from typing import Any, Final
 from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.formats import Format, render
 from careconnect.fhir.rendering.indentation import pretty_json
-from careconnect.fhir.rendering.views import View
+from careconnect.fhir.rendering.views import View, show
 from careconnect.fhir.rendering.xml_writer import element_xml
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.http.messages import MAX_ANSWER_BYTES
+
+BUNDLE_BYTES: Final = MAX_ANSWER_BYTES - 100_000
+"""Bytes for a Bundle's entries: the rest is for its own text, its links and the gateway's envelope."""
+
+_SEPARATOR_BYTES: Final = 8
+"""Bytes between two entries: a comma, and a new line with its indentation."""
 
 _DEPTH_OF_ENTRY: Final = 2
 """How deep an entry stands in a Bundle's JSON: within the object, and within its array."""
@@ -35,6 +43,32 @@ def search_entry(body: str, mode: str, full_url: str, view: View) -> str:
     """Return an entry of a searchset: a resource's JSON text, and why it is there (`match`, `include`, `outcome`)."""
     url = f'"fullUrl":{json.dumps(full_url)},' if full_url else ""
     return entry_text(f'{{{url}"resource":{body},"search":{{"mode":"{mode}"}}}}', view)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedEntry:
+    """The text of an entry, and its size in bytes within the function's JSON answer."""
+
+    text: str
+    size: int
+
+
+def search_entries(
+    resources: Iterable[tuple[ResourceType, str, str]], mode: str, fhir_base: str, view: View
+) -> list[RenderedEntry]:
+    """Return the entries of resources, given as (type, id, JSON text), in the part of each that `view` asks for."""
+    is_whole = view.summary in ("false", "count") and not view.elements
+    entries = []
+    for type_, resource_id, body in resources:
+        shown = body if is_whole else show(body, type_, view)
+        text = search_entry(shown, mode, f"{fhir_base}/{type_.name}/{resource_id}", view)
+        entries.append(RenderedEntry(text, bytes_of(text)))
+    return entries
+
+
+def bytes_of(entry: str) -> int:
+    """Return the size of an entry's text inside the function's JSON answer."""
+    return len(json.dumps(entry)) + _SEPARATOR_BYTES
 
 
 def outcome_entry(outcome: OperationOutcome, view: View) -> str:

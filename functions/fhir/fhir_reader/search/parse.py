@@ -1,4 +1,4 @@
-"""A search request, parsed: what is asked, and which parameters were understood."""
+"""Parse the parameters of a search, a history or an operation."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -17,8 +17,7 @@ from careconnect.fhir.resource_types import (
 )
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.search.criteria import Criterion, parse_criterion
-from careconnect.search.result_parameters import Handling
-from careconnect.search.unknown_parameters import Offer, sort_out
+from careconnect.search.result_parameters import Handling, Offer, sort_parameters
 from fhir_reader.search.chained_criteria import HAS, ChainedCondition, parse_chained
 
 HISTORY: Final = "_history"
@@ -76,7 +75,7 @@ def parse_search(
         )
 
     names = (*(one.name for one in (*COMMON_PARAMETERS, *type_.searchable)), *SEARCH_PARAMETERS, *_INCLUDES, HAS)
-    sort_out(query, parameters, take, Offer(type_.name, names, handling))
+    sort_parameters(query, parameters, Offer(type_.name, names, handling), take)
     return query
 
 
@@ -94,7 +93,7 @@ def parse_history_query(type_: ResourceType, parameters: Parameters, *, handling
 
 def _parse_below_one(type_: ResourceType, parameters: Parameters, offer: Offer) -> SearchQuery:
     query = SearchQuery(type_)
-    sort_out(query, parameters, lambda name, _text: name in offer.names, offer)
+    sort_parameters(query, parameters, offer, lambda name, _text: name in offer.names)
     return query
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect_testing.parts.clock import Clock
-from fhir_reader.request_budget import (
+from fhir_reader.budget import (
     MOST_CALLS,
     MOST_ENTRIES,
     MOST_SECONDS,

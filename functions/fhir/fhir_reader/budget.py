@@ -1,0 +1,188 @@
+"""Limits on what one request and one client may cost (`access.md`, Kill switch and budgets; ADR 18).
+
+A request has one `RequestBudget` for its search, its chains, its includes and its pages: index entries, calls to
+DynamoDB and seconds are counted before the work is done. A page then ends early, or the request is refused by the name
+of the parameter that cost it, and no function runs into its time-out.
+
+A client has a `Quota` for each minute. Only expensive requests are charged to it, in steps and before they go on, so a
+cheap request costs no call, and several expensive ones at once stop when the quota is used up.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from careconnect.fhir import outcomes
+
+MOST_ENTRIES: Final = 20_000
+"""Index entries that one request may examine: at 1 MB to a query, about a dozen queries."""
+
+MOST_CALLS: Final = 120
+"""Calls to DynamoDB that one request may make: a full page, with one `_revinclude` for each of its matches."""
+
+MOST_SECONDS: Final = 8.0
+"""Far enough from the function's 20 seconds for calls in progress, with their time-outs and second tries."""
+
+COMPARISONS_PER_ENTRY: Final = 8
+"""Comparisons that the price of an entry covers; as many more cost as much as another entry."""
+
+UNITS_PER_CALL: Final = 50
+"""Price of a call where an index entry costs one unit: the ratio of their times in a function."""
+
+UNITS_PER_EVENT: Final = 10
+"""Price of an audit event in the same units, inserted as one of 25."""
+
+UNITS_PER_CHARGE: Final = 2_000
+"""Units charged to the client's quota at once: one small write for a tenth of a second of work."""
+
+WINDOW: Final = 60
+"""Seconds of a quota's window; each minute begins a new one."""
+
+UNITS_PER_MINUTE: Final = 100_000
+"""Default quota of a client: four or five of the most expensive requests."""
+
+FREE_UNITS: Final = 3_000
+"""Units of each request that are not charged: as much as all of a type with two thousand resources."""
+
+FREE_UNITS_WHEN_SPENT: Final = 160
+"""The same for a client whose quota is used up: two calls, fifty entries and an event.
+
+Reads and pages of one patient's record go on, and a search through a whole type is refused before its first call.
+"""
+
+_MOST_KNOWN: Final = 1_000
+
+Charge = Callable[[int], None]
+"""Charges units to the client's quota; raises the 429 outcome if the quota is used up."""
+
+
+class RequestBudget:
+    """Counts what one request costs. `free` units are not charged to the client; `clock` gives seconds.
+
+    `examined` counts the index entries that were taken from streams. Whoever takes them adds to it, and calls
+    `check` after each part of a stream.
+    """
+
+    def __init__(self, free: int, charge: Charge, clock: Callable[[], float]) -> None:
+        self.examined = 0
+        self._charge = charge
+        self._clock = clock
+        self._ends_at = clock() + MOST_SECONDS
+        self._calls = 0
+        self._other_units = 0
+        self._paid = free
+        self._next_look_at_clock = 0
+        self._name = ""
+
+    @contextmanager
+    def charged_to(self, name: str) -> Iterator[None]:
+        """Name the parameter or operation that causes the costs within this context."""
+        before, self._name = self._name, name
+        try:
+            yield
+        finally:
+            self._name = before
+
+    @property
+    def entries_left(self) -> int:
+        """Index entries that may still be examined."""
+        return MOST_ENTRIES - self.examined
+
+    @property
+    def entries_paid(self) -> int:
+        """Index entries that may be examined before the client's quota is charged."""
+        return self._paid - self.examined - self._other_units
+
+    @property
+    def calls_left(self) -> int:
+        """Calls that may still be made."""
+        return MOST_CALLS - self._calls
+
+    def is_tight(self, entries: int) -> bool:
+        """Return True if fewer than `entries` are left, or less than half of the time: a page had better end."""
+        return self.entries_left < entries or self._seconds_left() < MOST_SECONDS / 2
+
+    def examine(self, entries: int = 1) -> None:
+        """Count index entries that are about to be examined.
+
+        Raises the 400 outcome `too-costly`, and the 429 outcome if the client's quota is used up.
+        """
+        self.examined += entries
+        self.check()
+
+    def check(self) -> None:
+        """Judge what was spent so far; raises as `examine` does."""
+        if self.examined > MOST_ENTRIES:
+            raise outcomes.too_costly(self._name, f"more than {MOST_ENTRIES:,} index entries would be examined")
+        spent = self.examined + self._other_units
+        if spent >= self._next_look_at_clock:
+            self._next_look_at_clock = spent + UNITS_PER_CALL
+            if self._clock() > self._ends_at:
+                raise outcomes.too_costly(self._name, f"it takes more than {MOST_SECONDS:g} seconds")
+        while spent > self._paid:
+            self._charge(UNITS_PER_CHARGE)
+            self._paid += UNITS_PER_CHARGE
+
+    def call(self, calls: int = 1) -> None:
+        """Count calls that are about to be made; raises as `examine` does."""
+        self._calls += calls
+        if self._calls > MOST_CALLS:
+            raise outcomes.too_costly(self._name, f"more than {MOST_CALLS} lookups would be made")
+        self._spend(calls * UNITS_PER_CALL)
+
+    def record(self, events: int) -> None:
+        """Count audit events that are about to be written; raises the 429 outcome as `examine` does.
+
+        They never make a request too costly: one writes at most a hundred.
+        """
+        self._spend(events * UNITS_PER_EVENT)
+
+    def look_up(self, queries: int) -> None:
+        """Count queries of the audit trail, one for each identifier in the request; raises as `record` does."""
+        self._spend(queries * UNITS_PER_CALL)
+
+    def _spend(self, units: int) -> None:
+        self._other_units += units
+        self.check()
+
+    def _seconds_left(self) -> float:
+        return self._ends_at - self._clock()
+
+
+class UsageCounters(Protocol):
+    """Counters of what clients have used, one for each client and window."""
+
+    def add(self, client_id: str, window: int, units: int) -> int:
+        """Add units to a client's counter of a window and return its new value; raises the 503 outcome."""
+
+
+class Quota:
+    """Charges clients for expensive requests, and refuses clients that have used up what a minute allows.
+
+    A function instance remembers whom it has refused until the minute is over, so that refusing them again costs
+    DynamoDB nothing. Nothing else about a client stays in memory. Times are in epoch seconds.
+    """
+
+    def __init__(self, counters: UsageCounters, units_per_minute: int) -> None:
+        self._counters = counters
+        self._most = units_per_minute
+        self._used_up: dict[str, int] = {}
+
+    def free_units(self, client_id: str, now: float) -> int:
+        """Return the units that a request of a client may cost before it is charged."""
+        return FREE_UNITS_WHEN_SPENT if self._is_used_up(client_id, now) else FREE_UNITS
+
+    def consume(self, client_id: str, units: int, now: float) -> None:
+        """Charge a client; raises the 429 outcome if its quota is used up."""
+        if not self._is_used_up(client_id, now):
+            window = int(now // WINDOW)
+            if self._counters.add(client_id, window, units) <= self._most:
+                return
+            if len(self._used_up) >= _MOST_KNOWN:
+                self._used_up.clear()
+            self._used_up[client_id] = window
+        raise outcomes.too_many_requests(math.ceil(WINDOW - now % WINDOW))
+
+    def _is_used_up(self, client_id: str, now: float) -> bool:
+        return self._used_up.get(client_id) == now // WINDOW

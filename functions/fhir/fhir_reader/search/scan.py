@@ -1,0 +1,283 @@
+"""Scan ranges of the index for matches, as far as a page may (ADR 21)."""
+
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain
+from typing import Final, Protocol
+
+from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
+from careconnect.search.values import order_key
+from careconnect.storage.keys import SHARDS
+from fhir_reader.budget import MOST_ENTRIES, RequestBudget
+from fhir_reader.search.access_paths import AccessPath
+from fhir_reader.search.context import SearchContext
+from fhir_reader.search.filter import EntryFilter, FilterResult
+from fhir_reader.search.result_order import IndexOrder, Place
+from fhir_reader.store.stored import Entry, EntryStream, IndexRange
+
+MOST_EXAMINED: Final = 1_000
+"""Index entries that one page examines, and as many again to try which access path is short."""
+
+MOST_COUNTED_PATIENTS: Final = 20
+"""Patients up to which a total is audited for each of them; a larger one is about nobody (`audit.md`, Whose)."""
+
+_GROWTH: Final = 4
+_SPARE: Final = 2
+"""Several ranges hold a page unevenly: each is asked for twice its share."""
+
+
+class PageShare:
+    """Counts how many entries a page may still examine."""
+
+    def __init__(self, limit: int) -> None:
+        self.left = limit
+        self.examined = 0
+
+    def take(self) -> bool:
+        """Take one more entry; return False if none is left."""
+        if not self.left:
+            return False
+        self.left -= 1
+        self.examined += 1
+        return True
+
+    def next_limit(self, limit: int, ranges: int) -> int:
+        """Return how many entries one of some ranges asks for next: at most its part of what is left."""
+        # The shards of a type hold alike; of more ranges, one may hold the most.
+        return min(limit * _GROWTH, self.left // min(ranges, SHARDS) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Entries that may match, in order; there are `at_least` so many."""
+
+    entries: Iterator[Entry]
+    at_least: int
+
+
+class Lookups(Protocol):
+    """Filters entries by what has to be looked up for them, several at a time."""
+
+    def filter(self, entries: Sequence[Entry], at_least: int) -> FilterResult:
+        """Return the entries that match, for as many of them as can be afforded, and for `at_least` so many."""
+
+    def batch_size(self, before: int, wanted: int) -> int:
+        """Return how many entries to look up together, after a batch of `before`."""
+
+    def can_afford(self, entries: int) -> bool:
+        """Return True if so many entries can be looked up."""
+
+
+@dataclass(slots=True)
+class ScanResult:
+    """The first matches of a scan, the number of all, and where it ended.
+
+    `last` is the entry that was examined last, None if there was none; `is_end` is True if nothing comes after it.
+    `enough` counts the entries that were examined until there were as many matches as wanted, or all of them.
+    `patients` are those whose resources are counted in `found`, if that is asked for: all of them, or more than
+    `MOST_COUNTED_PATIENTS`.
+    """
+
+    matches: list[Entry] = field(default_factory=list)
+    found: int = 0
+    last: Entry | None = None
+    is_end: bool = False
+    enough: int = 0
+    patients: set[str] | None = None
+
+    def count(self, entry: Entry) -> None:
+        """Count a match, and its patients if that is asked for."""
+        self.found += 1
+        if self.patients is not None and len(self.patients) <= MOST_COUNTED_PATIENTS:
+            self.patients.update(entry.patients)
+
+
+def entries_of(stream: EntryStream, budget: RequestBudget) -> Iterator[Entry]:
+    """Yield the entries of a stream, each counted in the budget when it is taken."""
+    for part in stream.parts():
+        for entry in part:
+            budget.examined += 1
+            yield entry
+        budget.check()
+
+
+def candidates_of(
+    type_: ResourceType,
+    path: AccessPath,
+    order: IndexOrder,
+    after: Place | None,
+    context: SearchContext,
+    share: PageShare,
+    *,
+    expected: int,
+) -> Candidates:
+    """Open an access path in an order of the index, from after a place; `expected` entries will probably be enough."""
+    path = path.in_order(order, dated=bool(type_.order_by))
+    if after:
+        path = path.from_place(after)
+    streams = _open(type_, [one for one in path.ranges if not one.expected], context, share, expected)
+    # The entries of these are in the others too, or there are few.
+    rare = _open(type_, [one for one in path.ranges if one.expected], context, share, expected)
+    later = _open(type_, path.then, context, share, 1)
+    # The first entry after the place may be the place itself, and the rest of a range may be empty.
+    at_least = sum(max(stream.at_least - 1, 0) for stream in (*streams, *later))
+    entries = chain(_merged([*streams, *rare], order, context.budget), _merged(later, order, context.budget))
+    return Candidates(_once(entries, tuple(after) if after else None), at_least)
+
+
+def read_all(type_: ResourceType, path: AccessPath, context: SearchContext, limit: int) -> list[Entry] | None:
+    """Return all entries of an access path, one for each resource, or None if there are more than `limit`."""
+    share = PageShare(limit)
+    streams = _open(type_, (*path.ranges, *path.then), context, share, limit + 1, at_once=False)
+    if sum(stream.at_least - 1 for stream in streams) > limit:
+        return None
+    found: dict[str, Entry] = {}
+    for entry in chain.from_iterable(entries_of(stream, context.budget) for stream in streams):
+        if not share.take():
+            return None
+        found.setdefault(entry.id, entry)
+    if path.named_after != LAST_UPDATED.name:
+        return list(found.values())
+    # Entries of that index hold their time of change in place of their place in the type's order.
+    return [replace(entry, order=order_key(entry.values, type_.order_by)) for entry in found.values()]
+
+
+def estimated_entries(path: AccessPath, wanted: int, before: int) -> int:
+    """Estimate how many entries a page examines, from the number that the page before had to examine."""
+    spare = _SPARE if len(path.ranges) > 1 else 1
+    return wanted * spare if before <= wanted * _SPARE else min(before + before // _SPARE, MOST_EXAMINED)
+
+
+def scan_index(
+    candidates: Candidates,
+    filter_: EntryFilter,
+    lookups: Lookups | None,
+    share: PageShare,
+    budget: RequestBudget,
+    wanted: int,
+    *,
+    count_all: bool,
+    count_patients: bool = False,
+) -> ScanResult:
+    """Collect matches until there are as many as `wanted`, or the whole share is examined.
+
+    To `count_all` it goes on to the end, as long as that may be within the share. `count_patients` collects the
+    patients of the matches.
+    """
+    count_all = count_all and candidates.at_least <= share.left
+    result = ScanResult(patients=set() if count_patients else None)
+    if lookups is None:
+        _scan(candidates, filter_, share, wanted, count_all=count_all, result=result)
+    else:
+        count_all = count_all and lookups.can_afford(candidates.at_least)
+        _scan_with_lookups(candidates, filter_, lookups, share, wanted, count_all=count_all, result=result)
+    budget.check()
+    return result
+
+
+def _scan(
+    candidates: Candidates, filter_: EntryFilter, share: PageShare, wanted: int, *, count_all: bool, result: ScanResult
+) -> None:
+    """Scan where an entry's own values decide."""
+    matches = result.matches
+    matching = None if filter_.accepts_all else filter_.matching
+    for entry in candidates.entries:
+        if not share.take():
+            return
+        result.last = entry
+        is_short = len(matches) < wanted
+        if is_short:
+            result.enough = share.examined
+        if match := (matching(entry) if matching else entry):
+            result.count(match)
+            if is_short:
+                matches.append(match)
+            if len(matches) >= wanted and not count_all:
+                return
+    result.is_end = True
+
+
+def _scan_with_lookups(
+    candidates: Candidates,
+    filter_: EntryFilter,
+    lookups: Lookups,
+    share: PageShare,
+    wanted: int,
+    *,
+    count_all: bool,
+    result: ScanResult,
+) -> None:
+    """Scan where something has to be looked up for entries, a batch of them at a time."""
+    last = None
+    pending: list[Entry] = []
+    size = lookups.batch_size(0, wanted)
+    for entry in candidates.entries:
+        if not share.take():
+            _look_up(result, pending, last, lookups, wanted)
+            return
+        last = entry
+        if len(result.matches) < wanted:
+            result.enough = share.examined
+        if match := filter_.matching(entry):
+            pending.append(match)
+        if len(pending) >= size:
+            if not _look_up(result, pending, last, lookups, wanted):
+                return
+            if len(result.matches) >= wanted and not count_all:
+                return
+            size = lookups.batch_size(size, wanted)
+    result.is_end = _look_up(result, pending, last, lookups, wanted)
+
+
+def _look_up(result: ScanResult, pending: list[Entry], last: Entry | None, lookups: Lookups, wanted: int) -> bool:
+    """Add the matches among the pending entries to a result; False if the request cannot afford all lookups."""
+    filtered = lookups.filter(pending, at_least=1 if result.last is None else 0)
+    for entry in filtered.entries:
+        result.count(entry)
+    result.matches += filtered.entries[: wanted - len(result.matches)]
+    if filtered.decided < len(pending):
+        result.last = pending[filtered.decided - 1] if filtered.decided else result.last
+        return False
+    result.last = last or result.last
+    pending.clear()
+    return True
+
+
+def _open(
+    type_: ResourceType,
+    ranges: Sequence[IndexRange],
+    context: SearchContext,
+    share: PageShare,
+    expected: int,
+    *,
+    at_once: bool = True,
+) -> Sequence[EntryStream]:
+    """Open ranges; they are read `at_once`, or one to its end after the other."""
+    if not ranges:
+        return []
+    limit = min(expected, share.left + 1, context.budget.entries_paid + 1, MOST_ENTRIES)
+    each = limit // len(ranges) + 1
+    opened = [replace(one, expected=min(each, one.expected or each)) for one in ranges]
+    return context.store.entries(type_, opened, partial(share.next_limit, ranges=len(ranges) if at_once else 1))
+
+
+def _merged(streams: Sequence[EntryStream], order: IndexOrder, budget: RequestBudget) -> Iterator[Entry]:
+    opened = [entries_of(stream, budget) for stream in streams]
+    if len(opened) == 1:
+        return opened[0]
+    return heapq.merge(*opened, key=_place, reverse=order.descending)
+
+
+def _once(entries: Iterable[Entry], after: tuple[str, str] | None) -> Iterator[Entry]:
+    """Yield ordered entries, one for each resource, without the one at the place itself."""
+    before = after
+    for entry in entries:
+        if (place := _place(entry)) != before:
+            before = place
+            yield entry
+
+
+def _place(entry: Entry) -> tuple[str, str]:
+    return entry.order, entry.id
