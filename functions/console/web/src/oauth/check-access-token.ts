@@ -13,7 +13,7 @@ import {
   withClock,
   wrong,
 } from "./checks.ts";
-import { grantsOf, plainScopes } from "./grants.ts";
+import { grantsOf } from "./grants.ts";
 import { JwsError, parsedJws } from "./jws.ts";
 import { fittingKey, NO_KEY, signatureCheck } from "./signature.ts";
 
@@ -115,10 +115,10 @@ function textCheck(name: string, claims: Members, said: string): Check {
 
 function scopeCheck(claims: Members): Check {
   const { scope, patient } = claims;
+  const held = typeof scope === "string" ? scope : "";
   const bound = typeof patient === "string" ? patient : "";
-  const open = typeof scope === "string" ? grantsOf(scope, bound).filter((each) => each.letters.size) : [];
-  const plain = typeof scope === "string" ? plainScopes(scope) : [];
-  const none = `It opens no type${plain.length ? `: ${quoted(plain.join(" "))}` : ""}. Every read is answered by 403.`;
+  const open = grantsOf(held, bound).filter((each) => each.letters.size);
+  const none = `It opens no type: ${quoted(held)}. Every read is answered by 403.`;
   const names = open.map((each) => each.type.name).join(", ");
   const said = open.length ? `It opens ${open.length} ${open.length === 1 ? "type" : "types"}: ${names}.` : none;
   return textCheck("scope", claims, said);
