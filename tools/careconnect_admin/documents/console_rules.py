@@ -1,4 +1,4 @@
-"""The server's rules as data for the console's page: what each scope opens.
+"""The server's rules as data for the console's page: what each scope opens, and the limits of its tokens.
 
 The page looks up what a scope opens and implements none of the grammar. `careconnect.scopes` is asked here about every
 scope that there is.
@@ -10,6 +10,8 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, Final
 
+from careconnect.access_token import ALGORITHM, CLOCK_SKEW, MAX_LIFETIME, TOKEN_TYPE
+from careconnect.client_record import MAX_ID_LENGTH
 from careconnect.resource_types import SERVED_TYPES, Home, ResourceType
 from careconnect.scopes import (
     LEVELS,
@@ -22,7 +24,9 @@ from careconnect.scopes import (
     needed_scope,
     parse_scope,
 )
+from careconnect.token_verification import END_OF_TIME, LONGEST_TOKEN
 from careconnect_admin.project import PROJECT
+from token_issuer.verify_assertion import ASSERTION_TYPES, LONGEST_JTI, MAX_SECONDS_AHEAD, SMALLEST_RSA_KEY
 
 CONSOLE_RULES: Final = PROJECT / "functions/console/web/src/oauth/server-rules.json"
 
@@ -44,6 +48,21 @@ def console_rules() -> str:
         "openings": openings,
         "plain": {scope: opened for scope in sorted(PLAIN_SCOPES) if (opened := _opened(scope))},
         "types": types,
+        "token": {
+            "algorithm": ALGORITHM,
+            "type": TOKEN_TYPE,
+            "longest": LONGEST_TOKEN,
+            "maxLifetime": MAX_LIFETIME,
+            "clockSkew": CLOCK_SKEW,
+            "endOfTime": END_OF_TIME,
+        },
+        "assertion": {
+            "types": ASSERTION_TYPES,
+            "maxSecondsAhead": MAX_SECONDS_AHEAD,
+            "longestJti": LONGEST_JTI,
+            "longestClientId": MAX_ID_LENGTH,
+            "smallestRsaKey": SMALLEST_RSA_KEY,
+        },
     }
     return json.dumps(rules, indent=1) + "\n"
 

@@ -15,12 +15,13 @@ import {
 } from "./checks.ts";
 import { grantsOf } from "./grants.ts";
 import { JwsError, parsedJws } from "./jws.ts";
+import rules from "./server-rules.json" with { type: "json" };
 import { fittingKey, NO_KEY, signatureCheck } from "./signature.ts";
 
-const ALGORITHM = "RS256";
-const TOKEN_TYPE = "at+jwt";
+const ALGORITHM = rules.token.algorithm;
+const TOKEN_TYPE = rules.token.type;
 /** The oldest that a token may be, whatever its `exp` says. */
-const MAX_LIFETIME = 5400;
+const MAX_LIFETIME = rules.token.maxLifetime;
 const RENEW = "Get a new token.";
 
 type Members = Readonly<Record<string, unknown>>;
