@@ -194,7 +194,7 @@ format: $(VENV)/.test ## Format and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md, the paths of infra/api.yaml
+docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md, the paths of infra/api.yaml, the page's rules
 	$(BIN)/python -m careconnect_admin.documents.generate
 
 pictures: $(VENV)/.node $(VENV)/.web ## Take the README's pictures of the page anew, with the machine's Chromium

@@ -16,7 +16,7 @@ from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES, Resour
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import Interaction, grants_of
 from careconnect_admin.clients.demo import demo_clients
-from careconnect_admin.documents.console_types import CONSOLE_TYPES, console_types
+from careconnect_admin.documents.console_rules import CONSOLE_RULES, console_rules
 from careconnect_admin.documents.generate import documents, openapi_examples, write_documents, write_examples
 from careconnect_admin.project import DOCS
 from careconnect_testing.running.cases import each_of
@@ -45,8 +45,8 @@ def test_committed_documents_are_what_the_code_makes() -> None:
         assert (DOCS / path).read_text(encoding="utf-8") == text, f"{path}: run `make docs`"
 
 
-def test_what_the_page_knows_of_types_is_what_the_one_table_says() -> None:
-    assert CONSOLE_TYPES.read_text(encoding="utf-8") == console_types(), "run `make docs`"
+def test_the_rules_that_the_page_looks_up_are_the_servers() -> None:
+    assert CONSOLE_RULES.read_text(encoding="utf-8") == console_rules(), "run `make docs`"
 
 
 def test_writing_writes_every_document(tmp_path: Path) -> None:

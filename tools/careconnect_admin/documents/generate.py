@@ -1,5 +1,5 @@
 """The generated documents under `docs/`; `python -m careconnect_admin.documents.generate` writes them anew, and the
-paths of `infra/api.yaml`, the examples of the served OpenAPI document and what the console's page knows of types too.
+paths of `infra/api.yaml`, the examples of the served OpenAPI document and the console's rules too.
 """
 
 import json
@@ -11,7 +11,7 @@ from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.http.base_url import BaseUrl
 from careconnect_admin.documents.api_paths import write_paths
 from careconnect_admin.documents.api_reference import api_reference
-from careconnect_admin.documents.console_types import write_console_types
+from careconnect_admin.documents.console_rules import write_console_rules
 from careconnect_admin.documents.postman.collection import postman_collection, postman_environment
 from careconnect_admin.documents.search_examples import search_examples
 from careconnect_admin.project import DOCS
@@ -70,4 +70,4 @@ if __name__ == "__main__":
     write_examples()
     write_documents()
     write_paths()
-    write_console_types()
+    write_console_rules()

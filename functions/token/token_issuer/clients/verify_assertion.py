@@ -17,9 +17,9 @@ from token_issuer.errors import ClientRefusedError
 MAX_SECONDS_AHEAD: Final = 300
 """How far ahead an assertion's `exp` may be."""
 
-_LONGEST_JTI: Final = 255
-_SMALLEST_RSA_KEY: Final = 2048
-_TYPES: Final = (None, "JWT", "client-authentication+jwt")
+LONGEST_JTI: Final = 255
+SMALLEST_RSA_KEY: Final = 2048
+ASSERTION_TYPES: Final = (None, "JWT", "client-authentication+jwt")
 
 Jwk = Mapping[str, Any]
 
@@ -71,15 +71,15 @@ def verify_assertion(
     _check_parties(claims, client, base_url)
     expiry = _expiry(claims, now)
     jti = claims.get("jti")
-    if not isinstance(jti, str) or not 0 < len(jti) <= _LONGEST_JTI:
+    if not isinstance(jti, str) or not 0 < len(jti) <= LONGEST_JTI:
         raise ClientRefusedError(
-            "assertion: no usable jti", f"The client assertion's jti is not a text of 1 to {_LONGEST_JTI} characters."
+            "assertion: no usable jti", f"The client assertion's jti is not a text of 1 to {LONGEST_JTI} characters."
         )
     return Assertion(jti, expiry)
 
 
 def _check_header(header: Mapping[str, Any], client: ClientRecord) -> None:
-    if header.get("typ") not in _TYPES:
+    if header.get("typ") not in ASSERTION_TYPES:
         raise ClientRefusedError(
             f"assertion: type (an {TOKEN_TYPE} is not an assertion)",
             "The client assertion's typ is neither absent nor JWT nor client-authentication+jwt.",
@@ -169,6 +169,6 @@ def _built(jwk: Jwk, algorithm: str) -> jwt.PyJWK:
         key = jwt.PyJWK(dict(jwk), algorithm)
     except (jwt.PyJWTError, ValueError, TypeError):
         raise ClientRefusedError("assertion: unusable key") from None
-    if isinstance(key.key, RSAPublicKey) and key.key.key_size < _SMALLEST_RSA_KEY:
+    if isinstance(key.key, RSAPublicKey) and key.key.key_size < SMALLEST_RSA_KEY:
         raise ClientRefusedError("assertion: short key")
     return key

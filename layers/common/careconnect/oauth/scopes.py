@@ -53,7 +53,7 @@ class ScopeError(ValueError):
 PROFILE: Final = "profile"
 
 # Legal everywhere, opening no record: identity, launch context and refresh (SMART App Launch §2, OIDC Core §5.4).
-_PLAIN: Final = frozenset(
+PLAIN_SCOPES: Final = frozenset(
     {
         PROFILE,
         "openid",
@@ -66,13 +66,15 @@ _PLAIN: Final = frozenset(
     }
 )
 
+LEVELS: Final = ("patient", "user", "system")
+
 _RECORD_SCOPE: Final = re.compile(
-    r"(?P<level>patient|user|system)/(?P<type>\*|[A-Za-z]+)\."
+    rf"(?P<level>{'|'.join(LEVELS)})/(?P<type>\*|[A-Za-z]+)\."
     r"(?:(?P<v1>read|write|\*)|(?P<v2>(?=[cruds])c?r?u?d?s?))"
 )
 
 # SMART App Launch 2.x §2.0.5.2: what the v1 permissions mean in v2's letters.
-_V1_LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
+V1_LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
 
 _ADVERTISED: Final = ("read", "rs", "write", "cud", "cruds")
 _READ_ONLY: Final = ("read", "rs")
@@ -102,7 +104,7 @@ def parse_scope(text: str) -> Scope:
     Raises `ScopeError` for text outside the grammar, an unknown type, the writing of one that can only be read, or a
     v2 `?param=` suffix, which would have to be enforced to be honoured (`access.md`, Scope grammar).
     """
-    if text in _PLAIN:
+    if text in PLAIN_SCOPES:
         return Scope(text)
     match = _RECORD_SCOPE.fullmatch(text)
     if match is None:
@@ -111,7 +113,7 @@ def parse_scope(text: str) -> Scope:
         raise ScopeError(ScopeFault.SUFFIX if has_suffix else ScopeFault.GRAMMAR, text)
     if match["type"] != "*" and match["type"] not in SCOPE_NAMES:
         raise ScopeError(ScopeFault.TYPE, text)
-    letters = _V1_LETTERS[match["v1"]] if match["v1"] else match["v2"]
+    letters = V1_LETTERS[match["v1"]] if match["v1"] else match["v2"]
     named = served_type(match["type"])
     if named and not named.writable and not READING.issuperset(map(Interaction, letters)):
         raise ScopeError(ScopeFault.WRITING, text)
@@ -206,13 +208,12 @@ def supported_scopes() -> tuple[str, ...]:
 
     Of each those that read, that write and, in v2's letters, that do both; a client may have fewer letters.
     """
-    levels = ("patient", "user", "system")
     suffixes = {"*": _ADVERTISED} | {
         name: _ADVERTISED if t.writable else _READ_ONLY for t in SERVED_TYPES for name in t.scope_names
     }
     return (
         PROFILE,
-        *(f"{level}/{name}.{suffix}" for level in levels for name in suffixes for suffix in suffixes[name]),
+        *(f"{level}/{name}.{suffix}" for level in LEVELS for name in suffixes for suffix in suffixes[name]),
     )
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from careconnect.http.base_url import BaseUrl
 
-_LONGEST_TOKEN: Final = 8192
-_END_OF_TIME: Final = 253_402_300_800
+LONGEST_TOKEN: Final = 8192
+END_OF_TIME: Final = 253_402_300_800
 """The epoch second of 10000-01-01, after which no calendar here goes on."""
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
@@ -75,7 +75,7 @@ def jws_header(token: str) -> Mapping[str, Any]:
     Raises `TokenRefusedError` for anything but three segments of canonical base64url (RFC 7515 §2), for a
     header that is no JSON object, and for a `crit` member, as no extension is understood (§4.1.11).
     """
-    if len(token) > _LONGEST_TOKEN or not _COMPACT.fullmatch(token):
+    if len(token) > LONGEST_TOKEN or not _COMPACT.fullmatch(token):
         raise TokenRefusedError("not a compact serialization")
     segments = [_decoded(segment) for segment in token.split(".")]
     try:
@@ -94,7 +94,7 @@ def is_time(value: object) -> TypeGuard[float]:
 
     A comparison takes integers of any size, and holds for neither an infinity nor NaN.
     """
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _END_OF_TIME
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < END_OF_TIME
 
 
 def _decoded(segment: str) -> bytes:

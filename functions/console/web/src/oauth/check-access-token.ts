@@ -13,14 +13,15 @@ import {
   withClock,
   wrong,
 } from "./checks.ts";
-import { grantsOf, plainScopes } from "./grants.ts";
+import { grantsOf } from "./grants.ts";
 import { JwsError, parsedJws } from "./jws.ts";
+import rules from "./server-rules.json" with { type: "json" };
 import { fittingKey, NO_KEY, signatureCheck } from "./signature.ts";
 
-const ALGORITHM = "RS256";
-const TOKEN_TYPE = "at+jwt";
+const ALGORITHM = rules.token.algorithm;
+const TOKEN_TYPE = rules.token.type;
 /** The oldest that a token may be, whatever its `exp` says. */
-const MAX_LIFETIME = 5400;
+const MAX_LIFETIME = rules.token.maxLifetime;
 const RENEW = "Get a new token.";
 
 type Members = Readonly<Record<string, unknown>>;
@@ -115,10 +116,10 @@ function textCheck(name: string, claims: Members, said: string): Check {
 
 function scopeCheck(claims: Members): Check {
   const { scope, patient } = claims;
+  const held = typeof scope === "string" ? scope : "";
   const bound = typeof patient === "string" ? patient : "";
-  const open = typeof scope === "string" ? grantsOf(scope, bound).filter((each) => each.letters.size) : [];
-  const plain = typeof scope === "string" ? plainScopes(scope) : [];
-  const none = `It opens no type${plain.length ? `: ${quoted(plain.join(" "))}` : ""}. Every read is answered by 403.`;
+  const open = grantsOf(held, bound).filter((each) => each.letters.size);
+  const none = `It opens no type: ${quoted(held)}. Every read is answered by 403.`;
   const names = open.map((each) => each.type.name).join(", ");
   const said = open.length ? `It opens ${open.length} ${open.length === 1 ? "type" : "types"}: ${names}.` : none;
   return textCheck("scope", claims, said);

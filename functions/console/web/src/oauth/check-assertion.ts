@@ -16,12 +16,14 @@ import {
   wrong,
 } from "./checks.ts";
 import { JwsError, parsedJws } from "./jws.ts";
+import rules from "./server-rules.json" with { type: "json" };
 import { fittingKey, NO_KEY, signatureCheck } from "./signature.ts";
 
-const MAX_SECONDS_AHEAD = 300;
-const LONGEST_JTI = 255;
-const TYPES: readonly unknown[] = [undefined, null, "JWT", "client-authentication+jwt"];
-const CLIENT_ID = /^[\x21-\x7e]{1,128}$/;
+const MAX_SECONDS_AHEAD = rules.assertion.maxSecondsAhead;
+const LONGEST_JTI = rules.assertion.longestJti;
+const LONGEST_CLIENT_ID = rules.assertion.longestClientId;
+const TYPES: readonly unknown[] = rules.assertion.types;
+const VISIBLE = /^[\x21-\x7e]+$/;
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -54,8 +56,8 @@ export async function checkAssertion(text: string, facts: ServerFacts, registere
 
 function subjectCheck({ sub }: Members): Check {
   if (typeof sub !== "string" || !sub) return wrong("sub", "It does not say which client it is of.", "Set sub, and iss, to the client id.");
-  if (CLIENT_ID.test(sub)) return right("sub", `It is of the client ${quoted(sub)}.`);
-  return wrong("sub", `${quoted(sub)} can be no client's id.`, "A client id has up to 128 visible ASCII characters.");
+  if (VISIBLE.test(sub) && sub.length <= LONGEST_CLIENT_ID) return right("sub", `It is of the client ${quoted(sub)}.`);
+  return wrong("sub", `${quoted(sub)} can be no client's id.`, `A client id has up to ${LONGEST_CLIENT_ID} visible ASCII characters.`);
 }
 
 function algorithmCheck({ alg }: Members, { assertionAlgorithms }: ServerFacts): Check {
@@ -87,8 +89,8 @@ async function keyChecks(text: string, { alg, kid }: Members, registered: readon
 }
 
 function typeCheck({ typ }: Members): Check {
-  if (TYPES.includes(typ)) return right("typ", (typ ?? null) === null ? "None, which is allowed." : quoted(typ));
-  const remedy = typ === "at+jwt" ? "This is an access token, which proves no client. " : "";
+  if (TYPES.includes(typ ?? null)) return right("typ", (typ ?? null) === null ? "None, which is allowed." : quoted(typ));
+  const remedy = typ === rules.token.type ? "This is an access token, which proves no client. " : "";
   return wrong("typ", `${quoted(typ)} is no assertion's.`, `${remedy}Leave typ out, or set it to JWT.`);
 }
 

@@ -2,6 +2,8 @@
 
 import type { JWK } from "jose";
 
+import rules from "./server-rules.json" with { type: "json" };
+
 /** `unseen` is what only the server knows, `skipped` what cannot be judged after an earlier fault. */
 export type CheckState = "right" | "wrong" | "unseen" | "skipped";
 
@@ -32,7 +34,7 @@ export interface ServerFacts {
 }
 
 /** Seconds that an issuer's clock may be ahead of a verifier's. */
-export const CLOCK_SKEW = 60;
+const CLOCK_SKEW = rules.token.clockSkew;
 
 export function right(name: string, said: string): Check {
   return { name, state: "right", said, remedy: "" };
@@ -79,7 +81,7 @@ export function quoted(value: unknown): string {
   return text.length > 120 ? `${text.slice(0, 120)}…` : text || "an empty text";
 }
 
-const END_OF_TIME = 253_402_300_800;
+const END_OF_TIME = rules.token.endOfTime;
 
 /** Says whether a claim is a NumericDate that could be one: a number of seconds, not of milliseconds. */
 export function isTime(value: unknown): value is number {

@@ -1,6 +1,6 @@
-/** What scopes open, type by type: the server's own reading of them (`access.md`, Scope grammar). */
+/** What scopes open, type by type. `make docs` writes the rules from the server's code (`access.md`, Scope grammar). */
 
-import table from "./resource-types.json" with { type: "json" };
+import rules from "./server-rules.json" with { type: "json" };
 
 export type Letter = "c" | "r" | "u" | "d" | "s";
 
@@ -14,34 +14,48 @@ export const LETTERS: readonly (readonly [Letter, string])[] = [
 
 export interface ServedType {
   readonly name: string;
-  /** Whether it is a part of the directory, which `profile` opens for reading. */
+  /** Whether it is a part of the directory. */
   readonly directory: boolean;
+  /** Whether a resource of it is in a patient's compartment. */
+  readonly inCompartment: boolean;
   readonly writable: boolean;
   /** False of what never changes, and so has no history. */
   readonly versioned: boolean;
-  /** Whether a scope opens it that names it, and no `*`; one at the level `patient` if the token is bound to a patient. */
+  /** Whether only a scope that names it opens it, and no `*`. */
   readonly byNameOnly: boolean;
-  /** The names of types whose scopes open it for reading. */
-  readonly scopeNames: readonly string[];
+  /** The levels at which a scope opens it only in a token that is bound to a patient. */
+  readonly boundLevels: readonly string[];
 }
 
-/** All types that the service serves, in its own order; `make docs` writes them from the one table. */
-export const SERVED_TYPES: readonly ServedType[] = table;
-
-const V1: Readonly<Record<string, string>> = { read: "rs", write: "cud", "*": "cruds" };
-const RECORD_SCOPE = /^(patient|user|system)\/(\*|[A-Za-z]+)\.(?:(read|write|\*)|(?=[cruds])(c?r?u?d?s?))$/;
-
-/** Former names, each with the type that it means: the first that is opened by it and goes by another name. */
-const PRESENT_NAMES = new Map<string, string>();
-for (const type of SERVED_TYPES) {
-  for (const name of type.scopeNames) {
-    if (!SERVED_TYPES.some((each) => each.name === name) && !PRESENT_NAMES.has(name)) PRESENT_NAMES.set(name, type.name);
-  }
-}
+/** All types that the service serves, in its own order. */
+export const SERVED_TYPES: readonly ServedType[] = rules.types;
 
 export interface Grant {
   readonly type: ServedType;
   readonly letters: ReadonlySet<Letter>;
+}
+
+/** What one scope opens: letters by types. The level is empty if the scope names none. */
+interface Opened {
+  readonly level: string;
+  readonly letters: Map<string, string>;
+}
+
+/** Every scope that opens something. */
+const SCOPES = new Map<string, Opened>(
+  Object.entries(rules.plain).map(([text, letters]) => [text, { level: "", letters: new Map(Object.entries(letters)) }]),
+);
+for (const type of rules.types) {
+  for (const [name, place] of Object.entries<number>(type.openedBy)) {
+    for (const [access, letters] of Object.entries<string>(rules.openings[place] ?? {})) {
+      for (const level of rules.levels) {
+        const text = textOf(level, name, access);
+        const opened = SCOPES.get(text) ?? { level, letters: new Map() };
+        SCOPES.set(text, opened);
+        opened.letters.set(type.name, letters);
+      }
+    }
+  }
 }
 
 /** Returns what a scope string opens of each type, the closed ones too. Scopes that are none open nothing.
@@ -49,11 +63,11 @@ export interface Grant {
  * `patient` is the one that the token is bound to, empty if it is bound to none.
  */
 export function grantsOf(scope: string, patient = ""): readonly Grant[] {
-  const scopes = scope.split(" ").filter((each) => each !== "");
+  const held = heldIn(scope);
   return SERVED_TYPES.map((type) => {
-    const letters = new Set(scopes.flatMap((each) => [...lettersFor(type, each, patient)]));
-    if (type.directory && scopes.includes("profile")) letters.add("r").add("s");
-    return { type, letters: type.writable ? letters : reading(letters) };
+    const opening = held.filter(({ level }) => levelOpens(level, type, patient));
+    const letters = opening.flatMap((each) => Array.from(each.letters.get(type.name) ?? "") as Letter[]);
+    return { type, letters: new Set(letters) };
   });
 }
 
@@ -68,36 +82,20 @@ export function lettersOf(scope: string, type: string, patient = ""): ReadonlySe
  * and could not get another's. `patient` is as in `grantsOf`.
  */
 export function scopeFor(scope: string, type: string, access: string, patient = ""): string {
-  const levels = [...scope.matchAll(/(?:^| )(patient|user|system)\//g)].map(([, level = ""]) => level);
   const served = SERVED_TYPES.find((each) => each.name === type);
-  const level = levels.find((each) => !served || levelOpens(each, served, patient)) ?? "user";
-  return `${level}/${type}.${access}`;
+  const levels = heldIn(scope).map(({ level }) => level);
+  const level = levels.find((each) => each && (!served || levelOpens(each, served, patient))) ?? rules.defaultLevel;
+  return textOf(level, type, access);
 }
 
-/** Returns the scopes of a string that say nothing about types: identity, launch, and what is not understood. */
-export function plainScopes(scope: string): readonly string[] {
-  return scope.split(" ").filter((each) => each !== "" && !RECORD_SCOPE.test(each));
-}
-
-function lettersFor(type: ServedType, scope: string, patient: string): ReadonlySet<Letter> {
-  const found = RECORD_SCOPE.exec(scope);
-  if (!found) return new Set();
-  const [, level = "", name = "", v1, v2 = ""] = found;
-  const letters = new Set((v1 ? (V1[v1] ?? "") : v2) as Iterable<Letter>);
-  const isOwn = (PRESENT_NAMES.get(name) ?? name) === type.name;
-  if (type.byNameOnly) {
-    // To write what is read alone is no scope of the grammar.
-    const isScope = type.writable || reading(letters).size === letters.size;
-    return isOwn && isScope && levelOpens(level, type, patient) ? letters : new Set();
-  }
-  if (name === "*" || isOwn) return letters;
-  return type.scopeNames.includes(name) ? reading(letters) : new Set();
+function heldIn(scope: string): readonly Opened[] {
+  return scope.split(" ").flatMap((each) => SCOPES.get(each) ?? []);
 }
 
 function levelOpens(level: string, type: ServedType, patient: string): boolean {
-  return patient !== "" || level !== "patient" || !type.byNameOnly;
+  return patient !== "" || !type.boundLevels.includes(level);
 }
 
-function reading(letters: ReadonlySet<Letter>): Set<Letter> {
-  return new Set([...letters].filter((each) => each === "r" || each === "s"));
+function textOf(level: string, name: string, access: string): string {
+  return `${level}/${name}.${access}`;
 }

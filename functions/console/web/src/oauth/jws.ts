@@ -2,6 +2,8 @@
 
 import { base64url } from "jose";
 
+import rules from "./server-rules.json" with { type: "json" };
+
 export interface Jws {
   readonly header: Readonly<Record<string, unknown>>;
   readonly claims: Readonly<Record<string, unknown>>;
@@ -18,7 +20,7 @@ export class JwsError extends Error {
   }
 }
 
-const LONGEST = 8192;
+const LONGEST = rules.token.longest;
 const AGAIN = "Copy it again, whole and unchanged.";
 
 /** Returns what a text says, nothing of which is verified; throws `JwsError`. */

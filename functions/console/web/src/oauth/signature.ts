@@ -3,8 +3,9 @@
 import { base64url, compactVerify, importJWK, type JWK } from "jose";
 
 import { type Check, quoted, right, skipped, unseen, wrong } from "./checks.ts";
+import rules from "./server-rules.json" with { type: "json" };
 
-const SMALLEST_RSA_KEY = 2048;
+const SMALLEST_RSA_KEY = rules.assertion.smallestRsaKey;
 
 /** Returns the key called `kid` that is fit for verifying with `algorithm`, or why none of the set is. */
 export function fittingKey(keys: readonly JWK[], kid: string, algorithm: string): JWK | string {

@@ -29,6 +29,9 @@ export interface Question {
 /** An id that no resource has: reading it tells an opened type (404) from a closed one (403). */
 const NOBODY = "who-may-read-what";
 
+/** The one scope that opens types without naming them. */
+const PROFILE = "profile";
+
 /** Returns the questions of a row, one for each type that the service serves. */
 export function questionsOf(party: Party): readonly Question[] {
   return grantsOf(party.scope, party.patient).map(({ type, letters }) => {
@@ -64,6 +67,6 @@ export function reasonOf({ party, type, letter, isPromised }: Question): string 
   const verb = letter === "s" ? "searching" : "reading";
   const held = party.scope.split(" ").filter((each) => lettersOf(each, type.name, party.patient).has(letter));
   if (held.length) return `${promise} ${held.join(" and ")} ${held.length === 1 ? "opens" : "open"} ${verb} ${type.name}.`;
-  const also = type.directory ? ", or profile" : "";
+  const also = lettersOf(PROFILE, type.name).has(letter) ? `, or ${PROFILE}` : "";
   return `${promise} None of its scopes opens ${verb} ${type.name}: it takes ${scopeFor(party.scope, type.name, "read", party.patient)}${also}.`;
 }

@@ -1,6 +1,6 @@
 /** What a token's scopes open: a row for each type, a column for each interaction. */
 
-import { grantsOf, LETTERS, plainScopes } from "../../oauth/grants.ts";
+import { grantsOf, LETTERS } from "../../oauth/grants.ts";
 
 export function GrantTable({ scope, patient }: { readonly scope: string; readonly patient?: string | undefined }) {
   const grants = grantsOf(scope, patient);
@@ -38,18 +38,18 @@ export function GrantTable({ scope, patient }: { readonly scope: string; readonl
           </tbody>
         </table>
       </div>
-      <Scopes scope={scope} />
+      <Scopes scope={scope} patient={patient} />
     </section>
   );
 }
 
-function Scopes({ scope }: { readonly scope: string }) {
-  const plain = new Set(plainScopes(scope));
+function Scopes({ scope, patient }: { readonly scope: string; readonly patient: string | undefined }) {
+  const isClosed = (one: string) => grantsOf(one, patient).every((each) => !each.letters.size);
   return (
     <p class="scopes">
       <span class="quiet">Its scopes: </span>
       {scope.split(" ").map((each) => (
-        <code key={each} title={plain.has(each) ? "Names no type" : undefined}>{each} </code>
+        <code key={each} title={isClosed(each) ? "Opens no type" : undefined}>{each} </code>
       ))}
     </p>
   );

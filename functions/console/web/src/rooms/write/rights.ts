@@ -22,22 +22,22 @@ const DOES: readonly (readonly [Letter, string])[] = [
 
 /** Returns what a token with a scope may write of each type; `patient` is the one that it is bound to, if it is. */
 export function rightsOf(scope: string, patient: string | undefined): readonly Rights[] {
-  return grantsOf(scope)
+  return grantsOf(scope, patient)
     .filter(({ type }) => type.writable)
     .map(({ type, letters }) => {
       // Bound to one patient, a token writes in that record alone, and makes no other patient (`write.md`).
-      const isOutside = patient !== undefined && (type.directory || type.name === "Medication");
+      const isOutside = patient !== undefined && !type.inCompartment;
       const isOther = patient !== undefined && type.name === "Patient";
       const has = (letter: Letter) => letters.has(letter) && !isOutside && !(letter === "c" && isOther);
       const missing = DOES.filter(([letter]) => !letters.has(letter));
       return {
         type,
         mayRead: letters.has("r"),
-        readScope: scopeFor(scope, type.name, "r"),
+        readScope: scopeFor(scope, type.name, "r", patient),
         mayCreate: has("c"),
         mayUpdate: has("u"),
         mayDelete: has("d"),
-        closed: reason((access) => scopeFor(scope, type.name, access), missing, isOutside, isOther),
+        closed: reason((access) => scopeFor(scope, type.name, access, patient), missing, isOutside, isOther),
       };
     });
 }
