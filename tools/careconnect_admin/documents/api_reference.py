@@ -36,7 +36,7 @@ _CLIENTS: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 _INTRODUCTION: Final = """\
 # Types, parameters and scopes
 
-<!-- Made by `make docs` from layers/common/careconnect/fhir/resource_types.py: change that, not this. -->
+<!-- Made by `make docs` from layers/common/careconnect/fhir/resource_types: change that, not this. -->
 
 The FHIR base is `{base}/careconnect-ri/STU3`. For machines: `GET {base}/openapi.json` (a copy is
 [openapi.json](openapi.json)) and the base's `metadata`.

@@ -6,29 +6,8 @@ from urllib.parse import unquote
 from careconnect.fhir.nearest_name import nearest_name
 from careconnect.fhir.outcomes import OutcomeError, not_supported
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, served_type
+from careconnect.fhir.resource_types.stu3 import RESOURCE_NAMES
 from careconnect.http.base_url import FHIR_PATH
-
-STU3_TYPES: Final = frozenset(
-    """
-    Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic
-    Binary BodySite Bundle CapabilityStatement CarePlan CareTeam ChargeItem Claim ClaimResponse
-    ClinicalImpression CodeSystem Communication CommunicationRequest CompartmentDefinition Composition
-    ConceptMap Condition Consent Contract Coverage DataElement DetectedIssue Device DeviceComponent DeviceMetric
-    DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference EligibilityRequest
-    EligibilityResponse Encounter Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare ExpansionProfile
-    ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse HealthcareService
-    ImagingManifest ImagingStudy Immunization ImmunizationRecommendation ImplementationGuide Library Linkage
-    List Location Measure MeasureReport Media Medication MedicationAdministration MedicationDispense
-    MedicationRequest MedicationStatement MessageDefinition MessageHeader NamingSystem NutritionOrder
-    Observation OperationDefinition OperationOutcome Organization Parameters Patient PaymentNotice
-    PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Procedure ProcedureRequest
-    ProcessRequest ProcessResponse Provenance Questionnaire QuestionnaireResponse ReferralRequest RelatedPerson
-    RequestGroup ResearchStudy ResearchSubject RiskAssessment Schedule SearchParameter Sequence
-    ServiceDefinition Slot Specimen StructureDefinition StructureMap Subscription Substance SupplyDelivery
-    SupplyRequest Task TestReport TestScript ValueSet VisionPrescription
-    """.split()  # noqa: SIM905 - as a list it would be three times as long
-)
-"""Every resource type of FHIR STU3, so that one that is not served is told from one that does not exist."""
 
 _NOT_SERVED: Final = "This type of FHIR STU3 is not served."
 _NAMES: Final = (*(each.name for each in SERVED_TYPES), "metadata")
@@ -55,7 +34,7 @@ def _cause(path: str) -> str:
 
 
 def _cause_of_name(name: str) -> str:
-    if name in STU3_TYPES:
+    if name in RESOURCE_NAMES:
         return _NOT_SERVED
     nearest = nearest_name(name, _NAMES)
     if not nearest:
@@ -90,7 +69,7 @@ def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
         by = next((each.name for each in other.searchable if type_.name in each.targets), "")
         way = f"ask for {other.name}?{by}={{id}}" if by else f"ask for {other.name} by itself"
         return f"{other.name} is not searched below {one}: {way}."
-    if name in STU3_TYPES:
+    if name in RESOURCE_NAMES:
         return _NOT_SERVED
     if not type_.versioned:
         return f"Below {type_.name} there are {one} and {type_.name}/_search."
