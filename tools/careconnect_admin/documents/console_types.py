@@ -1,4 +1,4 @@
-"""The served types as the console's page knows them, to say what a scope opens before it asks: from the one table."""
+"""The served types for the console's page, which explains a scope before it requests a token."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ CONSOLE_TYPES: Final = PROJECT / "functions/console/web/src/oauth/resource-types
 
 
 def console_types() -> str:
-    """Return the text of the file that the page's sources import."""
+    """Return the text of `resource-types.json`, which the page's sources import."""
     rows = [
         {
             "name": each.name,
@@ -27,5 +27,5 @@ def console_types() -> str:
 
 
 def write_console_types(path: Path = CONSOLE_TYPES) -> None:
-    """Write that file."""
+    """Write `resource-types.json`."""
     path.write_text(console_types(), encoding="utf-8", newline="\n")

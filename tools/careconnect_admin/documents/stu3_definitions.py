@@ -1,4 +1,4 @@
-"""The layer's data file of what FHIR STU3 defines of the served types, generated from HL7's definitions.
+"""The layer's data file of STU3's definitions of the served types, generated from HL7's own.
 
 `python -m careconnect_admin.documents.stu3_definitions FOLDER` reads the unpacked npm package `hl7.fhir.r3.examples`.
 """

@@ -1,4 +1,4 @@
-"""Why a path is none of the API's, and what was probably meant (`fhir.md`, Other paths)."""
+"""The 404 of a path that the API does not have, with its cause and the nearest path (`fhir.md`, Other paths)."""
 
 from typing import Final
 from urllib.parse import unquote
@@ -14,7 +14,7 @@ _NAMES: Final = (*(each.name for each in SERVED_TYPES), "metadata")
 
 
 def unknown_path(path: str) -> OutcomeError:
-    """Return the 404 of a path that no function answers; its text names what is served, and repeats nothing."""
+    """Return the 404 of a path that no function serves. Its text names what is served and repeats no input."""
     return not_supported(_cause(path))
 
 
@@ -59,7 +59,7 @@ def _cause_below(type_: ResourceType, segments: list[str]) -> str:
 
 
 def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
-    """Say what there is below an id, where `rest` stands, which may have been meant for a search of its record."""
+    """Return the cause of a 404 below an id. `rest` are the segments there, perhaps meant as a search of its record."""
     one = f"{type_.name}/{{id}}"
     name = rest[0] if rest else ""
     other = served_type(name)
@@ -67,8 +67,8 @@ def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
         return f"{one}/{name} is a search: one that it finds is read by {name}/{{id}}."
     if other is not None:
         by = next((each.name for each in other.searchable if type_.name in each.targets), "")
-        way = f"ask for {other.name}?{by}={{id}}" if by else f"ask for {other.name} by itself"
-        return f"{other.name} is not searched below {one}: {way}."
+        advice = f"ask for {other.name}?{by}={{id}}" if by else f"ask for {other.name} by itself"
+        return f"{other.name} is not searched below {one}: {advice}."
     if name in RESOURCE_NAMES:
         return _NOT_SERVED
     if not type_.versioned:

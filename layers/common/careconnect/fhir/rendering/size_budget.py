@@ -1,4 +1,4 @@
-"""How much text an answer holds, and how much of that an entry takes."""
+"""The response size budget, and the size of an entry."""
 
 import json
 from typing import Final
@@ -6,12 +6,12 @@ from typing import Final
 from careconnect.http.messages import MAX_ANSWER_BYTES
 
 ROOM: Final = MAX_ANSWER_BYTES - 100_000
-"""Bytes for a Bundle's entries: the rest is for its own text, its links and the gateway's envelope."""
+"""The bytes for a Bundle's entries. The rest is for its own text, its links and the gateway's envelope."""
 
 _BETWEEN: Final = 8
-"""Bytes between two entries: a comma, and where they are indented a new line."""
+"""The bytes between two entries: a comma, and a new line if they are indented."""
 
 
 def bytes_of(entry: str) -> int:
-    """Return the size of an entry's text, as it is to be sent, inside the function's JSON answer."""
+    """Return the size of an entry's rendered text inside the function's JSON response."""
     return len(json.dumps(entry)) + _BETWEEN
