@@ -44,10 +44,10 @@ _OBSERVED: Final[Json] = {
 def write_folder() -> Json:
     """Return the folder of the requests. Without the secret of the client `editor` the run ends here."""
     token = token_request("Token", "editor", _TOKEN, before=stop_without("editorSecret", _SET_SECRET))
-    return folder("Writing", [token, *_creation(), *_updates(), *_versions(), *_refused(), *_deletion()], bearer(_TOKEN))
+    return folder("Writing", [token, *_creates(), *_updates(), *_versions(), *_refused(), *_deletes()], bearer(_TOKEN))
 
 
-def _creation() -> list[Json]:
+def _creates() -> list[Json]:
     none_exist = ("If-None-Exist", f"identifier={_IDENTIFIER}")
     return [
         _write(
@@ -164,7 +164,7 @@ def _refused() -> list[Json]:
     ]
 
 
-def _deletion() -> list[Json]:
+def _deletes() -> list[Json]:
     return [
         _write(
             "An observation of the patient",
