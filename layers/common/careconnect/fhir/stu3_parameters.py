@@ -24,7 +24,7 @@ def is_defined(of: str, name: str) -> bool:
 
     `of` is `Patient`, `Patient/$everything` or `Patient/_history`. The parameters of all types count for each of them.
     """
-    if name in definition(of).parameters or name in parameters_of_all_types():
+    if name in definition(of)["parameters"] or name in parameters_of_all_types():
         return True
     if of.endswith("/_history"):
         return name in _UNDEFINED_OF_HISTORY.split()
@@ -33,4 +33,4 @@ def is_defined(of: str, name: str) -> bool:
 
 def parameters_of_all_types() -> frozenset[str]:
     """Return the names of the parameters that STU3 defines for every type."""
-    return frozenset(_UNDEFINED.split()).union(*(definition(each).parameters for each in _OF_ALL_TYPES))
+    return frozenset(_UNDEFINED.split()).union(*(definition(each)["parameters"] for each in _OF_ALL_TYPES))

@@ -44,8 +44,8 @@ def of_type(served: ResourceType) -> str:
 
 def defined(served: ResourceType) -> Iterator[tuple[str, str]]:
     """Yield the parameters that STU3 has for a type, each with a value."""
-    for name, parameter in definition(served.name).parameters.items():
-        yield name, OF_TYPE[parameter.type]
+    for name, parameter in definition(served.name)["parameters"].items():
+        yield name, OF_TYPE[parameter["type"]]
     own = OF_PARAMETER | {
         "_include": next(iter(served.includes), "Patient:organization"),
         "_revinclude": next(iter(served.reverse_includes), "Observation:patient"),
@@ -179,4 +179,4 @@ def test_a_form_is_judged_as_a_query_is(reader: Reader) -> None:
 
 
 def test_a_parameter_without_a_value_is_not_given(reader: Reader) -> None:
-    assert ignored(reader.get("Patient", [(name, "") for name in definition("Patient").parameters])) == []
+    assert ignored(reader.get("Patient", [(name, "") for name in definition("Patient")["parameters"]])) == []

@@ -109,13 +109,13 @@ TELECOM: Final = SearchParameter(
 
 def _completed(of: str, parameter: SearchParameter) -> SearchParameter:
     """Return a parameter with STU3's paths and targets, unless its row gives its own."""
-    defined = definition(of).parameters.get(parameter.name)
+    defined = definition(of)["parameters"].get(parameter.name)
     if defined is None:
         return parameter
     return replace(
         parameter,
-        paths=parameter.paths or defined.paths,
-        targets=parameter.targets or defined.targets,
+        paths=parameter.paths or tuple(defined.get("paths", ())),
+        targets=parameter.targets or tuple(defined.get("targets", ())),
         parts=tuple(Part(_completed(of, each.parameter), each.path) for each in parameter.parts),
     )
 
@@ -145,7 +145,7 @@ def type_row(
 ) -> ResourceType:
     """Return a resource type, with all that STU3 defines of it and its parameters."""
     defined = definition(name)
-    mandatory = defined.mandatory | _ALWAYS
+    mandatory = _ALWAYS.union(defined.get("mandatory", ()))
     return ResourceType(
         name=name,
         home=home,
@@ -154,7 +154,7 @@ def type_row(
         order_by=order_by,
         operations=operations,
         # HL7 leaves some mandatory elements out of the summary, such as `Immunization.patient`.
-        summary=defined.summary | mandatory,
+        summary=mandatory.union(defined.get("summary", ())),
         mandatory=mandatory,
         common=COMMON_PARAMETERS,
     )

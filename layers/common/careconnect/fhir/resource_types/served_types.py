@@ -37,7 +37,7 @@ def _linked(row: ResourceType) -> ResourceType:
     compartments = {target for each in row.parameters if each.compartment for target in each.targets}
     return replace(
         row,
-        parameters=tuple(replace(each, chain=_chain(each)) for each in row.parameters),
+        parameters=tuple(replace(each, chain=chain) if (chain := _chain(each)) else each for each in row.parameters),
         reverse_includes=tuple(f"{source}:{name}" for source, name in REVERSE_INCLUDES[row.name]),
         owners=tuple(name for name in _ROWS if name in compartments),
     )

@@ -4,36 +4,46 @@
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NotRequired, TypedDict
 
 PATH: Final = Path(__file__).with_name("stu3.json")
 
 
-@dataclass(frozen=True, slots=True)
-class DefinedParameter:
+class DefinedParameter(TypedDict):
     """A parameter that HL7 defines: its type in FHIR's words, the paths of its elements, and a reference's targets.
 
     A definition without a plain path, such as a composite's, has none here. A reference to any type has no targets.
     """
 
     type: str
-    paths: tuple[str, ...] = ()
-    targets: tuple[str, ...] = ()
+    paths: NotRequired[Sequence[str]]
+    targets: NotRequired[Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(TypedDict):
     """HL7's definition of a resource type or an operation.
 
     `summary` and `mandatory` are top-level elements as JSON names them: one name for each type of a choice.
     """
 
-    summary: frozenset[str] = frozenset()
-    mandatory: frozenset[str] = frozenset()
-    parameters: Mapping[str, DefinedParameter] = field(default_factory=dict)
+    parameters: Mapping[str, DefinedParameter]
+    summary: NotRequired[Sequence[str]]
+    mandatory: NotRequired[Sequence[str]]
+
+
+class _Data(TypedDict):
+    resource_names: Sequence[str]
+    definitions: Mapping[str, Definition]
+
+
+# Plain dictionaries: a class for each of 300 definitions would lengthen every cold start.
+_DATA: Final[_Data] = json.loads(PATH.read_bytes())
+_EMPTY: Final[Definition] = {"parameters": {}}
+
+RESOURCE_NAMES: Final = frozenset(_DATA["resource_names"])
+"""The names of all resource types of STU3, to distinguish a type that is not served from one that does not exist."""
 
 
 def definition(of: str) -> Definition:
@@ -41,24 +51,4 @@ def definition(of: str) -> Definition:
 
     `Resource` and `DomainResource` define the parameters of all types.
     """
-    return _DEFINITIONS.get(of, _EMPTY)
-
-
-def _parameter(given: Mapping[str, Any]) -> DefinedParameter:
-    return DefinedParameter(given["type"], tuple(given.get("paths", ())), tuple(given.get("targets", ())))
-
-
-def _definition(given: Mapping[str, Any]) -> Definition:
-    return Definition(
-        summary=frozenset(given.get("summary", ())),
-        mandatory=frozenset(given.get("mandatory", ())),
-        parameters={name: _parameter(each) for name, each in given["parameters"].items()},
-    )
-
-
-_DATA: Final[Mapping[str, Any]] = json.loads(PATH.read_bytes())
-_EMPTY: Final = Definition()
-_DEFINITIONS: Final = {of: _definition(given) for of, given in _DATA["definitions"].items()}
-
-RESOURCE_NAMES: Final = frozenset(_DATA["resource_names"])
-"""The names of all resource types of STU3, to distinguish a type that is not served from one that does not exist."""
+    return _DATA["definitions"].get(of, _EMPTY)
