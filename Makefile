@@ -27,7 +27,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run sam-local smoke quick test test-long check lint types web imports template checkov unit tests coverage \
-	secrets secrets-baseline audit sbom format docs pictures stu3-parameters mutants bench lock clean
+	secrets secrets-baseline audit sbom format docs pictures stu3-definitions mutants bench lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -200,9 +200,9 @@ docs: $(VENV)/.run ## Make what is generated anew: OpenAPI, Postman, docs/api.md
 pictures: $(VENV)/.node $(VENV)/.web ## Take the README's pictures of the page anew, with the machine's Chromium
 	PICTURES=1 $(BIN)/pytest -q -n 0 tests/browser/test_pictures.py
 
-# HL7's package is locked with the JavaScript clients: only another served type or operation makes this say more.
+# HL7's package is locked with the JavaScript clients, so the data only grows with the served types and operations.
 PACKAGE ?= tests/clients/node/node_modules/hl7.fhir.r3.examples
-stu3-parameters: $(VENV)/.node ## Read what STU3 defines anew into the layer: PACKAGE=<unpacked hl7.fhir.r3.examples>
+stu3-definitions: $(VENV)/.node ## Generate the layer's data of what STU3 defines: PACKAGE=<unpacked hl7.fhir.r3.examples>
 	$(BIN)/python -m careconnect_admin.documents.stu3_definitions $(PACKAGE)
 
 # Nightly, or after a change of a guard. ARGS=--all, "--only scopes", "--seed 2 --faults 50", --verbose.

@@ -112,7 +112,7 @@ def test_no_file_names_a_machine() -> None:
 @pytest.mark.parametrize(
     ("spelling", "place"),
     [
-        ("9.-]{1,64}", "layers/common/careconnect/fhir/resource_types.py"),
+        ("9.-]{1,64}", "layers/common/careconnect/fhir/resource_types/types.py"),
         ("urlsafe_b64", "layers/common/careconnect/oauth/base64url.py"),
     ],
     ids=["the form of an id", "base64url"],

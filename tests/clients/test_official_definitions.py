@@ -2,7 +2,8 @@
 
 import pytest
 
-from careconnect_admin.documents.stu3_definitions import MODULE, with_definitions
+from careconnect.fhir.resource_types.stu3 import PATH
+from careconnect_admin.documents.stu3_definitions import definitions
 from careconnect_testing.page.node_clients import FOLDER
 
 pytestmark = pytest.mark.clients
@@ -10,9 +11,8 @@ pytestmark = pytest.mark.clients
 DEFINITIONS = FOLDER / "node_modules/hl7.fhir.r3.examples"
 
 
-def test_the_table_is_what_the_definitions_make() -> None:
+def test_the_data_file_is_what_the_definitions_make() -> None:
     if not DEFINITIONS.is_dir():
         pytest.fail("HL7's definitions are not installed: run `make setup`", pytrace=False)
-    module = MODULE.read_text(encoding="utf-8")
 
-    assert with_definitions(module, DEFINITIONS) == module, "run `make stu3-parameters`"
+    assert definitions(DEFINITIONS) == PATH.read_text(encoding="utf-8"), "run `make stu3-definitions`"

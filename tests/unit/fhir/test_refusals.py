@@ -7,7 +7,8 @@ from fhir.resources.STU3 import get_fhir_model_class
 
 from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
-from careconnect.fhir.unknown_path import STU3_TYPES, unknown_path
+from careconnect.fhir.resource_types.stu3 import RESOURCE_NAMES
+from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect_testing.http.answer import Answer
@@ -151,10 +152,10 @@ def test_a_path_of_the_access_record_that_is_none_says_what_there_is(path: str, 
 
 @pytest.mark.slow
 def test_the_types_of_stu3_are_those_of_its_models() -> None:
-    for name in STU3_TYPES:
+    for name in RESOURCE_NAMES:
         assert get_fhir_model_class(name).get_resource_type() == name
-    assert len(STU3_TYPES) == 117
-    assert {each.name for each in RESOURCE_TYPES} < STU3_TYPES
+    assert len(RESOURCE_NAMES) == 117
+    assert {each.name for each in RESOURCE_TYPES} < RESOURCE_NAMES
 
 
 IGNORED = "the parameter is not supported and was ignored."

@@ -1,6 +1,4 @@
-"""The paths of `infra/api.yaml`, the deployed API: made from the one table, written into the file that the rest of is
-written by hand.
-"""
+"""The paths of `infra/api.yaml`, the deployed API, generated from the table of types. The rest is written by hand."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +27,7 @@ _OPEN: Final = {
     f"{FHIR_PATH}/.well-known/smart-configuration": _DISCOVERY,
     f"{FHIR_PATH}/metadata": _DISCOVERY,
     FHIR_PATH: _DISCOVERY,
-    # What is not served is said so by the function that could not read it.
+    # Discovery answers all other paths with 404: it can read no data.
     f"{FHIR_PATH}/{{proxy+}}": _DISCOVERY,
 }
 _READERS: Final = {
@@ -38,11 +36,11 @@ _READERS: Final = {
     Home.AUDIT: "AuditFunction",
 }
 _WRITERS: Final = {Home.RECORD: "RecordWriterFunction", Home.DIRECTORY: "DirectoryWriterFunction"}
-# By what follows a type's name. What is posted below it is a search, of a patient's record too. Each function refuses
-# the methods of its direction that a path does not take.
+# The methods by the path after a type's name. A POST below a type is a search, also in a compartment. Each function
+# refuses the methods of its direction that a path does not have.
 _READ: Final = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
 _WRITTEN: Final = {"": ("post", "put", "patch", "delete"), "/{proxy+}": ("put", "patch", "delete")}
-# The alias `live` is written out behind the function's ARN: `sam local` does not understand ${Function.Alias}.
+# The alias `live` follows the function's ARN literally: `sam local` does not resolve ${Function.Alias}.
 _URI: Final = (
     "arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/"
     "${{{function}.Arn}}:live/invocations"
@@ -58,10 +56,10 @@ paths:
 
 
 def with_paths(document: str) -> str:
-    """Return the text of `infra/api.yaml` with its paths made anew; what stands before them is kept.
+    """Return the text of `infra/api.yaml` with newly generated paths. The text before them stays.
 
     Raises:
-        ValueError: `document` has no heading of the paths, or more than one.
+        ValueError: `document` has no heading of the paths.
     """
     by_hand, heading, _ = document.partition(_HEADING)
     if not heading:
@@ -70,7 +68,7 @@ def with_paths(document: str) -> str:
 
 
 def write_paths(path: Path = API) -> None:
-    """Make the paths in the file at `path` anew."""
+    """Replace the paths in the file at `path`."""
     path.write_text(with_paths(path.read_text(encoding="utf-8")), encoding="utf-8", newline="\n")
 
 

@@ -1,4 +1,4 @@
-"""The reference of types, parameters and scopes as Markdown, made from the one table."""
+"""The reference of types, parameters and scopes as Markdown, generated from the table of types."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
@@ -36,7 +36,7 @@ _CLIENTS: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 _INTRODUCTION: Final = """\
 # Types, parameters and scopes
 
-<!-- Made by `make docs` from layers/common/careconnect/fhir/resource_types.py: change that, not this. -->
+<!-- Made by `make docs` from layers/common/careconnect/fhir/resource_types: change that, not this. -->
 
 The FHIR base is `{base}/careconnect-ri/STU3`. For machines: `GET {base}/openapi.json` (a copy is
 [openapi.json](openapi.json)) and the base's `metadata`.
@@ -51,7 +51,7 @@ _HEAD: Final = """
 Each GET answers HEAD as well. How to get a token, and how to follow the pages of a search: [clients.md](clients.md).
 """
 
-# What each of the names that the code knows means: one that has no line here is missed when the page is made.
+# The meaning of each name that the code knows. A name without a line here fails the generation with a KeyError.
 _MODIFIERS: Final = {
     Modifier.EXACT: "the whole text, letter by letter",
     Modifier.CONTAINS: "the text anywhere",
@@ -122,7 +122,7 @@ def _examples() -> Iterator[str]:
 
 
 def _query(examples: TypeExamples) -> str:
-    """Return a search as people make it: by the patient, or else by what the thing is called, and by the date."""
+    """Return a typical search: by the patient or else by the first parameter, and by the date."""
     served = examples.type
     own = [parameter for parameter in served.searchable if parameter.rank is not Rank.IDENTIFIER]
     names = dict.fromkeys(name for name in ((served.patient_parameter or own[0]).name, served.order_by) if name)

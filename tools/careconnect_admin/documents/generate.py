@@ -1,5 +1,7 @@
-"""The generated documents under `docs/`; `python -m careconnect_admin.documents.generate` writes them anew, and the
-paths of `infra/api.yaml`, the examples of the served OpenAPI document and the console's rules too.
+"""The generator of the documents under `docs/`: `python -m careconnect_admin.documents.generate` (`make docs`).
+
+It also writes the paths of `infra/api.yaml`, the examples of the served OpenAPI document, and the rules for the
+console's page.
 """
 
 import json
@@ -42,7 +44,7 @@ def write_documents(folder: Path = DOCS) -> None:
 
 
 def openapi_examples() -> str:
-    """Return the text of the file that the OpenAPI document's examples are in."""
+    """Return the text of `openapi_examples.json`, the examples of the OpenAPI document."""
     return _json(
         {
             each.type.name: {
@@ -57,7 +59,7 @@ def openapi_examples() -> str:
 
 
 def write_examples(path: Path = EXAMPLES) -> None:
-    """Write that file."""
+    """Write `openapi_examples.json`."""
     path.write_text(openapi_examples(), encoding="utf-8", newline="\n")
 
 
@@ -66,7 +68,7 @@ def _json(document: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    # First, since the OpenAPI document is made from them.
+    # First: the OpenAPI document holds them.
     write_examples()
     write_documents()
     write_paths()

@@ -1,6 +1,6 @@
-"""An example value of every search parameter, taken from the project's sample, so that each finds something.
+"""An example value of every search parameter, taken from the project's sample: each search finds something.
 
-Those of a type are of one resource as far as it has them: sent together they find it still.
+The examples of a type come from one resource as far as it has values. A search by all of those finds it.
 """
 
 import re
@@ -22,18 +22,18 @@ from careconnect_records.items.extract import search_values
 from careconnect_records.items.record import epoch_milliseconds, with_version
 
 PATIENT_ID: Final = "4"
-"""The patient whose record the examples are taken from, as far as it goes."""
+"""The patient with the compartment that examples are taken from first."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOADED: Final = epoch_milliseconds(datetime(2020, 1, 1, tzinfo=UTC))
-"""When the sample counts as loaded: long ago, so that every load comes after it."""
+"""The load time of the sample in the examples: long ago, so that every real load is later."""
 
 
 @dataclass(frozen=True, slots=True)
 class TypeExamples:
-    """A type's examples: a resource of the sample, as it is loaded, and (parameter, value) pairs, not yet encoded.
+    """A type's examples: a resource of the sample, and (parameter, value) pairs that are not yet URL-encoded.
 
-    `others` names the parameters that this resource has no value for, so that theirs is another's.
+    `others` are the parameters that this resource has no value for. Their examples come from other resources.
     """
 
     type: ResourceType
@@ -48,7 +48,7 @@ class TypeExamples:
 
     @property
     def together(self) -> dict[str, str]:
-        """The values by parameter that all are the one resource's."""
+        """The values of this resource by parameter."""
         return {parameter.name: value for parameter, value in self.searches if parameter.name not in self.others}
 
 
@@ -63,7 +63,7 @@ def search_examples() -> Iterator[TypeExamples]:
         of_type[resource["resourceType"]].append(resource)
     for served in RESOURCE_TYPES:
         known = [(each, search_values(with_version(each, 1, _LOADED))) for each in of_type[served.name]]
-        # A stable sort: those of the one patient first, and of these what can be found by the most.
+        # Resources of the patient first, then those with values for the most parameters; the sort is stable.
         known.sort(key=lambda each: (PATIENT_ID not in patients_of(served, each[0]["id"], each[1]), -len(each[1])))
         searches = tuple(
             (parameter, _example(served, parameter, [values for _, values in known]))
@@ -82,7 +82,7 @@ def _example(served: ResourceType, parameter: SearchParameter, known: list[dict[
 
 
 def _found(parameter: SearchParameter, known: list[dict[str, list[Any]]]) -> Iterator[Any]:
-    """Yield what an example can be made of: of a composite, what has a value of each part."""
+    """Yield the values for an example; those of a composite have a value of each part."""
     found = (value for values in known for value in values.get(parameter.name, ()))
     return (value for value in found if all(value)) if parameter.parts else found
 
@@ -106,5 +106,5 @@ def _written(parameter: SearchParameter, value: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Put a backslash before what separates values (STU3 Search §2.21.1.7)."""
+    """Return the text with a backslash before each separator of values (STU3 Search §2.21.1.7)."""
     return re.sub(r"([\\,|$])", r"\\\1", text)

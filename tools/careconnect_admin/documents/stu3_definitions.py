@@ -1,79 +1,138 @@
-"""The table of what FHIR STU3 defines, made from HL7's definitions and written into the module that holds it.
+"""The layer's data file of STU3's definitions of the served types, generated from HL7's own.
 
-`python -m careconnect_admin.documents.stu3_definitions FOLDER` takes the unpacked npm package `hl7.fhir.r3.examples`.
+`python -m careconnect_admin.documents.stu3_definitions FOLDER` reads the unpacked npm package `hl7.fhir.r3.examples`.
 """
 
 import json
 import re
 import sys
-import textwrap
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from careconnect.fhir.resource_types import SERVED_TYPES
-from careconnect_admin.project import PROJECT
+from careconnect.fhir.resource_types.stu3 import PATH
 
-MODULE: Final = PROJECT / "layers/common/careconnect/fhir/stu3_parameters.py"
-
-_WIDTH: Final = 120
-_HEADING: Final = '_DEFINED: Final = """\\\n'
-_END: Final = '"""\n'
 _OF_ALL_TYPES: Final = ("Resource", "DomainResource")
-# HL7 left `base` out of some that search by an extension; the type stands in their id.
+# HL7 left `base` out of the parameters that search an extension; their id holds the type.
 _EXTENSION: Final = re.compile(r"[a-z]+-extensions-([A-Za-z]+)-.+")
+_STEP: Final = re.compile(r"f:(\w+)")
+_PROFILE: Final = "http://hl7.org/fhir/StructureDefinition/"
 
 
-def with_definitions(module: str, package: Path) -> str:
-    """Return the text of the module with its table made anew from the definitions in the folder `package`.
+def definitions(package: Path) -> str:
+    """Return the text of the data file, made from the definitions in the folder `package`.
 
     Raises:
-        ValueError: `module` has lost the table, or `package` holds no definitions, or one that is of nothing.
+        ValueError: `package` holds no search parameters, or one without a type.
     """
-    before, heading, rest = module.partition(_HEADING)
-    _, end, after = rest.partition(_END)
-    if not end:
-        raise ValueError("the module has lost its table")
-    return before + heading + "".join(f"{line}\n" for line in _lines(package)) + end + after
+    data = {"resource_names": _resource_names(package), "definitions": dict(_definitions(package))}
+    return f"{_json(data)}\n"
 
 
-def write_definitions(package: Path, path: Path = MODULE) -> None:
-    """Make the table in the file at `path` anew."""
-    path.write_text(with_definitions(path.read_text(encoding="utf-8"), package), encoding="utf-8", newline="\n")
+def write_definitions(package: Path, path: Path = PATH) -> None:
+    """Write the data file."""
+    path.write_text(definitions(package), encoding="utf-8", newline="\n")
 
 
-def _lines(package: Path) -> Iterator[str]:
-    """Yield, for all types and then for each served one and its operations, a line of names for each type of value."""
-    defined = _search_parameters(package)
-    if not defined:
+def _resource_names(package: Path) -> list[str]:
+    """Return the names of all types of resources that STU3 has, sorted."""
+    structures = (_read(path) for path in package.glob("StructureDefinition-*.json"))
+    return sorted(
+        each["name"]
+        for each in structures
+        if each["kind"] == "resource" and each.get("derivation") == "specialization" and not each["abstract"]
+    )
+
+
+def _definitions(package: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the definition of all types, of each served type and of its operations, by name."""
+    parameters = _search_parameters(package)
+    if not parameters:
         raise ValueError(f"no definitions of search parameters in {package}")
     for name in _OF_ALL_TYPES:
-        yield from _wrapped(name, defined[name])
+        yield name, {"parameters": _described(name, parameters[name], {})}
     for served in SERVED_TYPES:
-        yield from _wrapped(served.name, defined[served.name])
+        elements = _elements(package, served.name)
+        yield (
+            served.name,
+            {
+                "summary": _top_level(elements, "isSummary"),
+                "mandatory": _top_level(elements, "min"),
+                "parameters": _described(served.name, parameters[served.name], elements),
+            },
+        )
         for operation in served.operations:
             path = package / f"OperationDefinition-{served.name}-{operation.removeprefix('$')}.json"
             given = [each for each in _read(path)["parameter"] if each["use"] == "in"]
-            yield from _wrapped(f"{served.name}/{operation}", {each["name"]: each["type"] for each in given})
+            yield f"{served.name}/{operation}", {"parameters": {one["name"]: {"type": one["type"]} for one in given}}
 
 
-def _search_parameters(package: Path) -> defaultdict[str, dict[str, str]]:
-    """Return the parameters' types by what they are of and by name; what HL7 shows as an example defines nothing."""
-    found: defaultdict[str, dict[str, str]] = defaultdict(dict)
+def _search_parameters(package: Path) -> defaultdict[str, dict[str, dict[str, Any]]]:
+    """Return the definitions of parameters by type and name, without those that HL7 gives as examples."""
+    found: defaultdict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
     for path in sorted(package.glob("SearchParameter-*.json")):
         definition = _read(path)
         if not definition["id"].startswith("example"):
             for base in definition.get("base") or _base_of_extension(definition["id"]):
-                found[base][definition["code"]] = definition["type"]
+                found[base][definition["code"]] = definition
     return found
 
 
 def _base_of_extension(definition_id: str) -> tuple[str]:
     match = _EXTENSION.fullmatch(definition_id)
     if match is None:
-        raise ValueError(f"{definition_id} does not say what it is a parameter of")
+        raise ValueError(f"{definition_id} does not say which type it is a parameter of")
     return (match[1],)
+
+
+def _elements(package: Path, type_name: str) -> dict[str, dict[str, Any]]:
+    """Return a type's elements by their path as JSON names it: one path for each type of a choice (`value[x]`)."""
+    _, *elements = _read(package / f"StructureDefinition-{type_name}.json")["snapshot"]["element"]
+    return {
+        path.replace("[x]", f"{code[:1].upper()}{code[1:]}"): each
+        for each in elements
+        for path in (each["path"].removeprefix(f"{type_name}."),)
+        for code in (one["code"] for one in each.get("type", ({"code": ""},)))
+    }
+
+
+def _top_level(elements: Mapping[str, dict[str, Any]], key: str) -> list[str]:
+    """Return the names of the top-level elements that have a value other than false or 0 at `key`."""
+    return [path for path, each in elements.items() if "." not in path and each.get(key)]
+
+
+def _described(
+    of: str, parameters: Mapping[str, dict[str, Any]], elements: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Return by name, sorted, the parameters of a type: their type, paths and targets."""
+    found = {}
+    for name, definition in sorted(parameters.items()):
+        paths = [*_paths(of, definition.get("xpath", ""))]
+        targets = _targets(definition, [elements[path] for path in paths if path in elements])
+        members = {"type": definition["type"], "paths": paths, "targets": targets}
+        found[name] = {key: value for key, value in members.items() if value}
+    return found
+
+
+def _paths(of: str, xpath: str) -> Iterator[str]:
+    """Yield the paths below a type that an XPath selects, without those that hold more than the names of elements."""
+    for alternative in xpath.split("|"):
+        first, *steps = (_STEP.fullmatch(step) for step in alternative.strip().split("/"))
+        names = [step[1] for step in steps if step]
+        if first and first[1] == of and names and len(names) == len(steps):
+            yield ".".join(names)
+
+
+def _targets(definition: Mapping[str, Any], elements: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return the targets of a reference in the order of its elements' definitions; none if it may point at any type.
+
+    HL7 orders a search parameter's own list otherwise, and differently in each.
+    """
+    types = [each for element in elements for each in element.get("type", ())]
+    pointed = dict.fromkeys(each.get("targetProfile", "").removeprefix(_PROFILE) for each in types)
+    return [] if "Resource" in pointed else [each for each in pointed if each in definition.get("target", ())]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -81,12 +140,13 @@ def _read(path: Path) -> dict[str, Any]:
     return resource
 
 
-def _wrapped(of: str, types: dict[str, str]) -> Iterator[str]:
-    for type_ in sorted(set(types.values())):
-        head = f"{of} {type_} "
-        names = " ".join(sorted(name for name in types if types[name] == type_))
-        for line in textwrap.wrap(names, _WIDTH - len(head), break_on_hyphens=False, break_long_words=False):
-            yield head + line
+def _json(value: Any, indent: str = "") -> str:
+    """Return a value as JSON with a line for each definition, and for each of its members."""
+    deep = isinstance(value, dict) and any(isinstance(each, dict) for each in value.values())
+    if not deep:
+        return json.dumps(value)
+    members = ",\n".join(f"{indent} {json.dumps(name)}: {_json(each, indent + ' ')}" for name, each in value.items())
+    return f"{{\n{members}\n{indent}}}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the reference says of writing (`write.md`, Interactions), made from the one table."""
+"""The reference's section on writing (`write.md`, Interactions), generated from the table of types."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -34,7 +34,7 @@ change nothing makes no new version. What is refused is refused whole: an Operat
 
 
 def writes() -> Iterator[str]:
-    """Yield the lines of the section on writing."""
+    """Yield the section's lines."""
     yield "## Writing"
     yield ""
     yield f"{_types()} What is promised of each, and every refusal: [contract/write.md](contract/write.md)."
@@ -51,7 +51,7 @@ def writes() -> Iterator[str]:
 
 
 def written_by(served: ResourceType) -> str:
-    """Return the names in scopes that open a type for writing."""
+    """Return the type names that open a type for writing in a scope."""
     opening = (
         name for name in served.scope_names if grants_of(f"user/{name}.c").permits(served.name, Interaction.CREATE)
     )

@@ -1,1 +1,1 @@
-"""FHIR STU3: the one table of types, paths, OperationOutcomes, formats and Bundles."""
+"""FHIR STU3: the table of types, paths, OperationOutcomes, formats and Bundles."""

@@ -1,18 +1,18 @@
-"""The name that was probably meant."""
+"""The nearest valid name to a misspelt one."""
 
 from collections.abc import Iterable
 from typing import Final
 
 _LONGEST: Final = 64
-"""Characters of a name worth comparing: what is compared costs by its length, and no name of ours is longer."""
+"""The longest name that is compared: a comparison costs by length, and no valid name is longer."""
 
 
 def nearest_name(given: str, names: Iterable[str]) -> str:
-    """Return the one of `names` that `given` is a misspelling of, in whatever case; empty if none is near.
+    """Return the one of `names` that `given` misspells, in any case; empty if none is near.
 
-    What is returned is always one of `names`, so that a refusal can say it without repeating its request.
+    The result is always one of `names`: an error may show it without repeating text of the request.
     """
-    from difflib import get_close_matches  # not in a cold start: most requests are spelt well
+    from difflib import get_close_matches  # late, to spare the cold start: few requests are misspelt
 
     if len(given) > _LONGEST:
         return ""

@@ -1,7 +1,7 @@
 """Errors as OperationOutcomes: one named constructor per case, one status per constructor.
 
-What the caller sees is fixed text; what only the log may see is a second field (`reason`). No constructor
-takes free text from a request: a parameter's name is the only thing echoed, and only if it looks like one.
+The caller sees fixed text. A second field (`reason`) is for the log only. No constructor takes free text from a
+request: only a parameter's name is echoed, and only if it has the form of one.
 """
 
 import json
@@ -25,9 +25,10 @@ class Issue:
 
 
 class OutcomeError(ApiError):
-    """A request that ends in an OperationOutcome; `code` is of the value set `issue-type`, `where` its `expression`.
+    """An error that is answered with an OperationOutcome.
 
-    `issues` are told instead where there are several, of which these are the first's.
+    `code` is of the value set `issue-type`, `where` its `expression`. An error with several `issues` answers with all
+    of them; `code`, the text and `where` are then the first issue's.
     """
 
     issues: tuple[Issue, ...] = ()
@@ -42,7 +43,7 @@ def safe_name(name: str) -> str:
 
 
 def login_required() -> OutcomeError:
-    """401 without a token (RFC 6750 §3: no error attribute)."""
+    """Return the 401 without a token (RFC 6750 §3: no error attribute)."""
     return OutcomeError(
         401,
         "login",
@@ -52,14 +53,14 @@ def login_required() -> OutcomeError:
 
 
 def expired_token(*, reason: str = "") -> OutcomeError:
-    """401 for a token that has expired since it was verified (RFC 6750 §3.1)."""
+    """Return the 401 for a token that has expired since it was verified (RFC 6750 §3.1)."""
     challenge = f'Bearer realm="{REALM}", error="invalid_token"'
     text = "The access token has expired: obtain a new one."
     return OutcomeError(401, "expired", text, {"WWW-Authenticate": challenge}, reason=reason)
 
 
 def insufficient_scope(needed: str) -> OutcomeError:
-    """403 for a token that does not open what was asked; `needed` is the scope that would (RFC 6750 §3, §3.1)."""
+    """Return the 403 for insufficient scopes; `needed` is the scope that would suffice (RFC 6750 §3, §3.1)."""
     return OutcomeError(
         403,
         "forbidden",
@@ -69,44 +70,44 @@ def insufficient_scope(needed: str) -> OutcomeError:
 
 
 def not_found(patients: tuple[str, ...] = ()) -> OutcomeError:
-    """404 for a resource that does not exist; `patients` are those whose it was, for the access record."""
+    """Return the 404 for a resource that does not exist; `patients` are those it belonged to, for the audit trail."""
     return OutcomeError(404, "not-found", "No such resource.", patients=patients)
 
 
 def out_of_compartment(patients: tuple[str, ...]) -> OutcomeError:
-    """404 for a resource of `patients` whom this token may not know of: it looks as if it did not exist."""
+    """Return the 404 for a resource of `patients` outside the token's compartment, as if it did not exist."""
     return OutcomeError(404, "not-found", "No such resource.", why="compartment", patients=patients)
 
 
 def not_supported(cause: str = "This server does not offer that.") -> OutcomeError:
-    """404 for a type, operation or path that the server does not offer; `cause` is fixed text."""
+    """Return the 404 for a type, operation or path that the server does not offer; `cause` is fixed text."""
     return OutcomeError(404, "not-supported", f"{cause} What is offered is listed by metadata, below the FHIR base.")
 
 
 def gone(patients: tuple[str, ...] = ()) -> OutcomeError:
-    """410 for a resource that was deleted; `patients` are those whose it was, for the access record."""
+    """Return the 410 for a deleted resource; `patients` are those it belonged to, for the audit trail."""
     return OutcomeError(410, "not-found", "The resource was deleted.", patients=patients)
 
 
 def invalid_id() -> OutcomeError:
-    """400 for an id outside the STU3 `id` syntax."""
+    """Return the 400 for an id outside the STU3 `id` syntax."""
     return OutcomeError(400, "value", "An id is 1 to 64 of the characters A-Z a-z 0-9 - and '.'.")
 
 
 def invalid_parameter(name: str, why: str, *, code: str = "value") -> OutcomeError:
-    """400 for a search parameter that cannot be honoured; `why` is fixed text, never input."""
+    """Return the 400 for a search parameter that cannot be honoured; `why` is fixed text, never input."""
     name = safe_name(name)
     return OutcomeError(400, code, f"{name}: {why}", where=f"http.{name}")
 
 
 def too_costly(name: str, why: str) -> OutcomeError:
-    """400 for what costs more than one request may; `name` is what asked for it, `why` fixed text."""
-    way_out = _WAYS_OUT.get(name, "") + "add a patient, an identifier or another criterion."
-    return invalid_parameter(name, f"{why}, which is too much for one request: {way_out}", code="too-costly")
+    """Return the 400 for a request over its budget, caused by the parameter `name`; `why` is fixed text."""
+    advice = _ADVICE.get(name, "") + "add a patient, an identifier or another criterion."
+    return invalid_parameter(name, f"{why}, which is too much for one request: {advice}", code="too-costly")
 
 
 def too_many_patients() -> OutcomeError:
-    """400 for a request that names, or tells of, more patients than one may."""
+    """Return the 400 for a request that names or returns more patients than one request may."""
     return OutcomeError(
         400,
         "too-costly",
@@ -114,40 +115,40 @@ def too_many_patients() -> OutcomeError:
     )
 
 
-_WAYS_OUT: Final = {
+_ADVICE: Final = {
     "_sort": "leave it out, since pages of the default order cost themselves alone, or ",
     "_total": "ask for pages without a total, or ",
 }
-"""What need not be asked for, before what would make it cheaper."""
+"""Advice to leave a parameter out, which precedes the advice to add a criterion."""
 
 
 def invalid_request(diagnostics: str) -> OutcomeError:
-    """400 for a request that is malformed as a whole; `diagnostics` is fixed text."""
+    """Return the 400 for a request that is malformed as a whole; `diagnostics` is fixed text."""
     return OutcomeError(400, "invalid", diagnostics)
 
 
 def method_not_allowed(allowed: str) -> OutcomeError:
-    """405 with `Allow` (RFC 9110 §15.5.6)."""
+    """Return the 405 with `Allow` (RFC 9110 §15.5.6)."""
     return OutcomeError(405, "not-supported", "The method is not offered here.", {"Allow": allowed})
 
 
 def not_acceptable() -> OutcomeError:
-    """406 when neither JSON nor XML is acceptable."""
+    """Return the 406 when neither JSON nor XML is acceptable."""
     return OutcomeError(406, "not-supported", "Answers are application/fhir+json or application/fhir+xml.")
 
 
 def other_fhir_version() -> OutcomeError:
-    """406 when only another version of FHIR is acceptable."""
+    """Return the 406 when only another version of FHIR is acceptable."""
     return OutcomeError(406, "not-supported", "Answers are of FHIR STU3: ask for fhirVersion=3.0, or leave it out.")
 
 
 def too_large() -> OutcomeError:
-    """413 for a request body over the limit."""
+    """Return the 413 for a request body over the limit."""
     return OutcomeError(413, "too-long", "The request body is over the limit.")
 
 
 def too_many_requests(retry_after: int) -> OutcomeError:
-    """429 for a dear request of a client that has spent its allowance; `retry_after` in seconds (RFC 6585 §4)."""
+    """Return the 429 for a costly request of a client over its quota; `retry_after` in seconds (RFC 6585 §4)."""
     return OutcomeError(
         429,
         "throttled",
@@ -159,7 +160,7 @@ def too_many_requests(retry_after: int) -> OutcomeError:
 
 
 def next_link_too_long() -> OutcomeError:
-    """400 for a search of several pages whose parameters do not fit into the link to the next one."""
+    """Return the 400 for a paged search with parameters that do not fit into the link to its next page."""
     return OutcomeError(
         400,
         "too-long",
@@ -168,12 +169,12 @@ def next_link_too_long() -> OutcomeError:
 
 
 def unsupported_media_type() -> OutcomeError:
-    """415 for a `_search` body that is not a form."""
+    """Return the 415 for a `_search` body that is not a form."""
     return OutcomeError(415, "not-supported", "POST _search takes application/x-www-form-urlencoded.")
 
 
 def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
-    """422 for a resource with faults, at least one; their texts are fixed, or of names that FHIR gives."""
+    """Return the 422 for an invalid resource with at least one issue; texts hold no input but names that FHIR gives."""
     first = issues[0]
     error = OutcomeError(
         422, first.code, first.diagnostics, where=first.expression, reason="invalid", metrics=("ResourceInvalid",)
@@ -183,7 +184,7 @@ def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
 
 
 def unavailable(reason: str, *metrics: str) -> OutcomeError:
-    """503 when a backing service throttles or is down; `metrics` are counted beside `Unavailable`."""
+    """Return the 503 when a backing service throttles or is down; `metrics` are counted besides `Unavailable`."""
     return OutcomeError(
         503,
         "transient",
@@ -195,7 +196,7 @@ def unavailable(reason: str, *metrics: str) -> OutcomeError:
 
 
 def other_format() -> OutcomeError:
-    """503 while the tables are laid out otherwise than this release has it, until they are reindexed (ADR 31)."""
+    """Return the 503 while the tables have another format than this release, until they are reindexed (ADR 31)."""
     return OutcomeError(
         503,
         "transient",
@@ -207,20 +208,20 @@ def other_format() -> OutcomeError:
 
 
 def bypassed_edge() -> OutcomeError:
-    """403 for a request that did not come through the deployment's front (ADR 10)."""
+    """Return the 403 for a request that did not come through the deployment's edge (ADR 10)."""
     return OutcomeError(
         403, "forbidden", "This address takes no requests: use the service's own.", reason="no front", why="front"
     )
 
 
 def internal() -> OutcomeError:
-    """500 with a fixed text, for what should never happen."""
+    """Return the 500 for an unexpected error, with a fixed text."""
     return OutcomeError(500, "exception", "An internal error occurred.")
 
 
 @dataclass(frozen=True, slots=True)
 class OperationOutcome:
-    """An OperationOutcome; its elements come in the order of their definition."""
+    """An OperationOutcome, with its elements in the order of their definition."""
 
     issues: tuple[Issue, ...] = field(default_factory=tuple)
 
@@ -236,6 +237,6 @@ class OperationOutcome:
 
 
 def outcome_of(error: ApiError) -> OperationOutcome:
-    """Return what a refusal tells its caller as an OperationOutcome."""
+    """Return the OperationOutcome of an error, as its caller sees it."""
     several = error.issues if isinstance(error, OutcomeError) else ()
     return OperationOutcome(several or (Issue(error.code, error.text, expression=error.where),))

@@ -1,4 +1,4 @@
-"""Read a request's path strictly: one spelling per resource, and nothing that has to be normalised."""
+"""A strict parser of request paths: each resource has one spelling, and nothing is normalised."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _NAME: Final = re.compile(r"[A-Za-z]+")
 
 
 class Route(StrEnum):
-    """What a path asks for."""
+    """The kind of request that a path makes."""
 
     TYPE = "search"
     SEARCH = "_search"
@@ -38,7 +38,7 @@ _ALLOWED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Compartment:
-    """The record that a search is limited to: `reference` has to point at `owner` (`Patient/4`)."""
+    """The compartment that a search is limited to: `reference` has to point at `owner` (`Patient/4`)."""
 
     reference: SearchParameter
     owner: str
@@ -46,9 +46,9 @@ class Compartment:
 
 @dataclass(frozen=True, slots=True)
 class FhirPath:
-    """A path of the FHIR API, taken apart: `type` is what is read or searched for.
+    """A parsed path of the FHIR API. `type` is the type that is read or searched.
 
-    `operation` is the name of one (`$everything`), empty where the path asks for none.
+    `operation` is the name of an operation (`$everything`), or empty.
     """
 
     route: Route
@@ -60,18 +60,18 @@ class FhirPath:
 
     @property
     def interaction(self) -> str:
-        """The name of what the path asks for, as logs have it: `search`, `history`, `everything`."""
+        """The interaction's name in logs: `search`, `history`, `everything`."""
         return self.operation.removeprefix("$") or self.route.value
 
     @property
     def allowed(self) -> str:
-        """The methods that the path takes, whichever function answers it: the `Allow` of a 405."""
+        """The methods that the path accepts, of all functions: the `Allow` header of a 405."""
         is_read_alone = self.compartment or not self.type.writable
         return _READS if is_read_alone and self.route is not Route.SEARCH else _ALLOWED[self.route]
 
     @property
     def asked(self) -> str:
-        """The path itself, below the base, of what is answered in pages: its links begin so."""
+        """The path below the base of a paged result, which its links begin with."""
         if self.compartment is not None:
             return f"{self.compartment.owner}/{self.type.name}"
         below = self.operation or ("_history" if self.route is Route.HISTORY else "")
@@ -79,11 +79,13 @@ class FhirPath:
 
 
 def parse_path(path: str) -> FhirPath:
-    """Take `/careconnect-ri/STU3/Type…` apart.
+    """Parse `/careconnect-ri/STU3/Type…`.
 
-    Each segment is decoded once, after the split, so an encoded slash never separates. Empty segments, dots,
-    parameters (`;`) and another case are other paths: 404, which says why. Raises the 404 outcomes, and 400 for a bad
-    id.
+    Each segment is decoded once, after the split, so an encoded slash never separates. A path with empty segments,
+    dots, parameters (`;`) or another case is another path.
+
+    Raises:
+        OutcomeError: 404 with the cause for a path that the API does not have; 400 for a malformed id.
     """
     prefix, _, rest = path.partition(FHIR_PATH + "/")
     if prefix or not rest:

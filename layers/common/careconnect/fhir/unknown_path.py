@@ -1,4 +1,4 @@
-"""Why a path is none of the API's, and what was probably meant (`fhir.md`, Other paths)."""
+"""The 404 of a path that the API does not have, with its cause and the nearest path (`fhir.md`, Other paths)."""
 
 from typing import Final
 from urllib.parse import unquote
@@ -6,36 +6,15 @@ from urllib.parse import unquote
 from careconnect.fhir.nearest_name import nearest_name
 from careconnect.fhir.outcomes import OutcomeError, not_supported
 from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, served_type
+from careconnect.fhir.resource_types.stu3 import RESOURCE_NAMES
 from careconnect.http.base_url import FHIR_PATH
-
-STU3_TYPES: Final = frozenset(
-    """
-    Account ActivityDefinition AdverseEvent AllergyIntolerance Appointment AppointmentResponse AuditEvent Basic
-    Binary BodySite Bundle CapabilityStatement CarePlan CareTeam ChargeItem Claim ClaimResponse
-    ClinicalImpression CodeSystem Communication CommunicationRequest CompartmentDefinition Composition
-    ConceptMap Condition Consent Contract Coverage DataElement DetectedIssue Device DeviceComponent DeviceMetric
-    DeviceRequest DeviceUseStatement DiagnosticReport DocumentManifest DocumentReference EligibilityRequest
-    EligibilityResponse Encounter Endpoint EnrollmentRequest EnrollmentResponse EpisodeOfCare ExpansionProfile
-    ExplanationOfBenefit FamilyMemberHistory Flag Goal GraphDefinition Group GuidanceResponse HealthcareService
-    ImagingManifest ImagingStudy Immunization ImmunizationRecommendation ImplementationGuide Library Linkage
-    List Location Measure MeasureReport Media Medication MedicationAdministration MedicationDispense
-    MedicationRequest MedicationStatement MessageDefinition MessageHeader NamingSystem NutritionOrder
-    Observation OperationDefinition OperationOutcome Organization Parameters Patient PaymentNotice
-    PaymentReconciliation Person PlanDefinition Practitioner PractitionerRole Procedure ProcedureRequest
-    ProcessRequest ProcessResponse Provenance Questionnaire QuestionnaireResponse ReferralRequest RelatedPerson
-    RequestGroup ResearchStudy ResearchSubject RiskAssessment Schedule SearchParameter Sequence
-    ServiceDefinition Slot Specimen StructureDefinition StructureMap Subscription Substance SupplyDelivery
-    SupplyRequest Task TestReport TestScript ValueSet VisionPrescription
-    """.split()  # noqa: SIM905 - as a list it would be three times as long
-)
-"""Every resource type of FHIR STU3, so that one that is not served is told from one that does not exist."""
 
 _NOT_SERVED: Final = "This type of FHIR STU3 is not served."
 _NAMES: Final = (*(each.name for each in SERVED_TYPES), "metadata")
 
 
 def unknown_path(path: str) -> OutcomeError:
-    """Return the 404 of a path that no function answers; its text names what is served, and repeats nothing."""
+    """Return the 404 of a path that no function serves. Its text names what is served and repeats no input."""
     return not_supported(_cause(path))
 
 
@@ -55,7 +34,7 @@ def _cause(path: str) -> str:
 
 
 def _cause_of_name(name: str) -> str:
-    if name in STU3_TYPES:
+    if name in RESOURCE_NAMES:
         return _NOT_SERVED
     nearest = nearest_name(name, _NAMES)
     if not nearest:
@@ -80,7 +59,7 @@ def _cause_below(type_: ResourceType, segments: list[str]) -> str:
 
 
 def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
-    """Say what there is below an id, where `rest` stands, which may have been meant for a search of its record."""
+    """Return the cause of a 404 below an id. `rest` are the segments there, perhaps meant as a search of its record."""
     one = f"{type_.name}/{{id}}"
     name = rest[0] if rest else ""
     other = served_type(name)
@@ -88,9 +67,9 @@ def _cause_below_one(type_: ResourceType, rest: list[str]) -> str:
         return f"{one}/{name} is a search: one that it finds is read by {name}/{{id}}."
     if other is not None:
         by = next((each.name for each in other.searchable if type_.name in each.targets), "")
-        way = f"ask for {other.name}?{by}={{id}}" if by else f"ask for {other.name} by itself"
-        return f"{other.name} is not searched below {one}: {way}."
-    if name in STU3_TYPES:
+        advice = f"ask for {other.name}?{by}={{id}}" if by else f"ask for {other.name} by itself"
+        return f"{other.name} is not searched below {one}: {advice}."
+    if name in RESOURCE_NAMES:
         return _NOT_SERVED
     if not type_.versioned:
         return f"Below {type_.name} there are {one} and {type_.name}/_search."

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from careconnect.fhir import resource_types
+from careconnect.fhir.resource_types import record_types
 from careconnect.http.base_url import BaseUrl
 from careconnect_admin.documents.generate import write_documents
 from careconnect_admin.loading.reindex import reindex
@@ -37,7 +37,7 @@ def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]
                 reader.client.put_item(TableName=getattr(reader.tables, home), Item=item)
         before = answers()
         reindex(reader.tables, base_url=BASE, sleep=lambda _: None)
-        return {"table": resource_types.__file__, "before": before, "after": answers()}
+        return {"table": record_types.__file__, "before": before, "after": answers()}
 
 
 def _told(answer: Answer) -> dict[str, Any]:

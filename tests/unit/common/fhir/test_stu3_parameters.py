@@ -3,8 +3,9 @@
 import pytest
 
 from careconnect.fhir.resource_types import COMMON_PARAMETERS, SERVED_TYPES, ResourceType, SearchParameter
+from careconnect.fhir.resource_types.stu3 import RESOURCE_NAMES, definition
 from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS
-from careconnect.fhir.stu3_parameters import defined_parameters, is_defined, parameters_of_all_types
+from careconnect.fhir.stu3_parameters import is_defined, parameters_of_all_types
 from careconnect_testing.running.cases import each_of
 
 ROWS = [(served, parameter) for served in SERVED_TYPES for parameter in served.parameters]
@@ -18,18 +19,36 @@ def of_row(value: ResourceType | SearchParameter) -> str:
 def test_what_a_type_offers_is_of_stu3_and_of_the_same_type_there(
     served: ResourceType, parameter: SearchParameter
 ) -> None:
-    assert defined_parameters(served.name)[parameter.name] == parameter.type.value
+    assert definition(served.name)["parameters"][parameter.name]["type"] == parameter.type.value
+    assert parameter.paths
 
 
 @pytest.mark.parametrize("parameter", COMMON_PARAMETERS, ids=of_row)
 def test_what_every_type_offers_is_of_stu3_and_of_the_same_type_there(parameter: SearchParameter) -> None:
-    assert defined_parameters("Resource")[parameter.name] == parameter.type.value
+    assert definition("Resource")["parameters"][parameter.name]["type"] == parameter.type.value
+
+
+@each_of("served", SERVED_TYPES)
+def test_the_elements_of_a_type_and_the_targets_of_its_references_are_of_stu3(served: ResourceType) -> None:
+    defined = definition(served.name)
+
+    assert served.name in RESOURCE_NAMES
+    assert {"id", "meta", "implicitRules"} < set(defined["summary"]) <= served.summary
+    assert served.mandatory.difference(defined["mandatory"]) == {"resourceType", "id", "meta", "implicitRules"}
+    for parameter in served.parameters:
+        # A reference to any type has no targets in the data.
+        assert set(parameter.targets) <= set(defined["parameters"][parameter.name].get("targets", RESOURCE_NAMES))
+
+
+def test_what_hl7_does_not_define_has_an_empty_definition() -> None:
+    assert definition("Toaster") == {"parameters": {}}
 
 
 def test_every_operation_has_its_parameters() -> None:
-    assert dict(defined_parameters("Patient/$everything")) == {"start": "date", "end": "date"}
+    defined = definition("Patient/$everything")["parameters"]
+    assert {name: each["type"] for name, each in defined.items()} == {"start": "date", "end": "date"}
     for served in SERVED_TYPES:
-        assert all(defined_parameters(f"{served.name}/{operation}") for operation in served.operations)
+        assert all(definition(f"{served.name}/{operation}")["parameters"] for operation in served.operations)
 
 
 def test_of_all_types_are_those_that_stu3s_pages_list() -> None:

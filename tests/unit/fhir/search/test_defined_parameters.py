@@ -6,8 +6,9 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 
 from careconnect.fhir.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, ResourceType
+from careconnect.fhir.resource_types.stu3 import definition
 from careconnect.fhir.result_parameter_names import RECORD_PARAMETERS, SEARCH_PARAMETERS
-from careconnect.fhir.stu3_parameters import defined_parameters, parameters_of_all_types
+from careconnect.fhir.stu3_parameters import parameters_of_all_types
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.parts.stores import Reader
 from careconnect_testing.running.cases import each_of
@@ -43,8 +44,8 @@ def of_type(served: ResourceType) -> str:
 
 def defined(served: ResourceType) -> Iterator[tuple[str, str]]:
     """Yield the parameters that STU3 has for a type, each with a value."""
-    for name, type_ in defined_parameters(served.name).items():
-        yield name, OF_TYPE[type_]
+    for name, parameter in definition(served.name)["parameters"].items():
+        yield name, OF_TYPE[parameter["type"]]
     own = OF_PARAMETER | {
         "_include": next(iter(served.includes), "Patient:organization"),
         "_revinclude": next(iter(served.reverse_includes), "Observation:patient"),
@@ -178,4 +179,4 @@ def test_a_form_is_judged_as_a_query_is(reader: Reader) -> None:
 
 
 def test_a_parameter_without_a_value_is_not_given(reader: Reader) -> None:
-    assert ignored(reader.get("Patient", [(name, "") for name in defined_parameters("Patient")])) == []
+    assert ignored(reader.get("Patient", [(name, "") for name in definition("Patient")["parameters"]])) == []

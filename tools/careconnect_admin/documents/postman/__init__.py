@@ -1,1 +1,1 @@
-"""The Postman collection (format 2.1) and its environment for a local run, made from the one table."""
+"""The Postman collection (format 2.1) and its environment for a local run, generated from the table of types."""

@@ -1,4 +1,4 @@
-"""The requests that are refused, and who of the page's clients may read what."""
+"""The requests that are refused, and the access of each of the page's clients."""
 
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES
 from careconnect.http.base_url import FHIR_PATH
@@ -11,7 +11,7 @@ from careconnect_admin.documents.search_examples import PATIENT_ID
 
 
 def refusals() -> list[Json]:
-    """Return a request for each way to be refused."""
+    """Return a request for each kind of error."""
     patient = f"{FHIR_PATH}/Patient/{PATIENT_ID}"
     challenge = "WWW-Authenticate"
     return [
@@ -52,7 +52,7 @@ def refusals() -> list[Json]:
 
 
 def access_folder(prefix: str, client: DemoClient) -> Json:
-    """Return one client of the page: its token, and every type searched, opened or refused as its scopes say."""
+    """Return the folder of one client of the page: its token, and a search of every type, allowed or refused."""
     grants = grants_of(" ".join(client.scopes))
     variable = f"{prefix}Token"
     requests = [token_request("Token", prefix, variable)]

@@ -1,4 +1,4 @@
-"""The requests of a client that reads who saw what: the events of those that the collection has sent before."""
+"""The requests of a client that reads the audit trail: the events of the collection's earlier requests."""
 
 import json
 from typing import Final
@@ -26,21 +26,21 @@ _OF_PATIENT: Final = (("patient", PATIENT_ID), ("_count", "5"))
 
 
 def audit_folder() -> Json:
-    """Return the requests; they need the secret of the client `auditor`, without which the run ends here."""
+    """Return the folder of the requests. Without the secret of the client `auditor` the run ends here."""
     token = token_request("Token", "auditor", _TOKEN, before=stop_without("auditorSecret", _SET_SECRET))
     return folder("Access record", [token, *_searches(), *_reads(), *_refused()], bearer(_TOKEN))
 
 
 def _searches() -> list[Json]:
     found = [*status(200), *is_bundle(), *has_matches(AUDIT_EVENT.name)]
-    kept = test(
+    stored = test(
         "names the patient",
         "const [entry] = pm.response.json().entry;",
         f"pm.expect(JSON.stringify(entry.resource.entity)).to.include({json.dumps(f'Patient/{PATIENT_ID}')});",
         "pm.collectionVariables.set('auditEvent', entry.resource.id);",
     )
     return [
-        request("Who saw a patient", _EVENTS, [*found, *media_type(FHIR_JSON), *kept], query=_OF_PATIENT),
+        request("Who saw a patient", _EVENTS, [*found, *media_type(FHIR_JSON), *stored], query=_OF_PATIENT),
         request("Who saw a patient, by a form", f"{_EVENTS}/_search", found, method="POST", form=_OF_PATIENT),
         request(
             "What a client asked for, and was refused",

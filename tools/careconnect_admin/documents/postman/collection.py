@@ -1,4 +1,4 @@
-"""The collection and its environment, put together."""
+"""The collection and its environment, assembled from all requests."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ from careconnect_admin.documents.postman.write_requests import write_folder
 from careconnect_admin.documents.search_examples import search_examples
 
 _SCHEMA: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
-# The prefix of each of the page's clients in the environment's names.
+# The page's clients, each with the prefix of its variables in the environment.
 _PAGE_CLIENTS: Final[tuple[tuple[str, DemoClient], ...]] = (
     ("patientAccess", PATIENT_ACCESS),
     ("medicationAccess", MEDICATION_ACCESS),
@@ -30,7 +30,7 @@ def postman_environment() -> Json:
     """Return the environment for `make run` and `sam local start-api`: the base URL and the demo clients."""
     values = [
         _value("base", "http://127.0.0.1:3000"),
-        # `no` for `sam local start-api`, which knows no gateway responses.
+        # `no` for `sam local start-api`, which has no gateway responses.
         _value(GATEWAY, "yes"),
         _value("clientId", "explorer"),
         _secret("clientSecret", ""),
@@ -45,9 +45,7 @@ def postman_environment() -> Json:
 
 
 def postman_collection() -> Json:
-    """Return the collection: tokens, discovery, every type's reads, refusals, who may read what, writing, and who saw
-    what.
-    """
+    """Return the collection: tokens, discovery, every type's reads, errors, access, writing, and the audit trail."""
     of_types = list(search_examples())
     patient = next(each for each in of_types if each.type.is_patient)
     nhs_number = next(value for parameter, value in patient.searches if parameter is patient.type.parameters[0])
@@ -70,7 +68,7 @@ def postman_collection() -> Json:
             folder("Refusals", refusals()),
             folder("Access", [access_folder(prefix, client) for prefix, client in _PAGE_CLIENTS]),
             folder("Introspection and revocation", token_management_requests()),
-            # The last, so that a run without a client that writes, or one that reads this, has done all the rest.
+            # Last: a run without the secrets of these two clients ends here.
             write_folder(),
             audit_folder(),
         ],

@@ -1,4 +1,4 @@
-"""The requests for what the service says of itself."""
+"""The requests for the discovery documents."""
 
 import json
 

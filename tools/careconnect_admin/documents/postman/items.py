@@ -1,4 +1,4 @@
-"""What a Postman collection is made of: folders, requests and their authorization."""
+"""The items of a Postman collection: folders, requests and their authorization."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -18,10 +18,9 @@ NO_AUTH: Final[Json] = {"type": "noauth"}
 
 
 def client_credentials() -> Json:
-    """Return Postman's own OAuth 2.0, set as the Care Connect page's table says.
+    """Return Postman's own OAuth 2.0, with the settings of the Care Connect page's table.
 
-    `accessToken` is what the collection's first request stores, for runs without a person; *Get New Access
-    Token* puts another in its place.
+    The collection's first request stores `accessToken`, for unattended runs. *Get New Access Token* replaces it.
     """
     return _auth(
         "oauth2",
@@ -40,7 +39,7 @@ def client_credentials() -> Json:
 
 
 def basic(prefix: str) -> Json:
-    """Return the authorization by a client of the environment, whose names there begin with `prefix`."""
+    """Return the authorization by a client of the environment; its variables there begin with `prefix`."""
     return _auth("basic", username=f"{{{{{prefix}Id}}}}", password=f"{{{{{prefix}Secret}}}}")
 
 
@@ -57,7 +56,7 @@ def _auth(kind: str, **settings: str) -> Json:
 
 
 def folder(name: str, items: Sequence[Json], auth: Json | None = None) -> Json:
-    """Return a folder; `auth` holds for all that is in it."""
+    """Return a folder; `auth` applies to all its requests."""
     folder: Json = {"name": name, "item": list(items)}
     return folder | {"auth": auth} if auth else folder
 
@@ -79,7 +78,7 @@ def request(
 ) -> Json:
     """Return one request; `query` and `form` hold decoded values, `body` a text, `description` is Markdown.
 
-    `tests` is the script that judges the answer, `before` the one that runs before the request is sent.
+    `tests` is the script that tests the response, `before` the one that runs before the request.
     """
     pairs = [(key, _encoded(value)) for key, value in query]
     raw = "{{base}}" + path + ("?" + "&".join(f"{key}={value}" for key, value in pairs) if pairs else "")
@@ -112,5 +111,5 @@ def request(
 
 
 def _encoded(value: str) -> str:
-    """Encode a query's value, Postman's variables excepted: API Gateway refuses a raw `|`."""
+    """Return a query's value URL-encoded, except Postman's variables: API Gateway refuses a raw `|`."""
     return "".join(part if part.startswith("{{") else quote(part, safe="") for part in _VARIABLE.split(value))

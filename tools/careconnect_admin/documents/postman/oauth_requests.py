@@ -10,12 +10,12 @@ _SET_SECRET: Final = "set clientSecret in the environment: make run prints it, a
 
 
 def first_token_request() -> Json:
-    """Return the call for the token that every other request needs; without a secret the run ends here."""
+    """Return the request for the token of all other requests; without a secret the run ends here."""
     return token_request("Explorer", "client", "accessToken", before=stop_without("clientSecret", _SET_SECRET))
 
 
 def token_request(name: str, prefix: str, variable: str, *, before: Iterable[str] = ()) -> Json:
-    """Return the call of the Care Connect page: parameters in the query, the secret in the header, no body."""
+    """Return the page's request for a token: parameters in the query, the secret in a header, no body."""
     return request(
         name,
         "/token",
@@ -41,7 +41,7 @@ def token_request(name: str, prefix: str, variable: str, *, before: Iterable[str
 
 
 def refused_token_request() -> Json:
-    """Return a call without a secret."""
+    """Return a token request without a secret."""
     return request(
         "Without a secret",
         "/token",

@@ -1,19 +1,19 @@
-"""The test scripts of requests, in Postman's JavaScript: lists of lines."""
+"""The test scripts of requests, as lines of Postman's JavaScript."""
 
 import json
 from typing import Final
 
 GATEWAY: Final = "gatewayResponses"
-"""The environment's variable that says whether API Gateway's own answers are those of the template."""
+"""The variable of the environment that is `no` where the template's gateway responses are not deployed."""
 
 
 def test(title: str, *statements: str) -> list[str]:
-    """Return a test of that title, which holds if the statements do."""
+    """Return a test with a title that passes if none of the statements fails."""
     return [f"pm.test({json.dumps(title)}, () => {{", *(f"  {statement}" for statement in statements), "});"]
 
 
 def stop_without(variable: str, advice: str) -> list[str]:
-    """Fail with the advice, and send neither this request nor those after it, if a variable is not set."""
+    """Return a script that fails with the advice and ends the run if a variable is not set."""
     return [
         f"if (!pm.variables.get({json.dumps(variable)})) {{",
         *(f"  {line}" for line in test(advice, f"pm.expect.fail({json.dumps(variable + ' is not set')});")),
@@ -24,31 +24,31 @@ def stop_without(variable: str, advice: str) -> list[str]:
 
 
 def status(status: int) -> list[str]:
-    """Expect a status."""
+    """Return a test of the status."""
     return test(f"answers {status}", f"pm.response.to.have.status({status});")
 
 
 def refused() -> list[str]:
-    """Expect an error of whatever status: `sam local` has one of its own where the gateway would answer."""
+    """Return a test of any error status: `sam local` differs from the gateway in its own errors."""
     return test("is refused", "pm.expect(pm.response.code).to.be.at.least(400);")
 
 
 def media_type(media_type: str) -> list[str]:
-    """Expect a media type."""
+    """Return a test of the media type."""
     return test(
         f"is {media_type}", f"pm.expect(pm.response.headers.get('Content-Type')).to.include({json.dumps(media_type)});"
     )
 
 
 def header(name: str, text: str) -> list[str]:
-    """Expect a header to hold `text`."""
+    """Return a test of a header that should contain `text`."""
     return test(
         f"{name} says {text}", f"pm.expect(pm.response.headers.get({json.dumps(name)})).to.include({json.dumps(text)});"
     )
 
 
 def outcome(code: str) -> list[str]:
-    """Expect an OperationOutcome whose first issue has that code."""
+    """Return a test of an OperationOutcome and the code of its first issue."""
     return test(
         f"is an OperationOutcome: {code}",
         "const outcome = pm.response.json();",
@@ -58,7 +58,7 @@ def outcome(code: str) -> list[str]:
 
 
 def is_bundle() -> list[str]:
-    """Expect a searchset."""
+    """Return a test of a searchset."""
     return test(
         "is a searchset",
         "const bundle = pm.response.json();",
@@ -68,7 +68,7 @@ def is_bundle() -> list[str]:
 
 
 def has_matches(type_name: str) -> list[str]:
-    """Expect matches, all of one type."""
+    """Return a test of a searchset with matches, all of one type."""
     return test(
         "has matches of the type",
         "const entries = pm.response.json().entry.filter(entry => entry.search.mode === 'match');",
@@ -78,5 +78,5 @@ def has_matches(type_name: str) -> list[str]:
 
 
 def by_gateway(*tests: str) -> list[str]:
-    """Test what API Gateway answers itself, unless the environment says that its responses are not there."""
+    """Return tests of API Gateway's own responses, skipped where the environment lacks those."""
     return [f"if (pm.environment.get('{GATEWAY}') !== 'no') {{", *(f"  {line}" for line in tests), "}"]

@@ -1,4 +1,4 @@
-"""The requests for one type: its read in all forms, and a search by each of its parameters."""
+"""The requests for one type: all kinds of reads, and a search by each of its parameters."""
 
 import json
 
@@ -10,7 +10,7 @@ from careconnect_admin.documents.search_examples import PATIENT_ID, TypeExamples
 
 
 def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
-    """Return a type's requests; `nhs_number` is a patient's, as a search takes it."""
+    """Return a type's requests; `nhs_number` is a patient's, in the form of a search value."""
     served = examples.type
     root = f"{FHIR_PATH}/{served.name}"
     one = f"{root}/{examples.resource_id}"
@@ -92,7 +92,7 @@ def type_requests(examples: TypeExamples, nhs_number: str) -> list[Json]:
 
 
 def _patient_requests(root: str) -> list[Json]:
-    walk = test(
+    paging = test(
         "links to the next page",
         "const next = pm.response.json().link.find(link => link.relation === 'next');",
         "pm.expect(next).to.be.an('object');",
@@ -104,7 +104,7 @@ def _patient_requests(root: str) -> list[Json]:
         request(
             "Patients, two to a page, by birth date",
             root,
-            [*status(200), *is_bundle(), *walk],
+            [*status(200), *is_bundle(), *paging],
             query=(("_count", "2"), ("_sort", "birthdate")),
         ),
         following,
@@ -145,7 +145,7 @@ def _is_history(examples: TypeExamples) -> list[str]:
 
 
 def _search_tests(served: ResourceType, parameter: str) -> list[str]:
-    """Expect matches, and the parameter in the self link: one that was not understood is left out of it."""
+    """Return tests of matches, and of the parameter in the self link, which omits an ignored one."""
     return [
         *status(200),
         *media_type(FHIR_JSON),

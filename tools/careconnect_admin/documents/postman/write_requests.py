@@ -1,6 +1,6 @@
-"""The journey of a client that writes: a patient and an observation come, change and go, and nothing is left.
+"""The requests of a client that writes: it creates, changes and deletes a patient and an observation.
 
-It shows each interaction that there is (`write.md`, Interactions), and some refusals.
+They show every write interaction (`write.md`, Interactions) and some errors, and leave nothing behind.
 """
 
 import json
@@ -21,7 +21,7 @@ _PATIENT: Final = f"{_PATIENTS}/{{{{writtenPatient}}}}"
 _OBSERVATIONS: Final = f"{FHIR_PATH}/Observation"
 _OBSERVATION: Final = f"{_OBSERVATIONS}/{{{{writtenObservation}}}}"
 
-# Another at each run, so that nobody else's patient is met.
+# A new identifier for each run: it never matches an existing patient.
 _SYSTEM: Final = "https://records.example.org/Id/postman"
 _IDENTIFIER: Final = f"{_SYSTEM}|{{{{writeKey}}}}"
 _NEW_KEY: Final = ["pm.collectionVariables.set('writeKey', require('uuid').v4());"]
@@ -42,12 +42,12 @@ _OBSERVED: Final[Json] = {
 
 
 def write_folder() -> Json:
-    """Return the journey; it needs the secret of the client `editor`, without which the run ends here."""
+    """Return the folder of the requests. Without the secret of the client `editor` the run ends here."""
     token = token_request("Token", "editor", _TOKEN, before=stop_without("editorSecret", _SET_SECRET))
-    return folder("Writing", [token, *_coming(), *_changing(), *_versions(), *_refused(), *_going()], bearer(_TOKEN))
+    return folder("Writing", [token, *_creates(), *_updates(), *_versions(), *_refused(), *_deletes()], bearer(_TOKEN))
 
 
-def _coming() -> list[Json]:
+def _creates() -> list[Json]:
     none_exist = ("If-None-Exist", f"identifier={_IDENTIFIER}")
     return [
         _write(
@@ -94,7 +94,7 @@ def _coming() -> list[Json]:
     ]
 
 
-def _changing() -> list[Json]:
+def _updates() -> list[Json]:
     patch = [
         {"op": "test", "path": "/gender", "value": "female"},
         {"op": "replace", "path": "/gender", "value": "other"},
@@ -164,7 +164,7 @@ def _refused() -> list[Json]:
     ]
 
 
-def _going() -> list[Json]:
+def _deletes() -> list[Json]:
     return [
         _write(
             "An observation of the patient",
@@ -220,7 +220,7 @@ def _write(
     media_type: str = FHIR_JSON,
     before: Iterable[str] = (),
 ) -> Json:
-    """Return a request with a body of JSON."""
+    """Return a request with a JSON body."""
     return request(
         name,
         path,
@@ -251,7 +251,7 @@ def _is_the_patient() -> list[str]:
 
 
 def _history(*methods: str) -> list[str]:
-    """Expect the versions that these requests made, the newest first; one that deleted has no resource."""
+    """Return a test of the versions that requests made, newest first; a deletion has no resource."""
     return test(
         f"tells of {len(methods)} versions",
         "const bundle = pm.response.json();",

@@ -21,7 +21,7 @@ _SEPARATOR_BYTES: Final = 8
 """Bytes between two entries: a comma, and a new line with its indentation."""
 
 _DEPTH_OF_ENTRY: Final = 2
-"""How deep an entry stands in a Bundle's JSON: within the object, and within its array."""
+"""The depth of an entry in a Bundle's JSON: inside the object, and inside its array."""
 
 _AROUND_ENTRIES: Final = {
     (Format.JSON, False): ("}", ',"entry":[', ",", "]}"),
@@ -29,18 +29,18 @@ _AROUND_ENTRIES: Final = {
     (Format.XML, False): ("</Bundle>", "", "", "</Bundle>"),
     (Format.XML, True): ("\n</Bundle>", "", "", "\n</Bundle>"),
 }
-"""What a Bundle without entries ends with, and what stands before, between and after its entries instead."""
+"""The end of a Bundle without entries; and the texts before, between and after entries that replace it."""
 
 
 class BundleType(StrEnum):
-    """What a Bundle is (STU3 value set `bundle-type`)."""
+    """The type of a Bundle (STU3 value set `bundle-type`)."""
 
     SEARCHSET = "searchset"
     HISTORY = "history"
 
 
 def search_entry(body: str, mode: str, full_url: str, view: View) -> str:
-    """Return an entry of a searchset: a resource's JSON text, and why it is there (`match`, `include`, `outcome`)."""
+    """Return an entry of a searchset: a resource's JSON text and its search mode (`match`, `include`, `outcome`)."""
     url = f'"fullUrl":{json.dumps(full_url)},' if full_url else ""
     return entry_text(f'{{{url}"resource":{body},"search":{{"mode":"{mode}"}}}}', view)
 
@@ -72,12 +72,12 @@ def bytes_of(entry: str) -> int:
 
 
 def outcome_entry(outcome: OperationOutcome, view: View) -> str:
-    """Return the entry that carries warnings about the search itself."""
+    """Return the entry with the warnings about the search itself."""
     return search_entry(outcome.json(), "outcome", "", view)
 
 
 def entry_text(text: str, view: View) -> str:
-    """Return an entry's JSON text as it stands in an answer."""
+    """Return an entry's JSON text in the format and layout of the response."""
     if view.format is Format.XML:
         return element_xml("entry", text, "\n  " if view.pretty else "")
     return pretty_json(text, _DEPTH_OF_ENTRY) if view.pretty else text
@@ -85,9 +85,9 @@ def entry_text(text: str, view: View) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A page of results; `links` are (relation, absolute URL) pairs, `total` is None where it is not known.
+    """A page of results. `links` are (relation, absolute URL) pairs; `total` is None if it is not known.
 
-    `entries` are texts as `entry_text` returns them.
+    `entries` are texts that `entry_text` returned.
     """
 
     total: int | None
@@ -96,7 +96,7 @@ class Bundle:
     type: BundleType = BundleType.SEARCHSET
 
     def text(self, view: View) -> str:
-        """Render as `view` says, which is how the entries were rendered."""
+        """Return the Bundle's text; `view` is the one that the entries were rendered with."""
         head: dict[str, Any] = {"resourceType": "Bundle", "type": self.type}
         if self.total is not None:
             head["total"] = self.total

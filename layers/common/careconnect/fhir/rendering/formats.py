@@ -1,4 +1,4 @@
-"""The two formats of a FHIR answer, and which of them a request asks for (`fhir.md`, Semantics: Formats)."""
+"""The two formats of FHIR responses, and content negotiation (`fhir.md`, Semantics: Formats)."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from careconnect.http.messages import Response
 
 
 class Format(Enum):
-    """A format of FHIR resources; the value is the media type that answers carry (STU3 HTTP §3.1.0.1.10)."""
+    """A format of FHIR resources; the value is the media type of responses (STU3 HTTP §3.1.0.1.10)."""
 
     JSON = "application/fhir+json"
     XML = "application/fhir+xml"
@@ -27,7 +27,7 @@ _NAMES: Final = {
 }
 _FORMAT_OF: Final = {name: format_ for format_, names in _NAMES.items() for name in names}
 
-# STU3, as a media type says it (STU3 HTTP §3.1.0.1.10 has no such parameter; R4 brought it in for every version).
+# The media type parameter of STU3 (STU3 HTTP §3.1.0.1.10 has no such parameter; R4 added it for every version).
 _OUR_VERSION: Final = re.compile(r'"?3\.0(?:\.\d+)?"?')
 
 _QUALITY: Final = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
@@ -36,12 +36,14 @@ _QUALITY: Final = re.compile(r"(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)")
 def negotiate(format_parameter: str, accept: str) -> Format:
     """Return the format that `_format` names, else the one that the Accept header prefers, else JSON.
 
-    Equal preferences go to the one named first. A media type of another FHIR version, by its parameter `fhirVersion`,
-    counts for nothing. Raises the 406 outcomes if neither format is acceptable, or only of another version (RFC 9110
-    §12.5.1; STU3 HTTP §3.1.0.1.11).
+    Of equal preferences the first wins. A media type with another version in its parameter `fhirVersion` is ignored
+    (RFC 9110 §12.5.1; STU3 HTTP §3.1.0.1.11).
+
+    Raises:
+        OutcomeError: 406 if neither format is acceptable, or only in another version.
     """
     if format_parameter.strip():
-        # An unencoded `+` in a query is a space by the time it gets here.
+        # The query parser has turned an unencoded `+` into a space.
         name, *parameters = (part.strip().lower() for part in format_parameter.split(";"))
         format_ = _FORMAT_OF.get(name.replace(" ", "+"))
         if format_ is None:
@@ -59,13 +61,13 @@ def negotiate(format_parameter: str, accept: str) -> Format:
 
 
 def _is_of_our_version(parameters: Sequence[str]) -> bool:
-    """Say whether a media type's parameters, in lower case, ask for STU3 or for no version at all."""
+    """Return True if a media type's parameters, in lower case, name STU3 or no version at all."""
     versions = (text.strip() for name, _, text in (one.partition("=") for one in parameters) if name == "fhirversion")
     return all(_OUR_VERSION.fullmatch(version) for version in versions)
 
 
 def body_format(content_type: str) -> Format | None:
-    """Return the format that a Content-Type declares, or None if it is none of FHIR's, of another version or charset.
+    """Return the format that a Content-Type declares; None for another format, FHIR version or charset.
 
     A resource is UTF-8 (STU3 HTTP §3.1.0.1.10).
     """
@@ -77,20 +79,20 @@ def body_format(content_type: str) -> Format | None:
 
 
 def render(text: str, format_: Format, *, pretty: bool = False) -> str:
-    """Return a resource's compact JSON text in a format, laid out to be read if it is to be `pretty`."""
+    """Return a resource's compact JSON text in a format, indented if `pretty`."""
     if format_ is Format.XML:
         return resource_xml(text, pretty=pretty)
     return pretty_json(text) if pretty else text
 
 
 def fhir_response(status: int, body: str, format_: Format, headers: Mapping[str, str]) -> Response:
-    """Return a response whose body is a resource's text; as XML it gets its declaration here."""
+    """Return a response with a resource's text as its body, after the declaration if it is XML."""
     declaration = '<?xml version="1.0" encoding="UTF-8"?>' if format_ is Format.XML else ""
     return Response(status, declaration + body, {"Content-Type": f"{format_.value}; charset=utf-8", **headers})
 
 
 def error_response(error: ApiError, format_parameter: str, accept: str) -> Response:
-    """Render a refusal as an OperationOutcome in the format asked for, or in JSON where that cannot be had."""
+    """Return an error's OperationOutcome in the requested format, or in JSON if that is not acceptable."""
     try:
         format_ = negotiate(format_parameter, accept)
     except OutcomeError:
@@ -105,7 +107,7 @@ class _Range:
     place: int
 
     def specificity(self, name: str) -> int:
-        """Return 3 for the media type itself, 2 for its `type/*`, 1 for `*/*`, 0 if it is none of them."""
+        """Return 3 for the media type itself, 2 for its `type/*`, 1 for `*/*`, 0 for any other."""
         if self.name == name:
             return 3
         if self.name == "*/*":
@@ -124,7 +126,7 @@ def _ranges(accept: str, *, any_version: bool = False) -> list[_Range]:
 
 
 def _preference(format_: Format, ranges: list[_Range]) -> tuple[float, int]:
-    """Return the best quality that any of the format's names has, and how early it is named."""
+    """Return the best quality of the format's names, and minus its position in the header."""
     preferences = []
     for name in _NAMES[format_]:
         fitting = [found for found in ranges if found.specificity(name)]

@@ -1,4 +1,4 @@
-"""A resource's JSON laid out to be read (`_pretty`), its numbers and strings to the letter."""
+"""Indented JSON (`_pretty`), with numbers and strings unchanged to the letter."""
 
 import re
 from typing import Final
@@ -7,7 +7,7 @@ _JSON_TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s"{}\[\]:,]+')
 
 
 def pretty_json(text: str, depth: int = 0) -> str:
-    """Indent JSON text, which itself stands at a `depth`, without touching its strings and numbers."""
+    """Return JSON text indented, starting at a `depth`, with its strings and numbers unchanged."""
     out: list[str] = []
     previous = ""
     for token in _JSON_TOKEN.findall(text):

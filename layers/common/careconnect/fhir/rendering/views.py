@@ -1,6 +1,6 @@
-"""How an answer is to look, and which part of a stored text it shows (`_summary`, `_elements`).
+"""The presentation of a response: its format, its layout and the elements it shows (`_summary`, `_elements`).
 
-JSON is cut as text, so that what stays keeps its digits and letters (STU3 Search §2.21.1.10).
+JSON is cut as text, so that numbers and strings stay unchanged to the letter (STU3 Search §2.21.1.10).
 """
 
 import json
@@ -21,7 +21,7 @@ _ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How an answer is to look: its format, indented or not, and which part of each resource it shows."""
+    """The presentation of a response: its format, its indentation, and the elements of each resource it shows."""
 
     format: Format
     pretty: bool = False
@@ -30,7 +30,11 @@ class View:
 
 
 def parse_view(parameters: Mapping[str, str], accept: str) -> View:
-    """Read `VIEW_PARAMETERS`, well formed, and the Accept header; raises 406 for a format that is not offered."""
+    """Return the view that well-formed `VIEW_PARAMETERS` and the Accept header ask for.
+
+    Raises:
+        OutcomeError: 406 for a format that is not offered.
+    """
     elements = parameters.get("_elements", "")
     return View(
         format=negotiate(parameters.get("_format", ""), accept),
@@ -41,7 +45,7 @@ def parse_view(parameters: Mapping[str, str], accept: str) -> View:
 
 
 def check_view_parameter(name: str, text: str) -> None:
-    """Raise the 400 outcome if `text` is no value of the parameter; `_format` is judged by `parse_view`."""
+    """Raise the 400 outcome if `text` is no value of the parameter. `parse_view` checks `_format`."""
     if name == "_pretty" and text not in BOOLEANS:
         raise outcomes.invalid_parameter(name, "takes true or false.")
     if name == "_summary" and text not in SUMMARIES:
@@ -51,20 +55,20 @@ def check_view_parameter(name: str, text: str) -> None:
 
 
 def show(body: str, type_: ResourceType, view: View) -> str:
-    """Return the part of a resource's JSON that `view` asks for, marked SUBSETTED if it is not the whole."""
+    """Return the elements of a resource's JSON that `view` asks for, with the tag SUBSETTED if some are left out."""
     keep = _shown_elements(type_, view)
     if keep is None:
         return body
     members = {name: text for name, text in _members(body) if keep(name.removeprefix("_"))}
     first: dict[str, str] = {name: members.pop(name) for name in ("resourceType", "id") if name in members}
     meta = dict(_members(members.pop("meta", "{}")))
-    # The last element of a Meta; of a resource it is the first after the id.
+    # `tag` is the last element of a Meta, and `meta` a resource's first after its id.
     meta["tag"] = f"{meta['tag'][:-1]},{_SUBSETTED}]" if "tag" in meta else f"[{_SUBSETTED}]"
     return _object({**first, "meta": _object(meta), **members})
 
 
 def _shown_elements(type_: ResourceType, view: View) -> Callable[[str], bool] | None:
-    """Return which top-level elements stay, or None for all of them."""
+    """Return a test of the names of top-level elements to show, or None for all of them."""
     if view.elements:
         asked = type_.mandatory | {element.removesuffix("[x]") for element in view.elements}
         return lambda name: name in asked or _choice(name) in asked
@@ -81,13 +85,13 @@ def _shown_elements(type_: ResourceType, view: View) -> Callable[[str], bool] | 
 
 
 def _choice(name: str) -> str:
-    """Return the name before a choice's type: `effective` for `effectiveDateTime`."""
+    """Return a choice's name without its type: `effective` for `effectiveDateTime`."""
     match = re.match(r"[a-z]+", name)
     return match[0] if match else name
 
 
 def _members(body: str) -> Iterator[tuple[str, str]]:
-    """Yield the top-level members of a compact JSON object with their values as they are written."""
+    """Yield the top-level members of a compact JSON object: each name, and the text of its value."""
     decoder = json.JSONDecoder()
     at = 1
     while body[at] != "}":

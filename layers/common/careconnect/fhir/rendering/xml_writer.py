@@ -1,7 +1,7 @@
-"""Write FHIR JSON as XML (STU3 XML §2.6.1).
+"""A writer of FHIR JSON as XML (STU3 XML §2.6.1).
 
-The writer knows no definitions. Elements come in the order of the JSON's members, so those have to be in the order of
-their definition. Every text and every digit of a number stays.
+The writer knows no definitions. It writes elements in the order of the JSON's members, so those have to be in the
+order of their definition. Strings and the digits of numbers stay unchanged.
 """
 
 import json
@@ -16,12 +16,12 @@ XHTML: Final = "http://www.w3.org/1999/xhtml"
 
 _Node = dict[str, Any]
 
-# Members that are attributes in XML; every other is an element.
+# The members that are attributes in XML; all others are elements.
 _OF_ELEMENT: Final = ("id",)
 _OF_EXTENSION: Final = ("id", "url")
 _EXTENSIONS: Final = ("extension", "modifierExtension")
 
-# Line ends and tabs too: a reader would turn them into spaces.
+# Line ends and tabs too: an XML parser turns them into spaces.
 _ESCAPED: Final = re.compile(r'[&<>"\t\n\r]')
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 _ATTRIBUTE: Final = re.compile(r"""\s+(?P<name>[^\s=]+)\s*=\s*(?:"[^"]*"|'[^']*')""")
@@ -36,7 +36,7 @@ def resource_xml(text: str, *, pretty: bool = False) -> str:
 
 
 def element_xml(name: str, text: str, line: str = "") -> str:
-    """Return the JSON object of an element as XML, to be put into a resource's.
+    """Return the JSON object of an element as XML, for insertion into a resource's XML.
 
     `line` is a line end and the indentation of the element, empty if nothing is indented.
     """
@@ -46,7 +46,7 @@ def element_xml(name: str, text: str, line: str = "") -> str:
 
 
 def _decimal(literal: str) -> str:
-    """Return a number's digits; STU3's decimals have no exponent in XML."""
+    """Return a number without an exponent, which STU3's decimals do not have in XML."""
     return f"{Decimal(literal):f}" if "e" in literal.lower() else literal
 
 
@@ -58,8 +58,8 @@ def _write_resource(resource: _Node, parts: list[str], line: str, attributes: st
 
 
 def _write_element(name: str, node: _Node, parts: list[str], line: str, value: str = "") -> None:
-    """Write an object; `value` is the attribute of a primitive that the object extends."""
-    # ClaimPayee has an element of this name, which is a Coding.
+    """Write an object. `value` is the attribute of the primitive that the object extends."""
+    # A ClaimPayee has an element of this name too: a Coding.
     if isinstance(node.get("resourceType"), str):
         parts.append(f"{line}<{name}>")
         _write_resource(node, parts, line and line + "  ")
@@ -102,7 +102,7 @@ def _write_members(node: _Node, omitted: tuple[str, ...], parts: list[str], line
 
 
 def _items(member: str, values: list[Any], node: _Node) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the items of a repeating element, each with its name and what it has beside its value."""
+    """Yield the items of a repeating element: the name, the value, and the object that extends a primitive."""
     if member[0] != "_":
         beside = node.get("_" + member, ())
         return ((member, *pair) for pair in zip_longest(values, beside))
@@ -110,7 +110,7 @@ def _items(member: str, values: list[Any], node: _Node) -> Iterator[tuple[str, A
 
 
 def _write_primitive(name: str, value: Any, beside: _Node | None, parts: list[str], line: str) -> None:
-    """Write a primitive; a value is a text, a boolean or None."""
+    """Write a primitive. Its value is a string, a boolean or None."""
     attribute = ""
     if isinstance(value, str):
         attribute = f' value="{_escape(value)}"'
@@ -127,7 +127,7 @@ def _escape(text: str) -> str:
 
 
 def _narrative(div: str) -> str:
-    """Return a narrative with the XHTML namespace, which JSON sources often leave out."""
+    """Return a narrative with the XHTML namespace, which JSON sources often omit."""
     start = len("<div")
     position = start
     while attribute := _ATTRIBUTE.match(div, position):

@@ -1,0 +1,82 @@
+"""The types of the directory: organisations, places, and the people who work there."""
+
+from typing import Final
+
+from careconnect.fhir.resource_types.rows import (
+    ACTIVE,
+    ADDRESS,
+    CITY,
+    EMAIL,
+    FAMILY,
+    GIVEN,
+    IDENTIFIER,
+    NAME,
+    PHONE,
+    POSTCODE,
+    TELECOM,
+    code,
+    directory,
+    reference,
+    status,
+)
+from careconnect.fhir.resource_types.types import ResourceType
+
+DIRECTORY_TYPES: Final[tuple[ResourceType, ...]] = (
+    directory(
+        "Organization",
+        IDENTIFIER,
+        NAME,
+        POSTCODE,
+        ACTIVE,
+        status("type"),
+        reference("partof"),
+        ADDRESS,
+        CITY,
+    ),
+    directory(
+        "Location",
+        IDENTIFIER,
+        NAME,
+        POSTCODE,
+        reference("organization"),
+        status("status", system="location-status"),
+        status("type"),
+        reference("partof"),
+        ADDRESS,
+        CITY,
+    ),
+    directory(
+        "Practitioner",
+        IDENTIFIER,
+        NAME,
+        POSTCODE,
+        ACTIVE,
+        FAMILY,
+        GIVEN,
+        TELECOM,
+        EMAIL,
+        PHONE,
+        ADDRESS,
+    ),
+    directory(
+        "PractitionerRole",
+        reference("practitioner"),
+        reference("organization"),
+        IDENTIFIER,
+        ACTIVE,
+        status("role"),
+        code("specialty"),
+        reference("location"),
+        reference("service"),
+    ),
+    directory(
+        "HealthcareService",
+        IDENTIFIER,
+        NAME,
+        reference("organization"),
+        ACTIVE,
+        code("type"),
+        reference("location"),
+        status("characteristic"),
+    ),
+)
