@@ -1,10 +1,9 @@
 """Measure how fast it is: `make bench`.
 
-    python -m benchmarks [--only PART …] [--write] [--json] [--sizes N …]
+    python -m benchmarks [--only PART …] [--write] [--json] [--sizes SMALL LARGE] [--rounds N]
 
-Parts: machine, own_cpu, cold_start, trips, growth, peers. Each can be run by itself, as `python -m benchmarks.own_cpu`.
-With `--write` the figures are kept in `docs/figures/bench.json`, and the pages and charts that show them are written
-anew. Exit code 1 if a request, a start or a page costs more than it may.
+`--write` keeps the figures in `docs/figures/bench.json` and renews the tables of the pages that show them. The exit
+code is 1 if a request, a start or a page costs more than its budget.
 """
 
 import argparse
@@ -13,62 +12,65 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks import bars, cold_start, machine, own_cpu, report, table_growth, trips
-from benchmarks.peers.measure import peers
+from benchmarks import capacity, cold_start, machine, own_cpu, report, table_growth, trips
+from benchmarks.peers import measure as peers
 
-SIZES: Final = (1_000, 100_000)
+_PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Any]]] = {
+    "machine": lambda _: machine.machine(),
+    "own_cpu": lambda asked: own_cpu.figures(asked.rounds or own_cpu.RUNS),
+    "cold_start": lambda asked: cold_start.figures(asked.rounds or cold_start.RUNS),
+    "layers": lambda _: cold_start.layer_sizes(),
+    "trips": lambda _: trips.trips(),
+    "growth": lambda asked: table_growth.growth(asked.sizes, asked.rounds or table_growth.ROUNDS),
+    "peers": lambda asked: peers.peers(asked.rounds or peers.ROUNDS),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and print tables or JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=[*_PARTS], help="the parts to measure")
-    parser.add_argument("--write", action="store_true", help="keep the figures, and write the pages and the charts")
+    parser.add_argument("--write", action="store_true", help="keep the figures, and renew the tables of the pages")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="numbers of patients, ascending")
+    parser.add_argument("--sizes", type=int, nargs=2, default=table_growth.SIZES, help="patients of the two tables")
+    parser.add_argument("--rounds", type=int, help="repetitions of each part, instead of its own number")
     asked = parser.parse_args(arguments)
     figures: dict[str, Any] = {}
     for part in asked.only:
         print(f"Measuring: {part}", file=sys.stderr, flush=True)
-        figures[part] = _PARTS[part](asked.sizes)
-        if not asked.json and part in report.TABLES:
-            print(f"{report.TABLES[part](figures)}\n", flush=True)
+        figures[part] = _PARTS[part](asked)
+        if not asked.json:
+            print(f"{_table(part, figures)}\n", flush=True)
     if asked.json:
         print(json.dumps(figures, indent=1))
-    if asked.write:
-        everything = report.kept() | figures
-        report.FIGURES.write_text(f"{json.dumps(everything, indent=1)}\n", encoding="utf-8")
-        report.write_pages(everything)
-        bars.write_charts(everything)
     missed = list(_missed(figures))
+    if asked.write:
+        # The tests hold the trips, in a table of their own.
+        figures.pop("trips", None)
+        report.keep(figures)
+        report.write_pages()
+        capacity.write_page()
     print(*missed, sep="\n", file=sys.stderr)
     return 1 if missed else 0
 
 
+def _table(part: str, figures: Mapping[str, Any]) -> str:
+    return trips.as_table(figures[part]) if part == "trips" else report.TABLES[part](figures)
+
+
 def _missed(figures: Mapping[str, Any]) -> Sequence[str]:
-    """Return what costs more than it may."""
+    """Return what costs more than its budget."""
     own = (
-        f"{row['name']}: {row['own']['least'] / row['bare']['least']:.2f} of its bare calls, "
-        f"{row['budget']:.2f} allowed"
+        f"{row['name']}: {report.ratio_of(row):.2f} of its bare calls, budget {row['budget']:.2f}"
         for row in figures.get("own_cpu", ())
-        if row["own"]["least"] > row["budget"] * row["bare"]["least"]
+        if report.ratio_of(row) > row["budget"]
     )
     cold = (
-        f"{row['function']}: {row['ratio']:.2f} of what its job needs, {cold_start.BUDGET:.2f} allowed"
+        f"{row['function']}: {row['ratio']:.2f} of what its job needs, budget {cold_start.BUDGET:.2f}"
         for row in figures.get("cold_start", ())
         if row["ratio"] > cold_start.BUDGET
     )
-    return [*own, *cold, *figures.get("growth", {}).get("faults", ())]
-
-
-_PARTS: Final[Mapping[str, Callable[[Sequence[int]], Any]]] = {
-    "machine": lambda _: machine.machine(),
-    "own_cpu": lambda _: own_cpu.figures(),
-    "cold_start": lambda _: cold_start.figures(),
-    "trips": lambda _: trips.figures(),
-    "growth": lambda sizes: {"sizes": list(sizes), **table_growth.growth(sizes)},
-    "peers": lambda _: peers(),
-}
+    return [*own, *cold, *figures.get("growth", {}).get("faults", ()), *trips.changed(figures.get("trips", {}))]
 
 
 if __name__ == "__main__":

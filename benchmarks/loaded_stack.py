@@ -1,4 +1,4 @@
-"""The local stack that is measured: with the sample, and its clients registered."""
+"""Start the local stack that is measured, with the sample and registered clients."""
 
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable")
 
 @contextmanager
 def loaded_stack() -> Iterator[tuple[LocalStack, DemoClient]]:
-    """Start the stack with the sample and its clients; the client that is given reads all that there is."""
+    """Start the stack with the sample and its clients; the yielded client may read every record."""
     with tempfile.TemporaryDirectory() as folder, LocalStack(log_folder=Path(folder)) as stack:
         clients = demo_clients()
         register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))

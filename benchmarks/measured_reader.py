@@ -1,4 +1,4 @@
-"""The reader in this process over a table, and what each of its answers costs."""
+"""Run the reader in this process over a table, and measure each of its answers."""
 
 import json
 import time
@@ -31,39 +31,27 @@ class Request:
     path: str
     parameters: Pairs = ()
 
-    def __str__(self) -> str:
-        """Return it as one would type it."""
-        query = "&".join(f"{name}={value}" for name, value in self.parameters)
-        return f"{self.path}?{query}" if query else self.path
-
 
 @dataclass(slots=True)
 class Cost:
-    """Calls to DynamoDB, entries that its queries read, and read units, as it counts them itself."""
+    """Calls of DynamoDB, and the read units that it reports."""
 
     calls: int = 0
-    entries: int = 0
     units: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """An answer, what it cost and the milliseconds that it took."""
+    """An answer, its cost and its milliseconds."""
 
     status: int
     body: str
     cost: Cost
     milliseconds: float
 
-    @property
-    def bundle(self) -> dict[str, Any]:
-        """The body, parsed."""
-        parsed: dict[str, Any] = json.loads(self.body)
-        return parsed
-
     def next_page(self) -> Request | None:
         """Return the request of the next link, if there is one."""
-        for link in self.bundle.get("link", ()):
+        for link in json.loads(self.body).get("link", ()):
             if link["relation"] == "next":
                 parts = urlsplit(link["url"])
                 path = unquote(parts.path).removeprefix(f"{FHIR_PATH}/")
@@ -73,7 +61,7 @@ class Measured:
 
 @dataclass(slots=True)
 class MeasuredReader:
-    """Both readers, of records and of the directory, over a server's table of a region."""
+    """Both readers, of records and of the directory, over the table of a region."""
 
     region: Region
     server: Dynalite
@@ -81,7 +69,7 @@ class MeasuredReader:
     _shells: dict[Home, RequestPipeline] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Build the readers and count what they ask for."""
+        """Build the readers and count their calls."""
         events = self.server.client.meta.events
         events.register("provide-client-params.dynamodb", _counted)
         events.register("after-call.dynamodb", self._count)
@@ -120,7 +108,6 @@ class MeasuredReader:
     def _count(self, parsed: Mapping[str, Any], **_: Any) -> None:
         consumed = parsed["ConsumedCapacity"]
         self._cost.calls += 1
-        self._cost.entries += parsed.get("ScannedCount", 0)
         self._cost.units += sum(
             one["CapacityUnits"] for one in (consumed if isinstance(consumed, list) else [consumed])
         )
@@ -132,7 +119,7 @@ def _counted(params: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 class _Unlimited:
     def add(self, client_id: str, window: int, units: int) -> int:  # noqa: ARG002
-        """Charge nothing: what a client may cost in a minute is not what is measured."""
+        """Charge nothing: quotas are not measured."""
         return 0
 
 

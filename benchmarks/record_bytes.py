@@ -1,18 +1,20 @@
-"""How many bytes and write units the tables take for a folder of records, by type and for each patient.
+"""Count the bytes and write units that the tables take for a folder of patients' records.
 
-    python -m benchmarks.record_bytes FOLDER [--figures docs/figures/record-bytes.json]
+    python -m benchmarks.record_bytes FOLDER [--write]
 
-Each resource is made into its items as a load makes them, and their sizes are those that the loader reckons with. The
-guards of identifiers and the marks of what is referred to are counted as items of 100 bytes. Nothing is stored.
+Each resource is made into its items as a load makes them, with the item sizes that the loader uses. Identifier locks
+and reference counts are taken as items of 100 bytes. Nothing is stored.
 """
 
 import argparse
 import json
 import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
+
+from benchmarks.figures import RECORD_BYTES
 
 from careconnect.fhir.resource_types import Home
 from careconnect_admin.loading.reading.checked import checked
@@ -33,22 +35,12 @@ _NOW: Final = 1_700_000_000_000
 _BASE: Final = "https://care.example"
 
 
-def record_bytes(folder: Path) -> dict[str, Any]:
-    """Return bytes and items by type, write units of a load, and all of it for each patient of `folder`."""
-    changes = list(_changes(folder))
-    types: dict[str, Counter[str]] = defaultdict(Counter)
-    for change in changes:
-        types[change.content.served.name].update(_parts(change))
-    totals = sum(types.values(), Counter[str]())
-    patients = types["Patient"]["resources"]
-    of_records = [change for change in changes if change.content.served.home is Home.RECORD]
-    record_totals = sum((_parts(change) for change in of_records), Counter[str]())
-    return {
-        "patients": patients,
-        "types": {name: dict(counts) for name, counts in sorted(types.items())},
-        "all": dict(totals),
-        "records": dict(record_totals) | {"write_units": _write_units(of_records)},
-    }
+def record_bytes(folder: Path) -> dict[str, int]:
+    """Return patients, bytes, items and write units of all records of `folder`, without the directory's."""
+    changes = [change for change in _changes(folder) if change.content.served.home is Home.RECORD]
+    patients = sum(change.content.served.name == "Patient" for change in changes)
+    parts = sum(map(_parts, changes), Counter[str]())
+    return {"patients": patients, **parts, "write_units": _write_units(changes)}
 
 
 def _changes(folder: Path) -> Iterator[WritePlan]:
@@ -77,7 +69,7 @@ def _parts(change: WritePlan) -> Counter[str]:
 
 
 def _write_units(changes: list[WritePlan]) -> int:
-    """Return the write units of loading: transactions of as many resources as fit, two units for each KB of an item."""
+    """Return the write units of a load: transactions of as many resources as fit, two units for each KB of an item."""
     tables: Any = RecordTables(None, "records", "directory", "references")  # type: ignore[arg-type]
     units = 0
     for group in packed(changes):
@@ -89,14 +81,14 @@ def _write_units(changes: list[WritePlan]) -> int:
 
 
 def main() -> None:
-    """Print the figures, or write them."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Print the figures, or keep them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.record_bytes", description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--figures", type=Path, help="write the figures into this file")
+    parser.add_argument("--write", action="store_true", help=f"keep the figures in {RECORD_BYTES.name}")
     given = parser.parse_args()
     figures = json.dumps(record_bytes(given.folder), indent=2)
-    if given.figures:
-        given.figures.write_text(figures + "\n", encoding="utf-8")
+    if given.write:
+        RECORD_BYTES.write_text(f"{figures}\n", encoding="utf-8")
     else:
         print(figures)
 

@@ -1,7 +1,6 @@
-"""What the measurements come to, as Markdown: one table for each, and the pages that hold them.
+"""Show the figures of `make bench` as Markdown tables, in the pages that hold them.
 
-A page holds a table between two comments that name it. What was measured last is kept in `docs/figures/bench.json`, and
-the pages follow from that.
+A page holds a table between two comments that name it. The figures are those of `docs/figures/bench.json`.
 """
 
 import json
@@ -11,148 +10,132 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cold_start import BUDGET as COLD_BUDGET
-from benchmarks.peers.__main__ import report as of_peers
+from benchmarks.figures import BENCH, bench
 
 from careconnect_admin.project import PROJECT
 
-FIGURES: Final = PROJECT / "docs" / "figures" / "bench.json"
 PAGES: Final = (PROJECT / "docs" / "performance.md", PROJECT / "README.md")
 
-Rows = Sequence[Mapping[str, Any]]
+Figures = Mapping[str, Any]
 
 
-def kept() -> dict[str, Any]:
-    """Return what was measured last, by the name of the measurement."""
-    figures: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
-    return figures
+def keep(figures: Figures) -> None:
+    """Keep the figures of some parts, and those of other parts as they are."""
+    BENCH.write_text(f"{json.dumps({**bench(), **figures}, indent=1)}\n", encoding="utf-8")
+    bench.cache_clear()
 
 
-def with_tables(page: str, figures: Mapping[str, Any]) -> str:
-    """Return a page with the tables that it holds as the figures are."""
-    for name, table in TABLES.items():
+def with_tables(page: str, figures: Figures) -> str:
+    """Return a page with its tables made from the figures."""
+    for name, made in TABLES.items():
         begin, end = f"<!-- bench: {name} -->", f"<!-- end of {name} -->"
-        text = f"{begin}\n\n{table(figures).rstrip()}\n\n{end}"
+        text = f"{begin}\n\n{made(figures)}\n\n{end}"
         page = re.sub(f"{begin}.*?{end}", lambda _, text=text: text, page, flags=re.DOTALL)  # type: ignore[misc]
     return page
 
 
-def write_pages(figures: Mapping[str, Any], pages: Sequence[Path] = PAGES) -> None:
-    """Write the figures into each page."""
+def write_pages(pages: Sequence[Path] = PAGES) -> None:
+    """Write the tables into each page."""
     for page in pages:
-        page.write_text(with_tables(page.read_text(encoding="utf-8"), figures), encoding="utf-8")
+        page.write_text(with_tables(page.read_text(encoding="utf-8"), bench()), encoding="utf-8")
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ["---"] * len(heads), *rows))
+def ratio_of(row: Figures) -> float:
+    """Return the CPU of a warm request as a multiple of its bare calls."""
+    ratio: float = row["own"]["least"] / row["bare"]["least"]
+    return ratio
 
 
-def _spread(one: Mapping[str, float]) -> str:
-    return f"{one['least']:.2f} (+{one['median'] - one['least']:.2f})"
+def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a Markdown table."""
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (heads, ["---"] * len(heads), *rows))
 
 
-def machine(figures: Mapping[str, Any]) -> str:
-    """Return a sentence on the machine, and on how much the same work varied there."""
+def machine(figures: Figures) -> str:
+    """Return a sentence on the machine and its noise."""
     one = figures["machine"]
-    cpu, wall = (one[kind] for kind in ("cpu", "wall"))
+    cpu = one["cpu"]
     return (
-        f"Python {one['python']} on {one['processors']} processors ({one['architecture']}), load {one['load']}"
-        f" meanwhile. The same work there took {cpu['least']:.2f} ms of CPU at least, {cpu['median']:.2f} as the median"
-        f" and {cpu['p95']:.2f} at the 95th percentile; by the clock {wall['least']:.2f}, {wall['median']:.2f} and"
-        f" {wall['p95']:.2f}."
+        f"Python {one['python']}, {one['processors']} processors ({one['architecture']}), load {one['load']}; the same"
+        f" work took {cpu['least']:.2f} ms, or {cpu['p95']:.2f} ms in one run of twenty."
     )
 
 
-def own_cpu(figures: Mapping[str, Any]) -> str:
-    """Return the table of what a warm call costs beside its bare calls."""
-    heads = [
-        "request",
-        "calls of AWS",
-        "CPU, ms",
-        "its bare calls, ms",
-        "ratio",
-        "budget",
-        "by our client, ms",
-        "ratio",
+def own_cpu(figures: Figures) -> str:
+    """Return the table of warm requests beside their bare calls."""
+    rows = [
+        (
+            row["name"],
+            *(f"{row[kind]['least']:.2f}" for kind in ("own", "bare")),
+            *_judged(ratio_of(row), row["budget"]),
+        )
+        for row in figures["own_cpu"]
     ]
-    return _table(heads, [_own(row) for row in figures["own_cpu"]])
+    return table(["request", "CPU, ms", "bare calls, ms", "ratio", "budget"], rows)
 
 
-def _own(row: Mapping[str, Any]) -> list[str]:
-    ratio = row["own"]["least"] / row["bare"]["least"]
-    missed = "" if ratio <= row["budget"] else ", missed"
-    return [
-        row["name"],
-        str(len(row["calls"])),
-        *(_spread(row[kind]) for kind in ("own", "bare")),
-        f"**{ratio:.2f}**",
-        f"{row['budget']:.2f}{missed}",
-        _spread(row["ours"]),
-        f"{row['own']['least'] / row['ours']['least']:.2f}",
-    ]
+def cold_start(figures: Figures) -> str:
+    """Return the table of cold starts beside what their job needs."""
+    rows = [
+        (row["function"], f"{row['ours']:.0f}", f"{row['reference']:.0f}", *_judged(row["ratio"], COLD_BUDGET),
+         f"{row['rss']:.0f}")
+        for row in figures["cold_start"]
+    ]  # fmt: skip
+    return table(["function", "CPU, ms", "its imports, ms", "ratio", "budget", "memory, MB"], rows)
 
 
-def cold_start(figures: Mapping[str, Any]) -> str:
-    """Return the table of what a cold start costs beside what its job needs."""
-    heads = ["function", "CPU, ms", "what its job needs, ms", "ratio", "budget", "modules", "memory, MB"]
-    return _table(heads, [_cold(row) for row in figures["cold_start"]])
+def layers(figures: Figures) -> str:
+    """Return the table of the layers' sizes."""
+    return table(["layer", "MB"], [(f"`{name}`", size) for name, size in figures["layers"].items()])
 
 
-def _cold(row: Mapping[str, Any]) -> list[str]:
-    missed = "" if row["ratio"] <= COLD_BUDGET else ", missed"
-    return [
-        row["function"],
-        f"{row['ours']:.0f} ±{row['ours_spread']:.0f}",
-        f"{row['reference']:.0f} ±{row['reference_spread']:.0f}",
-        f"**{row['ratio']:.2f}**",
-        f"{COLD_BUDGET:.2f}{missed}",
-        f"{row['modules']} of {row['reference_modules']}",
-        f"{row['rss']:.0f} of {row['reference_rss']:.0f}",
-    ]
-
-
-def growth(figures: Mapping[str, Any]) -> str:
+def growth(figures: Figures) -> str:
     """Return the table of pages in a small table and in a large one."""
-    sizes = [int(size) for size in figures["growth"]["sizes"]]
-    small, large = sizes[0], sizes[-1]
-    heads = ["page", f"{small:,}: p50 | p95", f"{large:,}: p50 | p95", "ratio", f"units {small:,}", f"{large:,}"]
-    heads = [part for head in heads for part in head.split(" | ")]
-    rows = []
-    for row in figures["growth"]["pages"]:
-        times = [row["milliseconds"][str(size)] for size in (small, large)]
-        ratio = "–" if row["ratio"] is None else f"{row['ratio']:.2f}"
-        name = row["name"] + ("" if row["page"] == "first" else ", later page")
-        cells = [f"{one[kind]:.1f}" for one in times for kind in ("p50", "p95")]
-        units = [f"{row['units'][str(size)]:.1f}" for size in (small, large)]
-        rows.append([name, *cells, ratio, *units])
-    return _table(heads, rows)
+    small, large = (f"{size:,}" for size in figures["growth"]["sizes"])
+    rows = [
+        (row["name"], *(f"{time:.1f}" for time in row["milliseconds"]),
+         "–" if row["ratio"] is None else f"{row['ratio']:.2f}", *(f"{units:.1f}" for units in row["units"]))
+        for row in figures["growth"]["pages"]
+    ]  # fmt: skip
+    return table(["page", f"{small}: ms", f"{large}: ms", "ratio", f"{small}: units", f"{large}: units"], rows)
 
 
-def peers(figures: Mapping[str, Any]) -> str:
-    """Return the tables of ours beside its peers."""
-    return of_peers(figures["peers"])
+def peers(figures: Figures) -> str:
+    """Return the table of ours beside its peers."""
+    rows = [
+        (row["measure"], row["peer"], f"{row['ours']:g}", f"{row['theirs']:g}", f"{row['ours'] / row['theirs']:.2f}")
+        for row in figures["peers"]
+    ]
+    return table(["", "peer", "ours", "theirs", "ratio"], rows)
 
 
-def summary(figures: Mapping[str, Any]) -> str:
-    """Return the table of the README: the budgets, and what each comes to."""
-    own = {row["name"]: row for row in figures["own_cpu"]}
+def summary(figures: Figures) -> str:
+    """Return the table of the README: each budget, and what it is held to."""
+    rows = figures["own_cpu"]
     groups = {
-        "Read of a resource": [name for name in own if name.startswith("read")],
-        "Page of a search": [name for name in own if name.startswith("search")],
-        "Token": ["token"],
-        "Authorizer": ["authorizer"],
-        "Write": [name for name in own if name.startswith("write")],
+        "Read of a resource": [row for row in rows if row["name"].startswith("read")],
+        "Page of a search": [row for row in rows if row["name"].startswith("search")],
+        "Token": [row for row in rows if row["name"] == "token"],
+        "Authorizer": [row for row in rows if row["name"] == "authorizer"],
+        "Write": [row for row in rows if row["name"].startswith("write")],
     }
-    rows = []
-    for name, members in groups.items():
-        ratios = [own[one]["own"]["least"] / own[one]["bare"]["least"] for one in members]
-        cpu = [own[one]["own"]["least"] for one in members]
-        budget = own[members[0]]["budget"]
-        rows.append([name, _range(cpu, ".1f", " ms"), _range(ratios, ".2f"), _held(max(ratios), budget)])
-    cold = figures["cold_start"]
-    starts = _range([row["ours"] for row in cold], ".0f", " ms")
-    ratios = [row["ratio"] for row in cold]
-    rows.append(["Cold start", starts, _range(ratios, ".2f"), _held(max(ratios), COLD_BUDGET)])
-    return _table(["", "CPU", "of what AWS's client alone takes", "budget"], rows)
+    lines = [
+        _summed(name, [(row["own"]["least"], ratio_of(row)) for row in group], ".1f", group[0]["budget"])
+        for name, group in groups.items()
+    ]
+    cold = [(row["ours"], row["ratio"]) for row in figures["cold_start"]]
+    starts = _summed("Cold start", cold, ".0f", COLD_BUDGET)
+    return table(["", "CPU", "of what AWS's client alone takes", "budget"], [*lines, starts])
+
+
+def _summed(name: str, measured: Sequence[tuple[float, float]], form: str, budget: float) -> Sequence[str]:
+    cpu, ratios = zip(*measured, strict=True)
+    _, held = _judged(max(ratios), budget)
+    return [name, _range(cpu, form, " ms"), _range(ratios, ".2f"), held]
+
+
+def _judged(ratio: float, budget: float) -> tuple[str, str]:
+    return f"{ratio:.2f}", f"{budget:.2f}" + ("" if round(ratio, 2) <= budget else ", missed")
 
 
 def _range(values: Sequence[float], form: str, unit: str = "") -> str:
@@ -160,14 +143,11 @@ def _range(values: Sequence[float], form: str, unit: str = "") -> str:
     return f"{low}{unit}" if low == high else f"{low} to {high}{unit}"
 
 
-def _held(ratio: float, budget: float) -> str:
-    return f"{budget:.2f}" + ("" if round(ratio, 2) <= budget else ", missed")
-
-
-TABLES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
+TABLES: Final[Mapping[str, Callable[[Figures], str]]] = {
     "machine": machine,
     "own_cpu": own_cpu,
     "cold_start": cold_start,
+    "layers": layers,
     "growth": growth,
     "peers": peers,
     "summary": summary,

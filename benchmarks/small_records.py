@@ -1,7 +1,7 @@
-"""Invented patients beside the project's sample, the same for the same numbers, as items that the loader makes.
+"""Make synthetic patients beside the project's sample as items of the table, the same for the same numbers.
 
-Each is made of a patient of the sample, cut down to what a register holds, so that an entry has the size that real
-ones have and what is an example to find one of the sample finds thousands here.
+Each is made from a patient of the sample and reduced to what a register holds, so that index entries have a realistic
+size.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Any, Final
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_admin.sample.generator import sample_resources
-from careconnect_records.items.record import NewVersion, build_record, instant_text, new_version
+from careconnect_records.items.record import build_record, new_version
 
 Item = dict[str, Any]
 
@@ -51,13 +51,13 @@ def nhs_number(number: int) -> str:
 
 
 def patient_id(number: int) -> str:
-    """Return a patient's id, of the same length for each, so that what it costs is the same."""
+    """Return a patient's id, of the same length for each, so that each costs the same."""
     return f"p{number:07}"
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """So many invented patients, numbered from 0, each changed a second after the one before."""
+    """A number of synthetic patients, numbered from 0, each changed a second after the one before."""
 
     patients: int
 
@@ -69,34 +69,30 @@ class Region:
         """Return the number of a patient with a long record."""
         return choose.randrange(self.patients // 100) * 100
 
-    def since(self, last: int) -> str:
-        """Return the instant from which on the last so many patients were changed."""
-        return instant_text(_changed(self.patients - last))
-
     def items(self) -> Iterator[Item]:
-        """Yield all items: the sample's, the patients', their observations' and the key that seals next links."""
+        """Yield all items: of the sample, the patients, their observations, and the key that seals next links."""
         pk, sk = CURSOR_KEY
         # Base64, as DynamoDB's JSON has it.
         key = {"B": "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}
         yield {"pk": {"S": pk}, "sk": {"S": sk}, "key": key, "format": {"N": str(FORMAT)}}
         for resource in sample_resources():
             yield from _items(resource, _LOADED)
-        makers = Makers.of_sample()
+        makers = _Makers.of_sample()
         for number in range(self.patients):
             for resource in (makers.patient(number), *makers.observations(number)):
                 yield from _items(resource, _changed(number))
 
 
 @dataclass(frozen=True, slots=True)
-class Makers:
-    """Makes the resources of the patient of a number, out of a patient and an observation of the sample."""
+class _Makers:
+    """Makes the resources of a patient by number, from a patient and an observation of the sample."""
 
     template: Mapping[str, Any]
     observation: Mapping[str, Any]
 
     @classmethod
-    def of_sample(cls) -> "Makers":
-        """Return those of the patient whose record the examples of the documents are taken from."""
+    def of_sample(cls) -> "_Makers":
+        """Return makers from the patient whose record the examples of the documents use."""
         found: dict[str, Mapping[str, Any]] = {}
         for resource in sample_resources():
             if resource["id"] in (_PATIENT, f"{_PATIENT}-1"):
@@ -122,7 +118,7 @@ class Makers:
             ],
             "telecom": [{"system": "email", "value": f"{patient_id(number)}@example.org"}],
             "gender": "other" if _spread("other", number) % 500 == 0 else _one_of(("female", "male"), number),
-            "birthDate": birth_date(number),
+            "birthDate": _birth_date(number),
             "address": [{name: address[name] for name in ("city", "postalCode", "country")}],
             "generalPractitioner": of_sample["generalPractitioner"],
             "managingOrganization": of_sample["managingOrganization"],
@@ -155,21 +151,14 @@ class Makers:
             }
 
 
-def birth_date(number: int) -> str:
+def _birth_date(number: int) -> str:
     """Return a patient's date of birth."""
     return (datetime(1930, 1, 1, tzinfo=UTC) + timedelta(days=_spread("born", number) % 32_000)).date().isoformat()
 
 
-def content(resource: dict[str, Any]) -> NewVersion:
-    """Return what the loader stores of a resource."""
-    served = resource_type(resource["resourceType"])
-    assert served is not None
-    return new_version(served, resource)
-
-
 def _spread(name: str, of: int | str) -> int:
-    """Return a number that has nothing to do with any other, so that no value lies in the order of another."""
-    # Not the checksum by which ids are spread over shards: what is of one day would be of one shard.
+    """Return a pseudo-random number, so that no value is in the order of another."""
+    # Not the checksum that spreads ids over shards: one day would be in one shard.
     return int.from_bytes(hashlib.blake2b(f"{name} {of}".encode(), digest_size=4).digest())
 
 
@@ -178,7 +167,9 @@ def _one_of(names: Sequence[str], number: int) -> str:
 
 
 def _items(resource: dict[str, Any], changed: int) -> Iterator[Item]:
-    record = build_record(content(resource), 1, changed)
+    served = resource_type(resource["resourceType"])
+    assert served is not None
+    record = build_record(new_version(served, resource), 1, changed)
     yield from (record.body, record.index, *record.entries)
 
 

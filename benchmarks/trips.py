@@ -1,51 +1,53 @@
-"""What each kind of request costs: its calls of AWS, round trip by round trip, and units.
+"""Measure the calls of AWS, round trips and units of each kind of request.
 
     python -m benchmarks.trips [--write]
 
 Every function is composed by its handler over moto, and its calls are let go in step (`lock_step`), so the numbers are
-the same on every machine. With `--write` the table stands in `docs/performance.md` afterwards.
+the same on every machine. `--write` puts the declared numbers into `docs/performance.md` instead.
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, Final
 
+from careconnect_admin.project import PROJECT
 from careconnect_testing.aws.moto_deployment import moto_deployment
 from careconnect_testing.aws.moto_dynamodb import quick_and_whole
 from careconnect_testing.http.request_kinds import KINDS, beside, prepare
 from careconnect_testing.records.trips import TRIPS, Trip, measured, table, with_table
 
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "performance.md"
+DOCUMENT: Final = PROJECT / "docs" / "performance.md"
+
+Figures = Mapping[str, Mapping[str, Any]]
 
 
-def trips() -> dict[str, Trip]:
-    """Measure every kind of request and return what it costs, by its name."""
+def trips() -> Figures:
+    """Measure every kind of request and return its cost, by its name."""
     with quick_and_whole(), moto_deployment(beside()) as deployment:
         prepare(deployment)
-        return {kind.name: measured(kind, deployment) for kind in KINDS}
+        return {kind.name: asdict(measured(kind, deployment)) for kind in KINDS}
 
 
-def figures() -> list[dict[str, Any]]:
-    """Return what every kind of request costs, as the other benchmarks return their figures."""
-    return [{"name": name, "round_trips": trip.round_trips, **asdict(trip)} for name, trip in trips().items()]
+def as_table(found: Figures) -> str:
+    """Return the table of every kind of request."""
+    return table({name: Trip(**one) for name, one in found.items()})
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and print the table; return 1 if it is not the one that is declared."""
+def changed(found: Figures) -> list[str]:
+    """Return a line for each kind of request that does not cost what `TRIPS` declares."""
+    return [f"{name}: not as declared" for name, one in found.items() if Trip(**one) != TRIPS.get(name)]
+
+
+def main() -> None:
+    """Measure and print every kind of request, or write the declared table into the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trips", description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help=f"write the declared table into {DOCUMENT.name}")
-    asked = parser.parse_args(arguments)
-    found = trips()
-    print(table(found))
-    if asked.write:
+    if parser.parse_args().write:
         DOCUMENT.write_text(with_table(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")
-    others = [name for name, trip in found.items() if trip != TRIPS.get(name)]
-    print(*(f"{name}: not as declared" for name in others), sep="\n", file=sys.stderr)
-    return 1 if others else 0
+    else:
+        print(as_table(trips()))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -1,7 +1,7 @@
-"""What calls of DynamoDB are charged, in request units, by what was asked and what was answered.
+"""Count the request units of DynamoDB calls from their parameters and answers.
 
-A read unit is 4 KB read consistently, or 8 KB otherwise; a write unit is 1 KB, and in a transaction half of that. An
-item of an index is written besides, without that doubling.
+A read unit is 4 KB read consistently, or 8 KB otherwise. A write unit is 1 KB; a transaction takes two for each KB. An
+item of an index is written besides, at one unit for each KB.
 """
 
 import math
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from careconnect_records.items.record import item_size
+from careconnect_testing.aws.moto_dynamodb import inserted
 
 _READ: Final = 4096
 _WRITE: Final = 1024
 _INDEXED: Final = "patient"
-"""The attribute that the only index has its items by (`by-patient` of the audit table)."""
+"""The key of the only index (`by-patient` of the audit table)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Units:
 
 
 def units_of(operation: str, asked: Mapping[str, Any], answered: Mapping[str, Any], *, audit_table: str) -> Units:
-    """Return the units of one call. What is not known of an item that is updated or removed counts as one KB."""
+    """Return the units of one call; an item that is updated or removed counts as one KB."""
     if operation == "BatchGetItem":
         return _sum(
             _got(len(of_table["Keys"]), answered.get("Responses", {}).get(table, ()), of_table)
@@ -38,20 +39,25 @@ def units_of(operation: str, asked: Mapping[str, Any], answered: Mapping[str, An
     if operation == "GetItem":
         return _got(1, [answered["Item"]] if "Item" in answered else [], asked)
     if operation == "Query":
-        # The sum is rounded up, not each item, and what a projection leaves out is read all the same.
+        # The sum is rounded up, not each item. Attributes that a projection leaves out are charged too.
         keys = asked["ExpressionAttributeValues"]
-        unsaid = len("pk") + len(str(keys.get(":pk", {}).get("S", "")))
-        read = sum(item_size_of(item) + (0 if "pk" in item else unsaid) for item in answered.get("Items", ()))
+        omitted = len("pk") + len(str(keys.get(":pk", {}).get("S", "")))
+        read = sum(item_size_of(item) + (0 if "pk" in item else omitted) for item in answered.get("Items", ()))
         return Units(reads=_read(read, asked))
+    if operation == "BatchExecuteStatement":
+        inserts = (inserted(statement) for statement in asked["Statements"])
+        return _sum(
+            _written({"Put": {"TableName": table, "Item": item}}, audit_table, times=1) for table, item in inserts
+        )
     if operation == "TransactWriteItems":
         return _sum(_written(action, audit_table, times=2) for action in asked["TransactItems"])
     if operation in ("PutItem", "UpdateItem", "DeleteItem"):
         return _written({operation.removesuffix("Item"): asked}, audit_table, times=1)
-    raise ValueError(f"It is not known what {operation} costs.")
+    raise ValueError(f"The units of {operation} are not known.")
 
 
 def item_size_of(item: Mapping[str, Any]) -> int:
-    """Return about how many bytes an item has, also where it has sets or bytes."""
+    """Return the approximate bytes of an item, which may hold sets and binary values."""
     plain = {name: typed for name, typed in item.items() if typed.keys() <= {"S", "N", "BOOL"}}
     others = ((name, next(iter(typed.values()))) for name, typed in item.items() if name not in plain)
     return item_size(plain) + sum(len(name) + len(str(value)) for name, value in others)
@@ -59,7 +65,7 @@ def item_size_of(item: Mapping[str, Any]) -> int:
 
 def _got(keys: int, items: Iterable[Mapping[str, Any]], asked: Mapping[str, Any]) -> Units:
     sizes = [item_size_of(item) for item in items]
-    # What is not there is charged as the smallest item is.
+    # A missing item is charged like the smallest one.
     sizes += [0] * (keys - len(sizes))
     return Units(reads=sum(_read(size, asked) for size in sizes))
 

@@ -1,14 +1,13 @@
-"""A warm request to each function, on the answers that AWS once gave to it, and its bare calls beside it.
+"""Make a warm request to each function, with recorded answers of AWS, and its bare calls beside it.
 
-Each function is composed in this process as it is deployed. A request is made once, and what AWS answers to it is kept.
-Then it can be made again and again on these answers, and so can its calls alone: by a client of boto3 with boto3's own
-settings, with `jwt.decode` where a token is verified, and by a client as the functions have it. Whoever answers is
-another process.
+Each function is composed in this process as it is deployed. A request is made once and the answers of AWS are recorded.
+The request can then be repeated with these answers, and so can its calls alone: by a boto3 client with boto3's own
+settings, and with `jwt.decode` where a token is verified. Another process gives the answers.
 """
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
@@ -20,7 +19,6 @@ from benchmarks.wire import Asked, Wire
 from botocore import xform_name
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from careconnect.runtime import aws
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_admin.stack.emulator_client import REGION
@@ -31,6 +29,7 @@ from careconnect_testing.stacks.deployed_function import deployed_handler
 _CALLER: Final = {"client_id": "benchmark", "scope": "system/*.cruds", "expires_at": "99999999999", "jti": "a-jti"}
 _READ: Final = 1.1
 _PAGE: Final = 1.25
+_AUDIT: Final = 1.5
 _TOKEN: Final = 1.25
 _AUTHORIZER: Final = 1.2
 _WRITE: Final = 1.5
@@ -38,9 +37,10 @@ _WRITE: Final = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request to a function, and how many times its bare calls it may cost; those of `before` are made first, once.
+    """A request to a function, and the most CPU it may take, as a multiple of its bare calls.
 
-    `token` is what is verified beside the bare calls, where that is the function's job.
+    The requests of `before` are made once, first. `token` is verified beside the bare calls if that is the function's
+    job.
     """
 
     name: str
@@ -53,24 +53,27 @@ class Case:
 
 
 class _Context:
-    """What a function is told of its invocation."""
+    """The Lambda context of an invocation."""
 
     aws_request_id = "00000000-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
 class WarmRequest:
-    """A request that can be made again and again, and its calls of AWS alone."""
+    """A request that can be repeated (`whole`), its calls of AWS (`asked`), and these calls alone (`bare`).
 
-    calls: tuple[str, ...]
+    `answer` is the function's answer to it.
+    """
+
+    asked: Sequence[Asked]
+    answer: Mapping[str, Any]
     whole: Callable[[], None]
     bare: Callable[[], None]
-    ours: Callable[[], None]
 
 
 @contextmanager
 def warm_request(stack: LocalStack, wire: Wire, case: Case) -> Iterator[WarmRequest]:
-    """Compose a case's function under its role, and learn what AWS answers to it."""
+    """Compose a case's function under its role, and record the answers of AWS to it."""
     with deployed_handler(stack, case.function, case.package, endpoint=wire.endpoint) as handler:
         wire.learn()
         for event in case.before or (case.event,):
@@ -78,8 +81,9 @@ def warm_request(stack: LocalStack, wire: Wire, case: Case) -> Iterator[WarmRequ
         wire.learn()
         handler(case.event, _Context())
         wire.replay()
-        # What an instance keeps, as keys and the state of the index, is there from then on.
-        status = handler(case.event, _Context()).get("statusCode", 200)
+        # The instance is warm from here on: its keys and the state of the index are cached.
+        answer = handler(case.event, _Context())
+        status = answer.get("statusCode", 200)
         assert status < 300, f"{case.name}: {status}"
         asked = wire.asked()
         verification = [_verification(stack, case.token)] if case.token else []
@@ -87,19 +91,15 @@ def warm_request(stack: LocalStack, wire: Wire, case: Case) -> Iterator[WarmRequ
         def whole() -> None:
             assert handler(case.event, _Context()).get("statusCode", 200) == status, case.name
 
-        yield WarmRequest(
-            tuple(one.operation for one in asked),
-            whole,
-            partial(_all, [*(_call(one, _bare_client(one.service, wire.endpoint)) for one in asked), *verification]),
-            partial(_all, [*(_call(one, _our_client(one.service, wire.endpoint)) for one in asked), *verification]),
-        )
+        calls = [_call(one, _bare_client(one.service, wire.endpoint)) for one in asked]
+        yield WarmRequest(asked, answer, whole, partial(_all, [*calls, *verification]))
 
 
 def cases(stack: LocalStack, client: DemoClient) -> list[Case]:
     """Return a case of each kind of request; the stack holds the sample, and `client` may read all of it."""
     with deployed_handler(stack, "TokenFunction", "token_issuer") as handler:
         token = str(json.loads(handler(_token_event(client), _Context())["body"])["access_token"])
-    return [*_reads(), *_of_tokens(client, token), *_writes()]
+    return [*_reads(), *_of_tokens(client, token), *_writes(), *_dear_pages()]
 
 
 def _all(calls: Sequence[Callable[[], Any]]) -> None:
@@ -116,19 +116,13 @@ def _call(asked: Asked, client: Any) -> Callable[[], Any]:
 
 
 @cache
-def _our_client(service: str, _endpoint: str) -> Any:
-    """Return a client as the functions have it."""
-    return {"dynamodb": aws.dynamodb, "kms": aws.kms}[service]()
-
-
-@cache
 def _bare_client(service: str, endpoint: str) -> Any:
-    """Return a client with the settings that boto3 has by itself."""
+    """Return a client with boto3's own settings."""
     return boto3.session.Session("testing", "testing", region_name=REGION).client(service, endpoint_url=endpoint)  # type: ignore[call-overload]
 
 
 def _verification(stack: LocalStack, token: str) -> Callable[[], Any]:
-    """Return what verifies a token as PyJWT does it by itself."""
+    """Return a function that verifies a token by PyJWT alone."""
     kms = stack.client("kms")
     aliases = (kms.get_public_key(KeyId=f"{stack.stack.outputs['SigningKeyAlias']}-current"),)
     key = load_der_public_key(aliases[0]["PublicKey"])
@@ -148,6 +142,17 @@ def _reads() -> list[Case]:
         _read("search: page of 20 of a record", "Observation", [("patient", "4"), ("_count", "20")]),
         _read("search: `_revinclude`", "Patient", [("_id", "4"), ("_revinclude", "Observation:patient")]),
         _read("a patient's whole record", "Patient/4/$everything"),
+    ]
+
+
+def _dear_pages() -> list[Case]:
+    audit = {**_CALLER, "scope": "system/AuditEvent.read"}
+    events = fhir_event("GET", "AuditEvent", [("patient", "4"), ("_count", "20")], authorizer=audit)
+    practitioners = fhir_event("GET", "Practitioner", [("_count", "20")], authorizer=_CALLER)
+    return [
+        _read("search: page of 20 patients", "Patient", [("_count", "20")]),
+        Case("search: page of the directory", "DirectoryFunction", "fhir_reader", practitioners, _PAGE),
+        Case("page of the audit trail", "AuditFunction", "access_auditor", events, _AUDIT),
     ]
 
 
@@ -187,9 +192,9 @@ def _writes() -> Iterator[Case]:
         ("`PUT` of a Patient, new", _write("PUT", "Patient/p", one), (first,)),
         ("`POST` of an Observation", _write("POST", "Observation", seen), (first,)),
         ("`POST` of a Patient unless there", _write("POST", "Patient", other, **unless_there), (first,)),
-        ("the same, there already", _write("POST", "Patient", other, **unless_there), (first,)),
+        ("`POST` of a Patient that is there", _write("POST", "Patient", other, **unless_there), (first,)),
         ("`PUT` of an Observation, changed", _write("PUT", "Observation/o", {**seen, "status": "amended"}), (made,)),
-        ("the same, as it is", _write("PUT", "Observation/o", {**seen, "status": "amended"}), (first,)),
+        ("`PUT` of an Observation, unchanged", _write("PUT", "Observation/o", {**seen, "status": "amended"}), (first,)),
         ("`PATCH` of an Observation", _write("PATCH", "Observation/o", change, Content_Type=PATCH), (first,)),
         ("`DELETE` of an Observation", _write("DELETE", "Observation/o"), (first,)),
     ]

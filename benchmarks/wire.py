@@ -1,7 +1,7 @@
-"""A stand between a function and the emulator that learns its answers, and then gives them without it.
+"""Run a proxy between a function and the emulator that records its answers, and then replays them without it.
 
-What is measured in a process is then that process alone: its sockets and its HTTP are real, and who answers is another
-process, which always takes as long. `python -m benchmarks.wire UPSTREAM` is that process; it prints its port.
+So a measurement is of the function's process alone: its sockets and its HTTP are real, and another process answers,
+which always takes as long. `python -m benchmarks.wire UPSTREAM` is that process; it prints its port.
 """
 
 import asyncio
@@ -39,17 +39,13 @@ class Asked:
 
 
 class Wire:
-    """The process that answers, from the outside. Use as a context manager.
+    """The proxy's process, from the outside. Use as a context manager."""
 
-    What it has learnt is held back by the seconds of `dynamodb` or `kms`.
-    """
-
-    def __init__(self, upstream: str, *, dynamodb: float = 0, kms: float = 0) -> None:
+    def __init__(self, upstream: str) -> None:
         self._upstream = upstream
-        self._delays = (dynamodb, kms)
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "benchmarks.wire", self._upstream, *map(str, self._delays)]
+        command = [sys.executable, "-m", "benchmarks.wire", self._upstream]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this module
         assert self._process.stdout is not None
         self.endpoint = f"http://127.0.0.1:{int(self._process.stdout.readline())}"
@@ -62,18 +58,18 @@ class Wire:
         self._process.wait()
 
     def learn(self) -> None:
-        """Forget, and pass on whatever is asked from now on."""
+        """Forget the answers, and pass on and record every request from now on."""
         self._control("learn")
 
     def replay(self) -> None:
-        """Answer from now on what was answered.
+        """Replay the recorded answers from now on.
 
-        What was never asked to the letter, as an event with its new id, is answered as the last of its operation was.
+        A request that was not recorded, such as an audit event with a new id, gets the last answer of its operation.
         """
         self._control("replay")
 
     def asked(self) -> list[Asked]:
-        """Return what was asked since `learn`, `replay` or the last time, in order."""
+        """Return the calls since `learn`, `replay` or the last time, in order."""
         return [
             Asked(target, json.loads(body), json.loads(answer))
             for target, body, answer in json.loads(self._control("asked"))
@@ -88,8 +84,6 @@ class Wire:
 @dataclass
 class _Server:
     upstream: str
-    dynamodb: float
-    kms: float
     learns: bool = True
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     answers: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
@@ -130,8 +124,6 @@ class _Server:
             self.answers[target, body] = self.last[target] = answer
         else:
             answer = self.answers.get((target, body)) or self.last[target]
-            if delay := self.dynamodb if target.startswith("DynamoDB") else self.kms:
-                await asyncio.sleep(delay)
         self.asked.append((target, body.decode(), answer.partition(_END_OF_HEAD)[2].decode()))
         return answer
 
@@ -155,8 +147,8 @@ def _answer(body: bytes, status: int = 200, checksum: str = "") -> bytes:
     return "\r\n".join(lines).encode() + _END_OF_HEAD + body
 
 
-async def _main(upstream: str, dynamodb: str, kms: str) -> None:
-    answering = _Server(upstream, float(dynamodb), float(kms))
+async def _main(upstream: str) -> None:
+    answering = _Server(upstream)
     server = await asyncio.start_server(answering.serve, "127.0.0.1", 0, limit=1 << 20)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
@@ -165,5 +157,5 @@ async def _main(upstream: str, dynamodb: str, kms: str) -> None:
 
 
 if __name__ == "__main__":
-    assert urlsplit(sys.argv[1]).hostname == "127.0.0.1", "only the emulator of this machine is passed anything on"
-    asyncio.run(_main(sys.argv[1].rstrip("/"), *sys.argv[2:]))
+    assert urlsplit(sys.argv[1]).hostname == "127.0.0.1", "requests are passed on to an emulator of this machine only"
+    asyncio.run(_main(sys.argv[1].rstrip("/")))

@@ -1,6 +1,5 @@
-// What a measured process does: it says when it is ready, then obeys a line of JSON after the other, each with a line of
-// JSON on its standard error. `prepare` takes what it is to work with, `ask` returns an answer to be looked at, and `steps`
-// are what can be asked for many times.
+// A measured process: it says when it is ready, then answers each line of JSON with a line of JSON on its standard error.
+// `prepare` takes its input, `ask` returns the answer of the measured request, and `steps` can be repeated.
 "use strict";
 
 const seconds = (usage) => (usage.user + usage.system) / 1e6;

@@ -1,6 +1,6 @@
-"""What a measured process of ours does, as `answering.cjs` has it for those of the peers.
+"""Be a measured process of ours, as `answering.cjs` is for the peers.
 
-It says when it is ready, then obeys a line of JSON after the other, each with a line of JSON on its standard error.
+It says when it is ready, then answers each line of JSON with a line of JSON on its standard error.
 """
 
 import json
@@ -11,10 +11,10 @@ from typing import Any
 
 
 def answer(prepare: Callable[[Any], Any], ask: Callable[[], Any], steps: Mapping[str, Callable[[], object]]) -> None:
-    """Obey until standard input ends.
+    """Answer until standard input ends.
 
-    `prepare` takes what it is to work with, `ask` returns an answer to be looked at, and `steps` are what can be asked
-    for many times. A step is answered by its CPU in seconds, that of all the process's threads.
+    `prepare` takes its input, `ask` returns the answer of the measured request, and `steps` can be repeated. A step is
+    answered by its seconds of CPU, of all threads of the process.
     """
     _say({"ready": time.process_time()})
     for line in sys.stdin:

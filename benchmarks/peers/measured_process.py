@@ -1,8 +1,7 @@
-"""A process that is measured: started anew, asked over its standard input, answering on its standard error."""
+"""Run a measured process: started anew, asked over its standard input, answering on its standard error."""
 
 import json
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,26 +20,16 @@ class Program:
     environment: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What it takes until a process can be asked: seconds of the processor and of the clock, resident bytes then."""
-
-    cpu: float
-    wall: float
-    resident: float
-
-
 class MeasuredProcess:
     """A process of a program, ready to be asked. Use as a context manager; it ends with its standard input.
 
-    What it logs goes nowhere, but is written.
+    `load` are the seconds of CPU until it was ready. Its log is written to nowhere.
     """
 
     def __init__(self, program: Program) -> None:
         self._program = program
 
     def __enter__(self) -> Self:
-        begun = time.perf_counter()
         self._process = subprocess.Popen(  # noqa: S603
             self._program.command,
             cwd=self._program.folder,
@@ -51,8 +40,7 @@ class MeasuredProcess:
             text=True,
             encoding="utf-8",
         )
-        cpu = self._said("ready")
-        self.load = Load(cpu, time.perf_counter() - begun, self._resident())
+        self.load = float(self._said("ready"))
         return self
 
     def __exit__(
@@ -69,17 +57,17 @@ class MeasuredProcess:
         self._process.stderr.close()
 
     def prepare(self, given: Any) -> Any:
-        """Give the process what it works with, and return what it makes of that."""
+        """Give the process its input, and return its answer to that."""
         self._ask({"prepare": given})
         return self._said("prepared")
 
     def answer(self) -> Any:
-        """Return an answer of what is measured, to be looked at."""
+        """Return the answer of the measured request."""
         self._ask({})
         return self._said("answer")
 
     def cpu(self, step: str, times: int) -> float:
-        """Let a step be done so many times, and return the seconds of the processor that each took."""
+        """Repeat a step, and return the seconds of CPU of each."""
         self._ask({"step": step, "times": times})
         return float(self._said("cpu"))
 
@@ -89,7 +77,7 @@ class MeasuredProcess:
         self._process.stdin.flush()
 
     def _said(self, name: str) -> Any:
-        """Return what it answers by a name; warnings that come before are passed over."""
+        """Return the answer of a name; other lines before it are warnings."""
         assert self._process.stderr is not None
         other = []
         for line in self._process.stderr:
@@ -97,7 +85,3 @@ class MeasuredProcess:
                 return json.loads(line)[name]
             other.append(line)
         raise RuntimeError(f"{' '.join(self._program.command)} ended:\n{''.join(other)}")
-
-    def _resident(self) -> float:
-        command = ["ps", "-o", "rss=", "-p", str(self._process.pid)]
-        return 1024 * float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)  # noqa: S603

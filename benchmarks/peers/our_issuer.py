@@ -1,19 +1,21 @@
 """Our token issuer as a measured process: a local key in place of KMS, its tables in memory."""
 
 import os
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import jwt
 from benchmarks.peers.answering import answer
-from benchmarks.peers.memory_record import auditing
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from careconnect.audit.event import AuditEvent
 from careconnect.endpoint.composition import pipeline_of
-from careconnect.endpoint.pipeline import RequestPipeline
+from careconnect.endpoint.pipeline import Auditing, RequestPipeline
 from careconnect.oauth.access_token import ALGORITHM, DEFAULT_LIFETIME, TOKEN_TYPE
 from careconnect.oauth.client_record import CLIENT_CREDENTIALS, AuthMethod, ClientRecord, SecretDigest, digest_secret
 from careconnect.oauth.signing_keys import thumbprint
@@ -24,6 +26,7 @@ from token_issuer.clients.throttle import Counters
 
 _SALT = "a-salt"
 _FAILURES_ALLOWED = 20
+_KEPT = 100
 
 
 class _MemoryClients:
@@ -34,6 +37,35 @@ class _MemoryClients:
 
     def find(self, client_id: str, _failures: Counters) -> FoundClient:
         return FoundClient(self._record if client_id == self._record.client_id else None, 0, 0)
+
+
+class _MemoryAudit:
+    """Keeps the newest events, as the items that a table would hold."""
+
+    def __init__(self) -> None:
+        self._items: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+
+    def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
+        """Keep events at once, and return what has ended."""
+        self.keep(events)
+        kept: Future[None] = Future()
+        kept.set_result(None)
+        return [kept]
+
+    def run(self, work: Callable[[], None]) -> "Future[None]":
+        """Do some work at once."""
+        work()
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    def keep(self, events: Sequence[AuditEvent]) -> None:
+        """Keep events."""
+        self._items.extend(event.item() for event in events)
+
+    def put_action(self, event: AuditEvent) -> dict[str, Any]:
+        """Return the action of a transaction, which is a table's affair: none is made here."""
+        raise NotImplementedError
 
 
 class _LocalSigner:
@@ -80,7 +112,7 @@ def _pipeline(asked: Any, key: RSAPrivateKey) -> RequestPipeline:
         salt=_SALT,
         secrets=(SecretDigest(digest_secret(_SALT, asked["client"]["secret"])),),
     )
-    # Failures, assertions, revocations and others' keys: who is granted a token by a secret asks for none of these.
+    # A grant by secret needs no failures, assertions, revocations or other keys.
     unasked: Any = None
     endpoint = OAuthEndpoint(
         authentication=ClientAuthentication(_MemoryClients(client), unasked, unasked, _FAILURES_ALLOWED),
@@ -89,4 +121,4 @@ def _pipeline(asked: Any, key: RSAPrivateKey) -> RequestPipeline:
         tokens=unasked,
         lifetime=DEFAULT_LIFETIME,
     )
-    return pipeline_of(Settings(os.environ), endpoint, auditing("token_issuer"))
+    return pipeline_of(Settings(os.environ), endpoint, Auditing(_MemoryAudit(), "token_issuer"))

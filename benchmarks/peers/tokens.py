@@ -1,7 +1,6 @@
-"""An access token by client credentials: our issuer beside node-oidc-provider, both with one local RSA key.
+"""Measure an access token by client credentials: our issuer beside node-oidc-provider, both with one local RSA key.
 
-Most of a token's CPU is its signature's, which OpenSSL makes for both. So each also makes the bare signature: what is
-left of a token without it is its own.
+Most of a token's CPU is its signature, which OpenSSL makes for both. So the bare signature is measured too.
 """
 
 import json
@@ -9,9 +8,9 @@ from contextlib import ExitStack
 from typing import Any, Final
 
 import jwt
-from benchmarks.peers.figures import CALL, Row
 from benchmarks.peers.measured_process import MeasuredProcess
 from benchmarks.peers.programs import BASE, ours, theirs
+from benchmarks.peers.reading import row
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -33,8 +32,6 @@ _KEY_BITS: Final = 2048
 _AUDIENCE: Final = f"{BASE}{FHIR_PATH}"
 _SCOPE: Final = "system/Patient.read"
 _CLIENT: Final = {"id": "benchmark", "secret": "a-secret-that-is-nobodys-" + "0" * 61}
-_VARIANTS: Final = ("ours", "theirs")
-_NOTE: Final = "both sign with one RSA key and have their clients in memory; ours keeps an access record and logs"
 
 
 class Tokens:
@@ -43,7 +40,7 @@ class Tokens:
     def __enter__(self) -> "Tokens":
         key = rsa.generate_private_key(public_exponent=65537, key_size=_KEY_BITS)
         with ExitStack() as started:
-            programs = {"ours": ours("our_issuer", "main"), "theirs": theirs("oidc_provider.mjs")}
+            programs = {"ours": ours("our_issuer"), "theirs": theirs("oidc_provider.mjs")}
             self._processes = {
                 name: started.enter_context(MeasuredProcess(program)) for name, program in programs.items()
             }
@@ -62,31 +59,22 @@ class Tokens:
         self._exit.close()
 
     def call(self, times: int) -> None:
-        """Let each grant so many tokens, and make so many signatures."""
+        """Let each grant tokens and make signatures."""
         for (name, step), runs in self._runs.items():
             runs.append(self._processes[name].cpu(step, times))
 
-    def rows(self) -> list[Row]:
-        """Return what was measured."""
-        own = {
-            name: [
-                token - signature
-                for token, signature in zip(self._runs[name, _TOKEN], self._runs[name, _SIGNATURE], strict=True)
-            ]
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the median milliseconds of a token, and of a token without its signature."""
+        token, without = "token", "token, without its signature"
+        own = [
+            [one - bare for one, bare in zip(self._runs[name, _TOKEN], self._runs[name, _SIGNATURE], strict=True)]
             for name in self._processes
-        }
-        return [
-            self._row("CPU of a token", _TOKEN),
-            self._row("CPU of the bare signature", _SIGNATURE),
-            Row(PEER, "CPU of a token without its signature", CALL, _VARIANTS, own["ours"], own["theirs"], _NOTE),
         ]
-
-    def _row(self, measure: str, step: str) -> Row:
-        return Row(PEER, measure, CALL, _VARIANTS, self._runs["ours", step], self._runs["theirs", step], _NOTE)
+        return [row(PEER, token, self._runs["ours", _TOKEN], self._runs["theirs", _TOKEN]), row(PEER, without, *own)]
 
 
 def _given(key: rsa.RSAPrivateKey) -> dict[str, Any]:
-    """Return what either needs; each takes what it knows."""
+    """Return the input of both; each takes what it needs."""
     form = {"grant_type": CLIENT_CREDENTIALS, "scope": _SCOPE}
     event = form_event("/token", form, headers=basic(_CLIENT["id"], _CLIENT["secret"]))
     jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True)
@@ -101,13 +89,13 @@ def _given(key: rsa.RSAPrivateKey) -> dict[str, Any]:
         "audience": _AUDIENCE,
         "event": event,
         "request": {"headers": event["headers"], "body": event["body"]},
-        # As long as what is signed of a token.
+        # As long as the signed part of a token.
         "signed": jwt.encode(claims, key, ALGORITHM).rpartition(".")[0],
     }
 
 
 def _check(answer: Any, key: rsa.RSAPrivateKey) -> None:
-    """Refuse to measure what is no token; raises RuntimeError and PyJWT's errors."""
+    """Raise RuntimeError or an error of PyJWT unless the answer is the token that was asked for."""
     if answer["statusCode"] != 200:
         raise RuntimeError(f"answered {answer['statusCode']}: {answer['body']}")
     token = json.loads(answer["body"])["access_token"]

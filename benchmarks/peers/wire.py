@@ -1,5 +1,6 @@
-"""What AWS answers, kept and given again at the place where botocore hands a request to the network."""
+"""Record the answers of AWS and give them again where botocore hands a request to the network."""
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -9,11 +10,11 @@ from botocore.httpsession import URLLib3Session
 
 # Replaced for the whole process, which does nothing else.
 _SESSION: Final[Any] = URLLib3Session
-_PUTS: Final = ("PutItem", "TransactWriteItems")
+_INSERT: Final = "BatchExecuteStatement"
 
 
 class Wire:
-    """The answers to reads by what was asked. What is put is taken: an event of the access record is never the same."""
+    """The answers to reads, by request. Inserts of audit events are accepted: each has a new id."""
 
     def __init__(self, kept: Iterable[Sequence[Any]] = ()) -> None:
         self._answers = {
@@ -29,7 +30,7 @@ class Wire:
 
     @contextmanager
     def learning(self) -> Iterator[None]:
-        """Keep what is answered meanwhile."""
+        """Record the answers meanwhile."""
 
         def send(session: URLLib3Session, request: Any) -> Any:
             given = self._real(session, request)
@@ -47,10 +48,13 @@ class Wire:
 
         def send(_session: URLLib3Session, request: Any) -> Any:
             target, body = _asked(request)
-            taken = target.endswith(_PUTS)
-            status, headers, content = (200, {}, b"{}") if taken else self._answers[target, body]
+            if target.endswith(_INSERT):
+                inserted = json.dumps({"Responses": [{} for _ in json.loads(body)["Statements"]]}).encode()
+                status, headers, content = 200, dict[str, str](), inserted
+            else:
+                status, headers, content = self._answers[target, body]
             given: Any = AWSResponse(request.url, status, headers, None)  # type: ignore[arg-type]
-            # What it would read of a connection.
+            # Content that would be read from a connection.
             given._content = content
             return given
 

@@ -1,21 +1,25 @@
-"""SECURITY.md says what holds: each threat has tests that exist."""
+"""SECURITY.md draws the boundaries that it explains; in the threat model each threat has tests that exist."""
 
 import ast
 import re
+from itertools import takewhile
 
 import pytest
 
 from careconnect_admin.project import PROJECT
 
 PAGE = (PROJECT / "SECURITY.md").read_text(encoding="utf-8")
+MODEL = (PROJECT / "docs/threat-model.md").read_text(encoding="utf-8")
 
 
 def rows(heading: str) -> list[list[str]]:
-    """Return the cells of the table that begins with a heading row."""
-    lines = PAGE.partition(heading + "\n")[2].splitlines()
-    assert lines[0].startswith("|---"), heading
-    table = lines[1 : next((place for place, line in enumerate(lines) if not line.startswith("|")), len(lines))]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    """Return the cells of the model's tables that begin with a heading row, one list per row."""
+    found: list[str] = []
+    for section in MODEL.split(heading + "\n")[1:]:
+        rule, *lines = section.splitlines()
+        assert rule.startswith("|---"), heading
+        found += takewhile(lambda line: line.startswith("|"), lines)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in found]
 
 
 def is_test(name: str) -> bool:
@@ -29,6 +33,14 @@ def is_test(name: str) -> bool:
 
 
 THREATS = rows("| threat | control | proved by |")
+
+
+def test_no_row_of_the_model_is_overlooked() -> None:
+    assert len(THREATS) == len(re.findall(r"^\| .*\.py::test_", MODEL, re.MULTILINE)) > 60
+
+
+def test_the_security_page_leads_to_the_model() -> None:
+    assert "](docs/threat-model.md)" in PAGE
 
 
 @pytest.mark.parametrize("row", THREATS, ids=[row[0] for row in THREATS])

@@ -3,12 +3,12 @@
 import copy
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
-from benchmarks import bars, report
+from benchmarks import report
+from benchmarks.figures import bench
 
-FIGURES = report.kept()
+FIGURES = bench()
 
 
 @pytest.mark.parametrize("page", report.PAGES, ids=lambda page: page.name)
@@ -40,14 +40,3 @@ def test_what_is_over_its_budget_is_named_so() -> None:
     assert report.own_cpu(figures).count("missed") == 1
     assert report.cold_start(figures).count("missed") == 1
     assert report.summary(figures).count("missed") == 2
-
-
-@pytest.mark.parametrize("name", ["own-cpu.svg", "cold-start.svg"])
-def test_a_chart_is_drawn_from_the_figures(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bars, "_IMAGES", tmp_path)
-
-    bars.write_charts({part: FIGURES[part] for part in ("own_cpu", "cold_start")})
-
-    drawn = (tmp_path / name).read_text(encoding="utf-8")
-    assert ElementTree.fromstring(drawn).tag.endswith("svg")  # noqa: S314 - of our own making
-    assert drawn == (report.FIGURES.parents[1] / "images" / name).read_text(encoding="utf-8")

@@ -58,6 +58,14 @@ def test_an_index_is_written_besides_and_once() -> None:
     assert units("TransactWriteItems", {"TransactItems": [{"Put": event}]}) == Units(writes=3)
 
 
+def test_events_that_are_inserted_are_put_one_by_one() -> None:
+    event = {**ITEM, "patient": {"S": "4"}}
+    insert = "INSERT INTO \"audit\" VALUE {'pk':?,'sk':?,'patient':?}"
+    statements = [{"Statement": insert, "Parameters": list(event.values())}] * 20
+
+    assert units("BatchExecuteStatement", {"Statements": statements}) == Units(writes=40)
+
+
 def test_other_actions_of_a_transaction_are_two_units_each() -> None:
     named = {"TableName": "records", "Key": ITEM}
     actions = [{kind: named} for kind in ("Update", "Delete", "ConditionCheck")]

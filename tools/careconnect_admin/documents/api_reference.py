@@ -1,6 +1,7 @@
 """The reference of types, parameters and scopes as Markdown, generated from the table of types."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 from typing import Final
 from urllib.parse import quote
 
@@ -11,35 +12,24 @@ from careconnect.fhir.resource_types import (
     SERVED_TYPES,
     SYNTAX,
     Home,
-    Modifier,
     ParameterType,
     Rank,
     ResourceType,
     SearchParameter,
 )
-from careconnect.fhir.result_parameter_names import (
-    BOOLEANS,
-    DEFAULT_COUNT,
-    MOST_COUNT,
-    MOST_SORT_KEYS,
-    RECORD_PARAMETERS,
-    SEARCH_PARAMETERS,
-    SUMMARIES,
-    TOTALS,
-)
+from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.oauth.scopes import Interaction, grants_of
-from careconnect_admin.clients.demo import LIMITED_ACCESS, MEDICATION_ACCESS, PATIENT_ACCESS
+from careconnect_admin.clients.demo import DemoClient, demo_clients
 from careconnect_admin.documents.search_examples import TypeExamples, search_examples
 from careconnect_admin.documents.write_reference import REQUESTS, writes, written_by
 
-_CLIENTS: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 _INTRODUCTION: Final = """\
 # Types, parameters and scopes
 
 <!-- Made by `make docs` from layers/common/careconnect/fhir/resource_types: change that, not this. -->
 
-The FHIR base is `{base}/careconnect-ri/STU3`. For machines: `GET {base}/openapi.json` (a copy is
-[openapi.json](openapi.json)) and the base's `metadata`.
+The FHIR base is `{base}/careconnect-ri/STU3`. Its `metadata` and `{base}/openapi.json` ([copy](openapi.json)) are for
+machines.
 
 | request | answer |
 |---|---|
@@ -48,45 +38,10 @@ The FHIR base is `{base}/careconnect-ri/STU3`. For machines: `GET {base}/openapi
 | `GET Type?…`, `POST Type/_search` | a searchset Bundle |
 """
 _HEAD: Final = """
-Each GET answers HEAD as well. How to get a token, and how to follow the pages of a search: [clients.md](clients.md).
+HEAD works wherever GET does. [clients.md](clients.md) has tokens and pages step by step.
 """
 
-# The meaning of each name that the code knows. A name without a line here fails the generation with a KeyError.
-_MODIFIERS: Final = {
-    Modifier.EXACT: "the whole text, letter by letter",
-    Modifier.CONTAINS: "the text anywhere",
-    Modifier.NOT: "resources that have none of the values",
-    Modifier.MISSING: "`true`: resources without a value; `false`: those with one",
-}
-_PREFIXES: Final = {
-    "eq": "lies within the date; the same as no prefix",
-    "ne": "does not lie within it",
-    "gt": "reaches beyond its end",
-    "lt": "begins before its start",
-    "ge": "reaches beyond its end, or lies within it",
-    "le": "begins before its start, or lies within it",
-    "sa": "begins after its end",
-    "eb": "ends before its start",
-    "ap": "overlaps it, widened on both sides by a tenth of its distance from now",
-}
-_RESULTS: Final = {
-    "_count": f"Matches on a page: a whole number, {DEFAULT_COUNT} if it is not given. 0 asks for the total alone; "
-    f"above {MOST_COUNT} counts as {MOST_COUNT}",
-    "_sort": f"Date and string parameters, `_id`, `_lastUpdated`: up to {MOST_SORT_KEYS} with commas, `-` for "
-    "descending",
-    "_total": ", ".join(f"`{each}`" for each in TOTALS)
-    + "; if it is not given, the total is told where it is found on "
-    "the way (R4's parameter)",
-    "_format": "`json`, `xml` or a media type; it beats the Accept header",
-    "_pretty": " or ".join(f"`{each}`" for each in BOOLEANS),
-    "_summary": ", ".join(f"`{each}`" for each in SUMMARIES),
-    "_elements": "Names of top-level elements, with commas",
-}
-_FOLLOWED: Final = {
-    "_include": "What a match points at: `Type:parameter`, `Type:parameter:Target` or `*` for all",
-    "_revinclude": "What points at a match: the same, of the type that points",
-    "_include:recurse": "The same from what was included, of any type, on and on; `:iterate` is the same",
-}
+_FOLLOWED: Final = ("_include", "_revinclude", "_include:recurse", "_revinclude:recurse")
 
 
 def api_reference() -> str:
@@ -94,6 +49,10 @@ def api_reference() -> str:
     introduction = _INTRODUCTION + "\n".join([*_compartments(), *_operations(), REQUESTS, _HEAD])
     sections = (_parameters(), _values(), _results(), _examples(), writes(), _scopes(), _access())
     return "\n".join([introduction, *(line for section in sections for line in (*section, ""))])
+
+
+def _paragraph(text: str) -> list[str]:
+    return wrap(text, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
@@ -106,7 +65,7 @@ def _table(head: Sequence[str], rows: Iterator[Sequence[str]]) -> Iterator[str]:
 def _examples() -> Iterator[str]:
     yield "## Examples"
     yield ""
-    yield "Each finds something in the project's sample, which `make run` serves."
+    yield "Each finds something in the sample that `make run` serves."
     yield ""
     yield from _table(
         ("type", "a read", "a search"),
@@ -133,8 +92,10 @@ def _parameters() -> Iterator[str]:
     yield "## Search parameters"
     yield ""
     others = [served for served in SERVED_TYPES if served.common != COMMON_PARAMETERS]
-    yield f"Every type but {', '.join(served.name for served in others)} also takes {_named(COMMON_PARAMETERS)}."
-    yield from (f"{served.name} takes {_named(served.common)}, and has no history." for served in others)
+    yield from _paragraph(
+        f"Every type but {', '.join(served.name for served in others)} also takes {_named(COMMON_PARAMETERS)}. "
+        + " ".join(f"{served.name} takes {_named(served.common)}, and has no history." for served in others)
+    )
     yield ""
     yield from _table(
         ("type", "parameters", "`_include`", "`_revinclude`"),
@@ -166,31 +127,22 @@ def _operations() -> Iterator[str]:
 
 
 def _values() -> Iterator[str]:
-    yield "## Values, modifiers and prefixes"
+    yield "## Values and modifiers"
     yield ""
-    yield "A modifier follows the parameter's name (`name:exact=…`), a prefix stands before the value (`date=ge2017`)."
-    yield "A comma between values means or, a parameter that is repeated means and."
+    yield from _paragraph(
+        "[fhir.md](contract/fhir.md#semantics) explains them. A modifier follows the parameter's name "
+        "(`name:exact=…`), a prefix precedes the value (`date=ge2017`). A comma means or, a repeated parameter means "
+        "and."
+    )
     yield ""
     for type_, syntax in SYNTAX.items():
         yield f"- {type_.value}: {syntax.describe(('Type',) if type_ is ParameterType.REFERENCE else ())}"
     yield ""
-    yield from _table(("modifier", "finds"), ((f"`:{each}`", _MODIFIERS[each]) for each in Modifier))
-    yield "| `:Type` | what points at a resource of this type: `patient:Patient=4` |"
-    yield ""
-    yield from _table(
-        ("prefix", "finds a resource whose date or period"),
-        ((f"`{each}`", _PREFIXES[each]) for each in SYNTAX[ParameterType.DATE].prefixes),
+    yield from _paragraph(
+        "References take chains, by any parameter of their target (`patient.identifier`). "
+        f"`_has:Type:reference:parameter` asks the other way, such as {_has_example()}. Either follows two references "
+        "at most."
     )
-    yield ""
-    yield "Of a quantity, `eq` and `ne` take a number for what rounds to it (5.4 is from 5.35 to below 5.45), `ap` for"
-    yield "a tenth of it on both sides; the others take it exactly, `sa` as `gt` and `eb` as `lt`."
-    yield ""
-    chains = dict.fromkeys(parameter.chain for served in RESOURCE_TYPES for parameter in served.chained)
-    words = dict.fromkeys(each.name for served in RESOURCE_TYPES for each in served.parameters if each.word_by_word)
-    yield f"References take chains, by a parameter of their target: {_quoted(chains)}."
-    yield "The other way, `_has:Type:reference:parameter` asks what something that points here has, such as"
-    yield f"{_has_example()}. Either goes through two references at most."
-    yield f"Several words in {_quoted(words)} may each begin another part of it."
 
 
 def _has_example() -> str:
@@ -202,17 +154,12 @@ def _has_example() -> str:
 def _results() -> Iterator[str]:
     yield "## How an answer looks"
     yield ""
-    shown = {name: _RESULTS[name] for name in SEARCH_PARAMETERS} | _FOLLOWED
-    yield from _table(("parameter", "takes"), ((f"`{name}`", text) for name, text in shown.items()))
-    yield ""
-    yield "A parameter that STU3 defines and the type does not offer is 400. A name that STU3 does not know is left out"
-    yield "of the search, and the Bundle says so in an entry of mode `outcome`. The header `Prefer: handling=strict`"
-    yield "makes both 400, `handling=lenient` has both left out. A malformed value, and a modifier, chain or include"
-    yield "that is not offered, are 400 anyway."
-    yield ""
-    yield "A history takes `_since` (an instant: versions of then and later) and, of these,"
-    yield f"{_quoted(RECORD_PARAMETERS)}. A search shows a write within a second, or, with the header"
-    yield "`Cache-Control: no-cache`, at once, as every read does."
+    yield from _paragraph(
+        f"A search takes {_quoted((*SEARCH_PARAMETERS, *_FOLLOWED))}, and a history {_quoted(HISTORY_PARAMETERS)} "
+        "([values](contract/fhir.md#result-parameters)). `Prefer: handling=strict` refuses and `handling=lenient` "
+        "ignores [unknown parameters](contract/fhir.md#unknown-parameters). A search shows a write within a second, or "
+        "at once with `Cache-Control: no-cache`."
+    )
 
 
 def _quoted(names: Iterable[str]) -> str:
@@ -226,37 +173,51 @@ def _named(parameters: Sequence[SearchParameter]) -> str:
 def _scopes() -> Iterator[str]:
     yield "## Scopes"
     yield ""
-    yield "A scope is `patient/…`, `user/…` or `system/…` and a name below, or `*`, and `.read` (SMART v1) or letters"
-    yield "of `cruds` (SMART v2): `r` reads, versions and history too, `s` searches, `c` is for POST, `u` for PUT and"
-    yield "PATCH, `d` for DELETE; `.write` is `cud`. Neither side includes the other: a condition takes `s` besides,"
-    yield "PATCH `r`, and without `r` an answer to a write has no body. A search of a patient's record takes `s` of the"
-    yield "type searched and nothing of the patient's own. To include what a resource points at takes `r`;"
-    yield "`_revinclude` and `$everything` find what points at a patient, which takes `r` and `s` of each type found."
+    directory = [served.name for served in SERVED_TYPES if served.home is Home.DIRECTORY]
+    others = [served.name for served in SERVED_TYPES if served.name not in directory and not served.by_name_only]
+    yield from _paragraph(
+        "A scope that names a type, or `*`, opens it ([grammar](contract/access.md#scope-grammar)): "
+        f"{_quoted((*others, *directory))}. The plain scope `profile` opens the last {len(directory)} for reading. "
+        "Besides:"
+    )
     yield ""
     yield from _table(
-        ("type", "opened for reading by", "for writing by"),
-        ((served.name, _opened_by(served), written_by(served)) for served in SERVED_TYPES),
+        ("type", "for reading by", "for writing by"),
+        (
+            (served.name, reading, _quoted(_others(served, written_by(served))))
+            for served in SERVED_TYPES
+            if (reading := _opened_by(served))
+        ),
     )
 
 
 def _opened_by(served: ResourceType) -> str:
-    names = _quoted(served.scope_names)
+    """Return in Markdown the further scopes that open a type for reading."""
     if served.by_name_only:
-        return f"{names}, and no `*`; at the level `patient` for a client that is bound to a patient"
-    return f"{names}, or the plain scope `profile`" if served.home is Home.DIRECTORY else names
+        return f"`{served.name}` only; at the level `patient` for a client that is bound to a patient"
+    return _quoted(_others(served, served.scope_names))
+
+
+def _others(served: ResourceType, names: Iterable[str]) -> list[str]:
+    return [name for name in names if name != served.name]
 
 
 def _access() -> Iterator[str]:
     yield "## The demo clients of local runs"
     yield ""
-    grants = [grants_of(" ".join(client.scopes)) for client in _CLIENTS]
-    yield from _table(
-        ("type", *(client.name for client in _CLIENTS)),
-        (
-            (served.name, *("200" if each.permits(served.name, Interaction.READ) else "403" for each in grants))
-            for served in SERVED_TYPES
-        ),
+    yield from _table(("client", "reads and searches", "writes"), (_opens(client) for client in demo_clients()))
+
+
+def _opens(client: DemoClient) -> tuple[str, str, str]:
+    grants = grants_of(" ".join(client.scopes))
+    read, written = (
+        [served.name for served in SERVED_TYPES if grants.permits(served.name, interaction)]
+        for interaction in (Interaction.READ, Interaction.CREATE)
     )
-    yield ""
-    yield "A fourth, `explorer`, reads and searches all of these but AuditEvent; a fifth, `editor`, writes them too. A"
-    yield "sixth, `auditor`, reads and searches AuditEvent, the access record, and nothing else."
+    return client.name.partition(":")[0], _all_but(read), _all_but(written)
+
+
+def _all_but(types: Sequence[str]) -> str:
+    """Name the types, or those that are missing if they are fewer."""
+    missing = [served.name for served in SERVED_TYPES if served.name not in types]
+    return f"all but {', '.join(missing)}" if len(missing) < len(types) else ", ".join(types)
