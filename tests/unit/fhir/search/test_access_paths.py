@@ -276,7 +276,7 @@ def test_nothing_scans(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "settled"),
+    ("asked", "resolved"),
     [
         ("patient=4", True),
         ("patient=4,Patient/5", True),
