@@ -142,8 +142,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _json(value: Any, indent: str = "") -> str:
     """Return a value as JSON with a line for each definition, and for each of its members."""
-    deep = isinstance(value, dict) and any(isinstance(each, dict) for each in value.values())
-    if not deep:
+    if not (isinstance(value, dict) and any(isinstance(each, dict) for each in value.values())):
         return json.dumps(value)
     members = ",\n".join(f"{indent} {json.dumps(name)}: {_json(each, indent + ' ')}" for name, each in value.items())
     return f"{{\n{members}\n{indent}}}"
