@@ -18,10 +18,10 @@ from careconnect.fhir.resource_types import Home
 from careconnect_admin.loading.reading.checked import checked
 from careconnect_admin.loading.reading.found import Deletion, Problem, Upsert
 from careconnect_admin.loading.reading.sources import find_sources, read_source
-from careconnect_records.items.record import item_size
+from careconnect_records.items.resource_items import item_size
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import WritePlan, plan_write
 from careconnect_records.writes.packing import packed
+from careconnect_records.writes.plan import WritePlan, plan_write
 from careconnect_records.writes.transaction import group_actions
 
 OVERHEAD: Final = 100
@@ -38,10 +38,10 @@ def record_bytes(folder: Path) -> dict[str, Any]:
     changes = list(_changes(folder))
     types: dict[str, Counter[str]] = defaultdict(Counter)
     for change in changes:
-        types[change.content.served.name].update(_parts(change))
+        types[change.target.type.name].update(_parts(change))
     totals = sum(types.values(), Counter[str]())
     patients = types["Patient"]["resources"]
-    of_records = [change for change in changes if change.content.served.home is Home.RECORD]
+    of_records = [change for change in changes if change.target.type.home is Home.RECORD]
     record_totals = sum((_parts(change) for change in of_records), Counter[str]())
     return {
         "patients": patients,
@@ -56,22 +56,21 @@ def _changes(folder: Path) -> Iterator[WritePlan]:
         for found in read_source(path):
             if not isinstance(found, Upsert | Deletion | Problem):
                 continue
-            content = checked(found, base_url=_BASE)
-            assert not isinstance(content, Problem), str(content)
-            change = plan_write(content, None, now=_NOW, base_url=_BASE)
+            request = checked(found, base_url=_BASE)
+            assert not isinstance(request, Problem), str(request)
+            change = plan_write(request.target, request.resource, now=_NOW, base_url=_BASE)
             assert change is not None
             yield change
 
 
 def _parts(change: WritePlan) -> Counter[str]:
-    record = change.record
-    linked = len(change.locks_added) + len(change.raised)
+    linked = len(change.locks_added) + len(change.incremented)
     return Counter(
         resources=1,
-        items=2 + len(record.entries) + linked,
-        bodies=item_size(record.body),
-        index=item_size(record.index),
-        entries=sum(map(item_size, record.entries)),
+        items=2 + len(change.entries) + linked,
+        bodies=sum(map(item_size, change.bodies)),
+        index=item_size(change.index),
+        entries=sum(map(item_size, change.entries.values())),
         links=linked * _SMALL,
     )
 

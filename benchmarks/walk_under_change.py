@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from benchmarks.kept_tables import TABLE
 from benchmarks.measured_reader import MeasuredReader, Request
-from benchmarks.small_records import Makers, Region, birth_date, content, patient_id
+from benchmarks.small_records import Makers, Region, birth_date, load_request, patient_id
 
 from careconnect.fhir.resource_types import resource_type
+from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.writer import RecordWriter
-from careconnect_records.items.record import NewVersion, deleted_version
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes.target import Target
 
 _PAGE: Final = 100
 _BATCH: Final = 25
@@ -138,24 +139,26 @@ class _Loader:
         except BaseException as error:  # noqa: BLE001 - raised again by whoever waits for it
             self._failure = error
 
-    def _next(self, nth: int) -> NewVersion:
+    def _next(self, nth: int) -> LoadRequest:
         number = nth * _STEP % self._patients
         match nth % 4:
             case 0:
                 number = self._patients + nth
                 self.changes.added.add(patient_id(number))
-                return content(self._makers.patient(number))
+                return load_request(self._makers.patient(number))
             case 1:
                 self.changes.kept.add(patient_id(number))
-                return content({**self._makers.patient(number), "gender": "unknown"})
+                return load_request({**self._makers.patient(number), "gender": "unknown"})
             case 2:
                 self.changes.moved.add(patient_id(number))
-                return content({**self._makers.patient(number), "birthDate": birth_date(number + self._patients // 2)})
+                return load_request(
+                    {**self._makers.patient(number), "birthDate": birth_date(number + self._patients // 2)}
+                )
             case _:
                 served = resource_type("Patient")
                 assert served is not None
                 self.changes.deleted.add(patient_id(number))
-                return deleted_version(served, patient_id(number))
+                return LoadRequest(Target(served, patient_id(number)), None)
 
 
 class _WithoutTransactions:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from careconnect_records.writes import change
+from careconnect_records.writes import plan
 from careconnect_testing.http.writes import Resource, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer
 from careconnect_testing.parts.recorded_writes import Record, cancelling, made_by, with_record
@@ -75,10 +75,10 @@ def test_a_write_that_fills_its_transaction_leaves_room_for_its_events(
     writer, record = recorded
     transactions = asked_of(writer)
     assert writer.create(patient("one"), **condition).status == 201
-    monkeypatch.setattr(change, "MOST_ACTIONS", len(transactions[-1]))
+    monkeypatch.setattr(plan, "MAX_ACTIONS", len(transactions[-1]))
     assert writer.create(patient("two"), **condition).status == 201
     assert len(transactions) == 2
-    monkeypatch.setattr(change, "MOST_ACTIONS", len(transactions[-1]) - 1)
+    monkeypatch.setattr(plan, "MAX_ACTIONS", len(transactions[-1]) - 1)
     assert writer.create(patient("three"), **condition).status == 201
     assert len(transactions) > 3
 

@@ -9,8 +9,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from careconnect.storage.keys import JSON_ITEM
-from careconnect_records.writes import change
-from careconnect_records.writes import lease as claim
+from careconnect_records.writes import lease, plan
 from careconnect_testing.aws.between_calls import killed_at_every_call
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, patient
@@ -114,8 +113,8 @@ def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_end
     """A version that is there has its event, and no event tells of one that is not (`audit.md`, Before the answer)."""
     writer, record = recorded
     if many < MORE_THAN_A_TRANSACTION:
-        monkeypatch.setattr(change, "MOST_ACTIONS", 25)
-        monkeypatch.setattr(claim, "_AT_ONCE", 24)
+        monkeypatch.setattr(plan, "MAX_ACTIONS", 25)
+        monkeypatch.setattr(lease, "_AT_ONCE", 24)
     begun(writer, way, many)
     put_back, former, began = saved(writer.reader.tables), stored(writer.reader.tables), writer.now.now
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect_records.parsing.exact_json import json_text, parse_json
-from record_writer.patch_resource import parse_patch, patched
+from record_writer.request.patch_resource import parse_patch, patched
 
 NAMES = st.sampled_from(["a", "b", "", "a/b", "m~n", "0", "-"])
 VALUES = st.recursive(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import resource_type
-from record_writer.preconditions import Identifier, if_match_of, if_none_exist_of, one_identifier
+from record_writer.request.preconditions import Identifier, if_match_of, if_none_exist_of, one_identifier
 
 PATIENT = resource_type("Patient")
 assert PATIENT is not None

@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from careconnect_records.writes import change
-from careconnect_records.writes import lease as claim
+from careconnect_records.writes import lease, plan
 from careconnect_testing.aws.between_calls import at_every_call
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
@@ -31,8 +30,8 @@ SIZES = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a transaction take 25 actions, so that a quarter of the items shows the same."""
-    monkeypatch.setattr(change, "MOST_ACTIONS", 25)
-    monkeypatch.setattr(claim, "_AT_ONCE", 24)
+    monkeypatch.setattr(plan, "MAX_ACTIONS", 25)
+    monkeypatch.setattr(lease, "_AT_ONCE", 24)
 
 
 @pytest.fixture(scope="module")

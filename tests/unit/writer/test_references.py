@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from careconnect.fhir.resource_types import resource_type
+from careconnect_records.writes.target import Target
 from careconnect_testing.http.writes import observation, patient
 from careconnect_testing.parts.record_writers import Writer, told
 from careconnect_testing.parts.stores import FHIR_BASE
@@ -159,9 +161,12 @@ def test_no_index_is_stored_of_what_is_referred_to(writer: Writer) -> None:
     """An index record may be of 350 KB, and a resource may refer to 2,000."""
     writer.made({**patient("1"), "id": "p"})
     store = DynamoDbRecordStore(writer.reader.tables)
-    whole, state = store.states(["Patient/p"])["Patient/p"], store.present(["Patient/p"])["Patient/p"]
+    served = resource_type("Patient")
+    assert served is not None
+    asked = [Target(served, "p")]
+    whole, summary = store.read(asked)["Patient/p"], store.read_summaries(asked)["Patient/p"]
 
     assert whole.entries
-    assert not state.entries
-    for said in ("version", "is_gone", "patients"):
-        assert getattr(state, said) == getattr(whole, said)
+    assert not summary.entries
+    for name in ("version", "exists", "patients"):
+        assert getattr(summary, name) == getattr(whole, name)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from careconnect_admin.project import PROJECT
-from careconnect_records.items.record import item_size
+from careconnect_records.items.resource_items import item_size
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer, writer_on_moto

@@ -6,7 +6,8 @@ from typing import Any
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import version_item
-from careconnect_records.items.record import build_record, deleted_version, new_version
+from careconnect_records.writes.plan import plan_version
+from careconnect_records.writes.target import Target
 from careconnect_testing.parts.stores import Reader
 
 FIRST_CHANGE = 1_714_557_600_250
@@ -43,9 +44,8 @@ def body(reference: str, version: Version, number: int, place: int) -> dict[str,
     name, _, resource_id = reference.partition("/")
     served = resource_type(name)
     assert served
-    content = new_version(served, version.resource) if version.resource else deleted_version(served, resource_id)
     updated = FIRST_CHANGE + (place if version.hours is None else version.hours) * HOUR
     made: dict[str, Any] = {"method": {"S": version.method}} if version.method else {}
     made |= {"status": {"S": str(version.status)}} if version.status else {}
     made |= {"patient": {"S": version.patient}} if version.patient else {}
-    return {**build_record(content, number, updated).body, **made}
+    return {**(plan_version(Target(served, resource_id), version.resource, number, updated).body or {}), **made}

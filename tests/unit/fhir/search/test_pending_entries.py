@@ -1,12 +1,13 @@
 """A resource that is written in several steps is found as it is or as it was, never in between (ADR 23)."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect_records.items.record import Record, build_record, new_version
+from careconnect_records.writes.plan import plan_version
+from careconnect_records.writes.target import Target
 from careconnect_testing.parts.stores import Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import write_records
 from careconnect_testing.records.former_versions import FIRST_CHANGE, HOUR
@@ -43,12 +44,18 @@ def reader(loaded: Reader) -> Iterator[Reader]:
     loaded.calls.clear()
     yield loaded
     for each in (record(OLD, 1), record(NEW, 2)):
-        for item in (each.body, each.index, *each.entries):
+        for item in (each.body, each.record, *each.entries):
             key = {name: item[name] for name in ("pk", "sk")}
             loaded.client.delete_item(TableName=loaded.tables.record, Key=key)
 
 
-def record(code: str, version: int) -> Record:
+class Written(NamedTuple):
+    body: dict[str, Any]
+    record: dict[str, Any]
+    entries: list[dict[str, Any]]
+
+
+def record(code: str, version: int) -> Written:
     """Return the items of the observation that is written, as one of its versions."""
     resource = {
         "resourceType": "Observation",
@@ -61,7 +68,9 @@ def record(code: str, version: int) -> Record:
     }
     served = resource_type("Observation")
     assert served
-    return build_record(new_version(served, resource), version, FIRST_CHANGE + version * HOUR)
+    plan = plan_version(Target(served, "staged"), resource, version, FIRST_CHANGE + version * HOUR)
+    assert plan.body
+    return Written(plan.body, plan.index, list(plan.entries.values()))
 
 
 def put(reader: Reader, *items: dict[str, Any]) -> None:
@@ -89,11 +98,11 @@ def test_what_was_never_there_is_not_found_before_its_record_says_so(reader: Rea
     put(reader, *pending(*first.entries))
     assert codes(reader, path, query) == [], "there is no index record"
 
-    begun = {**first.index, "version": {"N": "0"}, "values": {"S": "{}"}, "entries": {"S": "[]"}}
+    begun = {**first.record, "version": {"N": "0"}, "values": {"S": "{}"}, "entries": {"S": "[]"}}
     put(reader, begun)
     assert codes(reader, path, query) == [], "it was claimed by its writer"
 
-    put(reader, first.index, first.body)
+    put(reader, first.record, first.body)
     assert codes(reader, path, query), "it is there, though its entries are staged"
 
     by_steps = codes(reader, path, query)
@@ -106,7 +115,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
     reader: Reader, path: str, query: str
 ) -> None:
     before, after = record(OLD, 1), record(NEW, 2)
-    put(reader, before.index, before.body, *before.entries)
+    put(reader, before.record, before.body, *before.entries)
     as_it_was = codes(reader, path, query)
     assert as_it_was in ([], [OLD])
 
@@ -115,7 +124,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
     assert codes(reader, path, query) == as_it_was
     assert codes(reader, "Observation", f"code={OLD}") == [OLD]
 
-    put(reader, after.index, after.body)
+    put(reader, after.record, after.body)
     found = codes(reader, path, query)
     assert found
     assert found in ([NEW], ["4"], ["e1"])
@@ -124,7 +133,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
 
 def test_what_is_pending_is_looked_up_by_one_call_for_all_of_it(reader: Reader) -> None:
     after = record(NEW, 2)
-    put(reader, after.index, after.body, *after.entries)
+    put(reader, after.record, after.body, *after.entries)
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
     before = list(reader.calls)
@@ -150,7 +159,7 @@ def test_what_is_looked_up_is_paid_for(reader: Reader, monkeypatch: pytest.Monke
         pytest.fail("it is not answered at all")
 
     after = record(NEW, 2)
-    put(reader, after.index, after.body, *after.entries)
+    put(reader, after.record, after.body, *after.entries)
     before = least()
 
     put(reader, *pending(*after.entries))
