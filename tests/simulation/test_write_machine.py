@@ -74,12 +74,12 @@ def whose(key: Key, versions: list[Resource | None]) -> str:
 class Server:
     """The writers and the readers of the same tables, each asked for what the gateway would ask it for.
 
-    `told` are the versions and patients of which the writers' events say that they were made.
+    `recorded` are the versions and patients of which the writers' events say that they were made.
     """
 
     def __init__(self, writer: Writer) -> None:
         self._writer, self._record = with_record(writer)
-        self.told: list[tuple[str, str]] = []
+        self.recorded: list[tuple[str, str]] = []
 
     def send(self, method: str, target: str, body: Any = None, **options: str) -> Answer:
         path, _, query = target.partition("?")
@@ -93,7 +93,7 @@ class Server:
         # Of what was allowed an event says no status.
         expected = {0 if event.outcome is Outcome.ALLOWED else answer.status for event in events}
         assert {event.status for event in events} == expected
-        self.told += made_by(events)
+        self.recorded += made_by(events)
         return answer
 
 
@@ -144,10 +144,10 @@ class Writing(RuleBasedStateMachine):
         else:
             self.was_created(answer, body)
 
-    @rule(own=OWN_IDS, code=CODES, gender=GENDERS, stale=st.sampled_from(["", "current", "older"]))
-    def update(self, own: str, code: str, gender: str, stale: str) -> None:
+    @rule(own=OWN_IDS, code=CODES, gender=GENDERS, if_match=st.sampled_from(["", "current", "older"]))
+    def update(self, own: str, code: str, gender: str, if_match: str) -> None:
         key = ("Patient", own)
-        self.put(key, {**patient(code, gender=gender), "id": own}, stale)
+        self.put(key, {**patient(code, gender=gender), "id": own}, if_match)
 
     @rule(place=PLACES, code=CODES, gender=GENDERS)
     def update_any(self, place: int, code: str, gender: str) -> None:
@@ -224,12 +224,12 @@ class Writing(RuleBasedStateMachine):
         known = [key for key in self.model.versions if key[0] == type_name]
         return known[place % len(known)] if known else (type_name, "never-there")
 
-    def put(self, key: Key, body: Resource, stale: str) -> None:
+    def put(self, key: Key, body: Resource, if_match: str) -> None:
         known = self.model.versions.get(key, [])
-        number = len(known) if stale == "current" else len(known) - 1
-        headers = {"If_Match": f'W/"{number}"'} if stale else {}
+        number = len(known) if if_match == "current" else len(known) - 1
+        headers = {"If_Match": f'W/"{number}"'} if if_match else {}
         answer = self.server.send("PUT", "/".join(key), body, **headers)
-        if stale and (stale == "older" or self.model.current(key) is None):
+        if if_match and (if_match == "older" or self.model.current(key) is None):
             assert answer.status == 409, answer.text
         elif self.model.current(key) is None:
             assert answer.status == 201, answer.text
@@ -268,7 +268,7 @@ class Writing(RuleBasedStateMachine):
             for key, versions in self.model.versions.items()
             for number in range(1, len(versions) + 1)
         ]
-        assert sorted(self.server.told) == sorted(made)
+        assert sorted(self.server.recorded) == sorted(made)
 
     @invariant()
     def searches_find_what_is_there(self) -> None:

@@ -155,7 +155,7 @@ def test_what_matched_and_is_deleted_before_it_is_shown_matches_no_more(writer: 
     assert (answer.status, answer.headers["Location"].endswith("/own/_history/1")) == (201, False)
 
 
-def test_what_lost_the_identifier_after_its_guard_was_read_matches_no_more(writer: Writer) -> None:
+def test_what_lost_the_identifier_after_its_lock_was_read_matches_no_more(writer: Writer) -> None:
     writer.made(OWN)
     with first(writer, "BatchGetItem", lambda: writer.made({**OWN, "identifier": patient("2")["identifier"]})):
         answer = writer.create(patient("1"), If_None_Exist=CONDITION)
@@ -290,8 +290,8 @@ def test_promise_6_what_a_killed_writer_began_is_ended_by_the_next(writer: Write
     assert meanwhile.status == 503
     assert answer.status == 200
     assert writer.reader.get("Patient", f"identifier={NHS_NUMBER}%7C2-7").ids() == ["large"]
-    for former in ("0-7", "1-7"):
-        assert writer.reader.get("Patient", f"identifier={NHS_NUMBER}%7C{former}").total == 0
+    for previous in ("0-7", "1-7"):
+        assert writer.reader.get("Patient", f"identifier={NHS_NUMBER}%7C{previous}").total == 0
 
 
 def test_what_was_begun_and_never_there_is_absent_once_it_is_ended(writer: Writer) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from careconnect_testing.http.writes import observation, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_what_is_referred_to_stays_and_its_types_are_named(writer: Writer, made:
     writer.made(condition)
     answer = writer.delete(made)
 
-    assert (answer.status, told(answer)) == (409, [("conflict", ())])
+    assert (answer.status, issues_in(answer)) == (409, [("conflict", ())])
     assert answer.diagnostics.endswith("of these types: Condition, Observation.")
     assert refers["id"] not in answer.text
     assert writer.reader.get(made).status == 200

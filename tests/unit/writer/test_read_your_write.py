@@ -31,8 +31,8 @@ def lagging(writer: Writer) -> Iterator[None]:
     old = made_tables(client)
     names = {tables.record: old.record, tables.directory: old.directory, tables.reference: old.reference}
     in_moto = dynamodb_backends[DEFAULT_ACCOUNT_ID][client.meta.region_name].tables
-    for name, former in names.items():
-        in_moto[former].items = copy.deepcopy(in_moto[name].items)
+    for name, previous in names.items():
+        in_moto[previous].items = copy.deepcopy(in_moto[name].items)
 
     def redirected(params: Mapping[str, Any], **_: Any) -> dict[str, Any]:
         if "RequestItems" in params:
@@ -75,11 +75,11 @@ WRITES: dict[str, Callable[[Writer], Answer]] = {
 }
 
 
-@pytest.mark.parametrize("way", WRITES)
-def test_promise_5_a_write_is_read_at_once_and_found_by_a_search_that_asks_for_it(writer: Writer, way: str) -> None:
-    writer.made({**FIRST, "identifier": patient("wanted")["identifier"]} if way == "PUT on condition" else FIRST)
+@pytest.mark.parametrize("kind", WRITES)
+def test_promise_5_a_write_is_read_at_once_and_found_by_a_search_that_asks_for_it(writer: Writer, kind: str) -> None:
+    writer.made({**FIRST, "identifier": patient("wanted")["identifier"]} if kind == "PUT on condition" else FIRST)
     with lagging(writer):
-        answer = WRITES[way](writer)
+        answer = WRITES[kind](writer)
         assert answer.status in (200, 201), answer.text
         written, version = answer.json, answer.headers["ETag"].strip('W/"')
         path = f"Patient/{written['id']}"

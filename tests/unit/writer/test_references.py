@@ -7,7 +7,7 @@ import pytest
 from careconnect.fhir.resource_types import resource_type
 from careconnect_records.writes.target import Target
 from careconnect_testing.http.writes import observation, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 from careconnect_testing.parts.stores import FHIR_BASE
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 
@@ -67,7 +67,7 @@ def test_what_is_there_or_elsewhere_may_be_referred_to(writer: Writer, reference
 def test_what_is_not_there_or_of_another_type_is_422_with_its_place(writer: Writer, reference: str) -> None:
     answer = writer.create(observation(reference))
 
-    assert (answer.status, told(answer)) == (422, SUBJECT)
+    assert (answer.status, issues_in(answer)) == (422, SUBJECT)
     assert "never" not in answer.text
     assert "ResourceInvalid" in writer.observer.counts
 
@@ -93,7 +93,7 @@ def test_what_is_contained_is_there_if_it_is_of_the_type(writer: Writer, perform
     answer = writer.create(observation("Patient/4", contained=contained, performer=[{"reference": performer}]))
 
     assert answer.status == status
-    assert status == 201 or told(answer) == [("not-found", ("Observation.performer[0]",))]
+    assert status == 201 or issues_in(answer) == [("not-found", ("Observation.performer[0]",))]
 
 
 def test_what_a_contained_resource_refers_to_has_to_be_there_too(writer: Writer) -> None:
@@ -104,7 +104,7 @@ def test_what_a_contained_resource_refers_to_has_to_be_there_too(writer: Writer)
     ]
     answer = writer.create(observation("Patient/4", contained=contained))
 
-    assert told(answer) == [("not-found", ("Observation.contained[1].managingOrganization",))]
+    assert issues_in(answer) == [("not-found", ("Observation.contained[1].managingOrganization",))]
 
 
 def test_all_of_them_are_reported_up_to_fifty(writer: Writer) -> None:
@@ -112,8 +112,8 @@ def test_all_of_them_are_reported_up_to_fifty(writer: Writer) -> None:
     two = writer.create(observation("Patient/never", related=related[:1]))
     many = writer.create(observation("Patient/4", related=related))
 
-    assert told(two) == [*SUBJECT, ("not-found", ("Observation.related[0].target",))]
-    assert len(told(many)) == 50
+    assert issues_in(two) == [*SUBJECT, ("not-found", ("Observation.related[0].target",))]
+    assert len(issues_in(many)) == 50
 
 
 def test_promise_7_targets_are_read_a_hundred_at_a_time(writer: Writer) -> None:
@@ -125,7 +125,7 @@ def test_promise_7_targets_are_read_a_hundred_at_a_time(writer: Writer) -> None:
     assert writer.calls == ["BatchGetItem"] * 3
 
 
-def test_a_resource_may_refer_to_a_former_version_of_itself_alone(writer: Writer) -> None:
+def test_a_resource_may_refer_to_a_previous_version_of_itself_alone(writer: Writer) -> None:
     def itself(version: str) -> dict[str, Any]:
         return {**observation("Patient/4", related=[{"target": {"reference": f"Observation/o{version}"}}]), "id": "o"}
 

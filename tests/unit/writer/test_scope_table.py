@@ -80,7 +80,7 @@ def ask(writer: Writer, interaction: str, body: Resource) -> Answer:
     type_name = body["resourceType"]
     path = f"{type_name}/{body['id']}"
     condition = [("identifier", f"{NHS_NUMBER}|1")]
-    ways: dict[str, Callable[[], Answer]] = {
+    requests: dict[str, Callable[[], Answer]] = {
         "create": lambda: writer.create(body),
         "create on condition": lambda: writer.create(body, If_None_Exist=f"identifier={NHS_NUMBER}|1"),
         "update": lambda: writer.update(body),
@@ -94,7 +94,7 @@ def ask(writer: Writer, interaction: str, body: Resource) -> Answer:
         "vread": lambda: writer.reader.get(f"{path}/_history/1"),
     }
     writer.calls.clear()
-    return ways[interaction]()
+    return requests[interaction]()
 
 
 def is_let_through(writer: Writer, interaction: str, body: Resource) -> bool:

@@ -48,7 +48,7 @@ GENDER = {"op": "replace", "path": "/gender", "value": "other"}
 KINDS = {"record": "records", "directory": "directory", "reference": "references"}
 CONDITION = f"identifier={NHS_NUMBER}|"
 
-WAYS: dict[str, Callable[[Writer], Answer]] = {
+WRITES: dict[str, Callable[[Writer], Answer]] = {
     "POST of an Observation": lambda writer: writer.create(NEW),
     "POST of a Patient": lambda writer: writer.create({**OWN, "identifier": patient("1")["identifier"]}),
     "… on a condition that nothing meets": lambda writer: writer.create(
@@ -78,8 +78,8 @@ def writer() -> Iterator[Writer]:
         for each in (OWN, FREE, OBSERVED):
             made.made(each)
         put_back = saved(made.reader.tables)
-        for way in ("… that one meets", "DELETE of a Patient"):
-            WAYS[way](made)
+        for kind in ("… that one meets", "DELETE of a Patient"):
+            WRITES[kind](made)
         put_back()
         yield made
 
@@ -100,23 +100,23 @@ def grown(writer: Writer, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     return many
 
 
-def cost_of(writer: Writer, way: str) -> tuple[str, int, int]:
+def cost_of(writer: Writer, kind: str) -> tuple[str, int, int]:
     """Return a write's calls, the items of its transaction, and the write units of those; what it wrote is undone."""
     put_back, before = saved(writer.reader.tables), stored(writer.reader.tables)
-    kinds = {getattr(writer.reader.tables, name): kind for name, kind in KINDS.items()}
+    kinds = {getattr(writer.reader.tables, name): label for name, label in KINDS.items()}
     touched: list[tuple[str, str, str]] = []
 
-    def kept(params: Any, **_: Any) -> None:
+    def note(params: Any, **_: Any) -> None:
         for each in params["TransactItems"]:
             ((_, action),) = each.items()
             key = action.get("Key") or action["Item"]
             touched.append((kinds[action["TableName"]], key["pk"]["S"], key.get("sk", {"S": ""})["S"]))
 
     event = f"provide-client-params.dynamodb.{WRITE}"
-    writer.reader.client.meta.events.register(event, kept)
+    writer.reader.client.meta.events.register(event, note)
     writer.calls.clear()
-    WAYS[way](writer)
-    writer.reader.client.meta.events.unregister(event, kept)
+    WRITES[kind](writer)
+    writer.reader.client.meta.events.unregister(event, note)
     calls = ", ".join(f"{len(list(same))} {name}" for name, same in groupby(writer.calls))
     after = stored(writer.reader.tables)
     put_back()
@@ -134,23 +134,23 @@ def rows() -> dict[str, tuple[str, int, int]]:
     return {name: (calls, int(items), int(units)) for name, calls, items, units in table}
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_promise_7_a_write_costs_what_the_adr_says(writer: Writer, way: str) -> None:
-    assert cost_of(writer, way) == rows()[way]
+@pytest.mark.parametrize("kind", WRITES)
+def test_promise_7_a_write_costs_what_the_adr_says(writer: Writer, kind: str) -> None:
+    assert cost_of(writer, kind) == rows()[kind]
 
 
 def test_promise_7_the_adr_tells_of_each_of_them_and_of_nothing_else() -> None:
-    assert list(rows()) == list(WAYS)
+    assert list(rows()) == list(WRITES)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", WRITES)
 def test_promise_7_it_costs_no_more_in_a_table_of_a_hundred_times_as_many(
-    writer: Writer, grown: Callable[[], None], way: str
+    writer: Writer, grown: Callable[[], None], kind: str
 ) -> None:
     few = saved(writer.reader.tables)
     grown()
     try:
-        assert cost_of(writer, way) == rows()[way]
+        assert cost_of(writer, kind) == rows()[kind]
     finally:
         few()

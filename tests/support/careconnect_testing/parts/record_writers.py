@@ -156,7 +156,7 @@ def _with_tables_of_this_release(reader: Reader) -> Writer:
     return Writer(reader)
 
 
-def told(answer: Answer) -> list[tuple[str, tuple[str, ...]]]:
+def issues_in(answer: Answer) -> list[tuple[str, tuple[str, ...]]]:
     """Return the code and the expressions of each issue of an OperationOutcome in JSON."""
     outcome = answer.json
     assert outcome["resourceType"] == "OperationOutcome", outcome

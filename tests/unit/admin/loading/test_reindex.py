@@ -24,7 +24,7 @@ SEED = {"resourceType": "Organization", "id": "many", "name": "Of many names"}
 MANY_NAMES = {**SEED, "alias": [f"{chr(ord('a') + number % 26)}{number} name" for number in range(130)]}
 """More entries than a transaction takes."""
 ALIKE = [{**patient("9434765919"), "id": f"alike-{number}"} for number in range(52)]
-"""More than an identifier's guard names."""
+"""More than an identifier's lock lists."""
 
 
 class Killed(BaseException):
@@ -62,7 +62,7 @@ def numbers(reader: Reader) -> list[str]:
 
 
 def held(reader: Reader) -> Stored:
-    """Return all items; of an identifier that a great many have, its guard's ids are any."""
+    """Return all items, without the ids of locks that have overflowed, which may be any."""
     return {
         key: {name: value for name, value in item.items() if not ("many" in item and name == "ids")}
         for key, item in stored(reader.tables).items()
@@ -197,7 +197,7 @@ def test_a_mismatch_is_counted_for_the_alarm(reader: Reader) -> None:
     assert "FormatMismatch" in counted
 
 
-def test_a_run_that_another_has_overtaken_ends_and_opens_nothing(reader: Reader) -> None:
+def test_a_run_that_another_has_overtaken_ends_and_opens_no_table(reader: Reader) -> None:
     second: list[ReindexReport] = []
 
     def overtake(_: float) -> None:
