@@ -71,7 +71,7 @@ class DynamoDbRecordStore:
         return dict(self._read(targets))
 
     def read_summaries(self, targets: Iterable[Target]) -> dict[str, Target]:
-        """Return what `read` does, without entries, values and references.
+        """Return targets as `read` does, without entries, values and references.
 
         These may be megabytes for each call, so they are dropped before the next.
         """

@@ -13,7 +13,7 @@ from careconnect_records.writes.target import Target
 
 
 class ConflictError(Exception):
-    """Another write changed what this one was decided by."""
+    """Another write changed the items that this one was planned on."""
 
 
 class NotTakenError(Exception):
@@ -43,7 +43,7 @@ class RecordStore(Protocol):
         """Return by key the targets that have an index record, each with it."""
 
     def read_summaries(self, targets: Iterable[Target]) -> dict[str, Target]:
-        """Return what `read` does, without entries, values and references: many targets take little memory."""
+        """Return targets as `read` does, without entries, values and references: many of them take little memory."""
 
     def read_with_body(self, target: Target) -> Target:
         """Return a target with its index record, and with its body if that is of the same version."""

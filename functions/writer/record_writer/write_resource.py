@@ -1,4 +1,4 @@
-"""Write one resource: plan on what is stored, have one transaction verify it, and start anew after a conflict."""
+"""Write one resource: plan on the stored version, verify it in one transaction, and start anew after a conflict."""
 
 import time
 import uuid
@@ -185,7 +185,7 @@ def _note_target(request: WriteRequest, target: Target, patients: Collection[str
 
 
 def _patients(target: Target, *items: Item | None) -> tuple[str, ...]:
-    """Return the patients of what was read of a target, and of further items."""
+    """Return the patients of a target's items, and of further items."""
     return stored_patients(target, target.index, target.body, *items)
 
 

@@ -113,7 +113,7 @@ def test_if_match_of_what_is_absent_or_deleted_is_409(writer: Writer, if_match: 
     assert "WriteRefused" in writer.observer.counts
 
 
-def test_equal_content_under_an_outdated_if_match_is_409(writer: Writer) -> None:
+def test_equal_content_under_a_stale_if_match_is_409(writer: Writer) -> None:
     writer.made(OWN)
     changed = writer.made({**OWN, "gender": "male"})
 

@@ -31,7 +31,7 @@ def recorded_load(
 
 
 class _Patients:
-    """The patients of whom a load has written an event. Safe for use by several threads."""
+    """The patients that have an event of this load. Safe for use by several threads."""
 
     def __init__(self, record: OperatorEvents) -> None:
         self._record = record
@@ -39,7 +39,7 @@ class _Patients:
         self._written: dict[tuple[str, Action], set[str]] = {_LOAD: set(), _DELETION: set()}
 
     def announce(self, plans: Sequence[WritePlan]) -> None:
-        """Write an event of each patient of the plans who has none yet."""
+        """Write an event of each patient of the plans that has none yet."""
         for kind, written in self._written.items():
             concerned = {
                 patient for plan in plans if (_DELETION if plan.deletes else _LOAD) == kind for patient in plan.patients

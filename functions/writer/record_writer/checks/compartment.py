@@ -1,4 +1,4 @@
-"""Find the patients in whose compartments a resource is, from its stored items or from a body that was sent."""
+"""Find the patients in whose compartments a resource is, from its stored items or from the body of a request."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,1 +1,1 @@
-"""What a client asks: its write request, parsed from headers, query and body."""
+"""The write request of a client, parsed from path, headers, query and body."""

@@ -1,4 +1,4 @@
-"""The write request: what the client asks, parsed."""
+"""The write request of a client, and its result."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field

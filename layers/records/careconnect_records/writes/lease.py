@@ -18,7 +18,7 @@ _AT_ONCE: Final = MAX_ACTIONS - 1
 
 
 class Lease:
-    """The lease of a target, whose index record was read after the lease was put on it or taken over."""
+    """The lease of a target. The target's index record was read after the lease was put on it or taken over."""
 
     def __init__(self, tables: RecordTables, target: Target) -> None:
         item = target.index or {}
@@ -51,7 +51,7 @@ class Lease:
         self._count(keys, -1, noted_in="lowered", by=1)
 
     def end(self) -> None:
-        """End the lease. An index record whose first version was never written is deleted."""
+        """End the lease. The index record of a resource without a version is deleted."""
         condition: Any = {
             "ConditionExpression": "#claim = :claim",
             "ExpressionAttributeNames": self._names,

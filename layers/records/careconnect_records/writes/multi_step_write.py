@@ -163,7 +163,7 @@ class MultiStepWrite:
         self._release(target)
 
     def _release(self, target: Target) -> None:
-        """Bring entries, locks and counts to what a leased index record says, and end its lease."""
+        """Bring entries, locks and counts in line with a leased index record, and end its lease."""
         item, table, stored = _index(target), self._tables.name(target.type.home), target.entries
         lease = Lease(self._tables, target)
         leased = entries_from(item["claimed"]["S"])
@@ -208,7 +208,7 @@ def _written(plan: WritePlan) -> Item:
 
 
 def _before_first_version(target: Target) -> Item:
-    """Return the index record of a resource whose first version is being written."""
+    """Return the index record of a resource before its first version."""
     return index_item(target.type, target.key, "", {"version": {"N": "0"}, "updated": {"N": "0"}})
 
 

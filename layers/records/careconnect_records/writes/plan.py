@@ -77,7 +77,7 @@ class WritePlan:
 
     @property
     def replaces_version(self) -> bool:
-        """Whether there is a stored version, whose body has to be read and kept."""
+        """Whether there is a stored version: its body has to be read and kept."""
         return self.target.version > 0
 
     def keeping(self, body: Item | None) -> "WritePlan":
@@ -112,7 +112,7 @@ class WritePlan:
 def plan_write(
     target: Target, resource: dict[str, Any] | None, *, now: int, base_url: str, method: str = "PUT"
 ) -> WritePlan | None:
-    """Return the plan that stores a resource (None: deletes it), or None if that is what is stored.
+    """Return the plan that stores a resource (None: deletes it), or None if nothing would change.
 
     `now` is in epoch milliseconds. `method` is the request's; the history shows it. Raises `TooLargeError`, and
     `SearchValueError` for a date that the calendar does not have.
@@ -139,7 +139,7 @@ def plan_write(
 
 
 def plan_rebuild(target: Target, resource: dict[str, Any] | None, *, base_url: str) -> WritePlan:
-    """Return the plan that writes everything but the bodies, for a target whose body alone is stored.
+    """Return the plan that writes everything but the bodies, for a target with a stored body alone.
 
     Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
     """

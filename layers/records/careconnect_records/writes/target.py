@@ -1,4 +1,4 @@
-"""The target of a write: which resource it is, and what the tables hold of it."""
+"""The target of a write: a resource, and the items that the tables hold of it."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from careconnect_records.items.resource_items import DELETED, entries_from
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A resource to write, and what was read of it.
+    """A resource to write, and the items that were read of it.
 
     `index` is its index record and `body` its body of the same version; each is None if there is none, or none was
     read. `locks` are the identifier locks that a condition was decided by: the write requires them to be unchanged.
