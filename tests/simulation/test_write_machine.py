@@ -1,4 +1,4 @@
-"""Writes of every kind in any order: each answer, history and search is what a list of versions says it is.
+"""Writes of every kind in any order: each response, history and search agrees with a list of versions.
 
 The model keeps what was written, one list of versions for each resource, and searches it with the linear search.
 """
@@ -24,7 +24,7 @@ from careconnect_testing.search.linear_search import LinearSearch
 
 STEPS = 50
 RUNS = cases(12) if not is_long_run() else 50
-"""Of `STEPS` each: 2,500 in the long run."""
+"""The number of runs, of `STEPS` each: 2,500 in the long run."""
 
 CODES = st.sampled_from(["a", "b", "c"])
 GENDERS = st.sampled_from(["male", "female", "other", "unknown"])
@@ -36,7 +36,7 @@ Key = tuple[str, str]
 
 
 class Model:
-    """What was written: the versions of each resource, a deletion as None."""
+    """The model: the versions of each resource, a deletion as None."""
 
     def __init__(self) -> None:
         self.versions: dict[Key, list[Resource | None]] = {}
@@ -59,12 +59,12 @@ class Model:
 
 
 def bare(resource: Resource) -> Resource:
-    """Return a resource without what the server says of it."""
+    """Return a resource without the elements that the server sets."""
     return {name: value for name, value in resource.items() if name not in ("meta", "id")}
 
 
 def whose(key: Key, versions: list[Resource | None]) -> str:
-    """Return the patient whose record the last of some versions is in; a deletion is where what it deletes was."""
+    """Return the patient of the last of some versions; a deletion has the patient of the deleted version."""
     if key[0] == "Patient":
         return key[1]
     there = next(one for one in reversed(versions) if one is not None)
@@ -72,9 +72,9 @@ def whose(key: Key, versions: list[Resource | None]) -> str:
 
 
 class Server:
-    """The writers and the readers of the same tables, each asked for what the gateway would ask it for.
+    """The writers and the readers of the same tables. Each gets the requests that the gateway would route to it.
 
-    `recorded` are the versions and patients of which the writers' events say that they were made.
+    `recorded` are the versions and patients in the events of successful writes.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -83,14 +83,14 @@ class Server:
 
     def send(self, method: str, target: str, body: Any = None, **options: str) -> Answer:
         path, _, query = target.partition("?")
-        # Each write has a time of its own.
+        # Each write has its own time.
         self._writer.now.now += 1
         if method == "GET":
             return self._writer.reader.get(path, query, Cache_Control="no-cache")
         self._record.forget()
         answer = self._writer.send(method, path, body, query, **options)
         events = self._record.all()
-        # Of what was allowed an event says no status.
+        # The event of a success has no status.
         expected = {0 if event.outcome is Outcome.ALLOWED else answer.status for event in events}
         assert {event.status for event in events} == expected
         self.recorded += made_by(events)
@@ -98,7 +98,7 @@ class Server:
 
 
 class Writing(RuleBasedStateMachine):
-    """Asks a writer and its reader, and the model."""
+    """Sends requests to the writers and readers, and compares their responses with the model."""
 
     steps = 0
 
@@ -114,7 +114,7 @@ class Writing(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.resources.close()
 
-    # ------------------------------------------------------------ what is asked
+    # ------------------------------------------------------------ requests
 
     @rule(code=CODES, gender=GENDERS)
     def create(self, code: str, gender: str) -> None:
@@ -218,7 +218,7 @@ class Writing(RuleBasedStateMachine):
         shown = [entry.get("resource") for entry in answer.json["entry"]]
         assert [one and bare(one) for one in shown] == [one and bare(one) for one in reversed(known)]
 
-    # ------------------------------------------------------------ what has to come of it
+    # ------------------------------------------------------------ expected responses
 
     def any_key(self, type_name: str, place: int) -> Key:
         known = [key for key in self.model.versions if key[0] == type_name]

@@ -97,7 +97,7 @@ def test_a_lock_takes_so_many_ids_and_overflows_then(reader: Reader) -> None:
     do(reader, on_lock(reader, added="x", full=True))
     overflow = lock(reader)
     assert (overflow.overflow, overflow.is_full, overflow.revision) == (True, True, MAX_IDS + 1)
-    # The same ids as it had, and yet it is not as it was.
+    # It has the same ids as before, but has changed.
     assert refused(reader, on_lock(reader, expected=full))
 
     for number in range(MAX_IDS):
@@ -178,7 +178,7 @@ def test_counts_are_by_type_and_by_shard(reader: Reader) -> None:
 
 
 def test_one_that_referred_may_be_taken_back_in_another_item(reader: Reader) -> None:
-    """What several items count together is what counts."""
+    """The sum of all items is the count: one item alone may be negative."""
     assert counts_of([{"pk": {"S": "x"}, "Condition": {"N": "1"}}, {"Condition": {"N": "-1"}}]) == {}
     assert {count_shard(str(number)) for number in range(200)} == set(range(COUNT_SHARDS))
     assert len(count_keys("Patient/4")) == COUNT_SHARDS
@@ -200,7 +200,7 @@ def test_a_target_with_a_tombstone_takes_no_reference_until_it_is_removed(reader
     do(reader, *set_tombstone_actions(table, "Patient/4", if_unreferred=False))
     for shard in range(COUNT_SHARDS):
         assert refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_deleted=True))
-    # A load takes a reference to what is not there.
+    # A load accepts a reference to an absent resource.
     do(reader, count_action(table, "Patient/4", 0, {"Condition": 1}))
     do(reader, *set_tombstone_actions(table, "Patient/4", if_unreferred=False))
 

@@ -26,7 +26,7 @@ START = 1_700_000_000_000
 MINUTE = 60_000
 
 Request = tuple[Target, dict[str, Any] | None]
-"""A resource without anything that was read of it, and its content to write, None to delete it."""
+"""A target without its items, and the content to write, None to delete it."""
 
 
 def request(type_name: str, resource_id: str, resource: dict[str, Any] | None) -> Request:
@@ -42,7 +42,7 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a transaction take 12 actions, so that an eighth of the items shows the same."""
+    """Let a transaction take 12 actions, so that an eighth of the items is enough."""
     monkeypatch.setattr(plan, "MAX_ACTIONS", 12)
     monkeypatch.setattr(lease, "_AT_ONCE", 11)
 
@@ -55,7 +55,7 @@ def reader() -> Iterator[Reader]:
 
 @pytest.fixture
 def empty(reader: Reader) -> Iterator[Reader]:
-    """The reader with empty tables, which are left as they were."""
+    """The reader with empty tables, which are restored afterwards."""
     put_back = saved(reader.tables)
     yield reader
     reader.faults.clear()
@@ -85,7 +85,7 @@ BEFORE: dict[str, tuple[Request, ...]] = {
     "delete": (FIRST,),
     "again": (FIRST, DELETION),
 }
-"""What was written before each of the writes that are cut off."""
+"""The writes that precede each kind of write."""
 AFTER = {"create": FIRST, "update": SECOND, "delete": DELETION, "again": SECOND}
 
 
@@ -108,7 +108,7 @@ def planned(reader: Reader, asked: Request, now: int, **locks: Any) -> WritePlan
 
 
 def write(reader: Reader, asked: Request, now: int, clock: int | None = None) -> None:
-    """Write as a writer does: recover an abandoned write, plan on what is stored, and do it."""
+    """Write as a writer does: recover an abandoned write, plan on the stored version, and do the plan."""
     steps = MultiStepWrite(reader.tables, lambda: now if clock is None else clock)
     target = target_of(reader, asked)
     if target.is_leased:
@@ -130,7 +130,7 @@ def written(reader: Reader, *requests: Request) -> Stored:
 
 
 def at_call(reader: Reader, number: int, do: Callable[[], None]) -> Callable[[], bool]:
-    """Do something before a call that writes, counted from now on and from 1; return what says whether it came."""
+    """Call `do` before the nth write call from now on; return a function that tells if that call was made."""
     met = 0
 
     def count(operation: str) -> None:
@@ -177,7 +177,7 @@ def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(
         with pytest.raises(Killed):
             write(reader, content, at)
         cut_off = stored(reader.tables)
-        # Whoever searches sees the old version or the new one, whole.
+        # Searches see the old version or the new one, whole.
         is_new = item_of(reader, content, JSON_ITEM) == wanted.get(("records", content[0].key, JSON_ITEM))
         assert visible_entries(cut_off) == visible_entries(wanted if is_new else previous), number
         seen.append(is_new)
@@ -214,7 +214,7 @@ def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
             target = target_of(reader, SECOND)
             if not target.is_leased:
                 break
-            # Each that comes gets one call further than the one before.
+            # Each recovery gets one call further than the one before.
             came = at_call(reader, again + 1, kill)
             try:
                 MultiStepWrite(reader.tables, partial(int, START + again * MINUTE * 2)).recover(target)
@@ -226,7 +226,7 @@ def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
 
 @pytest.mark.parametrize("kind", KINDS[:3])
 def test_one_that_was_taken_for_dead_does_nothing_more(empty: Reader, kind: str) -> None:
-    """Another writer takes over before each of its calls in turn, and writes what is its own."""
+    """Another writer takes the lease over before each call in turn, and writes its own version."""
     reader, content = empty, AFTER[kind]
     written(reader, *BEFORE[kind])
     at = START + len(BEFORE[kind]) * MINUTE
@@ -248,7 +248,7 @@ def test_one_that_was_taken_for_dead_does_nothing_more(empty: Reader, kind: str)
             results.append(False)
             assert stored(reader.tables) == wanted_instead, number
         else:
-            # It had been written before it was taken for dead, and does not tell otherwise.
+            # The version was written before the lease was taken over, and the writer reports success.
             results.append(True)
             assert stored(reader.tables) == wanted_after, number
 
@@ -404,7 +404,7 @@ def lock(reader: Reader, value: str) -> tuple[tuple[str, str], IdentifierLock]:
 @pytest.mark.parametrize("value", ["v0", "other", "v3"])
 @pytest.mark.parametrize("comes", ["", "identifier"])
 def test_it_holds_only_if_a_lock_is_as_it_was_read(empty: Reader, value: str, comes: str) -> None:
-    """Its own id, which the second step adds, does not count; another's that came meanwhile does."""
+    """The writer's own id, which the second step adds, is no change; an id that another writer added is one."""
     reader = empty
     name, known = lock(reader, value)
     full: list[tuple[str, str]] = []

@@ -1,4 +1,4 @@
-"""Whatever a source holds, it is either refused in order or stored so that everybody reads it alike."""
+"""Any source is either refused with an error, or stored so that all parsers read it alike."""
 
 import copy
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def places_in(node: Any) -> Iterator[tuple[Any, Any]]:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> dict[str, Any]:
-    """Return a sample resource in which a few values are replaced, added or taken away."""
+    """Return a sample resource with a few values replaced, added or removed."""
     resource = copy.deepcopy(_BY_TYPE[draw(st.sampled_from(sorted(_BY_TYPE)))])
     for _ in range(draw(st.integers(min_value=1, max_value=2))):
         places = [(node, key) for node, key in places_in(resource) if key not in ("resourceType", "id")]

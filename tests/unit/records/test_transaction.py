@@ -85,14 +85,14 @@ def transactions() -> dict[str, list[dict[str, Any]]]:
             found[f"{name} {lock}"] = write_actions(expecting(plan, lock), TABLES, strict=True)
         found[f"{name} full"] = write_actions(plan, TABLES, strict=True, full=[NAME])
     for number, group in enumerate(packed([*PLANS.values(), *PLANS.values()])):
-        # Each as a resource of its own, which two of a load always are.
+        # The plans are of one resource here, which never shares a transaction with itself.
         found[f"group {number}"] = group_actions(group[:1], TABLES)
     return found
 
 
 @each_of(("name", "actions"), transactions().items())
 def test_dynamodb_takes_each_transaction(name: str, actions: list[dict[str, Any]]) -> None:
-    """Rules of TransactWriteItems and of expressions that moto does not keep."""
+    """Check the rules of TransactWriteItems and of expressions that moto does not check."""
     assert 0 < len(actions) <= MAX_ACTIONS, name
     items = Counter[str]()
     for action in actions:
@@ -160,7 +160,7 @@ def test_a_deletion_sets_the_tombstone_of_its_resource_and_a_restoration_removes
 
 
 def test_plans_of_a_group_count_together_what_they_share() -> None:
-    """One action for each item, however many of the group refer to it; none where they make up for each other."""
+    """There is one action for each item, and none if increments and decrements of a group cancel out."""
     first = planned(content("Condition", "1", subject={"reference": "Patient/4"}))
     second = planned(content("Condition", "1b4", subject={"reference": "Patient/4"}))
     other = planned(content("Encounter", "1", subject={"reference": "Patient/4"}))
@@ -225,7 +225,7 @@ def test_plans_that_count_in_the_same_item_share_its_action() -> None:
 
 
 class _Cancels:
-    """A client whose transactions are cancelled, each for reasons given with it."""
+    """A client that cancels each transaction for the given reasons."""
 
     def __init__(self, *reasons: str, code: str = "TransactionCanceledException") -> None:
         self.asked: list[Any] = []

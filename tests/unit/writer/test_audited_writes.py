@@ -1,4 +1,4 @@
-"""Whom the audit trail names of a write, and what it says came of it (`audit.md`, One event per patient)."""
+"""The patients and the outcome in the audit events of a write (`audit.md`, One event per patient)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ Outcomes = list[tuple[str, str, str]]
 
 @pytest.fixture
 def recorded(writer: Writer) -> tuple[Writer, Record]:
-    """Writers with a record, two patients with an observation each, and an organisation."""
+    """Writers with an audit table, two patients with an observation each, and an organisation."""
     for one in (OWN, OTHER):
         writer.made({**patient(), "id": one.partition("/")[2]})
     writer.made(MATCHING)
@@ -34,7 +34,7 @@ def recorded(writer: Writer) -> tuple[Writer, Record]:
 
 
 def outcomes_of(events: list[AuditEvent]) -> Outcomes:
-    """Return of each event whom it names, its outcome and why."""
+    """Return the patient, the outcome and the reason of each event."""
     return sorted((event.patient, event.outcome.value, event.why) for event in events)
 
 

@@ -1,4 +1,4 @@
-"""A client that is bound to a patient writes in that record alone (`write.md`, Who may write what)."""
+"""A client that is bound to a patient writes in that compartment alone (`write.md`, Who may write what)."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ REMOVE = {"op": "remove", "path": "/comment"}
 
 @pytest.fixture
 def bound(writer: Writer) -> Writer:
-    """A writer that is bound to a patient, beside whom there is another with a record."""
+    """A writer that is bound to one of two patients with a record."""
     for one in (OWN, OTHER):
         writer.made({**patient(), "id": one.partition("/")[2]})
         writer.made({**observation(one, comment="x"), "id": f"of-{one.partition('/')[2]}"})
@@ -46,7 +46,7 @@ def test_a_body_of_another_patient_existing_or_not_is_403(bound: Writer, subject
     ]
 
     if subject == "#p":
-        # The patch refers to what its resource does not contain, in nobody's record.
+        # The patch refers to a contained resource that is absent, and the resource would be in no compartment.
         assert answers[-1].status == 403
     assert [(answer.status, issues_in(answer)) for answer in answers] == [(403, [("forbidden", ())])] * 5
     assert len({answer.text for answer in answers}) == 1

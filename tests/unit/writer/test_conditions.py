@@ -1,4 +1,4 @@
-"""Conditional interactions: by an identifier, and by nothing else (`write.md`, Interactions: Conditions)."""
+"""Conditional interactions, by one identifier alone (`write.md`, Interactions: Conditions)."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_a_condition_on_another_type_or_in_another_form_is_400(writer: Writer, h
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("name", ["If-None-Match", "If-Unmodified-Since"])
 def test_a_precondition_that_is_not_judged_is_refused(writer: Writer, method: str, name: str) -> None:
-    """A client that asks to create alone would overwrite."""
+    """Ignoring the precondition would let a client overwrite that asks to create only."""
     made = writer.made({**patient(), "id": "4"})
     body = None if method == "DELETE" else [] if method == "PATCH" else {**made, "gender": "other"}
     answer = writer.send(
@@ -243,7 +243,7 @@ def test_a_plain_write_is_never_refused_for_its_identifier(writer: Writer) -> No
 
 
 def test_identifiers_that_look_alike_in_a_row_have_locks_of_their_own(writer: Writer) -> None:
-    """One of them in both would be two actions on one item, which DynamoDB refuses."""
+    """One lock for both would be two actions on one item, which DynamoDB refuses."""
     alike = [
         {"system": "urn:z", "value": "x!y"},
         {"system": "y!urn:z", "value": "x"},

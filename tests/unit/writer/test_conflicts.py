@@ -1,4 +1,4 @@
-"""Writes that meet: each decided on what is there, and verified by its transaction (`write.md`, Promises)."""
+"""Concurrent writes: each planned on the stored version, and verified by its transaction (`write.md`, Promises)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ REMOVE = {"op": "remove", "path": "/gender"}
 
 @contextmanager
 def first(writer: Writer, operation: str, meanwhile: Callable[[], Any]) -> Iterator[None]:
-    """Have something happen right before the first call of an operation."""
+    """Call `meanwhile` right before the first call of an operation."""
 
     def interrupt(name: str) -> None:
         if name == operation:
@@ -41,7 +41,7 @@ def first(writer: Writer, operation: str, meanwhile: Callable[[], Any]) -> Itera
 
 
 def failing(code: str, operation: str) -> Callable[[str], None]:
-    """Return what makes an operation fail each time."""
+    """Return a fault that makes each call of an operation fail."""
 
     def fail(name: str) -> None:
         if name == operation:
@@ -139,7 +139,7 @@ def test_what_matched_and_is_deleted_before_it_is_shown_matches_no_more(writer: 
     seen = []
 
     def delete() -> None:
-        # The index record is read, and then the bodies.
+        # The second batch reads the body, after the first has read the index record.
         seen.append(writer.delete("Patient/own").status)
 
     def second(name: str) -> None:
@@ -322,7 +322,7 @@ def test_what_is_indexed_of_a_resource_may_be_too_large(writer: Writer) -> None:
 
 
 def test_a_body_of_another_version_is_not_taken_for_the_records(writer: Writer) -> None:
-    """A batch reads its items one by one: between two of them another writer may be done."""
+    """A batch reads its items one by one, and another writer may finish between two of them."""
     writer.made({**patient("9434765919"), "id": "torn"})
     store = DynamoDbRecordStore(writer.reader.tables)
     target = store.read_with_body(Target(PATIENT, "torn"))

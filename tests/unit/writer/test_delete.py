@@ -8,7 +8,7 @@ from careconnect_testing.parts.record_writers import Writer, issues_in
 
 @pytest.fixture
 def made(writer: Writer) -> str:
-    """A patient; its reference."""
+    """Write a patient, and return its reference."""
     return f"Patient/{writer.made(patient())['id']}"
 
 
@@ -57,5 +57,5 @@ def test_promise_7_a_deletion_costs_no_more_calls_than_these(writer: Writer, mad
     writer.calls.clear()
     writer.delete(made)
 
-    # The record with its bodies, and who refers to it.
+    # One batch reads the index record and the body, one the reference counts.
     assert writer.calls == ["BatchGetItem"] * 2 + ["TransactWriteItems"]

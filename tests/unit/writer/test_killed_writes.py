@@ -1,4 +1,4 @@
-"""A writer that is killed between any two of its calls, or never hears of what was done (`write.md`, Promise 6)."""
+"""A writer that is killed between any two of its calls, or gets no response (`write.md`, Promise 6)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 OWN = "Patient/own"
 CONDITION = f"identifier={NHS_NUMBER}|always"
 LATER = 10
-"""Seconds after which the caller tries again: what was killed is known to have ended."""
+"""Seconds after which the caller tries again. By then a killed write counts as abandoned."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def moto() -> Iterator[Writer]:
 
 @pytest.fixture
 def recorded(moto: Writer) -> tuple[Writer, Record]:
-    """Both writers over empty tables and with a record, and organisations to refer to."""
+    """Both writers over empty tables, with an audit table and organisations to refer to."""
     made, record = with_record(with_other_tables(moto))
     for number in (1, 2):
         made.made({"resourceType": "Organization", "id": f"org{number}"})
@@ -47,7 +47,7 @@ def writer(recorded: tuple[Writer, Record]) -> Writer:
 
 
 def version(number: int, many: int) -> Resource:
-    """Return a version of the patient: with its own name, reference and identifiers, and one that all versions have."""
+    """Return a version of the patient: its own name, reference and identifiers, and an identifier of all versions."""
     codes = ("always", *(f"v{number}-{each}" for each in range(many)))
     return {
         **patient(*codes, name=[{"family": f"Family{number}"}]),
@@ -79,7 +79,7 @@ MORE_THAN_A_TRANSACTION = 110
 
 
 def begun(writer: Writer, kind: str, many: int) -> None:
-    """Have what is there before a write."""
+    """Write the versions that a kind of write starts from."""
     if not kind.startswith("create"):
         writer.made(version(1, many))
     if kind == "again":
@@ -98,7 +98,7 @@ def current(items: Stored) -> list[str]:
 def _cases() -> Iterator[Any]:
     for kind in WRITES:
         yield pytest.param(kind, 1, id=f"{kind}, small")
-        # A new id each time it is tried again: what was begun under another stays unseen, until a renewal ends it.
+        # Each attempt has a new id. An abandoned write of another id stays hidden until a reindex ends it.
         if kind != "create on condition":
             yield pytest.param(
                 kind, IN_STEPS, id=f"{kind}, in steps", marks=pytest.mark.long if kind != "create" else pytest.mark.slow
@@ -110,7 +110,7 @@ def _cases() -> Iterator[Any]:
 def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_ends_right(
     recorded: tuple[Writer, Record], monkeypatch: pytest.MonkeyPatch, kind: str, many: int
 ) -> None:
-    """A version that is there has its event, and no event tells of one that is not (`audit.md`, Before the answer)."""
+    """Each stored version has its event, and no event names another version (`audit.md`, Before the answer)."""
     writer, record = recorded
     if many < MORE_THAN_A_TRANSACTION:
         monkeypatch.setattr(plan, "MAX_ACTIONS", 25)
@@ -141,7 +141,7 @@ def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_end
         cut_off = stored(writer.reader.tables)
         is_done = current(cut_off) != current(previous)
         done.append(is_done)
-        # All of it is there for a reader, or nothing.
+        # A reader sees the whole version, or nothing of it.
         there = wanted[0] if is_done else previous
         assert current(cut_off) == current(there)
         assert visible_entries(cut_off) == visible_entries(there)
@@ -160,7 +160,7 @@ def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_end
 
 @contextmanager
 def unanswered(writer: Writer) -> Iterator[None]:
-    """Let the first transaction be done, and its answer be lost."""
+    """Lose the response of the first transaction, which is done."""
     events, event = writer.reader.client.meta.events, f"after-call.dynamodb.{WRITE}"
 
     def lose(**_: Any) -> None:

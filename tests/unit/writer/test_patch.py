@@ -12,7 +12,7 @@ GENDER = {"op": "replace", "path": "/gender", "value": "male"}
 
 @pytest.fixture
 def path(writer: Writer) -> str:
-    """A patient of gender female; its path."""
+    """Write a patient of gender female, and return its path."""
     return f"Patient/{writer.made(patient(gender='female'))['id']}"
 
 

@@ -1,4 +1,4 @@
-"""Conditions as requests have them: If-Match, and one identifier."""
+"""The preconditions of a request: If-Match, and one identifier."""
 
 from collections.abc import Callable
 

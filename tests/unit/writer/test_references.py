@@ -1,4 +1,4 @@
-"""References lead to what is there (`write.md`, What is refused)."""
+"""References have to lead to existing resources (`write.md`, What is refused)."""
 
 from typing import Any
 
@@ -121,7 +121,7 @@ def test_promise_7_targets_are_read_a_hundred_at_a_time(writer: Writer) -> None:
     writer.calls.clear()
     writer.create(observation("Patient/4", related=related))
 
-    # 205, and the patient.
+    # 205 references, and the patient.
     assert writer.calls == ["BatchGetItem"] * 3
 
 
@@ -144,7 +144,7 @@ def test_a_record_refers_to_the_directory(writer: Writer) -> None:
 
 
 def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor_counted(writer: Writer) -> None:
-    """Or a bound client would learn what is deleted, and could keep what is not its own from being so."""
+    """Otherwise a bound client would learn of deletions outside its compartment, and could prevent them."""
     writer.made({**patient(), "id": "other"})
     texts = [
         {"resourceType": "DetectedIssue", "id": "i", "status": "final", "reference": "Patient/other"},
@@ -158,7 +158,7 @@ def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor
 
 
 def test_no_index_is_stored_of_what_is_referred_to(writer: Writer) -> None:
-    """An index record may be of 350 KB, and a resource may refer to 2,000."""
+    """An index record may have 350 KB, and a resource may refer to 2,000 others."""
     writer.made({**patient("1"), "id": "p"})
     store = DynamoDbRecordStore(writer.reader.tables)
     served = resource_type("Patient")

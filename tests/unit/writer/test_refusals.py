@@ -1,4 +1,4 @@
-"""What is refused before anything is read (`write.md`, What is refused; `access.md`, Rules)."""
+"""Refusals before any table is read (`write.md`, What is refused; `access.md`, Rules)."""
 
 import base64
 from typing import Any
@@ -124,7 +124,7 @@ def test_a_type_that_is_read_only_is_405(writer: Writer) -> None:
         answer = writer.send("POST", "Patient", patient())
     finally:
         object.__setattr__(type_, "writable", True)
-        # What the scope opens is remembered, and may have been worked out meanwhile.
+        # The rights of a scope are cached, and may have been computed by an earlier test.
         grants_of.cache_clear()
 
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
@@ -136,7 +136,7 @@ def test_a_type_that_is_read_only_is_405(writer: Writer) -> None:
 )
 def test_each_interaction_needs_its_letter(writer: Writer, method: str, path: str, letter: str) -> None:
     others = "".join(each for each in "cruds" if each != letter)
-    # Before query, body and format are looked at.
+    # The scope is checked before query, body and format.
     for query, headers in (([], {}), ([("_format", "nonsense"), ("name", "x")], {"Content_Type": "text/plain"})):
         refused = writer.as_caller(f"user/Patient.{others}").send(method, path, "no body", query, **headers)
 

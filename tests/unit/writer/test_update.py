@@ -20,7 +20,7 @@ def test_a_put_creates_under_the_callers_own_id(writer: Writer) -> None:
 
 @pytest.mark.parametrize("id_", [".", ".."])
 def test_rfc_3986_5_2_4_an_id_that_no_address_can_end_in_is_422(writer: Writer, id_: str) -> None:
-    """`Patient/..` is what is above: whatever has that id would be neither read nor deleted."""
+    """`Patient/..` is the path above it: a resource with that id could be neither read nor deleted."""
     answer = writer.send("PUT", f"Patient/{'%2e' * len(id_)}", {**patient(), "id": id_})
 
     assert (answer.status, issues_in(answer)) == (422, [("value", ("Patient.id",))])

@@ -1,4 +1,4 @@
-"""What a write costs: its calls and its units, whatever the tables hold (`write.md`, Promise 7; ADR 25)."""
+"""The costs of a write in calls and units, for tables of any size (`write.md`, Promise 7; ADR 25)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ FREE: Resource = {**OWN, "id": "free", "identifier": patient("9434765870")["iden
 
 
 def measured(subject: str, number: int) -> Resource:
-    """Return an observation with an identifier of its own."""
+    """Return an observation with its own identifier."""
     return observation(
         subject,
         id=f"o{number}",
@@ -72,7 +72,7 @@ WRITES: dict[str, Callable[[Writer], Answer]] = {
 
 @pytest.fixture(scope="module")
 def writer() -> Iterator[Writer]:
-    """Writers that know of their tables what they keep for good, over the few resources that are written."""
+    """Writers that have read what they cache of their tables, which hold the few resources that are written."""
     with writer_on_moto() as made:
         made.made({"resourceType": "Organization", "id": "org"})
         for each in (OWN, FREE, OBSERVED):
@@ -86,7 +86,7 @@ def writer() -> Iterator[Writer]:
 
 @pytest.fixture(scope="module")
 def grown(writer: Writer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], None]:
-    """What puts the tables as they are with a thousand more records."""
+    """Return a function that adds a thousand records to the tables."""
     few = saved(writer.reader.tables)
     records = [measured("Patient/own", number) for number in range(1000, 1900)]
     records += [
@@ -101,7 +101,7 @@ def grown(writer: Writer, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 
 
 def cost_of(writer: Writer, kind: str) -> tuple[str, int, int]:
-    """Return a write's calls, the items of its transaction, and the write units of those; what it wrote is undone."""
+    """Return a write's calls, the items of its transaction and their write units, and undo the write."""
     put_back, before = saved(writer.reader.tables), stored(writer.reader.tables)
     kinds = {getattr(writer.reader.tables, name): label for name, label in KINDS.items()}
     touched: list[tuple[str, str, str]] = []
@@ -120,7 +120,7 @@ def cost_of(writer: Writer, kind: str) -> tuple[str, int, int]:
     calls = ", ".join(f"{len(list(same))} {name}" for name, same in groupby(writer.calls))
     after = stored(writer.reader.tables)
     put_back()
-    # A transaction writes each item twice; what is larger of an item counts, before or after.
+    # A transaction writes each item twice, and charges its size before or after, the larger of the two.
     units = sum(
         2 * max(1, *(ceil(item_size(items.get(key, {})) / 1024) for items in (before, after))) for key in touched
     )

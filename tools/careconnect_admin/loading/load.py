@@ -55,7 +55,7 @@ class SkippedPlaces:
 
 @dataclass(slots=True)
 class LoadReport:
-    """The report of a load: counts by type in the order of the sources, and the problems of resources that were not loaded."""
+    """The report of a load: counts by type in the order of the sources, and the problems of the others."""
 
     counts: dict[str, TypeCounts] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Versions of a resource, written as they lie in a table, whoever writes them (ADR 23)."""
+"""Write versions of a resource as they are stored in a table (ADR 23)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ HOUR = 3_600_000
 
 @dataclass(frozen=True)
 class Version:
-    """A version: `resource` as it was, None for a deletion of what belonged to `patient`; how it came to be."""
+    """A version: the `resource`, None for a deletion of one of `patient`, and the interaction that made it."""
 
     resource: dict[str, Any] | None
     method: str = ""
     status: int = 0
     patient: str = ""
     hours: int | None = None
-    """Hours from `FIRST_CHANGE` to its own; None for as many as there are versions before it."""
+    """Hours since `FIRST_CHANGE`; None for the number of versions before it."""
 
 
 def write_versions(reader: Reader, reference: str, versions: Sequence[Version], first: int = 1) -> None:
@@ -40,7 +40,7 @@ def write_versions(reader: Reader, reference: str, versions: Sequence[Version], 
 
 
 def body(reference: str, version: Version, number: int, place: int) -> dict[str, Any]:
-    """Return the item of a version's body, under the key of a current one's."""
+    """Return the item of a version's body, under the key of a current version."""
     name, _, resource_id = reference.partition("/")
     served = resource_type(name)
     assert served

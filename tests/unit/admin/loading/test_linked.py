@@ -53,7 +53,7 @@ _SOME = st.lists(st.integers(0, 4), unique=True, max_size=4)
 
 @st.composite
 def requests(draw: st.DrawFn) -> LoadRequest:
-    """Draw a Patient or an Organization of few, with some of a few identifiers and references, or its deletion."""
+    """Draw a request to store or delete one of a few resources, with some of a few identifiers and references."""
     name, resource_id = draw(st.sampled_from(("Patient", "Organization"))), draw(st.sampled_from(IDS))
     target = Target(served(name), resource_id)
     if draw(st.integers(0, 3)) == 0:
@@ -62,7 +62,7 @@ def requests(draw: st.DrawFn) -> LoadRequest:
     references = [{"url": "urn:x", "valueReference": {"reference": TARGETS[number]}} for number in draw(_SOME)]
     resource: dict[str, Any] = {"resourceType": name, "id": resource_id, "name": [{"text": "x"}]}
     if name == "Organization":
-        # Beyond what a transaction takes, if there are many.
+        # With many names it does not fit into one transaction.
         resource |= {"name": "x", "alias": [f"{letter} name" for letter in "abcdefghij"[: draw(st.integers(0, 10))]]}
     return LoadRequest(target, resource | _given(identifier=identifiers, extension=references))
 
@@ -106,7 +106,7 @@ def test_locks_counts_and_entries_are_what_the_bodies_say(
 
 
 def write(reader: Reader, batch: list[LoadRequest], at: datetime, calls: int) -> None:
-    """Load a batch, killed after so many of its calls if it makes as many."""
+    """Load a batch, and kill the load after a number of calls."""
     left = calls
 
     def kill(_: str) -> None:

@@ -1,4 +1,4 @@
-"""Rebuilding all that the tables hold beside the bodies, while nobody reads or writes them (ADR 31)."""
+"""Rebuilding everything but the bodies, while all other access to the tables is refused (ADR 31)."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -75,7 +75,7 @@ def items_of(reader: Reader, table: str) -> Iterator[Item]:
 
 
 def damage(reader: Reader, chance: random.Random) -> None:
-    """Remove or change some of all that is not a body, and add what no body says."""
+    """Remove or change some items that are no bodies, and add others that no body explains."""
     for table in (*reader.tables.of_resources, reader.tables.reference):
         for item in list(items_of(reader, table)):
             if item["pk"]["S"] == CURSOR_KEY[0] or is_body(item.get("sk", {}).get("S", "")):
@@ -153,7 +153,7 @@ def test_killed_anywhere_it_is_run_again_and_the_number_comes_last(tmp_path: Pat
             with pytest.raises(Killed):
                 run(few)
             few.faults.clear()
-            # The two last calls open the tables.
+            # The last two calls open the tables.
             assert numbers(few)[1] == ("0" if left >= 2 else str(FORMAT))
             run(few)
             assert held(few) == before

@@ -1,4 +1,4 @@
-"""A resource that is written in several steps is found as it is or as it was, never in between (ADR 23)."""
+"""Searches find the old or the new version of a resource during a multi-step write, never a mixture (ADR 23)."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from careconnect_testing.records.former_versions import FIRST_CHANGE, HOUR
 from fhir_reader import budget
 
 NEW, OLD = "9990-1", "9990-2"
-# Each leads to what has the new code, of Patient 4, by another way.
+# Each finds the resource with the new code, of Patient 4, by another access path.
 SEARCHES = [
     ("Observation", f"code={NEW}"),
     ("Observation", f"code=http://loinc.org|{NEW}"),
@@ -40,7 +40,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 @pytest.fixture
 def reader(loaded: Reader) -> Iterator[Reader]:
-    """The few records; what a test writes beside them is removed after it."""
+    """The few records. The items that a test adds are removed after it."""
     loaded.calls.clear()
     yield loaded
     for each in (record(OLD, 1), record(NEW, 2)):
@@ -56,7 +56,7 @@ class Written(NamedTuple):
 
 
 def record(code: str, version: int) -> Written:
-    """Return the items of the observation that is written, as one of its versions."""
+    """Return the items of one version of the observation that is written."""
     resource = {
         "resourceType": "Observation",
         "id": "staged",
@@ -83,7 +83,7 @@ def pending(*items: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def codes(reader: Reader, path: str, query: str) -> str | list[str]:
-    """Return which codes the observation is shown with; for `_has`, what was found by it."""
+    """Return the codes that the observation is shown with; for `_has`, the ids that were found."""
     answer = reader.get(path, query)
     assert answer.status == 200, answer.text
     if "_has" in query:
@@ -119,7 +119,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
     as_it_was = codes(reader, path, query)
     assert as_it_was in ([], [OLD])
 
-    # The entries that both have say what the new version says already.
+    # The entries that both versions have hold the values of the new version already.
     put(reader, *pending(*before.entries), *pending(*after.entries))
     assert codes(reader, path, query) == as_it_was
     assert codes(reader, "Observation", f"code={OLD}") == [OLD]
@@ -149,7 +149,7 @@ def test_what_is_pending_is_looked_up_by_one_call_for_all_of_it(reader: Reader) 
 @pytest.mark.parametrize(("path", "query"), [("Observation", "patient=4"), ("Patient/4/$everything", "_count=100")])
 def test_what_is_looked_up_is_paid_for(reader: Reader, monkeypatch: pytest.MonkeyPatch, path: str, query: str) -> None:
     def least() -> int:
-        """Return with how few calls the request is answered."""
+        """Return the smallest number of calls that answers the request."""
         for calls in range(1, 20):
             monkeypatch.setattr(budget, "MOST_CALLS", calls)
             answer = reader.get(path, query)
