@@ -20,10 +20,10 @@ from careconnect.fhir.resource_types import Home
 from careconnect_admin.loading.reading.checked import checked
 from careconnect_admin.loading.reading.found import Deletion, Problem, Upsert
 from careconnect_admin.loading.reading.sources import find_sources, read_source
-from careconnect_records.items.record import item_size
+from careconnect_records.items.resource_items import item_size
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import WritePlan, plan_write
 from careconnect_records.writes.packing import packed
+from careconnect_records.writes.plan import WritePlan, plan_write
 from careconnect_records.writes.transaction import group_actions
 
 OVERHEAD: Final = 100
@@ -37,10 +37,10 @@ _BASE: Final = "https://care.example"
 
 def record_bytes(folder: Path) -> dict[str, int]:
     """Return patients, bytes, items and write units of all records of `folder`, without the directory's."""
-    changes = [change for change in _changes(folder) if change.content.served.home is Home.RECORD]
-    patients = sum(change.content.served.name == "Patient" for change in changes)
-    parts = sum(map(_parts, changes), Counter[str]())
-    return {"patients": patients, **parts, "write_units": _write_units(changes)}
+    plans = [plan for plan in _changes(folder) if plan.target.type.home is Home.RECORD]
+    patients = sum(plan.target.type.name == "Patient" for plan in plans)
+    parts = sum(map(_parts, plans), Counter[str]())
+    return {"patients": patients, **parts, "write_units": _write_units(plans)}
 
 
 def _changes(folder: Path) -> Iterator[WritePlan]:
@@ -48,22 +48,21 @@ def _changes(folder: Path) -> Iterator[WritePlan]:
         for found in read_source(path):
             if not isinstance(found, Upsert | Deletion | Problem):
                 continue
-            content = checked(found, base_url=_BASE)
-            assert not isinstance(content, Problem), str(content)
-            change = plan_write(content, None, now=_NOW, base_url=_BASE)
+            request = checked(found, base_url=_BASE)
+            assert not isinstance(request, Problem), str(request)
+            change = plan_write(request.target, request.resource, now=_NOW, base_url=_BASE)
             assert change is not None
             yield change
 
 
 def _parts(change: WritePlan) -> Counter[str]:
-    record = change.record
-    linked = len(change.locks_added) + len(change.raised)
+    linked = len(change.locks_added) + len(change.incremented)
     return Counter(
         resources=1,
-        items=2 + len(record.entries) + linked,
-        bodies=item_size(record.body),
-        index=item_size(record.index),
-        entries=sum(map(item_size, record.entries)),
+        items=2 + len(change.entries) + linked,
+        bodies=sum(map(item_size, change.bodies)),
+        index=item_size(change.index),
+        entries=sum(map(item_size, change.entries.values())),
         links=linked * _SMALL,
     )
 

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import CURSOR_KEY, FORMAT
+from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.sample.generator import sample_resources
-from careconnect_records.items.record import build_record, new_version
+from careconnect_records.writes.plan import plan_version
+from careconnect_records.writes.target import Target
 
 Item = dict[str, Any]
 
@@ -156,6 +158,13 @@ def _birth_date(number: int) -> str:
     return (datetime(1930, 1, 1, tzinfo=UTC) + timedelta(days=_spread("born", number) % 32_000)).date().isoformat()
 
 
+def load_request(resource: dict[str, Any]) -> LoadRequest:
+    """Return the loader's request to store a resource."""
+    served = resource_type(resource["resourceType"])
+    assert served is not None
+    return LoadRequest(Target(served, resource["id"]), resource)
+
+
 def _spread(name: str, of: int | str) -> int:
     """Return a pseudo-random number, so that no value is in the order of another."""
     # Not the checksum that spreads ids over shards: one day would be in one shard.
@@ -167,10 +176,8 @@ def _one_of(names: Sequence[str], number: int) -> str:
 
 
 def _items(resource: dict[str, Any], changed: int) -> Iterator[Item]:
-    served = resource_type(resource["resourceType"])
-    assert served is not None
-    record = build_record(new_version(served, resource), 1, changed)
-    yield from (record.body, record.index, *record.entries)
+    plan = plan_version(load_request(resource).target, resource, 1, changed)
+    yield from (*plan.bodies, plan.index, *plan.entries.values())
 
 
 def _changed(number: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from careconnect_records.items.record import item_size
+from careconnect_records.items.resource_items import item_size
 from careconnect_testing.aws.moto_dynamodb import inserted
 
 _READ: Final = 4096

@@ -28,7 +28,7 @@ def loaded(module: str) -> set[str]:
         ("careconnect_admin.cli", AWS | HTTP | FHIR | {"ministack", "samtranslator"}),
         ("careconnect_admin.sample.generator", AWS | HTTP | TERMINAL | FHIR),
         ("careconnect_records.items.extract", AWS | HTTP | TERMINAL | FHIR),
-        ("careconnect_records.writes.change", AWS | HTTP | TERMINAL),
+        ("careconnect_records.writes.plan", AWS | HTTP | TERMINAL),
     ],
 )
 def test_a_module_loads_nothing_that_it_has_no_use_for(module: str, foreign: set[str]) -> None:

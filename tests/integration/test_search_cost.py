@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from careconnect.storage.keys import SHARDS
-from careconnect_records.items.record import item_size
+from careconnect_records.items.resource_items import item_size
 from careconnect_testing.search.search_reader import InProcessReader, follow
 from careconnect_testing.stacks.search_stack import SearchStack
 

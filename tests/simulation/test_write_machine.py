@@ -1,4 +1,4 @@
-"""Writes of every kind in any order: each answer, history and search is what a list of versions says it is.
+"""Writes of every kind in any order: each response, history and search agrees with a list of versions.
 
 The model keeps what was written, one list of versions for each resource, and searches it with the linear search.
 """
@@ -24,7 +24,7 @@ from careconnect_testing.search.linear_search import LinearSearch
 
 STEPS = 50
 RUNS = cases(12) if not is_long_run() else 50
-"""Of `STEPS` each: 2,500 in the long run."""
+"""The number of runs, of `STEPS` each: 2,500 in the long run."""
 
 CODES = st.sampled_from(["a", "b", "c"])
 GENDERS = st.sampled_from(["male", "female", "other", "unknown"])
@@ -36,7 +36,7 @@ Key = tuple[str, str]
 
 
 class Model:
-    """What was written: the versions of each resource, a deletion as None."""
+    """The model: the versions of each resource, a deletion as None."""
 
     def __init__(self) -> None:
         self.versions: dict[Key, list[Resource | None]] = {}
@@ -59,12 +59,12 @@ class Model:
 
 
 def bare(resource: Resource) -> Resource:
-    """Return a resource without what the server says of it."""
+    """Return a resource without the elements that the server sets."""
     return {name: value for name, value in resource.items() if name not in ("meta", "id")}
 
 
 def whose(key: Key, versions: list[Resource | None]) -> str:
-    """Return the patient whose record the last of some versions is in; a deletion is where what it deletes was."""
+    """Return the patient of the last of some versions; a deletion has the patient of the deleted version."""
     if key[0] == "Patient":
         return key[1]
     there = next(one for one in reversed(versions) if one is not None)
@@ -72,33 +72,33 @@ def whose(key: Key, versions: list[Resource | None]) -> str:
 
 
 class Server:
-    """The writers and the readers of the same tables, each asked for what the gateway would ask it for.
+    """The writers and the readers of the same tables. Each gets the requests that the gateway would route to it.
 
-    `told` are the versions and patients of which the writers' events say that they were made.
+    `recorded` are the versions and patients in the events of successful writes.
     """
 
     def __init__(self, writer: Writer) -> None:
         self._writer, self._record = with_record(writer)
-        self.told: list[tuple[str, str]] = []
+        self.recorded: list[tuple[str, str]] = []
 
     def send(self, method: str, target: str, body: Any = None, **options: str) -> Answer:
         path, _, query = target.partition("?")
-        # Each write has a time of its own.
+        # Each write has its own time.
         self._writer.now.now += 1
         if method == "GET":
             return self._writer.reader.get(path, query, Cache_Control="no-cache")
         self._record.forget()
         answer = self._writer.send(method, path, body, query, **options)
         events = self._record.all()
-        # Of what was allowed an event says no status.
+        # The event of a success has no status.
         expected = {0 if event.outcome is Outcome.ALLOWED else answer.status for event in events}
         assert {event.status for event in events} == expected
-        self.told += made_by(events)
+        self.recorded += made_by(events)
         return answer
 
 
 class Writing(RuleBasedStateMachine):
-    """Asks a writer and its reader, and the model."""
+    """Sends requests to the writers and readers, and compares their responses with the model."""
 
     steps = 0
 
@@ -114,7 +114,7 @@ class Writing(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.resources.close()
 
-    # ------------------------------------------------------------ what is asked
+    # ------------------------------------------------------------ requests
 
     @rule(code=CODES, gender=GENDERS)
     def create(self, code: str, gender: str) -> None:
@@ -144,10 +144,10 @@ class Writing(RuleBasedStateMachine):
         else:
             self.was_created(answer, body)
 
-    @rule(own=OWN_IDS, code=CODES, gender=GENDERS, stale=st.sampled_from(["", "current", "older"]))
-    def update(self, own: str, code: str, gender: str, stale: str) -> None:
+    @rule(own=OWN_IDS, code=CODES, gender=GENDERS, if_match=st.sampled_from(["", "current", "older"]))
+    def update(self, own: str, code: str, gender: str, if_match: str) -> None:
         key = ("Patient", own)
-        self.put(key, {**patient(code, gender=gender), "id": own}, stale)
+        self.put(key, {**patient(code, gender=gender), "id": own}, if_match)
 
     @rule(place=PLACES, code=CODES, gender=GENDERS)
     def update_any(self, place: int, code: str, gender: str) -> None:
@@ -218,18 +218,18 @@ class Writing(RuleBasedStateMachine):
         shown = [entry.get("resource") for entry in answer.json["entry"]]
         assert [one and bare(one) for one in shown] == [one and bare(one) for one in reversed(known)]
 
-    # ------------------------------------------------------------ what has to come of it
+    # ------------------------------------------------------------ expected responses
 
     def any_key(self, type_name: str, place: int) -> Key:
         known = [key for key in self.model.versions if key[0] == type_name]
         return known[place % len(known)] if known else (type_name, "never-there")
 
-    def put(self, key: Key, body: Resource, stale: str) -> None:
+    def put(self, key: Key, body: Resource, if_match: str) -> None:
         known = self.model.versions.get(key, [])
-        number = len(known) if stale == "current" else len(known) - 1
-        headers = {"If_Match": f'W/"{number}"'} if stale else {}
+        number = len(known) if if_match == "current" else len(known) - 1
+        headers = {"If_Match": f'W/"{number}"'} if if_match else {}
         answer = self.server.send("PUT", "/".join(key), body, **headers)
-        if stale and (stale == "older" or self.model.current(key) is None):
+        if if_match and (if_match == "older" or self.model.current(key) is None):
             assert answer.status == 409, answer.text
         elif self.model.current(key) is None:
             assert answer.status == 201, answer.text
@@ -268,7 +268,7 @@ class Writing(RuleBasedStateMachine):
             for key, versions in self.model.versions.items()
             for number in range(1, len(versions) + 1)
         ]
-        assert sorted(self.server.told) == sorted(made)
+        assert sorted(self.server.recorded) == sorted(made)
 
     @invariant()
     def searches_find_what_is_there(self) -> None:

@@ -1,1 +1,1 @@
-"""Reads and searches FHIR resources: the artefact behind PatientRecordFunction and DirectoryFunction."""
+"""Read and search FHIR resources: the package of PatientRecordFunction and DirectoryFunction."""

@@ -1,4 +1,4 @@
-"""The FHIR API: a call in, the answer of one use case out, errors as OperationOutcomes."""
+"""The FHIR read API: route a request to one use case and render its result; errors are OperationOutcomes."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ from fhir_reader.search.parse import parse_history_query, parse_operation_query,
 from fhir_reader.search.search_resources import search_resources
 from fhir_reader.store.stored import ResourceStore, patients_in
 
-# A patient's data is kept by no cache, a browser's included (ADR 20).
+# No cache may store a patient's data, not even a browser's (ADR 20).
 _CACHING: Final = {
     Home.RECORD: {"Cache-Control": "no-store", "Vary": "Accept, Authorization"},
     Home.DIRECTORY: {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"},
@@ -48,7 +48,7 @@ _READS: Final = ("GET", "HEAD")
 
 _TOO_LARGE: Final = "in XML or laid out, this is larger than an answer may be: ask for JSON, without _pretty."
 
-# Which of the result parameters each interaction takes.
+# The result parameters that each interaction accepts.
 _TAKES: Final = {
     Route.INSTANCE: VIEW_PARAMETERS,
     Route.VERSION: VIEW_PARAMETERS,
@@ -60,9 +60,9 @@ _TAKES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FhirEndpoint(OutcomeEndpoint):
-    """What one deployed function is made of: the types of `home` are the ones that it answers for.
+    """The endpoint of one deployed function, which serves the resource types of `home`.
 
-    `clock` gives seconds, by which a request's time is measured.
+    `clock` returns seconds and measures the duration of a request.
     """
 
     store: ResourceStore
@@ -71,7 +71,7 @@ class FhirEndpoint(OutcomeEndpoint):
     clock: Callable[[], float] = time.monotonic
 
     def answer(self, context: RequestContext) -> Response:
-        """Answer a read, a search, a history or an operation; raises `OutcomeError`."""
+        """Return the response to a read, a search, a history or an operation; raises `OutcomeError`."""
         request = context.request
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
@@ -127,14 +127,14 @@ _INTERACTIONS: Final = {
     Route.HISTORY: "history-instance",
     Route.OPERATION: "operation",
 }
-"""What the audit trail calls what a path asks for (STU3 value set `restful-interaction`)."""
+"""The audit trail's code for each route (STU3 value set `restful-interaction`)."""
 
 _LONGEST_VERSION: Final = 9
-"""Digits of a version's number: what is longer is none, and in no event."""
+"""Maximum digits of a version number. A longer text is no version, and no audit event contains it."""
 
 
 def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
-    """Raise the 405 outcome for what is no interaction, and 403 for one whose letter the token lacks (`access.md`)."""
+    """Raise the 405 outcome for an unsupported method, and 403 if the token lacks the letter (`access.md`)."""
     if method not in (("POST",) if path.route is Route.SEARCH else _READS):
         raise outcomes.method_not_allowed(path.allowed)
     is_search = path.route in (Route.TYPE, Route.SEARCH)
@@ -142,7 +142,7 @@ def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
 
 
 def _start(context: RequestContext, path: FhirPath, parameters: Sequence[tuple[str, str]] = ()) -> AuditQuery:
-    """Tell the audit trail what is asked for, and of whom; returns what of the parameters may be recorded."""
+    """Start the audit trail with the requested interaction and target; return the parameters that it may record."""
     owner = path.compartment.owner if path.compartment else ""
     asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
     if path.version.isdecimal() and len(path.version) <= _LONGEST_VERSION:
@@ -158,7 +158,8 @@ def _start(context: RequestContext, path: FhirPath, parameters: Sequence[tuple[s
 
 
 def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:
-    """Return the patients whom a path and its parameters name by their ids; none by too many of these."""
+    """Return the ids of the patients named in the path and the parameters; ignore the parameters if they name too many.
+    """
     owner = path.compartment.owner.partition("/")[2] if path.compartment else ""
     own = owner or (path.id if path.type is PATIENT else "")
     return tuple(filter(None, (own, *(() if query.names_too_many else query.patients))))
@@ -167,7 +168,7 @@ def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:
 def _read(context: RequestContext, path: FhirPath, caller: Caller, store: ResourceStore, view: View) -> Response:
     request = context.request
     if caller.sees(path.type, path.id, ()):
-        # Whose it is stands in the path: the event is written beside the read.
+        # The path identifies the patient, so the event is written concurrently with the read.
         if path.type is PATIENT:
             context.trail.touched([path.id])
         elif path.type.home is Home.DIRECTORY:
@@ -186,7 +187,7 @@ def _search(path: FhirPath, parameters: Parameters, search: SearchContext, now: 
         path.type, parameters, handling=search.result.handling, fhir_base=search.fhir_base, now=int(now * 1000)
     )
     if path.compartment is not None:
-        # Not one of the parameters: the path says it, in every link too.
+        # The compartment is not a parameter: it is in the path, and in the path of every link.
         query.criteria.append(Criterion(path.compartment.reference, "", (path.compartment.owner,)))
     return search_resources(query, search)
 

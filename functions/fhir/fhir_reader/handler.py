@@ -1,4 +1,4 @@
-"""Composition root of both readers: environment → parts → `lambda_handler`."""
+"""Composition root of both readers: build `lambda_handler` from the environment."""
 
 from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
@@ -44,7 +44,7 @@ prepare(
     lambda_handler.observer,
     [_dynamodb],
     prime_request(lambda_handler, "GET", f"{FHIR_PATH}/{_type}/{NOTHING}"),
-    # The first link to a next page loads what it is sealed with.
+    # The first `next` link loads the cipher that seals it.
     lambda: seal(Cursor([], None), b"", ""),
 )
 

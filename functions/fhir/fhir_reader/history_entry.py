@@ -1,4 +1,4 @@
-"""An entry of a history: a version, and the request that made it (STU3 RESTful API: history)."""
+"""An entry of a history: a version, and the request that created it (STU3 RESTful API: history)."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,9 +10,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def history_entry(body: str, version: StoredResource, fhir_base: str, url: str) -> str:
-    """Return the entry of the resource at `url` as JSON, around the text of its version, empty for a deletion."""
+    """Return the JSON history entry of a version of the resource at `url`; `body` is empty for a deletion."""
     resource = f'"resource":{body},' if body else ""
-    # What has no id yet is posted to its type.
+    # A create posts to the type: the resource has no id yet.
     asked = url.partition("/")[0] if version.method == "POST" else url
     request = _json({"method": version.method, "url": asked})
     etag, changed = f'W/"{version.version}"', _instant(version.updated)

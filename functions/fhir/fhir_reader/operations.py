@@ -1,4 +1,4 @@
-"""The operations of one resource, by their names: the table of types says which types have them."""
+"""The operations on one resource, by name. The table of resource types lists the operations of each type."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from fhir_reader.search.parse import SearchQuery
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """An operation: the parameters that it `takes`, and the use case that answers for the resource of an id."""
+    """An operation: the parameters that it `takes`, and the use case that returns its Bundle for a resource id."""
 
     takes: Collection[str]
     answer: Callable[[str, SearchQuery, SearchContext], Bundle]

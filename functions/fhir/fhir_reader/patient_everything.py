@@ -1,4 +1,4 @@
-"""`Patient/{id}/$everything`: the whole record of a patient, as far as the token opens it."""
+"""`Patient/{id}/$everything`: the whole record of a patient, as far as the token permits."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,14 +19,15 @@ from fhir_reader.store.stored import OWN_PLACE, Entry
 EVERYTHING: Final = "$everything"
 
 MOST_EXAMINED: Final = 1_000
-"""Entries of the compartment that one page examines; a total is told if they are all."""
+"""Compartment entries that one page examines. The Bundle has a total if these are all entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A part of a compartment: the first entries in it that the caller may find (`offered`), each with its place.
+    """A part of a compartment.
 
-    `found` counts all of them. The part ends at the place `end`, and with the compartment itself if `is_last`.
+    `offered` are its first entries that the caller may find, each with its cursor position. `found` counts all entries
+    that the caller may find. The part ends at the position `end`; if `is_last`, the compartment ends there too.
     """
 
     offered: list[tuple[str, Entry]]
@@ -39,15 +40,15 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     """Return the patient, its record by type and date, and the resources that a page's resources refer to.
 
     A type that the token may not both read and search is neither returned nor counted. A page examines a bounded part
-    of the compartment, so that it may be short, or empty, and still have a next one; `total` is there if the first
-    page examined everything. Raises the outcomes of a read of the patient, and 400 for a foreign cursor or for a count
-    that is asked for and too costly (STU3 Patient §8.1.14.1).
+    of the compartment. It may therefore be short, or empty, and still have a next page. `total` is present if the
+    first page examined everything. Raises the outcomes of a read of the patient, and 400 for a foreign cursor or for a
+    requested count that is too costly (STU3 Patient §8.1.14.1).
     """
     patient_type, used, count = query.type, query.used, context.result.count
     is_number = context.result.only_total
     links = [("self", context.links.url(used))]
     warned = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view)] if query.warnings else []
-    # A request for the number alone gets it, or is refused as too costly.
+    # A request for the count alone returns the count, or fails as too costly.
     limit = MOST_ENTRIES if is_number else MOST_EXAMINED
     with context.budget.charged_to(EVERYTHING):
         cursor = context.links.open_cursor(used, query.cursor) if query.cursor and not is_number else None
@@ -55,7 +56,7 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
         after, wanted = (str(cursor.place[0]), count) if cursor else ("", None)
         compartment: Iterator[list[tuple[str, Entry]]] = iter(())
         if context.caller.sees(patient_type, patient, ()):
-            # Requested together with the patient itself, and dropped if that cannot be read.
+            # Requested concurrently with the patient, and discarded if the patient cannot be read.
             expected = 1 + (limit if wanted is None else wanted)
             compartment = context.store.compartment(patient_type, patient, after, expected)
     read_resource(context.store, context.caller, patient_type, patient)
@@ -87,7 +88,7 @@ def _examine(
     limit: int,
     wanted: int | None,
 ) -> _Part:
-    """Examine at most `limit` entries of a compartment, and none beyond the first that is more than `wanted`."""
+    """Examine at most `limit` entries of a compartment; stop once more than `wanted` are found."""
     offered: list[tuple[str, Entry]] = []
     found, end, examined = 0, after, 0
     may_find: dict[str, bool] = {}
@@ -100,7 +101,7 @@ def _examine(
             end = place
             name = entry.type.name
             if name not in may_find:
-                # The patient itself was read before.
+                # Reading the patient already checked the access to it.
                 may_find[name] = place == OWN_PLACE or context.caller.may_find(entry.type)
             if may_find[name]:
                 found += 1

@@ -25,7 +25,7 @@ SINCE: Final = "_since"
 
 @dataclass(frozen=True, slots=True)
 class _Resource:
-    """Whose history is asked for: its current version, and whether the caller sees every version that there is."""
+    """The resource of the requested history; `is_open` is True if the caller may see all its versions."""
 
     type: ResourceType
     id: str
@@ -35,9 +35,10 @@ class _Resource:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """The entries of a page, the version at which the next one begins (0: there is none), and how many are in sight.
+    """A page of history entries.
 
-    `patients` are those whom the entries tell of, some of them repeatedly.
+    `next` is the version at which the next page begins (0: there is none). `found` counts the versions that the caller
+    may see. `patients` are the ids of the patients that the entries are about, some of them repeatedly.
     """
 
     entries: list[str]
@@ -47,11 +48,11 @@ class _Page:
 
 
 def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, context: SearchContext) -> Bundle:
-    """Return a page of a resource's versions, of which those of other patients are left out for a bound client.
+    """Return a page of a resource's versions, without those of other patients for a bound client.
 
-    What it costs does not depend on how many there are: they are numbered without a gap, and later ones were not
-    written earlier. `total` is told where it follows from the numbers, or the first page has seen all. Raises the
-    outcomes of a read, but for a deleted resource, and 400 for a malformed `_since` or a foreign cursor.
+    The cost does not depend on the number of versions: they are numbered without a gap, and a later version was not
+    written earlier. `total` is present if it follows from the numbers, or if the first page has examined all versions.
+    Raises the outcomes of a read, except for a deleted resource, and 400 for a malformed `_since` or a foreign cursor.
     """
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     since = _since(query.used)
@@ -67,7 +68,7 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
             highest, lowest = current.version, _lowest(resource, since, context)
         total = cursor.total if cursor else (highest - lowest + 1 if resource.is_open else None)
         if total is not None and context.result.only_total:
-            # A number is of whose the resource is.
+            # A total alone is audited for the patients of the resource.
             context.trail.touched(whose)
             return Bundle(total, links, [], BundleType.HISTORY)
         page = _page(resource, highest, lowest, context)
@@ -80,7 +81,7 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
 
 
 def _since(used: Sequence[tuple[str, str]]) -> int | None:
-    """Return the instant that `_since` says, None without one; of several the last counts, each has to be one."""
+    """Return the instant in `_since`, or None without one. The last of several counts, but each must be valid."""
     since = None
     for name, text in used:
         if name == SINCE:
@@ -94,16 +95,16 @@ def _instant(text: str) -> int:
         low, high = date_range(text)
     except SearchValueError:
         low, high = 0, 0
-    # An instant is exact to the second at least, and has a zone.
+    # An instant has at least the precision of a second, and a time zone.
     if not (0 < high - low <= 1000 and (text.endswith("Z") or text[-6:-5] in ("+", "-"))):
         raise outcomes.invalid_parameter(SINCE, "takes an instant such as 2017-10-19T08:00:00Z.")
     return low
 
 
 def _lowest(resource: _Resource, since: int | None, context: SearchContext) -> int:
-    """Return the first version or, if so asked, the first not from before `since`; one beyond the last if none is.
+    """Return the first version written at or after `since`, or version 1 without `since`.
 
-    One call for each halving.
+    Return one beyond the current version if all were written before. This is a binary search: one read for each step.
     """
     versions, type_, current = context.store.versions, resource.type, resource.current
     if since is not None and current.updated < since:
@@ -143,7 +144,7 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
 
 
 def _versions(resource: _Resource, highest: int, lowest: int, context: SearchContext) -> Iterator[StoredResource]:
-    """Stream versions downwards; those below the current one are asked for when they are come to."""
+    """Yield versions in descending order; those below the current one are requested only when they are reached."""
     if highest < lowest:
         return
     current = resource.current
@@ -151,7 +152,7 @@ def _versions(resource: _Resource, highest: int, lowest: int, context: SearchCon
         yield current
         highest -= 1
     if highest >= lowest:
-        # One more tells where the next page begins.
+        # One version more shows where the next page begins.
         expected = min(highest - lowest, context.result.count or MOST_EXAMINED) + 1
         yield from context.store.versions.backwards(resource.type, resource.id, highest, lowest, expected)
 

@@ -19,10 +19,10 @@ def read_resource(
     *,
     version: str = "",
 ) -> StoredResource:
-    """Return the current version of a resource, or its version `version`: one call, and one more if it was replaced.
+    """Return the current version of a resource, or its version `version`: one read, and one more if it was replaced.
 
-    Raises the outcomes 404 for an unknown id or version, or a resource outside the caller's compartment, which looks
-    the same; 410 for a deleted one, or the version that is its deletion (STU3 RESTful API §2.21.0.4, vread).
+    Raises the 404 outcome for an unknown id or version. A resource outside the caller's compartment gets the same 404.
+    Raises 410 for a deleted resource, and for the version that is its deletion (STU3 RESTful API §2.21.0.4, vread).
     """
     stored = read_current(store, caller, type_, resource_id)
     if version and version != str(stored.version):
@@ -33,7 +33,7 @@ def read_resource(
 
 
 def read_current(store: ResourceStore, caller: Caller, type_: ResourceType, resource_id: str) -> StoredResource:
-    """Return the current version of a resource, which may be its deletion; raises as `read_resource` does, but 410."""
+    """Return the current version of a resource, or its deletion; raises as `read_resource`, except for 410."""
     stored = store.read(type_, resource_id)
     if stored is None:
         raise outcomes.not_found()
@@ -51,7 +51,7 @@ def _replaced(
     *,
     before: StoredResource,
 ) -> StoredResource:
-    """Return a version from before the current one, which may have been in another compartment."""
+    """Return a previous version of a resource, which may have been in another compartment."""
     if not _VERSION.fullmatch(version) or int(version) > before.version:
         raise outcomes.not_found(patients_in(type_, resource_id, before))
     kept = store.versions.read(type_, resource_id, int(version))

@@ -1,1 +1,1 @@
-"""Writes FHIR resources: creates, updates, patches and deletes them, each whole and on what is there (ADR 25)."""
+"""Create, update, patch and delete FHIR resources, each in one transaction on its stored version (ADR 25)."""

@@ -1,4 +1,4 @@
-"""The FHIR API's writes: a call in, the answer of the use case out, errors as OperationOutcomes."""
+"""The HTTP side of the FHIR API's writes: a request in, the use case's response out, errors as OperationOutcomes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,20 +18,20 @@ from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import Interaction
 from careconnect.storage.keys import resource_key
 from record_writer import refusals
-from record_writer.answer import Look, Preference, answer_to, is_pretty, preference_of
-from record_writer.compartment import patients_in_body
-from record_writer.preconditions import (
+from record_writer.checks.compartment import patients_in_body
+from record_writer.checks.valid_resource import require_valid, require_writable
+from record_writer.request.preconditions import (
     Identifier,
     criteria_in,
     describe_if_none_exist,
     if_match_of,
     if_none_exist_of,
     one_identifier,
-    require_taken,
+    require_supported,
 )
-from record_writer.request_body import patch_in, resource_in
-from record_writer.valid_resource import require_valid, require_writable
-from record_writer.write_request import Kind, WriteRequest
+from record_writer.request.request_body import patch_in, resource_in
+from record_writer.request.write_request import Kind, WriteRequest
+from record_writer.response import Preference, Presentation, is_pretty, preference_of, response_to
 from record_writer.write_resource import ResourceWriter
 
 _KINDS: Final = {
@@ -48,20 +48,20 @@ _ACTIONS: Final = {
     Kind.PATCH: Action.UPDATE,
     Kind.DELETE: Action.DELETE,
 }
-"""What the audit trail calls an interaction; its names there are STU3's (value set `restful-interaction`)."""
+"""The audit trail's action of each interaction. Its names there are STU3's (value set `restful-interaction`)."""
 
 _READS_ALONE: Final = "GET, HEAD"
 
 
 @dataclass(frozen=True, slots=True)
 class WriterEndpoint(OutcomeEndpoint):
-    """What one deployed function is made of: the types of `home` are the ones that it writes."""
+    """The endpoint of one deployed writer, which writes the types of `home`."""
 
     writer: ResourceWriter
     home: Home
 
     def answer(self, context: RequestContext) -> Response:
-        """Answer a create, an update, a patch or a deletion; raises `OutcomeError`."""
+        """Return the response to a create, an update, a patch or a deletion; raises `OutcomeError`."""
         request = context.request
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
@@ -73,9 +73,9 @@ class WriterEndpoint(OutcomeEndpoint):
         context.action = f"{path.type.name}.{kind.name.lower()}"
         _require_scopes(caller, path, request, kind)
         require_writable(caller, path.type, new=kind is Kind.CREATE)
-        look = _look(caller, path, request)
-        require_taken(request.headers)
-        wanted = WriteRequest(
+        presentation = _presentation(caller, path, request)
+        require_supported(request.headers)
+        write_request = WriteRequest(
             kind=kind,
             type=path.type,
             caller=caller,
@@ -84,44 +84,44 @@ class WriterEndpoint(OutcomeEndpoint):
             id=path.id,
             condition=_condition(path, request, context.base_url.fhir),
             if_match=None if kind is Kind.CREATE else if_match_of(request.headers),
-            shown=look.preference is Preference.REPRESENTATION,
+            representation=presentation.preference is Preference.REPRESENTATION,
         )
-        written = self.writer.write(
-            _with_body(wanted, request, context.trail), lambda: context.metrics.append("WriteConflict")
+        result = self.writer.write(
+            _with_body(write_request, request, context.trail), lambda: context.metrics.append("WriteConflict")
         )
-        return answer_to(written, path.type, context.base_url.fhir, look)
+        return response_to(result, path.type, context.base_url.fhir, presentation)
 
 
-def _asked(path: FhirPath, request: Request) -> Kind | None:
-    """Return the interaction that is asked for, None if it is none that writes."""
+def _requested_kind(path: FhirPath, request: Request) -> Kind | None:
+    """Return the requested interaction, None if it is none that writes."""
     return None if path.compartment else _KINDS.get((path.route, request.method))
 
 
 def _start(context: RequestContext, path: FhirPath, request: Request) -> None:
-    """Say what is asked for, and the patient whom the path names."""
-    kind = _asked(path, request)
+    """Start the audit trail with the interaction, and with the patient that the path names."""
+    kind = _requested_kind(path, request)
     owner = path.compartment.owner if path.compartment else ""
-    asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
+    named = owner or (resource_key(path.type.name, path.id) if path.id else "")
     context.trail.start(
         kind.name.lower() if kind else "unknown",
         _ACTIONS[kind] if kind else None,
         path.type.name,
-        filter(None, (asked,)),
+        filter(None, (named,)),
         audit_query(path.type, _criteria(path, request), context.base_url.fhir),
-        filter(None, (asked.rpartition("/")[2],)) if owner or path.type.is_patient else (),
+        filter(None, (named.rpartition("/")[2],)) if owner or path.type.is_patient else (),
     )
 
 
 def _criteria(path: FhirPath, request: Request) -> Sequence[tuple[str, str]]:
-    """Return what a write is conditional on, as it was sent."""
+    """Return the criteria of a conditional write, as they were sent."""
     if not _is_conditional(path, request):
         return ()
     return describe_if_none_exist(request.headers["if-none-exist"]) if request.method == "POST" else request.query
 
 
 def _kind(path: FhirPath, request: Request) -> Kind:
-    """Return the interaction that is asked for; raises the 405 outcome, which names those that are."""
-    kind = _asked(path, request)
+    """Return the requested interaction; raises the 405 outcome with the methods that are allowed."""
+    kind = _requested_kind(path, request)
     if not path.type.writable:
         raise outcomes.method_not_allowed(_READS_ALONE)
     if kind is None:
@@ -134,45 +134,45 @@ def _is_conditional(path: FhirPath, request: Request) -> bool:
 
 
 def _require_scopes(caller: Caller, path: FhirPath, request: Request, kind: Kind) -> None:
-    """Raise the 403 outcome unless the token grants the interaction, and the search that a condition is."""
+    """Raise the 403 outcome unless the token grants the interaction, and a search if the write is conditional."""
     caller.require(path.type, *kind.value, *([Interaction.SEARCH] if _is_conditional(path, request) else []))
 
 
-def _look(caller: Caller, path: FhirPath, request: Request) -> Look:
-    """Return how the answer is to look: who may not read learns of nothing but the version.
+def _presentation(caller: Caller, path: FhirPath, request: Request) -> Presentation:
+    """Return the presentation of the response; raises the outcomes 406 and 400.
 
-    Raises the outcomes 406 and 400.
+    A caller that may not read is shown the version alone.
     """
     format_ = negotiate(last_value(request.query, "_format"), request.headers.get("accept", ""))
     preference = preference_of(request.headers) if caller.may(path.type, Interaction.READ) else Preference.MINIMAL
-    return Look(format_, preference, is_pretty(request.query))
+    return Presentation(format_, preference, is_pretty(request.query))
 
 
 def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier | None:
-    """Return the identifier that a write is conditional on, if it is; raises the outcomes 400 and 412."""
+    """Return the identifier of a conditional write, None for any other; raises the outcomes 400 and 412."""
     if not _is_conditional(path, request):
-        criteria_in(request.query, taken=())
+        criteria_in(request.query, supported=())
         return None
     if request.method == "POST":
-        criteria_in(request.query, taken=())
+        criteria_in(request.query, supported=())
         return one_identifier(path.type, if_none_exist_of(request.headers["if-none-exist"], path.type, fhir_base))
     return one_identifier(path.type, criteria_in(request.query))
 
 
-def _with_body(wanted: WriteRequest, request: Request, trail: AuditTrail) -> WriteRequest:
-    """Return what is wanted with the body that it needs; raises the outcomes 400, 413, 415 and 422."""
-    if wanted.kind is Kind.DELETE:
-        return wanted
-    if wanted.kind is Kind.PATCH:
-        return replace(wanted, patch=patch_in(request))
-    resource = resource_in(request, wanted.type)
-    patients = patients_in_body(wanted.type, resource, wanted.root)
-    # Refused before anything is looked up, it is about whom the body names.
+def _with_body(write_request: WriteRequest, request: Request, trail: AuditTrail) -> WriteRequest:
+    """Return a write request with its parsed body; raises the outcomes 400, 413, 415 and 422."""
+    if write_request.kind is Kind.DELETE:
+        return write_request
+    if write_request.kind is Kind.PATCH:
+        return replace(write_request, patch=patch_in(request))
+    resource = resource_in(request, write_request.type)
+    patients = patients_in_body(write_request.type, resource, write_request.root)
+    # A refusal before anything is looked up concerns the patients that the body names.
     trail.concerns(patients)
     body_id: Any = resource.pop("id", None)
-    if wanted.id:
-        if body_id != wanted.id:
+    if write_request.id:
+        if body_id != write_request.id:
             raise refusals.another_id()
         resource["id"] = body_id
-    require_valid(resource, wanted.root)
-    return replace(wanted, resource=resource, body_id=body_id, patients=patients)
+    require_valid(resource, write_request.root)
+    return replace(write_request, resource=resource, body_id=body_id, patients=patients)

@@ -1,34 +1,30 @@
-"""The tables of resources, guards and marks as a writer sees them (ADR 25)."""
+"""The tables of resources, identifier locks and reference counts in DynamoDB (ADR 25)."""
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from careconnect.audit.dynamodb_store import DOWN
 from careconnect.fhir import outcomes
-from careconnect.fhir.resource_types import Home, ResourceType, resource_type
+from careconnect.fhir.resource_types import Home, ResourceType
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code, reasons_of
 from careconnect.storage.dynamodb import FormatCheckedClient, batch_get, call
-from careconnect.storage.keys import (
-    INDEX_ITEM,
-    JSON_ITEM,
-    Key,
-    place_of,
-    resource_key,
-)
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, Key, place_of
 from careconnect_records.items.actions import Item
-from careconnect_records.items.identifier_locks import MOST_IDS, IdentifierLock, lock_key, read_lock
+from careconnect_records.items.identifier_locks import MAX_IDS, lock_key, read_lock
 from careconnect_records.items.reference_counts import count_keys, counts_of
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import StoredVersion, WritePlan
 from careconnect_records.writes.multi_step_write import MultiStepWrite, StillAtWorkError
+from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import EventsNotTakenError, transact, write_actions
-from record_writer.record_store import ConflictError, Holders, NotTakenError
+from record_writer.record_store import ConflictError, IdentifierMatches, NotTakenError
 
-# What another writer's work makes of a call; throttled within a transaction, it is tried again likewise. A transaction
-# that is in progress is our own, which botocore sent again: how it ends is not known, so that is no conflict.
+# Errors of a conflict with another writer. A transaction that is throttled counts as one: it is tried again likewise.
+# `TransactionInProgressException` does not: it is our own call, which botocore repeated, and its result is unknown.
 _CONFLICTS: Final = frozenset(
     (
         "ConditionalCheckFailedException",
@@ -36,7 +32,7 @@ _CONFLICTS: Final = frozenset(
         "TransactionConflictException",
     )
 )
-# What refuses a call as a whole, for any of its tables, and has done nothing of it: which of them, it does not say.
+# Errors that refuse a whole call and leave nothing done. They do not say which of the call's tables is the reason.
 _NOT_TAKEN: Final = frozenset(
     (
         "AccessDeniedException",
@@ -46,16 +42,16 @@ _NOT_TAKEN: Final = frozenset(
         "ThrottlingException",
     )
 )
-# Why a transaction is cancelled that may not be the next time; what is not valid never passes.
+# Reasons of a cancelled transaction that may pass by the next attempt. `ValidationError` never does.
 _PASSING: Final = frozenset(
     ("None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 )
 
 
 class DynamoDbRecordStore:
-    """Reads and writes the tables that this function's role may; of a directory's writer, no table of records.
+    """Reads and writes the tables that this function's role may; a directory's writer has no table of records.
 
-    `clock` gives epoch seconds. Tables that are laid out otherwise than this release has it are 503.
+    `clock` gives epoch seconds. A table in another release's format is 503.
     """
 
     def __init__(
@@ -70,44 +66,40 @@ class DynamoDbRecordStore:
         self._steps = MultiStepWrite(self._tables, lambda: int(clock() * 1000))
         self._known: set[Home] = set()
 
-    def states(self, keys: Collection[str]) -> dict[str, StoredVersion]:
-        """Return the index records of resources by `Type/id`: one BatchGetItem per hundred."""
-        found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
-        return {item["pk"]["S"]: StoredVersion(item) for item in found}
+    def read(self, targets: Iterable[Target]) -> dict[str, Target]:
+        """Return by key the targets that have an index record, each with it: one BatchGetItem per hundred."""
+        return dict(self._read(targets))
 
-    def current(self, type_: ResourceType, resource_id: str) -> tuple[StoredVersion | None, Item | None]:
-        """Return the index record of a resource, and its body: one BatchGetItem.
+    def read_summaries(self, targets: Iterable[Target]) -> dict[str, Target]:
+        """Return targets as `read` does, without entries, values and references.
 
-        Its items are read one by one: a body of another version than the record's is left out.
+        These may be megabytes for each call, so they are dropped before the next.
         """
-        key, table = resource_key(type_.name, resource_id), self._tables.name(type_.home)
-        found = self._items((table, _key((key, sort_key))) for sort_key in (INDEX_ITEM, JSON_ITEM))
+        return {key: replace(target, index=_without_content(target.index or {})) for key, target in self._read(targets)}
+
+    def read_with_body(self, target: Target) -> Target:
+        """Return a target with its index record and its body: one BatchGetItem.
+
+        A BatchGetItem reads its items one by one: a body of another version than the index record's is left out.
+        """
+        table = self._tables.name(target.type.home)
+        found = self._items((table, _key((target.key, sort_key))) for sort_key in (INDEX_ITEM, JSON_ITEM))
         items = {str(item["sk"]["S"]): item for item in found}
         index, body = items.get(INDEX_ITEM), items.get(JSON_ITEM)
-        if index is None:
-            return None, None
-        return StoredVersion(index), body if body and body["version"] == index["version"] else None
+        matches = index and body and body["version"] == index["version"]
+        return replace(target, index=index, body=body if matches else None)
 
-    def present(self, keys: Collection[str]) -> dict[str, StoredVersion]:
-        """Return as `states` does what of index records says whether resources are there, and whose.
+    def read_body(self, target: Target) -> Item | None:
+        """Return the current body of a target: one BatchGetItem."""
+        return next(self._items([(self._tables.name(target.type.home), _key((target.key, JSON_ITEM)))]), None)
 
-        What they hold besides may be megabytes for one call, and is not kept until the last of the calls.
-        """
-        found = self._items((self._table_of(key), _key((key, INDEX_ITEM))) for key in sorted(keys))
-        return {item["pk"]["S"]: StoredVersion(_without_index(item)) for item in found}
-
-    def body(self, type_: ResourceType, resource_id: str) -> Item | None:
-        """Return the current body of a resource: one BatchGetItem."""
-        key, table = resource_key(type_.name, resource_id), self._tables.name(type_.home)
-        return next(self._items([(table, _key((key, JSON_ITEM)))]), None)
-
-    def holders(self, type_: ResourceType, lock: Key) -> Holders:
-        """Return the resources that have an identifier: one GetItem, and a Query for one that a great many had."""
+    def find_by_identifier(self, type_: ResourceType, lock: Key) -> IdentifierMatches:
+        """Return the resources with an identifier: one GetItem, and a Query if its lock has overflowed."""
         table = self._tables.name(type_.home)
         answer = call(self._client.get_item, TableName=table, Key=lock_key(lock), ConsistentRead=True)
         known = read_lock(answer.get("Item"))
         if not known.overflow:
-            return Holders(known.ids, known)
+            return IdentifierMatches(known.ids, known)
         partition, prefix = lock
         answer = call(
             self._client.query,
@@ -116,65 +108,67 @@ class DynamoDbRecordStore:
             ExpressionAttributeValues={":pk": {"S": partition}, ":prefix": {"S": prefix}},
             ProjectionExpression="sk",
             ConsistentRead=True,
-            Limit=MOST_IDS,
+            Limit=MAX_IDS,
         )
         ids = frozenset(place_of(item["sk"]["S"])[1] for item in answer["Items"])
-        return Holders(ids, known, more="LastEvaluatedKey" in answer)
+        return IdentifierMatches(ids, known, more="LastEvaluatedKey" in answer)
 
-    def referring(self, key: str) -> Mapping[str, int]:
-        """Return how many resources of which type refer to one: one BatchGetItem."""
-        return counts_of(self._items((self._tables.reference, mark) for mark in count_keys(key)))
+    def count_references(self, target: Target) -> Mapping[str, int]:
+        """Return the number of resources by type that refer to a target: one BatchGetItem."""
+        return counts_of(self._items((self._tables.reference, key) for key in count_keys(target.key)))
 
-    def write(self, change: WritePlan, expected: Mapping[Key, IdentifierLock], events: Sequence[Item]) -> None:
-        """Write a change and its events: in one transaction, if they fit into one.
+    def write(self, plan: WritePlan, events: Sequence[Item]) -> None:
+        """Do a plan and put its audit events, in one transaction if they fit into one.
 
         Raises `ConflictError`, `NotTakenError` and `TooLargeError`.
         """
-        self._make_known(change.content.served.home)
-        full = self._full(change)
-        if change.fits(len(expected) + len(events)):
-            actions = write_actions(change, self._tables, strict=True, expected=expected, full=full)
-            _done(transact, self._tables.client, actions, events)
+        self._begin_table(plan.target.type.home)
+        full = self._full_locks(plan)
+        if plan.fits(len(events)):
+            _do(transact, self._tables.client, write_actions(plan, self._tables, strict=True, full=full), events)
         else:
-            _done(self._steps.write, change, strict=True, expected=expected, full=full, events=events)
+            _do(self._steps.write, plan, strict=True, full=full, events=events)
 
-    def finish(self, type_: ResourceType, state: StoredVersion) -> None:
-        """End what another writer has begun and left; raises `ConflictError` while it may go on."""
+    def recover(self, target: Target) -> None:
+        """End an abandoned multi-step write; raises `ConflictError` if its writer may still be at work."""
         try:
-            _done(self._steps.finish, type_, state)
+            _do(self._steps.recover, target)
         except StillAtWorkError:
             raise ConflictError from None
 
-    def _make_known(self, home: Home) -> None:
-        """Have a table that is new say how it is laid out, before anything is in it."""
+    def _begin_table(self, home: Home) -> None:
+        """Put the format of a new table into it before the first write."""
         table = self._tables.name(home)
         if home not in self._known:
             if not call(self._client.own_item, table=table):
                 call(begin_table, client=self._tables.client, table=table)
             self._known.add(home)
 
-    def _full(self, change: WritePlan) -> frozenset[Key]:
-        """Return those of the guards that a change adds to that take no further id: a call per hundred, if any."""
-        table = self._tables.name(change.content.served.home)
-        named = {json.dumps(lock_key(lock)): lock for lock in change.locks_added}
-        found = self._items((table, lock_key(lock)) for lock in sorted(change.locks_added))
+    def _full_locks(self, plan: WritePlan) -> frozenset[Key]:
+        """Return the full locks among those that a plan adds its id to: one BatchGetItem per hundred."""
+        table = self._tables.name(plan.target.type.home)
+        named = {json.dumps(lock_key(lock)): lock for lock in plan.locks_added}
+        found = self._items((table, lock_key(lock)) for lock in sorted(plan.locks_added))
         return frozenset(
             named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_lock(item).is_full
         )
 
-    def _table_of(self, key: str) -> str:
-        """Return the table that a resource lies in, empty if it is none that this function reads."""
-        type_ = resource_type(key.partition("/")[0])
-        return self._tables.name(type_.home) if type_ else ""
+    def _read(self, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
+        """Yield the key and the target of each index record that there is."""
+        asked = {target.key: target for target in targets}
+        tables = {key: self._tables.name(target.type.home) for key, target in asked.items()}
+        for item in self._items((tables[key], _key((key, INDEX_ITEM))) for key in sorted(asked)):
+            key = item["pk"]["S"]
+            yield key, replace(asked[key], index=item)
 
     def _items(self, keys: Iterable[tuple[str, Item]]) -> Iterator[Item]:
-        """Yield the items of (table, key) pairs that there are, those of no table left out."""
+        """Yield the items of (table, key) pairs that exist. Pairs without a table are left out."""
         wanted = ((table, key) for table, key in keys if table)
         return batch_get(self._client, wanted, consistent=True, sleep=self._sleep)
 
 
-def _without_index(item: Item) -> Item:
-    """Return an index record without what it is indexed by, and what it refers to."""
+def _without_content(item: Item) -> Item:
+    """Return an index record without its entries, values and references."""
     emptied = {"targets": {"S": "[]"}, "entries": {"S": "[]"}, "values": {"S": "{}"}}
     return {name: emptied.get(name, value) for name, value in item.items()}
 
@@ -184,13 +178,10 @@ def _key(key: Key) -> Item:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
-def _done(operation: Callable[..., Any], *arguments: Any, **request: Any) -> None:
-    """Do what another writer's work may come before; raises `ConflictError` then.
-
-    Raises `NotTakenError` where the tables take nothing of it, and the 503 outcome.
-    """
+def _do(operation: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+    """Do a write; raises `ConflictError`, `NotTakenError` if the tables refuse it, or the 503 outcome."""
     try:
-        operation(*arguments, **request)
+        operation(*arguments, **options)
     except EventsNotTakenError as error:
         raise NotTakenError(f"no event: {error}", is_down=str(error) in DOWN) from error
     except SERVICE_ERRORS as error:

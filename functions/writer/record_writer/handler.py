@@ -22,8 +22,8 @@ from record_writer.write_resource import ResourceWriter
 _settings: Final = Settings(os.environ)
 _home: Final = Home(_settings.choice("WRITER_HOME", [home.value for home in DATA_HOMES]))
 for _type in RESOURCE_TYPES:
-    # A type's models are loaded when it is first looked at, a fifth of a second for each: here all of them take half a
-    # second, with more of a processor than a request has, and a snapshot (SnapStart) has them.
+    # A type's models load at its first use, in a fifth of a second each. Here all of them take half a second, as the
+    # initialisation has more of a processor than a request, and a snapshot (SnapStart) holds them.
     if _type.home is _home:
         shape_of(model_of(_type.name))
 _dynamodb: Final = aws.dynamodb()
@@ -41,7 +41,7 @@ lambda_handler: Final = pipeline_of(
 """Answer a REST proxy event of the FHIR API."""
 
 _name: Final = next(one.name for one in RESOURCE_TYPES if one.home is _home)
-# Validated, and refused for an element that no type has before anything is looked up.
+# The priming request is validated, and refused for an unknown element before any table is read.
 _invalid: Final = f'{{"resourceType": "{_name}", "none": [0]}}'
 prepare(
     lambda_handler.observer,

@@ -1,4 +1,4 @@
-"""How a write is refused, each case a named constructor with a fixed text (`write.md`, What is refused)."""
+"""The outcomes that refuse a write, each a named constructor with a fixed text (`write.md`, What is refused)."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -7,25 +7,25 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 
 COMPARTMENT: Final = "compartment"
-"""What the audit trail has for the reason of what is refused a client that is bound to a patient."""
+"""The audit trail's reason for a refusal of a client that is bound to a patient."""
 
 _REFUSED: Final = ("WriteRefused",)
 
 
 def unsupported_body() -> OutcomeError:
-    """415 for a body that is no resource in a format of FHIR's."""
+    """Return 415 for a body in another format than FHIR's."""
     return OutcomeError(
         415, "not-supported", "A resource is sent as application/fhir+json or application/fhir+xml, in UTF-8."
     )
 
 
 def unsupported_patch() -> OutcomeError:
-    """415 for a patch of another kind than RFC 6902's."""
+    """Return 415 for a patch in another format than RFC 6902's."""
     return OutcomeError(415, "not-supported", "A patch is sent as application/json-patch+json (RFC 6902).")
 
 
 def too_large() -> OutcomeError:
-    """413 for a resource over the limit, as it was sent or as it would be stored, its index included (ADR 25)."""
+    """Return 413 for a resource over the limit, as it was sent or as it would be stored with its index (ADR 25)."""
     return OutcomeError(
         413,
         "too-long",
@@ -34,70 +34,70 @@ def too_large() -> OutcomeError:
 
 
 def too_many_patients() -> OutcomeError:
-    """422 for a resource that refers to more patients than one request may tell of (`audit.md`)."""
+    """Return 422 for a resource that refers to more patients than one request may record (`audit.md`)."""
     return OutcomeError(
         422, "business-rule", "A resource refers to at most 100 patients.", metrics=("ResourceInvalid",)
     )
 
 
 def unreadable(text: str) -> OutcomeError:
-    """400 for a body that is not what its Content-Type says; `text` is fixed, and says why."""
+    """Return 400 for a body that does not match its Content-Type; `text` is a fixed reason."""
     return OutcomeError(400, "structure", f"{text[:1].upper()}{text[1:]}.")
 
 
 def another_type() -> OutcomeError:
-    """400 for a body of another type than the path's."""
+    """Return 400 for a body of another type than the path's."""
     return OutcomeError(400, "structure", "The body's resourceType has to be that of the path.", where="resourceType")
 
 
 def another_id() -> OutcomeError:
-    """400 for an update whose body has no id, or another than the resource's."""
+    """Return 400 for an update whose body has no id, or another than the resource's."""
     return OutcomeError(400, "value", "The body's id has to be that of the resource that is updated.", where="id")
 
 
 def criterion_not_supported(name: str) -> OutcomeError:
-    """400 for a parameter that no write takes; its name is all that is echoed."""
+    """Return 400 for a parameter that no write supports; the outcome echoes its name alone."""
     return outcomes.invalid_parameter(
         name, "a write takes identifier as its condition, _format and _pretty.", code="not-supported"
     )
 
 
 def malformed_if_match() -> OutcomeError:
-    """400 for an If-Match that holds no entity tag."""
+    """Return 400 for an If-Match without an entity tag."""
     return OutcomeError(400, "value", 'If-Match holds the version as an ETag has it: W/"1".', where="http.If-Match")
 
 
 def malformed_if_none_exist() -> OutcomeError:
-    """400 for an If-None-Exist that is no query of its type in UTF-8."""
+    """Return 400 for an If-None-Exist that is no query of its type in UTF-8."""
     text = "If-None-Exist holds a query in UTF-8, such as identifier=system%7Cvalue."
     return OutcomeError(400, "value", text, where="http.If-None-Exist")
 
 
 def precondition_not_supported(name: str) -> OutcomeError:
-    """400 for a precondition of HTTP's that a write does not judge; `name` is one of a few."""
+    """Return 400 for an unsupported precondition of HTTP; `name` is one of a fixed list."""
     text = f"{name}: a write takes If-Match, and If-None-Exist to create."
     return OutcomeError(400, "not-supported", text, where=f"http.{name}")
 
 
 def not_one_identifier() -> OutcomeError:
-    """412 for a condition that is none, or more than one."""
+    """Return 412 for a condition without an identifier, or with several."""
     return OutcomeError(
         412, "required", "The condition has to be one identifier=system|value, and no other.", metrics=_REFUSED
     )
 
 
 def several_match() -> OutcomeError:
-    """412 for a condition that more than one resource meets."""
+    """Return 412 for a condition that more than one resource meets."""
     return OutcomeError(412, "duplicate", "More than one resource meets the condition.", metrics=_REFUSED)
 
 
 def cannot_be_met(*, why: str = "") -> OutcomeError:
-    """412 where what the condition rules out is there, and this token may not know of it."""
+    """Return 412 for a condition that a resource outside the caller's compartment violates."""
     return OutcomeError(412, "conflict", "The condition cannot be met.", metrics=_REFUSED, why=why)
 
 
 def another_version() -> OutcomeError:
-    """409 for an If-Match of another version than the current one (STU3 HTTP §3.1.0.4)."""
+    """Return 409 for an If-Match of another version than the current one (STU3 HTTP §3.1.0.4)."""
     return OutcomeError(
         409,
         "conflict",
@@ -108,7 +108,7 @@ def another_version() -> OutcomeError:
 
 
 def still_referred_to(types: Iterable[str]) -> OutcomeError:
-    """409 for the deletion of what resources of these types refer to."""
+    """Return 409 for the deletion of a resource that resources of these types refer to."""
     return OutcomeError(
         409,
         "conflict",
@@ -118,7 +118,7 @@ def still_referred_to(types: Iterable[str]) -> OutcomeError:
 
 
 def outside_compartment() -> OutcomeError:
-    """403 for what a token that is bound to a patient may not write at all, or would not find again."""
+    """Return 403 for a write outside the compartment of the token's patient."""
     return OutcomeError(
         403,
         "forbidden",
@@ -129,23 +129,23 @@ def outside_compartment() -> OutcomeError:
 
 
 def not_a_patch(text: str) -> OutcomeError:
-    """400 for a patch that is no list of RFC 6902's operations; `text` is fixed."""
+    """Return 400 for a patch that is no list of RFC 6902's operations; `text` is fixed."""
     return OutcomeError(400, "structure", text)
 
 
-def patch_failed(place: int) -> OutcomeError:
-    """422 for an operation that cannot be done, or a test that fails; `place` counts from 0."""
+def patch_failed(position: int) -> OutcomeError:
+    """Return 422 for an operation that cannot be done, or a test that fails; `position` counts from 0."""
     return OutcomeError(
         422,
         "processing",
         "The operation cannot be applied: what its path or from names is not there, or its test fails.",
-        where=f"[{place}]",
+        where=f"[{position}]",
         metrics=("ResourceInvalid",),
     )
 
 
 def patch_of_identity() -> OutcomeError:
-    """422 for a patch of what is the server's to say."""
+    """Return 422 for a patch of an element that the server sets."""
     return OutcomeError(
         422,
         "business-rule",
@@ -154,11 +154,11 @@ def patch_of_identity() -> OutcomeError:
     )
 
 
-def too_many_operations(most: int) -> OutcomeError:
-    """413 for a patch of more operations than one may have."""
-    return OutcomeError(413, "too-long", f"A patch has at most {most:,} operations.")
+def too_many_operations(limit: int) -> OutcomeError:
+    """Return 413 for a patch with too many operations."""
+    return OutcomeError(413, "too-long", f"A patch has at most {limit:,} operations.")
 
 
 def lost_to_others() -> OutcomeError:
-    """503 for a write that others have come before again and again."""
+    """Return 503 for a write that conflicted with others until its time was up."""
     return outcomes.unavailable("lost to other writes")

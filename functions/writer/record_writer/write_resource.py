@@ -1,4 +1,4 @@
-"""Write one resource: decide on what is there now, have one transaction verify it, and begin anew if it is not so."""
+"""Write one resource: plan on the stored version, verify it in one transaction, and start anew after a conflict."""
 
 import time
 import uuid
@@ -8,33 +8,32 @@ from functools import partial
 from random import SystemRandom
 from typing import Any, Final
 
-from careconnect.audit.query import MOST_PATIENTS, PATIENT
+from careconnect.audit.query import MOST_PATIENTS
 from careconnect.fhir import outcomes
-from careconnect.storage.keys import resource_key
 from careconnect_records.items.actions import Item
-from careconnect_records.items.record import NewVersion, TooLargeError, deleted_version, new_version
+from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.strict_json import parse_json_body
-from careconnect_records.writes.change import plan_write
+from careconnect_records.writes.plan import plan_write
+from careconnect_records.writes.target import Target
 from record_writer import refusals
-from record_writer.compartment import patients_in_body, patients_of_items
-from record_writer.find_target import Target, find_resource, sees
-from record_writer.patch_resource import patched
+from record_writer.checks.compartment import patients_in_body, stored_patients
+from record_writer.checks.references import referenced_by, require_references
+from record_writer.checks.valid_resource import require_own, require_valid, require_writable
+from record_writer.find_target import find_target, not_found, sees
 from record_writer.record_store import ConflictError, NotTakenError, RecordStore
-from record_writer.require_references import require_references, targets_of
-from record_writer.valid_resource import require_own, require_valid, require_writable
-from record_writer.write_request import Kind, WriteRequest, Written
+from record_writer.request.patch_resource import patched
+from record_writer.request.write_request import Kind, WriteRequest, WriteResult
 
 SECONDS: Final = 10.0
-"""For so long a write that others come before is tried again."""
+"""How long a write is tried again after conflicts."""
 
-_OF_PATIENT: Final = resource_key(PATIENT.name, "")
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceWriter:
-    """Writes resources. `clock` gives epoch seconds, `elapsed` seconds of any beginning."""
+    """Writes resources. `clock` gives epoch seconds, `elapsed` seconds since an arbitrary start."""
 
     store: RecordStore
     clock: Callable[[], float] = time.time
@@ -43,158 +42,160 @@ class ResourceWriter:
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     random: Callable[[], float] = SystemRandom().random
 
-    def write(self, wanted: WriteRequest, lost: Callable[[], None]) -> Written:
-        """Write what is wanted; `lost` is called each time that another write came in between.
+    def write(self, request: WriteRequest, on_conflict: Callable[[], None]) -> WriteResult:
+        """Do a write request; `on_conflict` is called after each conflict with another write.
 
-        Raises the outcomes that refuse it (`write.md`), 503 where others come before it for `SECONDS`.
+        Raises the outcomes that refuse it (`write.md`), 503 if it conflicts for `SECONDS`.
         """
-        if wanted.kind in (Kind.CREATE, Kind.UPDATE) and not (wanted.condition and wanted.type.is_patient):
-            require_own(wanted.caller, wanted.type, wanted.resource, wanted.id, wanted.root)
+        if request.kind in (Kind.CREATE, Kind.UPDATE) and not (request.condition and request.type.is_patient):
+            require_own(request.caller, request.type, request.resource, request.id, request.root)
         end = self.elapsed() + SECONDS
         pause = _FIRST_PAUSE
         while True:
             try:
-                return self._attempt(wanted)
+                return self._attempt(request)
             except ConflictError:
-                lost()
+                on_conflict()
             except NotTakenError as error:
-                if not (error.is_down and wanted.trail.goes_without()):
+                if not (error.is_down and request.trail.goes_without()):
                     raise outcomes.unavailable(str(error)) from error
             except TooLargeError:
                 raise refusals.too_large() from None
             if self.elapsed() + pause > end:
                 raise refusals.lost_to_others()
-            # Of a length of its own: two that met would meet again.
+            # Jitter: two writers that collided should not collide again.
             self.sleep(pause * (0.5 + self.random()))
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _attempt(self, wanted: WriteRequest) -> Written:
-        if wanted.kind is Kind.CREATE:
-            return self._create(wanted)
-        if wanted.kind is Kind.UPDATE:
-            return self._update(wanted)
-        return self._patch(wanted) if wanted.kind is Kind.PATCH else self._delete(wanted)
+    def _attempt(self, request: WriteRequest) -> WriteResult:
+        if request.kind is Kind.CREATE:
+            return self._create(request)
+        if request.kind is Kind.UPDATE:
+            return self._update(request)
+        return self._patch(request) if request.kind is Kind.PATCH else self._delete(request)
 
-    def _create(self, wanted: WriteRequest) -> Written:
-        found = self._found(wanted)
-        if found.state is not None:
-            return self._as_it_is(wanted, found)
-        return self._put(wanted, found, wanted.resource, "POST")
+    def _create(self, request: WriteRequest) -> WriteResult:
+        target = self._target(request)
+        if target.exists:
+            return self._unchanged(request, target)
+        return self._put(request, target, request.resource, "POST")
 
-    def _update(self, wanted: WriteRequest) -> Written:
-        found = self._found(wanted)
-        if wanted.condition is None:
-            if wanted.caller.patient and found.version == 0:
-                raise found.absent()
-        elif found.state is None:
-            require_writable(wanted.caller, wanted.type, new=True)
-        elif wanted.body_id not in (None, found.id):
+    def _update(self, request: WriteRequest) -> WriteResult:
+        target = self._target(request)
+        if request.condition is None:
+            if request.caller.patient and target.version == 0:
+                raise not_found(target)
+        elif not target.exists:
+            require_writable(request.caller, request.type, new=True)
+        elif request.body_id not in (None, target.id):
             raise refusals.another_id()
-        return self._put(wanted, found, wanted.resource, "PUT")
+        return self._put(request, target, request.resource, "PUT")
 
-    def _patch(self, wanted: WriteRequest) -> Written:
-        found = self._found(wanted)
-        if found.version == 0:
-            raise found.absent()
-        if found.is_gone:
+    def _patch(self, request: WriteRequest) -> WriteResult:
+        target = self._target(request)
+        if target.version == 0:
+            raise not_found(target)
+        if target.is_deleted:
             raise outcomes.gone()
-        self._require_match(wanted, found)
-        found = replace(found, body=self._body(wanted, found))
-        before = parse_json_body(self._text(wanted, found).encode())
+        _require_match(request, target)
+        target = replace(target, body=self._body(target))
+        before = parse_json_body(self._text(target).encode())
         identity = _identity(before)
-        after = patched(before, wanted.patch)
+        after = patched(before, request.patch)
         if _identity(after) != identity:
             raise refusals.patch_of_identity()
-        self._finds(wanted, found, patients_in_body(wanted.type, after, wanted.root))
-        require_valid(after, wanted.root)
-        require_own(wanted.caller, wanted.type, after, found.id, wanted.root)
-        return self._put(wanted, found, after, "PUT")
+        _note_target(request, target, patients_in_body(request.type, after, request.root))
+        require_valid(after, request.root)
+        require_own(request.caller, request.type, after, target.id, request.root)
+        return self._put(request, target, after, "PUT")
 
-    def _delete(self, wanted: WriteRequest) -> Written:
-        found = self._found(wanted)
-        if found.unseen is not None:
-            wanted.trail.withheld(found.unseen)
-            return Written(204)
-        if found.is_gone:
-            named = (wanted.id,) if wanted.type.is_patient and wanted.id else ()
-            wanted.trail.touched(self._patients(wanted, found) or named)
-            return Written(204)
-        self._require_match(wanted, found)
-        if types := self.store.referring(resource_key(wanted.type.name, found.id)):
+    def _delete(self, request: WriteRequest) -> WriteResult:
+        target = self._target(request)
+        if target.hidden is not None:
+            request.trail.withheld(target.hidden)
+            return WriteResult(204)
+        if not target.exists:
+            named = (request.id,) if request.type.is_patient and request.id else ()
+            request.trail.touched(_patients(target) or named)
+            return WriteResult(204)
+        _require_match(request, target)
+        if types := self.store.count_references(target):
             raise refusals.still_referred_to(types)
-        return self._write(wanted, found, deleted_version(wanted.type, found.id), "DELETE")
+        return self._write(request, target, None, "DELETE")
 
-    def _put(self, wanted: WriteRequest, found: Target, resource: dict[str, Any], method: str) -> Written:
-        """Have a resource be this, once what it refers to is seen to be there."""
-        whole = {**resource, "id": found.id}
-        targets = targets_of(whole, wanted.root)
-        if sum(target.startswith(_OF_PATIENT) for target in targets) > MOST_PATIENTS:
+    def _put(self, request: WriteRequest, target: Target, resource: dict[str, Any], method: str) -> WriteResult:
+        """Write a resource, if everything that it refers to is there."""
+        resource = {**resource, "id": target.id}
+        referenced = referenced_by(resource, request.root)
+        if sum(each.type.is_patient for each in referenced.values()) > MOST_PATIENTS:
             raise refusals.too_many_patients()
-        states = self.store.present(targets - {resource_key(wanted.type.name, found.id)})
-        require_references(whole, found.state, states, partial(sees, wanted.caller), wanted.root)
-        self._require_match(wanted, found)
-        return self._write(wanted, found, new_version(wanted.type, whole), method)
+        stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
+        require_references(resource, target, stored, partial(sees, request.caller), request.root)
+        _require_match(request, target)
+        return self._write(request, target, resource, method)
 
-    def _write(self, wanted: WriteRequest, found: Target, content: NewVersion, method: str) -> Written:
-        now = int(self.clock() * 1000)
-        change = plan_write(content, found.state, now=now, base_url=wanted.root, method=method)
-        if change is None:
-            return self._as_it_is(wanted, found)
-        if change.needs_former:
-            change = change.keeping(self._body(wanted, found))
-        body = change.record.body
-        status, made = int(body["status"]["S"]), f"{content.key}/_history/{change.version}"
-        # Whose it was and whose it is: what moves from one record to another concerns both.
-        former = [change.former] if change.former else []
-        patients = self._patients(wanted, found, *former, change.record.index)
-        self.store.write(change, found.expected, wanted.trail.put_actions(patients, made))
-        wanted.trail.committed(patients, made)
-        shown = body["body"]["S"] if "body" in body else ""
-        return Written(status, found.id, change.version, change.updated, shown)
+    def _write(
+        self, request: WriteRequest, target: Target, resource: dict[str, Any] | None, method: str
+    ) -> WriteResult:
+        plan = plan_write(target, resource, now=int(self.clock() * 1000), base_url=request.root, method=method)
+        if plan is None:
+            return self._unchanged(request, target)
+        if plan.replaces_version:
+            plan = plan.keeping(self._body(target))
+        body = plan.body or {}
+        made = f"{target.key}/_history/{plan.version}"
+        # A resource that moves from one compartment to another concerns the patients of both.
+        patients = _patients(target, plan.previous, plan.index)
+        self.store.write(plan, request.trail.put_actions(patients, made))
+        request.trail.committed(patients, made)
+        text = body["body"]["S"] if "body" in body else ""
+        return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)
 
-    def _as_it_is(self, wanted: WriteRequest, found: Target) -> Written:
-        """Answer with what is there."""
-        wanted.trail.touched(self._patients(wanted, found))
-        shown = self._text(wanted, found) if wanted.shown else ""
-        return Written(200, found.id, found.version, found.state.updated if found.state else 0, shown)
+    def _unchanged(self, request: WriteRequest, target: Target) -> WriteResult:
+        """Return the stored version as the result."""
+        request.trail.touched(_patients(target))
+        text = self._text(target) if request.representation else ""
+        return WriteResult(200, target.id, target.version, target.updated, text)
 
-    def _text(self, wanted: WriteRequest, found: Target) -> str:
-        """Return the current version's JSON."""
-        return str(self._body(wanted, found)["body"]["S"])
+    def _text(self, target: Target) -> str:
+        """Return the JSON of a target's version."""
+        return str(self._body(target)["body"]["S"])
 
-    def _body(self, wanted: WriteRequest, found: Target) -> Item:
-        """Return the body of the version that was found; raises `ConflictError` if there is another by now."""
-        item = found.body or self.store.body(wanted.type, found.id)
-        if item is None or item["version"]["N"] != str(found.version):
+    def _body(self, target: Target) -> Item:
+        """Return the body of a target's version; raises `ConflictError` if there is another version by now."""
+        item = target.body or self.store.read_body(target)
+        if item is None or item["version"]["N"] != str(target.version):
             raise ConflictError
         return item
 
-    def _found(self, wanted: WriteRequest) -> Target:
-        found = find_resource(self.store, wanted, self.new_id)
-        self._finds(wanted, found, wanted.patients)
-        return found
+    def _target(self, request: WriteRequest) -> Target:
+        target = find_target(self.store, request, self.new_id)
+        _note_target(request, target, request.patients)
+        return target
 
-    def _finds(self, wanted: WriteRequest, found: Target, named: Collection[str]) -> None:
-        """Tell the trail which resource this is about, and whose it is, or is to be by the patients who are `named`.
 
-        What the caller does not see is about those whose it is, and nobody who is named instead.
-        """
-        ids = [resource_key(wanted.type.name, found.id)] if found.state or wanted.id else []
-        seen = (*self._patients(wanted, found), *named)
-        wanted.trail.concerns(seen if found.unseen is None else found.unseen, ids)
+def _note_target(request: WriteRequest, target: Target, patients: Collection[str]) -> None:
+    """Have the audit trail note a target, its patients and those that its new body names.
 
-    def _patients(self, wanted: WriteRequest, found: Target, *items: Item) -> tuple[str, ...]:
-        """Return the patients of what was found, of the body that was read of it, and of what else is there."""
-        read = (found.state.item if found.state else None, found.body)
-        there = [*(item for item in read if item), *items]
-        return patients_of_items(wanted.type, found.id, there) if there else ()
+    A hidden target concerns its own patients alone, whatever the body names.
+    """
+    ids = [target.key] if target.index or request.id else []
+    visible = (*_patients(target), *patients)
+    request.trail.concerns(visible if target.hidden is None else target.hidden, ids)
 
-    def _require_match(self, wanted: WriteRequest, found: Target) -> None:
-        if wanted.if_match is not None and (found.is_gone or not wanted.if_match.allows(found.version)):
-            raise refusals.another_version()
+
+def _patients(target: Target, *items: Item | None) -> tuple[str, ...]:
+    """Return the patients of a target's items, and of further items."""
+    return stored_patients(target, target.index, target.body, *items)
+
+
+def _require_match(request: WriteRequest, target: Target) -> None:
+    """Raise the 409 outcome unless the stored version meets the request's If-Match."""
+    if request.if_match is not None and not (target.exists and request.if_match.allows(target.version)):
+        raise refusals.another_version()
 
 
 def _identity(resource: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what of a resource a patch may not change."""
+    """Return the parts of a resource that a patch may not change."""
     meta = resource.get("meta")
     return resource.get("resourceType"), resource.get("id"), meta.get("versionId") if isinstance(meta, dict) else None

@@ -1,1 +1,1 @@
-"""What all that write FHIR resources must agree on: what is valid, and the items that a resource becomes."""
+"""The code that the writers and the loader share: parsing, validation, items, and writes of FHIR resources."""

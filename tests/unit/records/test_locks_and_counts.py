@@ -1,4 +1,4 @@
-"""Guards of identifiers and marks of references, as actions on tables (ADR 25)."""
+"""Identifier locks and reference counts, as actions on tables (ADR 25)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from careconnect.storage.keys import COUNT_SHARDS, count_shard
 from careconnect_records.items.identifier_locks import (
-    MOST_IDS,
+    MAX_IDS,
     IdentifierLock,
     lock_action,
     lock_key,
@@ -17,12 +17,12 @@ from careconnect_records.items.identifier_locks import (
     read_lock,
 )
 from careconnect_records.items.reference_counts import (
-    close_actions,
     count_action,
     count_keys,
     counts_of,
     local_target,
-    open_actions,
+    remove_tombstone_actions,
+    set_tombstone_actions,
     targets_of,
 )
 from careconnect_testing.parts.stores import Reader, reader_on_moto
@@ -72,7 +72,7 @@ def count_items(reader: Reader, target: str) -> list[dict[str, Any]]:
     return [each["Item"] for each in found if "Item" in each]
 
 
-def test_a_guard_says_which_resources_have_the_identifier(reader: Reader) -> None:
+def test_a_lock_lists_the_resources_that_have_the_identifier(reader: Reader) -> None:
     assert lock(reader) == IdentifierLock()
     do(reader, on_lock(reader, added="1"))
     do(reader, on_lock(reader, added="2"))
@@ -86,23 +86,23 @@ def test_a_guard_says_which_resources_have_the_identifier(reader: Reader) -> Non
     assert lock(reader) == IdentifierLock(revision=6)
 
 
-def test_a_guard_takes_so_many_ids_and_is_one_of_many_then(reader: Reader) -> None:
-    for number in range(MOST_IDS):
+def test_a_lock_takes_so_many_ids_and_overflows_then(reader: Reader) -> None:
+    for number in range(MAX_IDS):
         assert not lock(reader).is_full
         do(reader, on_lock(reader, added=f"{number}"))
     full = lock(reader)
-    assert (len(full.ids), full.is_full, full.overflow) == (MOST_IDS, True, False)
+    assert (len(full.ids), full.is_full, full.overflow) == (MAX_IDS, True, False)
 
     assert refused(reader, on_lock(reader, added="x"))
     do(reader, on_lock(reader, added="x", full=True))
     overflow = lock(reader)
-    assert (overflow.overflow, overflow.is_full, overflow.revision) == (True, True, MOST_IDS + 1)
-    # The same ids as it had, and yet it is not as it was.
+    assert (overflow.overflow, overflow.is_full, overflow.revision) == (True, True, MAX_IDS + 1)
+    # It has the same ids as before, but has changed.
     assert refused(reader, on_lock(reader, expected=full))
 
-    for number in range(MOST_IDS):
+    for number in range(MAX_IDS):
         do(reader, on_lock(reader, removed=f"{number}"))
-    assert lock(reader) == IdentifierLock(overflow=True, revision=2 * MOST_IDS + 1)
+    assert lock(reader) == IdentifierLock(overflow=True, revision=2 * MAX_IDS + 1)
     assert refused(reader, on_lock(reader, added="x"))
     assert refused(reader, on_lock(reader, expected=IdentifierLock()))
 
@@ -120,7 +120,7 @@ def test_a_guard_takes_so_many_ids_and_is_one_of_many_then(reader: Reader) -> No
         (("2", "1"), IdentifierLock(frozenset("12")), True),
     ],
 )
-def test_a_guard_that_is_expected_has_exactly_those_ids(
+def test_a_lock_that_is_expected_has_exactly_those_ids(
     reader: Reader, ids: tuple[str, ...], expected: IdentifierLock, *, holds: bool
 ) -> None:
     for one in ids:
@@ -131,14 +131,14 @@ def test_a_guard_that_is_expected_has_exactly_those_ids(
     assert lock(reader).ids == {*ids, *(("3",) if holds else ())}
 
 
-def test_a_guard_that_lost_its_last_id_is_as_if_it_had_never_been(reader: Reader) -> None:
+def test_a_lock_that_lost_its_last_id_is_as_if_it_had_never_been(reader: Reader) -> None:
     do(reader, on_lock(reader, added="1"))
     do(reader, on_lock(reader, removed="1"))
 
     assert not refused(reader, on_lock(reader, expected=IdentifierLock()))
 
 
-def test_a_guard_of_many_is_expected_by_how_often_it_was_changed(reader: Reader) -> None:
+def test_an_overflowed_lock_is_expected_by_its_revision(reader: Reader) -> None:
     do(reader, on_lock(reader, added="1", full=True))
     known = lock(reader)
     assert not refused(reader, on_lock(reader, expected=known))
@@ -146,7 +146,7 @@ def test_a_guard_of_many_is_expected_by_how_often_it_was_changed(reader: Reader)
     assert refused(reader, on_lock(reader, expected=known))
 
 
-def test_guards_are_those_of_the_identifiers_alone() -> None:
+def test_locks_are_those_of_the_identifiers_alone() -> None:
     order = "0" * 15
     entries = [
         ("Patient?identifier=v", f"urn:s|{order}#1"),
@@ -178,35 +178,35 @@ def test_counts_are_by_type_and_by_shard(reader: Reader) -> None:
 
 
 def test_one_that_referred_may_be_taken_back_in_another_item(reader: Reader) -> None:
-    """What several items count together is what counts."""
+    """The sum of all items is the count: one item alone may be negative."""
     assert counts_of([{"pk": {"S": "x"}, "Condition": {"N": "1"}}, {"Condition": {"N": "-1"}}]) == {}
     assert {count_shard(str(number)) for number in range(200)} == set(range(COUNT_SHARDS))
     assert len(count_keys("Patient/4")) == COUNT_SHARDS
 
 
-def test_a_target_is_closed_only_if_nothing_refers_to_it(reader: Reader) -> None:
+def test_a_tombstone_is_set_only_if_nothing_refers_to_the_target(reader: Reader) -> None:
     table = reader.tables.reference
     do(reader, count_action(table, "Patient/4", 5, {"Condition": 1}))
-    assert refused(reader, *close_actions(table, "Patient/4", if_unreferred=True))
+    assert refused(reader, *set_tombstone_actions(table, "Patient/4", if_unreferred=True))
     assert not any("closed" in item for item in count_items(reader, "Patient/4"))
 
     do(reader, count_action(table, "Patient/4", 5, {"Condition": -1}))
-    do(reader, *close_actions(table, "Patient/4", if_unreferred=True))
+    do(reader, *set_tombstone_actions(table, "Patient/4", if_unreferred=True))
     assert [item["closed"] for item in count_items(reader, "Patient/4")] == [{"BOOL": True}] * COUNT_SHARDS
 
 
-def test_what_is_closed_takes_no_reference_until_it_is_opened(reader: Reader) -> None:
+def test_a_target_with_a_tombstone_takes_no_reference_until_it_is_removed(reader: Reader) -> None:
     table = reader.tables.reference
-    do(reader, *close_actions(table, "Patient/4", if_unreferred=False))
+    do(reader, *set_tombstone_actions(table, "Patient/4", if_unreferred=False))
     for shard in range(COUNT_SHARDS):
-        assert refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_closed=True))
-    # A load takes a reference to what is not there.
+        assert refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_deleted=True))
+    # A load accepts a reference to an absent resource.
     do(reader, count_action(table, "Patient/4", 0, {"Condition": 1}))
-    do(reader, *close_actions(table, "Patient/4", if_unreferred=False))
+    do(reader, *set_tombstone_actions(table, "Patient/4", if_unreferred=False))
 
-    do(reader, *open_actions(table, "Patient/4"))
+    do(reader, *remove_tombstone_actions(table, "Patient/4"))
     for shard in range(COUNT_SHARDS):
-        assert not refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_closed=True))
+        assert not refused(reader, count_action(table, "Patient/4", shard, {"Condition": 1}, unless_deleted=True))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
-"""A write in steps that is cut off, met by others, or goes wrong, between any two of its calls (ADR 25)."""
+"""A multi-step write that is killed, met by others, or fails, between any two of its calls (ADR 25)."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,12 +11,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_key, lock_of, read_lock
-from careconnect_records.items.record import NewVersion, TooLargeError, deleted_version, item_size, new_version
-from careconnect_records.writes import change as changes
-from careconnect_records.writes import lease as claims
-from careconnect_records.writes import multi_step_write as stepwise
-from careconnect_records.writes.change import StoredVersion, WritePlan, plan_write
+from careconnect_records.items.resource_items import TooLargeError, item_size
+from careconnect_records.writes import lease, multi_step_write, plan
 from careconnect_records.writes.multi_step_write import ABANDONED_AFTER, MultiStepWrite, StillAtWorkError
+from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import write_actions
 from careconnect_testing.parts.stores import BASE, Reader, reader_on_moto
 from careconnect_testing.records.stored import Stored, saved, stored, visible_entries
@@ -24,8 +24,16 @@ pytestmark = pytest.mark.slow
 
 START = 1_700_000_000_000
 MINUTE = 60_000
-PATIENT = resource_type("Patient")
-assert PATIENT is not None
+
+Request = tuple[Target, dict[str, Any] | None]
+"""A target without its items, and the content to write, None to delete it."""
+
+
+def request(type_name: str, resource_id: str, resource: dict[str, Any] | None) -> Request:
+    served = resource_type(type_name)
+    assert served is not None
+    whole = None if resource is None else {"resourceType": type_name, "id": resource_id, **resource}
+    return Target(served, resource_id), whole
 
 
 class Killed(BaseException):
@@ -34,9 +42,9 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a transaction take 12 actions, so that an eighth of the items shows the same."""
-    monkeypatch.setattr(changes, "MOST_ACTIONS", 12)
-    monkeypatch.setattr(claims, "_AT_ONCE", 11)
+    """Let a transaction take 12 actions, so that an eighth of the items is enough."""
+    monkeypatch.setattr(plan, "MAX_ACTIONS", 12)
+    monkeypatch.setattr(lease, "_AT_ONCE", 11)
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +55,19 @@ def reader() -> Iterator[Reader]:
 
 @pytest.fixture
 def empty(reader: Reader) -> Iterator[Reader]:
-    """The reader with empty tables, which are left as they were."""
+    """The reader with empty tables, which are restored afterwards."""
     put_back = saved(reader.tables)
     yield reader
     reader.faults.clear()
     put_back()
 
 
-def patient(practitioners: range, identifiers: range, **elements: Any) -> NewVersion:
-    """Return a Patient with that many references, and that many identifiers."""
-    assert PATIENT is not None
-    return new_version(
-        PATIENT,
+def patient(practitioners: range, identifiers: range, **elements: Any) -> Request:
+    """Return the request of a Patient with that many references, and that many identifiers."""
+    return request(
+        "Patient",
+        "1",
         {
-            "resourceType": "Patient",
-            "id": "1",
             "identifier": [{"system": "urn:s", "value": f"v{number}"} for number in identifiers],
             "generalPractitioner": [{"reference": f"Practitioner/p{number}"} for number in practitioners],
             **elements,
@@ -72,59 +78,59 @@ def patient(practitioners: range, identifiers: range, **elements: Any) -> NewVer
 FIRST = patient(range(14), range(13), active=True)
 SECOND = patient(range(3, 17), range(4, 16), active=False)
 SMALL = patient(range(1), range(1))
-GONE = deleted_version(PATIENT, "1")
-BEFORE: dict[str, tuple[NewVersion, ...]] = {
+DELETION = request("Patient", "1", None)
+BEFORE: dict[str, tuple[Request, ...]] = {
     "create": (),
     "update": (FIRST,),
     "delete": (FIRST,),
-    "again": (FIRST, GONE),
+    "again": (FIRST, DELETION),
 }
-"""What was written before each of the writes that are cut off."""
-AFTER = {"create": FIRST, "update": SECOND, "delete": GONE, "again": SECOND}
+"""The writes that precede each kind of write."""
+AFTER = {"create": FIRST, "update": SECOND, "delete": DELETION, "again": SECOND}
 
 
-def state_of(reader: Reader, content: NewVersion) -> StoredVersion | None:
-    item = item_of(reader, content, INDEX_ITEM)
-    return StoredVersion(item) if item else None
+def target_of(reader: Reader, asked: Request) -> Target:
+    """Return the target of a request with its index record as it is now."""
+    return replace(asked[0], index=item_of(reader, asked, INDEX_ITEM) or None)
 
 
-def item_of(reader: Reader, content: NewVersion, sort_key: str) -> dict[str, Any]:
-    key = {"pk": {"S": content.key}, "sk": {"S": sort_key}}
+def item_of(reader: Reader, asked: Request, sort_key: str) -> dict[str, Any]:
+    key = {"pk": {"S": asked[0].key}, "sk": {"S": sort_key}}
     found: dict[str, Any] = reader.client.get_item(
-        TableName=reader.tables.name(content.served.home), Key=key, ConsistentRead=True
+        TableName=reader.tables.name(asked[0].type.home), Key=key, ConsistentRead=True
     ).get("Item", {})
     return found
 
 
-def planned(reader: Reader, content: NewVersion, now: int) -> WritePlan | None:
-    change = plan_write(content, state_of(reader, content), now=now, base_url=BASE)
-    return change and change.keeping(item_of(reader, content, JSON_ITEM) or None)
+def planned(reader: Reader, asked: Request, now: int, **locks: Any) -> WritePlan | None:
+    made = plan_write(replace(target_of(reader, asked), **locks), asked[1], now=now, base_url=BASE)
+    return made and made.keeping(item_of(reader, asked, JSON_ITEM) or None)
 
 
-def write(reader: Reader, content: NewVersion, now: int, clock: int | None = None) -> None:
-    """Write as a writer does: end what another has begun, plan on what is there, and do it."""
+def write(reader: Reader, asked: Request, now: int, clock: int | None = None) -> None:
+    """Write as a writer does: recover an abandoned write, plan on the stored version, and do the plan."""
     steps = MultiStepWrite(reader.tables, lambda: now if clock is None else clock)
-    state = state_of(reader, content)
-    if state and state.is_leased:
-        steps.finish(content.served, state)
-    change = planned(reader, content, now)
-    if change is None:
+    target = target_of(reader, asked)
+    if target.is_leased:
+        steps.recover(target)
+    made = planned(reader, asked, now)
+    if made is None:
         return
-    if change.fits():
-        actions: Any = write_actions(change, reader.tables, strict=True)
+    if made.fits():
+        actions: Any = write_actions(made, reader.tables, strict=True)
         reader.client.transact_write_items(TransactItems=actions)
     else:
-        steps.write(change, strict=True)
+        steps.write(made, strict=True)
 
 
-def written(reader: Reader, *contents: NewVersion) -> Stored:
-    for number, content in enumerate(contents):
-        write(reader, content, START + number * MINUTE)
+def written(reader: Reader, *requests: Request) -> Stored:
+    for number, asked in enumerate(requests):
+        write(reader, asked, START + number * MINUTE)
     return stored(reader.tables)
 
 
 def at_call(reader: Reader, number: int, do: Callable[[], None]) -> Callable[[], bool]:
-    """Do something before a call that writes, counted from now on and from 1; return what says whether it came."""
+    """Call `do` before the nth write call from now on; return a function that tells if that call was made."""
     met = 0
 
     def count(operation: str) -> None:
@@ -156,12 +162,12 @@ KINDS = [EVERY_RUN, *(pytest.param(kind, marks=pytest.mark.long) for kind in AFT
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(empty: Reader, kind: str) -> None:
     reader, content = empty, AFTER[kind]
-    former = written(reader, *BEFORE[kind])
+    previous = written(reader, *BEFORE[kind])
     at = START + len(BEFORE[kind]) * MINUTE
     put_back = saved(reader.tables)
     calls = calls_of(reader, lambda: write(reader, content, at))
     wanted = stored(reader.tables)
-    assert wanted != former
+    assert wanted != previous
     assert len(calls) >= 10
     seen = []
 
@@ -171,19 +177,18 @@ def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(
         with pytest.raises(Killed):
             write(reader, content, at)
         cut_off = stored(reader.tables)
-        # Whoever searches sees the old version or the new one, whole.
-        is_new = item_of(reader, content, JSON_ITEM) == wanted.get(("records", content.key, JSON_ITEM))
-        assert visible_entries(cut_off) == visible_entries(wanted if is_new else former), number
+        # Searches see the old version or the new one, whole.
+        is_new = item_of(reader, content, JSON_ITEM) == wanted.get(("records", content[0].key, JSON_ITEM))
+        assert visible_entries(cut_off) == visible_entries(wanted if is_new else previous), number
         seen.append(is_new)
         if number > 1:
             with pytest.raises(StillAtWorkError):
                 write(reader, content, at, clock=at + ABANDONED_AFTER - 1)
             assert stored(reader.tables) == cut_off
 
-            state = state_of(reader, content)
-            assert state
-            MultiStepWrite(reader.tables, lambda: at + ABANDONED_AFTER).finish(content.served, state)
-            assert stored(reader.tables) == (wanted if is_new else former), number
+            target = target_of(reader, content)
+            MultiStepWrite(reader.tables, lambda: at + ABANDONED_AFTER).recover(target)
+            assert stored(reader.tables) == (wanted if is_new else previous), number
 
         write(reader, content, at)
         assert stored(reader.tables) == wanted, number
@@ -195,7 +200,7 @@ def test_one_that_is_killed_before_any_of_its_calls_is_ended_by_the_next_writer(
 @pytest.mark.long
 def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
     reader = empty
-    former = written(reader, FIRST)
+    previous = written(reader, FIRST)
     put_back = saved(reader.tables)
     length = len(calls_of(reader, lambda: write(reader, SECOND, START + MINUTE)))
     wanted = stored(reader.tables)
@@ -206,23 +211,22 @@ def test_what_ends_it_may_be_killed_too(empty: Reader) -> None:
         with pytest.raises(Killed):
             write(reader, SECOND, START + MINUTE)
         for again in range(1, length):
-            state = state_of(reader, SECOND)
-            assert state
-            if not state.is_leased:
+            target = target_of(reader, SECOND)
+            if not target.is_leased:
                 break
-            # Each that comes gets one call further than the one before.
+            # Each recovery gets one call further than the one before.
             came = at_call(reader, again + 1, kill)
             try:
-                MultiStepWrite(reader.tables, partial(int, START + again * MINUTE * 2)).finish(SECOND.served, state)
+                MultiStepWrite(reader.tables, partial(int, START + again * MINUTE * 2)).recover(target)
             except Killed:
                 assert came()
             reader.faults.clear()
-        assert stored(reader.tables) in (former, wanted), number
+        assert stored(reader.tables) in (previous, wanted), number
 
 
 @pytest.mark.parametrize("kind", KINDS[:3])
 def test_one_that_was_taken_for_dead_does_nothing_more(empty: Reader, kind: str) -> None:
-    """Another writer takes over before each of its calls in turn, and writes what is its own."""
+    """Another writer takes the lease over before each call in turn, and writes its own version."""
     reader, content = empty, AFTER[kind]
     written(reader, *BEFORE[kind])
     at = START + len(BEFORE[kind]) * MINUTE
@@ -244,7 +248,7 @@ def test_one_that_was_taken_for_dead_does_nothing_more(empty: Reader, kind: str)
             results.append(False)
             assert stored(reader.tables) == wanted_instead, number
         else:
-            # It had been written before it was taken for dead, and does not tell otherwise.
+            # The version was written before the lease was taken over, and the writer reports success.
             results.append(True)
             assert stored(reader.tables) == wanted_after, number
 
@@ -254,31 +258,29 @@ def test_one_that_was_taken_for_dead_does_nothing_more(empty: Reader, kind: str)
 
 def test_of_two_that_end_it_at_once_one_does(empty: Reader) -> None:
     reader = empty
-    former = written(reader, FIRST)
+    previous = written(reader, FIRST)
     at_call(reader, 4, kill)
     with pytest.raises(Killed):
         write(reader, SECOND, START + MINUTE)
-    state = state_of(reader, SECOND)
-    assert state
+    target = target_of(reader, SECOND)
     put_back = saved(reader.tables)
     steps = MultiStepWrite(reader.tables, lambda: START + 2 * MINUTE)
-    calls = calls_of(reader, lambda: steps.finish(SECOND.served, state))
-    assert stored(reader.tables) == former
+    calls = calls_of(reader, lambda: steps.recover(target))
+    assert stored(reader.tables) == previous
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        steps.finish(SECOND.served, state)
+        steps.recover(target)
 
     for number in range(1, len(calls) + 1):
         put_back()
 
         def take_over() -> None:
-            met = state_of(reader, SECOND)
-            assert met
-            MultiStepWrite(reader.tables, lambda: START + 3 * MINUTE).finish(SECOND.served, met)
+            met = target_of(reader, SECOND)
+            MultiStepWrite(reader.tables, lambda: START + 3 * MINUTE).recover(met)
 
         at_call(reader, number, take_over)
         with pytest.raises(ClientError):
-            steps.finish(SECOND.served, state)
-        assert stored(reader.tables) == former, number
+            steps.recover(target)
+        assert stored(reader.tables) == previous, number
 
 
 def conflict() -> None:
@@ -294,7 +296,7 @@ def test_an_error_before_it_is_there_leaves_no_lease_and_one_after_it_does_not_m
     empty: Reader, error: Callable[[], None]
 ) -> None:
     reader = empty
-    former = written(reader, FIRST)
+    previous = written(reader, FIRST)
     put_back = saved(reader.tables)
     calls = calls_of(reader, lambda: write(reader, SECOND, START + MINUTE))
     wanted = stored(reader.tables)
@@ -307,7 +309,7 @@ def test_an_error_before_it_is_there_leaves_no_lease_and_one_after_it_does_not_m
             write(reader, SECOND, START + MINUTE)
         except (ClientError, EndpointConnectionError):
             results.append(False)
-            assert stored(reader.tables) == former, number
+            assert stored(reader.tables) == previous, number
         else:
             results.append(True)
             assert stored(reader.tables) == wanted, number
@@ -333,9 +335,8 @@ def test_an_error_of_a_transaction_that_was_done_all_the_same_is_none(empty: Rea
         reader.client.meta.events.unregister("after-call.dynamodb.TransactWriteItems", lost)
 
     assert raised
-    state = state_of(reader, SECOND)
-    assert state
-    assert (state.version, state.is_leased) == (2, False)
+    target = target_of(reader, SECOND)
+    assert (target.version, target.is_leased) == (2, False)
 
 
 def test_what_cannot_be_ended_now_is_left_to_others_and_was_written(empty: Reader) -> None:
@@ -352,56 +353,45 @@ def test_what_cannot_be_ended_now_is_left_to_others_and_was_written(empty: Reade
             conflict()
 
     reader.faults.append(busy)
-    change = planned(reader, SECOND, START + MINUTE)
-    assert change
+    made = planned(reader, SECOND, START + MINUTE)
+    assert made
     steps = MultiStepWrite(reader.tables, lambda: START + MINUTE, pauses.append)
-    steps.write(change, strict=True)
+    steps.write(made, strict=True)
 
     assert pauses == [1, 2, 3, 4]
-    state = state_of(reader, SECOND)
-    assert state
-    assert (state.version, state.is_leased) == (2, True)
+    target = target_of(reader, SECOND)
+    assert (target.version, target.is_leased) == (2, True)
     with pytest.raises(ClientError, match="TransactionCanceled"):
-        MultiStepWrite(reader.tables, lambda: START + 2 * MINUTE).finish(SECOND.served, state)
+        MultiStepWrite(reader.tables, lambda: START + 2 * MINUTE).recover(target)
     reader.faults.clear()
-    state = state_of(reader, SECOND)
-    assert state
-    MultiStepWrite(reader.tables, lambda: START + 3 * MINUTE).finish(SECOND.served, state)
+    target = target_of(reader, SECOND)
+    MultiStepWrite(reader.tables, lambda: START + 3 * MINUTE).recover(target)
     assert stored(reader.tables) == wanted
 
 
 def test_what_is_deleted_meanwhile_is_not_referred_to(empty: Reader) -> None:
-    """A target that was closed makes the write fail, and what it had counted is taken back."""
+    """A target with a tombstone makes the write fail, and its increments are undone."""
     reader = empty
-    target = new_version(resource("Practitioner"), {"resourceType": "Practitioner", "id": "p13"})
-    former = written(reader, target, deleted_version(target.served, "p13"))
+    previous = written(reader, request("Practitioner", "p13", {}), request("Practitioner", "p13", None))
 
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
         write(reader, FIRST, START + 2 * MINUTE)
 
-    assert stored(reader.tables) == former
+    assert stored(reader.tables) == previous
 
 
 def test_what_is_referred_to_is_not_deleted_in_steps(empty: Reader) -> None:
     reader = empty
-    condition = new_version(
-        resource("Condition"), {"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/1"}}
-    )
-    former = written(reader, FIRST, condition)
+    condition = request("Condition", "c", {"subject": {"reference": "Patient/1"}})
+    previous = written(reader, FIRST, condition)
 
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        write(reader, GONE, START + 2 * MINUTE)
-    assert stored(reader.tables) == former
+        write(reader, DELETION, START + 2 * MINUTE)
+    assert stored(reader.tables) == previous
 
-    written(reader, deleted_version(condition.served, "c"))
-    write(reader, GONE, START + 3 * MINUTE)
+    written(reader, request("Condition", "c", None))
+    write(reader, DELETION, START + 3 * MINUTE)
     assert visible_entries(stored(reader.tables)) == {}
-
-
-def resource(name: str) -> Any:
-    found = resource_type(name)
-    assert found is not None
-    return found
 
 
 def lock(reader: Reader, value: str) -> tuple[tuple[str, str], IdentifierLock]:
@@ -413,62 +403,58 @@ def lock(reader: Reader, value: str) -> tuple[tuple[str, str], IdentifierLock]:
 
 @pytest.mark.parametrize("value", ["v0", "other", "v3"])
 @pytest.mark.parametrize("comes", ["", "identifier"])
-def test_it_holds_only_if_a_guard_is_as_it_was_read(empty: Reader, value: str, comes: str) -> None:
-    """Its own id, which the second step adds, does not count; another's that came meanwhile does."""
+def test_it_holds_only_if_a_lock_is_as_it_was_read(empty: Reader, value: str, comes: str) -> None:
+    """The writer's own id, which the second step adds, is no change; an id that another writer added is one."""
     reader = empty
     name, known = lock(reader, value)
     full: list[tuple[str, str]] = []
     if value == "v3":
-        # One of many is known by how often it was changed.
+        # A lock that has overflowed is known by its revision.
         overflow = {**lock_key(name), "many": {"BOOL": True}, "times": {"N": "7"}}
         reader.client.put_item(TableName=reader.tables.record, Item=overflow)
         name, known = lock(reader, value)
         full = [name]
-    change = planned(reader, FIRST, START)
-    assert change
+    made = planned(reader, FIRST, START, locks={name: known})
+    assert made
     if comes:
-        another = new_version(
-            change.content.served,
-            {"resourceType": "Patient", "id": "2", comes: [{"system": "urn:s", "value": value}]},
-        )
-        other = planned(reader, another, START)
+        other = planned(reader, request("Patient", "2", {comes: [{"system": "urn:s", "value": value}]}), START)
         assert other
         actions: Any = write_actions(other, reader.tables, strict=True, full=full)
         reader.client.transact_write_items(TransactItems=actions)
     steps = MultiStepWrite(reader.tables, lambda: START)
     if comes:
         with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-            steps.write(change, strict=True, expected={name: known}, full=full)
-        assert state_of(reader, FIRST) is None
+            steps.write(made, strict=True, full=full)
+        assert target_of(reader, FIRST).index is None
     else:
-        steps.write(change, strict=True, expected={name: known}, full=full)
-        state = state_of(reader, FIRST)
-        assert state
-        assert not state.is_leased
+        steps.write(made, strict=True, full=full)
+        target = target_of(reader, FIRST)
+        assert target.exists
+        assert not target.is_leased
         assert lock(reader, "v0")[1].ids == {"1"}
 
 
 def test_what_an_item_does_not_hold_is_refused_before_anything_is_written(
     empty: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The claim lists the entries that come; from the third step on, those that go."""
+    """The lease lists the entries to come, and from the third step on those to remove."""
     reader = empty
-    former = written(reader, FIRST)
-    for content in (SECOND, SMALL, GONE):
-        change = planned(reader, content, START + MINUTE)
-        assert change
-        sizes = [item_size(item) for item in (stepwise._leased(change, START), stepwise._written(change))]
-        monkeypatch.setattr(stepwise, "_LARGEST_ITEM", max(sizes) - 1)
+    previous = written(reader, FIRST)
+    for content in (SECOND, SMALL, DELETION):
+        made = planned(reader, content, START + MINUTE)
+        assert made
+        items = multi_step_write._leased(made, START), multi_step_write._written(made)
+        monkeypatch.setattr(multi_step_write, "_LARGEST_ITEM", max(map(item_size, items)) - 1)
         with pytest.raises(TooLargeError, match="more is indexed of it"):
-            MultiStepWrite(reader.tables, lambda: START).write(change, strict=True)
-        assert stored(reader.tables) == former
+            MultiStepWrite(reader.tables, lambda: START).write(made, strict=True)
+        assert stored(reader.tables) == previous
 
 
 def test_steps_keep_within_the_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
     puts = [{"Put": {"TableName": "t", "Item": {"pk": {"S": "x" * 98}}}} for _ in range(5)]
     removals = [{"Delete": {"TableName": "t", "Key": {}}} for _ in range(40)]
-    monkeypatch.setattr(claims, "MOST_BYTES", 200)
+    monkeypatch.setattr(lease, "MAX_BYTES", 200)
 
-    assert [len(step) for step in claims.steps(puts)] == [2, 2, 1]
-    assert [len(step) for step in claims.steps(removals)] == [11, 11, 11, 7]
-    assert list(claims.steps([])) == []
+    assert [len(step) for step in lease.steps(puts)] == [2, 2, 1]
+    assert [len(step) for step in lease.steps(removals)] == [11, 11, 11, 7]
+    assert list(lease.steps([])) == []

@@ -1,4 +1,4 @@
-"""Whatever a source holds, it is either refused in order or stored so that everybody reads it alike."""
+"""Any source is either refused with an error, or stored so that all parsers read it alike."""
 
 import copy
 from collections.abc import Iterator
@@ -13,9 +13,11 @@ from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect.fhir.resource_types import resource_type
 from careconnect.search.values import SearchValueError
 from careconnect_admin.sample.generator import sample_resources
-from careconnect_records.items.record import TooLargeError, build_record, new_version
+from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
 from careconnect_records.stu3.validation import InvalidResourceError, validate
+from careconnect_records.writes.plan import plan_version
+from careconnect_records.writes.target import Target
 
 _BY_TYPE = {each["resourceType"]: each for each in sample_resources()}
 
@@ -47,7 +49,7 @@ def places_in(node: Any) -> Iterator[tuple[Any, Any]]:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> dict[str, Any]:
-    """Return a sample resource in which a few values are replaced, added or taken away."""
+    """Return a sample resource with a few values replaced, added or removed."""
     resource = copy.deepcopy(_BY_TYPE[draw(st.sampled_from(sorted(_BY_TYPE)))])
     for _ in range(draw(st.integers(min_value=1, max_value=2))):
         places = [(node, key) for node, key in places_in(resource) if key not in ("resourceType", "id")]
@@ -69,16 +71,17 @@ def test_what_is_not_refused_is_read_alike_by_all(resource: dict[str, Any]) -> N
     assert served is not None
     try:
         validate(resource)
-        record = build_record(new_version(served, resource), 1, 1_714_557_600_123)
+        plan = plan_version(Target(served, resource["id"]), resource, 1, 1_714_557_600_123)
     except (InvalidResourceError, SearchValueError, TooLargeError):
         return
-    json_body = record.body["body"]["S"]
+    assert plan.body
+    json_body = plan.body["body"]["S"]
     xml_body = resource_xml(json_body)
     assert json_text(parse_json(json_body)) == json_body
     etree.fromstring(xml_body.encode())
     model = get_fhir_model_class(served.name)
     from_json = model.model_validate(parse_json(json_body)).model_copy(update={"text": None})
     assert model.model_validate_xml(xml_body.encode()).model_copy(update={"text": None}) == from_json
-    for item in record.entries:
+    for item in plan.entries.values():
         assert len(item["pk"]["S"].encode()) <= 2048
         assert len(item["sk"]["S"].encode()) <= 1024

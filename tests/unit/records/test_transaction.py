@@ -1,7 +1,8 @@
-"""What one transaction does, and what DynamoDB would refuse of it."""
+"""The actions of one transaction, and the rules of DynamoDB for them."""
 
 import re
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +11,10 @@ from botocore.exceptions import ClientError
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import COUNT_SHARDS
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_of
-from careconnect_records.items.record import NewVersion, deleted_version, new_version
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import MOST_ACTIONS, StoredVersion, WritePlan, plan_write
 from careconnect_records.writes.packing import packed
+from careconnect_records.writes.plan import MAX_ACTIONS, WritePlan, plan_write
+from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import EventsNotTakenError, group_actions, transact, write_actions
 from careconnect_testing.running.cases import each_of
 
@@ -23,63 +24,76 @@ TABLES = RecordTables(CLIENT, "records", "directory", "references")
 NAME = lock_of("Patient", "", "v")
 
 
-def content(type_name: str = "Patient", resource_id: str = "1", **elements: Any) -> NewVersion:
+Resource = dict[str, Any]
+
+
+def content(type_name: str = "Patient", resource_id: str = "1", **elements: Any) -> Resource:
+    return {"resourceType": type_name, "id": resource_id, **elements}
+
+
+def absent(type_name: str = "Patient", resource_id: str = "1") -> Target:
     served = resource_type(type_name)
     assert served is not None
-    return new_version(served, {"resourceType": type_name, "id": resource_id, **elements})
+    return Target(served, resource_id)
 
 
-def deletion(resource_id: str = "1") -> NewVersion:
-    return deleted_version(content().served, resource_id)
+def planned(resource: Resource | None, target: Target | None = None) -> WritePlan:
+    """Return the plan to store a resource, or to delete what is stored of a target."""
+    if target is None:
+        target = absent(resource["resourceType"], resource["id"]) if resource else absent()
+    plan = plan_write(target, resource, now=NOW, base_url="")
+    assert plan is not None
+    number = target.index["version"] if target.index else {"N": "0"}
+    return plan.keeping({"pk": {"S": target.key}, "sk": {"S": "#json"}, "version": number})
 
 
-def planned(asked: NewVersion, state: StoredVersion | None = None) -> WritePlan:
-    change = plan_write(asked, state, now=NOW, base_url="")
-    assert change is not None
-    number = state.item["version"] if state else {"N": "0"}
-    return change.keeping({"pk": {"S": asked.key}, "sk": {"S": "#json"}, "version": number})
-
-
-def after(*contents: NewVersion) -> StoredVersion:
-    state = None
+def after(*contents: Resource | None) -> Target:
+    """Return the target of which these contents were written, one after the other."""
+    target = None
     for each in contents:
-        state = StoredVersion(planned(each, state).record.index)
-    assert state is not None
-    return state
+        plan = planned(each, target)
+        target = replace(plan.target, index=plan.index)
+    assert target is not None
+    return target
 
 
-def refers(*targets: str, **elements: Any) -> NewVersion:
+def refers(*targets: str, **elements: Any) -> Resource:
     return content(generalPractitioner=[{"reference": target} for target in targets], **elements)
 
 
 KNOWS = content(identifier=[{"value": "v"}])
-CHANGES = {
+PLANS = {
     "created": planned(refers("Practitioner/a", identifier=[{"value": "v"}])),
     "updated": planned(refers("Practitioner/b", "Practitioner/c"), after(refers("Practitioner/a", "Practitioner/b"))),
     "identified anew": planned(content(identifier=[{"value": "w"}]), after(KNOWS)),
-    "deleted": planned(deletion(), after(refers("Practitioner/a", identifier=[{"value": "v"}]))),
-    "there again": planned(KNOWS, after(KNOWS, deletion())),
+    "deleted": planned(None, after(refers("Practitioner/a", identifier=[{"value": "v"}]))),
+    "there again": planned(KNOWS, after(KNOWS, None)),
 }
+
+
+def expecting(plan: WritePlan, lock: IdentifierLock) -> WritePlan:
+    """Return a plan whose target was found by a lock."""
+    return replace(plan, target=replace(plan.target, locks={NAME: lock}))
 
 
 def transactions() -> dict[str, list[dict[str, Any]]]:
     found = {}
-    for name, change in CHANGES.items():
+    for name, plan in PLANS.items():
         for strict in (True, False):
-            found[f"{name} {strict}"] = write_actions(change, TABLES, strict=strict)
+            found[f"{name} {strict}"] = write_actions(plan, TABLES, strict=strict)
         for lock in (IdentifierLock(), IdentifierLock(frozenset("1")), IdentifierLock(overflow=True, revision=3)):
-            found[f"{name} {lock}"] = write_actions(change, TABLES, strict=True, expected={NAME: lock})
-        found[f"{name} full"] = write_actions(change, TABLES, strict=True, full=[NAME])
-    for number, group in enumerate(packed([*CHANGES.values(), *CHANGES.values()])):
-        # Each as a resource of its own, which two of a load always are.
+            found[f"{name} {lock}"] = write_actions(expecting(plan, lock), TABLES, strict=True)
+        found[f"{name} full"] = write_actions(plan, TABLES, strict=True, full=[NAME])
+    for number, group in enumerate(packed([*PLANS.values(), *PLANS.values()])):
+        # The plans are of one resource here, which never shares a transaction with itself.
         found[f"group {number}"] = group_actions(group[:1], TABLES)
     return found
 
 
 @each_of(("name", "actions"), transactions().items())
 def test_dynamodb_takes_each_transaction(name: str, actions: list[dict[str, Any]]) -> None:
-    """Rules of TransactWriteItems and of expressions that moto does not keep."""
-    assert 0 < len(actions) <= MOST_ACTIONS, name
+    """Check the rules of TransactWriteItems and of expressions that moto does not check."""
+    assert 0 < len(actions) <= MAX_ACTIONS, name
     items = Counter[str]()
     for action in actions:
         ((verb, body),) = action.items()
@@ -102,14 +116,14 @@ def test_dynamodb_takes_each_transaction(name: str, actions: list[dict[str, Any]
     assert set(items.values()) == {1}
 
 
-def test_a_version_is_stored_as_it_was_read_and_only_if_it_is_the_one_that_is_replaced() -> None:
-    kept = {name: change.former and change.former["sk"]["S"] for name, change in CHANGES.items()}
+def test_a_previous_version_is_stored_as_it_was_read_and_only_if_it_is_the_replaced_one() -> None:
+    kept = {name: plan.previous and plan.previous["sk"]["S"] for name, plan in PLANS.items()}
 
     assert (kept["created"], kept["updated"], kept["there again"]) == (None, "#json#000000001", "#json#000000002")
-    change = plan_write(refers(), after(refers("Practitioner/a")), now=NOW, base_url="")
-    assert change is not None
-    assert change.keeping({"sk": {"S": "#json"}, "version": {"N": "2"}}).former is None
-    assert change.keeping(None).former is None
+    plan = plan_write(after(refers("Practitioner/a")), refers(), now=NOW, base_url="")
+    assert plan is not None
+    assert plan.keeping({"sk": {"S": "#json"}, "version": {"N": "2"}}).previous is None
+    assert plan.keeping(None).previous is None
 
 
 def counts(actions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -120,33 +134,33 @@ def counts(actions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_a_change_counts_what_comes_and_goes_and_nothing_that_stays() -> None:
-    actions = counts(write_actions(CHANGES["updated"], TABLES, strict=True))
+def test_an_update_counts_references_that_come_and_go_and_none_that_stays() -> None:
+    actions = counts(write_actions(PLANS["updated"], TABLES, strict=True))
 
     assert actions.keys() == {"Practitioner/a", "Practitioner/c"}
     assert actions["Practitioner/a"]["ExpressionAttributeValues"] == {":total": {"N": "-1"}, ":type0": {"N": "-1"}}
     assert "ConditionExpression" not in actions["Practitioner/a"]
     assert actions["Practitioner/c"]["ExpressionAttributeValues"] == {":total": {"N": "1"}, ":type0": {"N": "1"}}
     assert actions["Practitioner/c"]["ConditionExpression"] == "attribute_not_exists(#closed)"
-    load = counts(write_actions(CHANGES["updated"], TABLES, strict=False))
+    load = counts(write_actions(PLANS["updated"], TABLES, strict=False))
     assert "ConditionExpression" not in load["Practitioner/c"]
 
 
-def test_a_deletion_closes_all_counts_of_its_resource_and_its_return_opens_them() -> None:
+def test_a_deletion_sets_the_tombstone_of_its_resource_and_a_restoration_removes_it() -> None:
     for name, begins in (("deleted", "SET #closed"), ("there again", "REMOVE #closed")):
         own = [
             action["Update"]
-            for action in write_actions(CHANGES[name], TABLES, strict=True)
+            for action in write_actions(PLANS[name], TABLES, strict=True)
             if action.get("Update", {}).get("Key", {}).get("pk", {}).get("S", "").startswith("Patient/1#")
         ]
         assert len(own) == COUNT_SHARDS
         assert {each["UpdateExpression"].startswith(begins) for each in own} == {True}
         assert {bool(each.get("ConditionExpression")) for each in own} == {name == "deleted"}
-    assert counts(write_actions(CHANGES["created"], TABLES, strict=True)).keys() == {"Practitioner/a"}
+    assert counts(write_actions(PLANS["created"], TABLES, strict=True)).keys() == {"Practitioner/a"}
 
 
-def test_changes_of_a_group_count_together_what_they_share() -> None:
-    """One action for each item, however many of the group refer to it; none where they make up for each other."""
+def test_plans_of_a_group_count_together_what_they_share() -> None:
+    """There is one action for each item, and none if increments and decrements of a group cancel out."""
     first = planned(content("Condition", "1", subject={"reference": "Patient/4"}))
     second = planned(content("Condition", "1b4", subject={"reference": "Patient/4"}))
     other = planned(content("Encounter", "1", subject={"reference": "Patient/4"}))
@@ -161,17 +175,17 @@ def test_changes_of_a_group_count_together_what_they_share() -> None:
     assert counts(group_actions([first, away], TABLES)).keys() == {"Patient/5"}
 
 
-def test_a_guard_that_has_to_be_as_it_was_read_is_looked_at_whatever_changes() -> None:
+def test_a_lock_that_has_to_be_as_it_was_read_is_checked_whatever_changes() -> None:
     (check,) = [
         action["ConditionCheck"]
-        for action in write_actions(planned(content()), TABLES, strict=True, expected={NAME: IdentifierLock()})
+        for action in write_actions(expecting(planned(content()), IdentifierLock()), TABLES, strict=True)
         if "ConditionCheck" in action
     ]
     assert check["Key"]["pk"] == {"S": "Patient!identifier=v!|"}
 
 
-def group_sizes(*changes: WritePlan) -> list[int]:
-    return [len(group) for group in packed(changes)]
+def group_sizes(*plans: WritePlan) -> list[int]:
+    return [len(group) for group in packed(plans)]
 
 
 def test_two_of_one_identifier_never_share_a_transaction() -> None:
@@ -181,14 +195,14 @@ def test_two_of_one_identifier_never_share_a_transaction() -> None:
 
     assert group_sizes(one, third, without) == [3]
     assert group_sizes(one, other, without) == [1, 2]
-    assert group_sizes(one, CHANGES["identified anew"]) == [1, 1]
+    assert group_sizes(one, PLANS["identified anew"]) == [1, 1]
     assert group_sizes(one, third, other, third) == [2, 2]
 
 
-def test_what_closes_or_opens_stands_alone() -> None:
+def test_a_plan_that_sets_or_removes_a_tombstone_stands_alone() -> None:
     plain = planned(content(resource_id="4"))
     for name in ("deleted", "there again"):
-        assert group_sizes(plain, CHANGES[name], plain, plain) == [1, 1, 2]
+        assert group_sizes(plain, PLANS[name], plain, plain) == [1, 1, 2]
 
 
 def test_a_group_keeps_within_the_bytes_of_a_transaction() -> None:
@@ -198,20 +212,20 @@ def test_a_group_keeps_within_the_bytes_of_a_transaction() -> None:
     assert max(sizes) * large[0].size < 4_000_000 < (max(sizes) + 1) * large[0].size + 1_000_000
 
 
-def test_those_that_count_in_the_same_item_share_its_action() -> None:
+def test_plans_that_count_in_the_same_item_share_its_action() -> None:
     shared = {"subject": {"reference": "Patient/4"}, "asserter": {"reference": "Practitioner/p"}}
     together = [planned(content("Condition", name, **shared)) for name in ("1", "11") * 12]
     apart = [planned(content("Condition", name, **shared)) for name in ("1", "2", "3", "4") * 6]
-    for changes in (together, apart):
-        groups = list(packed(changes))
-        assert [each for group in groups for each in group] == changes
-        assert all(len(group_actions(group, TABLES)) <= MOST_ACTIONS for group in groups)
+    for plans in (together, apart):
+        groups = list(packed(plans))
+        assert [each for group in groups for each in group] == plans
+        assert all(len(group_actions(group, TABLES)) <= MAX_ACTIONS for group in groups)
     own = together[0].count
-    assert len(next(packed(together))) == (MOST_ACTIONS - 2) // (own - 2) > MOST_ACTIONS // own
+    assert len(next(packed(together))) == (MAX_ACTIONS - 2) // (own - 2) > MAX_ACTIONS // own
 
 
 class _Cancels:
-    """A client whose transactions are cancelled, each for reasons given with it."""
+    """A client that cancels each transaction for the given reasons."""
 
     def __init__(self, *reasons: str, code: str = "TransactionCanceledException") -> None:
         self.asked: list[Any] = []
@@ -242,7 +256,7 @@ def test_a_transaction_that_its_events_alone_stop_is_reported_apart(reason: str)
         (),
     ],
 )
-def test_what_stops_the_change_as_well_is_dynamodbs_own_error(reasons: tuple[str, ...]) -> None:
+def test_a_reason_that_stops_the_write_as_well_is_dynamodbs_own_error(reasons: tuple[str, ...]) -> None:
     client: Any = _Cancels(*reasons)
     with pytest.raises(ClientError, match="TransactionCanceledException"):
         transact(client, [{"Put": 1}, {"Put": 2}], [{"Put": 3}])

@@ -1,4 +1,4 @@
-"""Whom the audit trail names of a write, and what it says came of it (`audit.md`, One event per patient)."""
+"""The patients and the outcome in the audit events of a write (`audit.md`, One event per patient)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,12 +19,12 @@ MATCHING = {**OF_OWN, "identifier": [{"system": "urn:x", "value": "9434765919"}]
 CONDITION = [("identifier", "urn:x|9434765919")]
 AMEND = {"op": "replace", "path": "/status", "value": "amended"}
 
-Told = list[tuple[str, str, str]]
+Outcomes = list[tuple[str, str, str]]
 
 
 @pytest.fixture
 def recorded(writer: Writer) -> tuple[Writer, Record]:
-    """Writers with a record, two patients with an observation each, and an organisation."""
+    """Writers with an audit table, two patients with an observation each, and an organisation."""
     for one in (OWN, OTHER):
         writer.made({**patient(), "id": one.partition("/")[2]})
     writer.made(MATCHING)
@@ -33,8 +33,8 @@ def recorded(writer: Writer) -> tuple[Writer, Record]:
     return with_record(writer)
 
 
-def told(events: list[AuditEvent]) -> Told:
-    """Return of each event whom it names, its outcome and why."""
+def outcomes_of(events: list[AuditEvent]) -> Outcomes:
+    """Return the patient, the outcome and the reason of each event."""
     return sorted((event.patient, event.outcome.value, event.why) for event in events)
 
 
@@ -103,7 +103,7 @@ def test_a_write_is_one_event_of_each_patient_whose_record_it_changes(
     answers: list[Answer] = []
     events = record.since(lambda: answers.append(act(writer)))
 
-    assert told(events) == [(each, "0", "") for each in patients]
+    assert outcomes_of(events) == [(each, "0", "") for each in patients]
     for event in events:
         assert (event.interaction, event.action, event.type) == (interaction, action, made.partition("/")[0])
         assert (event.ids, event.status) == ((made,), 0)
@@ -149,13 +149,13 @@ def test_a_deletion_again_names_whose_it_was(recorded: tuple[Writer, Record]) ->
     writer, record = recorded
     assert writer.delete("Observation/of-own").status == 204
 
-    assert told(record.since(lambda: writer.delete("Observation/of-own"))) == [("own", "0", "")]
-    assert told(record.since(lambda: writer.patch("Observation/of-own", AMEND))) == [("own", "4", "deleted")]
+    assert outcomes_of(record.since(lambda: writer.delete("Observation/of-own"))) == [("own", "0", "")]
+    assert outcomes_of(record.since(lambda: writer.patch("Observation/of-own", AMEND))) == [("own", "4", "deleted")]
 
 
 INVALID: Resource = {**OF_OWN, "status": "no such status"}
 DANGLING: Resource = {**OF_OWN, "context": {"reference": "Encounter/never"}}
-REFUSED: dict[str, tuple[Callable[[Writer], Answer], int, Told]] = {
+REFUSED: dict[str, tuple[Callable[[Writer], Answer], int, Outcomes]] = {
     "no scope": (lambda one: one.as_caller("system/*.read").update(OF_OWN), 403, [("", "4", "scope")]),
     "no scope, a patient's": (lambda one: one.as_caller("system/*.read").delete(OWN), 403, [("own", "4", "scope")]),
     "method": (lambda one: one.send("POST", OWN, patient()), 405, [("own", "4", "bad request")]),
@@ -202,7 +202,7 @@ def test_a_refusal_names_whose_record_it_was_about_as_far_as_is_known(
     events = record.since(lambda: answers.append(act(writer)))
 
     assert answers[0].status == status
-    assert told(events) == expected
+    assert outcomes_of(events) == expected
     assert {event.status for event in events} == {status}
     assert not any("_history" in of for event in events for of in event.ids)
 
@@ -212,7 +212,7 @@ def test_several_that_meet_a_condition_are_each_named(recorded: tuple[Writer, Re
     writer.made({**MATCHING, "id": "too", "subject": {"reference": OTHER}})
 
     events = record.since(lambda: writer.delete("Observation", CONDITION))
-    assert told(events) == [("other", "4", "conflict"), ("own", "4", "conflict")]
+    assert outcomes_of(events) == [("other", "4", "conflict"), ("own", "4", "conflict")]
 
 
 def test_an_if_none_exist_that_names_nothing_is_counted(recorded: tuple[Writer, Record]) -> None:
@@ -267,7 +267,7 @@ def test_what_is_another_patients_is_refused_for_the_compartment_and_never_the_c
     events = record.since(lambda: answers.append(act(bound(writer))))
 
     assert answers[0].status == status
-    assert told(events) == [(whose, "4", "compartment")]
+    assert outcomes_of(events) == [(whose, "4", "compartment")]
 
 
 def test_an_identifier_of_a_patient_is_never_in_the_record(recorded: tuple[Writer, Record]) -> None:

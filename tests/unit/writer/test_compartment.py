@@ -1,11 +1,11 @@
-"""A client that is bound to a patient writes in that record alone (`write.md`, Who may write what)."""
+"""A client that is bound to a patient writes in that compartment alone (`write.md`, Who may write what)."""
 
 from typing import Any
 
 import pytest
 
 from careconnect_testing.http.writes import NHS_NUMBER, observation, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 
 OWN, OTHER = "Patient/own", "Patient/other"
 REMOVE = {"op": "remove", "path": "/comment"}
@@ -13,7 +13,7 @@ REMOVE = {"op": "remove", "path": "/comment"}
 
 @pytest.fixture
 def bound(writer: Writer) -> Writer:
-    """A writer that is bound to a patient, beside whom there is another with a record."""
+    """A writer that is bound to one of two patients with a record."""
     for one in (OWN, OTHER):
         writer.made({**patient(), "id": one.partition("/")[2]})
         writer.made({**observation(one, comment="x"), "id": f"of-{one.partition('/')[2]}"})
@@ -46,9 +46,9 @@ def test_a_body_of_another_patient_existing_or_not_is_403(bound: Writer, subject
     ]
 
     if subject == "#p":
-        # The patch refers to what its resource does not contain, in nobody's record.
+        # The patch refers to a contained resource that is absent, and the resource would be in no compartment.
         assert answers[-1].status == 403
-    assert [(answer.status, told(answer)) for answer in answers] == [(403, [("forbidden", ())])] * 5
+    assert [(answer.status, issues_in(answer)) for answer in answers] == [(403, [("forbidden", ())])] * 5
     assert len({answer.text for answer in answers}) == 1
     assert "WriteRefused" in bound.observer.counts
 
@@ -126,7 +126,7 @@ def test_what_anothers_deletion_left_is_answered_as_absent_too(bound: Writer) ->
 def test_a_reference_into_anothers_record_is_as_one_to_what_does_not_exist(bound: Writer, target: str) -> None:
     answer = bound.create(observation(OWN, related=[{"target": {"reference": target}}]))
 
-    assert (answer.status, told(answer)) == (422, [("not-found", ("Observation.related[0].target",))])
+    assert (answer.status, issues_in(answer)) == (422, [("not-found", ("Observation.related[0].target",))])
 
 
 def test_a_link_to_another_patient_likewise(bound: Writer) -> None:
@@ -180,7 +180,7 @@ def test_where_a_match_outside_makes_a_create_impossible_the_answer_names_nothin
         bound.send("PUT", "Observation", identified(OWN), ASKED),
     ]
 
-    assert [(answer.status, told(answer)) for answer in answers] == [(412, [("conflict", ())])] * 2
+    assert [(answer.status, issues_in(answer)) for answer in answers] == [(412, [("conflict", ())])] * 2
     assert all(theirs["id"] not in answer.text for answer in answers)
     assert bound.send("DELETE", "Observation", None, ASKED).status == 204
     assert bound.reader.as_caller().get(f"Observation/{theirs['id']}").status == 200

@@ -1,4 +1,4 @@
-"""Conditional interactions: by an identifier, and by nothing else (`write.md`, Interactions: Conditions)."""
+"""Conditional interactions, by one identifier alone (`write.md`, Interactions: Conditions)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 from careconnect_testing.parts.stores import FHIR_BASE
 
 IDENTIFIER = f"{NHS_NUMBER}|9434765919"
@@ -60,13 +60,13 @@ def test_a_create_names_its_condition_as_clients_do(writer: Writer, header: str)
 def test_a_condition_on_another_type_or_in_another_form_is_400(writer: Writer, header: str) -> None:
     answer = writer.create(patient(), If_None_Exist=header)
 
-    assert (answer.status, told(answer)) == (400, [("value", ("http.If-None-Exist",))])
+    assert (answer.status, issues_in(answer)) == (400, [("value", ("http.If-None-Exist",))])
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 @pytest.mark.parametrize("name", ["If-None-Match", "If-Unmodified-Since"])
 def test_a_precondition_that_is_not_judged_is_refused(writer: Writer, method: str, name: str) -> None:
-    """A client that asks to create alone would overwrite."""
+    """Ignoring the precondition would let a client overwrite that asks to create only."""
     made = writer.made({**patient(), "id": "4"})
     body = None if method == "DELETE" else [] if method == "PATCH" else {**made, "gender": "other"}
     answer = writer.send(
@@ -77,7 +77,7 @@ def test_a_precondition_that_is_not_judged_is_refused(writer: Writer, method: st
         **{name: "*"},
     )
 
-    assert (answer.status, told(answer)) == (400, [("not-supported", (f"http.{name}",))])
+    assert (answer.status, issues_in(answer)) == (400, [("not-supported", (f"http.{name}",))])
     assert writer.reader.get("Patient/4").json == made
 
 
@@ -90,7 +90,7 @@ def test_a_conditional_update_creates_or_updates_the_one_that_matches(writer: Wr
     assert (created.status, created.headers["Location"]) == (201, f"{FHIR_BASE}/Patient/new-0/_history/1")
     assert (updated.status, updated.json["id"], updated.headers["ETag"]) == (200, created.json["id"], 'W/"2"')
     assert same_id.status == 200
-    assert (other_id.status, told(other_id)) == (400, [("value", ("id",))])
+    assert (other_id.status, issues_in(other_id)) == (400, [("value", ("id",))])
 
 
 def test_the_id_of_a_body_that_creates_is_the_servers_to_say(writer: Writer) -> None:
@@ -120,7 +120,7 @@ def test_more_than_one_match_is_412_and_nothing_is_written(writer: Writer, metho
     writer.calls.clear()
     answer = conditional(writer, method, ASKED, gender="male")
 
-    assert (answer.status, told(answer)) == (412, [("duplicate", ())])
+    assert (answer.status, issues_in(answer)) == (412, [("duplicate", ())])
     assert "TransactWriteItems" not in writer.calls
     assert "WriteRefused" in writer.observer.counts
 
@@ -152,7 +152,7 @@ def test_a_condition_that_is_none_or_another_is_refused(
 
     assert answer.status == status
     if status == 400:
-        assert [code for code, _ in told(answer)] == ["not-supported"]
+        assert [code for code, _ in issues_in(answer)] == ["not-supported"]
         assert "name:" in answer.text or "identifier:not:" in answer.text or "_id:" in answer.text
     assert not writer.calls
 
@@ -218,7 +218,7 @@ def test_an_identifier_that_a_great_many_have_is_looked_for_in_the_index(writer:
 def test_other_writes_take_no_criterion(writer: Writer, method: str, path: str, name: str) -> None:
     answer = writer.send(method, path, patient(), [(name, "1")])
 
-    assert (answer.status, [code for code, _ in told(answer)]) == (400, ["not-supported"])
+    assert (answer.status, [code for code, _ in issues_in(answer)]) == (400, ["not-supported"])
 
 
 @pytest.mark.parametrize(
@@ -242,8 +242,8 @@ def test_a_plain_write_is_never_refused_for_its_identifier(writer: Writer) -> No
     assert (first.status, second.status) == (201, 201)
 
 
-def test_identifiers_that_look_alike_in_a_row_have_guards_of_their_own(writer: Writer) -> None:
-    """One of them in both would be two actions on one item, which DynamoDB refuses."""
+def test_identifiers_that_look_alike_in_a_row_have_locks_of_their_own(writer: Writer) -> None:
+    """One lock for both would be two actions on one item, which DynamoDB refuses."""
     alike = [
         {"system": "urn:z", "value": "x!y"},
         {"system": "y!urn:z", "value": "x"},
@@ -260,7 +260,7 @@ def test_identifiers_that_look_alike_in_a_row_have_guards_of_their_own(writer: W
         assert writer.create(body, If_None_Exist=condition).status == status
 
 
-def test_a_guard_is_nothing_that_a_search_meets(writer: Writer) -> None:
+def test_no_search_meets_a_lock(writer: Writer) -> None:
     writer.made({"resourceType": "Patient", "identifier": [{"system": "urn:s", "value": "x"}]})
 
     answer = writer.reader.get("Patient", [("identifier", r"x!urn:s\|")])

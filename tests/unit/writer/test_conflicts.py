@@ -1,4 +1,4 @@
-"""Writes that meet: each decided on what is there, and verified by its transaction (`write.md`, Promises)."""
+"""Concurrent writes: each planned on the stored version, and verified by its transaction (`write.md`, Promises)."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect.storage.keys import JSON_ITEM
+from careconnect_records.writes.target import Target
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer
@@ -27,7 +28,7 @@ REMOVE = {"op": "remove", "path": "/gender"}
 
 @contextmanager
 def first(writer: Writer, operation: str, meanwhile: Callable[[], Any]) -> Iterator[None]:
-    """Have something happen right before the first call of an operation."""
+    """Call `meanwhile` right before the first call of an operation."""
 
     def interrupt(name: str) -> None:
         if name == operation:
@@ -40,7 +41,7 @@ def first(writer: Writer, operation: str, meanwhile: Callable[[], Any]) -> Itera
 
 
 def failing(code: str, operation: str) -> Callable[[str], None]:
-    """Return what makes an operation fail each time."""
+    """Return a fault that makes each call of an operation fail."""
 
     def fail(name: str) -> None:
         if name == operation:
@@ -138,7 +139,7 @@ def test_what_matched_and_is_deleted_before_it_is_shown_matches_no_more(writer: 
     seen = []
 
     def delete() -> None:
-        # The index record is read, and then the bodies.
+        # The second batch reads the body, after the first has read the index record.
         seen.append(writer.delete("Patient/own").status)
 
     def second(name: str) -> None:
@@ -154,7 +155,7 @@ def test_what_matched_and_is_deleted_before_it_is_shown_matches_no_more(writer: 
     assert (answer.status, answer.headers["Location"].endswith("/own/_history/1")) == (201, False)
 
 
-def test_what_lost_the_identifier_after_its_guard_was_read_matches_no_more(writer: Writer) -> None:
+def test_what_lost_the_identifier_after_its_lock_was_read_matches_no_more(writer: Writer) -> None:
     writer.made(OWN)
     with first(writer, "BatchGetItem", lambda: writer.made({**OWN, "identifier": patient("2")["identifier"]})):
         answer = writer.create(patient("1"), If_None_Exist=CONDITION)
@@ -289,8 +290,8 @@ def test_promise_6_what_a_killed_writer_began_is_ended_by_the_next(writer: Write
     assert meanwhile.status == 503
     assert answer.status == 200
     assert writer.reader.get("Patient", f"identifier={NHS_NUMBER}%7C2-7").ids() == ["large"]
-    for former in ("0-7", "1-7"):
-        assert writer.reader.get("Patient", f"identifier={NHS_NUMBER}%7C{former}").total == 0
+    for previous in ("0-7", "1-7"):
+        assert writer.reader.get("Patient", f"identifier={NHS_NUMBER}%7C{previous}").total == 0
 
 
 def test_what_was_begun_and_never_there_is_absent_once_it_is_ended(writer: Writer) -> None:
@@ -321,13 +322,12 @@ def test_what_is_indexed_of_a_resource_may_be_too_large(writer: Writer) -> None:
 
 
 def test_a_body_of_another_version_is_not_taken_for_the_records(writer: Writer) -> None:
-    """A batch reads its items one by one: between two of them another writer may be done."""
+    """A batch reads its items one by one, and another writer may finish between two of them."""
     writer.made({**patient("9434765919"), "id": "torn"})
     store = DynamoDbRecordStore(writer.reader.tables)
-    state, body = store.current(PATIENT, "torn")
-    assert state is not None
-    assert body is not None
-    assert body["version"]["N"] == str(state.version)
+    target = store.read_with_body(Target(PATIENT, "torn"))
+    assert target.body is not None
+    assert target.body["version"]["N"] == str(target.version)
 
     writer.reader.client.update_item(
         TableName=writer.reader.tables.record,
@@ -336,6 +336,5 @@ def test_a_body_of_another_version_is_not_taken_for_the_records(writer: Writer) 
         ExpressionAttributeValues={":later": {"N": "2"}},
     )
 
-    state, body = store.current(PATIENT, "torn")
-    assert state is not None
-    assert (state.version, body) == (1, None)
+    target = store.read_with_body(Target(PATIENT, "torn"))
+    assert (target.version, target.body) == (1, None)

@@ -3,12 +3,12 @@
 import pytest
 
 from careconnect_testing.http.writes import observation, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 
 
 @pytest.fixture
 def made(writer: Writer) -> str:
-    """A patient; its reference."""
+    """Write a patient, and return its reference."""
     return f"Patient/{writer.made(patient())['id']}"
 
 
@@ -35,7 +35,7 @@ def test_what_is_referred_to_stays_and_its_types_are_named(writer: Writer, made:
     writer.made(condition)
     answer = writer.delete(made)
 
-    assert (answer.status, told(answer)) == (409, [("conflict", ())])
+    assert (answer.status, issues_in(answer)) == (409, [("conflict", ())])
     assert answer.diagnostics.endswith("of these types: Condition, Observation.")
     assert refers["id"] not in answer.text
     assert writer.reader.get(made).status == 200
@@ -57,5 +57,5 @@ def test_promise_7_a_deletion_costs_no_more_calls_than_these(writer: Writer, mad
     writer.calls.clear()
     writer.delete(made)
 
-    # The record with its bodies, and who refers to it.
+    # One batch reads the index record and the body, one the reference counts.
     assert writer.calls == ["BatchGetItem"] * 2 + ["TransactWriteItems"]

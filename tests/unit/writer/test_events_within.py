@@ -1,4 +1,4 @@
-"""A write's events are a part of its own transaction: no write without them, none of a write that was not."""
+"""A write's audit events are in its own transaction: there is no write without events, and no event without a write."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from careconnect_records.writes import change
+from careconnect_records.writes import plan
 from careconnect_testing.http.writes import Resource, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer
 from careconnect_testing.parts.recorded_writes import Record, cancelling, made_by, with_record
@@ -27,12 +27,12 @@ def recorded(writer: Writer) -> tuple[Writer, Record]:
 
 @pytest.fixture
 def opened(writer: Writer) -> tuple[Writer, Record]:
-    """Writers that write whether their events can be kept or not."""
+    """Writers that write even if their events cannot be stored."""
     return with_record(writer, fails_open=True)
 
 
 def asked_of(writer: Writer) -> list[list[dict[str, Any]]]:
-    """Return the list in which the actions of each transaction are kept from now on."""
+    """Return a list that collects the actions of each transaction from now on."""
     kept: list[list[dict[str, Any]]] = []
     event = f"provide-client-params.dynamodb.{WRITE}"
     writer.reader.client.meta.events.register(event, lambda params, **_: kept.append(params["TransactItems"]))
@@ -75,10 +75,10 @@ def test_a_write_that_fills_its_transaction_leaves_room_for_its_events(
     writer, record = recorded
     transactions = asked_of(writer)
     assert writer.create(patient("one"), **condition).status == 201
-    monkeypatch.setattr(change, "MOST_ACTIONS", len(transactions[-1]))
+    monkeypatch.setattr(plan, "MAX_ACTIONS", len(transactions[-1]))
     assert writer.create(patient("two"), **condition).status == 201
     assert len(transactions) == 2
-    monkeypatch.setattr(change, "MOST_ACTIONS", len(transactions[-1]) - 1)
+    monkeypatch.setattr(plan, "MAX_ACTIONS", len(transactions[-1]) - 1)
     assert writer.create(patient("three"), **condition).status == 201
     assert len(transactions) > 3
 
@@ -103,7 +103,7 @@ def test_a_write_that_others_came_before_has_the_events_of_the_attempt_that_was_
     events = record.since(lambda: writer.delete("Observation/o"))
 
     assert meanwhile == [200]
-    # The version of the one that came before concerns both; the deletion, of what was moved, the other alone.
+    # The version that came first concerns both patients; the deletion of the moved resource concerns the other alone.
     assert made_by(events) == [
         ("Observation/o/_history/2", "other"),
         ("Observation/o/_history/2", "own"),
@@ -113,7 +113,7 @@ def test_a_write_that_others_came_before_has_the_events_of_the_attempt_that_was_
 
 
 def lost(writer: Writer, *, done: bool) -> None:
-    """Let the next transaction be done, or not, and its answer be lost."""
+    """Lose the response of the next transaction, which is done or not."""
     events = writer.reader.client.meta.events
     event = f"{'after' if done else 'before'}-call.dynamodb.{WRITE}"
 
@@ -153,7 +153,7 @@ def test_what_was_not_done_is_shown_as_that_and_is_not_done_later_either(recorde
 
     assert (event.patient, event.outcome, event.why, event.status) == ("own", "8", "error", 503)
     assert event.ids == ("Patient/own",)
-    # As it would be if the transaction was only late: what says that it was not done has its event's id.
+    # The transaction may only be late: the event of the failure has the id of its event, so it cannot be done any more.
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
         writer.reader.client.transact_write_items(TransactItems=transactions[0])
     assert stored(writer.reader.tables) == before

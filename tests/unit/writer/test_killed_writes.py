@@ -1,4 +1,4 @@
-"""A writer that is killed between any two of its calls, or never hears of what was done (`write.md`, Promise 6)."""
+"""A writer that is killed between any two of its calls, or gets no response (`write.md`, Promise 6)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,8 +9,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from careconnect.storage.keys import JSON_ITEM
-from careconnect_records.writes import change
-from careconnect_records.writes import lease as claim
+from careconnect_records.writes import lease, plan
 from careconnect_testing.aws.between_calls import killed_at_every_call
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, patient
@@ -23,7 +22,7 @@ pytestmark = pytest.mark.slow
 OWN = "Patient/own"
 CONDITION = f"identifier={NHS_NUMBER}|always"
 LATER = 10
-"""Seconds after which the caller tries again: what was killed is known to have ended."""
+"""Seconds after which the caller tries again. By then a killed write counts as abandoned."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def moto() -> Iterator[Writer]:
 
 @pytest.fixture
 def recorded(moto: Writer) -> tuple[Writer, Record]:
-    """Both writers over empty tables and with a record, and organisations to refer to."""
+    """Both writers over empty tables, with an audit table and organisations to refer to."""
     made, record = with_record(with_other_tables(moto))
     for number in (1, 2):
         made.made({"resourceType": "Organization", "id": f"org{number}"})
@@ -48,7 +47,7 @@ def writer(recorded: tuple[Writer, Record]) -> Writer:
 
 
 def version(number: int, many: int) -> Resource:
-    """Return a version of the patient: with its own name, reference and identifiers, and one that all versions have."""
+    """Return a version of the patient: its own name, reference and identifiers, and an identifier of all versions."""
     codes = ("always", *(f"v{number}-{each}" for each in range(many)))
     return {
         **patient(*codes, name=[{"family": f"Family{number}"}]),
@@ -64,7 +63,7 @@ def patch(many: int) -> list[dict[str, Any]]:
     return [{"op": "replace", "path": f"/{name}", "value": after[name]} for name in names]
 
 
-WAYS: dict[str, Callable[[Writer, int], Answer]] = {
+WRITES: dict[str, Callable[[Writer, int], Answer]] = {
     "create": lambda writer, many: writer.update(version(2, many)),
     "create on condition": lambda writer, many: writer.create(version(2, many), If_None_Exist=CONDITION),
     "update": lambda writer, many: writer.update(version(2, many)),
@@ -79,11 +78,11 @@ IN_STEPS = 9
 MORE_THAN_A_TRANSACTION = 110
 
 
-def begun(writer: Writer, way: str, many: int) -> None:
-    """Have what is there before a write."""
-    if not way.startswith("create"):
+def begun(writer: Writer, kind: str, many: int) -> None:
+    """Write the versions that a kind of write starts from."""
+    if not kind.startswith("create"):
         writer.made(version(1, many))
-    if way == "again":
+    if kind == "again":
         assert writer.delete(OWN).status == 204
 
 
@@ -97,31 +96,31 @@ def current(items: Stored) -> list[str]:
 
 
 def _cases() -> Iterator[Any]:
-    for way in WAYS:
-        yield pytest.param(way, 1, id=f"{way}, small")
-        # A new id each time it is tried again: what was begun under another stays unseen, until a renewal ends it.
-        if way != "create on condition":
+    for kind in WRITES:
+        yield pytest.param(kind, 1, id=f"{kind}, small")
+        # Each attempt has a new id. An abandoned write of another id stays hidden until a reindex ends it.
+        if kind != "create on condition":
             yield pytest.param(
-                way, IN_STEPS, id=f"{way}, in steps", marks=pytest.mark.long if way != "create" else pytest.mark.slow
+                kind, IN_STEPS, id=f"{kind}, in steps", marks=pytest.mark.long if kind != "create" else pytest.mark.slow
             )
     yield pytest.param("update", MORE_THAN_A_TRANSACTION, id="update, whole quotas", marks=pytest.mark.long)
 
 
-@pytest.mark.parametrize(("way", "many"), list(_cases()))
+@pytest.mark.parametrize(("kind", "many"), list(_cases()))
 def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_ends_right(
-    recorded: tuple[Writer, Record], monkeypatch: pytest.MonkeyPatch, way: str, many: int
+    recorded: tuple[Writer, Record], monkeypatch: pytest.MonkeyPatch, kind: str, many: int
 ) -> None:
-    """A version that is there has its event, and no event tells of one that is not (`audit.md`, Before the answer)."""
+    """Each stored version has its event, and no event names another version (`audit.md`, Before the answer)."""
     writer, record = recorded
     if many < MORE_THAN_A_TRANSACTION:
-        monkeypatch.setattr(change, "MOST_ACTIONS", 25)
-        monkeypatch.setattr(claim, "_AT_ONCE", 24)
-    begun(writer, way, many)
-    put_back, former, began = saved(writer.reader.tables), stored(writer.reader.tables), writer.now.now
+        monkeypatch.setattr(plan, "MAX_ACTIONS", 25)
+        monkeypatch.setattr(lease, "_AT_ONCE", 24)
+    begun(writer, kind, many)
+    put_back, previous, began = saved(writer.reader.tables), stored(writer.reader.tables), writer.now.now
 
     def write() -> Answer:
         record.forget()
-        answer = WAYS[way](writer, many)
+        answer = WRITES[kind](writer, many)
         assert answer.status in (200, 201, 204), answer.text
         return answer
 
@@ -132,27 +131,27 @@ def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_end
         writer.ids = iter(range(9))
         write()
         wanted[later] = stored(writer.reader.tables)
-    told = made_by(record.all())
-    assert len(told) == 1
+    events = made_by(record.all())
+    assert len(events) == 1
     put_back()
     writer.now.now = began
 
     done = []
     for _ in killed_at_every_call(writer, write):
         cut_off = stored(writer.reader.tables)
-        is_done = current(cut_off) != current(former)
+        is_done = current(cut_off) != current(previous)
         done.append(is_done)
-        # All of it is there for a reader, or nothing.
-        there = wanted[0] if is_done else former
+        # A reader sees the whole version, or nothing of it.
+        there = wanted[0] if is_done else previous
         assert current(cut_off) == current(there)
         assert visible_entries(cut_off) == visible_entries(there)
-        assert made_by(record.all()) == (told if is_done else [])
+        assert made_by(record.all()) == (events if is_done else [])
 
         writer.now.now = began + LATER
         writer.ids = iter(range(9))
         write()
         assert stored(writer.reader.tables) == wanted[0 if is_done else LATER]
-        assert made_by(record.all()) == ([] if is_done else told)
+        assert made_by(record.all()) == ([] if is_done else events)
 
     assert len(done) >= 2
     assert done == sorted(done)
@@ -161,7 +160,7 @@ def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_end
 
 @contextmanager
 def unanswered(writer: Writer) -> Iterator[None]:
-    """Let the first transaction be done, and its answer be lost."""
+    """Lose the response of the first transaction, which is done."""
     events, event = writer.reader.client.meta.events, f"after-call.dynamodb.{WRITE}"
 
     def lose(**_: Any) -> None:
@@ -172,18 +171,18 @@ def unanswered(writer: Writer) -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_promise_6_what_was_done_and_not_answered_is_found_done_by_a_retry(writer: Writer, way: str) -> None:
-    begun(writer, way, 1)
+@pytest.mark.parametrize("kind", WRITES)
+def test_promise_6_what_was_done_and_not_answered_is_found_done_by_a_retry(writer: Writer, kind: str) -> None:
+    begun(writer, kind, 1)
     with unanswered(writer):
-        lost = WAYS[way](writer, 1)
+        lost = WRITES[kind](writer, 1)
     after = stored(writer.reader.tables)
-    again = WAYS[way](writer, 1)
+    again = WRITES[kind](writer, 1)
 
     assert (lost.status, lost.headers["Retry-After"]) == (503, "2")
-    assert again.status == (204 if way == "delete" else 200)
+    assert again.status == (204 if kind == "delete" else 200)
     assert stored(writer.reader.tables) == after
-    if way != "delete":
+    if kind != "delete":
         location = again.headers["Location"].partition("/_history/")[0].rpartition("STU3/")[2]
         assert json.loads(current(after)[0])["name"] == version(2, 1)["name"]
         assert writer.reader.get(location).json["name"] == version(2, 1)["name"]

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from careconnect_testing.http.writes import JSON, PATCH, observation, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 
 GENDER = {"op": "replace", "path": "/gender", "value": "male"}
 
 
 @pytest.fixture
 def path(writer: Writer) -> str:
-    """A patient of gender female; its path."""
+    """Write a patient of gender female, and return its path."""
     return f"Patient/{writer.made(patient(gender='female'))['id']}"
 
 
@@ -74,7 +74,7 @@ def test_decimals_keep_their_digits_through_a_patch(writer: Writer, path: str) -
 def test_a_patch_that_is_none_is_400(writer: Writer, path: str, body: str) -> None:
     answer = writer.send("PATCH", path, body, type_=PATCH)
 
-    assert (answer.status, [code for code, _ in told(answer)]) == (400, ["structure"])
+    assert (answer.status, [code for code, _ in issues_in(answer)]) == (400, ["structure"])
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_an_operation_that_cannot_be_done_is_422_with_its_place_and_nothing_is_w
 ) -> None:
     answer = writer.patch(path, GENDER, {"op": "remove", "path": "/gender"}, GENDER | {"op": "add"}, operation)
 
-    assert (answer.status, told(answer)) == (422, [("processing", ("[3]",))])
+    assert (answer.status, issues_in(answer)) == (422, [("processing", ("[3]",))])
     assert writer.reader.get(path).json["gender"] == "female"
     assert "ResourceInvalid" in writer.observer.counts
 
@@ -118,14 +118,14 @@ def test_an_operation_that_cannot_be_done_is_422_with_its_place_and_nothing_is_w
 def test_what_is_the_servers_to_say_is_left_as_it_is(writer: Writer, path: str, operation: dict[str, Any]) -> None:
     answer = writer.patch(path, operation)
 
-    assert (answer.status, told(answer)) == (422, [("business-rule", ())])
+    assert (answer.status, issues_in(answer)) == (422, [("business-rule", ())])
 
 
 def test_a_result_that_is_invalid_is_422_with_its_faults(writer: Writer, path: str) -> None:
     answer = writer.patch(path, {"op": "add", "path": "/gender", "value": "unheard-of"})
 
     assert answer.status == 422
-    assert [place for _, place in told(answer)] == [("Patient.gender",)]
+    assert [place for _, place in issues_in(answer)] == [("Patient.gender",)]
 
 
 def test_absent_is_404_and_deleted_410_whatever_if_match_says(writer: Writer, path: str) -> None:
@@ -157,7 +157,7 @@ def test_a_patch_needs_a_scope_that_reads_besides(writer: Writer, path: str) -> 
 def test_a_patch_of_too_many_operations_is_413(writer: Writer, path: str) -> None:
     answer = writer.patch(path, *[GENDER] * 1001)
 
-    assert (answer.status, told(answer)) == (413, [("too-long", ())])
+    assert (answer.status, issues_in(answer)) == (413, [("too-long", ())])
 
 
 def test_a_patch_over_the_limit_is_413(writer: Writer, path: str) -> None:

@@ -1,4 +1,4 @@
-"""RFC 6902 and its bounds, over documents and patches that are made up."""
+"""JSON Patch (RFC 6902) and its bounds, on generated documents and patches."""
 
 import json
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect_records.parsing.exact_json import json_text, parse_json
-from record_writer.patch_resource import parse_patch, patched
+from record_writer.request.patch_resource import parse_patch, patched
 
 NAMES = st.sampled_from(["a", "b", "", "a/b", "m~n", "0", "-"])
 VALUES = st.recursive(
@@ -38,7 +38,7 @@ def outcome(document: Any, operations: list[dict[str, Any]]) -> tuple[int, str]:
 
 
 @given(DOCUMENTS, st.lists(OPERATIONS, max_size=5))
-# The second changes what the first has added.
+# The second operation changes the value that the first has added.
 @example({}, [{"op": "add", "path": "/a", "value": {}}, {"op": "add", "path": "/a/b", "value": 1}])
 def test_a_patch_ends_in_a_result_or_a_refusal_and_each_time_in_the_same(
     document: dict[str, Any], operations: list[dict[str, Any]]
@@ -49,7 +49,7 @@ def test_a_patch_ends_in_a_result_or_a_refusal_and_each_time_in_the_same(
 
     assert status in (200, 422)
     for _ in range(2):
-        # A write that others come before applies its patch again.
+        # A write applies its patch again after a conflict.
         try:
             again = json_text(patched(parse_json(json.dumps(document)), parsed))
         except OutcomeError as error:
@@ -73,12 +73,12 @@ def test_what_is_added_is_there_and_removed_it_is_not(document: dict[str, Any], 
 @pytest.mark.parametrize(
     ("operation", "status"),
     [
-        # RFC 6902 §4.6: what is tested is of the same type.
+        # RFC 6902 §4.6: the tested value has to be of the same type.
         ({"op": "test", "path": "/true", "value": 1}, 422),
         ({"op": "test", "path": "/one", "value": True}, 422),
         ({"op": "test", "path": "/one", "value": 1.0}, 200),
         ({"op": "test", "path": "/missing", "value": None}, 422),
-        # RFC 6901 §4: an index has no leading zeros, and `-` is nothing that is there.
+        # RFC 6901 §4: an index has no leading zeros, and `-` names no existing element.
         ({"op": "remove", "path": "/list/00"}, 422),
         ({"op": "remove", "path": "/list/-"}, 422),
         ({"op": "copy", "from": "/list/-", "path": "/x"}, 422),
@@ -86,7 +86,7 @@ def test_what_is_added_is_there_and_removed_it_is_not(document: dict[str, Any], 
         ({"op": "add", "path": "/list/2", "value": 3}, 422),
         ({"op": "add", "path": "/list/-1", "value": 3}, 422),
         ({"op": "add", "path": "/list/1e0", "value": 3}, 422),
-        # RFC 6902 §4.4: no value is moved into itself.
+        # RFC 6902 §4.4: no value can be moved into itself.
         ({"op": "move", "from": "/list", "path": "/list/0"}, 422),
     ],
 )

@@ -1,4 +1,4 @@
-"""Conditions as requests have them: If-Match, and one identifier."""
+"""The preconditions of a request: If-Match, and one identifier."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import resource_type
-from record_writer.preconditions import Identifier, if_match_of, if_none_exist_of, one_identifier
+from record_writer.request.preconditions import Identifier, if_match_of, if_none_exist_of, one_identifier
 
 PATIENT = resource_type("Patient")
 assert PATIENT is not None

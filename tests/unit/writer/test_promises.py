@@ -1,7 +1,7 @@
-"""The promises of writing, with something else let in between any two calls of a write (`write.md`, Promises).
+"""The promises of writing, with another request between any two calls of a write (`write.md`, Promises).
 
-Small resources take one transaction, large ones many steps. What comes in between is whole by itself, and all is in one
-thread: storms of threads are in `tests/integration/test_write_storms.py`. The other promises are held by
+Small resources take one transaction, large ones many steps. The other request is complete, and all is in one thread:
+storms of threads are in `tests/integration/test_write_storms.py`. The other promises are held by
 `test_read_your_write.py` (5), `test_killed_writes.py` (6) and `test_write_cost.py` (7).
 """
 
@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from careconnect_records.writes import change
-from careconnect_records.writes import lease as claim
+from careconnect_records.writes import lease, plan
 from careconnect_testing.aws.between_calls import at_every_call
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
@@ -25,14 +24,14 @@ pytestmark = pytest.mark.slow
 SIZES = pytest.mark.parametrize(
     "many", [pytest.param(1, id="small"), pytest.param(10, id="large", marks=pytest.mark.long)]
 )
-"""How many identifiers of its own a version has: one transaction takes the small one, and not the large."""
+"""The number of a version's own identifiers: one transaction takes the small one, and not the large one."""
 
 
 @pytest.fixture(autouse=True)
 def small_transactions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a transaction take 25 actions, so that a quarter of the items shows the same."""
-    monkeypatch.setattr(change, "MOST_ACTIONS", 25)
-    monkeypatch.setattr(claim, "_AT_ONCE", 24)
+    """Let a transaction take 25 actions, so that a quarter of the items is enough."""
+    monkeypatch.setattr(plan, "MAX_ACTIONS", 25)
+    monkeypatch.setattr(lease, "_AT_ONCE", 24)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,7 @@ def writer(moto: Writer) -> Writer:
 
 
 def version(number: int, many: int, **elements: Any) -> Resource:
-    """Return a version of the patient: its own name and identifiers, and an identifier that all versions have."""
+    """Return a version of the patient: its own name and identifiers, and an identifier of all versions."""
     codes = ("always", *(f"v{number}-{each}" for each in range(many)))
     name = [{"family": f"Family{number}", "given": ["Given"]}]
     return {**patient(*codes, name=name, **elements), "id": "own"}
@@ -69,25 +68,25 @@ LOOKS = [
 
 
 def look(writer: Writer) -> list[tuple[int, Any]]:
-    """Return what a reader is shown, and what searches find, at one moment."""
+    """Return the responses to reads and searches at one moment."""
     return [seen(writer, *each) for each in LOOKS]
 
 
 def seen(writer: Writer, path: str, query: str) -> tuple[int, Any]:
     answer = writer.reader.get(path, query, Cache_Control="no-cache")
     body = answer.json
-    # A Bundle has an id and a time of its own.
+    # Each Bundle has its own id and time.
     return answer.status, body.get("entry", body["resourceType"]) if body["resourceType"] == "Bundle" else body
 
 
 def found(looked: list[tuple[int, Any]]) -> list[str]:
-    """Return by what a search finds something."""
+    """Return the names of the searches that find something."""
     names = ("given", "_id", "family1", "family2", "always", "v1-0", "v2-0")
     return [name for name, (_, entries) in zip(names, looked[2:], strict=True) if entries != "Bundle"]
 
 
 def writes(writer: Writer, many: int) -> dict[str, Callable[[], Answer]]:
-    """Return the ways to come to the second version, or to none."""
+    """Return the writes that lead to the second version, or to none."""
     name = {"op": "replace", "path": "/name/0/family", "value": "Family2"}
     codes = {"op": "replace", "path": "/identifier", "value": version(2, many)["identifier"]}
     return {
@@ -117,7 +116,7 @@ def test_promise_1_a_reader_between_any_two_calls_sees_one_version_whole(
         assert meanwhile in (before, after)
         shown.append(meanwhile == after)
 
-    # The new one is there from one call on, and what is left of a write in steps changes nothing of it.
+    # Readers see the new version from one call on. The rest of a multi-step write changes nothing for them.
     assert shown == sorted(shown)
     assert (True in shown) is (many > 1)
 
@@ -159,7 +158,7 @@ def test_promise_2_of_two_writes_of_one_version_one_wins(writer: Writer, method:
     for answer, meanwhile in at_every_call(writer, write[method], lambda: writer.update(other, **first)):
         won = [each.status in (200, 204) for each in (answer, meanwhile)]
         assert sorted(won) == [False, True], (answer.text, meanwhile.text)
-        # Who meets a write in steps is asked to come again, and had nothing written.
+        # A write that meets a multi-step write is refused with a retry, and nothing is written.
         assert {answer.status, meanwhile.status} - {200, 204} <= ({409} if many == 1 else {409, 503})
         winners["first" if won[0] else "other"] += 1
         history = writer.reader.get(f"{OWN}/_history").json
@@ -182,7 +181,7 @@ def test_promise_2_without_if_match_they_queue(writer: Writer, method: str) -> N
         assert (answer.status, answer.headers["ETag"]) == (200, 'W/"3"')
         entries = writer.reader.get(f"{OWN}/_history").json["entry"]
         assert [entry["resource"]["name"][0]["family"] for entry in entries] == ["Family2", "Family3", "Family1"]
-        # What the other had written is what is patched, and not what was read before.
+        # The patch applies to the version that the other wrote, not to the one that was read before.
         assert entries[0]["resource"].get("gender") == ("other" if method == "PATCH" else None)
 
     assert positions >= 3
@@ -210,7 +209,7 @@ def test_promise_3_of_two_conditional_creates_one_creates(writer: Writer, many: 
         for each in (answer, meanwhile):
             assert each.status == 503 or each.headers["Location"] == again.headers["Location"]
 
-    # While one is written in steps another cannot tell yet whether there will be a match.
+    # During a multi-step write another write cannot know yet whether there will be a match.
     assert set(answered) <= {(200, 201), *([(201, 503), (201, 200)] if many > 1 else ())}
     assert answered[200, 201]
 
@@ -232,7 +231,7 @@ def test_promise_3_beside_a_plain_write_it_answers_as_if_wholly_after_or_before(
     answered = Counter[tuple[int, int, int]]()
 
     def meanwhile() -> int:
-        """Write beside, and return how many there were before that."""
+        """Write concurrently, and return the number of matches before."""
         before = len(having(writer, "wanted"))
         # A plain write is never refused for its identifier.
         assert writes[plain]().status in (200, 201, 204)
@@ -245,7 +244,7 @@ def test_promise_3_beside_a_plain_write_it_answers_as_if_wholly_after_or_before(
     ):
         answered[before, answer.status, len(having(writer, "wanted"))] += 1
 
-    # 201 only if the other's was not there: the one that was created was, when the other came.
+    # 201 only if the other's resource was absent: ours was there when the other came.
     after, first = ((0, 200, 1), (1, 201, 2)) if comes else ((1, 201, 1), (1, 200, 0))
     assert set(answered) <= {after, first}
     assert answered[after]
@@ -275,7 +274,7 @@ def test_promise_3_what_a_condition_finds_is_the_one_that_has_it_when_it_is_writ
 
 
 def refers(target: str, many: int) -> Resource:
-    """Return a patient that refers to what another function writes, and takes one transaction or steps."""
+    """Return a patient that refers to a resource of the other writer, and takes one transaction or several steps."""
     return {**version(2, many), "managingOrganization": {"reference": target}}
 
 

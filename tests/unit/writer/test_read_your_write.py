@@ -1,4 +1,4 @@
-"""What was written is read at once, by whoever reads consistently (`write.md`, Promise 5).
+"""A write is visible at once to consistent reads (`write.md`, Promise 5).
 
 moto answers every read by what is there now. Here a read that does not ask for that is answered from copies of the
 tables as they were before the write, as DynamoDB may.
@@ -26,13 +26,13 @@ READS = ("GetItem", "BatchGetItem", "Query")
 
 @contextmanager
 def lagging(writer: Writer) -> Iterator[None]:
-    """Answer what is not read consistently by what the tables hold at the beginning."""
+    """Answer reads that are not consistent from copies of the tables at the beginning."""
     client, tables = writer.reader.client, writer.reader.tables
     old = made_tables(client)
     names = {tables.record: old.record, tables.directory: old.directory, tables.reference: old.reference}
     in_moto = dynamodb_backends[DEFAULT_ACCOUNT_ID][client.meta.region_name].tables
-    for name, former in names.items():
-        in_moto[former].items = copy.deepcopy(in_moto[name].items)
+    for name, previous in names.items():
+        in_moto[previous].items = copy.deepcopy(in_moto[name].items)
 
     def redirected(params: Mapping[str, Any], **_: Any) -> dict[str, Any]:
         if "RequestItems" in params:
@@ -75,11 +75,11 @@ WRITES: dict[str, Callable[[Writer], Answer]] = {
 }
 
 
-@pytest.mark.parametrize("way", WRITES)
-def test_promise_5_a_write_is_read_at_once_and_found_by_a_search_that_asks_for_it(writer: Writer, way: str) -> None:
-    writer.made({**FIRST, "identifier": patient("wanted")["identifier"]} if way == "PUT on condition" else FIRST)
+@pytest.mark.parametrize("kind", WRITES)
+def test_promise_5_a_write_is_read_at_once_and_found_by_a_search_that_asks_for_it(writer: Writer, kind: str) -> None:
+    writer.made({**FIRST, "identifier": patient("wanted")["identifier"]} if kind == "PUT on condition" else FIRST)
     with lagging(writer):
-        answer = WRITES[way](writer)
+        answer = WRITES[kind](writer)
         assert answer.status in (200, 201), answer.text
         written, version = answer.json, answer.headers["ETag"].strip('W/"')
         path = f"Patient/{written['id']}"
@@ -112,7 +112,7 @@ def test_promise_5_a_deletion_is_seen_at_once(writer: Writer) -> None:
 
 
 def test_promise_5_a_write_sees_the_one_before_it(writer: Writer) -> None:
-    """Whatever a write is decided on is read consistently: else it would begin anew until its time is over."""
+    """All reads of a write are consistent: otherwise it would start anew until its time is over."""
     with lagging(writer):
         writer.made(SECOND)
         writer.made({"resourceType": "Organization", "id": "org"})
@@ -130,7 +130,7 @@ def test_promise_5_a_write_sees_the_one_before_it(writer: Writer) -> None:
 
 
 def test_what_does_not_ask_for_it_may_be_answered_as_it_was_before(writer: Writer) -> None:
-    """The copies do answer: else none of these tests could fail."""
+    """The copies are read by others: without that, none of these tests could fail."""
     writer.made(FIRST)
     with lagging(writer):
         assert writer.update(SECOND).status == 200

@@ -1,11 +1,13 @@
-"""References lead to what is there (`write.md`, What is refused)."""
+"""References have to lead to existing resources (`write.md`, What is refused)."""
 
 from typing import Any
 
 import pytest
 
+from careconnect.fhir.resource_types import resource_type
+from careconnect_records.writes.target import Target
 from careconnect_testing.http.writes import observation, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 from careconnect_testing.parts.stores import FHIR_BASE
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 
@@ -65,7 +67,7 @@ def test_what_is_there_or_elsewhere_may_be_referred_to(writer: Writer, reference
 def test_what_is_not_there_or_of_another_type_is_422_with_its_place(writer: Writer, reference: str) -> None:
     answer = writer.create(observation(reference))
 
-    assert (answer.status, told(answer)) == (422, SUBJECT)
+    assert (answer.status, issues_in(answer)) == (422, SUBJECT)
     assert "never" not in answer.text
     assert "ResourceInvalid" in writer.observer.counts
 
@@ -91,7 +93,7 @@ def test_what_is_contained_is_there_if_it_is_of_the_type(writer: Writer, perform
     answer = writer.create(observation("Patient/4", contained=contained, performer=[{"reference": performer}]))
 
     assert answer.status == status
-    assert status == 201 or told(answer) == [("not-found", ("Observation.performer[0]",))]
+    assert status == 201 or issues_in(answer) == [("not-found", ("Observation.performer[0]",))]
 
 
 def test_what_a_contained_resource_refers_to_has_to_be_there_too(writer: Writer) -> None:
@@ -102,7 +104,7 @@ def test_what_a_contained_resource_refers_to_has_to_be_there_too(writer: Writer)
     ]
     answer = writer.create(observation("Patient/4", contained=contained))
 
-    assert told(answer) == [("not-found", ("Observation.contained[1].managingOrganization",))]
+    assert issues_in(answer) == [("not-found", ("Observation.contained[1].managingOrganization",))]
 
 
 def test_all_of_them_are_reported_up_to_fifty(writer: Writer) -> None:
@@ -110,8 +112,8 @@ def test_all_of_them_are_reported_up_to_fifty(writer: Writer) -> None:
     two = writer.create(observation("Patient/never", related=related[:1]))
     many = writer.create(observation("Patient/4", related=related))
 
-    assert told(two) == [*SUBJECT, ("not-found", ("Observation.related[0].target",))]
-    assert len(told(many)) == 50
+    assert issues_in(two) == [*SUBJECT, ("not-found", ("Observation.related[0].target",))]
+    assert len(issues_in(many)) == 50
 
 
 def test_promise_7_targets_are_read_a_hundred_at_a_time(writer: Writer) -> None:
@@ -119,11 +121,11 @@ def test_promise_7_targets_are_read_a_hundred_at_a_time(writer: Writer) -> None:
     writer.calls.clear()
     writer.create(observation("Patient/4", related=related))
 
-    # 205, and the patient.
+    # 205 references, and the patient.
     assert writer.calls == ["BatchGetItem"] * 3
 
 
-def test_a_resource_may_refer_to_a_former_version_of_itself_alone(writer: Writer) -> None:
+def test_a_resource_may_refer_to_a_previous_version_of_itself_alone(writer: Writer) -> None:
     def itself(version: str) -> dict[str, Any]:
         return {**observation("Patient/4", related=[{"target": {"reference": f"Observation/o{version}"}}]), "id": "o"}
 
@@ -142,7 +144,7 @@ def test_a_record_refers_to_the_directory(writer: Writer) -> None:
 
 
 def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor_counted(writer: Writer) -> None:
-    """Or a bound client would learn what is deleted, and could keep what is not its own from being so."""
+    """Otherwise a bound client would learn of deletions outside its compartment, and could prevent them."""
     writer.made({**patient(), "id": "other"})
     texts = [
         {"resourceType": "DetectedIssue", "id": "i", "status": "final", "reference": "Patient/other"},
@@ -156,12 +158,15 @@ def test_what_has_the_name_of_a_reference_and_is_none_is_neither_held_to_one_nor
 
 
 def test_no_index_is_stored_of_what_is_referred_to(writer: Writer) -> None:
-    """An index record may be of 350 KB, and a resource may refer to 2,000."""
+    """An index record may have 350 KB, and a resource may refer to 2,000 others."""
     writer.made({**patient("1"), "id": "p"})
     store = DynamoDbRecordStore(writer.reader.tables)
-    whole, state = store.states(["Patient/p"])["Patient/p"], store.present(["Patient/p"])["Patient/p"]
+    served = resource_type("Patient")
+    assert served is not None
+    asked = [Target(served, "p")]
+    whole, summary = store.read(asked)["Patient/p"], store.read_summaries(asked)["Patient/p"]
 
     assert whole.entries
-    assert not state.entries
-    for said in ("version", "is_gone", "patients"):
-        assert getattr(state, said) == getattr(whole, said)
+    assert not summary.entries
+    for name in ("version", "exists", "patients"):
+        assert getattr(summary, name) == getattr(whole, name)

@@ -1,4 +1,4 @@
-"""What is refused before anything is read (`write.md`, What is refused; `access.md`, Rules)."""
+"""Refusals before any table is read (`write.md`, What is refused; `access.md`, Rules)."""
 
 import base64
 from typing import Any
@@ -10,7 +10,7 @@ from careconnect.http.origin import Origin
 from careconnect.oauth.scopes import grants_of
 from careconnect_testing.http.events import event, fhir_event
 from careconnect_testing.http.writes import JSON, PATCH, XML, observation, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 
 PATIENT = '{"resourceType":"Patient"}'
 
@@ -55,7 +55,7 @@ def test_what_is_no_resource_of_the_paths_type(
 ) -> None:
     answer = writer.send(method, "Patient" if method == "POST" else "Patient/4", body, type_=type_)
 
-    assert (answer.status, [each for each, _ in told(answer)]) == (status, [code])
+    assert (answer.status, [each for each, _ in issues_in(answer)]) == (status, [code])
 
 
 def test_a_compressed_body_is_415(writer: Writer) -> None:
@@ -85,7 +85,7 @@ def test_every_fault_is_reported_with_its_place_and_no_value(writer: Writer) -> 
     answer = writer.create(patient(gender="unheard-of", birthDate="the third", link=[{"type": "seealso"}]))
 
     assert answer.status == 422
-    places = {place for _, found in told(answer) for place in found}
+    places = {place for _, found in issues_in(answer) for place in found}
     assert places >= {"Patient.gender", "Patient.birthDate", "Patient.link[0].other"}
     assert "unheard-of" not in answer.text
     assert writer.observer.counts == ["ResourceInvalid"]
@@ -96,7 +96,7 @@ def test_a_date_that_the_calendar_does_not_have_is_422(writer: Writer) -> None:
         answer = writer.create(observation("Patient/4", effectiveDateTime=date))
 
         assert answer.status == 422
-        assert {code for code, _ in told(answer)} == {"value"}
+        assert {code for code, _ in issues_in(answer)} == {"value"}
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_type_that_is_read_only_is_405(writer: Writer) -> None:
         answer = writer.send("POST", "Patient", patient())
     finally:
         object.__setattr__(type_, "writable", True)
-        # What the scope opens is remembered, and may have been worked out meanwhile.
+        # The rights of a scope are cached, and may have been computed by an earlier test.
         grants_of.cache_clear()
 
     assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
@@ -136,7 +136,7 @@ def test_a_type_that_is_read_only_is_405(writer: Writer) -> None:
 )
 def test_each_interaction_needs_its_letter(writer: Writer, method: str, path: str, letter: str) -> None:
     others = "".join(each for each in "cruds" if each != letter)
-    # Before query, body and format are looked at.
+    # The scope is checked before query, body and format.
     for query, headers in (([], {}), ([("_format", "nonsense"), ("name", "x")], {"Content_Type": "text/plain"})):
         refused = writer.as_caller(f"user/Patient.{others}").send(method, path, "no body", query, **headers)
 
@@ -194,7 +194,7 @@ def test_what_should_never_happen_is_a_fixed_500(writer: Writer) -> None:
         event("patient-record-read") | {"requestContext": 5, "path": "/careconnect-ri/STU3/Patient/4"}
     )
 
-    assert (answer.status, told(answer)) == (500, [("exception", ())])
+    assert (answer.status, issues_in(answer)) == (500, [("exception", ())])
 
 
 def test_what_did_not_come_through_the_front_is_403(writer: Writer) -> None:

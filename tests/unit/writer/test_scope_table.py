@@ -1,4 +1,4 @@
-"""Who may do what, asked of the functions themselves: every set of letters, interaction and type, bound or not.
+"""The scope table, by calls of the functions: every set of letters, interaction and type, bound or not.
 
 The tables are down: what is let through ends as 503 at the first call, and what is refused makes none. So it is the
 scope and the binding alone that are judged here; whose a stored resource is, is in `test_compartment.py`.
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 LETTER_SETS = ["".join(chosen) for size in range(6) for chosen in combinations("cruds", size)]
 
-# What the contract says (`write.md`, Who may write what), in words of its own.
+# The contract (`write.md`, Who may write what), written independently of the code.
 NEEDED = {
     "create": "c",
     "create on condition": "cs",
@@ -47,7 +47,7 @@ BOUND_TO = "4"
 
 
 def is_open(interaction: str, type_name: str, letters: str, *, bound: bool) -> bool:
-    """Say whether a token with letters for a type, of a client that is bound or not, opens an interaction with it."""
+    """Return True if a token with letters for a type, of a bound client or not, allows an interaction with it."""
     if any(letter not in letters for letter in NEEDED[interaction]):
         return False
     if not bound or interaction in READING:
@@ -59,7 +59,7 @@ def is_open(interaction: str, type_name: str, letters: str, *, bound: bool) -> b
 
 @pytest.fixture(scope="module")
 def writer() -> Iterator[Writer]:
-    """The writers and readers, none of whose calls is answered."""
+    """Writers and readers without an answer to any call of DynamoDB."""
     with writer_on_moto() as made:
 
         def down(_name: str) -> None:
@@ -71,16 +71,16 @@ def writer() -> Iterator[Writer]:
 
 @pytest.fixture(scope="module")
 def bodies() -> dict[str, Resource]:
-    """A resource of each type, of the record of the patient that a client may be bound to."""
+    """A resource of each type, in the compartment of the patient that a client may be bound to."""
     return {each["resourceType"]: each for each in reversed(few_records())}
 
 
 def ask(writer: Writer, interaction: str, body: Resource) -> Answer:
-    """Have an interaction with a resource of a type."""
+    """Request an interaction with a resource of a type."""
     type_name = body["resourceType"]
     path = f"{type_name}/{body['id']}"
     condition = [("identifier", f"{NHS_NUMBER}|1")]
-    ways: dict[str, Callable[[], Answer]] = {
+    requests: dict[str, Callable[[], Answer]] = {
         "create": lambda: writer.create(body),
         "create on condition": lambda: writer.create(body, If_None_Exist=f"identifier={NHS_NUMBER}|1"),
         "update": lambda: writer.update(body),
@@ -94,19 +94,19 @@ def ask(writer: Writer, interaction: str, body: Resource) -> Answer:
         "vread": lambda: writer.reader.get(f"{path}/_history/1"),
     }
     writer.calls.clear()
-    return ways[interaction]()
+    return requests[interaction]()
 
 
 def is_let_through(writer: Writer, interaction: str, body: Resource) -> bool:
-    """Say whether an interaction gets as far as the tables; raises `AssertionError` for an answer of another kind."""
+    """Return True if an interaction reaches the tables; raises `AssertionError` for an unexpected response."""
     answer = ask(writer, interaction, body)
     if answer.status == 403:
-        # A search that failed may still be asking in its other threads.
+        # Other threads of a failed search may still make calls.
         assert set(writer.calls) <= {"Query"}
         assert answer.json["issue"][0]["code"] == "forbidden"
         return False
     if body["resourceType"] == "Medication" and interaction.endswith("condition"):
-        # It has no identifier that a condition could name.
+        # The type has no identifier for a condition.
         assert answer.status == 400, answer.text
     else:
         assert (answer.status, bool(writer.calls)) == (503, True), answer.text
@@ -119,7 +119,7 @@ def test_the_table_is_of_all_types_and_letters() -> None:
     assert len(set(LETTER_SETS)) == 32
 
 
-# One of a patient's record, the patient, one that is nobody's and one of the directory.
+# A type of the compartment, Patient, a type outside of any compartment, and one of the directory.
 SOME = ("Patient", "Observation", "Medication", "Organization")
 
 

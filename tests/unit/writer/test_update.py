@@ -4,7 +4,7 @@ import pytest
 
 from careconnect.storage.keys import INDEX_ITEM
 from careconnect_testing.http.writes import observation, patient
-from careconnect_testing.parts.record_writers import Writer, told
+from careconnect_testing.parts.record_writers import Writer, issues_in
 from careconnect_testing.parts.stores import FHIR_BASE
 
 OWN = {**patient(gender="female"), "id": "own-1"}
@@ -20,10 +20,10 @@ def test_a_put_creates_under_the_callers_own_id(writer: Writer) -> None:
 
 @pytest.mark.parametrize("id_", [".", ".."])
 def test_rfc_3986_5_2_4_an_id_that_no_address_can_end_in_is_422(writer: Writer, id_: str) -> None:
-    """`Patient/..` is what is above: whatever has that id would be neither read nor deleted."""
+    """`Patient/..` is the path above it: a resource with that id could be neither read nor deleted."""
     answer = writer.send("PUT", f"Patient/{'%2e' * len(id_)}", {**patient(), "id": id_})
 
-    assert (answer.status, told(answer)) == (422, [("value", ("Patient.id",))])
+    assert (answer.status, issues_in(answer)) == (422, [("value", ("Patient.id",))])
     assert writer.update({**patient(), "id": "a..b"}).status == 201
 
 
@@ -71,7 +71,7 @@ def test_a_body_without_the_resources_id_is_400(writer: Writer, body: dict[str, 
     answer = writer.send("PUT", "Patient/own-1", body)
 
     assert answer.status == 400
-    assert told(answer) == [("value", ("id",))]
+    assert issues_in(answer) == [("value", ("id",))]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_if_match_of_what_is_absent_or_deleted_is_409(writer: Writer, if_match: 
     deleted = writer.update(OWN, If_Match=if_match)
 
     assert (absent.status, deleted.status) == (409, 409)
-    assert told(deleted) == [("conflict", ("http.If-Match",))]
+    assert issues_in(deleted) == [("conflict", ("http.If-Match",))]
     assert "WriteRefused" in writer.observer.counts
 
 
@@ -120,7 +120,7 @@ def test_equal_content_under_a_stale_if_match_is_409(writer: Writer) -> None:
     assert writer.update(changed, If_Match='W/"1"').status == 409
 
 
-def test_the_former_version_is_stored_with_how_it_came_to_be(writer: Writer) -> None:
+def test_the_previous_version_is_stored_with_its_interaction(writer: Writer) -> None:
     writer.made(OWN)
     writer.update({**OWN, "gender": "male"})
     item = writer.reader.client.get_item(

@@ -1,4 +1,4 @@
-"""What a write costs: its calls and its units, whatever the tables hold (`write.md`, Promise 7; ADR 25)."""
+"""The costs of a write in calls and units, for tables of any size (`write.md`, Promise 7; ADR 25)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from careconnect_admin.project import PROJECT
-from careconnect_records.items.record import item_size
+from careconnect_records.items.resource_items import item_size
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.writes import NHS_NUMBER, Resource, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer, writer_on_moto
@@ -31,7 +31,7 @@ FREE: Resource = {**OWN, "id": "free", "identifier": patient("9434765870")["iden
 
 
 def measured(subject: str, number: int) -> Resource:
-    """Return an observation with an identifier of its own."""
+    """Return an observation with its own identifier."""
     return observation(
         subject,
         id=f"o{number}",
@@ -48,7 +48,7 @@ GENDER = {"op": "replace", "path": "/gender", "value": "other"}
 KINDS = {"record": "records", "directory": "directory", "reference": "references"}
 CONDITION = f"identifier={NHS_NUMBER}|"
 
-WAYS: dict[str, Callable[[Writer], Answer]] = {
+WRITES: dict[str, Callable[[Writer], Answer]] = {
     "POST of an Observation": lambda writer: writer.create(NEW),
     "POST of a Patient": lambda writer: writer.create({**OWN, "identifier": patient("1")["identifier"]}),
     "… on a condition that nothing meets": lambda writer: writer.create(
@@ -72,21 +72,21 @@ WAYS: dict[str, Callable[[Writer], Answer]] = {
 
 @pytest.fixture(scope="module")
 def writer() -> Iterator[Writer]:
-    """Writers that know of their tables what they keep for good, over the few resources that are written."""
+    """Writers that have read what they cache of their tables, which hold the few resources that are written."""
     with writer_on_moto() as made:
         made.made({"resourceType": "Organization", "id": "org"})
         for each in (OWN, FREE, OBSERVED):
             made.made(each)
         put_back = saved(made.reader.tables)
-        for way in ("… that one meets", "DELETE of a Patient"):
-            WAYS[way](made)
+        for kind in ("… that one meets", "DELETE of a Patient"):
+            WRITES[kind](made)
         put_back()
         yield made
 
 
 @pytest.fixture(scope="module")
 def grown(writer: Writer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], None]:
-    """What puts the tables as they are with a thousand more records."""
+    """Return a function that adds a thousand records to the tables."""
     few = saved(writer.reader.tables)
     records = [measured("Patient/own", number) for number in range(1000, 1900)]
     records += [
@@ -100,27 +100,27 @@ def grown(writer: Writer, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     return many
 
 
-def cost_of(writer: Writer, way: str) -> tuple[str, int, int]:
-    """Return a write's calls, the items of its transaction, and the write units of those; what it wrote is undone."""
+def cost_of(writer: Writer, kind: str) -> tuple[str, int, int]:
+    """Return a write's calls, the items of its transaction and their write units, and undo the write."""
     put_back, before = saved(writer.reader.tables), stored(writer.reader.tables)
-    kinds = {getattr(writer.reader.tables, name): kind for name, kind in KINDS.items()}
+    kinds = {getattr(writer.reader.tables, name): label for name, label in KINDS.items()}
     touched: list[tuple[str, str, str]] = []
 
-    def kept(params: Any, **_: Any) -> None:
+    def note(params: Any, **_: Any) -> None:
         for each in params["TransactItems"]:
             ((_, action),) = each.items()
             key = action.get("Key") or action["Item"]
             touched.append((kinds[action["TableName"]], key["pk"]["S"], key.get("sk", {"S": ""})["S"]))
 
     event = f"provide-client-params.dynamodb.{WRITE}"
-    writer.reader.client.meta.events.register(event, kept)
+    writer.reader.client.meta.events.register(event, note)
     writer.calls.clear()
-    WAYS[way](writer)
-    writer.reader.client.meta.events.unregister(event, kept)
+    WRITES[kind](writer)
+    writer.reader.client.meta.events.unregister(event, note)
     calls = ", ".join(f"{len(list(same))} {name}" for name, same in groupby(writer.calls))
     after = stored(writer.reader.tables)
     put_back()
-    # A transaction writes each item twice; what is larger of an item counts, before or after.
+    # A transaction writes each item twice, and charges its size before or after, the larger of the two.
     units = sum(
         2 * max(1, *(ceil(item_size(items.get(key, {})) / 1024) for items in (before, after))) for key in touched
     )
@@ -134,23 +134,23 @@ def rows() -> dict[str, tuple[str, int, int]]:
     return {name: (calls, int(items), int(units)) for name, calls, items, units in table}
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_promise_7_a_write_costs_what_the_adr_says(writer: Writer, way: str) -> None:
-    assert cost_of(writer, way) == rows()[way]
+@pytest.mark.parametrize("kind", WRITES)
+def test_promise_7_a_write_costs_what_the_adr_says(writer: Writer, kind: str) -> None:
+    assert cost_of(writer, kind) == rows()[kind]
 
 
 def test_promise_7_the_adr_tells_of_each_of_them_and_of_nothing_else() -> None:
-    assert list(rows()) == list(WAYS)
+    assert list(rows()) == list(WRITES)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", WRITES)
 def test_promise_7_it_costs_no_more_in_a_table_of_a_hundred_times_as_many(
-    writer: Writer, grown: Callable[[], None], way: str
+    writer: Writer, grown: Callable[[], None], kind: str
 ) -> None:
     few = saved(writer.reader.tables)
     grown()
     try:
-        assert cost_of(writer, way) == rows()[way]
+        assert cost_of(writer, kind) == rows()[kind]
     finally:
         few()

@@ -19,7 +19,7 @@ from careconnect.fhir.resource_types import (
 from careconnect.search.values import patients_of
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.items.extract import search_values
-from careconnect_records.items.record import epoch_milliseconds, with_version
+from careconnect_records.items.resource_items import epoch_milliseconds, with_version
 
 PATIENT_ID: Final = "4"
 """The patient with the compartment that examples are taken from first."""

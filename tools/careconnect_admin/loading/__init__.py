@@ -1,1 +1,1 @@
-"""Load FHIR resources: read, validate, extract what is searched by, render, write."""
+"""Load FHIR resources: read, validate, plan, write."""

@@ -1,4 +1,4 @@
-"""What a writer tries again: refusals that pass, batches that DynamoDB took in part, and how long it waits between."""
+"""Repeat calls to DynamoDB: the errors that may pass, the pauses between attempts, and batches taken in part."""
 
 import random
 import time
@@ -24,28 +24,28 @@ PASSING: Final = frozenset(
         "InternalServerError",
     )
 )
-"""Codes of errors that another attempt may not meet."""
+"""Codes of errors after which another attempt may succeed."""
 
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 2.0
 
 
 class Pauses:
-    """Waits before a second attempt and every later one, longer each time."""
+    """Waits before each attempt but the first, longer each time."""
 
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
 
     def before(self, attempt: int) -> None:
-        """Wait before an attempt, counted from 0: not at all before the first."""
+        """Wait before an attempt; the first, number 0, has no wait."""
         if attempt:
             longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
-            # Jitter keeps two loaders from meeting again; it needs no secrecy.
+            # Jitter keeps two loaders from colliding again; it needs no secrecy.
             self._sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311
 
 
 def read_items(client: "DynamoDBClient", asked: Any, pauses: Pauses) -> Iterator[Item]:
-    """Yield those of the items asked for, as a BatchGetItem asks for up to 100, that there are."""
+    """Yield the items of a BatchGetItem request that exist; `asked` holds up to 100 keys."""
     attempt = 0
     while asked:
         pauses.before(attempt)

@@ -1,4 +1,4 @@
-"""Find the references of a load that lead nowhere: to what neither the load nor the tables hold."""
+"""Find the dangling references of a load: their targets are neither in the load nor in the tables."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from typing import Any
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_records.items.extract import LITERAL_REFERENCE
-from careconnect_records.items.record import NewVersion, deleted_version
+from careconnect_records.writes.target import Target
 
 
 @dataclass(slots=True)
 class Dangling:
-    """What is pointed at and not there: how many references lead to it, and one of the resources that they are in."""
+    """An absent target, the number of references that lead to it, and one of the resources that refer to it."""
 
     target: str
     count: int
@@ -20,41 +21,41 @@ class Dangling:
 
 
 class References:
-    """What the resources of a load point at on this server, whose root URL is `base_url`."""
+    """Collects the references of a load to this server, whose root URL is `base_url`."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self._fhir_base = f"{base_url.rstrip('/')}{FHIR_PATH}" if base_url else ""
         self._found: dict[str, Dangling] = {}
 
-    def note(self, content: NewVersion) -> None:
-        """Take down what a resource points at."""
-        for text in _references(content.resource):
+    def note(self, request: LoadRequest) -> None:
+        """Collect the references of a resource."""
+        for text in _references(request.resource):
             target = self._target(text)
             if target:
-                self._found.setdefault(target, Dangling(target, 0, content.key)).count += 1
+                self._found.setdefault(target, Dangling(target, 0, request.target.key)).count += 1
 
     def dangling(
-        self, loaded: Collection[str], present: Callable[[Sequence[NewVersion]], Collection[str]]
+        self, loaded: Collection[str], present: Callable[[Sequence[Target]], Collection[str]]
     ) -> list[Dangling]:
-        """Return what is not there, most pointed at first.
+        """Return the absent targets, that with the most references first.
 
-        `loaded` are the keys that the load itself has brought; `present` returns those that are in the tables.
+        `loaded` are the keys that the load itself has stored; `present` returns those of targets in the tables.
         """
         missing = [each for each in self._found.values() if each.target not in loaded]
         asked = []
         for each in missing:
             type_name, _, resource_id = each.target.partition("/")
             if served := resource_type(type_name):
-                asked.append(deleted_version(served, resource_id))
+                asked.append(Target(served, resource_id))
         there = present(asked)
         return sorted((each for each in missing if each.target not in there), key=lambda each: -each.count)
 
     def _target(self, text: str) -> str:
-        """Return `Type/id`, or a URN, which can be no resource here; `""` for another server's."""
+        """Return the `Type/id` of a reference, or a URN, which no resource here has; `""` for another server's."""
         literal = LITERAL_REFERENCE.fullmatch(text)
         if literal is None:
-            # Within its Bundle it would have been resolved (STU3 Bundle §2.36.4).
+            # A URN that its Bundle resolves was replaced by then (STU3 Bundle §2.36.4).
             return text if text.startswith("urn:") else ""
         return f"{literal['type']}/{literal['id']}" if literal["base"] in (None, self._fhir_base) else ""
 

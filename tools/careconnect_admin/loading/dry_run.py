@@ -1,32 +1,33 @@
-"""Tell what a load would do to empty tables, where there are none to look into."""
+"""Report what a load would do to empty tables, without tables to read."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from careconnect_admin.loading.outcome import Written, planned, written
-from careconnect_records.items.record import NewVersion, epoch_milliseconds
-from careconnect_records.writes.change import WritePlan, plan_write
+from careconnect_admin.loading.load_request import LoadRequest, LoadResult, planned, result_of
+from careconnect_records.items.resource_items import epoch_milliseconds
+from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.target import Target
 
 
 class DryRun:
-    """Stands where a `RecordWriter` of a dry run would, and knows of nothing that is stored."""
+    """Replaces the `RecordWriter` in a dry run on empty tables."""
 
     def __init__(self, *, clock: Callable[[], datetime], base_url: str = "") -> None:
         self._clock = clock
         self._base_url = base_url
 
     def begin_tables(self) -> None:
-        """Do nothing: there is no table."""
+        """Do nothing: there are no tables."""
 
-    def write(self, contents: Sequence[NewVersion]) -> list[Written]:
-        """Return what would become of each resource, in order."""
+    def write(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
+        """Return the result that each request would have, in order."""
         now = epoch_milliseconds(self._clock())
-        return [self._outcome(content, now) for content in contents]
+        return [self._result(request, now) for request in requests]
 
-    def _outcome(self, content: NewVersion, now: int) -> Written:
-        change = planned(lambda: plan_write(content, None, now=now, base_url=self._base_url))
-        return written(change) if isinstance(change, WritePlan) else change
+    def _result(self, request: LoadRequest, now: int) -> LoadResult:
+        plan = planned(lambda: plan_write(request.target, request.resource, now=now, base_url=self._base_url))
+        return result_of(plan) if isinstance(plan, WritePlan) else plan
 
-    def present(self, _contents: Sequence[NewVersion]) -> frozenset[str]:
+    def present(self, _targets: Sequence[Target]) -> frozenset[str]:
         """Return no key: nothing is stored."""
         return frozenset()

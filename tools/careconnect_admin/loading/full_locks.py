@@ -1,4 +1,4 @@
-"""Ask which identifiers are those of so many resources that their guards take no further id."""
+"""Read which of a plan's identifier locks take no further id."""
 
 from typing import TYPE_CHECKING
 
@@ -6,7 +6,7 @@ from careconnect.storage.keys import Key
 from careconnect_admin.loading.attempts import Pauses, read_items
 from careconnect_records.items.identifier_locks import lock_key, read_lock
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import WritePlan
+from careconnect_records.writes.plan import WritePlan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 
 
-def full_guards(client: "DynamoDBClient", tables: RecordTables, change: WritePlan, pauses: Pauses) -> frozenset[Key]:
-    """Return those of the guards that a change adds to that are full: a call for each hundred."""
-    added = sorted(change.locks_added)
-    table = tables.name(change.content.served.home)
+def full_locks(client: "DynamoDBClient", tables: RecordTables, plan: WritePlan, pauses: Pauses) -> frozenset[Key]:
+    """Return the full locks among those that a plan adds its id to: a call for each hundred."""
+    added = sorted(plan.locks_added)
+    table = tables.name(plan.target.type.home)
     full: set[Key] = set()
     for start in range(0, len(added), _AT_ONCE):
         part = {_text(lock): lock for lock in added[start : start + _AT_ONCE]}

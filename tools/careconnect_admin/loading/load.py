@@ -10,29 +10,29 @@ from typing import Final, Protocol
 
 from careconnect_admin.loading.dangling import Dangling, References
 from careconnect_admin.loading.dry_run import DryRun
-from careconnect_admin.loading.outcome import Outcome, Written
+from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, LoadResult
 from careconnect_admin.loading.reading.checked import checked
 from careconnect_admin.loading.reading.found import Deletion, Place, Problem, Skipped, Upsert
 from careconnect_admin.loading.reading.sources import Sources, find_sources, read_source
 from careconnect_admin.loading.shard_locks import shard_of
 from careconnect_admin.loading.writer import Announce, RecordWriter, nothing
-from careconnect_records.items.record import NewVersion
 from careconnect_records.items.tables import RecordTables
+from careconnect_records.writes.target import Target
 
 Progress = Callable[[int, int], None]
-"""Told the bytes done and the bytes in all, from time to time."""
+"""Called from time to time with the bytes done and the bytes in all."""
 
 OTHER: Final = "(other)"
-"""Counts, under no type, what is unreadable or of a type that is not served."""
+"""The type under which a report counts texts that are unreadable, or of a type that is not served."""
 
 _CHUNK: Final = 100
-_MOST_PLACES: Final = 3
+_MAX_PLACES: Final = 3
 _WRITERS: Final = 4
 
 
 @dataclass(slots=True)
 class TypeCounts:
-    """How many resources of one type met with each outcome."""
+    """The numbers of resources of one type by outcome."""
 
     loaded: int = 0
     unchanged: int = 0
@@ -41,13 +41,13 @@ class TypeCounts:
 
     @property
     def present(self) -> int:
-        """The resources that the tables hold now as the sources have them."""
+        """The number of resources that the tables hold as the sources have them."""
         return self.loaded + self.unchanged
 
 
 @dataclass(slots=True)
 class SkippedPlaces:
-    """How often something of one kind was skipped, and the first of its places."""
+    """The number of skipped places of one kind, and the first of them."""
 
     count: int = 0
     first: list[Place] = field(default_factory=list)
@@ -55,15 +55,15 @@ class SkippedPlaces:
 
 @dataclass(slots=True)
 class LoadReport:
-    """What a load did: counts by type in the order of the sources, and what was not loaded and why."""
+    """The report of a load: counts by type in the order of the sources, and the problems of the others."""
 
     counts: dict[str, TypeCounts] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     first_ids: dict[str, str] = field(default_factory=dict)
-    """The id of one resource of each type that the tables hold now: the first that was written."""
+    """The id of the first resource of each type that the tables hold now."""
     skipped: dict[str, SkippedPlaces] = field(default_factory=dict)
     dangling: list[Dangling] = field(default_factory=list)
-    """What is pointed at and not there, most pointed at first: told, and no problem of the load."""
+    """The absent targets of references, that with the most references first. They are reported, and no problem."""
 
     @property
     def total(self) -> TypeCounts:
@@ -81,42 +81,42 @@ class LoadReport:
         """The exit code of a command that did this load: 1 if there are problems."""
         return 1 if self.problems else 0
 
-    def add(self, type_name: str, outcome: Outcome, resource_id: str = "") -> None:
+    def add(self, type_name: str, outcome: LoadOutcome, resource_id: str = "") -> None:
         """Count one resource."""
         counts = self.counts.setdefault(type_name, TypeCounts())
-        if outcome in (Outcome.LOADED, Outcome.UNCHANGED) and resource_id:
+        if outcome in (LoadOutcome.LOADED, LoadOutcome.UNCHANGED) and resource_id:
             self.first_ids.setdefault(type_name, resource_id)
         setattr(counts, outcome.value, getattr(counts, outcome.value) + 1)
 
     def skip(self, skipped: Skipped) -> None:
-        """Count something that holds nothing to load."""
+        """Count a place that holds nothing to load."""
         places = self.skipped.setdefault(skipped.kind, SkippedPlaces())
         places.count += 1
-        if places.count <= _MOST_PLACES:
+        if places.count <= _MAX_PLACES:
             places.first.append(skipped.place)
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """A resource on its way: where it comes from, the order of that, and what to store."""
+    """A load request with its place in the sources."""
 
     order: int
     place: Place
-    content: NewVersion
+    request: LoadRequest
     size: int
 
 
 class Writer(Protocol):
-    """Brings resources' records up to date, or tells what that would come to."""
+    """Writes load requests, or reports the result that they would have."""
 
     def begin_tables(self) -> None:
-        """Have each table say how it is laid out, before anything is in it."""
+        """Put the format of a new table into it before the first write."""
 
-    def write(self, contents: Sequence[NewVersion]) -> list[Written]:
-        """Write resources, no two of them the same one, and return what became of each, in order."""
+    def write(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
+        """Write requests, no two of them for the same resource, and return their results in order."""
 
-    def present(self, contents: Sequence[NewVersion]) -> Collection[str]:
-        """Return the keys of those resources that are stored and not deleted."""
+    def present(self, targets: Sequence[Target]) -> Collection[str]:
+        """Return the keys of the targets that are stored and not deleted."""
 
 
 def load_paths(
@@ -131,14 +131,15 @@ def load_paths(
     writers: int = _WRITERS,
     announce: Announce = nothing,
 ) -> LoadReport:
-    """Load every resource at `paths`, do the `deletions`, and return what became of them.
+    """Load every resource at `paths`, do the `deletions`, and return the report.
 
-    Paths are NDJSON files, single resources, Bundles or folders of these. What is wrong is reported and left
-    out, the rest is loaded; each resource is written whole or not at all. Absolute references below `base_url`
-    are taken for the server's own. `writers` threads write at the same time. A `dry_run` writes nothing and
-    reports what would be; without `tables` it is one on empty tables. `announce` is called with what is about to be
-    changed (`RecordWriter`). Raises `OtherFormatError` for tables that are laid out otherwise than this release has it.
-    Errors of the service that would meet every resource alike are raised as botocore raises them.
+    Paths are NDJSON files, single resources, Bundles or folders of these. A faulty resource is reported and left out;
+    the others are loaded, each whole or not at all. Absolute references below `base_url` count as the server's own.
+    `writers` threads write at the same time. A `dry_run` writes nothing and reports what a load would do; without
+    `tables` it assumes empty ones. `announce` is called with plans before they are written (`RecordWriter`).
+
+    Raises `OtherFormatError` for tables in another release's format. Errors of the service that concern every resource
+    alike are raised as botocore raises them.
     """
     writer: Writer = DryRun(clock=clock, base_url=base_url)
     if tables is not None:
@@ -148,7 +149,7 @@ def load_paths(
 
 
 class _Load:
-    """One load: reads and checks in the calling thread, writes in a few others."""
+    """One load. It reads and checks in the calling thread, and writes in a few others."""
 
     def __init__(
         self,
@@ -166,22 +167,22 @@ class _Load:
         self._report = LoadReport()
         self._problems: list[tuple[int, Problem]] = []
         self._seen: dict[str, Place] = {}
-        self._gone: set[str] = set()
+        self._absent: set[str] = set()
         self._done = 0
 
     def run(self, writers: int) -> LoadReport:
         self._writer.begin_tables()
         for skipped in self._sources.skipped:
             self._report.skip(skipped)
-        waiting: dict[Future[list[Written]], list[_Task]] = {}
+        waiting: dict[Future[list[LoadResult]], list[_Task]] = {}
         executor = ThreadPoolExecutor(max_workers=writers, thread_name_prefix="load")
         try:
             for tasks in _chunks(self._tasks(), shard_of if writers > 1 else _one_shard):
-                waiting[executor.submit(self._writer.write, [task.content for task in tasks])] = tasks
+                waiting[executor.submit(self._writer.write, [task.request for task in tasks])] = tasks
                 while len(waiting) >= 2 * writers:
-                    self._settle(waiting)
+                    self._collect(waiting)
             while waiting:
-                self._settle(waiting)
+                self._collect(waiting)
         finally:
             executor.shutdown(cancel_futures=True)
         self._progress(self._sources.total_bytes, self._sources.total_bytes)
@@ -189,9 +190,9 @@ class _Load:
             *self._sources.problems,
             *(problem for _, problem in sorted(self._problems, key=lambda pair: pair[0])),
         ]
-        loaded = self._seen.keys() - self._gone
+        loaded = self._seen.keys() - self._absent
         self._report.dangling = self._references.dangling(
-            loaded, lambda contents: set(self._writer.present(contents)) - self._gone
+            loaded, lambda targets: set(self._writer.present(targets)) - self._absent
         )
         return self._report
 
@@ -201,64 +202,65 @@ class _Load:
             if isinstance(each, Skipped):
                 self._report.skip(each)
                 continue
-            content = self._check(each)
-            if isinstance(content, Problem):
-                self._fail(order, content)
+            request = self._check(each)
+            if isinstance(request, Problem):
+                self._fail(order, request)
             elif not isinstance(each, Problem):
-                yield _Task(order, each.place, content, each.size)
+                yield _Task(order, each.place, request, each.size)
 
-    def _check(self, found: Upsert | Deletion | Problem) -> NewVersion | Problem:
-        """Return what is to be stored, or what is wrong with it."""
-        content = checked(found, base_url=self._references.base_url)
-        if isinstance(content, Problem):
-            return content
-        first = self._seen.setdefault(content.key, found.place)
+    def _check(self, found: Upsert | Deletion | Problem) -> LoadRequest | Problem:
+        """Return the request of a resource or deletion, or the problem with it."""
+        request = checked(found, base_url=self._references.base_url)
+        if isinstance(request, Problem):
+            return request
+        key, type_name = request.target.key, request.target.type.name
+        first = self._seen.setdefault(key, found.place)
         if first is not found.place:
-            return Problem(found.place, f"{content.key} stands at {first} already", content.served.name)
-        self._report.counts.setdefault(content.served.name, TypeCounts())
-        if content.resource is None:
-            self._gone.add(content.key)
+            return Problem(found.place, f"{key} stands at {first} already", type_name)
+        self._report.counts.setdefault(type_name, TypeCounts())
+        if request.resource is None:
+            self._absent.add(key)
         else:
-            self._references.note(content)
-        return content
+            self._references.note(request)
+        return request
 
-    def _settle(self, waiting: dict[Future[list[Written]], list[_Task]]) -> None:
-        """Wait until a chunk is written and take down its outcomes."""
+    def _collect(self, waiting: dict[Future[list[LoadResult]], list[_Task]]) -> None:
+        """Wait until a chunk is written, and count its results."""
         done, _ = wait(waiting, return_when=FIRST_COMPLETED)
         for future in done:
             tasks = waiting.pop(future)
-            for task, written in zip(tasks, future.result(), strict=True):
-                self._settle_one(task, written)
+            for task, result in zip(tasks, future.result(), strict=True):
+                self._count(task, result)
                 self._done += task.size
         total = self._sources.total_bytes
         self._progress(min(self._done, total) if total else self._done, total)
 
-    def _settle_one(self, task: _Task, written: Written) -> None:
-        content = task.content
-        if written.outcome is Outcome.FAILED:
-            self._gone.add(content.key)
-            self._fail(task.order, Problem(task.place, f"{content.key}: {written.reason}", content.served.name))
+    def _count(self, task: _Task, result: LoadResult) -> None:
+        target = task.request.target
+        if result.outcome is LoadOutcome.FAILED:
+            self._absent.add(target.key)
+            self._fail(task.order, Problem(task.place, f"{target.key}: {result.reason}", target.type.name))
             return
-        if content.resource is None and written.outcome is Outcome.UNCHANGED:
+        if task.request.resource is None and result.outcome is LoadOutcome.UNCHANGED:
             self._report.skip(Skipped(task.place, "deletion of what is not there"))
-        self._report.add(content.served.name, written.outcome, content.resource_id)
+        self._report.add(target.type.name, result.outcome, target.id)
 
     def _fail(self, order: int, problem: Problem) -> None:
         self._problems.append((order, problem))
-        self._report.add(problem.type_name or OTHER, Outcome.FAILED)
+        self._report.add(problem.type_name or OTHER, LoadOutcome.FAILED)
 
 
-def _chunks(tasks: Iterator[_Task], shard: Callable[[NewVersion], int]) -> Iterator[list[_Task]]:
-    """Yield tasks in chunks, those of one lane together."""
+def _chunks(tasks: Iterator[_Task], shard: Callable[[Target], int]) -> Iterator[list[_Task]]:
+    """Yield tasks in chunks, each of one shard."""
     chunks: dict[int, list[_Task]] = {}
     for task in tasks:
-        chunk = chunks.setdefault(shard(task.content), [])
+        chunk = chunks.setdefault(shard(task.request.target), [])
         chunk.append(task)
         if len(chunk) == _CHUNK:
-            yield chunks.pop(shard(task.content))
+            yield chunks.pop(shard(task.request.target))
     yield from chunks.values()
 
 
-def _one_shard(_content: NewVersion) -> int:
-    """Keep the order of the sources, where nobody writes at the same time."""
+def _one_shard(_target: Target) -> int:
+    """Return one shard for all targets: a single thread writes in the order of the sources."""
     return 0

@@ -1,4 +1,4 @@
-"""Rebuild all that the tables hold beside the bodies, from the bodies (ADR 31)."""
+"""Rebuild index records, entries, locks and counts from the stored bodies (ADR 31)."""
 
 import time
 import uuid
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
@@ -15,21 +15,23 @@ from careconnect.runtime.aws import error_code
 from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM, is_body
 from careconnect_admin.errors import OperatorError
-from careconnect_admin.loading.outcome import Outcome, Written
+from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, LoadResult
 from careconnect_admin.loading.shard_locks import shard_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.items.actions import Item
-from careconnect_records.items.record import NewVersion, deleted_version, new_version, unindexed
+from careconnect_records.items.resource_items import digest_of, index_item
 from careconnect_records.items.table_formats import close_table, is_closed_by, open_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import JsonError, parse_json
-from careconnect_records.writes.change import StoredVersion, WritePlan, plan_rebuild
+from careconnect_records.writes.plan import WritePlan, plan_rebuild
+from careconnect_records.writes.target import Target
 
 Progress = Callable[[str, int], None]
-"""Told what is being done, and how many items or resources are done, from time to time."""
+"""Called from time to time with the current part of the work, and the number of items or resources done."""
 
 WAIT_SECONDS: Final = 60.0
-"""How long requests and loads that have seen the right number may go on: 30 s of belief, and 20 s of a function."""
+"""How long requests and loads that have read the old format number may go on: they trust it for 30 s, and a function
+runs for 20 s."""
 
 _CHUNK: Final = 100
 _WRITERS: Final = 4
@@ -39,7 +41,7 @@ _BATCH: Final = 25
 
 @dataclass(slots=True)
 class ReindexReport:
-    """What a run did: resources by type, and what of it is found by no search, and why."""
+    """The report of a run: resources by type, and the problems of those that no search finds."""
 
     rebuilt: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -48,13 +50,6 @@ class ReindexReport:
     def exit_code(self) -> int:
         """The exit code of a command that did this: 1 if there are problems."""
         return 1 if self.problems else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _StoredContent(NewVersion):
-    """A resource with the JSON item that it is stored in."""
-
-    body: Item
 
 
 class OvertakenError(OperatorError):
@@ -72,14 +67,14 @@ def reindex(
     sleep: Callable[[float], None] = time.sleep,
     writers: int = _WRITERS,
 ) -> ReindexReport:
-    """Rebuild index records, entries, guards and marks of both tables from the stored bodies.
+    """Rebuild index records, entries, identifier locks and reference counts of both tables from the stored bodies.
 
-    Each table's number is 0 from the beginning, so that whatever reads or writes it is refused, and this release's at
-    the end. Killed anywhere, it is to be run again from the beginning: the bodies are never changed. Writes in steps
-    that were left end by this: a version has a body, or was never there. A resource that cannot be indexed is a
-    problem: it is read, changed and deleted as before, and found by no search.
+    Each table's format number is 0 during the run, so that all other reads and writes of it are refused, and this
+    release's afterwards. A run that was killed is repeated from the beginning: the bodies are never changed. Abandoned
+    multi-step writes end by it, since a version either has a body or was never written. A resource that cannot be
+    indexed is a problem: it can be read, changed and deleted, and no search finds it.
 
-    Raises `OvertakenError`, and errors of the service as botocore raises them. `writers` threads write at a time.
+    `writers` threads write at the same time. Raises `OvertakenError`, and the service's errors as botocore raises them.
     """
     run = uuid.uuid4().hex
     for table in tables.of_resources:
@@ -112,7 +107,7 @@ def _open(tables: RecordTables, table: str, run: str) -> None:
 
 
 class _Rebuild:
-    """One run: scans in the calling thread, and writes in a few others."""
+    """One run. It scans in the calling thread, and writes in a few others."""
 
     def __init__(self, tables: RecordTables, client: FormatCheckedClient, base_url: str, progress: Progress) -> None:
         self.report = ReindexReport()
@@ -123,7 +118,7 @@ class _Rebuild:
         self._writer = RecordWriter(tables, clock=lambda: datetime.now(UTC), client=client, plan=self._plan)
 
     def clear(self, executor: ThreadPoolExecutor) -> None:
-        """Remove all but the bodies, so that what is rebuilt is all that there is."""
+        """Remove all items but the bodies."""
         done = 0
         waiting: list[Future[None]] = []
         for batch in _in_parts(self._derived(), _BATCH):
@@ -135,18 +130,18 @@ class _Rebuild:
         for future in waiting:
             future.result()
 
-    def write(self, executor: ThreadPoolExecutor, most_waiting: int) -> None:
-        """Write what belongs to each body."""
-        waiting: list[tuple[list[_StoredContent], Future[list[Written]]]] = []
-        for contents in self._by_shard():
-            waiting.append((contents, executor.submit(self._write, contents)))
-            if len(waiting) == most_waiting:
-                self._settle(*waiting.pop(0))
-        for contents, future in waiting:
-            self._settle(contents, future)
+    def write(self, executor: ThreadPoolExecutor, max_waiting: int) -> None:
+        """Write the items that belong to each body."""
+        waiting: list[tuple[list[LoadRequest], Future[list[LoadResult]]]] = []
+        for requests in self._by_shard():
+            waiting.append((requests, executor.submit(self._write, requests)))
+            if len(waiting) == max_waiting:
+                self._collect(*waiting.pop(0))
+        for requests, future in waiting:
+            self._collect(requests, future)
 
     def _derived(self) -> Iterator[tuple[str, Item]]:
-        """Yield the table and the key of each item that is made of others."""
+        """Yield the table and the key of each item that is derived from a body."""
         for table in self._tables.of_resources:
             for item in self._scan(table, ProjectionExpression="pk, sk"):
                 if item["pk"]["S"] != CURSOR_KEY[0] and not is_body(item["sk"]["S"]):
@@ -161,17 +156,18 @@ class _Rebuild:
         while asked:
             asked = self._tables.client.batch_write_item(RequestItems=asked).get("UnprocessedItems")
 
-    def _by_shard(self) -> Iterator[list[_StoredContent]]:
-        """Yield resources in chunks, those together that are counted in the same marks."""
-        chunks: dict[int, list[_StoredContent]] = {}
-        for content in self._contents():
-            shard = shard_of(content)
-            chunks.setdefault(shard, []).append(content)
+    def _by_shard(self) -> Iterator[list[LoadRequest]]:
+        """Yield requests in chunks, each of one shard of reference counts."""
+        chunks: dict[int, list[LoadRequest]] = {}
+        for request in self._requests():
+            shard = shard_of(request.target)
+            chunks.setdefault(shard, []).append(request)
             if len(chunks[shard]) == _CHUNK:
                 yield chunks.pop(shard)
         yield from chunks.values()
 
-    def _contents(self) -> Iterator[_StoredContent]:
+    def _requests(self) -> Iterator[LoadRequest]:
+        """Yield a request for each current body, which its target holds."""
         for table in self._tables.of_resources:
             bodies = self._scan(
                 table, FilterExpression="sk = :json", ExpressionAttributeValues={":json": {"S": JSON_ITEM}}
@@ -182,46 +178,46 @@ class _Rebuild:
                 if served is None:
                     self.report.problems.append(f"{type_name}/{resource_id}: {type_name} is not a type that is served")
                     continue
+                target = Target(served, resource_id, body=body)
                 try:
-                    content = (
-                        deleted_version(served, resource_id)
-                        if "gone" in body
-                        else new_version(served, parse_json(body["body"]["S"]))
-                    )
+                    resource = None if "gone" in body else parse_json(body["body"]["S"])
                 except JsonError as error:
-                    self.report.problems.append(f"{type_name}/{resource_id}: {error}")
-                    self._leave_unindexed(NewVersion(served, resource_id, None, ""), body)
+                    self.report.problems.append(f"{target.key}: {error}")
+                    self._leave_unindexed(target, body, "")
                     continue
-                yield _StoredContent(served, resource_id, content.resource, content.digest, body)
+                yield LoadRequest(target, resource)
 
-    def _plan(self, content: NewVersion, state: StoredVersion | None, position: int, *, now: int) -> WritePlan | None:
+    def _plan(self, target: Target, resource: dict[str, Any] | None, *, now: int) -> WritePlan | None:
         del now
-        body = cast("_StoredContent", content).body
-        return None if state else plan_rebuild(content, body, position, base_url=self._base_url)
+        return None if target.index else plan_rebuild(target, resource, base_url=self._base_url)
 
-    def _write(self, contents: Sequence[_StoredContent]) -> list[Written]:
-        written = self._writer.write(contents)
-        for content, each in zip(contents, written, strict=True):
-            if each.passing:
-                raise OperatorError(f"{content.key}: {each.reason}; run `careconnect reindex` again")
-            if each.outcome is Outcome.FAILED:
-                self._leave_unindexed(content, content.body)
-        return written
+    def _write(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
+        results = self._writer.write(requests)
+        for request, result in zip(requests, results, strict=True):
+            target = request.target
+            if result.passing:
+                raise OperatorError(f"{target.key}: {result.reason}; run `careconnect reindex` again")
+            if result.outcome is LoadOutcome.FAILED:
+                self._leave_unindexed(target, target.body or {}, digest_of(request.resource))
+        return results
 
-    def _leave_unindexed(self, content: NewVersion, body: Item) -> None:
-        table = self._tables.name(content.served.home)
-        self._tables.client.put_item(TableName=table, Item=unindexed(content, body))
+    def _leave_unindexed(self, target: Target, body: Item, digest: str) -> None:
+        """Write an index record that holds the version of a body, and nothing that a search finds."""
+        stamp: Item = {name: body[name] for name in ("version", "updated", "patient") if name in body}
+        self._tables.client.put_item(
+            TableName=self._tables.name(target.type.home), Item=index_item(target.type, target.key, digest, stamp)
+        )
 
-    def _settle(self, contents: Sequence[NewVersion], future: "Future[list[Written]]") -> None:
-        for content, written in zip(contents, future.result(), strict=True):
-            name = content.served.name
+    def _collect(self, requests: Sequence[LoadRequest], future: "Future[list[LoadResult]]") -> None:
+        for request, result in zip(requests, future.result(), strict=True):
+            name = request.target.type.name
             self.report.rebuilt[name] = self.report.rebuilt.get(name, 0) + 1
-            if written.outcome is Outcome.FAILED:
-                self.report.problems.append(f"{content.key}: {written.reason}")
+            if result.outcome is LoadOutcome.FAILED:
+                self.report.problems.append(f"{request.target.key}: {result.reason}")
         self._progress("Rebuilding the index", sum(self.report.rebuilt.values()))
 
     def _scan(self, table: str, **request: Any) -> Iterator[Item]:
-        """Yield a table's items: one part after the other, since making entries takes longer than reading."""
+        """Yield a table's items. One segment is enough, since building entries takes longer than reading."""
         request |= {"TableName": table, "ConsistentRead": True}
         while True:
             answer = self._scanned.scan(**request)

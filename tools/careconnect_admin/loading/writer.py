@@ -1,7 +1,8 @@
-"""Write records to DynamoDB: each resource whole or not at all, many to a transaction (ADR 4)."""
+"""Write load requests to DynamoDB: each resource whole or not at all, many to a transaction (ADR 4)."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Final, Protocol
@@ -13,16 +14,17 @@ from careconnect.storage.dynamodb import FormatCheckedClient
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.attempts import ATTEMPTS, PASSING, Pauses, read_items
-from careconnect_admin.loading.full_locks import full_guards
-from careconnect_admin.loading.outcome import Outcome, Written, planned, written
+from careconnect_admin.loading.full_locks import full_locks
+from careconnect_admin.loading.load_request import LoadOutcome, LoadRequest, LoadResult, planned, result_of
 from careconnect_admin.loading.shard_locks import ShardLocks
 from careconnect_records.items.actions import Item
-from careconnect_records.items.record import NewVersion, TooLargeError, epoch_milliseconds
+from careconnect_records.items.resource_items import TooLargeError, epoch_milliseconds
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import StoredVersion, WritePlan, plan_write
 from careconnect_records.writes.multi_step_write import MultiStepWrite, StillAtWorkError
 from careconnect_records.writes.packing import packed
+from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import group_actions, write_actions
 
 # DynamoDB's quota for a batch.
@@ -30,30 +32,29 @@ _BATCH_READS: Final = 100
 
 
 class Plan(Protocol):
-    """Says what there is to write for a resource, in place of `plan_write`."""
+    """Plans a write, as `plan_write` does."""
 
-    def __call__(
-        self, content: NewVersion, state: StoredVersion | None, position: int, *, now: int
-    ) -> WritePlan | None:
-        """Return the change, None if there is nothing to write."""
+    def __call__(self, target: Target, resource: dict[str, Any] | None, *, now: int) -> WritePlan | None:
+        """Return the plan, None if there is nothing to write."""
 
 
 Announce = Callable[[Sequence[WritePlan]], None]
 
 
-def nothing(_changes: Sequence[WritePlan]) -> None:
+def nothing(_plans: Sequence[WritePlan]) -> None:
     """Announce nothing."""
 
 
 class RecordWriter:
-    """Brings resources' records up to date. Safe for use by several threads on different resources.
+    """Writes load requests. Safe for use by several threads on different resources.
 
-    `base_url` is the server's own root URL, whose references are its own. Errors of the service that
-    would meet every resource alike (denied, no such table, no connection) are raised as botocore raises them.
-    A `dry_run` reads what is there, tells what would become of each resource, and writes nothing. `client` is to be
-    gone through in place of one that raises `OtherFormatError` where a table is laid out otherwise than this release
-    has it, `plan` in place of `plan_write`. `announce` is called with changes before they are made,
-    and with some of them again; none is made if it raises.
+    `base_url` is the server's own root URL: absolute references below it are its own. A `dry_run` reads the tables and
+    returns the results that a load would have, without writing. `client` replaces the client that raises
+    `OtherFormatError` for a table in another release's format, `plan` replaces `plan_write`. `announce` is called with
+    plans before they are written, with some of them again after a conflict; if it raises, none is written.
+
+    Errors of the service that concern every resource alike (access denied, no such table, no connection) are raised as
+    botocore raises them.
     """
 
     def __init__(
@@ -80,43 +81,45 @@ class RecordWriter:
         self._steps = MultiStepWrite(self._tables, lambda: epoch_milliseconds(clock()), self._pauses.before)
 
     def begin_tables(self) -> None:
-        """Have each table say how it is laid out, before anything is in it."""
+        """Put the format of a new table into it before the first write."""
         if not self._dry_run:
             for table in self._tables.of_resources:
                 begin_table(self._client, table)
 
-    def write(self, contents: Sequence[NewVersion]) -> list[Written]:
-        """Write resources, no two of them the same one, and return what became of each, in order."""
-        states = self._read_states(contents)
-        outcomes: dict[int, Written] = {}
-        changes: list[WritePlan] = []
-        for position, content in enumerate(contents):
-            state = states.get(content.key)
-            if state is not None and state.is_leased and not self._dry_run:
-                outcomes[position] = self._write_alone(content)
+    def write(self, requests: Sequence[LoadRequest]) -> list[LoadResult]:
+        """Write requests, no two of them for the same resource, and return their results in order."""
+        by_key = {request.target.key: request for request in requests}
+        stored = self._read_targets(request.target for request in requests)
+        results: dict[str, LoadResult] = {}
+        plans: list[WritePlan] = []
+        for key, request in by_key.items():
+            target = stored.get(key, request.target)
+            if target.is_leased and not self._dry_run:
+                results[key] = self._write_alone(request)
                 continue
-            change = self._planned(content, state, position)
-            if isinstance(change, Written):
-                outcomes[position] = change
+            plan = self._planned(target, request)
+            if isinstance(plan, LoadResult):
+                results[key] = plan
             else:
-                changes.append(change)
+                plans.append(plan)
         if self._dry_run:
-            outcomes.update((change.position, written(change)) for change in changes)
-            changes = []
-        self._announce(changes)
-        for group in packed(self._with_former(changes)):
-            outcomes.update(self._write_group(group))
-        return [outcomes[position] for position in range(len(contents))]
+            results |= {plan.target.key: result_of(plan) for plan in plans}
+            plans = []
+        self._announce(plans)
+        for group in packed(self._keeping_previous(plans)):
+            results |= self._write_group(group, by_key)
+        return [results[key] for key in by_key]
 
-    def present(self, contents: Sequence[NewVersion]) -> frozenset[str]:
-        """Return the keys of those resources that the tables hold and that are not deleted."""
-        return frozenset(key for key, state in self._read_states(contents).items() if not state.is_gone)
+    def present(self, targets: Sequence[Target]) -> frozenset[str]:
+        """Return the keys of the targets that are stored and not deleted."""
+        return frozenset(key for key, target in self._read_targets(targets).items() if target.exists)
 
-    def _planned(self, content: NewVersion, state: StoredVersion | None, position: int = 0) -> WritePlan | Written:
+    def _planned(self, target: Target, request: LoadRequest) -> WritePlan | LoadResult:
         now = epoch_milliseconds(self._clock())
-        return planned(lambda: self._plan(content, state, position, now=now))
+        return planned(lambda: self._plan(target, request.resource, now=now))
 
-    def _write_group(self, group: Sequence[WritePlan]) -> Iterator[tuple[int, Written]]:
+    def _write_group(self, group: Sequence[WritePlan], requests: Mapping[str, LoadRequest]) -> dict[str, LoadResult]:
+        """Write a group of plans in one transaction, or each of its requests alone if that fails."""
         if len(group) > 1 or group[0].fits():
             try:
                 with self._locks.taken(group):
@@ -125,72 +128,71 @@ class RecordWriter:
                 if error_code(error) not in PASSING | {"ValidationException"}:
                     raise
             else:
-                yield from ((change.position, written(change)) for change in group)
-                return
-        for change in group:
-            yield change.position, self._write_alone(change.content)
+                return {plan.target.key: result_of(plan) for plan in group}
+        return {plan.target.key: self._write_alone(requests[plan.target.key]) for plan in group}
 
-    def _write_alone(self, content: NewVersion) -> Written:
-        """Write one resource on what is there now, again as long as another writer gets in between."""
+    def _write_alone(self, request: LoadRequest) -> LoadResult:
+        """Write one request on the stored version, and repeat it after a conflict with another writer."""
         code = ""
         for attempt in range(ATTEMPTS):
             self._pauses.before(attempt)
             try:
-                change = self._write_on_what_is_there(content)
+                plan = self._attempt(request)
             except StillAtWorkError:
                 code = "another writer is at work on it"
             except TooLargeError as error:
-                return Written(Outcome.FAILED, str(error))
+                return LoadResult(LoadOutcome.FAILED, str(error))
             except ClientError as error:
                 code = error_code(error)
                 if code == "ValidationException":
-                    return Written(Outcome.FAILED, "DynamoDB does not accept its items")
+                    return LoadResult(LoadOutcome.FAILED, "DynamoDB does not accept its items")
                 if code not in PASSING:
                     raise
             else:
-                return written(change) if isinstance(change, WritePlan) else change
-        return Written(Outcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})", passing=True)
+                return result_of(plan) if isinstance(plan, WritePlan) else plan
+        return LoadResult(LoadOutcome.FAILED, f"not written in {ATTEMPTS} attempts ({code})", passing=True)
 
-    def _write_on_what_is_there(self, content: NewVersion) -> WritePlan | Written:
-        change = self._planned(content, self._settled_state(content))
-        if isinstance(change, Written):
-            return change
-        self._announce([change])
-        [change] = self._with_former([change])
-        full = full_guards(self._client, self._tables, change, self._pauses)
-        if change.fits():
-            with self._locks.taken([change]):
-                self._transact(write_actions(change, self._tables, strict=False, full=full))
+    def _attempt(self, request: LoadRequest) -> WritePlan | LoadResult:
+        plan = self._planned(self._recovered(request.target), request)
+        if isinstance(plan, LoadResult):
+            return plan
+        self._announce([plan])
+        [plan] = self._keeping_previous([plan])
+        full = full_locks(self._client, self._tables, plan, self._pauses)
+        if plan.fits():
+            with self._locks.taken([plan]):
+                self._transact(write_actions(plan, self._tables, strict=False, full=full))
         else:
-            self._steps.write(change, strict=False, full=full)
-        return change
+            self._steps.write(plan, strict=False, full=full)
+        return plan
 
-    def _settled_state(self, content: NewVersion) -> StoredVersion | None:
-        """Return the index record of a resource, once what another writer began on it is ended."""
-        state = self._read_states([content]).get(content.key)
-        if state is None or not state.is_leased:
-            return state
-        self._steps.finish(content.served, state)
-        return self._read_states([content]).get(content.key)
+    def _recovered(self, target: Target) -> Target:
+        """Return a target with its index record, after recovering an abandoned write of it."""
+        stored = self._read_targets([target]).get(target.key, target)
+        if not stored.is_leased:
+            return stored
+        self._steps.recover(stored)
+        return self._read_targets([target]).get(target.key, target)
 
-    def _with_former(self, changes: Sequence[WritePlan]) -> list[WritePlan]:
-        """Return changes with the bodies of the versions that they replace."""
-        wanted = [(change.content, JSON_ITEM) for change in changes if change.needs_former]
+    def _keeping_previous(self, plans: Sequence[WritePlan]) -> list[WritePlan]:
+        """Return plans with the bodies of the versions that they replace."""
+        wanted = [(plan.target, JSON_ITEM) for plan in plans if plan.replaces_version]
         bodies = {item["pk"]["S"]: item for item in self._read_items(wanted)}
-        return [change.keeping(bodies.get(change.content.key)) for change in changes]
+        return [plan.keeping(bodies.get(plan.target.key)) for plan in plans]
 
     def _transact(self, actions: Sequence[Any]) -> None:
         self._client.transact_write_items(TransactItems=actions)
 
-    def _read_states(self, contents: Sequence[NewVersion]) -> dict[str, StoredVersion]:
-        """Return the index records of resources by partition key, those that there are."""
-        items = self._read_items([(content, INDEX_ITEM) for content in contents])
-        return {item["pk"]["S"]: StoredVersion(item) for item in items}
+    def _read_targets(self, targets: Iterable[Target]) -> dict[str, Target]:
+        """Return by key the targets that have an index record, each with it."""
+        asked = {target.key: target for target in targets}
+        items = self._read_items([(target, INDEX_ITEM) for target in asked.values()])
+        return {item["pk"]["S"]: replace(asked[item["pk"]["S"]], index=item) for item in items}
 
-    def _read_items(self, keys: Sequence[tuple[NewVersion, str]]) -> Iterator[Item]:
+    def _read_items(self, keys: Sequence[tuple[Target, str]]) -> Iterator[Item]:
         for start in range(0, len(keys), _BATCH_READS):
             asked: dict[str, Any] = {}
-            for content, sort_key in keys[start : start + _BATCH_READS]:
-                table = asked.setdefault(self._tables.name(content.served.home), {"Keys": [], "ConsistentRead": True})
-                table["Keys"].append({"pk": {"S": content.key}, "sk": {"S": sort_key}})
+            for target, sort_key in keys[start : start + _BATCH_READS]:
+                table = asked.setdefault(self._tables.name(target.type.home), {"Keys": [], "ConsistentRead": True})
+                table["Keys"].append({"pk": {"S": target.key}, "sk": {"S": sort_key}})
             yield from read_items(self._client, asked, self._pauses)

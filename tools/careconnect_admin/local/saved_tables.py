@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from careconnect.storage.keys import CURSOR_KEY, FORMAT, INDEX_ITEM
 from careconnect_admin.errors import SettingError
 from careconnect_admin.loading.load import LoadReport
-from careconnect_admin.loading.outcome import Outcome
-from careconnect_records.items.record import GONE
+from careconnect_admin.loading.load_request import LoadOutcome
+from careconnect_records.items.resource_items import DELETED
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -88,9 +88,9 @@ class SavedTables:
                 table, item = json.loads(line)
                 if item.get("pk", {}).get("S") == CURSOR_KEY[0] and item.get("format") != {"N": str(FORMAT)}:
                     raise SettingError(f"KEEP: {self.file} is of another format: remove it to start anew")
-                if table in _TABLES[:2] and item["sk"]["S"] == INDEX_ITEM and item["digest"]["S"] != GONE:
+                if table in _TABLES[:2] and item["sk"]["S"] == INDEX_ITEM and item["digest"]["S"] != DELETED:
                     type_name, _, resource_id = item["pk"]["S"].partition("/")
-                    report.add(type_name, Outcome.UNCHANGED, resource_id)
+                    report.add(type_name, LoadOutcome.UNCHANGED, resource_id)
                 yield table, {name: _from_text(value) for name, value in item.items()}
 
 

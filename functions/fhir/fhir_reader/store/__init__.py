@@ -1,1 +1,1 @@
-"""What the reader asks a store for, and the tables that answer."""
+"""The store interfaces of the reader, and their DynamoDB implementations."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-# Sorts after everything that may follow a prefix in a sort key.
+# Sorts after every text that may follow a prefix in a sort key.
 _LAST: Final = "\U0010ffff"
 
 # A compartment's entries begin with a type's name; the items of the patient itself begin with '#'.
@@ -40,9 +40,9 @@ _FIRST_TYPE: Final = "A"
 
 
 class DynamoDbResourceStore:
-    """Reads stored resources and index entries from the tables that this function's role may read.
+    """Read stored resources and index entries from the tables that this function's role may read.
 
-    Every call is counted in a budget, once the store is `charged_to` one. `clock` gives epoch seconds.
+    A store from `charged_to` counts every call in a budget. `clock` returns epoch seconds.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class DynamoDbResourceStore:
         self.versions = DynamoDbVersions(self._client, tables)
 
     def charged_to(self, budget: RequestBudget) -> "DynamoDbResourceStore":
-        """Return the same store, each call of which is counted in a budget before it is made.
+        """Return the same store, which counts each call in a budget before it is made.
 
-        The calls with which a stream goes on are not counted: each returns hundreds of entries, which are.
+        The calls that continue a stream are not counted: each returns hundreds of entries, and these are counted.
         """
         other = copy.copy(self)
         other._budget = budget
@@ -89,13 +89,13 @@ class DynamoDbResourceStore:
         return stored_resource(item) if item else None
 
     def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> dict[tuple[str, str], StoredResource]:
-        """Return many resources by (type name, id): one BatchGetItem per hundred, absent ones left out."""
+        """Return many resources by (type name, id), without absent ones: one BatchGetItem per hundred."""
         wanted = list(keys)
         self._pay(math.ceil(len(wanted) / BATCH))
         return stored_resources(self._items(wanted, JSON_ITEM))
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
-        """Return the entries of resources whose ids are known: one BatchGetItem per hundred."""
+        """Return the entries of resources by their ids: one BatchGetItem per hundred."""
         keys = [(type_, resource_id) for resource_id in ids]
         if self._budget:
             self._pay(math.ceil(len(keys) / BATCH))
@@ -117,7 +117,7 @@ class DynamoDbResourceStore:
         ]
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
-        """Return the systems of a token's entries, each found from the end of the one before."""
+        """Return the systems of a token's entries: each query begins after the previous system."""
         self._pay(1)
         found = self._systems(type_, partition, most)
         self._pay(most if found is None else len(found))
@@ -146,9 +146,9 @@ class DynamoDbResourceStore:
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int
     ) -> Iterator[list[tuple[str, Entry]]]:
-        """Request a patient's compartment and yield (place, entry) pairs by type and date, a list for each call.
+        """Request a patient's compartment and yield (position, entry) pairs by type and date, a list for each call.
 
-        The first calls are made at once, and not when the first part is taken.
+        The first calls are made immediately, and not when the first list is taken.
         """
         table, partition = self._tables[patient_type.home], resource_key(patient_type.name, patient)
         self._pay(1 if after else 2)
@@ -177,7 +177,7 @@ class DynamoDbResourceStore:
         return parts()
 
     def seal_key(self) -> bytes:
-        """Return the key that seals `next` links; it comes with the table's format, and costs no call of its own."""
+        """Return the key that seals `next` links. The item with the table's format contains it: no additional call."""
         item = call(self._client.own_item, table=self._tables[self._home])
         if not item:
             raise outcomes.unavailable("no key for next links: nothing was loaded yet")
@@ -189,12 +189,12 @@ class DynamoDbResourceStore:
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
             "ExpressionAttributeValues": {
                 ":pk": {"S": range_.partition},
-                # A key condition may not hold an empty text; every sort key is greater than a space.
+                # DynamoDB allows no empty text in a key condition; every sort key is greater than a space.
                 ":low": {"S": (range_.prefix + range_.low) or " "},
                 ":high": {"S": range_.prefix + (range_.high or _LAST)},
             },
             "ScanIndexForward": range_.forward,
-            # The partition key is known already, and what is not sent need not be parsed.
+            # Without the partition key, which is known, the response is smaller and parses faster.
             "ProjectionExpression": "sk, #values, #staged",
             "ExpressionAttributeNames": {"#values": "values", "#staged": "staged"},
             **limit_of(range_.expected),
@@ -202,7 +202,7 @@ class DynamoDbResourceStore:
         }
 
     def _pay(self, calls: int) -> None:
-        """Count calls that are about to be made."""
+        """Count calls before they are made."""
         if self._budget:
             self._budget.call(calls)
 
@@ -218,7 +218,7 @@ class DynamoDbResourceStore:
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for part in self._pool.map(lambda batch: self._batch(batch, item), batches):
             found.update(part)
-        # In the order asked for: a batch's answer comes in any order.
+        # In the requested order: BatchGetItem returns items in any order.
         return {(name, id_): found[name, id_] for _, name, id_ in wanted if (name, id_) in found}
 
     def _batch(self, wanted: Sequence[tuple[str, str, str]], item: str) -> dict[tuple[str, str], Item]:
@@ -228,7 +228,7 @@ class DynamoDbResourceStore:
 
 
 def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str, Any]]) -> Iterator[Entry]:
-    """Yield the entries in index records; that of a deleted resource has no values, and is none."""
+    """Yield the entries in index records; skip the record of a deleted resource, which has no values."""
     for (_, resource_id), item in items.items():
         if values := json.loads(stored := item.get("values", {}).get("S", "null")):
             order = order_key(StoredValues(type_, resource_id, values), type_.order_by)
@@ -236,7 +236,7 @@ def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str
 
 
 def _member(place: str) -> tuple[ResourceType, str] | None:
-    """Return the resource of a compartment's entry; None for an entry of another reference to the patient."""
+    """Return the type and id of a compartment's entry; None for an entry of another reference to the patient."""
     name, _, parameter = place.partition("#")[0].partition("?")
     found = resource_type(name)
     if found and (reference := found.patient_parameter) and parameter == reference.name:
@@ -245,7 +245,7 @@ def _member(place: str) -> tuple[ResourceType, str] | None:
 
 
 def _members(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, Entry]]:
-    """Return the entries among a compartment's items, each with its place."""
+    """Return the entries among a compartment's items, each with its cursor position."""
     found = []
     for item in items:
         place = item["sk"]["S"]
@@ -256,5 +256,5 @@ def _members(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, Entry]]:
 
 
 def _possible(range_: IndexRange) -> bool:
-    """Return True if a range's bounds are in order; DynamoDB refuses a query otherwise."""
+    """Return True if a range's bounds are in order; DynamoDB rejects a query otherwise."""
     return not range_.high or range_.low <= range_.high

@@ -1,4 +1,4 @@
-"""The forms in which the reader gets resources and index entries, and the store that it asks."""
+"""The reader's data types for stored resources and index entries, and its store interfaces."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,10 +12,10 @@ from careconnect.search.values import SearchValues, patients_of
 from fhir_reader.budget import RequestBudget
 
 BATCH: Final = 100
-"""Resources that one call returns (DynamoDB's quota for BatchGetItem)."""
+"""Maximum resources in one call (DynamoDB's quota for BatchGetItem)."""
 
 OWN_PLACE: Final = "!"
-"""The place of a patient itself: before every entry of its compartment."""
+"""The cursor position of the patient itself: before every entry of its compartment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class StoredResource:
 
 
 def item_key(type_: ResourceType, resource_id: str, item: str) -> dict[str, Any]:
-    """Return the key of one of a resource's items."""
+    """Return the DynamoDB key of one of a resource's items."""
     return {"pk": {"S": f"{type_.name}/{resource_id}"}, "sk": {"S": item}}
 
 
 def stored_resource(item: Mapping[str, Any]) -> StoredResource:
-    """Return the resource version in a body's item."""
+    """Return the resource version that a DynamoDB item holds."""
     return StoredResource(
         body=item.get("body", {}).get("S", ""),
         version=int(item["version"]["N"]),
@@ -54,18 +54,18 @@ def stored_resource(item: Mapping[str, Any]) -> StoredResource:
 
 
 def stored_resources(items: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], StoredResource]:
-    """Return `stored_resource` of each of some items."""
+    """Return the resource version in each of several DynamoDB items."""
     return {key: stored_resource(item) for key, item in items.items()}
 
 
 def patients_in_all(resources: Sequence[tuple[ResourceType, str, StoredResource]]) -> list[tuple[str, ...]]:
-    """Return `patients_in` each of some resources."""
+    """Return `patients_in` of each resource."""
     are_patients = {type_.name: type_.is_patient for type_ in {one[0].name: one[0] for one in resources}.values()}
     return [(id_,) if are_patients[type_.name] else stored.patients for type_, id_, stored in resources]
 
 
 def patients_in(type_: ResourceType, resource_id: str, stored: StoredResource) -> tuple[str, ...]:
-    """Return the ids of the patients that a resource is about: itself, or those whose compartments hold it."""
+    """Return the ids of the patients that a resource is about: its own id, or the owners of its compartments."""
     return (resource_id,) if type_.is_patient else stored.patients
 
 
@@ -75,7 +75,7 @@ class IndexRange:
 
     Sort keys begin with `prefix`; `low` and `high` bound the text after it (inclusive, empty for no bound). `ordered`
     is True if the entries are sorted by the default order of their type. `forward` reads them ascending. `expected` is
-    the number of entries that will probably be enough (0: all of them are wanted).
+    the estimated number of entries that will be needed (0: all of them).
     """
 
     partition: str
@@ -89,10 +89,10 @@ class IndexRange:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An index entry: its resource's type and id, its place in the default order, and the stored search values.
+    """An index entry: its resource's type and id, its order key, and the stored search values.
 
-    `stored` is the text of the values. It is parsed at each access of `values`: a search may hold thousands of entries
-    and look at the values of few, or of each but once. The entries of a page have them `at_hand`.
+    `stored` is the text of the values. It is parsed at each access of `values`: a search may hold thousands of entries,
+    and use the values of only a few, or of each only once. The entries of a page have the parsed values in `at_hand`.
     """
 
     type: ResourceType
@@ -107,12 +107,12 @@ class Entry:
         return self.at_hand if self.at_hand is not None else StoredValues(self.type, self.id, _parsed(self.stored))
 
     def holding(self, values: SearchValues) -> "Entry":
-        """Return the entry with its values at hand."""
+        """Return the same entry with its parsed values."""
         return Entry(self.type, self.id, self.order, self.stored, values)
 
     @property
     def patients(self) -> tuple[str, ...]:
-        """The ids of the patients whose compartments hold the resource."""
+        """The ids of the patients in which compartments the resource is."""
         if self.type.patient_parameter is None:
             return (self.id,) if self.type.is_patient else ()
         return patients_of(self.type, self.id, self.values)
@@ -120,7 +120,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
-    """An entry of a page: the patients that its resource is about, and when its version was written (epoch ms)."""
+    """An entry of a page, with the ids of its resource's patients and the time of its version (epoch milliseconds)."""
 
     entry: Entry
     patients: tuple[str, ...]
@@ -128,7 +128,7 @@ class PageEntry:
 
 
 def page_entries(entries: Iterable[Entry]) -> list[PageEntry]:
-    """Read from entries what a page needs of each."""
+    """Return each entry with its parsed values, patients and time of change."""
     read = []
     for type_, group in groupby(entries, lambda entry: entry.type):
         some = list(group)
@@ -146,13 +146,13 @@ _DECODER: Final = json.JSONDecoder()
 
 
 def _parsed(stored: str) -> Mapping[str, Any]:
-    # Called for each entry, so without the checks that `json.loads` makes of foreign texts.
+    # Called for each entry: `raw_decode` skips the checks that `json.loads` makes of untrusted text.
     values: Mapping[str, Any] = _DECODER.raw_decode(stored)[0]
     return values
 
 
 NextLimit = Callable[[int], int]
-"""Returns how many entries a stream asks for next, when so many were not enough."""
+"""Return the limit of a stream's next query, given the number of entries that were not enough."""
 
 
 class EntryStream(Protocol):
@@ -160,68 +160,69 @@ class EntryStream(Protocol):
 
     @property
     def at_least(self) -> int:
-        """Entries that the range is known to hold: those of its first part, and one if it goes on."""
+        """The known minimum of entries in the range: those of its first part, and one more if it continues."""
 
     def parts(self) -> Iterator[list[Entry]]:
-        """Yield the entries, a list for each call, once."""
+        """Yield the entries, a list for each call; usable once."""
 
 
 class VersionStore(Protocol):
-    """The versions of resources that others have replaced; each of these calls sees all that was answered before."""
+    """The replaced versions of resources. Each call is consistent with all writes that were answered before it."""
 
     def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
-        """Return a replaced version, None if it is not kept: one read."""
+        """Return a replaced version, or None if it is not stored: one read."""
 
     def backwards(
         self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
     ) -> Iterator[StoredResource]:
-        """Stream the versions from the highest to the lowest, of which `expected` are likely to be enough."""
+        """Yield the versions from the highest to the lowest; `expected` is the estimated number that is needed."""
 
 
 class ResourceStore(Protocol):
     """The stored resources and their index."""
 
     def charged_to(self, budget: RequestBudget) -> "ResourceStore":
-        """Return the same store, each call of which is counted in a budget before it is made.
+        """Return the same store, which counts each call in a budget before it is made.
 
-        The calls with which a stream goes on are not counted: each returns hundreds of entries, which are.
+        The calls that continue a stream are not counted: each returns hundreds of entries, and these are counted.
         """
 
     @property
     def versions(self) -> VersionStore:
-        """The versions that were replaced."""
+        """The store of replaced versions."""
 
     def consistent(self) -> "ResourceStore":
-        """Return the same store, of which each call sees all that was answered before it."""
+        """Return the same store with strongly consistent reads."""
 
     def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
         """Return one resource: one read."""
 
     def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> Mapping[tuple[str, str], StoredResource]:
-        """Return many resources by (type name, id), absent ones left out: one read per hundred."""
+        """Return many resources by (type name, id), without absent ones: one read per hundred."""
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
-        """Return the entries of resources whose ids are known."""
+        """Return the entries of resources by their ids."""
 
     def entries(
         self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
     ) -> Sequence[EntryStream]:
-        """Open each range as a stream of entries, descending unless it says `forward`; the first parts come together.
+        """Open each range as a stream of entries, descending unless `forward`; request all first parts concurrently.
 
-        The entries themselves are not charged: whoever takes them counts them (`RequestBudget.examined`).
+        The entries themselves are not charged: the caller that takes them counts them (`RequestBudget.examined`).
         """
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
-        """Return the systems of a token's entries, or None if there are more than `most`: a call for each and one."""
+        """Return the systems of a token's entries, or None if there are more than `most`: one call each, and one more.
+        """
 
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int
     ) -> Iterator[list[tuple[str, Entry]]]:
-        """Request a patient's compartment and yield (place, entry) pairs by type and date, a list for each call.
+        """Request a patient's compartment and yield (position, entry) pairs by type and date, a list for each call.
 
-        It begins after a place. Without one the patient's own entry comes first, at `OWN_PLACE`, and is requested at
-        the same time. `expected` entries will probably be enough (0: all of them are wanted). The entries are not
-        charged, as for `entries`.
+        The first entry is the one after the position `after`. If `after` is empty, the patient's own entry comes first,
+        at `OWN_PLACE`, and is requested at the same time. `expected` is the estimated number of entries that will be
+        needed (0: all of them). The entries are not charged, as for `entries`.
         """
 
     def seal_key(self) -> bytes:

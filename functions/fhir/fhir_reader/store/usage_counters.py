@@ -1,4 +1,4 @@
-"""The quota table: one counter per client and minute, which DynamoDB deletes in its own time."""
+"""The quota table: one counter per client and minute, which DynamoDB deletes some time after it expires."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -12,14 +12,14 @@ _KEPT_AFTER: Final = 2 * WINDOW
 
 
 class DynamoDbUsageCounters:
-    """Keeps the accounts in a table of which this function may update items, and nothing else."""
+    """Store the usage counters in a table. This function may update its items, and nothing else."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def add(self, client_id: str, window: int, units: int) -> int:
-        """Add units to a client's account of a window and return how much it holds: one UpdateItem."""
+        """Add units to a client's usage counter of a window and return the new value: one UpdateItem."""
         answer = call(
             self._client.update_item,
             TableName=self._table,

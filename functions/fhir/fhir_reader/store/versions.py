@@ -1,4 +1,4 @@
-"""Read the versions of a resource that were replaced (ADR 23)."""
+"""Read the replaced versions of a resource (ADR 23)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from fhir_reader.store.stored import StoredResource, item_key, stored_resource
 
 
 class DynamoDbVersions:
-    """Reads replaced versions, which never change. Each call and each version is counted in a `budget`, if given."""
+    """Read replaced versions, which never change. A `budget`, if given, counts each call and each version."""
 
     def __init__(
         self, client: FormatCheckedClient, tables: Mapping[Home, str], budget: RequestBudget | None = None
@@ -25,7 +25,7 @@ class DynamoDbVersions:
         return DynamoDbVersions(self._client, self._tables, budget)
 
     def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
-        """Return a replaced version, None if there is none: one GetItem."""
+        """Return a replaced version, or None if there is none: one GetItem."""
         if self._budget:
             self._budget.call()
         answer = call(
@@ -40,7 +40,7 @@ class DynamoDbVersions:
     def backwards(
         self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
     ) -> Iterator[StoredResource]:
-        """Stream the versions from the highest to the lowest: a Query for each megabyte of them."""
+        """Yield the versions from the highest to the lowest: one Query for each megabyte."""
         if self._budget:
             self._budget.call()
         return self._backwards(self._query(type_, resource_id, highest, lowest), lowest, expected)

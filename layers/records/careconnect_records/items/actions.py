@@ -1,4 +1,4 @@
-"""The actions of DynamoDB's transactions, with no name or value that their expressions do not use."""
+"""Build the actions of DynamoDB's transactions."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def table_action(
     condition: str = "",
     values: Mapping[str, Any] | None = None,
 ) -> Item:
-    """Return the Update of an item, or its ConditionCheck where there is nothing to `update`."""
+    """Return the Update of an item, or its ConditionCheck if `update` is empty. Unused `names` are left out."""
     action: Item = {"TableName": table, "Key": key}
     if update:
         action["UpdateExpression"] = update

@@ -1,4 +1,4 @@
-"""Extract a resource's search values and index entries, driven by the table of search parameters alone."""
+"""Extract a resource's search values and index entries, by the table of search parameters alone."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,14 +42,14 @@ from careconnect.storage.keys import (
 )
 from careconnect_records.parsing.exact_json import JsonNumber
 
-_STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<wanted>[^)]+)\))?")
+_STEP: Final = re.compile(r"(?P<element>\w+)(?:\((?P<key>\w+)=(?P<required>[^)]+)\))?")
 LITERAL_REFERENCE: Final = re.compile(
     r"(?:(?P<base>[A-Za-z][A-Za-z0-9+.-]*://\S+?)/)?"
     rf"(?P<type>[A-Z][A-Za-z]+)/(?P<id>{ID_PATTERN})(?:/_history/{ID_PATTERN})?"
 )
 ABSOLUTE_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
-"""What alone may be referred to elsewhere (RFC 3986 §4.3); another text could name a partition of the index."""
-# Those of a HumanName and of an Address.
+"""The form of a reference to another server (RFC 3986 §4.3). Any other text could name a partition of the index."""
+# The string elements of HumanName and Address.
 _TEXTS: Final = (
     *("family", "given", "prefix", "suffix", "text"),
     *("line", "city", "district", "state", "postalCode", "country"),
@@ -61,8 +61,8 @@ _Step = tuple[str, str, str]
 def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[str, list[Any]]:
     """Return the values of every search parameter of `resource`, in the forms of `careconnect.search.values`.
 
-    Parameters without a value are left out. References below `base_url`'s FHIR base lose it. Raises
-    `SearchValueError` for a date that the calendar does not have, and `KeyError` for an unserved type.
+    Parameters without a value are left out. References below `base_url`'s FHIR base become relative. Raises
+    `SearchValueError` for a date that the calendar does not have, and `KeyError` for a type that is not served.
     """
     served = resource_type(resource["resourceType"])
     if served is None:
@@ -84,14 +84,14 @@ def search_values(resource: Mapping[str, Any], *, base_url: str = "") -> dict[st
 
 
 def _each_once(values: Iterable[Any]) -> list[Any]:
-    """Return texts and lists of texts and numbers without repetitions, in time that grows as they do."""
+    """Return JSON values without repetitions, in linear time."""
     return list({repr(value): value for value in values}.values())
 
 
 def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> list[Key]:
     """Return the keys of all index entries of a resource, each once: its type's, then its parameters'.
 
-    What lies within another parameter has entries under that one's name, so that a search by either finds it there.
+    A parameter with a parent has entries under the parent's name, where a search by either finds them.
     """
     order, shard = order_key(values, served.order_by), shard_of(resource_id)
     keys: dict[Key, None] = {(type_partition(served.name, shard), entry_sort_key("", order, resource_id)): None}
@@ -100,23 +100,23 @@ def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> 
     if is_long_period(values, served.order_by):
         keys[period_partition(served.name, shard), entry_sort_key("", order, resource_id)] = None
     for parameter in (*served.parameters, *COMMON_PARAMETERS):
-        holder = (served.parameter(parameter.within) if parameter.within else None) or parameter
-        # A composite is found by the entries of its first part.
-        if holder.indexed and not parameter.parts:
-            for partition, prefix in _entries(served.name, holder, values.get(parameter.name, ())):
+        parent = (served.parameter(parameter.within) if parameter.within else None) or parameter
+        # The entries of its first part find a composite.
+        if parent.indexed and not parameter.parts:
+            for partition, prefix in _entries(served.name, parent, values.get(parameter.name, ())):
                 keys[partition, entry_sort_key(prefix, order, resource_id)] = None
     return list(keys)
 
 
 @lru_cache(maxsize=512)
 def _steps(path: str) -> tuple[_Step, ...]:
-    """Return the steps of an element path; the empty one leads nowhere else."""
+    """Return the steps of an element path; the empty path has none."""
     steps: list[_Step] = []
     for text in path.split(".") if path else ():
         step = _STEP.fullmatch(text)
         if step is None:
             raise ValueError(f"not an element path: {path}")
-        steps.append((step["element"], step["key"] or "", step["wanted"] or ""))
+        steps.append((step["element"], step["key"] or "", step["required"] or ""))
     return tuple(steps)
 
 
@@ -126,10 +126,10 @@ def _elements(node: Any, steps: tuple[_Step, ...]) -> Iterator[Any]:
         return
     if not isinstance(node, Mapping):
         return
-    (element, key, wanted), rest = steps[0], steps[1:]
+    (element, key, required), rest = steps[0], steps[1:]
     child = node.get(element)
     for repetition in child if isinstance(child, list) else (child,):
-        if repetition is None or (key and repetition.get(key) != wanted):
+        if repetition is None or (key and repetition.get(key) != required):
             continue
         yield from _elements(repetition, rest)
 
@@ -173,7 +173,7 @@ def _tokens(parameter: SearchParameter, element: Any) -> Iterator[list[str]]:
             yield from _tokens(parameter, coding)
         return
     else:
-        # A Coding has a code, an Identifier a value; a system alone finds nothing that `:missing` would not.
+        # A Coding has a code, an Identifier a value. A system alone makes no token.
         system, code = element.get("system") or "", element.get("code") or element.get("value") or ""
     folded = fold_token(
         code, case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
@@ -198,7 +198,7 @@ def _dates(element: Any) -> Iterator[list[int]]:
 
 
 def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[str]:
-    """Yield what a literal reference points at; contained and logical references point at no resource."""
+    """Yield the target of a literal reference; contained and logical references have none."""
     text = element.get("reference") or ""
     if not text or text.startswith("#"):
         return
@@ -214,7 +214,7 @@ def _references(parameter: SearchParameter, element: Any, fhir_base: str) -> Ite
 
 
 def _quantities(element: Any) -> Iterator[list[str]]:
-    """Yield `[number, system, code, unit]` of a Quantity, the number with the digits that it was written with."""
+    """Yield `[number, system, code, unit]` of a Quantity, the number with its original digits."""
     number = element.get("value")
     if number is not None:
         text = number.literal if isinstance(number, JsonNumber) else str(number)
@@ -222,7 +222,7 @@ def _quantities(element: Any) -> Iterator[list[str]]:
 
 
 def _joined(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterator[list[list[Any]]]:
-    """Yield the values of each part of a composite, if the element has any of them."""
+    """Yield the values of each part of a composite, if the element has any."""
     parts: list[list[Any]] = []
     for part in parameter.parts:
         found = _elements(element, _steps(part.path))
@@ -232,7 +232,7 @@ def _joined(parameter: SearchParameter, element: Any, fhir_base: str) -> Iterato
 
 
 def _entries(type_name: str, parameter: SearchParameter, values: Any) -> Iterator[tuple[str, str]]:
-    """Yield the partition and the sort key prefix of each entry of one parameter."""
+    """Yield the partition and the sort key prefix of each entry of a parameter."""
     match parameter.type:
         case ParameterType.TOKEN:
             for system, code in values:

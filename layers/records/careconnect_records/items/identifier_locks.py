@@ -1,7 +1,8 @@
-"""The guards of identifiers: which resources have one, in one item, so that a condition on it can be verified (ADR 25).
+"""Lock identifiers: one item lists the resources that have one, so that a transaction can verify it (ADR 25).
 
-A guard is named by the key (partition, prefix) of its identifier's entries. Its item has `ids`, the ids of the
-resources that have the identifier; beyond `MOST_IDS` of them `many` instead, and `times`, which every change raises.
+A lock's name is the key (partition, prefix) of its identifier's entries. Its item has `ids`, the ids of the resources
+with the identifier, and `times`, its revision, which every change increments. Beyond `MAX_IDS` ids it overflows: it has
+`many` then, and its ids are incomplete.
 """
 
 from collections.abc import Iterable
@@ -18,15 +19,15 @@ from careconnect.storage.keys import (
 )
 from careconnect_records.items.actions import Item, table_action
 
-MOST_IDS: Final = 50
-"""Beyond that an identifier is no identifier; a condition on it looks into the index."""
+MAX_IDS: Final = 50
+"""The number of ids that a lock lists. Beyond it, a condition on the identifier reads the index."""
 
 _NAMES: Final = {"#ids": "ids", "#many": "many"}
 
 
 @dataclass(frozen=True, slots=True)
 class IdentifierLock:
-    """What a guard's item says: the ids, or, of `many`, how often it was changed."""
+    """The state of a lock: the ids, whether it has overflowed, and its revision."""
 
     ids: frozenset[str] = frozenset()
     overflow: bool = False
@@ -35,27 +36,27 @@ class IdentifierLock:
     @property
     def is_full(self) -> bool:
         """Whether it takes no further id."""
-        return self.overflow or len(self.ids) >= MOST_IDS
+        return self.overflow or len(self.ids) >= MAX_IDS
 
 
 def lock_of(type_name: str, system: str, code: str) -> Key:
-    """Return the name of the guard of an identifier; `code` as a token's entries have it."""
+    """Return the name of an identifier's lock; `code` is folded as in a token's entries."""
     return token_partition(type_name, "identifier", code), token_prefix(system)
 
 
 def locks_among(type_name: str, entries: Iterable[Key]) -> frozenset[Key]:
-    """Return the guards of the identifiers that have entries among `entries`."""
+    """Return the names of the locks of all identifiers that have entries among `entries`."""
     beginning = token_partition(type_name, "identifier", "")
     return frozenset((pk, prefix_of(sk)) for pk, sk in entries if pk.startswith(beginning))
 
 
 def lock_key(lock: Key) -> Item:
-    """Return the key of a guard's item."""
+    """Return the key of a lock's item."""
     return {"pk": {"S": lock_partition(*lock)}, "sk": {"S": LOCK_ITEM}}
 
 
 def read_lock(item: Item | None) -> IdentifierLock:
-    """Return what a guard's item says; without one nothing has the identifier."""
+    """Return the state of a lock from its item; without an item no resource has the identifier."""
     if not item:
         return IdentifierLock()
     return IdentifierLock(
@@ -74,18 +75,18 @@ def lock_action(
     full: bool = False,
     expected: IdentifierLock | None = None,
 ) -> Item:
-    """Return the action that adds or removes a resource's id, on condition that the guard is as `expected`.
+    """Return the action that adds or removes a resource's id, on condition that the lock is as `expected`.
 
-    A guard that is known to be `full` becomes one of many; one that is not has room, or the action fails.
+    A `full` lock overflows. A lock that is not `full` has to have room, or the action fails.
     """
     values: dict[str, Any] = {}
-    conditions = [] if expected is None else [_is(expected, values)]
+    conditions = [] if expected is None else [_unchanged(expected, values)]
     update = ""
     if added and full:
         update, values[":yes"], values[":one"] = "SET #many = :yes ADD #times :one", {"BOOL": True}, {"N": "1"}
     elif added:
         update, values[":id"], values[":one"] = "ADD #ids :id, #times :one", {"SS": [added]}, {"N": "1"}
-        values[":most"] = {"N": str(MOST_IDS)}
+        values[":most"] = {"N": str(MAX_IDS)}
         conditions.append("attribute_not_exists(#many) AND (attribute_not_exists(#ids) OR size(#ids) < :most)")
     elif removed:
         update, values[":id"], values[":one"] = "ADD #times :one DELETE #ids :id", {"SS": [removed]}, {"N": "1"}
@@ -99,8 +100,8 @@ def lock_action(
     )
 
 
-def _is(expected: IdentifierLock, values: dict[str, Any]) -> str:
-    """Return the condition that a guard is still as it was read, and add its values."""
+def _unchanged(expected: IdentifierLock, values: dict[str, Any]) -> str:
+    """Return the condition under which a lock is unchanged, and add the condition's values to `values`."""
     if expected.overflow:
         values[":times"] = {"N": str(expected.revision)}
         return "#times = :times"
@@ -111,5 +112,5 @@ def _is(expected: IdentifierLock, values: dict[str, Any]) -> str:
     for place, one in enumerate(sorted(expected.ids)):
         values[f":has{place}"] = {"S": one}
         contained.append(f"contains(#ids, :has{place})")
-    # One that has become full since, and then one of many, may have the same ids.
+    # A lock that has overflowed since may still have the same ids.
     return " AND ".join(["attribute_not_exists(#many)", *contained, "size(#ids) = :size"])

@@ -1,7 +1,8 @@
-"""The marks of what is referred to: how many resources of which type refer to it, and none of their ids (ADR 25).
+"""Count the references to a resource: how many resources of each type refer to it, without their ids (ADR 25).
 
-The counts of a target (`Patient/4`) are spread over `COUNT_SHARDS` items of the reference table, each by the id of the
-resource that refers: a number for each type, their `total`, and `closed` from its deletion until it is there again.
+The counts of a resource (`Patient/4`) are spread over `COUNT_SHARDS` items of the reference table, by the id of the
+referring resource. An item has a number for each type and their `total`. While the resource is deleted, each of its
+items has a tombstone: the attribute `closed`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +15,15 @@ from careconnect_records.items.actions import Item, table_action
 from careconnect_records.items.extract import LITERAL_REFERENCE
 
 _TOTAL: Final = "total"
-_CLOSED: Final = "closed"
-_NAMES: Final = {"#total": _TOTAL, "#closed": _CLOSED}
+_TOMBSTONE: Final = "closed"
+_NAMES: Final = {"#total": _TOTAL, "#closed": _TOMBSTONE}
 
 
 def local_target(reference: str, *, base_url: str = "") -> str:
-    """Return the resource of this server, of a served type, that a literal reference is to; empty for another."""
+    """Return the key of the resource of this server that a literal reference is to, empty for any other reference.
+
+    The resource's type has to be one that is served.
+    """
     literal = LITERAL_REFERENCE.fullmatch(reference)
     if literal is None or resource_type(literal["type"]) is None:
         return ""
@@ -29,20 +33,20 @@ def local_target(reference: str, *, base_url: str = "") -> str:
 
 
 def targets_of(resource: Mapping[str, Any], *, base_url: str = "") -> frozenset[str]:
-    """Return the resources of this server that a resource refers to, itself left out."""
+    """Return the keys of the resources of this server that a resource refers to, without its own."""
     itself = f"{resource['resourceType']}/{resource['id']}"
     found = {local_target(text, base_url=base_url) for text in literal_references(resource)}
     return frozenset(found - {"", itself})
 
 
 def literal_references(node: Any) -> Iterator[str]:
-    """Yield the texts of all references in a resource, those of what it contains too."""
+    """Yield the texts of all references in a resource, its contained resources' too."""
     if isinstance(node, list):
         for item in node:
             yield from literal_references(item)
     elif isinstance(node, dict):
         reference = node.get("reference")
-        # Two resources, DetectedIssue and ProcessRequest, have a text of that name, and it refers to nothing.
+        # DetectedIssue and ProcessRequest have a string of that name, which is no Reference.
         if isinstance(reference, str) and "resourceType" not in node:
             yield reference
         for child in node.values():
@@ -51,12 +55,12 @@ def literal_references(node: Any) -> Iterator[str]:
 
 
 def count_keys(target: str) -> list[Item]:
-    """Return the keys of all items with a target's counts."""
+    """Return the keys of all items that hold a target's counts."""
     return [{"pk": {"S": count_key(target, shard)}} for shard in range(COUNT_SHARDS)]
 
 
 def counts_of(items: Iterable[Item]) -> dict[str, int]:
-    """Return how many resources of which type refer to a target, by the items with its counts."""
+    """Return the number of referring resources by type, summed over the items of a target's counts."""
     counts: dict[str, int] = {}
     for item in items:
         for name, value in item.items():
@@ -66,9 +70,9 @@ def counts_of(items: Iterable[Item]) -> dict[str, int]:
 
 
 def count_action(
-    table: str, target: str, shard: int, counts: Mapping[str, int], *, unless_closed: bool = False
+    table: str, target: str, shard: int, counts: Mapping[str, int], *, unless_deleted: bool = False
 ) -> Item:
-    """Return the action that adds to the counts of a target, by type; on condition that it is not deleted, if asked."""
+    """Return the action that adds to the counts of a target by type, perhaps only if it has no tombstone."""
     names = dict(_NAMES)
     values: dict[str, Any] = {":total": {"N": str(sum(counts.values()))}}
     adds = ["#total :total"]
@@ -79,14 +83,14 @@ def count_action(
         table,
         {"pk": {"S": count_key(target, shard)}},
         update=f"ADD {', '.join(adds)}",
-        condition="attribute_not_exists(#closed)" if unless_closed else "",
+        condition="attribute_not_exists(#closed)" if unless_deleted else "",
         names=names,
         values=values,
     )
 
 
-def close_actions(table: str, target: str, *, if_unreferred: bool) -> list[Item]:
-    """Return the actions that close all items of a target that is deleted; on condition that nothing refers to it."""
+def set_tombstone_actions(table: str, target: str, *, if_unreferred: bool) -> list[Item]:
+    """Return the actions that set the tombstone of a deleted target, perhaps only if nothing refers to it."""
     return [
         table_action(
             table,
@@ -100,6 +104,6 @@ def close_actions(table: str, target: str, *, if_unreferred: bool) -> list[Item]
     ]
 
 
-def open_actions(table: str, target: str) -> list[Item]:
-    """Return the actions that open the items of a target again, which was deleted and is there again."""
+def remove_tombstone_actions(table: str, target: str) -> list[Item]:
+    """Return the actions that remove the tombstone of a target that is restored."""
     return [table_action(table, key, update="REMOVE #closed", names=_NAMES) for key in count_keys(target)]

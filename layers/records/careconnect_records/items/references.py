@@ -1,4 +1,4 @@
-"""Find what a resource refers to: each Reference of it, of its contained resources and of its extensions."""
+"""Find the References of a resource, also those in its contained resources and in extensions."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from careconnect_records.stu3.schema import Element, model_of, shape_beside_prim
 
 @dataclass(frozen=True, slots=True)
 class FoundReference:
-    """A Reference with a `reference`: where it stands, as a FHIRPath, and the types that it may point at, or any."""
+    """A Reference with a `reference` text: its FHIRPath, and the types that it may refer to (empty: any)."""
 
     expression: str
     targets: frozenset[str]
     text: str
 
     def allows(self, type_name: str) -> bool:
-        """Say whether it may point at a resource of this type (STU3 References §2.26.1)."""
+        """Return True if it may refer to a resource of this type (STU3 References §2.26.1)."""
         return not self.targets or type_name in self.targets
 
 
 @dataclass(frozen=True, slots=True)
 class LocalTarget:
-    """What a reference to this server points at; `version` is empty, unless it names one."""
+    """The target of a reference to this server; `version` is empty, unless the reference names one."""
 
     type_name: str
     id: str
@@ -33,7 +33,7 @@ class LocalTarget:
 
     @property
     def key(self) -> str:
-        """The reference in its shortest form, which is the partition key of the target's items."""
+        """The shortest form of the reference, which is the partition key of the target's items."""
         return resource_key(self.type_name, self.id)
 
 
@@ -46,7 +46,7 @@ def references_of(resource: dict[str, Any]) -> Iterator[FoundReference]:
 def target_of(text: str, fhir_base: str) -> LocalTarget | None:
     """Return the target of a literal reference to this server (`Type/id`, or the same below `fhir_base`).
 
-    None for every other: of another server, contained, or of no such form.
+    A reference to another server, a contained one and any other form have none.
     """
     literal = LITERAL_REFERENCE.fullmatch(text)
     if literal is None or literal["base"] not in (None, fhir_base):
@@ -55,17 +55,17 @@ def target_of(text: str, fhir_base: str) -> LocalTarget | None:
 
 
 def contained_in(resource: dict[str, Any]) -> dict[str, str]:
-    """Return the types of what a valid resource contains, by id."""
+    """Return the types of the resources that a valid resource contains, by id."""
     return {each["id"]: each["resourceType"] for each in resource.get("contained", ()) if "id" in each}
 
 
 def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base: str) -> str:
-    """Return what is wrong with a reference whatever is stored, empty if nothing is.
+    """Return the fault of a reference that needs no look into the tables, empty if there is none.
 
-    It may be to what its resource does not contain, or to a type that its element does not allow.
+    The reference names no contained resource, or a type that its element does not allow.
     """
     if reference.text == "#":
-        # What contains it (STU3 References §2.26.3).
+        # A reference to the containing resource (STU3 References §2.26.3).
         return ""
     if reference.text.startswith("#"):
         kind = contained.get(reference.text[1:], "")
@@ -80,12 +80,12 @@ def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base
 
 
 def is_elsewhere(text: str, fhir_base: str) -> bool:
-    """Say whether a literal reference names something that this server does not keep: an absolute URI of another's."""
+    """Return True if a literal reference is an absolute URI outside this server."""
     return ABSOLUTE_URI.fullmatch(text) is not None and not text.lower().startswith(f"{fhir_base}/".lower())
 
 
 def fhir_base_of(base_url: str) -> str:
-    """Return the FHIR base below a root URL, with which absolute references to this server begin."""
+    """Return the FHIR base below a root URL. Absolute references to this server begin with it."""
     return f"{base_url.rstrip('/')}{FHIR_PATH}"
 
 
@@ -115,7 +115,7 @@ def _of(node: dict[str, Any], element: Element, where: str) -> Iterator[FoundRef
 
 
 def _beside(beside: Any, where: str) -> Iterator[FoundReference]:
-    """Yield the References in the extensions of a primitive, or of each one where it repeats."""
+    """Yield the References in the extensions of a primitive, or of each repetition."""
     for place, one in enumerate(beside if isinstance(beside, list) else (beside,)):
         if one is not None:
             its = f"{where}[{place}]" if isinstance(beside, list) else where

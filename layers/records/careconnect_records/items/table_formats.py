@@ -1,4 +1,4 @@
-"""Say in a table how it is laid out: with the first write, and around `careconnect reindex` (ADR 31)."""
+"""Write a table's format number: with the first write, and around `careconnect reindex` (ADR 31)."""
 
 import secrets
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +16,7 @@ _KEY: Final[Any] = {"pk": {"S": CURSOR_KEY[0]}, "sk": {"S": CURSOR_KEY[1]}}
 
 
 def begin_table(client: "DynamoDBClient", table: str) -> None:
-    """Give a table that has none the key that seals its `next` links, and the number of this release's format."""
+    """Put the format number of this release, and a key that seals `next` links, into a table that has none."""
     item: Any = {**_KEY, "key": {"B": secrets.token_bytes(32)}, "format": {"N": str(FORMAT)}}
     try:
         client.put_item(TableName=table, Item=item, ConditionExpression="attribute_not_exists(pk)")
@@ -26,7 +26,7 @@ def begin_table(client: "DynamoDBClient", table: str) -> None:
 
 
 def close_table(client: "DynamoDBClient", table: str, run: str) -> None:
-    """Set a table's number to 0, which no release has, and say which run of `careconnect reindex` is at work on it."""
+    """Set a table's format number to 0, which no release has, and store the `run` of `careconnect reindex`."""
     client.update_item(
         TableName=table,
         Key=_KEY,
@@ -37,7 +37,7 @@ def close_table(client: "DynamoDBClient", table: str, run: str) -> None:
 
 
 def open_table(client: "DynamoDBClient", table: str, run: str) -> None:
-    """Set a table's number to this release's, if the `run` is still the one that is at work on it."""
+    """Set a table's format number to this release's, if the table was closed by this `run` and no later one."""
     client.update_item(
         TableName=table,
         Key=_KEY,
@@ -49,5 +49,5 @@ def open_table(client: "DynamoDBClient", table: str, run: str) -> None:
 
 
 def is_closed_by(item: OwnItem, run: str) -> bool:
-    """Return True if a `run` of `careconnect reindex` is at work on the table with this item."""
+    """Return True if a table's own item says that this `run` of `careconnect reindex` closed it."""
     return item.get("run") == {"S": run}

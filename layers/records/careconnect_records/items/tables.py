@@ -1,4 +1,4 @@
-"""The tables that a writer of records writes to."""
+"""The tables of resources and references, and the client to write them with."""
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecordTables:
-    """The tables of resources and of what refers to them, by name, and the client to write them with.
+    """The names of the tables of resources and of reference counts, and the client to write them with.
 
-    `record` is empty for a writer of the directory, which has nothing to do with that table.
+    `record` is empty for a writer of the directory, which may not access that table.
     """
 
     client: "DynamoDBClient"
@@ -29,9 +29,9 @@ class RecordTables:
 
     @property
     def of_resources(self) -> tuple[str, ...]:
-        """The names of the tables that hold resources, each with a format of its own."""
+        """The names of the tables that hold resources. Each has its own format number."""
         return tuple(filter(None, (self.record, self.directory)))
 
     def through(self, client: "FormatCheckedClient") -> "RecordTables":
-        """Return the same tables, to be read and written as long as their format is right."""
+        """Return the same tables with a client that checks their format."""
         return replace(self, client=cast("DynamoDBClient", client))

@@ -1,4 +1,4 @@
-"""Read and write FHIR JSON without losing a digit, a key's place or a character."""
+"""Parse and write FHIR JSON without losing a digit, the order of keys, or a character."""
 
 import json
 import re
@@ -6,17 +6,17 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, Final, Self
 
-MOST_NESTED: Final = 64
-"""So many objects and arrays within each other; nothing that STU3 defines comes near."""
+MAX_NESTED: Final = 64
+"""The maximum depth of objects and arrays. STU3 defines nothing that comes near."""
 
-_MOST_CHARACTERS: Final = 100
-# Beyond this Python knows no exponent; what is a sensible one is for the validation to say.
-_MOST_OF_EXPONENT: Final = 9
+_MAX_CHARACTERS: Final = 100
+# Python's decimals take no longer exponent. The validation has the narrower limit.
+_MAX_EXPONENT_DIGITS: Final = 9
 _TOKEN: Final = re.compile(r'"(?>[^"\\]*(?:\\.[^"\\]*)*)"?|[\[{]|[\]}]', re.DOTALL)
 
 
 class JsonError(ValueError):
-    """A text is not JSON; `line` is the first wrong one, counted from 1."""
+    """A text is not JSON; `line` is the first faulty line, counted from 1."""
 
     def __init__(self, reason: str, line: int = 1) -> None:
         super().__init__(reason)
@@ -24,12 +24,12 @@ class JsonError(ValueError):
 
 
 class JsonNumber(Decimal):
-    """A number with a fraction or an exponent, and the digits that it was written with (`1.10`)."""
+    """A number with a fraction or an exponent that keeps its original digits (`1.10`)."""
 
     literal: str
 
     def __new__(cls, literal: str) -> Self:
-        """Keep `literal` beside its value; raises `decimal.InvalidOperation` if it is no number."""
+        """Create a number that keeps its `literal`; raises `decimal.InvalidOperation` if it is no number."""
         number = super().__new__(cls, literal)
         number.literal = literal
         return number
@@ -50,13 +50,13 @@ def _constant(name: str) -> Any:
 
 def _decimal(literal: str) -> JsonNumber:
     exponent = literal.lower().partition("e")[2]
-    if len(literal) > _MOST_CHARACTERS or len(exponent) > _MOST_OF_EXPONENT:
+    if len(literal) > _MAX_CHARACTERS or len(exponent) > _MAX_EXPONENT_DIGITS:
         raise JsonError("not readable: a number has too many digits")
     return JsonNumber(literal)
 
 
 def _integer(literal: str) -> int:
-    if len(literal) > _MOST_CHARACTERS:
+    if len(literal) > _MAX_CHARACTERS:
         raise JsonError("not readable: a number has too many digits")
     return int(literal)
 
@@ -78,23 +78,23 @@ def parse_json(text: str) -> Any:
 
 
 def is_nested_too_deeply(text: str) -> bool:
-    """Say whether a JSON text opens more than `MOST_NESTED` objects and arrays within each other, in linear time."""
+    """Return True if a JSON text nests more than `MAX_NESTED` objects and arrays; takes linear time."""
     depth = 0
     for token in _TOKEN.finditer(text):
-        mark = token[0]
-        if mark in "[{":
+        bracket = token[0]
+        if bracket in "[{":
             depth += 1
-            if depth > MOST_NESTED:
+            if depth > MAX_NESTED:
                 return True
-        elif mark in "]}":
+        elif bracket in "]}":
             depth -= 1
     return False
 
 
 def nests_too_deeply(value: Any) -> bool:
-    """Say of a parsed value what `is_nested_too_deeply` says of its text."""
+    """Return True if a parsed value nests more than `MAX_NESTED` objects and arrays."""
     level = [value]
-    for _ in range(MOST_NESTED):
+    for _ in range(MAX_NESTED):
         level = [
             child
             for node in level
@@ -108,7 +108,7 @@ def nests_too_deeply(value: Any) -> bool:
 
 
 def json_text(value: Any, *, sort_keys: bool = False) -> str:
-    """Write a parsed JSON value compactly, with decimals' digits and non-ASCII as they were."""
+    """Return a parsed value as compact JSON, with the original digits of decimals and without escaping non-ASCII."""
     parts: list[str] = []
     _write(value, parts.append, sort_keys)
     return "".join(parts)

@@ -1,13 +1,13 @@
-"""What is wrong with a body or with the resource in it: fixed words, a code and a place, never a value."""
+"""The faults of a body or of the resource in it: a code, a path and a fixed text, never a value."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-MOST_FAULTS: Final = 50
-"""So many faults of one resource are told; a caller who mends them learns of the rest."""
+MAX_FAULTS: Final = 50
+"""The maximum number of faults that are reported for one resource."""
 
-_MOST_IN_TEXT: Final = 3
+_MAX_IN_TEXT: Final = 3
 
 FaultCode = Literal["invalid", "required", "value", "code-invalid", "structure", "not-found"]
 """The codes of STU3's ValueSet issue-type that a fault can have."""
@@ -15,9 +15,9 @@ FaultCode = Literal["invalid", "required", "value", "code-invalid", "structure",
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: `expression` is a FHIRPath (`Observation.component[1].valueQuantity.code`), `text` what is wrong.
+    """One fault: `expression` is a FHIRPath (`Observation.component[1].valueQuantity.code`), `text` the description.
 
-    Both are built of names that FHIR gives, never of what was sent.
+    Both consist of names that FHIR defines, never of values that were sent.
     """
 
     code: FaultCode
@@ -26,18 +26,18 @@ class Fault:
 
 
 class UnreadableBodyError(ValueError):
-    """A body is not what its media type says; the text is fixed and may be told."""
+    """A body does not match its media type. The text is fixed and may be shown to the caller."""
 
 
 class InvalidResourceError(ValueError):
-    """A resource is not valid STU3; `faults` are all that were found, its text the first three of them."""
+    """A resource is not valid STU3; `faults` are all that were found, the text has the first three."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        # Whoever reports it names the resource; the elements are named from there.
-        told = "; ".join(
+        # Paths are relative to the resource, which every report names.
+        text = "; ".join(
             f"{fault.expression.partition('.')[2] or fault.expression}: {fault.text}"
-            for fault in self.faults[:_MOST_IN_TEXT]
+            for fault in self.faults[:_MAX_IN_TEXT]
         )
-        more = len(self.faults) - _MOST_IN_TEXT
-        super().__init__(f"{told} (and {more} more)" if more > 0 else told)
+        more = len(self.faults) - _MAX_IN_TEXT
+        super().__init__(f"{text} (and {more} more)" if more > 0 else text)

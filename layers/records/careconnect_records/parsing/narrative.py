@@ -1,14 +1,14 @@
-"""Say whether a narrative is XHTML of the kind that STU3 allows (Narrative §2.5.1, rules txt-1 to txt-3)."""
+"""Validate the XHTML of a narrative (STU3 Narrative §2.5.1, rules txt-1 to txt-3)."""
 
 import re
 from typing import Final
 
 from careconnect.fhir.rendering.xml_writer import XHTML
-from careconnect_records.parsing.strict_xml import MOST_NESTED, UnsafeXmlError, expat, strict_parser
+from careconnect_records.parsing.strict_xml import MAX_NESTED, UnsafeXmlError, expat, strict_parser
 
 XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 
-# HTML 4.0, chapters 7 to 11 without 9.4 (ins, del) and 15, with links and images: what txt-1 allows.
+# The elements that txt-1 allows: HTML 4.0, chapters 7 to 11 without 9.4 (ins, del) and 15, with links and images.
 _ELEMENTS: Final = frozenset(
     (
         *("div", "span", "p", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "address", "blockquote", "q", "pre"),
@@ -33,19 +33,19 @@ _LINKS: Final = frozenset(("href", "src", "cite", "longdesc", "usemap"))
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*):", re.IGNORECASE)
 _SCHEMES: Final = frozenset(("http", "https", "ftp", "mailto", "tel", "urn", "cid"))
 _IMAGE: Final = re.compile(r"data:image/(?:png|gif|jpe?g|bmp|webp)[;,]", re.IGNORECASE)
-# A browser skips these within a scheme.
+# Browsers ignore these characters within a scheme.
 _SKIPPED: Final = re.compile(r"[\x00-\x20\x7f-\xa0]+")
-# Whatever runs, or is written so that one does not see it.
+# Styles that run code, or are escaped to hide it.
 _UNSAFE_STYLE: Final = re.compile(r"expression\s*\(|@|\\|/\*|behaviou?r|-moz-binding|script:", re.IGNORECASE)
 _STYLE_LINK: Final = re.compile(r"(?:url|src|image|image-set)\s*\(\s*[\"']?(?P<target>[^\"')]*)", re.IGNORECASE)
 
 
 class _NarrativeError(ValueError):
-    """A narrative breaks a rule; the text says which."""
+    """A narrative violates a rule, which the text names."""
 
 
 def narrative_fault(text: str) -> str:
-    """Return what is wrong with a narrative, or `""`; the text quotes nothing of it."""
+    """Return the fault of a narrative, or `""`; the text quotes nothing of it."""
     if not text.startswith("<div"):
         return "a narrative has to begin with <div"
     reader = _Reader()
@@ -59,7 +59,7 @@ def narrative_fault(text: str) -> str:
 
 
 def stands_alone(div: bytes) -> bool:
-    """Say whether a piece cut out of an XML document is by itself a `div` in XHTML's namespace."""
+    """Return True if a piece of an XML document is a `div` in XHTML's namespace by itself."""
     names: list[str] = []
     parser = strict_parser()
     parser.StartElementHandler = lambda name, _attributes: names.append(name)
@@ -91,7 +91,7 @@ class _Reader:
                 raise _NarrativeError("a narrative's root has to be an XHTML div")
             self._prefix = name.removesuffix("div")
         self._depth += 1
-        if self._depth > MOST_NESTED:
+        if self._depth > MAX_NESTED:
             raise _NarrativeError("nested too deeply")
         element = name.removeprefix(self._prefix)
         if element not in _ELEMENTS:
@@ -128,6 +128,6 @@ def _check_attribute(name: str, value: str, element: str) -> None:
 
 
 def _is_elsewhere(link: re.Match[str]) -> bool:
-    """Say whether a style's link leads away: not to a file beside (`url(line.png)`), nor to a picture within."""
+    """Return True if a style's link is neither relative (`url(line.png)`) nor an embedded image."""
     target = _SKIPPED.sub("", link["target"])
     return target.startswith("//") or (_SCHEME.match(target) is not None and not _IMAGE.match(target))

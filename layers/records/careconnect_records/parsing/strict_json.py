@@ -1,4 +1,4 @@
-"""Read the JSON body of a request, or say in fixed words why it is none (`write.md`, What is refused)."""
+"""Parse the JSON body of a request, with fixed texts for its errors (`write.md`, What is refused)."""
 
 import re
 from typing import Any, Final
@@ -10,10 +10,7 @@ _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def parse_json_body(data: bytes) -> dict[str, Any]:
-    """Return the JSON object that `data` is, its decimals as `JsonNumber`; raises `UnreadableBodyError`.
-
-    What the object means is not looked at.
-    """
+    """Return the JSON object in `data`, its decimals as `JsonNumber`; raises `UnreadableBodyError`."""
     value = parse_json_value(data)
     if not isinstance(value, dict):
         raise UnreadableBodyError("the body is not a JSON object")
@@ -21,9 +18,9 @@ def parse_json_body(data: bytes) -> dict[str, Any]:
 
 
 def parse_json_value(data: bytes) -> Any:
-    """Return the JSON value that `data` is, its decimals as `JsonNumber`; raises `UnreadableBodyError`.
+    """Return the JSON value in `data`, its decimals as `JsonNumber`; raises `UnreadableBodyError`.
 
-    Takes time in proportion to the body, whatever it holds.
+    Takes linear time for any body.
     """
     if not data.strip():
         raise UnreadableBodyError("the body is empty")
@@ -31,13 +28,13 @@ def parse_json_value(data: bytes) -> Any:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise UnreadableBodyError("the body is not UTF-8") from None
-    # Before the parser, which calls itself for every level.
+    # Checked before parsing, since the parser is recursive.
     if is_nested_too_deeply(text):
         raise UnreadableBodyError("the body is nested too deeply")
     try:
         value = parse_json(text)
     except JsonError:
-        # Its own text may name a member, which is the caller's.
+        # The error's own text may quote a member of the body.
         raise UnreadableBodyError(
             "the body is not JSON, or it has a member twice, NaN, or a number of too many digits"
         ) from None

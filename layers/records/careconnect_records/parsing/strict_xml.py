@@ -1,28 +1,28 @@
-"""Parse XML without what an attacker needs of it: document types, entities of its own, depth without end.
+"""Parse XML without the features that attacks need: document types, entities, unlimited depth.
 
-The parser is Expat, which comes with Python: it reads in linear time, says at which byte it is (a narrative is kept
-to the letter), and fetches nothing. Its own bounds hold for entities, which cannot be declared here at all.
+The parser is Expat, which comes with Python. It takes linear time, gives its byte position, by which a narrative is cut
+out unchanged, and fetches nothing. Its protection against entities is not needed, since none can be declared.
 """
 
-# Safe with the handlers below, which are all that defusedxml would add.
+# The handlers below do all that defusedxml would add.
 from xml.parsers import expat
 
-from careconnect_records.parsing.exact_json import MOST_NESTED
+from careconnect_records.parsing.exact_json import MAX_NESTED
 
-__all__ = ["MOST_NESTED", "UnsafeXmlError", "expat", "strict_parser"]
+__all__ = ["MAX_NESTED", "UnsafeXmlError", "expat", "strict_parser"]
 
 _ENCODINGS = frozenset(("utf-8", "utf8", "us-ascii"))
 
 
 class UnsafeXmlError(ValueError):
-    """A text is XML that is not taken, whatever it says; the text of the error is fixed."""
+    """A document uses a feature of XML that is not accepted. The text of the error is fixed."""
 
 
 def strict_parser() -> expat.XMLParserType:
-    """Return a parser of UTF-8 that joins namespace and name by a space.
+    """Return a parser of UTF-8 that joins namespace and name with a space.
 
-    Feeding it raises `UnsafeXmlError` for a document type or another encoding, and `expat.ExpatError` for what is not
-    well-formed.
+    Parsing raises `UnsafeXmlError` for a document type or another encoding, and `expat.ExpatError` for a document that
+    is not well-formed.
     """
     parser = expat.ParserCreate("utf-8", " ")
     parser.buffer_text = True

@@ -1,4 +1,4 @@
-"""Put the elements of a resource into the order of STU3's definitions, in which it is stored."""
+"""Sort the elements of a resource into the order of STU3's definitions, in which it is stored."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ _Node = dict[str, Any]
 
 
 def in_order(resource: _Node) -> _Node:
-    """Return a valid resource with every element at the place of its definition, its type first.
+    """Return a valid resource with its elements in the order of their definitions, `resourceType` first.
 
-    What extends a primitive (`_birthDate`) follows its value. Raises `KeyError` for what is no element.
+    The extensions of a primitive (`_birthDate`) follow its value. Raises `KeyError` for an unknown element.
     """
     return _ordered(resource, shape_of(model_of(resource["resourceType"])))
 
 
 def _ordered(node: _Node, shape: dict[str, Element]) -> _Node:
     def place(name: str) -> tuple[int, bool]:
-        # Of a resource `resourceType` is no element; of a ClaimPayee it is one.
+        # `resourceType` is an element of ClaimPayee, and of no resource.
         if name == "resourceType" and name not in shape:
             return -1, False
         bare = name.removeprefix("_")

@@ -1,4 +1,4 @@
-"""The elements of every STU3 type in the order of its definition, read off the models of fhir.resources."""
+"""The elements of every STU3 type in the order of its definition, from the models of fhir.resources."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -8,8 +8,8 @@ from typing import Any, Final, get_args, get_origin
 from fhir.resources.STU3 import get_fhir_model_class
 from fhir_core.utils import get_fhir_type_name, is_list_type, is_primitive_type
 
-# The models list the codes that fit into an element's short description; where that ends in `+` they are
-# not all. These are whole (STU3 ValueSets observation-status, encounter-status, quantity-comparator).
+# The models list the codes of an element's short description. A list that ends in `+` is incomplete; these are the
+# complete ones (STU3 ValueSets observation-status, encounter-status, quantity-comparator).
 _OBSERVATION_STATUS: Final = frozenset(
     (
         *("registered", "preliminary", "final", "amended", "corrected"),
@@ -22,7 +22,7 @@ _ENCOUNTER_STATUS: Final = frozenset(
         *("finished", "cancelled", "entered-in-error", "unknown"),
     )
 )
-_WHOLE_CODES: Final = {
+_COMPLETE_CODES: Final = {
     ("Observation", "status"): _OBSERVATION_STATUS,
     ("Encounter", "status"): _ENCOUNTER_STATUS,
     ("EncounterStatusHistory", "status"): _ENCOUNTER_STATUS,
@@ -32,14 +32,13 @@ _WHOLE_CODES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element of a type: a primitive has a `primitive` type name, any other the class of its type.
+    """One element of a type: a primitive has a `primitive` type name, any other element a `type_class`.
 
-    `codes` are the codes of a required binding, empty where there is none. `attribute` says that XML writes
-    the value as an attribute of the parent (STU3 XML §2.6.1). What `extends` may have an `_` object beside it; these
-    cannot, nor can a narrative or a resource's id. `choice` is the name
-    that the forms of a choice share (`value` of `valueString`); it is the choice then that is `required`. `position`
-    counts the elements of a type in their order. `targets` are the types that a Reference may point at, empty where it
-    may point at any.
+    `codes` are the codes of a required binding, empty without one. `attribute` says that XML writes the value as an
+    attribute of the parent (STU3 XML §2.6.1). `extends` says that an `_` object may stand beside the value; an
+    attribute, a narrative and a resource's id have none. `choice` is the common name of a choice's forms (`value` of
+    `valueString`); `required` then applies to the choice. `position` is the place in the type's definition. `targets`
+    are the types that a Reference may refer to (empty: any).
     """
 
     name: str
@@ -56,7 +55,7 @@ class Element:
 
     @property
     def shape(self) -> dict[str, "Element"]:
-        """The elements of this element's type, in order; those of `Resource` for a contained one."""
+        """The elements of this element's type, in order; those of `Resource` for a contained resource."""
         return shape_of(self.type_class)
 
 
@@ -77,7 +76,7 @@ def shape_of(model: Any) -> dict[str, Element]:
 
 @lru_cache(maxsize=256)
 def model_of(type_name: str) -> Any | None:
-    """Return the model class of the resource type `type_name`, or None where STU3 has none."""
+    """Return the model class of a resource type, or None if STU3 has no such type."""
     try:
         model = get_fhir_model_class(type_name)
     except ValueError:
@@ -91,7 +90,7 @@ def _element(model: Any, name: str, field: Any) -> Element:
     required = field.is_required() or bool(extra.get("one_of_many_required" if choice else "element_required"))
     if not is_primitive_type(field):
         named = extra.get("enum_reference_types", ())
-        # STU3's Reference(Any) names the type that all types are of.
+        # STU3 writes Reference(Any) as a reference to `Resource`, the base of all types.
         targets = frozenset() if "Resource" in named else frozenset(named)
         return Element(
             name,
@@ -104,8 +103,8 @@ def _element(model: Any, name: str, field: Any) -> Element:
     primitive = get_fhir_type_name(field)
     codes: frozenset[str] = frozenset()
     if primitive == "code":
-        codes = _WHOLE_CODES.get((model.__name__, name), frozenset(extra.get("enum_values", ())))
-        # An unfinished list that is not known here must not refuse what STU3 allows.
+        codes = _COMPLETE_CODES.get((model.__name__, name), frozenset(extra.get("enum_values", ())))
+        # An incomplete list must not refuse a code that STU3 allows.
         codes = frozenset() if "+" in codes else codes
     attribute = (name == "id" and not model.has_resource_base()) or (model.__name__, name) == (
         "Extension",

@@ -1,10 +1,9 @@
-"""Say whether a parsed resource is valid STU3, and if not, which elements are wrong.
+"""Validate a parsed resource against STU3, and report all faults with their elements.
 
-fhir.resources checks cardinalities, choices and the forms of values, but it mends what it can (`"true"` is
-taken for a boolean, `1.0` for an integer, an empty array for none), leaves codes unchecked, and does not look at
-what is missing where something else is wrong. The server stores the source's own text, so nothing may need mending,
-and a caller is told all at once: our own walk over the same definitions comes first, and finds everything that is known
-to be wrong. The models then have the last word.
+fhir.resources checks cardinalities, choices and the forms of values. But it converts values (`"true"` to a boolean,
+`1.0` to an integer, an empty array to none), checks no codes, and reports no missing element beside another fault. The
+server stores the source's own text, so no value may need a conversion, and a caller gets all faults at once. Therefore
+this module checks the same definitions first, and the models of fhir.resources check last.
 """
 
 import re
@@ -14,44 +13,44 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from careconnect_records.parsing.exact_json import MOST_NESTED, nests_too_deeply
-from careconnect_records.parsing.faults import MOST_FAULTS, Fault, InvalidResourceError
+from careconnect_records.parsing.exact_json import MAX_NESTED, nests_too_deeply
+from careconnect_records.parsing.faults import MAX_FAULTS, Fault, InvalidResourceError
 from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
 from careconnect_records.stu3.value_forms import value_fault
 
 __all__ = ["Fault", "InvalidResourceError", "validate"]
 
 OUT_OF_ORDER: Final = "#order"
-"""What XML that has elements out of their order is read with; JSON has no order."""
+"""The key that the XML parser adds to an object whose elements are out of order. JSON has no order."""
 
-# A name that could be an element's may be told; another text may be anything.
+# A name of this form may be reported; any other text may hold a value.
 _NAME: Final = re.compile(r"[A-Za-z_]{1,64}")
 
 
 def validate(resource: dict[str, Any]) -> None:
-    """Check a resource with its `resourceType`; raises `InvalidResourceError` with up to 50 faults."""
+    """Validate a resource with its `resourceType`; raises `InvalidResourceError` with up to 50 faults."""
     type_name = resource.get("resourceType")
     model = model_of(type_name) if isinstance(type_name, str) else None
     if model is None:
         raise InvalidResourceError([Fault("invalid", "resourceType", "not a resource type of STU3")])
     if nests_too_deeply(resource):
         raise InvalidResourceError(
-            [Fault("structure", model.__name__, f"nested too deeply: {MOST_NESTED} levels at most")]
+            [Fault("structure", model.__name__, f"nested too deeply: {MAX_NESTED} levels at most")]
         )
-    faults = list(islice(_resource_faults(resource, model.__name__), MOST_FAULTS))
+    faults = list(islice(_resource_faults(resource, model.__name__), MAX_FAULTS))
     if faults := faults or _model_faults(model, resource):
         raise InvalidResourceError(faults)
 
 
 def _model_faults(model: Any, resource: dict[str, Any]) -> list[Fault]:
-    """Return what the models find besides; their own words may quote a value, so they are not told."""
+    """Return the faults that the models find, without the models' own texts, which may quote a value."""
     try:
         model.model_validate(resource)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         return [
             Fault("invalid", _expression(model.__name__, fault["loc"]), "not as STU3 defines it")
-            for fault in faults[:MOST_FAULTS]
+            for fault in faults[:MAX_FAULTS]
         ]
     return []
 
@@ -126,7 +125,7 @@ def _cardinality_faults(node: dict[str, Any], shape: dict[str, Element], path: s
 
 
 def _is_there(node: dict[str, Any], element: Element) -> bool:
-    """Say whether an element has a value or, for a primitive, an extension that says why not (STU3 §2.5.0.1)."""
+    """Return True if an element has a value or, for a primitive, an extension in its place (STU3 §2.5.0.1)."""
     beside = node.get(f"_{element.name}")
     return element.name in node or (isinstance(beside, dict) and "extension" in beside)
 
@@ -148,7 +147,7 @@ def _complex_faults(value: Any, element: Element, path: str) -> Iterator[Fault]:
 
 
 def _primitive_faults(value: Any, beside: Any, element: Element, path: str) -> Iterator[Fault]:
-    """Check a primitive and the `_` object beside it, pairwise where the element repeats."""
+    """Yield the faults of a primitive and of the `_` object beside it, pairwise if the element repeats."""
     if not element.repeats:
         pairs = [(value, beside)]
         if isinstance(value, list):

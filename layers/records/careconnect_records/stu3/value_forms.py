@@ -1,4 +1,4 @@
-"""Say whether a primitive's value has the form of its type (STU3 Datatypes §2.24.0.1)."""
+"""Check the form of a primitive's value (STU3 Datatypes §2.24.0.1)."""
 
 import base64
 import binascii
@@ -18,11 +18,11 @@ from careconnect_records.stu3.schema import Element
 _NOT_IN_XML: Final = re.compile(r"[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGERS: Final = frozenset(("integer", "unsignedInt", "positiveInt"))
 _URIS: Final = frozenset(("uri", "oid", "uuid", "url"))
-# An address that ends in one of these names something else (RFC 3986 §5.2.4).
+# A URL that ends in one of these has another path after normalisation (RFC 3986 §5.2.4).
 _DOT_SEGMENTS: Final = (".", "..")
 _LARGEST_EXPONENT: Final = 40
 
-# What fhir.resources checks of these, and in words what it asks.
+# The checks of fhir.resources, and below their descriptions.
 _TYPES: Final[dict[str, Any]] = {
     "code": types.CodeType,
     "date": types.DateType,
@@ -54,7 +54,7 @@ _NOT_IN_THE_CALENDAR: Final = ("date_", "datetime_", "time_")
 
 
 def value_fault(value: Any, element: Element) -> tuple[FaultCode, str] | None:
-    """Return the code and the text of what is wrong with a primitive's value, or None; the text never quotes it."""
+    """Return the code and the text of a value's fault, None if it is valid; the text never quotes the value."""
     kind = element.primitive
     if kind == "boolean":
         return None if isinstance(value, bool) else ("value", "not true or false")
@@ -87,7 +87,7 @@ def _number_fault(value: Any, kind: str) -> str:
         return "not a number"
     if kind != "decimal":
         return "not a whole number" if isinstance(value, JsonNumber) else ""
-    # Beyond this no measurement is meant, and XML, which has no exponents in STU3, would need the zeros.
+    # No measurement is beyond this, and XML, which has no exponents in STU3, would have to write all zeros.
     size = abs(value.adjusted()) if isinstance(value, JsonNumber) else len(str(abs(value))) - 1
     return "a number out of all proportion" if size > _LARGEST_EXPONENT else ""
 

@@ -1,15 +1,15 @@
-"""Read a resource's XML into what its JSON would be read into: the inverse of `xml_writer` (STU3 XML §2.6.1).
+"""Parse a resource's XML into the form of its JSON: the inverse of `xml_writer` (STU3 XML §2.6.1).
 
-The definitions say which elements repeat and what kind of value each has. What is no FHIR (another element, an
-attribute too many, text between elements) is kept under a key that no element can have, and an element that may
-stand once but does not as an array, so that the validation tells it with all else, at its place.
+The definitions say which elements repeat and which values they have. Content that is not FHIR (an unknown element or
+attribute, text between elements) gets a key that no element can have, and a repeated element that may not repeat
+becomes an array. The validation then reports them with all other faults, at their paths.
 """
 
 import re
 from typing import Any, Final
 
 from careconnect.fhir.rendering.xml_writer import FHIR
-from careconnect_records.parsing.exact_json import MOST_NESTED, JsonNumber, nests_too_deeply
+from careconnect_records.parsing.exact_json import MAX_NESTED, JsonNumber, nests_too_deeply
 from careconnect_records.parsing.faults import UnreadableBodyError
 from careconnect_records.parsing.narrative_source import NarrativeSource
 from careconnect_records.parsing.strict_xml import UnsafeXmlError, expat, strict_parser
@@ -22,7 +22,7 @@ _STRAY_TEXT: Final = "#text"
 _SCHEMA_LOCATION: Final = "http://www.w3.org/2001/XMLSchema-instance schemaLocation"
 _INTEGER: Final = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,98})")
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?")
-_MOST_CHARACTERS: Final = 100
+_MAX_CHARACTERS: Final = 100
 _INTEGERS: Final = frozenset(("integer", "unsignedInt", "positiveInt"))
 _BOOLEANS: Final = {"true": True, "false": False}
 
@@ -31,13 +31,13 @@ _Node = dict[str, Any]
 
 
 def parse_xml_body(data: bytes) -> dict[str, Any]:
-    """Return the resource that `data` is in XML as its JSON would be parsed; raises `UnreadableBodyError`.
+    """Return the resource in `data` as its JSON would be parsed; raises `UnreadableBodyError`.
 
-    Takes time and memory in proportion to the body. Whether the resource is valid is `validate`'s to say.
+    Takes linear time and memory. The resource is not validated.
     """
     if not data.strip():
         raise UnreadableBodyError("the body is empty")
-    # The parser would take UTF-16 too, by its byte order mark or by its zeros.
+    # The parser would also accept UTF-16, which it detects by zero bytes.
     if b"\0" in data:
         raise UnreadableBodyError(_NOT_XML)
     try:
@@ -53,7 +53,7 @@ def parse_xml_body(data: bytes) -> dict[str, Any]:
 
 
 class _Place:
-    """An element that is open: the object that it becomes, and the elements that may stand in it."""
+    """An open element: the object that it becomes, and the elements that it may hold."""
 
     def __init__(self, node: _Node, shape: dict[str, Element]) -> None:
         self.node = node
@@ -62,7 +62,7 @@ class _Place:
         self._repeating: set[str] = set()
 
     def open(self, name: str, attributes: _Attributes) -> "_Place":
-        """Return the place of a child, named with its namespace."""
+        """Return the place of a child element; `name` is joined with its namespace."""
         namespace, _, local = name.rpartition(" ")
         element = self.shape.get(local) if namespace == FHIR else None
         if element is None or element.attribute or element.primitive == "xhtml":
@@ -72,39 +72,39 @@ class _Place:
         if element.primitive:
             return self._open_primitive(element, attributes, is_again)
         if element.type_class.__name__ == "Resource":
-            holder = _Holder(_attributes_in(attributes, {}))
-            self.put(element, holder.node, is_again)
-            return holder
+            place = _ResourcePlace(_attributes_in(attributes, {}))
+            self.put(element, place.node, is_again)
+            return place
         node = _attributes_in(attributes, element.shape)
         self.put(element, node, is_again)
         return _Place(node, element.shape)
 
     def stray(self, namespace: str, local: str) -> None:
-        """Keep that a child is no element of this one; the name of FHIR's namespace may be told, if it can be."""
+        """Add a key for an unknown child: its plain name, if that is in FHIR's namespace and names no element here."""
         is_name = namespace == FHIR and local not in self.shape and local != "resourceType" and local[0] != "_"
         self.node[local if is_name else f"{{{namespace}}}{local}"] = True
 
     def comes(self, element: Element) -> bool:
-        """Keep whether elements come in their order (STU3 XML §2.6.1); return whether this one stood before."""
+        """Note an element, and whether it is out of order (STU3 XML §2.6.1); return True if it is a repetition."""
         if element.position < self._position:
             self.node[OUT_OF_ORDER] = True
         self._position = element.position
         return element.name in self.node or f"_{element.name}" in self.node
 
     def put(self, element: Element, value: Any, is_again: bool) -> None:
-        """Keep the value of an element; of one too many, in an array that it may not be."""
+        """Store the value of an element. A repetition that is not allowed becomes an array."""
         if element.repeats:
             self.node.setdefault(element.name, []).append(value)
         else:
             self.node[element.name] = [value] if is_again else value
 
     def characters(self, text: str) -> None:
-        """Take the text between its children: white space alone is nothing."""
+        """Note text between the children that is more than white space."""
         if text.strip(" \t\r\n"):
             self.node[_STRAY_TEXT] = True
 
     def close(self) -> None:
-        """Leave out, of the two arrays of a repeating primitive, the one that holds nothing."""
+        """Remove the empty one of a repeating primitive's two arrays."""
         for name in self._repeating:
             if all(each is None for each in self.node[f"_{name}"]):
                 del self.node[f"_{name}"]
@@ -122,7 +122,7 @@ class _Place:
 
 
 class _Primitive(_Place):
-    """A primitive that is open: what it has beside its value, which its parent has already."""
+    """An open primitive: its extensions. Its value is stored in the parent already."""
 
     def __init__(self, beside: _Node, parent: _Node, element: Element) -> None:
         super().__init__(beside, shape_beside_primitive())
@@ -141,8 +141,8 @@ class _Primitive(_Place):
             del self._parent[name]
 
 
-class _Holder(_Place):
-    """What holds a whole resource: the document, `contained`, an entry's `resource`."""
+class _ResourcePlace(_Place):
+    """The place of a whole resource: the document, `contained`, an entry's `resource`."""
 
     def __init__(self, node: _Node) -> None:
         super().__init__(node, {})
@@ -162,7 +162,7 @@ class _Holder(_Place):
 
 
 class _Nowhere(_Place):
-    """What is no FHIR, with all that it holds."""
+    """The place of an element that is not FHIR, with all its content."""
 
     def __init__(self) -> None:
         super().__init__({}, {})
@@ -174,7 +174,7 @@ class _Nowhere(_Place):
 class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._root = _Holder({})
+        self._root = _ResourcePlace({})
         self._places: list[_Place] = [self._root]
         self._narrative: NarrativeSource | None = None
         self._parser = strict_parser()
@@ -195,7 +195,7 @@ class _Reader:
         if self._narrative is not None:
             self._narrative.open(name, attributes)
             return
-        if len(self._places) > MOST_NESTED:
+        if len(self._places) > MAX_NESTED:
             raise UnsafeXmlError("the body is nested too deeply")
         self._places.append(place.open(name, attributes))
 
@@ -213,7 +213,7 @@ class _Reader:
 
 
 def _attributes_in(attributes: _Attributes, shape: dict[str, Element]) -> _Node:
-    """Return the attributes that are elements in JSON, any other under a key that no element can have."""
+    """Return the attributes as members: elements by name, others under a key that no element can have."""
     return {
         name if name in shape and shape[name].attribute else f"@{name}": value
         for name, value in attributes.items()
@@ -222,11 +222,11 @@ def _attributes_in(attributes: _Attributes, shape: dict[str, Element]) -> _Node:
 
 
 def _value(primitive: str, text: str) -> Any:
-    """Return the JSON value of a primitive; a text that is none of its type stays one, which is told."""
+    """Return the JSON value of a primitive; a text of another form stays a text, which the validation reports."""
     if primitive == "boolean":
         return _BOOLEANS.get(text, text)
     if primitive in _INTEGERS and _INTEGER.fullmatch(text):
         return int(text)
-    if primitive == "decimal" and len(text) <= _MOST_CHARACTERS and (number := _DECIMAL.fullmatch(text)):
+    if primitive == "decimal" and len(text) <= _MAX_CHARACTERS and (number := _DECIMAL.fullmatch(text)):
         return JsonNumber(text) if number["fraction"] else int(text)
     return text

@@ -1,1 +1,1 @@
-"""Write resources in DynamoDB transactions."""
+"""Plan the writes of resources, and do them in DynamoDB transactions."""

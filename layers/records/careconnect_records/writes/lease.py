@@ -1,77 +1,76 @@
-"""What is done to a resource under the claim on its index record, and only as long as that holds (ADR 25)."""
+"""Hold a lease on an index record: each transaction of a multi-step write requires it (ADR 25)."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from careconnect.fhir.resource_types import ResourceType
 from careconnect.storage.keys import count_shard
 from careconnect_records.items.actions import Item, table_action
-from careconnect_records.items.record import item_size
 from careconnect_records.items.reference_counts import count_action
+from careconnect_records.items.resource_items import item_size
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import MOST_ACTIONS, MOST_BYTES
+from careconnect_records.writes.plan import MAX_ACTIONS, MAX_BYTES
+from careconnect_records.writes.target import Target
 
-CLAIM: Final = ("claim", "claimed", "begun", "raising", "raised", "lowering", "lowered")
-"""The attributes that an index record has while it is claimed, and no longer."""
+_ATTRIBUTES: Final = ("claim", "claimed", "begun", "raising", "raised", "lowering", "lowered")
+"""The attributes that an index record has while it is leased, and at no other time."""
 
-_AT_ONCE: Final = MOST_ACTIONS - 1
+_AT_ONCE: Final = MAX_ACTIONS - 1
 
 
 class Lease:
-    """A claim on an index record of one of the tables, `item` as it was when it was claimed or taken over."""
+    """The lease of a target. The target's index record was read after the lease was put on it or taken over."""
 
-    def __init__(self, tables: RecordTables, served: ResourceType, item: Item) -> None:
+    def __init__(self, tables: RecordTables, target: Target) -> None:
+        item = target.index or {}
         self._tables = tables
-        self._served = served
-        self._table = tables.name(served.home)
+        self._target = target
+        self._table = tables.name(target.type.home)
         self._key = {"pk": item["pk"], "sk": item["sk"]}
         self._item = item
         self._names = {"#claim": "claim"}
         self._values = {":claim": item["claim"]}
 
     def do(self, actions: Iterable[Item]) -> None:
-        """Do what may be done twice, in as many transactions as it takes."""
+        """Do idempotent actions in as many transactions as they take."""
         holds = table_action(
             self._table, self._key, condition="#claim = :claim", names=self._names, values=self._values
         )
         for step in steps(actions):
             self._transact([holds, *step])
 
-    def increment(self, targets: Sequence[str], *, strict: bool) -> None:
-        """Count the resource for what it comes to refer to, and note how many are done."""
-        self._count(targets, 1, noted_in="raised", by=1, unless_closed=strict)
+    def increment(self, keys: Sequence[str], *, strict: bool) -> None:
+        """Increment the reference counts of resources, and note in the index record how many are done."""
+        self._count(keys, 1, noted_in="raised", by=1, unless_deleted=strict)
 
-    def undo_increments(self, targets: Sequence[str]) -> None:
-        """Count the resource no more for what it was counted for and will not refer to."""
-        self._count(targets, -1, noted_in="raised", by=-1)
+    def undo_increments(self, keys: Sequence[str]) -> None:
+        """Decrement the reference counts that were incremented for a version that will not be written."""
+        self._count(keys, -1, noted_in="raised", by=-1)
 
-    def decrement(self, targets: Sequence[str]) -> None:
-        """Count the resource no more for what it does not refer to any more, and note how many are done."""
-        self._count(targets, -1, noted_in="lowered", by=1)
+    def decrement(self, keys: Sequence[str]) -> None:
+        """Decrement the reference counts of resources, and note in the index record how many are done."""
+        self._count(keys, -1, noted_in="lowered", by=1)
 
     def end(self) -> None:
-        """End the claim; a record that never became one goes with it."""
+        """End the lease. The index record of a resource without a version is deleted."""
         condition: Any = {
             "ConditionExpression": "#claim = :claim",
             "ExpressionAttributeNames": self._names,
             "ExpressionAttributeValues": self._values,
         }
-        if self._item["version"]["N"] == "0":
+        if self._target.version == 0:
             self._tables.client.delete_item(TableName=self._table, Key=self._key, **condition)
             return
-        names = {f"#{name}": name for name in CLAIM}
+        names = {f"#{name}": name for name in _ATTRIBUTES}
         condition["ExpressionAttributeNames"] = names
         self._tables.client.update_item(
             TableName=self._table, Key=self._key, UpdateExpression=f"REMOVE {', '.join(names)}", **condition
         )
 
-    def _count(
-        self, targets: Sequence[str], number: int, *, noted_in: str, by: int, unless_closed: bool = False
-    ) -> None:
-        shard = count_shard(self._key["pk"]["S"].partition("/")[2])
+    def _count(self, keys: Sequence[str], number: int, *, noted_in: str, by: int, unless_deleted: bool = False) -> None:
+        shard, counts = count_shard(self._target.id), {self._target.type.name: number}
         done = int(self._item[noted_in]["N"])
-        for start in range(0, len(targets), _AT_ONCE):
-            part = targets[start : start + _AT_ONCE]
+        for start in range(0, len(keys), _AT_ONCE):
+            part = keys[start : start + _AT_ONCE]
             after = done + by * len(part)
             noted = table_action(
                 self._table,
@@ -81,16 +80,10 @@ class Lease:
                 names={**self._names, "#counter": noted_in},
                 values={**self._values, ":before": {"N": str(done)}, ":after": {"N": str(after)}},
             )
-            counts = {self._served.name: number}
-            self._transact(
-                [
-                    noted,
-                    *(
-                        count_action(self._tables.reference, target, shard, counts, unless_closed=unless_closed)
-                        for target in part
-                    ),
-                ]
+            counted = (
+                count_action(self._tables.reference, key, shard, counts, unless_deleted=unless_deleted) for key in part
             )
+            self._transact([noted, *counted])
             done = after
 
     def _transact(self, actions: Sequence[Any]) -> None:
@@ -98,12 +91,12 @@ class Lease:
 
 
 def steps(actions: Iterable[Item]) -> Iterator[list[Item]]:
-    """Group actions, in order, so that a transaction takes each group and one action more."""
+    """Yield actions in order, in groups that one transaction takes each, together with one action more."""
     step: list[Item] = []
     size = 0
     for action in actions:
         bytes_ = item_size(action["Put"]["Item"]) if "Put" in action else 0
-        if step and (len(step) == _AT_ONCE or size + bytes_ > MOST_BYTES):
+        if step and (len(step) == _AT_ONCE or size + bytes_ > MAX_BYTES):
             yield step
             step, size = [], 0
         step.append(action)

@@ -1,36 +1,38 @@
-"""The actions of one transaction that writes changes whole: records, versions, entries, guards and marks (ADR 25)."""
+"""Turn write plans into the actions of one transaction: records, versions, entries, locks and counts (ADR 25)."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
 from careconnect.runtime.aws import reasons_of
-from careconnect.storage.keys import Key, count_shard, resource_key
+from careconnect.storage.keys import Key, count_shard
 from careconnect_records.items.actions import Item, delete, put
-from careconnect_records.items.identifier_locks import IdentifierLock, lock_action
-from careconnect_records.items.reference_counts import close_actions, count_action, open_actions
+from careconnect_records.items.identifier_locks import lock_action
+from careconnect_records.items.reference_counts import (
+    count_action,
+    remove_tombstone_actions,
+    set_tombstone_actions,
+)
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import WritePlan
+from careconnect_records.writes.plan import WritePlan
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_NONE_EXPECTED: Mapping[Key, IdentifierLock] = {}
-
-# Of an event no reason: nobody else has its key.
+# An event cannot fail for these reasons by itself: no other writer has its key.
 _NO_REASONS: Final = frozenset(("None", "ConditionalCheckFailed", "TransactionConflict"))
 
 
 class EventsNotTakenError(Exception):
-    """A transaction was cancelled for its events alone, and would have been done without; the text is the reason."""
+    """A transaction was cancelled for its audit events alone. The text is DynamoDB's reason."""
 
 
 def transact(client: "DynamoDBClient", actions: Sequence[Item], events: Sequence[Item]) -> None:
-    """Do the actions of a change and put the events that tell of it, all or nothing.
+    """Do the actions of a write and put its audit events, all or nothing.
 
-    Raises `EventsNotTakenError`, and otherwise what botocore does.
+    Raises `EventsNotTakenError`, and otherwise what botocore raises.
     """
     both: list[Any] = [*actions, *events]
     try:
@@ -43,90 +45,67 @@ def transact(client: "DynamoDBClient", actions: Sequence[Item], events: Sequence
         raise
 
 
-def write_actions(
-    change: WritePlan,
-    tables: RecordTables,
-    *,
-    strict: bool,
-    expected: Mapping[Key, IdentifierLock] = _NONE_EXPECTED,
-    full: Collection[Key] = (),
-) -> list[Item]:
-    """Return the actions that write a change, on condition that its resource is as it was read.
+def write_actions(plan: WritePlan, tables: RecordTables, *, strict: bool, full: Collection[Key] = ()) -> list[Item]:
+    """Return the actions of a plan, on condition that its target is as it was read, and its target's locks.
 
-    A `strict` one fails, too, where it would refer to what is deleted, or delete what is referred to. The guards of
-    `expected` have to be as they were read. `full` are the guards that are known to have no room.
+    A `strict` write fails if it would refer to a deleted resource, or delete one that is referred to. `full` are the
+    identifier locks that take no further id.
     """
-    table = tables.name(change.content.served.home)
     return [
-        *record_actions(table, change),
-        *entry_actions(table, change),
-        *lock_actions(table, change, expected, full),
-        *_count_actions(tables.reference, [change], strict=strict),
+        *_own_actions(plan, tables, full),
+        *_count_actions(tables.reference, [plan], strict=strict),
     ]
 
 
-def group_actions(changes: Sequence[WritePlan], tables: RecordTables) -> list[Item]:
-    """Return the actions of a transaction that writes the changes of one group of `packed`, none of them strict."""
-    actions: list[Item] = []
-    for change in changes:
-        table = tables.name(change.content.served.home)
-        actions += [
-            *record_actions(table, change),
-            *entry_actions(table, change),
-            *lock_actions(table, change, _NONE_EXPECTED, ()),
-        ]
-    return [*actions, *_count_actions(tables.reference, changes, strict=False)]
+def group_actions(plans: Sequence[WritePlan], tables: RecordTables) -> list[Item]:
+    """Return the actions that write one group of `packed`, none of them strict."""
+    own = [action for plan in plans for action in _own_actions(plan, tables, ())]
+    return [*own, *_count_actions(tables.reference, plans, strict=False)]
 
 
-def record_actions(table: str, change: WritePlan) -> Iterator[Item]:
-    """Yield the writes of the index record, on the change's condition, of the body, and of the one replaced."""
-    yield {"Put": {"TableName": table, "Item": change.record.index, **change.condition}}
-    yield from (put(table, item) for item in change.bodies)
+def record_actions(table: str, plan: WritePlan) -> Iterator[Item]:
+    """Yield the writes of the index record, on the target's condition, and of the bodies."""
+    yield {"Put": {"TableName": table, "Item": plan.index, **plan.target.condition}}
+    yield from (put(table, item) for item in plan.bodies)
 
 
-def entry_actions(table: str, change: WritePlan) -> Iterator[Item]:
-    """Yield the writes of a change's entries, then the removals of those that it leaves behind."""
-    yield from (put(table, item) for item in change.record.entries)
-    yield from (delete(table, key) for key in sorted(change.stale))
+def tombstone_actions(table: str, plan: WritePlan, *, strict: bool) -> list[Item]:
+    """Return the actions that set the tombstone of a deleted resource, or remove that of a restored one."""
+    if plan.deletes:
+        return set_tombstone_actions(table, plan.target.key, if_unreferred=strict)
+    return remove_tombstone_actions(table, plan.target.key) if plan.restores else []
 
 
-def lock_actions(
-    table: str, change: WritePlan, expected: Mapping[Key, IdentifierLock], full: Collection[Key]
-) -> Iterator[Item]:
-    """Yield the actions on the guards of identifiers that come, go, or have to be as they were read."""
-    resource_id = change.content.resource_id
-    for lock in sorted(change.locks_added | change.locks_removed | expected.keys()):
+def _own_actions(plan: WritePlan, tables: RecordTables, full: Collection[Key]) -> Iterator[Item]:
+    """Yield the actions on the resource's own items and on the locks of its identifiers."""
+    table, resource_id, expected = tables.name(plan.target.type.home), plan.target.id, plan.target.locks
+    yield from record_actions(table, plan)
+    yield from (put(table, item) for item in plan.entries.values())
+    yield from (delete(table, key) for key in sorted(plan.removed))
+    for lock in sorted(plan.locks_added | plan.locks_removed | expected.keys()):
         yield lock_action(
             table,
             lock,
-            added=resource_id if lock in change.locks_added else "",
-            removed=resource_id if lock in change.locks_removed else "",
+            added=resource_id if lock in plan.locks_added else "",
+            removed=resource_id if lock in plan.locks_removed else "",
             full=lock in full,
             expected=expected.get(lock),
         )
 
 
-def closing_actions(table: str, change: WritePlan, *, strict: bool) -> list[Item]:
-    """Return the actions that close or open the marks of a resource that goes, or is there again."""
-    target = resource_key(change.content.served.name, change.content.resource_id)
-    if change.closes:
-        return close_actions(table, target, if_unreferred=strict)
-    return open_actions(table, target) if change.opens else []
-
-
-def _count_actions(table: str, changes: Iterable[WritePlan], *, strict: bool) -> Iterator[Item]:
-    """Yield the actions on the marks of what is referred to, one for each item."""
+def _count_actions(table: str, plans: Iterable[WritePlan], *, strict: bool) -> Iterator[Item]:
+    """Yield the actions on tombstones and reference counts, one for each item."""
     counts: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
-    raised: set[str] = set()
-    for change in changes:
-        yield from closing_actions(table, change, strict=strict)
-        shard, type_name = count_shard(change.content.resource_id), change.content.served.name
-        for target in change.raised:
-            counts[target, shard][type_name] += 1
-            raised.add(target)
-        for target in change.lowered:
-            counts[target, shard][type_name] -= 1
-    for (target, shard), numbers in sorted(counts.items()):
+    incremented: set[str] = set()
+    for plan in plans:
+        yield from tombstone_actions(table, plan, strict=strict)
+        shard, type_name = count_shard(plan.target.id), plan.target.type.name
+        for key in plan.incremented:
+            counts[key, shard][type_name] += 1
+            incremented.add(key)
+        for key in plan.decremented:
+            counts[key, shard][type_name] -= 1
+    for (key, shard), numbers in sorted(counts.items()):
         if not (strict or any(numbers.values())):
             continue
-        yield count_action(table, target, shard, numbers, unless_closed=strict and target in raised)
+        yield count_action(table, key, shard, numbers, unless_deleted=strict and key in incremented)

@@ -1,4 +1,4 @@
-"""Both writers over the tables of a reader, so that what is written is read back, asked as a caller of one's choice."""
+"""Both writers over the tables of a reader, for any caller."""
 
 import itertools
 import json
@@ -55,7 +55,7 @@ class Writer:
         self._apps = {home: self.app(home) for home in DATA_HOMES}
 
     def app(self, home: Home, origin: Origin | None = None) -> RequestPipeline:
-        """Return a writer as a new instance of its function has it, perhaps behind a front."""
+        """Return the pipeline of a new instance of a writer's function, perhaps behind an edge."""
         tables = self.reader.tables
         if home is Home.DIRECTORY:
             tables = RecordTables(tables.client, "", tables.directory, tables.reference)
@@ -67,7 +67,7 @@ class Writer:
         )
 
     def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Writer":
-        """Return the writer as asked by another caller, the reader likewise."""
+        """Return the same writers and readers for another caller."""
         reader = self.reader.as_caller(scope, patient, client_id)
         return replace(self, reader=reader, scope=scope, patient=patient, client_id=client_id)
 
@@ -78,7 +78,7 @@ class Writer:
 
     @property
     def faults(self) -> list[Callable[[str], None]]:
-        """Called with each operation's name before it is made; one that raises makes the operation fail."""
+        """Functions that are called with each operation's name before it. One that raises makes the operation fail."""
         return self.reader.faults
 
     def send(
@@ -91,7 +91,7 @@ class Writer:
         type_: str = JSON,
         **headers: str,
     ) -> Answer:
-        """Send a request below the base; `body` is sent as it is if it is text, as JSON otherwise."""
+        """Send a request below the base; a `body` that is no text is sent as JSON."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         text = body if body is None or isinstance(body, str) else json_text(body)
         if text is not None:
@@ -102,7 +102,7 @@ class Writer:
         return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context))
 
     def answer(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
-        """Hand an event to the writer that its path is routed to, or to another."""
+        """Return the response of the writer that an event's path is routed to, or of another."""
         type_ = resource_type(event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0])
         return Answer.of(self._apps[home or (type_.home if type_ else Home.RECORD)](event))
 
@@ -119,11 +119,11 @@ class Writer:
         return self.send("PATCH", path, list(operations), type_=PATCH, **headers)
 
     def delete(self, path: str, query: Pairs | str = (), **headers: str) -> Answer:
-        """Delete a resource, or what a condition finds."""
+        """Delete a resource, or the one that a condition finds."""
         return self.send("DELETE", path, None, query, **headers)
 
     def made(self, resource: Resource) -> Resource:
-        """Have a resource, under its own id if it has one, and return it as it is stored."""
+        """Write a resource, under its own id if it has one, and return it as it is stored."""
         answer = self.update(resource) if "id" in resource else self.create(resource)
         assert answer.status in (200, 201), answer.text
         stored: Resource = json.loads(answer.text)
@@ -136,13 +136,13 @@ class Writer:
 
 @contextmanager
 def writer_on_moto() -> Iterator[Writer]:
-    """Make tables of this release in moto, with nothing in them, and the writers over them."""
+    """Make empty tables of this release in moto, and yield the writers over them."""
     with reader_on_moto() as reader:
         yield _with_tables_of_this_release(reader)
 
 
 def with_other_tables(writer: Writer) -> Writer:
-    """Return writers in the same moto over other tables, with nothing in them."""
+    """Return writers over other, empty tables in the same moto."""
     former = writer.reader
     former.faults.clear()
     reader = Reader(former.client, made_tables(former.client), calls=former.calls, faults=former.faults)
@@ -156,7 +156,7 @@ def _with_tables_of_this_release(reader: Reader) -> Writer:
     return Writer(reader)
 
 
-def told(answer: Answer) -> list[tuple[str, tuple[str, ...]]]:
+def issues_in(answer: Answer) -> list[tuple[str, tuple[str, ...]]]:
     """Return the code and the expressions of each issue of an OperationOutcome in JSON."""
     outcome = answer.json
     assert outcome["resourceType"] == "OperationOutcome", outcome

@@ -1,4 +1,4 @@
-"""Versions of a resource, written as they lie in a table, whoever writes them (ADR 23)."""
+"""Write versions of a resource as they are stored in a table (ADR 23)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from typing import Any
 
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import version_item
-from careconnect_records.items.record import build_record, deleted_version, new_version
+from careconnect_records.writes.plan import plan_version
+from careconnect_records.writes.target import Target
 from careconnect_testing.parts.stores import Reader
 
 FIRST_CHANGE = 1_714_557_600_250
@@ -16,14 +17,14 @@ HOUR = 3_600_000
 
 @dataclass(frozen=True)
 class Version:
-    """A version: `resource` as it was, None for a deletion of what belonged to `patient`; how it came to be."""
+    """A version: the `resource`, None for a deletion of one of `patient`, and the interaction that made it."""
 
     resource: dict[str, Any] | None
     method: str = ""
     status: int = 0
     patient: str = ""
     hours: int | None = None
-    """Hours from `FIRST_CHANGE` to its own; None for as many as there are versions before it."""
+    """Hours since `FIRST_CHANGE`; None for the number of versions before it."""
 
 
 def write_versions(reader: Reader, reference: str, versions: Sequence[Version], first: int = 1) -> None:
@@ -39,13 +40,12 @@ def write_versions(reader: Reader, reference: str, versions: Sequence[Version], 
 
 
 def body(reference: str, version: Version, number: int, place: int) -> dict[str, Any]:
-    """Return the item of a version's body, under the key of a current one's."""
+    """Return the item of a version's body, under the key of a current version."""
     name, _, resource_id = reference.partition("/")
     served = resource_type(name)
     assert served
-    content = new_version(served, version.resource) if version.resource else deleted_version(served, resource_id)
     updated = FIRST_CHANGE + (place if version.hours is None else version.hours) * HOUR
     made: dict[str, Any] = {"method": {"S": version.method}} if version.method else {}
     made |= {"status": {"S": str(version.status)}} if version.status else {}
     made |= {"patient": {"S": version.patient}} if version.patient else {}
-    return {**build_record(content, number, updated).body, **made}
+    return {**(plan_version(Target(served, resource_id), version.resource, number, updated).body or {}), **made}

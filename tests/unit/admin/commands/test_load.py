@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from careconnect_admin.commands import load as load_command
 from careconnect_admin.loading.dangling import Dangling
 from careconnect_admin.loading.load import LoadReport
-from careconnect_admin.loading.outcome import Outcome
+from careconnect_admin.loading.load_request import LoadOutcome
 from careconnect_admin.loading.reading.found import Place, Problem, Skipped
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.stacks.command_line import printed
@@ -60,7 +60,7 @@ def command() -> typer.Typer:
     return app
 
 
-def report_of(**outcomes: Outcome) -> LoadReport:
+def report_of(**outcomes: LoadOutcome) -> LoadReport:
     report = LoadReport()
     for name, outcome in outcomes.items():
         report.add(name, outcome)
@@ -70,7 +70,7 @@ def report_of(**outcomes: Outcome) -> LoadReport:
 def test_counts_go_to_standard_output_and_problems_to_standard_error(
     command: typer.Typer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    report = report_of(Patient=Outcome.LOADED, Condition=Outcome.UNCHANGED, Location=Outcome.FAILED)
+    report = report_of(Patient=LoadOutcome.LOADED, Condition=LoadOutcome.UNCHANGED, Location=LoadOutcome.FAILED)
     report.problems = [Problem(Place("in.ndjson", 7), "not JSON")] * 120
     asked: list[Any] = []
 
@@ -100,7 +100,7 @@ def test_counts_go_to_standard_output_and_problems_to_standard_error(
 
 def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("boto3.session.Session", FakeAws(_OUTPUTS))
-    report = report_of(Patient=Outcome.LOADED)
+    report = report_of(Patient=LoadOutcome.LOADED)
     monkeypatch.setattr("careconnect_admin.loading.load.load_paths", lambda *_a, **_k: report)
     result = CliRunner().invoke(command, ["a.ndjson", *_DEPLOYED])
     assert result.exit_code == 0
@@ -108,7 +108,7 @@ def test_a_load_without_problems_ends_with_zero(command: typer.Typer, monkeypatc
 
 
 def printed_report() -> LoadReport:
-    report = report_of(Patient=Outcome.LOADED)
+    report = report_of(Patient=LoadOutcome.LOADED)
     report.problems = [Problem(Place("in.ndjson", 7), "not JSON", "Patient")]
     for line in range(1, 6):
         report.skip(Skipped(Place("in.ndjson", line), "empty line"))
@@ -262,7 +262,7 @@ def test_what_an_operator_can_mend_is_one_line_with_the_remedy(
 
 def test_console_markup_in_a_files_name_is_only_text(capsys: pytest.CaptureFixture[str]) -> None:
 
-    report = report_of(Patient=Outcome.LOADED)
+    report = report_of(Patient=LoadOutcome.LOADED)
     report.problems = [Problem(Place("[red]in.json", 1), json.dumps("[bold]"))]
     load_command.print_report(report)
     assert capsys.readouterr().err == '[red]in.json:1: "[bold]"\n'

@@ -1,4 +1,4 @@
-"""Rebuilding all that the tables hold beside the bodies, while nobody reads or writes them (ADR 31)."""
+"""Rebuilding everything but the bodies, while all other access to the tables is refused (ADR 31)."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ SEED = {"resourceType": "Organization", "id": "many", "name": "Of many names"}
 MANY_NAMES = {**SEED, "alias": [f"{chr(ord('a') + number % 26)}{number} name" for number in range(130)]}
 """More entries than a transaction takes."""
 ALIKE = [{**patient("9434765919"), "id": f"alike-{number}"} for number in range(52)]
-"""More than an identifier's guard names."""
+"""More than an identifier's lock lists."""
 
 
 class Killed(BaseException):
@@ -62,7 +62,7 @@ def numbers(reader: Reader) -> list[str]:
 
 
 def held(reader: Reader) -> Stored:
-    """Return all items; of an identifier that a great many have, its guard's ids are any."""
+    """Return all items, without the ids of locks that have overflowed, which may be any."""
     return {
         key: {name: value for name, value in item.items() if not ("many" in item and name == "ids")}
         for key, item in stored(reader.tables).items()
@@ -75,7 +75,7 @@ def items_of(reader: Reader, table: str) -> Iterator[Item]:
 
 
 def damage(reader: Reader, chance: random.Random) -> None:
-    """Remove or change some of all that is not a body, and add what no body says."""
+    """Remove or change some items that are no bodies, and add others that no body explains."""
     for table in (*reader.tables.of_resources, reader.tables.reference):
         for item in list(items_of(reader, table)):
             if item["pk"]["S"] == CURSOR_KEY[0] or is_body(item.get("sk", {}).get("S", "")):
@@ -153,7 +153,7 @@ def test_killed_anywhere_it_is_run_again_and_the_number_comes_last(tmp_path: Pat
             with pytest.raises(Killed):
                 run(few)
             few.faults.clear()
-            # The two last calls open the tables.
+            # The last two calls open the tables.
             assert numbers(few)[1] == ("0" if left >= 2 else str(FORMAT))
             run(few)
             assert held(few) == before
@@ -197,7 +197,7 @@ def test_a_mismatch_is_counted_for_the_alarm(reader: Reader) -> None:
     assert "FormatMismatch" in counted
 
 
-def test_a_run_that_another_has_overtaken_ends_and_opens_nothing(reader: Reader) -> None:
+def test_a_run_that_another_has_overtaken_ends_and_opens_no_table(reader: Reader) -> None:
     second: list[ReindexReport] = []
 
     def overtake(_: float) -> None:

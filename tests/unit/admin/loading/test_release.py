@@ -1,4 +1,4 @@
-"""Which faulty resources are told to be of a later release."""
+"""Faulty resources that are reported as ones of a later release."""
 
 from typing import Any
 

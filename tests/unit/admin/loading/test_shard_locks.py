@@ -1,4 +1,4 @@
-"""Threads that count references for the same targets take turns, and others do not wait."""
+"""Threads that count references in the same shard wait for each other, and no others."""
 
 import json
 from concurrent.futures import Future
@@ -11,11 +11,12 @@ import pytest
 from careconnect.fhir.resource_types import resource_type
 from careconnect.storage.keys import count_shard
 from careconnect_admin.loading.load import load_paths
+from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.shard_locks import ShardLocks, shard_of
 from careconnect_admin.loading.writer import RecordWriter
-from careconnect_records.items.record import NewVersion, new_version
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.change import WritePlan, plan_write
+from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.target import Target
 
 ONE, SAME, OTHER = "1", "11", "2"
 
@@ -24,9 +25,9 @@ def condition(resource_id: str, **elements: Any) -> WritePlan:
     served = resource_type("Condition")
     assert served is not None
     resource = {"resourceType": "Condition", "id": resource_id, **elements}
-    change = plan_write(new_version(served, resource), None, now=0, base_url="")
-    assert change is not None
-    return change
+    plan = plan_write(Target(served, resource_id), resource, now=0, base_url="")
+    assert plan is not None
+    return plan
 
 
 def referring(resource_id: str) -> WritePlan:
@@ -62,29 +63,29 @@ def test_those_of_one_shard_wait_for_each_other(second: list[WritePlan], *, wait
 def test_several_writers_get_resources_by_shard_and_one_in_the_order_of_the_sources(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writers: int
 ) -> None:
-    chunks: list[list[NewVersion]] = []
+    chunks: list[list[LoadRequest]] = []
 
-    def settle(_load: object, waiting: dict[Future[Any], Any]) -> None:
+    def collect(_load: object, waiting: dict[Future[Any], Any]) -> None:
         assert all(future.result() == [] for future in waiting)
         waiting.clear()
 
-    def write(_writer: RecordWriter, contents: list[NewVersion]) -> list[Any]:
-        chunks.append(contents)
+    def write(_writer: RecordWriter, requests: list[LoadRequest]) -> list[Any]:
+        chunks.append(requests)
         return []
 
     monkeypatch.setattr("careconnect_admin.loading.load._CHUNK", 5)
     monkeypatch.setattr(RecordWriter, "begin_tables", lambda _writer: None)
     monkeypatch.setattr(RecordWriter, "write", write)
-    monkeypatch.setattr("careconnect_admin.loading.load._Load._settle", settle)
+    monkeypatch.setattr("careconnect_admin.loading.load._Load._collect", collect)
     path = tmp_path / "in.ndjson"
     ids = [str(number) for number in range(60)]
     path.write_text("\n".join(json.dumps({"resourceType": "Patient", "id": one}) for one in ids), encoding="utf-8")
     client: Any = None
     load_paths([path], RecordTables(client, "r", "d", "m"), writers=writers)
 
-    assert sorted(content.resource_id for chunk in chunks for content in chunk) == sorted(ids)
+    assert sorted(request.target.id for chunk in chunks for request in chunk) == sorted(ids)
     if writers == 1:
-        assert [content.resource_id for chunk in chunks for content in chunk] == ids
+        assert [request.target.id for chunk in chunks for request in chunk] == ids
     else:
-        assert all(len({shard_of(content) for content in chunk}) == 1 for chunk in chunks)
+        assert all(len({shard_of(request.target) for request in chunk}) == 1 for chunk in chunks)
         assert max(len(chunk) for chunk in chunks) == 5

@@ -12,7 +12,7 @@ from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, resour
 from careconnect.search.stored_values import StoredValues, _whole, stored_values
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.items.extract import search_values
-from careconnect_records.items.record import with_version
+from careconnect_records.items.resource_items import with_version
 
 UCUM = "http://unitsofmeasure.org"
 SNOMED = "http://snomed.info/sct"

@@ -1,19 +1,20 @@
-"""A resource that is written in several steps is found as it is or as it was, never in between (ADR 23)."""
+"""Searches find the old or the new version of a resource during a multi-step write, never a mixture (ADR 23)."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from careconnect.fhir.resource_types import resource_type
-from careconnect_records.items.record import Record, build_record, new_version
+from careconnect_records.writes.plan import plan_version
+from careconnect_records.writes.target import Target
 from careconnect_testing.parts.stores import Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import write_records
 from careconnect_testing.records.former_versions import FIRST_CHANGE, HOUR
 from fhir_reader import budget
 
 NEW, OLD = "9990-1", "9990-2"
-# Each leads to what has the new code, of Patient 4, by another way.
+# Each finds the resource with the new code, of Patient 4, by another access path.
 SEARCHES = [
     ("Observation", f"code={NEW}"),
     ("Observation", f"code=http://loinc.org|{NEW}"),
@@ -39,17 +40,23 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 
 @pytest.fixture
 def reader(loaded: Reader) -> Iterator[Reader]:
-    """The few records; what a test writes beside them is removed after it."""
+    """The few records. The items that a test adds are removed after it."""
     loaded.calls.clear()
     yield loaded
     for each in (record(OLD, 1), record(NEW, 2)):
-        for item in (each.body, each.index, *each.entries):
+        for item in (each.body, each.record, *each.entries):
             key = {name: item[name] for name in ("pk", "sk")}
             loaded.client.delete_item(TableName=loaded.tables.record, Key=key)
 
 
-def record(code: str, version: int) -> Record:
-    """Return the items of the observation that is written, as one of its versions."""
+class Written(NamedTuple):
+    body: dict[str, Any]
+    record: dict[str, Any]
+    entries: list[dict[str, Any]]
+
+
+def record(code: str, version: int) -> Written:
+    """Return the items of one version of the observation that is written."""
     resource = {
         "resourceType": "Observation",
         "id": "staged",
@@ -61,7 +68,9 @@ def record(code: str, version: int) -> Record:
     }
     served = resource_type("Observation")
     assert served
-    return build_record(new_version(served, resource), version, FIRST_CHANGE + version * HOUR)
+    plan = plan_version(Target(served, "staged"), resource, version, FIRST_CHANGE + version * HOUR)
+    assert plan.body
+    return Written(plan.body, plan.index, list(plan.entries.values()))
 
 
 def put(reader: Reader, *items: dict[str, Any]) -> None:
@@ -74,7 +83,7 @@ def pending(*items: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def codes(reader: Reader, path: str, query: str) -> str | list[str]:
-    """Return which codes the observation is shown with; for `_has`, what was found by it."""
+    """Return the codes that the observation is shown with; for `_has`, the ids that were found."""
     answer = reader.get(path, query)
     assert answer.status == 200, answer.text
     if "_has" in query:
@@ -89,11 +98,11 @@ def test_what_was_never_there_is_not_found_before_its_record_says_so(reader: Rea
     put(reader, *pending(*first.entries))
     assert codes(reader, path, query) == [], "there is no index record"
 
-    begun = {**first.index, "version": {"N": "0"}, "values": {"S": "{}"}, "entries": {"S": "[]"}}
+    begun = {**first.record, "version": {"N": "0"}, "values": {"S": "{}"}, "entries": {"S": "[]"}}
     put(reader, begun)
     assert codes(reader, path, query) == [], "it was claimed by its writer"
 
-    put(reader, first.index, first.body)
+    put(reader, first.record, first.body)
     assert codes(reader, path, query), "it is there, though its entries are staged"
 
     by_steps = codes(reader, path, query)
@@ -106,16 +115,16 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
     reader: Reader, path: str, query: str
 ) -> None:
     before, after = record(OLD, 1), record(NEW, 2)
-    put(reader, before.index, before.body, *before.entries)
+    put(reader, before.record, before.body, *before.entries)
     as_it_was = codes(reader, path, query)
     assert as_it_was in ([], [OLD])
 
-    # The entries that both have say what the new version says already.
+    # The entries that both versions have hold the values of the new version already.
     put(reader, *pending(*before.entries), *pending(*after.entries))
     assert codes(reader, path, query) == as_it_was
     assert codes(reader, "Observation", f"code={OLD}") == [OLD]
 
-    put(reader, after.index, after.body)
+    put(reader, after.record, after.body)
     found = codes(reader, path, query)
     assert found
     assert found in ([NEW], ["4"], ["e1"])
@@ -124,7 +133,7 @@ def test_what_is_changed_is_found_as_it_was_until_its_record_says_otherwise(
 
 def test_what_is_pending_is_looked_up_by_one_call_for_all_of_it(reader: Reader) -> None:
     after = record(NEW, 2)
-    put(reader, after.index, after.body, *after.entries)
+    put(reader, after.record, after.body, *after.entries)
     reader.calls.clear()
     reader.get("Observation", "patient=4&_count=100")
     before = list(reader.calls)
@@ -140,7 +149,7 @@ def test_what_is_pending_is_looked_up_by_one_call_for_all_of_it(reader: Reader) 
 @pytest.mark.parametrize(("path", "query"), [("Observation", "patient=4"), ("Patient/4/$everything", "_count=100")])
 def test_what_is_looked_up_is_paid_for(reader: Reader, monkeypatch: pytest.MonkeyPatch, path: str, query: str) -> None:
     def least() -> int:
-        """Return with how few calls the request is answered."""
+        """Return the smallest number of calls that answers the request."""
         for calls in range(1, 20):
             monkeypatch.setattr(budget, "MOST_CALLS", calls)
             answer = reader.get(path, query)
@@ -150,7 +159,7 @@ def test_what_is_looked_up_is_paid_for(reader: Reader, monkeypatch: pytest.Monke
         pytest.fail("it is not answered at all")
 
     after = record(NEW, 2)
-    put(reader, after.index, after.body, *after.entries)
+    put(reader, after.record, after.body, *after.entries)
     before = least()
 
     put(reader, *pending(*after.entries))

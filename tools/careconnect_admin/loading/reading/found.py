@@ -1,4 +1,4 @@
-"""What reading finds: resources, deletions, what is skipped and what is wrong, each with its place."""
+"""The results of reading a source: resources, deletions, skipped places and problems, each with its place."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands: a file as it was named, and the line, counted from 1 (0: the whole file)."""
+    """A place in a source: a file as it was named, and the line, counted from 1 (0: the whole file)."""
 
     file: str
     line: int = 0
@@ -17,7 +17,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why something was not loaded; reads `file:line: reason`."""
+    """The reason why a place was not loaded; its text is `file:line: reason`."""
 
     place: Place
     reason: str
@@ -29,7 +29,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Upsert:
-    """A resource to be stored, not checked yet beyond being an object. `size` is its share of the file."""
+    """A resource to store, only known to be a JSON object so far. `size` is its share of the file in bytes."""
 
     place: Place
     resource: dict[str, Any]
@@ -38,7 +38,7 @@ class Upsert:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A resource to be marked as deleted."""
+    """A resource to delete."""
 
     place: Place
     type_name: str
@@ -48,7 +48,7 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that holds nothing to load and is no fault; `kind` is what it is (`empty line`)."""
+    """A place that holds nothing to load and is no fault; `kind` describes it (`empty line`)."""
 
     place: Place
     kind: str

@@ -16,7 +16,7 @@ _LAST_SEGMENTS: Final = re.compile(rf"(?:.*/)?([A-Z][A-Za-z]+)/({ID_PATTERN})")
 
 
 def read_text(content: bytes, place: Place) -> Iterator[Found]:
-    """Yield what one JSON text holds that begins at `place`."""
+    """Yield the resources, deletions, skipped places and problems of one JSON text that begins at `place`."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -67,7 +67,7 @@ def _members(text: str) -> tuple[dict[str, Any], list[_Entry]]:
 
 
 def _entry_array(text: str, start: int) -> int | None:
-    """Return where the array of the top level's member `entry` opens; None if there is none or no JSON."""
+    """Return the offset of the top-level `entry` array, None if there is none or the text is no JSON."""
     offset = _after_space(text, start + 1)
     try:
         while text[offset] == '"':
@@ -78,7 +78,7 @@ def _entry_array(text: str, start: int) -> int | None:
             _, end = DECODER.raw_decode(text, offset)
             offset = _after_space(text, _after_space(text, end) + 1)
     except (IndexError, ValueError, RecursionError):
-        # Whatever is wrong, parsing the whole text says it better.
+        # Parsing the whole text gives the better error.
         return None
     return None
 
@@ -102,7 +102,7 @@ def _lines_at(text: str, offsets: list[int], place: Place) -> list[int]:
 class _Bundle:
     type_name: str
     links: dict[str, str] = field(default_factory=dict)
-    """What references to an entry's `fullUrl` become (STU3 Bundle §2.36.4; transaction §2.21.0.17.2)."""
+    """The reference that replaces each entry's `fullUrl` (STU3 Bundle §2.36.4; transaction §2.21.0.17.2)."""
 
 
 def _read_bundle(members: dict[str, Any], entries: list[tuple[_Entry, int]], place: Place) -> Iterator[Found]:
@@ -111,7 +111,7 @@ def _read_bundle(members: dict[str, Any], entries: list[tuple[_Entry, int]], pla
         yield Problem(place, "a Bundle that is no collection, searchset, transaction or batch")
         return
     bundle = _Bundle(kind)
-    # All of them first: an entry may point at a later one.
+    # All entries are read first, since an entry may refer to a later one.
     for found in [_read_entry(entry, bundle, Place(place.file, line)) for entry, line in entries]:
         if isinstance(found, Upsert) and bundle.links:
             _relink(found.resource, bundle.links)
@@ -160,7 +160,7 @@ def _read_resource(entry: _Entry, bundle: _Bundle, place: Place) -> Found:
     if not isinstance(full_url, str):
         return Upsert(place, resource, entry.size)
     if "id" not in resource and valid_id(full_url.removeprefix("urn:uuid:")):
-        # A new resource whose id the server chooses: this choice is the same at every load.
+        # The server chooses the id of a new resource. This choice is the same at every load.
         resource = {"resourceType": type_name, "id": full_url.removeprefix("urn:uuid:"), **resource}
     if isinstance(type_name, str) and (full_url.startswith("urn:") or bundle.type_name in _CHANGING):
         bundle.links[full_url] = f"{type_name}/{resource.get('id')}"
@@ -168,7 +168,7 @@ def _read_resource(entry: _Entry, bundle: _Bundle, place: Place) -> Found:
 
 
 def _relink(node: Any, links: dict[str, str]) -> None:
-    """Point the references to entries' full URLs at the resources, wherever they stand in `node`."""
+    """Replace the references to entries' full URLs, at any depth of `node`."""
     if isinstance(node, list):
         for item in node:
             _relink(item, links)

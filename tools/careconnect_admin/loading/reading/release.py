@@ -1,16 +1,16 @@
-"""Tell records of a later release of FHIR from faulty ones of STU3."""
+"""Distinguish resources of FHIR R4 from invalid ones of STU3."""
 
 from typing import Any, Final
 
 from careconnect_records.stu3.schema import model_of, shape_of
 
-_MOST_NAMED: Final = 3
+_MAX_NAMED: Final = 3
 
 
 def later_release(resource: dict[str, Any]) -> str:
-    """Return why an invalid resource looks like R4, as the end of a sentence; `""` if it does not.
+    """Return the reason why an invalid resource looks like R4, as the end of a sentence; `""` if it does not.
 
-    It does if it has elements that STU3 lacks and R4 has (`encounter` for `context`), or objects where STU3 has a code
+    The reason is an element that R4 has and STU3 lacks (`encounter` for `context`), or an object where STU3 has a code
     and R4 a CodeableConcept (`clinicalStatus`).
     """
     type_name = resource["resourceType"]
@@ -28,11 +28,11 @@ def later_release(resource: dict[str, Any]) -> str:
             name not in shape or (isinstance(value, dict) and shape[name].primitive and not later_shape[name].primitive)
         )
     ]
-    return f"this looks like R4 ({', '.join(signs[:_MOST_NAMED])}); STU3 is served" if signs else ""
+    return f"this looks like R4 ({', '.join(signs[:_MAX_NAMED])}); STU3 is served" if signs else ""
 
 
 def _r4_model(type_name: str) -> Any | None:
-    # Here, as it takes its time and most loads meet no such resource.
+    # Imported late: it is slow, and most loads never need it.
     from fhir.resources.R4B import get_fhir_model_class
 
     try:

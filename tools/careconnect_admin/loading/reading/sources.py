@@ -1,4 +1,4 @@
-"""Read resources from NDJSON files, single resources, Bundles and folders of them, each with its place."""
+"""Find and read the sources of a load: NDJSON files, single resources, Bundles and folders of these."""
 
 import gzip
 import os
@@ -23,9 +23,9 @@ _TAKEN: Final = ".ndjson, .jsonl or .json (or one of them with .gz)"
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The files to be read, in order, the problems of the paths that gave none, and what else stands in folders.
+    """The files to read, in order, the problems of paths without a file, and the files of folders that are skipped.
 
-    `total_bytes` is what the files hold, unpacked; what standard input holds is not known.
+    `total_bytes` is the files' unpacked size, without that of standard input, which is unknown.
     """
 
     files: list[Path]
@@ -35,7 +35,7 @@ class Sources:
 
 
 def find_sources(paths: Iterable[Path]) -> Sources:
-    """Return the files at `paths`, those of a folder and of its folders in the order of their names."""
+    """Return the files at `paths`. A folder's files are read at any depth, in the order of their names."""
     files: dict[Path, None] = {}
     problems: list[Problem] = []
     skipped: list[Skipped] = []
@@ -59,14 +59,14 @@ def find_sources(paths: Iterable[Path]) -> Sources:
 
 
 def _why_not(path: Path, folder: Path) -> str:
-    """Return why a file in a folder is not read, or `""`."""
+    """Return the reason why a file in a folder is skipped, or `""`."""
     if any(part.startswith(".") for part in path.relative_to(folder).parts):
         return "hidden file"
     return "" if _suffix(path) else "file of another kind"
 
 
 def _suffix(path: Path) -> str:
-    """Return the suffix that says how a file is read, without `.gz`; `""` where none does."""
+    """Return a file's suffix without `.gz`, or `""` if it names no known format."""
     suffix = path.with_suffix("").suffix if path.suffix == _GZIP else path.suffix
     return suffix if suffix in _LINES | _WHOLE else ""
 
@@ -76,17 +76,17 @@ def _unpacked_size(path: Path) -> int:
         if path.suffix != _GZIP:
             return path.stat().st_size if path != STANDARD_INPUT else 0
         with path.open("rb") as file:
-            # A gzip file ends with its size (RFC 1952 §2.3.1); good enough for a bar.
+            # A gzip file ends with its size modulo 2^32 (RFC 1952 §2.3.1), which is good enough for a progress bar.
             file.seek(-4, os.SEEK_END)
             size: int = struct.unpack("<I", file.read(4))[0]
             return size
     except (OSError, struct.error):
-        # Reading it will say what is wrong.
+        # Reading the file will report the error.
         return 0
 
 
 def read_source(path: Path) -> Iterator[Found]:
-    """Yield what one file holds: resources, deletions, what is skipped and what could not be read, in its order."""
+    """Yield the resources, deletions, skipped places and problems of one file, in order."""
     try:
         if path == STANDARD_INPUT:
             yield from _read_unnamed(sys.stdin.buffer)
@@ -103,7 +103,7 @@ def read_source(path: Path) -> Iterator[Found]:
 
 
 def _read_unnamed(file: BinaryIO) -> Iterator[Found]:
-    """Read lines if the first one is an object from end to end, or else all as one text: nothing has a name here."""
+    """Read standard input, which has no suffix: as lines if the first is a whole object, else as one text."""
     name = str(STANDARD_INPUT)
     before: list[bytes] = []
     for line in file:

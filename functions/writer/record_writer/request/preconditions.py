@@ -1,4 +1,4 @@
-"""Under what condition a write is asked for: its If-Match, and the one identifier that it may be found by."""
+"""The preconditions of a write: its If-Match, and the one identifier of a conditional write."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -17,37 +17,37 @@ Pairs = Sequence[tuple[str, str]]
 
 IDENTIFIER: Final = "identifier"
 ANSWER_PARAMETERS: Final = ("_format", "_pretty")
-"""What every write takes: how its answer is shown."""
+"""The parameters of every write: the presentation of its response."""
 
-_NOT_TAKEN: Final = ("If-None-Match", "If-Unmodified-Since")
+_UNSUPPORTED: Final = ("If-None-Match", "If-Unmodified-Since")
 _TAG: Final = re.compile(rf'(?:W/)?"({ID_PATTERN})"')
 
 
 @dataclass(frozen=True, slots=True)
 class IfMatch:
-    """The versions of which the current one has to be; none of them for `*`, any version."""
+    """The versions that an If-Match allows; empty for `*`, which allows any."""
 
     versions: frozenset[str]
 
     def allows(self, version: int) -> bool:
-        """Say whether a version is the one that was asked for."""
+        """Return True if a version is allowed."""
         return not self.versions or str(version) in self.versions
 
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """An identifier to find a resource by: its system, empty for one without, and its value as the index has it."""
+    """The identifier of a condition: its system, which may be empty, and its value, folded as in the index."""
 
     system: str
     value: str
 
 
-def require_taken(headers: Mapping[str, str]) -> None:
-    """Raise the 400 outcome for a precondition that a write does not judge: unheeded it would overwrite.
+def require_supported(headers: Mapping[str, str]) -> None:
+    """Raise the 400 outcome for a precondition that writes do not support.
 
-    RFC 9110 §13.1 has them looked at by PUT and DELETE, and STU3 says nothing of them.
+    Ignored, it would let a write overwrite. RFC 9110 §13.1 applies them to PUT and DELETE; STU3 does not mention them.
     """
-    for name in _NOT_TAKEN:
+    for name in _UNSUPPORTED:
         if name.lower() in headers:
             raise refusals.precondition_not_supported(name)
 
@@ -65,10 +65,10 @@ def if_match_of(headers: Mapping[str, str]) -> IfMatch | None:
     return IfMatch(frozenset(tag[1] for tag in tags if tag))
 
 
-def criteria_in(query: Pairs, taken: Sequence[str] = (IDENTIFIER,)) -> list[str]:
-    """Return the values of the parameters `taken`; raises the 400 outcomes for any other, by name.
+def criteria_in(query: Pairs, supported: Sequence[str] = (IDENTIFIER,)) -> list[str]:
+    """Return the values of the `supported` parameters; raises the 400 outcomes for any other, by name.
 
-    A token among them is refused outright (RFC 6750 §2: one way of sending it, and never the query).
+    An access token in the query is refused (RFC 6750 §2).
     """
     if any(name == "access_token" for name, _ in query):
         raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
@@ -76,7 +76,7 @@ def criteria_in(query: Pairs, taken: Sequence[str] = (IDENTIFIER,)) -> list[str]
         raise outcomes.invalid_request("The parameters are not valid Unicode.")
     values = []
     for name, value in query:
-        if name in taken:
+        if name in supported:
             values.append(value)
         elif name not in ANSWER_PARAMETERS:
             raise refusals.criterion_not_supported(name)
@@ -84,15 +84,15 @@ def criteria_in(query: Pairs, taken: Sequence[str] = (IDENTIFIER,)) -> list[str]
 
 
 def if_none_exist_of(header: str, type_: ResourceType, fhir_base: str) -> list[str]:
-    """Return the values of `identifier` in an If-None-Exist: a query, whatever of its own URL stands before it.
+    """Return the values of `identifier` in an If-None-Exist: a query, perhaps after the type or its URL.
 
-    Raises the 400 outcomes for another criterion, and for what is no query (STU3 HTTP §3.1.0.8.1).
+    Raises the 400 outcomes for another criterion, and for a text that is no query (STU3 HTTP §3.1.0.8.1).
     """
-    beginning, mark, rest = header.strip().partition("?")
-    if mark and beginning not in ("", type_.name, f"{fhir_base}/{type_.name}"):
+    beginning, separator, rest = header.strip().partition("?")
+    if separator and beginning not in ("", type_.name, f"{fhir_base}/{type_.name}"):
         raise refusals.malformed_if_none_exist()
     try:
-        pairs = parse_qsl(rest if mark else beginning, keep_blank_values=True, errors="strict", max_num_fields=20)
+        pairs = parse_qsl(rest if separator else beginning, keep_blank_values=True, errors="strict", max_num_fields=20)
     except ValueError:
         raise refusals.malformed_if_none_exist() from None
     for name, _ in pairs:
@@ -102,15 +102,15 @@ def if_none_exist_of(header: str, type_: ResourceType, fhir_base: str) -> list[s
 
 
 def describe_if_none_exist(header: str) -> list[tuple[str, str]]:
-    """Return what the audit trail is told of an If-None-Exist: its criteria, or one parameter that nobody knows."""
+    """Return the criteria of an If-None-Exist for the audit trail, or the whole header as one unknown parameter."""
     pairs = parse_qsl(header.strip().rpartition("?")[2], keep_blank_values=True, errors="replace")
     return pairs if pairs and all(name == IDENTIFIER for name, _ in pairs) else [("If-None-Exist", header)]
 
 
 def one_identifier(type_: ResourceType, values: Sequence[str]) -> Identifier:
-    """Return the one identifier that a condition names.
+    """Return the one identifier of a condition.
 
-    Raises the 412 outcome for none, an empty one or several, and 400 for a type whose resources have none.
+    Raises the 412 outcome for none, an empty one or several, and 400 for a type without identifiers.
     """
     parameter = type_.parameter(IDENTIFIER)
     if parameter is None:

@@ -1,4 +1,4 @@
-"""Apply a JSON Patch to a resource (RFC 6902), bounded in what it costs and builds."""
+"""Parse a JSON Patch and apply it to a resource (RFC 6902), within bounds of time and size."""
 
 import copy
 from typing import Any, Final
@@ -6,13 +6,13 @@ from typing import Any, Final
 from jsonpatch import InvalidJsonPatch, JsonPatch, JsonPatchException
 from jsonpointer import JsonPointer, JsonPointerException
 
-from careconnect_records.items.record import LARGEST_BODY
+from careconnect_records.items.resource_items import LARGEST_BODY
 from careconnect_records.parsing.exact_json import JsonNumber
 from careconnect_records.parsing.faults import UnreadableBodyError
 from careconnect_records.parsing.strict_json import parse_json_value
 from record_writer import refusals
 
-MOST_OPERATIONS: Final = 1_000
+MAX_OPERATIONS: Final = 1_000
 
 _DEEPEST: Final = 64
 _NEEDS: Final = {
@@ -23,21 +23,21 @@ _NEEDS: Final = {
     "move": "from",
     "copy": "from",
 }
-"""RFC 6902's operations, each with the member that it has beside `op` and `path`."""
+"""RFC 6902's operations, each with the member that it needs besides `op` and `path`."""
 
 Operation = dict[str, Any]
 
 
 def parse_patch(body: bytes) -> list[Operation]:
-    """Return the operations of a patch; raises the outcomes 400 for what is none, and 413 for too many."""
+    """Return the operations of a patch; raises the outcomes 400 for a body that is no patch, and 413 for too many."""
     try:
         operations = parse_json_value(body)
     except UnreadableBodyError as error:
         raise refusals.unreadable(str(error)) from None
     if not isinstance(operations, list):
         raise refusals.not_a_patch("A patch is a list of operations (RFC 6902).")
-    if len(operations) > MOST_OPERATIONS:
-        raise refusals.too_many_operations(MOST_OPERATIONS)
+    if len(operations) > MAX_OPERATIONS:
+        raise refusals.too_many_operations(MAX_OPERATIONS)
     for operation in operations:
         _require_operation(operation)
     return operations
@@ -60,34 +60,34 @@ def _require_operation(operation: Any) -> None:
 
 
 def patched(resource: dict[str, Any], operations: list[Operation]) -> dict[str, Any]:
-    """Return what a resource becomes by a patch; the resource that was given is changed, too.
+    """Return a patched resource; the given resource is changed, too.
 
     Raises the outcomes 422 for an operation that cannot be done, and 413 for a patch that builds or moves more than a
     resource may hold.
     """
     bounds = _Bounds()
     result: Any = resource
-    # What a patch adds becomes a part of the result, and is changed by what comes after it.
-    for place, operation in enumerate(copy.deepcopy(operations)):
+    # A copy, since an added value becomes a part of the result, and later operations change it.
+    for position, operation in enumerate(copy.deepcopy(operations)):
         try:
             bounds.admit(operation, result)
             result = JsonPatch([operation]).apply(result, in_place=True)
         except (JsonPatchException, JsonPointerException, InvalidJsonPatch):
-            raise refusals.patch_failed(place) from None
+            raise refusals.patch_failed(position) from None
     if not isinstance(result, dict):
         raise refusals.patch_of_identity()
     return result
 
 
 class _Bounds:
-    """What the operations of one patch may cost, all together."""
+    """The bounds of all operations of one patch together: bytes copied, bytes visited, depth."""
 
     def __init__(self) -> None:
         self._built = LARGEST_BODY
-        self._looked_at = 10 * LARGEST_BODY
+        self._visited = 10 * LARGEST_BODY
 
     def admit(self, operation: Operation, document: Any) -> None:
-        """Count an operation before it is done; raises the outcomes, and jsonpointer's error for what is not there."""
+        """Count an operation before it is done; raises the outcomes, and jsonpointer's error for an absent path."""
         path = JsonPointer(operation["path"])
         if operation["op"] in ("copy", "move"):
             value = JsonPointer(operation["from"]).resolve(document)
@@ -95,19 +95,19 @@ class _Bounds:
             value = operation["value"]
         else:
             return
-        size, depth = _extent(value, self._looked_at)
-        self._looked_at -= size
+        size, depth = _extent(value, self._visited)
+        self._visited -= size
         if operation["op"] == "copy":
             self._built -= size
-        if self._looked_at < 0 or self._built < 0 or depth + len(path.parts) > _DEEPEST:
+        if self._visited < 0 or self._built < 0 or depth + len(path.parts) > _DEEPEST:
             raise refusals.too_large()
 
 
-def _extent(value: Any, most: int) -> tuple[int, int]:
-    """Return about how many bytes a JSON value takes, and how many levels; not much more than `most` is looked at."""
+def _extent(value: Any, limit: int) -> tuple[int, int]:
+    """Return the approximate size of a JSON value in bytes, and its depth; stops soon after `limit` bytes."""
     size, deepest = 0, 0
     waiting = [(value, 0)]
-    while waiting and size <= most:
+    while waiting and size <= limit:
         node, depth = waiting.pop()
         deepest = max(deepest, depth)
         if isinstance(node, dict):

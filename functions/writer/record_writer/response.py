@@ -1,4 +1,4 @@
-"""What a write is answered with: its status, its version, and as much of the resource as was preferred."""
+"""The response to a write: its status, its version, and the body that the client prefers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from careconnect.fhir.resource_types import ResourceType
 from careconnect.fhir.result_parameter_names import BOOLEANS
 from careconnect.http.messages import Response, fits_answer, last_value
 from careconnect.http.validators import validators
-from record_writer.write_request import Written
+from record_writer.request.write_request import WriteResult
 
 _UNCACHED: Final = {"Cache-Control": "no-store"}
 
 
 class Preference(Enum):
-    """What the body of an answer holds (STU3 HTTP §3.1.0.1.8): nothing, the resource, or what was done."""
+    """The body of a response (STU3 HTTP §3.1.0.1.8): none, the resource, or an OperationOutcome."""
 
     MINIMAL = "minimal"
     REPRESENTATION = "representation"
@@ -29,7 +29,7 @@ _PREFERENCES: Final = {each.value.lower(): each for each in Preference}
 
 
 def preference_of(headers: Mapping[str, str]) -> Preference:
-    """Return the first `return` of a request's Prefer that is known, by default the resource (RFC 7240 §2)."""
+    """Return the first known `return` of a request's Prefer, by default the resource (RFC 7240 §2)."""
     for text in headers.get("prefer", "").replace(";", ",").split(","):
         name, _, value = text.partition("=")
         known = _PREFERENCES.get(value.strip().strip('"').lower())
@@ -39,8 +39,8 @@ def preference_of(headers: Mapping[str, str]) -> Preference:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How an answer is to look."""
+class Presentation:
+    """The presentation of a response: its format, its preferred body, and whether it is indented."""
 
     format: Format
     preference: Preference
@@ -48,30 +48,30 @@ class Look:
 
 
 def is_pretty(query: Sequence[tuple[str, str]]) -> bool:
-    """Say whether a query asks for an answer that is laid out to be read; raises the 400 outcome for another value."""
+    """Return True if `_pretty` asks for an indented response; raises the 400 outcome unless it is a boolean."""
     given = last_value(query, "_pretty")
     if given not in ("", *BOOLEANS):
         raise outcomes.invalid_parameter("_pretty", "takes true or false.")
     return given == "true"
 
 
-def answer_to(written: Written, type_: ResourceType, fhir_base: str, look: Look) -> Response:
-    """Return the answer to a write that was done, or that found everything done."""
-    if written.status == 204:
+def response_to(result: WriteResult, type_: ResourceType, fhir_base: str, presentation: Presentation) -> Response:
+    """Return the response to a write that was done, or that changed nothing."""
+    if result.status == 204:
         return Response(204, headers=_UNCACHED)
     headers = {
-        "Location": f"{fhir_base}/{type_.name}/{written.id}/_history/{written.version}",
-        **validators(written.version, written.updated),
+        "Location": f"{fhir_base}/{type_.name}/{result.id}/_history/{result.version}",
+        **validators(result.version, result.updated),
         **_UNCACHED,
     }
-    if look.preference is Preference.MINIMAL:
-        return Response(written.status, headers=headers)
-    text = written.body if look.preference is Preference.REPRESENTATION else _outcome(written.status)
-    body = render(text, look.format, pretty=look.pretty)
+    if presentation.preference is Preference.MINIMAL:
+        return Response(result.status, headers=headers)
+    text = result.body if presentation.preference is Preference.REPRESENTATION else _outcome(result.status)
+    body = render(text, presentation.format, pretty=presentation.pretty)
     if not fits_answer(body):
-        # It is written, whatever its answer can hold; `Location` says where to read it.
-        return Response(written.status, headers=headers)
-    return fhir_response(written.status, body, look.format, headers)
+        # Too large for a response, but written all the same: `Location` says where to read it.
+        return Response(result.status, headers=headers)
+    return fhir_response(result.status, body, presentation.format, headers)
 
 
 def _outcome(status: int) -> str:

@@ -1,4 +1,4 @@
-"""Say whether a resource may be stored: valid STU3, of a size that fits, within the compartment of who writes it."""
+"""Require that a resource may be stored: valid STU3, within the size limit, in the caller's compartment."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from careconnect.fhir.resource_types import Home, ResourceType
 from careconnect.oauth.caller import Caller
 from careconnect.search.values import SearchValueError, patients_of
 from careconnect_records.items.extract import search_values
-from careconnect_records.items.record import LARGEST_BODY
+from careconnect_records.items.resource_items import LARGEST_BODY
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_records.parsing.faults import InvalidResourceError
 from careconnect_records.stu3.validation import validate
@@ -16,7 +16,7 @@ from record_writer import refusals
 
 
 def require_valid(resource: dict[str, Any], root: str) -> None:
-    """Raise the outcomes 413 for a resource that is too large, and 422 with all that is wrong with it."""
+    """Raise the outcomes 413 for a resource that is too large, and 422 with all faults of an invalid one."""
     if len(json_text(resource).encode()) > LARGEST_BODY:
         raise refusals.too_large()
     try:
@@ -31,22 +31,21 @@ def require_valid(resource: dict[str, Any], root: str) -> None:
 
 
 def require_writable(caller: Caller, type_: ResourceType, *, new: bool) -> None:
-    """Raise the 403 outcome for what a bound caller may write no resource of, or (`new`) add none to.
+    """Raise the 403 outcome for a type that a caller bound to a patient may not write, or (`new`) not create.
 
-    What belongs to no patient is not a part of any record, and a record holds one Patient (`write.md`, Who may write
-    what).
+    It may write types of the patient compartment only, and create no second Patient (`write.md`, Who may write what).
     """
-    if caller.patient and (type_.home is Home.DIRECTORY or not _is_of_record(type_) or (new and type_.is_patient)):
+    if caller.patient and (type_.home is Home.DIRECTORY or not _is_in_compartment(type_) or (new and type_.is_patient)):
         raise refusals.outside_compartment()
 
 
 def require_own(caller: Caller, type_: ResourceType, resource: dict[str, Any], resource_id: str, root: str) -> None:
-    """Raise the 403 outcome for a valid resource that is not its bound caller's patient's, and nobody else's."""
+    """Raise the 403 outcome for a valid resource outside the bound caller's compartment, or in another's as well."""
     if not caller.patient:
         return
     if patients_of(type_, resource_id, search_values(resource, base_url=root)) != (caller.patient,):
         raise refusals.outside_compartment()
 
 
-def _is_of_record(type_: ResourceType) -> bool:
+def _is_in_compartment(type_: ResourceType) -> bool:
     return type_.is_patient or type_.patient_parameter is not None

@@ -1,23 +1,28 @@
-"""Whose record a resource is a part of: by the items that are stored of it, or by a body that was sent."""
+"""Find the patients in whose compartments a resource is, from its stored items or from the body of a request."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from careconnect.fhir.resource_types import ResourceType, valid_id
 from careconnect_records.items.actions import Item
 from careconnect_records.items.references import fhir_base_of, target_of
+from careconnect_records.writes.target import Target
 
 
-def patients_of_items(type_: ResourceType, resource_id: str, items: Iterable[Item]) -> tuple[str, ...]:
-    """Return the ids of the patients whom a resource tells of: itself, or those who its items say it belongs to."""
-    if type_.is_patient:
-        return (resource_id,)
-    texts = (item["patient"]["S"] for item in items if "patient" in item)
+def stored_patients(target: Target, *items: Item | None) -> tuple[str, ...]:
+    """Return the ids of a target's patients, each once: a Patient's own id, or those that its `items` name.
+
+    Without an item there are none.
+    """
+    stored = [item for item in items if item]
+    if stored and target.type.is_patient:
+        return (target.id,)
+    texts = (item["patient"]["S"] for item in stored if "patient" in item)
     return tuple(dict.fromkeys(patient for text in texts for patient in text.split()))
 
 
 def patients_in_body(type_: ResourceType, resource: Mapping[str, Any], root: str) -> tuple[str, ...]:
-    """Return the ids of the patients to whom a body says that it belongs, be it valid or not."""
+    """Return the ids of the patients that a body names as its own, whether it is valid or not."""
     parameter = type_.patient_parameter
     if parameter is None:
         return ()

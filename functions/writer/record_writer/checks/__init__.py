@@ -1,0 +1,1 @@
+"""Checks of a resource before it is written: validity, compartment, references."""

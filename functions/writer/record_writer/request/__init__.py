@@ -1,0 +1,1 @@
+"""The write request of a client, parsed from path, headers, query and body."""

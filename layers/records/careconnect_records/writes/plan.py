@@ -1,0 +1,213 @@
+"""Plan a write: everything that one transaction writes, decided from the target and the requested content alone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from careconnect.search.values import patients_of
+from careconnect.storage.keys import COUNT_SHARDS, Key, version_item
+from careconnect_records.items.actions import Item
+from careconnect_records.items.extract import index_keys, search_values
+from careconnect_records.items.identifier_locks import locks_among
+from careconnect_records.items.reference_counts import targets_of
+from careconnect_records.items.resource_items import (
+    LARGEST_BODY,
+    TooLargeError,
+    body_item,
+    digest_of,
+    entry_item,
+    index_item,
+    item_size,
+    with_version,
+)
+from careconnect_records.writes.target import Target
+
+# DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for its JSON.
+MAX_ACTIONS: Final = 100
+MAX_BYTES: Final = 3_500_000
+
+# Each entry has all values of its resource, so their bytes grow with the square of the number of values: 70 KB of
+# identifiers would be 100 MB. This limit takes a few transactions, well within a function's 20 s.
+MAX_ENTRY_BYTES: Final = 10_000_000
+MAX_REFERENCES: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WritePlan:
+    """Everything that a write of one resource changes in the tables.
+
+    `index` and `body` are the new index record and body, `entries` the new index entries by key, `removed` the keys of
+    the old ones. `previous` is the body of the replaced version, under the key by which the history finds it.
+    `locks_added` and `locks_removed` are the locks of identifiers that the resource gains and loses, `incremented` and
+    `decremented` the resources whose reference counts change. `deletes` says that the resource is deleted. `body` is
+    None in a rebuild, which writes none.
+    """
+
+    target: Target
+    index: Item
+    body: Item | None
+    entries: Mapping[Key, Item]
+    removed: frozenset[Key]
+    locks_added: frozenset[Key]
+    locks_removed: frozenset[Key]
+    incremented: frozenset[str]
+    decremented: frozenset[str]
+    deletes: bool
+    previous: Item | None = None
+
+    @property
+    def version(self) -> int:
+        """The version that the resource gets."""
+        return int(self.index["version"]["N"])
+
+    @property
+    def updated(self) -> int:
+        """The time of the write in epoch milliseconds."""
+        return int(self.index["updated"]["N"])
+
+    @property
+    def patients(self) -> frozenset[str]:
+        """The ids of the patients whose compartments hold the resource, before or after the write."""
+        return frozenset((*self.index.get("patient", {}).get("S", "").split(), *self.target.patients))
+
+    @property
+    def restores(self) -> bool:
+        """Whether the write restores a deleted resource."""
+        return self.target.is_deleted and not self.deletes
+
+    @property
+    def replaces_version(self) -> bool:
+        """Whether there is a stored version: its body has to be read and kept."""
+        return self.target.version > 0
+
+    def keeping(self, body: Item | None) -> "WritePlan":
+        """Return the plan with the stored `body` as the previous version, if it is the body of that version."""
+        stored = self.target.index
+        if stored is None or not self.replaces_version or body is None or body["version"] != stored["version"]:
+            return self
+        return replace(self, previous={**body, "sk": {"S": version_item(body["sk"]["S"], self.target.version)}})
+
+    @property
+    def bodies(self) -> tuple[Item, ...]:
+        """The bodies to write: the new version's, and the previous one's under its new key."""
+        return tuple(item for item in (self.body, self.previous) if item)
+
+    @property
+    def size(self) -> int:
+        """The approximate number of bytes that are written."""
+        return sum(item_size(item) for item in (*self.bodies, self.index, *self.entries.values()))
+
+    @property
+    def count(self) -> int:
+        """The number of actions that the write takes in a transaction, without the checks of the target's locks."""
+        sets = (self.bodies, self.entries, self.removed, self.locks_added, self.locks_removed)
+        counts = len(self.incremented) + len(self.decremented)
+        return 1 + sum(map(len, sets)) + counts + (COUNT_SHARDS if self.deletes or self.restores else 0)
+
+    def fits(self, others: int = 1) -> bool:
+        """Return True if one transaction takes the write and so many other actions of a kilobyte at most."""
+        return self.count + len(self.target.locks) + others <= MAX_ACTIONS and self.size <= MAX_BYTES
+
+
+def plan_write(
+    target: Target, resource: dict[str, Any] | None, *, now: int, base_url: str, method: str = "PUT"
+) -> WritePlan | None:
+    """Return the plan that stores a resource (None: deletes it), or None if nothing would change.
+
+    `now` is in epoch milliseconds. `method` is the request's; the history shows it. Raises `TooLargeError`, and
+    `SearchValueError` for a date that the calendar does not have.
+    """
+    digest = digest_of(resource)
+    if target.digest == digest or (resource is None and target.index is None):
+        return None
+    status = 204 if resource is None else 200 if target.exists else 201
+    plan = plan_version(
+        target,
+        resource,
+        target.version + 1,
+        # An index entry names its version by the time, so no two versions may have the same.
+        max(now, target.updated + 1),
+        base_url=base_url,
+        method="DELETE" if resource is None else method,
+        status=status,
+        patients=target.patients,
+        digest=digest,
+    )
+    if sum(map(item_size, plan.entries.values())) > MAX_ENTRY_BYTES or len(plan.incremented) > MAX_REFERENCES:
+        raise TooLargeError("too large: more is indexed of it, or referred to, than one write takes")
+    return plan
+
+
+def plan_rebuild(target: Target, resource: dict[str, Any] | None, *, base_url: str) -> WritePlan:
+    """Return the plan that writes everything but the bodies, for a target with a stored body alone.
+
+    Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
+    """
+    body = target.body or {}
+    plan = plan_version(
+        target,
+        resource,
+        int(body["version"]["N"]),
+        int(body["updated"]["N"]),
+        base_url=base_url,
+        patients=tuple(body.get("patient", {}).get("S", "").split()),
+    )
+    return replace(plan, body=None)
+
+
+def plan_version(
+    target: Target,
+    resource: dict[str, Any] | None,
+    version: int,
+    updated: int,
+    *,
+    base_url: str = "",
+    method: str = "PUT",
+    status: int = 200,
+    patients: tuple[str, ...] = (),
+    digest: str = "",
+) -> WritePlan:
+    """Return the plan that makes a resource this `version`, written at `updated` (epoch milliseconds).
+
+    A deletion (`resource` None) belongs to `patients`, as the deleted resource did. `digest` is the resource's, if it
+    was computed already. Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
+    """
+    values: dict[str, list[Any]] = {}
+    keys: list[Key] = []
+    references: frozenset[str] = frozenset()
+    stamped = None if resource is None else with_version(resource, version, updated)
+    if stamped is not None:
+        values = search_values(stamped, base_url=base_url)
+        keys = index_keys(target.type, target.id, values)
+        patients = patients_of(target.type, target.id, values)
+        references = targets_of(stamped, base_url=base_url)
+    stamp: Item = {"version": {"N": str(version)}, "updated": {"N": str(updated)}}
+    if patients:
+        stamp["patient"] = {"S": " ".join(patients)}
+    body = body_item(target.key, stamped, stamp, method, status)
+    index = index_item(
+        target.type,
+        target.key,
+        digest or digest_of(resource),
+        stamp,
+        values=values,
+        entries=keys,
+        references=references,
+    )
+    for item in (body, index):
+        if item_size(item) > LARGEST_BODY:
+            raise TooLargeError(f"too large: {item_size(item):,} bytes as stored, {LARGEST_BODY:,} at most")
+    stored_entries, stored_references = target.entries, target.references
+    locks, stored_locks = locks_among(target.type.name, keys), locks_among(target.type.name, stored_entries)
+    return WritePlan(
+        target=target,
+        index=index,
+        body=body,
+        entries={key: entry_item(key, index["values"]) for key in keys},
+        removed=stored_entries - frozenset(keys),
+        locks_added=locks - stored_locks,
+        locks_removed=stored_locks - locks,
+        incremented=references - stored_references,
+        decremented=stored_references - references,
+        deletes=resource is None,
+    )

@@ -1,0 +1,96 @@
+"""The target of a write: a resource, and the items that the tables hold of it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from careconnect.fhir.resource_types import ResourceType
+from careconnect.storage.keys import Key, resource_key
+from careconnect_records.items.actions import Item
+from careconnect_records.items.identifier_locks import IdentifierLock
+from careconnect_records.items.resource_items import DELETED, entries_from
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A resource to write, and the items that were read of it.
+
+    `index` is its index record and `body` its body of the same version; each is None if there is none, or none was
+    read. `locks` are the identifier locks that a condition was decided by: the write requires them to be unchanged.
+    `hidden` are the patients of a stored resource that the caller may not see, None if nothing is hidden. A hidden
+    resource looks absent.
+    """
+
+    type: ResourceType
+    id: str
+    index: Item | None = None
+    body: Item | None = None
+    locks: Mapping[Key, IdentifierLock] = field(default_factory=dict)
+    hidden: tuple[str, ...] | None = None
+
+    @property
+    def key(self) -> str:
+        """The partition key of the resource's items."""
+        return resource_key(self.type.name, self.id)
+
+    @property
+    def version(self) -> int:
+        """The stored version, a deletion's too; 0 if there is none, or if its first write has not finished."""
+        return int(self.index["version"]["N"]) if self.index else 0
+
+    @property
+    def updated(self) -> int:
+        """The time of the last write in epoch milliseconds; 0 if there was none."""
+        return int(self.index["updated"]["N"]) if self.index else 0
+
+    @property
+    def digest(self) -> str:
+        """The digest of the stored content, empty if there is none."""
+        return str(self.index["digest"]["S"]) if self.index else ""
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether the stored version is a deletion."""
+        return self.digest == DELETED
+
+    @property
+    def exists(self) -> bool:
+        """Whether the resource is stored and not deleted."""
+        return self.version > 0 and not self.is_deleted
+
+    @property
+    def entries(self) -> frozenset[Key]:
+        """The keys of the stored index entries."""
+        return entries_from(self.index["entries"]["S"]) if self.index else frozenset()
+
+    @property
+    def references(self) -> frozenset[str]:
+        """The keys of the resources that this one refers to, and is counted for."""
+        return frozenset(json.loads(self.index["targets"]["S"])) if self.index else frozenset()
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The ids of the patients whose compartments hold the resource."""
+        return tuple(self.index.get("patient", {}).get("S", "").split()) if self.index else ()
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether a multi-step write of the resource has begun and not finished."""
+        return self.index is not None and "claim" in self.index
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """The condition of a transaction under which the index record is unchanged since it was read."""
+        if self.index is None:
+            return {"ConditionExpression": "attribute_not_exists(pk)"}
+        values: dict[str, Any] = {":version": self.index["version"]}
+        lease = "attribute_not_exists(#claim)"
+        if self.is_leased:
+            lease = "#claim = :claim"
+            values[":claim"] = self.index["claim"]
+        return {
+            "ConditionExpression": f"#version = :version AND {lease}",
+            "ExpressionAttributeNames": {f"#{name}": name for name in ("version", "claim")},
+            "ExpressionAttributeValues": values,
+        }
