@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from benchmarks.dynalite_server import Dynalite
-from benchmarks.kept_tables import TABLE
+from benchmarks.saved_tables import TABLE
 from benchmarks.small_records import Region
 
 from careconnect.endpoint.pipeline import RequestPipeline

@@ -13,7 +13,7 @@ from statistics import fmean, median
 from typing import Any, Final
 
 from benchmarks.dynalite_server import Dynalite, install
-from benchmarks.kept_tables import kept_folder
+from benchmarks.saved_tables import kept_folder
 from benchmarks.kinds import KINDS, Kind
 from benchmarks.measured_reader import Measured, MeasuredReader, Request
 from benchmarks.small_records import Region

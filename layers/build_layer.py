@@ -1,8 +1,9 @@
-"""Build a layer as Lambda reads it: `python build_layer.py LAYER FOLDER` leaves in FOLDER what the folder LAYER names.
+"""Build the content of a Lambda layer: `python build_layer.py LAYER FOLDER` writes the layer of LAYER to FOLDER.
 
-A layer of dependencies is what its lock names, less what no function reads. Bytecode goes along with each: Lambda's
-folder for layers cannot be written to, so that every start would compile every module that it imports. It is that of
-the Python that runs this, and so are the packages. Standard library alone, as `sam build` brings no other, and pip.
+A layer of dependencies holds the packages of its lock file, without the files that no function reads. Each layer
+contains bytecode, because Lambda's layer folder is read-only: without it every start would compile every module that it
+imports. Bytecode and packages are for the version of the Python that runs this script. The script needs only the
+standard library and pip, because `sam build` provides nothing else.
 """
 
 import argparse
@@ -18,22 +19,22 @@ from py_compile import PycInvalidationMode
 from typing import Any
 
 SERVICES = ("dynamodb", "kms", "s3")
-"""What the functions make clients of."""
+"""The AWS services that the functions create clients for."""
 
 _LOCK = "requirements.txt"
-# What a traceback calls the folder.
+# The layer's folder in Lambda, shown in tracebacks.
 _IN_LAMBDA = "/opt/python"
 
-# What type checkers, compilers of C and pip read. The metadata of packages stays, for what looks for vulnerable ones,
-# and so do the licences.
+# Files that only type checkers, C compilers and pip read. The package metadata stays for vulnerability scanners, and
+# the licences stay too.
 _UNREAD = ("*.pyi", "*.pyx", "*.pxi", "*.pxd", "*.h", "py.typed")
 _UNREAD_METADATA = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "entry_points.txt", "top_level.txt")
 _UNUSED = (
     "bin",
-    # Only what compiles C needs them: `cryptography` comes compiled.
+    # Needed only to compile C: `cryptography` is already compiled.
     "cffi",
     "pycparser",
-    # Made for a shell: resources, and the text of documentation.
+    # For interactive use: boto3's resources and documentation.
     "boto3/data",
     "boto3/examples",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui",
@@ -41,12 +42,12 @@ _UNUSED = (
     "lxml/isoschematron",
     "lxml/objectify.*",
 )
-# FHIR in other versions than STU3. The base of all models is what else the package says at its root.
+# FHIR versions other than STU3: the modules at the root are those of R5. The root's `__init__.py` has to stay.
 _OTHER_FHIR = ("fhir/resources/R4B", "fhir/resources/[!_]*.py", "fhir/resources/tests", "fhir/resources/STU3/tests")
 
 
 def main() -> None:
-    """Build the layer that the command line names."""
+    """Build the layer named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("layer", type=Path, help="the layer's folder: a lock, or packages of our own")
     parser.add_argument("folder", type=Path, help="where its content goes")
@@ -56,9 +57,9 @@ def main() -> None:
 
 
 def build(layer: Path, folder: Path, platforms: Iterable[str] = ()) -> None:
-    """Leave a layer's content in `folder`, which is new; wheels are for one of `platforms`, or for this machine.
+    """Write a layer's content to the new `folder`; wheels are for one of `platforms`, or for this machine.
 
-    Raises `CalledProcessError` if pip fails, and `RuntimeError` for a module that is no Python.
+    Raises `CalledProcessError` if pip fails, and `RuntimeError` if a module cannot be compiled.
     """
     if (layer / _LOCK).is_file():
         _install(layer / _LOCK, folder, platforms)
@@ -71,7 +72,7 @@ def build(layer: Path, folder: Path, platforms: Iterable[str] = ()) -> None:
         force=True,
         stripdir=str(folder),
         prependdir=_IN_LAMBDA,
-        # A zip keeps no time of a file that could be compared, and nothing there changes.
+        # The zip has no usable file times to compare, and a layer's files never change.
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
     ):
         raise RuntimeError(f"{layer}: a module cannot be compiled")
@@ -120,7 +121,7 @@ def _unused(folder: Path) -> Iterator[Path]:
 
 
 def _strip_data(data: Path) -> None:
-    """Leave what makes clients of `SERVICES`: the newest description of each, without its prose, and its end points."""
+    """Reduce botocore's data to `SERVICES`: the newest description of each without its prose, and its endpoints."""
     for path in data.iterdir():
         if path.is_dir() and path.name not in SERVICES:
             shutil.rmtree(path)
@@ -132,7 +133,7 @@ def _strip_data(data: Path) -> None:
             path.unlink()
         for path in newest.glob("*.json.gz"):
             description = _without_prose(json.loads(gzip.decompress(path.read_bytes())))
-            # S3 has some, and botocore reads their documentation at each call.
+            # botocore reads the documentation of these parameters at each call, and S3 has some.
             for parameter in description.get("clientContextParams", {}).values():
                 parameter["documentation"] = ""
             _write(path.with_suffix(""), description)
@@ -147,9 +148,9 @@ def _strip_data(data: Path) -> None:
 
 
 def _without_prose(value: Any) -> Any:
-    """Return a description without its documentation."""
+    """Return a service description without its documentation texts."""
     if isinstance(value, dict):
-        # A member of that name would be an object.
+        # A structure member that is called "documentation" is an object, and stays.
         return {
             name: _without_prose(one)
             for name, one in value.items()

@@ -1,4 +1,4 @@
-"""What holds for every test: which records it is made with, how many cases are made up, who runs beside whom."""
+"""Settings of every test run: the records, the number of generated cases, and the assignment of tests to processes."""
 
 import gc
 import os
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     except RealDataError as error:
         raise pytest.UsageError(str(error)) from error
     if folder:
-        # Absolute for whoever is started from here in another folder.
+        # Absolute, because processes are started from here in other folders.
         os.environ[REAL_DATA] = str(folder)
 
 
@@ -62,13 +62,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackSchedul
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    # Many processes run at once; one by itself keeps the files' own order.
+    # Only where many processes run at once; a single process keeps the files' own order.
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: begins_at(item.path))
 
 
 def pytest_collection_finish() -> None:
-    # A sixth of the processor's time went into looking again and again through what was imported and collected.
+    # Repeated collection of long-lived modules and tests took a sixth of the processor's time.
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 100)
@@ -76,7 +76,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _aws_service_descriptions_are_read_once() -> Iterator[None]:
-    """Have all sessions keep together what they read of boto's files: moto has every test begin a new session."""
+    """Share boto's service descriptions between all sessions, because moto makes every test begin a new session."""
     kept: dict[Any, Any] = {}
     make = Loader.__init__
 

@@ -1,4 +1,4 @@
-"""What the admin tool and its rules load in a new process: nothing without a use, and so a quick command line."""
+"""The imports of the admin tool in a new process: no module without a use, which keeps the command line quick."""
 
 import subprocess
 import sys

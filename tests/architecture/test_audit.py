@@ -1,4 +1,4 @@
-"""What is said of the locks: findings, silence of the source, and what the bill of materials begins with."""
+"""The report on the lock files: findings, sources that do not answer, and the head of the bill of materials."""
 
 import json
 import re
@@ -91,7 +91,7 @@ def locks(ending: str) -> list[str]:
 
 
 def locked(name: str) -> set[str]:
-    """Return what a lock pins, each with its version and its hashes."""
+    """Return the lines of a lock file: each pinned package with its version and its hashes."""
     return set((PROJECT / name).read_text(encoding="utf-8").replace("\\\n", " ").splitlines())
 
 
@@ -119,6 +119,6 @@ def test_a_lock_of_node_does_too(name: str) -> None:
     assert len(packages) > 1
     del packages[""]
     for path, package in packages.items():
-        # What is in another's bundle came with that one's digest.
+        # The digest of a bundling package covers the packages in its bundle.
         assert package.get("inBundle") or package["integrity"].startswith("sha512-"), path
         assert "resolved" not in package, path

@@ -1,4 +1,4 @@
-"""The generated documents are those that the code makes now; what code and documents refer to is there."""
+"""The committed documents equal those that the code generates; references in code and documents resolve."""
 
 import json
 import re
@@ -123,7 +123,7 @@ def test_any_scope_that_openapi_asks_of_an_operation_opens_it_and_none_asks_for_
     for path, letters in taken.items():
         for verb, operation in OPENAPI["paths"].get(path, {}).items():
             for each in operation["security"]:
-                # A scope at the level `patient` opens the access record to a bound token alone.
+                # A scope at the level `patient` opens the audit trail to a bound token alone.
                 grants = grants_of(" ".join(each["clientCredentials"]), bound=True)
                 opened = {one for one in Interaction if grants.permits(served.name, one)}
                 assert opened == set("rs" if "profile" in each["clientCredentials"] else letters[verb]), (path, verb)
@@ -260,14 +260,14 @@ def headings(name: str) -> list[str]:
 
 
 def anchor(heading: str) -> str:
-    """Return what GitHub makes of a heading: lower case, punctuation left out, hyphens for spaces."""
+    """Return GitHub's anchor for a heading: lower case, punctuation left out, hyphens for spaces."""
     plain = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", heading)
     return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
 
 
 @cache
 def places(page: str) -> frozenset[str]:
-    """Return what can be cited of a page of the contract: headings, numbered rules and findings, statuses."""
+    """Return the citable places of a page of the contract: headings, numbered rules and findings, statuses."""
     name = f"docs/contract/{page}.md"
     numbered = re.findall(r"\*\*((?:Rule|Promise) \d+|S\d+)\.?\*\*", text_of(name))
     statuses = re.findall(r"^\| (\d{3}) \|", text_of(name), re.MULTILINE)
@@ -275,7 +275,7 @@ def places(page: str) -> frozenset[str]:
 
 
 def unresolved(page: str, where: str) -> str:
-    """Return what is left of a citation's text when all that the page has is taken away."""
+    """Return the rest of a citation's text after every place of the page is removed from it."""
     several = r"(Rule|Promise)s (\d+(?:, \d+)*) and (\d+)"
     where = re.sub(several, lambda many: _each(f"{many[1]} ", f"{many[2]}, {many[3]}"), where)
     where = _RANGE.sub(lambda span: _each("S", ", ".join(map(str, range(int(span[1]), int(span[2]) + 1)))), where)
@@ -328,7 +328,7 @@ def test_what_counts_as_a_place(page: str, where: str, left: str) -> None:
 
 
 def refusals(name: str, heading: str, status: int, code: int) -> set[tuple[str, str]]:
-    """Return the pairs of status and code in a page's first table under a heading, in whose columns these are."""
+    """Return the pairs in the columns `status` and `code` of a page's first table under a heading."""
     section = re.split(rf"^#+ {re.escape(heading)}$", text_of(name), flags=re.MULTILINE)[1]
     table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
     assert table

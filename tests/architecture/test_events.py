@@ -1,4 +1,4 @@
-"""The events of `events/` are what the template's API would send to each function, and each function answers them."""
+"""The events in `events/` equal those that the template's API would send, and each function answers its own."""
 
 import json
 import re

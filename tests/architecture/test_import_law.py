@@ -1,4 +1,4 @@
-"""Who may import whom is written in pyproject.toml alone; here each contract is seen to break."""
+"""The import contracts are written in pyproject.toml alone; each test breaks one of them."""
 
 import os
 import shutil
@@ -113,7 +113,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def judged(root: Path) -> str:
-    """Return what import-linter says of the code below `root`."""
+    """Return import-linter's output for the code below `root`."""
     folders = [root / source for source in ("layers/common", "layers/records", "tools")]
     folders += [each for each in (root / "functions").iterdir() if each.is_dir()]
     ended = subprocess.run(
@@ -136,7 +136,7 @@ def module_of(file: str) -> str:
 
 
 def test_a_forbidden_import_breaks_its_contract(copy: Path) -> None:
-    """All of them at once: each is told of below the name of its contract."""
+    """All contracts are broken in one run: the output reports each under its name."""
     contracts = tomllib.loads(BOOK.read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     assert {name for name, _, _ in FORBIDDEN} == {contract["name"] for contract in contracts}
     assert judged(copy).rstrip().endswith(" 0 broken.")

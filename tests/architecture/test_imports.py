@@ -1,4 +1,4 @@
-"""What a function imports when it starts, with no more packages about than its layers have (cold start)."""
+"""The imports of a function at its start, with no packages present but those of its layers (cold start)."""
 
 import re
 from functools import cache
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.slow
 PROJECT = Path(__file__).resolve().parents[2]
 
 UNUSED = {
-    # What boto3 puts on top of botocore, and what its transfers stand on.
+    # boto3's layer over botocore, and the modules that its transfers use.
     *("boto3", "s3transfer", "multiprocessing", "concurrent.futures.process"),
-    # Trees of XML are for who writes: the answers in XML are put together as text.
+    # Only writers need XML trees: answers in XML are assembled as text.
     *("lxml", "pydantic", "fhir", "fhir_core", "careconnect_records"),
-    # What talks to others than AWS, and what only tests or tools use.
+    # Clients of services other than AWS, and modules that only tests or tools use.
     *("requests", "httpx", "asyncio", "sqlite3", "unittest", "careconnect_admin"),
 }
 """Modules that no start imports, a writer's parser of FHIR apart."""
@@ -35,7 +35,7 @@ LIKES = {
 }
 """What a function imports of the modules above because it needs them."""
 
-# Garbage is looked for when the function has started, and never among what was made before (ADR 29).
+# The garbage collector runs after the start of the function, and never over earlier objects (ADR 29).
 _WATCH = """
 import gc, sys
 FIRST = "careconnect.runtime", "careconnect.runtime.freeze_gc"
@@ -62,10 +62,10 @@ def locked(layer: str) -> set[str]:
 
 
 def without_all_but(*layers: str) -> str:
-    """Return statements after which no distribution can be imported but those of some layers, and our own.
+    """Return statements that leave only our own code and the distributions of some layers importable.
 
-    Libraries look for what they can use if it is there (botocore for awscrt, urllib3 for OpenSSL): here it is, in the
-    layer it is not.
+    Libraries use optional packages if they are present (botocore awscrt, urllib3 OpenSSL). They are present here, but
+    not in the layer.
     """
     held = {"careconnect-serverless"}.union(*map(locked, layers))
     absent = sorted(

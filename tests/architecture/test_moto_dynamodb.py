@@ -1,4 +1,4 @@
-"""The DynamoDB of the unit tests: what makes it quick leaves its answers as they are."""
+"""The DynamoDB of the unit tests: its speed-ups leave every answer unchanged."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -175,7 +175,7 @@ _ASKED: dict[str, Callable[[Any], Any]] = {
 
 
 def _answer(client: Any, asked: str) -> Any:
-    """Return an answer or an error and what the table holds then, without what differs each time."""
+    """Return the answer or error with the table's items afterwards, without the parts that differ each time."""
     client.put_item(TableName=_TABLE, Item=_key("a", "0") | _ALL_KINDS)
     try:
         answer = _ASKED[asked](client)

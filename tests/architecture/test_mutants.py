@@ -1,4 +1,4 @@
-"""The faults of `make mutants`: they are what they are called, and a module is imported with its fault."""
+"""The faults of `make mutants`: each matches its name, and a module is imported with its fault."""
 
 import os
 import subprocess

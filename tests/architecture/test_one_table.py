@@ -1,4 +1,4 @@
-"""The one table is the one table: a search parameter is one row of it and a reindex, and nothing else names one."""
+"""The one table stands alone: a new search parameter is one row of it and a reindex, and no other code names one."""
 
 import ast
 import json
@@ -55,8 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def told(folder: Path) -> dict[str, Any]:
-    """What a copy of the project with one more row says of records that were loaded without it."""
+def reported(folder: Path) -> dict[str, Any]:
+    """Return the answers of a project copy with one more row in its table, for records loaded without that row."""
     tables = folder / "tables.json"
     with reader_on_moto() as reader:
         load(reader, write_records(folder, RECORDS))
@@ -90,15 +90,15 @@ def test_the_table_has_no_such_row_yet() -> None:
     assert patient.parameter(NAME) is None
 
 
-def test_a_new_row_finds_nothing_until_the_tables_are_reindexed(told: dict[str, Any]) -> None:
-    before = told["before"]
+def test_a_new_row_finds_nothing_until_the_tables_are_reindexed(reported: dict[str, Any]) -> None:
+    before = reported["before"]
 
     assert sorted(before[SEARCHES[3]]["found"]) == ["Patient/1", "Patient/2", "Patient/3"]
     assert [before[search]["found"] for search in (*SEARCHES[:3], CHAIN)] == [[], [], [], []]
 
 
-def test_a_new_row_and_a_reindex_are_a_search_parameter(told: dict[str, Any]) -> None:
-    answers = [told["after"][search] for search in (*SEARCHES, CHAIN)]
+def test_a_new_row_and_a_reindex_are_a_search_parameter(reported: dict[str, Any]) -> None:
+    answers = [reported["after"][search] for search in (*SEARCHES, CHAIN)]
 
     assert [each["found"] for each in answers] == [
         ["Patient/1"],
@@ -110,8 +110,8 @@ def test_a_new_row_and_a_reindex_are_a_search_parameter(told: dict[str, Any]) ->
     assert all(each["status"] == 200 and NAME in each["self"] for each in answers)
 
 
-def test_a_new_row_is_in_every_document(told: dict[str, Any], folder: Path) -> None:
-    assert told
+def test_a_new_row_is_in_every_document(reported: dict[str, Any], folder: Path) -> None:
+    assert reported
     (rest,) = json.loads((folder / "metadata.json").read_text(encoding="utf-8"))["rest"]
     stated = {one["name"]: one for each in rest["resource"] if each["type"] == "Patient" for one in each["searchParam"]}
     described = json.loads((folder / "openapi.json").read_text(encoding="utf-8"))["paths"][f"{FHIR_PATH}/Patient"]
@@ -128,7 +128,7 @@ def test_a_new_row_is_in_every_document(told: dict[str, Any], folder: Path) -> N
     assert f"`{NAME}` (string)" in row
 
 
-# ---------------------------------------------------------------- nothing else names a type or a parameter
+# ---------------------------------------------------------------- no other code names a type or a parameter
 
 READERS = sorted(
     path
@@ -143,7 +143,7 @@ READERS = sorted(
 )
 TYPE_NAMES = {served.name for served in RESOURCE_TYPES}
 PARAMETER_NAMES = {each.name for served in RESOURCE_TYPES for each in (*COMMON_PARAMETERS, *served.parameters)}
-# Documents show examples of one patient; the schema knows of STU3 what fhir.resources does not; a role in an event is
+# Documents show examples of one patient; the schema adds STU3 rules that fhir.resources lacks; a role in an event is
 # called Patient, too.
 OTHERS_NAMES = ("schema.py", "event_resource.py")
 WITHOUT_EXAMPLES = [path for path in READERS if "documents" not in path.parts and path.name not in OTHERS_NAMES]

@@ -1,4 +1,4 @@
-"""What operators are told: alarms watch what exists and have runbooks, the front gives no one another's answer."""
+"""Operations: alarms watch metrics that exist and have runbooks, and the edge never gives a client another's answer."""
 
 import json
 import re
@@ -30,8 +30,8 @@ def _counted() -> set[str]:
 def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
     watched = {alarm["MetricName"] for alarm in _ALARMS.values() if alarm["Namespace"] == _OWN}
 
-    # Denied is counted from the access log, KeyChanged from what CloudTrail tells; the gateway's own 5XXError is raised
-    # for what makes a reader Unavailable.
+    # Denied is counted from the access log, KeyChanged from CloudTrail's events; the gateway's own 5XXError covers the
+    # faults that make a reader Unavailable.
     assert {"SigningFailed", "ClientRefused"} < watched
     assert watched == (_counted() - {"TokenIssued", "Unavailable"}) | {"Denied", "KeyChanged"}
 
@@ -79,7 +79,7 @@ def test_the_alarm_has_a_runbook_and_someone_to_tell(name: str) -> None:
 
 
 def test_changes_of_a_signing_key_are_watched_by_name() -> None:
-    """`tests/security/test_gateway.py` hands the rule events; this says what none of its lists may lose."""
+    """The rule's lists must hold each of these names. `tests/security/test_gateway.py` sends the rule events."""
     rule = _RESOURCES["KeyChangeRule"]["Properties"]
     watched = {name for each in rule["EventPattern"]["detail"]["$or"] for name in each["eventName"]}
 
@@ -106,7 +106,7 @@ def test_the_access_log_holds_neither_path_nor_query_nor_address() -> None:
 
 
 def test_the_front_caches_nothing_not_even_errors() -> None:
-    # CloudFront keeps these for ten seconds unless told otherwise, whoever asks (its developer guide, "How CloudFront
+    # CloudFront caches these for ten seconds by default, for every viewer (its developer guide, "How CloudFront
     # caches HTTP 4xx and 5xx status codes").
     kept = {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}
 
@@ -128,7 +128,7 @@ def test_the_front_speaks_tls_only_and_repairs_challenges() -> None:
 
 
 def test_the_front_proves_itself_and_says_who_asks() -> None:
-    """The functions take these headers' word (`careconnect.http.origin`), so nobody else may be able to send them."""
+    """The functions trust these headers (`careconnect.http.origin`), so only the edge may be able to send them."""
     (origin,) = _FRONT["Origins"]
     (function,) = _FRONT["DefaultCacheBehavior"]["FunctionAssociations"]
 
@@ -168,6 +168,6 @@ def test_requests_of_all_together_and_instances_of_readers_have_limits_that_are_
         and each["Properties"]["ReservedConcurrentExecutions"]
         == {"Fn::If": ["LimitsReaders", {"Ref": "ReaderConcurrency"}, {"Ref": "AWS::NoValue"}]}
     }
-    # Not those whose want of instances would end all requests.
+    # Not the functions that every request needs: without instances of those, all requests would end.
     assert limited == {"PatientRecordFunction", "DirectoryFunction"}
     assert parameters["ReaderConcurrency"]["Default"] == ""

@@ -1,4 +1,4 @@
-"""The template does what the one table, the contract and the code say (`access.md`, Rule 6; `fhir.md`)."""
+"""The template agrees with the one table, the contract and the code (`access.md`, Rule 6; `fhir.md`)."""
 
 import dataclasses
 import json
@@ -97,7 +97,7 @@ def test_the_template_is_short_enough_to_be_read() -> None:
 
 
 def test_every_condition_and_parameter_is_used() -> None:
-    # The linter sees only a part of the template when it reads the file alone, and is told not to ask this.
+    # The linter sees only a part of the template when it reads the file alone, so this rule is switched off there.
     text = json.dumps({name: section for name, section in TEMPLATE.items() if name not in ("Conditions", "Parameters")})
     conditions = json.dumps(TEMPLATE["Conditions"])
 
@@ -212,7 +212,7 @@ def test_s14_no_data_is_on_an_open_endpoint() -> None:
     functions = {function_of(path, verb) for path in PATHS for verb in VERBS if not authorizer_of(path, verb)}
 
     assert functions == {"TokenFunction", "DiscoveryFunction", "ConsoleFunction"}
-    # None has any leave to read records (see below), and no function has a front of its own.
+    # None may read records (see below), and no function has an edge of its own.
     for properties in FUNCTIONS.values():
         assert "FunctionUrlConfig" not in properties
         assert {each["Type"] for each in properties.get("Events", {}).values()} <= {"Schedule"}
@@ -345,7 +345,7 @@ def test_the_key_policy_names_its_actions_and_gives_none_that_hands_the_key_on()
     (administering,) = (each for each in KEY_POLICY if each["Principal"]["AWS"] == {"Fn::Sub": ACCOUNT})
     # An administrator must be able to look at a key, to change its policy and to take it out of service.
     assert set(administering["Action"]) >= {"kms:PutKeyPolicy", "kms:DisableKey", "kms:ScheduleKeyDeletion"}
-    # What `careconnect keys` does with a key that is there (docs/rotation.md).
+    # The operations of `careconnect keys` on an existing key (docs/rotation.md).
     assert set(administering["Action"]) >= {
         f"kms:{name}" for name in ("DescribeKey", "GetPublicKey", "GetKeyPolicy", "CreateAlias", "UpdateAlias")
     }
@@ -416,7 +416,7 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
         )
     given = environment(function) - _LIBRARIES
     if function in ("DirectoryFunction", "DirectoryWriterFunction"):
-        # Who serves the directory is told of no other table.
+        # The functions of the directory get the name of no other table.
         read -= {"RECORD_TABLE"}
     if function in AUTHORIZERS:
         # It answers the gateway, never a browser.
@@ -425,7 +425,7 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
         # They answer nobody.
         given -= {"ALLOWED_ORIGINS", "BASE_URL"}
     if function == "ArchiverFunction":
-        # Who archives the trail is not told where it is.
+        # The archiver does not get the name of the trail's table.
         read -= {"AUDIT_TABLE"}
 
     assert given == read - _LAMBDAS_OWN
@@ -460,7 +460,7 @@ def test_a_function_is_its_folder_and_its_packages_handler(function: str) -> Non
 def test_only_the_writers_bring_what_only_writing_needs(function: str) -> None:
     layers = {"Ref": "RecordDependencyLayer"}, {"Ref": "RecordLayer"}
 
-    # Beside those of all functions, which SAM adds.
+    # Next to the layers of all functions, which SAM adds.
     assert FUNCTIONS[function].get("Layers", []) == (list(layers) if function in WRITER_OF.values() else [])
     assert RESOURCES["RecordLayer"]["Properties"]["ContentUri"] == "layers/records"
     assert RESOURCES["RecordDependencyLayer"]["Properties"]["ContentUri"] == "layers/record_dependencies"
@@ -628,7 +628,7 @@ def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
     assert outcome["resourceType"] == "OperationOutcome"
     assert "$" not in json.dumps(outcome)
     assert headers["Content-Type"] == "'application/fhir+json'"
-    # A static header cannot follow who asks: with several origins there is none.
+    # A static header cannot depend on the request's origin: with several origins there is none.
     assert TEMPLATE["Conditions"]["AllowsOneOrigin"] == {
         "Fn::Equals": [{"Fn::Join": ["", {"Fn::Split": [",", {"Ref": "AllowedOrigins"}]}]}, {"Ref": "AllowedOrigins"}]
     }
@@ -681,7 +681,7 @@ def test_who_is_denied_is_reported_where_to_look() -> None:
         assert named in issue["diagnostics"]
 
 
-# API Gateway's developer guide, "Gateway response types": what each case answers if nobody says otherwise.
+# API Gateway's developer guide, "Gateway response types": the default status of each case.
 _STATUSES = {
     "ACCESS_DENIED": 403,
     "BAD_REQUEST_BODY": 400,
@@ -706,7 +706,7 @@ def test_a_default_changes_no_status_and_a_403_says_forbidden(kind: str) -> None
     response = GATEWAY_RESPONSES.get(kind, GATEWAY_RESPONSES["DEFAULT_4XX"])
     code = json.loads(response["responseTemplates"]["application/json"])["issue"][0]["code"]
 
-    # What has no route is told as what it is, and not as an authentication token that is missing.
+    # A path without a route is answered 404, and not as a missing authentication token.
     expected = 404 if kind == "MISSING_AUTHENTICATION_TOKEN" else _STATUSES[kind]
     assert response.get("statusCode", _STATUSES[kind]) == expected
     assert (code == "forbidden") == (expected == 403)

@@ -1,4 +1,4 @@
-"""How the tests themselves are kept: which are pure, what they are named for, where their records come from."""
+"""Rules for the tests themselves: which are pure, how they are named, where their records come from."""
 
 import ast
 import os
@@ -18,7 +18,7 @@ EMULATED = {"Emulator", "LocalStack", "search_stack", "local_stack", "careconnec
 
 
 def names_in(path: Path) -> set[str]:
-    """Return what a module calls, imports and asks for as a fixture."""
+    """Return the names that a module calls, imports or requests as a fixture."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:

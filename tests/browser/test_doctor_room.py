@@ -1,4 +1,4 @@
-"""The token doctor: what it says of pasted texts, and what becomes of them."""
+"""The token doctor: its diagnosis of pasted texts, and how it sends or wipes them."""
 
 import json
 import re
@@ -80,7 +80,7 @@ def test_the_sessions_token_is_judged_and_the_server_asked(visit: Visiting) -> N
     assert not tab.is_too_wide()
     assert tab.violations() == []
 
-    # Another client's token: the server tells nothing of it, and the API takes it.
+    # Another client's token: the server reveals nothing about it, and the API accepts it.
     field(page).fill(_token(tab, "explorer"))
     expect(verdict(page)).to_have_text(GOOD)
     page.get_by_role("button", name="Ask the server").click()
@@ -185,7 +185,7 @@ def test_a_clock_that_goes_wrong_is_reported_and_the_servers_judges(visit: Visit
 
     assert verdict_on(page, assertion(tab.base, {"exp": now + 200}), JWKS) == GOOD
     page.get_by_text("This machine's clock is 3 minutes ahead of the server's. Times are judged by").wait_for()
-    # Made by this machine's clock, five minutes ahead are eight.
+    # By this machine's clock, five minutes ahead are eight.
     assert verdict_on(page, assertion(tab.base, {"exp": now + 480}), JWKS) == "exp: It is 8 minutes ahead, 5 allowed."
     told = page.get_by_role("region", name="Verdict")
     assert "This machine's clock is 3 minutes ahead" in told.inner_text()

@@ -1,4 +1,4 @@
-"""Searching, reading and following references as a person does it, with what is refused on the way."""
+"""Searching, reading and following references as a person does it, with the errors met along the way."""
 
 import json
 import re
@@ -85,7 +85,7 @@ def test_a_search_is_filled_in_and_what_it_finds_is_looked_at_with_what_came_wit
     matches = page.get_by_role("region", name="Matches")
     row = matches.get_by_role("row", name=re.compile(r"Blood pressure panel")).first
     assert "128 mmHg / 76 mmHg" in row.inner_text()
-    # What came with it is told by its name.
+    # An included resource is shown by its name.
     assert row.get_by_role("link", name="Ms Sofía Elena Muñoz").get_attribute("href") == "/#/explore/Patient/4"
     assert page.evaluate("document.activeElement.textContent") == "Found"
     row.get_by_role("rowheader").get_by_role("link").click()
@@ -247,7 +247,7 @@ def test_what_is_malformed_is_said_in_the_servers_words_and_what_was_typed_stays
 
     page.get_by_role("heading", name="The request cannot be answered as it is.").wait_for()
     assert "birthdate" in page.get_by_role("region", name="Problem").inner_text()
-    # What an earlier search has found does not stand below.
+    # The results of an earlier search are no longer shown.
     assert not _found(page).is_visible()
     assert _row(page, "birthdate").get_by_label("Date").input_value() == "last summer"
     assert tab.violations() == []
@@ -317,7 +317,7 @@ def test_who_saw_a_patient_is_shown_to_the_auditor_alone(visit: Visiting) -> Non
 
     page.get_by_role("button", name="Read by itself").click()
     page.get_by_role("button", name="Read again").wait_for()
-    # What never changes has no versions.
+    # A resource that never changes has no versions.
     expect(page.get_by_role("button", name="Versions")).to_have_count(0)
     assert not tab.is_too_wide()
     assert tab.violations() == []
@@ -354,7 +354,7 @@ def test_a_server_that_stops_is_said_and_one_goes_on_where_one_was(visit: Visiti
     page.get_by_role("button", name="Try again").click()
     _found(page).get_by_role("rowheader").first.wait_for()
 
-    # What Chromium says of a connection that is none.
+    # Chromium's error for a missing connection.
     tab.faults = [each for each in tab.faults if "ERR_INTERNET_DISCONNECTED" not in each]
 
 

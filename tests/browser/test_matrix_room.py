@@ -1,4 +1,4 @@
-"""The matrix of clients and types: each cell a real answer, held against what is promised."""
+"""The matrix of clients and types: each cell shows a real answer, compared with the promised one."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def _statuses(page: Page, client_id: str) -> dict[str, int]:
 
 
 def _lists(page: Page, *clients: dict[str, Any]) -> None:
-    """Have the page find another list of clients; everything else is the real server's."""
+    """Give the page another list of clients; all other answers are the real server's."""
     page.route(LIST, lambda route: route.fulfill(json={"clients": clients}))
 
 
@@ -163,7 +163,7 @@ def test_a_server_that_stops_in_the_midst_is_reported_and_what_was_found_stays(v
     page.get_by_role("heading", name="The server does not answer.").wait_for()
 
     expect(_summary(page)).to_have_text("20 of 20 answers are as promised. 82 questions are unanswered.")
-    # Those under way, and no more.
+    # At most the requests in flight are added.
     assert len(asked) <= 20 + 6
     page.unroute(f"**{FHIR_PATH}/**")
     page.get_by_role("button", name="Try again").click()
@@ -177,7 +177,7 @@ def test_it_can_be_stopped_and_keeps_what_it_has(visit: Visiting) -> None:
     held: list[Route] = []
     page.route(f"**{FHIR_PATH}/Observation*", lambda route: held.append(route))
     page.get_by_role("button", name="Ask the server").click()
-    # Every row's third cell waits: with that of the sixth all six ways are taken.
+    # Every row's third cell waits: with that of the sixth row all six connections are in use.
     expect(_summary(page)).to_have_text("82 of 82 answers are as promised. 20 questions are unanswered.", timeout=MOST)
     page.get_by_role("button", name="Stop").click()
 

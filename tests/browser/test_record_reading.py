@@ -1,4 +1,4 @@
-"""How a record is read by what a token opens: what is closed, absent, refused, stopped, or very long."""
+"""A patient's record as a token opens it: closed, absent, refused, interrupted or very long."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Who has seen a record, as the room for records shows it: to whom, in which words, and how far back."""
+"""The list of accesses to a record in the record room: its readers, its wording, and how far back it goes."""
 
 import re
 import time
@@ -196,7 +196,7 @@ def _seen(page: Page) -> Locator:
 
 
 def _wait_for_accesses(page: Page) -> None:
-    """Wait until it is said who has seen it, if anybody has."""
+    """Wait until the list of accesses is shown, or the sentence that there are none."""
     _seen(page).get_by_text("No access to it is recorded.").or_(_seen(page).get_by_role("table")).wait_for()
 
 

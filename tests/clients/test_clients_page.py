@@ -1,4 +1,4 @@
-"""docs/clients.md: its blocks, run from top to bottom in one shell as a reader would, print what stands under them."""
+"""docs/clients.md: its blocks, run from top to bottom in one shell, print the output that the page shows under them."""
 
 import os
 import re
@@ -29,7 +29,7 @@ _END: Final = "----- end of block"
 
 @dataclass(frozen=True)
 class Block:
-    """A block of the page and what is to be printed by it."""
+    """A block of the page and its expected output."""
 
     line: int
     language: str
@@ -40,7 +40,7 @@ class Block:
         return f"{self.language} at line {self.line}"
 
     def command(self) -> str:
-        """Return what a reader types to run it."""
+        """Return the shell command that runs the block."""
         if self.language == "sh":
             return self.text
         return f"{_READ_BY[self.language]} <<'END_OF_BLOCK'\n{self.text}END_OF_BLOCK\n"
@@ -50,7 +50,7 @@ def blocks() -> Iterator[Block]:
     found = list(_FENCED.finditer(PAGE))
     for block, after in zip(found, [*found[1:], None], strict=True):
         if block["language"] != "text":
-            # What is printed comes straight below; a block without it prints nothing.
+            # The expected output comes straight below; a block without one prints nothing.
             is_printed = (
                 after is not None and after["language"] == "text" and not PAGE[block.end() : after.start()].strip()
             )
@@ -63,7 +63,7 @@ BLOCKS: Final = tuple(blocks())
 
 @pytest.fixture(scope="module")
 def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Block, str]:
-    """What each block has printed; of one that failed, and of those after it, there is nothing."""
+    """Return the output of each block; a block that failed, and those after it, have none."""
     folder = tmp_path_factory.mktemp("clients-page")
     (folder / "docs").symlink_to(DOCS)
     # Only the stack of `make run` is found without being named.
@@ -73,7 +73,7 @@ def printed(local_stack: LocalStack, sample: Path, tmp_path_factory: pytest.Temp
         f'careconnect() {{ "{BIN}/careconnect" "$@" --stack {local_stack.stack.name}; }}',
         f'python() {{ "{sys.executable}" "$@"; }}',
         f'node() {{ "{NODE}" "$@"; }}',
-        # What a reader installs is installed already, in the versions of the lock.
+        # The reader's packages are installed already, in the versions of the lock.
         f'npm() {{ ln -s "{FOLDER}/node_modules" node_modules; }}',
         'npx() { node --no-deprecation "node_modules/.bin/$1" "${@:2}"; }',
     ]

@@ -1,4 +1,4 @@
-"""The examples of the documents answer with what they promise when they are tried on the sample."""
+"""The examples of the documents give the promised answers when they are run on the sample."""
 
 import json
 import re
@@ -26,7 +26,7 @@ Bearer = Callable[[DemoClient], dict[str, str]]
 
 @pytest.fixture
 def fhir(service: Service, bearer: Bearer, http: httpx.Client) -> Callable[[str], httpx.Response]:
-    """A function that asks for a URL, or for a path of the FHIR base as it is written, and may read everything."""
+    """Return a function that may read everything and gets a URL, or a path of the FHIR base as it is written."""
     base = httpx.URL(f"{service.fhir_base}/")
     return lambda url: http.get(base.join(url), headers=bearer(service.secret_client))
 

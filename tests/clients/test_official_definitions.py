@@ -1,4 +1,4 @@
-"""HL7's own STU3 definitions: what the layer holds of them is what they say (npm's `hl7.fhir.r3.examples`)."""
+"""The layer's copy of HL7's own STU3 definitions agrees with the original (npm's `hl7.fhir.r3.examples`)."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""HL7's own STU3 examples: all of the served types load, read back equal, and survive XML in another's hands.
+"""HL7's own STU3 examples: all of the served types load, read back equal, and survive another library's XML.
 
-The examples are those of npm's `hl7.fhir.r3.examples`; the XML is read by npm's `fhir`, which is told of STU3's
+The examples are those of npm's `hl7.fhir.r3.examples`; the XML is read by npm's `fhir`, which is given STU3's
 types in its own form, as it ships those of R4.
 """
 
@@ -70,7 +70,7 @@ def test_there_are_examples_of_every_served_type(examples: Resources) -> None:
 
 
 def part(examples: Resources) -> Resources:
-    """Return the examples that are asked for over HTTP: all in the long run, some of many types in every run."""
+    """Return the examples that are requested over HTTP: all in the long run, some of many types in every run."""
     return examples if is_long_run() else dict(list(examples.items())[::8])
 
 
@@ -147,7 +147,7 @@ def test_every_example_is_created_and_reads_back_equal_in_both_formats(
 
 
 def leave_out_absent(resource: Resource, examples: Resources) -> bool:
-    """Take out the references to what is not on the server, and return whether there are any."""
+    """Remove the references to resources that are not on the server, and return True if there were any."""
     absent = [
         holder
         for holder in references_in(resource)
@@ -172,7 +172,7 @@ def references_in(node: Any) -> Iterator[Resource]:
 
 
 def without_server_meta(resource: Resource) -> Resource:
-    """Leave out what the server sets: version and time."""
+    """Return the resource without the version and time that the server sets."""
     kept = {name: value for name, value in resource.get("meta", {}).items() if name not in ("versionId", "lastUpdated")}
     rest = {name: value for name, value in resource.items() if name != "meta"}
     return rest | ({"meta": kept} if kept else {})

@@ -83,7 +83,7 @@ def test_the_access_record_answers_every_kind_of_request_as_documented(
 def base_to_write(
     clients: tuple[DemoClient, ...], sample: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
-    """The root URL of a stack of its own, with the sample: what is written there is no other test's concern."""
+    """Yield the root URL of a separate stack with the sample, so that writes affect no other test."""
     with LocalStack(log_folder=tmp_path_factory.mktemp("stack-to-write")) as stack:
         register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
         names = ("RecordTable", "DirectoryTable", "ReferenceTable")

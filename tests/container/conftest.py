@@ -15,7 +15,7 @@ from careconnect_admin.clients.demo import DemoClient, demo_clients
 
 _BASE = os.environ.get("BASE", "")
 collect_ignore_glob = [] if _BASE else ["test_*.py"]
-# One container per function, each started by its first call, whose image is built just then.
+# One container per function. The first request of each builds its image and starts it.
 _COLD_START_SECONDS = 120
 
 
@@ -32,13 +32,13 @@ def http(base_url: str) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def clients() -> tuple[DemoClient, ...]:
-    """The page's three, and those whose secrets are of the same variables there and here."""
+    """Return the page's three clients, and those with the same secret variables in the container and here."""
     return demo_clients(*(os.environ[name] for name in ("EXPLORER_SECRET", "EDITOR_SECRET", "AUDITOR_SECRET")))
 
 
 @pytest.fixture(scope="session")
 def bearer(http: httpx.Client) -> Callable[[DemoClient], dict[str, str]]:
-    """A function from a client to the header that carries its access token, asked for once."""
+    """Return a function from a client to the header with its access token, which is requested once."""
 
     @cache
     def token(demo: DemoClient) -> str:

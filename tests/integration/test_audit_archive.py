@@ -30,7 +30,7 @@ WAIT = 60.0
 
 
 class Trail:
-    """The trail of a stack of its own, whose schedules are off, so that each test says when something is looked at."""
+    """The audit trail of a separate stack with its schedules off, so that each test decides when a check runs."""
 
     def __init__(self, stack: LocalStack) -> None:
         self.stack = stack
@@ -40,7 +40,7 @@ class Trail:
             stack.client("events").disable_rule(Name=rule["Name"])
 
     def put(self, age: float = 0) -> str:
-        """Put an event that claims to be so many seconds old, as a function may; return its id."""
+        """Put an event dated `age` seconds ago, as a function may; return its id."""
         event_id = new_event_id(time.time() - age)
         record = DynamoDbAuditStore(self.stack.role_client("dynamodb", "RecordWriterFunction"), self.table)
         record.keep([AuditEvent(id=event_id, action=Action.READ, interaction="read", patient="4")])
@@ -84,7 +84,7 @@ class Trail:
         assert "FunctionError" not in answer, answer["Payload"].read()
 
     def logged(self, function: str) -> list[Mapping[str, Any]]:
-        """Return what a function has logged as JSON, its metrics too."""
+        """Return the lines that a function logged as JSON, its metrics included."""
         found = []
         for line in self.stack.function_log(function):
             try:
@@ -111,7 +111,7 @@ class Trail:
             return CliRunner().invoke(app, ["audit", *arguments])
 
     def verified(self, age: float = 0) -> dict[str, Any]:
-        """Verify today, or the day of an age, by the command line; its exit code is held to what it found."""
+        """Verify the day of the given age by the command line, check its exit code, and return its verdict."""
         result = self.audit("verify", "--date", day_of_age(age), "--json")
         (verdict,) = json.loads(result.stdout)
         assert result.exit_code == (0 if verdict["stands"] else 1)
@@ -192,7 +192,7 @@ def test_what_is_done_to_an_event_is_reported_by_the_stream_and_named(
 
 
 def test_an_event_that_is_added_later_is_named_on_the_day_that_it_claims_and_on_its_own(trail: Trail) -> None:
-    """A function's own rights are enough for this, so nothing but the verification is in its way."""
+    """A function's own rights are enough for this, so only the verification can detect it."""
     age = 26 * HOUR
     late = trail.put(age)
     trail.wait_for_archive()
@@ -217,7 +217,7 @@ def test_an_event_that_is_added_while_the_stream_is_cut_is_named(trail: Trail) -
         trail.cut(is_cut=False)
     trail.wait_for_archive()
 
-    # It arrived when it was put, which is not when it claims to be from.
+    # Its time of arrival is when it was put, not the time that it states.
     assert (added, "added later") in trail.verified(11 * MINUTE)["found"]
     assert trail.verified()["not_archived"] == 0
 
@@ -258,7 +258,7 @@ def test_a_stream_that_is_cut_is_reported_by_the_next_heartbeat_and_lags_until_i
 
 
 def beat(trail: Trail, age: float) -> str:
-    """Put a heartbeat as if it had been put so many seconds ago."""
+    """Put a heartbeat dated `age` seconds ago."""
     event_id = f"{int((time.time() - age) * 1000):012x}-0{time.time_ns():031x}"
     record = DynamoDbAuditStore(trail.stack.role_client("dynamodb", "VerifierFunction"), trail.table)
     event = AuditEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)

@@ -1,4 +1,4 @@
-"""Who saw what, asked over HTTP of the deployed template, after requests that leave a trace (`audit.md`)."""
+"""Audit events, searched over HTTP on the deployed template, after requests that leave them (`audit.md`)."""
 
 import base64
 import time
@@ -41,7 +41,7 @@ def record(http: httpx.Client, auditor: DemoClient, bearer: Callable[[DemoClient
 def of_patient(
     local_stack: LocalStack, http: httpx.Client, bearer: Callable[[DemoClient], dict[str, str]]
 ) -> HttpReader:
-    """A client that is bound to a patient, and may see who saw that one's data."""
+    """Return a client that is bound to a patient and may read the audit events of that patient."""
     scopes = ("patient/AuditEvent.read", "patient/Patient.read")
     registry = DynamoDbClientRegistry(local_stack.client("dynamodb"), local_stack.stack.outputs["ClientTable"])
     registration = ClientRegistration(client_id=BOUND, name="Bound", scopes=scopes, secret=SECRET, patient=PATIENT)

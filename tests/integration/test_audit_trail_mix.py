@@ -1,7 +1,7 @@
-"""Thousands of calls of every kind, and their audit trail: each disclosure once, and nothing that was not asked.
+"""Thousands of requests of every kind, and their audit trail: each disclosure once, and nothing else.
 
-What an answer told of whom is worked out from the answer itself and from the records as they were loaded, without a
-look at what the server says of it.
+The patients that an answer discloses are derived from the answer itself and from the records as they were loaded,
+independently of the server.
 """
 
 import json
@@ -40,7 +40,7 @@ _OF_RECORDS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """A request, and whom it names; `client` is who sends it."""
+    """A request, the id of the client that sends it, and the patients that it names."""
 
     method: str
     path: str
@@ -52,7 +52,7 @@ class Asked:
 
 @dataclass
 class Answered:
-    """What came of a request: the patients that the answer tells of, by the answer itself."""
+    """The outcome of a request: its status, and the patients that its answer mentions."""
 
     asked: Asked
     status: int
@@ -60,7 +60,7 @@ class Answered:
 
 
 def patients_in(resource: dict[str, Any]) -> Iterator[str]:
-    """Yield the patients whom a resource or a Bundle tells of, by what stands in it."""
+    """Yield the patients that a resource or a Bundle is about, as its content says."""
     if resource["resourceType"] == "Bundle":
         for entry in resource.get("entry", ()):
             if "resource" in entry:
@@ -142,7 +142,7 @@ class Mix:
         )
 
     def _described(self) -> Asked:
-        """A patient is asked for by an identifier, whatever else is asked, and however little comes of it."""
+        """Search a patient by an identifier, with any other criteria and however few results."""
         patient = self._patient()
         number, what = self._identifiers[patient], self._random.choice(("page", "none", "count", "chain"))
         if what == "chain":
@@ -163,12 +163,12 @@ class Mix:
         return Asked("GET", f"Patient/{patient}", "all", frozenset({patient}))
 
     def _refused(self) -> Asked:
-        # The gateway lets whoever may read Patient ask for what lies below one: the function refuses it.
+        # The gateway lets any client that may read Patient request paths below one: the function refuses them.
         patient = self._patient()
         return Asked("GET", f"Patient/{patient}/Condition", "patients", frozenset({patient}))
 
     def _foreign(self) -> Asked:
-        """A client bound to patient 5 asks for another's record, or for its own."""
+        """A client bound to patient 5 requests another's record, or its own."""
         path, owner = self._owned()
         return Asked("GET", path, "bound", frozenset({owner}))
 
@@ -266,7 +266,7 @@ def run(local_stack: LocalStack, http: httpx.Client, sample: Path, explorer: Dem
 
 
 def _events(stack: LocalStack) -> dict[str, list[AuditEvent]]:
-    """Return what the trail tells, by request."""
+    """Return the audit events in the trail, by request id."""
     by_request: dict[str, list[AuditEvent]] = defaultdict(list)
     pages = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.stack.outputs["AuditTable"])
     for item in (item for page in pages for item in page["Items"] if "action" in item):
@@ -296,7 +296,7 @@ def test_the_mix_is_of_every_kind(run: Run) -> None:
 
 
 def _is_one_of_many(answered: Answered) -> bool:
-    """Say whether a failure is of somebody who is not proven to be a client: of these one in a minute is an event."""
+    """Return True if an unproven client failed to authenticate: of these failures one a minute is an event."""
     return answered.asked.path == "/token" and answered.status in (401, 429)
 
 
@@ -313,7 +313,7 @@ def test_each_disclosure_is_one_event_that_names_the_patient_and_nobody_else_is_
 
 def test_an_event_says_whether_its_request_was_allowed(run: Run) -> None:
     for request_id, answered in run.answered.items():
-        # What stands in the path of who may read it was allowed, though nobody is there.
+        # A read of a patient by its path is allowed, even if there is no such patient.
         is_allowed = answered.status < 400 or (answered.asked.path.startswith("Patient/absent"))
         expected = ("0", 0) if is_allowed else ("4", answered.status)
         found = {(event.outcome.value, event.status) for event in run.events[request_id]}

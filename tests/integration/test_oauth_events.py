@@ -1,4 +1,4 @@
-"""What the access record is told of clients and tokens, over HTTP and by the command line (`oauth.md`)."""
+"""The audit events of clients and tokens, over HTTP and by the command line (`oauth.md`)."""
 
 import json
 import time

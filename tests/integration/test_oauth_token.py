@@ -278,7 +278,7 @@ def test_a_disabled_key_never_signs(local_stack: LocalStack, http: httpx.Client,
 def test_no_secret_token_or_assertion_is_in_any_log(
     local_stack: LocalStack, http: httpx.Client, secret: str, keyed: str, clients: tuple[DemoClient, ...]
 ) -> None:
-    """After the calls above: no function of the stack has logged what they sent or got."""
+    """After the requests above, no function of the stack has logged their secrets, tokens or assertions."""
     text = assertion(keyed, str(http.base_url).rstrip("/"))
     token = assert_client(http, text).json()["access_token"]
     http.get("/careconnect-ri/STU3/Organization", headers={"Authorization": f"Bearer {token}"})

@@ -1,4 +1,4 @@
-"""What the template leaves to the operator deploys: access logs, alarms to someone, a custom domain with its front."""
+"""The template's options deploy: access logs, an alarm's recipient, a custom domain with its edge."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ _SECRET = "s" * 43
 
 @pytest.fixture(scope="module")
 def fronted(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) -> Iterator[LocalStack]:
-    """A stack with every option: behind a front that has to prove itself, for the browsers of two origins."""
+    """Yield a stack with every option: behind an edge that has to prove itself, for the browsers of two origins."""
     parameters = {
         "AlarmEmail": "operator@example.org",
         "CustomDomain": "api.example.org",
@@ -81,7 +81,7 @@ def test_through_the_front_everything_is_as_ever(fronted: LocalStack, explorer: 
 
 @pytest.mark.parametrize("secret", ["", "s" * 42, "S" * 43, "s" * 44])
 def test_the_apis_own_url_is_no_path_around_the_front(fronted: LocalStack, explorer: DemoClient, secret: str) -> None:
-    """With the right token, the right client and everything but the front's secret."""
+    """The requests have the right token and the right client, and lack only the edge's secret."""
     token = _token(fronted, explorer).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"} | ({"X-Origin-Secret": secret} if secret else {})
 
@@ -106,7 +106,7 @@ def test_a_client_id_is_throttled_by_the_viewer_that_the_front_names(fronted: Lo
     assert first[-1] == 429
     assert guess("203.0.113.9", X_Forwarded_For="192.0.2.77") == 429
     assert guess("203.0.113.10") == 401
-    # Through the front nobody says who it is but the front.
+    # Through the edge, the edge alone sets the viewer's address.
     said = {"X_Viewer_Address": "203.0.113.9", "X_Forwarded_For": "203.0.113.9"}
     assert _token(fronted, guesser, **said).status_code == 401
 
@@ -124,7 +124,7 @@ def test_with_several_origins_the_gateways_own_errors_allow_none(fronted: LocalS
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """An emulator for what is deployed but not asked anything."""
+    """Yield an emulator for stacks that are deployed but receive no requests."""
     with Emulator(tmp_path_factory.mktemp("unasked") / "emulator.log") as emulator:
         yield emulator
 

@@ -28,7 +28,7 @@ def reader(search_stack: SearchStack) -> HttpReader:
 
 
 def without_version(resource: dict[str, Any]) -> dict[str, Any]:
-    """Return a resource without what the server says of its version."""
+    """Return a resource without the version and time that the server sets."""
     meta = {name: value for name, value in resource["meta"].items() if name not in ("versionId", "lastUpdated")}
     bare = {name: value for name, value in resource.items() if name != "meta"}
     return bare | ({"meta": meta} if meta else {})

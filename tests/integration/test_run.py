@@ -31,7 +31,7 @@ EDITOR_SECRET = "an-editor-of-care-connect-records.and-nobody-guesses-9876543210
 
 
 class Run:
-    """A `careconnect run` process and what it has printed so far."""
+    """A `careconnect run` process and its output so far."""
 
     def __init__(self, port: int, *options: str, **environment: str) -> None:
         self.port = port
@@ -96,7 +96,7 @@ def counts(printed: str) -> dict[str, list[int]]:
 
 
 def processes_of(port: int) -> list[int]:
-    """Return the processes whose environment or command names the stack on `port`."""
+    """Return the ids of the processes that name the stack on `port` in their environment or command."""
     mark = f"BASE_URL=http://127.0.0.1:{port}\0".encode()
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
@@ -154,10 +154,10 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
         assert kept.exists()
     with running(port, KEEP="1") as second:
         again = second.until_ready()
-        # What the sample's load counted as loaded is there before anything is loaded, and the patient that was written.
+        # The records that the sample's load counted are there before the second load, and so is the written patient.
         assert counts(printed)["total"][1] + 1 == counts(again)["total"][2] > 1000
         assert "/Patient/4'" in again
-        # What was written is kept like what was loaded. Its writer's secret is another at each start.
+        # Written resources are saved like loaded ones. The writer's secret changes at each start.
         assert EDITOR_SECRET not in again
         with as_printed_editor(again, port) as editor:
             assert editor.get(f"/Patient/{written.json()['id']}").json() == written.json()

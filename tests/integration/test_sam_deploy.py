@@ -16,7 +16,7 @@ from careconnect_admin.stack.emulator_client import REGION
 from careconnect_admin.stack.running_stack import RunningStack, announce
 from careconnect_testing.stacks.whole_template import whole_template
 
-# One process deploys, and looks at what came of it.
+# One process deploys, and checks the result.
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("sam deploy")]
 
 _STACK = "rehearsal"
@@ -29,7 +29,7 @@ _KEPT = {
 
 @dataclass(frozen=True)
 class TrialDeployment:
-    """What was there once the stack was in use, and what is left of it."""
+    """The resources of the stack once it was in use, and those left after its removal."""
 
     resources: dict[str, dict[str, Any]]
     uploaded: set[bytes]
@@ -100,9 +100,9 @@ def _in_place(line: str, here: dict[str, str]) -> str:
 
 
 def _run(lines: list[str]) -> str:
-    """Run the lines in a shell as the page means it: in the project's folder, with .venv/bin on the path."""
+    """Run the lines in a shell as the page intends: in the project's folder, with .venv/bin on the path."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # A build that happens to be here is not what is rehearsed.
+    # An earlier build in this folder must not be deployed.
     settings = {"SAM_CLI_TELEMETRY": "0", "SAM_TEMPLATE_FILE": str(TEMPLATE)}
     settings["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     command = ["sh", "-e", "-c", "\n".join(lines)]
@@ -112,7 +112,7 @@ def _run(lines: list[str]) -> str:
 
 
 def _resources(emulator: Emulator) -> dict[str, dict[str, Any]]:
-    """Return what `sam deploy` has made of the template, by logical id."""
+    """Return the resources that `sam deploy` created from the template, by logical id."""
     found = emulator.client("cloudformation").describe_stack_resources(StackName=_STACK)["StackResources"]
     return {each["LogicalResourceId"]: each for each in found}
 

@@ -1,4 +1,4 @@
-"""What `careconnect sam-local` makes in the emulator."""
+"""The tables and keys that `careconnect sam-local` creates in the emulator."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What each kind of search costs: its calls to DynamoDB, and the read units that they consume (ADR 3)."""
+"""The cost of each kind of search: its calls to DynamoDB, and the read units that they consume (ADR 3)."""
 
 import math
 from collections import Counter
@@ -33,7 +33,7 @@ RECORD = ("patient", "example-1")
 KINDS = [
     Kind("read", "Patient/example-1", {"GetItem": 1}, 1),
     Kind("search by id", "Patient", {"BatchGetItem": 2}, 1, (("_id", "example-1"),)),
-    # One query more than the search takes finds whom the audit trail is to name.
+    # One query more than the search takes finds the patient that the audit trail names.
     Kind("search by identifier", "Patient", {"Query": 2, "BatchGetItem": 1}, 1.5, (ONE_PATIENT,)),
     Kind("count of an identifier", "Patient", {"Query": 2}, 1, (ONE_PATIENT, ("_count", "0"))),
     Kind("search by name", "Patient", {"Query": 1, "BatchGetItem": 1}, 2, (("name", "munoz garcia"),)),
@@ -76,7 +76,7 @@ KINDS = [
 @pytest.fixture(scope="module")
 def reader(search_stack: SearchStack) -> InProcessReader:
     reader = search_stack.in_process()
-    # What a function reads once when it starts: both tables' formats, and the key that signs `next` links.
+    # Each function reads these once at its start: both tables' formats, and the key that signs `next` links.
     assert reader.get("Observation", [RECORD, ("_count", "1")]).link("next")
     assert reader.get("Patient", [("_id", "example-1"), ("_include", "Patient:organization")]).status == 200
     return reader
@@ -108,7 +108,7 @@ def test_a_later_page_costs_itself_alone(reader: InProcessReader) -> None:
         assert Counter(name for name, _ in calls) == {"Query": 1, "BatchGetItem": 1}
         examined.append(len(_items(reader.client, *calls[0])))
 
-    # The last one of the page before, ten, and one that tells that there is more.
+    # The last entry of the page before, ten, and one that shows that there are more.
     assert examined == [12, 12, 12, 8]
 
 
@@ -142,9 +142,9 @@ def _listed(calls: list[tuple[str, Mapping[str, Any]]]) -> str:
 
 
 def _read_units(client: Any, name: str, asked: Mapping[str, Any]) -> float:
-    """Return what DynamoDB charges for a call: 4 KB to a unit, half of it if consistency is not asked for.
+    """Return the read units that DynamoDB charges for a call: one for 4 KB, half of that if eventually consistent.
 
-    A query is charged for all it reads together, whatever it projects; a batch for each item by itself.
+    A query is charged for the sum of the items that it reads, whatever it projects; a batch for each item by itself.
     """
     sizes = [item_size(item) for item in _items(client, name, asked)] or [0]
     per_unit = 1.0 if asked.get("ConsistentRead") else 0.5

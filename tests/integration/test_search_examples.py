@@ -1,4 +1,4 @@
-"""Searches written down with their answers, over HTTP, in both formats; and what must be refused or kept back."""
+"""Example searches with their answers, over HTTP, in both formats; and searches that must be refused or filtered."""
 
 from collections.abc import Sequence
 from urllib.parse import quote
@@ -32,7 +32,7 @@ def in_process(search_stack: SearchStack) -> InProcessReader:
 
 @pytest.fixture(scope="module")
 def patient_only(search_stack: SearchStack) -> HttpReader:
-    """The API as the page's client sees it whose token opens Patient and the directory."""
+    """Return the API as the page's client sees it with a token that opens Patient and the directory."""
     return search_stack.over_http(PATIENT_ACCESS)
 
 
@@ -100,7 +100,7 @@ EXAMPLES: list[tuple[str, list[str]]] = [
 
 
 def ask(reader: HttpReader, url: str, **headers: str) -> Answer:
-    """GET what is written as people read it: the query is encoded here."""
+    """GET a URL written for people: this function encodes its query."""
     path, _, query = url.partition("?")
     return reader.raw(f"{path}?{quote(query, safe='=&:/,')}", **headers)
 
@@ -222,7 +222,7 @@ def test_a_posted_search_answers_as_a_got_one(
             assert follow(reader, one.link("next")).json["entry"] == follow(reader, onward).json["entry"]
 
 
-# What a token does not open is not told, not counted and not pointed at (access.md, Rule 3).
+# Resources that a token does not open are not returned, not counted and not referred to (access.md, Rule 3).
 
 
 @pytest.mark.parametrize("source", ["Condition", "Observation", "Encounter", "Procedure"])

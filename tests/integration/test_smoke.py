@@ -1,4 +1,4 @@
-"""`careconnect smoke` on the deployed template: every check holds, and it says what it has not shown."""
+"""`careconnect smoke` on the deployed template: every check holds, and the report lists those it could not make."""
 
 import os
 import secrets

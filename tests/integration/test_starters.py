@@ -1,4 +1,4 @@
-"""What the console offers to begin a new resource with: the server takes each as it is."""
+"""The console's templates for new resources: the server accepts each unchanged."""
 
 import json
 from typing import Any, Final

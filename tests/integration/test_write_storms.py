@@ -49,7 +49,7 @@ ROUNDS = 200 if is_long_run() else 4
 
 @dataclass(frozen=True)
 class Service:
-    """A writer, which records what it does, and a reader of the records, as one instance of each function has them."""
+    """A writer with its audit trail, and a reader of the records, as one instance of each function has them."""
 
     tables: RecordTables
 
@@ -102,7 +102,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def services(emulator: Emulator) -> Callable[[int], list[Service]]:
-    """A function that makes so many instances, each with a connection of its own, over the same tables."""
+    """Return a function that creates a number of instances over the same tables, each with a connection of its own."""
     made: list[Service] = []
 
     def instances(number: int) -> list[Service]:
@@ -115,7 +115,7 @@ def services(emulator: Emulator) -> Callable[[int], list[Service]]:
 
 @pytest.fixture(autouse=True)
 def every_version_has_its_event_and_every_event_its_version(emulator: Emulator) -> Iterator[None]:
-    """After each storm: of each version one event, which names its patient, and of nothing else that it was made."""
+    """After each storm, each version has one event, which names its patient; no other event reports a version."""
     yield
     client = emulator.client("dynamodb")
     bodies = [item for item in scanned(client, TABLES[0]) if item["sk"]["S"].startswith(JSON_ITEM)]
@@ -132,7 +132,7 @@ def scanned(client: Any, table: str) -> Iterator[dict[str, Any]]:
 
 
 def at_once(actions: Sequence[Callable[[], Answer]]) -> list[Answer]:
-    """Do all at the same time, and return what was answered, in order."""
+    """Run all actions at the same time, and return their answers in order."""
     start = threading.Barrier(len(actions))
 
     def act(action: Callable[[], Answer]) -> Answer:
@@ -259,7 +259,7 @@ def test_promise_4_a_target_is_deleted_or_referred_to_and_never_both(
 def test_promise_1_a_reader_beside_a_writer_sees_one_version_or_the_other(
     services: Callable[[int], list[Service]],
 ) -> None:
-    """Each version has one family name, and so many given names and identifiers that it is written in steps, too."""
+    """Each version has one family name, and enough given names and identifiers to need a multi-step write."""
     writer, *readers = services(4)
     own = new_code()
     path = f"Patient/{own}"
@@ -289,7 +289,7 @@ def test_promise_1_a_reader_beside_a_writer_sees_one_version_or_the_other(
                 number = int(family.rpartition("v")[2])
                 if {**found_now[0], "meta": ""} != {**version(number), "meta": ""}:
                     faults.append(f"{search}: a mix of versions")
-            # What is found by a version's own name has that name.
+            # A result of a search by a version's own name has that name.
             for one in found(reader, f"Patient?family=Fam{own}"):
                 number = int(one["name"][0]["family"].rpartition("v")[2])
                 by_identifier = found(reader, f"Patient?identifier={NHS_NUMBER}|{own}-{number}-0")

@@ -1,4 +1,4 @@
-"""Who may read what, over HTTP against the deployed template with IAM enforced (`access.md`)."""
+"""Read access by client and type, over HTTP against the deployed template with IAM enforced (`access.md`)."""
 
 import json
 from collections.abc import Callable
@@ -261,7 +261,7 @@ def test_access_md_a_missing_scope_is_403_with_its_header(
 
 
 def test_access_md_a_search_below_a_patient_takes_the_scope_of_the_type_alone(api: Api) -> None:
-    """Both ways: it opens nothing else of the patient, and who may read the patient finds nothing there by that."""
+    """The scope opens nothing else of the patient, and a scope for Patient does not open the search below it."""
     searches = api.register("below-searches", "user/Observation.s")
     reads = api.register("below-reads", "user/Patient.read")
     found = api.get("Observation?patient=4&_count=100", searches).json()
@@ -321,8 +321,8 @@ def test_access_md_no_token_is_401_as_a_bad_one_is(api: Api, path: str, method: 
 _ASKED = [(path, format_) for path in ("Patient/4", "Organization?name=x") for format_ in ("json", "xml")]
 
 
-# The emulator starts the authorizer anew after each refusal: each way is asked with one of the tokens, and with all of
-# them in the long run.
+# The emulator restarts the authorizer after each refusal: each access path is tried with one of the tokens, and in
+# the long run with all of them.
 @pytest.mark.parametrize(
     ("why", "path", "format_"),
     [
@@ -341,7 +341,7 @@ def test_access_md_a_bad_token_is_401_with_its_header(api: Api, why: str, path: 
 
 
 def test_the_same_claims_well_signed_are_accepted(api: Api) -> None:
-    """So the refusals above have the reasons that they name."""
+    """This shows that the errors above have the causes that they name."""
     token = signed_by_the_issuer(api.stack, deployed_header(api.http), deployed_claims(api.stack))
 
     assert api.get("Patient/4", token).status_code == 200

@@ -1,4 +1,4 @@
-"""What a client assertion must prove, and what its sender is told: over HTTP (`oauth.md`, private_key_jwt)."""
+"""The checks on a client assertion and the errors that its sender sees, over HTTP (`oauth.md`, private_key_jwt)."""
 
 import base64
 import json
@@ -41,7 +41,7 @@ def root(local_stack: LocalStack) -> str:
 def ask(
     http: httpx.Client, root: str, *, headers: Mapping[str, Any] | None = None, **changes: Any
 ) -> tuple[int, dict[str, Any]]:
-    """Ask for a token with an assertion that is right unless told otherwise; returns status and body."""
+    """Request a token with an assertion that is valid unless changed by the arguments; return status and body."""
     key, algorithm = changes.pop("key", RSA_KEY), changes.pop("algorithm", "RS256")
     now = int(time.time())
     claims = {

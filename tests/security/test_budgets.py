@@ -1,4 +1,4 @@
-"""What one request and one client may cost, over HTTP (`access.md`, Kill switch and budgets)."""
+"""The maximum cost of one request and of one client, over HTTP (`access.md`, Kill switch and budgets)."""
 
 import threading
 import time
@@ -32,7 +32,7 @@ CROWDED = 3_000
 def api(
     local_stack: LocalStack, http: httpx.Client, record_tables: RecordTables, tmp_path_factory: pytest.TempPathFactory
 ) -> Api:
-    """A stack with people who have a little of everything, and one who has thousands of entries."""
+    """Return a stack with people of a few records each, and one person with thousands of entries."""
     people: list[Resource] = [
         resource
         for number in range(PATIENTS)
@@ -60,7 +60,7 @@ def api(
 
 
 def _crowd(tables: RecordTables) -> None:
-    """Write the entries of a large record, as the loader would; the resources themselves are not asked for."""
+    """Write the entries of a large record, as the loader would; no test reads the resources themselves."""
     entries = [
         {
             "pk": {"S": resource_key("Patient", "crowded")},
@@ -76,7 +76,7 @@ def _crowd(tables: RecordTables) -> None:
 
 @pytest.fixture
 def reader(api: Api, request: pytest.FixtureRequest) -> HttpReader:
-    """A client of the test's own, whose quota no other test has spent."""
+    """Return a client of this test alone, with an unspent quota."""
     return _reader(api, f"budget-{abs(hash(request.node.nodeid))}")
 
 
@@ -85,7 +85,7 @@ def _reader(api: Api, client_id: str, scope: str = EVERYTHING) -> HttpReader:
 
 
 def ask(reader: HttpReader, path: str, parameters: Pairs) -> Answer:
-    """Ask; how long an answer takes is for `make bench`, since other tests run beside this one."""
+    """Send the search; its duration is a matter for `make bench`, since other tests run at the same time."""
     return reader.post(path, parameters) if path.endswith("/_search") else reader.get(path, parameters)
 
 
@@ -184,7 +184,7 @@ def test_a_client_over_its_quota_is_429_and_others_are_not(api: Api, reader: Htt
 
     assert refused.issue["code"] == "throttled"
     assert 1 <= int(refused.headers["retry-after"]) <= 60
-    # What is cheap goes on, for this client as for the others.
+    # Cheap requests are still answered, for this client as for the others.
     assert reader.get("Patient/b1").status == 200
     assert other.get("Patient", dear).status == 200
 

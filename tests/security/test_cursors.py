@@ -33,7 +33,7 @@ SCOPE = "user/Patient.read user/Observation.read"
 def api(
     local_stack: LocalStack, http: httpx.Client, record_tables: RecordTables, tmp_path_factory: pytest.TempPathFactory
 ) -> Api:
-    """A few people of one family, whose names, numbers and dates of birth must not be told by a link."""
+    """Return the API with people of one family; no link may reveal their names, numbers or dates of birth."""
     people: list[dict[str, Any]] = [
         {
             "resourceType": "Patient",
@@ -68,7 +68,7 @@ def refused(answer: Answer) -> None:
 def test_a_cursor_tells_no_birth_date_name_or_id(reader: HttpReader, sort: str) -> None:
     told = legible_in(reader.get("Patient", [("family", FAMILY), ("_count", "3"), ("_sort", sort)]).link("next"))
 
-    # Of four letters at least: three are in what is encrypted by chance, once in a while.
+    # Four letters at least: ciphertext holds three of them by chance now and then.
     years = (f"198{number}" for number in range(PEOPLE))
     for text in (*years, "sealed", "Denna", "denna", "90000", "00000"):
         assert text.encode() not in told

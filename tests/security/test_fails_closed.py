@@ -29,7 +29,7 @@ _SOME = [(why, *request) for why, request in zip(REFUSED, _REQUESTS, strict=Fals
 
 
 def _readers() -> set[str]:
-    """Return the functions whose role may read a table that holds records."""
+    """Return the functions with a role that may read a table of records."""
     functions = {name: each for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
     policies = {name: json.dumps(each["Properties"].get("Policies", ())) for name, each in functions.items()}
     return {name for name, text in policies.items() if any(f'"{table}"' in text for table in _TABLES)}
@@ -51,7 +51,7 @@ def test_every_path_to_a_reader_takes_an_access_token() -> None:
 
 
 def test_nothing_but_this_apis_stage_may_invoke_a_function() -> None:
-    """Another API of the account, or one that a finder of the ARN makes, would be a way around the authorizer."""
+    """Another API of the AWS account, or one created by a finder of the ARN, would bypass the authorizer."""
     api = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}"
     permissions = {
         name: each["Properties"] for name, each in _RESOURCES.items() if each["Type"] == "AWS::Lambda::Permission"
@@ -75,7 +75,7 @@ def test_the_stage_is_not_traced_and_has_no_other_front() -> None:
     for each in _RESOURCES.values():
         if each["Type"] == "AWS::Serverless::Function":
             assert "FunctionUrlConfig" not in each["Properties"]
-            # What the auditor does by itself is no request.
+            # The auditor's scheduled work is no request.
             assert {event["Type"] for event in each["Properties"].get("Events", {}).values()} <= {"Schedule"}
 
 
@@ -95,7 +95,7 @@ def _invocations(stack: LocalStack) -> Counter[str]:
     )
 
 
-# The emulator starts the authorizer anew after each refusal, which an exception is to it.
+# The emulator restarts the authorizer after each refusal, since a refusal is an exception to it.
 @pytest.mark.integration
 @pytest.mark.parametrize(
     "asked",
@@ -125,7 +125,7 @@ def test_no_bad_token_invokes_a_reader(
 
     assert {key for key, answer in answers.items() if answer.status_code != 401} == set()
     assert {issue_code(answer) for (_, _, method), answer in answers.items() if method != "HEAD"} == {"login"}
-    # And a good one does invoke it, once, which shows that the log tells.
+    # A valid token does invoke it, once, which shows that the log records invocations.
     assert api.http.get("/careconnect-ri/STU3/Patient/4", headers=bearer(explorer)).status_code == 200
     # The log may be a moment later than the answer.
     deadline = time.monotonic() + 30

@@ -1,4 +1,4 @@
-"""What the original got wrong, each a named test over HTTP (`access.md`, S1 to S14)."""
+"""The faults of the original, each with a named test over HTTP (`access.md`, S1 to S14)."""
 
 import time
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def api(
     sample: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Api:
-    """The stack with the sample and, whatever that holds, two people who have a record each."""
+    """Return the stack with the sample and, whatever that holds, two people with a record each."""
     people = [
         resource
         for number in ("s4-one", "s4-two")
@@ -347,7 +347,7 @@ def test_s13_no_spelling_opens_what_the_token_does_not(api: Api, patient_only: s
 def test_s13_there_is_one_spelling_of_a_resource(
     api: Api, bearer: Callable[[DemoClient], dict[str, str]], explorer: DemoClient
 ) -> None:
-    """Whatever the policy makes of another one, the reader takes it for nothing, even for who may read all."""
+    """Whatever the policy does with another spelling, the reader refuses it, even to a client that may read all."""
     for spelling in SPELLINGS:
         status, _ = api.raw(FHIR_PATH + spelling, bearer(explorer))
         assert status in (400, 403, 404), spelling

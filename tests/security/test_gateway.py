@@ -1,4 +1,4 @@
-"""The gateway's own answers, the key's watch and the front: what a deployed template says and does of itself."""
+"""The gateway's own answers, the alarm on the signing key, and the edge, as a deployed template has them."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What every answer says of itself over HTTP, and what it must not (`access.md`; RFC 9110; RFC 9111)."""
+"""The headers that every answer over HTTP must and must not have (`access.md`; RFC 9110; RFC 9111)."""
 
 from collections.abc import Callable
 from pathlib import Path

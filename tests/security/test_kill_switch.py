@@ -71,7 +71,7 @@ class CutOff:
         remove_client(self.registry, self.revocations, self.client_id)
 
     def update(self, **changes: Any) -> bool:
-        """Change what the client may do."""
+        """Change the client's registration; return True if its tokens were ended."""
         return update_client(self.registry, self.revocations, self.client_id, ClientChange(**changes)).has_ended
 
 
@@ -125,7 +125,7 @@ def test_the_token_of_a_removed_client_introspects_as_inactive(cut_off: CutOff) 
 
 def test_a_disabled_client_may_still_revoke_its_own_token_and_nothing_else(cut_off: CutOff) -> None:
     token = cut_off.token()
-    # Disabled without a mark, so that what ends the token is the client's own request.
+    # Disabled without a revocation cutoff, so that the client's own request ends the token.
     cut_off.registry.enable(cut_off.client_id, enabled=False)
     assert cut_off.introspected(token)["active"] is True
 

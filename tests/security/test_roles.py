@@ -1,4 +1,4 @@
-"""What each function's role may do with each table and key, by trying it with IAM enforced."""
+"""The operations that each function's role may do with each table and key, tried with IAM enforced."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ DENIED = "AccessDeniedException"
 
 @pytest.fixture(autouse=True, scope="module")
 def nothing_is_left(local_stack: LocalStack) -> Iterator[None]:
-    """What a role could write is taken away again: other tests read the same tables."""
+    """Delete every item that a role could write, since other tests read the same tables."""
     yield
     for table, key in KEYS.items():
         local_stack.client("dynamodb").delete_item(TableName=local_stack.stack.outputs[table], Key=key)
@@ -63,7 +63,7 @@ def _inserted(table: str, key: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "batch_execute_statement", {"Statements": [statement]}
 
 
-# Each way to an item, with the action of IAM's that it takes.
+# Each operation on an item, with the IAM action that it needs.
 WAYS: list[tuple[str, str, Try]] = [
     ("read", "dynamodb:GetItem", lambda table, key: ("get_item", {"TableName": table, "Key": key})),
     (
@@ -150,7 +150,7 @@ def test_nobody_changes_or_removes_what_is_recorded_and_two_functions_alone_read
     assert {action for _, action in rights} == {
         *("dynamodb:PartiQLInsert", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query")
     }
-    # A put may fall on an event that is there; who needs none in a transaction has none.
+    # A put may overwrite an existing event, so only roles that need it in a transaction have it.
     assert {function for function, action in rights if action == "dynamodb:PutItem"} == {
         *("RecordWriterFunction", "DirectoryWriterFunction"),
     }
@@ -158,7 +158,7 @@ def test_nobody_changes_or_removes_what_is_recorded_and_two_functions_alone_read
     assert reading == {"AuditFunction", "VerifierFunction"}
 
 
-# Each way to an object of the archive, with the action of IAM's that it takes.
+# Each operation on an object of the archive, with the IAM action that it needs.
 OBJECT_WAYS: list[tuple[str, str, dict[str, Any]]] = [
     ("s3:PutObject", "put_object", {"Key": "roles", "Body": b""}),
     ("s3:GetObject", "get_object", {"Key": "roles"}),

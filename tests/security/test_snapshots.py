@@ -1,4 +1,4 @@
-"""What each function does before a snapshot is within its role, and leaves nothing behind."""
+"""The calls of each function before a snapshot stay within its role, and leave nothing behind."""
 
 import sys
 from typing import Any

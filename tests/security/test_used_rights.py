@@ -1,7 +1,7 @@
-"""What each function's role may do is what the function does: no right that no request uses (`access.md`, Rule 6).
+"""Each function's role grants exactly the rights that its requests use (`access.md`, Rule 6).
 
-Every function is composed here with the settings and the role of its deployment, IAM holding it to the role, and asked
-for whatever takes another kind of call. The rights that it used then are those of its policies, neither more nor fewer.
+Each test composes a function with the settings and the role of its deployment, with IAM enforcing the role, and sends
+it requests that need every kind of call. The rights used must be those of its policies, neither more nor fewer.
 """
 
 import json
@@ -71,7 +71,7 @@ DIRECTORY_READS = [
 AUDIT = [
     read("AuditEvent", [("patient", "4")]),
     read("AuditEvent", [("date", "ge2020"), ("unheard-of", "x")]),
-    # With a next page, whose link takes a key.
+    # With a next page: its link needs a key.
     read("AuditEvent", [("_count", "1"), ("date", "ge2020")]),
 ]
 DISCOVERY = [rest_event("GET", "/.well-known/jwks.json")]
@@ -106,7 +106,7 @@ SYSTEM = "https://tools.example/Id/rights"
 
 
 def _writes(type_: str, resource: Mapping[str, Any]) -> list[Event]:
-    """Return writes of a type that take every kind of call; `resource` is what refers to another."""
+    """Return writes of a type that need every kind of call; `resource` holds its references to another resource."""
 
     def whole(id_: str, *codes: str, **elements: Any) -> dict[str, Any]:
         identifiers = [{"system": SYSTEM, "value": code} for code in codes]
@@ -116,13 +116,13 @@ def _writes(type_: str, resource: Mapping[str, Any]) -> list[Event]:
     busy = [("identifier", f"{SYSTEM}|{type_}-busy")]
     return [
         write("PUT", f"{type_}/rights-1", whole("rights-1", f"{type_}-one")),
-        # On the condition that nothing else has the identifier by then, which is looked at and stays as it is.
+        # Checks the identifier lock without changing it: no other resource may have the identifier by then.
         write("PUT", type_, whole("rights-1", f"{type_}-one", language="en"), condition),
         write("PUT", f"{type_}/rights-1", whole("rights-1", f"{type_}-other")),
         write("DELETE", f"{type_}/rights-1"),
         # More than one transaction takes.
         write("PUT", f"{type_}/rights-2", whole("rights-2", *(f"{type_}-{number}" for number in range(120)))),
-        # So many have the identifier that it is looked for in the index.
+        # Enough resources share the identifier that the index is searched for it.
         *(write("PUT", f"{type_}/busy-{number}", whole(f"busy-{number}", f"{type_}-busy")) for number in range(52)),
         write("DELETE", type_, query=busy),
     ]
@@ -170,7 +170,7 @@ def test_the_issuer_and_the_authorizers_use_every_right_that_they_have(
 
 
 def test_the_archiver_and_the_verifier_use_every_right_that_they_have(loaded: LocalStack) -> None:
-    # What polls the stream reads it, not the function.
+    # The event source polls the stream, not the function.
     polled = {right for right in GRANTED["ArchiverFunction"] if right[1] == "AuditTable/stream"}
     with function_here(loaded, "ArchiverFunction", "audit_archiver") as (handler, used):
         handler(event("archiver-stream"), None)

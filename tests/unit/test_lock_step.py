@@ -12,7 +12,7 @@ from careconnect_testing.aws.lock_step import LockStep
 
 
 class Stepped:
-    """A lock step, and the calls of the rounds of what is done in it."""
+    """A lock step, and the calls in each round of an action that runs in it."""
 
     def __init__(self) -> None:
         self.told: list[str] = []

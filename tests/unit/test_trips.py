@@ -1,4 +1,4 @@
-"""What each kind of request costs, of functions as their handlers compose them: the table of `docs/performance.md`."""
+"""The cost of each kind of request to functions as their handlers compose them: the table of `docs/performance.md`."""
 
 from collections.abc import Iterator
 

@@ -1,1 +1,1 @@
-"""The operator's command line: run the local stack, load records, administer clients and keys."""
+"""The operator's command line: run the local stack, load records, manage clients and keys."""

@@ -1,4 +1,4 @@
-"""The command line `careconnect`: one typer application, to which each command's module gives its part."""
+"""The command line `careconnect`: one typer application with the commands of all modules."""
 
 from typing import Annotated
 
@@ -22,10 +22,10 @@ from careconnect_admin.commands.service.tokens import token
 
 app = typer.Typer(
     name="careconnect",
-    help="Run Care Connect locally, load records, administer clients and signing keys.",
+    help="Run Care Connect locally, load records, and manage clients and signing keys.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    # A traceback with local variables would show secrets.
+    # A traceback with local variables could show secrets.
     pretty_exceptions_enable=False,
 )
 app.command()(run)
@@ -56,10 +56,10 @@ def _print_version(wanted: bool) -> None:
 def careconnect(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
-    """Run Care Connect locally, load records, administer clients and signing keys."""
+    """Run Care Connect locally, load records, and manage clients and signing keys."""
 
 
 def main() -> None:

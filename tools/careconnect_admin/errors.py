@@ -1,16 +1,16 @@
-"""The errors that commands end in, apart from all that a command is made of."""
+"""The errors that end a command, in a module without other imports."""
 
 
 class OperatorError(Exception):
-    """A command cannot do what it was asked; the text is one line with the reason or the remedy."""
+    """A command cannot continue; the text is one line with the reason or the remedy."""
 
 
 class SettingError(OperatorError):
-    """What was asked for cannot be, whatever is done about the rest; the text begins with the setting's name."""
+    """A setting has a value that cannot work; the text begins with the setting's name."""
 
 
 class OtherFormatError(OperatorError):
-    """The tables are laid out otherwise than this release has it, or are being reindexed (ADR 31)."""
+    """The tables have another format than this release expects, or a reindex is running (ADR 31)."""
 
     def __init__(self) -> None:
         super().__init__(

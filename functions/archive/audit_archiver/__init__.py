@@ -1,1 +1,1 @@
-"""Archive the audit trail from its stream, and verify that the trail is as it was archived."""
+"""Archive the audit trail from its stream, and verify the trail against the archive."""

@@ -1,4 +1,4 @@
-"""Archive one batch of the stream, and tell what in it breaks the trail."""
+"""Archive one batch of the stream."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,14 +8,14 @@ from audit_archiver.stream_record import StreamRecord
 
 
 class Archive(Protocol):
-    """Where batches are put, never to be changed."""
+    """The store of batches, which never change."""
 
     def put(self, key: BatchKey, body: bytes) -> None:
-        """Put an object; one that is there already is left as it is."""
+        """Put an object; an existing one stays unchanged."""
 
 
 def archive_records(archive: Archive, records: Sequence[StreamRecord]) -> BatchKey | None:
-    """Put the records of a batch into the archive as one object, and return its key; None if none is an event's."""
+    """Put the event records of a batch into the archive as one object; return its key, or None without such records."""
     of_events = [record for record in records if record.is_of_event]
     if not of_events:
         return None

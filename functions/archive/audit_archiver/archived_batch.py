@@ -13,31 +13,31 @@ _KEY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{2}/([0-9]{13})-([0-9
 
 
 def folder_of(at: int) -> str:
-    """Return the folder of objects that begin in the UTC hour of a time in epoch milliseconds (`2026-11-26/07/`)."""
+    """Return the folder of objects that begin in the UTC hour of `at`, in epoch milliseconds (`2026-11-26/07/`)."""
     return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d/%H}/"
 
 
 class BatchKey(NamedTuple):
-    """The key of an object: between which times (epoch milliseconds) its records are, and SHA-256 of their lines."""
+    """The key of an object: the first and last time of its records (epoch milliseconds), and SHA-256 of their lines."""
 
     first: int
     last: int
     digest: str
 
     def __str__(self) -> str:
-        """Return the key as S3 has it, below the folder of the first record's hour."""
+        """Return the S3 object key, below the folder of the first record's hour."""
         return f"{folder_of(self.first)}{self.first:013}-{self.last:013}-{self.digest}.ndjson.gz"
 
     @classmethod
     def of(cls, text: str) -> Self | None:
-        """Return what a key says, or None if the archiver makes no such key."""
+        """Parse an S3 object key; return None if the archiver creates no such key."""
         found = _KEY.fullmatch(text)
         key = cls(int(found[1]), int(found[2]), found[3]) if found else None
         return key if key is not None and str(key) == text else None
 
 
 def pack(records: Sequence[StreamRecord]) -> tuple[BatchKey, bytes]:
-    """Return the key and the bytes of an object that holds records, one at least; equal records make equal objects."""
+    """Return the key and the bytes of an object that holds one or more records; equal records give equal objects."""
     lines = b"".join(record.line() for record in records)
     times = [record.time for record in records]
     key = BatchKey(min(times), max(times), hashlib.sha256(lines).hexdigest())
@@ -45,7 +45,7 @@ def pack(records: Sequence[StreamRecord]) -> tuple[BatchKey, bytes]:
 
 
 def unpack(key: BatchKey, body: bytes) -> list[StreamRecord] | None:
-    """Return the records of an object, or None if it does not hold what its key says."""
+    """Return the records of an object, or None if its content does not match its key."""
     try:
         lines = gzip.decompress(body)
         if hashlib.sha256(lines).hexdigest() != key.digest:

@@ -1,4 +1,4 @@
-"""Put a heartbeat into the audit trail, and look whether the one before it was archived (`audit.md`, The archive)."""
+"""Put a heartbeat into the audit trail, and check that the previous one was archived (`audit.md`, The archive)."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from careconnect.audit.event import Action, AuditEvent, new_event_id, time_of
 HEARTBEAT: Final = "archive-heartbeat"
 """The interaction of the event."""
 HEARTBEAT_SHARD: Final = "0"
-"""Heartbeats share a shard, so that the last one is found by one query."""
+"""The shard of all heartbeats, so that one query finds the last one."""
 
 SERVICE: Final = "audit_verifier"
 
@@ -22,38 +22,38 @@ _ARCHIVED_WITHIN: Final = 60_000
 
 
 class Trail(Protocol):
-    """The audit trail, read."""
+    """The audit trail, read access."""
 
     def last_heartbeat(self, since: int, before: int) -> str:
-        """Return the id of the last heartbeat of a time (epoch milliseconds), empty if there is none."""
+        """Return the id of the last heartbeat in a time range (epoch milliseconds), empty if there is none."""
 
 
 class Record(Protocol):
-    """The audit trail, written."""
+    """The audit trail, write access."""
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
-        """Keep events."""
+        """Store events."""
 
 
 class Archive(Protocol):
-    """The archive, read."""
+    """The archive, read access."""
 
     def batches(self, since: int, before: int, reach: int) -> Iterator[tuple[str, list[StreamRecord] | None]]:
-        """Return the records of all objects that may hold some of a time, None for what cannot be read."""
+        """Return the records of all objects that may hold some in a time range, None for an unreadable object."""
 
 
 def put_heartbeat(record: Record, now: int) -> str:
-    """Put an event of nobody at `now`, in epoch milliseconds, and return its id."""
+    """Put an event without a client or patient at `now`, in epoch milliseconds, and return its id."""
     event_id = new_event_id(now / 1000, lambda: HEARTBEAT_SHARD + secrets.token_hex(16)[1:])
     record.keep([AuditEvent(id=event_id, action=Action.EXECUTE, interaction=HEARTBEAT, service=SERVICE)])
     return event_id
 
 
 def is_archived(trail: Trail, archive: Archive, now: int) -> bool:
-    """Return True if the last heartbeat that had a minute to be archived is there, or if there is none yet."""
+    """Return True if the last heartbeat that is at least a minute old is archived, or if there is none yet."""
     heartbeat = trail.last_heartbeat(now - _LOOKED_BACK, now - _ARCHIVED_WITHIN)
     if not heartbeat:
         return True
-    # An archive that is so far behind that a batch spans more is not well either.
+    # `reach` may be short: a batch that spans more time shows that the archive is too far behind.
     batches = archive.batches(time_of(heartbeat) - LATE, now + LATE, reach=_LOOKED_BACK)
     return any(record.sort_key == heartbeat for _, records in batches for record in records or ())

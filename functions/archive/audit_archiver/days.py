@@ -1,4 +1,4 @@
-"""The UTC days of the audit trail, and which of them the key of an event names."""
+"""The UTC days of the audit trail, and checks of an event's key and age."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -25,18 +25,18 @@ def end_of(day: str) -> int:
 
 
 def days_from(first: str, last: str) -> list[str]:
-    """Return the days from one to another, both included."""
+    """Return the days from `first` to `last`, both included."""
     begin, end = date.fromisoformat(first), date.fromisoformat(last)
     return [(begin + timedelta(days=number)).isoformat() for number in range((end - begin).days + 1)]
 
 
 def is_in_place(partition: str, sort_key: str) -> bool:
-    """Return True if a sort key is an event's id and the partition is the one that this id belongs to."""
+    """Return True if a sort key is an event's id and the partition is the one of this id."""
     return is_event_id(sort_key) and bool(event_key(sort_key)["pk"]["S"] == partition)
 
 
 def is_ended(claimed: int, retention_days: int, now: int) -> bool:
-    """Return True if the deployment no longer keeps an event of the time `claimed`; 0 days keep it for ever.
+    """Return True if the retention of an event of the time `claimed` has ended; it never ends with 0 days.
 
     An event's own `expires_at` does not count: its writer sets it.
     """

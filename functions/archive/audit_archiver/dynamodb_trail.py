@@ -1,4 +1,4 @@
-"""The audit trail as the verifier reads it: queries of its table, never a scan."""
+"""The verifier's access to the audit trail: queries of its table, never a DynamoDB scan."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ Item = Mapping[str, Any]
 
 
 class DynamoDbTrail:
-    """Reads items of the trail, strongly consistent; errors of DynamoDB pass through."""
+    """Read items of the trail with strong consistency; DynamoDB errors propagate."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -25,7 +25,7 @@ class DynamoDbTrail:
             yield from self._query("pk = :pk", {":pk": {"S": partition_of(day, shard)}})
 
     def last_heartbeat(self, since: int, before: int) -> str:
-        """Return the id of the last heartbeat of a time (epoch milliseconds), empty if there is none."""
+        """Return the id of the last heartbeat in a time range (epoch milliseconds), empty if there is none."""
         for day in dict.fromkeys((day_of(before - 1), day_of(since))):
             values = {
                 ":pk": {"S": partition_of(day, HEARTBEAT_SHARD)},

@@ -1,4 +1,4 @@
-"""Composition root of the archiver and of the verifier: environment → parts → `lambda_handler`."""
+"""Composition root of the archiver and the verifier: build `lambda_handler` from the environment."""
 
 from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
@@ -27,7 +27,7 @@ def _job(settings: Settings) -> Callable[[Mapping[str, Any], Any], None]:
         settings.required("POWERTOOLS_SERVICE_NAME"), namespace=settings.required("POWERTOOLS_METRICS_NAMESPACE")
     )
     days = settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MAX_DAYS)
-    # CloudFormation compares no numbers: with SnapStart this refuses the deployment, else the first call.
+    # CloudFormation cannot compare numbers: with SnapStart this fails the deployment, otherwise the first call.
     if settings.integer("ARCHIVE_RETENTION_DAYS", default=0, low=1, high=_MAX_DAYS) < days:
         raise SettingError("The setting ARCHIVE_RETENTION_DAYS must be at least AUDIT_RETENTION_DAYS.")
     s3 = aws.s3()
@@ -46,5 +46,5 @@ freeze_gc()
 
 
 def lambda_handler(event: Mapping[str, Any], context: Any = None) -> None:
-    """Archive a batch of the stream, or do what a schedule asks for."""
+    """Archive a batch of the stream, or run a scheduled job."""
     _run(event, context)

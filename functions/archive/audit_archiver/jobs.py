@@ -1,4 +1,4 @@
-"""The two jobs of this package, as Lambda calls them: archive what the stream hands over, verify by schedules."""
+"""The two Lambda jobs of this package: archive the batches of the stream, and verify on schedules."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Protocol
@@ -16,18 +16,18 @@ VERIFY: Final = "verify"
 YESTERDAY: Final = "yesterday"
 
 MAX_NAMED: Final = 100
-"""Findings of one run that are logged one by one; `careconnect audit verify` names all."""
+"""Maximum findings of one run that are logged one by one; `careconnect audit verify` reports all."""
 
 _DONE: Final = 200
 _WRONG: Final = 500
 
 
 class JobError(Exception):
-    """A job failed; the text is the name of the error, and the log says where."""
+    """A job failed; the text is the name of the error, and the log has the location."""
 
 
 class Observer(Protocol):
-    """The log and the metrics; `ids` are fields of their own."""
+    """The log and the metrics; `ids` are logged as separate fields."""
 
     def request(self, action: str, status: int, *, ids: Mapping[str, str], reason: str = "") -> None:
         """Log one run of a job."""
@@ -40,18 +40,18 @@ class Observer(Protocol):
 
 
 class Trail(verify_day.Trail, check_heartbeat.Trail, Protocol):
-    """The audit trail, read."""
+    """The audit trail, read access."""
 
 
 class WholeArchive(verify_day.Archive, check_heartbeat.Archive, Protocol):
-    """The archive, read."""
+    """The archive, read access."""
 
     def batches(self, since: int, before: int, reach: int = DAY) -> Iterator[tuple[str, list[StreamRecord] | None]]:
-        """Return the records of all objects that may hold some of a time, None for what cannot be read."""
+        """Return the records of all objects that may hold some in a time range, None for an unreadable object."""
 
 
 class ArchiveJob:
-    """Archives a batch of the stream; raises `JobError` for all of it, so that Lambda hands it over again."""
+    """Archive a batch of the stream; an error raises `JobError` for the whole batch, so that Lambda retries it."""
 
     def __init__(self, archive: Archive, observer: Observer, retention_days: int) -> None:
         self._archive = archive
@@ -59,7 +59,7 @@ class ArchiveJob:
         self._retention_days = retention_days
 
     def __call__(self, event: Mapping[str, Any], context: Any = None) -> None:
-        """Archive `Records`; tells first what breaks the trail, which must not wait for the archive."""
+        """Archive `Records`; report records that break the trail first, without waiting for the archive."""
         action, ids = "audit-trail.archive", _ids(context)
         try:
             records = [record_of_event(each) for each in event["Records"]]
@@ -70,14 +70,14 @@ class ArchiveJob:
             )
             _tell(self._observer, action, broken, ids)
             key = archive_records(self._archive, records)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the alarm is to ring
+        except Exception as error:  # noqa: BLE001 - any error must raise the alarm
             raise _failed(self._observer, action, error, ids) from None
         if key is not None:
             self._observer.request(action, _DONE, ids={**ids, "object": str(key)})
 
 
 class VerifyJob:
-    """Puts heartbeats and looks for them in the archive, and verifies days; `clock` gives epoch seconds."""
+    """Put heartbeats and look for them in the archive, and verify days; `clock` returns epoch seconds."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class VerifyJob:
         self._retention_days = retention_days
 
     def __call__(self, event: Mapping[str, Any], context: Any = None) -> None:
-        """Do what an event asks for, `{"heartbeat": {}}` or `{"verify": "yesterday"}` (or a day); else nothing.
+        """Run the job of `{"heartbeat": {}}` or `{"verify": "yesterday"}` (or a day); ignore any other event.
 
         Raises `JobError`, which counts as an error of the function.
         """
@@ -109,11 +109,11 @@ class VerifyJob:
                 self._check_heartbeat(action, ids, now)
             else:
                 self._verify(action, ids, event[VERIFY], now)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the alarm is to ring
+        except Exception as error:  # noqa: BLE001 - any error must raise the alarm
             raise _failed(self._observer, action, error, ids) from None
 
     def _check_heartbeat(self, action: str, ids: Mapping[str, str], now: int) -> None:
-        # First, so that the next run has one to look for whatever becomes of this one.
+        # First, so that the next run has a heartbeat to look for even if this run fails.
         put_heartbeat(self._record, now)
         if is_archived(self._trail, self._archive, now):
             self._observer.request(action, _DONE, ids=ids)
@@ -133,7 +133,7 @@ def _tell(observer: Observer, action: str, findings: Iterable[Finding], ids: Map
     number = 0
     for number, finding in enumerate(findings, start=1):
         if number <= MAX_NAMED:
-            # Anything may stand in the place of an id, but not in the log.
+            # A forged item may have any text as its id; the log must not contain it.
             named = finding.id if is_event_id(finding.id) or finding.fault is Fault.ARCHIVE else "none"
             observer.request(action, _WRONG, ids={**ids, "audit_event": named}, reason=str(finding.fault))
     if number:
@@ -142,7 +142,7 @@ def _tell(observer: Observer, action: str, findings: Iterable[Finding], ids: Map
 
 
 def _failed(observer: Observer, action: str, error: Exception, ids: Mapping[str, str]) -> JobError:
-    """Log an error and return what is raised in its place: an exception's own text would reach the log."""
+    """Log an error and return the `JobError` to raise in its place: the original text would reach the log."""
     observer.failure(action, error, ids=ids)
     return JobError(type(error).__name__)
 

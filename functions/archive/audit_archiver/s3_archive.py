@@ -1,4 +1,4 @@
-"""The archive in S3: a bucket with Object Lock, into which objects are put and in which every version is read."""
+"""The archive in S3: a bucket with Object Lock, of which every object version is read."""
 
 import base64
 import hashlib
@@ -18,14 +18,17 @@ _THERE_ALREADY: Final = "PreconditionFailed"
 
 
 class S3Archive:
-    """Puts and reads batches; errors of S3 pass through."""
+    """Put and read batches; S3 errors propagate."""
 
     def __init__(self, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def put(self, key: BatchKey, body: bytes) -> None:
-        """Put an object in one part, of which S3 verifies the checksum; one with this key, so this content, stays."""
+        """Put an object in one part, with a checksum that S3 verifies.
+
+        An existing object with this key has the same content and stays unchanged.
+        """
         try:
             self._client.put_object(
                 Bucket=self._bucket,
@@ -41,10 +44,10 @@ class S3Archive:
                 raise
 
     def batches(self, since: int, before: int, reach: int = DAY) -> Iterator[tuple[str, list[StreamRecord] | None]]:
-        """Return all versions of the objects that may hold records of a time, each with its key, in the keys' order.
+        """Yield all versions of the objects that may hold records in a time range, each with its key, in key order.
 
-        In the place of the records of a version that is not what the key says stands None. The stream keeps a record
-        for a day, so a batch that reaches into this time begins a day before it at most; `reach` looks less far.
+        The records are None for a version that does not match its key. The stream keeps a record for a day, so a batch
+        that reaches into the range begins at most a day before it. A smaller `reach` shortens this distance.
         """
         for version in self._versions(since - reach, before):
             key = BatchKey.of(version["Key"])
@@ -54,7 +57,7 @@ class S3Archive:
                 yield version["Key"], unpack(key, self._body(version["Key"], version["VersionId"]))
 
     def _versions(self, first: int, before: int) -> "Iterator[ObjectVersionTypeDef]":
-        """Return the versions of the objects that begin in the hours of a time."""
+        """Yield the versions of the objects that begin in the hours of a time range."""
         pages = self._client.get_paginator("list_object_versions")
         for hour in range(first // HOUR, (before - 1) // HOUR + 1):
             for page in pages.paginate(Bucket=self._bucket, Prefix=folder_of(hour * HOUR)):

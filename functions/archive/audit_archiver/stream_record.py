@@ -1,4 +1,4 @@
-"""A record of the audit table's stream, and the line of the archive that holds it (`audit.md`, The archive)."""
+"""A record of the audit table's stream, and its line in the archive (`audit.md`, The archive)."""
 
 import base64
 import hashlib
@@ -12,15 +12,15 @@ from audit_archiver.days import is_ended, is_in_place
 from careconnect.audit.event import time_of
 
 Image = Mapping[str, Any]
-"""An item as DynamoDB's JSON has it."""
+"""An item in DynamoDB's JSON."""
 
 _SETS: Final = frozenset({"SS", "NS", "BS"})
 _OTHER_PARTITIONS: Final = "$"
-"""Begins the partitions of the table that hold no events, such as the key of an AuditEvent search's `next` links."""
+"""The prefix of partitions that hold no events, such as that with the key of an AuditEvent search's `next` links."""
 
 
 class Kind(StrEnum):
-    """What a record of a stream tells of."""
+    """The kind of change in a stream record."""
 
     INSERT = "INSERT"
     MODIFY = "MODIFY"
@@ -46,7 +46,7 @@ class StreamRecord:
 
     @property
     def is_of_event(self) -> bool:
-        """Return True unless the item is none of the trail's."""
+        """Return True if the item is in a partition of events."""
         return not self.partition.startswith(_OTHER_PARTITIONS)
 
     @property
@@ -79,12 +79,12 @@ class StreamRecord:
             "old": self.old,
             "new": self.new,
         }
-        # In ASCII: a text that is no UTF-8 must not stop the stream.
+        # In ASCII: a text that is not valid UTF-8 must not stop the stream.
         return json.dumps(members, separators=(",", ":")).encode() + b"\n"
 
 
 def record_of_event(record: Mapping[str, Any]) -> StreamRecord:
-    """Return the record that Lambda hands over (`Records` of its event)."""
+    """Return the record from one of a Lambda event's `Records`."""
     change = record["dynamodb"]
     keys = change["Keys"]
     return StreamRecord(
@@ -115,13 +115,13 @@ def record_of_line(line: bytes) -> StreamRecord:
 
 
 def digest_of(image: Image) -> bytes:
-    """Return SHA-256 of an item, whether the stream or the table gave it."""
+    """Return SHA-256 of an item, the same for an item from the stream and from the table."""
     text = json.dumps(_plain(image), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _plain(value: Any) -> Any:
-    """Return an attribute's value as the stream has it: bytes as base64, the members of a set in one order."""
+    """Return an attribute's value in the form of the stream: bytes as base64, the members of a set sorted."""
     if isinstance(value, Mapping):
         return {
             name: sorted(map(_plain, member)) if name in _SETS else _plain(member) for name, member in value.items()

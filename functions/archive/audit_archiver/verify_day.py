@@ -1,7 +1,7 @@
 """Verify that a day of the audit trail is as it was archived (`audit.md`, Verification; ADR 34).
 
-A day's verdict is on the events that the day claims to be its own, and on whatever reached the stream on that day,
-whichever day it is of: a change of an old event is named on the day when it was made, and on the event's own.
+A day's verdict covers the events with ids of that day, and every record that reached the stream on that day. A change
+of an old event is therefore reported for the day of the change, and for the day of the event.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,13 @@ ARCHIVED_BY_NOW: Final = 600_000
 """Milliseconds after which an event that is not archived counts as added."""
 
 _LOOKED_ON: Final = 2 * DAY
-"""For how long after a day its events are looked for that were not archived on it."""
+"""Milliseconds after a day in which its events may still be archived."""
 
 _SEQUENCE_BYTES: Final = 20
 
 
 class Fault(StrEnum):
-    """What is wrong with an event, or with an object of the archive."""
+    """A fault of an event, or of an object in the archive."""
 
     CHANGED = "changed"
     REMOVED = "removed"
@@ -33,7 +33,7 @@ class Fault(StrEnum):
 
 
 class Finding(NamedTuple):
-    """A fault, and the id of the event that has it; of a fault of the archive the object's key."""
+    """A fault with the id of its event, or with the key of the object for a fault of the archive."""
 
     id: str
     fault: Fault
@@ -41,11 +41,11 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a day's verification found.
+    """The result of a day's verification.
 
-    `archived` are the day's events in the archive, of which `ended` are gone because their retention is over;
-    `not_archived` are too young to have to be there. `archived_until` is when the last of the day's records reached
-    the stream, in epoch milliseconds, 0 if there is none.
+    `archived` counts the day's events in the archive. `ended` counts those of them that are deleted because their
+    retention has ended. `not_archived` counts events that are too young to be archived. `archived_until` is the time
+    when the last of the day's records reached the stream, in epoch milliseconds, 0 if there is none.
     """
 
     day: str
@@ -57,29 +57,29 @@ class Verdict:
 
     @property
     def stands(self) -> bool:
-        """Whether all that is archived is as it was archived, and nothing was added."""
+        """Return True if every archived event is unchanged and no event was added."""
         return not self.findings
 
 
 class Trail(Protocol):
-    """The audit trail, read."""
+    """The audit trail, read access."""
 
     def items(self, day: str) -> Iterator[Mapping[str, Any]]:
         """Return the items of a day."""
 
 
 class Archive(Protocol):
-    """The archive, read."""
+    """The archive, read access."""
 
     def batches(self, since: int, before: int) -> Iterator[tuple[str, list[StreamRecord] | None]]:
-        """Return the records of all objects that may hold some of a time, None for what cannot be read."""
+        """Return the records of all objects that may hold some in a time range, None for an unreadable object."""
 
 
 def verify_day(trail: Trail, archive: Archive, day: str, now: int, retention_days: int) -> Verdict:
     """Verify a day (`2026-11-26`) as of `now`, in epoch milliseconds.
 
-    The archive is read before the table: what is archived meanwhile is in both. It takes some 250 bytes of memory for
-    each of the day's events.
+    The archive is read before the table: an event that is archived meanwhile is in the table too. Each of the day's
+    events takes some 250 bytes of memory.
     """
     verification = _Verification(archive, day, now, retention_days)
     verification.read_archive()
@@ -96,11 +96,11 @@ class _Verification:
     now: int
     retention_days: int
     first: dict[str, bytes] = field(default_factory=dict)
-    """By sort key the sequence and the digest of an event's first image, until the table has shown the event."""
+    """The sequence and digest of each event's first image, by sort key; `compare` removes those in the table."""
     newest: dict[str, int] = field(default_factory=dict)
-    """By partition the latest time that an archived event claims."""
+    """The latest time in the id of an archived event, by partition."""
     unarchived: dict[str, str] = field(default_factory=dict)
-    """By sort key the partition of an event that the table has and the archive has not."""
+    """The partition of each event that is in the table but not in the archive, by sort key."""
     archived: int = 0
     ended: int = 0
     not_archived: int = 0
@@ -108,11 +108,11 @@ class _Verification:
     findings: dict[Finding, None] = field(default_factory=dict)
 
     def find(self, id_: str, fault: Fault) -> None:
-        """Note a finding, once."""
+        """Add a finding, once."""
         self.findings[Finding(id_, fault)] = None
 
     def read_archive(self) -> None:
-        """Take up the first images of the day's events, and judge what reached the stream on the day."""
+        """Read the first images of the day's events, and judge the records that reached the stream on the day."""
         since, before = start_of(self.day) - LATE, end_of(self.day) + LATE
         for key, records in self.archive.batches(since, before):
             if records is None:
@@ -131,14 +131,14 @@ class _Verification:
             self.until = max(self.until, record.time)
         if not is_own:
             return
-        # An id can claim a time to come, which shows nothing of what came before.
+        # An id may have a future time, which does not show that earlier events were archived.
         self.newest[record.partition] = max(self.newest.get(record.partition, 0), min(record.claimed, record.time))
         image = record.new if record.kind is Kind.INSERT else record.old
         first = record.sequence.to_bytes(_SEQUENCE_BYTES) + digest_of(image or {})
         self.first[record.sort_key] = min(first, self.first.get(record.sort_key, first))
 
     def _judge(self, record: StreamRecord) -> None:
-        """Find what one record shows by itself."""
+        """Add the fault that one record shows by itself, if any."""
         if record.kind is Kind.INSERT:
             fault = _added(record)
             if fault is not None:
@@ -147,7 +147,7 @@ class _Verification:
             self.find(record.sort_key, Fault.CHANGED if record.kind is Kind.MODIFY else Fault.REMOVED)
 
     def compare(self, items: Iterator[Mapping[str, Any]]) -> None:
-        """Compare the table's items with the first images; what is left of these is not in the table."""
+        """Compare the table's items with the first images; the images that are left are not in the table."""
         for item in items:
             partition, sort_key = item["pk"]["S"], item["sk"]["S"]
             first = self.first.pop(sort_key, None)
@@ -159,7 +159,7 @@ class _Verification:
                 self.find(sort_key, Fault.CHANGED)
 
     def judge_missing(self) -> None:
-        """Judge the events that are archived and not in the table."""
+        """Judge the archived events that are not in the table."""
         for sort_key in self.first:
             if is_ended(time_of(sort_key), self.retention_days, self.now):
                 self.ended += 1
@@ -167,7 +167,7 @@ class _Verification:
                 self.find(sort_key, Fault.REMOVED)
 
     def judge_unarchived(self) -> None:
-        """Judge the events that are in the table and were not archived when they claim to be of."""
+        """Judge the events in the table that were not archived at the time in their ids."""
         due = []
         for sort_key, partition in self.unarchived.items():
             claimed = time_of(sort_key)
@@ -180,19 +180,19 @@ class _Verification:
             self.find(sort_key, Fault.ADDED_LATER if sort_key in late else Fault.ADDED)
 
     def _archived_later(self, sort_keys: frozenset[str]) -> frozenset[str]:
-        """Return which of some events reached the stream within two days after this one."""
+        """Return those of the events that reached the stream within two days after this day."""
         since = end_of(self.day)
         batches = self.archive.batches(since, min(since + _LOOKED_ON, self.now + LATE))
         found = (record.sort_key for _, records in batches for record in records or ())
         return frozenset(sort_key for sort_key in found if sort_key in sort_keys)
 
     def verdict(self) -> Verdict:
-        """Return what is to be said of the day."""
+        """Return the day's verdict."""
         return Verdict(self.day, self.archived, self.ended, self.not_archived, self.until, tuple(sorted(self.findings)))
 
 
 def _added(record: StreamRecord) -> Fault | None:
-    """Return the fault of an item that was put with a key that is no event's, or at another time than it claims."""
+    """Return the fault of an item with a key that is no event's, or put at another time than its id has."""
     if not record.is_in_place or record.claimed - record.time > LATE:
         return Fault.ADDED
     return Fault.ADDED_LATER if record.time - record.claimed > LATE else None

@@ -1,1 +1,1 @@
-"""Answer AuditEvent: read the audit trail and search it."""
+"""Serve AuditEvent: read and search the audit trail."""

@@ -1,4 +1,4 @@
-"""`AuditEvent`, the access record in FHIR: a call in, the answer of one use case out, errors as OperationOutcomes."""
+"""The `AuditEvent` API, the audit trail in FHIR: route a request to one use case; errors are OperationOutcomes."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -28,18 +28,18 @@ from careconnect.search.result_parameters import parse_result_parameters
 from careconnect.storage.keys import resource_key
 
 _READS: Final = ("GET", "HEAD")
-# Who saw a patient's data is as much of a secret as the data: no cache keeps it.
+# The list of readers of a patient's data is as confidential as the data: no cache may store it.
 _CACHING: Final = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEndpoint(OutcomeEndpoint):
-    """What the deployed function is made of."""
+    """The endpoint of the deployed function."""
 
     store: EventStore
 
     def answer(self, context: RequestContext) -> Response:
-        """Answer a read or a search; raises `OutcomeError`."""
+        """Return the response to a read or a search; raises `OutcomeError`."""
         request = context.request
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
@@ -48,7 +48,7 @@ class AuditEndpoint(OutcomeEndpoint):
             raise outcomes.not_supported()
         context.action = f"{path.type.name}.{path.route}"
         is_read = path.route is Route.INSTANCE
-        # Whose event it is was not asked for: the event of a read by id names nobody.
+        # A read by id requests no patient, so its own audit event names none.
         asked = (resource_key(path.type.name, path.id),) if is_read else ()
         context.trail.start("read" if is_read else "search-type", Action.READ, path.type.name, asked)
         if request.method not in (("POST",) if path.route is Route.SEARCH else _READS):
@@ -81,7 +81,7 @@ class AuditEndpoint(OutcomeEndpoint):
         is_sealed = path.route is Route.SEARCH or bool(sealed)
         links = Links(fhir_base, path.asked, caller, self.store.link_key, is_sealed)
         bundle = search_events(query, EventContext(self.store, caller, result, links, now))
-        # Who is bound and asks for nobody in particular asks for all that it may see: its own patient's.
+        # A bound caller that names no patient requests all events that it may see: those of its own patient.
         whose = named or tuple(filter(None, (caller.patient,)))
         if hidden := [each for each in whose if caller.patient not in ("", each)]:
             context.trail.withheld(hidden)

@@ -1,4 +1,4 @@
-"""The table of events as the auditor reads it: queries and lookups by key, never a scan."""
+"""The auditor's access to the table of events: queries and look-ups by key, never a DynamoDB scan."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _SIDE_BY_SIDE: Final = 16
-"""Queries at once: as many as a day has shards."""
+"""Concurrent queries: one for each shard of a day."""
 
 _LINK_KEY: Final = {"pk": {"S": "$cursor"}, "sk": {"S": "$cursor"}}
-"""Where the key of `next` links is kept: in a partition that no event can be in."""
+"""The item with the key of `next` links: in a partition that no event can be in."""
 _LINK_KEY_BYTES: Final = 32
 _THERE_ALREADY: Final = "DuplicateItem"
 
 
 class DynamoDbEventStore:
-    """Reads events, and keeps the key of `next` links.
+    """Read events, and store the key of `next` links.
 
-    What the table of events says itself is strongly consistent; what its index by patient says is not: an event is in
-    it a moment after it was kept.
+    Reads of the table are strongly consistent. Reads of its index by patient are not: an event is in the index a moment
+    after it was stored.
     """
 
     def __init__(self, client: "DynamoDBClient", event_table: str) -> None:
@@ -36,15 +36,15 @@ class DynamoDbEventStore:
         self._pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE)
 
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
-        """Return events by their ids: a query for each."""
+        """Return events by their ids: one query for each."""
         return [event for event in self._pool.map(self._event, event_ids) if event is not None]
 
     def parts(self, asked: Sequence[Asked]) -> list[Part]:
-        """Return parts of sources: a query for each."""
+        """Return parts of sources: one query for each."""
         return list(self._pool.map(self._part, asked))
 
     def link_key(self) -> bytes:
-        """Return the key of `next` links: one GetItem an instance, and an insert at the first need ever."""
+        """Return the key of `next` links: one GetItem per instance, and one insert if the table has no key yet."""
         if not self._link_key:
             self._link_key = self._link_key_for() or self._new_link_key()
         return self._link_key
@@ -93,7 +93,7 @@ class DynamoDbEventStore:
                 ":before": {"S": asked.before},
             },
             ScanIndexForward=False,
-            # A sort key takes one condition, and BETWEEN has both its ends: the one at which to stop is dropped.
+            # A sort key takes one condition, and BETWEEN includes both ends: the item at the upper end is dropped.
             Limit=asked.limit + 1,
             **how,
         )
@@ -103,9 +103,9 @@ class DynamoDbEventStore:
 
 
 def _event_of(item: Mapping[str, Any]) -> AuditEvent | None:
-    """Return the event that an item holds, or None if no function has put it there.
+    """Return the event that an item holds, or None if the item cannot come from a function.
 
-    A forged item must not keep the trail from being read: it is for the verification to name.
+    A forged item must not prevent reading the trail. The verification reports it.
     """
     try:
         event = event_of(item)

@@ -1,4 +1,4 @@
-"""A search of the audit trail, parsed: what is asked, and where in the trail it may be (`audit.md`)."""
+"""Parse a search of the audit trail and bound the part of the trail to read (`audit.md`)."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,22 +18,22 @@ from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT
 from careconnect.storage.keys import resource_key
 
 _CLOCKS_APART: Final = 60_000
-"""Milliseconds by which the clock of what kept an event may be ahead of this one."""
+"""Milliseconds by which the clock of an event's writer may be ahead of this function's clock."""
 
 _UNBOUNDED_DAYS: Final = 7
-"""Days that a search goes back which names neither a patient nor a time to begin at."""
+"""Days that a search covers if it names neither a patient nor a start time."""
 
 _JOINING: Final = ("_include", "_revinclude", "_has")
 
 PATIENT: Final = next(each for each in AUDIT_EVENT.parameters if each.compartment)
-"""The parameter by which an event belongs to a patient."""
+"""The parameter that links an event to a patient."""
 DATE: Final = next(each for each in AUDIT_EVENT.parameters if each.name == AUDIT_EVENT.order_by)
-"""The parameter by which events are in order."""
+"""The parameter that orders events."""
 
 
 @dataclass(slots=True)
 class EventQuery:
-    """A parsed search; `used` are the parameters that were understood, as they were given."""
+    """A parsed search; `used` are the supported parameters as the client sent them."""
 
     criteria: list[Criterion] = field(default_factory=list)
     cursor: str = ""
@@ -41,10 +41,10 @@ class EventQuery:
     warnings: list[Issue] = field(default_factory=list)
 
     def bound(self, now: int) -> None:
-        """Add the lower bound of `date` that a search has which would go through all events ever kept.
+        """Add a lower bound of `date` to a search that would otherwise read all stored events.
 
-        It is a parameter like one that was given, so that `self` and the pages that follow have it too. `now` is in
-        epoch milliseconds.
+        The bound is added like a parameter of the client, so that the `self` link and the next pages have it too. `now`
+        is in epoch milliseconds.
         """
         is_direct = self.patients() is not None or self.event_ids() is not None
         if is_direct or any(start > FIRST_INSTANT for start, _ in self._spans()):
@@ -52,33 +52,33 @@ class EventQuery:
         since = datetime.fromtimestamp(now // 1000, UTC) - timedelta(days=_UNBOUNDED_DAYS)
         text = f"ge{since:%Y-%m-%dT%H:%M:%SZ}"
         self.criteria.append(parse_criterion(DATE, "", text, fhir_base="", now=now))
-        # Beside its like: parameters of one name come together in the pages that follow.
+        # Next to the other `date` parameters: the next pages group parameters by name.
         place = max((number for number, (name, _) in enumerate(self.used, start=1) if name == DATE.name), default=0)
         self.used.insert(place, (DATE.name, text))
 
     def window(self, now: int) -> Window:
-        """Return between which sort keys what is searched for can be; `now` in epoch milliseconds."""
+        """Return the window of sort keys that can contain matches; `now` is in epoch milliseconds."""
         low, before = 0, now + _CLOCKS_APART
         for start, end in self._spans():
             low, before = max(low, start), min(before, end)
         return Window(bound_at(low), bound_at(before))
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        """Yield, of each `date` that was given, from when on and before when all of its values are."""
+        """Yield for each `date` criterion the start and the exclusive end of the span that covers all its values."""
         for criterion in self.criteria:
             if criterion.parameter is DATE and criterion.modifier != Modifier.MISSING:
                 spans = [_span(bound) for bound in criterion.values]
                 yield min(start for start, _ in spans), max(end for _, end in spans)
 
     def patients(self) -> tuple[str, ...] | None:
-        """Return the ids of the patients whose events alone can match, or None if any event can."""
+        """Return the ids of the patients that matching events must have, or None if any event can match."""
         for criterion in self.criteria:
             if criterion.parameter is PATIENT and criterion.modifier != Modifier.MISSING:
                 return tuple(dict.fromkeys(id_ for id_ in map(_patient_id, criterion.values) if id_))
         return None
 
     def event_ids(self) -> tuple[str, ...] | None:
-        """Return the ids of the events that alone can match, or None if any can."""
+        """Return the only event ids that can match, or None if any event can match."""
         for criterion in self.criteria:
             if criterion.parameter is ID_PARAMETER and not criterion.modifier:
                 return tuple(token.code for token in criterion.values if is_event_id(token.code or ""))
@@ -88,9 +88,9 @@ class EventQuery:
 def parse_event_search(
     parameters: Iterable[tuple[str, str]], *, handling: Handling, fhir_base: str, now: int
 ) -> EventQuery:
-    """Parse the decoded parameters of a search beside those of its result; `now` in epoch milliseconds.
+    """Parse the decoded parameters of a search, except its result parameters; `now` is in epoch milliseconds.
 
-    A parameter that is not offered is refused if STU3 defines it, and else left out with a warning, unless `handling`
+    An unsupported parameter is an error if STU3 defines it. Otherwise it is ignored with a warning, unless `handling`
     says otherwise. Raises the 400 outcomes for anything malformed.
     """
     query = EventQuery()
@@ -98,7 +98,7 @@ def parse_event_search(
     def take(name: str, text: str) -> bool:
         head, _, modifier = name.partition(":")
         if "." in name or head in _JOINING:
-            # To ignore it would find more than was asked for; its values are in tables that are not this function's.
+            # Ignoring it would return more than requested, and its values are in tables that this function cannot read.
             raise outcomes.invalid_parameter(
                 re.split("[:.]", name, maxsplit=1)[0],
                 "no chain, include or condition of another resource is offered for events.",
@@ -115,7 +115,7 @@ def parse_event_search(
 
 
 def require_order(sort: Sequence[Order]) -> None:
-    """Raise the 400 outcome for any order but the one that there is: the newest first."""
+    """Raise the 400 outcome for any order except the only supported one: the newest first."""
     if any(order.parameter is not DATE or not order.descending for order in sort):
         raise outcomes.invalid_parameter(
             "_sort", f"takes -{DATE.name} alone: the newest first is the one order of events.", code="not-supported"
@@ -123,7 +123,7 @@ def require_order(sort: Sequence[Order]) -> None:
 
 
 def of_patient(patient: str) -> Criterion:
-    """Return the criterion that the events of one patient meet."""
+    """Return the criterion that matches the events of one patient."""
     return Criterion(PATIENT, "", (patient_reference(patient),))
 
 
@@ -140,7 +140,7 @@ def _patient_id(reference: str) -> str:
 
 
 def _span(bound: DateBound) -> tuple[int, int]:
-    """Return from when on and before when an instant is that a date and its prefix match (epoch milliseconds)."""
+    """Return the start and the exclusive end, in epoch milliseconds, of the instants that a date bound matches."""
     match bound.prefix:
         case "gt" | "sa":
             return bound.high, LAST_INSTANT

@@ -1,4 +1,4 @@
-"""An event of the access record as a FHIR AuditEvent (STU3 AuditEvent; DICOM PS3.15 A.5)."""
+"""An event of the audit trail as a FHIR AuditEvent (STU3 AuditEvent; DICOM PS3.15 A.5)."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ _LOGIN: Final = {"system": _DICOM, "code": "110122", "display": "Login"}
 _LOGOUT: Final = {"system": _DICOM, "code": "110123", "display": "Logout"}
 
 _TOKENS: Final[dict[str, Json]] = {"token": _LOGIN, "introspect": {"code": "introspect"}, "revoke": _LOGOUT}
-"""The interactions of the token issuer, by what they are called in the record, and their subtypes."""
+"""The subtypes of the token issuer's interactions, by their names in the audit trail."""
 
 _INTERACTIONS: Final = frozenset(
     (
@@ -34,7 +34,7 @@ _INTERACTIONS: Final = frozenset(
 """Codes of `restful-interaction`."""
 
 _OPERATOR: Final = "cli"
-"""The `service` of what an operator does by the command line."""
+"""The `service` of an operator's commands."""
 
 _PERSON: Final = {"system": "http://hl7.org/fhir/audit-entity-type", "code": "1", "display": "Person"}
 _SYSTEM_OBJECT: Final = {"system": "http://hl7.org/fhir/audit-entity-type", "code": "2", "display": "System Object"}
@@ -49,7 +49,7 @@ _SERVER: Final = {
 
 
 VERSION: Final = 1
-"""The version of each event, which is written once."""
+"""The version of every event: an event is written once."""
 
 
 def event_text(event: AuditEvent) -> str:
@@ -84,7 +84,7 @@ def _type(event: AuditEvent) -> Json:
 
 
 def _subtype(event: AuditEvent) -> Json:
-    """Return the coding of an interaction: STU3's or DICOM's if they have one, else the record's own word."""
+    """Return the coding of an interaction: from STU3 or DICOM if they have one, else the audit trail's own code."""
     code = event.interaction
     if code in _INTERACTIONS:
         return {"system": "http://hl7.org/fhir/restful-interaction", "code": code, "display": code}
@@ -92,14 +92,14 @@ def _subtype(event: AuditEvent) -> Json:
 
 
 def _agent(event: AuditEvent) -> Json:
-    """Return who asked: a client by its id, or an operator by the name that AWS has for it."""
+    """Return the agent: a client by its id, or an operator by the name that AWS has for it."""
     user = {"userId": {"value": event.client_id}} if event.client_id else {}
     network = {"network": {"address": event.address, "type": _IP_ADDRESS}} if event.address else {}
     return {**user, "requestor": True, **network}
 
 
 def _entities(event: AuditEvent) -> Iterator[Json]:
-    """Yield whose data it was, which resources were asked for, and the request itself."""
+    """Yield the entities: the patient, the requested resources, and the request itself."""
     patient = patient_reference(event.patient) if event.patient else ""
     if patient:
         yield {"reference": {"reference": patient}, "type": _PERSON, "role": _PATIENT}
@@ -117,9 +117,9 @@ def _entities(event: AuditEvent) -> Iterator[Json]:
 
 
 def _query(event: AuditEvent) -> str:
-    """Return what was searched for or asked besides, as the URL has it below the base, without personal values.
+    """Return the search or other request as its URL below the base, without personal values.
 
-    Of an operator's change it is what was changed, and how, in the same form.
+    For an operator's change, return the changed item and the kind of change in the same form.
     """
     asked = event.searched or (event.ids[0] if event.ids else event.type)
     if event.query:

@@ -1,4 +1,4 @@
-"""The audit trail as its reader sees it: events in the order of their ids, newest first, in parts."""
+"""The read interface of the audit trail: events in the order of their ids, newest first, in parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from careconnect.audit.event import AuditEvent
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where items stand in the order of their ids: the `partition` of a day's shard, or the index by patient."""
+    """A sequence of events in the order of their ids: the `partition` of a day's shard, or the index by patient."""
 
     partition: str
     is_patient: bool = False
@@ -17,7 +17,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A part of a source that is wanted: at most `limit` items from the sort key `low` on, `before` excluded."""
+    """A request for a part of a source: at most `limit` items from the sort key `low` up to `before`, excluded."""
 
     source: Source
     low: str
@@ -29,7 +29,8 @@ class Asked:
 class Part:
     """The events of a part, newest first.
 
-    What is no event is left out. `goes_on_before` is the sort key before which the source goes on, empty at its end.
+    Items that are not events are left out. `goes_on_before` is the sort key before which the source continues, empty at
+    its end.
     """
 
     events: Sequence[AuditEvent]
@@ -37,13 +38,13 @@ class Part:
 
 
 class EventStore(Protocol):
-    """The access record, read only."""
+    """The audit trail, read only."""
 
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
-        """Return the events with these ids; absent ones are left out."""
+        """Return the events with these ids, without absent ones."""
 
     def parts(self, asked: Sequence[Asked]) -> list[Part]:
-        """Return parts of sources, asked for side by side."""
+        """Return the requested parts; all are requested concurrently."""
 
     def link_key(self) -> bytes:
-        """Return the key that `next` links are sealed under, 32 bytes."""
+        """Return the key that seals `next` links, 32 bytes."""

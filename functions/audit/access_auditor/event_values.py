@@ -1,4 +1,4 @@
-"""What an event is found by: its values of each search parameter, in the forms of `careconnect.search.values`."""
+"""The search values of an event for each search parameter, in the forms of `careconnect.search.values`."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def values_of(event: AuditEvent) -> SearchValues:
         "date": [[event.at, event.at + 1]],
         "user": [["", event.client_id]] if event.client_id else [],
         "action": _coded("action", event.action.value),
-        # Which version of it was asked for is told by the event, not searched by.
+        # The requested version is in the event, but not searchable.
         "entity": [*patients, *(each.partition("/_history/")[0] for each in event.ids)],
         "outcome": _coded("outcome", event.outcome.value),
     }

@@ -1,4 +1,4 @@
-"""Composition root of the auditor: environment → parts → `lambda_handler`."""
+"""Composition root of the auditor: build `lambda_handler` from the environment."""
 
 from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
@@ -29,7 +29,7 @@ prepare(
     lambda_handler.observer,
     [_dynamodb],
     look(_dynamodb, _audit_table),
-    # The first link to a next page loads what it is sealed with.
+    # The first `next` link loads the cipher that seals it.
     lambda: seal(Cursor([], None), b"", ""),
 )
 freeze_gc()

@@ -9,13 +9,13 @@ from careconnect.oauth.caller import Caller
 def read_event(store: EventStore, caller: Caller, event_id: str) -> AuditEvent:
     """Return an event: one query.
 
-    Raises the outcome 404 for an unknown id, and for an event that is not of the patient that the caller is bound to,
-    which looks the same.
+    Raises the 404 outcome for an unknown id. An event of another patient than the one that the caller is bound to gets
+    the same 404.
     """
     found = store.events([event_id]) if is_event_id(event_id) else []
     if not found:
         raise outcomes.not_found()
     if caller.patient and found[0].patient != caller.patient:
-        # Nor does the event of this refusal say whose it is: that was not asked for.
+        # The audit event of this error names no patient either: the caller requested none.
         raise outcomes.out_of_compartment(())
     return found[0]

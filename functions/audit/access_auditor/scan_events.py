@@ -1,7 +1,7 @@
-"""Go back through the audit trail, newest event first, for no further than one request may.
+"""Scan the audit trail backwards, newest event first, within the limits of one request.
 
-The events of a known patient are looked for in the index by patient, all others day by day, in the shards of each at
-once. A day without events costs as many queries as another: a search has a lower bound for that.
+The events of a known patient are read from the index by patient. All others are read day by day, all shards of a day
+concurrently. A day without events costs the same number of queries as any other, so a search has a lower bound.
 """
 
 from collections import deque
@@ -14,27 +14,27 @@ from access_auditor.event_store import Asked, EventStore, Source
 from careconnect.audit.event import SHARDS, AuditEvent, day_of, partition_of, time_of
 
 MOST_EXAMINED: Final = 3_000
-"""Events that a page is looked for among: for what selects few of them it may be short, and goes on."""
+"""Events that one page examines. The page of a selective search may therefore be short, and have a next page."""
 MOST_QUERIES: Final = 240
-"""Queries of a page: each is one call to DynamoDB, sixteen of them at a time."""
+"""Queries of a page: each is one call to DynamoDB, up to sixteen concurrently."""
 MOST_COUNTED: Final = 10_000
-"""Events that are examined for a total that is asked for."""
+"""Events that are examined for a requested total."""
 MOST_COUNTING_QUERIES: Final = 1_000
 
 _TIME_DIGITS: Final = 12
 _LEAST_LIMIT: Final = 8
 _MOST_HELD: Final = 2_048
-"""Items that all sources of a walk together are asked for at a time."""
+"""Items that one round of queries requests from all sources of a scan together."""
 _GROWTH: Final = 4
 
 
 class SpentError(Exception):
-    """A request has done what one may."""
+    """The request has reached its limit of events or queries."""
 
 
 @dataclass(slots=True)
 class Effort:
-    """What a request may still do: events to examine, queries to make."""
+    """The remaining effort of a request: events to examine, queries to make."""
 
     events: int = MOST_EXAMINED
     queries: int = MOST_QUERIES
@@ -54,9 +54,9 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The sort keys to look between: `low` is the first, `before` the one after the last.
+    """A range of sort keys: `low` is the first, `before` the exclusive end.
 
-    Either is an event's id, or its first part alone: a time.
+    Each is an event's id, or only the first part of an id: a time.
     """
 
     low: str
@@ -64,21 +64,21 @@ class Window:
 
     @property
     def is_empty(self) -> bool:
-        """Say whether nothing lies between."""
+        """Return True if the window contains no sort key."""
         return self.low >= self.before
 
 
 def bound_at(milliseconds: int) -> str:
-    """Return the sort key before which are the events of before a time in epoch milliseconds, and no other."""
+    """Return the sort key that separates the events before a time, in epoch milliseconds, from the others."""
     return f"{max(milliseconds, 0):0{_TIME_DIGITS}x}"
 
 
 @dataclass(slots=True)
 class Walk:
-    """A way back through a `window`; `expected` says how many events will likely be enough.
+    """A backwards scan of a `window`; `expected` is the estimated number of events that will be needed.
 
-    `place` is the sort key before which to go on: all that is not before it was gone through. `is_end` says that there
-    is nothing to go on for.
+    `place` is the sort key before which the scan continues: all events from it on were read. `is_end` is True if no
+    events are left.
     """
 
     store: EventStore
@@ -89,20 +89,20 @@ class Walk:
     is_end: bool = False
 
     def by_patient(self, patients: Sequence[str]) -> Iterator[AuditEvent]:
-        """Yield the events of patients, as far as they may be gone through."""
+        """Yield the events of patients, within the effort of the request."""
         return self._bounded(self._merged([Source(patient, is_patient=True) for patient in patients], self.window))
 
     def by_id(self, event_ids: Sequence[str]) -> Iterator[AuditEvent]:
-        """Yield the events with some ids."""
+        """Yield the events with the given ids."""
         within = sorted({each for each in event_ids if self.window.low <= each < self.window.before}, reverse=True)
         return self._bounded(iter(self.store.events(within)))
 
     def by_day(self) -> Iterator[AuditEvent]:
-        """Yield all events, as far as they may be gone through."""
+        """Yield all events, day by day, within the effort of the request."""
         return self._bounded(self._days())
 
     def _bounded(self, events: Iterator[AuditEvent]) -> Iterator[AuditEvent]:
-        """Yield events until the end or until no more may be done."""
+        """Yield events until the end, or until the effort is spent."""
         self.place = self.window.before
         try:
             for event in events:
@@ -124,14 +124,14 @@ class Walk:
             window = Window(window.low, self.place)
 
     def _merged(self, sources: Sequence[Source], window: Window) -> Iterator[AuditEvent]:
-        """Yield the events of sources in one order; raises `SpentError`."""
+        """Yield the events of all sources merged, newest first; raises `SpentError`."""
         if window.is_empty:
             return
         streams = [_Stream(source, window.before) for source in sources]
         limit = max(2 * self.expected // max(len(streams), 1), _LEAST_LIMIT)
         while any(stream.held or stream.before for stream in streams):
             if any(stream.before and not stream.held for stream in streams):
-                # Those that would be next are asked for as well: a call takes as long for many as for one.
+                # Also query the sources that will run out soon: concurrent queries take no longer than one.
                 due = [stream for stream in streams if stream.before and len(stream.held) <= stream.asked // 2]
                 self.effort.query(len(due))
                 parts = self.store.parts([Asked(each.source, window.low, each.before, limit) for each in due])
@@ -145,7 +145,7 @@ class Walk:
 
 @dataclass(slots=True)
 class _Stream:
-    """A source, gone through from `before` on, which is empty at its end; `held` are the events that were read."""
+    """A source that was read down to `before` (empty at its end); `held` are events read but not yet yielded."""
 
     source: Source
     before: str
@@ -163,6 +163,6 @@ def _start_of(day: str) -> int:
 
 
 def _last_day_before(bound: str) -> str:
-    """Return the day of the newest event that there may be before a sort key."""
+    """Return the day of the newest possible event before a sort key."""
     is_time = len(bound) == _TIME_DIGITS
     return day_of(time_of(bound) - is_time)

@@ -1,4 +1,4 @@
-"""Search the audit trail: newest first, a page at a time, for no further than one request may go back."""
+"""Search the audit trail: newest first, a page at a time, within the limits of one request."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from careconnect.search.result_parameters import ResultParameters
 
 @dataclass(frozen=True, slots=True)
 class EventContext:
-    """Where events are, who asks, how the answer is to look; `now` in epoch milliseconds."""
+    """The store, caller, result parameters and links of a search; `now` is in epoch milliseconds."""
 
     store: EventStore
     caller: Caller
@@ -32,7 +32,7 @@ class EventContext:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The matches of a page, at most one more than it shows, and how many there were; `place` is where to go on."""
+    """The matches of a page, at most one more than it shows, and their count; the next page begins at `place`."""
 
     matches: list[AuditEvent]
     count: int
@@ -43,11 +43,10 @@ class _Found:
 def search_events(query: EventQuery, context: EventContext) -> Bundle:
     """Return the searchset Bundle of a query.
 
-    A caller that is bound to a patient finds that patient's events and no other. Without a patient and without a
-    time to begin at, a search is of the last seven days. A page may be short, or empty, and
-    still have a `next` link: it ends where one request may go no further. The total is told if the first page came to
-    the end, or is asked for. Raises the outcome 400 for a foreign cursor, for another order, and for a total that is
-    too costly.
+    A caller that is bound to a patient finds only that patient's events. Without a patient and a start time, a search
+    covers the last seven days. A page may be short, or empty, and still have a `next` link: it ends at the limits of
+    one request. The Bundle has a total if the first page reached the end, or if the total is requested. Raises the 400
+    outcome for a foreign cursor, for another order, and for a total that is too costly.
     """
     require_order(context.result.sort)
     if context.caller.patient:
@@ -64,13 +63,13 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
         if len(entries) < found.count or not found.is_end:
             links.append(("next", context.links.next_url(query.used, Cursor([place], total))))
     if query.warnings:
-        # First, so that whoever looks at the matches has seen what they are not.
+        # First, so that a reader sees the warnings before the matches.
         entries.insert(0, outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view))
     return Bundle(total, links, entries)
 
 
 def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _Found:
-    """Go back through what can match, until there is a page, or the count of all if that is asked for."""
+    """Scan the candidate events until a page is full, or to the end if an exact total is requested."""
     counts = cursor is None and context.result.exact_total
     window = query.window(context.now)
     if cursor is not None:
@@ -95,7 +94,7 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
 
 
 def _visible_matches(query: EventQuery, walk: Walk) -> Iterator[AuditEvent]:
-    """Yield the events that can match, by the way that comes by the fewest others."""
+    """Yield the candidate events by the most selective access path."""
     event_ids, patients = query.event_ids(), query.patients()
     if event_ids is not None:
         return walk.by_id(event_ids)
@@ -109,7 +108,7 @@ def _total(found: _Found, cursor: Cursor | None, result: ResultParameters) -> in
 
 
 def _entries(matches: list[AuditEvent], context: EventContext) -> Iterator[str]:
-    """Yield entries for as long as there is room, the first in any case."""
+    """Yield entries up to the response size budget, and the first in any case."""
     view, room = context.result.view, BUNDLE_BYTES
     for event in matches:
         body = show(event_text(event), AUDIT_EVENT, view)

@@ -1,1 +1,1 @@
-"""The API's Lambda authorizer: verifies an access token and says which paths it opens."""
+"""The API's Lambda authorizer: verify an access token and return a policy for the paths that it permits."""

@@ -1,4 +1,4 @@
-"""The authorizer's event in, its policy and context out."""
+"""The authorizer function: from an authorizer event to a policy and context."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -19,11 +19,10 @@ def build_authorizer(
     revoked: RevokedTokens,
     now: Callable[[], float],
 ) -> Authorize:
-    """Build the function from a TOKEN authorizer event to the gateway's answer, for the routes of one direction.
+    """Build the function from a TOKEN authorizer event to the authorizer's response, for the routes of one direction.
 
-    An accepted token's context is `client_id`, `scope`, `expires_at`, `jti`, which the access record names it by, and,
-    for a bound client, `patient`. For one that is not accepted there is no answer: the function raises
-    `TokenRefusedError` (ADR 16).
+    The context of an accepted token has `client_id`, `scope`, `expires_at`, `jti` (its id in the audit trail) and, for
+    a bound client, `patient`. For any other token the function raises `TokenRefusedError` (ADR 16).
     """
 
     def authorize(event: Mapping[str, Any]) -> dict[str, Any]:

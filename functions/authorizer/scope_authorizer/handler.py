@@ -1,4 +1,4 @@
-"""Composition root of the authorizer: environment → parts → `lambda_handler`."""
+"""Composition root of the authorizer: build `lambda_handler` from the environment."""
 
 from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
@@ -41,14 +41,14 @@ freeze_gc()
 
 
 class AuthorizerUnavailableError(Exception):
-    """The token could not be judged; the gateway answers 503 and caches nothing."""
+    """The token could not be verified; the gateway responds with 503 and caches nothing."""
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer a TOKEN authorizer event for an accepted token.
+    """Return the policy and context for a TOKEN authorizer event with an accepted token.
 
-    Raises `Exception("Unauthorized")`, which the gateway answers with 401, for a token that is not accepted, and
-    `AuthorizerUnavailableError`, its 503, when a service does not answer (ADR 16).
+    Raises `Exception("Unauthorized")` for a token that is not accepted; the gateway responds with 401. Raises
+    `AuthorizerUnavailableError` if a service does not answer; the gateway responds with 503 (ADR 16).
     """
     ids = {"function_request_id": str(getattr(context, "aws_request_id", ""))}
     try:
@@ -56,11 +56,11 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     except TokenRefusedError as refused:
         _observer.count("TokenRefused")
         _observer.request("authorize", 401, ids=ids, reason=refused.reason)
-        # These words to the letter: any others are the gateway's 503.
+        # Exactly this text: the gateway turns any other into a 503.
         raise Exception("Unauthorized") from None  # noqa: TRY002
-    except Exception as error:  # noqa: BLE001 - whatever it is, nothing is let through and nothing is told
+    except Exception as error:  # noqa: BLE001 - any error denies access, and its text is not shown
         _observer.failure("authorize", error, ids=ids)
-        # Lambda's own count of errors holds the refused tokens too.
+        # Lambda's own error count includes the refused tokens.
         _observer.count("AuthorizerFailed")
         raise AuthorizerUnavailableError("The token could not be judged.") from None
     _observer.request("authorize", 200, ids=ids, client_id=answer["context"]["client_id"])

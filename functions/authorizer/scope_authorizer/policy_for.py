@@ -1,4 +1,4 @@
-"""Write the policy that is right for every path a token may ask for (`access.md`, Rules 1 and 2)."""
+"""Build a policy that is valid for every path that a token may request (`access.md`, Rules 1 and 2)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from careconnect.oauth.scopes import READING, WRITING, Interaction, grants_of
 
 
 class Direction(StrEnum):
-    """The routes that an authorizer stands on: those that read and search, or those that write."""
+    """The routes that an authorizer protects: those that read and search, or those that write."""
 
     READ = "read"
     WRITE = "write"
@@ -23,9 +23,9 @@ _LETTERS: Final[Mapping[Direction, frozenset[Interaction]]] = {Direction.READ: R
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """What a method ARN says of the API that asks: its stage, as a pattern for a policy, and its address.
+    """The requesting API in a method ARN: its stage, as a pattern for a policy, and its address.
 
-    The pattern leaves out region and account, which an API id needs not, so that a policy stays short.
+    The pattern leaves out region and account, which an API id does not need, so that a policy stays short.
     """
 
     stage_pattern: str
@@ -50,15 +50,15 @@ def gateway_of(method_arn: str) -> Gateway:
 
 
 def policy_for(scope: str, direction: Direction, gateway: Gateway, *, bound: bool = False) -> dict[str, Any]:
-    """Return an IAM policy that allows the paths of each type of which `scope` holds a letter of `direction`.
+    """Return an IAM policy that allows the paths of each type for which `scope` has a letter of `direction`.
 
-    `bound` says that the token is to one patient. Allow statements only. The gateway caches the policy by token, so it
-    never depends on the path asked for. Each resource ends in a type's name or in `/*`, so that `Medication` does not
-    open `MedicationRequest`. A token that opens nothing may ask for `metadata`, as anyone may: a policy needs one
-    statement.
+    `bound` is True if the token is bound to one patient. The policy has only Allow statements. The gateway caches it by
+    token, so it never depends on the requested path. Each resource ends in a type's name or in `/*`, so that
+    `Medication` does not permit `MedicationRequest`. A token that permits nothing may request `metadata`, like any
+    caller: a policy needs one statement.
 
-    A `*` matches slashes too. So a path that ends as an opened one does reaches the function of its route, which
-    refuses it by its shape, and what is below a type is told apart by the functions alone: they check type and letter
+    A `*` matches slashes too. A path that only ends like a permitted one therefore reaches the function of its route,
+    which rejects it by its shape. Only the functions distinguish the paths below a type: they check type and letter
     again (ADR 30).
     """
     resources = [f"{gateway.stage_pattern}/*{FHIR_PATH}/{path}" for path in _paths_of(scope, direction, bound=bound)]
@@ -72,7 +72,7 @@ def policy_for(scope: str, direction: Direction, gateway: Gateway, *, bound: boo
 
 @lru_cache(maxsize=256)
 def _paths_of(scope: str, direction: Direction, *, bound: bool) -> tuple[str, ...]:
-    """Return the paths that a scope opens: the same for whoever has it, and few scopes are in use."""
+    """Return the paths that a scope permits; cached, because they depend on no client and few scopes are in use."""
     grants = grants_of(scope, bound=bound)
     opened = {each.name for each in SERVED_TYPES if grants.letters[each.name] & _LETTERS[direction]}
     return tuple(_paths(opened, direction))
@@ -84,5 +84,5 @@ def _paths(opened: set[str], direction: Direction) -> Iterator[str]:
             yield each.name
             yield f"{each.name}/*"
         elif direction is Direction.READ and not opened.isdisjoint(each.members):
-            # Searches of a patient's record; nothing is written there.
+            # Searches of a patient's record; these paths have no writes.
             yield f"{each.name}/*/*"

@@ -1,4 +1,4 @@
-"""Decide whether a request's bearer token opens anything at all (`oauth.md`, Verification)."""
+"""Verify a request's bearer token (`oauth.md`, Verification)."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -9,10 +9,10 @@ from careconnect.oauth.token_verification import AccessToken, TokenRefusedError,
 
 
 class RevokedTokens(Protocol):
-    """The tokens that were ended before their time: by their id, or with their client's or patient's others."""
+    """The revoked tokens: by their id, or by a revocation cutoff of their client or patient."""
 
     def is_revoked(self, token: AccessToken) -> bool:
-        """Say whether this token was ended."""
+        """Return True if this token was revoked."""
 
 
 def verify_access_token(
@@ -23,10 +23,10 @@ def verify_access_token(
     revoked: RevokedTokens,
     now: Callable[[], float],
 ) -> AccessToken:
-    """Verify the value of an Authorization header and return what its token says.
+    """Verify the value of an Authorization header and return its token.
 
-    Revocation is asked last, so that only our own tokens cost a read. Raises `TokenRefusedError`; errors of
-    the keys and of the store pass through (RFC 6750 §2.1, RFC 9068 §4).
+    Revocation is checked last, so that only tokens of this issuer cost a read. Raises `TokenRefusedError`; errors of
+    the keys and of the store propagate (RFC 6750 §2.1, RFC 9068 §4).
     """
     bearer = BEARER.fullmatch(authorization)
     if bearer is None:

@@ -1,1 +1,1 @@
-"""Serves the front door: the page that a person sees, with what it is made of, and nothing else."""
+"""Serve the console: the HTML page of the service and its files."""

@@ -1,4 +1,4 @@
-"""The page at `/` and at `/docs`, and its files: one call, one file, with the headers that keep a page to itself."""
+"""The page at `/` and at `/docs`, and its files: one file per request, with the headers that isolate the page."""
 
 import hashlib
 import re
@@ -33,7 +33,7 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-"""What the page may load, and from where: its own files, and nothing that stands in the page itself (CSP Level 3)."""
+"""The page may load only files of its own origin, and run no inline scripts or styles (CSP Level 3)."""
 
 _ISOLATION: Final = {"Cross-Origin-Resource-Policy": "same-origin", "Referrer-Policy": "no-referrer"}
 _OF_PAGE: Final = {
@@ -44,33 +44,33 @@ _OF_PAGE: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "X-Frame-Options": "DENY",
 }
-# It is asked for again each time, and names the files of its own build.
+# The page is revalidated at each request, because it names the files of its own build.
 _PAGE_CACHING: Final = {"Cache-Control": "no-cache", "Vary": "Accept, Accept-Encoding"}
-# A year, which is RFC 9111's for ever: another content has another name.
+# A year, which is RFC 9111's for ever: a file with other content has another name.
 _ASSET_CACHING: Final = {"Cache-Control": "public, max-age=31536000, immutable", "Vary": "Accept-Encoding"}
 _READING: Final = "GET, HEAD, OPTIONS"
 _NO_WEIGHT: Final = re.compile(r"q=0(\.0*)?")
 
 
 class PublishedSite(Protocol):
-    """The site as it was built."""
+    """The built site."""
 
     def page(self) -> str:
         """Return the page with its placeholders; raises `SiteError`."""
 
     def asset(self, name: str) -> Asset | None:
-        """Return a file by its name, if there is one."""
+        """Return a file by its name, or None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConsoleEndpoint(OutcomeEndpoint):
-    """What the deployed function is made of; with `is_on` false it has no page and no file."""
+    """The endpoint of the deployed function; if `is_on` is False, it serves no page and no file."""
 
     site: PublishedSite
     is_on: bool
 
     def answer(self, context: RequestContext) -> Response:
-        """Answer the page or a file of it; raises `OutcomeError`."""
+        """Return the page or one of its files; raises `OutcomeError`."""
         context.action = "console"
         request = context.request
         is_reading = request.method in ("GET", "HEAD")
@@ -97,7 +97,7 @@ class ConsoleEndpoint(OutcomeEndpoint):
 
 
 def _takes_html(context: RequestContext) -> bool:
-    """Say whether a caller names HTML as what it takes (RFC 9110 §12.5.1): browsers do, an API's clients do not."""
+    """Return True if the Accept header names HTML (RFC 9110 §12.5.1): browsers name it, API clients do not."""
     for each in context.request.headers.get("accept", "").lower().split(","):
         media_type, *parameters = (part.strip() for part in each.split(";"))
         if media_type == "text/html" and not any(map(_NO_WEIGHT.fullmatch, parameters)):
@@ -106,9 +106,9 @@ def _takes_html(context: RequestContext) -> bool:
 
 
 def _filled(page: str, base: BaseUrl) -> str:
-    """Return the page for one deployment: where its files are, and what the service is called."""
+    """Return the page for one deployment, with the location of its files and the URL of the service."""
     given: Mapping[str, str] = {
-        # Of the path alone, so that a page that was opened under another name of this machine finds them too.
+        # The path alone, so that a page opened under another name of this machine finds its files too.
         "{{root}}": urlsplit(base.root).path,
         "{{base}}": base.root,
         "{{fhir-path}}": FHIR_PATH,
@@ -120,9 +120,9 @@ def _filled(page: str, base: BaseUrl) -> str:
 
 
 def _conditional(text: str, headers: Mapping[str, str], context: RequestContext) -> Response:
-    """Return a 200, or a 304 for who has the text already (RFC 9110 §13.1.2).
+    """Return a 200, or a 304 if the client has the text already (RFC 9110 §13.1.2).
 
-    The ETag is weak, as the gateway may compress what it names.
+    The ETag is weak, as the gateway may compress the text.
     """
     etag = f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     known = (each.strip() for each in context.request.headers.get("if-none-match", "").split(","))

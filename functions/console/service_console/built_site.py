@@ -1,4 +1,4 @@
-"""The site as the build has left it beside the package: one page, and files whose names hold their content's hash."""
+"""The built site next to the package: one page, and files with their content's hash in their names."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +10,11 @@ _MEDIA_TYPES: Final = {
     ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
 }
-"""All of them text: the API answers nothing binary, and the gateway compresses text."""
+"""Only text: the API serves nothing binary, and the gateway compresses text."""
 
 
 class SiteError(Exception):
-    """There is no page: the function was packaged without its build. The text is for the log."""
+    """There is no page: the function was packaged without its build. The message is for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Asset:
 
 
 class BuiltSite:
-    """The site in `folder`: `index.html`, and `assets`, of which only what is there at the start is ever read."""
+    """The site in `folder`: `index.html` and `assets`. Only assets that exist at the start are ever read."""
 
     def __init__(self, folder: Path) -> None:
         self._page = folder / "index.html"
@@ -34,14 +34,14 @@ class BuiltSite:
         self._assets: dict[str, Asset] = {}
 
     def page(self) -> str:
-        """Return the page, with placeholders for what differs between deployments; raises `SiteError`."""
+        """Return the page, with placeholders for deployment-specific values; raises `SiteError`."""
         try:
             return self._page.read_text(encoding="utf-8")
         except OSError:
             raise SiteError("the site is not built") from None
 
     def asset(self, name: str) -> Asset | None:
-        """Return the file called `name`, or nothing if the build made none."""
+        """Return the file called `name`, or None if the build created none."""
         if name in self._paths and name not in self._assets:
             path = self._paths[name]
             self._assets[name] = Asset(path.read_text(encoding="utf-8"), _MEDIA_TYPES[path.suffix])

@@ -1,4 +1,4 @@
-"""Composition root of the console: environment → parts → `lambda_handler`."""
+"""Composition root of the console: build `lambda_handler` from the environment."""
 
 from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
@@ -21,7 +21,7 @@ lambda_handler: Final = pipeline_of(
         is_on=_settings.choice("CONSOLE", ("on", "off")) == "on",
     ),
 )
-"""Answer a REST proxy event of the page or of one of its files."""
+"""Answer a REST proxy event for the page or for one of its files."""
 
 prepare(lambda_handler.observer, [], prime_request(lambda_handler, "GET", "/"))
 freeze_gc()

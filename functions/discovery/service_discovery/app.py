@@ -1,4 +1,4 @@
-"""The discovery documents, and the 404, the 405 and the preflight of every path that has no other function."""
+"""The discovery documents, and the 404, the 405 and the preflight of every path without another function."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -36,17 +36,17 @@ class PublishedKeys(Protocol):
     """The public signing keys."""
 
     def jwks(self) -> Mapping[str, Any]:
-        """Return them as a JWK Set; raises `SigningKeyError`."""
+        """Return the keys as a JWK Set; raises `SigningKeyError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryEndpoint(OutcomeEndpoint):
-    """What the deployed function is made of."""
+    """The endpoint of the deployed function."""
 
     keys: PublishedKeys
 
     def answer(self, context: RequestContext) -> Response:
-        """Answer a document, or refuse what no function takes; raises `OutcomeError`."""
+        """Return a document, or raise `OutcomeError` for a path or method that no function supports."""
         request = context.request
         context.action, document = _document_of(request.path)
         is_reading = request.method in ("GET", "HEAD")
@@ -96,16 +96,16 @@ _DOCUMENTS: Final[Mapping[str, tuple[str, _Document]]] = {
 
 
 def _document_of(path: str) -> "tuple[str, _Document | None]":
-    # The event's path begins below the stage. Another that only ends so is no document.
+    # The event's path begins below the stage, so only the exact path is a document.
     return _DOCUMENTS.get(path, ("refused method", None))
 
 
 def _refusal(method: str, path: str) -> OutcomeError:
-    """Return the 404 or the 405 of a path that is no document's, and has no other function for the method."""
+    """Return the 404 or 405 outcome of a path without a document and without another function for the method."""
     name = path.removeprefix(f"{FHIR_PATH}/")
     found = served_type(name.partition("/")[0])
     if method in ("GET", "HEAD") or (method == "POST" and (found is None or "/" in name)):
-        # What can be read or searched goes elsewhere: this is the FHIR base itself, or a name that is not served.
+        # Other functions serve reads and searches: this is the FHIR base itself, or an unknown type name.
         return unknown_path(path)
     return outcomes.method_not_allowed(_SEARCHING if path.endswith("/_search") else _READING)
 
@@ -114,7 +114,7 @@ def _is_pretty(context: RequestContext) -> bool:
     return last_value(context.request.query, "_pretty") == "true"
 
 
-# One deployment has one base URL, so each of these texts is made once in a container's life.
+# One deployment has one base URL, so each of these texts is created once in a container's life.
 
 
 @lru_cache(maxsize=16)

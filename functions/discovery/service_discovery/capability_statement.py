@@ -1,4 +1,4 @@
-"""The CapabilityStatement, made from the one table of types and search parameters (STU3 CapabilityStatement)."""
+"""The CapabilityStatement, generated from the table of types and search parameters (STU3 CapabilityStatement)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ from careconnect.http.base_url import FHIR_PATH, BaseUrl
 METADATA_PATH: Final = f"{FHIR_PATH}/metadata"
 
 CONDITION: Final = "identifier=system|value"
-"""What a conditional write finds a resource by, as a client writes it (`write.md`, Conditions)."""
+"""The condition of a conditional write, as a client writes it (`write.md`, Conditions)."""
 JSON_PATCH: Final = "application/json-patch+json"
 """The media type of a patch (RFC 6902 §6)."""
 
@@ -24,7 +24,7 @@ _OAUTH_URIS: Final = "http://fhir-registry.smarthealthit.org/StructureDefinition
 
 
 def capability_statement(base_url: BaseUrl) -> Mapping[str, Any]:
-    """Return the CapabilityStatement of the service at `base_url`, its members in the order that XML needs."""
+    """Return the CapabilityStatement of the service at `base_url`, with its members in the order that XML requires."""
     return {
         "resourceType": "CapabilityStatement",
         "version": __version__,
@@ -96,7 +96,7 @@ def _resource(resource_type: ResourceType) -> Mapping[str, Any]:
         "type": resource_type.name,
         **({"documentation": _BY_NAME_ONLY} if resource_type.by_name_only else {}),
         "interaction": [{"code": each} for each in _interactions(resource_type)],
-        # `versioned-update` would say that an update without If-Match is refused.
+        # `versioned-update` would mean that an update without If-Match fails.
         "versioning": "versioned" if resource_type.versioned else "no-version",
         "readHistory": resource_type.versioned,
         **_writing(resource_type),
@@ -119,7 +119,7 @@ def _writing(resource_type: ResourceType) -> Mapping[str, Any]:
         "conditionalRead": "full-support",
         "conditionalUpdate": conditional,
         "conditionalDelete": "single" if conditional else "not-supported",
-        # Those to other servers are kept as they stand, so it is not `local`.
+        # References to other servers are stored unchanged, so the policy is not `local`.
         **({"referencePolicy": ["literal", "logical", "enforced"]} if resource_type.writable else {}),
     }
 

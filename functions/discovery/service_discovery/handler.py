@@ -1,4 +1,4 @@
-"""Composition root of discovery: environment → parts → `lambda_handler`."""
+"""Composition root of discovery: build `lambda_handler` from the environment."""
 
 from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
@@ -22,7 +22,7 @@ lambda_handler: Final = pipeline_of(
     _settings,
     DiscoveryEndpoint(KmsSigningKeys(_kms, _settings.required("SIGNING_KEY_ALIAS"), clock=time.time)),
 )
-"""Answer a REST proxy event of a discovery document, or one that no function takes."""
+"""Answer a REST proxy event for a discovery document, or one that no other function supports."""
 
 prepare(
     lambda_handler.observer,

@@ -1,4 +1,4 @@
-"""What the OpenAPI document's operations are made of, and the components that they refer to."""
+"""The parts of the OpenAPI document's operations, and the components that they refer to."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from careconnect.http.messages import FORM
 Json = dict[str, Any]
 Rows = tuple[tuple[int, str, str], ...]
 
-# Status, name in `components/responses` and meaning, of a read's errors, whose body is an OperationOutcome.
+# Status, name in `components/responses` and meaning of a read's errors; their body is an OperationOutcome.
 FHIR_ERRORS: Final[Rows] = (
     (400, "BadRequest", "A malformed id, parameter, value or cursor."),
     (401, "Unauthorized", "No access token, or one that is bad, expired or revoked."),
@@ -40,7 +40,7 @@ OAUTH_ERRORS: Final[Rows] = (
     (503, "OAuthUnavailable", "Temporarily unavailable, nothing was issued: see the Retry-After header."),
 )
 
-# What is told in one way whatever was asked; the rest depends on the request, or is the gateway's.
+# The errors with the same text for every request. The others depend on the request, or come from the gateway.
 _EXAMPLES: Final[Mapping[str, Callable[[], ApiError]]] = {
     "BadRequest": outcomes.invalid_id,
     "Unauthorized": outcomes.expired_token,
@@ -58,18 +58,18 @@ _TEXT: Final = {"type": "string"}
 
 
 def text(description: str = "", example: str | None = None) -> Json:
-    """Describe a text."""
+    """Return the schema of a text."""
     told = {"description": description or None, "example": example}
     return _TEXT | {name: value for name, value in told.items() if value is not None}
 
 
 def query_parameter(name: str, description: str, **more: Any) -> Json:
-    """Describe a parameter of the query, a text unless `schema` says otherwise."""
+    """Return a query parameter, a text unless `schema` says otherwise."""
     return {"name": name, "in": "query", "description": description, "schema": dict(_TEXT)} | more
 
 
 def path_parameter(name: str, description: str, example: str | None) -> Json:
-    """Describe a parameter of the path, which has the form of an id."""
+    """Return a path parameter in the form of an id."""
     described: Json = {
         "name": name,
         "in": "path",
@@ -81,22 +81,22 @@ def path_parameter(name: str, description: str, example: str | None) -> Json:
 
 
 def parameters(*names: str) -> list[Json]:
-    """Refer to shared parameters."""
+    """Return references to shared parameters."""
     return [{"$ref": f"#/components/parameters/{name}"} for name in names]
 
 
 def form(properties: Mapping[str, Any], *, required: bool = True) -> Json:
-    """Describe a form in a request's body."""
+    """Return a request body that is a form."""
     return {"required": required, "content": {FORM: {"schema": {"type": "object", "properties": dict(properties)}}}}
 
 
 def json_answer(description: str, schema: str) -> Json:
-    """Describe an answer in plain JSON."""
+    """Return a response in plain JSON."""
     return {"description": description, "content": {"application/json": _of_schema(schema)}}
 
 
 def fhir_answer(description: str, schema: str, headers: Sequence[str] = ()) -> Json:
-    """Describe an answer in both formats; OpenAPI has no way to describe FHIR's XML, so it is text there."""
+    """Return a response in both formats; OpenAPI cannot describe FHIR's XML, so the XML has no schema."""
     response: Json = {
         "description": description,
         "content": {Format.JSON.value: _of_schema(schema), Format.XML.value: {}},
@@ -105,7 +105,7 @@ def fhir_answer(description: str, schema: str, headers: Sequence[str] = ()) -> J
 
 
 def errors(rows: Rows, *, without: Sequence[int] = ()) -> Json:
-    """Refer to the shared answers of some errors."""
+    """Return references to the shared responses of the errors in `rows`, except the statuses in `without`."""
     return {
         str(status): {"$ref": f"#/components/responses/{name}"} for status, name, _ in rows if status not in without
     }
@@ -119,7 +119,7 @@ def _of_schema(name: str) -> Json:
 
 
 def components() -> Json:
-    """Return the shared parameters, answers and schemas."""
+    """Return the shared parameters, responses and schemas."""
     responses = {name: json_answer(meaning, "OAuthError") for _, name, meaning in OAUTH_ERRORS}
     responses |= {name: _refusal(name, meaning) for _, name, meaning in FHIR_ERRORS}
     return {"parameters": _parameters(), "responses": responses, "schemas": _schemas()}

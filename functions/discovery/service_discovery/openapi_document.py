@@ -1,4 +1,4 @@
-"""The OpenAPI 3.0.3 description of the whole service, made from the one table of types and scopes."""
+"""The OpenAPI 3.0.3 description of the whole service, generated from the table of types and scopes."""
 
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ OPENAPI_PATH: Final = "/openapi.json"
 
 
 def openapi_document(base: BaseUrl) -> Json:
-    """Return the document for the service at `base`: a new object at each call."""
+    """Return the document for the service at `base`, a new object at each call."""
     paths = oauth_paths() | _discovery_paths()
     for served in SERVED_TYPES:
         paths |= type_paths(served)
@@ -50,7 +50,7 @@ def openapi_document(base: BaseUrl) -> Json:
 
 
 def _components() -> Json:
-    """Return what all operations share, and with it what the writes do."""
+    """Return the components that all operations share, and those that the writes share."""
     shared = components()
     for kind, of_writes in write_components().items():
         shared[kind] = shared.get(kind, {}) | of_writes

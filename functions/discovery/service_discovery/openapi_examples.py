@@ -1,6 +1,6 @@
-"""What every operation on a type is described by, with the examples of the project's sample.
+"""The common parts of every operation on a type, with examples from the project's sample data.
 
-They are in `openapi_examples.json`, which `make docs` writes.
+The examples are in `openapi_examples.json`, which `make docs` writes.
 """
 
 import json
@@ -14,18 +14,18 @@ from careconnect.oauth.scopes import PROFILE, READING, Interaction
 from service_discovery.openapi_components import Json, path_parameter
 
 EXAMPLES: Final = Path(__file__).with_name("openapi_examples.json")
-"""By type, the `id` of a resource, its values by search parameter, not yet encoded, and itself in both formats."""
+"""By type: the `id` of a resource, its values by search parameter (not encoded), and the resource in both formats."""
 
 LEVELS: Final = ("user", "patient", "system")
 
 
 def examples_of(type_name: str) -> Mapping[str, Any]:
-    """Return a type's examples; none of a type that the file does not have yet."""
+    """Return a type's examples; none for a type that the file does not have yet."""
     return dict(_examples().get(type_name, {}))
 
 
 def example_of(served: ResourceType, parameter: str) -> Json:
-    """Return the member that shows a search parameter's example, nothing where there is none."""
+    """Return the `example` member of a search parameter, or an empty object without an example."""
     examples: Mapping[str, Any] = examples_of(served.name).get("parameters", {})
     return {"example": examples[parameter]} if parameter in examples else {}
 
@@ -36,7 +36,7 @@ def _examples() -> Mapping[str, Any]:
 
 
 def id_parameter(type_name: str) -> Json:
-    """Describe the id of a resource in the path."""
+    """Return the path parameter for a resource's id."""
     return path_parameter("id", f"The {type_name}'s id.", examples_of(type_name).get("id"))
 
 
@@ -48,7 +48,7 @@ def operation(
     asked: Sequence[Json],
     responses: Mapping[str, Any],
 ) -> Json:
-    """Describe an operation on a type that a token with these letters opens, at any level, or with `read`."""
+    """Return an operation on a type that a token with these letters permits, at any level, or with `read`."""
     needed = [letters] if letters == "read" else list(letters)
     name = served.name if served.by_name_only else "*"
     scopes = [[f"{level}/{name}.{each}" for each in needed] for level in LEVELS]

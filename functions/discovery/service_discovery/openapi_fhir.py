@@ -1,4 +1,4 @@
-"""The FHIR API's paths in the OpenAPI document, made from the one table of types and parameters."""
+"""The FHIR API's paths in the OpenAPI document, generated from the table of types and parameters."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -29,7 +29,7 @@ _SEARCH: Final = (*SEARCH_PARAMETERS, "Prefer")
 
 
 def type_paths(served: ResourceType) -> Json:
-    """Return the paths of one type: its searches, reads and operations, each with what writes there."""
+    """Return the paths of one type: its searches, reads, operations and writes."""
     paths = _searches(served) | _reads(served)
     for path, operations in write_operations(served).items():
         paths[path] |= operations
@@ -37,7 +37,7 @@ def type_paths(served: ResourceType) -> Json:
 
 
 def _reads(served: ResourceType) -> Json:
-    """Return the paths of what is read by a resource's id."""
+    """Return the paths of the reads by a resource's id."""
     name, one = f"{FHIR_PATH}/{served.name}/{{id}}", served.with_article
     its_id = id_parameter(served.name)
     read = {
@@ -78,14 +78,14 @@ def _versions() -> Json:
 
 
 def _searches(served: ResourceType) -> Json:
-    """Return the paths of a type's searches: of all of it, and of one patient's record."""
+    """Return the paths of a type's searches: of the whole type, and of one patient's record."""
     name = served.name
     asked = _search_parameters(served)
     paths = _searches_at(served, f"{FHIR_PATH}/{name}", "search", f"Search {name}", [], asked)
     reference = served.patient_parameter
     if reference is None:
         return paths
-    # What the path says need not be said again.
+    # The path already contains these parameters.
     said = {one.name for one in served.parameters if reference.name in (one.name, one.within)}
     rest = [each for each in asked if each["name"].partition(".")[0] not in said]
     for owner in served.owners:
@@ -118,7 +118,7 @@ def _bundle() -> Json:
 
 
 def type_tag(served: ResourceType) -> Json:
-    """Return what groups a type's operations, and which scopes open them."""
+    """Return the tag that groups a type's operations, with a description of the scopes that permit them."""
     names = _quoted(served.scope_names)
     profile = f", and so does the plain scope `{PROFILE}`, for reading" if served.home is Home.DIRECTORY else ""
     if served.by_name_only:
@@ -136,7 +136,7 @@ def type_tag(served: ResourceType) -> Json:
 
 
 def _writing_names(served: ResourceType) -> str:
-    """Say which names open a type for writing, where others open it for reading too."""
+    """Return a sentence with the scope names that permit writing a type, if other names permit reading it too."""
     own = [each for each in served.scope_names if grants_of(f"user/{each}.c").permits(served.name, Interaction.CREATE)]
     if not own or own == list(served.scope_names):
         return ""
@@ -148,7 +148,7 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def scopes_by_pattern() -> dict[str, str]:
-    """Return the scopes for every type with what they mean: a type's own are spelt like them."""
+    """Return the scopes for every type, with their meanings: the scopes of one type have the same form."""
     meanings = {
         "read": "Read and search",
         "write": "Create, update and delete",
@@ -175,7 +175,7 @@ def scopes_by_pattern() -> dict[str, str]:
 
 
 def _field(parameter: Json) -> Json:
-    """Return what a form says of a query's parameter."""
+    """Return the schema of a form field for a query parameter."""
     schema: Json = dict(parameter["schema"])
     return schema | ({"example": parameter["example"]} if "example" in parameter else {})
 

@@ -60,7 +60,7 @@ def _post(operation: str, summary: str, *, answer: Json, **members: Any) -> Json
             "tags": ["OAuth"],
             "operationId": operation,
             "summary": summary,
-            # No scheme of its own, so that a viewer asks for one authorisation: the token's.
+            # No security scheme here, so that a viewer requests only one authorisation: the token's.
             "security": [],
             **members,
             "responses": {"200": answer} | errors(OAUTH_ERRORS),

@@ -1,8 +1,8 @@
-"""The writes of the FHIR API in the OpenAPI document, made from the one table, and the components that they share.
+"""The writes of the FHIR API in the OpenAPI document, generated from the table of types, and their components.
 
-What they say is the contract's (`write.md`, Interactions; `write.md`, What is refused).
+They follow the contract (`write.md`, Interactions; `write.md`, What is refused).
 
-A type's body, answers and links are each said once: its operations refer to them.
+A type's body, responses and links are components: each is described once, and the operations refer to it.
 """
 
 import json
@@ -25,7 +25,7 @@ from service_discovery.openapi_components import (
 )
 from service_discovery.openapi_examples import example_of, examples_of, id_parameter, operation
 
-# What a write is answered beside, or with another meaning than, what a read is.
+# The errors of a write that a read does not have, or that have another meaning than for a read.
 _OWN_ERRORS: Final[Rows] = (
     (400, "BadWrite", "A body that cannot be read, of another type or id, a malformed header, or another criterion."),
     (409, "Conflict", "If-Match names another version than the current one, or what is deleted is still referred to."),
@@ -37,10 +37,10 @@ _OWN_ERRORS: Final[Rows] = (
 _OWN: Final = tuple(status for status, *_ in _OWN_ERRORS)
 _WRITE_ERRORS: Final[Rows] = (*(row for row in FHIR_ERRORS if row[0] not in _OWN), *_OWN_ERRORS)
 
-# The least of a fault's forms: `Observation.status` is missing.
+# A minimal example of a fault: `Observation.status` is missing.
 _FAULT: Final = Issue("required", "missing", expression="Observation.status")
 
-# In one text: the first is a type's name, too, which no module but the table's holds.
+# One text to split: `Location` is also a type's name, which only the table's module may contain as a literal.
 _VERSION_HEADERS: Final = tuple("Location ETag Last-Modified".split())  # noqa: SIM905
 _PATCH: Final = [{"op": "add", "path": "/language", "value": "en-GB"}]
 
@@ -51,7 +51,7 @@ _CONDITION: Final = (
 
 
 def write_operations(served: ResourceType) -> dict[str, Json]:
-    """Return what writes resources of a type, by path; nothing of a type that is only read."""
+    """Return the write operations of a type, by path; none for a read-only type."""
     if not served.writable:
         return {}
     root = f"{FHIR_PATH}/{served.name}"
@@ -67,7 +67,7 @@ def _create(served: ResourceType) -> Json:
 
 
 def _conditional(served: ResourceType) -> Json:
-    """Return the update and the deletion of what an identifier finds."""
+    """Return the conditional update and deletion, which find a resource by an identifier."""
     if served.condition is None:
         return {}
     name = served.condition.name
@@ -128,7 +128,7 @@ _SHOWN: Final[Sequence[Json]] = (_shared("PreferReturn"), _shared("_format"), _s
 
 
 def write_components() -> Json:
-    """Return the parameters, bodies, answers and links that the writes refer to."""
+    """Return the parameters, bodies, responses and links that the writes refer to."""
     writable = [served for served in RESOURCE_TYPES if served.writable]
     responses = {name: fhir_answer(meaning, "OperationOutcome") for _, name, meaning in _OWN_ERRORS}
     responses["InvalidResource"]["content"][Format.JSON.value]["example"] = json.loads(
@@ -217,7 +217,7 @@ def _answers(served: ResourceType) -> Json:
 
 
 def _links(served: ResourceType) -> Json:
-    """Return what can be done next with what was created, by its id."""
+    """Return the links to the operations on a created resource, by its id."""
     by_id = {"parameters": {"id": "$response.body#/id"}}
     links: Json = {
         f"{verb}{served.name}": {"operationId": f"{verb}{served.name}", **by_id}

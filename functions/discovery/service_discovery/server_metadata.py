@@ -1,4 +1,4 @@
-"""What OAuth clients discover: RFC 8414 metadata and the SMART configuration, made from what is enforced."""
+"""OAuth discovery: RFC 8414 metadata and the SMART configuration, generated from the enforced settings."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ JWKS_PATH: Final = "/.well-known/jwks.json"
 SERVER_METADATA_PATH: Final = "/.well-known/oauth-authorization-server"
 SMART_PATH: Final = f"{FHIR_PATH}/.well-known/smart-configuration"
 
-# SMART App Launch 2.x, Conformance: only what a client without a user can use.
+# SMART App Launch 2.x, Conformance: only the capabilities that a client without a user can use.
 _CAPABILITIES: Final = (
     "client-confidential-symmetric",
     "client-confidential-asymmetric",
@@ -25,7 +25,7 @@ _CAPABILITIES: Final = (
 def server_metadata(base_url: BaseUrl) -> Mapping[str, Any]:
     """Return the authorization server's metadata (RFC 8414 §2).
 
-    `response_types_supported` is a required member, and empty, since there is no authorization endpoint.
+    `response_types_supported` is a required member. It is empty, since there is no authorization endpoint.
     """
     return {
         **_common(base_url),
@@ -39,7 +39,7 @@ def server_metadata(base_url: BaseUrl) -> Mapping[str, Any]:
 def smart_configuration(base_url: BaseUrl) -> Mapping[str, Any]:
     """Return the SMART configuration (SMART App Launch 2.x, Conformance).
 
-    `code_challenge_methods_supported` is a required member, and empty, since no code is ever issued.
+    `code_challenge_methods_supported` is a required member. It is empty, since no code is ever issued.
     """
     return {**_common(base_url), "code_challenge_methods_supported": [], "capabilities": list(_CAPABILITIES)}
 

@@ -158,8 +158,7 @@ def _start(context: RequestContext, path: FhirPath, parameters: Sequence[tuple[s
 
 
 def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:
-    """Return the ids of the patients named in the path and the parameters; ignore the parameters if they name too many.
-    """
+    """Return the patient ids in the path and the parameters; ignore the parameters if they name too many."""
     owner = path.compartment.owner.partition("/")[2] if path.compartment else ""
     own = owner or (path.id if path.type is PATIENT else "")
     return tuple(filter(None, (own, *(() if query.names_too_many else query.patients))))

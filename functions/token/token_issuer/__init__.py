@@ -1,1 +1,1 @@
-"""The authorization server's endpoints: issues, introspects and revokes access tokens."""
+"""The authorization server's endpoints: issue, introspect and revoke access tokens."""

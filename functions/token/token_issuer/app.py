@@ -1,4 +1,4 @@
-"""The three endpoints: a call in, the answer of one use case out, errors as RFC 6749 §5.2 has them."""
+"""The three endpoints: route a request to one use case and render its result; errors follow RFC 6749 §5.2."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ Parameters = Mapping[str, str]
 
 
 def _rendered(error: ApiError, _request: Request) -> Response:
-    """Render an error as RFC 6749 §5.2 has it."""
+    """Render an error in the form of RFC 6749 §5.2."""
     body = json.dumps({"error": error.code, "error_description": error.text})
     return Response(error.status, body, {**_HEADERS, **error.headers})
 
@@ -38,7 +38,7 @@ _ERRORS: Final = Errors(_rendered, errors.internal, errors.bypassed_edge, errors
 
 @dataclass(frozen=True, slots=True)
 class OAuthEndpoint(Endpoint):
-    """What the deployed function is made of; `lifetime` is that of its tokens in seconds."""
+    """The endpoints of the deployed function; `lifetime` is the lifetime of its tokens in seconds."""
 
     authentication: ClientAuthentication
     signer: TokenSigner
@@ -48,7 +48,7 @@ class OAuthEndpoint(Endpoint):
     errors = _ERRORS
 
     def answer(self, context: RequestContext) -> Response:
-        """Answer the endpoint that the path names; raises `OAuthError`."""
+        """Return the response of the endpoint in the path; raises `OAuthError`."""
         name = context.request.path.rpartition("/")[2]
         endpoint = _ENDPOINTS.get(name)
         if endpoint is not None:
@@ -64,7 +64,7 @@ class OAuthEndpoint(Endpoint):
             source_ip=context.request.source_ip,
             base_url=context.base_url,
             now=context.now,
-            # Whoever is cut off may still end what it has.
+            # A disabled client may still revoke its own tokens.
             admits_disabled=endpoint is _revoke,
         )
         context.client_id = client.client_id
@@ -142,7 +142,7 @@ _ENDPOINTS: Final[
 
 
 def _trail_of(context: RequestContext) -> Callable[[AccessToken], None]:
-    """Return what notes for the audit trail which token a call is about: its id and its client, never itself."""
+    """Return a function that adds a token's id and client, but never the token, to the request's audit trail."""
 
     def note(token: AccessToken) -> None:
         context.trail.identify(subject=token.client_id, jti=token.jti)

@@ -1,6 +1,6 @@
 """The issuer's errors, one named constructor per case (RFC 6749 §5.2; `oauth.md`, Answers of /token).
 
-What the client reads is fixed text; `reason` is for the log alone, and fixed text or a service's error code.
+The client reads fixed text. `reason` goes only to the log; it is fixed text or a service's error code.
 """
 
 from typing import Final
@@ -12,24 +12,24 @@ BASIC_CHALLENGE: Final = f'Basic realm="{REALM}"'
 
 
 class OAuthError(ApiError):
-    """A request that ends in an error: `code` is the body's `error`, `text` its `error_description`."""
+    """An error response: `code` is the body's `error`, `text` its `error_description`."""
 
 
 CLIENT_NOT_PROVEN: Final = "Client authentication failed."
-"""All that a caller is told who has not proven who it is."""
+"""The only text that an unauthenticated caller reads."""
 
 
 _AUTHENTICATION: Final = "client authentication"
-"""Why a request is refused whose client is not proven, as the audit trail has it."""
+"""The audit trail's reason for the rejection of an unauthenticated client."""
 
 _MALFORMED: Final = ("RequestMalformed",)
-"""Counted, since of all such requests of one minute and network one is an event (`audit.md`)."""
+"""The metric of malformed requests: all of one minute and network together are one audit event (`audit.md`)."""
 
 
 class ClientRefusedError(Exception):
-    """The client did not prove who it is; `reason` is fixed text for the log, `told` what the caller reads.
+    """Client authentication failed; `reason` is fixed text for the log, `told` the text for the caller.
 
-    Only who has proven to hold the client's private key is told more than `CLIENT_NOT_PROVEN`.
+    Only a caller that has proven to hold the client's private key reads more than `CLIENT_NOT_PROVEN`.
     """
 
     def __init__(self, reason: str, told: str = CLIENT_NOT_PROVEN) -> None:
@@ -39,12 +39,12 @@ class ClientRefusedError(Exception):
 
 
 def invalid_request(description: str, *, reason: str = "malformed request") -> OAuthError:
-    """400 for a request that is malformed, whoever sends it; `description` is fixed text."""
+    """400 for a malformed request, from any client; `description` is fixed text."""
     return OAuthError(400, "invalid_request", description, reason=reason, metrics=_MALFORMED)
 
 
 def no_client_authentication() -> OAuthError:
-    """401 for a request that names no way of client authentication."""
+    """401 for a request without client authentication."""
     return OAuthError(
         401,
         "invalid_client",
@@ -57,10 +57,10 @@ def no_client_authentication() -> OAuthError:
 
 
 def invalid_client(reason: str, told: str = CLIENT_NOT_PROVEN, *, claimed: str = "") -> OAuthError:
-    """401 for every client that does not prove who it is, whatever the cause; `told` is fixed text.
+    """401 for a client that fails to authenticate, for any cause; `told` is fixed text.
 
-    `claimed` is the id of the registered client that it says to be, for the log. The challenge is sent for every
-    method: a 401 must have one (RFC 9110 §15.5.2).
+    `claimed` is the id of the registered client that the caller claims to be, for the log. The challenge is sent for
+    every method: a 401 must have one (RFC 9110 §15.5.2).
     """
     return OAuthError(
         401,
@@ -87,12 +87,12 @@ def unauthorized_client() -> OAuthError:
 
 
 def invalid_scope(description: str, *, reason: str) -> OAuthError:
-    """400 for a scope that is malformed, unknown or beyond the registration (`scope_refusals.py` words them)."""
+    """400 for a scope that is malformed, unknown or beyond the registration (texts: `scope_refusals.py`)."""
     return OAuthError(400, "invalid_scope", description, reason=reason, why="scope")
 
 
 def too_many_failures(retry_after: int, *, claimed: str = "") -> OAuthError:
-    """429 for a client id of which too many authentications failed from one address (RFC 6585 §4).
+    """429 for a client id with too many failed authentications from one address (RFC 6585 §4).
 
     `claimed` is that id if it is a registered client's, for the log.
     """
@@ -114,14 +114,14 @@ def method_not_allowed() -> OAuthError:
 
 
 def unknown_endpoint() -> OAuthError:
-    """404 for a path that the gateway should not have sent here."""
+    """404 for a path that the gateway should not route to this function."""
     return OAuthError(404, "invalid_request", "There is no such endpoint.", reason="path", metrics=_MALFORMED)
 
 
 def unavailable(reason: str, *metrics: str) -> OAuthError:
-    """503 when a store, KMS or a key set throttles, refuses or is down: nothing was issued.
+    """503 if a store, KMS or a key set throttles, rejects a call or is down: nothing was issued.
 
-    `reason` is a service's error code; `metrics` are counted beside `IssuerUnavailable`.
+    `reason` is a service's error code; `metrics` are counted in addition to `IssuerUnavailable`.
     """
     return OAuthError(
         503,
@@ -134,11 +134,11 @@ def unavailable(reason: str, *metrics: str) -> OAuthError:
 
 
 def bypassed_edge() -> OAuthError:
-    """403 for a request that did not come through the deployment's front (ADR 10)."""
+    """403 for a request that bypassed the deployment's edge, CloudFront (ADR 10)."""
     text = "This address takes no requests: use the service's own."
     return OAuthError(403, "access_denied", text, reason="no front", why="front")
 
 
 def internal() -> OAuthError:
-    """500 with a fixed text, for what should never happen."""
+    """500 with a fixed text, for an unexpected error."""
     return OAuthError(500, "server_error", "An internal error occurred.")

@@ -1,4 +1,4 @@
-"""Composition root of the issuer: environment → parts → `lambda_handler`."""
+"""Composition root of the issuer: build `lambda_handler` from the environment."""
 
 from careconnect.runtime.freeze_gc import freeze_gc  # isort: skip - see there
 
@@ -55,7 +55,7 @@ lambda_handler: Final = pipeline_of(
 prepare(
     lambda_handler.observer,
     [_dynamodb, _kms],
-    # Refused before anything is looked up or counted: it names no client.
+    # Without a client, this request is rejected before any look-up or count.
     prime_request(lambda_handler, "POST", "/token", "grant_type=client_credentials", content_type=FORM),
     lambda: _clients.find(NOTHING, counters(NOTHING, "", 0)),
     _keys.current,

@@ -1,4 +1,4 @@
-"""The parameters of a form post, three of which may stand in the query (`oauth.md`, The page's call)."""
+"""The parameters of a form post, three of which may be in the query (`oauth.md`, The page's call)."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -13,10 +13,10 @@ _MOST_PARAMETERS: Final = 100
 
 
 def read_parameters(request: Request) -> Mapping[str, str]:
-    """Return the parameters by name; one sent empty counts as omitted (RFC 6749 §3.2).
+    """Return the parameters by name; an empty one counts as omitted (RFC 6749 §3.2).
 
-    Raises the `invalid_request` error for a body that is over `MAX_BODY` bytes or no form, for a name sent
-    twice, in one place or across both, and for a credential in the query, where logs would keep it.
+    Raises the `invalid_request` error for a body that is over `MAX_BODY` bytes or not a form, for a name sent twice, in
+    the body, in the query or across both, and for a credential in the query, where logs would store it.
     """
     form = _form(request)
     if any(name in _NEVER_FROM_QUERY and value for name, value in request.query):
@@ -31,7 +31,7 @@ def read_parameters(request: Request) -> Mapping[str, str]:
 
 
 def check_client_id(client_id: str, parameters: Mapping[str, str]) -> None:
-    """Raise the `invalid_request` error for a `client_id` that is not the authenticated client's."""
+    """Raise the `invalid_request` error unless `client_id` is absent or the authenticated client's."""
     if parameters.get("client_id", client_id) != client_id:
         raise invalid_request("The client_id is not the authenticated client's.", reason="client_id differs")
 

@@ -1,8 +1,9 @@
-"""A user's scripts over fhirclient 3.2.0, the SMART client whose models are STU3's; each prints what it found as JSON.
+"""A user's scripts over fhirclient 3.2.0, the SMART client with STU3's models; each prints its results as JSON.
 
-`read` finds and follows what is there, `write` creates, changes and deletes.
+`read` finds resources and follows their references; `write` creates, changes and deletes.
 
-A script of its own, since the package puts its insides on the import path, under names such as `auth` and `models`.
+The script runs by itself, since the package puts its insides on the import path, under names such as `auth` and
+`models`.
 """
 
 import json
@@ -32,9 +33,9 @@ def main() -> None:
 
 
 def read(smart: Any) -> dict[str, Any]:
-    """Find a patient, walk the pages of its observations, follow references, be refused."""
+    """Find a patient, read the pages of its observations, follow references, and get an error."""
     server = smart.server
-    # The library resolves a reference to what came along in the same Bundle, by its fullUrl.
+    # The library resolves a reference to a resource of the same Bundle by its fullUrl.
     found = Patient.where({"identifier": os.environ["CARECONNECT_IDENTIFIER"], "_include": "Patient:organization"})
     patient = found.perform(server).entry[0].resource
     search = Observation.where({"patient": patient.id, "_count": "3", "_include": "Observation:encounter"})
@@ -60,7 +61,7 @@ def read(smart: Any) -> dict[str, Any]:
 
 
 def write(smart: Any) -> dict[str, Any]:
-    """Create a patient and an observation of it, change the one, be kept from deleting it, delete both."""
+    """Create a patient and an observation of it, change the patient, fail to delete it, delete both."""
     server = smart.server
     patient = Patient({"gender": "female", "name": [{"family": "Muñoz", "given": ["Sofía"]}]})
     patient = Patient(patient.create(server))

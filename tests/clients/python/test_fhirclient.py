@@ -23,7 +23,7 @@ Script = Callable[[str, DemoClient], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def run(service: Service, bearer: Callable[[DemoClient], dict[str, str]]) -> Script:
-    """A function that runs one of the user's scripts with a client's token and returns what it found."""
+    """Return a function that runs one of the user's scripts with a client's token and returns its results."""
 
     def found(name: str, client: DemoClient) -> dict[str, Any]:
         environment = os.environ | {

@@ -1,4 +1,4 @@
-"""Seed faults into the modules that guard something, and see their tests fail: `make mutants` (ADR 35).
+"""Seed faults into the modules that protect something, and check that their tests fail: `make mutants` (ADR 35).
 
 Exit codes: 0 enough were caught; 1 too few; 2 a path in guards.toml is gone, a row of survivors.toml fits no fault any
 more, or the tests fail without a fault.
@@ -70,8 +70,8 @@ def all_faults(guards: Iterable[dict[str, Any]], only: str) -> dict[Fault, list[
 
 
 def run_tests(tests: Iterable[str], *more: str, **environment: str) -> tuple[int, str]:
-    """Return pytest's exit code, negative if a signal or the time ended it, and what it printed."""
-    # What Hypothesis found against one fault must not be tried against the next.
+    """Return pytest's exit code, negative if a signal or the timeout ended it, and its output."""
+    # Hypothesis must not try the examples of one fault against the next.
     with tempfile.TemporaryDirectory() as found:
         try:
             done = subprocess.run(
@@ -90,7 +90,7 @@ def run_tests(tests: Iterable[str], *more: str, **environment: str) -> tuple[int
 
 
 def judge(fault: Fault, tests: Iterable[str]) -> str:
-    """Return what the tests did when they met a fault."""
+    """Run the tests against a fault and return their verdict."""
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder, "mutated.py")
         text.write_text(fault.text(), encoding="utf-8")

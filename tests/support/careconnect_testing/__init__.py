@@ -1,1 +1,1 @@
-"""What tests share: records, events, clients, stacks, and searches written apart from the server."""
+"""Shared test support: records, events, clients, stacks, and a reference search written independently of the server."""

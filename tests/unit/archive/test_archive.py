@@ -1,4 +1,4 @@
-"""A batch of the stream becomes one object that nothing can change, and what breaks the trail is told at once."""
+"""A batch of the stream becomes one immutable object, and any break of the trail is reported at once."""
 
 import base64
 import gzip
@@ -61,7 +61,7 @@ def test_a_batch_that_is_tried_again_makes_no_second_object(trail: ArchivedTrail
 
 
 def test_an_object_is_locked_from_when_it_is_put(trail: ArchivedTrail) -> None:
-    trail.kept()
+    trail.stored()
     ((key, _),) = trail.objects().items()
     (version,) = trail.s3.list_object_versions(Bucket=BUCKET)["Versions"]
 
@@ -91,7 +91,7 @@ def test_a_record_that_is_malformed_fails_the_batch(trail: ArchivedTrail) -> Non
 
 
 def test_a_change_and_a_removal_raise_the_metric_from_the_stream(trail: ArchivedTrail) -> None:
-    changed, removed, _ = trail.kept(MINUTE, MINUTE, MINUTE)
+    changed, removed, _ = trail.stored(MINUTE, MINUTE, MINUTE)
     trail.observer.clear()
 
     trail.deliver(trail.change(changed, client="somebody-else"), trail.remove(removed))
@@ -102,7 +102,7 @@ def test_a_change_and_a_removal_raise_the_metric_from_the_stream(trail: Archived
 
 
 def test_what_breaks_the_trail_is_reported_though_it_cannot_be_archived(trail: ArchivedTrail) -> None:
-    (removed,) = trail.kept()
+    (removed,) = trail.stored()
     record = trail.remove(removed)
     trail.s3 = None
 

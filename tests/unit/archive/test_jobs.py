@@ -1,4 +1,4 @@
-"""The verifier by its schedules: heartbeats, days, what is logged and counted of them, and the two handlers."""
+"""The scheduled verifier: heartbeats, days, the log lines and metrics of both, and the two handlers."""
 
 import importlib
 import json
@@ -19,7 +19,7 @@ FIVE = 5 * MINUTE
 
 
 def beat(trail: ArchivedTrail, *, is_delivered: bool = True) -> str:
-    """Put a heartbeat, archive it if told so, and let five minutes pass."""
+    """Put a heartbeat, archive it if requested, and let five minutes pass."""
     before = {str(item["sk"]["S"]) for item in trail.trail.items(DAY)}
     trail.verifier(event("verifier-heartbeat"))
     (put,) = {str(item["sk"]["S"]) for item in trail.trail.items(DAY)} - before
@@ -34,8 +34,13 @@ def test_a_heartbeat_is_an_ordinary_event_of_nobody(trail: ArchivedTrail) -> Non
     item = trail.item(beat(trail))
 
     assert item["expires_at"]
-    kept = event_of(item)
-    assert (kept.interaction, kept.service, kept.patient, kept.client_id) == (HEARTBEAT, "audit_verifier", "", "")
+    stored = event_of(item)
+    assert (stored.interaction, stored.service, stored.patient, stored.client_id) == (
+        HEARTBEAT,
+        "audit_verifier",
+        "",
+        "",
+    )
     assert trail.found() == {}
 
 
@@ -86,7 +91,7 @@ def test_a_heartbeat_of_before_midnight_is_found_after_it(trail: ArchivedTrail) 
 
 
 def test_the_day_before_is_verified(trail: ArchivedTrail) -> None:
-    trail.kept(MINUTE)
+    trail.stored(MINUTE)
     trail.now += 24 * 60 * MINUTE
     trail.observer.clear()
 
@@ -98,7 +103,7 @@ def test_the_day_before_is_verified(trail: ArchivedTrail) -> None:
 
 
 def test_what_is_found_is_logged_by_its_id_and_counted_once(trail: ArchivedTrail) -> None:
-    changed, removed = trail.kept(MINUTE, MINUTE)
+    changed, removed = trail.stored(MINUTE, MINUTE)
     trail.change(changed, client="somebody-else")
     trail.remove(removed)
     trail.put_item({**trail.item(changed), "pk": {"S": f"{DAY}#0"}, "sk": {"S": "who-knows-what"}})
@@ -118,7 +123,7 @@ def test_what_is_found_is_logged_by_its_id_and_counted_once(trail: ArchivedTrail
 
 
 def test_of_very_many_findings_the_log_names_some(trail: ArchivedTrail) -> None:
-    trail.kept(*([MINUTE] * (MAX_NAMED + 1)))
+    trail.stored(*([MINUTE] * (MAX_NAMED + 1)))
     for item in list(trail.trail.items(DAY)):
         trail.remove(item["sk"]["S"])
     trail.observer.clear()
@@ -149,7 +154,7 @@ def test_another_event_does_nothing(trail: ArchivedTrail) -> None:
 
 @pytest.fixture
 def handler(trail: ArchivedTrail, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """What imports the handler with an environment."""
+    """Yield a function that imports the handler with an environment."""
     settings = {
         "POWERTOOLS_SERVICE_NAME": "audit_archiver",
         "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",

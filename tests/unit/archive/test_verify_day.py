@@ -28,19 +28,19 @@ MIDNIGHT = end_of(DAY)
 
 
 def test_a_day_that_is_as_it_was_archived_stands(trail: ArchivedTrail) -> None:
-    trail.kept(HOUR, MINUTE, MINUTE)
+    trail.stored(HOUR, MINUTE, MINUTE)
 
     assert trail.verify() == Verdict(DAY, 3, 0, 0, NOON - MINUTE, ())
 
 
 def test_a_day_that_comes_in_many_answers_is_compared_whole(trail: ArchivedTrail) -> None:
     # More than there are shards, so that one of them has several.
-    kept = trail.kept(*[MINUTE] * (len(SHARDS) + 1))
+    stored = trail.stored(*[MINUTE] * (len(SHARDS) + 1))
     trail.dynamodb.meta.events.register(
         "provide-client-params.dynamodb.Query", lambda params, **_: {**params, "Limit": 1}
     )
 
-    assert trail.verify() == Verdict(DAY, len(kept), 0, 0, NOON - MINUTE, ())
+    assert trail.verify() == Verdict(DAY, len(stored), 0, 0, NOON - MINUTE, ())
 
 
 def test_a_day_without_events_stands(trail: ArchivedTrail) -> None:
@@ -51,7 +51,7 @@ def test_a_day_without_events_stands(trail: ArchivedTrail) -> None:
 
 
 def test_a_changed_event_is_named_whether_the_stream_reported_it_or_not(trail: ArchivedTrail) -> None:
-    told, untold, stands = trail.kept(MINUTE, MINUTE, MINUTE)
+    told, untold, stands = trail.stored(MINUTE, MINUTE, MINUTE)
     trail.deliver(trail.change(told, client="somebody-else"))
     trail.change(untold, client="somebody-else")
 
@@ -60,7 +60,7 @@ def test_a_changed_event_is_named_whether_the_stream_reported_it_or_not(trail: A
 
 
 def test_a_removed_event_is_named_whether_the_stream_reported_it_or_not(trail: ArchivedTrail) -> None:
-    told, untold, _ = trail.kept(MINUTE, MINUTE, MINUTE)
+    told, untold, _ = trail.stored(MINUTE, MINUTE, MINUTE)
     trail.deliver(trail.remove(told))
     trail.remove(untold)
 
@@ -68,7 +68,7 @@ def test_a_removed_event_is_named_whether_the_stream_reported_it_or_not(trail: A
 
 
 def test_a_change_that_was_undone_is_named_on_the_day_when_it_was_made(trail: ArchivedTrail) -> None:
-    (event_id,) = trail.kept()
+    (event_id,) = trail.stored()
     before = trail.item(event_id)
     trail.now += DAY_MS
     trail.deliver(trail.change(event_id, client="somebody-else"))
@@ -79,7 +79,7 @@ def test_a_change_that_was_undone_is_named_on_the_day_when_it_was_made(trail: Ar
 
 
 def test_an_event_that_was_removed_and_put_again_is_compared_with_its_first_image(trail: ArchivedTrail) -> None:
-    (event_id,) = trail.kept()
+    (event_id,) = trail.stored()
     removed = trail.remove(event_id)
     forged = {**removed["dynamodb"]["OldImage"], "client": {"S": "somebody-else"}}
     inserted = trail.put_item(forged)
@@ -106,7 +106,7 @@ def test_the_first_image_is_that_of_the_lowest_sequence_whatever_the_order_of_th
 
 def test_an_event_whose_retention_is_over_has_ended_when_it_is_gone(trail: ArchivedTrail) -> None:
     trail.retention_days = 1
-    gone, _ = trail.kept(2 * MINUTE, MINUTE)
+    gone, _ = trail.stored(2 * MINUTE, MINUTE)
     trail.now = time_of(gone) + DAY_MS
     trail.deliver(trail.remove(gone))
 
@@ -116,7 +116,7 @@ def test_an_event_whose_retention_is_over_has_ended_when_it_is_gone(trail: Archi
 
 def test_the_deployments_retention_counts_and_not_that_which_an_event_claims(trail: ArchivedTrail) -> None:
     trail.retention_days = 1
-    (gone,) = trail.kept()
+    (gone,) = trail.stored()
     trail.now += 3 * DAY_MS
     trail.remove(gone)
 
@@ -129,7 +129,7 @@ def test_the_deployments_retention_counts_and_not_that_which_an_event_claims(tra
 
 
 def test_an_event_that_is_not_archived_counts_as_added_after_ten_minutes(trail: ArchivedTrail) -> None:
-    trail.kept(HOUR)
+    trail.stored(HOUR)
     event_id, _ = trail.put(10 * MINUTE)
     assert trail.verify() == Verdict(DAY, 1, 0, 1, NOON - HOUR, ())
 
@@ -161,7 +161,7 @@ def test_what_an_id_claims_of_a_time_to_come_shows_nothing_of_what_was_before(tr
 
 
 def test_an_event_that_arrived_later_than_it_claims_is_named_on_both_days(trail: ArchivedTrail) -> None:
-    trail.kept(MINUTE)
+    trail.stored(MINUTE)
     trail.now += DAY_MS
     late, _ = trail.put(DAY_MS)
     trail.deliver(trail.streamed("INSERT", None, trail.item(late)))
@@ -198,7 +198,7 @@ def test_an_event_that_was_put_for_a_day_to_come_is_named_on_both_days(trail: Ar
 
 @pytest.mark.parametrize("key", [("2026-03-26#0", "junk"), ("2026-03-26#z", ""), ("nowhere", "")])
 def test_an_item_with_a_key_that_is_no_events_is_named(trail: ArchivedTrail, key: tuple[str, str]) -> None:
-    (event_id,) = trail.kept()
+    (event_id,) = trail.stored()
     partition, sort_key = key
     item = {**trail.item(event_id), "pk": {"S": partition}, "sk": {"S": sort_key or event_id}}
     trail.deliver(trail.put_item(item))
@@ -207,7 +207,7 @@ def test_an_item_with_a_key_that_is_no_events_is_named(trail: ArchivedTrail, key
 
 
 def test_a_key_that_is_no_events_is_named_though_it_never_was_archived(trail: ArchivedTrail) -> None:
-    (event_id,) = trail.kept()
+    (event_id,) = trail.stored()
     trail.put_item({**trail.item(event_id), "pk": {"S": f"{DAY}#0"}, "sk": {"S": "junk"}})
 
     assert trail.found() == {"junk": "added"}
@@ -230,7 +230,7 @@ def test_a_cut_stream_that_goes_on_within_a_day_leaves_nothing(trail: ArchivedTr
 def test_what_the_stream_lost_stays_named(trail: ArchivedTrail) -> None:
     lost = [trail.put(age)[0] for age in (HOUR, MINUTE)]
     trail.now += 2 * DAY_MS
-    trail.kept(MINUTE)
+    trail.stored(MINUTE)
 
     assert trail.found() == dict.fromkeys(lost, "added")
 
@@ -280,7 +280,7 @@ def test_an_object_that_is_not_what_its_key_says_is_named(trail: ArchivedTrail) 
 
 
 def test_every_version_of_an_object_is_read(trail: ArchivedTrail) -> None:
-    (event_id,) = trail.kept()
+    (event_id,) = trail.stored()
     ((key, _),) = trail.objects().items()
     trail.s3.put_object(Bucket=BUCKET, Key=key, Body=b"", ChecksumAlgorithm="SHA256")
     trail.s3.delete_object(Bucket=BUCKET, Key=key)
@@ -298,7 +298,7 @@ def test_a_normal_day_is_not_looked_for_in_the_days_that_follow() -> None:
         )
 
     with trail_on_moto(watch) as trail:
-        trail.kept(HOUR)
+        trail.stored(HOUR)
         trail.now += 10 * DAY_MS
         trail.verify()
         # A batch reaches a day back at most.

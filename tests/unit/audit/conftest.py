@@ -1,4 +1,4 @@
-"""The auditor over moto, with events of two patients and of nobody kept once for each module."""
+"""The auditor over moto, with events of two patients and of no patient, stored once for each module."""
 
 from collections.abc import Iterator
 
@@ -8,24 +8,24 @@ from careconnect_testing.parts.auditor import KEPT, NOW, Auditor, auditor_on_mot
 
 
 @pytest.fixture(scope="module")
-def kept() -> Iterator[Auditor]:
-    """An auditor over the events; each search is recorded, so tests ask for what was before them."""
+def stored() -> Iterator[Auditor]:
+    """Yield an auditor over the events; each search is itself recorded, so tests search for events before their own."""
     with auditor_on_moto() as auditor:
         auditor.keep(*KEPT)
         yield auditor
 
 
 @pytest.fixture
-def auditor(kept: Auditor) -> Iterator[Auditor]:
+def auditor(stored: Auditor) -> Iterator[Auditor]:
     """The auditor over the events, at the same time for each test, and no fault about."""
-    kept.now.now = NOW.timestamp()
-    kept.observer.clear()
-    own = kept.own_events()
+    stored.now.now = NOW.timestamp()
+    stored.observer.clear()
+    own = stored.own_events()
     for event in own:
         key = {name: event.item()[name] for name in ("pk", "sk")}
-        kept.client.delete_item(TableName=kept.event_table, Key=key)
-    yield kept
-    kept.faults.clear()
+        stored.client.delete_item(TableName=stored.event_table, Key=key)
+    yield stored
+    stored.faults.clear()
 
 
 @pytest.fixture

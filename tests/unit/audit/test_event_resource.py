@@ -1,4 +1,4 @@
-"""What an AuditEvent says of an event, and that it is valid STU3 in both formats (`audit.md`, Asked in FHIR)."""
+"""The AuditEvent of an event: its content, and that it is valid STU3 in both formats (`audit.md`, Asked in FHIR)."""
 
 import base64
 import json

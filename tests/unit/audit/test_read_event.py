@@ -1,4 +1,4 @@
-"""Reads of one event, by whom, and what the reads of the record leave in it themselves (`audit.md`)."""
+"""Reads of one event: which callers may make them, and the events that they leave themselves (`audit.md`)."""
 
 from typing import Any
 

@@ -28,7 +28,7 @@ WEEK = Window(bound_at(int((NOW - timedelta(days=7)).timestamp() * 1000)), ALL.b
 
 
 class EventsInMemory:
-    """A store of events, whose answers hold no more than a part of what is asked for."""
+    """A store of events that returns at most `most` of the requested events in one answer."""
 
     def __init__(self, events: Sequence[AuditEvent], most: int = 100) -> None:
         self.kept = sorted(events, key=lambda event: event.id, reverse=True)
@@ -61,7 +61,7 @@ class EventsInMemory:
 
     @property
     def days(self) -> list[str]:
-        """The days whose shards were looked at, each once."""
+        """Return the days of the shards that were queried, each once."""
         return list(dict.fromkeys(each.source.partition.partition("#")[0] for each in self.asked))
 
 
@@ -95,7 +95,7 @@ def test_every_event_comes_once_newest_first_whatever_a_call_brings(
 
 @given(st.integers(0, 60), st.integers(1, 12), st.integers(70, 100))
 def test_a_walk_that_stops_goes_on_where_it_stopped(count: int, examined: int, queries: int) -> None:
-    """However little one request may do, what follows has the rest and nothing twice."""
+    """However little one request may do, the following ones return the rest and nothing twice."""
     store = EventsInMemory(spread(count, minutes=97))
     found: list[str] = []
     window = WEEK
@@ -207,7 +207,7 @@ def test_an_empty_window_has_nothing() -> None:
 
 
 def test_over_a_day_of_many_events_pages_are_whole(empty: Auditor) -> None:
-    """Over DynamoDB's own queries, which begin and end where they are told."""
+    """The scan uses DynamoDB's own queries, which begin and end at the given keys."""
     events = [an_event(START + timedelta(seconds=number), number, patient=str(number % 3)) for number in range(250)]
     empty.keep(*events)
     until = "date=lt2026-11-26T11:00:00Z"

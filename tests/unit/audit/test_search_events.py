@@ -1,4 +1,4 @@
-"""Searches of the access record: what is found, in which order, and by whom (`audit.md`, Asked in FHIR)."""
+"""Searches of the audit trail: their results, the order of these, and the callers (`audit.md`, Asked in FHIR)."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ TOKEN, REFUSED, OF_FIVE, OBSERVATION, READ, UPDATE, OLD = range(7)
 
 
 def places(ids: list[str]) -> list[int]:
-    """Return the places of ids among those kept, newest first."""
+    """Return the positions of ids among the stored events, newest first."""
     return [IDS.index(id_) for id_ in ids]
 
 

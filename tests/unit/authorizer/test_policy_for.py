@@ -1,4 +1,4 @@
-"""What the policy of each direction opens, as IAM reads it (`access.md`, Rules 1, 2 and 5)."""
+"""The paths that the policy of each direction opens, as IAM reads it (`access.md`, Rules 1, 2 and 5)."""
 
 import dataclasses
 import json
@@ -49,7 +49,7 @@ def _policy(scope: str, direction: Direction, bound: bool) -> dict[str, Any]:
 
 
 def opened(scope: str, direction: Direction, *, bound: bool = False) -> set[str]:
-    """Return the types whose paths are open, checking that none is half open.
+    """Return the types with open paths, checking that none is half open.
 
     Below a patient's id every path may be open for the sake of its record's types.
     """
@@ -139,7 +139,7 @@ def test_a_binding_opens_no_more_of_what_is_not_opened_by_name_only() -> None:
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_a_type_of_a_patients_record_opens_what_is_below_a_patients_id_for_reading(name: str) -> None:
-    """The reader tells these paths apart: a search of the type from one of another, and from the Patient's own."""
+    """The reader distinguishes these paths: a search of the type, one of another type, and the Patient's own."""
     for letters in ("r", "s", "rs", "cruds"):
         scope = f"user/{name}.{letters}"
         for other in ALL:
@@ -218,7 +218,7 @@ def test_s13_no_spelling_of_a_path_gets_past_the_policy_and_the_shape_of_paths(m
 
 
 def understood_path(path: str) -> FhirPath | None:
-    """Return what the functions take a path for, None if they refuse it."""
+    """Return the path as the functions parse it, None if they refuse it."""
     try:
         return parse_path(f"{FHIR_PATH}/{path}")
     except OutcomeError:
@@ -263,7 +263,7 @@ _SCOPES = st.lists(
 def test_rule_2_the_policy_is_right_for_every_path_that_the_functions_understand(
     scope: str, bound: bool, direction: Direction, method: str, path: str
 ) -> None:
-    """What a letter may open is open, and what is open else is below a patient, where the reader tells types apart."""
+    """Paths that a letter opens are open; any other open path is below a patient, where the reader checks the type."""
     parsed = understood_path(path)
     if parsed is None:
         return
@@ -338,7 +338,7 @@ def test_forty_types_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scopes, "SERVED_TYPES", forty)
     assert len(forty) == 40
 
-    # What a scope opens is kept: no other test may ask for this one.
+    # The grants of a scope are cached: no other test may use this one.
     scope = f"{EVERYTHING} launch openid"
     for direction in Direction:
         assert _size(scope, direction) <= 8192

@@ -23,7 +23,7 @@ NOW = 1_800_000_000
 
 
 class Keys:
-    """Trusts the issuer's key and nothing else."""
+    """A verifier's key set that trusts the issuer's key alone."""
 
     def public_key(self, kid: str) -> "RSAPublicKey | None":
         ours = signing_key().public_key()
@@ -31,7 +31,7 @@ class Keys:
 
 
 class Revoked:
-    """A set of revoked ids that notes what it was asked."""
+    """A set of revoked ids that notes each id that it was asked about."""
 
     def __init__(self, *ids: str) -> None:
         self._ids = ids
@@ -108,7 +108,7 @@ def _padded(part: int) -> str:
 
 
 def _non_canonical(part: int) -> str:
-    """Return a token whose segment ends in another character that decodes to the same bytes."""
+    """Return a token with a last character in one segment replaced by another that decodes to the same bytes."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     # A filler claim or member gives the segment a length at which stray bits exist.
     for filler in range(3):
@@ -231,7 +231,7 @@ def test_oauth_md_a_key_that_the_token_brings_along_is_ignored(name: str) -> Non
     refused(
         f"Bearer {signed(header(kid=thumbprint(theirs.public_key()), **{name: values[name]}), claims(NOW), theirs)}"
     )
-    # … and what our own token says there changes nothing.
+    # … and the same header in our own token changes nothing.
     assert verify(f"Bearer {signed(header(**{name: values[name]}), claims(NOW))}").jti == "token-1"
 
 

@@ -1,4 +1,4 @@
-"""The pages that show what was measured say what the figures say."""
+"""The pages with measurements agree with the measured figures."""
 
 import copy
 from pathlib import Path

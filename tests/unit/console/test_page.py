@@ -1,4 +1,4 @@
-"""The page and its files over HTTP: who gets it, how long it is kept, what it may load (CSP Level 3; RFC 9110)."""
+"""The page and its files over HTTP: access, caching, and the sources it may load (CSP Level 3; RFC 9110)."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the page reads out of the CapabilityStatement's words for a search parameter is what the one table has."""
+"""The page parses the CapabilityStatement's text about a search parameter into the syntax that the one table has."""
 
 import json
 import subprocess

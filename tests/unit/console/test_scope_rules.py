@@ -1,4 +1,4 @@
-"""What the page says that scopes open is what the server opens."""
+"""The page and the server agree on the access that scopes grant."""
 
 import json
 import subprocess
@@ -44,7 +44,7 @@ NONE: Final = (
 
 
 def page_answers(questions: list[tuple[str, str, str]]) -> Any:
-    """Return for scope strings, patients and types what is open, and the scope that opens a search."""
+    """Return for scope strings, patients and types the access that is open, and the scope that opens a search."""
     done = subprocess.run(
         [NODE, "--input-type=module", "--eval", _ANSWER],
         cwd=WEB,

@@ -1,4 +1,4 @@
-"""The audit events of reads and searches: whose record was opened or refused, and to whom (`audit.md`, Whose)."""
+"""The audit events of reads and searches: the patient and the caller of each access or error (`audit.md`, Whose)."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
 NUMBER = f"{SYSTEM}|9658218873"
 """Of Patient 4."""
 
-Told = list[tuple[str, str, str, int]]
+Reported = list[tuple[str, str, str, int]]
 """Of each event whom it names, its outcome, why and its status."""
 
 
@@ -50,11 +50,11 @@ def reader(loaded: Reader) -> Iterator[Reader]:
     loaded.faults.clear()
 
 
-def told(reader: Reader) -> Told:
+def reported(reader: Reader) -> Reported:
     return sorted((each.patient, each.outcome.value, each.why, each.status) for each in reader.kept.events)
 
 
-def allowed(*patients: str) -> Told:
+def allowed(*patients: str) -> Reported:
     return [(patient, "0", "", 0) for patient in patients]
 
 
@@ -73,14 +73,14 @@ def ask(reader: Reader, asked: str) -> int:
 
 
 ALLOWED = [
-    # Whose it is stands in the path, whatever comes of it.
+    # The path names the patient, whatever the outcome.
     *((f"{method}{path}", 200, ["4"]) for method in ("", "HEAD ") for path in ("Patient/4", "Patient/4/_history")),
     ("Patient/4/$everything?_count=1", 200, ["4"]),
     ("Patient/absent", 404, ["absent"]),
     ("Patient/absent/$everything", 404, ["absent"]),
     ("Patient/absent/_history", 404, ["absent"]),
     ("Patient/4/_history/9", 404, ["4"]),
-    # Of another resource it stands in what is read.
+    # For another resource the patient is in the resource read.
     ("Observation/o1", 200, ["4"]),
     ("Condition/moved/_history/1", 200, ["5"]),
     ("Condition/moved/_history", 200, ["4", "5"]),
@@ -104,14 +104,14 @@ ALLOWED = [
     (f"Patient?identifier:not={NUMBER}&_count=0&gender=none", 200, ["4"]),
     (f"Patient?identifier={SYSTEM}|none", 200, [""]),
     (f"Patient?identifier={SYSTEM}|&gender=none", 200, [""]),
-    # A page tells of all who are on it, and of nobody else.
+    # A page discloses all patients on it, and no others.
     ("Patient?birthdate=ge1990", 200, ["4", "5", "6"]),
     ("Condition?_id=moved&_include=Condition:asserter", 200, ["4", "6"]),
     ("Patient?_id=4,6&_revinclude=Observation:patient", 200, ["4", "6"]),
     ("Patient/4/$everything?_count=100", 200, ["4", "6"]),
     ("Observation?_id=o1&_include=Observation:encounter", 200, ["4"]),
     ("Observation?code=none", 200, [""]),
-    # A number is of those whom it counts.
+    # A count discloses the patients that it counts.
     ("Patient?gender=female&_summary=count", 200, ["4"]),
     ("Patient?birthdate=ge1990&_count=0", 200, ["4", "5", "6"]),
     ("Condition?_id=moved&_summary=count", 200, ["4"]),
@@ -129,7 +129,7 @@ def test_what_is_allowed_is_one_event_of_each_patient_of_whom_it_may_tell(
 ) -> None:
     assert ask(reader, asked) == status
 
-    assert told(reader) == allowed(*patients)
+    assert reported(reader) == allowed(*patients)
 
 
 REFUSED = [
@@ -152,11 +152,11 @@ REFUSED = [
 
 @pytest.mark.parametrize(("asked", "status", "expected"), REFUSED)
 def test_what_is_refused_is_one_event_of_each_patient_whom_it_names(
-    reader: Reader, asked: str, status: int, expected: Told
+    reader: Reader, asked: str, status: int, expected: Reported
 ) -> None:
     assert ask(reader, asked) == status
 
-    assert told(reader) == expected
+    assert reported(reader) == expected
     assert not [step for step in reader.kept.steps if step.startswith("begin")]
 
 
@@ -176,7 +176,7 @@ def test_without_the_scope_nothing_is_looked_up_and_the_path_says_whose_it_is(
 ) -> None:
     assert ask(reader.as_caller("user/Observation.read"), asked) == 403
 
-    assert told(reader) == [(whose, "4", "scope", 403)]
+    assert reported(reader) == [(whose, "4", "scope", 403)]
     assert reader.calls == []
 
 
@@ -204,14 +204,14 @@ def test_what_a_bound_client_asks_of_another_is_refused_in_its_event_whatever_th
 ) -> None:
     assert ask(reader.as_caller("patient/*.read", patient="5"), asked) == status
 
-    assert told(reader) == [("4", "4", "compartment", status)]
+    assert reported(reader) == [("4", "4", "compartment", status)]
 
 
 def test_a_bound_client_that_names_its_own_patient_and_another_is_audited_with_both(reader: Reader) -> None:
     bound = reader.as_caller("patient/*.read", patient="5")
     assert bound.get("Patient", "_id=4,5").total == 1
 
-    assert told(reader) == [("4", "4", "compartment", 200), ("5", "0", "", 0)]
+    assert reported(reader) == [("4", "4", "compartment", 200), ("5", "0", "", 0)]
 
 
 def test_an_event_says_what_was_asked(reader: Reader) -> None:
@@ -234,7 +234,7 @@ def test_an_event_says_what_was_asked(reader: Reader) -> None:
 def test_what_was_not_modified_is_disclosed_as_it_would_be_by_a_body(reader: Reader, asked: str) -> None:
     assert reader.get(asked, If_None_Match='W/"1"').status == 304
 
-    assert told(reader) == allowed("4")
+    assert reported(reader) == allowed("4")
 
 
 def test_a_next_page_is_recorded_with_its_search_and_its_place(reader: Reader) -> None:
@@ -242,7 +242,7 @@ def test_a_next_page_is_recorded_with_its_search_and_its_place(reader: Reader) -
     reader.kept.events.clear()
     reader.follow(first.link("next"))
 
-    assert told(reader) == allowed("4")
+    assert reported(reader) == allowed("4")
     assert one(reader).query.startswith("patient=4&_count=2&_cursor=")
 
 
@@ -251,14 +251,14 @@ def test_the_next_page_of_a_form_concerns_whom_the_form_names(reader: Reader) ->
     reader.kept.events.clear()
     reader.follow(first.link("next"))
 
-    assert told(reader) == allowed("4")
+    assert reported(reader) == allowed("4")
 
 
 def test_an_expired_token_is_an_event_of_its_client(reader: Reader) -> None:
     caller: dict[str, Any] = {"client_id": "client-1", "scope": "user/Patient.read", "expires_at": "1"}
     assert reader.send(fhir_event("GET", "Patient/4", authorizer=caller)).status == 401
 
-    assert told(reader) == [("", "4", "token", 401)]
+    assert reported(reader) == [("", "4", "token", 401)]
     assert one(reader).client_id == "client-1"
 
 
@@ -291,12 +291,12 @@ def breaks(operation: str) -> Callable[[str], None]:
     ],
 )
 def test_what_fails_after_its_event_was_written_was_allowed(
-    reader: Reader, asked: str, operation: str, expected: Told
+    reader: Reader, asked: str, operation: str, expected: Reported
 ) -> None:
     reader.faults.append(breaks(operation))
 
     assert ask(reader, asked) == 503
-    assert told(reader) == expected
+    assert reported(reader) == expected
 
 
 @pytest.mark.parametrize("asked", [asked for asked, status, _ in ALLOWED if status == 200])
@@ -311,7 +311,7 @@ def test_no_disclosure_leaves_without_its_event(reader: Reader, asked: str) -> N
     assert reader.kept.events == []
 
 
-# --- what one request may name, and tell of
+# --- the limit on patients that one request may name and disclose
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_h1_a_request_that_names_more_than_a_hundred_is_refused_before_anything_
     path = "Patient" if query.startswith("_id") else "Observation"
     assert reader.post(f"{path}/_search", query).issue["code"] == "too-costly"
 
-    assert told(reader) == [("", "4", "bad request", 400)]
+    assert reported(reader) == [("", "4", "bad request", 400)]
     assert reader.calls == []
     assert len(one(reader).query) <= 3_000
 
@@ -337,13 +337,13 @@ def test_h1_a_bound_client_that_names_many_makes_one_event(reader: Reader) -> No
     bound = reader.as_caller("patient/*.read", patient="5")
     assert bound.get("Patient", "_id=" + ",".join(f"p{number}" for number in range(300))).status == 400
 
-    assert told(reader) == [("", "4", "bad request", 400)]
+    assert reported(reader) == [("", "4", "bad request", 400)]
 
 
 def test_h2_a_parameter_that_no_url_could_hold_takes_no_room_in_an_event(reader: Reader) -> None:
     assert reader.post("Patient/_search", "é" * 31_000 + "=1&birthdate=ge1990&_count=40").status == 200
 
-    assert told(reader) == allowed("4", "5", "6")
+    assert reported(reader) == allowed("4", "5", "6")
     assert {(each.query, each.unknown_parameters) for each in reader.kept.events} == {("birthdate=***&_count=40", 1)}
 
 
@@ -358,14 +358,14 @@ def test_h2_a_parameter_that_no_url_could_hold_takes_no_room_in_an_event(reader:
 def test_h3_a_number_about_one_who_is_described_is_an_event_of_that_patient(reader: Reader, query: str) -> None:
     assert reader.get("Patient", query).status == 200
 
-    assert told(reader) == allowed("4")
+    assert reported(reader) == allowed("4")
 
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     """A reader of 130 patients of one ward: p0, the first on a page, has 101 observations and an encounter.
 
-    The performers of the observations are the others, and so are those whose encounters and episodes they refer to.
+    The other patients are the performers of the observations, and have the encounters and episodes that these refer to.
     """
     patients: list[Resource] = [
         {"resourceType": "Patient", "id": f"p{number}", "birthDate": "1980", "identifier": [{"value": "ward"}]}
@@ -435,7 +435,7 @@ def test_nobody_is_recorded_who_could_not_have_been_on_the_page(many: Reader) ->
     ("included", "all_at_once"),
     [
         ("performer", "Observation?_id=all&_include=Observation:performer"),
-        # Whose these are stands in what is included alone.
+        # Only the included resources name the patients of these.
         ("encounter", "Encounter?_id=all&_include=Encounter:episodeofcare"),
     ],
 )
@@ -456,7 +456,7 @@ def test_an_identifier_that_too_many_have_is_refused_and_tells_of_none_of_them(m
     many.kept.events.clear()
 
     assert many.get("Patient", "identifier=ward").issue["code"] == "too-costly"
-    assert told(many) == [("", "4", "bad request", 400)]
+    assert reported(many) == [("", "4", "bad request", 400)]
 
 
 def test_a_number_that_counts_many_is_nobodys(many: Reader) -> None:

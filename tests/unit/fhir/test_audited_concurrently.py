@@ -1,4 +1,4 @@
-"""An event and what it is of are asked for side by side, so that the trail costs a read no time (`audit.md`)."""
+"""An event is written while its resource is read, so that the trail adds no time to a read (`audit.md`)."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ INSERT = "BatchExecuteStatement"
 
 
 class Meeting:
-    """Holds back a read and a put until both are on their way; whichever waits in vain breaks both."""
+    """A barrier that holds back a read and a put until both have begun; if either waits in vain, both fail."""
 
     def __init__(self, read: str) -> None:
         self._read = read
@@ -98,7 +98,7 @@ def test_a_page_of_patients_takes_one_call_for_all_of_their_events(reader: Reade
 
 
 class Killed(BaseException):
-    """The end of the function, in the middle of what it does."""
+    """The end of the function in the middle of a call."""
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_killed_at_any_of_its_calls_it_tells_nothing_and_whole_it_leaves_its_eve
         try:
             return reader.get(path, query)
         except Killed:
-            # It is gone, and so is what it would have answered, whether that was a read or the put beside it.
+            # The function is gone, and so is its answer, whether the call was the read or the concurrent put.
             return None
 
     read_all = next(each for each in map(answer, count(1)) if each)

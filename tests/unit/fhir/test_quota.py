@@ -1,4 +1,4 @@
-"""A client that has spent what a minute allows is refused, and no other (`access.md`, Kill switch and budgets)."""
+"""A client that has spent its quota for the minute is refused, and no other (`access.md`, Kill switch and budgets)."""
 
 from collections.abc import Iterator
 

@@ -24,7 +24,7 @@ SOURCES = {(each["resourceType"], each["id"]): each for each in few_records()}
 
 @pytest.fixture(scope="module")
 def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """A reader of Patient 4 in its second version, and of Patient 6 who was deleted."""
+    """Yield a reader with Patient 4 in its second version, and Patient 6 deleted."""
     folder = tmp_path_factory.mktemp("aged")
     with reader_on_moto() as reader:
         load(reader, write_records(folder))

@@ -1,4 +1,4 @@
-"""What each refusal tells its caller to do, text by text (`access.md`, Errors; `fhir.md`, Statuses)."""
+"""The text of each error, which tells the caller how to proceed (`access.md`, Errors; `fhir.md`, Statuses)."""
 
 from typing import Any, cast
 
@@ -19,12 +19,12 @@ from careconnect_testing.parts.stores import BASE, Reader
 from careconnect_testing.running.cases import each_of
 from service_discovery.app import DiscoveryEndpoint
 
-# What it refuses it refuses without a look at its keys.
+# It raises its errors without reading its keys.
 DISCOVERY = RequestPipeline(
     DiscoveryEndpoint(cast("Any", None)), BASE, "eu-west-2", Cors(("*",)), RecordingObserver(), Clock()
 )
 
-# What a token holds, what it asks for, and the scope that it is told to get.
+# The scopes of a token, its request, and the scope that the error names.
 NEEDED = [
     ("user/Condition.read", "Patient/4", "", "user/Patient.r"),
     ("user/Condition.read", "Patient/4/_history/1", "", "user/Patient.r"),
@@ -52,7 +52,7 @@ def test_rfc_6750_3_a_missing_scope_is_named(reader: Reader, held: str, path: st
         f'Bearer realm="careconnect", error="insufficient_scope", scope="{needed}"'
     )
     assert answer.diagnostics == f"The access token's scopes do not allow this request: {needed} is needed."
-    # With it the same request is let in, and with what was held alone it was not.
+    # With the named scope the same request is allowed; without it, it was not.
     assert reader.as_caller(f"{held} {needed}").get(path, query).status in (200, 404)
 
 
@@ -69,7 +69,7 @@ HISTORY_OF_PATIENT = (
 )
 EVERYTHING_OF_PATIENT = "That is no operation of Patient, which has Patient/{id}/$everything."
 
-# What is asked for below the FHIR base, and what is said of it.
+# Requested paths below the FHIR base, and the error for each.
 PATHS = [
     ("/Patient/4", EMPTY_PART),
     ("Patient//4", EMPTY_PART),
@@ -160,7 +160,7 @@ def test_the_types_of_stu3_are_those_of_its_models() -> None:
 
 IGNORED = "the parameter is not supported and was ignored."
 
-# What is asked with a parameter that is not known, and the warning.
+# Requests with an unknown parameter, and the warning for each.
 UNKNOWN = [
     ("Patient?nmae=x", f"nmae: {IGNORED} The nearest is name."),
     ("Patient?Name:exact=x", f"Name:exact: {IGNORED} The nearest is name."),
@@ -196,7 +196,7 @@ def test_fhir_md_unknown_parameters_are_reported_first_and_with_the_nearest_name
     assert strict.diagnostics == warning.replace(" and was ignored.", ".")
 
 
-# What is refused in any case, and what would be right.
+# Requests that are refused in any case, and the correct form of each.
 NOT_TAKEN = [
     ("Patient?name:exakt=x", "name: the modifier is not supported; it takes :exact, :contains, :missing."),
     ("Patient?gender:exact=x", "gender: the modifier is not supported; it takes :not, :missing."),

@@ -155,7 +155,7 @@ def test_counters_hold_neither_id_nor_address_and_end_by_themselves(issuer: Issu
 
 
 def test_guesses_in_parallel_are_cut_off_too() -> None:
-    """All of them read the counter before one is counted; what counts then is the number after counting."""
+    """All of them read the counter before one is counted; the number after counting decides."""
 
     class Slow:
         def __init__(self) -> None:
@@ -205,7 +205,7 @@ def test_what_can_be_no_clients_id_is_not_looked_up(client_id: str, is_asked: bo
             ClientCredentials(AuthMethod.BASIC, client_id, "x"), source_ip="ip", base_url=BaseUrl(BASE), now=1000.0
         )
 
-    # As many look-ups in either case; an id that is asked for instead is one that no client can have.
+    # The number of look-ups is equal in either case; the id looked up instead is one that no client can have.
     assert asked == [client_id if is_asked else " "]
 
 
@@ -293,7 +293,7 @@ def test_unknown_wrong_and_disabled_take_comparable_time() -> None:
 
 
 def test_fifty_clients_at_once_each_get_their_own_token(issuer: Issuer) -> None:
-    """Nothing of one caller reaches another through what a container keeps."""
+    """Nothing that a container stores for one caller reaches another."""
     secrets_ = {f"client-{number}": issuer.register(f"client-{number}") for number in range(50)}
 
     def ask(client_id: str) -> Any:

@@ -175,7 +175,7 @@ def test_an_outage_of_kms_ends_issuing_at_once_and_verifying_after_a_while(issue
 
 @pytest.mark.slow
 def test_no_request_fails_while_keys_are_rotated(issuer: Issuer, secret: str) -> None:
-    """Tokens are issued and introspected all the while, by instances whose caches differ in age."""
+    """Tokens are issued and introspected throughout, by instances with caches of different ages."""
     old = issuer.kms.describe_key(KeyId=f"{ALIAS}-current")["KeyMetadata"]["KeyId"]
     instances = [issuer.rebuilt() for _ in range(3)]
     kids: set[str] = set()

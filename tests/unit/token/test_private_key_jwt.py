@@ -108,7 +108,7 @@ NOT_PROVEN = [
     _row("RFC 7517 §4.2 a key for encryption", "unknown key", headers={"kid": "for-encryption"}),
     _row("RFC 7517 §4.3 a key not for verifying", "unknown key", headers={"kid": "for-signing"}),
     _row("RFC 7518 §3.3 a short key", "short key", headers={"kid": "short"}),
-    # What is wrong besides is not told to who has not proven anything.
+    # Further faults are not reported to a sender that has proven nothing.
     _row("another key and another audience", "signature", key=OTHER_RSA_KEY, aud="https://other.example"),
     _row("another key and another type", "signature", key=OTHER_RSA_KEY, headers={"typ": "at+jwt"}),
     _row("another key and another key set", "signature", key=OTHER_RSA_KEY, headers={"jku": "https://evil.example"}),
@@ -334,7 +334,7 @@ def test_an_assertion_that_did_not_authenticate_uses_nothing_up(keyed: Issuer) -
 
 
 class OneAtATime:
-    """Lets one call at a time through to moto, whose tables are not made for threads; the order stays open."""
+    """A client that passes one call at a time to moto, since its tables are not thread-safe; the order stays open."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -407,7 +407,7 @@ class PublishedKeys:
 
 
 def published(issuer: Issuer, keys: Sequence[Mapping[str, Any]]) -> tuple[Issuer, PublishedKeys]:
-    """Register a client whose keys are at an address; returns the issuer that asks there, and the address."""
+    """Register a client with keys at an address; return the issuer that fetches them, and the address."""
     issuer.register(
         "client-1",
         auth_methods=frozenset({AuthMethod.PRIVATE_KEY_JWT}),
@@ -440,7 +440,7 @@ def test_smart_a_jku_is_the_registered_address_to_the_letter_and_never_fetched(
 
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
 def test_rfc_8725_3_1_a_shared_secret_never_signs_though_the_client_publishes_it(issuer: Issuer) -> None:
-    """Whoever can read the published set could sign with it."""
+    """Any reader of the published set could sign with it."""
     shared = b"0123456789abcdef0123456789abcdef"
     octets = base64.urlsafe_b64encode(shared).rstrip(b"=").decode()
     issuer, _ = published(issuer, [{"kid": "key-1", "kty": "oct", "k": octets}])

@@ -98,7 +98,7 @@ def test_a_client_bound_to_a_patient_gets_the_patient_claim(issuer: Issuer) -> N
     answer = issuer.token("bound", secret)
 
     assert verified(issuer, answer.json["access_token"])["patient"] == "4"
-    # SMART App Launch 2.x: an app is told the patient beside the token, which is opaque to it.
+    # SMART App Launch 2.x: an app gets the patient next to the token, which is opaque to it.
     assert answer.json["patient"] == "4"
 
 
@@ -342,7 +342,7 @@ MALFORMED = "is malformed: scopes are printable ASCII without quotes or backslas
         ("profile Patient.read", f"Patient.read {NO_SCOPE}"),
         ("user/Patient.rs?gender=male", f"user/Patient.rs {SUFFIXED}"),
         ("profile  profile", f"The scope {MALFORMED}"),
-        # Made of anything but what a scope is made of, or longer than one, it is not repeated.
+        # A text with characters that no scope has, or longer than a scope, is not repeated.
         ("<script>", f"The scope {NO_SCOPE}"),
         ("9434765919", f"The scope {NO_SCOPE}"),
         ("user/Patient.read?identifier=9434765919", f"user/Patient.read {SUFFIXED}"),
@@ -359,7 +359,7 @@ def test_the_first_scope_at_fault_is_named_if_it_can_be_shown(
 
     assert (answer.status, answer.error) == (400, "invalid_scope")
     assert answer.json["error_description"] == described
-    # RFC 6749 §5.2: what a description may be made of.
+    # RFC 6749 §5.2: the characters of a description.
     assert re.fullmatch(r"[\x20\x21\x23-\x5B\x5D-\x7E]+", described)
     (line,) = issuer.observer.lines
     assert line["reason"] in {*ScopeFault, "beyond the registration"}
@@ -385,7 +385,7 @@ def test_a_scope_that_no_token_can_hold_is_invalid_scope(issuer: Issuer) -> None
 
 
 def test_the_longest_token_can_be_signed(issuer: Issuer) -> None:
-    """The bounds of a registration keep the signing input under what KMS takes."""
+    """The limits of a registration keep the signing input below KMS's maximum."""
     scopes = ["profile"]
     for name in ("Patient", "Condition", "Observation", "Encounter", "Procedure", "Immunization", "EpisodeOfCare"):
         for letters in ("c", "r", "u", "d", "s", "rs", "cr", "cu", "cd", "cs", "ru", "rd", "us", "ds", "cru"):

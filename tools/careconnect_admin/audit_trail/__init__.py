@@ -1,1 +1,1 @@
-"""The audit trail, as an operator reads it."""
+"""Reading the audit trail as an operator."""

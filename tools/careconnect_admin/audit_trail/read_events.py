@@ -1,4 +1,4 @@
-"""Read the events of the audit trail with the operator's own rights, the newest first."""
+"""Read the audit events with the operator's own permissions, newest first."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,21 +16,21 @@ Item = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What is recorded under an id; no `event` if it is none that this service has recorded."""
+    """An item of the audit trail with its id; `event` is None if this service did not write the item."""
 
     id: str
     event: AuditEvent | None
 
 
 class AccessRecordReader:
-    """Reads the events of a patient, or of whole days; errors of DynamoDB pass through."""
+    """Reader of the events of a patient or of whole days; DynamoDB errors pass through."""
 
     def __init__(self, client: "DynamoDBClient", audit_table: str) -> None:
         self._client = client
         self._table = audit_table
 
     def of_patient(self, patient: str, days: Sequence[str] = ()) -> Iterator[Recorded]:
-        """Return a patient's events, of consecutive days or all; those of the last second may be missing."""
+        """Return a patient's events, all or those of consecutive days; the last second's may be missing."""
         condition, values = "patient = :patient", {":patient": {"S": patient}}
         if days:
             condition += " AND sk BETWEEN :first AND :last"
@@ -41,17 +41,17 @@ class AccessRecordReader:
         return _recorded(self._items(condition, values, IndexName=PATIENT_INDEX))
 
     def of_days(self, days: Sequence[str]) -> Iterator[Recorded]:
-        """Return all events of some days."""
+        """Return all events of the given days."""
         return _recorded(item for day in reversed(days) for item in self._of_day(day))
 
     def of_id(self, event_id: str) -> Recorded | None:
-        """Return what is recorded under an event's id, or nothing."""
+        """Return the item with an event's id, or None."""
         key = event_key(event_id)
         values = {":pk": key["pk"], ":sk": key["sk"]}
         return next(_recorded(self._items("pk = :pk AND begins_with(sk, :sk)", values, ConsistentRead=True)), None)
 
     def _of_day(self, day: str) -> Iterator[Item]:
-        """Return a day's items as they are read, a page of each shard at a time."""
+        """Return a day's items lazily, one page of each shard at a time."""
         shards = (
             self._items("pk = :pk", {":pk": {"S": partition_of(day, shard)}}, ConsistentRead=True) for shard in SHARDS
         )
@@ -69,7 +69,7 @@ class AccessRecordReader:
 
 
 def _recorded(items: Iterable[Item]) -> Iterator[Recorded]:
-    """Return what items tell, newest first."""
+    """Yield the audit events of items, in the order given."""
     for item in items:
         yield Recorded(item["sk"]["S"], _event(item))
 

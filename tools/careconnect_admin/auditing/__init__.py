@@ -1,1 +1,1 @@
-"""Audit the changes that an operator makes: clients, signing keys, tokens, loads."""
+"""Audit events for an operator's changes: clients, signing keys, tokens, loads."""

@@ -1,4 +1,4 @@
-"""The registered clients, whose every change is recorded before it is made."""
+"""The client registry, with an audit event stored before each change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -15,20 +15,21 @@ _TOLD: Final[Mapping[str, Callable[[ClientRecord], str]]] = {
     "resource_server": lambda record: "true" if record.resource_server else "",
     "jwks_uri": lambda record: record.jwks_uri,
 }
-"""What an event tells the new value of: what a client may do, and how it proves who it is."""
+"""The members with their new value in the event: the client's permissions and its authentication."""
 
 _NAMED: Final[Mapping[str, Callable[[ClientRecord], object]]] = {
     "name": lambda record: record.name,
     "jwks": lambda record: record.jwks,
     "secret": lambda record: record.secrets,
 }
-"""What it tells only that it is another."""
+"""The members of which the event says only that they changed."""
 
 
 class AuditedClientRegistry:
-    """Changes `clients`, and keeps the event of each change first. `record` opens the access record when one is due.
+    """A client registry that stores an audit event before each change of `clients`.
 
-    An id that no client has may be a secret in the wrong place: it is changed by nothing and named by no event.
+    `record` opens the audit trail when an event is to be written. An unknown client id may be a secret in the wrong
+    place. It therefore changes nothing, and no event names it.
     """
 
     def __init__(self, clients: ClientRegistry, record: Callable[[], OperatorEvents]) -> None:
@@ -57,7 +58,7 @@ class AuditedClientRegistry:
         )
 
     def change(self, record: ClientRecord, changed: ClientRecord) -> bool:
-        """Replace all that an operator says of a client; False if that has changed since `record` was read."""
+        """Replace a client's registration; False if it has changed since `record` was read."""
         about = {"client_id": record.client_id}
         about |= {name: tell(changed) for name, tell in _TOLD.items() if tell(changed) != tell(record)}
         about |= {name: "changed" for name, tell in _NAMED.items() if tell(changed) != tell(record)}

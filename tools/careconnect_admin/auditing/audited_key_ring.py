@@ -1,4 +1,4 @@
-"""The signing keys, whose every change is recorded before it is made."""
+"""The signing keys, with an audit event stored before each change."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -17,7 +17,10 @@ _REFUSALS: Final = (KeyRotationError,)
 
 
 class AuditedKeyRing(KeyRing):
-    """A key ring that keeps the event of each change first; `record` opens the access record when one is due."""
+    """A key ring that stores an audit event before each change.
+
+    `record` opens the audit trail when an event is to be written.
+    """
 
     def __init__(self, kms: "KMSClient", alias: str, record: Callable[[], OperatorEvents]) -> None:
         super().__init__(kms, alias)
@@ -25,20 +28,20 @@ class AuditedKeyRing(KeyRing):
         self._record = record
 
     def publish(self) -> str:
-        """Make and publish a next key, or take up the one that waits, and return its key id."""
+        """Create and publish a next key, or reuse the one that is already published, and return its key id."""
         return self._done("key-publish", Action.CREATE, self._about, super().publish)
 
     def promote(self) -> None:
-        """Let the next key sign and keep the one before trusted."""
+        """Let the next key sign, and keep trusting the previous key."""
         self._done("key-promote", Action.UPDATE, self._about, super().promote)
 
     def discard(self, key_id: str) -> None:
-        """Have KMS delete a key that no alias points at any more."""
+        """Schedule the deletion in KMS of a key that no alias points at any more."""
         discard = super().discard
         self._done("key-discard", Action.DELETE, {"key_id": key_id}, lambda: discard(key_id))
 
     def retire(self, *, now: float, force: bool = False) -> tuple[str, datetime]:
-        """Stop trusting the previous key, and return its key id and the day on which KMS deletes it."""
+        """Stop trusting the previous key; return its key id and the date on which KMS deletes it."""
         about = self._about | ({"force": "true"} if force else {})
         retire = super().retire
         return self._done("key-retire", Action.DELETE, about, lambda: retire(now=now, force=force))

@@ -1,4 +1,4 @@
-"""What ends tokens before their time, recorded before it does."""
+"""Token revocation, with an audit event stored before tokens are revoked."""
 
 import re
 from collections.abc import Callable
@@ -14,23 +14,23 @@ _JTI: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Revocations(Protocol):
-    """Ends access tokens; each raises `TokensLiveOnError` if it does not."""
+    """Revokes access tokens; each method raises `TokensLiveOnError` if it fails."""
 
     def end_client(self, client_id: str) -> None:
-        """End all tokens that a client has, whether it is registered or not."""
+        """Revoke all tokens of a client, registered or not."""
 
     def end_patient(self, patient: str) -> None:
-        """End all tokens that are bound to a patient."""
+        """Revoke all tokens that are bound to a patient."""
 
     def end_token(self, jti: str) -> None:
-        """End one token by its id."""
+        """Revoke one token by its id."""
 
 
 class RecordedRevocations:
-    """Ends tokens by `revocations`, and keeps the event of it first.
+    """Revokes tokens by `revocations`, and stores the audit event first.
 
-    `record` opens the access record, and `is_registered` says whether a client is: an id of another that could be a
-    secret is named by no event, nor is a token in the place of its id.
+    `record` opens the audit trail. `is_registered` returns True for the id of a registered client. An unregistered id
+    that could be a secret is left out of the event, and so is a token given in place of its id.
     """
 
     def __init__(
@@ -44,23 +44,23 @@ class RecordedRevocations:
         self._is_registered = is_registered
 
     def end_client(self, client_id: str) -> None:
-        """End all tokens that a client has; raises `TokensLiveOnError`."""
+        """Revoke all tokens of a client; raises `TokensLiveOnError`."""
         is_safe = not _could_be_secret(client_id) or self._is_registered(client_id)
         self._end("client_id", client_id if is_safe else LEFT_OUT, lambda: self._revocations.end_client(client_id))
 
     def end_patient(self, patient: str) -> None:
-        """End all tokens that are bound to a patient; raises `TokensLiveOnError`."""
+        """Revoke all tokens that are bound to a patient; raises `TokensLiveOnError`."""
         self._end("patient", patient, lambda: self._revocations.end_patient(patient))
 
     def end_token(self, jti: str) -> None:
-        """End one token by its id; raises `TokensLiveOnError`."""
+        """Revoke one token by its id; raises `TokensLiveOnError`."""
         self._end("jti", jti if _JTI.fullmatch(jti) else LEFT_OUT, lambda: self._revocations.end_token(jti))
 
     def _end(self, name: str, value: str, end: Callable[[], None]) -> None:
         try:
             self._record().done("tokens-revoke", Action.EXECUTE, {name: value}, end)
         except NotAuditedError as error:
-            # Whoever was disabled a moment ago is to be told that its tokens were not ended.
+            # The client may just have been disabled: the operator has to learn that its tokens are still valid.
             raise TokensLiveOnError(f"{error.code} for its event") from error
 
 

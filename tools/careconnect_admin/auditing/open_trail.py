@@ -1,4 +1,4 @@
-"""Open the audit trail of a stack in the name of who is signed in."""
+"""Open the audit trail of a stack in the name of the signed-in principal."""
 
 import time
 from collections.abc import Callable
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from careconnect_admin.stack.target import StackTarget
 
 _MOST_SECONDS_OFF: Final = 2
-"""A date has whole seconds, and an answer is on its way for some."""
+"""Tolerated clock difference: a Date header has whole seconds, and a response takes time to arrive."""
 
 
 def operator_record(target: "StackTarget") -> OperatorEvents:
-    """Return the audit trail of a stack; raises `OperatorError` if it has none, errors of AWS pass through."""
+    """Return the audit trail of a stack; raises `OperatorError` if it has none, AWS errors pass through."""
     if "AuditTable" not in target.outputs:
         raise OperatorError(
             f"the stack {target.name} has no audit trail, without which nothing is changed: deploy this release first"
@@ -31,9 +31,9 @@ def operator_record(target: "StackTarget") -> OperatorEvents:
 
 
 def signed_in(sts: "STSClient", clock: Callable[[], float] = time.time) -> Operator:
-    """Return the principal that is signed in, whose events are dated by AWS's clock.
+    """Return the signed-in principal, with the offset that dates its events by AWS's clock.
 
-    One that is dated long before it is kept is taken for one that was put in later.
+    An event dated long before it is stored would be reported as added later.
     """
     answer: Any = sts.get_caller_identity()
     here = clock()

@@ -15,16 +15,16 @@ from careconnect_admin.errors import OperatorError
 Result = TypeVar("Result")
 
 LOCAL_OPERATOR: Final = "operator"
-"""Who changes a local stack, where everybody signs in as the same."""
+"""The operator's name on a local stack, which has one principal for everybody."""
 
 SERVICE: Final = "cli"
 _GONE: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException"})
 
 
 class NotAuditedError(OperatorError):
-    """A change is not made, as its event could not be kept; `code` is that of the service's error.
+    """A change is not made because its audit event could not be stored; `code` is the AWS error code.
 
-    `is_gone` says that there is no audit trail any more.
+    `is_gone` is True if the audit trail no longer exists.
     """
 
     def __init__(self, change: str, code: str) -> None:
@@ -38,7 +38,7 @@ class NotAuditedError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who changes a stack, and how many seconds AWS's clock is before this machine's."""
+    """The principal that changes a stack, and the seconds by which AWS's clock is ahead of this machine's."""
 
     name: str
     seconds_off: float = 0
@@ -64,9 +64,9 @@ class OperatorEvents:
     ) -> Result:
         """Write the event of a change, make it, and return what it returns.
 
-        `about` says what is changed, and how. A change that returns False or raises one of `refusals`, and so did
-        nothing, is followed by an event of its own, refused for the fixed word `unless`; one that raises anything else
-        by one that says it failed. Raises `NotAuditedError`, and then nothing is changed.
+        `about` describes the change. A change that returns False or raises one of `refusals` did nothing. A second
+        event then follows, with the outcome refused and the fixed word `unless` as its reason. After any other
+        exception the second event has the outcome failed. Raises `NotAuditedError`, and then nothing is changed.
         """
         event = self._write(interaction, action, about)
         try:
@@ -75,7 +75,7 @@ class OperatorEvents:
             self._follow(event, Outcome.REFUSED, unless)
             raise
         except BaseException:
-            # An interruption too: nobody knows then how far it came.
+            # An interruption counts too: the change may be partly done.
             self._follow(event, Outcome.FAILED, "error")
             raise
         if result is False:
@@ -83,14 +83,14 @@ class OperatorEvents:
         return result
 
     def looked(self, interaction: str, about: Mapping[str, str], patient: str = "") -> None:
-        """Write the event of a look at the audit trail, before what was read is shown; raises `NotAuditedError`.
+        """Write the event of reading the audit trail, before the result is shown; raises `NotAuditedError`.
 
-        `patient` is whose events were asked for, if it was one's.
+        `patient` is the id of the patient if one patient's events were requested.
         """
         self._write(interaction, Action.READ, about, type_=AUDIT_EVENT.name, patient=patient)
 
     def concerning(self, interaction: str, action: Action, patients: Iterable[str]) -> None:
-        """Write an event for each patient, before a change of many records goes on; raises `NotAuditedError`."""
+        """Write an event for each patient before a change of many records continues; raises `NotAuditedError`."""
         self._keep(
             [self._event(interaction, action, {}, patient=patient) for patient in patients],
             f"the rest of the {interaction}",
@@ -126,7 +126,7 @@ class OperatorEvents:
             raise NotAuditedError(change, str(error)) from error
 
     def _follow(self, event: AuditEvent, outcome: Outcome, why: str) -> None:
-        # The first event says more than was done then; what the operator has to read is why it was not.
+        # If this event is lost, the first one only overstates the change. The operator needs the change's own error.
         with suppress(EventNotStoredError):
             self._store.keep([replace(event, id=self._new_id(), outcome=outcome, why=why)])
 

@@ -1,1 +1,1 @@
-"""Checks of a running deployment, from outside."""
+"""Checks of a running deployment from outside."""

@@ -1,27 +1,27 @@
-"""What a check expects of an answer, and how it says what it saw instead: without any secret or token."""
+"""Expectations of a check on a response. Their error texts contain no secret or token."""
 
 from typing import Any, Final
 
 import httpx
 
-# By this name API Gateway hands on the header of a Lambda proxy.
+# API Gateway renames the WWW-Authenticate header of a Lambda proxy to this.
 _RENAMED: Final = "x-amzn-remapped-www-authenticate"
 
 
 class CheckError(Exception):
-    """A check does not hold; the text says what was seen, without any secret or token."""
+    """A check failed; the text describes the response, without any secret or token."""
 
 
 class LimitError(CheckError):
-    """A check does not hold for a reason that is known and documented (docs/deploy.md)."""
+    """A check failed for a known reason that is documented in docs/deploy.md."""
 
 
 class SkippedError(CheckError):
-    """A check was left out, since this client's scopes do not allow what it would do."""
+    """A check was skipped because this client's scopes do not allow its requests."""
 
 
 def json_of(answer: httpx.Response) -> Any:
-    """Return the parsed body; raises `CheckError` if it is not JSON."""
+    """Return the parsed body of a response; raises `CheckError` if it is not JSON."""
     try:
         return answer.json()
     except ValueError:
@@ -29,13 +29,13 @@ def json_of(answer: httpx.Response) -> Any:
 
 
 def expect(answer: httpx.Response, status: int) -> None:
-    """Expect a status; raises `CheckError`."""
+    """Raise `CheckError` unless the response has the status."""
     if answer.status_code != status:
         raise CheckError(f"{answer.status_code} instead of {status}")
 
 
 def expect_outcome(answer: httpx.Response, status: int, code: str) -> None:
-    """Expect a status and an OperationOutcome whose first issue has that code; raises `CheckError`."""
+    """Raise `CheckError` unless the status matches and the first issue of the OperationOutcome has the code."""
     expect(answer, status)
     body = json_of(answer)
     if body.get("resourceType") != "OperationOutcome" or body["issue"][0]["code"] != code:
@@ -43,9 +43,9 @@ def expect_outcome(answer: httpx.Response, status: int, code: str) -> None:
 
 
 def expect_challenge(answer: httpx.Response, scheme: str, error: str = "") -> None:
-    """Expect a WWW-Authenticate of that scheme, with that error or without any.
+    """Raise `CheckError` unless WWW-Authenticate has the scheme, and the error (or none if `error` is empty).
 
-    Raises `CheckError`, or `LimitError` if API Gateway has renamed the header.
+    Raises `LimitError` if API Gateway has renamed the header.
     """
     challenge = answer.headers.get("WWW-Authenticate")
     if challenge is None and answer.headers.get(_RENAMED):

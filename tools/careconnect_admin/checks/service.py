@@ -1,4 +1,4 @@
-"""The service at a root URL, as one client meets it."""
+"""Requests of one client to the service at a root URL."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -15,7 +15,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 
 
 class Service:
-    """The service at the root URL `base`, as the client `client_id` meets it; `http` sends its requests."""
+    """The service at the root URL `base`, called as the client `client_id`; `http` sends the requests."""
 
     def __init__(self, base: str, client_id: str, secret: str, http: httpx.Client) -> None:
         self.base = base
@@ -38,7 +38,7 @@ class Service:
         body: str | None = None,
         auth: httpx.Auth = NO_AUTH,
     ) -> httpx.Response:
-        """Send one request, by POST if it has a form. Raises `CheckError` if there is no answer."""
+        """Send one request, by POST if it has a form; raises `CheckError` if there is no response."""
         method = "POST" if form else method
         try:
             return self._http.request(method, url, headers=headers, data=form, content=body, auth=auth)
@@ -46,11 +46,11 @@ class Service:
             raise CheckError(f"no answer ({str(error) or type(error).__name__})") from None
 
     def basic(self, secret: str | None = None) -> httpx.BasicAuth:
-        """Return the Basic authentication of the client, or of one that has another secret."""
+        """Return the client's Basic authentication, with its own secret or the given one."""
         return basic(self.client_id, secret or self._secret)
 
     def new_token(self) -> str:
-        """Obtain a token; raises `CheckError`."""
+        """Return a new access token; raises `CheckError`."""
         answer = self.call(f"{self.base}/token", auth=self.basic(), form={"grant_type": "client_credentials"})
         if answer.status_code == 401:
             raise CheckError("/token answers 401: are CLIENT_ID and CLIENT_SECRET of one client that is enabled?")
@@ -60,15 +60,15 @@ class Service:
 
     @cached_property
     def token(self) -> str:
-        """One token for all checks that only need any."""
+        """The token shared by all checks that need no token of their own."""
         return self.new_token()
 
     @cached_property
     def grants(self) -> Grants:
-        """What `token` opens."""
+        """The permissions of `token`."""
         claims = decoded(self.token)["claims"]
         return grants_of(claims["scope"], bound="patient" in claims)
 
     def bearer(self, token: str | None = None) -> dict[str, str]:
-        """Return the header that carries a token."""
+        """Return the Authorization header with a token."""
         return {"Authorization": f"Bearer {token or self.token}"}

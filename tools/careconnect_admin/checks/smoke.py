@@ -1,6 +1,7 @@
-"""The journey of a client against any deployed root URL: what must hold there, checked from outside.
+"""Smoke checks of any deployed root URL from outside, in the order of a client's requests.
 
-Each check is a function that raises `CheckError` with what it saw. It knows nothing of where the service runs.
+Each check is a function that raises `CheckError` with a description of the response. It does not depend on where the
+service runs.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from careconnect_admin.checks.writing import write_and_delete
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must hold; `edge`: only a real deployment proves it, since nothing local has that part."""
+    """One check; `edge` is True if only a real deployment has the part that it checks."""
 
     name: str
     run: Callable[[Service], None]
@@ -36,7 +37,7 @@ class Check:
 
 
 class Result(StrEnum):
-    """What a check showed; a limit is a reason that is known and documented (docs/deploy.md)."""
+    """The result of a check; a limit is a known failure that is documented in docs/deploy.md."""
 
     OK = "ok"
     LIMIT = "limit"
@@ -45,7 +46,7 @@ class Result(StrEnum):
 
 
 def run_check(check: Check, service: Service) -> tuple[Result, str]:
-    """Return what a check showed of the service, with the reason if it does not hold."""
+    """Run a check on the service and return its result, with the reason if it failed."""
     try:
         check.run(service)
     except LimitError as error:
@@ -55,7 +56,7 @@ def run_check(check: Check, service: Service) -> tuple[Result, str]:
     except CheckError as error:
         return Result.FAILED, str(error)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
-        # The answer lacks what every answer of the service has.
+        # The response lacks a member that every response of the service has.
         return Result.FAILED, f"an answer of an unexpected form ({type(error).__name__})"
     return Result.OK, ""
 

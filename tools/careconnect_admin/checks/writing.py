@@ -1,4 +1,4 @@
-"""The journey of a client that writes, on any deployment: what it makes it takes away again."""
+"""The smoke check of writes on any deployment: it deletes the resource that it creates."""
 
 import json
 import uuid
@@ -16,7 +16,7 @@ from careconnect_admin.checks.service import Service
 _SYSTEM: Final = "urn:careconnect:smoke"
 _WHOLE: Final = (Interaction.CREATE, Interaction.READ, Interaction.UPDATE, Interaction.DELETE)
 
-# Types of which so little is a valid resource that belongs to nobody, the least sensitive first.
+# Types for which this little is a valid resource without a patient, the least sensitive first.
 _BODIES: Final[dict[str, dict[str, Any]]] = {
     "Location": {"name": "Smoke test, may be deleted"},
     "Organization": {"name": "Smoke test, may be deleted"},
@@ -26,9 +26,9 @@ _BODIES: Final[dict[str, dict[str, Any]]] = {
 
 
 def write_and_delete(service: Service) -> None:
-    """Create a resource, read it back, update it, find both versions, delete it; nothing live is left.
+    """Create a resource, read it, update it, find both versions and delete it.
 
-    Raises `CheckError`, or `SkippedError` where the client may not do all of this with any type.
+    No live resource is left. Raises `CheckError`, or `SkippedError` if the client may not do all of this with any type.
     """
     served = _writable(service)
     identifier = str(uuid.uuid4())
@@ -43,7 +43,7 @@ def write_and_delete(service: Service) -> None:
     try:
         _read_and_update(service, url, created)
     except CheckError:
-        # What failed first is what is told; if the deletion fails too, the name says that it may go.
+        # The first failure is the one to report. If the deletion fails too, the resource's name says it may be deleted.
         with suppress(CheckError):
             _send(service, "DELETE", url)
         raise

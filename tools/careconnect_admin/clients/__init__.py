@@ -1,1 +1,1 @@
-"""OAuth clients: the rules of their registration, the table that holds them, the demo clients."""
+"""OAuth clients: the registration rules, the client table, the demo clients."""

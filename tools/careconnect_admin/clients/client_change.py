@@ -1,4 +1,4 @@
-"""Change what an operator says of a client: its name, its scopes and patient, how it authenticates."""
+"""Changes of a client's registration: its name, its scopes and patient, its authentication."""
 
 from dataclasses import dataclass, replace
 
@@ -17,9 +17,9 @@ from careconnect_admin.clients.registration import (
 
 @dataclass(frozen=True, slots=True)
 class ClientChange:
-    """What is to be different; None leaves a part as it is, and a `patient` of no characters is none.
+    """The members to change; None leaves a member unchanged, and an empty `patient` removes the binding.
 
-    `jwks` is a JWK Set as JSON text. Either kind of keys takes the place of those before.
+    `jwks` is a JWK Set as JSON text. A new `jwks` or `jwks_uri` replaces the previous keys of either kind.
     """
 
     name: str | None = None
@@ -32,20 +32,20 @@ class ClientChange:
 
     @property
     def touches_access(self) -> bool:
-        """Whether it says anew what the client may do."""
+        """True if the change sets the client's scopes or patient."""
         return self.scopes is not None or self.patient is not None
 
     @property
     def touches_authentication(self) -> bool:
-        """Whether it says anew how the client proves who it is."""
+        """True if the change sets the client's authentication methods or keys."""
         return not (self.auth_methods is None and self.jwks is None and self.jwks_uri is None)
 
 
 def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRecord, str | None]:
-    """Return the client as it is after a change, and the secret that is made for one that had no use for any.
+    """Return the client after a change, and the new secret if it had none and now needs one.
 
-    Keys go with the method private_key_jwt, digests with the last method that takes a secret. What a change does not
-    touch is not checked again. Raises `RegistrationError`.
+    Keys are removed together with the method private_key_jwt, and digests together with the last method that takes a
+    secret. Members that the change does not touch are not checked again. Raises `RegistrationError`.
     """
     scopes = record.scopes if change.scopes is None else tuple(dict.fromkeys(change.scopes))
     methods = record.auth_methods if change.auth_methods is None else change.auth_methods
@@ -76,7 +76,7 @@ def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRe
 
 
 def _authenticating(record: ClientRecord, wanted: ClientRegistration) -> tuple[ClientRecord, str | None]:
-    """Return `record` with the wanted methods, and with keys and a secret as far as they have a use for them."""
+    """Return `record` with the wanted methods and only the keys and secret that these methods need."""
     changed = replace(record, auth_methods=wanted.auth_methods, jwks=check_keys(wanted), jwks_uri=wanted.jwks_uri)
     if not wanted.auth_methods & SECRET_METHODS:
         return replace(changed, salt="", secrets=()), None

@@ -1,4 +1,4 @@
-"""The public keys that a client registers (RFC 7517): which are taken, and why others are not."""
+"""Checks of the public keys that a client registers (RFC 7517)."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _CURVES: Final = ("P-256", "P-384")
 
 
 def check_jwks_uri(uri: str) -> None:
-    """Refuse an address that is not that of a JWK Set; raises `RegistrationError`."""
+    """Raise `RegistrationError` unless the URI can be the address of a JWK Set."""
     try:
         parts = urlsplit(uri)
         is_good = parts.scheme == "https" and bool(parts.hostname) and parts.username is None and not parts.fragment
@@ -30,7 +30,7 @@ def check_jwks_uri(uri: str) -> None:
 
 
 def checked_jwks(text: str) -> str:
-    """Return the JWK Set in `text` as compact JSON, if each key is public and for assertions.
+    """Return the JWK Set in `text` as compact JSON, if each key is public and usable for assertions.
 
     Raises `RegistrationError` with the reason.
     """

@@ -1,7 +1,7 @@
-"""Take rights from a client, and with them the tokens that it has (ADR 17).
+"""Restrict a client and revoke its tokens (ADR 17).
 
-The client is changed first and its tokens are ended after: whoever gets a token in between gets it from the client as
-it is by then.
+The client is changed first, and its tokens are revoked afterwards. A token issued in between has the client's new
+permissions.
 """
 
 from collections.abc import Sequence
@@ -15,24 +15,24 @@ from careconnect_admin.clients.registration import ClientRegistry, found_client,
 
 
 class TokenRevocations(Protocol):
-    """Ends access tokens before their time."""
+    """Revokes access tokens before they expire."""
 
     def end_client(self, client_id: str) -> None:
-        """End all tokens that a client has; raises `TokensLiveOnError`."""
+        """Revoke all tokens of a client; raises `TokensLiveOnError`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientUpdate:
-    """What came of a change: whether the client's tokens were ended, and the secret that was made for it, if any."""
+    """The result of a change: `has_ended` is True if tokens were revoked, `secret` is the new secret, if any."""
 
     has_ended: bool
     secret: str | None = field(default=None, repr=False)
 
 
 def disable_client(registry: ClientRegistry, revocations: TokenRevocations, client_id: str) -> None:
-    """Refuse a client from now on and end its tokens, also if it was disabled before.
+    """Disable a client and revoke its tokens, even if it was disabled before.
 
-    Raises `RegistrationError` if there is none, or if its tokens live on.
+    Raises `RegistrationError` if there is no such client, or if its tokens could not be revoked.
     """
     if not registry.enable(client_id, enabled=False):
         raise unknown_client(client_id)
@@ -40,7 +40,10 @@ def disable_client(registry: ClientRegistry, revocations: TokenRevocations, clie
 
 
 def remove_client(registry: ClientRegistry, revocations: TokenRevocations, client_id: str) -> None:
-    """Remove a client and end its tokens; raises `RegistrationError` if there is none, or if its tokens live on."""
+    """Remove a client and revoke its tokens.
+
+    Raises `RegistrationError` if there is no such client, or if its tokens could not be revoked.
+    """
     if not registry.remove(client_id):
         raise unknown_client(client_id)
     _end_tokens(revocations, client_id, "is removed")
@@ -52,10 +55,11 @@ def update_client(
     client_id: str,
     change: ClientChange,
 ) -> ClientUpdate:
-    """Change a client, and end its tokens if the change says anew what it may do.
+    """Change a client, and revoke its tokens if the change sets its scopes or patient.
 
-    Scopes that are only added end nothing: no token says more than the client may have now. Scopes or a binding that
-    are as before end the tokens, so that an update can be repeated whose tokens lived on. Raises `RegistrationError`.
+    A change that only adds scopes revokes nothing, because no token holds more than the client may have now. Unchanged
+    scopes or an unchanged patient do revoke the tokens, so that an update can be repeated after a failed revocation.
+    Raises `RegistrationError`.
     """
     record = found_client(registry, client_id)
     changed, secret = changed_client(record, change)
@@ -72,7 +76,7 @@ def _covers(scopes: Sequence[str], others: Sequence[str]) -> bool:
     try:
         return covers(scopes, others)
     except ScopeError:
-        # A scope of before that is none any more: what tokens make of it is not known.
+        # A stored scope is no longer legal, so it is unknown what existing tokens allow: they are revoked.
         return False
 
 

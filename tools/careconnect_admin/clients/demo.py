@@ -1,9 +1,9 @@
-"""The clients of a local run: the three of the Care Connect reference implementation, one that reads all, one that
-writes all, and one that reads who saw what.
+"""The demo clients of a local run: three of the Care Connect reference implementation, one that reads everything, one
+that writes everything, and one that reads the audit trail.
 
-The secrets of the three have been public for years, so they exist in local runs only; nothing deploys them, and a
-deployment refuses their ids and their secrets. `explorer`, `editor` and `auditor` are nobody's published clients and
-their secrets are never the same, so their names are free.
+The secrets of the three have been public for years, so these clients exist in local runs only. Nothing deploys them,
+and a deployment refuses their ids and their secrets. `explorer`, `editor` and `auditor` are not published clients.
+Their secrets are new in each run unless they are given, so a deployment may use these ids.
 """
 
 import secrets
@@ -20,7 +20,7 @@ _SECRET_BYTES: Final = 64
 
 @dataclass(frozen=True)
 class DemoClient:
-    """A client to register: its id, what it is for, its secret and its scopes."""
+    """A client to register: its id, name, secret and scopes."""
 
     client_id: str
     name: str
@@ -69,9 +69,9 @@ _PUBLISHED: Final = (PATIENT_ACCESS, MEDICATION_ACCESS, LIMITED_ACCESS)
 
 
 def check_not_published(*, client_id: str = "", secret: str | None = None) -> None:
-    """Refuse the id or the secret of a published client; raises `RegistrationError`.
+    """Raise `RegistrationError` for the id or the secret of a published client.
 
-    An id too, as whoever meets it tries the secret that is known to go with it.
+    The id is refused too, because an attacker who sees it would try the published secret.
     """
     if any(client_id == demo.client_id for demo in _PUBLISHED):
         raise RegistrationError(f"{client_id} is the id of a demo client, for local runs only: choose another")
@@ -82,10 +82,10 @@ def check_not_published(*, client_id: str = "", secret: str | None = None) -> No
 def demo_clients(
     explorer_secret: str | None = None, editor_secret: str | None = None, auditor_secret: str | None = None
 ) -> tuple[DemoClient, ...]:
-    """Return the demo clients, `explorer`, `editor` and `auditor` last; their secrets are given or else made now.
+    """Return the demo clients, `explorer`, `editor` and `auditor` last, with the given or newly generated secrets.
 
     Raises:
-        RegistrationError: a given secret is too weak, or clients would have to encode it.
+        RegistrationError: a given secret is too weak, or has characters that clients would have to encode.
     """
     explorer = DemoClient(
         client_id=EXPLORER,

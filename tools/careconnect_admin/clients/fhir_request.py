@@ -1,4 +1,4 @@
-"""Read the FHIR API as a client does, and say in words what it refuses."""
+"""Read the FHIR API as a client, with its error responses as readable messages."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -24,9 +24,9 @@ class FhirRequests:
         self._http = http
 
     def url(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> str:
-        """Return the URL of a path below the FHIR base; a whole URL of this API is one already.
+        """Return the URL of a path below the FHIR base; an absolute URL of this API is returned unchanged.
 
-        Raises `OperatorError` for another service's URL: the token is for this one alone.
+        Raises `OperatorError` for a URL of another service, which must not receive the token.
         """
         base = self._root + FHIR_PATH
         if "://" in path:
@@ -38,11 +38,11 @@ class FhirRequests:
         return f"{url}?{urlencode(parameters)}" if parameters else url
 
     def text(self, url: str, media_type: str = JSON) -> str:
-        """Return the answer to a read; raises `OperatorError` in the words of its OperationOutcome."""
+        """Return the body of a read; raises `OperatorError` with the texts of the OperationOutcome."""
         answer = self._get(url, media_type)
         if answer.status_code != HTTPStatus.OK:
             if media_type != JSON:
-                # The same refusal in the form that is read here.
+                # Repeat the request for the error as JSON, which `_refusal` reads.
                 answer = self._get(url, JSON)
             raise OperatorError(_refusal(answer))
         return answer.text
@@ -57,12 +57,12 @@ class FhirRequests:
 
 
 def next_url(bundle: Mapping[str, Any]) -> str | None:
-    """Return where the page after a Bundle is, None if it is the last."""
+    """Return the URL of the page after a Bundle, None if it is the last."""
     return next((link["url"] for link in bundle.get("link", ()) if link["relation"] == "next"), None)
 
 
 def pages(requests: FhirRequests, url: str, parse: Callable[[str], Any]) -> Iterator[dict[str, Any]]:
-    """Yield a Bundle and those that follow it; raises `OperatorError`."""
+    """Yield the Bundle at `url` and all pages after it; raises `OperatorError`."""
     following: str | None = url
     while following is not None:
         bundle = parse(requests.text(requests.url(following)))

@@ -1,4 +1,4 @@
-"""The private key of a client: what it signs assertions with, and how it is registered (RFC 7523)."""
+"""The private key of a client, for signing assertions (RFC 7523) and for finding its registered JWK."""
 
 import json
 import time
@@ -22,14 +22,14 @@ _OF_CURVE: Final = {SECP256R1.name: "ES256", SECP384R1.name: "ES384"}
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
-    """A private key and the algorithms of assertions that it can sign by, the usual one first."""
+    """A private key and the assertion algorithms that it supports, the usual one first."""
 
     key: RSAPrivateKey | EllipticCurvePrivateKey = field(repr=False)
     algorithms: tuple[str, ...]
 
     @classmethod
     def of_pem(cls, pem: bytes) -> Self:
-        """Read a key; raises `OperatorError` if it is none that can sign."""
+        """Read a key from PEM; raises `OperatorError` if it cannot sign."""
         try:
             key = load_pem_private_key(pem, password=None)
         except (ValueError, TypeError):
@@ -41,15 +41,15 @@ class PrivateKey:
         raise OperatorError("the key is neither RSA nor EC on P-256 or P-384")
 
     def registered(self, jwks: str) -> Mapping[str, Any] | None:
-        """Return the JWK of its public half in a client's JWK Set (JSON text), None if it is not there."""
+        """Return the key's JWK from a client's JWK Set (JSON text), None if the set does not have it."""
         public = self.key.public_key()
         keys = json.loads(jwks)["keys"] if jwks else []
         return next((each for each in keys if jwt.PyJWK(each).key == public), None)
 
     def assertion(self, client_id: str, root: str, kid: str, algorithm: str = "") -> dict[str, str]:
-        """Return the parameters that authenticate a client at the service `root` (RFC 7523 §3).
+        """Return the form parameters that authenticate a client at the service `root` (RFC 7523 §3).
 
-        Raises `OperatorError` if the key cannot sign by the algorithm.
+        Raises `OperatorError` if the key does not support the algorithm.
         """
         chosen = algorithm or self.algorithms[0]
         if chosen not in self.algorithms:

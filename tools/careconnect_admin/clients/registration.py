@@ -1,4 +1,4 @@
-"""Register OAuth clients and change them: the rules, whatever store holds the records."""
+"""Rules for registering and changing OAuth clients, independent of the store."""
 
 import difflib
 import math
@@ -45,7 +45,7 @@ SECRET_METHODS: Final = frozenset({AuthMethod.BASIC, AuthMethod.POST})
 
 
 class ClientRegistry(Protocol):
-    """Holds the registered clients."""
+    """The store of registered clients."""
 
     def find(self, client_id: str) -> ClientRecord | None:
         """Return a client, or None."""
@@ -60,7 +60,7 @@ class ClientRegistry(Protocol):
         """Replace a client's digests; False if they have changed since `record` was read."""
 
     def change(self, record: ClientRecord, changed: ClientRecord) -> bool:
-        """Replace all that an operator says of a client; False if that has changed since `record` was read."""
+        """Replace a client's registration; False if it has changed since `record` was read."""
 
     def enable(self, client_id: str, *, enabled: bool) -> bool:
         """Enable or disable a client; False if there is none."""
@@ -71,7 +71,7 @@ class ClientRegistry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
-    """What an operator says of a new client; `secret` is None for one to be made, `jwks` JSON text."""
+    """The registration of a new client; `secret` is None to generate one, `jwks` is JSON text."""
 
     client_id: str
     name: str
@@ -85,9 +85,9 @@ class ClientRegistration:
 
 
 def register_client(registry: ClientRegistry, registration: ClientRegistration, *, now: float) -> str | None:
-    """Register a client and return its secret, which is stored nowhere; None if it has no use for one.
+    """Register a client and return its secret, which is not stored; None if its methods need no secret.
 
-    A client without scopes may only introspect and revoke. Raises `RegistrationError` with the reason.
+    A client without scopes may only introspect and revoke tokens. Raises `RegistrationError` with the reason.
     """
     check_names(registration)
     check_scopes(registration)
@@ -121,7 +121,7 @@ def register_client(registry: ClientRegistry, registration: ClientRegistration, 
 
 
 def first_secret(given: str | None = None) -> tuple[str, str, tuple[SecretDigest, ...]]:
-    """Return a secret, one made now unless it is given, a new salt and its digest; raises `RegistrationError`."""
+    """Return the given or a generated secret, a new salt and the digest; raises `RegistrationError`."""
     secret = given or secrets.token_urlsafe(_SECRET_BYTES)
     check_secret(secret)
     salt = secrets.token_hex(_SALT_BYTES)
@@ -131,7 +131,7 @@ def first_secret(given: str | None = None) -> tuple[str, str, tuple[SecretDigest
 def rotate_secret(
     registry: ClientRegistry, client_id: str, *, overlap: int, now: float, secret: str | None = None
 ) -> str:
-    """Give a client a new secret and return it; the one before counts for `overlap` seconds more.
+    """Give a client a new secret and return it; the previous one stays valid for `overlap` seconds.
 
     Raises `RegistrationError`.
     """
@@ -156,7 +156,7 @@ def enable_client(registry: ClientRegistry, client_id: str) -> None:
 
 
 def grant_types_for(scopes: Sequence[str]) -> frozenset[str]:
-    """Return the grants of a client with these scopes: without any there is nothing to grant."""
+    """Return the grant types of a client with these scopes; none without scopes."""
     return frozenset({CLIENT_CREDENTIALS} if scopes else ())
 
 
@@ -169,10 +169,10 @@ def found_client(registry: ClientRegistry, client_id: str) -> ClientRecord:
 
 
 def check_secret(secret: str) -> None:
-    """Refuse a secret that could be guessed, or that clients would have to encode; raises `RegistrationError`.
+    """Raise `RegistrationError` for a secret that could be guessed, or that clients would have to encode.
 
-    Its strength is what it would be if each character were random: an upper bound, which is all that can be
-    known of a secret made elsewhere.
+    The strength is computed as if each character were random. That is an upper bound; no better estimate is possible
+    for a secret generated elsewhere.
     """
     if not _UNRESERVED.fullmatch(secret):
         raise RegistrationError(
@@ -192,19 +192,19 @@ def unknown_client(client_id: str) -> RegistrationError:
 
 
 def _nearest(scope: str) -> str:
-    """Return the scope that may have been meant, for the end of a message."""
-    # Most of a scope is the same in all: what is alike for less than this is another type.
+    """Return a hint with the most similar supported scope, for the end of a message."""
+    # All scopes share most of their text. Below this similarity the resource type is another one.
     near = difflib.get_close_matches(scope, supported_scopes(), 1, cutoff=0.85)
     return f": did you mean {near[0]}?" if near else ": one is for example user/Patient.read"
 
 
 def idle_scopes(scopes: Sequence[str], *, bound: bool) -> tuple[str, ...]:
-    """Return those that are legal and open no record here, for a client that is `bound` to a patient or is not."""
+    """Return the scopes that are legal but give no access here; `bound` is True for a client bound to a patient."""
     return tuple(scope for scope in scopes if not any(grants_of(scope, bound=bound).letters.values()))
 
 
 def check_names(registration: ClientRegistration) -> None:
-    """Refuse an id or a name that is none, or a client without a method; raises `RegistrationError`."""
+    """Raise `RegistrationError` for an illegal id or name, or for a client without an authentication method."""
     if not _UNRESERVED.fullmatch(registration.client_id) or len(registration.client_id) > MAX_ID_LENGTH:
         raise RegistrationError(f"a client id has 1 to {MAX_ID_LENGTH} of the characters A-Z a-z 0-9 - . _ ~")
     if not registration.name.strip() or not registration.name.isprintable():
@@ -214,7 +214,7 @@ def check_names(registration: ClientRegistration) -> None:
 
 
 def check_scopes(registration: ClientRegistration) -> None:
-    """Refuse scopes that are none, that are too long or that do not go with the binding; raises `RegistrationError`."""
+    """Raise `RegistrationError` for scopes that are illegal, too long or do not fit the client's patient binding."""
     for scope in registration.scopes:
         try:
             split_scope(scope)
@@ -234,13 +234,13 @@ def check_scopes(registration: ClientRegistration) -> None:
 
 
 def check_use(registration: ClientRegistration) -> None:
-    """Refuse a client that could neither get a token nor introspect those of others; raises `RegistrationError`."""
+    """Raise `RegistrationError` for a client that could neither get a token nor introspect those of others."""
     if not registration.scopes and not registration.resource_server:
         raise RegistrationError("a client needs scopes, unless it is a resource server")
 
 
 def check_keys(registration: ClientRegistration) -> str:
-    """Return the JWK Set to store, as compact JSON; raises `RegistrationError` if keys and methods do not agree."""
+    """Return the JWK Set to store, as compact JSON; raises `RegistrationError` if keys and methods do not match."""
     has_keys = bool(registration.jwks) + bool(registration.jwks_uri)
     if AuthMethod.PRIVATE_KEY_JWT not in registration.auth_methods:
         if has_keys:

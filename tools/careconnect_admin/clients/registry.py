@@ -1,4 +1,4 @@
-"""The client table as the operator uses it."""
+"""The operator's access to the client table."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ _CHANGEABLE: Final = (
 
 
 class DynamoDbClientRegistry:
-    """Reads and writes clients; errors of DynamoDB pass through, but for the conditions of its own writes."""
+    """The client registry in DynamoDB; DynamoDB errors pass through, except failed conditions of its own writes."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
@@ -60,7 +60,7 @@ class DynamoDbClientRegistry:
         )
 
     def change(self, record: ClientRecord, changed: ClientRecord) -> bool:
-        """Replace all that an operator says of a client; False if that has changed since `record` was read."""
+        """Replace a client's registration; False if it has changed since `record` was read."""
         before, after = client_item(record), client_item(changed)
         return self._update(
             record.client_id,
@@ -70,7 +70,7 @@ class DynamoDbClientRegistry:
                 **{f":old_{name}": before[name] for name in _CHANGEABLE},
             },
             condition=" AND ".join(f"#{name} = :old_{name}" for name in _CHANGEABLE),
-            # Some are words of DynamoDB's own.
+            # Some of the names are reserved words in DynamoDB.
             names={f"#{name}": name for name in _CHANGEABLE},
         )
 

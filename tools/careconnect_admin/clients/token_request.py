@@ -1,4 +1,4 @@
-"""Obtain an access token as a client does (RFC 6749 §4.4), read what it says and ask what the service says of it."""
+"""Obtain an access token as a client (RFC 6749 §4.4), decode it and introspect it."""
 
 import ssl
 from collections.abc import Mapping
@@ -13,23 +13,23 @@ import jwt
 from careconnect_admin.errors import OperatorError
 
 NO_AUTH: Final = httpx.Auth()
-"""What leaves a request as it is."""
+"""No authentication: leaves a request unchanged."""
 
 _TIMEOUT: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
 class ClientAuthentication:
-    """How a client proves who it is: by a header or by parameters of the form (RFC 6749 §2.3)."""
+    """A client's authentication, by a header or by form parameters (RFC 6749 §2.3)."""
 
     auth: httpx.Auth = field(default=NO_AUTH, repr=False)
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def http_client(user_agent: str = "careconnect") -> httpx.Client:
-    """Return an HTTP client that trusts what this machine trusts and follows no redirect.
+    """Return an HTTP client that uses this machine's trusted certificates and follows no redirects.
 
-    So credentials go to the named address only.
+    Without redirects credentials go to the named address only.
     """
     return httpx.Client(
         verify=ssl.create_default_context(),
@@ -40,26 +40,27 @@ def http_client(user_agent: str = "careconnect") -> httpx.Client:
 
 
 def basic(client_id: str, secret: str) -> httpx.BasicAuth:
-    """Return the Basic authentication of a client, each half encoded as a form is (RFC 6749 §2.3.1)."""
+    """Return the Basic authentication of a client, with id and secret form-encoded (RFC 6749 §2.3.1)."""
     return httpx.BasicAuth(quote(client_id, safe=""), quote(secret, safe=""))
 
 
 def request_token(root: str, authentication: ClientAuthentication, *, scope: str = "") -> dict[str, Any]:
-    """Return the answer of the token endpoint of the service `root` (RFC 6749 §5.1) to a client.
+    """Return the response of the token endpoint of the service `root` (RFC 6749 §5.1) to a client.
 
-    Without `scope` it asks for all that it has. Raises `OperatorError` with the reason if there is no token.
+    Without `scope` the request is for all of the client's scopes. Raises `OperatorError` with the reason if there is
+    no token.
     """
     form = {"grant_type": "client_credentials", **({"scope": scope} if scope else {})}
     return _post(f"{root}/token", form, authentication)
 
 
 def introspect(root: str, authentication: ClientAuthentication, token: str) -> dict[str, Any]:
-    """Return what the service `root` says of a token to a client that asks (RFC 7662 §2.2); raises `OperatorError`."""
+    """Return the introspection response of the service `root` for a token (RFC 7662 §2.2); raises `OperatorError`."""
     return _post(f"{root}/introspect", {"token": token}, authentication)
 
 
 def check_safe(url: str) -> None:
-    """Refuse an address that would show secrets and tokens on the way; raises `OperatorError`."""
+    """Raise `OperatorError` for a URL to which secrets and tokens would be sent unencrypted over a network."""
     if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
         raise OperatorError(f"a secret is sent over https only, and {url} is not")
 
@@ -83,7 +84,7 @@ def _post(url: str, form: Mapping[str, str], authentication: ClientAuthenticatio
 
 
 def decoded(access_token: str) -> dict[str, Any]:
-    """Return a token's `header` and `claims`, its signature not looked at."""
+    """Return a token's `header` and `claims` without verifying its signature."""
     return {
         "header": jwt.get_unverified_header(access_token),
         "claims": jwt.decode(access_token, options={"verify_signature": False}),

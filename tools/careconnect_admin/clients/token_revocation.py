@@ -1,4 +1,4 @@
-"""End access tokens before their time, in the token table that the API and introspection ask (ADR 17)."""
+"""Revoke access tokens in the token table, which the API and introspection read (ADR 17)."""
 
 from collections.abc import Callable
 from email.utils import parsedate_to_datetime
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _SECOND: Final = 1.0
 _MOST_SECONDS_OFF: Final = 2
 _KEPT: Final = MAX_LIFETIME + KEPT_AFTER_EXPIRY
-"""Seconds: how long a token that was just issued can be accepted, whatever its own lifetime."""
+"""Seconds for which a token issued now can be accepted at most, whatever its own lifetime."""
 
 _LATER_MARK: Final = "ConditionalCheckFailedException"
 
 
 class DynamoDbTokenRevocations:
-    """Writes what ends tokens; raises `TokensLiveOnError` if DynamoDB does not take it.
+    """Token revocation in DynamoDB; raises `TokensLiveOnError` if DynamoDB does not accept a write.
 
-    `clock` is this machine's, in epoch seconds, and `tell` is told when it is far off DynamoDB's.
+    `clock` is this machine's, in epoch seconds. `tell` gets a warning if it is far off DynamoDB's clock.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class DynamoDbTokenRevocations:
         self._sleep = sleep
 
     def end_client(self, client_id: str) -> None:
-        """End all tokens that a client has, whether it is registered or not; returns when that second is over."""
+        """Revoke all tokens of a client, registered or not; returns when the cutoff's second is over."""
         self._end_tokens_of(client_cutoff_key(client_id))
 
     def end_patient(self, patient: str) -> None:
-        """End all tokens that are bound to a patient; returns when that second is over."""
+        """Revoke all tokens that are bound to a patient; returns when the cutoff's second is over."""
         self._end_tokens_of(patient_cutoff_key(patient))
 
     def end_token(self, jti: str) -> None:
-        """End one token by its id, for as long as any token can live: when this one expires is not known."""
+        """Revoke one token by its id, for the longest lifetime of any token, because its own expiry is unknown."""
         key = revocation_key(jti)
         try:
             expires_at = self._service_time(key) + _KEPT
@@ -69,11 +69,11 @@ class DynamoDbTokenRevocations:
             self._move(key, before)
         except SERVICE_ERRORS as error:
             raise TokensLiveOnError(error_code(error)) from error
-        # The time was read within its second, so a whole one from now that second is over by any clock.
+        # The cutoff was read during its second. One whole second from now, that second is over on every clock.
         self._sleep(_SECOND)
 
     def _move(self, key: str, before: int) -> None:
-        """Move a mark forward; one that is later already stays, since it ends these tokens too."""
+        """Move a revocation cutoff forward; a later cutoff stays, because it covers these tokens too."""
         try:
             self._client.update_item(
                 TableName=self._table,
@@ -91,7 +91,7 @@ class DynamoDbTokenRevocations:
                 raise
 
     def _service_time(self, key: str) -> int:
-        """Return the epoch second that DynamoDB's answer is dated with, or this machine's if it has no date."""
+        """Return the epoch second in the Date header of DynamoDB's response, or this machine's if it has none."""
         answer: Any = self._client.get_item(TableName=self._table, Key={"pk": {"S": key}}, ConsistentRead=True)
         here = self._clock()
         try:

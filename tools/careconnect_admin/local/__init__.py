@@ -1,1 +1,1 @@
-"""The service on this machine: the embedded emulator, the template deployed on it, the front before it."""
+"""The service on this machine: the embedded emulator, the template deployed on it, and the local proxy."""

@@ -1,7 +1,8 @@
-"""The demo clients as the local run's page asks for them: by the front alone, so that no deployment has such a path.
+"""The list of demo clients for the local run's page. Only the local proxy serves it; no deployment has this path.
 
-They are given to the page of this machine only. Another site's page may not read them, nor one that has a name of its
-own point here (DNS rebinding): what the browser says of both is looked at, and no other origin is allowed.
+Only the page of this machine gets the list. The browser's Host, Origin and Sec-Fetch-Site headers are checked, and no
+other origin is allowed. So neither a page of another site can read it, nor one that makes its own name point to this
+machine (DNS rebinding).
 """
 
 import json
@@ -19,7 +20,7 @@ _NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
 
 def demo_list(clients: "Sequence[DemoClient]") -> bytes:
-    """Return the list: id, name, secret and scopes of each."""
+    """Return the list as JSON: id, name, secret and scopes of each client."""
     listed = [
         {"id": each.client_id, "name": each.name, "secret": each.secret, "scopes": list(each.scopes)}
         for each in clients
@@ -28,7 +29,7 @@ def demo_list(clients: "Sequence[DemoClient]") -> bytes:
 
 
 def answer(listed: bytes, target: str, request: web.BaseRequest, port: int) -> web.Response | None:
-    """Return the list for the page of this machine; None for everybody else, as if there were no such path."""
+    """Return the response with the list for this machine's page; None for any other request, as for an unknown path."""
     headers = request.headers
     hosts = [f"{name}:{port}" for name in _NAMES]
     origins = ["", *(f"http://{host}" for host in hosts)]

@@ -1,4 +1,4 @@
-"""What API Gateway does with an answer before it leaves: compress it for who takes gzip (MinimumCompressionSize)."""
+"""Response compression as by API Gateway, for clients that accept gzip (MinimumCompressionSize)."""
 
 import gzip
 from typing import Final
@@ -6,15 +6,16 @@ from typing import Final
 from multidict import CIMultiDict
 
 MINIMUM_BYTES: Final = 1024
-"""As in the template: a smaller answer goes as it is."""
+"""The template's MinimumCompressionSize: a smaller response is not compressed."""
 
 _LEVEL: Final = 6
 
 
 def compressed(headers: CIMultiDict[str], content: bytes, accepted: str) -> bytes:
-    """Return the content as it goes out, and say in `headers` how; `accepted` is the request's Accept-Encoding.
+    """Return the content to send, and set `headers` to match; `accepted` is the request's Accept-Encoding.
 
-    Empty content is of a HEAD: what a GET would send is then not known, and no length is said (RFC 9110 §8.6).
+    Empty content is the response to a HEAD. The compressed size of the GET response is unknown, so no length is sent
+    (RFC 9110 §8.6).
     """
     length = int(headers.get("Content-Length", len(content)))
     if length < MINIMUM_BYTES or "Content-Encoding" in headers or not _takes_gzip(accepted):

@@ -1,4 +1,4 @@
-"""What the resources of one sample patient share: who it is, whose care it is in, and the days of its encounters."""
+"""The data shared by the resources of one sample patient: identity, doctors, encounter days."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,14 +16,14 @@ from careconnect_admin.sample.elements import identifier
 from careconnect_admin.sample.words import FAMILY_NAMES, FEMALE_NAMES, MALE_NAMES
 
 LATEST: Final = date(2024, 6, 28)
-"""The day on which the sample's records end, so that the same seed gives the same bytes on any day."""
+"""The last date in the sample's records. It is fixed, so that a seed gives the same bytes on any day."""
 
 _LOCAL: Final = "https://records.example.org/Id"
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who a sample patient is, where that is not left to chance."""
+    """The name, gender and birth date of a sample patient."""
 
     family: str
     given: tuple[str, ...]
@@ -32,7 +32,7 @@ class Person:
 
 
 class Chart:
-    """One patient's place in the sample: ids, references, encounter days, and the chance that decides the rest."""
+    """One sample patient: ids, references, encounter days, and the random generator for the rest of the data."""
 
     def __init__(self, random: Random, number: int, nhs_number: str, person: Person | None = None) -> None:
         self.random = random
@@ -47,23 +47,23 @@ class Chart:
         self.days = self._encounter_days()
 
     def own_id(self, index: int) -> str:
-        """Return the id of the patient's resource of some type, by its index."""
+        """Return the id of the patient's resource with that index, within any one type."""
         return f"{self.patient_id}-{index + 1}"
 
     def local(self, kind: str, index: int) -> list[dict[str, Any]]:
-        """Return the local identifier of the resource with that index, as the element `identifier` holds it."""
+        """Return the local identifier of the resource with that index, as a value of the element `identifier`."""
         return [identifier(f"{_LOCAL}/{kind}", self.own_id(index))]
 
     def encounter_at(self, index: int) -> dict[str, str]:
-        """Return the reference to an encounter; the indexes go round."""
+        """Return the reference to an encounter; an index past the last one wraps around."""
         return {"reference": f"Encounter/{self.own_id(index % len(self.days))}"}
 
     def minutes(self) -> int:
-        """Return a time of the working day, in minutes after midnight."""
+        """Return a random time of the working day, in minutes after midnight."""
         return self.random.randrange(8 * 60, 17 * 60)
 
     def several(self, choices: tuple[Any, ...], count: int) -> list[Any]:
-        """Return different ones of `choices`, in chance order."""
+        """Return up to `count` different elements of `choices`, in random order."""
         left = list(choices)
         return [left.pop(self.random.randrange(len(left))) for _ in range(min(count, len(left)))]
 

@@ -24,7 +24,7 @@ from careconnect_admin.sample.words import (
 
 
 def conditions(chart: Chart) -> Iterator[Resource]:
-    """Yield one to three conditions, the second of them over."""
+    """Yield one to three conditions, of which the second is resolved."""
     for index, code in enumerate(chart.several(CONDITIONS, 1 + chart.number % 3)):
         is_over = index == 1
         category = (
@@ -51,7 +51,7 @@ def conditions(chart: Chart) -> Iterator[Resource]:
 
 
 def procedures(chart: Chart) -> Iterator[Resource]:
-    """Yield one or two procedures, the second with a beginning and an end."""
+    """Yield one or two procedures, the second with a start and an end."""
     for index, code in enumerate(chart.several(PROCEDURES, 1 + chart.number % 2)):
         day = chart.days[(index + 1) % len(chart.days)]
         start = chart.minutes()
@@ -99,7 +99,7 @@ def allergies(chart: Chart) -> Iterator[Resource]:
 
 
 def immunizations(chart: Chart) -> Iterator[Resource]:
-    """Yield one to three immunisations, the third of them not given."""
+    """Yield one to three immunisations, of which the third was not given."""
     for index, code in enumerate(chart.several(VACCINATIONS, 1 + chart.number % 3)):
         day = chart.days[index % len(chart.days)]
         not_given = index == 2

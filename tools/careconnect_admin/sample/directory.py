@@ -32,7 +32,7 @@ ODS_ORGANISATION: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
 ODS_SITE: Final = "https://fhir.nhs.uk/Id/ods-site-code"
 SDS_USER: Final = "https://fhir.nhs.uk/Id/sds-user-id"
 
-# The codes are longer than ODS codes are, so that none can be a real site's.
+# The codes are longer than ODS codes, so that none can be the code of a real site.
 PRACTICES: Final = (
     ("SAMPLE-GP1", "Harrowbeck Mill Surgery"),
     ("SAMPLE-GP2", "Lindale Moor Health Centre"),
@@ -71,7 +71,7 @@ def ward_id(number: int) -> str:
 
 
 def directory(random: Random) -> list[Resource]:
-    """Return the whole directory and the medicines' catalogue."""
+    """Return all resources of the directory, with the catalogue of medicines."""
     return [
         *_organizations(random),
         *_locations(random),

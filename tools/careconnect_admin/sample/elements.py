@@ -12,7 +12,7 @@ from careconnect_records.parsing.exact_json import JsonNumber
 Resource = dict[str, Any]
 
 _FIRST_NHS_NUMBER: Final = 999_000_000
-# The inward halves of postcodes are without these letters.
+# The letters of the inward half of a postcode.
 _INWARD_LETTERS: Final = "ABDEFGHJLNPQRSTUWXYZ"
 
 
@@ -23,7 +23,7 @@ def resource(type_name: str, resource_id: str, **elements: Any) -> Resource:
 
 
 def extension(name: str, kind: str, value: Any) -> dict[str, Any]:
-    """Return a Care Connect extension with a value of the type `kind` (`CodeableConcept`, …)."""
+    """Return a Care Connect extension with a value of the FHIR type `kind` (`CodeableConcept`, …)."""
     return {"url": f"{CARE_CONNECT}/StructureDefinition/Extension-CareConnect-{name}-1", f"value{kind}": value}
 
 
@@ -36,7 +36,7 @@ def coded(*codes: Code, text: str = "") -> dict[str, Any]:
 
 
 def medicine_code(medicine: Medicine) -> dict[str, Any]:
-    """Return a medicine as a CodeableConcept: our formulary's code, and dm+d's where there is one."""
+    """Return a medicine as a CodeableConcept: the formulary's code, and the dm+d code if it has one."""
     coding = [{"system": FORMULARY, "code": medicine.key, "display": medicine.name}]
     if medicine.dm_d:
         coding.append({"system": SNOMED, "code": medicine.dm_d, "display": medicine.name})
@@ -80,17 +80,17 @@ def quantity(literal: str, unit: str, ucum: str) -> dict[str, Any]:
 
 
 def nhs_numbers() -> Iterator[str]:
-    """Yield NHS numbers of the range 999, which is never issued, with their check digit (modulus 11)."""
+    """Yield NHS numbers of the range 999, which is never issued, with check digit (modulus 11)."""
     for number in range(_FIRST_NHS_NUMBER, _FIRST_NHS_NUMBER + 1_000_000):
         digits = str(number)
         check = -sum(int(digit) * weight for digit, weight in zip(digits, range(10, 1, -1), strict=True)) % 11
-        # A number that would need the check digit 10 is not used.
+        # Numbers with the check digit 10 are invalid.
         if check < 10:
             yield f"{digits}{check}"
 
 
 def london(day: date, minutes: int) -> str:
-    """Return a time of a day, in minutes after midnight, as a dateTime of London: an hour ahead in summer."""
+    """Return a day and minutes after midnight as a dateTime in London time: an hour ahead in summer."""
     summer = _last_sunday(day.year, 3) <= day < _last_sunday(day.year, 10)
     zone = timezone(timedelta(hours=1)) if summer else UTC
     return (datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minutes)).isoformat()

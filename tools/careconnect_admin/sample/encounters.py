@@ -1,4 +1,4 @@
-"""The sample's EpisodeOfCare and Encounters: when a patient was seen, where and by whom."""
+"""The sample's EpisodeOfCare and Encounters: time, place and clinician of each visit."""
 
 from collections.abc import Iterator
 from datetime import date

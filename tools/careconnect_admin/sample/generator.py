@@ -1,4 +1,4 @@
-"""The project's own sample of Care Connect records: invented, seeded, the same bytes for the same seed."""
+"""The project's own sample of invented Care Connect records; the same seed gives the same bytes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ PATIENTS: Final = 40
 _TEST_DATA: Final = {"system": "http://hl7.org/fhir/v3/ActReason", "code": "HTEST", "display": "test health data"}
 _FIRST: Final = {"system": "https://records.example.org/tags", "code": "first", "display": "The first of its type"}
 
-# People whom documents and examples can rely on.
+# Fixed people, for use in documents and examples.
 _PEOPLE: Final = {
     4: Person("Muñoz", ("Sofía", "Elena"), "female", date(1971, 8, 23)),
     5: Person("Antić", ("Goran",), "male", date(1958, 2, 11)),
@@ -42,7 +42,7 @@ def sample_resources(seed: int = SEED) -> Iterator[Resource]:
 
 
 def _resources(seed: int) -> Iterator[Resource]:
-    # Reproducible is what it has to be; nothing here is a secret.
+    # The data has to be reproducible, and none of it is secret.
     random = Random(seed)  # noqa: S311
     yield from directory(random)
     for number, nhs_number in zip(range(1, PATIENTS + 1), nhs_numbers(), strict=False):
@@ -53,7 +53,7 @@ def _resources(seed: int) -> Iterator[Resource]:
 
 @dataclass(frozen=True, slots=True)
 class StoryTeller:
-    """A patient of the sample whose record tells a story."""
+    """A sample patient with a story in the record."""
 
     patient_id: str
     name: str
@@ -62,7 +62,7 @@ class StoryTeller:
 
 
 def story_tellers(seed: int = SEED) -> Iterator[StoryTeller]:
-    """Yield the patients with a story, by their names and NHS numbers."""
+    """Yield the patients with a story, with their names and NHS numbers."""
     for each in sample_resources(seed):
         if each["resourceType"] == "Patient" and each["id"] in TITLES:
             name = each["name"][0]
@@ -71,7 +71,7 @@ def story_tellers(seed: int = SEED) -> Iterator[StoryTeller]:
 
 
 def write_sample(folder: Path, seed: int = SEED) -> dict[str, int]:
-    """Write the sample into `folder`, one NDJSON file per type, and return the number of each type's resources."""
+    """Write the sample into `folder`, one NDJSON file per type, and return the count of resources by type."""
     lines: dict[str, list[str]] = {served.name: [] for served in RESOURCE_TYPES}
     for each in sample_resources(seed):
         lines[each["resourceType"]].append(f"{json_text(each)}\n")

@@ -1,4 +1,4 @@
-"""The sample's medication: what was prescribed, and what the patient takes of it."""
+"""The sample's MedicationRequests and MedicationStatements."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,7 +19,7 @@ def medication(chart: Chart) -> Iterator[Resource]:
         status = ("active", "completed", "stopped")[index]
         day = chart.days[-1 - index % len(chart.days)]
         reference = {"reference": f"Medication/{medicine.key}", "display": medicine.name}
-        # Records say what was given in either way, so the sample does too.
+        # Real records use either form, so the sample has both.
         medication = (
             {"medicationCodeableConcept": medicine_code(medicine)} if index == 1 else {"medicationReference": reference}
         )

@@ -22,11 +22,11 @@ from careconnect_admin.sample.words import (
 )
 
 _SPREAD: Final = 0.02
-"""By what share of its value a vital sign of a patient with a story differs, in all, from what is expected."""
+"""The width of the random range of a vital sign around its expected value in a story, as a share of that value."""
 
 
 def observations(chart: Chart) -> Iterator[Resource]:
-    """Yield three observations an encounter, and one or two of the first day."""
+    """Yield three observations per encounter, and one or two of the first day."""
     index = 0
     for encounter, day in enumerate(chart.days):
         yield _blood_pressure(chart, index, encounter, day)
@@ -72,7 +72,7 @@ def _blood_pressure(chart: Chart, index: int, encounter: int, day: date) -> Reso
 def _measured(chart: Chart, index: int, encounter: int, day: date, measurement: Measurement) -> Resource:
     elements: dict[str, Any] = {"valueQuantity": _value(chart, day, measurement)}
     if measurement is BODY_TEMPERATURE:
-        # Devices are of another server.
+        # A Device is not served here, so the reference is to another server.
         elements["device"] = {"reference": f"https://devices.example.org/fhir/Device/thermometer-{chart.practice + 1}"}
     if measurement.usual:
         low, high = (quantity(each, measurement.unit, measurement.ucum) for each in measurement.usual)
@@ -112,7 +112,7 @@ def _value(chart: Chart, day: date, measurement: Measurement) -> dict[str, Any]:
     steps = chart.random.randrange(lowest, highest + 1)
     about = expected(chart.number, day).get(measurement)
     if about is not None:
-        # Chance was asked all the same: what it decides besides stays as it was without the story.
+        # The random number is drawn in any case, so that a story does not change the other values.
         steps = round(about * (1 + _SPREAD * ((steps - lowest) / (highest - lowest) - 0.5)) * scale)
     literal = f"{steps // scale}.{steps % scale:0{measurement.decimals}d}" if scale > 1 else str(steps)
     return quantity(literal, measurement.unit, measurement.ucum)

@@ -78,7 +78,7 @@ def patient(chart: Chart) -> Resource:
     if chart.number % 13 == 0:
         made["deceasedDateTime"] = london(LATEST, chart.minutes())
     if chart.number % 19 == 0:
-        # As in real records: somebody whose birthday nobody knows.
+        # Real records, too, have patients with an unknown birth date.
         del made["birthDate"]
         unknown = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
         made["_birthDate"] = {"extension": [unknown]}

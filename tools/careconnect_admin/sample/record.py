@@ -12,9 +12,9 @@ from careconnect_admin.sample.patient import patient
 
 
 def record(chart: Chart) -> Iterator[Resource]:
-    """Yield the patient and all of the record, in an order in which each can point at those before.
+    """Yield the patient and the whole record, ordered so that each resource refers only to earlier ones.
 
-    The episode alone points at what comes after it, the condition that it is about.
+    Only the episode refers to a later resource, its condition.
     """
     yield patient(chart)
     yield from episodes(chart)

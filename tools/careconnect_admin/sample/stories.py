@@ -1,6 +1,6 @@
-"""Three patients of the sample with a story: two years of monthly vital signs, and something that happens in them.
+"""Three sample patients with a story: two years of monthly vital signs with one clinical event.
 
-Each story takes chance of its own, so that the other records stay the same bytes whatever is told here.
+Each story has a random generator of its own, so that a change of a story leaves the other records the same bytes.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -39,7 +39,7 @@ _HOME: Final = _ADMISSION + timedelta(days=5)
 
 
 def expected(number: int, day: date) -> Mapping[Measurement, float]:
-    """Return about what the vital signs of a patient with a story are on a day; nothing for any other patient."""
+    """Return the approximate vital signs on a day for a patient with a story; empty for any other patient."""
     if number not in _STORIES:
         return {}
     month = min(max((day.year - LATEST.year) * 12 + day.month - LATEST.month + MONTHS - 1, 0), MONTHS - 1)
@@ -48,11 +48,11 @@ def expected(number: int, day: date) -> Mapping[Measurement, float]:
 
 
 class _Writer:
-    """Writes the resources of one story, whose chance it holds."""
+    """A builder of one story's resources, with the story's random generator."""
 
     def __init__(self, chart: Chart, seed: int) -> None:
         self.chart = chart
-        # As with the sample's own: reproducible, and no secret.
+        # As in the generator: the data has to be reproducible, and none of it is secret.
         self.random = Random(f"{seed}/{chart.number}")  # noqa: S311
         self.days = [date(year, month, self.random.randrange(1, LATEST.day)) for year, month in _months(LATEST, MONTHS)]
 
@@ -115,7 +115,7 @@ class _Writer:
         stopped: str = "",
         after: str = "",
     ) -> Iterator[Resource]:
-        """Yield a request and a statement; `stopped` is why it was, `after` the name of what it takes the place of."""
+        """Yield a request and a statement; `stopped` is the reason for stopping, `after` the replaced one's name."""
         name, medicine = name or key, medicine_called(key)
         status = "stopped" if stopped else "completed" if until else "active"
         period = {"start": since.isoformat()} | ({"end": until.isoformat()} if until else {})
@@ -153,7 +153,7 @@ class _Writer:
 
 
 def _changed_medicine(writer: _Writer) -> Iterator[Resource]:
-    """Tell how blood pressure falls, once a medicine that was not borne has given way to another."""
+    """Yield the story of a blood pressure that falls after a medicine with a side effect is replaced."""
     switch = writer.days[_SWITCH]
     yield writer.condition("hypertension", _HYPERTENSION, writer.days[0])
     yield from writer.medication("ramipril", "once a day", writer.days[0], switch, stopped="Dry cough")
@@ -163,7 +163,7 @@ def _changed_medicine(writer: _Writer) -> Iterator[Resource]:
 
 
 def _raised_dose(writer: _Writer) -> Iterator[Resource]:
-    """Tell how a diabetes comes under control when its medicine is doubled, by the quarter's laboratory values too."""
+    """Yield the story of a diabetes controlled by a doubled dose, with quarterly laboratory values."""
     switch = writer.days[_SWITCH]
     yield writer.condition("diabetes", _DIABETES, writer.days[0])
     yield from writer.medication("metformin", "once a day", writer.days[0], switch)
@@ -175,7 +175,7 @@ def _raised_dose(writer: _Writer) -> Iterator[Resource]:
 
 
 def _admission(writer: _Writer) -> Iterator[Resource]:
-    """Tell of five nights in hospital with a pneumonia, and of the weight that it cost."""
+    """Yield the story of five nights in hospital with a pneumonia, and a loss of weight."""
     chart = writer.chart
     yield writer.condition("pneumonia", _PNEUMONIA, _ADMISSION, _HOME + timedelta(days=14))
     yield writer.resource(
@@ -204,7 +204,10 @@ def _admission(writer: _Writer) -> Iterator[Resource]:
 
 @dataclass(frozen=True, slots=True)
 class _Story:
-    """What a story is about, what tells it, and systolic pressure and weight in a month, counted from 0, on a day."""
+    """A story: its title, its generator, and its course.
+
+    The course returns systolic pressure and weight for a month, counted from 0, and a day.
+    """
 
     title: str
     tell: Callable[[_Writer], Iterator[Resource]]
@@ -229,17 +232,17 @@ _STORIES: Final = {
     ),
 }
 TITLES: Final = {str(number): each.title for number, each in _STORIES.items()}
-"""What each story is about, by its patient's id."""
+"""The title of each story, by patient id."""
 
 
 def story(chart: Chart, seed: int) -> Iterator[Resource]:
-    """Yield what the patient's record has besides if it has a story; `seed` is the sample's."""
+    """Yield the additional resources of a patient with a story, none for others; `seed` is the sample's."""
     if chart.number in _STORIES:
         yield from _STORIES[chart.number].tell(_Writer(chart, seed))
 
 
 def _months(last: date, count: int) -> list[tuple[int, int]]:
-    """Return the years and months up to the one of `last`, the earliest first."""
+    """Return `count` pairs of year and month up to that of `last`, the earliest first."""
     end = last.year * 12 + last.month - 1
     return [(month // 12, month % 12 + 1) for month in range(end - count + 1, end + 1)]
 

@@ -1,4 +1,4 @@
-"""The names, places and codes that the sample records are made of. People, places and codes of sites are invented."""
+"""The names, places and codes of the sample records. People, places and site codes are invented."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -42,7 +42,7 @@ STREETS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """An invented town: its name, the outward half of its postcodes (no such area exists) and its telephone code."""
+    """An invented town: name, outward half of its postcodes (no such area exists), telephone code."""
 
     name: str
     district: str
@@ -51,7 +51,7 @@ class Town:
     nation: str = "England"
 
 
-# The numbers are those that Ofcom keeps free for fiction.
+# Telephone numbers that Ofcom reserves for fiction.
 TOWNS: Final = (
     Town("Harrowbeck", "North Calderdale", "XB1", "01632 960"),
     Town("Lindale Moor", "North Calderdale", "XB4", "0113 496 0"),
@@ -62,7 +62,7 @@ TOWNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A code with its system and what it stands for."""
+    """A code with its system and display text."""
 
     code: str
     display: str
@@ -71,7 +71,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A kind of measurement: its codes, where its values lie, and with how many decimals they are written."""
+    """A kind of measurement: its codes, the range of its values, and their number of decimals."""
 
     codes: tuple[Code, ...]
     low: float
@@ -85,7 +85,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Medicine:
-    """A product of the sample's formulary, with its dm+d code where that is certain."""
+    """A product of the sample's formulary, with its dm+d code if that is certain."""
 
     key: str
     name: str
@@ -237,7 +237,7 @@ DOSE_FORMS: Final = {
     "tablets": Code("385055001", "Tablet dose form"),
     "capsules": Code("385049006", "Capsule"),
 }
-# Of the stories alone: what chance chooses from stays as it is.
+# Medicines of the stories only, separate so that the random choices from the formulary stay the same.
 STORY_MEDICINES: Final = (Medicine("losartan", "Losartan 50mg tablets", Code("373567002", "Losartan"), "one tablet"),)
 
 HOSPITAL_UNIT: Final = Code("HU", "Hospital unit", "http://hl7.org/fhir/v3/RoleCode")
@@ -252,5 +252,5 @@ INPATIENT: Final = {"system": "http://hl7.org/fhir/v3/ActCode", "code": "IMP", "
 
 
 def medicine_called(key: str) -> Medicine:
-    """Return the product with that key; raises `KeyError` where the formulary has none."""
+    """Return the product with that key; raises `KeyError` if the formulary has none."""
     return {each.key: each for each in (*MEDICINES, *STORY_MEDICINES)}[key]

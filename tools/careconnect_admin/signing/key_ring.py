@@ -1,4 +1,4 @@
-"""Rotate the signing keys: publish the next, promote it, retire the previous (ADR 7)."""
+"""Rotation of the signing keys: publish the next, promote it, retire the previous (ADR 7)."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -28,25 +28,28 @@ if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
 
 PUBLICATION_SECONDS: Final = JWKS_MAX_AGE + CACHE_SECONDS
-"""How long a key is published before it signs: every cache of the key set is older than it by then."""
+"""Seconds for which a key is published before it signs: by then every cache has refetched the key set."""
 
 SHORT_PUBLICATION_SECONDS: Final = 2 * RECHECK_SECONDS
-"""What this service's own functions need: an unknown `kid` makes them look again after `RECHECK_SECONDS`."""
+"""Seconds of publication that suffice for this service's own functions.
+
+An unknown `kid` makes them refetch the key set after `RECHECK_SECONDS`.
+"""
 
 RETIREMENT_SECONDS: Final = MAX_LIFETIME + CACHE_SECONDS
-"""How long a key is trusted after it last signed: the longest token life, and an issuer's cache before that."""
+"""Seconds for which a key stays trusted after its replacement: the longest token lifetime, plus the issuer's cache."""
 
 _PENDING_DAYS: Final = 30
 _DISCARDED_DAYS: Final = 7
 
 
 class KeyRotationError(OperatorError):
-    """The keys are not in the state that the step needs; the text says what to do."""
+    """The keys are not in the state that the step needs; the text is the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """One of the three places: the key there, since when, and whether KMS would use it (`Enabled`)."""
+    """The key at one of the three aliases, since when it is there, and its KMS state (`Enabled` if usable)."""
 
     place: str
     kid: str
@@ -56,10 +59,10 @@ class KeyState:
 
 
 class KeyRing:
-    """The keys behind the aliases `<alias>-next`, `-current` and `-previous`; errors of KMS pass through.
+    """The keys behind the aliases `<alias>-next`, `-current` and `-previous`; KMS errors pass through.
 
-    The aliases are moved and never removed: at rest all three point at the key that signs, so that nobody ever asks
-    KMS for one that is not there. A place that has the current key has none of its own.
+    The aliases are moved and never removed. Between rotations all three point at the key that signs, so that no request
+    to KMS names a missing alias. An alias that points at the current key has no key of its own.
     """
 
     def __init__(self, kms: "KMSClient", alias: str) -> None:
@@ -67,7 +70,7 @@ class KeyRing:
         self._alias = alias
 
     def list(self) -> tuple[KeyState, ...]:
-        """Return the places that have a key of their own, the signing one first."""
+        """Return the states of the aliases that have a key of their own, the signing key first."""
         dates = self._alias_dates()
         states = []
         for place in (CURRENT, NEXT, PREVIOUS):
@@ -85,9 +88,9 @@ class KeyRing:
         return tuple(states)
 
     def publish(self) -> str:
-        """Make a key like the current one, publish it as the next, and return its key id.
+        """Create a key like the current one, publish it as the next, and return its key id.
 
-        A next key that an interrupted rotation has left is taken up. Raises `KeyRotationError`.
+        A next key left by an interrupted rotation is reused. Raises `KeyRotationError`.
         """
         current = self._metadata(CURRENT)
         if current is None:
@@ -120,7 +123,7 @@ class KeyRing:
         return next((state for state in self.list() if state.place == NEXT.removeprefix("-")), None)
 
     def place_of(self, key_id: str) -> str | None:
-        """Return `CURRENT` if a key signs, `NEXT` if it is to, None if it is neither."""
+        """Return `CURRENT` if a key signs, `NEXT` if it will sign next, None otherwise."""
         for place in (CURRENT, NEXT):
             metadata = self._metadata(place)
             if metadata is not None and metadata["KeyId"] == key_id:
@@ -128,9 +131,9 @@ class KeyRing:
         return None
 
     def service_time(self) -> float:
-        """Return the epoch second that KMS dates its answers with, or this machine's if they have no date.
+        """Return the epoch second in the Date header of KMS's response, or this machine's if it has none.
 
-        A clock that is ahead would let a key sign before every cache can know it.
+        With a clock that is ahead a key would sign before every cache can have it.
         """
         answer: Any = self._kms.describe_key(KeyId=self._alias + CURRENT)
         try:
@@ -139,14 +142,14 @@ class KeyRing:
             return time.time()
 
     def discard(self, key_id: str) -> None:
-        """Have KMS delete a key that no alias points at any more."""
+        """Schedule the deletion in KMS of a key that no alias points at any more."""
         self._kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=_DISCARDED_DAYS)
 
     def promote(self) -> None:
-        """Let the next key sign and keep the one before trusted.
+        """Let the next key sign, and keep trusting the previous key.
 
-        In this order no reader of the aliases ever misses a key: see `careconnect.oauth.signing_keys`. Repeating it
-        after an interruption finishes it. Raises `KeyRotationError`.
+        The order of the steps ensures that no reader of the aliases misses a key: see `careconnect.oauth.signing_keys`.
+        A repeated call completes an interrupted one. Raises `KeyRotationError`.
         """
         current, waiting = self._metadata(CURRENT), self._own_key(NEXT)
         if current is None or waiting is None:
@@ -155,14 +158,15 @@ class KeyRing:
         self._point(CURRENT, waiting["KeyId"])
 
     def retire(self, *, now: float, force: bool = False) -> tuple[str, datetime]:
-        """Stop trusting the previous key, and return its key id and the day on which KMS deletes it.
+        """Stop trusting the previous key; return its key id and the date on which KMS deletes it.
 
-        Raises `KeyRotationError` while tokens that it signed may live, unless `force` says to end them.
+        Raises `KeyRotationError` while tokens that it signed may be valid, unless `force` is True. They are then
+        refused from now on.
         """
         current, previous = self._metadata(CURRENT), self._own_key(PREVIOUS)
         if current is None or previous is None:
             raise KeyRotationError("there is no previous key to retire: see `careconnect keys list`")
-        # It signed until the current one took its place.
+        # The previous key signed until the current one replaced it.
         since = self._alias_dates().get(self._alias + CURRENT)
         left = RETIREMENT_SECONDS - (now - since.timestamp()) if since else RETIREMENT_SECONDS
         if left > 0 and not force:
@@ -177,13 +181,13 @@ class KeyRing:
     def _point(self, place: str, key_id: str) -> None:
         at_place = self._metadata(place)
         if at_place is None:
-            # Of a stack that was made when aliases came and went.
+            # Stacks of early releases lack the alias: these created and deleted aliases.
             self._kms.create_alias(AliasName=self._alias + place, TargetKeyId=key_id)
         elif at_place["KeyId"] != key_id:
             self._kms.update_alias(AliasName=self._alias + place, TargetKeyId=key_id)
 
     def _own_key(self, place: str) -> Mapping[str, Any] | None:
-        """Return the key of a place, None while that is the current one or there is none."""
+        """Return an alias's own key, None if the alias is missing or points at the current key."""
         key, current = self._metadata(place), self._metadata(CURRENT)
         return None if key is not None and current is not None and key["KeyId"] == current["KeyId"] else key
 
@@ -219,9 +223,9 @@ def rotate(
 ) -> None:
     """Publish a next key, wait until it has been published for `wait` seconds, and promote it.
 
-    A key that waits already, of a rotation that still runs or was interrupted, is taken up and waited for as long as
-    it lacks; whichever rotation is first promotes it. `clock` tells epoch seconds, KMS's own if it is None. Raises
-    `KeyRotationError`.
+    A next key that another rotation has already published, running or interrupted, is reused: this one waits for the
+    rest of its `wait` seconds. The rotation that is first promotes it. `clock` returns epoch seconds; None stands for
+    KMS's clock. Raises `KeyRotationError`.
     """
     found = ring.waiting()
     key_id = ring.publish()

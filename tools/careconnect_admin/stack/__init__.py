@@ -1,1 +1,1 @@
-"""The stack that a command works on: found, signed in to, and what AWS's refusals mean to an operator."""
+"""The stack that a command works on: finding it, signing in, and readable AWS errors."""

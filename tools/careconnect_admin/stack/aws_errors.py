@@ -1,4 +1,4 @@
-"""What AWS's refusals mean to an operator."""
+"""Readable messages for AWS errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ _BY_CLASS: Final[tuple[tuple[type[Exception], str], ...]] = (
 
 @contextmanager
 def aws_remedies() -> Iterator[None]:
-    """Turn an error of AWS or of its SDK into an `OperatorError` that says what to do about it."""
+    """Turn an error of AWS or of its SDK into an `OperatorError` with the remedy."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:

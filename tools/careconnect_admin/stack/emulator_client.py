@@ -1,4 +1,4 @@
-"""Sign in to an emulator, whatever the user's own AWS settings are."""
+"""Clients for an emulator, independent of the user's own AWS settings."""
 
 import os
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ class Credentials:
 
 
 def emulator_client(service: str, endpoint: str, credentials: Credentials) -> Any:
-    """Return a boto3 client of `service` at the emulator, whatever the user's own AWS settings are."""
-    # No profile and no file: a profile of the user's that does not exist would fail the session.
+    """Return a boto3 client of `service` at the emulator, independent of the user's own AWS settings."""
+    # Without profile and configuration file: a user's profile that does not exist would fail the session.
     isolated = botocore.session.Session(
         {"profile": (None, None, None, None), "config_file": (None, None, os.devnull, None)}
     )

@@ -1,4 +1,4 @@
-"""Read the log lines of a stack's functions from CloudWatch Logs, oldest first."""
+"""The log lines of a stack's functions in CloudWatch Logs, oldest first."""
 
 import json
 import re
@@ -18,12 +18,12 @@ _PLATFORM: Final = re.compile(r"(START|END|REPORT|INIT_START|INIT_REPORT|RESTORE
 _CLIENT_IDS: Final = ("client_id", "claimed_client_id")
 _REQUEST_IDS: Final = ("request_id", "gateway_request_id", "function_request_id")
 _LATE_MILLISECONDS: Final = 10_000
-"""For how long a line may come after younger ones of other instances."""
+"""Milliseconds by which a line may arrive after later lines of other instances."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line: which function's, when (epoch milliseconds), its text and, of a JSON line, its members."""
+    """One log line: its function, time (epoch milliseconds), text and, if it is JSON, members."""
 
     function: str
     time: int
@@ -33,18 +33,18 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which lines are meant: of a client, or of who said to be it; of a request by any of its ids. Empty for all."""
+    """A filter of lines by client (authenticated or claimed) and by request (any of its ids); empty matches all."""
 
     client_id: str = ""
     request_id: str = ""
 
     def pattern(self) -> str:
-        """Return it as a filter pattern of CloudWatch Logs, which spares reading what is not meant."""
+        """Return the filter as a CloudWatch Logs filter pattern, so that other lines are not read."""
         parts = [_either(names, wanted) for names, wanted in self._wanted() if wanted]
         return f"{{ {' && '.join(parts)} }}" if parts else ""
 
     def matches(self, members: Mapping[str, Any]) -> bool:
-        """Say the same of one line: an emulator takes the pattern for everything."""
+        """Return True if a line's members match the filter; an emulator ignores the pattern."""
         return all(wanted in {members.get(name) for name in names} for names, wanted in self._wanted() if wanted)
 
     def _wanted(self) -> tuple[tuple[tuple[str, ...], str], ...]:
@@ -56,9 +56,9 @@ def _either(names: tuple[str, ...], wanted: str) -> str:
 
 
 def function_groups(target: StackTarget, function: str = "") -> Mapping[str, str]:
-    """Return the log groups of a stack's functions by the function's name, or only those of the named one.
+    """Return the log groups of a stack's functions by function name, or only that of the named function.
 
-    Raises `OperatorError` if there is none of that name.
+    Raises `OperatorError` if there is no function of that name.
     """
     groups = stack_resources(target, "AWS::Logs::LogGroup")
     functions = stack_resources(target, "AWS::Lambda::Function")
@@ -75,9 +75,9 @@ def function_groups(target: StackTarget, function: str = "") -> Mapping[str, str
 
 
 class FunctionLogs:
-    """The log groups of some functions, read once each line; errors of AWS pass through.
+    """A reader of log groups that returns each line once; AWS errors pass through.
 
-    `since` is the epoch millisecond from which on lines are meant.
+    `since` is the epoch millisecond of the earliest line to return.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class FunctionLogs:
         self._seen: dict[tuple[str, int, str, int], int] = {}
 
     def new_lines(self) -> list[LogLine]:
-        """Return the lines that have come since the last call, oldest first, without Lambda's own and metrics."""
+        """Return the lines that have arrived since the last call, oldest first, without Lambda's own and metrics."""
         found = [line for name, group in self._groups.items() for line in self._new_lines(name, group)]
         found.sort(key=lambda line: line.time)
         if found:
@@ -102,7 +102,7 @@ class FunctionLogs:
         pages = self._logs.get_paginator("filter_log_events").paginate(
             logGroupName=group, startTime=self._since, filterPattern=self._wanted.pattern()
         )
-        # Equal lines of one millisecond are told apart by their number: not every answer has their ids.
+        # Equal lines of one millisecond are distinguished by their number: not every response has event ids.
         counts: dict[tuple[str, int, str], int] = {}
         for page in pages:
             for event in page["events"]:

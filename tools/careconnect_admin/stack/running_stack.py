@@ -1,4 +1,4 @@
-"""Tell other terminals where a local stack is, and find those that run."""
+"""Announce a local stack to other terminals, and find the local stacks that run."""
 
 import json
 import os
@@ -22,7 +22,7 @@ _ENVIRONMENT_FILE: Final = "aws.env"
 
 @dataclass(frozen=True)
 class RunningStack:
-    """Where a local stack is and how its operator signs in: left by `careconnect run` for other commands."""
+    """The address of a local stack and its operator's credentials, written by `careconnect run` for other commands."""
 
     base_url: str
     endpoint: str
@@ -33,16 +33,16 @@ class RunningStack:
 
     @property
     def port(self) -> int:
-        """The port that it serves on, which tells it from other local stacks."""
+        """The port that it serves on, which distinguishes it from other local stacks."""
         return urlsplit(self.base_url).port or 0
 
 
 @contextmanager
 def announce(running: RunningStack, folder: Path) -> Iterator[Path]:
-    """Leave in `folder`, until the end, where the stack is; yields the file for other terminals to source.
+    """Write the stack's address into `folder` and remove it at the end; yields the file for other terminals to source.
 
-    `stack.json` is what `running_stacks` finds; `aws.env` makes `careconnect` and `aws` mean this stack.
-    Only this user can read them.
+    `running_stacks` finds `stack.json`. `aws.env` points `careconnect` and `aws` at this stack. Only this user can read
+    the files.
     """
     variables = {
         "AWS_ENDPOINT_URL": running.endpoint,
@@ -72,14 +72,14 @@ def _write_private(path: Path, text: str) -> None:
 
 
 def running_stacks(port: int | None = None) -> tuple[RunningStack, ...]:
-    """Return the local stacks that are up, by port, or only the one that serves on `port`."""
+    """Return the running local stacks, sorted by port, or only the one that serves on `port`."""
     paths = LOCAL_FOLDER.glob(f"{port or '*'}/{_STATE_FILE}")
     every = [RunningStack(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
     return tuple(sorted((each for each in every if _listens(each.endpoint)), key=lambda each: each.port))
 
 
 def _listens(url: str) -> bool:
-    """Tell whether the stack still runs; one that was killed has left its file behind."""
+    """Return True if the stack still runs; a killed stack leaves its file behind."""
     parts = urlsplit(url)
     try:
         with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=1):

@@ -1,4 +1,4 @@
-"""Find the stack that a command works on: the local one that runs, or a deployed one by its name."""
+"""Find the stack that a command works on: the running local stack, or a deployed stack by its name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,20 +17,20 @@ _CONFIG: Final = Config(
     connect_timeout=5,
     read_timeout=20,
     retries={"mode": "standard", "total_max_attempts": 4},
-    # A load writes from several threads.
+    # A load writes from several threads at the same time.
     max_pool_connections=16,
 )
 
 
 class NoStackError(OperatorError):
-    """No stack was named and none runs here."""
+    """No stack was named, and no local stack runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class StackTarget:
-    """One stack: its outputs and parameters by name, its AWS clients by service, and whether it is the local run.
+    """One stack: outputs and parameters by name, AWS clients by service; `is_local` is True for the local run.
 
-    `place` says for people where it is.
+    `place` describes its location for people.
     """
 
     name: str
@@ -54,9 +54,8 @@ def stack_target(
 ) -> StackTarget:
     """Return the deployed stack called `stack`, or the one local stack that runs; raises `OperatorError`.
 
-    Where nothing is named and no local stack runs at all, that is a `NoStackError`. It never guesses: with
-    several local stacks one is to be named by its port, and what belongs to a deployment is refused without
-    one.
+    Raises `NoStackError` if nothing is named and no local stack runs. The function never guesses. Of several local
+    stacks one has to be named by its port. The options of a deployment are refused without a deployment's name.
     """
     if stack is not None:
         if port is not None:

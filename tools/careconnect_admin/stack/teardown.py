@@ -1,4 +1,4 @@
-"""Destroy a deployed stack with what its template retains, but for the archive, which nobody can delete."""
+"""Destroy a deployed stack and its retained resources, except the archive, which nobody can delete."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from careconnect_admin.stack.resources import stack_resources
 from careconnect_admin.stack.target import StackTarget
 
 PENDING_DAYS: Final = 7
-"""The shortest time that KMS keeps a key before it deletes it."""
+"""The shortest waiting period, in days, that KMS allows before it deletes a key."""
 
 _PAUSE: Final = 5.0
 _WAIT: Final = {"Delay": 5, "MaxAttempts": 120}
@@ -23,14 +23,14 @@ _PLACES: Final = ("-current", "-next", "-previous")
 
 
 class TeardownError(OperatorError):
-    """The stack cannot be destroyed, or not to its end; the text says what to do."""
+    """The stack cannot be destroyed, or only in part; the text is the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What a stack holds: its tables by the template's names, the ids of its keys, and the bucket that stays.
+    """A stack's tables by their names in the template, the ids of its keys, and the bucket that stays.
 
-    `locked_until` is when the retention of the last object in the bucket has ended.
+    `locked_until` is the time at which the retention of the last object in the bucket ends.
     """
 
     tables: dict[str, str]
@@ -40,9 +40,9 @@ class Remains:
 
 
 class Teardown:
-    """The end of one stack: data first, the stack last, so that a repetition finds it until all is gone.
+    """The destruction of one stack: data first, the stack last, so that an interrupted run can be repeated.
 
-    `tell` is told each step that is done. Errors of AWS pass through.
+    `tell` gets a text for each step. AWS errors pass through.
     """
 
     def __init__(
@@ -56,14 +56,17 @@ class Teardown:
         self._sleep = sleep
 
     def remains(self) -> Remains:
-        """Return what is there to be destroyed besides; raises `TeardownError` if the stack is protected."""
+        """Return the tables and keys to destroy, and the bucket that stays.
+
+        Raises `TeardownError` if the stack has termination protection.
+        """
         (stack,) = self._cloudformation.describe_stacks(StackName=self._target.name)["Stacks"]
         if stack.get("EnableTerminationProtection"):
             raise TeardownError(f"the stack {self._target.name} has termination protection: end that first")
         tables = stack_resources(self._target, "AWS::DynamoDB::Table")
         made = stack_resources(self._target, "AWS::KMS::Key").values()
         alias = self._target.output("SigningKeyAlias")
-        # After a rotation the keys behind the aliases are none of the template's.
+        # After a rotation the keys behind the aliases are not in the template.
         named = [self._metadata(alias + place) for place in _PLACES]
         keys = [each["KeyId"] for each in (*named, *map(self._metadata, made)) if each is not None]
         bucket = self._target.output("ArchiveBucket")
@@ -71,11 +74,11 @@ class Teardown:
         return Remains(dict(sorted(tables.items())), tuple(dict.fromkeys(keys)), bucket, until)
 
     def destroy(self, remains: Remains) -> None:
-        """Delete the tables with all that they hold, schedule the keys' deletion, delete the stack.
+        """Delete the tables with their data, schedule the deletion of the keys, and delete the stack.
 
-        What is gone already is passed over. Raises `TeardownError`.
+        Resources that no longer exist are skipped. Raises `TeardownError`.
         """
-        # The audit trail last, so that the archiver has read its last event.
+        # The audit trail goes last, so that the archiver can read its last event.
         for name, table in sorted(remains.tables.items(), key=lambda each: each[0] == "AuditTable"):
             self._delete_table(name, table)
         for key in remains.keys:
@@ -109,7 +112,7 @@ class Teardown:
     def _delete_stack(self) -> None:
         name = self._target.name
         self._tell(f"Deleting the stack {name}: minutes, with a domain of its own a quarter of an hour")
-        # By its id, under which CloudFormation still knows it when it is gone.
+        # CloudFormation still finds a deleted stack by its id, but not by its name.
         stack_id = self._cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackId"]
         self._cloudformation.delete_stack(StackName=name)
         while True:
@@ -128,7 +131,7 @@ class Teardown:
             self._sleep(_PAUSE)
 
     def _why(self, stack_id: str) -> str:
-        """Return the reason of the first failure: those after it follow from it."""
+        """Return the reason of the first failure, which causes the later ones."""
         events = self._cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
         failed = [
             each
@@ -149,7 +152,7 @@ class Teardown:
 
 
 def deletion_date(target: StackTarget, keys: tuple[str, ...]) -> datetime | None:
-    """Return when KMS deletes the last of some keys, None if it deletes none."""
+    """Return the time at which KMS deletes the last of the keys, None if it deletes none."""
     kms = target.client("kms")
     dates = [kms.describe_key(KeyId=key)["KeyMetadata"].get("DeletionDate") for key in keys]
     return max((date for date in dates if date is not None), default=None)

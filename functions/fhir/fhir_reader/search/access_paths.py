@@ -1,8 +1,8 @@
-"""Find the ways on which a search may be answered (ADR 3, ADR 21).
+"""Find the access paths of a search (ADR 3, ADR 21).
 
-A way is a few ranges of the index. Every criterion is then compared on the values stored with the entries, so a way
-may be generous but never wrong; but for a reference, whose range holds nothing else. Which of the ways is taken is for
-`plan_query.py` to say.
+An access path consists of a few index ranges. Every criterion is then compared with the values stored in the entries.
+An access path may therefore return too many entries, but never too few. The range of a reference is exact.
+`plan_query.py` chooses the access path.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,12 +36,12 @@ from fhir_reader.search.result_order import IndexOrder
 from fhir_reader.store.stored import IndexRange
 
 _LOOKED_UP: Final = ("", Modifier.EXACT)
-"""The modifiers whose values stand at the beginning of an entry."""
+"""The modifiers that an index entry's beginning can satisfy."""
 
-"""Prefixes that find what may have begun long before."""
+"""Prefixes that match periods that may have begun long before."""
 
 _FEW: Final = 25
-"""Long periods that are asked for at first: what has one is rare in most types."""
+"""Long periods that the first query requests: they are rare in most types."""
 
 _AFTER_ID: Final = "#\U0010ffff"
 _FIRST_DATED: Final = order_text(FIRST_INSTANT + 1)
@@ -49,10 +49,10 @@ _FIRST_DATED: Final = order_text(FIRST_INSTANT + 1)
 
 @dataclass(frozen=True, slots=True)
 class AccessPath:
-    """Ranges of the index that hold whatever may match, and the parameter whose index it is.
+    """Index ranges that contain every candidate, and the name of the indexed parameter (`named_after`).
 
-    Without a parameter it is the whole type. Ranges of `then` come after all of `ranges`. `low` and `high` bound the
-    order key of what may match. All that lies on it meets the criterion that it `settles`.
+    Without a parameter the access path covers the whole type. Ranges in `then` come after all in `ranges`. `low` and
+    `high` bound the order key of the candidates. All entries on the path meet the criterion that it `satisfies`.
     """
 
     ranges: tuple[IndexRange, ...]
@@ -66,11 +66,11 @@ class AccessPath:
 
     @property
     def is_ordered(self) -> bool:
-        """Say whether every range lies in the order of the type."""
+        """Return True if every range is sorted by the type's date."""
         return all(one.ordered for one in self.ranges)
 
     def in_order(self, order: IndexOrder, *, dated: bool) -> "AccessPath":
-        """Return the same so that it is read in an order of the index; `dated` says that its type has a date."""
+        """Return the access path read in an order of the index; `dated` is True if its type has a date."""
         if order.descending:
             return self
         forward = tuple(replace(one, forward=True) for one in self.ranges)
@@ -79,12 +79,12 @@ class AccessPath:
         return replace(
             self,
             ranges=tuple(replace(one, low=max(one.low, _FIRST_DATED)) for one in forward),
-            # What is undated comes last this way too.
+            # Undated entries come last in ascending order too.
             then=tuple(replace(one, high=UNDATED + _AFTER_ID) for one in forward if one.low <= UNDATED),
         )
 
     def from_place(self, place: Sequence[str]) -> "AccessPath":
-        """Return the way for what comes at or after a place in the order in which its ranges are read."""
+        """Return the access path from a cursor position on, in the order in which its ranges are read."""
         key = "#".join(place)
         if self.then and place[0] == UNDATED:
             return replace(self, ranges=tuple(_from(one, key) for one in self.then), then=())
@@ -98,22 +98,22 @@ def _from(one: IndexRange, key: str) -> IndexRange:
 
 
 def named_ids(criteria: Sequence[Criterion]) -> tuple[str, ...] | None:
-    """Return the ids that a search names outright, or None if it names none."""
+    """Return the ids that a search requests by `_id`, or None without such a criterion."""
     for criterion in criteria:
         if criterion.parameter.rank is Rank.KEY and criterion.modifier in _LOOKED_UP:
-            # Nothing else can be an id, and a key may not be as long as a query.
+            # No other text can be an id, and a DynamoDB key is shorter than a query may be.
             codes = (value.code for value in criterion.values if valid_id(value.code))
             return tuple(dict.fromkeys(codes))
     return None
 
 
 def uses_last_updated(criteria: Iterable[Criterion]) -> bool:
-    """Say whether the index of last changes is of use to a search."""
+    """Return True if the criteria bound the time of the last change."""
     return any(_change_bounds(criteria))
 
 
 def index_paths(type_: ResourceType, criteria: Sequence[Criterion]) -> list[AccessPath]:
-    """Return a way for each criterion that has an index, the most selective kind first."""
+    """Return an access path for each criterion with an index, the most selective kind first."""
     low, high = _order_bounds(type_, criteria, periods=False)
     paths = []
     for criterion in criteria:
@@ -129,18 +129,18 @@ def index_paths(type_: ResourceType, criteria: Sequence[Criterion]) -> list[Acce
 
 
 def type_path(type_: ResourceType, criteria: Sequence[Criterion]) -> AccessPath:
-    """Return the way through all of a type, within what the criteria say of the date that orders it."""
+    """Return the access path through all of a type, within the criteria's bounds on its ordering date."""
     low, high = _order_bounds(type_, criteria, periods=True)
     ranges = [IndexRange(type_partition(type_.name, shard), "", low, high) for shard in range(SHARDS)]
     if low and any(_may_be_period(one) for one in type_.parameters if one.name == type_.order_by):
-        # What has a long period may have begun before, and there is little of it.
+        # The few entries with a long period may have begun before the lower bound.
         partitions = (period_partition(type_.name, shard) for shard in range(SHARDS))
         ranges += [IndexRange(partition, "", "", high, expected=_FEW) for partition in partitions]
     return AccessPath(tuple(ranges), low=low, high=high)
 
 
 def change_path(type_: ResourceType, criteria: Sequence[Criterion]) -> AccessPath:
-    """Return the way through all of a type by the time of the last change, within what the criteria say of that."""
+    """Return the access path through all of a type by the time of the last change, within the criteria's bounds."""
     low, high = _change_bounds(criteria)
     partitions = (change_partition(type_.name, shard) for shard in range(SHARDS))
     ranges = tuple(IndexRange(partition, "", low, high, ordered=False) for partition in partitions)
@@ -148,7 +148,7 @@ def change_path(type_: ResourceType, criteria: Sequence[Criterion]) -> AccessPat
 
 
 def split_by_system(path: AccessPath, systems: Mapping[str, Sequence[str]]) -> AccessPath:
-    """Return a way in order instead of one over tokens of any system, given the prefixes that a partition holds."""
+    """Return an ordered access path in place of one over tokens of any system, given each partition's prefixes."""
     ranges: list[IndexRange] = []
     for one in path.ranges:
         if one.ordered:
@@ -170,7 +170,7 @@ def _ranges(type_: ResourceType, criterion: Criterion, low: str, high: str) -> l
         case ParameterType.STRING:
             return [_string_range(type_, indexed, value) for value in criterion.values]
         case ParameterType.COMPOSITE:
-            # The first part is a code, by whose entries the composite is found.
+            # The first part is a code: the composite is found by the code's entries.
             codes = [code for value in criterion.values for code in value[0]]
             return _token_ranges(type_, indexed, codes, low, high)
         case _:
@@ -196,17 +196,17 @@ def _token_ranges(
 def _string_range(type_: ResourceType, parameter: SearchParameter, text: str) -> IndexRange:
     """Return the range of the texts that begin as `text` does.
 
-    A text of several words may match as a whole or word by word; either way some part begins with its first
-    word, so that is what is looked up.
+    A text of several words may match as a whole or word by word. In both cases some part begins with the first
+    word, so the range covers the first word.
     """
     beginning = normalise(text).split(" ")[0]
     return IndexRange(string_partition(type_.name, parameter.name, beginning), string_prefix(beginning), ordered=False)
 
 
 def _is_exact(criterion: Criterion) -> bool:
-    """Say whether all that lies in the ranges of a criterion meets it: references do, to what their parameter is for.
+    """Return True if all entries in a criterion's ranges meet it: a reference to a target type of its parameter does.
 
-    What is within another parameter shares its entries, and so has it entries of what it is not for itself.
+    A parameter with a parent parameter shares the parent's entries, some of which it does not match itself.
     """
     parameter = criterion.parameter
     if parameter.type is not ParameterType.REFERENCE or parameter.within:
@@ -220,15 +220,15 @@ def _reference_ranges(
     if any(len(value.encode()) > LONGEST_REFERENCE for value in values):
         return None
     prefix = reference_prefix(type_.name, parameter.name)
-    # An empty text stands for what cannot match: an id of another type than the modifier names.
+    # An empty text cannot match: it stands for an id of another type than the modifier names.
     return [IndexRange(value, prefix, low, high) for value in values if value]
 
 
 def _order_bounds(type_: ResourceType, criteria: Sequence[Criterion], *, periods: bool) -> tuple[str, str]:
-    """Return what the criteria on a type's ordering date say of the order key: its least and its greatest.
+    """Return the lower and upper bound of the order key that the criteria on a type's ordering date imply.
 
-    What ends after a bound may begin before it: by a year, as much as the least precise date covers, or more, in
-    which case it has an entry among the long `periods`.
+    A value that ends after a bound may begin before it: by up to a year, which the least precise date covers. A value
+    that begins even earlier has an entry among the long `periods`.
     """
     bounds = []
     for parameter, value in _single_values(criteria, type_.order_by):
@@ -238,7 +238,7 @@ def _order_bounds(type_: ResourceType, criteria: Sequence[Criterion], *, periods
 
 
 def _change_bounds(criteria: Iterable[Criterion]) -> tuple[str, str]:
-    """Return what the criteria on the time of the last change say of it: its least and its greatest."""
+    """Return the lower and upper bound that the criteria on the time of the last change imply."""
     return _key_bounds([_bounds(value, 0) for _, value in _single_values(criteria, LAST_UPDATED.name)])
 
 
@@ -263,9 +263,9 @@ def _key_bounds(bounds: Iterable[tuple[int | None, int | None]]) -> tuple[str, s
 
 
 def _bounds(bound: DateBound, longest: int | None) -> tuple[int | None, int | None]:
-    """Return the least and the greatest instant at which what matches may begin.
+    """Return the earliest and the latest instant at which a matching value may begin.
 
-    `longest` is how much of it there may be before what is compared, in milliseconds; None if that is not known.
+    `longest` is the maximum time by which a value may begin before the compared date, in milliseconds; None if unknown.
     """
     begun = None if longest is None else bound.low - longest
     match bound.prefix:

@@ -1,4 +1,4 @@
-"""Chains and `_has`: criteria on what a resource refers to, and on what refers to it (STU3 Search §2.21.1.5.6, 7)."""
+"""Chains and `_has`: criteria on a resource's targets, and on its referrers (STU3 Search §2.21.1.5.6, 7)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from careconnect.search.criteria import Criterion, parse_criterion
 HAS: Final = "_has"
 
 MOST_HOPS: Final = 2
-"""References that one parameter may go through, either way along each."""
+"""Maximum references that one parameter may follow, forwards or backwards."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """What a chain asks of the targets of one type."""
+    """A chain's condition on its targets of one type."""
 
     type: ResourceType
     condition: "SearchCondition"
@@ -25,9 +25,9 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A condition on what a reference points at (`patient.identifier=…`): it holds in any of the branches.
+    """A condition on the targets of a reference (`patient.identifier=…`), met if any of the branches is.
 
-    `name` is the whole parameter's, as it was given, here and below.
+    `name` is the name of the whole parameter as the client sent it, here and below.
     """
 
     name: str = field(compare=False)
@@ -37,7 +37,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """A condition on what points at a `target` (`_has:Observation:patient:code=…`): some `source` meets it."""
+    """A condition on the referrers of a `target` (`_has:Observation:patient:code=…`), met if any `source` meets it."""
 
     name: str = field(compare=False)
     target: ResourceType
@@ -48,11 +48,11 @@ class Has:
 
 SearchCondition = Criterion | Chain | Has
 ChainedCondition = Chain | Has
-"""What cannot be told from a resource's own values."""
+"""A condition that a resource's own values cannot decide."""
 
 
 def parse_chained(type_: ResourceType, name: str, text: str, *, fhir_base: str, now: int) -> ChainedCondition:
-    """Parse a parameter whose name is `_has:…`, or is chained by a dot to a parameter of `type_`.
+    """Parse a parameter named `_has:…`, or chained by a dot to a parameter of `type_`.
 
     `fhir_base` and `now` are those of `parse_criterion`. Raises the 400 outcomes for a malformed name or value, for a
     reference or parameter that is not offered, and for more than `MOST_HOPS` references.
@@ -64,7 +64,7 @@ def parse_chained(type_: ResourceType, name: str, text: str, *, fhir_base: str, 
 
 
 def parameters_of(type_: ResourceType, condition: SearchCondition) -> Iterator[tuple[ResourceType, SearchParameter]]:
-    """Yield every parameter that a condition on a type looks at, references included, each with its type."""
+    """Yield every parameter that a condition on a type uses, references included, each with its type."""
     match condition:
         case Criterion():
             yield type_, condition.parameter
@@ -88,7 +88,7 @@ def referrers(type_: ResourceType) -> list[tuple[ResourceType, SearchParameter]]
 
 
 def rank_of(condition: SearchCondition) -> Rank:
-    """Return how few resources a condition asks for where its references end."""
+    """Return the selectivity rank of a condition's innermost criterion."""
     match condition:
         case Criterion():
             return Rank.COMPARED if condition.modifier else condition.parameter.rank
@@ -99,7 +99,7 @@ def rank_of(condition: SearchCondition) -> Rank:
 
 
 def asks_of_each(condition: SearchCondition) -> bool:
-    """Say whether a condition takes a lookup for each candidate, and not one for a hundred of them."""
+    """Return True if a condition takes one lookup per candidate, and not one per hundred candidates."""
     match condition:
         case Criterion():
             return False
@@ -111,7 +111,7 @@ def asks_of_each(condition: SearchCondition) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Parser:
-    """Parses one parameter of a search of the type `root`."""
+    """Parse one parameter of a search of the type `root`."""
 
     root: ResourceType
     name: str
@@ -166,14 +166,14 @@ class _Parser:
         return hops - 1
 
     def _refused(self, why: str, type_: ResourceType, code: str = "not-supported") -> OutcomeError:
-        """Return a refusal of `_has`, which lists what a search of the type takes."""
+        """Return the 400 outcome for a `_has`; it lists the references that a search of the type supports."""
         listed = ", ".join(f"{HAS}:{source.name}:{reference.name}:_id" for source, reference in referrers(type_))
         takes = f"of {type_.name} it takes such as {listed}" if listed else f"nothing refers to {type_.with_article}"
         return outcomes.invalid_parameter(self.name, f"{why}; {takes}.", code=code)
 
 
 def _no_chain(type_: ResourceType, name: str) -> OutcomeError:
-    """Return the refusal of a chain, which lists those that a type takes."""
+    """Return the 400 outcome for a chain; it lists the chains that a type supports."""
     chains = ", ".join(one.chain for one in type_.chained)
     takes = f" {type_.name} takes such as {chains}." if chains else ""
     return outcomes.invalid_parameter(name, f"the chain is not supported.{takes}", code="not-supported")

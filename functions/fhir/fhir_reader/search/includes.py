@@ -1,4 +1,4 @@
-"""Follow `_include` and `_revinclude`, giving only what the caller may read (`access.md`, Rule 3)."""
+"""Follow `_include` and `_revinclude`; return only resources that the caller may read (`access.md`, Rule 3)."""
 
 import math
 from collections import Counter
@@ -18,10 +18,10 @@ from fhir_reader.search.referrers import referrers_of
 from fhir_reader.store.stored import BATCH, Entry
 
 MOST_INCLUDED: Final = 1_000
-"""Resources that one page may include."""
+"""Maximum resources that one page may include."""
 
 _FIRST_GROUP: Final = 4
-"""Ranges that are asked for at once to begin with; each time that all is well, twice as many."""
+"""Ranges that the first group queries concurrently; doubled after each group that fits."""
 
 _CALLS_FOR_BODIES: Final = MOST_INCLUDED // BATCH
 
@@ -30,7 +30,7 @@ Key = tuple[ResourceType, str]
 
 @dataclass(frozen=True, slots=True)
 class Included:
-    """A resource that a match includes: the match's place in its group, and the entry by which it was found, if any."""
+    """A resource that a match includes: the match's index in its group, and the resource's index entry, if known."""
 
     place: int
     key: Key
@@ -40,19 +40,19 @@ class Included:
 def follow_references(
     matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
 ) -> list[list[Included]]:
-    """Return what each of the matches includes, for as many of them, from the first on, as one page may include.
+    """Return the included resources of each match, for as many leading matches as fit on one page.
 
-    A resource is named once, by the first match that includes it, and not at all if it is a match itself. Types that
-    the token does not open are passed over in silence. Raises the 400 outcome `too-costly` if the first match alone
-    includes too much.
+    A resource is included once, for the first match that includes it, and not at all if it is a match itself. Types
+    that the token does not permit are skipped without an error. Raises the 400 outcome `too-costly` if the first match
+    alone includes too much.
     """
-    # To find what points at a match is to search its type: `.r` alone does not open that.
+    # Finding the referrers of a match is a search of their type, which `.r` alone does not permit.
     reverse = [include for include in reverse if context.caller.may_find(include.source)]
     return _Page(matches, includes, reverse, context).follow()
 
 
 class _Page:
-    """The references that are followed from the matches of one page, a group of matches at a time."""
+    """Follow the references of one page's matches, a group of matches at a time."""
 
     def __init__(
         self, matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
@@ -67,7 +67,7 @@ class _Page:
         self._included = 0
 
     def follow(self) -> list[list[Included]]:
-        """Return what each match includes, until all have been asked or the budget of the request is tight."""
+        """Return the included resources of each match, until the matches end or the request budget is tight."""
         found: list[list[Included]] = []
         group = self._first_group()
         while len(found) < len(self._matches):
@@ -85,7 +85,7 @@ class _Page:
 
     def _first_group(self) -> int:
         if self._again or self._reverse_again:
-            # What one match leads to is not known before.
+            # The number of resources that one match leads to is not known in advance.
             return 1
         return max(_FIRST_GROUP // len(self._reverse), 1) if self._reverse else len(self._matches)
 
@@ -94,7 +94,7 @@ class _Page:
         return calls // len(self._reverse) if self._reverse else len(self._matches)
 
     def _brought(self, matches: Sequence[Entry], *, is_first: bool) -> list[list[Included]]:
-        """Return what each of a group of matches includes, for as many of them as that is not too much."""
+        """Return the included resources of each match in a group, for as many leading matches as fit on the page."""
         brought: list[list[Included]] = []
         new: list[Included] = []
         for place, (match, sources) in enumerate(zip(matches, self._sources(matches), strict=False)):
@@ -129,7 +129,7 @@ class _Page:
         return outcomes.too_costly(dearer, f"one match includes more than {MOST_INCLUDED:,} resources")
 
     def _new(self, place: int, candidates: Iterable[tuple[Key, Entry | None]], name: str) -> list[Included]:
-        """Return those that are new and readable, no more of them than make a match too large."""
+        """Return the candidates that are new and readable; stop at the number that makes a match too large."""
         found: list[Included] = []
         with self._context.budget.charged_to(name):
             for key, entry in candidates:
@@ -154,7 +154,7 @@ class _Page:
                     yield (type_, resource_id), None
 
     def _sources(self, matches: Sequence[Entry]) -> Iterable[Iterable[tuple[Key, Entry]]]:
-        """Return what points at each match, all of them asked for at once."""
+        """Return the referrers of each match; all are queried concurrently."""
         if not self._reverse:
             return repeat(())
         with self._context.budget.charged_to("_revinclude"):
@@ -165,9 +165,9 @@ class _Page:
         return referrers_of(entries, include.source, include.parameter, self._context, MOST_INCLUDED + 1)
 
     def _can_go_on(self, new: Sequence[Included], *, is_first: bool) -> bool:
-        """Say whether a round can be afforded; the first match's rounds are made while the request has anything left.
+        """Return True if the budget allows another round; the first match's rounds continue until the budget is spent.
 
-        Each takes calls, so that there are no more rounds than the request may make calls.
+        Each round takes calls, so the maximum number of calls bounds the number of rounds.
         """
         taking_part = [one for one in new if self._takes_part(one.key[0])]
         looked_up = Counter(one.key[0] for one in taking_part if one.entry is None)
@@ -182,7 +182,7 @@ class _Page:
         )
 
     def _next_round(self, new: Sequence[Included]) -> list[Included]:
-        """Return what the resources that were included last include in their turn."""
+        """Return the resources that the last round's resources include."""
         known = self._entries(new)
         found: list[Included] = []
         for place, entry in known:
@@ -196,7 +196,7 @@ class _Page:
         return found
 
     def _entries(self, new: Sequence[Included]) -> list[tuple[int, Entry]]:
-        """Return the entries of what may lead on: what the caller may not see leads nowhere."""
+        """Return the entries of included resources that may include others; skip those that the caller may not see."""
         entries = {one.key: one.entry for one in new if one.entry is not None}
         wanted = [one.key for one in new if one.entry is None and self._takes_part(one.key[0])]
         with self._context.budget.charged_to("_include"):

@@ -1,4 +1,7 @@
-"""The events of the patients whom a request names, written beside what it looks up (`audit.md`, Whose)."""
+"""The audit events of the patients that a request names.
+
+They are written concurrently with the request's look-ups (`audit.md`, Whose).
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,14 +17,14 @@ from fhir_reader.search.context import SearchContext
 
 _IDENTIFIER: Final = next(each for each in PATIENT.parameters if each is PATIENT.condition)
 _EXPECTED: Final = 2
-"""Patients that have one identifier, and one more."""
+"""Estimated entries of one identifier: one patient, and one more."""
 
 
 def audit_named_patients(type_: ResourceType, context: SearchContext) -> None:
-    """Begin the events of all whom a request names, once all of it is judged and before anything is looked up.
+    """Begin the audit events of all patients named in a request, after its validation and before any look-up.
 
-    Those whom the caller does not see are told of at the end, as refused. A request to the directory is nobody's.
-    Raises the 429 outcome.
+    The events of patients that the caller may not see are written at the end, as refused. A request to the directory
+    concerns no patient. Raises the 429 outcome.
     """
     if type_.home is Home.DIRECTORY:
         context.trail.touched()
@@ -34,9 +37,9 @@ def audit_named_patients(type_: ResourceType, context: SearchContext) -> None:
 
 
 def _look_up(context: SearchContext) -> None:
-    """Begin to find the patients who have the identifiers that are asked for: one query for each."""
+    """Begin to look up the patients with the requested identifiers: one query for each."""
     parsed = parse_criterion(_IDENTIFIER, "", ",".join(context.identifiers), fhir_base=context.fhir_base, now=0)
-    # A system alone names nobody.
+    # A system alone identifies no patient.
     criterion = Criterion(_IDENTIFIER, "", tuple(value for value in parsed.values if value.code))
     if not criterion.values:
         return
@@ -58,7 +61,7 @@ def _look_up(context: SearchContext) -> None:
 
 
 def _seen(patients: Sequence[str], context: SearchContext) -> list[str]:
-    """Return those of some patients whom the caller sees, and have the others told of as refused."""
+    """Return the patients that the caller may see, and audit the others as refused."""
     hidden = [patient for patient in patients if not context.caller.sees(PATIENT, patient, ())]
     if hidden:
         context.trail.withheld(hidden)

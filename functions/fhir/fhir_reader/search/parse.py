@@ -23,7 +23,7 @@ from fhir_reader.search.chained_criteria import HAS, ChainedCondition, parse_cha
 HISTORY: Final = "_history"
 _INCLUDES: Final = ("_include", "_revinclude")
 _ITERATE: Final = ("recurse", "iterate")
-"""STU3's name, and the one that later versions and most clients use."""
+"""The name in STU3, and the name in later versions and most clients."""
 _ALL: Final = "*"
 
 Parameters = Iterable[tuple[str, str]]
@@ -32,9 +32,9 @@ _Asked = TypeVar("_Asked")
 
 @dataclass(frozen=True, slots=True)
 class Include:
-    """A reference to follow: from `source` by `parameter`, to `target` only if it is named.
+    """A reference to follow: from `source` by `parameter`, only to `target` if it is not empty.
 
-    To `iterate` is to follow it from what was included, too.
+    With `iterate` it is followed from included resources too.
     """
 
     source: ResourceType
@@ -45,7 +45,7 @@ class Include:
 
 @dataclass(slots=True)
 class SearchQuery:
-    """A parsed search of one type; `used` are the parameters that were understood, as they were given."""
+    """A parsed search of one type; `used` are the supported parameters as the client sent them."""
 
     type: ResourceType
     criteria: list[Criterion] = field(default_factory=list)
@@ -60,10 +60,10 @@ class SearchQuery:
 def parse_search(
     type_: ResourceType, parameters: Parameters, *, handling: Handling, fhir_base: str, now: int
 ) -> SearchQuery:
-    """Parse the decoded parameters of a search beside those of its result.
+    """Parse the decoded parameters of a search, except its result parameters.
 
-    A parameter that is not offered is refused if STU3 defines it, and else left out with a warning, unless `handling`
-    says otherwise; one without a value counts as not given. Raises the 400 outcomes for anything malformed.
+    An unsupported parameter is an error if STU3 defines it. Otherwise it is ignored with a warning, unless `handling`
+    says otherwise. A parameter without a value counts as absent. Raises the 400 outcomes for anything malformed.
     """
     query = SearchQuery(type_)
 
@@ -82,12 +82,12 @@ def parse_search(
 def parse_operation_query(
     type_: ResourceType, operation: str, takes: Collection[str], parameters: Parameters, *, handling: Handling
 ) -> SearchQuery:
-    """Parse the parameters of an operation, which `takes` some and no other; the rest as in a search."""
+    """Parse the parameters of an operation, which supports those in `takes` only; otherwise like `parse_search`."""
     return _parse_below_one(type_, parameters, Offer(f"{type_.name}/{operation}", tuple(takes), handling))
 
 
 def parse_history_query(type_: ResourceType, parameters: Parameters, *, handling: Handling) -> SearchQuery:
-    """Parse the parameters of a history, likewise; `_since` is read from those that are `used`."""
+    """Parse the parameters of a history, like `parse_operation_query`; the caller reads `_since` from `used`."""
     return _parse_below_one(type_, parameters, Offer(f"{type_.name}/{HISTORY}", HISTORY_PARAMETERS, handling))
 
 
@@ -105,7 +105,7 @@ def _take_include(query: SearchQuery, name: str, text: str) -> bool:
         raise outcomes.invalid_parameter(
             head, f"the modifier is not supported; it takes {', '.join(_ITERATE)}.", code="not-supported"
         )
-    # What is said again asks for nothing more, here and below.
+    # A repeated parameter adds nothing, here and below.
     asked, parse = (query.includes, _includes) if head == "_include" else (query.reverse_includes, _reverse_includes)
     for include in parse(query.type, text, iterate=bool(modifier)):
         _add(asked, include)
@@ -172,6 +172,6 @@ def _in_reach(type_: ResourceType) -> list[ResourceType]:
 
 
 def _not_followed(name: str, type_: ResourceType, takes: Iterable[str]) -> OutcomeError:
-    """Return the refusal of a reference that is not followed, which lists those of the type that are."""
+    """Return the 400 outcome for a reference that is not followed; it lists the type's references that are."""
     listed = ", ".join(takes) or "none"
     return outcomes.invalid_parameter(name, f"of {type_.name} it takes {listed}.", code="not-supported")

@@ -1,8 +1,8 @@
-"""Choose the way on which a search costs a page and no more (ADR 21).
+"""The query planner: choose an access path so that a search costs no more than a page (ADR 21).
 
-What selects few is walked at once. What may select few is tried: a range that ends within what a page may examine is
-read whole and sorted. What selects many is a filter on the type's own entries, in order. A `next` link holds which of
-these it was, so that later pages do not try again.
+An access path that selects few entries is scanned immediately. A path that may select few is tried: a range that ends
+within the entries that a page may examine is read completely and sorted. A criterion that selects many filters an
+ordered scan of the type. A `next` link holds the number of the chosen plan, so that later pages need not plan again.
 """
 
 import math
@@ -29,31 +29,31 @@ from fhir_reader.search.scan import MOST_EXAMINED, read_all
 from fhir_reader.store.stored import BATCH, Entry
 
 _MOST_TRIED: Final = 2
-"""Ways that one search tries."""
+"""Maximum access paths that one search tries."""
 
 _CALLS_FOR_PAGE: Final = 16
-"""Calls that are left for what a page holds: a way of too many ranges is not taken."""
+"""Calls reserved for a page's contents: an access path with too many ranges is not used."""
 
 _AHEAD: Final = 2 * SHARDS + 1
-"""Entries that are looked at and not used: of each range that a page merges, and where a way turns out too long."""
+"""Entries that are read but not used: one of each range that a page merges, and one beyond a path that is too long."""
 
 _MOST_SYSTEMS: Final = 8
-"""Systems of one code that are looked for; a code of more is none to look up without its system."""
+"""Maximum systems of one code; a code with more systems is not looked up without its system."""
 
 Found = AccessPath | list[Entry]
-"""A way to walk, or all that may match, in no order."""
+"""An access path to scan, or all candidate entries, unordered."""
 
 _Attempt = tuple[int | None, Callable[[], Found | None]]
 
 Resolution = Callable[[], Criterion | tuple[str, ...] | None]
-"""Returns what a condition comes to from its other side: a criterion, or ids; None if that is too much."""
+"""Resolve a chained condition to a criterion or to ids; return None if the result is too large."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueryPlan:
-    """What was found, and the number by which a later page finds it again.
+    """The chosen access path or candidates, and the number by which a later page chooses the same.
 
-    `narrowed` is the place of the narrowing that it was found by: that condition is met by all of it.
+    `resolved_by` is the index of the chain resolution that produced it, if any: all entries meet that condition.
     """
 
     found: Found
@@ -70,9 +70,9 @@ def plan_query(
     *,
     known: int | None = None,
 ) -> QueryPlan:
-    """Return a way to walk in an order of the index, or all that may match.
+    """Return an access path to scan in an order of the index, or all candidate entries.
 
-    `known` is the number of what the page before found; if that is too much by now, all are tried again.
+    `known` is the number of the previous page's plan. If that plan is too costly by now, all plans are tried again.
     """
     ids = named_ids(criteria)
     if ids is not None:
@@ -85,14 +85,14 @@ def plan_query(
         for number in (*again, *range(len(attempts)))
         if (found := attempts[number][1]()) is not None
     )
-    # The last attempt is a way through the whole type, which there always is.
+    # The last attempt scans the whole type, and always succeeds.
     return next(plans)
 
 
 def candidate_entries(
     type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
 ) -> list[Entry] | None:
-    """Return what may match, in no order, or None if there is more than `most` of it on the most selective way."""
+    """Return candidate entries, unordered; None if the most selective access path has more than `most`."""
     ids = named_ids(criteria)
     if ids is not None:
         return _by_id(type_, ids, context)
@@ -100,9 +100,9 @@ def candidate_entries(
 
 
 def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> list[Entry]:
-    """Return the entries of resources that are asked for by their ids.
+    """Return the entries of resources that are requested by id.
 
-    Of those that the caller does not see the audit trail is told: they were asked for, and look as if absent.
+    The audit trail records those that the caller may not see: the caller requested them, and gets them as absent.
     """
     entries = context.store.entries_by_id(type_, ids)
     for entry in entries:
@@ -114,9 +114,9 @@ def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> l
 def matching_entries(
     type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
 ) -> list[Entry] | None:
-    """Return what the caller may find by the criteria.
+    """Return the entries that match the criteria and that the caller may find.
 
-    None if more than `most` entries would be examined, or more calls made than the request can spare.
+    Return None if more than `most` entries would be examined, or if the request cannot spare the calls.
     """
     if not _can_spare(1, context):
         return None
@@ -141,11 +141,11 @@ def _attempts(
     context: SearchContext,
     resolutions: Sequence[Resolution],
 ) -> Iterator[_Attempt]:
-    """Yield what to try, one after the other, with the place of the narrowing it is; the last succeeds."""
+    """Yield the attempts in order, each with the index of its chain resolution, if any; the last always succeeds."""
     paths = [path for path in index_paths(type_, criteria) if _is_affordable(type_, path, order, context)]
     in_order = [] if order.by_change else [path for path in paths if path.is_ordered]
     if paths and paths[0].rank <= Rank.CONTACT:
-        # One person's, one thing's: little enough to be sorted, if it does not lie in order.
+        # The entries of one person or thing are few enough to sort if they are not in order.
         best = paths[0]
         if best in in_order:
             yield None, partial(_in_order, type_, best, order, context)
@@ -170,7 +170,7 @@ def _tries(
     context: SearchContext,
     resolutions: Sequence[Resolution],
 ) -> Iterator[_Attempt]:
-    """Yield what to try where nothing asks for one person or thing: what may be short, then what lies in order."""
+    """Yield the attempts of a search that is not for one person or thing: possibly short paths, then ordered paths."""
     for place, resolution in enumerate(resolutions):
         yield place, partial(_resolved, type_, resolution, order, context)
     if len(paths) > 1 or not in_order:
@@ -184,14 +184,14 @@ def _tries(
 
 
 def _resolved(type_: ResourceType, resolution: Resolution, order: IndexOrder, context: SearchContext) -> Found | None:
-    """Return where to look for what a condition comes to from its other side."""
+    """Return the access path or candidates of a resolved condition; None if resolution or path is too costly."""
     resolved_by = resolution()
     if resolved_by is None:
         return None
     if isinstance(resolved_by, tuple):
         calls = math.ceil(len(resolved_by) / BATCH)
         return context.store.entries_by_id(type_, resolved_by) if _can_spare(calls, context) else None
-    # Of a reference, and every reference that is searched by has an index.
+    # The criterion is on a reference, and every searchable reference has an index.
     (path,) = index_paths(type_, [resolved_by])
     if path.is_ordered and not order.by_change:
         return _in_order(type_, path, order, context)
@@ -199,12 +199,12 @@ def _resolved(type_: ResourceType, resolution: Resolution, order: IndexOrder, co
 
 
 def _can_spare(calls: int, context: SearchContext) -> bool:
-    """Say whether so many calls can be made now; what was tried before has made some."""
+    """Return True if the budget allows the calls; earlier attempts have used a part of it."""
     return calls <= context.budget.calls_left - _CALLS_FOR_PAGE
 
 
 def _is_affordable(type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext) -> bool:
-    """Say whether all ranges of a way can be opened."""
+    """Return True if the budget allows opening all ranges of an access path."""
     opened = path.in_order(order, dated=bool(type_.order_by))
     return _can_spare(len(opened.ranges) + len(opened.then), context)
 
@@ -214,28 +214,28 @@ def _most_selective(type_: ResourceType, criteria: Sequence[Criterion]) -> Acces
 
 
 def _in_order(type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext) -> AccessPath | None:
-    """Return a way that lies in order, unless it can no longer be afforded."""
+    """Return an ordered access path, or None if the budget no longer allows it."""
     return path if _is_affordable(type_, path, order, context) else None
 
 
 def _sortable(
     type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext, most: int
 ) -> list[Entry] | None:
-    """Return all of a way to be sorted, unless it is too much or can no longer be afforded."""
+    """Return all entries of an access path for sorting; None if they exceed `most` or the budget."""
     return read_all(type_, path, context, most) if _is_affordable(type_, path, order, context) else None
 
 
 def _all_sortable(
     type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext
 ) -> list[Entry] | None:
-    """Return all of a way, however much, but for what a page needs to look elsewhere."""
+    """Return all entries of an access path that the budget allows, less a reserve for another attempt."""
     return _sortable(type_, path, order, context, context.budget.entries_left - MOST_EXAMINED - _AHEAD)
 
 
 def _by_system(type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext) -> AccessPath | None:
-    """Return a way over tokens of any system in order, one range for each system.
+    """Return an ordered access path over tokens of any system, one range for each system.
 
-    None for other ways, and where there are more systems than can be looked for.
+    Return None for other access paths, and if there are more systems than can be looked up.
     """
     if not path.of_tokens:
         return None

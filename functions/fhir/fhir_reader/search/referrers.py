@@ -1,4 +1,4 @@
-"""What refers to a resource, and whether the caller may know of it."""
+"""Find the resources that refer to a resource and that the caller may see."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,8 +16,8 @@ def referrers_of(
 ) -> list[Iterator[Entry]]:
     """Open for each entry a stream of the resources of a type that refer to it, latest first: one call each.
 
-    What the caller may not see is not among them. A reference that lies within another has its entries under the
-    other's name.
+    Resources that the caller may not see are left out. A reference with a parent parameter has its index entries under
+    the parent's name.
     """
     keys = [resource_key(entry.type.name, entry.id) for entry in entries]
     ranges = [_range(entry, source, reference, context) for entry in entries]
@@ -35,9 +35,10 @@ def referrers_of(
 
 
 def _range(entry: Entry, source: ResourceType, reference: SearchParameter, context: SearchContext) -> IndexRange:
-    """Return where to look for what refers to an entry.
+    """Return the index range of the resources that refer to an entry.
 
-    To what is in no compartment everybody's records may refer: those of a bound caller are found in its own.
+    The records of every patient may refer to a resource that is in no compartment. For a bound caller, the range is
+    therefore in the caller's own compartment.
     """
     own = source.patient_parameter
     if context.caller.patient and own and not entry.type.is_patient and not entry.type.patient_parameter:
@@ -50,7 +51,7 @@ def _range(entry: Entry, source: ResourceType, reference: SearchParameter, conte
 def _which_refer(
     stream: Iterable[Entry], reference: SearchParameter, key: str, context: SearchContext, *, known: bool
 ) -> Iterator[Entry]:
-    """Yield what is in sight and refers to the resource of a key; `known` says that all of the stream refers to it."""
+    """Yield the visible entries that refer to the resource of a key; `known` means that the whole stream does."""
     for entry in stream:
         if is_visible(entry, context) and (known or key in entry.values.get(reference.name, ())):
             yield entry

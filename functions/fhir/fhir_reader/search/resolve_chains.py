@@ -1,8 +1,8 @@
-"""Decide conditions on what a resource refers to, and on what refers to it, from the cheaper side.
+"""Evaluate chained conditions and `_has` from the cheaper side.
 
-From the one side, the few that meet the innermost criterion are found first, and what leads to them (`narrow`); from
-the other, candidates are asked for what they lead to, as many as a page can afford (`keep`). What the caller may not
-see is not there, from either.
+Resolution (`resolve`) first finds the few resources that meet the innermost criterion, and then the resources that lead
+to them. Filtering (`filter_entries`) looks up the references of the candidates, for as many as a page can afford.
+Both ignore resources that the caller may not see.
 """
 
 import math
@@ -33,25 +33,25 @@ from fhir_reader.search.referrers import referrers_of
 from fhir_reader.store.stored import BATCH, Entry
 
 MAX_RESOLVED: Final = 1_000
-"""Entries of the inner type that are examined to find the few that matter, and ids that they may come to."""
+"""Maximum entries of the inner type that are examined to resolve a condition, and maximum ids in the result."""
 
 _CALLS_LEFT_FOR_PAGE: Final = 30
-"""Calls that are left to a page, for its bodies and what it includes."""
+"""Calls reserved for a page's bodies and included resources."""
 
 _ENTRIES_LEFT_FOR_PAGE: Final = 2_000
-"""Entries that are left to it."""
+"""Entries reserved for a page."""
 
 _FIRST_GROUP: Final = 4
-"""Candidates that are decided at once to begin with, and referrers of each that are looked at; then twice as many."""
+"""Candidates decided in the first group, and referrers of each that are examined; doubled for each further group."""
 
 _FIRST_REFERRERS: Final = 25
-"""Referrers of one candidate that are asked for to begin with."""
+"""Referrers of one candidate that the first query requests."""
 
 Key = tuple[str, str]
 
 
 def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller: Caller) -> None:
-    """Raise the 403 outcome unless the caller may search each type that the conditions on a type look at."""
+    """Raise the 403 outcome unless the caller may search each type that the conditions use."""
     for condition in conditions:
         for looked_at, _ in parameters_of(type_, condition):
             caller.require(looked_at, Interaction.SEARCH)
@@ -60,7 +60,10 @@ def authorise(type_: ResourceType, conditions: Iterable[SearchCondition], caller
 def resolve(
     conditions: Iterable[ChainedCondition], context: SearchContext, *, least: Rank = Rank.COMPARED
 ) -> tuple[list[Criterion], list[ChainedCondition]]:
-    """Return what conditions come to as criteria, and those that come to too much or ask for more than `least` does."""
+    """Return the resolved conditions as criteria, and the conditions that stay unresolved.
+
+    A condition stays unresolved if its result is too large, or if it is less selective than `least`.
+    """
     criteria: list[Criterion] = []
     others: list[ChainedCondition] = []
     for condition in conditions:
@@ -75,10 +78,10 @@ def resolve(
 def resolve_condition(
     condition: ChainedCondition, context: SearchContext, most: int = MAX_RESOLVED
 ) -> Criterion | tuple[str, ...] | None:
-    """Return what a condition comes to, if few resources meet what it asks of them; else None.
+    """Return the resolved condition, or None if too many resources meet its inner criterion.
 
-    For a chain that is a criterion on its reference, for `_has` the ids of what is referred to. At most `most` entries
-    of each type that it goes through are examined.
+    A chain resolves to a criterion on its reference, `_has` to the ids of the referenced resources. At most `most`
+    entries of each type on the path are examined.
     """
     with context.budget.charged_to(condition.name):
         if isinstance(condition, Has):
@@ -95,15 +98,15 @@ def resolve_condition(
 def filter_entries(
     conditions: Sequence[ChainedCondition], entries: Sequence[Entry], context: SearchContext, *, at_least: int = 0
 ) -> FilterResult:
-    """Return those of some entries of one type that meet all conditions, for as many as can be afforded.
+    """Return the entries of one type that meet all conditions, among as many leading entries as the budget allows.
 
-    Those are the first of them. What a page needs besides is left to it, unless they would be fewer than `at_least`.
-    Raises the 400 outcome `too-costly` if these are more than the request has left.
+    A share of the budget stays reserved for the page, unless fewer than `at_least` entries would be decided. Raises the
+    400 outcome `too-costly` if deciding `at_least` entries exceeds the budget of the request.
     """
     places = {entry.id: place for place, entry in enumerate(entries)}
     kept = FilterResult(list(entries), len(entries))
     for condition in conditions:
-        # What is out already need not be decided.
+        # Entries that failed a previous condition need no decision.
         needed = sum(places[entry.id] < at_least for entry in kept.entries)
         with context.budget.charged_to(condition.name):
             some = _filter(condition, kept.entries, context, needed)
@@ -113,7 +116,7 @@ def filter_entries(
 
 
 def _resolved(condition: ChainedCondition, context: SearchContext, most: int) -> Criterion | None:
-    """Return what a condition comes to as a criterion, ids too."""
+    """Return a resolved condition as a criterion; ids become a criterion on `_id`."""
     resolved_by = resolve_condition(condition, context, most)
     if isinstance(resolved_by, tuple):
         return Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in resolved_by))
@@ -170,7 +173,7 @@ def _can_afford(calls: int, context: SearchContext) -> bool:
 
 
 def _filter_chained(condition: Chain, entries: Sequence[Entry], context: SearchContext, at_least: int) -> FilterResult:
-    """Look up what all of the entries refer to, a hundred of them together."""
+    """Filter entries by their targets, which are looked up a hundred entries at a time."""
     kept: list[Entry] = []
     for start in range(0, len(entries), BATCH):
         some = entries[start : start + BATCH]
@@ -202,14 +205,14 @@ def _targets(entry: Entry, reference: SearchParameter) -> list[Key]:
 
 
 def _visible_targets(branch: Branch, wanted: Iterable[Key], context: SearchContext) -> list[Entry]:
-    """Return the entries of a branch's targets in the order in which they are wanted."""
+    """Return the visible entries of a branch's targets, in the order of `wanted`."""
     ids = [resource_id for name, resource_id in wanted if name == branch.type.name]
     found = context.store.entries_by_id(branch.type, ids) if ids else []
     return [entry for entry in found if is_visible(entry, context)]
 
 
 def _filter_referenced(condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int) -> FilterResult:
-    """Ask several of the entries at once for what refers to them: one call for each."""
+    """Filter entries by their referrers, which are queried for several entries concurrently: one call for each."""
     kept: list[Entry] = []
     decided, group = 0, _FIRST_GROUP
     while decided < len(entries):
@@ -231,7 +234,7 @@ def _filter_referenced(condition: Has, entries: Sequence[Entry], context: Search
 def _are_referred_to(
     condition: Has, entries: Sequence[Entry], context: SearchContext, at_least: int
 ) -> list[bool | None]:
-    """Say of each entry whether something that meets the condition refers to it; None where that is too costly."""
+    """Return for each entry whether a resource that meets the condition refers to it; None if that is too costly."""
     streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
     if isinstance(condition.inner, Criterion):
         meets = _test(condition.inner, context)
@@ -266,7 +269,7 @@ def _are_referred_to(
 def _is_met(
     meets: Callable[[SearchValues], bool], stream: Iterable[Entry], context: SearchContext, *, needed: bool
 ) -> bool | None:
-    """Say whether any of a stream meets a criterion; None if that is not `needed` and the request has little left."""
+    """Return True if any entry of a stream meets a criterion; None if the budget is tight and it is not `needed`."""
     for source in stream:
         if meets(source.values):
             return True
@@ -276,7 +279,7 @@ def _is_met(
 
 
 def _next_of(stream: Iterator[Entry], size: int, context: SearchContext, *, needed: bool) -> list[Entry] | None:
-    """Return the next of a stream; None if they are not `needed` and the request has little left."""
+    """Return the next entries of a stream; None if the budget is tight and they are not `needed`."""
     some: list[Entry] = []
     for source in islice(stream, size):
         some.append(source)

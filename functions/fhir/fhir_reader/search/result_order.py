@@ -1,4 +1,4 @@
-"""The order of search results, and places in it that a `next` link can hold."""
+"""The order of search results, and the cursor positions in it that a `next` link can hold."""
 
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
@@ -11,11 +11,11 @@ from careconnect.search.values import UNDATED, SearchValues, normalise, order_te
 from fhir_reader.store.stored import Entry
 
 Place = list[Any]
-"""What a result is ordered by, its id last; every part is JSON."""
+"""A cursor position: the sort values of a result, its id last; every part is JSON."""
 
 
 class IndexOrder(Enum):
-    """The orders in which an index holds all of a type, so that a page of it costs itself alone."""
+    """The orders in which an index holds all of a type, so that the cost of a page depends only on its size."""
 
     LATEST_FIRST = auto()
     """By the type's date, then by the greater id, undated last: the default."""
@@ -28,17 +28,17 @@ class IndexOrder(Enum):
 
     @property
     def by_change(self) -> bool:
-        """Say whether it is the order of the index of last changes."""
+        """Return True if this is an order of the index of last changes."""
         return self in (IndexOrder.CHANGED_LAST_FIRST, IndexOrder.CHANGED_FIRST_FIRST)
 
     @property
     def descending(self) -> bool:
-        """Say whether places come from the greatest to the least."""
+        """Return True if positions descend."""
         return self in (IndexOrder.LATEST_FIRST, IndexOrder.CHANGED_LAST_FIRST)
 
 
 class ResultOrder:
-    """The default order or the one that `_sort` asks for (its ties by ascending id, if no index has it)."""
+    """The default order, or the order that `_sort` requests (ties by ascending id, if no index has this order)."""
 
     def __init__(self, type_: ResourceType, sort: Sequence[Order]) -> None:
         self._sort = sort
@@ -51,11 +51,11 @@ class ResultOrder:
         return self._index
 
     def key(self, entry: Entry) -> Any:
-        """Return what to sort an entry by."""
+        """Return the sort key of an entry."""
         return self._comparable(self.place(entry))
 
     def place(self, entry: Entry) -> Place:
-        """Return an entry's place."""
+        """Return an entry's cursor position."""
         if self._index is None:
             values = entry.values
             return [*(_sort_value(order, values) for order in self._sort), entry.id]
@@ -64,7 +64,7 @@ class ResultOrder:
         return [entry.order, entry.id]
 
     def is_after(self, entry: Entry, place: Place) -> bool:
-        """Say whether an entry comes after a place."""
+        """Return True if an entry comes after a cursor position."""
         return self._compare(self.place(entry), place) > 0
 
     def _compare(self, a: Place, b: Place) -> int:
@@ -77,7 +77,7 @@ class ResultOrder:
         for order, left, right in zip(self._sort, a, b, strict=False):
             if left == right:
                 continue
-            # What has no value comes last, whichever way the rest goes.
+            # Entries without a value come last, in ascending and in descending order.
             if left is None or right is None:
                 return 1 if left is None else -1
             return 1 if (left > right) is not order.descending else -1
@@ -92,7 +92,7 @@ def _index_order(type_: ResourceType, sort: Sequence[Order]) -> IndexOrder | Non
     parameter, descending = sort[0].parameter, sort[0].descending
     if parameter.name == LAST_UPDATED.name:
         return IndexOrder.CHANGED_LAST_FIRST if descending else IndexOrder.CHANGED_FIRST_FIRST
-    # What has no date lies by its id alone.
+    # A type without a date is ordered by id alone.
     is_own = parameter.name == type_.order_by if type_.order_by else parameter.rank is Rank.KEY
     if not is_own:
         return None

@@ -212,8 +212,7 @@ class ResourceStore(Protocol):
         """
 
     def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
-        """Return the systems of a token's entries, or None if there are more than `most`: one call each, and one more.
-        """
+        """Return the systems of a token's entries, or None if there are over `most`: a call for each and one more."""
 
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int

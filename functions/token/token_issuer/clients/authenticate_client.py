@@ -1,4 +1,4 @@
-"""Decide whether a caller is the client that it says it is (`oauth.md`, Client authentication)."""
+"""Authenticate OAuth clients (`oauth.md`, Client authentication)."""
 
 import hmac
 import re
@@ -15,7 +15,7 @@ from token_issuer.errors import ClientRefusedError
 
 _CLIENT_ID: Final = re.compile(rf"[\x21-\x7E]{{1,{MAX_ID_LENGTH}}}")
 _NOBODY: Final = " "
-"""An id that no client can have, looked up for what cannot be one, so that this takes as long."""
+"""An id that no client can have. It is looked up in place of an invalid id, so that both take the same time."""
 
 _DUMMY_SALT: Final = "0" * 32
 _DUMMY_DIGEST: Final = "0" * 64
@@ -23,7 +23,7 @@ _DUMMY_DIGEST: Final = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class FoundClient:
-    """What one read found: the client, if it is registered, and its failures in the two windows."""
+    """The result of one read: the client, if it is registered, and its failures in the two windows."""
 
     record: ClientRecord | None
     failures: int
@@ -31,25 +31,25 @@ class FoundClient:
 
 
 class ClientStore(Protocol):
-    """The registered clients, and how often each of them failed to authenticate."""
+    """The registered clients and their counts of failed authentications."""
 
     def find(self, client_id: str, failures: Counters) -> FoundClient:
-        """Read both at once; raises the error `unavailable`."""
+        """Read the client and its failure counts in one call; raises the error `unavailable`."""
 
 
 class AttemptStore(Protocol):
-    """What authentication leaves behind."""
+    """The store of failed authentications and used assertions."""
 
     def record_failure(self, failures: Counters) -> int:
-        """Count one failure and return how many the window has now; raises the error `unavailable`."""
+        """Count one failure and return the window's new count; raises the error `unavailable`."""
 
     def use_assertion(self, client_id: str, jti: str, expires_at: int) -> bool:
-        """Use up an assertion's id, and say whether it was unused; raises the error `unavailable`."""
+        """Use an assertion's id, and return True if it was unused; raises the error `unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClientAuthentication:
-    """Authenticates clients; `limit` is the number of failures per client id and address in five minutes."""
+    """Client authentication; `limit` is the number of failures per client id and address in five minutes."""
 
     clients: ClientStore
     attempts: AttemptStore
@@ -65,16 +65,15 @@ class ClientAuthentication:
         now: float,
         admits_disabled: bool = False,
     ) -> ClientRecord:
-        """Return the proven client; a disabled one only if `admits_disabled`.
+        """Return the authenticated client; a disabled one only if `admits_disabled`.
 
-        Unknown client, wrong secret, disabled client and a method that is not the client's take the same
-        steps and end in the same error. Raises the errors `invalid_client`, `too_many_failures` and
-        `unavailable`.
+        An unknown client, a wrong secret, a disabled client and a method that the client is not registered for take the
+        same steps and end in the same error. Raises the errors `invalid_client`, `too_many_failures` and `unavailable`.
         """
         client_id = credentials.client_id
         failures = counters(client_id, source_ip, now)
         found = self.clients.find(client_id if _CLIENT_ID.fullmatch(client_id) else _NOBODY, failures)
-        # An id that nobody has may be a secret in the wrong field: the log names registered clients alone.
+        # An unknown id may be a secret in the wrong field: the log names only registered clients.
         claimed = found.record.client_id if found.record is not None else ""
         wait = retry_after(found.failures, found.failures_before, limit=self.limit, now=now)
         if wait:
@@ -84,7 +83,7 @@ class ClientAuthentication:
         except ClientRefusedError as refused:
             count = self.attempts.record_failure(failures)
             if count > self.limit:
-                # Guesses in parallel all read the counter before the first of them is counted.
+                # Concurrent guesses may all read the counter before the first failure is counted.
                 wait = retry_after(count, 0, limit=self.limit, now=now)
                 raise errors.too_many_failures(wait, claimed=claimed) from None
             raise errors.invalid_client(refused.reason, refused.told, claimed=claimed) from None
@@ -120,7 +119,7 @@ class ClientAuthentication:
 
 
 def _is_secret_right(record: ClientRecord | None, secret: str, now: float) -> bool:
-    """Compare with both digests that a client may have, dummies standing in for those that it has not."""
+    """Return True if a secret is one of the client's; compare with dummy digests in place of absent ones."""
     salt = record.salt if record is not None else ""
     digest = digest_secret(salt or _DUMMY_SALT, secret)
     held = list(record.secrets[:MAX_SECRETS]) if record is not None else []

@@ -1,4 +1,4 @@
-"""What a request presents to authenticate its client, not yet believed (`oauth.md`, Client authentication)."""
+"""The unverified client credentials of a request (`oauth.md`, Client authentication)."""
 
 import base64
 import binascii
@@ -19,7 +19,7 @@ _BASIC: Final = re.compile(r"basic +(?P<token>[A-Za-z0-9+/]+={0,2})", re.IGNOREC
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """Who the caller says it is and how it would prove that; `proof` is a secret or an assertion."""
+    """The claimed client id, the authentication method, and `proof`: a secret or an assertion."""
 
     method: AuthMethod
     client_id: str
@@ -27,9 +27,9 @@ class ClientCredentials:
 
 
 def read_credentials(authorization: str, parameters: Mapping[str, str]) -> ClientCredentials:
-    """Return what the request presents.
+    """Return the client credentials of a request.
 
-    Raises the errors for no authentication, for two at once (RFC 6749 §2.3) and for malformed ones.
+    Raises the errors for no credentials, for two methods at once (RFC 6749 §2.3) and for malformed credentials.
     """
     asserts = "client_assertion" in parameters or "client_assertion_type" in parameters
     presented = [bool(authorization.strip()), "client_secret" in parameters, asserts]
@@ -67,7 +67,7 @@ def _post(parameters: Mapping[str, str]) -> ClientCredentials:
 
 
 def _assertion(parameters: Mapping[str, str]) -> ClientCredentials:
-    """Read an assertion; whose it is only its `sub` says (RFC 7521 §4.2)."""
+    """Read an assertion; its `sub` alone identifies the client (RFC 7521 §4.2)."""
     if parameters.get("client_assertion_type") != ASSERTION_TYPE:
         raise invalid_client("another assertion type")
     assertion = parameters.get("client_assertion", "")

@@ -1,4 +1,4 @@
-"""The client table and the failure counters beside it, read in one call."""
+"""The client table and the failure counters, read in one call."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class DynamoDbClientStore:
-    """Finds clients in the client table and their failures in the token table."""
+    """Read clients from the client table and their failures from the token table."""
 
     def __init__(self, client: "DynamoDBClient", client_table: str, token_table: str) -> None:
         self._client = client
@@ -21,7 +21,7 @@ class DynamoDbClientStore:
         self._token_table = token_table
 
     def find(self, client_id: str, failures: Counters) -> FoundClient:
-        """Read client and counters with one BatchGetItem, consistently: a disabled client is refused at once."""
+        """Read client and counters with one consistent BatchGetItem: disabling a client takes effect immediately."""
         try:
             answer = self._client.batch_get_item(
                 RequestItems={
@@ -35,7 +35,7 @@ class DynamoDbClientStore:
         except SERVICE_ERRORS as error:
             raise unavailable(error_code(error)) from error
         if answer.get("UnprocessedKeys"):
-            # Without the counters nobody may be let in, and without the client nobody can.
+            # Authentication needs both the counters and the client.
             raise unavailable("UnprocessedKeys")
         items = answer["Responses"].get(self._client_table, [])
         counts: dict[str, int] = {

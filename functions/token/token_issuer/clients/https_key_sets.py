@@ -1,8 +1,8 @@
 """JWK Sets fetched from the https addresses that clients registered (RFC 7591 §2, `jwks_uri`).
 
-An address is typed by an operator, but what it resolves to is not: only public addresses are asked, the one
-that was checked is the one connected to, no redirect is followed, size is bounded, and so is the time of all
-together, the look-up of the name included.
+An operator registers the URL, but does not control the IP addresses that its name resolves to. Only public IP addresses
+are contacted, and the connection goes to the address that was checked. No redirect is followed. The size is bounded,
+and so is the total time, including the look-up of the name.
 """
 
 import http.client
@@ -23,16 +23,16 @@ LIFETIME: Final = 300
 """Seconds for which a fetched set is used."""
 
 RECHECK: Final = 30
-"""Seconds between two tries at one address, for a `kid` that is not in its set or a set that could not be had."""
+"""Seconds between two fetches of one set, for a `kid` that is not in the set or after a failed fetch."""
 
 _TIMEOUT: Final = 2.0
 _DEADLINE: Final = 4.0
 _MAX_BYTES: Final = 65_536
 _MOST_SETS: Final = 64
 
-# Said here besides `is_global`, whose lists differ between Python's versions (RFC 6890 and IANA's registries).
+# Checked in addition to `is_global`, since its lists differ between Python versions (RFC 6890 and IANA's registries).
 _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
-"""All that IANA gives out of IPv6: not so site-local, IPv4-compatible, NAT64 and SRv6 addresses."""
+"""The IPv6 space that IANA allocates; it excludes site-local, IPv4-compatible, NAT64 and SRv6 addresses."""
 
 _NOT_PUBLIC: Final = tuple(
     ipaddress.ip_network(text)
@@ -52,7 +52,7 @@ KeySet = tuple[dict[str, Any], ...]
 
 
 class _FetchError(Exception):
-    """The set cannot be had."""
+    """The set cannot be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class _CachedKeySet:
 
 
 def is_public(address: str) -> bool:
-    """Say whether an IP address is one of the public internet's."""
+    """Return True if an IP address belongs to the public internet."""
     ip = ipaddress.ip_address(address)
     if isinstance(ip, ipaddress.IPv6Address):
         if ip.ipv4_mapped is not None:
@@ -74,7 +74,7 @@ def is_public(address: str) -> bool:
 
 
 class HttpsKeySets:
-    """Fetches and keeps clients' JWK Sets; `clock` gives seconds."""
+    """Fetch and cache clients' JWK Sets; `clock` returns seconds."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class HttpsKeySets:
         self._kept: dict[str, _CachedKeySet] = {}
 
     def keys(self, uri: str, kid: str) -> Sequence[dict[str, Any]]:
-        """Return the set at `uri`, fetched anew if `kid` is not in it; empty if it cannot be had."""
+        """Return the set at `uri`, fetched again if `kid` is not in it; empty if it cannot be fetched."""
         now = self._clock()
         kept = self._kept.get(uri)
         if kept is not None:
@@ -137,12 +137,12 @@ class HttpsKeySets:
 
 
 def _left(ends_at: float) -> float:
-    """Return the seconds until then; with none left, connecting fails at once."""
+    """Return the seconds until `ends_at`; with none left, connecting fails immediately."""
     return max(0.0, ends_at - time.monotonic())
 
 
 def _looked_up(host: str, port: int, seconds: float) -> _Found:
-    """Look a name up, for so long at most: `getaddrinfo` has no time-out, so a thread of its own waits for it."""
+    """Look up a name, for at most `seconds`: `getaddrinfo` has no time-out, so a separate thread waits for it."""
     answers: queue.SimpleQueue[_Found | None] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -163,9 +163,9 @@ def _looked_up(host: str, port: int, seconds: float) -> _Found:
 
 @contextmanager
 def _ended_after(seconds: float, connection: socket.socket) -> Iterator[None]:
-    """Shut the connection down after `seconds`: a peer that sends a byte now and then never times out.
+    """Shut the connection down after `seconds`: a peer that sends an occasional byte never times out.
 
-    By a handle of its own, since TLS takes the socket's file descriptor away from it.
+    The timer uses a duplicate handle, because TLS detaches the file descriptor from the original socket.
     """
     with connection.dup() as handle:
         deadline = threading.Timer(seconds, _shut, (handle,))

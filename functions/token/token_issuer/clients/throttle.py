@@ -1,7 +1,7 @@
-"""How many failed authentications of one client id one address may make (ADR 8).
+"""The limit of failed authentications per client id and address (ADR 8).
 
-Failures are counted in windows of five minutes. The window before weighs as much as it still overlaps the
-last five minutes, so that the limit holds at the turn of a window too.
+Failures are counted in windows of five minutes. The previous window is weighted by its overlap with the last five
+minutes, so that the limit also holds across a window boundary.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ _KEPT_AFTER: Final = 2 * WINDOW
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """The token table's keys of the two windows that count now, and when the current one may be forgotten."""
+    """The token table's keys of the current and the previous window, and the expiry of the current one."""
 
     current: str
     previous: str
@@ -25,7 +25,7 @@ class Counters:
 
 
 def counters(client_id: str, source_ip: str, now: float) -> Counters:
-    """Return the counters of a client id, known or not, from one address; neither can be read off a key."""
+    """Return the counters of any client id and address; the keys are hashes and disclose neither."""
     window = int(now // WINDOW)
     return Counters(
         current=_key(client_id, source_ip, window),
@@ -35,7 +35,7 @@ def counters(client_id: str, source_ip: str, now: float) -> Counters:
 
 
 def retry_after(current: int, previous: int, *, limit: int, now: float) -> int:
-    """Return the seconds for which no more attempts are heard: 0 while there are fewer than `limit`."""
+    """Return the seconds until the next attempt is allowed: 0 while there are fewer failures than `limit`."""
     elapsed = now % WINDOW
     if current + previous * (1 - elapsed / WINDOW) < limit:
         return 0

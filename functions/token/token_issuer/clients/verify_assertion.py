@@ -1,4 +1,4 @@
-"""Decide whether a client assertion proves who sent it (RFC 7523 §3; SMART App Launch 2.x, Backend Services)."""
+"""Verify client assertions (RFC 7523 §3; SMART App Launch 2.x, Backend Services)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from careconnect.oauth.token_verification import TokenRefusedError, is_time, jws
 from token_issuer.errors import ClientRefusedError
 
 MAX_SECONDS_AHEAD: Final = 300
-"""How far ahead an assertion's `exp` may be."""
+"""Maximum seconds by which an assertion's `exp` may be in the future."""
 
 LONGEST_JTI: Final = 255
 SMALLEST_RSA_KEY: Final = 2048
@@ -28,12 +28,12 @@ class KeySets(Protocol):
     """The JWK Sets that clients publish under their registered addresses."""
 
     def keys(self, uri: str, kid: str) -> Sequence[Jwk]:
-        """Return the keys of the set at `uri`, none if it cannot be had; `kid` is the one looked for."""
+        """Return the keys of the set at `uri`, none if it cannot be fetched; `kid` is the required key's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What a verified assertion leaves to be remembered until `expires_at`, in epoch seconds."""
+    """The id of a verified assertion, to store until `expires_at`, in epoch seconds."""
 
     jti: str
     expires_at: int
@@ -52,10 +52,10 @@ def claimed_client_id(assertion: str) -> str:
 def verify_assertion(
     assertion: str, client: ClientRecord, *, base_url: BaseUrl, key_sets: KeySets, now: float
 ) -> Assertion:
-    """Verify an assertion of `client`; whether it was used before is the caller's question.
+    """Verify an assertion of `client`; the caller must check that it was not used before.
 
-    Only keys that the client registered count: a `jku` is compared and never fetched, `x5u` and `jwk` are not
-    even looked at. Raises `ClientRefusedError`; its cause is told once the signature has proven the sender.
+    Only keys that the client registered count: a `jku` is compared and never fetched; `x5u` and `jwk` are ignored.
+    Raises `ClientRefusedError`; it shows the cause only after the signature has proven the sender.
     """
     try:
         header = jws_header(assertion)
@@ -126,7 +126,7 @@ def _signed_claims(assertion: str, algorithm: str, key: jwt.PyJWK) -> Mapping[st
             assertion,
             key,
             algorithms=[algorithm],
-            # The claims are checked by `verify_assertion`, each with a reason of its own.
+            # `verify_assertion` checks the claims, each with a separate reason.
             options={
                 "verify_aud": False,
                 "verify_iss": False,
@@ -143,7 +143,7 @@ def _signed_claims(assertion: str, algorithm: str, key: jwt.PyJWK) -> Mapping[st
 
 
 def _key(client: ClientRecord, kid: str, algorithm: str, key_sets: KeySets) -> jwt.PyJWK:
-    """Return the registered key called `kid`, fit for `algorithm` and for verifying (RFC 7517 §4.2-4.4)."""
+    """Return the registered key with the id `kid`, suitable for `algorithm` and for verifying (RFC 7517 §4.2-4.4)."""
     keys = json.loads(client.jwks)["keys"] if client.jwks else ()
     if client.jwks_uri:
         keys = key_sets.keys(client.jwks_uri, kid)

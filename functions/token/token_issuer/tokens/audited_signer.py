@@ -1,4 +1,4 @@
-"""Tokens signed while their event is being written (`audit.md`, Before the answer leaves)."""
+"""A token signer that writes the audit event concurrently (`audit.md`, Before the answer leaves)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,10 +8,10 @@ from token_issuer.tokens.grant_token import TokenSigner
 
 
 class AuditedSigner:
-    """Signs as `signer` does, and meanwhile begins to write the event of the token.
+    """Sign as `signer` does, and concurrently begin to write the token's audit event.
 
-    The token is named before there is one, so that the event costs no call's time. Whoever hands it out waits for the
-    event first.
+    The event names the token before it is signed, so that writing it takes no additional time. The client gets the
+    token only after the event is written.
     """
 
     def __init__(self, signer: TokenSigner, trail: AuditTrail) -> None:

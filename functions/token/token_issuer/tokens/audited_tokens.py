@@ -1,4 +1,4 @@
-"""Tokens looked up and ended while the event of that is being written (`audit.md`, Before the answer leaves)."""
+"""A token store that writes the audit event concurrently (`audit.md`, Before the answer leaves)."""
 
 from typing import Protocol
 
@@ -9,13 +9,13 @@ from token_issuer.tokens.revoke_token import RevocationStore
 
 
 class TokenStore(RevokedTokens, RevocationStore, Protocol):
-    """Knows which tokens were revoked, and is told of more."""
+    """The store of revoked tokens: look them up and add to them."""
 
 
 class AuditedTokens:
-    """Asks of `tokens`, and tells them, what it is asked and told, and meanwhile begins to write the event.
+    """Look up and revoke as `tokens` does, and concurrently begin to write the audit event.
 
-    Which token it is has been noted in `trail` before.
+    The caller has already identified the token in `trail`.
     """
 
     def __init__(self, tokens: TokenStore, trail: AuditTrail) -> None:
@@ -23,11 +23,11 @@ class AuditedTokens:
         self._trail = trail
 
     def is_revoked(self, token: AccessToken) -> bool:
-        """Say whether this token was ended; raises the error `unavailable`."""
+        """Return True if this token was revoked; raises the error `unavailable`."""
         self._trail.touched()
         return self._tokens.is_revoked(token)
 
     def revoke(self, jti: str, expires_at: int) -> None:
-        """Remember a revoked token; raises the error `unavailable`."""
+        """Store a revoked token; raises the error `unavailable`."""
         self._trail.touched()
         self._tokens.revoke(jti, expires_at)

@@ -13,7 +13,7 @@ from token_issuer.tokens import scope_refusals
 
 
 class TokenSigner(Protocol):
-    """Signs claims as an access token."""
+    """A signer of access tokens."""
 
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return the compact serialization; raises `SigningKeyError`."""
@@ -21,7 +21,7 @@ class TokenSigner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GrantedToken:
-    """An issued token; `expires_in` is in seconds, `patient` the one that it is bound to, or empty."""
+    """An issued token; `expires_in` is in seconds, `patient` is the id of the patient that it is bound to, or empty."""
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -38,7 +38,7 @@ def grant_token(
     lifetime: int,
     now: float,
 ) -> GrantedToken:
-    """Judge the request, in the order of `oauth.md`'s table, and sign a token of `lifetime` seconds.
+    """Check the request, in the order of `oauth.md`'s table, and sign a token of `lifetime` seconds.
 
     Raises the errors `invalid_request`, `unsupported_grant_type`, `unauthorized_client` and `invalid_scope`.
     """
@@ -71,7 +71,7 @@ def _check_grant_type(client: ClientRecord, parameters: Mapping[str, str]) -> No
 
 
 def _scope(client: ClientRecord, parameters: Mapping[str, str]) -> str:
-    """Return the scope to grant: all that is asked for or nothing; all that is registered if none is asked."""
+    """Return the scope to grant: the whole requested scope, or the whole registered scope if none is requested."""
     try:
         requested = split_scope(parameters.get("scope") or " ".join(client.scopes))
         not_covered = next(beyond(client.scopes, requested), None)

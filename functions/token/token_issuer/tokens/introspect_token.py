@@ -1,4 +1,4 @@
-"""Say whether a token is active, to those who may know (RFC 7662; `oauth.md`, Introspection and revocation)."""
+"""Introspect a token for a client that may know its state (RFC 7662; `oauth.md`, Introspection and revocation)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -11,10 +11,10 @@ INACTIVE: Mapping[str, Any] = {"active": False}
 
 
 class RevokedTokens(Protocol):
-    """The tokens that were ended before their time: by their id, or with their client's or patient's others."""
+    """The revoked tokens: by their id, or by a revocation cutoff of their client or patient."""
 
     def is_revoked(self, token: AccessToken) -> bool:
-        """Say whether this token was ended; raises the error `unavailable`."""
+        """Return True if this token was revoked; raises the error `unavailable`."""
 
 
 def introspect_token(
@@ -29,8 +29,8 @@ def introspect_token(
 ) -> Mapping[str, Any]:
     """Return the introspection response: own tokens for a client, any token for a resource server.
 
-    Whatever is wrong with a token, or whoever it belongs to, the answer is the same `INACTIVE`. `tell` is told of one
-    that was issued here and has not expired.
+    The response is the same `INACTIVE` for every fault of a token, and for a token of another client. `tell` is called
+    with a token that was issued here and has not expired.
     """
     try:
         found = verify_token(token, base_url=base_url, keys=keys, now=now)

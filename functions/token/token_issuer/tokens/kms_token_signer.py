@@ -1,4 +1,4 @@
-"""Access tokens signed in KMS, where the private key stays (`oauth.md`, The access token)."""
+"""A token signer that uses KMS, where the private key stays (`oauth.md`, The access token)."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class KmsTokenSigner:
-    """Signs with the current key of `keys`."""
+    """Sign with the current key of `keys`."""
 
     def __init__(self, kms: "KMSClient", keys: KmsSigningKeys) -> None:
         self._kms = kms
@@ -23,8 +23,8 @@ class KmsTokenSigner:
     def sign(self, claims: Mapping[str, Any]) -> str:
         """Return the signed compact serialization (RFC 7515 §3.1).
 
-        KMS is asked for the very key that the header names, which an alias might not be by then. Raises
-        `SigningKeyError` if KMS fails, or if the key is disabled or about to be deleted.
+        The KMS request names the key in the header by its ARN, because an alias may refer to another key by then.
+        Raises `SigningKeyError` if KMS fails, or if the key is disabled or about to be deleted.
         """
         key = self._keys.current()
         header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": key.kid}

@@ -9,10 +9,10 @@ from careconnect.oauth.token_verification import AccessToken, TokenRefusedError,
 
 
 class RevocationStore(Protocol):
-    """Remembers revoked tokens for as long as they could be accepted."""
+    """The store of revoked tokens, which keeps each while it could be accepted."""
 
     def revoke(self, jti: str, expires_at: int) -> None:
-        """Remember the token with this id, which expires at this epoch second; raises the error `unavailable`."""
+        """Store the id of a revoked token, which expires at this epoch second; raises the error `unavailable`."""
 
 
 def revoke_token(
@@ -25,10 +25,10 @@ def revoke_token(
     now: float,
     tell: Callable[[AccessToken], None],
 ) -> bool:
-    """Revoke `token` and say whether that had an effect.
+    """Revoke `token` and return True if that had an effect.
 
-    A token that is unknown, expired or another client's is left as it is, which the caller is not told
-    (RFC 7009 §2.2). `tell` is told of one that was issued here and has not expired.
+    A token that is unknown, expired or another client's stays unchanged, and the response does not show it
+    (RFC 7009 §2.2). `tell` is called with a token that was issued here and has not expired.
     """
     try:
         found = verify_token(token, base_url=base_url, keys=keys, now=now)

@@ -1,8 +1,8 @@
-"""What a client is told of a scope that it does not get: which one, and why (`oauth.md`, Answers of /token).
+"""The errors for a scope that is not granted; each names the scope and the cause (`oauth.md`, Answers of /token).
 
-A scope is the one part of a request that an answer repeats, and only if it is made of what scopes are made of: up to
-64 letters, `*`, `.`, `/` and `_`. That is no markup, no quote and no digit, so neither an issued secret nor a patient's
-number can be in it; and whoever reads it has sent it, and has proven who it is. The log gets fixed words alone.
+A scope is the only part of a request that a response repeats, and only if it consists of up to 64 letters, `*`, `.`,
+`/` and `_`. These include no markup, quote or digit, so the text cannot contain an issued secret or a patient's number.
+The reader of the text is the authenticated client that sent it. The log gets only fixed words.
 """
 
 import re
@@ -24,7 +24,7 @@ _CAUSES: Final = {
 
 
 def malformed_scope(error: ScopeError) -> OAuthError:
-    """400 for a scope outside the grammar, or for what the server neither serves nor enforces."""
+    """400 for a scope outside the grammar, or for one that the server does not serve or enforce."""
     cause = _CAUSES[error.fault]
     if error.fault is ScopeFault.TYPE:
         type_name = error.scope.partition("/")[2].partition(".")[0]

@@ -1,6 +1,6 @@
-"""The token table as the issuer uses it: revoked tokens, used assertions, failed authentications.
+"""The issuer's access to the token table: revoked tokens, used assertions, failed authentications.
 
-Every item has an `expires_at` (epoch seconds), after which DynamoDB deletes it in its own time.
+Every item has an `expires_at` (epoch seconds). DynamoDB deletes it some time after that.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ _CONDITION_FAILED: Final = "ConditionalCheckFailedException"
 
 
 class DynamoDbTokenStore:
-    """Reads and writes the token table; `now` gives epoch seconds."""
+    """Read and write the token table; `now` returns epoch seconds."""
 
     def __init__(self, client: "DynamoDBClient", table: str, *, now: Callable[[], float]) -> None:
         self._client = client
@@ -31,7 +31,7 @@ class DynamoDbTokenStore:
         self._revocations = DynamoDbRevocations(client, table)
 
     def record_failure(self, failures: Counters) -> int:
-        """Add one to the window's failures and return how many they are."""
+        """Add one to the window's failures and return their count."""
         try:
             answer = self._client.update_item(
                 TableName=self._table,
@@ -48,10 +48,10 @@ class DynamoDbTokenStore:
         return int(answer["Attributes"]["failures"]["N"])
 
     def use_assertion(self, client_id: str, jti: str, expires_at: int) -> bool:
-        """Write the id if nobody did before: of two at the same time one wins.
+        """Store an assertion's id unless it is stored already; of two concurrent writers one succeeds.
 
-        A write that timed out may have happened, and is then repeated by boto3: the item's `use` tells our
-        own write from another's.
+        A write that timed out may have happened, and boto3 repeats it. The item's `use` distinguishes our own write
+        from another's.
         """
         use = str(uuid.uuid4())
         try:
@@ -73,7 +73,7 @@ class DynamoDbTokenStore:
         return True
 
     def revoke(self, jti: str, expires_at: int) -> None:
-        """Remember a revoked token until it can no longer be accepted."""
+        """Store a revoked token until it can no longer be accepted."""
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -86,7 +86,7 @@ class DynamoDbTokenStore:
             raise unavailable(error_code(error)) from error
 
     def is_revoked(self, token: AccessToken) -> bool:
-        """Say whether a token was ended, by itself or with others of its client or patient."""
+        """Return True if a token was revoked, by its id or by a cutoff of its client or patient."""
         try:
             return self._revocations.is_revoked(token)
         except (*SERVICE_ERRORS, RevocationsUnknownError) as error:

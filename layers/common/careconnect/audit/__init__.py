@@ -1,1 +1,1 @@
-"""The audit trail: its events, what they may say of a request, and where they are kept (`audit.md`)."""
+"""The audit trail: its events, the details of a request that they may record, and their store (`audit.md`)."""

@@ -1,4 +1,4 @@
-"""Keep events in their table: inserted, and never read, changed or removed (`audit.md`, Append only)."""
+"""The store of events in DynamoDB: they are inserted, never read, changed or removed (`audit.md`, Append only)."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 MOST_AT_ONCE: Final = 25
-"""Statements of one call (DynamoDB's quota for BatchExecuteStatement)."""
+"""Statements of one request (DynamoDB's quota for BatchExecuteStatement)."""
 
 _NEW: Final = "attribute_not_exists(pk)"
 _ALREADY_THERE: Final = "DuplicateItem"
@@ -23,7 +23,7 @@ _ATTEMPTS: Final = 2
 _PAUSE_SECONDS: Final = 0.05
 _SIDE_BY_SIDE: Final = 8
 
-# Of a call as a whole, and of one of its statements. Anything else is for the event itself, and fails closed.
+# The codes of a whole request, and of one of its statements. Any other code concerns the event, and fails closed.
 DOWN: Final = frozenset(
     (
         *("AccessDenied", "AccessDeniedException", "ResourceNotFound", "ResourceNotFoundException"),
@@ -33,14 +33,14 @@ DOWN: Final = frozenset(
         *("ExpiredTokenException", "UnrecognizedClientException"),
     )
 )
-"""The error codes of a store that takes no event at all."""
+"""The error codes of a store that accepts no event at all."""
 
 
 class DynamoDbAuditStore:
-    """Inserts events into their table, 25 a call, which costs each the unit of a put (ADR 33).
+    """Inserts events into their table, 25 in a request; each costs the unit of a put (ADR 33).
 
-    An insert neither overwrites nor reads: one that meets its own event, which botocore has sent before, has been kept.
-    `retention_days` is how long an event is kept, 0 for ever.
+    An insert neither overwrites nor reads. If it meets its own event, which botocore has sent before, the event is
+    stored. `retention_days` is how long an event is stored, 0 for ever.
     """
 
     def __init__(
@@ -57,16 +57,16 @@ class DynamoDbAuditStore:
         self._pool = ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE)
 
     def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
-        """Begin to keep events, one call for each 25 of them."""
+        """Start storing events, one request for each 25 of them."""
         groups = (events[start : start + MOST_AT_ONCE] for start in range(0, len(events), MOST_AT_ONCE))
         return [self._pool.submit(self._insert, group) for group in groups]
 
     def run(self, work: Callable[[], None]) -> "Future[None]":
-        """Begin some work."""
+        """Start some work in a thread of the store."""
         return self._pool.submit(work)
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
-        """Keep events, one call after the other for each 25 of them; raises `EventNotStoredError`."""
+        """Store events, one request after the other for each 25 of them; raises `EventNotStoredError`."""
         for start in range(0, len(events), MOST_AT_ONCE):
             self._insert(events[start : start + MOST_AT_ONCE])
 
@@ -84,7 +84,7 @@ class DynamoDbAuditStore:
             try:
                 answer = self._client.batch_execute_statement(Statements=statements)
             except SERVICE_ERRORS as error:
-                # botocore has tried again by itself.
+                # botocore has already retried.
                 code = error_code(error)
                 raise EventNotStoredError(code, is_down=code in DOWN or isinstance(error, BotoCoreError)) from error
             codes = [_code(response) for response in answer["Responses"]]
@@ -97,11 +97,11 @@ class DynamoDbAuditStore:
     def _statement(self, event: AuditEvent) -> Any:
         item = event.item(self._retention_days)
         members = ",".join(f"'{name}':?" for name in item)
-        # The names are ours; every value is a parameter.
+        # The names are fixed in our code; every value is a parameter.
         return {"Statement": f'INSERT INTO "{self._table}" VALUE {{{members}}}', "Parameters": list(item.values())}
 
 
 def _code(response: Any) -> str:
-    """Return why a statement was not done, empty if it was, or had been before."""
+    """Return the error code of a statement, empty if it succeeded or its event was already stored."""
     code = str(response.get("Error", {}).get("Code", ""))
     return "" if code == _ALREADY_THERE else code

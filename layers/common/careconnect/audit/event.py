@@ -1,8 +1,8 @@
-"""One event of the audit trail: who asked for what, whose it is, and what came of it (`audit.md`; ADR 33).
+"""One event of the audit trail: the caller, the interaction, the patient and the outcome (`audit.md`; ADR 33).
 
-Functions that write events and the one that reads them agree on an event's item here. A table of their own holds them:
-the partition is a day and a shard, the sort key the event's id, which tells both, so that an event is read by its id
-alone. An event is written once and never changed.
+The functions that write events and the one that reads them share the item format defined here. Events have a table of
+their own. The partition is a day and a shard, and the sort key is the event's id. The id contains both day and shard,
+so an event can be read by its id alone. An event is written once and never changed.
 """
 
 import re
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 PATIENT_INDEX: Final = "by-patient"
-"""The index of events by `patient`, in the order of their ids: of those that name one."""
+"""The index of events by `patient`, ordered by id; it holds only events that name a patient."""
 
 SHARDS: Final = tuple("0123456789abcdef")
 """A day's partitions: each takes a thousand writes a second."""
@@ -22,11 +22,11 @@ SHARDS: Final = tuple("0123456789abcdef")
 _ID: Final = re.compile(r"([0-9a-f]{12})-([0-9a-f])[0-9a-f]{31}")
 _SEARCH: Final = "search-type"
 _END_OF_TIME: Final = 253_402_300_800_000
-"""The millisecond of 10000-01-01, after which no calendar here goes on."""
+"""The millisecond of 10000-01-01, where the supported calendar ends."""
 
 
 class Action(StrEnum):
-    """What an event is of, in STU3's letters (value set `audit-event-action`)."""
+    """The action of an event, in STU3's letters (value set `audit-event-action`)."""
 
     CREATE = "C"
     READ = "R"
@@ -36,7 +36,7 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """Whether a request was allowed, in STU3's numbers (value set `audit-event-outcome`)."""
+    """The outcome of a request, in STU3's numbers (value set `audit-event-outcome`)."""
 
     ALLOWED = "0"
     REFUSED = "4"
@@ -45,12 +45,13 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """One event; texts are empty where there is nothing to say.
+    """One event; a text that does not apply is empty.
 
-    `ids` are the resources asked for (`Observation/1`), `query` is a query string without personal values. `client_id`
-    is the client's, or a principal's of AWS, and `subject` the `sub` of its token. `why` is a fixed word and `status`
-    HTTP's, both of what was refused or failed alone. `service` is the function that answered. `unknown_parameters` are
-    those that the server does not know, `parameters` all others where the query is left out for its length.
+    `ids` are the requested resources (`Observation/1`). `query` is a query string without personal values. `client_id`
+    is the id of the client or of an AWS principal, and `subject` the `sub` of its token. `why` is a fixed word and
+    `status` the HTTP status, both only for a request that was refused or failed. `service` is the function that
+    answered. `unknown_parameters` counts the parameters that the server does not know, `parameters` all others if the
+    query is left out for its length.
     """
 
     id: str
@@ -76,18 +77,18 @@ class AuditEvent:
 
     @property
     def at(self) -> int:
-        """When it was recorded, in epoch milliseconds."""
+        """The time at which the event was recorded, in epoch milliseconds."""
         return time_of(self.id)
 
     @property
     def searched(self) -> str:
-        """What was searched: a type, one in a compartment (`Patient/4/Observation`), or nothing if it was no search."""
+        """The searched type, with its compartment if any (`Patient/4/Observation`); empty if it was no search."""
         if self.interaction != _SEARCH:
             return ""
         return "/".join((*self.ids, self.type))
 
     def item(self, retention_days: int = 0) -> dict[str, Any]:
-        """Return the event as a DynamoDB item, which ends after `retention_days`; 0 for never."""
+        """Return the event as a DynamoDB item, which expires after `retention_days`; 0 for never."""
         texts = {
             "action": self.action.value,
             "interaction": self.interaction,
@@ -121,7 +122,7 @@ class AuditEvent:
 
 
 def event_of(item: Mapping[str, Any]) -> AuditEvent:
-    """Return the event that an item holds."""
+    """Return the event that an item stores."""
     text = {name: value["S"] for name, value in item.items() if "S" in value}
     number = {name: int(value["N"]) for name, value in item.items() if "N" in value}
     return AuditEvent(
@@ -154,12 +155,12 @@ def new_event_id(now: float, random: Callable[[], str] = lambda: secrets.token_h
 
 
 def is_event_id(text: str) -> bool:
-    """Say whether a text has the form of an event's id, and a time that the calendar has."""
+    """Return True if a text has the form of an event's id, with a time within the calendar."""
     return _ID.fullmatch(text) is not None and time_of(text) < _END_OF_TIME
 
 
 def time_of(event_id: str) -> int:
-    """Return when an event was recorded, in epoch milliseconds."""
+    """Return the time at which an event was recorded, in epoch milliseconds."""
     return int(event_id[:12], 16)
 
 
@@ -175,6 +176,6 @@ def partition_of(day: str, shard: str) -> str:
 
 def event_key(event_id: str) -> dict[str, Any]:
     """Return the key of an event's item."""
-    # After the time and its hyphen comes the random part, whose first digit is the shard.
+    # The random part follows the time and a hyphen; its first digit is the shard.
     partition = partition_of(day_of(time_of(event_id)), event_id[13])
     return {"pk": {"S": partition}, "sk": {"S": event_id}}

@@ -1,4 +1,4 @@
-"""One event for all failures of a kind in a minute, so that nobody can fill the trail without a client's secret."""
+"""One event for all failures of a kind in a minute: without a client's secret, nobody can fill the trail."""
 
 import hashlib
 from dataclasses import replace
@@ -11,10 +11,10 @@ _MINUTE: Final = 60
 
 
 def one_a_minute(event: AuditEvent) -> AuditEvent:
-    """Return an event under the id that all of its kind have in one minute, of which the store keeps the first.
+    """Return an event with the id that its kind shares within one minute; the store accepts only the first.
 
-    Its kind is the network that it came from, why it was refused and the client that was claimed. It is dated at the
-    middle of its minute, so that it is never far from when it is kept.
+    The kind is the network of the caller, the reason for the refusal and the claimed client. The event is dated at the
+    middle of its minute, which is never far from the time at which it is stored.
     """
     minute = int(event.at // 1000 // _MINUTE) * _MINUTE
     text = "\0".join((str(minute), _network(event.address), event.why, event.client_id))
@@ -23,7 +23,7 @@ def one_a_minute(event: AuditEvent) -> AuditEvent:
 
 
 def _network(address: str) -> str:
-    """Return an address, of IPv6 its /64: all that one caller has for its own."""
+    """Return an address, or the /64 network of an IPv6 address, all of which one caller controls."""
     try:
         is_long = ip_address(address).version == 6
     except ValueError:

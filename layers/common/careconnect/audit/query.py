@@ -1,7 +1,7 @@
-"""The parameters of a request as its audit events may tell them, and the patients whom they name (`audit.md`).
+"""The parameters of a request as its audit events may record them, and the patients they name (`audit.md`).
 
-A name is recorded if the server knows it, and is counted otherwise. A value is left out if it tells of a person, or
-names another patient than the event is about.
+A name is recorded if the server knows it, and counted otherwise. A value is left out if it is personal data, or
+names another patient than the event's.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,32 +25,32 @@ from careconnect.search.criteria import split_unescaped, unescape
 Parameters = Iterable[tuple[str, str]]
 
 MOST_PATIENTS: Final = 100
-"""Patients of whom one request may tell, and values by which it may name them."""
+"""The most patients that one request may disclose, and the most values that may name patients in it."""
 
 LEFT_OUT: Final = "***"
-"""Stands in an event for a value that is left out."""
+"""The placeholder in an event for a value that is left out."""
 
 LONGEST_QUERY: Final = 3_000
-"""Bytes of a recorded query: with all else that an event says, at most 4 KB."""
+"""Bytes of a recorded query: together with the rest of an event, at most 4 KB."""
 
 PATIENT: Final = next(each for each in RESOURCE_TYPES if each.is_patient)
-"""The type whose resources the trail is about."""
+"""The resource type that the audit trail is about."""
 
 _HAS: Final = "_has"
 _INCLUDES: Final = ("_include", "_revinclude")
 _FOLLOWING: Final = ("", "iterate", "recurse")
 _OF_RESULT: Final = frozenset((*SEARCH_PARAMETERS, *HISTORY_PARAMETERS, "_cursor"))
 _MOST_STEPS: Final = 4
-"""References that a name is followed along: more than any search takes."""
+"""References that a chained name is followed along: more than any search supports."""
 
 _SAFE: Final = ":/,.-_~$|*"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditParameter:
-    """A parameter as the trail tells it.
+    """A parameter as the audit trail records it.
 
-    `patients` are the ids that its value names, `identifiers` its values of `Patient.identifier`, as they were sent.
+    `patients` are the ids that its value names. `identifiers` are its values of `Patient.identifier`, as sent.
     """
 
     name: str
@@ -61,28 +61,28 @@ class AuditParameter:
 
 @dataclass(frozen=True, slots=True)
 class AuditQuery:
-    """What the trail tells of a request's parameters; `unknown` is how many the server does not know."""
+    """A request's parameters as the audit trail records them; `unknown` counts those the server does not know."""
 
     parameters: tuple[AuditParameter, ...] = ()
     unknown: int = 0
 
     @property
     def patients(self) -> tuple[str, ...]:
-        """The ids of the patients who are named, each once."""
+        """The ids of the named patients, each once."""
         return tuple(dict.fromkeys(patient for each in self.parameters for patient in each.patients))
 
     @property
     def identifiers(self) -> tuple[str, ...]:
-        """The identifiers that are asked for, as they were sent, each once."""
+        """The requested identifiers, as sent, each once."""
         return tuple(dict.fromkeys(text for each in self.parameters for text in each.identifiers))
 
     @property
     def names_too_many(self) -> bool:
-        """Whether more values name patients than one request may have."""
+        """True if more values name patients than one request may have."""
         return sum(len(each.patients) + len(each.identifiers) for each in self.parameters) > MOST_PATIENTS
 
     def text(self, patient: str) -> tuple[str, int]:
-        """Return the query of an event of a patient, or of nobody, as `bounded_query` does."""
+        """Return the query of an event of a patient, or of no patient, as `bounded_query` does."""
         pairs = []
         for each in self.parameters:
             is_own = not patient or set(each.patients) <= {patient}
@@ -91,7 +91,7 @@ class AuditQuery:
 
 
 def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> AuditQuery:
-    """Return what the trail tells of the parameters of a search, or of a write's condition."""
+    """Return the parameters of a search, or of a write's condition, as the audit trail records them."""
     found: list[AuditParameter] = []
     unknown = 0
     for name, text in parameters:
@@ -115,9 +115,9 @@ def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> 
 
 
 def bounded_query(pairs: Parameters) -> tuple[str, int]:
-    """Return a query string of at most `LONGEST_QUERY` bytes, and 0; or an empty one, and how many parameters it had.
+    """Return a query string of at most `LONGEST_QUERY` bytes and 0, or an empty one and the number of parameters.
 
-    Values are left out from the longest on until it fits.
+    Values are left out, the longest first, until the query fits.
     """
     encoded = [(_encoded(name), _encoded(value)) for name, value in pairs]
     text = _joined(encoded)
@@ -150,9 +150,9 @@ _Leaf = tuple[ResourceType, SearchParameter, str]
 
 
 def _leaves(type_: ResourceType, name: str, steps: int) -> Iterator[_Leaf]:
-    """Yield what a parameter's name ends in, for each type that it may lead to: type, parameter and modifier.
+    """Yield the (type, parameter, modifier) at the end of a chained name, for each type that it may lead to.
 
-    Nothing for a name of which any part is unknown.
+    Yields nothing if any part of the name is unknown.
     """
     if not steps:
         return
@@ -177,9 +177,9 @@ def _leaves(type_: ResourceType, name: str, steps: int) -> Iterator[_Leaf]:
 
 
 def _patients(leaves: Sequence[_Leaf], values: Sequence[str], fhir_base: str) -> Iterator[str]:
-    """Yield the ids of the patients whom values name, by a reference to them or by their own id.
+    """Yield the ids of the patients that values name, by a reference or by the patient's own id.
 
-    A bare id names one where nothing but a patient can have it.
+    A bare id names a patient only where no other type is possible.
     """
     if len({type_.name for type_, _, _ in leaves}) > 1:
         leaves = [leaf for leaf in leaves if leaf[1] is not ID_PARAMETER]
@@ -192,7 +192,7 @@ def _patients(leaves: Sequence[_Leaf], values: Sequence[str], fhir_base: str) ->
 
 
 def _named(type_: ResourceType, parameter: SearchParameter, modifier: str, value: str, fhir_base: str) -> str:
-    """Return the patient that a value of a parameter names, or an empty text."""
+    """Return the id of the patient that a parameter's value names, or an empty text."""
     if parameter is ID_PARAMETER:
         return value if type_ is PATIENT and valid_id(value) else ""
     if parameter.type is not ParameterType.REFERENCE or PATIENT.name not in parameter.targets:

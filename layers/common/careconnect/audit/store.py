@@ -1,4 +1,4 @@
-"""Where the events of the audit trail are kept, and how a store says that it cannot (`audit.md`)."""
+"""The interface of a store of audit events, and its error (`audit.md`)."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class EventNotStoredError(Exception):
-    """An event could not be kept; the text is a service's error code.
+    """An event could not be stored; the text is a service's error code.
 
-    `is_down` says that no other event could be kept either: the store is down, and not this event at fault.
+    `is_down` means that the store accepts no event at all, so this event is not at fault.
     """
 
     def __init__(self, code: str, *, is_down: bool) -> None:
@@ -21,16 +21,16 @@ class EventNotStoredError(Exception):
 
 
 class AuditStore(Protocol):
-    """Keeps events; what it begins ends beside the work of its caller, or raises `EventNotStoredError` there."""
+    """Stores events; the futures it returns run concurrently with the caller, and raise `EventNotStoredError`."""
 
     def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
-        """Begin to keep events, and return what ends when they are kept."""
+        """Start storing events, and return futures that are done when they are stored."""
 
     def run(self, work: Callable[[], None]) -> "Future[None]":
-        """Begin some work, such as to find out what events there are to keep."""
+        """Start some work, such as finding the events to store."""
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
-        """Keep events; raises `EventNotStoredError`."""
+        """Store events; raises `EventNotStoredError`."""
 
     def put_action(self, event: AuditEvent) -> dict[str, Any]:
-        """Return the action of a transaction that keeps an event together with what it is of."""
+        """Return the action that stores an event within the transaction that it records."""

@@ -1,7 +1,7 @@
-"""The audit events of one request: each is written once, as soon as it is known whom it is of (`audit.md`).
+"""The audit events of one request: each is written once, as soon as its patient is known (`audit.md`).
 
-Outcome 0 says that a request was allowed, and is written beside the work. A request that was refused before anything
-was written is told of at its end, by `finish`, for which the answer waits.
+Outcome 0 means that a request was allowed; its events are written at the same time as the request's work. If a request
+is refused before any event was written, `finish` writes its events at the end, and the answer waits for them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 NOBODY: Final = ""
-"""In a patient's place: of an event that names none."""
+"""The patient id of an event that names no patient."""
 
 COMPARTMENT: Final = "compartment"
-"""Why a request is refused whose answer looks as if there were nothing."""
+"""The reason for a refusal that the answer hides, as if the resource were absent."""
 
 _ACTIONS: Final[Mapping[str, Action]] = {
     "POST": Action.EXECUTE,
@@ -41,14 +41,14 @@ _WHY: Final[Mapping[int, str]] = {
     412: "conflict",
     429: "throttled",
 }
-"""Why a request is refused, by the status of its answer, where the refusal does not say it."""
+"""The reason for a refusal by the status of the answer, where the error gives none."""
 
 
 class AuditTrail:
-    """Writes the events of one request; without a `store` none.
+    """Writes the events of one request; without a `store` it writes none.
 
-    `clock` gives epoch seconds. Where it `fails_open`, a request is done though its store is down. `pay` accounts for
-    events that are about to be written.
+    `clock` returns epoch seconds. With `fails_open`, a request is carried out even if the store is down. `pay` charges
+    events that are about to be written to the request budget.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class AuditTrail:
         query: AuditQuery | None = None,
         patients: Iterable[str] = (),
     ) -> None:
-        """Say what is asked for, and whom that names; without an `action` it is what the method says."""
+        """Set the interaction, its target and the patients it names; `action` defaults to that of the HTTP method."""
         self._event = replace(
             self._event,
             interaction=interaction,
@@ -115,7 +115,7 @@ class AuditTrail:
         self._named = tuple(patients)
 
     def identify(self, *, client_id: str = "", subject: str = "", jti: str = "") -> None:
-        """Say who asks, or about which token, where the gateway does not know it."""
+        """Set the caller, or the token that the request is about, where the gateway does not know it."""
         event = self._event
         self._event = replace(
             event,
@@ -125,23 +125,24 @@ class AuditTrail:
         )
 
     def concerns(self, patients: Iterable[str], ids: Iterable[str] | None = None) -> None:
-        """Say whom, and which resources, a request turns out to be about, in place of what was said before.
+        """Replace the patients, and the resources, that the request turns out to be about.
 
-        That is for the case that it is refused; an attempt of a write that was given up is forgotten.
+        They are recorded if the request is refused. The events of an abandoned write attempt are discarded.
         """
         if ids is not None:
             self._event = replace(self._event, ids=tuple(ids))
         self._concerned, self._within = tuple(patients), {}
 
     def fits(self, patients: Collection[str]) -> bool:
-        """Return True if the request may tell of these patients besides those it tells of already."""
+        """Return True if the request may disclose these patients in addition to those recorded already."""
         few = len(self._written) + len(patients) <= MOST_PATIENTS
         return few or len({*self._written, *patients} - {NOBODY}) <= MOST_PATIENTS
 
     def touched(self, patients: Collection[str] = ()) -> None:
-        """Begin to write an event of each patient of whom the answer may tell, with outcome 0.
+        """Start writing an event with outcome 0 for each patient that the answer may disclose.
 
-        Without any it is one of nobody, unless there is an event already. What `pay` raises passes through.
+        Without patients this is one event that names none, unless there is an event already. Errors of `pay` pass
+        through.
         """
         if self._store is not None and (events := self._new(patients)):
             begun = self._store.begin(events)
@@ -149,9 +150,9 @@ class AuditTrail:
                 self._begun += begun
 
     def touched_when(self, find: Callable[[], Collection[str]]) -> None:
-        """Begin to find patients, and write their events as `touched` does; `find` is called beside the work.
+        """Start `find` at the same time as the request's work, and write events of its patients as `touched` does.
 
-        What it raises, a `ApiError` among it, `finish` raises.
+        `finish` raises the errors of `find`, including an `ApiError`.
         """
         if (store := self._store) is None:
             return
@@ -163,19 +164,19 @@ class AuditTrail:
         self._found.append(store.run(work))
 
     def settle(self) -> None:
-        """Wait until it is known whom `touched_when` has found; raises what it has met."""
+        """Wait until `touched_when` has found its patients; raises its errors."""
         for found in self._found:
             found.result()
 
     def withheld(self, patients: Collection[str] = (), why: str = COMPARTMENT) -> None:
-        """Say whose record the answer keeps closed, though it looks as if there were none: outcome 4 at the end."""
+        """Record patients of resources that the answer hides as if they were absent: outcome 4 at the end."""
         self._withheld |= dict.fromkeys(patients or (NOBODY,), why)
 
     def put_actions(self, patients: Collection[str], made: str) -> list[dict[str, Any]]:
-        """Return the actions that keep the events of a write within its own transaction, one for each patient.
+        """Return the actions that store the events of a write within its own transaction, one for each patient.
 
-        `made` is the version that the write makes (`Patient/4/_history/2`). Each attempt takes its own. `committed` is
-        to be called once the transaction is.
+        `made` is the version that the write creates (`Patient/4/_history/2`). Each attempt needs new actions. Call
+        `committed` once the transaction has succeeded.
         """
         self._within = {}
         if self._store is None or self._goes_without:
@@ -185,25 +186,25 @@ class AuditTrail:
         return [self._store.put_action(event) for event in self._within.values()]
 
     def committed(self, patients: Collection[str], made: str) -> None:
-        """Say that a write is done, and that the events of `put_actions` are kept with it, if it has any."""
+        """Record that a write has succeeded, and with it the events of `put_actions`, if any."""
         self._event = replace(self._event, ids=(made,))
         self._written |= dict.fromkeys(self._within)
         self._within = {}
         self.touched(patients)
 
     def goes_without(self) -> bool:
-        """Return True if a write that was not taken may be tried without its events, of which it has none from then on.
+        """Return True if a failed write may be retried without its events; `put_actions` then returns no more of them.
 
-        They are written after it, if they can be.
+        The events are written after the write, if possible.
         """
         may = self._fails_open and not self._goes_without
         self._goes_without = self._fails_open
         return may
 
     def finish(self, status: int, refusal: ApiError | None) -> None:
-        """Write what is left to say of a request that is answered with `status`, and wait for all that was begun.
+        """Write the remaining events of a request answered with `status`, and wait for all events in progress.
 
-        Raises `EventNotStoredError`, and what `touched_when` has met.
+        Raises `EventNotStoredError`, and the errors of `touched_when`.
         """
         fault = self._await(self._found)
         if isinstance(fault, ApiError):
@@ -218,7 +219,7 @@ class AuditTrail:
             raise fault
 
     def _await(self, begun: "Iterable[Future[None]]") -> ApiError | EventNotStoredError | None:
-        """Wait for all of what was begun, and return what one of it has met; an event that was not kept comes first."""
+        """Wait for all futures, and return the error of one of them; an `EventNotStoredError` takes precedence."""
         fault: ApiError | EventNotStoredError | None = None
         for each in begun:
             try:
@@ -230,7 +231,7 @@ class AuditTrail:
         return fault
 
     def _last(self, status: int, refusal: ApiError | None) -> list[AuditEvent]:
-        """Return the events of what was refused or withheld, or that of a request that tells of nobody."""
+        """Return the events of refused and hidden patients, or the event of a request that discloses no patient."""
         ended: dict[str, AuditEvent] = {}
         if refusal is None:
             if not self._written and not self._withheld:
@@ -243,8 +244,8 @@ class AuditTrail:
             for patient in patients or (NOBODY,):
                 event = replace(self._of(patient), outcome=outcome, why=why, status=status)
                 if patient in self._within:
-                    # Of a write that may have been done or not: of its two events with one id only one can be put, and
-                    # if it is this one, the transaction fails should it come late.
+                    # The write may have been done or not. Its two events share one id, so only one of them can be put.
+                    # If it is this one, a transaction that arrives late fails.
                     event = replace(event, id=self._within[patient].id)
                 ended[patient] = one_a_minute(event) if is_one_of_many and patient == NOBODY else event
         for patient, why in self._withheld.items():
@@ -253,7 +254,7 @@ class AuditTrail:
         return list(ended.values())
 
     def _new(self, patients: Collection[str]) -> list[AuditEvent]:
-        """Return the events of those of the patients who have none yet, paid for."""
+        """Return events for the patients that have none yet, charged with `pay`."""
         with self._lock:
             wanted = patients or (() if self._written else (NOBODY,))
             new = [patient for patient in dict.fromkeys(wanted) if patient not in self._written]
@@ -263,7 +264,7 @@ class AuditTrail:
             return list(map(self._of, new))
 
     def _of(self, patient: str) -> AuditEvent:
-        """Return an event about a patient, which names no other."""
+        """Return an event about a patient, which names no other patient."""
         # The query is the same for all patients that the request does not name.
         key = patient if not patient or patient in self._query.patients else None
         if key not in self._texts:
@@ -280,7 +281,7 @@ class AuditTrail:
 
 
 def outcome_of(status: int, refusal: ApiError) -> tuple[Outcome, str]:
-    """Return what came of a request that was refused, and why, in fixed words."""
+    """Return the outcome of a refused request and the reason, in fixed words."""
     if status >= 500:
         return Outcome.FAILED, "error"
     return Outcome.REFUSED, refusal.why or _WHY.get(status, "bad request")

@@ -1,4 +1,4 @@
-"""What a function is composed of that records its requests: environment → where their events are kept (ADR 33)."""
+"""The audit settings of a function, from its environment (ADR 33)."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -15,7 +15,7 @@ _MOST_DAYS: Final = 36_500
 
 
 def auditing_of(settings: Settings, dynamodb: "DynamoDBClient") -> Auditing:
-    """Return where a function keeps the events of its requests; raises `SettingError`."""
+    """Return the audit store of a function and its failure mode; raises `SettingError`."""
     return Auditing(
         DynamoDbAuditStore(dynamodb, settings.required("AUDIT_TABLE"), retention_days(settings)),
         settings.required("POWERTOOLS_SERVICE_NAME"),
@@ -24,5 +24,5 @@ def auditing_of(settings: Settings, dynamodb: "DynamoDBClient") -> Auditing:
 
 
 def retention_days(settings: Settings) -> int:
-    """Return how many days an event is kept, 0 for ever; raises `SettingError`."""
+    """Return the number of days that an event is stored, 0 for ever; raises `SettingError`."""
     return settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MOST_DAYS)

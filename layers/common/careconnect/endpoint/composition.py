@@ -1,4 +1,4 @@
-"""What every function is composed of beside its endpoint: environment → shell."""
+"""The composition of a function's request pipeline, from its environment and its endpoint."""
 
 import time
 
@@ -10,7 +10,7 @@ from careconnect.runtime.settings import Settings
 
 
 def pipeline_of(settings: Settings, endpoint: Endpoint, auditing: Auditing | None = None) -> RequestPipeline:
-    """Return the function's shell around `endpoint`, whose requests are recorded if it has a `recording`.
+    """Return the request pipeline around `endpoint`; with `auditing`, the audit trail records its requests.
 
     Raises `SettingError`.
     """

@@ -1,4 +1,4 @@
-"""The parameters that a FHIR request brings, in its query or in the form that a search posts, and how it is refused."""
+"""The parameters of a FHIR request, from its query or from the form of a posted search, and its error responses."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,7 +23,7 @@ Parameters = list[tuple[str, str]]
 def parameters_of(request: Request, path: FhirPath) -> Parameters:
     """Return the parameters of the query, and of the form that a `_search` posts.
 
-    A token among them is refused outright (RFC 6750 §2: one way of sending it, and never the query). Raises the
+    An access token among them is refused (RFC 6750 §2: one method of sending it, and never the query). Raises the
     outcomes 400, 413 and 415.
     """
     parameters = list(request.query)
@@ -42,14 +42,14 @@ def parameters_of(request: Request, path: FhirPath) -> Parameters:
 
 
 def refusal_of(error: ApiError, request: Request) -> Response:
-    """Render an error as an OperationOutcome in the format asked for, which a posted search may say in its form."""
+    """Render an error as an OperationOutcome in the requested format, which a posted search may set in its form."""
     asked = last_value(request.query, "_format")
     if request.method == "POST" and request.path.endswith("/_search"):
-        # What cannot be read is what is being refused, or comes after it.
+        # An unreadable form is the error being rendered, or comes after it.
         with suppress(OutcomeError):
             asked = last_value(_form(request), "_format") or asked
     response = error_response(error, asked, request.headers.get("accept", ""))
-    # What is not there now may be there a moment later.
+    # An absent resource may exist a moment later.
     return replace(response, headers={**response.headers, "Cache-Control": "no-store"})
 
 
@@ -69,7 +69,7 @@ def _form(request: Request) -> Parameters:
 
 
 class OutcomeEndpoint(Endpoint):
-    """An endpoint whose errors are OperationOutcomes in the format asked for."""
+    """An endpoint that renders its errors as OperationOutcomes in the requested format."""
 
     __slots__ = ()
     errors = Errors(refusal_of, outcomes.internal, outcomes.bypassed_edge, outcomes.unavailable)

@@ -1,7 +1,7 @@
-"""Every function's HTTP: an event in, the answer of the function's endpoint out, one line in the log.
+"""The HTTP side of every function: an event in, the answer of the function's endpoint out, one line in the log.
 
-What the functions have in common stands here once: the event, preflights, refusals, unexpected errors, ids,
-metrics and CORS. The authorizer answers policies, not HTTP, and stays apart.
+The pipeline holds everything that the functions share: the event, preflights, expected and unexpected errors, ids,
+metrics and CORS. The authorizer does not use it, since it answers with policies, not HTTP.
 """
 
 from abc import ABC, abstractmethod
@@ -18,16 +18,16 @@ from careconnect.http.origin import Origin
 from careconnect.runtime.pin_to_cpu import pinned_to_cpu
 
 PREFLIGHT: Final = "preflight"
-"""The action of a request that a browser makes before another, which is no access."""
+"""The action of a CORS preflight, which a browser sends before another request and which accesses nothing."""
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """One request and what is known of it so far.
+    """One request and the details known of it so far.
 
-    `now` is when it came in, in epoch seconds. `action` is the interaction as the log names it, never a path;
-    `client_id` only that of a proven client. `metrics` are counted with the answer. `trail` writes the request's audit
-    events.
+    `now` is the time of its arrival, in epoch seconds. `action` is the interaction as the log names it, never a path.
+    `client_id` is only set for an authenticated client. `metrics` are counted with the answer. `trail` writes the
+    request's audit events.
     """
 
     request: Request
@@ -41,10 +41,10 @@ class RequestContext:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """How an endpoint words its errors: a renderer, and a constructor for each refusal that the shell makes itself.
+    """The error format of an endpoint: a renderer, and a constructor for each error that the pipeline creates itself.
 
-    `internal` is for what should never happen (500), `bypassed_edge` for a request that did not come through the
-    deployment's front (403), `unavailable` for one whose event could not be kept (503, with a reason for the log).
+    `internal` is for an unexpected error (500), `bypassed_edge` for a request that did not come through the
+    deployment's edge (403), `unavailable` for one whose event could not be stored (503, with a reason for the log).
     """
 
     render: Callable[[ApiError, Request], Response]
@@ -54,18 +54,18 @@ class Errors:
 
 
 class Endpoint(ABC):
-    """The part of a function that is its own: the answer to a call, and the words of its errors."""
+    """The part of a function that is its own: the answer to a request, and the format of its errors."""
 
     __slots__ = ()
     errors: ClassVar[Errors]
 
     @abstractmethod
     def answer(self, context: RequestContext) -> Response:
-        """Answer a call, saying in it what becomes known; raises `ApiError`."""
+        """Answer a request, and add the details that become known to its context; raises `ApiError`."""
 
 
 class Observer(Protocol):
-    """Where a function says what it did; `ids` are the names and values of a request's ids."""
+    """The log and the metrics of a function; `ids` are the names and values of a request's ids."""
 
     def request(
         self,
@@ -89,7 +89,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Auditing:
-    """Where a function's events are kept, in whose name, and whether it answers while the store is down."""
+    """The store of a function's events, the service name in them, and whether it answers while the store is down."""
 
     store: AuditStore
     service: str
@@ -98,9 +98,9 @@ class Auditing:
 
 @dataclass(frozen=True, slots=True)
 class RequestPipeline:
-    """A function from a REST proxy event to the gateway's answer; it raises nothing. `clock` gives epoch seconds.
+    """A function from a REST proxy event to the gateway's answer; it raises nothing. `clock` returns epoch seconds.
 
-    With a `recording` no answer leaves before the events of its request are kept (`audit.md`, Before the answer
+    With `auditing`, no answer leaves before the events of its request are stored (`audit.md`, Before the answer
     leaves).
     """
 
@@ -130,7 +130,7 @@ class RequestPipeline:
         if self.origin.secret:
             request = self.origin.seen_by(request)
         context = self._context(request)
-        # The caller's ids are logged beside the two that nobody outside can choose, and never instead of them.
+        # The caller's ids are logged in addition to the two that no caller can choose, never instead of them.
         ids = {
             "request_id": request.request_id,
             "gateway_request_id": request.gateway_request_id,

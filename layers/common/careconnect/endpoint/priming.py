@@ -1,4 +1,4 @@
-"""A request that nobody sent, answered before a snapshot is taken, so that the first one finds all that it needs."""
+"""A sample request, answered before a snapshot is taken, so that the first real one finds everything loaded."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -13,15 +13,15 @@ _ANYBODY: Final[Mapping[str, str]] = {
     "scope": "system/*.cruds system/AuditEvent.read",
     "expires_at": "99999999999",
 }
-"""What the gateway would say of a caller who may do anything; nobody can send it."""
+"""The authorizer context of a caller with all permissions; nobody can send it."""
 
 
 class PrimingError(Exception):
-    """A rehearsed request was answered with a 5xx, so what it asks for did not answer."""
+    """A priming request was answered with a 5xx, so a service that it needs did not answer."""
 
 
 class _Nobody:
-    """An observer of what is no request."""
+    """An observer that logs and counts nothing."""
 
     def request(self, action: str, status: int, **_: Any) -> None:
         pass
@@ -36,11 +36,11 @@ class _Nobody:
 def prime_request(
     pipeline: RequestPipeline, method: str, path: str, body: str = "", **headers: str
 ) -> Callable[[], None]:
-    """Return what answers a request as `shell` would, recorded, logged and counted nowhere.
+    """Return a function that answers a request as `pipeline` would, without auditing, logging or counting it.
 
-    Raises `PrimingError`, of which the log tells no more than that.
+    The function raises `PrimingError`, without further details for the log.
     """
-    # Whether a request comes through the front is another question.
+    # The check for the edge is left out: a priming request does not come through it.
     silent = replace(pipeline, observer=_Nobody(), auditing=None, origin=Origin())
     event = {
         "httpMethod": method,

@@ -1,6 +1,6 @@
-"""The API's public root URL, from which issuer, audience and every link follow.
+"""The API's public root URL, which the issuer, the audience and every link are built from.
 
-It is either configured (a custom domain, a local run) or made from what the gateway says of itself; never
+It is either configured (a custom domain, a local run) or built from the gateway's request context; never
 from a header that the caller sends.
 """
 

@@ -5,15 +5,15 @@ from email.utils import parsedate_to_datetime
 
 
 def takes_nothing_stale(headers: Mapping[str, str]) -> bool:
-    """Say whether the answer has to show all that was answered before (`no-cache`, RFC 9111 §5.2.1.4)."""
+    """Return True if the answer must include every write answered before (`no-cache`, RFC 9111 §5.2.1.4)."""
     directives = headers.get("cache-control", "").split(",")
     return any(directive.strip().lower() == "no-cache" for directive in directives)
 
 
 def is_unmodified(version: int, updated: int, headers: Mapping[str, str]) -> bool:
-    """Say whether the caller already has a version, changed at `updated` (epoch milliseconds).
+    """Return True if the caller already has a version, last changed at `updated` (epoch milliseconds).
 
-    If-None-Match outdoes If-Modified-Since.
+    If-None-Match takes precedence over If-Modified-Since.
     """
     known = headers.get("if-none-match", "")
     if known:

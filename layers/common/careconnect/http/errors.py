@@ -1,4 +1,4 @@
-"""How a request is refused, in whatever words its endpoint uses."""
+"""The error that ends a request, independent of the format in which its endpoint renders it."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 class ApiError(Exception):
     """A request that ends in an error.
 
-    `status`, `code`, `text` and `headers` are for the caller, all of them fixed, and so is `where`, the part of
-    the request at fault; `reason` is for the log alone, and so is `claimed_client_id`, whose client a caller said to
-    be without proving it: only ever the id of one that is registered. `metrics` are counted. `why` is the fixed word
-    that the access record has for it, empty where the status says enough, and `patients` are those whose record was
-    refused: for the access record alone.
+    `status`, `code`, `text` and `headers` are for the caller, and all are fixed texts. So is `where`, the part of the
+    request at fault. `reason` is for the log alone. So is `claimed_client_id`, the id of a registered client that the
+    caller claimed to be without proof; it is never any other id. `metrics` are counted. `why` and `patients` are for
+    the audit trail alone: the fixed word for the reason, empty where the status says enough, and the ids of the
+    patients that the caller was refused access to.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""API Gateway REST proxy events as requests, and responses as what the gateway wants back."""
+"""Requests, read from API Gateway REST proxy events, and responses in the form that the gateway expects."""
 
 import base64
 import binascii
@@ -14,16 +14,16 @@ _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 # Version, trace, parent and flags; version ff and ids of zeros alone are invalid (W3C Trace Context §3.2.2).
 _TRACE: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 MAX_ANSWER_BYTES: Final = 5_500_000
-"""What a function may answer: Lambda allows 6 MB of JSON, in which quotes and non-ASCII take more room."""
+"""The largest answer of a function: Lambda allows 6 MB of JSON, in which quotes and non-ASCII take more bytes."""
 
 _LONGEST_ESCAPE: Final = 12
-"""Bytes of the longest character in an answer's JSON, which is two escapes (`\\ud83d\\ude00`)."""
+"""Bytes of the longest character in an answer's JSON: two escapes (`\\ud83d\\ude00`)."""
 
 FORM: Final = "application/x-www-form-urlencoded"
 
 
 class BodyFault(Enum):
-    """Why a request body cannot be taken."""
+    """The reasons to reject a request body."""
 
     MEDIA_TYPE = "media type"
     SIZE = "size"
@@ -32,7 +32,7 @@ class BodyFault(Enum):
 
 
 class BodyError(ValueError):
-    """A request body cannot be taken; `fault` says why, and it is for the endpoint to put into words."""
+    """A request body was rejected; `fault` is the reason, which the endpoint puts into words."""
 
     def __init__(self, fault: BodyFault) -> None:
         super().__init__(fault.value)
@@ -45,7 +45,7 @@ class Request:
 
     `headers` have lower-cased names, the values of a repeated one joined by commas (RFC 9110 §5.3); `query`
     holds decoded (name, value) pairs, each name's values together and in order. `stage`, `api_id` and
-    `source_ip` are the gateway's own statements.
+    `source_ip` come from the gateway, not from the caller.
     """
 
     method: str
@@ -78,7 +78,7 @@ class Request:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def body(self) -> bytes:
-        """Return the body; raises `BodyError` if it is not the base64 that the event says it is."""
+        """Return the body; raises `BodyError` if the event declares base64 and the body is not."""
         if not self.is_base64:
             return self.encoded_body.encode("utf-8", "surrogatepass")
         try:
@@ -87,9 +87,9 @@ class Request:
             raise BodyError(BodyFault.ENCODING) from None
 
     def form(self, *, most_bytes: int, most_parameters: int) -> list[tuple[str, str]]:
-        """Return the decoded (name, value) pairs of a form, none for no body.
+        """Return the decoded (name, value) pairs of a form; none for an empty body.
 
-        Raises `BodyError` for a body that is over `most_bytes`, holds more than `most_parameters`, or is no form
+        Raises `BodyError` for a body that is over `most_bytes`, holds more than `most_parameters`, or is not a form
         in UTF-8 (WHATWG URL §5.1).
         """
         body = self.body()
@@ -104,17 +104,17 @@ class Request:
 
 
 def last_value(pairs: Sequence[tuple[str, str]], name: str) -> str:
-    """Return the last value that a name was given; one without a value counts as not given."""
+    """Return the last value given for a name, or an empty text; an empty value counts as not given."""
     return next((value for given, value in reversed(pairs) if given == name and value), "")
 
 
 def is_unicode(text: str) -> bool:
-    """Say whether text can be encoded: an event's JSON can hold half of a surrogate pair."""
+    """Return True if text can be encoded: an event's JSON can hold half of a surrogate pair."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def parse_request(event: Mapping[str, Any]) -> Request:
-    """Read a REST proxy event (payload format 1.0); its body is decoded by who asks for it."""
+    """Read a REST proxy event (payload format 1.0); only `Request.body` and `Request.form` decode its body."""
     context: Mapping[str, Any] = event.get("requestContext") or {}
     identity: Mapping[str, Any] = context.get("identity") or {}
     return Request(
@@ -152,7 +152,7 @@ def _query(event: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One HTTP response; `body` is text, since nothing that the server answers is binary."""
+    """One HTTP response; `body` is text, since the server has no binary answers."""
 
     status: int
     body: str = ""
@@ -161,7 +161,7 @@ class Response:
 
 def fits_answer(body: str) -> bool:
     """Return True if a body is no larger than an answer may be."""
-    # Nearly every body is so small that its JSON need not be made.
+    # Nearly every body is so small that the first test spares its serialization.
     return len(body) * _LONGEST_ESCAPE <= MAX_ANSWER_BYTES or len(json.dumps(body)) <= MAX_ANSWER_BYTES
 
 
@@ -177,7 +177,7 @@ _ACCEPTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """The browser origins that may read answers (`*`: any; no cookies are ever involved)."""
+    """The browser origins that may read answers (`*`: any; cookies are never used)."""
 
     origins: tuple[str, ...]
 
@@ -218,7 +218,7 @@ def gateway_response(response: Response, request: Request, cors: Cors) -> dict[s
         **response.headers,
     }
     if request.method == "HEAD" and response.body:
-        # What GET would send (RFC 9110 §8.6); without it a server counts the empty body.
+        # The length for GET (RFC 9110 §8.6); without it a server counts the empty body.
         headers["Content-Length"] = str(len(response.body.encode()))
     if "Vary" in response.headers and "Vary" in cors_headers:
         headers["Vary"] = f"{response.headers['Vary']}, {cors_headers['Vary']}"

@@ -1,6 +1,7 @@
-"""The front that requests have to come through, where a deployment has one (ADR 10).
+"""The edge (CloudFront) that requests have to come through, in a deployment that has one (ADR 10).
 
-It proves itself by a header that only it can send, and then its word for who asks is taken.
+The edge proves itself with a secret header that nobody else can send. Its header with the viewer's address is then
+trusted.
 """
 
 import hmac
@@ -14,24 +15,24 @@ SECRET_HEADER: Final = "x-origin-secret"
 VIEWER_HEADER: Final = "x-viewer-address"
 
 _V6_PREFIX: Final = 64
-"""Bits: the least that a network gives one subscriber of IPv6, who may use every address of it."""
+"""Bits: the smallest network that an IPv6 subscriber gets, and may use every address of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The API as the origin of a front that knows `secret`; without a secret there is no front."""
+    """The API as the origin of an edge that knows `secret`; without a secret there is no edge."""
 
     secret: str = field(default="", repr=False)
 
     def admits(self, request: Request) -> bool:
-        """Say whether a request came through the front, in constant time, or need not."""
+        """Return True if a request came through the edge, compared in constant time, or if there is no edge."""
         given = request.headers.get(SECRET_HEADER, "").encode("utf-8", "surrogatepass")
         return not self.secret or hmac.compare_digest(given, self.secret.encode())
 
     def seen_by(self, request: Request) -> Request:
-        """Return the request with its viewer as `source_ip`, if the front that says so has proven itself.
+        """Return the request with the viewer's address as `source_ip`, if the edge has proven itself.
 
-        An IPv6 viewer is its /64 network. X-Forwarded-For is nobody's word: whoever calls the API can send any.
+        An IPv6 viewer counts as its /64 network. X-Forwarded-For is not trusted: any caller of the API can send it.
         """
         if not self.secret or not self.admits(request):
             return request

@@ -4,7 +4,7 @@ from email.utils import formatdate
 
 
 def validators(version: int, updated: int) -> dict[str, str]:
-    """Return the `ETag` and `Last-Modified` of a version, changed at `updated` (epoch milliseconds)."""
+    """Return the `ETag` and `Last-Modified` of a version, last changed at `updated` (epoch milliseconds)."""
     return {
         "ETag": f'W/"{version}"',
         "Last-Modified": formatdate(updated // 1000, usegmt=True),

@@ -1,4 +1,4 @@
-"""The access token's form, on which issuer and authorizer agree (RFC 9068; `oauth.md`, The access token)."""
+"""The format of the access token, shared by issuer and authorizer (RFC 9068; `oauth.md`, The access token)."""
 
 import re
 from typing import Final
@@ -9,34 +9,34 @@ TOKEN_TYPE: Final = "at+jwt"
 DEFAULT_LIFETIME: Final = 3600
 MIN_LIFETIME: Final = 60
 MAX_LIFETIME: Final = 5400
-"""Seconds. The last is also the oldest `iat` that is accepted, whatever `exp` says."""
+"""Seconds. `MAX_LIFETIME` is also the greatest accepted age of `iat`, whatever the `exp`."""
 
 CLOCK_SKEW: Final = 60
-"""Seconds that an issuer's clock may be ahead of a verifier's."""
+"""Seconds by which an issuer's clock may be ahead of a verifier's."""
 
 REQUIRED_CLAIMS: Final = ("iss", "sub", "client_id", "aud", "iat", "exp", "jti", "scope")
 
 REVOCATION_DELAY: Final = 60
-"""Seconds for which the gateway may go on using its cached answer after a revocation or an expiry."""
+"""Seconds for which the gateway may still use its cached policy after a revocation or an expiry."""
 
 BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)")
 """A Bearer header with a compact serialization: three base64url segments, no padding (RFC 7515 §2)."""
 
 
 KEPT_AFTER_EXPIRY: Final = 120
-"""Seconds for which the token table remembers longer than a token lives, so that no clock can outlive it."""
+"""Seconds for which the token table stores an item after its token has expired, a margin for clock skew."""
 
 
 def revocation_key(jti: str) -> str:
-    """Return the token table's key of a revoked token id."""
+    """Return the token table's key for a revoked token id."""
     return f"revoked#{jti}"
 
 
 def client_cutoff_key(client_id: str) -> str:
-    """Return the token table's key of the mark that ends a client's earlier tokens."""
+    """Return the token table's key for a client's revocation cutoff, which ends the client's earlier tokens."""
     return f"revoked-before#client#{client_id}"
 
 
 def patient_cutoff_key(patient: str) -> str:
-    """Return the token table's key of the mark that ends the earlier tokens bound to a patient."""
+    """Return the token table's key for a patient's revocation cutoff, which ends earlier tokens bound to it."""
     return f"revoked-before#patient#{patient}"

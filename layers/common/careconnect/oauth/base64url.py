@@ -1,4 +1,4 @@
-"""base64url without padding (RFC 7515 §2), in one spelling for each text."""
+"""base64url without padding (RFC 7515 §2), with one accepted encoding of each value."""
 
 import base64
 
@@ -9,9 +9,9 @@ def encode(data: bytes) -> str:
 
 
 def decode(text: str) -> bytes:
-    """Return the bytes of a text; raises `ValueError` for any text but the one that `encode` makes of them."""
+    """Return the bytes of a text; raises `ValueError` unless `encode` returns the same text for them."""
     decoded = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    # A last character may carry stray bits, and letters outside the alphabet are passed over.
+    # The decoder ignores stray bits in the last character, and characters outside the alphabet.
     if encode(decoded) != text:
         raise ValueError("not canonical base64url")
     return decoded

@@ -1,4 +1,4 @@
-"""Who asks, and what they may do and see: a function's own check, made again for each resource that it is about."""
+"""The caller of a request and its permissions, which a function checks again for each resource of the request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from careconnect.oauth.scopes import Grants, Interaction, grants_of, needed_scop
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A client whose token the authorizer accepted; `patient` is the one id it is bound to, or empty."""
+    """The client of an accepted token; `patient` is the one patient id that the token is bound to, or empty."""
 
     client_id: str
     scope: str
@@ -19,25 +19,25 @@ class Caller:
     patient: str = ""
 
     def may(self, resource_type: ResourceType, interaction: Interaction) -> bool:
-        """Say whether the token grants `interaction` on a type."""
+        """Return True if the token grants `interaction` on a type."""
         return self.grants.permits(resource_type.name, interaction)
 
     def may_find(self, resource_type: ResourceType) -> bool:
-        """Say whether the token opens resources of a type that it does not name: it must read and search them."""
+        """Return True if the caller may receive a type that it did not name: the token grants both read and search."""
         return self.may(resource_type, Interaction.READ) and self.may(resource_type, Interaction.SEARCH)
 
     def require(self, resource_type: ResourceType, *interactions: Interaction) -> None:
-        """Raise the 403 outcome, which names the first scope that is missing, unless the token grants all of them."""
+        """Raise the 403 outcome, which names the first missing scope, unless the token grants all interactions."""
         for interaction in interactions:
             if not self.may(resource_type, interaction):
                 bound = bool(self.patient)
                 raise outcomes.insufficient_scope(needed_scope(self.scope, resource_type, interaction, bound=bound))
 
     def sees(self, resource_type: ResourceType, resource_id: str, patients: tuple[str, ...]) -> bool:
-        """Say whether a resource of the compartments of `patients` is within this caller's compartment.
+        """Return True if a resource in the compartments of `patients` is within this caller's compartment.
 
-        A bound client sees its own patient and that patient's records; what belongs to no patient at all
-        (the directory, the catalogue of medications) is not limited by it (ADR 13).
+        A bound client sees its own patient and that patient's resources. The binding does not limit resources
+        of no patient at all: the directory and the catalogue of medications (ADR 13).
         """
         if not self.patient:
             return True
@@ -49,7 +49,7 @@ class Caller:
 def caller_of(authorizer: Mapping[str, Any], now: float) -> Caller:
     """Build the caller from the authorizer's context; `now` in epoch seconds.
 
-    Raises the 401 outcomes: without a context that grants something positively, and for a token that has
+    Raises the 401 outcomes for a context without a client, a scope or an expiry, and for a token that has
     expired since the gateway cached its policy (`access.md`, Rule 4).
     """
     client_id, scope, expires_at = (str(authorizer.get(name, "")) for name in ("client_id", "scope", "expires_at"))

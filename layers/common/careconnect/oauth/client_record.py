@@ -1,7 +1,7 @@
-"""A registered client as the client table holds it: written by the operator's tools, read by the issuer.
+"""A registered client as the client table stores it: written by the operator's tools, read by the issuer.
 
-Secrets are never stored: a secret is 512 random bits, which no one can guess whatever the digest costs, so
-one SHA-256 with the client's salt is enough (ADR 6).
+Secrets are never stored, only their digests. A secret has 512 random bits, which nobody can guess however cheap
+the digest is. One SHA-256 with the client's salt is therefore enough (ADR 6).
 """
 
 import hashlib
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AuthMethod(StrEnum):
-    """How a client may prove who it is (RFC 6749 §2.3.1, RFC 7523 §2.2)."""
+    """The methods of client authentication (RFC 6749 §2.3.1, RFC 7523 §2.2)."""
 
     BASIC = "client_secret_basic"
     POST = "client_secret_post"
@@ -26,19 +26,19 @@ CLIENT_CREDENTIALS: Final = "client_credentials"
 GRANT_TYPES: Final = (CLIENT_CREDENTIALS,)
 
 ASSERTION_ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384")
-"""What a client may sign its assertions with."""
+"""The algorithms that a client may sign its assertions with."""
 
 MAX_SECRETS: Final = 2
-"""The secret in use and, during a rotation, the one that retires."""
+"""The current secret and, during a rotation, the retiring one."""
 
 MAX_ID_LENGTH: Final = 128
 MAX_SCOPE_LENGTH: Final = 2048
-"""Bounds that keep every token's signing input under the 4,096 bytes that KMS signs unhashed."""
+"""Characters. Both limits hold every token's signing input under the 4,096 bytes that KMS signs unhashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class SecretDigest:
-    """The salted digest of one secret, in hex; `ends_at` is the epoch second it stops counting at (0: never)."""
+    """The salted digest of one secret, in hex; the secret is invalid from the epoch second `ends_at` on (0: never)."""
 
     digest: str
     ends_at: int = 0
@@ -48,8 +48,8 @@ class SecretDigest:
 class ClientRecord:
     """One registered client.
 
-    `jwks` is a JWK Set as JSON text, `patient` the id of the patient that its `patient/` scopes are bound
-    to; a `resource_server` may introspect any token. Times are epoch seconds.
+    `jwks` is a JWK Set as JSON text. `patient` is the id of the patient that the client's `patient/` scopes are
+    bound to. A `resource_server` may introspect any token. Times are epoch seconds.
     """
 
     client_id: str
@@ -68,12 +68,12 @@ class ClientRecord:
 
 
 def digest_secret(salt: str, secret: str) -> str:
-    """Return the hex digest that stands for `secret`."""
+    """Return the salted hex digest of `secret`."""
     return hashlib.sha256((salt + secret).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def client_item(record: ClientRecord) -> "dict[str, AttributeValueTypeDef]":
-    """Return the client table's item of `record`."""
+    """Return `record` as an item of the client table."""
     return {
         "client_id": {"S": record.client_id},
         "name": {"S": record.name},

@@ -1,7 +1,7 @@
-"""Decide whether a verified token was ended before its time, by its own id or by a mark (ADR 17).
+"""The revocation check of a verified token, by the token's id and by the revocation cutoffs (ADR 17).
 
-The authorizer and introspection both ask here, so that a token ends at both at once. What the issuer and the
-operator's tools write is read in one call.
+The authorizer and introspection both use it, so that a revoked token ends at both at once. It reads the items
+written by the issuer and by the operator's tools in one request.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,21 +16,20 @@ if TYPE_CHECKING:
 
 
 class RevocationsUnknownError(Exception):
-    """DynamoDB left some of the keys unanswered, so the token cannot be judged."""
+    """DynamoDB left some of the keys unprocessed, so the token may or may not be revoked."""
 
 
 class DynamoDbRevocations:
-    """Asks the token table about tokens; errors of DynamoDB pass through."""
+    """Looks tokens up in the token table; errors of DynamoDB pass through."""
 
     def __init__(self, client: "DynamoDBClient", table: str) -> None:
         self._client = client
         self._table = table
 
     def is_revoked(self, token: "AccessToken") -> bool:
-        """Say whether a token was ended: one consistent BatchGetItem, so that an end counts at once.
+        """Return True if a token was revoked; one consistent BatchGetItem, so that a revocation counts at once.
 
-        Raises `RevocationsUnknownError` when a key was left unanswered: an absent mark and an unread one look
-        the same.
+        Raises `RevocationsUnknownError` if a key was left unprocessed: an unread cutoff looks like an absent one.
         """
         keys = [revocation_key(token.jti), client_cutoff_key(token.client_id)]
         if token.patient:
@@ -44,8 +43,8 @@ class DynamoDbRevocations:
 
 
 def _ends(token: "AccessToken", items: Iterable[Mapping[str, Any]]) -> bool:
-    """Say whether one of a token's own items ends it.
+    """Return True if one of the items found for a token revokes it.
 
-    A mark's second is ended whole: within it nobody can tell a token from before the change from one after.
+    A cutoff covers its whole second, since within it a token issued before the change looks like one issued after.
     """
     return any("before" not in item or token.issued_at <= int(item["before"]["N"]) for item in items)

@@ -1,7 +1,7 @@
-"""The scope grammar, and what a set of scopes opens (SMART App Launch 1.0 and 2.x; `access.md`).
+"""The scope grammar, and the permissions that a set of scopes grants (SMART App Launch 1.0 and 2.x; `access.md`).
 
-A scope string becomes `Grants` once; the authorizer writes its policy from them and the reader asks them
-again for every entry it returns, so both enforce one reading of the same text.
+A scope string is parsed once, into `Grants`. The authorizer writes its policy from them, and the reader checks
+them again for every entry it returns. Both therefore enforce the same interpretation.
 """
 
 import re
@@ -15,7 +15,7 @@ from careconnect.fhir.resource_types import SERVED_TYPES, Home, ResourceType, se
 
 
 class Interaction(StrEnum):
-    """The SMART v2 letters: `r` covers reads of versions and the history too, `u` every PUT, a creating one too."""
+    """The SMART v2 letters: `r` includes vread and history, `u` every PUT, including one that creates."""
 
     CREATE = "c"
     READ = "r"
@@ -29,7 +29,7 @@ WRITING: Final = frozenset(Interaction) - READING
 
 
 class ScopeFault(StrEnum):
-    """What is wrong with a scope, in fixed words for an operator or a log."""
+    """The possible faults of a scope, in fixed words for an operator or a log."""
 
     STRING = "not a scope string"
     GRAMMAR = "not a scope of this server"
@@ -39,9 +39,10 @@ class ScopeFault(StrEnum):
 
 
 class ScopeError(ValueError):
-    """A scope string breaks the grammar, or asks for what the server does not enforce.
+    """A scope string breaks the grammar, or requests a restriction that the server does not enforce.
 
-    `fault` says why, and `scope` is the one at fault as it was given, for whoever may show it; empty if it is all.
+    `fault` is the reason. `scope` is the scope at fault, as given, for a caller that may show it; it is empty if the
+    whole string is at fault.
     """
 
     def __init__(self, fault: ScopeFault, scope: str = "") -> None:
@@ -52,7 +53,8 @@ class ScopeError(ValueError):
 
 PROFILE: Final = "profile"
 
-# Legal everywhere, opening no record: identity, launch context and refresh (SMART App Launch §2, OIDC Core §5.4).
+# Always accepted, granting no access to a resource: identity, launch context and refresh (SMART App Launch §2,
+# OIDC Core §5.4).
 PLAIN_SCOPES: Final = frozenset(
     {
         PROFILE,
@@ -73,24 +75,24 @@ _RECORD_SCOPE: Final = re.compile(
     r"(?:(?P<v1>read|write|\*)|(?P<v2>(?=[cruds])c?r?u?d?s?))"
 )
 
-# SMART App Launch 2.x §2.0.5.2: what the v1 permissions mean in v2's letters.
+# SMART App Launch 2.x §2.0.5.2: the v1 permissions in v2's letters.
 V1_LETTERS: Final = {"read": "rs", "write": "cud", "*": "cruds"}
 
 _ADVERTISED: Final = ("read", "rs", "write", "cud", "cruds")
 _READ_ONLY: Final = ("read", "rs")
 
-# The legacy names, each with the type that they mean.
+# The type names of earlier FHIR versions, each with its STU3 name.
 _PRESENT_NAMES: Final = {
     name: t.name for t in reversed(SERVED_TYPES) for name in set(t.scope_names) - {each.name for each in SERVED_TYPES}
 }
 
 SCOPE_NAMES: Final = frozenset(name for t in SERVED_TYPES for name in t.scope_names)
-"""The names of types that a scope may have, former ones included."""
+"""The type names that a scope may have, including those of earlier FHIR versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One parsed scope: `level` and `type` are empty for a plain one, `letters` is a subset of `cruds`."""
+    """One parsed scope; `level` and `type` are empty for a plain scope, and `letters` is a subset of `cruds`."""
 
     text: str
     level: str = ""
@@ -101,8 +103,8 @@ class Scope:
 def parse_scope(text: str) -> Scope:
     """Parse one scope.
 
-    Raises `ScopeError` for text outside the grammar, an unknown type, the writing of one that can only be read, or a
-    v2 `?param=` suffix, which would have to be enforced to be honoured (`access.md`, Scope grammar).
+    Raises `ScopeError` for text outside the grammar, an unknown type, write access to a read-only type, or a v2
+    `?param=` suffix, since the server does not enforce such suffixes (`access.md`, Scope grammar).
     """
     if text in PLAIN_SCOPES:
         return Scope(text)
@@ -121,7 +123,7 @@ def parse_scope(text: str) -> Scope:
 
 
 def split_scope(scope: str) -> tuple[str, ...]:
-    """Split a scope string at single spaces, dropping repeats and keeping the order (RFC 6749 §3.3).
+    """Split a scope string at single spaces, dropping repeats and preserving the order (RFC 6749 §3.3).
 
     Raises `ScopeError` for characters outside the RFC's `scope-token`, or for stray spaces.
     """
@@ -132,28 +134,28 @@ def split_scope(scope: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Grants:
-    """What a token may do: for each type name, the letters of `cruds` that it holds, at whichever level (ADR 13)."""
+    """The permissions of a token: for each type name, the granted letters of `cruds`, at any level (ADR 13)."""
 
     letters: Mapping[str, frozenset[Interaction]]
 
     def permits(self, type_name: str, interaction: Interaction) -> bool:
-        """Say whether `interaction` on `type_name` is granted; a type without a rule never is."""
+        """Return True if `interaction` on `type_name` is granted; nothing is granted on a type without a rule."""
         return interaction in self.letters.get(type_name, frozenset())
 
     def types(self, interaction: Interaction) -> tuple[str, ...]:
-        """Return the types open to `interaction`, in the table's order."""
+        """Return the types on which `interaction` is granted, in the order of `SERVED_TYPES`."""
         return tuple(t.name for t in SERVED_TYPES if self.permits(t.name, interaction))
 
 
 @lru_cache(maxsize=256)
 def grants_of(scope: str, *, bound: bool = False) -> Grants:
-    """Work out what a scope string opens, in a token that is `bound` to a patient or in one that is not.
+    """Return the permissions of a scope string, in a token that is `bound` to a patient or in one that is not.
 
-    Neither a scope's level nor the binding makes a difference (ADR 13), but to what opens by name: that takes a scope
-    of its own, and a bound token if its level is `patient`. Scopes that do not parse open nothing: the string comes
-    from a token that we signed, so a scope unknown today is one that was withdrawn since. `profile` opens the directory
-    for reading alone, and another type's scope that opens this one too, as each medication's opens Medication, does so
-    for reading alone.
+    Neither a scope's level nor the binding makes a difference (ADR 13), except for a type that is `by_name_only`. Such
+    a type takes a scope with its own name and, if the scope's level is `patient`, a bound token. Scopes that do not
+    parse grant nothing: the string comes from a token that we signed, so a scope unknown today has been withdrawn
+    since. `profile` grants reading of the directory alone. A scope of another type that also opens this one, as each
+    medication's opens Medication, grants reading alone.
     """
     parsed = [found for text in scope.split() if (found := _parsed(text)) is not None]
     plain = {found.text for found in parsed if not found.type}
@@ -173,12 +175,16 @@ def grants_of(scope: str, *, bound: bool = False) -> Grants:
 
 
 def _level_opens(level: str, resource_type: ResourceType, *, bound: bool) -> bool:
-    """Say whether a scope of some level opens a type, as far as the level goes."""
+    """Return True if a scope's level does not exclude a type."""
     return bound or level != "patient" or not resource_type.by_name_only
 
 
 def _letters_for(resource_type: ResourceType, scope: Scope, letters: frozenset[Interaction]) -> frozenset[Interaction]:
-    """Return which of a scope's letters it holds for a type: all of them if it is the type's own, or a wildcard."""
+    """Return the letters that a scope grants on a type.
+
+    These are all its letters for a scope with the type's own name or a wildcard, the reading ones for a scope of
+    another type that also opens this one, and otherwise none.
+    """
     if _type_name(scope) in _names_opening(resource_type):
         return letters
     return letters & READING if scope.type in resource_type.scope_names else frozenset()
@@ -192,10 +198,10 @@ def _parsed(text: str) -> Scope | None:
 
 
 def needed_scope(held: str, resource_type: ResourceType, interaction: Interaction, *, bound: bool = False) -> str:
-    """Return the least scope that opens `interaction` on a type, at the level of those that a token holds.
+    """Return the smallest scope that grants `interaction` on a type, at the level of a token's present scopes.
 
-    A client is registered at one level as a rule, and could not get another's; without any that opens the type it is
-    `user`.
+    A client is usually registered at one level, and could not get a scope of another. If no level of the token opens
+    the type, the level is `user`.
     """
     found = (_parsed(text) for text in held.split())
     levels = (each.level for each in found if each and each.level)
@@ -204,9 +210,9 @@ def needed_scope(held: str, resource_type: ResourceType, interaction: Interactio
 
 
 def supported_scopes() -> tuple[str, ...]:
-    """List the scopes worth advertising: `profile`, and the wildcards' and each type's in v1 and v2.
+    """List the scopes worth advertising: `profile`, and those of the wildcard and of each type, in v1 and v2.
 
-    Of each those that read, that write and, in v2's letters, that do both; a client may have fewer letters.
+    For each name there are scopes to read, to write and, in v2's letters, to do both. A client may have fewer letters.
     """
     suffixes = {"*": _ADVERTISED} | {
         name: _ADVERTISED if t.writable else _READ_ONLY for t in SERVED_TYPES for name in t.scope_names
@@ -218,11 +224,11 @@ def supported_scopes() -> tuple[str, ...]:
 
 
 def covers(registered: Iterable[str], requested: Iterable[str]) -> bool:
-    """Say whether every requested scope is among the registered ones, letter by letter.
+    """Return True if the registered scopes cover every requested one, letter by letter.
 
     `user/Patient.r` is covered by `user/Patient.read` (= `.rs`) and by `user/*.read`, and `MedicationRequest` by
-    its names of earlier FHIR versions; a level is never exchanged for another, a write letter is never implied, and
-    what opens by name is covered by its name alone.
+    its names of earlier FHIR versions. One level never covers another, and a write letter is never implied. A type
+    that is `by_name_only` is covered by its name alone.
     """
     return next(beyond(registered, requested), None) is None
 
@@ -234,12 +240,12 @@ def beyond(registered: Iterable[str], requested: Iterable[str]) -> Iterator[str]
 
 
 def _type_name(scope: Scope) -> str:
-    """Return the name that the scope's type has in STU3."""
+    """Return the STU3 name of the scope's type."""
     return _PRESENT_NAMES.get(scope.type, scope.type)
 
 
 def _names_opening(resource_type: ResourceType) -> tuple[str, ...]:
-    """Return the names in scopes whose letters are all held for a type; former ones stand for the present one."""
+    """Return the STU3 type name, and the wildcard if it counts, with which a scope grants all its letters on a type."""
     return (resource_type.name,) if resource_type.by_name_only else (resource_type.name, "*")
 
 

@@ -1,8 +1,8 @@
-"""The signing keys: RSA keys in KMS that three alias names point at, so that rotation needs no deployment.
+"""The signing keys: RSA keys in KMS behind three aliases, so that a rotation needs no deployment.
 
 For the alias `alias/careconnect-signing` these are `…-next` (published, not yet used), `…-current` (signs)
-and `…-previous` (still trusted). Outside a rotation all three are names of one key. Issuer, discovery and
-authorizer find them with kms:GetPublicKey and keep them for a bounded time (ADR 7).
+and `…-previous` (still trusted). Outside a rotation all three point at one key. Issuer, discovery and
+authorizer read them with kms:GetPublicKey and cache them for a limited time (ADR 7).
 """
 
 import hashlib
@@ -27,24 +27,24 @@ CURRENT: Final = "-current"
 PREVIOUS: Final = "-previous"
 
 CACHE_SECONDS: Final = 60
-"""How long a function instance uses what it found, and so how soon all of them follow a rotation."""
+"""How long a function instance caches the keys, and so how long all instances take to follow a rotation."""
 
 RECHECK_SECONDS: Final = 5
-"""How soon a `kid` that is not among the keys, or a KMS that did not answer, is asked again by an instance."""
+"""How long an instance waits before it asks KMS again, for an unknown `kid` or after KMS did not answer."""
 
 OUTAGE_SECONDS: Final = 15 * 60
-"""How long after its last look an instance goes on trusting public keys while KMS does not answer."""
+"""How long after its last look-up an instance still trusts the public keys while KMS does not answer."""
 
 JWKS_MAX_AGE: Final = 300
-"""Seconds for which others may keep the published key set."""
+"""Seconds for which clients may cache the published key set."""
 
 KMS_ALGORITHM: Final = "RSASSA_PKCS1_V1_5_SHA_256"
-"""What KMS calls RS256 (RFC 7518 §3.3)."""
+"""KMS's name for RS256 (RFC 7518 §3.3)."""
 
-# An operator took the key out of service, or there is none at the alias: it is not trusted.
+# The alias has no key, or an operator has disabled it: the key is not trusted.
 _ABSENT: Final = frozenset({"NotFoundException", "DisabledException", "KMSInvalidStateException"})
 
-# KMS could not answer. Any other error is an answer, a denial for one, and last good keys do not outlive it.
+# KMS could not answer. Any other error is an answer, such as a denial, and ends the use of the last good keys.
 _OUTAGE: Final = frozenset(
     {
         "DependencyTimeoutException",
@@ -55,15 +55,15 @@ _OUTAGE: Final = frozenset(
     }
 )
 
-# A promotion moves `-previous`, then `-current`, and leaves `-next` where it is. Whoever reads in this order
-# therefore never misses one of the keys, whatever moment it reads at.
+# A promotion moves `-previous`, then `-current`, and leaves `-next` where it is. A reader in this order therefore
+# never misses one of the keys, at whatever moment it reads.
 _READING_ORDER: Final = (NEXT, CURRENT, PREVIOUS)
 
 
 class SigningKeyError(Exception):
     """KMS did not answer, or has no usable key; the text is a fixed reason or a service's error code.
 
-    `outage` tells a KMS that did not answer from one that denied the question.
+    `outage` is true if KMS did not answer, and false if it denied the request.
     """
 
     def __init__(self, reason: str, *, outage: bool = False) -> None:
@@ -74,7 +74,7 @@ class SigningKeyError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """The key that signs: `kid` for the header, `key_arn` for KMS (an alias may move between two calls)."""
+    """The key that signs: `kid` for the header, `key_arn` for KMS (an alias may move between two requests)."""
 
     kid: str
     key_arn: str
@@ -114,8 +114,8 @@ class _Failed:
 class KmsSigningKeys:
     """The keys behind the three aliases, each looked up once per `lifetime` seconds.
 
-    While KMS does not answer, the public keys found last serve on for `OUTAGE_SECONDS`; signing does not.
-    `clock` gives wall-clock seconds: a monotonic clock would stand still while a SnapStart snapshot waits.
+    While KMS does not answer, the last public keys stay in use for `OUTAGE_SECONDS`, but signing fails.
+    `clock` returns wall-clock seconds: a monotonic clock would stand still while a SnapStart snapshot waits.
     """
 
     def __init__(
@@ -136,11 +136,11 @@ class KmsSigningKeys:
         return key.signing_key
 
     def public_key(self, kid: str) -> RSAPublicKey | None:
-        """Return the trusted key called `kid`, or None.
+        """Return the trusted key with the id `kid`, or None.
 
-        An unknown `kid` makes the instance look again, at most once in `RECHECK_SECONDS`, so that a key
-        published a moment ago is found and a made-up one costs nothing. Raises `SigningKeyError`, also for an
-        unknown `kid` while KMS does not answer: nobody can tell then whose it is.
+        An unknown `kid` triggers a new look-up, at most once in `RECHECK_SECONDS` per instance. A newly published
+        key is therefore found, and an invented one costs nothing. Raises `SigningKeyError`, also for an unknown
+        `kid` while KMS does not answer: the key may be one of ours.
         """
         key = _named(kid, self._trusted_keys())
         if key is None and not self._fresh(RECHECK_SECONDS):
@@ -148,7 +148,7 @@ class KmsSigningKeys:
         return key
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the public keys, the signing one first (RFC 7517 §5); raises `SigningKeyError`."""
+        """Return the public keys as a JWK Set, the signing one first (RFC 7517 §5); raises `SigningKeyError`."""
         keys = self._trusted_keys()
         ordered = [keys[name] for name in (CURRENT, NEXT, PREVIOUS) if name in keys]
         by_kid = {key.signing_key.kid: key.public_key for key in ordered}
@@ -177,15 +177,15 @@ class KmsSigningKeys:
         return self._found is not None and 0 <= self._clock() - self._found.at < seconds
 
     def _look_up_unless_failed(self) -> dict[str, _PublishedKey]:
-        """Look up, but not again just after a failure: each request of an outage would wait for it to fail."""
+        """Look the keys up, unless that failed just now: each request in an outage would wait for its own failure."""
         failed = self._failed
         if failed is not None and 0 <= self._clock() - failed.at < RECHECK_SECONDS:
-            # A new one: an error that is kept would keep the frames that it passed through, and a caller's values.
+            # A new error: a stored one would hold on to the stack frames it passed through, and a caller's values.
             raise SigningKeyError(failed.reason, outage=failed.outage)
         try:
             return self._look_up()
         except SigningKeyError as error:
-            # By the end of the look, which may have taken seconds.
+            # Timed at the end of the look-up, which may have taken seconds.
             self._failed = _Failed(self._clock(), error.reason, error.outage)
             raise
 
@@ -208,7 +208,7 @@ class KmsSigningKeys:
 
 
 def _published(answer: Any) -> _PublishedKey | None:
-    """Return the key in a GetPublicKey answer if it is one that RS256 can be signed with."""
+    """Return the key in a GetPublicKey answer, or None if it cannot sign with RS256."""
     if KMS_ALGORITHM not in answer.get("SigningAlgorithms", ()):
         return None
     public_key = load_der_public_key(answer["PublicKey"])

@@ -1,7 +1,7 @@
-"""Decide whether a text is one of our access tokens, whole and still good (`oauth.md`, Verification).
+"""The verification that a text is one of our access tokens, intact and still valid (`oauth.md`, Verification).
 
-The authorizer asks it of every request and the issuer of every introspection, so that both mean the same by
-"active". Whether a token was revoked is the caller's question: it takes a store.
+The authorizer verifies the token of every request and the issuer that of every introspection, so that both mean
+the same by "active". Revocation is not checked here, since it takes a store; that is up to the caller.
 """
 
 import json
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 LONGEST_TOKEN: Final = 8192
 END_OF_TIME: Final = 253_402_300_800
-"""The epoch second of 10000-01-01, after which no calendar here goes on."""
+"""The epoch second of 10000-01-01, where the supported calendar ends."""
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 class TrustedKeys(Protocol):
-    """The public keys that sign access tokens."""
+    """The public keys that verify access tokens."""
 
     def public_key(self, kid: str) -> "RSAPublicKey | None":
         """Return the trusted key with this RFC 7638 thumbprint, or None."""
@@ -43,7 +43,7 @@ class TokenRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """The verified claims that decisions are made from; times are in epoch seconds."""
+    """The verified claims that access decisions use; times are in epoch seconds."""
 
     client_id: str
     scope: str
@@ -54,9 +54,9 @@ class AccessToken:
 
 
 def verify_token(token: str, *, base_url: "BaseUrl", keys: TrustedKeys, now: float) -> AccessToken:
-    """Verify a compact serialization and return what it says.
+    """Verify a compact serialization and return its claims.
 
-    The signature is checked before any claim is believed. Raises `TokenRefusedError`; errors of `keys` pass
+    The signature is checked before any claim is used. Raises `TokenRefusedError`; errors of `keys` pass
     through (RFC 9068 §4, RFC 8725 §3).
     """
     header = jws_header(token)
@@ -70,10 +70,10 @@ def verify_token(token: str, *, base_url: "BaseUrl", keys: TrustedKeys, now: flo
 
 
 def jws_header(token: str) -> Mapping[str, Any]:
-    """Return the protected header of a compact serialization, nothing of which is verified yet.
+    """Return the protected header of a compact serialization, still unverified.
 
     Raises `TokenRefusedError` for anything but three segments of canonical base64url (RFC 7515 §2), for a
-    header that is no JSON object, and for a `crit` member, as no extension is understood (§4.1.11).
+    header that is not a JSON object, and for a `crit` member, since no extension is supported (§4.1.11).
     """
     if len(token) > LONGEST_TOKEN or not _COMPACT.fullmatch(token):
         raise TokenRefusedError("not a compact serialization")
@@ -90,15 +90,15 @@ def jws_header(token: str) -> Mapping[str, Any]:
 
 
 def is_time(value: object) -> TypeGuard[float]:
-    """Say whether a claim is a NumericDate (RFC 7519 §2): a JSON number that could be a time, no boolean.
+    """Return True if a claim is a NumericDate (RFC 7519 §2): a JSON number within the calendar, not a boolean.
 
-    A comparison takes integers of any size, and holds for neither an infinity nor NaN.
+    The comparison takes integers of any size, and is false for infinities and NaN.
     """
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < END_OF_TIME
 
 
 def _decoded(segment: str) -> bytes:
-    # One text per token: a segment whose last character carries stray bits is another text of the same bytes.
+    # One text per token: stray bits in a segment's last character would make a second text of the same bytes.
     try:
         return base64url.decode(segment)
     except ValueError:
@@ -106,7 +106,7 @@ def _decoded(segment: str) -> bytes:
 
 
 def _kid(header: Mapping[str, Any]) -> str:
-    """Check algorithm and type and return the key's name; `jku`, `x5u` and `jwk` are not even looked at."""
+    """Check algorithm and type and return the key id; `jku`, `x5u` and `jwk` are never read."""
     if header.get("alg") != ALGORITHM:
         raise TokenRefusedError("another algorithm")
     if header.get("typ") != TOKEN_TYPE:
@@ -128,7 +128,7 @@ def _signed_claims(token: str, key: "RSAPublicKey", base_url: "BaseUrl") -> Mapp
             options={
                 "require": list(REQUIRED_CLAIMS),
                 "strict_aud": True,
-                # Times are checked by `_check_times`: PyJWT has one leeway for all, and no oldest `iat`.
+                # `_check_times` checks the times: PyJWT has one leeway for all, and no limit on the age of `iat`.
                 "verify_exp": False,
                 "verify_iat": False,
                 "verify_nbf": False,

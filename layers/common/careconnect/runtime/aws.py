@@ -1,12 +1,12 @@
-"""The only place that creates clients of AWS, with the time-outs that every function lives by, and without what costs.
+"""The only module that creates AWS clients, with time-outs that fit every function and without costly features.
 
-They are boto3's own, made by the session underneath it. What boto3 puts on top, resources and the transfers of S3, is
-sixty modules that no function uses and every start would import.
+The clients come from botocore's session, which boto3 uses too. boto3 adds resources and S3 transfers: sixty modules
+that no function uses and every start would import.
 
-A request has 29 s at API Gateway, and a function 20 s. One call may take 1 s to connect and 2 s to answer, and is
-tried twice, so that a function answers 503 itself even if three calls in a row time out.
+A request has 29 s at API Gateway, and a function 20 s. One request to AWS may take 1 s to connect and 2 s to answer,
+and is tried twice. A function therefore answers 503 itself even if three of them in a row time out.
 
-What boto3 does by itself to each call and no call of ours needs is switched off (ADR 29).
+Work that boto3 does for each request by default, and that no request of ours needs, is switched off (ADR 29).
 """
 
 import json
@@ -28,24 +28,24 @@ _CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=32,
     tcp_keepalive=True,
-    # Our requests are built by us, and tested against what DynamoDB and KMS take.
+    # All requests are built by our own code, and tested against DynamoDB and KMS.
     parameter_validation=False,
-    # Otherwise made anew for each call, of what it is about.
+    # A fixed text: the default is built anew for each request, from the request's details.
     user_agent="careconnect",
-    # An endpoint of the account's own takes the account out of the credentials for each call.
+    # An account-specific endpoint would read the account from the credentials for each request.
     account_id_endpoint_mode="disabled",
 )
 
 _BINARY: Final = b'"B'
-"""In an answer of DynamoDB's this begins the name of a binary attribute's type, or a text that is like it."""
+"""The start of a binary attribute's type name in a DynamoDB answer; a text may contain the same bytes."""
 
-# ConnectionError, TimeoutError and the like are BotoCoreErrors; refusals by the service are ClientErrors.
+# ConnectionError, TimeoutError and the like are BotoCoreErrors; errors returned by the service are ClientErrors.
 SERVICE_ERRORS: Final = (BotoCoreError, ClientError)
 
 
 @cache
 def session() -> Session:
-    """Return the session of all clients: its credentials are fetched, and the files that describe AWS read, once."""
+    """Return the session that all clients share: credentials and AWS's service descriptions are loaded once."""
     return Session()
 
 
@@ -67,9 +67,9 @@ def s3() -> "S3Client":
 
 
 def _take_as_it_is(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Take an answer of DynamoDB's for what its JSON says, which boto3 makes a copy of, value by value.
+    """Parse a DynamoDB answer as plain JSON, which boto3 would copy value by value.
 
-    Only binary values are anything else there; an answer that may hold one is left to boto3, and so is an error.
+    Only binary values differ from their JSON. boto3 still parses errors, and answers that may hold a binary value.
     """
     body: bytes = response_dict["body"]
     if response_dict["status_code"] == 200 and _BINARY not in body:
@@ -86,6 +86,6 @@ def error_code(error: Exception) -> str:
 
 
 def reasons_of(error: Exception) -> list[str]:
-    """Return why a transaction was cancelled, a code (`None`, …) for each of its actions; empty if it was not that."""
+    """Return the cancellation code (`None`, …) of each action of a cancelled transaction; empty for other errors."""
     response: Any = getattr(error, "response", {})
     return [str(reason.get("Code", "None")) for reason in response.get("CancellationReasons", ())]

@@ -1,15 +1,15 @@
-"""A function's start: what is made from its first import to its first request stays for all of its life.
+"""Garbage collection at a function's start: objects created before the first request live as long as the function.
 
-A handler imports this module before any other of ours, and calls `started` when it is composed.
+A handler imports this module before any other of ours, and calls `freeze_gc` once it is composed.
 """
 
 import gc
 
-# To look for garbage among what stays takes a tenth of a start, as it is looked through again and again.
+# The collector would scan these objects again and again, which takes a tenth of a start.
 gc.disable()
 
 
 def freeze_gc() -> None:
-    """Have garbage looked for from now on, and never among what is there already."""
+    """Enable the garbage collector, and exclude all existing objects from it."""
     gc.freeze()
     gc.enable()

@@ -1,7 +1,7 @@
-"""Structured logs and metrics, in words that hold no secret, token, patient identifier or query string.
+"""Structured logs and metrics that contain no secret, token, patient identifier or query string.
 
-Only this module talks to Powertools' logger. Functions say what happened through `request`, whose
-parameters are all that a log line can hold.
+Only this module uses Powertools' logger. Functions log through `request`, and a log line holds nothing but its
+parameters.
 """
 
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ class PowertoolsObserver:
     ) -> None:
         """Log one answered request.
 
-        `action` is a route or an interaction (`Patient.read`), never a path; `reason` is one of our own
-        fixed texts or a service's error code, never an exception's text. `claimed_client_id` is that of a registered
-        client that did not prove to be the caller, and no other: a secret may stand where an id should. `ids` are
-        fields of their own.
+        `action` is a route or an interaction (`Patient.read`), never a path. `reason` is one of our own
+        fixed texts or a service's error code, never an exception's text. `claimed_client_id` is the id of a registered
+        client that the caller claimed to be without proof. It is never any other text, since a caller may send a
+        secret in place of an id. Each of `ids` is a field of its own.
         """
         fields = {
             **ids,
@@ -51,7 +51,7 @@ class PowertoolsObserver:
         )
 
     def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
-        """Log an unexpected error by the places it passed through, without its text or its values."""
+        """Log an unexpected error by its stack frames, without its text or its values."""
         places = []
         traceback = error.__traceback__
         while traceback is not None:

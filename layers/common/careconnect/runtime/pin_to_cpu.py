@@ -1,7 +1,7 @@
-"""Keep the threads of a request on one processor (ADR 29).
+"""The pinning of a request's threads to one processor (ADR 29).
 
-Python runs one thread at a time. Where there is another processor, whoever waits is woken there, and each hand-over, of
-which a call of AWS beside another takes a dozen, costs more than what is handed over.
+Python runs one thread at a time. With several processors, a waiting thread is woken on another one. Each such
+hand-over costs more than the work that is handed over, and two concurrent AWS requests take a dozen of them.
 """
 
 import os
@@ -11,10 +11,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def pinned_to_cpu() -> Iterator[None]:
-    """Keep the calling thread, and those that it begins, on one of the processors that it may use.
+    """Pin the calling thread, and the threads that it starts, to one of its allowed processors.
 
-    The thread may use all of them again afterwards; those that it began stay where they are. Of several processes not
-    all choose the same. Where the system has no such thing, or forbids it, nothing happens.
+    The thread may use all of them again afterwards; the threads that it started stay pinned. Several processes do not
+    all choose the same processor. Nothing happens where the system does not support pinning, or forbids it.
     """
     try:
         allowed = os.sched_getaffinity(0)

@@ -1,4 +1,4 @@
-"""Read settings from the environment, failing at cold start with the name of what is wrong."""
+"""Settings from the environment; a wrong one fails the cold start with an error that names it."""
 
 from collections.abc import Collection, Mapping
 from ipaddress import ip_address
@@ -27,7 +27,7 @@ class Settings:
         return self._environ.get(name, "").strip() or default
 
     def integer(self, name: str, *, default: int, low: int, high: int) -> int:
-        """Return the whole number `name`, from `low` to `high`; raises `SettingError` outside them."""
+        """Return the setting `name`, a whole number from `low` to `high`; raises `SettingError` for anything else."""
         text = self.optional(name, str(default))
         if not text.isascii() or not text.isdigit() or not low <= int(text) <= high:
             raise SettingError(f"The setting {name} must be a whole number from {low} to {high}.")
@@ -41,10 +41,10 @@ class Settings:
         return value
 
     def root_url(self, name: str) -> str:
-        """Return the root URL `name`, empty if it is absent or blank.
+        """Return the setting `name`, a root URL; empty if it is absent or blank.
 
-        Tokens and secrets go to what it names, so it is https, but for a loopback address of this machine. Raises
-        `SettingError` for anything else.
+        Tokens and secrets are sent to this URL, so it must be https, except for a loopback address of this machine.
+        Raises `SettingError` for anything else.
         """
         value = self.optional(name)
         if value and not _is_safe_root(value):
@@ -52,7 +52,7 @@ class Settings:
         return value
 
     def origins(self) -> tuple[str, ...]:
-        """Return ALLOWED_ORIGINS, the browser origins that CORS admits (`*`: any)."""
+        """Return ALLOWED_ORIGINS, the browser origins that CORS allows (`*`: any)."""
         return tuple(origin.strip() for origin in self.required("ALLOWED_ORIGINS").split(",") if origin.strip())
 
 

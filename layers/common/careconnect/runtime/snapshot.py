@@ -1,12 +1,12 @@
-"""Lambda's snapshots (SnapStart): what is done before one is taken, and in each copy that is started from it.
+"""Lambda's snapshots (SnapStart): the work before a snapshot is taken, and in each instance restored from it.
 
-Before, a function asks each service once for what any request of it may ask for, and goes through what a request goes
-through: what only a first request would load, look up or compile is in the snapshot then. Nothing of it is recorded,
-logged as a request or written. Its connections are closed again: they would be dead in a copy, and a first request
-would wait for that to show. Ids and secrets come from the kernel, which no copy shares with another; the seed that
-Python's own generator has in the snapshot is shared, and is made anew.
+Before a snapshot, a function makes each kind of service request that its own requests need, once, and answers sample
+requests. Everything that only a first request would load, look up or compile is then in the snapshot. None of this is
+audited, logged as a request or written. The connections are closed again: they would be dead in a restored instance,
+and the first request would wait to find out. Ids and secrets come from the kernel, so restored instances do not share
+them. They do share the seed of Python's own random generator, so it is seeded again after a restore.
 
-The package that tells of both moments is part of Lambda's Python. Where it is missing, there are no snapshots.
+The package with the two hooks is part of Lambda's Python. Where it is missing, there are no snapshots.
 """
 
 import gc
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 NOTHING: Final = "snapshot"
-"""An id that nothing has, and a key of no item."""
+"""An id that no resource or client has, and the key of no item."""
 
 
 class FailureObserver(Protocol):
-    """Where a function says what failed."""
+    """The log for a function's failures."""
 
     def failure(self, action: str, error: BaseException, *, ids: Mapping[str, str]) -> None:
         """Log an error."""
 
 
 class Client(Protocol):
-    """A client of AWS."""
+    """An AWS client."""
 
     def close(self) -> None:
-        """Close its connections; the next call opens one."""
+        """Close the client's connections; its next request opens one."""
 
 
 def prepare(observer: FailureObserver, clients: Iterable[Client], *primes: Callable[[], object]) -> None:
-    """Have `primes` called before a snapshot is taken, and the connections of `clients` closed then.
+    """Register `primes` to be called before a snapshot is taken, and `clients` to be closed after them.
 
-    One that fails is logged and changes nothing else: a stack's functions are published before all that they ask is
-    there, and a service that does not answer for a moment is no reason not to deploy.
+    A prime that fails is logged and has no other effect. A stack's functions are published before everything that they
+    call exists, and a service that does not answer for a moment is no reason to stop a deployment.
     """
     try:
         from snapshot_restore_py import register_after_restore, register_before_snapshot  # Lambda's alone
@@ -64,6 +64,6 @@ def _before_snapshot(
 
 
 def look(client: "DynamoDBClient", table: str) -> Callable[[], object]:
-    """Return what asks a table for an item that is not there: one GetItem."""
+    """Return a function that reads an absent item of a table: one GetItem."""
     key: Any = {"pk": {"S": NOTHING}, "sk": {"S": NOTHING}}
     return lambda: client.get_item(TableName=table, Key=key)

@@ -26,8 +26,8 @@ _LOOKED_UP_AT_ONCE: Final = (ParameterType.TOKEN, ParameterType.REFERENCE)
 class Criterion:
     """One parameter of a search: it matches a resource if any of `values` does (comma = OR).
 
-    `values` are texts (string), `Token`s, `DateBound`s, `Quantity`s, references or URIs, by the parameter's type;
-    those of a composite hold the values of each of its parts. For the modifier `missing` the one value is a bool.
+    `values` are texts (string), `Token`s, `DateBound`s, `Quantity`s, references or URIs, by the parameter's type.
+    Those of a composite hold the values of each of its parts. For the modifier `missing` the one value is a bool.
     """
 
     parameter: SearchParameter
@@ -36,7 +36,7 @@ class Criterion:
 
     @property
     def comparisons(self) -> int:
-        """How many comparisons an entry costs: one for what is looked up in a set, else one for each value or word."""
+        """The number of comparisons that an entry costs: one for a set look-up, else one for each value or word."""
         if self.parameter.type in _LOOKED_UP_AT_ONCE:
             return 1
         if self.parameter.type is ParameterType.STRING and self.modifier != Modifier.MISSING:
@@ -44,9 +44,9 @@ class Criterion:
         return len(self.values) * max(len(self.parameter.parts), 1)
 
     def matcher(self) -> Matcher:
-        """Return the function that says whether a resource with given searchable values matches.
+        """Return a function that tests whether a resource with given searchable values matches.
 
-        It is made once for a search and asked of each of its entries.
+        Create it once for a search, and call it for each of the entries.
         """
         name = self.parameter.name
         if self.modifier == Modifier.MISSING:
@@ -59,8 +59,8 @@ class Criterion:
 def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhir_base: str, now: int) -> Criterion:
     """Parse one parameter's text.
 
-    `fhir_base` is this server's base, so that its absolute references count as relative ones; `now` in epoch
-    milliseconds serves the prefix `ap`. Raises the 400 outcomes for an unsupported modifier or a malformed
+    `fhir_base` is this server's base: absolute references below it count as relative ones. `now`, in epoch
+    milliseconds, is for the prefix `ap`. Raises the 400 outcomes for an unsupported modifier or a malformed
     value.
     """
     if modifier and modifier not in parameter.modifiers:
@@ -122,7 +122,7 @@ def _token(parameter: SearchParameter, text: str) -> Token:
         parts[-1], case_sensitive=parameter.case_sensitive, punctuation=parameter.punctuation, mail=parameter.mail
     )
     if not code and (len(parts) == 1 or parts[-1]):
-        # A telephone number of nothing but punctuation is none, and no way to ask for all of a system.
+        # A telephone number of punctuation alone is not one, and must not match everything of a system.
         raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
     if len(parts) == 1:
         return Token(None, code)
@@ -135,8 +135,8 @@ _IN_GROUPS: Final = re.compile(r"\s*([0-9]{3})[\s-]?([0-9]{3})[\s-]?([0-9]{4})\s
 def _tokens(parameter: SearchParameter, text: str) -> Sequence[Token]:
     """Return the token, and also the number without spaces if it is written in groups (`943 476 5919`).
 
-    Records hold the number as it is issued, without spaces. The text as it stands is searched for too: without a
-    system it may be something else's.
+    Resources hold the number as it is issued, without spaces. The text as given is searched for too: without a
+    system it may be another kind of identifier.
     """
     token = _token(parameter, text)
     if parameter.grouped and token.system in (None, parameter.grouped):
@@ -147,7 +147,7 @@ def _tokens(parameter: SearchParameter, text: str) -> Sequence[Token]:
 
 
 def _prefixed(parameter: SearchParameter, text: str) -> tuple[str, str]:
-    """Return a value's prefix, `eq` without one, and the rest of it."""
+    """Return a value's prefix, `eq` if it has none, and the rest of the value."""
     return (text[:2], text[2:]) if text[:2] in SYNTAX[parameter.type].prefixes else ("eq", text)
 
 
@@ -166,7 +166,7 @@ def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
     return DateBound(prefix, low, high)
 
 
-# STU3 Data types §2.24.0.1: decimal. Exponents are bounded, since a number's digits are written out to compare it.
+# STU3 Data types §2.24.0.1: decimal. Exponents are limited, since a comparison writes out all digits of a number.
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 
 
@@ -180,14 +180,14 @@ def _quantity(parameter: SearchParameter, text: str) -> Quantity:
     number = Decimal(number_text)
     slack = number.copy_abs().scaleb(-1) if prefix == "ap" else _half_a_step(number)
     system, code = unit or (None, "")
-    # As many digits as it was given, however many they are, and the one that half a step adds.
+    # The precision of the number as given, plus the digit that half a step adds.
     exact = Context(prec=len(number_text) + 2)
     low, high = exact.subtract(number, slack), exact.add(number, slack)
     return Quantity(prefix, number, low, high, system, code or "")
 
 
 def _half_a_step(number: Decimal) -> Decimal:
-    """Return half of what the last digit stands for: 0.05 of 5.4, 0.005 of 5.40."""
+    """Return half a unit of a number's last digit: 0.05 of 5.4, 0.005 of 5.40."""
     return Decimal((0, (5,), int(number.as_tuple().exponent) - 1))
 
 
@@ -221,7 +221,7 @@ def _references(parameter: SearchParameter, text: str, target: str, fhir_base: s
 
 
 def split_unescaped(text: str, separator: str) -> list[str]:
-    r"""Split at a separator that no backslash stands before, keeping the escapes (STU3 Search §2.21.1.7)."""
+    r"""Split at each separator without a backslash before it, leaving the escapes (STU3 Search §2.21.1.7)."""
     parts = [""]
     characters = iter(text)
     for character in characters:

@@ -1,9 +1,9 @@
-"""The links between pages: absolute URLs that are of use to their caller alone.
+"""The links between pages: absolute URLs that only their own caller can use.
 
-A `next` link has a cursor: opaque, stateless, tamper-proof and bound to its query and its caller. It holds a place in
-the result and the total, so that a later page costs only itself, and the parameters of a search whose link does not
-show them. A place is a value of a record, so it is encrypted and not only signed: AES-SIV (RFC 5297), which needs no
-nonce and so makes the same link of the same page (ADR 19).
+A `next` link has a cursor: opaque, stateless, tamper-proof and bound to its query and its caller. It holds a position
+in the result and the total, so that a later page costs only itself. If the link does not show the parameters of the
+search, the cursor holds them too. A position contains values of a resource, so the cursor is encrypted and not only
+signed. The cipher is AES-SIV (RFC 5297), which needs no nonce and so creates the same link for the same page (ADR 19).
 """
 
 import hashlib
@@ -29,10 +29,10 @@ Pairs = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place where the page before ended, and the total if it is known.
+    """The position at which the previous page ended, and the total if it is known.
 
-    `parameters` are those of the search if its link does not show them, in the order in which they came. `access_path`
-    is the number of the access path of the page before, and `examined` how many entries it examined.
+    `parameters` are those of the search if its link does not show them, in the order of the request. `access_path` is
+    the number of the previous page's access path, and `examined` the number of entries that it examined.
     """
 
     place: list[Any]
@@ -44,20 +44,20 @@ class Cursor:
 
 Parameters = Sequence[tuple[str, str]]
 SealKey = Callable[[], bytes]
-"""Returns the key that cursors are sealed under; an answer without a link does not ask for it."""
+"""Returns the key that seals cursors; it is not called for an answer without a link."""
 
 LONGEST_LINK: Final = 8_192
-"""Characters of a `next` link: what proxies and API Gateway let through, with room for the request's headers."""
+"""Characters of a `next` link: the limit of proxies and API Gateway, less the size of the request's headers."""
 
 _ROOM_FOR_PLACE: Final = 1_024
-"""Kept free in a first page's link: a place further on may be longer, and a walk that began has to go on."""
+"""Characters reserved in a first page's link: a later position may be longer, and a begun scan must be able to end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The links of one question: `path` is what was asked, below the base, and `caller` who asked it.
+    """The links of one query: `path` is the requested path, below the base, and `caller` the client that sent it.
 
-    `sealed` says that the parameters came in a form, or within a link: then no `next` link shows them.
+    `sealed` means that the parameters came in a form or within a link; no `next` link shows them then.
     """
 
     fhir_base: str
@@ -67,15 +67,15 @@ class Links:
     sealed: bool
 
     def url(self, parameters: Parameters) -> str:
-        """Return the absolute URL of this search with some parameters."""
+        """Return the absolute URL of this search with the given parameters."""
         query = urlencode(list(parameters), quote_via=quote, safe=":/,.-_~$")
         return f"{self.fhir_base}/{self.path}" + (f"?{query}" if query else "")
 
     def next_url(self, used: Parameters, cursor: Cursor) -> str:
-        """Return the URL of the page that begins after a place.
+        """Return the URL of the page that begins after a cursor position.
 
         A query that came in the URL stays legible in it if there is room. Raises the 400 outcome if the URL would
-        be longer than `LONGEST_LINK`, which the first page finds out for all that follow.
+        be longer than `LONGEST_LINK`; the first page detects this for all that follow.
         """
         if not self.sealed and len(self.url(used)) <= LONGEST_LINK - _ROOM_FOR_PLACE:
             return self._link(used, cursor)
@@ -87,7 +87,7 @@ class Links:
         return url
 
     def open_cursor(self, used: Parameters, text: str) -> Cursor:
-        """Open the cursor of a `next` link; raises the 400 outcome if it was not given for this search."""
+        """Open the cursor of a `next` link; raises the 400 outcome if it was not issued for this search."""
         legible, inside = ((), used) if self.sealed else (used, ())
         cursor = unseal(text, self.seal_key(), _binding(self.path, legible, self.caller))
         if _unordered(cursor.parameters) != _unordered(inside):
@@ -100,9 +100,9 @@ class Links:
 
 
 def sealed_parameters(parameters: Parameters, seal_key: SealKey, caller: Caller, path: str) -> Parameters:
-    """Return the search that a link holds within its cursor: none if it shows its parameters, or is none of ours.
+    """Return the search parameters in a link's cursor; none if the link shows its parameters or is not ours.
 
-    Such a link has no other parameter. Whether its cursor is one of ours is for `open_cursor` to refuse.
+    A link with parameters in its cursor has no other parameter. `open_cursor` rejects a cursor that is not ours.
     """
     given = [(name, text) for name, text in parameters if text]
     if [name for name, _ in given] == [CURSOR]:
@@ -112,12 +112,12 @@ def sealed_parameters(parameters: Parameters, seal_key: SealKey, caller: Caller,
 
 
 def _binding(path: str, legible: Parameters, caller: Caller) -> str:
-    # A total counts what one access may see: the link is of no use to another.
+    # A total counts only the resources that one caller may see, so no other caller can use the link.
     return json.dumps([path, _unordered(legible), caller.client_id, caller.scope, caller.patient])
 
 
 def _unordered(parameters: Parameters) -> list[tuple[str, str]]:
-    """Return parameters in one order, whichever they came in, but for values of which the last or the first counts."""
+    """Sort parameters by name and value; values of a result parameter keep their order, as the first or last counts."""
     return sorted(parameters, key=lambda one: (one[0], "" if one[0] in SEARCH_PARAMETERS else one[1]))
 
 
@@ -140,16 +140,16 @@ def unseal(text: str, key: bytes, bound_to: str) -> Cursor:
         content = AESSIV(_cipher_key(key)).decrypt(base64url.decode(text), [bound_to.encode()])
     except (ValueError, InvalidTag):
         raise foreign_cursor() from None
-    # Sealed here, so it is read without further checks. Links of an earlier release have the first three parts alone.
+    # Sealed by us, so it is read without further checks. Links of an earlier release have only the first three parts.
     place, total, parameters, *scanned = json.loads(zlib.decompress(content))
     return Cursor(place, total, tuple((name, value) for name, value in parameters), *scanned)
 
 
 def foreign_cursor() -> outcomes.OutcomeError:
-    """400 for a cursor that this server did not give for this search."""
+    """Return the 400 outcome for a cursor that this server did not issue for this search."""
     return outcomes.invalid_parameter(CURSOR, "the link is not one that this server gave for this search.")
 
 
 def _cipher_key(key: bytes) -> bytes:
-    # AES-256-SIV takes 64 bytes, the half of them for the tag; the stored key is 32 random ones.
+    # AES-256-SIV takes 64 bytes, half of them for the tag; the stored key is 32 random bytes.
     return hashlib.sha512(key).digest()

@@ -1,4 +1,4 @@
-"""Compare what is searched for with the values that are stored (STU3 Search §2.21.1)."""
+"""The comparison of search values with stored values (STU3 Search §2.21.1)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from careconnect.fhir.resource_types import Modifier, ParameterType, SearchParam
 from careconnect.search.values import normalise
 
 Match = Callable[[Sequence[Any]], bool]
-"""Says whether a parameter's stored values match."""
+"""Returns True if a parameter's stored values match."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token to find: `system` None for any, empty for none; `code` None for any of a system."""
+    """A token to find: `system` is None for any, empty for none; `code` is None for any code of a system."""
 
     system: str | None
     code: str | None
@@ -22,7 +22,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class DateBound:
-    """A prefix and the range of the date it was put before, in epoch milliseconds."""
+    """A prefix and the range of its date, in epoch milliseconds."""
 
     prefix: str
     low: int
@@ -31,9 +31,9 @@ class DateBound:
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A prefix and the number that it was put before; `low` and `high` are the range that the number stands for.
+    """A prefix and its number; `low` and `high` are the range that the number stands for.
 
-    Of which unit: `system` None for any, empty for one whose code or printed form is `code`.
+    `system` is None for any unit, and empty for a unit whose code or printed form is `code`.
     """
 
     prefix: str
@@ -44,7 +44,7 @@ class Quantity:
     code: str = ""
 
     def holds(self, stored: Sequence[str]) -> bool:
-        """Say whether a stored `[number, system, code, unit]` is what is searched for, units never converted."""
+        """Return True if a stored `[number, system, code, unit]` matches; units are never converted."""
         number, system, code, unit = stored
         if self.system is not None:
             is_unit = self.code in (code, unit) if not self.system else (system, code) == (self.system, self.code)
@@ -54,9 +54,9 @@ class Quantity:
 
 
 def match_of(parameter: SearchParameter, modifier: str, values: Sequence[Any]) -> Match:
-    """Return the function that says whether stored values of a parameter match any of those searched for.
+    """Return a function that tests whether stored values of a parameter match any of the search values.
 
-    `:missing` is not among its modifiers: it asks for no value.
+    The modifier `:missing` is not supported here, since it has no value to compare.
     """
     if parameter.parts:
         return _is_joined(parameter, values)
@@ -70,7 +70,7 @@ def match_of(parameter: SearchParameter, modifier: str, values: Sequence[Any]) -
 
 
 def _is_joined(composite: SearchParameter, values: Sequence[Any]) -> Match:
-    """Match what has a match of each part in one and the same element."""
+    """Match a composite: one and the same element must have a match for each part."""
     wanted = [
         [match_of(part.parameter, "", of_part) for part, of_part in zip(composite.parts, value, strict=True)]
         for value in values
@@ -86,7 +86,7 @@ def _starts(texts: Sequence[str]) -> Match:
 
 
 def _starts_word_by_word(texts: Sequence[str]) -> Match:
-    """Match the words of a name in turn, each, or some that follow each other, the beginning of some part."""
+    """Match the words of a name in turn: each word, or a run of words, must begin some part of the stored name."""
     wanted = [normalise(text).split() for text in texts]
 
     def match(stored: Sequence[Any]) -> bool:
@@ -125,7 +125,7 @@ def _is_among(texts: Sequence[str]) -> Match:
 
 
 def _is_token(tokens: Sequence[Token]) -> Match:
-    """Match a coding by its system and code, or by the one that is given."""
+    """Match a coding by its system and code, or by the one of them that is given."""
     wanted = frozenset((token.system, token.code) for token in tokens)
     return lambda stored: any(
         (system, code) in wanted or (None, code) in wanted or (system, None) in wanted for system, code in stored
@@ -146,7 +146,7 @@ def _within(searched: DateBound, has: DateBound) -> bool:
     return searched.low <= has.low and has.high <= searched.high
 
 
-# STU3 Search §2.21.1.5.1: how the range searched for compares with the range that a resource has.
+# STU3 Search §2.21.1.5.1: comparisons of the searched range with a resource's range.
 _COMPARISONS: Final[dict[str, Callable[[DateBound, DateBound], bool]]] = {
     "eq": _within,
     "ne": lambda searched, has: not _within(searched, has),
@@ -168,7 +168,7 @@ def _is_equal(searched: Quantity, number: Decimal) -> bool:
     return searched.low <= number < searched.high
 
 
-# STU3 Search §2.21.1.6: without a prefix a number stands for what rounds to it; the other prefixes take it exactly.
+# STU3 Search §2.21.1.6: without a prefix a number stands for all that round to it; other prefixes take it exactly.
 _NUMBERS: Final[dict[str, Callable[[Quantity, Decimal], bool]]] = {
     "eq": _is_equal,
     "ne": lambda searched, number: not _is_equal(searched, number),

@@ -1,4 +1,4 @@
-"""The parameters that all searches share: how the answer looks, and the treatment of unknown parameters.
+"""The parameters that all searches share: the presentation of the answer, and the handling of unknown parameters.
 
 `fhir.md`, Result parameters and Unknown parameters.
 """
@@ -20,10 +20,10 @@ from careconnect.search.links import CURSOR
 
 
 class Handling(StrEnum):
-    """What is done with a parameter that is not offered (`fhir.md`, Unknown parameters; RFC 7240 §4.4)."""
+    """The handling of a parameter that is not offered (`fhir.md`, Unknown parameters; RFC 7240 §4.4)."""
 
     STANDARD = "standard"
-    """What STU3 defines is refused, what it does not know is ignored."""
+    """A parameter that STU3 defines is refused, an unknown one is ignored."""
     STRICT = "strict"
     """Both are refused."""
     LENIENT = "lenient"
@@ -40,7 +40,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class ResultParameters:
-    """How the answer looks, how many resources a page holds, in which order, and what the unknown comes to."""
+    """The answer's presentation, page size and order, and the handling of unknown parameters."""
 
     view: View
     count: int = DEFAULT_COUNT
@@ -50,27 +50,27 @@ class ResultParameters:
 
     @property
     def only_total(self) -> bool:
-        """Say whether no entries are asked for (`_count=0`, `_summary=count`)."""
+        """Return True if no entries are requested (`_count=0`, `_summary=count`)."""
         return self.count == 0 or self.view.summary == "count"
 
     @property
     def wants_total(self) -> bool:
-        """Say whether the number of all matches is told if it is found on the way, or asked for."""
+        """Return True if the answer shows the number of all matches, when requested or known without extra work."""
         return self.exact_total or self.total != "none"
 
     @property
     def exact_total(self) -> bool:
-        """Say whether the number of all matches is asked for, whatever it costs."""
+        """Return True if the number of all matches is requested, whatever it costs."""
         return self.only_total or self.total == "accurate"
 
 
 def parse_result_parameters(
     type_: ResourceType, parameters: Iterable[tuple[str, str]], headers: Mapping[str, str], takes: Collection[str]
 ) -> ResultParameters:
-    """Read those of the result parameters that an interaction `takes`; one without a value counts as not given.
+    """Read the result parameters that an interaction `takes`; one without a value counts as not given.
 
-    Of a repeated one the last counts, but each must be well formed; `_sort` is joined. Raises the 400 outcomes for
-    malformed ones and 406 for a format that is not offered (STU3 Search §2.21.1.9).
+    The last of a repeated one counts, but each must be well formed; the keys of several `_sort` are joined. Raises the
+    400 outcomes for malformed ones and 406 for a format that is not offered (STU3 Search §2.21.1.9).
     """
     given = [(*name.partition(":")[::2], text) for name, text in parameters if text]
     given = [(head, modifier, text) for head, modifier, text in given if head in takes]
@@ -99,7 +99,7 @@ def _check_count(text: str) -> None:
 
 
 def _sort(type_: ResourceType, keys: Iterable[str]) -> tuple[Order, ...]:
-    """Return the keys of `_sort`, each once: what is ordered already is not ordered again."""
+    """Return the keys of `_sort`, each once: the first of a repeated key counts."""
     by_name: dict[str, Order] = {}
     for key in keys:
         order = _order(type_, key)
@@ -119,7 +119,7 @@ def _order(type_: ResourceType, text: str) -> Order:
 
 
 def _handling(prefer: str) -> Handling:
-    """Return the handling that a Prefer header asks for; of several the first counts (RFC 7240 §2, §4.4)."""
+    """Return the handling that a Prefer header requests; the first of several counts (RFC 7240 §2, §4.4)."""
     for preference in prefer.split(","):
         name, _, value = preference.partition(";")[0].partition("=")
         if name.strip().lower() == "handling":
@@ -130,9 +130,9 @@ def _handling(prefer: str) -> Handling:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The `names` of the parameters that may be asked `of` a type or an operation (`Patient`, `Patient/$everything`).
+    """The `names` of the parameters that a type or an operation offers (`of`: `Patient`, `Patient/$everything`).
 
-    `handling` is what the caller wants done with any other.
+    `handling` is the caller's requested handling of any other parameter.
     """
 
     of: str
@@ -140,10 +140,10 @@ class Offer:
     handling: Handling
 
     def ignore(self, name: str) -> Issue:
-        """Return the warning that the parameter `name`, which is not on offer, is left out.
+        """Return the warning that the parameter `name`, which is not offered, was ignored.
 
-        Raises the 400 outcome where it is not to be: STU3 defines it, so that the answer would be of a wider question,
-        or the handling is strict.
+        Raises the 400 outcome if it must not be ignored: STU3 defines it, so that the answer would be that of a wider
+        query, or the handling is strict.
         """
         head = re.split("[:.]", name, maxsplit=1)[0]
         said = self._of_defined(head) if is_defined(self.of, head) else self._of_unknown(name, head)
@@ -168,7 +168,7 @@ class Offer:
 
 
 class Asked(Protocol):
-    """A parsed query: its cursor, the parameters that were understood, and warnings about the others."""
+    """A parsed query: its cursor, the supported parameters, and warnings about the others."""
 
     cursor: str
     used: list[tuple[str, str]]
@@ -180,8 +180,8 @@ def sort_parameters(
 ) -> None:
     """Sort each parameter into `asked`; one without a value counts as not given.
 
-    `take` returns True if it understands a name and its text. Raises the 400 outcome of `Offer.ignore`, and what
-    `take` raises.
+    `take` returns True if it supports a name and its text. Raises the 400 outcome of `Offer.ignore`, and the errors of
+    `take`.
     """
     for name, text in parameters:
         if not text:

@@ -1,16 +1,16 @@
-"""The searchable values as index entries hold them: what the reader knows already is left out (ADR 3).
+"""The searchable values as index entries store them: everything that the reader can derive is left out (ADR 3).
 
-By parameter name, as JSON; each value in a form of its own beside the one of `careconnect.search.values`, which is
-understood too, since older entries have it:
+They are stored by parameter name, as JSON. Each value has one of the following short forms. The form of
+`careconnect.search.values` is read too, since older entries have it.
 
-- a value that the parameter's holder (`part_of`, or `within`) has as well: its place among the holder's
+- a value that the parent parameter (`part_of`, or `within`) has as well: its position among the parent's values
 - token: the code alone, if its system is the one that the parameter implies
 - date: the first millisecond alone, if it covers no more; in a list, if it covers a day
 - quantity: cut where the rest is empty; without the unit, if that is written like its code
-- system and URI: the place among `_KNOWN` of what it is; or of what it begins with, and the rest
+- system and URI: its position in `_KNOWN`; or the position of its beginning, and the rest
 
 Not stored at all are the id, the parts of repeating composites, composites of the resource itself, and `false` of
-what says whether there is a value.
+a parameter that shows the presence of a value.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ from typing import Any, Final
 from careconnect.fhir.resource_types import LAST_UPDATED, ParameterType, Rank, ResourceType, SearchParameter
 from careconnect.search.values import SearchValues
 
-# Only ever added to at the end: entries hold the places. What ends in a slash is the beginning of others, and
-# `{type}` stands for the resource's.
+# Append only: index entries store the positions. A URI that ends in a slash is the beginning of others, and `{type}`
+# stands for the resource's type.
 _KNOWN: Final = (
     "http://hl7.org/fhir/",
     "https://fhir.hl7.org.uk/STU3/StructureDefinition/",
@@ -44,7 +44,7 @@ def _whole(type_name: str) -> Mapping[str, int]:
 
 
 class StoredValues(Mapping[str, Sequence[Any]]):
-    """What a resource is searched by, read from an index entry; each parameter's values when they are asked for."""
+    """The searchable values of a resource, read from an index entry; each parameter is decoded on access."""
 
     def __init__(self, type_: ResourceType, resource_id: str, stored: Mapping[str, Sequence[Any]]) -> None:
         self._type = type_
@@ -66,7 +66,7 @@ class StoredValues(Mapping[str, Sequence[Any]]):
         return (name for name in self._type.parameter_names if self._values(name))
 
     def __len__(self) -> int:
-        """Return how many parameters have values."""
+        """Return the number of parameters that have values."""
         return sum(1 for _ in self)
 
     def _values(self, name: str) -> Sequence[Any]:
@@ -86,7 +86,7 @@ class StoredValues(Mapping[str, Sequence[Any]]):
         return [_read(self._type.name, parameter, value, of_holder) for value in stored]
 
     def _derived(self, parameter: SearchParameter) -> Sequence[Any]:
-        """Return the values of a parameter of which nothing is stored."""
+        """Return the values of a parameter that has none stored."""
         if parameter.rank is Rank.KEY:
             return [["", self._id]]
         if parameter.presence:
@@ -103,7 +103,7 @@ class StoredValues(Mapping[str, Sequence[Any]]):
 
 @dataclass(frozen=True, slots=True)
 class EntryContent:
-    """The values of an index entry, the patients that its resource is about, and its last change (epoch ms)."""
+    """The values of an index entry, the patients of its resource, and the resource's last change (epoch ms)."""
 
     values: StoredValues
     patients: tuple[str, ...]
@@ -111,7 +111,7 @@ class EntryContent:
 
 
 def entry_contents(type_: ResourceType, resources: Iterable[tuple[str, Mapping[str, Any]]]) -> list[EntryContent]:
-    """Read the entries of resources of one type, given as (id, stored values): all that a page needs of each."""
+    """Read index entries of one type, given as (id, stored values): everything that a page needs of each."""
     reference = type_.patient_parameter
     is_patient = type_.is_patient
     contents = []
@@ -126,7 +126,7 @@ def entry_contents(type_: ResourceType, resources: Iterable[tuple[str, Mapping[s
 
 
 def stored_values(type_: ResourceType, values: SearchValues) -> dict[str, list[Any]]:
-    """Return what an entry holds of a resource's values: `StoredValues` gives them all back."""
+    """Return the stored form of a resource's values, which `StoredValues` restores completely."""
     stored: dict[str, list[Any]] = {}
     for name, known in values.items():
         parameter = type_.parameter(name)
@@ -142,7 +142,7 @@ def stored_values(type_: ResourceType, values: SearchValues) -> dict[str, list[A
 
 
 def _places(values: Sequence[Any]) -> Mapping[str, int]:
-    """Return the places of values, by a text that tells them apart: a resource may have thousands."""
+    """Return the position of each value by its `repr`, for fast look-up: a resource may have thousands of values."""
     return {repr(value): place for place, value in enumerate(values)}
 
 

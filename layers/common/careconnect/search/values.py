@@ -1,14 +1,14 @@
-"""The values that are searched by: normalised once at load time, compared at read time.
+"""Searchable values: normalised once at load time, compared at read time.
 
-A resource's searchable values (`SearchValues`) travel with each of its index entries, in the form of
-`stored_values`, so that a reader decides on a match without fetching a body. Forms by parameter type:
+A resource's searchable values (`SearchValues`) are stored in each of its index entries, in the form of
+`stored_values`, so that a reader can test for a match without fetching a body. Forms by parameter type:
 
-- string: the text as it stands; compared by `normalise`
+- string: the text as given; compared by `normalise`
 - token: `[system, code]`, the system empty where there is none
 - date: `[low, high]`, epoch milliseconds UTC, `high` exclusive
 - reference: `Type/id`, or an absolute URL if it points elsewhere
-- quantity: `[number, system, code, unit]`, texts all, the number as it was written, the rest empty where there is none
-- uri: the text as it stands
+- quantity: `[number, system, code, unit]`, all texts; the number as it was written, the others empty where absent
+- uri: the text as given
 - composite: for each element that has any of the parts, a list of the values of each part
 """
 
@@ -29,10 +29,10 @@ LAST_INSTANT: Final = 253_402_300_800_000
 """Epoch milliseconds of 0001-01-01 and of 10000-01-01, for a period without a start or an end."""
 
 LONGEST_SHORT_PERIOD: Final = 366 * 86_400_000
-"""Milliseconds that a date covers at most; a period of more has one more entry in the index."""
+"""Milliseconds that a date covers at most; a longer period has one more index entry."""
 
 UNDATED: Final = "0" * 15
-"""The order key of what has no date, or a period without a start."""
+"""The order key of a resource without a date, or with a period without a start."""
 
 _DATE: Final = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
@@ -40,7 +40,7 @@ _DATE: Final = re.compile(
     r"(?P<zone>Z|[+-]\d{2}:\d{2})?)?)?)?",
     re.ASCII,
 )
-# Letters that people type without their stroke or apart, and that Unicode does not decompose.
+# Letters that people type without their stroke or as two letters, and that Unicode does not decompose.
 _STRUCK: Final = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "ð": "d", "þ": "th"}
 )
@@ -60,7 +60,7 @@ def normalise(text: str) -> str:
 
 
 def fold_token(code: str, *, case_sensitive: bool, punctuation: bool, mail: bool = False) -> str:
-    """Return a token's code in the form in which its parameter compares it."""
+    """Return a token's code in the form that its parameter compares."""
     if not punctuation and not (mail and "@" in code):
         code = re.sub(r"[^0-9A-Za-z]", "", code)
     return code if case_sensitive else code.casefold()
@@ -69,7 +69,7 @@ def fold_token(code: str, *, case_sensitive: bool, punctuation: bool, mail: bool
 def date_range(text: str) -> tuple[int, int]:
     """Return the range that a date, dateTime or instant of any precision covers, `high` exclusive.
 
-    Times and days without a zone are taken as UTC. Raises `SearchValueError` for what is not a date.
+    Times and days without a zone are taken as UTC. Raises `SearchValueError` for a text that is not a date.
     """
     match = _DATE.fullmatch(text)
     if match is None:
@@ -90,7 +90,7 @@ def _range(match: re.Match[str]) -> tuple[int, int]:
     if match["hour"] is None:
         return _milliseconds(start), _milliseconds(start) + _DAY
     second = int(match["second"] or 0)
-    # A leap second is a legal time (STU3 Data types §2.24.0.1: instant), and the calendar's last one.
+    # A leap second is a legal time (STU3 Data types §2.24.0.1: instant), even the last one of the calendar.
     leap, second = (1000, 59) if second == 60 else (0, second)
     instant = datetime(year, month, day, int(match["hour"]), int(match["minute"]), second, tzinfo=UTC)
     zone = match["zone"]
@@ -117,7 +117,7 @@ def _milliseconds(instant: datetime) -> int:
 
 
 def patients_of(type_: ResourceType, resource_id: str, values: SearchValues) -> tuple[str, ...]:
-    """Return the ids of the patients in whose compartment a resource is (STU3 compartment `patient`)."""
+    """Return the patient ids of the compartments that a resource is in (STU3 compartment `patient`)."""
     if type_.is_patient:
         return (resource_id,)
     parameter = type_.patient_parameter
@@ -128,10 +128,10 @@ def patients_of(type_: ResourceType, resource_id: str, values: SearchValues) -> 
 
 
 def order_key(values: SearchValues, order_by: str) -> str:
-    """Return the sortable text of a resource's place in its type's default order.
+    """Return the sortable text of a resource's position in its type's default order.
 
-    That of the earliest start among the values of `order_by`; zeros where there is none, so that the undated
-    come last when the latest come first.
+    It is that of the earliest start among the values of `order_by`, or zeros if there is none. Undated resources
+    therefore come last when the latest come first.
     """
     starts = [low for low, _ in values.get(order_by, ())] if order_by else []
     return order_text(min(starts)) if starts else UNDATED
@@ -143,6 +143,6 @@ def order_text(instant: int) -> str:
 
 
 def is_long_period(values: SearchValues, order_by: str) -> bool:
-    """Say whether the date that orders a resource covers more than a date can."""
+    """Return True if the dates that order a resource span more than `LONGEST_SHORT_PERIOD`."""
     ranges = values.get(order_by, ()) if order_by else ()
     return bool(ranges) and max(high for _, high in ranges) - min(low for low, _ in ranges) > LONGEST_SHORT_PERIOD

@@ -1,1 +1,1 @@
-"""DynamoDB: calls, item keys and the format of a table."""
+"""DynamoDB: requests, item keys and the format of a table."""

@@ -1,8 +1,8 @@
-"""Call DynamoDB for a FHIR request: errors are the 503 outcome, and a batch is read until it is complete.
+"""DynamoDB requests for a FHIR request: errors become the 503 outcome, and a batch is read until it is complete.
 
-Each table holds the number of its format in the item of `CURSOR_KEY`. `FormatCheckedClient` reads it beside the calls,
-and uses no answer of a table of another format. A table without a number is right: nothing was ever written to it
-(ADR 31).
+Each table stores its format number in the item of `CURSOR_KEY`. `FormatCheckedClient` reads it at the same time as the
+requests, and discards any answer of a table with another format. A table without a number is accepted: nothing was ever
+written to it (ADR 31).
 """
 
 import time
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 BATCH: Final = 100
-"""Items of one call (DynamoDB's quota for BatchGetItem)."""
+"""Items of one request (DynamoDB's quota for BatchGetItem)."""
 
 _ATTEMPTS: Final = 5
 _FIRST_PAUSE: Final = 0.01
@@ -36,7 +36,7 @@ class BatchReader(Protocol):
 
 
 def call(operation: Callable[..., Any], **request: Any) -> Any:
-    """Return the answer of an operation; raises the 503 outcome where the service refuses or does not answer."""
+    """Return the answer of an operation; raises the 503 outcome if the service fails or does not answer."""
     try:
         return operation(**request)
     except SERVICE_ERRORS as error:
@@ -50,9 +50,9 @@ def batch_get(
     consistent: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Item]:
-    """Yield the items of (table, key) pairs that there are, in any order: one BatchGetItem for each hundred.
+    """Yield the existing items of (table, key) pairs, in any order: one BatchGetItem for each hundred.
 
-    Raises the 503 outcome, also where keys are left unprocessed again and again.
+    Raises the 503 outcome, also if keys are left unprocessed again and again.
     """
     rest = iter(keys)
     while batch := list(islice(rest, BATCH)):
@@ -62,7 +62,7 @@ def batch_get(
             asked.setdefault(table, {"Keys": [], **options})["Keys"].append(key)
         for attempt in range(_ATTEMPTS):
             if attempt:
-                # Left over by a throttled partition, or by an answer that reached its 16 MB.
+                # Keys are left over by a throttled partition, or by an answer that reached its 16 MB.
                 sleep(_FIRST_PAUSE * 2 ** (attempt - 1))
             answer = call(client.batch_get_item, RequestItems=asked)
             for items in answer["Responses"].values():
@@ -75,7 +75,7 @@ def batch_get(
 
 
 BELIEVED_SECONDS: Final = 30.0
-"""How long a table that had the right number is believed to have it.
+"""How long a successful format check of a table remains valid.
 
 A request takes at most 20 s more (the functions' timeout). Both together are less than the 60 s for which
 `careconnect reindex` waits before it changes anything.
@@ -85,17 +85,17 @@ OwnItem = Mapping[str, Any]
 
 
 def is_of_this_release(item: OwnItem) -> bool:
-    """Return True if a table with this item of `CURSOR_KEY` is laid out as this release has it."""
+    """Return True if a table with this item of `CURSOR_KEY` has the format of this release."""
     return "format" not in item or item["format"] == {"N": str(FORMAT)}
 
 
 class FormatCheckedClient:
-    """Calls DynamoDB, and uses no answer of a table that has another format.
+    """A DynamoDB client that discards the answers of tables with another format.
 
-    A table's number is read beside the first call of that table, and again when `BELIEVED_SECONDS` are over; a call
-    that writes waits for it first. Only a match is kept. Raises what `refused` returns if a table that is called has
-    another number, and otherwise what botocore raises; a call of other `tables` is not affected. `clock` gives epoch
-    seconds: a monotonic clock may stand still while Lambda has frozen the instance.
+    A table's number is read at the same time as the first request to that table, and again when `BELIEVED_SECONDS` are
+    over. A request that writes waits for it first. Only a match is cached. Raises the error that `refused` returns if a
+    requested table has another number, and otherwise botocore's errors. A request to other `tables` is not affected.
+    `clock` returns epoch seconds: a monotonic clock may stand still while Lambda has frozen the instance.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class FormatCheckedClient:
         self._looks: dict[str, Future[OwnItem]] = {}
 
     def own_item(self, table: str) -> OwnItem:
-        """Return the item of `CURSOR_KEY`, empty if the table has none; it is read again as long as there is none."""
+        """Return the item of `CURSOR_KEY`, empty if the table has none; an absent item is never cached."""
         item = self._look(table).result()
         if not item:
             self._believed_until[table] = 0.0
@@ -149,7 +149,7 @@ class FormatCheckedClient:
         return self._write(self._client.delete_item, request)
 
     def transact_write_items(self, **request: Any) -> Any:
-        """Write several items, or none."""
+        """Write all of several items, or none."""
         return self._write(self._client.transact_write_items, request)
 
     def batch_write_item(self, **request: Any) -> Any:
@@ -164,13 +164,13 @@ class FormatCheckedClient:
         return answer
 
     def _write(self, operation: Callable[..., Any], request: Mapping[str, Any]) -> Any:
-        # All tables are looked at before the first is waited for.
+        # All checks start before the first is waited for.
         for look in [self._look(table) for table in _tables_of(request) & self._believed_until.keys()]:
             look.result()
         return operation(**request)
 
     def _look(self, table: str) -> "Future[OwnItem]":
-        """Return the last look at a table, or a new one if that has failed or is no longer believed."""
+        """Return the last format check of a table, or start a new one if that has failed or expired."""
         now = self._clock()
         with self._lock:
             last = self._looks.get(table)
@@ -189,7 +189,7 @@ class FormatCheckedClient:
 
 
 def _tables_of(request: Mapping[str, Any]) -> set[str]:
-    """Return the tables that a request names, in whichever operation's form."""
+    """Return the tables that a request names, in the form of any operation."""
     if "TableName" in request:
         return {request["TableName"]}
     if "RequestItems" in request:

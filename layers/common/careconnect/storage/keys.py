@@ -1,19 +1,19 @@
 """The keys of the record and directory tables (ADR 3).
 
-Every item has `pk` and `sk`. A resource is two items under `Type/id`: its JSON and its index record. Each
-of its index entries is one more item, whose sort key always ends in `#<order key>#<id>`:
+Every item has `pk` and `sk`. A resource is two items under `Type/id`: its JSON and its index item. Each
+of its index entries is one more item. The sort key of an entry always ends in `#<order key>#<id>`:
 
-- a type's entry, under `Type?<shard>`, begins with nothing: for searches by nothing selective
-- that of what has a long period, under `Type?<shard>~`, likewise: it may have begun long before the date asked for
-- a token's, under `Type?param=<code>`, begins with `<system>|`: for identifiers and codes
-- a string's, under `Type?param^<first character>`, begins with `<normalised text>#`: for names and postcodes
-- a reference's, under `Target/id`, begins with `Type?param#`: for a patient's record, `_revinclude`, `$everything`
+- type, under `Type?<shard>`, no prefix: for searches without a selective parameter
+- long period, under `Type?<shard>~`, no prefix: the period may have begun long before the requested date
+- token, under `Type?param=<code>`, prefix `<system>|`: for identifiers and codes
+- string, under `Type?param^<first character>`, prefix `<normalised text>#`: for names and postcodes
+- reference, under `Target/id`, prefix `Type?param#`: for a patient's resources, `_revinclude`, `$everything`
 
-One more, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for what has changed since.
+One more entry, under `Type?_lastUpdated^<shard>`, ends in `<instant>#<id>`: for searches by the last change.
 
-A version that was replaced keeps its body under `#json#<version>` (ADR 23). Under `Type!identifier=<code>!<system>|`,
-which no search asks, a guard says which resources have an identifier; what refers to a resource is counted under
-`Type/id#<shard>` of a table of its own (ADR 25).
+The body of a replaced version is stored under `#json#<version>` (ADR 23). An identifier lock lists the resources that
+have an identifier. It is under `Type!identifier=<code>!<system>|`, which no search reads. The references to a resource
+are counted under `Type/id#<shard>` of a table of their own (ADR 25).
 """
 
 import hashlib
@@ -25,23 +25,23 @@ JSON_ITEM: Final = "#json"
 INDEX_ITEM: Final = "#index"
 
 CURSOR_KEY: Final = ("$cursor", "#key")
-"""The item that holds the key which seals `next` links, and the number of the format of its table (ADR 31)."""
+"""The item that holds the key for sealing `next` links, and the format number of its table (ADR 31)."""
 
 FORMAT: Final = 1
-"""How the tables are laid out: raised whenever stored items would be read or written otherwise than before.
+"""The number of the table format, raised whenever stored items would be read or written differently.
 
-That is when an index entry, a stored value, a guard, a mark or a body comes, goes or looks otherwise, or has another
-key. Operators then have to run `careconnect reindex`.
+That is the case when an index entry, a stored value, an identifier lock, a reference count or a body is added or
+removed, or its form or key changes. Operators then have to run `careconnect reindex`.
 """
 
 LOCK_ITEM: Final = "#guard"
 COUNT_SHARDS: Final = 8
-"""Items among which the counts of what refers to a resource are spread, by the resource that refers."""
+"""Items that the reference counts of a resource are spread over, by the id of the referring resource."""
 
 _VERSION_DIGITS: Final = 9
 
 SHARDS: Final = 4
-"""Partitions of a type's entries: each takes 1,000 writes a second, and a search by type asks all of them."""
+"""Partitions of a type's entries: each takes 1,000 writes a second, and a search by type reads all of them."""
 
 # A partition key may have 2,048 bytes and a sort key 1,024 (DynamoDB quotas).
 _LONGEST_TEXT: Final = 200
@@ -49,7 +49,7 @@ _LONGEST_TEXT: Final = 200
 _ORDER_DIGITS: Final = 15
 
 LONGEST_REFERENCE: Final = 1024
-"""Bytes of a reference that has an entry; an address beyond that is no working reference."""
+"""Bytes of the longest reference with an index entry; a longer address is no working reference."""
 
 Key = tuple[str, str]
 
@@ -60,29 +60,29 @@ def resource_key(type_name: str, resource_id: str) -> str:
 
 
 def version_item(item: str, version: int) -> str:
-    """Return the sort key of a replaced version's body: `item` is that of the current one's."""
+    """Return the sort key of a replaced version's body; `item` is the sort key of the current body."""
     return f"{item}#{version:0{_VERSION_DIGITS}d}"
 
 
 def is_body(sort_key: str) -> bool:
-    """Return True for the sort key of a body, the current one's or a replaced version's."""
+    """Return True for the sort key of a body, current or replaced."""
     return sort_key.startswith(JSON_ITEM)
 
 
 def count_key(target: str, shard: int) -> str:
-    """Return the key of one of the `COUNT_SHARDS` items that count what refers to `target` (`Patient/4`)."""
+    """Return the key of one of the `COUNT_SHARDS` items that count the references to `target` (`Patient/4`)."""
     return f"{target}#{shard}"
 
 
 def count_shard(resource_id: str) -> int:
-    """Return the shard of the counts that a referring resource adds to, by its id."""
+    """Return the shard of the reference counts that a referring resource adds to, by its id."""
     return zlib.crc32(resource_id.encode()) % COUNT_SHARDS
 
 
 def lock_partition(entry_partition: str, prefix: str) -> str:
-    """Return the partition of the guard of an identifier, whose entries begin with `prefix` in theirs.
+    """Return the partition of an identifier's lock; its index entries are in `entry_partition`, under `prefix`.
 
-    No search asks it, whatever code it is for, and no two identifiers have one: a code's own `!` is escaped.
+    No search reads it, whatever the code. No two identifiers share one, since a `!` in a code is escaped.
     """
     beginning, _, code = entry_partition.partition("=")
     escaped = code.replace("%", "%25").replace("!", "%21")
@@ -100,7 +100,7 @@ def period_partition(type_name: str, shard: int) -> str:
 
 
 def change_partition(type_name: str, shard: int) -> str:
-    """Return one of the `SHARDS` partitions in which a type's resources lie by the time of their last change."""
+    """Return one of the `SHARDS` partitions of a type's entries by the time of the last change."""
     return f"{type_name}?_lastUpdated^{shard}"
 
 
@@ -125,7 +125,7 @@ def string_partition(type_name: str, parameter: str, normalised: str) -> str:
 
 
 def string_prefix(normalised: str) -> str:
-    """Return the sort key prefix of the texts that begin with `normalised`, cut to what a key can hold."""
+    """Return the sort key prefix of the texts that begin with `normalised`, cut to the length that fits a key."""
     return normalised[:_LONGEST_TEXT]
 
 
@@ -135,12 +135,12 @@ def reference_prefix(type_name: str, parameter: str) -> str:
 
 
 def entry_sort_key(prefix: str, order: str, resource_id: str) -> str:
-    """Return an entry's sort key: what it is found by, its place in the default order, its id."""
+    """Return an entry's sort key: its prefix, its position in the default order, its id."""
     return f"{prefix}{order}#{resource_id}"
 
 
 def prefix_of(sort_key: str) -> str:
-    """Return what an entry is found by: all of its sort key but its place in the default order and its id."""
+    """Return the prefix of an entry's sort key: all but its position in the default order and its id."""
     return sort_key.rpartition("#")[0][:-_ORDER_DIGITS]
 
 
@@ -151,7 +151,7 @@ def place_of(sort_key: str) -> tuple[str, str]:
 
 
 def places_of(sort_keys: Sequence[str]) -> list[tuple[str, str]]:
-    """Return `place_of` of each of some sort keys."""
+    """Return the (order key, id) at the end of each of several sort keys."""
     return [place_of(sort_key) for sort_key in sort_keys]
 
 

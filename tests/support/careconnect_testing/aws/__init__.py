@@ -1,1 +1,1 @@
-"""moto's AWS, and what calls of it cost."""
+"""AWS as simulated by moto, and the cost of its calls."""

@@ -1,14 +1,14 @@
-"""A client of DynamoDB whose answers are altered on their way."""
+"""A DynamoDB client whose responses a test alters."""
 
 from collections.abc import Callable
 from typing import Any
 
 
 class Altered:
-    """Hands each operation that is named to a function, with the real one and its arguments."""
+    """Passes each named operation to a function, with the real operation and its arguments."""
 
     def __init__(self, client: Any, **alter: Callable[[Callable[..., Any], dict[str, Any]], Any]) -> None:
-        """Alter the operations of a client by their names (`query`, `batch_get_item`)."""
+        """Alter the client's operations by name (`query`, `batch_get_item`)."""
         self._client = client
         self._alter = alter
 

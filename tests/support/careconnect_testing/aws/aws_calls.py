@@ -1,4 +1,4 @@
-"""Count the AWS calls that code makes, whichever clients it makes for itself."""
+"""Count the AWS calls of code that creates its own clients."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,9 @@ from careconnect.runtime import aws
 
 @contextmanager
 def counted_calls() -> Iterator[list[str]]:
-    """List the operations that clients made in this block go on to call, retries left out.
+    """Yield a list of the operations called in this block, without retries, by clients created in it.
 
-    Clients take their event hooks from the session of `careconnect.runtime.aws`, of which this makes a new one.
+    Clients take their event hooks from the session of `careconnect.runtime.aws`. This function creates a new session.
     """
     calls: list[str] = []
 

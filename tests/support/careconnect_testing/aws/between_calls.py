@@ -1,4 +1,4 @@
-"""What comes between two calls of a write, or of a search: another writer, a reader, or the end of it."""
+"""Run another writer or a reader, or kill the instance, between two calls of a write or a search."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -13,12 +13,12 @@ Other = TypeVar("Other")
 
 
 class KilledError(BaseException):
-    """A function's instance ends, and nothing of it is done any more."""
+    """The end of a function's instance: nothing runs after it."""
 
 
 @contextmanager
 def before_call(writer: Writer, number: int, meanwhile: Callable[[], object]) -> Iterator[Callable[[], bool]]:
-    """Do something right before a call to DynamoDB, counted from 1; yield what says whether it came to that."""
+    """Run `meanwhile` right before one call to DynamoDB, counted from 1; yield a function: True if the call was reached."""
     came = 0
 
     def interrupt(_name: str) -> None:
@@ -39,9 +39,9 @@ def before_call(writer: Writer, number: int, meanwhile: Callable[[], object]) ->
 def at_every_call(
     writer: Writer, act: Callable[[], Result], meanwhile: Callable[[], Other]
 ) -> Iterator[tuple[Result, Other]]:
-    """Act once for each call that it makes, each time on the same tables, with something else right before that call.
+    """Run `act` once for each call that it makes, each time on the same tables, with `meanwhile` right before that call.
 
-    Yields what came of both. It is done undisturbed before: what an instance keeps for good is known then.
+    Yields both results. `act` runs undisturbed first, so that everything an instance caches for good is cached.
     """
     others: list[Other] = []
     for number in _restarts(writer, act):
@@ -53,7 +53,7 @@ def at_every_call(
 
 
 def killed_at_every_call(writer: Writer, act: Callable[[], object]) -> Iterator[int]:
-    """Act once for each call that it makes, each time on the same tables, and be killed right before that call."""
+    """Run `act` once for each call that it makes, each time on the same tables, and kill it right before that call."""
     for number in _restarts(writer, act):
         with before_call(writer, number, _end) as came, suppress(KilledError):
             act()
@@ -63,7 +63,7 @@ def killed_at_every_call(writer: Writer, act: Callable[[], object]) -> Iterator[
 
 
 def _restarts(writer: Writer, act: Callable[[], object]) -> Iterator[int]:
-    """Count from 1; before each number the tables, the clock and the new ids are what they were."""
+    """Count from 1, and restore the tables, the clock and the new ids before each number."""
     put_back = saved(writer.reader.tables)
     began = writer.now.now
     act()

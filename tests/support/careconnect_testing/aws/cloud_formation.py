@@ -1,4 +1,4 @@
-"""CloudFormation with one stack, as far as the operator's commands ask: what it is made of, and its end."""
+"""A fake CloudFormation of one stack, for the operator's commands: its resources and its deletion."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 @dataclass
 class FakeCloudFormation:
-    """One stack: for each logical id the type and the physical id.
+    """One stack: the type and the physical id of each logical id.
 
-    `delete_stack` begins its end, which `at_the_end` names; `before_the_end` is called once before that.
+    `delete_stack` begins the deletion, `at_the_end` is its outcome, and `before_the_end` is called once before that.
     """
 
     resources: Mapping[str, tuple[str, str]]
@@ -33,14 +33,14 @@ class FakeCloudFormation:
         return SimpleNamespace(paginate=lambda **_: pages)
 
     def describe_stacks(self, **_: Any) -> Any:
-        """Return the stack; while it is deleted, it comes a step nearer to its end."""
+        """Return the stack; each call advances a deletion in progress by one step."""
         described = {"StackId": "arn:x", "StackStatus": self.status, "EnableTerminationProtection": self.is_protected}
         if self.status == "DELETE_IN_PROGRESS":
             self.status = self.at_the_end
         return {"Stacks": [described]}
 
     def describe_stack_events(self, **_: Any) -> Any:
-        """Return what happened, the last first."""
+        """Return the stack's events, the last first."""
         return {
             "StackEvents": [
                 {"LogicalResourceId": "careconnect", "ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "some"},
@@ -50,12 +50,12 @@ class FakeCloudFormation:
         }
 
     def delete_stack(self, **_: Any) -> None:
-        """Begin the end."""
+        """Begin the deletion."""
         self.calls.append("delete_stack")
         self.before_the_end()
         self.status = "DELETE_IN_PROGRESS"
 
 
 def denied(operation: str) -> ClientError:
-    """Return AWS's refusal of an operation."""
+    """Return AWS's access denied error for an operation."""
     return ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, operation)

@@ -1,4 +1,4 @@
-"""Decide what an IAM policy allows, as IAM evaluates it: deny by default, a Deny wins, `*` and `?` match `/` too."""
+"""Evaluate an IAM policy as IAM does: deny by default, a Deny wins, `*` and `?` match `/` too."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def allows(policy: Mapping[str, Any], action: str, resource: str) -> bool:
-    """Say whether a policy document allows `action` on a resource ARN."""
+    """Return True if a policy document allows `action` on a resource ARN."""
     effects = {
         statement["Effect"]
         for statement in policy["Statement"]

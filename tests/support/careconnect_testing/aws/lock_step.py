@@ -1,7 +1,7 @@
-"""Count the round trips that follow one another: calls that are made side by side are one.
+"""Count the sequential round trips of a request: concurrent calls count as one.
 
-Time plays no part. A call is held back until nothing of the request can go on without an answer, and then all that are
-held back are let go at once, as one round. So the number is the same on a machine that is busy.
+Time plays no part. A call is held back until every thread of the request waits for a response. Then all held calls are
+released at once, as one round. So the number is the same on a busy machine.
 """
 
 import threading
@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 STUCK_SECONDS = 120
-"""After this long without a round, something waits in a way that is not known here."""
+"""After this long without a round, something waits for an event that this module does not know of."""
 
 _Answer = TypeVar("_Answer")
 _submit = ThreadPoolExecutor.submit
@@ -23,7 +23,7 @@ _result = Future.result
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A call of AWS, by its operation and parameters."""
+    """An AWS call: its operation and parameters."""
 
     operation: str
     parameters: Mapping[str, Any]
@@ -37,15 +37,15 @@ class _Held:
 
 @dataclass(slots=True)
 class _Work:
-    """What was given to a pool and has not ended."""
+    """Work that was submitted to a pool and has not ended."""
 
     has_begun: bool = False
 
 
 class LockStep:
-    """Holds back the calls of one request at a time, which is asked within `rounds_of`.
+    """Holds back the calls of one request at a time, which is sent within `rounds_of`.
 
-    `before` is told of the calls of each round before they are made, and `after` when they have been answered.
+    `before` gets the calls of each round before they are made. `after` is called when they have been answered.
     """
 
     def __init__(self, before: Callable[[Sequence[Asked]], None], after: Callable[[], None]) -> None:
@@ -63,7 +63,7 @@ class LockStep:
         self.rounds: list[list[Asked]] = []
 
     def hold(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
-        """Hold a call back until its round: for botocore's event `provide-client-params`."""
+        """Hold a call back until its round; a handler of botocore's event `provide-client-params`."""
         if self._is_open:
             return
         held = _Held(Asked(model.name, params))
@@ -77,10 +77,10 @@ class LockStep:
             self._faults.append(AssertionError(f"no round for {model.name}: something waits, but for no call"))
 
     def rounds_of(self, request: Callable[[], _Answer]) -> tuple[_Answer, int]:
-        """Return what a request answers, and after how many rounds; `rounds` has the calls of each.
+        """Return a request's response and the number of rounds before it; `rounds` has the calls of each round.
 
-        What goes on after the answer is waited for, and is in `rounds` too. What goes wrong in between is raised here:
-        a function answers 500 to whatever it comes upon.
+        Work that goes on after the response is waited for, and is in `rounds` too. Errors of the rounds are raised here,
+        because a function answers any error with 500.
         """
         self.rounds, self._faults, self._is_open, self._running = [], [], False, 1
         with self._known(), self._counting():
@@ -101,7 +101,7 @@ class LockStep:
     def _tell(self, of_round: Callable[[], None]) -> None:
         try:
             of_round()
-        except Exception as error:  # noqa: BLE001 - raised once the request is over
+        except Exception as error:  # # noqa: BLE001 - raised once the request is over
             self._faults.append(error)
 
     def _is_known(self) -> bool:
@@ -117,7 +117,7 @@ class LockStep:
 
     @contextmanager
     def _counting(self) -> Iterator[None]:
-        """Know of all that pools are given and of all that is waited for."""
+        """Track all work that is submitted to pools, and all waiting for futures."""
 
         def submit(pool: ThreadPoolExecutor, do: Callable[..., Any], *args: Any, **named: Any) -> Future[Any]:
             return self._submitted(pool, lambda: do(*args, **named))
@@ -151,7 +151,7 @@ class LockStep:
 
         def end(future: Future[Any]) -> None:
             with self._changed:
-                # Whoever waits for it goes on before anybody can find that nobody does.
+                # Count waiting threads as running before the work ends, or a round could begin too early.
                 self._running += self._waiting.pop(future, 0)
                 self._changed.notify_all()
                 if work.has_begun:
@@ -168,7 +168,7 @@ class LockStep:
         return future
 
     def _begin_waiting(self, future: Future[Any]) -> bool:
-        """Take down that a thread waits, and say whether it does: not if it is none of ours, or the work is done."""
+        """Record that a thread waits, and return True; False for a thread of another request, or if the work is done."""
         if not self._is_known():
             return False
         with self._changed:
@@ -179,17 +179,17 @@ class LockStep:
             return True
 
     def _end_waiting(self, future: Future[Any]) -> None:
-        """Go on no sooner than is taken down: a future is done a moment before its callbacks are called."""
+        """Wait until `end` has run: a future is done a moment before its callbacks are called."""
         with self._changed:
             assert self._changed.wait_for(lambda: future not in self._waiting, STUCK_SECONDS)
 
     def _stops(self) -> None:
-        """Take down that a thread does not go on; with the lock."""
+        """Record that a thread stopped; the caller holds the lock."""
         self._running -= 1
         self._look()
 
     def _look(self) -> None:
-        """Begin a round if nothing else can go on; with the lock."""
+        """Begin a round if no thread can continue; the caller holds the lock."""
         if self._running or any(self._can_begin(pool) for pool in self._queued):
             return
         if self._held:

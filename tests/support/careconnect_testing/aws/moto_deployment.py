@@ -1,4 +1,4 @@
-"""The whole deployment over moto, each function composed by its own handler, and what its requests cost in calls."""
+"""The whole deployment over moto, each function composed by its own handler, and the AWS calls of each request."""
 
 import importlib
 import io
@@ -85,7 +85,7 @@ Instance = Callable[[Event, Any], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a request has cost: the operations of each round of calls, and units. `answered` is after which round."""
+    """The cost of a request: the operations of each round, and units. `answered` is the number of rounds before the response."""
 
     rounds: tuple[tuple[str, ...], ...]
     answered: int
@@ -95,7 +95,7 @@ class Spent:
 
 @dataclass(slots=True)
 class MotoDeployment:
-    """The functions of a deployment, by the names that the template gives them; `client` is nobody's but the tests'."""
+    """The functions of a deployment, by their names in the template; only the tests use `client`."""
 
     client: Any
     tables: RecordTables
@@ -104,7 +104,7 @@ class MotoDeployment:
     log: io.StringIO = field(default_factory=io.StringIO)
 
     def new_instance(self, function: str) -> Instance:
-        """Start an instance of a function: its handler, imported anew."""
+        """Start an instance of a function by importing its handler anew."""
         package, settings = _FUNCTIONS[function]
         with patch.dict(os.environ, {**settings, "POWERTOOLS_SERVICE_NAME": package}), redirect_stdout(self.log):
             sys.modules.pop(f"{package}.handler", None)
@@ -112,16 +112,16 @@ class MotoDeployment:
             return handler
 
     def ask(self, instance: Instance, event: Event) -> dict[str, Any]:
-        """Send an event to an instance."""
+        """Send an event to an instance and return the response."""
         with redirect_stdout(self.log):
             return instance(event, None)
 
     def answer(self, function: str, event: Event) -> Answer:
-        """Send an event to a new instance, and return the answer of one that speaks HTTP."""
+        """Send an event to a new instance of a function that speaks HTTP, and return the response."""
         return Answer.of(self.ask(self.new_instance(function), event))
 
     def spent(self, instance: Instance, event: Event) -> tuple[dict[str, Any], Spent]:
-        """Send an event to an instance, and return the answer and what it has cost."""
+        """Send an event to an instance, and return the response and its cost."""
         self.meter.clear()
         answer, taken = self.lock_step.rounds_of(lambda: self.ask(instance, event))
         rounds = tuple(tuple(sorted(each.operation for each in held)) for held in self.lock_step.rounds)
@@ -134,18 +134,18 @@ class MotoDeployment:
         return str(answer.json["access_token"])
 
     def put_back(self) -> Callable[[], None]:
-        """Return what puts the resources as they are now."""
+        """Return a function that restores the current resources."""
         return saved(self.tables)
 
 
 def token_event(path: str, **form: str) -> Event:
-    """Return the event of a form that the client posts to the issuer, with its secret."""
+    """Return the event of a form post by the client to the issuer, with its secret."""
     return form_event(path, form, headers=basic(CLIENT, SECRET))
 
 
 @contextmanager
 def moto_deployment(beside: list[Resource]) -> Iterator[MotoDeployment]:
-    """Deploy over moto, and load the few records and others `beside` them."""
+    """Deploy over moto, and load the few records and the other resources in `beside`."""
     with ExitStack() as parts:
         parts.enter_context(patch.dict(os.environ, _SETTINGS))
         os.environ.pop("AWS_ENDPOINT_URL", None)
@@ -163,7 +163,7 @@ def moto_deployment(beside: list[Resource]) -> Iterator[MotoDeployment]:
         lock_step = LockStep(meter.before, meter.after)
         tables = RecordTables(client, *list(_TABLES.values())[:3])
         _load(tables, beside)
-        # All clients of the functions are of this session, whenever they are made.
+        # All clients of the functions must be of this session, whenever they are created.
         aws.session.cache_clear()
         watched = aws.session()
         watched.get_component("event_emitter").register("provide-client-params", lock_step.hold)
@@ -194,7 +194,7 @@ def _load(tables: RecordTables, beside: list[Resource]) -> None:
 
 
 def _forget() -> None:
-    """Leave nothing to whoever imports a handler next."""
+    """Leave no import or session behind for the next import of a handler."""
     aws.session.cache_clear()
     for package, _ in _FUNCTIONS.values():
         sys.modules.pop(f"{package}.handler", None)

@@ -1,8 +1,8 @@
-"""moto's DynamoDB, one action at a time and at the cost of what an action touches.
+"""moto's DynamoDB with atomic actions, each at the cost of the items that it touches.
 
-moto 5.2 sorts the whole table for each query and copies it once for each action of a transaction, and what it answers
-is written and read as JSON member by member. And what it does in one thread is seen half done by another, where
-DynamoDB's actions are whole (Transactions, isolation levels).
+moto 5.2 sorts the whole table for each query and copies it once for each action of a transaction. It writes and reads
+its responses as JSON member by member. Another thread can see an action of moto half done, whereas DynamoDB's actions
+are atomic (Transactions, isolation levels).
 """
 
 import copy
@@ -40,7 +40,7 @@ _transact = DynamoDBBackend.transact_write_items
 
 @contextmanager
 def quick_and_whole() -> Iterator[None]:
-    """Have moto answer as it does, sooner, and each action as a whole."""
+    """Have moto return the same responses, sooner, and make each action atomic."""
     lock = RLock()
 
     def act(handler: DynamoHandler) -> Any:
@@ -54,7 +54,7 @@ def quick_and_whole() -> Iterator[None]:
     with ExitStack() as patches:
         patches.enter_context(patch.object(DynamoHandler, "call_action", act))
         patches.enter_context(patch.object(Endpoint, "make_request", without_http(Endpoint.make_request, at_once)))
-        # Thousands of patterns for those who call AWS without boto: nobody does.
+        # moto matches thousands of patterns for callers of AWS without boto, and there are none.
         patches.enter_context(patch("moto.core.models.RESPONSES_METHODS", []))
         patches.enter_context(patch.object(DynamoType, "cast_value", property(_cast_value_of)))
         patches.enter_context(patch.object(DynamoType, "size", _size_of))
@@ -67,7 +67,7 @@ def quick_and_whole() -> Iterator[None]:
 
 
 def _cast_value_of(value: DynamoType) -> Any:
-    """Take a text for itself before asking for all other types: each comparison of keys does."""
+    """Return a text as it is, before checking any other type: each comparison of keys comes here."""
     return value.value if value.type == "S" else _cast_value(value)
 
 
@@ -76,11 +76,11 @@ def _size_of(value: DynamoType) -> int:
 
 
 def _copy_of_item(item: Item, _memo: Any = None) -> Item:
-    """Copy an item, and of its values those that a change changes in their place."""
+    """Copy an item, and those of its values that an update changes in place."""
     copied = copy.copy(item)
     copied.attrs = LimitedSizeDict.__new__(LimitedSizeDict)
     for name, value in item.attrs.items():
-        # Past the dictionary's own method, which measures the whole each time.
+        # The dictionary's own method measures the whole item each time.
         dict.__setitem__(copied.attrs, name, copy.deepcopy(value) if isinstance(value.value, list | dict) else value)
     return copied
 
@@ -105,9 +105,9 @@ def _update_of_copy(
     condition_expression: str | None = None,
     **options: Any,
 ) -> Item:
-    """Change a copy of an item, so that whoever keeps what a table holds need copy nothing.
+    """Update a copy of an item, so that a saved table needs no copies of its items.
 
-    Numbers are added without the trees that moto makes of an expression; any other update is moto's.
+    Numbers are added without moto's expression trees; any other update is moto's.
     """
     names, values = expression_attribute_names or {}, expression_attribute_values or {}
     table = backend.get_table(table_name)
@@ -143,7 +143,7 @@ def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[st
         if hash_key not in before[table.name]:
             before[table.name][hash_key] = _copy_of(table, hash_key)
     try:
-        # What moto puts back when an action fails is then what it has.
+        # moto restores the tables when an action fails. Give it the same tables, since they are restored below.
         with patch.object(Table, "__deepcopy__", lambda table, _memo: table, create=True):
             _transact(backend, transact_items)
     except Exception:
@@ -157,14 +157,14 @@ def _transact_on_one_copy(backend: DynamoDBBackend, transact_items: list[dict[st
 
 
 def inserted(statement: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the table and the item of an INSERT whose values are parameters, as moto does not read one."""
+    """Return the table and the item of an INSERT with parameters as values, because moto does not parse one."""
     insert = _INSERT.fullmatch(statement["Statement"])
     assert insert, statement["Statement"]
     return insert[1], dict(zip(_MEMBER.findall(insert[2]), statement["Parameters"], strict=True))
 
 
 def _insert_all(backend: DynamoDBBackend, statements: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Insert items where there are none, as BatchExecuteStatement does: each by itself."""
+    """Insert items that do not exist yet, as BatchExecuteStatement does: each by itself."""
     answers: list[dict[str, Any]] = []
     for name, item in map(inserted, statements):
         table = backend.get_table(name)
@@ -177,7 +177,7 @@ def _insert_all(backend: DynamoDBBackend, statements: list[dict[str, Any]]) -> l
 
 
 def _put_in_its_own_place(table: Table, hash_key: Any, range_key: Any) -> Item | None:
-    """Put a copy of an item in its place, if it is there, and return that: the item is left to whoever keeps it."""
+    """Replace a stored item by a copy and return the copy, or None; the original stays as it was, for a saved table."""
     item = table.get_item(hash_key, range_key)
     if item is None:
         return None
@@ -191,6 +191,6 @@ def _put_in_its_own_place(table: Table, hash_key: Any, range_key: Any) -> Item |
 
 
 def _copy_of(table: Table, hash_key: Any) -> Any:
-    """Copy the partition in which items are put in others' places, if it is there; without a sort key it is an item."""
+    """Copy a partition, in which items will be replaced; without a sort key it is an item, and is returned as it is."""
     partition = table.items.get(hash_key)
     return dict(partition) if partition is not None and table.has_range_key else partition

@@ -17,7 +17,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.utilities.utils import get_partition
 
 Make = Callable[[Endpoint, Any, dict[str, Any]], Any]
-"""As `Endpoint.make_request`: takes the model of an operation and a request, returns a response and what it says."""
+"""Like `Endpoint.make_request`: takes the model of an operation and a request, returns a response and its parsed body."""
 
 _ACTIONS: Final = {
     "GetItem": DynamoHandler.get_item,
@@ -32,15 +32,15 @@ _ACTIONS: Final = {
     "TransactGetItems": DynamoHandler.transact_get_items,
     "TransactWriteItems": DynamoHandler.transact_write_items,
 }
-"""What reads and writes items: all else has times in its answer, or is seldom called."""
+"""The operations on items. All others have times in their responses, or are seldom called."""
 
 _HOST: Final = re.compile(r"https://dynamodb\.([a-z0-9-]+)\.amazonaws\.com/")
 
 
 def without_http(make_request: Make, act: Callable[[Callable[[], ActionResult]], ActionResult]) -> Make:
-    """Return what has moto's handler do an operation at once, and `make_request` do all others.
+    """Return a function that has moto's handler do the `_ACTIONS` at once, and `make_request` do all others.
 
-    `act` does an action. One that is refused has changed nothing: it is done again over HTTP, which knows the errors.
+    `act` runs an action. A failed action has changed nothing: it is repeated over HTTP, which knows the errors.
     """
 
     def make(endpoint: Endpoint, operation: Any, request: dict[str, Any]) -> Any:
@@ -53,7 +53,7 @@ def without_http(make_request: Make, act: Callable[[Callable[[], ActionResult]],
         handler.body = handler.params = _parsed(request["body"])
         try:
             result = act(lambda: _ACTIONS[operation.name](handler)).result
-        except Exception:  # noqa: BLE001 - raised once more, as what boto makes of it
+        except Exception:  # # noqa: BLE001 - raised again over HTTP, as boto's error
             return make_request(endpoint, operation, request)
         assert isinstance(result, dict)
         members = operation.output_shape.members
@@ -64,7 +64,7 @@ def without_http(make_request: Make, act: Callable[[Callable[[], ActionResult]],
 
 
 def _parsed(body: bytes) -> Any:
-    """Return a request as moto has it: what is binary as bytes."""
+    """Return a request body as moto has it, with binary values as bytes."""
     return json.loads(body, object_hook=_with_bytes if b'"B' in body else None)
 
 

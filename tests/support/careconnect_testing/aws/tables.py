@@ -14,13 +14,14 @@ _TYPE = "AWS::DynamoDB::Table"
 _SCHEMA = ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "LocalSecondaryIndexes", "BillingMode")
 
 _EMPTY: dict[tuple[str, str], Any] = {}
-"""moto's tables as they were made, by resource and name."""
+"""moto's empty tables, by resource and name."""
 
 
 def create_table(client: Any, resource: str, name: str) -> None:
     """Create a table by a name, with the schema of one of the template's resources (`RecordTable`).
 
-    moto takes a copy of the one that it made before: to make a table takes it longer than many a test.
+    moto copies a table of the same resource and name that was created before: creating one anew takes longer than many
+    tests.
     """
     if not client.meta.endpoint_url.endswith(".amazonaws.com"):
         _create(client, resource, name)

@@ -1,8 +1,8 @@
-"""The units that calls of DynamoDB cost, by the sizes of the items that they read and write.
+"""Count the request units of DynamoDB calls, by the sizes of the items that they read and write.
 
-A read unit is 4 KB of one item, or of all that a query reads; half of it is charged where consistency is not asked for.
-A write unit is 1 KB of an item, before or after, whichever is larger; two are charged in a transaction. An item that
-comes into an index is written there too.
+A read unit is 4 KB of one item, or of all that a query reads; half of it is charged for a read without consistency.
+A write unit is 1 KB of an item, before or after the write, whichever is larger; a transaction is charged two. An item
+that enters an index is written there too.
 """
 
 import math
@@ -23,7 +23,7 @@ _ONE = {"PutItem": "Put", "UpdateItem": "Update", "DeleteItem": "Delete"}
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """An item that is written or looked at by a write, as it was before."""
+    """An item that a call writes or checks, as it was before."""
 
     table: str
     key: Item
@@ -33,7 +33,7 @@ class _Written:
 
 @dataclass(slots=True)
 class UnitMeter:
-    """Adds up what the calls of rounds cost, told of each round before and after it; `client` calls for nobody else."""
+    """Adds up the units of all rounds, called before and after each round; only this class uses `client`."""
 
     client: Any
     read: float = 0
@@ -42,11 +42,11 @@ class UnitMeter:
     _written: list[_Written] = field(default_factory=list)
 
     def clear(self) -> None:
-        """Begin with nothing."""
+        """Reset all counts."""
         self.read, self.write, self._written = 0, 0, []
 
     def before(self, asked: Sequence[Asked]) -> None:
-        """Add what calls read that are about to be made, and look at what they will write."""
+        """Add the read units of a round's calls, and read the items that they will write."""
         for each in asked:
             if each.operation in ("GetItem", "BatchGetItem", "Query"):
                 self.read += sum(self._read_units(each.operation, each.parameters))
@@ -54,7 +54,7 @@ class UnitMeter:
                 self._written += self._to_write(each.operation, each.parameters)
 
     def after(self) -> None:
-        """Add what the calls of the last round have written."""
+        """Add the write units of the last round."""
         for one in self._written:
             after = self._item(one.table, one.key)
             self.write += one.units_each * _units(max(_size(one.before), _size(after)), _WRITE_BYTES)
@@ -130,7 +130,7 @@ def _value_size(typed: Mapping[str, Any]) -> int:
         case "S":
             return len(value.encode())
         case "N":
-            # Two digits to a byte, and one more.
+            # Two digits take a byte, and a number one more.
             return math.ceil(len(value.strip("-").strip("0")) / 2) + 1
         case "B":
             return len(value)

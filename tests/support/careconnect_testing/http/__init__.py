@@ -1,1 +1,1 @@
-"""Requests and answers of the deployed API, and events like API Gateway's."""
+"""Requests to and responses of the deployed API, and events like API Gateway's."""

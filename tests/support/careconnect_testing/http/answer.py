@@ -1,4 +1,4 @@
-"""An answer over HTTP, from a function's app or from the deployed API."""
+"""A response over HTTP, from a function's app or from the deployed API."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import httpx
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered."""
+    """A server's response."""
 
     status: int
     headers: Mapping[str, str]
@@ -18,35 +18,35 @@ class Answer:
 
     @classmethod
     def of(cls, response: Mapping[str, Any]) -> "Answer":
-        """Return what a function answered to API Gateway."""
+        """Return the response that a function gave to API Gateway."""
         assert response["isBase64Encoded"] is False
         return cls(response["statusCode"], response["headers"], response["body"])
 
     @classmethod
     def over_http(cls, response: httpx.Response) -> "Answer":
-        """Return what came over HTTP."""
+        """Return a response received over HTTP."""
         return cls(response.status_code, response.headers, response.text)
 
     @property
     def json(self) -> Any:
-        """The body, parsed."""
+        """The parsed body."""
         return json.loads(self.text)
 
     @property
     def error(self) -> str:
-        """OAuth's code of an error (RFC 6749 §5.2)."""
+        """The OAuth error code (RFC 6749 §5.2)."""
         return str(self.json["error"])
 
     @property
     def issue(self) -> dict[str, Any]:
-        """The OperationOutcome's one issue."""
+        """The only issue of the OperationOutcome."""
         assert self.json["resourceType"] == "OperationOutcome"
         (issue,) = self.json["issue"]
         return dict(issue)
 
     @property
     def diagnostics(self) -> str:
-        """The text of the OperationOutcome's one issue."""
+        """The text of the OperationOutcome's only issue."""
         return str(self.issue["diagnostics"])
 
     @property

@@ -1,4 +1,4 @@
-"""The deployed API as its users reach it: registered clients, their tokens, and requests just as they are written."""
+"""The deployed API as its users reach it: registered clients, their tokens, and requests exactly as written."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -33,20 +33,20 @@ class Api:
         return str(answer.json()["access_token"])
 
     def register(self, client_id: str, scope: str, patient: str = "") -> str:
-        """Register a client and return an access token of it."""
+        """Register a client and return an access token for it."""
         registry = DynamoDbClientRegistry(self.stack.client("dynamodb"), self.stack.stack.outputs["ClientTable"])
         registration = ClientRegistration(client_id, "A test client", tuple(scope.split()), patient=patient)
         return self.token(client_id, str(register_client(registry, registration, now=time.time())))
 
     def get(self, path: str, token: str = "", method: str = "GET", **headers: str) -> httpx.Response:
-        """Ask for a path below the FHIR base."""
+        """Request a path below the FHIR base."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             given["Authorization"] = f"Bearer {token}"
         return self.http.request(method, f"{FHIR_PATH}/{path}", headers=given)
 
     def statuses(self, requests: Iterable[tuple[str, str]], token: str = "") -> dict[tuple[str, str], int]:
-        """Make (method, path) requests at the same time and return the status of each."""
+        """Send (method, path) requests concurrently and return the status of each."""
         wanted = list(requests)
         with ThreadPoolExecutor(8) as pool:
             return dict(
@@ -54,7 +54,7 @@ class Api:
             )
 
     def raw(self, target: str, headers: Mapping[str, str], method: str = "GET") -> tuple[int, str]:
-        """Send a request target as it is written, which a library would set right; return status and body."""
+        """Send a request target exactly as written, which a library would normalise; return status and body."""
         address = urlsplit(self.stack.base_url)
         connection = HTTPConnection(address.hostname or "", address.port, timeout=30)
         try:
@@ -69,7 +69,7 @@ class Api:
 
 
 def issue_code(answer: httpx.Response) -> str:
-    """Return the issue code of an answer that must be an OperationOutcome, in whichever format it is."""
+    """Return the issue code of a response that must be an OperationOutcome, in either format."""
     if "xml" in answer.headers["Content-Type"]:
         root = etree.fromstring(answer.content)
         assert root.tag == f"{FHIR}OperationOutcome"

@@ -1,4 +1,4 @@
-"""What a client that others wrote is told of the running service."""
+"""The running service as a third-party client sees it."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +16,7 @@ class KeyClient:
 
 @dataclass(frozen=True)
 class Service:
-    """What a client is told: where the service is, how to prove who one is, and what is to be found there."""
+    """The facts given to a client: the service's address, the credentials, and the data to be found there."""
 
     base: str
     fhir_base: str

@@ -1,4 +1,4 @@
-"""What a `next` link tells whoever sees it: its parameters, and its cursor as far as that can be read."""
+"""The information that a `next` link reveals without a key: its parameters, and the legible part of its cursor."""
 
 import base64
 import zlib
@@ -13,12 +13,12 @@ def cursor_of(url: str) -> str:
 
 
 def legible_in(url: str) -> bytes:
-    """Return all that can be read off a link without a key: its text, its cursor's bytes, and what they unpack to."""
+    """Return everything legible in a link without a key: its text, its cursor's bytes, and their unpacked form."""
     cursor = cursor_of(url)
     content = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     parts = [url.encode(), content]
     for start in range(len(content)):
-        # Packed by zlib with its header, or without one.
+        # zlib's format, with and without its header.
         for window in (zlib.MAX_WBITS, -zlib.MAX_WBITS):
             with suppress(zlib.error):
                 parts.append(zlib.decompressobj(window).decompress(content[start:]))

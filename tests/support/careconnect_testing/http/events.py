@@ -12,7 +12,7 @@ from careconnect.http.base_url import FHIR_PATH
 FOLDER = Path(__file__).resolve().parents[4] / "events"
 FORM = "application/x-www-form-urlencoded"
 
-# The function of an event, by the beginning of its name: what it writes is a writer's.
+# The function of an event by the prefix of its name; a write goes to a writer.
 FUNCTIONS = {
     "archiver-": "ArchiverFunction",
     "audit-": "AuditFunction",
@@ -46,7 +46,7 @@ def function_of(name: str) -> str:
 
 
 def event_names(*functions: str) -> list[str]:
-    """Return the names of all events, or of those that are sent to functions."""
+    """Return the names of all events, or of those for the given functions."""
     names = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem != "local-env")
     return [name for name in names if not functions or function_of(name) in functions]
 
@@ -62,7 +62,7 @@ def rest_event(
     request_id: str = "",
     authorizer: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Return the event of a request; without `authorizer` it carries no context of one."""
+    """Return the event of a request; without `authorizer` it has no authorizer context."""
     sent = event("patient-record-read")
     given = {name: value for name, value in sent["headers"].items() if name not in ("Accept", "Authorization")}
     given |= headers or {}
@@ -117,7 +117,7 @@ def fhir_event(
 
 
 def authorizer_event(authorization: str, method: str = "GET", path: str = f"{FHIR_PATH}/Patient/4") -> Event:
-    """Return the event that asks the TOKEN authorizer about one request."""
+    """Return the TOKEN authorizer's event for one request."""
     sent = event("authorizer-bearer")
     api = sent["methodArn"].partition("/")[0]
     return sent | {"authorizationToken": authorization, "methodArn": f"{api}/live/{method}{path}"}

@@ -1,4 +1,4 @@
-"""One request of each kind that a deployment answers, over the few records and some beside them."""
+"""One request of each kind that a deployment serves, over the few records and some more."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from careconnect_testing.parts.auditor import an_event
 from careconnect_testing.records.few_records import LOINC, Resource
 
 Sent = Callable[[MotoDeployment], Event]
-"""Returns a request's event, made for a deployment at the time."""
+"""Returns a request's event, created for a deployment when it is called."""
 
 RECORDS = "PatientRecordFunction"
 DIRECTORY = "DirectoryFunction"
@@ -30,19 +30,19 @@ _CALLER = {
     "jti": "token-1",
 }
 _OBSERVED = 104
-"""Observations beside the twelve of Patient 4."""
+"""Observations besides the twelve of Patient 4."""
 _CODES = ("29463-7", "8302-2")
 _DAY = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-"""On which the events are that are searched for: long past, so that no other is of that day."""
+"""The day of the audit events that are searched for: long past, so that no other event is of that day."""
 _EVENTS = 25
 _FREE = "9434765870"
-"""The NHS number of a patient to whom nothing refers."""
+"""The NHS number of a patient that no resource refers to."""
 _UNKNOWN = "9434765919"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestKind:
-    """A kind of request: its name, the function that answers it, an example, and the answer's status.
+    """A kind of request: its name, its function, an example, and the expected status.
 
     The authorizer answers without a status: 0.
     """
@@ -54,7 +54,7 @@ class RequestKind:
 
 
 def beside() -> list[Resource]:
-    """Return what is loaded beside the few records: many observations of Patient 4, and a patient by itself."""
+    """Return the resources loaded besides the few records: many observations of Patient 4, and an unreferenced patient."""
     observed = [
         observation(
             "Patient/4",
@@ -69,7 +69,7 @@ def beside() -> list[Resource]:
 
 
 def prepare(deployment: MotoDeployment) -> None:
-    """Replace a version of two resources, and keep events."""
+    """Replace a version of two resources, and store audit events."""
     for path in ("Patient/free", "Observation/w0"):
         reader = deployment.answer(RECORDS, _get(path)(deployment))
         changed = {**reader.json, "language": "en"}
@@ -77,7 +77,7 @@ def prepare(deployment: MotoDeployment) -> None:
     for number in range(_EVENTS):
         kept = an_event(_DAY.replace(minute=number), number, patient="4", ids=("Patient/4",), type="Patient")
         deployment.client.put_item(TableName="events", Item=kept.item())
-    # The first link that is signed makes the key of all.
+    # Signing the first link creates the key of all links.
     _an_id(deployment)
 
 
@@ -101,7 +101,7 @@ def _write(method: str, path: str, body: Any = None, query: str = "", **headers:
 
 
 def _next(function: str, path: str, query: str) -> Sent:
-    """Return the request of the second page of a search."""
+    """Return the request for the second page of a search."""
 
     def sent(deployment: MotoDeployment) -> Event:
         url = urlsplit(deployment.answer(function, _get(path, query)(deployment)).link("next"))

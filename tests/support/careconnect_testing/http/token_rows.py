@@ -1,4 +1,4 @@
-"""The rows of /token's answers table that refuse, for unit tests and for tests over HTTP (`oauth.md`)."""
+"""The error rows of /token's answers table, for unit tests and for tests over HTTP (`oauth.md`)."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -8,17 +8,17 @@ from typing import Any
 from careconnect_testing.parts.issuer import basic
 
 CLIENT_ID = "client-1"
-"""The registered client that the rows speak of; it may have `profile` and `patient/` and `user/Patient.read`."""
+"""The rows' registered client; it may have `profile` and `patient/` and `user/Patient.read`."""
 
 RIGHT = "{right}"
-"""Stands for the right secret, or for the header with it."""
+"""Placeholder for the right secret, or for the header with it."""
 
 GRANT = {"grant_type": "client_credentials"}
 
 
 @dataclass(frozen=True)
 class Row:
-    """One request and how it is refused; `over_http` is false for what only an event can hold."""
+    """One request and its expected error; `over_http` is False if only an event can hold the request."""
 
     name: str
     status: int
@@ -29,16 +29,16 @@ class Row:
     over_http: bool = True
 
     def pairs(self, secret: str) -> list[tuple[str, str]]:
-        """Return the form with the right secret put in where it is asked for."""
+        """Return the form, with the right secret in place of the placeholder."""
         pairs = self.form.items() if isinstance(self.form, dict) else self.form
         return [(name, secret if value == RIGHT else value) for name, value in pairs]
 
     def asked(self, secret: str) -> list[tuple[str, str]]:
-        """Return the query, likewise."""
+        """Return the query, with the right secret in place of the placeholder."""
         return [(name, secret if value == RIGHT else value) for name, value in self.query]
 
     def sent(self, secret: str) -> dict[str, str]:
-        """Return the headers, likewise."""
+        """Return the headers, with the right secret in place of the placeholder."""
         return basic(CLIENT_ID, secret) if isinstance(self.headers, str) else dict(self.headers)
 
 

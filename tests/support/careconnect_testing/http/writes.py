@@ -1,4 +1,4 @@
-"""Writing over HTTP: requests with a client's token, and the resources that tests make up."""
+"""Writing over HTTP: requests with a client's token, and the resources that tests create."""
 
 import json
 import uuid
@@ -26,7 +26,7 @@ class WritingClient:
     token: str
 
     def send(self, method: str, path: str, body: Any = None, *, type_: str = JSON, **headers: str) -> httpx.Response:
-        """Send a request below the FHIR base; `body` is sent as it is if it is text, as JSON otherwise."""
+        """Send a request below the FHIR base; a `body` of text is sent as it is, any other as JSON."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given["Authorization"] = f"Bearer {self.token}"
         content = None
@@ -48,15 +48,15 @@ class WritingClient:
         return self.send("PATCH", path, list(operations), type_=PATCH, **headers)
 
     def delete(self, path: str, **headers: str) -> httpx.Response:
-        """Delete a resource, or what a condition finds."""
+        """Delete a resource, or the resources that a condition finds."""
         return self.send("DELETE", path, **headers)
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """Read, search, or ask for a history."""
+        """Read, search, or request a history."""
         return self.send("GET", path, **headers)
 
     def ids(self, search: str) -> list[str]:
-        """Return the ids that a search finds, asked so that it misses nothing."""
+        """Return the ids that a complete search finds."""
         answer = self.get(search, Cache_Control="no-cache")
         assert answer.status_code == 200, answer.text
         return [entry["resource"]["id"] for entry in answer.json().get("entry", ())]
@@ -70,7 +70,7 @@ class WritingClient:
 
 
 def new_code() -> str:
-    """Return an identifier's value that nothing has."""
+    """Return an identifier's value that no resource has."""
     return uuid.uuid4().hex
 
 

@@ -1,4 +1,4 @@
-"""The console's writing room as the browser tests use it: what one reads, types and presses there."""
+"""The console's writing room in browser tests: its texts, its editor and its buttons."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ class Desk:
 
     @property
     def main(self) -> Locator:
-        """What the room shows: results stand there, and are said outside of it as well."""
+        """The room's main region: it shows results, which are also announced outside it."""
         return self.tab.page.get_by_role("main")
 
     @property
@@ -42,11 +42,11 @@ class Desk:
 
     @property
     def path(self) -> str:
-        """The resource that the address names, as in `Patient/4`."""
+        """The resource in the address, such as `Patient/4`."""
         return self.tab.page.url.partition("#/write/")[2]
 
     def write(self, former: str, latter: str) -> None:
-        """Put a text in another's place, as if it were typed."""
+        """Replace one text by another in the editor, as if typed."""
         assert former in self.text
         self.editor.fill(self.text.replace(former, latter))
 
@@ -57,7 +57,7 @@ class Desk:
         self.main.get_by_text(text).first.wait_for()
 
     def use_token(self, token: str) -> None:
-        """Use a token that is there already, from the page at `/`."""
+        """Use an existing token, from the page at `/`."""
         page = self.tab.page
         page.get_by_role("button", name="Access token").click()
         page.get_by_label("An access token that you have").fill(token)
@@ -78,13 +78,13 @@ class Desk:
         self.editor.wait_for()
 
     def faults(self) -> list[str]:
-        """Return the faults as they are listed, each with its line."""
+        """Return the listed faults, each with its line."""
         region = self.main.get_by_role("region", name="Faults")
         region.wait_for()
         return [" ".join(each.split()) for each in region.get_by_role("listitem").all_inner_texts()]
 
     def versions(self, *deeds: str) -> None:
-        """Wait until the history has these versions, the newest first."""
+        """Wait until the history has exactly these versions, the newest first."""
         number = len(deeds)
         self.main.get_by_text(f"{number} version{'s' if number > 1 else ''}.", exact=True).wait_for()
         listed = self.main.get_by_role("region", name="Versions of").get_by_role("listitem").all_inner_texts()
@@ -99,13 +99,13 @@ def api(local_stack: LocalStack, console: str) -> Iterator[Api]:
 
 @pytest.fixture(scope="session")
 def beside(api: Api) -> WritingClient:
-    """Somebody else who writes at the same time."""
+    """Another client, which writes at the same time."""
     return WritingClient(api.http, api.register("beside-the-browser", "system/*.cruds"))
 
 
 @pytest.fixture
 def made(beside: WritingClient) -> Iterator[Making]:
-    """A function that stores a resource and returns its path, or notes a path; at the end it is deleted."""
+    """A function that stores a resource and returns its path, or notes a path; each is deleted at the end."""
     paths: list[str] = []
 
     def note(resource: Resource | str) -> str:
@@ -124,7 +124,7 @@ def _path_of(resource: Resource) -> str:
 
 @pytest.fixture
 def desk(visit: Callable[..., Visit]) -> Desk:
-    """The room on a desktop, with the token of who may write everything."""
+    """The room on a desktop, with a token that may write everything."""
     tab = visit()
     tab.open()
     tab.sign_in("Editor")

@@ -1,4 +1,4 @@
-"""A parsed resource as the server answers it in XML."""
+"""A parsed resource as the server returns it in XML."""
 
 from typing import Any
 
@@ -8,5 +8,5 @@ from careconnect_records.stu3.element_order import in_order
 
 
 def xml_text(resource: dict[str, Any], *, pretty: bool = False) -> str:
-    """Return a valid resource as XML, through the JSON that is stored of it."""
+    """Return a valid resource as XML, by way of its stored JSON."""
     return resource_xml(json_text(in_order(resource)), pretty=pretty)

@@ -1,4 +1,4 @@
-"""A real browser at the console: what is seen there, and what must never happen in it."""
+"""A real browser at the console: the visible page, and the faults that must never happen in it."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from careconnect_admin.project import PROJECT
 
 SCREENSHOTS: Final = PROJECT / "build" / "browser"
-"""Where a page that failed leaves its picture."""
+"""Screenshots of failed tests."""
 
 _AXE: Final = PROJECT / "functions/console/web/node_modules/axe-core/axe.min.js"
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -24,19 +24,19 @@ document.addEventListener("securitypolicyviolation", (each) => {
   window.__violations.push(`${each.violatedDirective}: ${each.blockedURI}`);
 });
 """
-# What Chromium says of every answer of 400 or more, whether the page expects it or not.
+# Chromium logs this for every response of 400 or more, whether the page expects it or not.
 _OF_STATUS: Final = "Failed to load resource: the server responded with a status of"
 
 
 def chromium() -> Path | None:
-    """Return the Chromium of this machine, or the one that CHROMIUM names; None if there is none."""
+    """Return this machine's Chromium, or the one that CHROMIUM names; None if there is none."""
     named = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
     return Path(named) if named else None
 
 
 @dataclass
 class Visit:
-    """One tab at the console. `faults` are what must not happen: errors, other origins, what the policy refuses."""
+    """One tab at the console. `faults` are events that must not happen: errors, other origins, policy violations."""
 
     context: BrowserContext
     page: Page
@@ -48,7 +48,7 @@ class Visit:
     def begin(
         cls, browser: Browser, base: str, *, scheme: str = "light", width: int = 1280, height: int = 800
     ) -> "Visit":
-        """Open a tab of its own, with nothing in it yet."""
+        """Open an empty tab in its own browser context."""
         context = browser.new_context(
             color_scheme="dark" if scheme == "dark" else "light", viewport={"width": width, "height": height}
         )
@@ -75,7 +75,7 @@ class Visit:
         self.page.get_by_role("heading", name="What it opens").wait_for()
 
     def violations(self, but: Sequence[str] = ()) -> list[str]:
-        """Return what axe-core finds, each rule with its first places; `but` are the rules that a viewer breaks."""
+        """Return axe-core's violations, each rule with its first places; `but` are the rules that a viewer breaks."""
         self.page.evaluate(_AXE.read_text(encoding="utf-8"))
         found: list[dict[str, Any]] = self.page.evaluate("async () => (await axe.run()).violations")
         return [
@@ -85,11 +85,11 @@ class Visit:
         ]
 
     def is_too_wide(self) -> bool:
-        """Say whether the page has to be scrolled sideways."""
+        """Return True if the page has to be scrolled sideways."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
     def remembered(self) -> str:
-        """Return all that could tell of a secret: the document, what is typed in, the address, and every storage."""
+        """Return all text that could hold a secret: the document, the fields' values, the address, and every storage."""
         return str(
             self.page.evaluate(
                 """async () => JSON.stringify([
@@ -102,7 +102,7 @@ class Visit:
         )
 
     def loaded(self) -> dict[str, float]:
-        """Return the first load's figures: bytes as they came, requests, and milliseconds to its end."""
+        """Return the first load's figures: bytes transferred, requests, and milliseconds to its end."""
         figures: dict[str, float] = json.loads(
             self.page.evaluate(
                 """() => {
@@ -120,7 +120,7 @@ class Visit:
         return figures
 
     def end(self, name: str, *, failed: bool) -> list[str]:
-        """Close the tab; returns the faults. A test that failed leaves a picture under its name."""
+        """Close the tab and return its faults; a failed test leaves a screenshot under its name."""
         if failed:
             SCREENSHOTS.mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)

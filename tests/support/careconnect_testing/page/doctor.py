@@ -1,4 +1,4 @@
-"""The token doctor in a browser: assertions to give it, and the verdict that it tells."""
+"""The token doctor in a browser: assertions to paste, and its verdict."""
 
 import json
 import secrets
@@ -27,7 +27,7 @@ def assertion(
     header: Mapping[str, Any] | None = None,
     key: ec.EllipticCurvePrivateKey = KEY,
 ) -> str:
-    """Sign an assertion, right unless told otherwise; a claim that is None is left out."""
+    """Return a signed assertion, valid unless changed; a claim that is None is left out."""
     now = int(time.time())
     id_ = str((claims or {}).get("sub") or _CLIENT_ID)
     whole = {
@@ -40,17 +40,17 @@ def assertion(
         **(claims or {}),
     }
     whole = {name: value for name, value in whole.items() if value is not None}
-    # Not `encode`, which refuses to sign what the server is to refuse.
+    # `encode` refuses to sign claims that the server must reject.
     return jwt.api_jws.encode(json.dumps(whole).encode(), key, "ES384", {"kid": "registered", **(header or {})})
 
 
 def field(page: Page) -> Locator:
-    """Return the field that takes the token."""
+    """Return the input field of the token."""
     return page.get_by_label("Access token or client assertion")
 
 
 def verdict(page: Page) -> Locator:
-    """Return the headline of what the doctor says."""
+    """Return the headline of the doctor's verdict."""
     return page.get_by_role("region", name="Verdict").get_by_role("heading")
 
 

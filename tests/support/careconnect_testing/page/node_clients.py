@@ -21,7 +21,7 @@ Node = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def node(service: Service) -> Node:
-    """A function that runs Node with arguments and returns what it printed; it fails, with that, unless 0 came back."""
+    """A function that runs Node with arguments and returns its output; it fails, with the output, if the exit code is not 0."""
     if not (FOLDER / "node_modules").is_dir():
         pytest.fail("the JavaScript clients are not installed: run `make setup`", pytrace=False)
     environment = os.environ | {
@@ -35,7 +35,7 @@ def node(service: Service) -> Node:
         "CARECONNECT_KEY_CLIENT_JWK": json.dumps(service.key_client.jwk),
         "CARECONNECT_NHS_NUMBER": service.nhs_number,
         "CARECONNECT_OBSERVATIONS": str(len(service.observations)),
-        # Redocly's tool asks for newer versions and counts its users, unless it is told not to.
+        # Redocly's tool checks for newer versions and sends telemetry unless this turns both off.
         "REDOCLY_TELEMETRY": "off",
         "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true",
     }

@@ -1,4 +1,4 @@
-"""A browser's way to a patient's record, and the tokens that make what is to be seen there."""
+"""Opening a patient's record in a browser, and tokens for writing the resources shown there."""
 
 import re
 from typing import Final
@@ -10,11 +10,11 @@ from careconnect_admin.clients.demo import DemoClient
 from careconnect_testing.page.browser import Visit
 
 SAMPLE_NAME: Final = re.compile("^MUÑOZ, Sofía Elena")
-"""The sample's Patient/4, as the banner has it."""
+"""The name of the sample's Patient/4, as the banner shows it."""
 
 
 def open_record(tab: Visit, patient: str = "4") -> Page:
-    """Sign in as one who reads everything, and open a record that is complete or empty."""
+    """Sign in as a client that reads everything, and open a record that is complete or empty."""
     page = tab.open()
     tab.sign_in()
     go_to_record(page, patient)
@@ -23,12 +23,12 @@ def open_record(tab: Visit, patient: str = "4") -> Page:
 
 
 def go_to_record(page: Page, patient: str) -> None:
-    """Follow the address of a patient's record."""
+    """Go to the address of a patient's record."""
     page.evaluate("hash => { location.hash = hash; }", f"#/record/{patient}")
 
 
 def bearer_of(http: httpx.Client, client: DemoClient) -> dict[str, str]:
-    """Return the header that carries a new token of a client's."""
+    """Return the header with a new token of a client."""
     grant = http.post("/token", data={"grant_type": "client_credentials"}, auth=(client.client_id, client.secret))
     return {"Authorization": f"Bearer {grant.json()['access_token']}"}
 

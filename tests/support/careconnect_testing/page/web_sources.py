@@ -1,4 +1,4 @@
-"""Node over the sources of the console's page: `python -m careconnect_testing.page.web_sources ARGUMENTS…`."""
+"""Run Node in the folder of the console's sources: `python -m careconnect_testing.page.web_sources ARGUMENTS…`."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ WEB: Final = PROJECT / "functions/console/web"
 
 
 def run(*arguments: str) -> int:
-    """Run Node in the folder of the sources; returns its exit code."""
+    """Run Node in the folder of the sources and return its exit code."""
     return subprocess.run([NODE, *arguments], cwd=WEB, check=False).returncode
 
 

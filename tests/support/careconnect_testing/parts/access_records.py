@@ -1,4 +1,4 @@
-"""The audit trail of tests: kept in memory to be looked at, or in moto's tables as it is deployed."""
+"""The audit trail of tests: stored in memory for assertions, or in moto's tables as deployed."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -15,9 +15,9 @@ from careconnect_testing.aws.tables import create_table
 
 @dataclass
 class StoredEvents:
-    """An audit store in memory; with a `fault` nothing can be kept. `steps` tells when what was begun and kept.
+    """An audit store in memory; with a `fault` it can store nothing. `steps` lists each begin and store, in order.
 
-    Each id is kept once, as by the store that is deployed.
+    Each id is stored once, as in the deployed store.
     """
 
     events: list[AuditEvent] = field(default_factory=list)
@@ -25,7 +25,7 @@ class StoredEvents:
     steps: list[str] = field(default_factory=list)
 
     def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
-        """Keep events at once, and return what ends as it would have."""
+        """Store events at once, and return a finished future like the deployed store's."""
         self.steps.append(f"begin {len(events)}")
         kept: Future[None] = Future()
         try:
@@ -37,7 +37,7 @@ class StoredEvents:
         return [kept]
 
     def run(self, work: Callable[[], None]) -> "Future[None]":
-        """Do some work at once."""
+        """Run work at once and return its finished future."""
         done: Future[None] = Future()
         try:
             work()
@@ -48,7 +48,7 @@ class StoredEvents:
         return done
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
-        """Keep events."""
+        """Store events, and wait."""
         self.steps.append(f"keep {len(events)}")
         self._keep(events)
 
@@ -63,12 +63,12 @@ class StoredEvents:
         self.events += [event for event in events if event.id not in known]
 
     def auditing(self, *, fails_open: bool = False) -> Auditing:
-        """Return a function's recording that keeps its events here."""
+        """Return a function's auditing that stores its events here."""
         return Auditing(self, "tested", fails_open=fails_open)
 
 
 def audit_table(client: Any, name: str) -> Callable[[], list[AuditEvent]]:
-    """Make the table of events by a name, and return a function that lists what is in it, in the order of ids."""
+    """Create an audit table by a name, and return a function that lists its events by id."""
     create_table(client, "AuditTable", name)
     return lambda: [
         event_of(item)

@@ -1,4 +1,4 @@
-"""Access tokens, right in every respect unless told otherwise, and the key that signs them."""
+"""Access tokens, valid unless changed, and the key that signs them."""
 
 import base64
 import json
@@ -22,12 +22,12 @@ class _Absent:
 
 
 ABSENT = _Absent()
-"""As a claim's or a header's value: leave it out."""
+"""The value of a claim or a header parameter that is to be left out."""
 
 
 @cache
 def signing_key(name: str = "ours") -> rsa.RSAPrivateKey:
-    """Return a key, the same one for a name throughout a run."""
+    """Return a key, the same for a name throughout a run."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -42,12 +42,12 @@ def segment(members: Mapping[str, Any]) -> str:
 
 
 def header(**changes: Any) -> dict[str, Any]:
-    """Return the header of an access token, changed."""
+    """Return the header of an access token, with changes."""
     return _changed({"alg": "RS256", "typ": "at+jwt", "kid": thumbprint(signing_key().public_key())}, changes)
 
 
 def claims(now: float | None = None, **changes: Any) -> dict[str, Any]:
-    """Return the claims of an access token issued at `now`, changed."""
+    """Return the claims of an access token issued at `now`, with changes."""
     at = int(time.time() if now is None else now)
     return _changed(
         {

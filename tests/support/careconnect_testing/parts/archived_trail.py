@@ -33,9 +33,9 @@ Item = Mapping[str, Any]
 
 @dataclass
 class ArchivedTrail:
-    """A table, and a bucket with Object Lock; times are epoch milliseconds, `now` is what all take it to be.
+    """A table, and a bucket with Object Lock; times are epoch milliseconds, and `now` is the current time of all parts.
 
-    `put`, `change` and `remove` return the records that the stream has of it; `deliver` hands records to the archiver.
+    `put`, `change` and `remove` return their stream records; `deliver` passes stream records to the archiver.
     """
 
     dynamodb: Any
@@ -52,12 +52,12 @@ class ArchivedTrail:
 
     @property
     def trail(self) -> DynamoDbTrail:
-        """The trail, read."""
+        """The trail's reader."""
         return DynamoDbTrail(self.dynamodb, AUDIT_TABLE)
 
     @property
     def record(self) -> DynamoDbAuditStore:
-        """The trail, written."""
+        """The trail's writer."""
         return DynamoDbAuditStore(self.dynamodb, AUDIT_TABLE, self.retention_days)
 
     @property
@@ -77,11 +77,11 @@ class ArchivedTrail:
         return verify_day(self.trail, self.archive, day, self.now, self.retention_days)
 
     def found(self, day: str = DAY) -> dict[str, str]:
-        """Return what the verification of a day names: faults by ids."""
+        """Return the findings of a day's verification: faults by ids."""
         return {finding.id: str(finding.fault) for finding in self.verify(day).findings}
 
     def streamed(self, event_name: str, old: Item | None, new: Item | None, at: int | None = None) -> Item:
-        """Return a record of the stream, of now or of another time."""
+        """Return a stream record, of now or of another time."""
         item = new or old or {}
         images = {"OldImage": old, "NewImage": new}
         change = {
@@ -93,9 +93,9 @@ class ArchivedTrail:
         return {"eventName": event_name, "eventSource": "aws:dynamodb", "dynamodb": change}
 
     def put(self, age: int = 0, *, at: int | None = None, **members: Any) -> tuple[str, Item]:
-        """Put an event of so many milliseconds ago, or of a time; return its id and the stream's record of that time.
+        """Store an event of `age` milliseconds ago, or of a time; return its id and its stream record.
 
-        The record is of the event's own time.
+        The stream record is of the event's own time.
         """
         claimed = self.now - age if at is None else at
         given: dict[str, Any] = {"interaction": "read", "type": "Patient", "patient": "4", "client_id": "client-1"}
@@ -103,14 +103,14 @@ class ArchivedTrail:
         self.record.keep([event])
         return event.id, self.streamed("INSERT", None, self.item(event.id), claimed)
 
-    def kept(self, *ages: int, **members: Any) -> list[str]:
-        """Put an event for each age, and archive them; return their ids."""
+    def stored(self, *ages: int, **members: Any) -> list[str]:
+        """Store an event for each age, and archive them; return their ids."""
         made = [self.put(age, **members) for age in ages or (MINUTE,)]
         self.deliver(*(record for _, record in made))
         return [event_id for event_id, _ in made]
 
     def deliver(self, *records: Item) -> None:
-        """Hand a batch to the archiver."""
+        """Pass a batch of stream records to the archiver."""
         self.archiver({"Records": list(records)})
 
     def item(self, event_id: str) -> dict[str, Any]:
@@ -118,19 +118,19 @@ class ArchivedTrail:
         return dict(self.dynamodb.get_item(TableName=AUDIT_TABLE, Key=event_key(event_id))["Item"])
 
     def put_item(self, item: Item, at: int | None = None) -> Item:
-        """Put any item into the table; return the stream's record of that, of now or of another time."""
+        """Put any item into the table; return its stream record, of now or of another time."""
         self.dynamodb.put_item(TableName=AUDIT_TABLE, Item=item)
         return self.streamed("INSERT", None, item, at)
 
     def change(self, event_id: str, **texts: str) -> Item:
-        """Change texts of an event."""
+        """Change text attributes of an event and return the stream record."""
         old = self.item(event_id)
         new = old | {name: {"S": text} for name, text in texts.items()}
         self.dynamodb.put_item(TableName=AUDIT_TABLE, Item=new)
         return self.streamed("MODIFY", old, new)
 
     def remove(self, event_id: str) -> Item:
-        """Remove an event."""
+        """Remove an event and return the stream record."""
         old = self.item(event_id)
         self.dynamodb.delete_item(TableName=AUDIT_TABLE, Key=event_key(event_id))
         return self.streamed("REMOVE", old, None)
@@ -143,7 +143,7 @@ class ArchivedTrail:
 
 @contextmanager
 def trail_on_moto(watch: Callable[[Any], None] = lambda _s3: None) -> Iterator[ArchivedTrail]:
-    """Make the table and the bucket in moto; `watch` is given the client of S3."""
+    """Create the table and the bucket in moto; `watch` gets the S3 client."""
     with mock_aws():
         dynamodb: Any = _SESSION.client("dynamodb")
         s3: Any = _SESSION.client("s3")

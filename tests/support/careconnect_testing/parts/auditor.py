@@ -1,4 +1,4 @@
-"""The auditor over tables in moto that hold events of one's choice, its AWS calls counted and broken on demand."""
+"""The auditor over tables in moto that hold any events, with its AWS calls counted and failing on demand."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ _SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_
 
 
 def an_event(at: datetime, number: int = 0, **fields: Any) -> AuditEvent:
-    """Return an event at a time, its shard and the rest of its id by a number."""
+    """Return an event at a time; `number` gives its shard and the rest of its id."""
     event_id = f"{int(at.timestamp() * 1000):012x}-{number % 16:x}{number:031x}"
     given = {"action": Action.READ, "interaction": "read", "client_id": "client-1", "service": "fhir_reader", **fields}
     return AuditEvent(id=event_id, **given)
@@ -75,12 +75,12 @@ KEPT = [
     ),
     an_event(NOW - timedelta(days=10), 7, patient="5", ids=("Observation/o5",), type="Observation"),
 ]
-"""Events of two patients and of nobody, which the tests keep."""
+"""Events of two patients and of none, which the tests store."""
 
 
 @dataclass
 class Auditor:
-    """The deployed auditor, asked with a caller of one's choice."""
+    """The deployed auditor, for requests of any caller."""
 
     client: Any
     event_table: str
@@ -91,7 +91,7 @@ class Auditor:
     calls: list[str] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     faults: list[Callable[[str], None]] = field(default_factory=list)
-    """Called with each operation's name before it is made; one that raises makes the operation fail."""
+    """Functions that are called with each operation's name before it. One that raises makes the operation fail."""
 
     def __post_init__(self) -> None:
         """Build the function."""
@@ -106,22 +106,22 @@ class Auditor:
         )
 
     def as_caller(self, scope: str = "patient/AuditEvent.read", patient: str = "") -> "Auditor":
-        """Return the auditor as asked by another caller."""
+        """Return the same auditor for another caller."""
         return replace(self, scope=scope, patient=patient)
 
     def keep(self, *events: AuditEvent) -> None:
-        """Keep events."""
+        """Store events."""
         for event in events:
             self.client.put_item(TableName=self.event_table, Item=event.item())
 
     def own_events(self) -> list[AuditEvent]:
-        """Return what the auditor recorded of its own reads, oldest first."""
+        """Return the audit events of the auditor's own reads, oldest first."""
         items = self.client.scan(TableName=self.event_table)["Items"]
         found = [event_of(item) for item in items if item.get("service") == {"S": "access_auditor"}]
         return sorted(found, key=lambda event: event.id)
 
     def get(self, path: str, query: Pairs | str = (), method: str = "GET", **headers: str) -> Answer:
-        """Ask for a path below the base; a query as text is decoded as the gateway decodes it."""
+        """GET a path below the base; a query as text is decoded as the gateway decodes it."""
         pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send(fhir_event(method, path, pairs, headers=given, authorizer=self.context))
@@ -138,7 +138,7 @@ class Auditor:
         return self.get(unquote(parts.path).removeprefix(FHIR_PATH + "/"), parts.query)
 
     def walk(self, query: str = "") -> list[Answer]:
-        """Return a search's pages, along the next links."""
+        """Return all pages of a search, following the next links."""
         pages = [self.get("AuditEvent", query)]
         assert pages[0].status == 200, pages[0].text
         while url := pages[-1].link("next"):
@@ -148,13 +148,13 @@ class Auditor:
 
     @property
     def context(self) -> dict[str, str]:
-        """What the authorizer says of the caller."""
+        """The caller's context from the authorizer."""
         context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
         context["jti"] = "token-1"
         return context | ({"patient": self.patient} if self.patient else {})
 
     def send(self, event: Mapping[str, Any]) -> Answer:
-        """Hand an event to the function, as if a moment had passed since the one before."""
+        """Pass an event to the function, as if a moment had passed since the previous one."""
         self.now.now += 1
         self.calls.clear()
         return Answer.of(self._app(event))
@@ -162,7 +162,7 @@ class Auditor:
 
 @contextmanager
 def auditor_on_moto() -> Iterator[Auditor]:
-    """Make an empty table in moto, and the auditor over it."""
+    """Create an empty table in moto, and yield the auditor over it."""
     with mock_aws():
         client = _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32))
         name = f"events-{next(_NUMBERS)}"

@@ -12,13 +12,13 @@ class Clock:
 
     @classmethod
     def at(cls, instant: datetime) -> "Clock":
-        """Return a clock that shows an instant, which has a time zone."""
+        """Return a clock that shows an instant with a time zone."""
         return cls(instant.timestamp())
 
     def __call__(self) -> float:
-        """Tell the time in seconds since 1970."""
+        """Return the time in seconds since 1970."""
         return self.now
 
     def utc(self) -> datetime:
-        """Tell the time as a date and time in UTC."""
+        """Return the time as a date and time in UTC."""
         return datetime.fromtimestamp(self.now, UTC)

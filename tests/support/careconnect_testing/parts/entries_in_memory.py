@@ -1,4 +1,4 @@
-"""Invented entries in memory: people with visits, and the context in which a search asks for them."""
+"""Synthetic index entries in memory: people with visits, and the context of a search for them."""
 
 import copy
 import json
@@ -21,7 +21,7 @@ from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, Next
 
 PEOPLE = 240
 VISITS = 3
-"""Encounters of each person."""
+"""The number of encounters of each person."""
 
 
 def served(name: str) -> ResourceType:
@@ -43,7 +43,7 @@ class _Stream:
 
 
 class EntriesInMemory:
-    """A store of entries alone, whose references are found by their values. Calls are counted in a budget, if given."""
+    """A store of index entries alone, which finds references by their values. Calls are counted in a budget, if given."""
 
     def __init__(self, values: dict[str, dict[str, list[Any]]]) -> None:
         self._budget: RequestBudget | None = None
@@ -63,7 +63,7 @@ class EntriesInMemory:
         return other
 
     def all_of(self, name: str) -> list[Entry]:
-        """Return the entries of a type."""
+        """Return the index entries of a type."""
         return [entry for entry in self._entries.values() if entry.type.name == name]
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
@@ -88,7 +88,7 @@ class EntriesInMemory:
 
     def _in_range(self, type_: ResourceType, range_: IndexRange) -> list[Entry]:
         if "?" in range_.partition:
-            # The type's entries are all in its first shard.
+            # All entries of the type are in its first shard.
             return self.all_of(type_.name) if range_.partition.endswith("?0") else []
         parameter = range_.prefix.partition("?")[2].removesuffix("#")
         return self._pointing.get((range_.partition, type_.name, parameter), [])
@@ -114,7 +114,7 @@ class EntriesInMemory:
 
 
 def _values(number: int) -> Iterator[tuple[str, dict[str, list[Any]]]]:
-    """A person, whose visits at an own clinic of no importance end in an observation each."""
+    """Yield the entries of a person with visits, each ending in an observation."""
     patient = [f"Patient/p{number}"]
     yield patient[0], {"_id": [["", f"p{number}"]], "gender": [["", "male" if number % 2 else "female"]]}
     for visit in range(VISITS):
@@ -135,7 +135,7 @@ PEOPLE_AND_VISITS = EntriesInMemory(dict(one for number in range(PEOPLE) for one
 
 
 def context(store: EntriesInMemory = PEOPLE_AND_VISITS, *, calls: int = MOST_CALLS, patient: str = "") -> SearchContext:
-    """Return the context of a request with so many calls left, by a client that may be bound to a patient."""
+    """Return the context of a request with `calls` left, by a client that may be bound to a patient."""
     budget = RequestBudget(10**9, lambda _: None, lambda: 0.0)
     budget.call(MOST_CALLS - calls)
     caller = Caller("c", EVERYTHING, grants_of(EVERYTHING), patient)

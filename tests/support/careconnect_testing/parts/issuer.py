@@ -1,4 +1,4 @@
-"""The token issuer as its handler builds it, over AWS clients that a test gives it."""
+"""The token issuer as its handler builds it, over AWS clients that a test provides."""
 
 import base64
 import secrets
@@ -49,10 +49,10 @@ AUDIT_TABLE = "audit"
 ALIAS = "alias/test-signing"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-# One session for the whole run: it reads the services' descriptions once.
+# One session for the whole run, so that it reads the services' descriptions once.
 _SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
 
-# One key pair of each kind for the whole run: making an RSA key takes a while.
+# One key pair of each kind for the whole run, because generating an RSA key takes long.
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 P256_KEY = ec.generate_private_key(ec.SECP256R1())
@@ -60,7 +60,7 @@ P384_KEY = ec.generate_private_key(ec.SECP384R1())
 
 
 class NoKeySets:
-    """No client publishes its keys anywhere."""
+    """A key set store in which no client publishes keys."""
 
     def keys(self, uri: str, kid: str) -> Sequence[Mapping[str, Any]]:
         return ()
@@ -82,9 +82,9 @@ def public_jwk(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, kid: str, **
 
 @dataclass
 class Issuer:
-    """An issuer over real adapters, with its tables, its clock and the AWS calls that it makes.
+    """An issuer over real adapters, with its tables, its clock and its AWS calls.
 
-    `events` lists what the access record has; the issuer keeps its own where it has a `recording`.
+    `events` lists the audit trail; the issuer stores its own events if it has a `recording`.
     """
 
     dynamodb: Any
@@ -104,7 +104,7 @@ class Issuer:
 
     @property
     def sts(self) -> Any:
-        """A client that tells who is signed in."""
+        """An STS client that returns the signed-in identity."""
         return _SESSION.client("sts")
 
     def rebuilt(self, base: str = BASE, **changes: Any) -> "Issuer":
@@ -112,7 +112,7 @@ class Issuer:
         return replace(self, base=base, endpoint=replace(self.endpoint, **changes))
 
     def register(self, client_id: str = "client-1", **changes: Any) -> str:
-        """Register a client with a new secret and return that."""
+        """Register a client with a new secret and return the secret."""
         secret = changes.pop("secret", None) or secrets.token_urlsafe(64)
         record = ClientRecord(
             client_id=client_id,
@@ -128,13 +128,13 @@ class Issuer:
         return str(secret)
 
     def put(self, record: ClientRecord) -> None:
-        """Write a client's record."""
+        """Store a client's registration."""
         calls = list(self.calls)
         self.dynamodb.put_item(TableName=CLIENT_TABLE, Item=client_item(record))
         self.calls[:] = calls
 
     def send(self, event: Mapping[str, Any]) -> Answer:
-        """Hand an event to the app."""
+        """Pass an event to the app."""
         return Answer.of(self.app(event))
 
     def post(
@@ -150,7 +150,7 @@ class Issuer:
         return self.send(form_event(path, form, query=query, headers=headers, source_ip=source_ip))
 
     def token(self, client_id: str, secret: str, **form: str) -> Answer:
-        """Ask for a token with Basic."""
+        """Request a token with Basic."""
         return self.post("/token", {"grant_type": "client_credentials", **form}, headers=basic(client_id, secret))
 
     def assertion(
@@ -163,7 +163,7 @@ class Issuer:
         without: Sequence[str] = (),
         **claims: Any,
     ) -> str:
-        """Sign a client assertion, right unless told otherwise."""
+        """Return a signed client assertion, valid unless changed."""
         now = int(self.clock())
         payload = {
             "iss": client_id,
@@ -178,7 +178,7 @@ class Issuer:
         return jwt.encode(payload, key, algorithm, headers={"kid": "key-1", **(headers or {})})
 
     def assert_client(self, assertion: str, **form: str) -> Answer:
-        """Ask for a token with an assertion."""
+        """Request a token with an assertion."""
         return self.post(
             "/token",
             {
@@ -190,7 +190,7 @@ class Issuer:
         )
 
     def items(self, table: str = TOKEN_TABLE) -> list[dict[str, Any]]:
-        """Return everything in a table."""
+        """Return all items of a table."""
         found: list[dict[str, Any]] = self.dynamodb.scan(TableName=table)["Items"]
         return found
 
@@ -200,7 +200,7 @@ _MADE_BEFORE: list[Any] = []
 
 @contextmanager
 def quick_rsa_keys() -> Iterator[None]:
-    """Let moto take RSA keys that were made before, none twice in one test: making one takes a while."""
+    """Give moto RSA keys that were generated before, none twice in one test: generating one takes long."""
     unused = iter(list(_MADE_BEFORE))
 
     def ready(key_spec: str) -> Any:
@@ -244,14 +244,14 @@ def issuer_on_moto(**changes: Any) -> Iterator[Issuer]:
 
 
 def add_key(kms: Any, suffix: str, alias: str = ALIAS) -> str:
-    """Make a signing key, point an alias at it and return its ARN."""
+    """Create a signing key, point an alias at it and return its ARN."""
     arn: str = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     kms.create_alias(AliasName=alias + suffix, TargetKeyId=arn)
     return arn
 
 
 def oauth_endpoint(dynamodb: Any, kms: Any, clock: Clock, *, limit: int = 20, key_sets: Any = None) -> OAuthEndpoint:
-    """Put an issuer together from its real adapters."""
+    """Build an endpoint from its real adapters."""
     keys = KmsSigningKeys(kms, ALIAS, clock=clock)
     tokens = DynamoDbTokenStore(dynamodb, TOKEN_TABLE, now=clock)
     return OAuthEndpoint(

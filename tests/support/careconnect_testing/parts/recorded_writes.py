@@ -1,4 +1,4 @@
-"""Writers whose events lie in a table in moto, as deployed, and what that table holds of their writes."""
+"""Writers whose audit events are stored in a table in moto, as deployed, and the events of their writes."""
 
 import itertools
 from collections.abc import Callable, Iterable
@@ -20,25 +20,25 @@ _NUMBERS = itertools.count()
 
 @dataclass(frozen=True)
 class Record:
-    """The table of events of some writers in moto: its name and region, and all that is in it."""
+    """The writers' audit table in moto: its name and region, and all its events."""
 
     table: str
     region: str
     all: Callable[[], list[AuditEvent]]
 
     def since(self, act: Callable[[], object]) -> list[AuditEvent]:
-        """Act, and return the events that come of it."""
+        """Run `act`, and return its events."""
         before = {event.id for event in self.all()}
         act()
         return [event for event in self.all() if event.id not in before]
 
     def forget(self) -> None:
-        """Take all events away, as no writer could."""
+        """Delete all events, which no writer may do."""
         dynamodb_backends[DEFAULT_ACCOUNT_ID][self.region].tables[self.table].items.clear()
 
 
 def with_record(writer: Writer, *, fails_open: bool = False) -> tuple[Writer, Record]:
-    """Return the same writers with a record of their own, which has no event yet."""
+    """Return the same writers with an empty audit table of their own."""
     client, name = writer.reader.client, f"audit-{next(_NUMBERS)}"
     record = Record(name, client.meta.region_name, audit_table(client, name))
     kept = DynamoDbAuditStore(client, name)
@@ -46,7 +46,7 @@ def with_record(writer: Writer, *, fails_open: bool = False) -> tuple[Writer, Re
 
 
 def made_by(events: Iterable[AuditEvent]) -> list[tuple[str, str]]:
-    """Return the version and the patient of each event that says that a version was made."""
+    """Return the version and the patient of each event of a created version."""
     return sorted(
         (of, event.patient)
         for event in events
@@ -56,7 +56,7 @@ def made_by(events: Iterable[AuditEvent]) -> list[tuple[str, str]]:
 
 
 def cancelling(writer: Writer, table: str, reason: str, others: str = "None", times: int = 1) -> None:
-    """Have transactions cancelled that put into a table: for this `reason` there, and `others` elsewhere."""
+    """Have transactions on a table cancelled, with `reason` for its items and `others` for those of other tables."""
     events, event = writer.reader.client.meta.events, f"provide-client-params.dynamodb.{WRITE}"
     left = itertools.count(times, -1)
 

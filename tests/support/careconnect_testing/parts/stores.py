@@ -1,4 +1,4 @@
-"""The reader over DynamoDB tables that hold a few records, its AWS calls counted and broken on demand."""
+"""The reader over DynamoDB tables that hold a few records, with its AWS calls counted and failing on demand."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -40,13 +40,13 @@ NOW = 1_750_000_000.0
 
 _NUMBERS = count()
 
-# One session for the whole run: making one takes longer than many a test.
+# One session for the whole run: creating one takes longer than many tests.
 _SESSION = boto3.session.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="eu-west-2")
 
 
 @dataclass
 class Reader:
-    """Both deployed readers, over tables in moto, asked with a caller of one's choice."""
+    """Both deployed readers over tables in moto, for requests of any caller."""
 
     client: Any
     tables: RecordTables
@@ -61,9 +61,9 @@ class Reader:
     calls: list[str] = field(default_factory=list)
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     kept: StoredEvents = field(default_factory=StoredEvents)
-    """The audit trail: the events of what was asked."""
+    """The audit events of the requests."""
     faults: list[Callable[[str], None]] = field(default_factory=list)
-    """Called with each operation's name before it is made; one that raises makes the operation fail."""
+    """Functions that are called with each operation's name before it. One that raises makes the operation fail."""
 
     def __post_init__(self) -> None:
         """Build the two apps, each with the tables that its function has."""
@@ -87,17 +87,17 @@ class Reader:
         }
 
     def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Reader":
-        """Return the reader as asked by another caller; calls are counted together."""
+        """Return the same reader for another caller; calls are counted together."""
         return replace(self, scope=scope, patient=patient, client_id=client_id)
 
     @property
     def context(self) -> dict[str, str]:
-        """What the authorizer says of the caller."""
+        """The caller's context from the authorizer."""
         context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
         return context | ({"patient": self.patient} if self.patient else {})
 
     def get(self, path: str, query: Pairs | str = (), method: str = "GET", **headers: str) -> Answer:
-        """Ask for a path below the base; a query as text is decoded as the gateway decodes it."""
+        """GET a path below the base; a query as text is decoded as the gateway decodes it."""
         pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.send(fhir_event(method, path, pairs, headers=given, authorizer=self.context))
@@ -114,7 +114,7 @@ class Reader:
         return self.get(unquote(parts.path).removeprefix(FHIR_PATH + "/"), parts.query)
 
     def walk(self, path: str, query: Pairs | str = ()) -> list[Answer]:
-        """Return a search's pages, along the next links."""
+        """Return all pages of a search, following the next links."""
         pages = [self.get(path, query)]
         assert pages[0].status == 200, pages[0].text
         while url := pages[-1].link("next"):
@@ -123,7 +123,7 @@ class Reader:
         return pages
 
     def give_away(self, reference: str, patient: str) -> None:
-        """Give a record to another patient in its body alone, as a load does before it comes to the entries."""
+        """Assign a record to another patient in its body alone, as a load does before it writes the index entries."""
         self.client.update_item(
             TableName=self.tables.record,
             Key={"pk": {"S": reference}, "sk": {"S": JSON_ITEM}},
@@ -132,7 +132,7 @@ class Reader:
         )
 
     def send(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
-        """Hand an event to the reader that its path is routed to, or to another."""
+        """Pass an event to the reader that its path is routed to, or to another."""
         name = event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0]
         type_ = resource_type(name)
         return Answer.of(self._apps[home or (type_.home if type_ else Home.RECORD)](event))
@@ -140,14 +140,14 @@ class Reader:
 
 @contextmanager
 def reader_on_moto() -> Iterator[Reader]:
-    """Make empty tables in moto, and the reader over them."""
+    """Create empty tables in moto, and yield the reader over them."""
     with mock_aws():
         client = _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
         reader = Reader(client, made_tables(client))
 
         def before_call(model: Any, params: Any, **_: Any) -> None:
             if model.name == "GetItem" and CURSOR_KEY[0].encode() in params["body"]:
-                # The look at the tables' format: once an instance, beside what the test is about.
+                # The check of the tables' format happens once an instance, and is not under test.
                 return
             reader.calls.append(model.name)
             for fault in reader.faults:
@@ -158,7 +158,7 @@ def reader_on_moto() -> Iterator[Reader]:
 
 
 def made_tables(client: Any) -> RecordTables:
-    """Make empty tables; several readers may live at once in moto's one account."""
+    """Create empty tables; several readers may exist at once in moto's one account."""
     number = next(_NUMBERS)
     names = (f"records-{number}", f"directory-{number}", f"references-{number}")
     for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), names, strict=True):

@@ -1,1 +1,1 @@
-"""Resources to test with, invented or given."""
+"""Resources for tests, synthetic or real."""

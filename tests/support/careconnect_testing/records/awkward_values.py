@@ -1,4 +1,4 @@
-"""Records with what real data seldom has: one value of every odd kind that a search parameter can meet."""
+"""Resources with rare values: one of every unusual kind that a search parameter can meet."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ SNOMED, LOINC, UCUM = "http://snomed.info/sct", "http://loinc.org", "http://unit
 
 
 def awkward_values(base: str) -> Iterator[Resource]:
-    """Yield records of every type; `base` is the FHIR base, for references that are absolute."""
+    """Yield resources of every type; `base` is the FHIR base, for absolute references."""
     yield from _directory(base)
     yield from _patients(base)
     yield from _episodes_and_encounters(base)
@@ -24,7 +24,7 @@ def awkward_values(base: str) -> Iterator[Resource]:
 
 
 def _record(type_name: str, number: int, **elements: Any) -> Resource:
-    """One resource, without the elements that hold nothing: STU3 has no empty ones."""
+    """Return one resource without empty elements: STU3 has none."""
     return {"resourceType": type_name, "id": f"value-{number}", **_present({"meta": _meta(number), **elements})}
 
 
@@ -33,7 +33,7 @@ def _present(elements: dict[str, Any]) -> dict[str, Any]:
 
 
 def _meta(number: int) -> dict[str, Any]:
-    """Labels of several systems and of none, and up to two profiles."""
+    """Return labels of several systems and of none, and up to two profiles."""
     tags: tuple[list[dict[str, str]], ...] = (
         [_coding("trial", "https://example.org/tags"), _coding("trial", "https://example.org/other-tags")],
         [_coding("trial")],
@@ -71,7 +71,7 @@ def _chosen(values: Sequence[Any], number: int) -> Any:
 
 
 _LOGICAL = {"identifier": {"system": "https://example.org/people", "value": "p1"}, "display": "Somebody"}
-"""A reference by identifier alone: there is nothing to search by."""
+"""A reference by identifier alone, which search cannot find."""
 
 _ELSEWHERE = "https://elsewhere.example/fhir"
 
@@ -99,7 +99,7 @@ def _directory(base: str) -> Iterator[Resource]:
             name=f"Värde {number}",
             active=_chosen((True, False, None), number),
             type=[_concept(_coding("prov", "http://hl7.org/fhir/organization-type"), _coding("dept"))][: number % 2],
-            # A line of three, and one that is part of itself.
+            # A chain of three Locations, and one that is part of itself.
             partOf=_to(f"Organization/value-{min(number + 1, 3)}"),
             address=[addresses[number], addresses[3 - number]],
         )

@@ -1,4 +1,4 @@
-"""A few records, invented, each there because some test of the reader asks for what is particular to it."""
+"""A few synthetic records, each needed by some test of the reader."""
 
 import json
 from pathlib import Path
@@ -16,11 +16,11 @@ NARRATIVE = (
 )
 
 OBSERVATIONS = 12
-"""Of Patient/4, one a day from 2017-10-01; the ids are o1 and so on."""
+"""Observations of Patient/4, one a day from 2017-10-01; the ids are o1 and so on."""
 
 
 def few_records() -> list[Resource]:
-    """Return the records: those of Patient 4 in full, of 5 and 6 a little, and the directory."""
+    """Return the records: many of Patient 4, some of Patients 5 and 6, and the directory."""
     return [*_patients(), *_record_of_4(), *_record_of_5(), *_directory()]
 
 
@@ -233,7 +233,7 @@ def _record_of_5() -> list[Resource]:
             "medicationCodeableConcept": _codeable(SNOMED, "322280009"),
             "subject": patient,
             "authoredOn": "2016-01-01",
-            # Whoever may see Patient 5's request alone learns nothing of Patient 4 through it.
+            # A client that may see only Patient 5's request must learn nothing of Patient 4 through it.
             "requester": {"agent": _refers("Patient/4")},
         },
     ]

@@ -1,4 +1,4 @@
-"""Judge resources by models that others wrote: fhir.resources' STU3 models."""
+"""Validate resources against third-party models: fhir.resources' STU3 models."""
 
 from typing import Any
 

@@ -1,14 +1,14 @@
-"""How many cases the tests make up: a few in the quick run, some in every run, many in the long one."""
+"""The number of generated cases: few in the quick run, some in every run, many in the long run."""
 
 from hypothesis import settings
 
 EVERY, QUICK, LONG = "every", "quick", "long"
-"""Hypothesis profiles; the last two are chosen by `--hypothesis-profile` (`make quick`, `make test-long`)."""
+"""Hypothesis profiles; `--hypothesis-profile` selects the last two (`make quick`, `make test-long`)."""
 
 _LONG_FACTOR = 6
 _EVERY_SHARE = 4
 
-# No deadlines: on a busy machine a case takes as long as it takes.
+# No deadlines: a busy machine may be slow.
 settings.register_profile(EVERY, max_examples=25, deadline=None)
 settings.load_profile(EVERY)
 settings.register_profile(QUICK, max_examples=15, deadline=None)
@@ -16,10 +16,10 @@ settings.register_profile(LONG, max_examples=100 * _LONG_FACTOR, deadline=None)
 
 
 def is_long_run() -> bool:
-    """Say whether this is the long run."""
+    """Return True in the long run."""
     return settings.get_current_profile_name() == LONG
 
 
 def cases(number: int) -> int:
-    """Return how many cases to make up of a `number`: a quarter of it, six times as many in the long run."""
+    """Return the number of cases to generate: `number`, a quarter of it in the quick run, six times as many in the long run."""
     return number * _LONG_FACTOR if is_long_run() else -(-number // _EVERY_SHARE)

@@ -1,7 +1,7 @@
-"""What a project makes of records that were loaded before its table of parameters grew.
+"""Report how a release reads records that were loaded before its table of parameters grew.
 
-Run with `-m` by the interpreter that has the project on its path: it searches, reindexes, searches once more and
-writes the documents.
+Run with `-m` by an interpreter with that release on its path: it searches, reindexes, searches again and writes the
+documents.
 """
 
 import json
@@ -20,9 +20,9 @@ from service_discovery.capability_statement import capability_statement
 
 
 def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]:
-    """Return where the table came from, and what each search (`Type?query`) answered before and after a reindex.
+    """Return the table's origin, and the response to each search (`Type?query`) before and after a reindex.
 
-    `tables` is the items of each home's table, as JSON; below `documents` all documents are written.
+    `tables` is the items of each home's table, as JSON; all documents are written below `documents`.
     """
     write_documents(documents)
     statement = json.dumps(capability_statement(BaseUrl(BASE)))
@@ -30,7 +30,7 @@ def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]
     with quick_and_whole(), reader_on_moto() as reader:
 
         def answers() -> dict[str, dict[str, Any]]:
-            return {search: _told(reader.get(*search.split("?"))) for search in searches}
+            return {search: _reported(reader.get(*search.split("?"))) for search in searches}
 
         for home, items in json.loads(tables.read_text(encoding="utf-8")).items():
             for item in items:
@@ -40,10 +40,10 @@ def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]
         return {"table": record_types.__file__, "before": before, "after": answers()}
 
 
-def _told(answer: Answer) -> dict[str, Any]:
+def _reported(answer: Answer) -> dict[str, Any]:
     return {"status": answer.status, "found": answer.found(), "self": answer.link("self")}
 
 
 if __name__ == "__main__":
     _tables, _documents, *_searches = sys.argv[1:]
-    print(json.dumps(report(Path(_tables), Path(_documents), _searches)))  # noqa: T201 - the answer
+    print(json.dumps(report(Path(_tables), Path(_documents), _searches)))  # # noqa: T201 - the answer

@@ -1,4 +1,4 @@
-"""Valid resources of every served type made up from the definitions, for properties that hold of all of them."""
+"""Generate valid resources of every served type from the definitions, for property tests."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def made_up_resources(draw: st.DrawFn) -> dict[str, Any]:
-    """Return a valid resource as its JSON is parsed, with as many `null`s as arrays need and no more."""
+    """Return a valid resource as parsed JSON, with no more `null`s than its arrays need."""
     return _resource(draw, draw(st.sampled_from([served.name for served in RESOURCE_TYPES])), _MOST_LEVELS)
 
 
@@ -74,7 +74,7 @@ def _times(draw: st.DrawFn, element: Element) -> int:
 
 
 def _chosen(draw: st.DrawFn, shape: dict[str, Element], levels: int) -> list[Element]:
-    """Return what is required, a few elements more, and one form of each choice."""
+    """Return the required elements, a few others, and one form of each choice."""
     some = draw(st.sets(st.sampled_from(sorted(shape)), min_size=1, max_size=4)) if levels > 0 else set()
     chosen: list[Element] = []
     choices: set[str] = set()
@@ -86,7 +86,7 @@ def _chosen(draw: st.DrawFn, shape: dict[str, Element], levels: int) -> list[Ele
             choices.add(element.choice)
         chosen.append(element)
     if not chosen:
-        # No element is empty: the first primitive, which is the shortest way out.
+        # No element may be empty: take the first primitive, which ends the recursion.
         chosen.append(next(element for element in shape.values() if element.primitive))
     return chosen
 
@@ -98,11 +98,11 @@ def _complex(draw: st.DrawFn, element: Element, levels: int) -> dict[str, Any]:
 
 
 def _primitive(draw: st.DrawFn, element: Element, levels: int) -> tuple[Any, Any]:
-    """Return a value and what is beside it, of which one may be None."""
+    """Return a value and the content of its `_` member, of which one may be None."""
     value = draw(st.sampled_from(sorted(element.codes)) if element.codes else _BY_TYPE.get(element.primitive, _TEXT))
     if not element.extends or levels <= 0 or not draw(st.booleans()):
         return value, None
     beside = _node(draw, shape_beside_primitive(), levels)
-    # An extension may stand for a value, but not for that of a choice that is required, by the models' reading.
+    # An extension may replace a value, but not that of a required choice, according to the models.
     is_replaced = "extension" in beside and not element.choice and draw(st.booleans())
     return (None if is_replaced else value), beside

@@ -1,10 +1,10 @@
-"""The records that a run is given beside the shipped sample: a folder of NDJSON files, named by a variable."""
+"""Records for a run besides the shipped sample: a folder of NDJSON files, named by an environment variable."""
 
 import os
 from pathlib import Path
 
 REAL_DATA = "REAL_DATA"
-"""The environment variable; empty is as good as absent."""
+"""The environment variable; an empty one counts as absent."""
 
 
 class RealDataError(Exception):
@@ -12,7 +12,7 @@ class RealDataError(Exception):
 
 
 def real_data() -> Path | None:
-    """Return the folder that REAL_DATA names, absolute, or nothing without it; raises `RealDataError`."""
+    """Return the absolute path of the folder that REAL_DATA names, or None without it; raises `RealDataError`."""
     given = os.environ.get(REAL_DATA, "")
     if not given:
         return None
@@ -25,6 +25,6 @@ def real_data() -> Path | None:
 
 
 def records_line() -> str:
-    """Return the line that tells which records a run is made with."""
+    """Return the line of pytest's header that names the records of the run."""
     folder = real_data()
     return f"records: {folder.name} ({REAL_DATA}) and the shipped sample" if folder else "records: the shipped sample"

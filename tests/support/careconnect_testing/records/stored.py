@@ -1,4 +1,4 @@
-"""What the tables of resources hold, as a test wants to compare it."""
+"""The content of the resource tables, in a form that tests can compare."""
 
 import json
 from collections import defaultdict
@@ -20,11 +20,11 @@ _NAMES = {"records": "record", "directory": "directory", "references": "referenc
 
 
 def stored(tables: RecordTables) -> Stored:
-    """Return all items but those about the tables, without what is a history of attempts or a count of none."""
+    """Return all items except the tables' own, without traces of failed attempts and without zero reference counts."""
     found: Stored = {}
     in_moto = _in_moto(tables)
     for kind, attribute in _NAMES.items():
-        # By a Scan it would take ten times as long.
+        # A Scan would take ten times as long.
         for each in _items(in_moto[getattr(tables, attribute)].items):
             item = {name: _plain(value) for name, value in each.attrs.items()}
             pk, sk = item["pk"]["S"], item.get("sk", {}).get("S", "")
@@ -35,7 +35,7 @@ def stored(tables: RecordTables) -> Stored:
 
 
 def _without_traces(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
-    """Leave out how often a guard was changed, and marks of none."""
+    """Remove the revision of an identifier lock, and zero reference counts."""
     if sk == LOCK_ITEM:
         return {
             name: {"SS": sorted(value["SS"])} if "SS" in value else value
@@ -48,7 +48,7 @@ def _without_traces(kind: str, sk: str, item: Mapping[str, Any]) -> Item:
 
 
 def visible_entries(items: Stored) -> dict[Key, str]:
-    """Return the values of the entries that hold: one that is staged does as its resource's index record says."""
+    """Return the values of the visible index entries; the resource's index record decides on a pending one."""
     indexes = {pk: item for (_, pk, sk), item in items.items() if sk == INDEX_ITEM}
     visible: dict[Key, str] = {}
     for (_, pk, sk), item in items.items():
@@ -70,9 +70,9 @@ def _index_of(pk: str, sk: str, indexes: Mapping[str, Item]) -> Item:
 
 
 def saved(tables: RecordTables) -> Callable[[], None]:
-    """Keep what moto's tables hold, and return what puts it back.
+    """Save the content of moto's tables, and return a function that restores it.
 
-    The items themselves are not copied: what writes leaves them and puts others in their places (`moto_dynamodb`).
+    The items themselves are not copied: writes do not change them, but replace them by others (`moto_dynamodb`).
     """
     in_moto = _in_moto(tables)
     kept = {name: _copied(in_moto[name].items) for name in (getattr(tables, each) for each in _NAMES.values())}
@@ -85,7 +85,7 @@ def saved(tables: RecordTables) -> Callable[[], None]:
 
 
 def _copied(items: defaultdict[Any, Any]) -> defaultdict[Any, Any]:
-    """Copy the places of a table's items: by their keys, or where there is a sort key by that in their partitions."""
+    """Copy a table's mapping of keys to items, and with a sort key also that of each partition."""
     places = ((key, dict(each) if isinstance(each, dict) else each) for key, each in items.items())
     return defaultdict(items.default_factory, places)
 

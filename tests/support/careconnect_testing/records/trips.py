@@ -1,6 +1,6 @@
-"""What each kind of request costs: its calls of AWS, round trip by round trip, and units. The one table of it.
+"""The only table of each kind of request's cost: its AWS calls, round trip by round trip, and units.
 
-`docs/performance.md` shows a part of the table, `tests/unit/test_trips.py` measures whether it is so.
+`docs/performance.md` shows a part of the table, and `tests/unit/test_trips.py` verifies it by measurement.
 """
 
 from collections import Counter
@@ -27,16 +27,16 @@ _SHOWN = (
     "Delete of an Observation",
     "Search of AuditEvents by patient",
 )
-"""The kinds that `docs/performance.md` shows."""
+"""The kinds shown in `docs/performance.md`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trip:
-    """What a request costs a function that is warm.
+    """The cost of a request to a warm function.
 
-    `calls` names the operations: between two arrows stand those that are made side by side, which are one round trip.
-    `besides` is what the first request to a new instance asks for besides, and in brackets how many round trips more
-    that takes.
+    `calls` names the operations. Those between two arrows are concurrent, and form one round trip.
+    `besides` has the additional calls of the first request to a new instance, and in brackets the number of additional
+    round trips.
     """
 
     calls: str
@@ -46,7 +46,7 @@ class Trip:
 
     @property
     def round_trips(self) -> int:
-        """How many calls wait for each other."""
+        """The number of sequential round trips."""
         return self.calls.count(" → ") + 1
 
 
@@ -124,11 +124,11 @@ TRIPS = {
     "… the second page of them": Trip("Query → BatchExecuteStatement", 0.5, 2, "GetItem (1)"),
     "Search of AuditEvents of a day": Trip("16 Query → BatchExecuteStatement", 16, 1, "GetItem (1)"),
 }
-"""By the names of `KINDS`, in their order."""
+"""The cost of each of `KINDS`, by name and in their order."""
 
 
 def measured(kind: RequestKind, deployment: MotoDeployment) -> Trip:
-    """Send a request to a new instance and then again, and return what that cost; what it wrote is undone."""
+    """Send a request to a new instance twice, undo its writes, and return the cost of both."""
     put_back = deployment.put_back()
     instance = deployment.new_instance(kind.function)
     costs: list[Spent] = []
@@ -136,7 +136,7 @@ def measured(kind: RequestKind, deployment: MotoDeployment) -> Trip:
         answer, spent = deployment.spent(instance, kind.sent(deployment))
         put_back()
         assert answer.get("statusCode", 0) == kind.status, answer
-        # What is asked for is waited for: Lambda freezes what is left when the answer is given.
+        # Every call must have ended before the response: Lambda then freezes the rest.
         assert spent.answered == len(spent.rounds), kind.name
         costs.append(spent)
     first, warm = costs
@@ -170,7 +170,7 @@ def table(trips: Mapping[str, Trip]) -> str:
 
 
 def with_table(document: str) -> str:
-    """Return a document with the table of the kinds that it shows between its marks."""
+    """Return a document with the table of its kinds between its two comments."""
     before, _, rest = document.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n\n{table({name: TRIPS[name] for name in _SHOWN})}\n\n{END}{after}"

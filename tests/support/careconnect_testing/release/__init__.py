@@ -1,1 +1,1 @@
-"""What is released: licences, advisories and the bill of materials."""
+"""Checks of a release: licences, advisories and the bill of materials."""

@@ -1,6 +1,6 @@
-"""Ask for known vulnerabilities of everything that is locked: `make audit`.
+"""Report known vulnerabilities of all locked packages: `make audit`.
 
-An advisory source that does not answer is said to be silent, and is no finding: pip-audit itself passes when its
+A source of advisories that does not answer is reported as silent, which is no finding. pip-audit itself passes if its
 source knows none of the packages, and npm's error is no list of vulnerabilities.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 SILENT = "no advisory source answers"
 
 MEASURED = ("benchmarks/peers/package-lock.json",)
-"""Locks of what is measured as it is, and deployed by nobody here: what is found in them is told and not counted."""
+"""Locks of programs that are only measured, never deployed: their findings are reported, but not counted."""
 
 
 class SilentSourceError(Exception):
@@ -24,7 +24,7 @@ class SilentSourceError(Exception):
 def python_findings(output: str) -> list[str]:
     """Return the findings in pip-audit's JSON; raises `SilentSourceError` if it could look up no package at all.
 
-    One package that the source does not know, among others that it does, is a finding.
+    A package that the source does not know is a finding if it knows others.
     """
     dependencies = _parsed(output).get("dependencies", [])
     skipped = [each for each in dependencies if "skip_reason" in each]
@@ -57,9 +57,9 @@ def _parsed(output: str) -> dict[str, Any]:
 
 
 def tell(source: str, locks: Iterable[str], ask: Callable[[str], list[str]]) -> int:
-    """Ask about each lock and print what was found; return the number of findings.
+    """Query the advisories for each lock and print the findings; return their number.
 
-    The first lock that gets no answer ends the asking: the others would get none either.
+    The first lock without an answer ends the queries, because the others would get none either.
     """
     count = 0
     for lock in locks:
@@ -74,7 +74,7 @@ def tell(source: str, locks: Iterable[str], ask: Callable[[str], list[str]]) -> 
 
 
 def parted(locks: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return the locks whose findings count, and those of `MEASURED`."""
+    """Return the locks that count, and those in `MEASURED`."""
     counted: list[str] = []
     measured: list[str] = []
     for lock in locks:
@@ -87,7 +87,7 @@ def _output(command: Sequence[str], folder: Path) -> str:
 
 
 def main(project: Path, pip_audit: str) -> int:
-    """Audit every lock that git knows, the smallest first; return 1 for findings that count."""
+    """Audit every lock that git tracks, the smallest first; return 1 if there are findings that count."""
     listed = _output(["git", "ls-files", "*requirements.txt", "*package-lock.json"], project).split()
     locks = sorted(listed, key=lambda name: (project / name).stat().st_size)
     if not locks:

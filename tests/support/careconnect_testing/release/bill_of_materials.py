@@ -1,8 +1,8 @@
-"""Write a software bill of materials of what a hash lock installs: `make sbom`.
+"""Write a software bill of materials for the packages of a hash lock: `make sbom`.
 
-The lock is installed into an environment of its own, so that licences and the graph of dependencies are read off the
-packages themselves. CycloneDX's tool validates what it writes by its own schema, and leaves out times and serial
-numbers: the same lock gives the same bytes.
+The lock is installed into its own environment, so that the packages themselves give the licences and the dependency
+graph. CycloneDX's tool validates its output by its own schema, and omits times and serial numbers: the same lock gives
+the same bytes.
 """
 
 import subprocess
@@ -16,7 +16,7 @@ from careconnect import __version__
 
 
 def root_component(pyproject: str, direct: list[str]) -> str:
-    """Return the metadata (PEP 621) of this project with its version and what a lock's `.in` file asks for."""
+    """Return this project's metadata (PEP 621), with its version and the requirements of a lock's `.in` file."""
     project = tomllib.loads(pyproject)["project"]
     return "\n".join(
         [
@@ -30,7 +30,7 @@ def root_component(pyproject: str, direct: list[str]) -> str:
 
 
 def direct_dependencies(names: Path) -> list[str]:
-    """Return the packages that an `.in` file names, those of the files that it includes among them."""
+    """Return the packages that an `.in` file names, including those of the files that it includes."""
     found: list[str] = []
     for line in names.read_text(encoding="utf-8").splitlines():
         text = line.partition("#")[0].strip()
@@ -42,7 +42,7 @@ def direct_dependencies(names: Path) -> list[str]:
 
 
 def write_bill(project: Path, lock: Path, output: Path) -> None:
-    """Write the bill of what `lock` installs; raises `CalledProcessError`."""
+    """Write the bill of materials of `lock`; raises `CalledProcessError`."""
     with tempfile.TemporaryDirectory(prefix="careconnect-sbom-") as folder:
         python = Path(folder, "environment/bin/python")
         venv.create(python.parents[1])

@@ -1,1 +1,1 @@
-"""How pytest runs the tests: cases, scheduling, seeded faults."""
+"""Test execution by pytest: cases, scheduling, seeded faults."""

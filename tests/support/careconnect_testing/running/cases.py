@@ -1,4 +1,4 @@
-"""Many cases that are one test: what pytest would collect, set up and report one by one takes longer than they do."""
+"""Many cases in one test, because pytest takes longer to collect, set up and report each case than to run it."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -9,13 +9,13 @@ from _pytest.mark import ParameterSet
 
 
 def each_of(names: str | tuple[str, ...], cases: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Have a test asked about each case, as `pytest.mark.parametrize` would, and tell of all that fail at its end.
+    """Run a test for each case, as `pytest.mark.parametrize` would, and report all failures at its end.
 
     `names` are the test's arguments that a case gives: one name and values, or several and tuples of values. Fixtures
-    are made once for all cases.
+    are set up once for all cases.
 
     Raises:
-        ExceptionGroup: by the test, of the failures, each with its case in a note.
+    ExceptionGroup: by the test, of the failures, each with its case in a note.
     """
     given = (names,) if isinstance(names, str) else names
     each_given = [_values(case, many=not isinstance(names, str)) for case in cases]

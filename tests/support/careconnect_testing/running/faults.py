@@ -1,4 +1,4 @@
-"""The faults that `make mutants` seeds: mutmut's operators, and those for a guard that is left out or turned round."""
+"""The faults that `make mutants` seeds: mutmut's operators, and others that omit or negate a check."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,9 +17,9 @@ from mutmut.mutation.mutators import mutation_operators, operator_string
 
 @dataclass(frozen=True)
 class Fault:
-    """A change of one module: `change` is the lines that it takes (-) and puts (+), `text` makes the whole module.
+    """A change of one module: `change` is its removed (-) and added (+) lines, `text` returns the whole changed module.
 
-    `number` tells apart changes that look the same.
+    `number` distinguishes changes that look the same.
     """
 
     path: str
@@ -29,7 +29,7 @@ class Fault:
 
     @property
     def id(self) -> str:
-        """Return what stays the same when other lines change."""
+        """Return an id that does not change when other lines do."""
         return f"{self.path} {self.number} {self.change}"
 
 
@@ -54,7 +54,7 @@ _OPERATORS[:] = [
 
 
 def faults_of(project: Path, path: str) -> Iterator[Fault]:
-    """Yield the faults of a module. What guards nothing stays as it is: the arguments of a raised error, `__all__`."""
+    """Yield the faults of a module, except in code that checks nothing: the arguments of a raised error, `__all__`."""
     source = (project / path).read_text(encoding="utf-8")
     module, mutations, *_ = file_mutation.create_mutations(path, source)
     places = MetadataWrapper(module, unsafe_skip_copy=True).resolve(PositionProvider)
@@ -66,7 +66,7 @@ def faults_of(project: Path, path: str) -> Iterator[Fault]:
         old, new = each.original_node, each.mutated_node
         if id(old) in kept or (place := places.get(old)) is None:
             continue
-        # Whole lines, as a change within one is not understood without the rest.
+        # Whole lines, because a change within a line cannot be understood alone.
         before, after = lines[place.start.line - 1][: place.start.column], lines[place.end.line - 1][place.end.column :]
         old_lines, new_lines = ((before + module.code_for_node(node) + after).splitlines() for node in (old, new))
         changed = sorted(

@@ -1,7 +1,7 @@
-"""A plugin of pytest that imports one module from another text: `-p careconnect_testing.running.mutated_import`.
+"""A pytest plugin that imports one module from another file: `-p careconnect_testing.running.mutated_import`.
 
-`MUTATED` in the environment is the path of the module's file, `MUTATED_TEXT` the path of the text that is imported in
-its place. The file itself stays as it is, so that a run that is killed leaves nothing behind.
+`MUTATED` in the environment is the path of the module's file, `MUTATED_TEXT` the path of the text to import in its
+place. The file itself is not changed, so that a killed run leaves nothing behind.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ class _MutatedLoader(SourceFileLoader):
 
 
 class _MutatedFinder:
-    """Finds modules as Python does, and gives one of them the other text."""
+    """Finds modules as Python does, and replaces the text of one of them."""
 
     def __init__(self, path: str, text: str) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Which test files go to one process of pytest-xdist together, and which of them begin first."""
+"""Assign test files to the processes of pytest-xdist, and decide which begin first."""
 
 import ast
 from functools import cache
@@ -16,19 +16,19 @@ _UNITS: Final = (
     ("search stack", frozenset({"search_stack"})),
     ("stack", STACK_FIXTURES),
 )
-"""What is handed out together, by the fixtures that it asks for: the first that fits."""
+"""Units of scheduling, by the fixtures that a file uses: the first that matches."""
 
 _APART: Final = frozenset({"browser", "clients"})
-"""The folders below `tests` that share a stack of their own: all on one would be waited for by everything else."""
+"""The folders below `tests` that share their own stack: on one stack with the rest they would delay everything."""
 
 _WITH_A_STACK: Final = frozenset({"browser", "clients", "integration", "security", "simulation"})
-"""The folders below `tests` whose tests may start one."""
+"""The folders below `tests` whose tests may start a stack."""
 
 
 class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Hand out the tests file by file, but all files that ask for one stack as one.
+    """Schedule the tests by file, but all files that use the same stack as one unit.
 
-    Each process has its own session, and so its own stacks: a stack that two of them ask for is started twice.
+    Each process has its own session and so its own stacks: a stack that two processes use is started twice.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -37,7 +37,7 @@ class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]
 
 @cache
 def work_unit(file: Path) -> str:
-    """Return the name of what a test file is handed out with: its stack's, or the file's own if it asks for none."""
+    """Return the scheduling unit of a test file: its stack's name, or the file's own if it uses none."""
     _, tests, below = file.as_posix().rpartition("/tests/")
     if tests and below.partition("/")[0] in _WITH_A_STACK:
         tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
@@ -50,7 +50,7 @@ def work_unit(file: Path) -> str:
 
 
 def begins_at(file: Path) -> int:
-    """Return 0 for what is to begin first: a long piece of work that begins last is waited for by all."""
+    """Return 0 for a file that must begin first: everything waits for a long file that begins last."""
     unit = work_unit(file)
     if unit != file.as_posix():
         return 0

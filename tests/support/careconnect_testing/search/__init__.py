@@ -1,1 +1,1 @@
-"""A linear search to compare the server with, and the queries that it is asked."""
+"""A linear search as the reference for the server, and the queries for both."""

@@ -1,4 +1,4 @@
-"""The search parameters as a linear search knows them: each with its own way to its values.
+"""The search parameters of the linear search, each with its own function to extract its values.
 
 The paths are those of the STU3 SearchParameter definitions, the names those of the contract.
 """
@@ -14,7 +14,7 @@ Resource = dict[str, Any]
 
 
 def at(node: Any, *names: str) -> list[Any]:
-    """Return all elements at a path below `node`, lists opened."""
+    """Return all elements at a path below `node`, with lists flattened."""
     found = [node]
     for name in names:
         found = [child for one in found if isinstance(one, dict) for child in _each(one.get(name))]
@@ -29,7 +29,7 @@ def _each(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A search parameter: `kind` is its type in STU3's words; `values` finds its values.
+    """A search parameter: `kind` is its STU3 type; `values` extracts its values.
 
     `targets` are the types that a reference may point at, served or not.
     """
@@ -66,12 +66,12 @@ def _coding(path: str) -> Parameter:
 
 
 def _concepts(*paths: str) -> Parameter:
-    """The codings of CodeableConcepts."""
+    """Return the parameter for the codings of CodeableConcepts."""
     return Parameter("token", lambda resource: [one for path in paths for one in _codings(resource, f"{path}.coding")])
 
 
 def _code(name: str, system: str) -> Parameter:
-    """A code or boolean, whose system the specification implies (§2.21.1.7)."""
+    """Return the parameter for a code or boolean with the system that the specification implies (§2.21.1.7)."""
     return Parameter(
         "token",
         lambda resource: [
@@ -86,13 +86,13 @@ def _truth(name: str) -> Parameter:
 
 
 def _deceased(resource: Resource) -> list[Token]:
-    """Every patient is deceased or not (`Patient.deceased.exists()`): not, where nothing is said of it."""
+    """Return true or false for every patient (`Patient.deceased.exists()`): false if the element is missing."""
     deceased = "deceasedDateTime" in resource or resource.get("deceasedBoolean", False)
     return [("http://hl7.org/fhir/special-values", "true" if deceased else "false")]
 
 
 def _contact(system: str = "") -> Parameter:
-    """The values of contact points, of one system or of all."""
+    """Return the parameter for the values of contact points, of one system or of all."""
     return Parameter(
         "token",
         lambda resource: [
@@ -129,7 +129,7 @@ def _refers(path: str, *targets: str) -> Parameter:
 
 
 def _type_of(reference: str) -> str:
-    """Return the type in `Type/id`, after whatever base; empty where none is told, as in a URN."""
+    """Return the type in `Type/id`, after any base; empty if there is none, as in a URN."""
     return "".join(reference.split("/")[-2:-1])
 
 
@@ -151,7 +151,7 @@ def _quantities(*element: str) -> Parameter:
 
 
 def _measurements(*element: str) -> Parameter:
-    """The pairs of a code and a value that stand in one element: a resource, or one of its components."""
+    """Return the parameter for the code and value pairs of one element: a resource, or one of its components."""
 
     def pairs(resource: Resource) -> list[Measurement]:
         found = (
@@ -182,7 +182,7 @@ COMMON = {
     "_security": _coding("meta.security"),
     "_profile": Parameter("uri", lambda resource: at(resource, "meta", "profile")),
 }
-"""What every type takes."""
+"""Parameters of every type."""
 
 PARAMETERS: dict[str, dict[str, Parameter]] = {
     "Patient": {
@@ -401,7 +401,7 @@ CLINICAL_DATE = {
     "MedicationStatement": "effective",
     "EpisodeOfCare": "date",
 }
-"""The date that orders a type's results; the others have none."""
+"""The date that orders a type's results; other types have none."""
 
 
 def parameter_of(type_name: str, name: str) -> Parameter:

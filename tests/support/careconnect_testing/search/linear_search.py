@@ -1,8 +1,8 @@
-"""A linear search over parsed resources: what the server's answers are compared with.
+"""A linear search over parsed resources, the reference for the server's responses.
 
-Written from the STU3 specification (Search §2.21.1) and from the contract alone. It shares no code with the
-server: its own way to each parameter's values (`linear_parameters`), its own date ranges and folding of texts
-(`linear_values`). It is slow and plain on purpose, to be checked by eye, and it takes well-formed queries only.
+Written from the STU3 specification (Search §2.21.1) and from the contract alone. It shares no code with the server: it
+has its own functions for each parameter's values (`linear_parameters`), its own date ranges and folding of texts
+(`linear_values`). It is slow and simple on purpose, to be checked by eye, and it takes well-formed queries only.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +31,7 @@ from careconnect_testing.search.linear_values import (
 )
 
 RESULT_PARAMETERS = ("_sort", "_count", "_total")
-"""What does not choose the matches."""
+"""Parameters that do not filter the matches."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Result:
 
 
 class LinearSearch:
-    """Searches `resources` one by one; `base` is the server's FHIR base, `now` what `ap` measures from."""
+    """Searches `resources` one by one; `base` is the server's FHIR base, and `ap` is measured from `now`."""
 
     def __init__(self, resources: Iterable[Resource], *, base: str, now: datetime) -> None:
         self._by_type: dict[str, list[Resource]] = {name: [] for name in PARAMETERS}
@@ -61,7 +61,7 @@ class LinearSearch:
         return self._by_type[type_name]
 
     def search(self, type_name: str, parameters: Iterable[tuple[str, str]]) -> Result:
-        """Return the matches of all `parameters`, decoded (name, value) pairs, in the order asked for."""
+        """Return the matches of all `parameters`, decoded (name, value) pairs, in the requested order."""
         parameters = list(parameters)
         found = list(self._by_type[type_name])
         for name, value in parameters:
@@ -78,7 +78,7 @@ class LinearSearch:
             self._known_values[key] = parameter_of(type_name, name).values(resource)
         return self._known_values[key]
 
-    # What one parameter asks of a resource.
+    # Criteria.
 
     def _criterion(self, type_name: str, name: str, text: str) -> Callable[[Resource], bool]:
         if name.startswith("_has:"):
@@ -105,7 +105,7 @@ class LinearSearch:
     def _test(
         self, parameter: Parameter, name: str, modifier: str, targets: Sequence[str], text: str
     ) -> Callable[[list[Any]], bool]:
-        """Return what one alternative of one parameter asks of a resource's values."""
+        """Return a test of a resource's values for one alternative of one parameter."""
         match parameter.kind:
             case "string":
                 return string_test(name, modifier, unescape(text))
@@ -123,7 +123,7 @@ class LinearSearch:
                 return self._reference_test(targets, unescape(text))
 
     def _reference_test(self, targets: Sequence[str], text: str) -> Callable[[list[str]], bool]:
-        """A bare id may be that of any of the types that the reference points at."""
+        """Return a test of references; a bare id matches any of the target types."""
         whole = [text] if "/" in text or ":" in text else [f"{target}/{text}" for target in targets]
         wanted = {self._relative(one) for one in whole}
         return lambda values: any(self._relative(value) in wanted for value in values)
@@ -132,7 +132,7 @@ class LinearSearch:
         return reference.removeprefix(self.base + "/")
 
     def _chain(self, type_name: str, name: str, target: str, chained: str, text: str) -> Callable[[Resource], bool]:
-        """`reference.parameter=…`: of every type that is pointed at and has the parameter, or of `target` alone."""
+        """Return a test for `reference.parameter=…`, over every target type that has the parameter, or `target` alone."""
         targets = [target] if target else parameter_of(type_name, name).targets
         wanted = {
             f"{each}/{found}"
@@ -143,7 +143,7 @@ class LinearSearch:
         return lambda resource: any(self._relative(one) in wanted for one in self.values(type_name, name, resource))
 
     def _reverse_chain(self, type_name: str, name: str, text: str) -> Callable[[Resource], bool]:
-        """`_has:Type:reference:parameter=…`: what a resource of another type points at, that has the parameter."""
+        """Return a test for `_has:Type:reference:parameter=…`: a matching resource of that type refers to the resource."""
         _, source, reference, asked = name.split(":", 3)
         sources = set(self.search(source, [(asked, text)]).ids)
         wanted = {
@@ -157,7 +157,7 @@ class LinearSearch:
     # Order.
 
     def _ordered(self, type_name: str, found: list[Resource], sort: Sequence[str]) -> list[Resource]:
-        """Order as the contract says: by `_sort`, and what is equal by id; else the latest first."""
+        """Return the matches in the contract's order: by `_sort`, ties by id; by default the latest first."""
         date = CLINICAL_DATE.get(type_name, "")
         match [*sort]:
             case []:
@@ -168,7 +168,7 @@ class LinearSearch:
                 return self._by_date(type_name, date, found, latest_first=key.startswith("-"))
         found = sorted(found, key=lambda resource: str(resource["id"]))
         for key in reversed(sort):
-            # The last key first: sorting is stable. What has no value comes last, either way.
+            # Sort by the last key first, because sorting is stable. A missing value comes last in both directions.
             name, descending = key.removeprefix("-"), key.startswith("-")
             valued = [(self._sort_value(type_name, name, one, descending), one) for one in found]
             present = [(value, one) for value, one in valued if value is not None]
@@ -177,9 +177,9 @@ class LinearSearch:
         return found
 
     def _by_date(self, type_name: str, date: str, found: list[Resource], *, latest_first: bool) -> list[Resource]:
-        """Order by a date, the undated last; what is equal by id, in the date's own direction.
+        """Return the matches in the order of a date, the undated last; ties by id, in the date's own direction.
 
-        A period without a start is undated too: it begins nowhere.
+        A period without a start is undated too: it has no beginning.
         """
 
         def start(resource: Resource) -> datetime:
@@ -205,6 +205,6 @@ class LinearSearch:
 
 
 def has_parameter(type_name: str, chained: str) -> bool:
-    """Say whether a type is served and has the first parameter of a chain's rest (`name:contains`)."""
+    """Return True if a type is served and has the first parameter of a chain's rest (`name:contains`)."""
     name = chained.partition(".")[0].partition(":")[0]
     return type_name in PARAMETERS and name in parameter_names(type_name)

@@ -1,4 +1,4 @@
-"""How a linear search compares one value: texts, tokens, dates, quantities, and what a query escapes.
+"""Comparison of single values in a linear search: texts, tokens, dates, quantities, and escapes in queries.
 
 Written from the STU3 specification (Search §2.21.1) and from the contract alone, as is all of the linear search.
 """
@@ -22,7 +22,7 @@ END = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Quantity:
-    """A measured number, exactly, with its unit as a code and as it is printed; empty where there is none."""
+    """A measured number, exactly, with its unit as a code and as text; both are empty without a unit."""
 
     number: Fraction
     system: str
@@ -32,7 +32,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a composite is asked of: the codes and the quantities that stand in one element."""
+    """The codes and the quantities in one element, for a composite parameter."""
 
     codes: tuple[Token, ...]
     quantities: tuple[Quantity, ...]
@@ -42,21 +42,21 @@ class Measurement:
 
 
 def fold(text: str) -> str:
-    """Return a text without case, accents (strokes are accents too) and surplus spaces."""
+    """Return a text without case, accents (including strokes) and surplus spaces."""
     letters = [one for one in unicodedata.normalize("NFD", text) if not unicodedata.combining(one)]
     lower = "".join(letters).lower().replace("ł", "l").replace("ø", "o").replace("đ", "d")
     return " ".join(lower.replace("ß", "ss").split())
 
 
 def string_test(name: str, modifier: str, text: str) -> Callable[[list[str]], bool]:
-    """Return what one string asks of a resource's texts."""
+    """Return a test of a resource's texts for one string."""
     wanted = fold(text)
 
     def starts(values: list[str]) -> bool:
         return any(fold(value).startswith(wanted) for value in values)
 
     def starts_in_turn(values: list[str], words: list[str]) -> bool:
-        """Several words of a name each match some part; a part of several words takes as many of them."""
+        """Return True if each word of a name matches another part; a part of several words takes as many words."""
         parts = [fold(value) for value in values]
         return not words or any(
             any(part.startswith(" ".join(words[:number])) for part in parts) and starts_in_turn(values, words[number:])
@@ -64,7 +64,7 @@ def string_test(name: str, modifier: str, text: str) -> Callable[[list[str]], bo
         )
 
     def starts_at_a_word(values: list[str]) -> bool:
-        """An address's text is matched from its beginning, or from that of any of its words."""
+        """Return True if the text matches an address from its beginning, or from that of any of its words."""
         return any(f" {wanted}" in f" {fold(value)}" for value in values)
 
     match modifier:
@@ -86,16 +86,16 @@ _ANY_CASE = ("gender", "email", "phone", "telecom")
 
 
 def token_test(name: str, text: str) -> Callable[[list[Token]], bool]:
-    """Return what one token asks of a resource's codes."""
+    """Return a test of a resource's codes for one token."""
     parts = [unescape(part) for part in split(text, "|")]
     wanted = _comparable(name, parts[-1])
 
     def matches(system: str, code: str) -> bool:
         code = _comparable(name, code)
         if len(parts) == 1:
-            return code == wanted  # code: whatever the system
+            return code == wanted  # # code: any system
         if not wanted:
-            return system == parts[0]  # system|: any code of it
+            return system == parts[0]  # # system|: any code of it
         return system == parts[0] and code == wanted  # system|code, and |code for no system
 
     return lambda values: any(matches(system, code) for system, code in values)
@@ -138,7 +138,7 @@ def _first_of(year: int, month: int) -> datetime:
 
 
 def period_of(value: Any) -> Period:
-    """Return the range of a date, or of a Period, which is open where it has no start or no end."""
+    """Return the range of a date, or of a Period, which is unbounded without a start or an end."""
     if isinstance(value, str):
         return date_range(value)
     start, end = value.get("start"), value.get("end")
@@ -146,7 +146,7 @@ def period_of(value: Any) -> Period:
 
 
 def date_test(text: str, now: datetime) -> Callable[[list[Period]], bool]:
-    """Return what one date asks of a resource's; `ap` is measured from `now`."""
+    """Return a test of a resource's dates for one date; `ap` is measured from `now`."""
     prefix, date = _prefix_and_rest(text)
     low, high = date_range(date)
     if prefix == "ap":
@@ -160,7 +160,7 @@ def _prefix_and_rest(text: str) -> tuple[str, str]:
 
 
 def _compare(prefix: str, searched: Period, target: Period) -> bool:
-    """Say whether `target` has to `searched` the relation that §2.21.1.5.1's table gives for a prefix."""
+    """Return True if `target` has the relation to `searched` that §2.21.1.5.1's table gives for a prefix."""
     contained = searched[0] <= target[0] and target[1] <= searched[1]
     reaches_above = target[1] > searched[1]
     reaches_below = target[0] < searched[0]
@@ -190,7 +190,7 @@ def _compare(prefix: str, searched: Period, target: Period) -> bool:
 
 
 def quantity_test(text: str) -> Callable[[list[Quantity]], bool]:
-    """Return what one quantity asks: a number alone, with a unit's system and code, or with a unit alone."""
+    """Return a test for one quantity: a number alone, with a unit's system and code, or with a unit alone."""
     parts = [unescape(part) for part in split(text, "|")]
     prefix, number = _prefix_and_rest(parts[0])
 
@@ -204,7 +204,7 @@ def quantity_test(text: str) -> Callable[[list[Quantity]], bool]:
 
 
 def _number_has(prefix: str, text: str, target: Fraction) -> bool:
-    """Say whether `target` is what a prefix asks; `eq` and `ne` mean all that rounds to the digits given."""
+    """Return True if `target` satisfies a prefix; `eq` and `ne` cover every number that rounds to the given digits."""
     searched, half = Fraction(text), Fraction(_last_place(text)) / 2
     match prefix:
         case "eq":
@@ -225,16 +225,16 @@ def _number_has(prefix: str, text: str, target: Fraction) -> bool:
 
 
 def _last_place(number: str) -> Fraction:
-    """Return what one of the last digit is worth: a tenth in 5.4, a hundredth in 5.40e0."""
+    """Return the value of one unit of the last digit: a tenth in 5.4, a hundredth in 5.40e0."""
     digits, _, exponent = number.lower().partition("e")
     return Fraction(10) ** (int(exponent or "0") - len(digits.partition(".")[2]))
 
 
-# Composites (§2.21.1.10): both parts hold in one element.
+# Composites (§2.21.1.10): both parts must match in one element.
 
 
 def composite_test(text: str) -> Callable[[list[Measurement]], bool]:
-    """Return what one code and quantity ask together: `code$quantity`."""
+    """Return a test for a code and a quantity together: `code$quantity`."""
     code, quantity = split(text, "$")
     has_code, has_quantity = token_test("", code), quantity_test(quantity)
     return lambda values: any(has_code([*one.codes]) and has_quantity([*one.quantities]) for one in values)
@@ -256,5 +256,5 @@ def split(text: str, separator: str) -> list[str]:
 
 
 def unescape(text: str) -> str:
-    """Return a text with the characters that its backslashes stand before."""
+    """Return a text without its escaping backslashes."""
     return re.sub(r"\\([\\,|$])", r"\1", text)

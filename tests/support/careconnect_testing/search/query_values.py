@@ -1,4 +1,4 @@
-"""Make up the values that searches ask for: those that some record has, and what is near them."""
+"""Generate search values: the values of some resource, and values near them."""
 
 import re
 import unicodedata
@@ -24,7 +24,7 @@ _STEPS = ("0", "0", "0", "1", "-1", "0.1", "0.05", "-0.05", "0.005", "-0.001")
 
 
 class ValueMaker:
-    """Makes values for the parameters of the records in `search`, by chance."""
+    """Generates random values for the parameters of the resources in `search`."""
 
     def __init__(self, random: Random, search: LinearSearch) -> None:
         self._random = random
@@ -50,7 +50,7 @@ class ValueMaker:
                 return self._reference(known, parameter_of(type_name, name).targets, modifier)
 
     def _known_values(self, type_name: str, name: str) -> Sequence[Any]:
-        """Return all values that some resource has; of those that have none, many are passed over."""
+        """Return all values that some resource has, skipping many of the resources that have none."""
         resources = self._search.resources(type_name)
         tried = (self._search.values(type_name, name, self._random.choice(resources)) for _ in range(60))
         return next((values for values in tried if values), [])
@@ -135,7 +135,7 @@ class ValueMaker:
     def _quantity(self, known: Sequence[Quantity]) -> str:
         one = self._random.choice(known or [Quantity(Fraction(5), "", "", "")])
         prefix = self._random.choice(_PREFIXES)
-        # As many without a unit as with all the right, the half and the wrong ones.
+        # As many without a unit as with all correct, partly correct and wrong ones together.
         units = [""] * 5
         units += [f"||{_escaped(unit)}" for unit in (one.code, one.unit, f"{one.unit}x") if unit]
         if one.code:
@@ -153,7 +153,7 @@ class ValueMaker:
 
     def _composite(self, known: Sequence[Measurement]) -> str:
         none = Measurement((("", "no-such-code"),), ())
-        # Sometimes the value is another component's: it must not be found beside this one's code.
+        # Sometimes take another component's value: it must not match next to this one's code.
         code = self._token("", self._random.choice(known or [none]).codes)
         return f"{code}${self._quantity(self._random.choice(known or [none]).quantities)}"
 

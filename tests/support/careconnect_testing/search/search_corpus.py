@@ -1,4 +1,4 @@
-"""The records that searches are tested on: those of REAL_DATA if it is given, the sample, and awkward cases."""
+"""The records for search tests: those of REAL_DATA if given, the sample, and unusual cases."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,17 +22,17 @@ LOADED_AT = (
     datetime(2024, 2, 29, 23, 59, 59, 999_000, tzinfo=UTC),
     datetime(2024, 4, 1, tzinfo=UTC),
 )
-"""A third of the records is loaded at each of these, so that `_lastUpdated` has something to tell apart."""
+"""A third of the records is loaded at each time, so that `_lastUpdated` has different values."""
 
 
 _DIRECTORY = {each.name for each in RESOURCE_TYPES if each.home is Home.DIRECTORY}
 
 EXAMPLE_CODES = ("27113001", "364075005")
-"""The codes of Patient/example-1's observations: of those with even numbers, of those with odd ones."""
+"""The codes of Patient/example-1's observations: with even numbers, and with odd ones."""
 
 
 def corpus(base: str) -> list[Resource]:
-    """Return the records as sources, `meta.lastUpdated` as the load will set it; `base` is the FHIR base."""
+    """Return the records as sources, with the `meta.lastUpdated` that the load will set; `base` is the FHIR base."""
     records: dict[tuple[str, str], Resource] = {}
     for resource in (*_real(), *_sample(), *_awkward(base), *awkward_values(base), *_example()):
         records.setdefault((resource["resourceType"], resource["id"]), resource)
@@ -58,7 +58,7 @@ def _instant(position: int) -> str:
 
 
 def _sample() -> Iterator[Resource]:
-    """Yield the sample: in every run the directory and a part of the records, in the long one all of it."""
+    """Yield the sample: in every run the directory and a part of the records, in the long run all of it."""
     for number, resource in enumerate(sample_resources()):
         if is_long_run() or number % 5 == 0 or resource["resourceType"] in _DIRECTORY:
             yield resource
@@ -73,7 +73,7 @@ def _real() -> Iterator[Resource]:
 
 
 def _example() -> Iterator[Resource]:
-    """Yield the record of Patient/example-1, on which examples are written down with their answers."""
+    """Yield the record of Patient/example-1, for which examples are documented with their responses."""
     patient = {"reference": "Patient/example-1"}
     yield {
         "resourceType": "Patient",
@@ -122,7 +122,7 @@ def _example() -> Iterator[Resource]:
 
 
 def _awkward(base: str) -> Iterator[Resource]:
-    """Yield what real data seldom has: open periods, odd characters, codes of two systems or of none."""
+    """Yield resources with rare values: open periods, odd characters, codes of two systems or of none."""
     yield {
         "resourceType": "Patient",
         "id": "awkward.1",

@@ -1,4 +1,4 @@
-"""Make up searches of every kind: criteria, chains, reverse chains, orders and pages."""
+"""Generate searches of every kind: criteria, chains, reverse chains, orders and pages."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,33 +17,33 @@ from careconnect_testing.search.query_values import ValueMaker
 _COUNTS = (0, 1, 5, 50, 100, 100, 100)
 _TOTALS = ("none", "estimate", "accurate")
 _DIRECTORY = ("Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService")
-"""What can be searched without reading a record; so nothing of a record is asked there."""
+"""Types that can be searched without reading a patient's record, so chains from them may not touch one."""
 
 Criterion = tuple[str, str]
-"""A parameter's name, with all that stands before and behind it, and its value."""
+"""A parameter's name, with its prefixes and suffixes, and its value."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A search; `walks` says whether to follow its next links to the end."""
+    """A search; `walks` is True if all its pages are to be read."""
 
     type_name: str
     parameters: tuple[Criterion, ...]
     walks: bool = False
 
     def __str__(self) -> str:
-        """Show the search as a readable URL."""
+        """Return the search as a readable URL."""
         return f"{self.type_name}?" + "&".join(f"{name}={value}" for name, value in self.parameters)
 
 
 class QueryMaker:
-    """Makes queries from a seed, the same ones every time."""
+    """Generates queries from a seed, the same ones every time."""
 
     def __init__(self, seed: int, search: LinearSearch) -> None:
         self._random = Random(seed)
         self._search = search
         self._values = ValueMaker(self._random, search)
-        # Types with more to ask about come up more often.
+        # Types with more parameters are more frequent.
         self._types = [name for name, own in PARAMETERS.items() for _ in range(len(own))]
 
     def each_parameter(self) -> Iterator[Query]:
@@ -64,7 +64,7 @@ class QueryMaker:
                 yield Query(type_name, ((f"_has:{source}:{reference}:{inner}", value),))
 
     def mixtures(self, count: int) -> Iterator[Query]:
-        """Yield queries of up to three criteria, in any order and paged in any way."""
+        """Yield queries of up to three criteria, in any order and with any paging."""
         return (self._mixture() for _ in range(count))
 
     def _mixture(self) -> Query:
@@ -82,7 +82,7 @@ class QueryMaker:
         return Query(type_name, tuple(parameters), walks)
 
     def _count_to_walk(self, type_name: str, parameters: Sequence[Criterion]) -> int:
-        """Return a page size that makes a few pages, as far as the server's largest page allows."""
+        """Return a page size that gives a few pages, up to the server's largest page."""
         total = self._search.search(type_name, parameters).total
         return min(total // self._random.randint(1, 4) + self._random.randint(1, 3), 100)
 
@@ -104,7 +104,7 @@ class QueryMaker:
             inner, value = self._chain(target, depth - 1)
         else:
             inner, value = self._own_criterion(target)
-        # Without a type the rest is asked of every type that has it: it must mean the same to all.
+        # Without a type the chain covers every type that has the parameter: it must have the same kind in all.
         asked = [_asked(each, inner) for each in parameter_of(type_name, reference).targets]
         alike = len({kind for kinds in asked for kind in kinds}) == 1
         link = reference if alike and self._random.random() < 0.6 else f"{reference}:{target}"
@@ -150,7 +150,7 @@ def _links(type_name: str) -> list[tuple[str, str]]:
 
 
 def _links_back(type_name: str) -> list[tuple[str, str]]:
-    """Return the types and references that point at a type and may be asked for there."""
+    """Return the types and references that point at a type and may be used in a reverse chain."""
     return [
         (source, name)
         for source in PARAMETERS
@@ -161,7 +161,7 @@ def _links_back(type_name: str) -> list[tuple[str, str]]:
 
 
 def _asked(type_name: str, chained: str) -> set[tuple[str, tuple[str, ...]]]:
-    """Return the kinds of parameters that the rest of a chain comes to from a type: none, if it has no such."""
+    """Return the parameter kinds that a chain's rest reaches from a type; none if there is no such parameter."""
     name, _, rest = chained.partition(".")
     name, _, modifier = name.partition(":")
     if type_name not in PARAMETERS or name not in parameter_names(type_name):

@@ -1,4 +1,4 @@
-"""Ways to ask the reader: its apps in this process over a real DynamoDB endpoint, or the deployed one over HTTP."""
+"""Clients of the reader: its apps in this process over a real DynamoDB endpoint, or the deployed one over HTTP."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ EVERYTHING = "system/*.read profile"
 
 
 class Reader(Protocol):
-    """Something that answers FHIR requests."""
+    """A reader that answers FHIR requests."""
 
     base: str
     """The FHIR base URL."""
@@ -44,7 +44,7 @@ def follow(reader: Reader, url: str) -> Answer:
 
 
 def walk(reader: Reader, first: Answer) -> list[Answer]:
-    """Return a search's answer and all pages after it, along the next links."""
+    """Return a search's response and all pages after it, following the next links."""
     pages = [first]
     while url := pages[-1].link("next"):
         pages.append(follow(reader, url))
@@ -54,7 +54,7 @@ def walk(reader: Reader, first: Answer) -> list[Answer]:
 
 @dataclass
 class InProcessReader:
-    """The reader's two apps over one DynamoDB client; counts the calls that it makes."""
+    """The reader's two apps over one DynamoDB client, with its calls counted."""
 
     client: Any
     record_table: str
@@ -88,7 +88,7 @@ class InProcessReader:
         return self._ask("POST", path, parameters, headers, urlencode(form))
 
     def as_client(self, scope: str, patient: str = "") -> "InProcessReader":
-        """Return a reader for another access to the same tables."""
+        """Return a reader of the same tables with other access rights."""
         return InProcessReader(
             self.client, self.record_table, self.directory_table, self.base_url, scope, patient, self.now
         )
@@ -122,7 +122,7 @@ class HttpReader:
         return self.raw(f"{quote(path, safe='/$')}" + (f"?{query}" if query else ""), **headers)
 
     def raw(self, path_and_query: str, **headers: str) -> Answer:
-        """GET a path and query below the base, encoded as they stand."""
+        """GET a path and query below the base, exactly as encoded."""
         answer = self.http.get(f"{FHIR_PATH}/{path_and_query}", headers={**self.authorization, **headers})
         return Answer.over_http(answer)
 

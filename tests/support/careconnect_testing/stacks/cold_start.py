@@ -29,13 +29,13 @@ ENVIRONMENT: Final = {
     "DIRECTION": "read",
     "CONSOLE": "on",
 }
-"""What one function or another is started with."""
+"""The environment variables of all functions together."""
 
 PACKAGES: Final = (
     *("token_issuer", "scope_authorizer", "fhir_reader", "record_writer"),
     *("access_auditor", "audit_archiver", "service_discovery", "service_console"),
 )
-"""The packages that hold a handler; two functions each are made of the authorizer, the reader and the writer."""
+"""The packages with a handler; the authorizer, the reader and the writer are deployed as two functions each."""
 
 _AWS: Final = {
     "AWS_REGION": "eu-west-2",
@@ -48,7 +48,7 @@ _AWS: Final = {
 def cold_start(
     package: str, environment: Mapping[str, str], then: str = "", *, before: str = "", only: Sequence[Path] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Import `package`'s handler in a new process, between other statements, and return how that ended.
+    """Import `package`'s handler in a new process, between other statements, and return the ended process.
 
     Modules come from the folders `only`, if any are named, and from the standard library.
     """
@@ -58,7 +58,7 @@ def cold_start(
 def started(
     statements: str, environment: Mapping[str, str], only: Sequence[Path] = ()
 ) -> subprocess.CompletedProcess[str]:
-    """Execute statements in a new process and return how that ended."""
+    """Execute statements in a new process and return the ended process."""
     options = ("-I", "-S") if only else ()
     path = f"import sys\nsys.path[:0] = {[str(folder) for folder in only]!r}\n" if only else ""
     return subprocess.run(

@@ -1,4 +1,4 @@
-"""Rights that are taken from a deployed function for a while."""
+"""Temporary denial of a deployed function's rights."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from careconnect_admin.local.local_stack import LocalStack
 
 @contextmanager
 def denied(stack: LocalStack, function: str, table: str) -> Iterator[None]:
-    """Deny a function's role all that it may do with a table, whatever else allows it."""
+    """Deny a function's role every action on a table, whatever else allows it."""
     iam, role = stack.client("iam"), stack.stack.resources[f"{function}Role"]
     arn = stack.client("dynamodb").describe_table(TableName=stack.stack.outputs[table])["Table"]["TableArn"]
     document = {

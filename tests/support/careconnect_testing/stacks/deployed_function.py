@@ -1,4 +1,4 @@
-"""A deployed function run here: its own handler, settings and role, and what it asks AWS for taken down."""
+"""A deployed function run in this process with its own handler, settings and role, recording its AWS calls."""
 
 import importlib
 import sys
@@ -15,7 +15,7 @@ from careconnect_admin.stack.emulator_client import REGION
 from careconnect_testing.aws.moto_dynamodb import inserted
 
 Right = tuple[str, str]
-"""An action of IAM's, and the logical id of what it is done to; an index as `AuditTable/by-patient`."""
+"""An IAM action, and the logical id of its resource; an index as `AuditTable/by-patient`."""
 
 Handler = Callable[[Mapping[str, Any], Any], dict[str, Any]]
 
@@ -29,9 +29,9 @@ _OF_OBJECTS = {
 
 @contextmanager
 def function_here(stack: LocalStack, function: str, package: str) -> Iterator[tuple[Handler, set[Right]]]:
-    """Compose a function of the stack anew under its role, which IAM holds it to, and list the rights that it uses.
+    """Compose a function of the stack anew under its role, enforced by IAM, and yield it with the set of rights that it uses.
 
-    Each of its requests is held to what AWS says of it, as boto3 would do by itself (ADR 29).
+    Each of its calls is validated against AWS's service description, as boto3 would do by itself (ADR 29).
     """
     used: set[Right] = set()
     names = {physical: logical for logical, physical in stack.stack.resources.items()}
@@ -51,7 +51,7 @@ def deployed_handler(
 ) -> Iterator[Handler]:
     """Compose a function of the stack anew under its role; its calls go to the stack's endpoint, or to another.
 
-    `asked` is told of each call, as boto3's event `provide-client-params` tells.
+    `asked` handles each call, as a handler of boto3's event `provide-client-params`.
     """
     with pytest.MonkeyPatch.context() as patch:
         settings = _settings(stack, function) | ({"AWS_ENDPOINT_URL": endpoint} if endpoint else {})
@@ -65,7 +65,7 @@ def deployed_handler(
         try:
             yield importlib.import_module(f"{package}.handler").lambda_handler
         finally:
-            # Whoever imports them next finds nothing that was made for this role.
+            # The next import of these modules must find nothing that was created for this role.
             for name in set(sys.modules) - known:
                 if name.partition(".")[0] == package:
                     del sys.modules[name]

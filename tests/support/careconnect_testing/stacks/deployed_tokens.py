@@ -1,4 +1,4 @@
-"""Access tokens for the deployed API that it would not issue: signed with its own key by the administrator."""
+"""Access tokens that the deployed issuer would not issue: signed with its own key by the administrator."""
 
 import base64
 import json
@@ -14,17 +14,17 @@ from careconnect_testing.parts.access_tokens import encoded, segment
 
 
 def current_kid(http: httpx.Client) -> str:
-    """Return the `kid` of the key that signs, the first that is published."""
+    """Return the `kid` of the signing key, the first published key."""
     return str(http.get("/.well-known/jwks.json").json()["keys"][0]["kid"])
 
 
 def deployed_header(http: httpx.Client, **changes: Any) -> dict[str, Any]:
-    """Return the header of an access token of the deployed issuer, changed."""
+    """Return the header of an access token of the deployed issuer, with changes."""
     return {"alg": "RS256", "typ": "at+jwt", "kid": current_kid(http), **changes}
 
 
 def deployed_claims(stack: LocalStack, **changes: Any) -> dict[str, Any]:
-    """Return the claims of an access token of the deployed issuer, changed."""
+    """Return the claims of an access token of the deployed issuer, with changes."""
     now = int(time.time())
     return {
         "iss": stack.base_url,
@@ -33,7 +33,7 @@ def deployed_claims(stack: LocalStack, **changes: Any) -> dict[str, Any]:
         "aud": stack.base_url + FHIR_PATH,
         "iat": now,
         "exp": now + 3600,
-        # Each its own, since the gateway keeps its answer by token.
+        # A new id for each, because the gateway caches its answer by token.
         "jti": encoded(f"{time.monotonic_ns()}".encode()),
         "scope": "system/*.read profile",
         **changes,
@@ -41,7 +41,7 @@ def deployed_claims(stack: LocalStack, **changes: Any) -> dict[str, Any]:
 
 
 def signed_by_the_issuer(stack: LocalStack, header: Mapping[str, Any], claims: Mapping[str, Any]) -> str:
-    """Sign with the deployed key, whatever the header and the claims say."""
+    """Sign with the deployed key, whatever the header and the claims contain."""
     signing_input = f"{segment(header)}.{segment(claims)}"
     answer = stack.client("kms").sign(
         KeyId=f"{stack.stack.outputs['SigningKeyAlias']}-current",
@@ -53,7 +53,7 @@ def signed_by_the_issuer(stack: LocalStack, header: Mapping[str, Any], claims: M
 
 
 def expired_token(stack: LocalStack, scope: str) -> str:
-    """Return a token that the issuer's own key has signed, and that expired a minute ago."""
+    """Return a token with the issuer's own signature that expired a minute ago."""
     now = int(time.time())
     with httpx.Client(base_url=stack.base_url, timeout=30) as http:
         header = deployed_header(http)
@@ -61,7 +61,7 @@ def expired_token(stack: LocalStack, scope: str) -> str:
 
 
 def claims_in(token: str) -> dict[str, Any]:
-    """Return what a token says, unverified."""
+    """Return a token's claims, unverified."""
     body = token.split(".")[1]
     parsed: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
     return parsed

@@ -1,17 +1,17 @@
-"""What each function's role may do, as the contract has it, written by hand and held to in three ways.
+"""The rights of each function's role according to the contract, written by hand and checked in three ways.
 
-The template gives these rights and no others, the emulator's IAM lets each through and denies all else, and every one
-of them is used (`access.md`, Rule 6).
+The template grants these rights and no others, the emulator's IAM allows each and denies all others, and every one of
+them is used (`access.md`, Rule 6).
 """
 
-# Each right is an action and the logical id of what it is done to.
+# Each right is an action and the logical id of its resource.
 READS = ("dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query")
 WRITES = (*READS, *(f"dynamodb:{action}Item" for action in ("Put", "Update", "Delete", "ConditionCheck")))
-# A mark is never taken away, nor is there a way to list them.
+# A reference count is never deleted, and nothing may list them.
 MARKS = ("dynamodb:BatchGetItem", "dynamodb:UpdateItem")
-# What is recorded is inserted, and nothing else: neither overwritten, nor read, nor changed, nor removed.
+# An audit event may only be inserted: not overwritten, read, changed or deleted.
 RECORDS = {("dynamodb:PartiQLInsert", "AuditTable")}
-# A write has its events in its own transaction, which takes no statement of another kind.
+# A write stores its events in its own transaction, which takes no PartiQL statement.
 RECORDS_WITHIN = RECORDS | {("dynamodb:PutItem", "AuditTable")}
 STREAM_READS = ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")
 GRANTED: dict[str, set[tuple[str, str]]] = {
@@ -39,13 +39,13 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     | {(action, "ReferenceTable") for action in MARKS}
     | RECORDS_WITHIN,
     "AuditFunction": {
-        # For the key of its links to next pages, which stands among the events.
+        # For the key of its next links, which is stored among the events.
         ("dynamodb:GetItem", "AuditTable"),
         ("dynamodb:Query", "AuditTable"),
         ("dynamodb:Query", "AuditTable/by-patient"),
     }
     | RECORDS,
-    # What polls the stream does so under this role; the function itself only puts.
+    # Lambda polls the stream under this role; the function itself only puts objects.
     "ArchiverFunction": {
         *((f"dynamodb:{each}", "AuditTable/stream") for each in STREAM_READS),
         ("s3:PutObject", "ArchiveBucket/*"),
@@ -56,9 +56,9 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
         ("s3:GetObjectVersion", "ArchiveBucket/*"),
     }
     | RECORDS,
-    # What it, the issuer and the authorizers may do with the signing key says the key's policy.
+    # Its rights to the signing key, like those of the issuer and the authorizers, are in the key's policy.
     "DiscoveryFunction": set(),
-    # Nor is it named there, or told of any table: it has the page, and nothing else.
+    # The key's policy does not name it, and it knows no table: it has the page, and nothing else.
     "ConsoleFunction": set(),
 }
 
@@ -75,4 +75,4 @@ KEYS_GRANTED: dict[str, set[tuple[str, str]]] = {
         )
     },
 }
-"""What the keys' own policies let each function do with them."""
+"""The rights that the keys' own policies grant to each function."""

@@ -1,4 +1,4 @@
-"""Access tokens that a deployed stack must not accept, each made for the stack that is to refuse it."""
+"""Access tokens that a deployed stack must reject, each created for that stack."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -65,4 +65,4 @@ REFUSED: Final[Mapping[str, Make]] = {
     "S10 no JWT": lambda *_: "nonsense",
     "S10 three segments of nothing": lambda *_: "a.b.c",
 }
-"""What is wrong with a token, and how it is made."""
+"""Functions that create a token, by its fault."""

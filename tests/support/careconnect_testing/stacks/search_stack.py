@@ -1,4 +1,4 @@
-"""The deployed template with the searched records in it, reached over HTTP and from this process."""
+"""The deployed template with the search test records, reached over HTTP and from this process."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class SearchStack:
         return self.stack.base_url + FHIR_PATH
 
     def over_http(self, client: DemoClient | None = None) -> HttpReader:
-        """Return the deployed API as `client` reaches it, or as one that reads everything."""
+        """Return a reader over HTTP for `client`, or for a client that reads everything."""
         client = client or self.explorer
         answer = self.connection.post(
             "/token", data={"grant_type": "client_credentials"}, auth=(client.client_id, client.secret)
@@ -43,7 +43,7 @@ class SearchStack:
     def in_process(
         self, scope: str = EVERYTHING, patient: str = "", now: Callable[[], float] = time.time
     ) -> InProcessReader:
-        """Return the reader in this process, over the stack's tables, for an access with a scope."""
+        """Return the reader in this process, over the stack's tables, with the access rights of a scope."""
         outputs = self.stack.stack.outputs
         return InProcessReader(
             self.stack.client("dynamodb"),
@@ -58,7 +58,7 @@ class SearchStack:
 
 @pytest.fixture(scope="session")
 def search_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SearchStack]:
-    """A stack of its own, since what others load would be found too."""
+    """A stack of its own, because searches would also find the records that other tests load."""
     folder = tmp_path_factory.mktemp("search")
     clients = demo_clients()
     explorer = next(client for client in clients if client.client_id == EXPLORER)

@@ -1,4 +1,4 @@
-"""Lambda's package of runtime hooks as far as the functions know it, and the two moments that it tells of."""
+"""The part of Lambda's runtime hooks package that the functions use, and its two moments."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -14,25 +14,25 @@ _NAME = "snapshot_restore_py"
 
 @dataclass
 class Snapshots:
-    """What was registered: `before` is called in reverse order, `after` in the order of registration."""
+    """The registered hooks: `before` is called in reverse order, `after` in the order of registration."""
 
     before: list[Callable[[], Any]] = field(default_factory=list)
     after: list[Callable[[], Any]] = field(default_factory=list)
 
     def take(self) -> None:
-        """Do what Lambda does before it takes a snapshot."""
+        """Call the hooks as Lambda does before it takes a snapshot."""
         for hook in reversed(self.before):
             hook()
 
     def restore(self) -> None:
-        """Do what Lambda does in a copy that it starts."""
+        """Call the hooks as Lambda does in an instance that it starts from the snapshot."""
         for hook in self.after:
             hook()
 
 
 @contextmanager
 def lambdas_hooks() -> Iterator[Snapshots]:
-    """Have the package importable, as in Lambda."""
+    """Make the package importable, as in Lambda."""
     snapshots = Snapshots()
 
     def register(hooks: list[Callable[[], Any]]) -> Callable[..., Any]:

@@ -1,7 +1,7 @@
 """Fixtures of the run's one local stack: the real template, IAM enforced, driven over HTTP.
 
-All tests that ask for it run in one process, one after the other (`scheduling`). What a test registers, loads, writes
-or revokes there has ids of its own; a right that it takes away it gives back.
+All tests that use it run in one process, one after the other (`scheduling`). Anything that a test registers, loads,
+writes or revokes there has its own ids; a right that a test removes is restored.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ from careconnect_records.items.tables import RecordTables
 
 @pytest.fixture(scope="session")
 def local_stack(tmp_path_factory: pytest.TempPathFactory, clients: tuple[DemoClient, ...]) -> Iterator[LocalStack]:
-    """The deployed template on a free port, demo clients registered."""
+    """The deployed template on a free port, with demo clients registered."""
     with LocalStack(log_folder=tmp_path_factory.mktemp("local-stack")) as stack:
         register(clients, DynamoDbClientRegistry(stack.client("dynamodb"), stack.stack.outputs["ClientTable"]))
         yield stack
@@ -47,7 +47,7 @@ def editor(clients: tuple[DemoClient, ...]) -> DemoClient:
 
 @pytest.fixture(scope="session")
 def auditor(clients: tuple[DemoClient, ...]) -> DemoClient:
-    """The client that reads who saw what, and nothing else."""
+    """The client that reads audit events, and nothing else."""
     return next(client for client in clients if client.client_id == AUDITOR)
 
 
@@ -61,7 +61,7 @@ def record_tables(local_stack: LocalStack) -> RecordTables:
 
 @pytest.fixture(scope="session")
 def sample(local_stack: LocalStack, record_tables: RecordTables, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's own sample, loaded; its folder of NDJSON files."""
+    """The project's own sample, loaded; the value is its folder of NDJSON files."""
     folder = tmp_path_factory.mktemp("sample")
     write_sample(folder)
     report = load_paths([folder], record_tables, base_url=local_stack.base_url)
@@ -78,7 +78,7 @@ def http(local_stack: LocalStack) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def bearer(http: httpx.Client) -> Callable[[DemoClient], dict[str, str]]:
-    """A function from a client to the header that carries its access token, asked for once."""
+    """A function from a client to the header with its access token, requested once."""
 
     @cache
     def token(demo: DemoClient) -> str:

@@ -1,4 +1,4 @@
-"""The command line on a stack of moto's, and what it leaves in the access record."""
+"""The command line on a moto stack, and the audit trail that it leaves."""
 
 import time
 from collections.abc import Callable, Iterator

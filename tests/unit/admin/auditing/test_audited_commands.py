@@ -24,12 +24,12 @@ INSERT = "BatchExecuteStatement"
 
 
 def is_about(table: str, params: dict[str, Any]) -> bool:
-    """Say whether a request names a table, be it within a statement."""
+    """Return True if a request names a table, even within a statement."""
     return f'"{table}"' in params["body"].decode().replace("\\", "")
 
 
 def deny(issuer: Issuer, operation: str, table: str) -> Callable[[], None]:
-    """Have a table refuse an operation, and return what has it take that again."""
+    """Make a table refuse an operation, and return a function that makes it accept the operation again."""
     name = f"before-call.dynamodb.{operation}"
 
     def refuse(params: dict[str, Any], **_: Any) -> None:

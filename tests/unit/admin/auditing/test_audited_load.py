@@ -1,4 +1,4 @@
-"""What is loaded, deleted, rebuilt or destroyed is in the audit trail before it is done (`audit.md`; ADR 33)."""
+"""Each load, deletion, rebuild or destruction is in the audit trail before it is done (`audit.md`; ADR 33)."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

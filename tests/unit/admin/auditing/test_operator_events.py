@@ -1,4 +1,4 @@
-"""An event is kept before its change, and says what became of it; who signs in and by which clock."""
+"""An operator's event is stored before its change, and states its outcome, the signed-in operator and AWS's time."""
 
 from email.utils import formatdate
 from types import SimpleNamespace

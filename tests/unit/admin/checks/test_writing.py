@@ -1,4 +1,4 @@
-"""The smoke test's write: it leaves nothing, whatever it finds, and says what it found."""
+"""The smoke test's write: it leaves no resource behind, whatever happens, and reports its findings."""
 
 import json
 from collections.abc import Mapping

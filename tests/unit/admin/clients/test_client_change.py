@@ -1,4 +1,4 @@
-"""`careconnect clients update`: what becomes of a client whose name, keys or methods change, and of scopes."""
+"""`careconnect clients update`: the effect of a changed name, key, method or scope on a client."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -48,7 +48,7 @@ def file_of(folder: Path, *keys: Mapping[str, Any]) -> str:
 
 
 def has_cutoff(issuer: Issuer) -> bool:
-    """Say whether the tokens of `client-1` were ended."""
+    """Return True if the tokens of `client-1` were ended."""
     return any(item["pk"] == {"S": client_cutoff_key("client-1")} for item in issuer.items())
 
 
@@ -81,7 +81,7 @@ def test_a_resource_server_is_made_and_unmade(issuer: Issuer, run: Update) -> No
     assert not may_ask()
     assert run("update", "client-1", "--resource-server").exit_code == 0
     assert may_ask()
-    # What its tokens open is as before.
+    # Its tokens open the same as before.
     assert not has_cutoff(issuer)
     assert run("update", "client-1", "--no-resource-server").exit_code == 0
     assert not may_ask()

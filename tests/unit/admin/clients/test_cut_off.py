@@ -1,4 +1,4 @@
-"""What ends the tokens of a client, and what an operator is told of it (ADR 17)."""
+"""The changes that end the tokens of a client, and the messages that an operator sees about them (ADR 17)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def dated(issuer: Issuer, date: str | None) -> None:
 
 
 class Ending:
-    """Revocations on moto: their clock, how long they waited and what they told."""
+    """Revocations on moto, with their clock, the seconds that they waited, and the messages that they printed."""
 
     def __init__(self, issuer: Issuer) -> None:
         self.clock = Clock(float(THEN))
@@ -102,7 +102,7 @@ def fail(issuer: Issuer, operation: str) -> None:
     issuer.dynamodb.meta.events.register(f"before-call.dynamodb.{operation}", broken)
 
 
-# --- the mark
+# --- the revocation cutoff
 
 
 def test_the_cutoff_is_dynamodbs_second_and_outlives_every_token(issuer: Issuer, ending: Ending) -> None:
@@ -179,11 +179,11 @@ def test_a_cutoff_that_cannot_be_written_is_an_error(issuer: Issuer, ending: End
     assert ending.slept == []
 
 
-# --- what ends tokens
+# --- changes that end tokens
 
 
 def ended(issuer: Issuer, change: Callable[[], object]) -> bool:
-    """Say whether a token of `client-1` is inactive after a change."""
+    """Return True if a token of `client-1` is inactive after a change."""
     token = str(issuer.token("client-1", SECRETS["client-1"]).json["access_token"])
     change()
     answer = issuer.post("/introspect", {"token": token}, headers=basic("server", SECRETS["server"]))
@@ -326,7 +326,7 @@ def test_a_command_whose_cutoff_fails_says_what_to_do_and_fails(
     assert done in result.stderr
     assert "run `careconnect tokens revoke --client client-1` on the same stack" in result.stderr
     assert len(printed(result)) == 1
-    # The change itself was made, and before the mark.
+    # The change itself was made, and before the cutoff.
     assert asked[-1] == TOKEN_TABLE
     record = registry.find("client-1")
     assert record is None or not record.enabled or record.scopes == ("profile",)

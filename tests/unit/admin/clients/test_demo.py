@@ -1,4 +1,4 @@
-"""The demo clients: who they are, and that only digests of their secrets are stored."""
+"""The demo clients: their scopes, and that only digests of their secrets are stored."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What the tests of the operator's commands share."""
+"""Fixtures that the tests of the operator's commands share."""
 
 import pytest
 
@@ -8,6 +8,6 @@ from careconnect_testing.parts.access_records import StoredEvents
 
 @pytest.fixture
 def trail_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have commands write their events nowhere else."""
+    """Make the commands write their events to this store alone."""
     opened = OperatorEvents(StoredEvents(), Operator("operator"))
     monkeypatch.setattr("careconnect_admin.auditing.open_trail.operator_record", lambda _target: opened)

@@ -132,7 +132,7 @@ def test_what_is_no_event_of_this_service_is_said_to_be_none(record: ArchivedTra
 
 
 def looks(record: ArchivedTrail, day: str) -> list[AuditEvent]:
-    """Return what is recorded of looks at the record: the operator's clock is this machine's."""
+    """Return the audit events of the operator's own reads of the trail: the operator's clock is this machine's."""
     events = sorted(map(event_of, record.trail.items(day)), key=lambda event: event.id)
     return [event for event in events if event.client_id == "operator"]
 

@@ -44,7 +44,7 @@ class Aws:
             if kind == "AWS::Logs::LogGroup":
                 self.logs.create_log_group(logGroupName=name)
                 self.logs.create_log_stream(logGroupName=name, logStreamName="1")
-        # moto knows simple patterns only; what is sent is looked at apart.
+        # moto knows simple patterns only, so the test checks the sent pattern separately.
         events: Any = self.logs.meta.events
         events.register("provide-client-params.logs.FilterLogEvents", self._take_pattern)
 
@@ -79,7 +79,7 @@ def request(**members: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def lines(aws: Aws) -> None:
-    """Log two requests of two clients, and what else functions log."""
+    """Log two requests of two clients, and other lines that functions log."""
     aws.write("token", 9000, "START RequestId: f1 Version: 1")
     aws.write("token", 8000, request(status=200, action="token", client_id="one", request_id="r1"))
     aws.write("token", 7000, {"_aws": {}, "TokenIssued": [1.0]})

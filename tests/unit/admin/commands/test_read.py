@@ -1,4 +1,4 @@
-"""`careconnect get` and `careconnect search`: what is asked of the API, and what is printed of its answers."""
+"""`careconnect get` and `careconnect search`: their requests to the API, and the output for its answers."""
 
 import json
 from collections.abc import Callable
@@ -18,7 +18,7 @@ PATIENT = '{"resourceType":"Patient","id":"4","weight":1.50,"note":"a \\"{b}\\",
 
 
 class Api:
-    """The API: answers by URL, and what it was asked."""
+    """The API: answers by URL, and the requests that it received."""
 
     def __init__(self) -> None:
         self.answers: dict[str, httpx.Response] = {}

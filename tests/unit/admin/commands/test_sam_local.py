@@ -1,4 +1,4 @@
-"""What `careconnect sam-local` makes of the template, and what it says when it cannot start."""
+"""The resources that `careconnect sam-local` takes from the template, and its messages when it cannot start."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`careconnect smoke`: what it says when there is nothing to check."""
+"""`careconnect smoke`: its messages when there is nothing to check."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""What the emulator is given to deploy: the template, with what the emulator leaves out done beforehand."""
+"""The template that the emulator deploys, with the parts that the emulator does not support prepared beforehand."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What goes out compressed, and how it is said (RFC 9110 §8.4, §12.5.3)."""
+"""Which answers are compressed, and which headers say so (RFC 9110 §8.4, §12.5.3)."""
 
 import gzip
 

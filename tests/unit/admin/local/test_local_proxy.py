@@ -1,4 +1,4 @@
-"""The front: what passes untouched, what it adds, what it refuses, over real sockets."""
+"""The local proxy over real sockets: the parts of a request that it passes unchanged, adds or refuses."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ PREFIX = "/_aws/execute-api/abc/live"
 
 
 class Upstream:
-    """Answers every request with what it saw of it, byte for byte."""
+    """A server that echoes every request that it receives, byte for byte."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -31,7 +31,7 @@ class Upstream:
         """Requests that wait for `let_go`: those for a path that ends in `/held`."""
 
     def let_go(self) -> None:
-        """Answer what waits."""
+        """Answer the waiting requests."""
         self._loop.call_soon_threadsafe(self._go_on.set)
 
     def __enter__(self) -> "Upstream":

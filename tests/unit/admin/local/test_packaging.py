@@ -1,4 +1,4 @@
-"""Packaging a template: which folders become which zips, and what the template says afterwards."""
+"""Packaging a template: which folders become which zips, and the template that results."""
 
 import io
 import json
@@ -110,7 +110,7 @@ def test_every_file_of_the_project_s_functions_is_in_its_zip() -> None:
     zipped = {name for content in result.artefacts.values() for name in names(content)}
     for folder in (*sorted((PROJECT / "functions").iterdir()), PROJECT / "layers" / "common"):
         prefix = "python/" if folder.name == "common" else ""
-        # What the console's page is built from, and by, is no part of its function.
+        # The sources and the build of the console's page are no part of its function.
         for path in (each for each in folder.rglob("*.py") if "web" not in each.relative_to(folder).parts):
             assert prefix + path.relative_to(folder).as_posix() in zipped
 
@@ -135,7 +135,7 @@ def test_a_function_with_a_makefile_is_what_its_build_leaves(project: Path) -> N
         result = package(project / "template.yaml", "bucket")
         (content,) = result.artefacts.values()
         assert names(content) == ["a/handler.py", "times"]
-        # What an earlier build has left is there for the next one to look at.
+        # The next build finds the results of an earlier one.
         assert len(zipfile.ZipFile(io.BytesIO(content)).read("times").splitlines()) == times
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves for the next one."""
+"""The tables that a run saves for the next one."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a fresh stack is filled with, and what of it is shown."""
+"""The seed data of a fresh stack, and the part of it that is shown."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reading a template with what it includes: what CloudFormation would put in place, and what it would refuse."""
+"""Reading a template with its includes: the text that CloudFormation would insert, and the includes it would refuse."""
 
 import json
 import subprocess

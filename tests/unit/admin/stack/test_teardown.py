@@ -1,4 +1,4 @@
-"""`careconnect destroy`: what goes, what is asked before, and what is left if it fails."""
+"""`careconnect destroy`: the resources that it removes, its confirmations, and the remains after a failure."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ Run = Callable[..., Result]
 
 
 class Aws:
-    """A deployed stack with two protected tables and a rotated key, beside things of others."""
+    """A deployed stack with two protected tables and a rotated key, next to resources of other stacks."""
 
     def __init__(self) -> None:
         self.dynamodb: Any = boto3.client("dynamodb", "eu-west-2")

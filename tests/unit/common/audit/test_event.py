@@ -1,4 +1,4 @@
-"""An event's item: its key is told by its id, and what it says comes back as it was."""
+"""The item of an event: its id gives its key, and its content is read back unchanged."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What an audit event says of a request's parameters: nothing personal, nothing unknown, nothing without a bound."""
+"""A request's parameters in its audit event: nothing personal, nothing unknown, nothing without a bound."""
 
 from urllib.parse import parse_qsl
 
@@ -11,7 +11,7 @@ BASE = "https://care.example/careconnect-ri/STU3"
 
 
 def asked(type_: str, *parameters: tuple[str, str], patient: str = "") -> tuple[list[tuple[str, str]], int]:
-    """Return what an event says of the parameters of a search, and how many it counts."""
+    """Return the parameters of a search that its event holds, and the count of those that it leaves out as unknown."""
     served = served_type(type_)
     assert served is not None
     query = audit_query(served, parameters, BASE)

@@ -1,4 +1,4 @@
-"""The events of one request: each is written once, as soon as it is known whom it is of."""
+"""The events of one request: each is written once, as soon as its patient is known."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,16 +28,16 @@ from careconnect_testing.parts.clock import Clock
 
 CALLER = {"client_id": "client-1", "jti": "a-jti"}
 OBSERVATION = next(each for each in RESOURCE_TYPES if each.name == "Observation")
-Told = list[tuple[str, str, str, int]]
+Reported = list[tuple[str, str, str, int]]
 
 
-def trail(kept: StoredEvents, method: str = "GET", *, fails_open: bool = False, **caller: str) -> AuditTrail:
+def trail(stored: StoredEvents, method: str = "GET", *, fails_open: bool = False, **caller: str) -> AuditTrail:
     request = parse_request(fhir_event(method, "Patient/4", authorizer=caller or CALLER))
-    return AuditTrail(kept, clock=Clock(1_795_676_953.0), service="tested", request=request, fails_open=fails_open)
+    return AuditTrail(stored, clock=Clock(1_795_676_953.0), service="tested", request=request, fails_open=fails_open)
 
 
-def told(kept: StoredEvents) -> Told:
-    return sorted((event.patient, event.outcome.value, event.why, event.status) for event in kept.events)
+def reported(stored: StoredEvents) -> Reported:
+    return sorted((event.patient, event.outcome.value, event.why, event.status) for event in stored.events)
 
 
 def _named(request: AuditTrail) -> None:
@@ -64,7 +64,7 @@ def _both(request: AuditTrail) -> None:
     request.withheld(["4", "5"])
 
 
-DONE: list[tuple[Callable[[AuditTrail], object], Told]] = [
+DONE: list[tuple[Callable[[AuditTrail], object], Reported]] = [
     (lambda one: None, [("", "0", "", 0)]),
     (lambda one: one.touched(), [("", "0", "", 0)]),
     (lambda one: one.touched(["4", "5", "4"]), [("4", "0", "", 0), ("5", "0", "", 0)]),
@@ -81,14 +81,14 @@ DONE: list[tuple[Callable[[AuditTrail], object], Told]] = [
 
 @pytest.mark.parametrize(("act", "expected"), DONE)
 def test_what_is_allowed_is_an_event_of_each_patient_or_one_of_nobody(
-    act: Callable[[AuditTrail], object], expected: Told
+    act: Callable[[AuditTrail], object], expected: Reported
 ) -> None:
-    kept = StoredEvents()
-    request = trail(kept)
+    stored = StoredEvents()
+    request = trail(stored)
     act(request)
     request.finish(200, None)
 
-    assert told(kept) == expected
+    assert reported(stored) == expected
 
 
 REFUSED: list[tuple[ApiError, str, str]] = [
@@ -107,97 +107,97 @@ REFUSED: list[tuple[ApiError, str, str]] = [
 def test_what_is_refused_before_anything_is_written_says_why_and_whom_it_names(
     refusal: ApiError, outcome: str, why: str
 ) -> None:
-    kept = StoredEvents()
-    request = trail(kept)
+    stored = StoredEvents()
+    request = trail(stored)
     _named(request)
     request.finish(refusal.status, refusal)
 
-    assert told(kept) == [("4", outcome, why, refusal.status)]
+    assert reported(stored) == [("4", outcome, why, refusal.status)]
 
 
 @pytest.mark.parametrize("refusal", [not_found(), internal()])
 def test_what_was_allowed_stays_so_whatever_comes_of_it(refusal: ApiError) -> None:
-    kept = StoredEvents()
-    request = trail(kept)
+    stored = StoredEvents()
+    request = trail(stored)
     _named(request)
     request.touched(["4"])
     request.finish(refusal.status, refusal)
 
-    assert told(kept) == [("4", "0", "", 0)]
+    assert reported(stored) == [("4", "0", "", 0)]
 
 
 def test_a_refusal_is_of_whom_the_request_names_and_of_whom_it_was_found_to_be() -> None:
-    kept = StoredEvents()
-    request = trail(kept)
+    stored = StoredEvents()
+    request = trail(stored)
     request.start("read", Action.READ, "Observation", ["Observation/1"], patients=["4"])
     request.concerns(["9"])
     request.finish(404, out_of_compartment(("4", "5")))
 
-    assert told(kept) == [("4", "4", "compartment", 404), ("5", "4", "compartment", 404)]
+    assert reported(stored) == [("4", "4", "compartment", 404), ("5", "4", "compartment", 404)]
 
 
 def test_an_event_says_who_asked_for_what() -> None:
-    kept = StoredEvents()
-    request = trail(kept)
+    stored = StoredEvents()
+    request = trail(stored)
     asked = audit_query(OBSERVATION, [("code", "1"), ("nonsense", "2")], "")
     request.start("search-type", None, "Observation", query=asked)
     request.touched(["4"])
     request.finish(200, None)
 
-    (event,) = kept.events
+    (event,) = stored.events
     assert (event.interaction, event.action, event.type, event.query) == ("search-type", "R", "Observation", "code=1")
     assert (event.client_id, event.subject, event.jti, event.service) == ("client-1", "client-1", "a-jti", "tested")
     assert (event.unknown_parameters, event.parameters) == (1, 0)
-    assert kept.steps == ["begin 1"]
+    assert stored.steps == ["begin 1"]
 
 
 @pytest.mark.parametrize(("method", "action"), [("GET", "R"), ("POST", "E"), ("PUT", "U"), ("DELETE", "D")])
 def test_without_an_action_it_is_what_the_method_says(method: str, action: str) -> None:
-    kept = StoredEvents()
-    request = trail(kept, method)
+    stored = StoredEvents()
+    request = trail(stored, method)
     request.start("unknown", None)
     request.finish(200, None)
 
-    assert kept.events[0].action == action
+    assert stored.events[0].action == action
 
 
 def test_l14_an_event_of_a_patient_names_no_other() -> None:
-    kept = StoredEvents()
-    request = trail(kept)
+    stored = StoredEvents()
+    request = trail(stored)
     asked = audit_query(OBSERVATION, [("patient", "4,5"), ("subject", "Patient/6"), ("code", "1")], "")
     request.start("search-type", Action.READ, "Observation", ["Patient/6"], asked)
     request.touched(["4", "6"])
     request.finish(200, None)
 
-    of_four, of_six = sorted(kept.events, key=lambda each: each.patient)
+    of_four, of_six = sorted(stored.events, key=lambda each: each.patient)
     assert (of_four.query, of_four.ids) == ("patient=***&subject=***&code=1", ())
     assert (of_six.query, of_six.ids) == ("patient=***&subject=Patient/6&code=1", ("Patient/6",))
 
 
 @pytest.mark.parametrize(("code", "is_kept"), [("ThrottlingException", False), ("ValidationException", False)])
 def test_what_cannot_be_stored_is_raised_at_the_end(code: str, is_kept: bool) -> None:
-    kept = StoredEvents(fault=code)
-    request = trail(kept)
+    stored = StoredEvents(fault=code)
+    request = trail(stored)
     request.touched(["4"])
     with pytest.raises(EventNotStoredError) as caught:
         request.finish(200, None)
 
     assert caught.value.is_down is (code == "ThrottlingException")
-    assert bool(kept.events) is is_kept
+    assert bool(stored.events) is is_kept
 
 
 def test_what_is_looked_up_beside_the_work_and_fails_refuses_the_request_and_is_an_event() -> None:
     def find() -> list[str]:
         raise internal()
 
-    kept = StoredEvents()
-    request = trail(kept)
+    stored = StoredEvents()
+    request = trail(stored)
     request.touched_when(find)
     for wait in (request.settle, lambda: request.finish(200, None)):
         with pytest.raises(ApiError):
             wait()
 
-    assert told(kept) == [("", "8", "error", 500)]
+    assert reported(stored) == [("", "8", "error", 500)]
 
 
 def test_a_request_tells_of_a_hundred_patients_at_most() -> None:
@@ -210,8 +210,8 @@ def test_a_request_tells_of_a_hundred_patients_at_most() -> None:
 
 
 def test_events_are_paid_for_before_they_are_written() -> None:
-    kept = StoredEvents()
-    request = trail(kept)
+    stored = StoredEvents()
+    request = trail(stored)
     paid: list[int] = []
 
     def pay(events: int) -> None:
@@ -226,7 +226,7 @@ def test_events_are_paid_for_before_they_are_written() -> None:
         request.touched(["6"])
 
     assert paid == [2, 1]
-    assert len(kept.events) == 2
+    assert len(stored.events) == 2
 
 
 # --- the events of a write
@@ -237,8 +237,8 @@ def _ids(actions: list[dict[str, Any]]) -> list[str]:
 
 
 def test_a_writes_events_are_actions_of_its_transaction() -> None:
-    kept = StoredEvents()
-    request = trail(kept, "PUT")
+    stored = StoredEvents()
+    request = trail(stored, "PUT")
     actions = request.put_actions(["4", "5"], "Patient/4/_history/2")
     request.committed(["4", "5"], "Patient/4/_history/2")
     request.finish(200, None)
@@ -248,26 +248,26 @@ def test_a_writes_events_are_actions_of_its_transaction() -> None:
         ("4", "0", False),
         ("5", "0", False),
     ]
-    assert kept.events == []
+    assert stored.events == []
 
 
 def test_of_a_write_that_may_have_been_done_one_of_two_events_with_one_id_can_be_put() -> None:
-    kept = StoredEvents()
-    request = trail(kept, "PUT")
+    stored = StoredEvents()
+    request = trail(stored, "PUT")
     first = request.put_actions(["4"], "Patient/4/_history/2")
     request.concerns(["4"], ["Patient/4"])
     second = request.put_actions(["4"], "Patient/4/_history/3")
     request.finish(503, internal())
 
-    assert told(kept) == [("4", "8", "error", 503)]
-    assert [kept.events[0].id] == _ids(second) != _ids(first)
-    assert kept.events[0].ids == ("Patient/4",)
+    assert reported(stored) == [("4", "8", "error", 503)]
+    assert [stored.events[0].id] == _ids(second) != _ids(first)
+    assert stored.events[0].ids == ("Patient/4",)
 
 
 @pytest.mark.parametrize("fails_open", [False, True])
 def test_a_write_goes_without_its_events_where_that_was_chosen_and_writes_them_after_it(fails_open: bool) -> None:
-    kept = StoredEvents()
-    request = trail(kept, "PUT", fails_open=fails_open)
+    stored = StoredEvents()
+    request = trail(stored, "PUT", fails_open=fails_open)
     assert request.put_actions(["4"], "Patient/4/_history/2")
 
     assert request.goes_without() is fails_open
@@ -276,18 +276,18 @@ def test_a_write_goes_without_its_events_where_that_was_chosen_and_writes_them_a
     request.committed(["4"], "Patient/4/_history/2")
     request.finish(200, None)
 
-    assert told(kept) == ([("4", "0", "", 0)] if fails_open else [])
+    assert reported(stored) == ([("4", "0", "", 0)] if fails_open else [])
 
 
 # --- anybody's failures
 
 
-def _failed(kept: StoredEvents, at: float, address: str, claimed: str = "", why: str = "bad request") -> AuditEvent:
+def _failed(stored: StoredEvents, at: float, address: str, claimed: str = "", why: str = "bad request") -> AuditEvent:
     event = fhir_event("POST", "token", authorizer={})
     event["requestContext"]["identity"]["sourceIp"] = address
-    request = AuditTrail(kept, clock=Clock(at), request=parse_request(event))
+    request = AuditTrail(stored, clock=Clock(at), request=parse_request(event))
     request.finish(401, ApiError(401, "no", "No.", why=why, claimed_client_id=claimed))
-    return kept.events[-1]
+    return stored.events[-1]
 
 
 MINUTE = 1_795_676_940.0
@@ -310,17 +310,17 @@ MINUTE = 1_795_676_940.0
 def test_l12_failures_of_nobody_are_one_event_for_each_minute_network_cause_and_claimed_client(
     first: tuple[Any, ...], second: tuple[Any, ...], is_same: bool
 ) -> None:
-    kept = StoredEvents()
-    _failed(kept, *first)
-    _failed(kept, *second)
+    stored = StoredEvents()
+    _failed(stored, *first)
+    _failed(stored, *second)
 
-    assert len(kept.events) == (1 if is_same else 2)
-    assert all(abs(event.at / 1000 - at[0]) <= 30 for event, at in zip(kept.events, (first, second), strict=False))
+    assert len(stored.events) == (1 if is_same else 2)
+    assert all(abs(event.at / 1000 - at[0]) <= 30 for event, at in zip(stored.events, (first, second), strict=False))
 
 
 def test_refusals_of_a_proven_client_are_events_each_but_for_those_that_are_throttled() -> None:
     for refusal, events in ((invalid_request("No."), 3), (too_many_requests(1), 1)):
-        kept = StoredEvents()
+        stored = StoredEvents()
         for _ in range(3):
-            trail(kept).finish(refusal.status, refusal)
-        assert len(kept.events) == events
+            trail(stored).finish(refusal.status, refusal)
+        assert len(stored.events) == events

@@ -1,4 +1,4 @@
-"""What every function's endpoint has to word: here each one says what the others say."""
+"""The errors that every function's endpoint words: all endpoints say the same."""
 
 import json
 from typing import Any, cast
@@ -15,7 +15,7 @@ from service_console.app import ConsoleEndpoint
 from service_discovery.app import DiscoveryEndpoint
 from token_issuer.app import OAuthEndpoint
 
-# None of them is asked for what it is made of.
+# None of the endpoints uses its parts here.
 NOTHING = cast("Any", None)
 ENDPOINTS: list[tuple[Endpoint, str]] = [
     (FhirEndpoint(NOTHING, Home.RECORD, NOTHING), "forbidden"),

@@ -1,4 +1,4 @@
-"""The shell that every function stands in: what it does for any endpoint, whatever that one does."""
+"""The request pipeline of every function: its work for any endpoint, whatever that endpoint does."""
 
 import os
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Worded(Endpoint):
 
 
 class Shelled:
-    """A shell around an endpoint that does what it is told."""
+    """A request pipeline around an endpoint that runs a given function."""
 
     def __init__(self, do: Callable[[RequestContext], Response], base: str = "", secret: str = "") -> None:
         self.endpoint = Worded(do)
@@ -262,7 +262,7 @@ def test_a_request_is_answered_on_one_cpu_and_its_caller_has_all_of_them_again()
 
 
 class Recorded(Shelled):
-    """A shell whose requests are recorded."""
+    """A request pipeline with an audit trail."""
 
     def __init__(self, do: Callable[[RequestContext], Response], fault: str = "", *, fails_open: bool = False) -> None:
         super().__init__(do)

@@ -1,4 +1,4 @@
-"""Which paths are paths of the API, and what each asks for (`access.md`, S13; STU3 RESTful API §2.21)."""
+"""The paths of the API, and the request that each stands for (`access.md`, S13; STU3 RESTful API §2.21)."""
 
 from urllib.parse import quote
 

@@ -1,4 +1,4 @@
-"""The one table: what its rows say together, and the forms of ids."""
+"""The one table: rules that hold over all its rows, and the forms of ids."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     assert not parameter.grouped or (parameter.type is ParameterType.TOKEN and parameter.case_sensitive)
     # Chains and `_has` go along its entries.
     assert not (is_reference and parameter.searchable) or parameter.indexed or parameter.within
-    # What nothing is searched by is there to be followed.
+    # A parameter that takes no search is there to be followed.
     assert parameter.searchable or parameter.follow
     if parameter.within:
         holder = served.parameter(parameter.within)
@@ -66,7 +66,7 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
 
 
 def test_everything_follows_what_leads_out_of_the_record() -> None:
-    """STU3 Patient §8.1.14.1: what is of the patient's compartment is found there already."""
+    """STU3 Patient §8.1.14.1: `$everything` finds the resources of the patient's compartment without following them."""
     inside = {served.name for served in RESOURCE_TYPES if served.is_patient or served.patient_parameter}
     for served in RESOURCE_TYPES:
         for parameter in served.followed(Follow.INCLUDE):
@@ -91,7 +91,7 @@ def test_ranks_are_those_of_the_decision_on_record_keys() -> None:
     assert ranks[Rank.CONTACT] == {"email", "phone", "telecom"}
     assert ranks[Rank.SHARED] >= {"_tag", "_security", "value-concept", "body-site", "reason", "lot-number", "address"}
     assert ranks[Rank.COMPARED] >= {"_profile", "value-quantity", "component-value-quantity", "deceased", "active"}
-    # What points at something is found from there.
+    # An index finds references by their target.
     references = [parameter for _, parameter in ROWS if parameter.type is ParameterType.REFERENCE]
     assert all(parameter.rank <= Rank.SHARED for parameter in references)
 

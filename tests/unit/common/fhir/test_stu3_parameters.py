@@ -1,4 +1,4 @@
-"""What STU3 defines, beside what the one table offers."""
+"""STU3's search parameters, compared with those that the one table offers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Whose word is taken for who asks, where a deployment has a front (ADR 10)."""
+"""The proof that a deployment with an edge requires before it believes a viewer's address (ADR 10)."""
 
 import pytest
 

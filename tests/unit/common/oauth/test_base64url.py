@@ -1,4 +1,4 @@
-"""base64url: what RFC 4648 says, and one text for the same bytes."""
+"""base64url: the encoding of RFC 4648, and only one text for the same bytes."""
 
 import pytest
 from hypothesis import given

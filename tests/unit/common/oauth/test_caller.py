@@ -1,4 +1,4 @@
-"""Who asks: a caller is built from a complete, positively granted context alone (`access.md`, Rule 4)."""
+"""The caller: it is built from a complete, positively granted context alone (`access.md`, Rule 4)."""
 
 from typing import Any
 
@@ -108,7 +108,7 @@ def test_s4_a_bound_caller_sees_its_patients_compartment_and_what_belongs_to_no_
 
     assert caller.sees(type_("Patient"), "4", ())
     assert not caller.sees(type_("Patient"), "5", ())
-    # A Patient is in its own compartment, whatever else it is linked to.
+    # A Patient is in its own compartment, whichever other patients it links to.
     assert not caller.sees(type_("Patient"), "5", ("4",))
     for each in (*RESOURCE_TYPES, AUDIT_EVENT):
         if each.name == "Patient":

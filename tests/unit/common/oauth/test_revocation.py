@@ -35,7 +35,7 @@ def put(dynamodb: "DynamoDBClient", key: str, **members: Any) -> None:
     dynamodb.put_item(TableName=TABLE, Item={"pk": {"S": key}, **members})
 
 
-def mark(dynamodb: "DynamoDBClient", key: str) -> None:
+def cutoff(dynamodb: "DynamoDBClient", key: str) -> None:
     put(dynamodb, key, before={"N": str(MARK)})
 
 
@@ -43,13 +43,13 @@ def mark(dynamodb: "DynamoDBClient", key: str) -> None:
 def test_a_cutoff_ends_what_was_issued_up_to_its_second_whole(
     dynamodb: "DynamoDBClient", issued_at: int, is_ended: bool
 ) -> None:
-    mark(dynamodb, client_cutoff_key("client-1"))
+    cutoff(dynamodb, client_cutoff_key("client-1"))
 
     assert DynamoDbRevocations(dynamodb, TABLE).is_revoked(token(issued_at)) is is_ended
 
 
 def test_a_cutoff_ends_its_own_clients_tokens_alone(dynamodb: "DynamoDBClient") -> None:
-    mark(dynamodb, client_cutoff_key("client-1"))
+    cutoff(dynamodb, client_cutoff_key("client-1"))
     revocations = DynamoDbRevocations(dynamodb, TABLE)
 
     assert not revocations.is_revoked(token(client_id="client-2"))
@@ -60,7 +60,7 @@ def test_a_cutoff_ends_its_own_clients_tokens_alone(dynamodb: "DynamoDBClient") 
 def test_a_patients_cutoff_ends_the_tokens_that_are_bound_to_that_patient(
     dynamodb: "DynamoDBClient", patient: str, is_ended: bool
 ) -> None:
-    mark(dynamodb, patient_cutoff_key("4"))
+    cutoff(dynamodb, patient_cutoff_key("4"))
 
     assert DynamoDbRevocations(dynamodb, TABLE).is_revoked(token(patient=patient)) is is_ended
     assert not DynamoDbRevocations(dynamodb, TABLE).is_revoked(token(MARK + 1, patient=patient))

@@ -1,4 +1,4 @@
-"""The scope grammar and what scopes open (`access.md`, Scope grammar; SMART App Launch 1.0 and 2.x)."""
+"""The scope grammar and the access that scopes grant (`access.md`, Scope grammar; SMART App Launch 1.0 and 2.x)."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -135,7 +135,7 @@ def test_rfc_6749_3_3_a_scope_string_is_split_in_order_without_repeats() -> None
         ("user/MedicationStatement.r", {"MedicationStatement", "Medication"}, set()),
         ("user/Medication.r", {"Medication"}, set()),
         ("", set(), set()),
-        # What was withdrawn since the token was signed opens nothing, and hides nothing else.
+        # A type withdrawn since the token was signed opens nothing, and hides no other type.
         ("user/Toaster.read user/Patient.r", {"Patient"}, set()),
     ],
 )
@@ -179,7 +179,7 @@ def test_a_type_that_is_not_writable_is_opened_for_reading_alone(monkeypatch: py
     read_only = replace(RESOURCE_TYPES[0], writable=False)
     monkeypatch.setattr(scopes, "SERVED_TYPES", (read_only, *RESOURCE_TYPES[1:]))
 
-    # A string that no other test asks for: what it opens is remembered.
+    # A string that no other test uses, since its grants are cached.
     letters = grants_of(f"system/*.cruds system/{read_only.name}.cruds").letters
     grants_of.cache_clear()
 
@@ -226,7 +226,7 @@ def test_a_type_without_a_rule_is_refused_to_any_token() -> None:
     assert not grants_of("system/*.cruds profile").permits("DocumentReference", READ)
 
 
-# What opens the access record: a scope, whether its token is bound to a patient, and the letters.
+# A scope, whether its token is bound to a patient, and the letters that it opens of the audit trail.
 OPENS_THE_RECORD = [
     *(
         (f"{level}/AuditEvent.{text}", bound, letters)

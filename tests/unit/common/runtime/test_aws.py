@@ -1,4 +1,4 @@
-"""The clients: what is switched off changes no answer and no error."""
+"""The AWS clients: the features that are switched off change no answer and no error."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,7 +33,7 @@ BINARY: dict[str, Any] = {
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
-    """Our client and one with boto3's own settings, of one table, over the HTTP whose answers ours reads itself."""
+    """Yield our client and one with boto3's own settings, over HTTP on one table; ours parses the answers itself."""
     monkeypatch.setattr(moto_without_http, "_ACTIONS", {})
     for name, value in {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}.items():
         monkeypatch.setenv(name, value)
@@ -49,7 +49,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Any]]:
         yield aws.dynamodb(), plain
 
 
-def told(answer: dict[str, Any]) -> dict[str, Any]:
+def reported(answer: dict[str, Any]) -> dict[str, Any]:
     assert answer.pop("ResponseMetadata")["HTTPStatusCode"] == 200
     return answer
 
@@ -75,7 +75,7 @@ def test_an_answer_is_what_boto3_makes_of_it(clients: tuple[Any, Any], values: A
         ),
         ("transact_get_items", {"TransactItems": [{"Get": {"TableName": TABLE, "Key": KEY}}]}),
     ):
-        assert told(getattr(ours, operation)(**asked)) == told(getattr(plain, operation)(**asked)), operation
+        assert reported(getattr(ours, operation)(**asked)) == reported(getattr(plain, operation)(**asked)), operation
 
 
 def test_what_cancelled_a_transaction_is_reported_as_boto3_tells_it(clients: tuple[Any, Any]) -> None:

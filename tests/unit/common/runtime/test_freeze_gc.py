@@ -1,4 +1,4 @@
-"""What a function makes at its start is never looked through for garbage, and what it makes later is."""
+"""The garbage collector ignores the objects that a function creates at its start, and collects later ones."""
 
 from careconnect_testing.stacks.cold_start import started
 

@@ -1,4 +1,4 @@
-"""What a log line can hold (house trap: secrets, tokens, NHS numbers, query strings in logs)."""
+"""The content of a log line (house trap: secrets, tokens, NHS numbers, query strings in logs)."""
 
 import json
 import uuid

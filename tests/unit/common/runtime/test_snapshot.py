@@ -1,4 +1,4 @@
-"""What is done before Lambda takes a snapshot, and in each copy that is started from it."""
+"""The steps before Lambda takes a snapshot, and those in each copy that is started from it."""
 
 import random
 import secrets

@@ -1,4 +1,4 @@
-"""What each modifier, prefix and spelling of a value matches (STU3 Search §2.21.1; `fhir.md`, Semantics)."""
+"""The matches of each modifier, prefix and spelling of a value (STU3 Search §2.21.1; `fhir.md`, Semantics)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ def parameter(type_name: str, name: str) -> SearchParameter:
 
 
 def matches(asked: str, text: str, values: Sequence[Any]) -> bool:
-    """Say whether `Type.parameter:modifier` = text matches a resource with these values of the parameter."""
+    """Return True if `Type.parameter:modifier` = text matches a resource with these values of the parameter."""
     type_name, _, rest = asked.partition(".")
     name, _, modifier = rest.partition(":")
     criterion = parse_criterion(parameter(type_name, name), modifier, text, fhir_base=FHIR_BASE, now=NOW)
@@ -53,7 +53,7 @@ NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
         ("Patient.identifier", "943 476 5919", (NHS_NUMBER, "9434765919"), True),
         ("Patient.identifier", "x,943 476 5919", (NHS_NUMBER, "9434765919"), True),
         ("Patient.identifier:not", "943 476 5919", (NHS_NUMBER, "9434765919"), False),
-        # What is stored as it was written is found as before.
+        # A number stored as it was written is still found.
         ("Patient.identifier", f"{NHS_NUMBER}|943 476 5919", (NHS_NUMBER, "943 476 5919"), True),
         ("Patient.identifier", "943-476-5919", ("", "943-476-5919"), True),
         # Another number, another grouping, another system, another type.
@@ -226,7 +226,7 @@ def period(start: str, end: str) -> list[int]:
 
 
 DATES = [
-    # a resource of one day, asked for by values of several precisions
+    # a resource of one day, searched by values of several precisions
     ("2017-10-19", "2017-10-19", "eq ge le ap"),
     ("2017-10-19", "2017-10", "eq ge le ap"),
     ("2017-10-19", "2017", "eq ge le ap"),
@@ -234,7 +234,7 @@ DATES = [
     ("2017-10-19", "2017-10-20", "ne lt le eb"),
     ("2017-10-19", "2017-11", "ne lt le eb"),
     ("2017-10-19", "2016", "ne gt ge sa"),
-    # a value narrower than what the resource knows
+    # a value more precise than the resource's
     ("2017-10-19", "2017-10-19T10:00Z", "ne gt ge lt le ap"),
     ("2017", "2017-10-19", "ne gt ge lt le ap"),
     ("2017-10", "2017-10-19", "ne gt ge lt le ap"),
@@ -245,7 +245,7 @@ DATES = [
     ("2017-10-19T23:30:00-05:00", "2017-10-19", "ne gt ge sa"),
     ("2017-10-20T00:30:00+01:00", "2017-10-19", "eq ge le ap"),
     ("2017-10-19T09:30:00.250Z", "2017-10-19T09:30:00Z", "eq ge le ap"),
-    # edges: what touches is not before or after by more than nothing
+    # edges: adjacent ranges are before or after each other, without a gap
     ("2017-10-19T00:00:00Z", "2017-10-18", "ne gt ge sa"),
     ("2017-10-18T23:59:59Z", "2017-10-19", "ne lt le eb"),
 ]
@@ -325,7 +325,7 @@ def test_laws_of_the_prefixes(asked: str, has: list[int]) -> None:
     assert by["ge"] is (by["gt"] or by["eq"])
     assert by["le"] is (by["lt"] or by["eq"])
     assert not (by["sa"] and by["eb"])
-    # What starts after or ends before lies wholly outside, and so is greater or less and not equal.
+    # A range that starts after or ends before lies wholly outside, and so is greater or less and not equal.
     assert not by["sa"] or (by["gt"] and by["ne"] and not by["lt"])
     assert not by["eb"] or (by["lt"] and by["ne"] and not by["gt"])
     # Nothing is nowhere: a resource is within the range, or reaches out of it on one side at least.
@@ -467,7 +467,7 @@ def test_the_declared_prefixes_are_those_of_stu3_and_each_is_compared() -> None:
 UCUM = "http://unitsofmeasure.org"
 MMOL = ["5.4", UCUM, "mmol/L", "mmol/l"]
 QUANTITIES: list[tuple[str, list[str], bool]] = [
-    # Without a prefix a number stands for what rounds to it, as the prefixes eq and ne do.
+    # Without a prefix, as with eq and ne, a number stands for all numbers that round to it.
     *((text, ["5.4", "", "", ""], True) for text in ("5.4", "eq5.4", "5", "5.40", "5.4e0", "54e-1", "0.54e1", "1e1")),
     *((text, ["5.4", "", "", ""], False) for text in ("5.5", "5.41", "5.39", "ne5.4", "ne5", "6", "1", "-5.4", "1e2")),
     *(("5.4", [number, "", "", ""], True) for number in ("5.35", "5.4499", "5.40", "54e-1", "5.350")),
@@ -491,7 +491,7 @@ QUANTITIES: list[tuple[str, list[str], bool]] = [
     *(("ap100", [number, "", "", ""], True) for number in ("90", "110", "100")),
     *(("ap100", [number, "", "", ""], False) for number in ("89.9", "110.1")),
     *(("ap-100", [number, "", "", ""], True) for number in ("-90", "-110")),
-    # The unit: by system and code, or by either of its code and what is printed. It is never converted.
+    # The unit: by system and code, or by either its code or its printed form. It is never converted.
     *((f"5.4|{unit}", MMOL, True) for unit in (f"{UCUM}|mmol/L", "|mmol/L", "|mmol/l")),
     *(
         (f"5.4|{unit}", MMOL, False)
@@ -551,7 +551,7 @@ PRESSURE = [[SYSTOLIC, [["150", UCUM, "mm[Hg]", "mmHg"]]], [DIASTOLIC, [["80", U
         ("sys$150", True),
         (f"http://loinc.org|8480-6$ge150|{UCUM}|mm[Hg]", True),
         ("http://loinc.org|$80||mmHg", True),
-        # What is so of two components is so of none.
+        # Each half is true of another component, so that no component matches.
         ("8462-4$gt140", False),
         ("8480-6$80", False),
         ("urn:x|8480-6$150", False),

@@ -1,4 +1,4 @@
-"""The compact form of searchable values: what it leaves out, and that a reader gets all of it back."""
+"""The compact form of searchable values: it leaves out redundant parts, and a reader restores all of them."""
 
 import json
 from time import process_time
@@ -26,7 +26,7 @@ def served(name: str) -> ResourceType:
 
 
 def read_back(type_name: str, values: dict[str, list[Any]]) -> dict[str, Any]:
-    """Return what a reader gets of values that were stored."""
+    """Return the values that a reader gets after they were stored."""
     text = json.dumps(stored_values(served(type_name), values))
     return dict(StoredValues(served(type_name), "4", json.loads(text)))
 
@@ -116,7 +116,7 @@ def test_what_the_reader_knows_is_left_out(type_name: str, name: str, value: Any
 def test_what_another_parameter_has_is_stored_there() -> None:
     assert stored("Patient", "family", "Moor", "Eve", name=["Eve", "Moor"]) == [1, 0]
     assert stored("Observation", "subject", "Patient/4", patient=["Patient/4"]) == [0]
-    # What the other does not have stands where it is.
+    # A value that the other parameter lacks is stored with its own.
     assert stored("Observation", "context", "EpisodeOfCare/1", encounter=["Encounter/1"]) == ["EpisodeOfCare/1"]
 
 

@@ -1,4 +1,4 @@
-"""The number that says how a table is laid out: when it is looked at, and what comes of another (ADR 31)."""
+"""The format number of a table: when it is read, and the effect of another number (ADR 31)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

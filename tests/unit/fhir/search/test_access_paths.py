@@ -1,4 +1,4 @@
-"""Which index answers which search, and at what number of calls (ADR 3)."""
+"""The index that answers each search, and the number of calls that it takes (ADR 3)."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def asked_for(type_name: str, *asked: str) -> tuple[ResourceType, list[Criterion
 
 
 def plan(type_name: str, *asked: str) -> AccessPath:
-    """Return the most selective way of `name:modifier=text` criteria, that through the type if there is no other."""
+    """Return the most selective access path of `name:modifier=text` criteria, the type's own if there is no other."""
     type_, criteria = asked_for(type_name, *asked)
     return next(iter(index_paths(type_, criteria)), type_path(type_, criteria))
 

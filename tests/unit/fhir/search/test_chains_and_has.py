@@ -1,4 +1,4 @@
-"""Chains through any reference, and `_has`: what they find, from either side, and what they never tell."""
+"""Chains through any reference, and `_has`: their results, from either side, and the data that they never reveal."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
@@ -169,7 +169,7 @@ def test_s6_each_type_that_is_looked_at_needs_the_scope(
 
 @pytest.fixture(scope="module")
 def entangled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """The few records, and one of Patient 5 that refers to what is of Patient 4."""
+    """Yield the few records, and one of Patient 5 that refers to an Encounter of Patient 4."""
     foreign: Resource = {
         "resourceType": "Observation",
         "id": "o51",
@@ -194,7 +194,7 @@ ENTANGLED = [
     ("4", "Encounter", "_has:Observation:encounter:patient.family=munoz", ["e1"], []),
     ("4", "Patient", "_has:Encounter:patient:_has:Observation:encounter:code=secret", ["4"], []),
     ("4", "EpisodeOfCare", "_has:Encounter:episodeofcare:_has:Observation:encounter:code=secret", ["ep1"], []),
-    # Its own tells it what it asks.
+    # Its own records answer the query.
     ("4", "Encounter", "_has:Observation:encounter:code=8867-4", ["e1"], ["e1"]),
     ("4", "Observation", "encounter.patient.family=kanfeld", [*IN_ENCOUNTER, "o51"], IN_ENCOUNTER),
 ]

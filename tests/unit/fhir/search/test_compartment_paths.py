@@ -39,8 +39,8 @@ QUERIES = [
 ]
 
 
-def told(answer: Answer) -> tuple[int, object]:
-    """Return what a search said, but for the links, which say how it was asked."""
+def reported(answer: Answer) -> tuple[int, object]:
+    """Return a search's status and content without the links, which repeat the request."""
     if "xml" in answer.headers["Content-Type"]:
         return answer.status, answer.text.partition("<link>")[0] + answer.text.rpartition("</link>")[2]
     return answer.status, {name: value for name, value in answer.json.items() if name != "link"}
@@ -53,7 +53,7 @@ def test_it_finds_what_the_search_with_the_patient_finds(reader: Reader, patient
     beside = reader.get("Observation", f"{query}&patient={patient}")
 
     assert below.status == 200
-    assert told(below) == told(beside)
+    assert reported(below) == reported(beside)
     assert "nonsense" in query or "xml" in query or below.total == beside.total
 
 
@@ -125,7 +125,7 @@ def test_s13_a_cursor_is_of_the_path_that_gave_it(reader: Reader, other: str, is
     assert (refused.status, refused.issue["code"]) == (400, "value")
 
 
-# ---------------------------------------------------------------- who may
+# ---------------------------------------------------------------- authorisation
 
 SCOPES = [
     "user/Patient.read",
@@ -181,7 +181,7 @@ def test_s4_a_bound_caller_finds_nothing_of_another_patient(reader: Reader) -> N
     assert bound.get("Patient/5/Observation").ids() == reader.get("Observation", "patient=5").ids() != []
 
 
-# ---------------------------------------------------------------- what it is to the rest
+# ---------------------------------------------------------------- the rest of the API
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What STU3 defines works or is refused by name; what it does not know is ignored (`fhir.md`, Unknown parameters)."""
+"""STU3's parameters work or are refused by name; all others are ignored (`fhir.md`, Unknown parameters)."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -89,13 +89,13 @@ def test_each_parameter_of_stu3_works_or_is_refused_by_name(reader: Reader, serv
             assert ignored(answer) == [], name
             assert parse_qsl(urlsplit(answer.link("self")).query) == [(name, value)]
         else:
-            # `_has` is refused by all of its name, which says what of it is not there.
+            # `_has` is refused by its full name, which shows the part that is not defined.
             assert refused(answer) == (name if head == "_has" else head)
-            # What is followed is refused for where it leads, so that nothing is there to be ignored.
+            # A followed reference is refused for its target, so that there is nothing to ignore.
             if head not in ("_include", "_revinclude", "_has"):
                 (warning,) = ignored(reader.get(served.name, [(name, value)], Prefer="handling=lenient"))
                 assert warning.startswith(f"{name}: FHIR defines the parameter")
-    # What points at a patient is asked for by a patient alone.
+    # References to a patient are searched from a patient alone.
     assert ("_has" in works) == served.is_patient
     assert works - {"_has"} == offered(served) & {name.partition(":")[0] for name, _ in defined(served)}
 
@@ -134,7 +134,7 @@ def test_a_refusal_says_what_to_do(reader: Reader, type_name: str, query: str, n
 
 
 def test_what_is_ignored_on_request_narrows_nothing_and_is_no_part_of_the_links(reader: Reader) -> None:
-    """The pages along the link are asked for without the header."""
+    """The pages of the `next` links are requested without the header."""
     lenient = reader.get("Observation", "patient=4&_text=x&nonsense=y&_count=5", Prefer="handling=lenient")
     alone = reader.get("Observation", "patient=4&_count=5")
 
@@ -153,7 +153,7 @@ def test_what_stu3_defines_of_another_type_alone_is_unknown(reader: Reader, name
     assert warning.startswith(f"{name}: the parameter is not supported and was ignored.")
 
 
-# What is wrong in any case, and not by its name.
+# These values are malformed in any case, whatever the parameter's name.
 MALFORMED = [
     ("Patient", "birthdate=x", "value"),
     ("Patient", "gender:exact=x", "not-supported"),

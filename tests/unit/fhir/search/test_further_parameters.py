@@ -1,4 +1,4 @@
-"""What the parameters of the second version of the index find, through the tables (`fhir.md`, Semantics)."""
+"""Searches by the parameters that the index's second version added, through the tables (`fhir.md`, Semantics)."""
 
 from collections.abc import Iterator
 from typing import Any

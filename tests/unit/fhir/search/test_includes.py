@@ -1,4 +1,4 @@
-"""What a search includes, and that it is authorised entry by entry (`access.md`, Rule 3 and S6)."""
+"""The includes of a search, and their authorisation entry by entry (`access.md`, Rule 3 and S6)."""
 
 from collections.abc import Iterator
 
@@ -110,7 +110,7 @@ def test_an_include_brings_what_the_matches_refer_to_or_what_refers_to_them(
 
     assert answer.status == 200, answer.text
     assert sorted(answer.found("include")) == sorted(included)
-    # What is included is no match: neither found nor counted.
+    # An included resource is no match: it is neither found nor counted.
     assert (answer.found(), answer.total) == (plain.found(), plain.total)
     valid_json(answer.text, "Bundle")
     valid_xml(reader.get(type_name, f"{query}&_format=xml").text, "Bundle")
@@ -151,7 +151,7 @@ def test_s6_a_patient_only_token_gets_nothing_else_through_includes(reader: Read
     answer = patient_only.get("Patient", f"_id=4&{ALL_OF_PATIENT}&_include=Patient:organization")
 
     assert (answer.found(), answer.found("include"), answer.total) == (["Patient/4"], [], 1)
-    # Nor does it differ from the answer about a patient who has no such record.
+    # Nor does it differ from the answer about a patient without such a record.
     assert len(answer.json["entry"]) == 1
     assert [link["relation"] for link in answer.json["link"]] == ["self"]
 
@@ -188,7 +188,7 @@ def test_s4_a_bound_client_gets_nothing_foreign_through_includes(reader: Reader)
 
 
 def _in_everybodys_records(number: int) -> list[Resource]:
-    """One of so many records that have a medication and a place in common."""
+    """Return the resources of one patient among many that share a medication and a place."""
     patient = {"reference": f"Patient/s{number}"}
     return [
         {
@@ -234,10 +234,10 @@ SHARED_SEARCHES = [
 def test_s4_what_others_refer_to_costs_a_bound_client_its_own_alone(
     shared: Reader, monkeypatch: pytest.MonkeyPatch, type_name: str, query: str, included: list[str]
 ) -> None:
-    """How many others take the same medicine shows in no refusal, and in no cost."""
+    """The number of other patients on the same medicine shows in no error and in no cost."""
     monkeypatch.setattr(includes, "MOST_INCLUDED", SHARED_BY - 1)
     monkeypatch.setattr(budget, "MOST_ENTRIES", SHARED_BY - 1)
-    # Only what is found from the candidates' side goes along what refers to them.
+    # Only resolution from the candidates' side follows the references to them.
     monkeypatch.setattr(search_resources, "resolve_condition", lambda *_: None)
 
     answer = shared.as_caller(patient="s0").get(type_name, query)
@@ -245,7 +245,7 @@ def test_s4_what_others_refer_to_costs_a_bound_client_its_own_alone(
     assert answer.status == 200, answer.text
     assert answer.found("include") == included
     assert answer.total == (0 if query.endswith("=active") else 1)
-    # Whoever may see all of it pays for all of it.
+    # A caller that may see all of it pays for all of it.
     assert shared.get(type_name, query).status == (200 if query.endswith("=active") else 400)
 
 
@@ -263,7 +263,7 @@ def test_to_iterate_needs_the_scope_of_each_type_between(reader: Reader) -> None
     scope = "user/Observation.rs user/Encounter.r user/Organization.r"
 
     assert reader.as_caller(scope).get("Observation", query).found("include") == ["Encounter/e1"]
-    # To find what points at the included is to search its type.
+    # Finding the references to an included resource is a search of their type.
     query = "_id=4&_revinclude=Encounter:patient&_revinclude:iterate=Observation:encounter"
     for observations, brought in (("r", []), ("s", []), ("rs", IN_ENCOUNTER)):
         caller = reader.as_caller(f"user/Patient.rs user/Encounter.rs user/Observation.{observations}")
@@ -272,7 +272,7 @@ def test_to_iterate_needs_the_scope_of_each_type_between(reader: Reader) -> None
 
 
 def test_s4_what_a_bound_client_may_not_see_leads_nowhere(reader: Reader) -> None:
-    """The requester of 5's is Patient 4, whose practitioner and encounters nobody else is told of."""
+    """5's requester is Patient 4. Only 4's own callers may see the practitioner and encounters that 4 leads to."""
     start = "_id=mr5&_include=MedicationRequest:requester"
     onward = "&_include:iterate=Patient:general-practitioner"
     onward += "&_revinclude:iterate=Encounter:patient&_include:iterate=Encounter:location"

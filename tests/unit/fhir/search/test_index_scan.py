@@ -143,7 +143,7 @@ def test_a_page_examines_its_share_and_no_more(everybody: Reader, total: str) ->
         if query.startswith("_sort=family") or "patient." in query or "_has" in query:
             continue
         for page in _fetched(everybody, type_name, f"{query}&_count=5{total}"):
-            # Twice: to find the way, and to go it. Each range may tell of one more than was asked for.
+            # Twice: to plan the access path, and to read it. Each range may return one more than was requested.
             assert page <= 2 * (SHARE + 8) + 8, (query, page)
 
 
@@ -156,7 +156,7 @@ def test_long_periods_beside_a_type_cost_a_page_little(everybody: Reader) -> Non
 
 
 def _fetched(reader: Reader, type_name: str, query: str) -> list[int]:
-    """Return how many index entries DynamoDB gave for each page of a walk."""
+    """Return the number of index entries that DynamoDB returned for each page of a scan."""
     given: list[int] = []
 
     def note(parsed: dict[str, Any], **_: Any) -> None:
@@ -211,7 +211,7 @@ def test_a_total_that_was_asked_for_stays_with_the_walk(everybody: Reader) -> No
 
 @pytest.mark.usefixtures("small_pages")
 def test_a_page_ends_where_more_lookups_cannot_be_afforded(everybody: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each person takes a lookup of their own, and none of them has what is asked for."""
+    """Each person takes one lookup, and none of them matches."""
     monkeypatch.setattr(resolve_chains, "resolve_condition", lambda *_: None)
     monkeypatch.setattr(search_resources, "resolve_condition", lambda *_: None)
     monkeypatch.setattr(budget, "MOST_CALLS", 45)
@@ -296,7 +296,7 @@ def test_a_range_that_ends_within_the_share_has_a_total(tmp_path: Path, number: 
     ],
 )
 def test_a_walk_misses_nothing_that_stays_while_others_write(query: str, tmp_path: Path) -> None:
-    """Between pages people come and go, and one is born elsewhere: what keeps its place is there once."""
+    """Between pages people come and go, and one is born elsewhere. Each person that keeps its position appears once."""
     with reader_on_moto() as reader:
         load(reader, write_records(tmp_path, _patients()))
         seen: list[str] = []

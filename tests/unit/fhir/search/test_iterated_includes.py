@@ -1,4 +1,4 @@
-"""What includes cost that go on from what was included: a page of as many matches as can be afforded."""
+"""The cost of iterated includes: a page holds only the matches that the request budget covers."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def query(parameters: list[tuple[str, str]]) -> SearchQuery:
 
 
 def brought(matches: list[Entry], parameters: list[tuple[str, str]], asked: SearchContext) -> list[list[str]]:
-    """Return what each match of a page includes."""
+    """Return the included resources of each match of a page."""
     parsed = query(parameters)
     found = follow_references.follow_references(matches, parsed.includes, parsed.reverse_includes, asked)
     return [[f"{one.key[0].name}/{one.key[1]}" for one in each] for each in found]

@@ -144,7 +144,7 @@ def test_a_bound_client_sees_what_was_and_is_its_patients_alone(
 
 
 def lagging(reader: Reader, lag: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Reader:
-    """Return a reader whose batches give o7's bodies as `lag` has them, unless they are strongly consistent."""
+    """Return a reader that gets o7's bodies in batches as `lag` has them, unless the batch is strongly consistent."""
 
     def read(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
         answer = real(**arguments)

@@ -1,4 +1,4 @@
-"""Paging: complete and disjoint, and links that are of no use to anyone else (`fhir.md`, Semantics)."""
+"""Paging: complete and disjoint pages, and links that serve no other caller (`fhir.md`, Semantics)."""
 
 import base64
 from urllib.parse import urlencode
@@ -144,7 +144,7 @@ def test_a_cursor_answers_for_no_other_type_or_operation(reader: Reader) -> None
 def test_s6_a_cursor_serves_no_other_client_scope_or_patient(
     reader: Reader, scope: str, patient: str, client_id: str
 ) -> None:
-    """A total counts what one access may see, and so tells another nothing."""
+    """A total counts only the resources that one caller may see, and so reveals nothing to another caller."""
     url = reader.get("Observation", "patient=4&_count=5").link("next")
 
     refused(reader.as_caller(scope, patient, client_id).follow(url))

@@ -1,4 +1,4 @@
-"""What a search tries before it walks leaves enough to walk with: nothing is refused for how it was tried (ADR 21)."""
+"""The access paths that a search tries leave calls for its index scan: trying them refuses no search (ADR 21)."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -37,7 +37,7 @@ def _observation(number: int) -> Resource:
 
 
 def _patient(number: int) -> Resource:
-    """Someone whose letters go to the same address as everybody's."""
+    """Return a patient with the same e-mail address as all others."""
     return {
         "resourceType": "Patient",
         "id": f"p{number}",
@@ -89,7 +89,7 @@ def test_many_alternatives_leave_calls_for_the_page(alike: Reader, query: str) -
 
 @pytest.mark.long
 def test_chains_that_go_through_many_leave_calls_for_the_page(alike: Reader) -> None:
-    """Each of them finds forty people, whose records are as many lookups."""
+    """Each chain finds forty people, which takes forty lookups of their records."""
     chains = "&".join(f"_has:Observation:patient:patient.birthdate=ge190{year}" for year in range(3))
 
     assert ids(alike, "Patient", f"{chains}&_sort=_id") == sorted(f"p{number}" for number in range(MANY))

@@ -1,4 +1,4 @@
-"""What chains and `_has` cost from the candidates' side: calls for hundreds, parts that a page can afford."""
+"""The cost of chains and `_has` from the candidates' side: calls for hundreds, parts that a page can afford."""
 
 from collections.abc import Callable
 

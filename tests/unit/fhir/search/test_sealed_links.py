@@ -1,4 +1,4 @@
-"""What a `next` link hides: the place in the result always, and all of a search that came in a form (ADR 19)."""
+"""The content that a `next` link hides: always the cursor position, and all of a search sent as a form (ADR 19)."""
 
 import base64
 import hashlib
@@ -56,7 +56,7 @@ def test_no_link_tells_the_place_that_it_holds(reader: Reader, sort: str) -> Non
     url = reader.get("Patient", f"_count=1&_sort={sort}").link("next")
 
     told = legible_in(url)
-    # What there is to tell: names, dates of birth, their keys in the order, ids.
+    # The data that a link could reveal: names, dates of birth, their sort keys, ids.
     for text in ("kanfeld", "Kanfeld", "muñoz", "o'hanlon", "bernie", "1998", "2001", "0000000", '"4"', '"5"', '"6"'):
         assert text.encode() not in told
 
@@ -68,7 +68,7 @@ def test_the_same_page_has_the_same_link(reader: Reader) -> None:
 
 
 def test_a_cursor_that_is_signed_alone_is_refused(reader: Reader) -> None:
-    """What links held before: HMAC-SHA256 and the content, legible."""
+    """Earlier links held an HMAC-SHA256 and the content, legible."""
     content = b'[["000000000000000","o8"],12]'
     bound_to = b'["Observation",[["patient","4"],["_count","5"]],"client-1","system/*.read profile",""]'
     item = reader.client.get_item(TableName=reader.tables.record, Key={"pk": {"S": "$cursor"}, "sk": {"S": "#key"}})[

@@ -1,4 +1,4 @@
-"""Searching one type: what is found, in which order, and what the Bundle says (`fhir.md`, Semantics)."""
+"""Searching one type: the results, their order, and the content of the Bundle (`fhir.md`, Semantics)."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -334,7 +334,7 @@ def test_a_search_that_examines_too_much_is_refused(reader: Reader, monkeypatch:
         ("code=8867-4&_total=accurate", "_total"),
         ("patient=4&_summary=count", "_total"),
         ("patient=4&_sort=_id", "_sort"),
-        # What is examined counts, not what matches.
+        # The examined entries count, not the matches.
         ("patient=4&code=nonsense&_count=0", "_total"),
     ):
         answer = reader.get("Observation", query)

@@ -1,4 +1,4 @@
-"""What one search may cost, however it is asked for (`access.md`, Kill switch and budgets; ADR 18)."""
+"""The maximum cost of one search, in whatever form it is sent (`access.md`, Kill switch and budgets; ADR 18)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,7 +94,7 @@ def test_each_entry_of_a_patients_record_is_accounted_for(reader: Reader, monkey
     "path", ["Observation", "Observation?patient.gender=female", "Observation?_id=o1", "Patient/4/$everything"]
 )
 def test_what_is_not_paid_for_is_not_begun(reader: Reader, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
-    """Of several dear requests at once, none finds the account empty only when its work is done."""
+    """Of several expensive requests at once, none finds the quota exceeded only after its work is done."""
     overdrawn = Reader(reader.client, reader.tables, quota=0, calls=reader.calls)
     monkeypatch.setattr(budget, "FREE_UNITS", 0)
     path, _, query = path.partition("?")

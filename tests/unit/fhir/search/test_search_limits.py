@@ -1,4 +1,4 @@
-"""Search values at the edge of what can be asked: they match what they say, and never what a key cannot hold."""
+"""Search values at the limits: they match only their meaning, and never a value that a key cannot hold."""
 
 import pytest
 

@@ -189,7 +189,7 @@ def test_a_fault_of_dynamodb_is_a_503_with_retry_after_and_no_detail(
 
 
 def test_a_compartment_is_what_names_the_patient_as_its_own(reader: Reader) -> None:
-    """What points at a patient in another way, or is no type that is served, lies in the same partition."""
+    """The partition also holds entries that refer to the patient by other parameters, or are of types not served."""
     before = [place for place, _ in chain.from_iterable(store(reader).compartment(type_("Patient"), "4", "", 0))]
     others = [{"pk": {"S": "Patient/4"}, "sk": {"S": sk}} for sk in ("Encounter?participant#0#e9", "Flag?patient#0#f1")]
     for other in others:
@@ -206,12 +206,12 @@ def test_the_same_store_reads_consistently_and_shares_what_it_keeps(reader: Read
     asked: dict[str, list[bool]] = {}
 
     def note(name: str) -> Callable[[Callable[..., Any], dict[str, Any]], Any]:
-        def told(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        def reported(real: Callable[..., Any], arguments: dict[str, Any]) -> Any:
             each = arguments.get("RequestItems", {"": arguments}).values()
             asked.setdefault(name, []).extend(one.get("ConsistentRead", False) for one in each)
             return real(**arguments)
 
-        return told
+        return reported
 
     ours = store(reader, query=note("query"), batch_get_item=note("batch"))
     assert ours.seal_key()
@@ -243,13 +243,13 @@ def test_versions_are_asked_for_part_by_part_and_no_further_than_the_lowest(read
 
     assert of(7, 4, 2) == ([7, 6, 5, 4], 2)
     assert of(7, 7, 1) == ([7], 1)
-    # Below the first that is kept there is nothing.
+    # Below the oldest stored version there is nothing.
     assert of(5, 1, 10) == ([5, 4, 3], 1)
     assert of(2, 1, 1) == ([], 1)
 
 
 def test_an_entry_that_is_pending_holds_if_its_index_record_has_it(reader: Reader) -> None:
-    """Nobody has to pay for that: without an account it is looked up all the same."""
+    """The look-up costs no quota: without a usage counter it is made all the same."""
     key = {"pk": {"S": "Patient/4"}, "sk": {"S": "Observation?patient#000000000000001#o1"}}
     staged = {**key, "values": {"S": "{}"}, "staged": {"BOOL": True}}
     reader.client.put_item(TableName=reader.tables.record, Item=staged)

@@ -1,4 +1,4 @@
-"""Deploy a packaged template by CloudFormation, as `sam deploy` does, and tell what came of it."""
+"""Deploy a packaged template by CloudFormation, as `sam deploy` does, and report the result."""
 
 import json
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ _GATEWAY_RESPONSES: Final = "x-amazon-apigateway-gateway-responses"
 
 
 class DeploymentError(Exception):
-    """The stack did not come up; the text holds the reasons that its events give, for the operator."""
+    """The stack could not be created; the text gives the reasons from its events, for the operator."""
 
 
 @dataclass(frozen=True)
 class DeployedStack:
-    """What a stack is made of: physical ids by logical id, outputs by name, and the REST API's id."""
+    """A deployed stack: physical ids by logical id, outputs by name, and the REST API's id."""
 
     name: str
     resources: Mapping[str, str]
@@ -34,7 +34,7 @@ class DeployedStack:
 
 
 class Deployment:
-    """Deploys one stack from one bucket."""
+    """Deployment of one stack from one bucket."""
 
     def __init__(
         self,
@@ -68,13 +68,13 @@ class Deployment:
             Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
         )
         stack = self._describe(name)
-        # The emulator makes the stage's deployment before these resources, so they take one more.
+        # The emulator creates the stage's deployment before these resources, so they need another one.
         self._apigateway.create_deployment(restApiId=stack.api_id, stageName=STAGE)
         self._lock_buckets(package.template, parameters, stack)
         return stack
 
     def _lock_buckets(self, template: Mapping[str, Any], parameters: Mapping[str, str], stack: DeployedStack) -> None:
-        """Give buckets the Object Lock that the template says, which the emulator's CloudFormation leaves out."""
+        """Set the template's Object Lock on buckets, which the emulator's CloudFormation leaves out."""
         defaults = _defaults(template)
         for name, resource in template["Resources"].items():
             lock = resource.get("Properties", {}).get("ObjectLockConfiguration")
@@ -115,12 +115,14 @@ class Deployment:
 
 
 def for_emulator(template: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the template with what the emulator does not do by itself done beforehand.
+    """Return the template with adaptations for the features that the emulator lacks.
 
-    API Gateway imports gateway responses with the API's document; the emulator leaves them out there, but knows the
-    resource. In a condition CloudFormation joins and splits strings; the emulator takes only what is left then. KMS
-    tells a key's policy how it is asked to sign; the emulator does not, and would let nobody sign. It is asked without
-    TLS, on this machine alone, so a bucket's policy must not insist on that.
+    - API Gateway imports gateway responses with the API's document. The emulator leaves them out there, but supports
+      the resource.
+    - CloudFormation joins and splits strings in a condition. The emulator accepts only the resulting string.
+    - KMS gives a key's policy the parameters of the signing request as condition keys. The emulator does not, and would
+      let nobody sign.
+    - Requests to the emulator are without TLS and stay on this machine, so a bucket's policy must not require TLS.
     """
     conditions = _joined(template.get("Conditions", {}), {**_defaults(template), **parameters})
     resources: dict[str, Any] = dict(template["Resources"])
@@ -139,7 +141,7 @@ def for_emulator(template: Mapping[str, Any], parameters: Mapping[str, str]) -> 
 
 
 def _without_kms_conditions(key: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a key whose policy has no condition that only KMS could answer, and all other conditions."""
+    """Return a key with a policy without the conditions that only KMS can evaluate; other conditions stay."""
     policy = key["Properties"]["KeyPolicy"]
     statements = []
     for statement in policy["Statement"]:
@@ -154,7 +156,7 @@ def _without_kms_conditions(key: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _without_tls(bucket_policy: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a bucket's policy without what it denies to those who ask without TLS."""
+    """Return a bucket policy without the statements that deny requests without TLS."""
     policy = bucket_policy["Properties"]["PolicyDocument"]
     statements = [each for each in policy["Statement"] if "aws:SecureTransport" not in json.dumps(each)]
     properties = {**bucket_policy["Properties"], "PolicyDocument": {**policy, "Statement": statements}}

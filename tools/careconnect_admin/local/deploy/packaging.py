@@ -1,5 +1,5 @@
-"""Package a SAM template for deployment as `sam build` and `sam package` do: folders become zips, and the
-template names the zips. Included files are put in their place here already, as CloudFormation would do it.
+"""Package a SAM template for deployment as `sam build` and `sam package` do: folders become zips, which the template
+then names. Included files are inserted here, as CloudFormation would do it.
 """
 
 import fcntl
@@ -16,24 +16,24 @@ from typing import Any, Final
 
 from careconnect_admin.local.deploy.template import TemplateError, read_template
 
-# Property that names local code, per resource type.
+# The property that names local code, by resource type.
 _CODE_PROPERTY: Final = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Serverless::LayerVersion": "ContentUri",
 }
 _LEFT_OUT: Final = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"})
-# A fixed date makes equal content an equal zip, so that its digest can be its name.
+# With a fixed date equal content gives an equal zip, so that the digest can be its name.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _MODE: Final = 0o644 << 16
 
 
 class PackagingError(Exception):
-    """The template cannot be packaged; the text says why, for the operator."""
+    """The template cannot be packaged; the text is the reason, for the operator."""
 
 
 @dataclass(frozen=True)
 class Package:
-    """A template whose code locations are `s3://bucket/key`, and the zips by key."""
+    """A template with code locations of the form `s3://bucket/key`, and the zips by key."""
 
     template: Mapping[str, Any]
     artefacts: Mapping[str, bytes]
@@ -42,13 +42,13 @@ class Package:
 def package(template_path: Path, bucket: str) -> Package:
     """Return the template ready to deploy from `bucket`.
 
-    Each folder is zipped once, however many resources name it. A layer with a BuildMethod gets its content
-    under `python/`, where `sam build` puts it. A function whose folder holds its makefile is built as by `sam build`,
-    into `build` beside the template; one that is built elsewhere gets its bytecode there, which the emulator's Python
-    has no use for. Code that is not a local folder is left as it is.
+    Each folder is zipped once, even if several resources name it. A layer with a BuildMethod gets its content under
+    `python/`, where `sam build` puts it. A function with a makefile in its folder is built as by `sam build`, into
+    `build` next to the template. A function that is built elsewhere gets its bytecode there, which the emulator's
+    Python does not need. Code that is not a local folder is left unchanged.
 
     Raises:
-        PackagingError: no template, not a template, a folder that it names is missing, or a build failed.
+        PackagingError: the template is missing or invalid, a folder that it names is missing, or a build failed.
     """
     try:
         template = read_template(template_path)
@@ -80,10 +80,10 @@ def package(template_path: Path, bucket: str) -> Package:
 
 
 def _built(folder: Path, logical_id: str, target: Path) -> bytes:
-    """Return the zip of what `make build-<logical id>` in `folder` leaves in `target`.
+    """Return the zip of `target` after `make build-<logical id>` in `folder` has written to it.
 
-    What was left there before stays, for the build to see that nothing has changed. Others that package at the same
-    time wait for their turn.
+    Files of an earlier build stay, so that make can see that nothing has changed. Concurrent packagings run one after
+    another.
     """
     command = [
         "make",
@@ -113,10 +113,10 @@ def _alone(lock: Path) -> Iterator[None]:
 def zip_folder(folder: Path, prefix: str = "") -> bytes:
     """Zip a folder's files, sorted, without caches; the same content gives the same bytes.
 
-    A folder that holds only requirements gives a zip of only these. The emulator runs the functions with the
-    interpreter it runs in itself, and that environment is installed from the very lock that the dependency
-    layer is built from (tools/requirements.txt contains it, version by version). To build the layer as well
-    would cost every start 20 seconds and 100 MB, and put the same files on the path a second time.
+    A folder that holds only requirements gives a zip of only these. The emulator runs the functions with its own
+    interpreter. That environment is installed from the same lock file as the dependency layer (tools/requirements.txt
+    contains it, version by version). Building the layer too would cost every start 20 seconds and 100 MB, and put the
+    same files on the path a second time.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -1,6 +1,7 @@
-"""Read a SAM template as CloudFormation sees it, with the files that it includes in their place.
+"""Read a SAM template as CloudFormation sees it, with the included files inserted.
 
-`python -m careconnect_admin.local.deploy.template SOURCE TARGET` writes that as JSON, for linters that read one file.
+`python -m careconnect_admin.local.deploy.template SOURCE TARGET` writes the result as JSON, for linters that read one
+file.
 """
 
 import json
@@ -15,23 +16,23 @@ from careconnect_admin.errors import OperatorError
 
 _TRANSFORM: Final = "Fn::Transform"
 _INCLUDE: Final = "AWS::Include"
-# In C where libyaml is there, which takes a tenth of the time.
+# The C loader, if libyaml is there, takes a tenth of the time.
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class TemplateError(OperatorError):
-    """The template or a file that it includes cannot be read; the text says which and why, for the operator."""
+    """The template or an included file cannot be read; the text names the file and the reason, for the operator."""
 
 
 def read_template(path: Path) -> dict[str, Any]:
-    """Return the template at `path`, the content of a local file in the place of each `AWS::Include` of it.
+    """Return the template at `path`, with each `AWS::Include` of a local file replaced by the file's content.
 
-    `sam package` uploads these files as they are, and CloudFormation is stricter with them than SAM is with the
-    template: it knows no short form of a function (`!Ref`) and no alias there, and no include within an include.
-    So none is let pass here either.
+    `sam package` uploads included files unchanged, and CloudFormation is stricter with them than SAM is with the
+    template. It accepts no short form of a function (`!Ref`), no alias and no nested include there, so this function
+    refuses them too.
 
     Raises:
-        TemplateError: no template, not a template, a file that cannot be included, or a name that is there twice.
+        TemplateError: the template is missing or invalid, a file cannot be included, or a name occurs twice.
     """
     template = yaml_parse(_read(path))
     if not isinstance(template, dict) or not isinstance(template.get("Resources"), dict):
@@ -65,7 +66,7 @@ def _snippet(path: Path) -> dict[str, Any]:
         events = list(yaml.parse(text, _LOADER))
         if any(isinstance(event, yaml.AliasEvent) for event in events):
             raise TemplateError(f"{path}: CloudFormation takes no YAML alias in a file that is included")
-        # The loader would take them: SAM's parser has taught it.
+        # The loader would accept tags, because SAM's parser has registered them.
         nodes = [event for event in events if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)]
         if tags := [str(node.tag) for node in nodes if node.tag]:
             raise TemplateError(f"{path}: CloudFormation takes no {tags[0]} in a file that is included")

@@ -25,20 +25,20 @@ _SERVICES: Final = (
 )
 _START_SECONDS: Final = 60.0
 _PORTS: Final = range(10_000, 32_000)
-# Kept from the user's environment. Everything else (proxies, AWS profiles and endpoints, Python's own
-# variables) would reach the functions, which Lambda would not have.
+# Variables passed on from the user's environment. Any other (proxies, AWS profiles and endpoints, Python's own
+# variables) would reach the functions, although Lambda does not have it.
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LD_LIBRARY_PATH", "SSL_CERT_FILE")
 
 
 class EmulatorError(OperatorError):
-    """The emulator did not start; the text says where its log is."""
+    """The emulator did not start; the text names its log."""
 
 
 class Emulator:
     """The emulator, with IAM enforced and administrator's credentials of its own.
 
-    It listens on the loopback and a free port, unless told otherwise: `host` is an address of this machine.
-    Use as a context manager. State lives in a temporary folder and goes with it; the log stays.
+    It listens on a free port of the loopback unless `host`, an address of this machine, and `port` are given. Use as a
+    context manager. Its state is in a temporary folder that is removed at the end; the log stays.
     """
 
     def __init__(self, log: Path, port: int | None = None, *, host: str = LOOPBACK) -> None:
@@ -49,7 +49,7 @@ class Emulator:
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: dict[str, Any] = {}
         self.endpoint = ""
-        # Made anew for each start: a page in the user's browser cannot guess its way to the admin endpoint.
+        # New for each start, so that a page in the user's browser cannot guess the credentials of the admin endpoint.
         self.credentials = Credentials("AKIA" + secrets.token_hex(8).upper(), secrets.token_urlsafe(30), None)
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class Emulator:
         self.stop()
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client with the administrator's credentials, made once."""
+        """Return a boto3 client with the administrator's credentials, created once."""
         if service not in self._clients:
             self._clients[service] = emulator_client(service, self.endpoint, self.credentials)
         return self._clients[service]
@@ -78,8 +78,8 @@ class Emulator:
         port = self._port or free_port()
         self.endpoint = f"http://{self._host}:{port}"
         with self._log.open("wb") as log:
-            # A session of its own: the terminal's Ctrl-C reaches the supervisor alone, which then ends
-            # the emulator in order. Its standard input is the line that tells it that the supervisor lives.
+            # A session of its own: the terminal's Ctrl-C then reaches only the supervisor, which stops the emulator
+            # in order. The emulator's standard input ends when the supervisor does.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "careconnect_admin.local.emulator.process"],
                 stdin=subprocess.PIPE,
@@ -96,7 +96,7 @@ class Emulator:
             raise
 
     def stop(self) -> None:
-        """End the process and everything that it started, and remove its state."""
+        """Stop the process and its child processes, and remove its state."""
         process, self._process = self._process, None
         if process is not None:
             _end(process)
@@ -105,7 +105,7 @@ class Emulator:
             self._state = None
 
     def is_running(self) -> bool:
-        """Tell whether the process lives."""
+        """Return True if the process is running."""
         return self._process is not None and self._process.poll() is None
 
     def _wait_until_it_answers(self) -> None:
@@ -119,9 +119,9 @@ class Emulator:
 
 
 def free_port() -> int:
-    """Return a loopback port that is free now, below those that the system gives to outgoing connections.
+    """Return a free loopback port below the system's range for outgoing connections.
 
-    One of those may be taken by any connection that is opened before the port is bound.
+    A port of that range could be taken by any connection that is opened before the port is bound.
     """
     while True:
         port = secrets.choice(_PORTS)
@@ -147,7 +147,7 @@ def _environment(host: str, port: int, state: Path, credentials: Credentials) ->
         "S3_DATA_DIR": str(state / "s3"),
         "PERSIST_STATE": "0",
         "S3_PERSIST": "0",
-        # Listeners that it would open besides, on every interface.
+        # Other listeners that the emulator would open on every interface.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "LOG_LEVEL": "INFO",
@@ -161,7 +161,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(timeout=STOP_SECONDS)
-    # The functions' workers are in the same process group; none may stay, whatever the leader did.
+    # The functions' workers are in the same process group, and may outlive its leader.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -1,4 +1,4 @@
-"""The emulator's own process, which ends when its supervisor does: `python -m` runs it."""
+"""The emulator's process, run by `python -m`; it ends when its supervisor ends."""
 
 import os
 import shutil
@@ -10,11 +10,11 @@ import time
 from typing import Final
 
 STOP_SECONDS: Final = 8.0
-"""How long it has to end in order."""
+"""Seconds that the emulator has for an orderly end."""
 
 
 def _follow_parent() -> None:
-    """Wait for the end of standard input, which is the supervisor's end, then end this process group."""
+    """Wait for the end of standard input, which means that the supervisor has ended, then end this process group."""
     while os.read(0, 1024):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
@@ -33,7 +33,7 @@ def _serve() -> None:
     try:
         serve()
     finally:
-        # The supervisor does this too, unless it was killed.
+        # The supervisor removes the folder too, unless it was killed.
         shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
 
 

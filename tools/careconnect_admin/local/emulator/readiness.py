@@ -1,4 +1,4 @@
-"""Wait for a service that starts."""
+"""Wait until a starting service answers."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -24,12 +24,12 @@ def wait_until_answered(
     pause: float = 0.2,
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Wait until `url`, asked with `headers`, answers 200, for as long as `is_running` says that it can.
+    """Wait until `url` answers 200 to a request with `headers`, as long as `is_running` returns True.
 
-    One attempt takes `timeout` seconds at most, and the next follows after `pause`.
+    One attempt takes at most `timeout` seconds, and the next one follows after `pause` seconds.
 
     Raises:
-        NotReadyError: it did not in time, or its answer will not become another one.
+        NotReadyError: there was no such response in time, or its status will not change by waiting.
     """
     deadline = time.monotonic() + seconds
     reason = "no answer"

@@ -1,7 +1,7 @@
-"""What the emulator lacks of DynamoDB's PartiQL inserts: the right that they take, and their stream records.
+"""Add to the emulator's PartiQL inserts their IAM authorisation and their stream records.
 
-It asks IAM for the name of the call, on no table, where AWS asks for `dynamodb:PartiQLInsert` on the table of each
-statement; and it tells a table's stream of puts alone.
+AWS requires `dynamodb:PartiQLInsert` on the table of each statement. The emulator instead checks the name of the API
+call without a table. It also writes stream records of puts only.
 """
 
 import json
@@ -13,7 +13,7 @@ _RIGHT: Final = "dynamodb:PartiQLInsert"
 
 
 def complete_inserts() -> None:
-    """Have the emulator authorise inserts as AWS does, and tell streams of them. To be called before it serves."""
+    """Make the emulator authorise inserts as AWS does, and write their stream records. Call it before it serves."""
     from ministack.core import iam_actions
     from ministack.services import dynamodb
 
@@ -26,7 +26,7 @@ def complete_inserts() -> None:
             return found
         tables = [_INSERT.match(str(each.get("Statement", ""))) for each in json.loads(body)["Statements"]]
         if not all(tables):
-            # No other statement is any function's: denied by a right that no policy gives.
+            # The functions use no other statement. This action denies it, because no policy allows it.
             return [("dynamodb:PartiQLUpdate", "*")]
         arn = f"arn:aws:dynamodb:{region}:{account_id}:table/"
         return [(_RIGHT, arn + table[1]) for table in tables if table]
