@@ -1,8 +1,8 @@
 """Measure how fast it is: `make bench`.
 
-    python -m benchmarks [--only PART …] [--write] [--json] [--sizes SMALL LARGE] [--rounds N]
+python -m benchmarks [--only PART …] [--write] [--json] [--sizes SMALL LARGE] [--rounds N]
 
-`--write` keeps the figures in `docs/figures/bench.json` and renews the tables of the pages that show them. The exit
+`--write` saves the figures in `docs/figures/bench.json` and updates the tables of the pages that show them. The exit
 code is 1 if a request, a start or a page costs more than its budget.
 """
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(figures, indent=1))
     missed = list(_missed(figures))
     if asked.write:
-        # The tests hold the trips, in a table of their own.
+        # The tests verify the round trips, in a table of their own.
         figures.pop("trips", None)
         report.keep(figures)
         report.write_pages()
@@ -59,7 +59,7 @@ def _table(part: str, figures: Mapping[str, Any]) -> str:
 
 
 def _missed(figures: Mapping[str, Any]) -> Sequence[str]:
-    """Return what costs more than its budget."""
+    """Return the parts that cost more than their budget."""
     own = (
         f"{row['name']}: {report.ratio_of(row):.2f} of its bare calls, budget {row['budget']:.2f}"
         for row in figures.get("own_cpu", ())

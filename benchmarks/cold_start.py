@@ -1,8 +1,9 @@
-"""Measure the CPU of a cold start: each function's import beside the imports that its job needs, in new processes.
+"""Measure the CPU of a cold start: each function's import and a reference import, in new processes.
 
-Both find what Lambda has, the built layers and the function's folder with its bytecode, and nothing else. They take
-turns. The figure is the median CPU of the whole process. The reference is Python, boto3, the clients that the function
-makes when it starts, and the libraries that its job needs. The function at the edge imports nothing and is left out.
+Both find the same files as in Lambda, the built layers and the function's folder with its bytecode, and nothing else.
+They alternate. The figure is the median CPU of the whole process. The reference is Python, boto3, the clients that the
+function creates when it starts, and the libraries that its job needs. The function at the edge imports nothing and is
+left out.
 """
 
 import os
@@ -73,7 +74,7 @@ def _functions() -> Iterator[_Function]:
         yield _Function(f"writer, {home.value}", "record_writer", "writer", _validator(home), settings)
     yield _Function("auditor", "access_auditor", "audit", _client("dynamodb"))
     yield _Function("discovery", "service_discovery", "discovery", (*_client("kms"), *_KEYS))
-    # It makes no client; boto3 is in the reference of all functions.
+    # It creates no client; boto3 is in the reference of all functions.
     yield _Function("console", "service_console", "console", ("import boto3",))
 
 
@@ -147,7 +148,7 @@ def measure(function: _Function, layers: Mapping[str, Path], runs: int) -> dict[
 
 
 def figures(runs: int = RUNS) -> list[dict[str, Any]]:
-    """Return the figures of every function; raises what `measure` does."""
+    """Return the figures of every function; raises the errors of `measure`."""
     with tempfile.TemporaryDirectory() as folder:
         layers = built_layers(Path(folder))
         return [measure(function, layers, runs) for function in _functions()]

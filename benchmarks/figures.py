@@ -1,6 +1,6 @@
-"""The figures that are kept in `docs/figures`: measured once, and used until they are measured anew.
+"""The figures saved in `docs/figures`: measured once, and used until they are measured again.
 
-| file | made by |
+| file | command |
 |---|---|
 | `bench.json` | `make bench ARGS=--write` |
 | `record-bytes.json` | `python -m benchmarks.record_bytes FOLDER --write` |
@@ -34,7 +34,7 @@ ROUND_TRIPS: Final[Mapping[str, int]] = {
     "write: `PUT` of an Observation, changed": 3,
     "write: `DELETE` of an Observation": 3,
 }
-"""The requests whose cost is computed, and how many round trips a warm one waits for."""
+"""The requests with a computed cost, and the number of sequential round trips of a warm one."""
 
 _DYNAMODB: Final = 5
 _KMS: Final = 15
@@ -57,20 +57,20 @@ class RequestFigures:
 
 @cache
 def bench() -> dict[str, Any]:
-    """Return what was measured last, by the name of the part."""
+    """Return the figures of the last measurement, by the name of the part."""
     kept: dict[str, Any] = json.loads(BENCH.read_text(encoding="utf-8"))
     return kept
 
 
 @cache
 def record_bytes() -> dict[str, int]:
-    """Return what the records of a folder took in the tables."""
+    """Return the bytes, items and write units of a folder's records in the tables."""
     kept: dict[str, int] = json.loads(RECORD_BYTES.read_text(encoding="utf-8"))
     return kept
 
 
 def requests() -> dict[str, RequestFigures]:
-    """Return the figures of each request whose cost is computed, by its name."""
+    """Return the figures of each request with a computed cost, by its name."""
     rows = {row["name"]: row for row in bench()["own_cpu"]}
     return {name: _request(rows[name], trips) for name, trips in ROUND_TRIPS.items()}
 

@@ -1,4 +1,4 @@
-"""Make the tables of synthetic patients once, and keep them on disk until their content would change."""
+"""Create the tables of synthetic patients once, and store them on disk until their content would change."""
 
 import hashlib
 import json

@@ -52,4 +52,4 @@ KINDS: Final = (
     Kind("`name`", _always("Patient", ("name", "m"))),
     Kind("`_has`", _always("Patient", ("_has:Observation:patient:status", "final"))),
 )
-"""Those without a patient match most of the table."""
+"""Searches without a patient match most of the table."""

@@ -1,4 +1,4 @@
-"""Compute what a load uses of each limit, and the multiple of it that reaches the limit."""
+"""Compute the part of each limit that a load uses, and the multiple of the load that reaches the limit."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ BASE: Final[Mapping[str, float]] = {
 """Requests a second: 20 in all."""
 
 CLIENTS: Final = 1_000
-"""Clients at the base load, each with a token an hour; ten times the load are ten times the clients."""
+"""Clients at the base load, each with a token an hour; ten times the load means ten times the clients."""
 
 HOUR: Final = 3_600
 DAY: Final = 86_400
@@ -33,7 +33,7 @@ MONTH: Final = 30 * DAY
 """Seconds."""
 
 _CACHED: Final = 60
-"""Seconds for which the gateway keeps the authorizer's answer."""
+"""Seconds for which the gateway caches the authorizer's answer."""
 
 _EVENTS: Final[Mapping[str, tuple[int, int, int]]] = {
     "read of an organization": (1, 1, 0),
@@ -46,21 +46,21 @@ _EVENTS: Final[Mapping[str, tuple[int, int, int]]] = {
 """Audit events of a request, and the write units of the audit trail's table and of its index (ADR 33)."""
 
 _ONE_EVENT: Final = (1, 1, 1)
-"""Of all other requests."""
+"""The events and write units of all other requests."""
 
 _VERIFY_MICROSECONDS: Final = 100
-"""Of an event that is verified, computed: 40 of CPU, and its share of what is read over the network."""
+"""Microseconds to verify an event, computed: 40 of CPU, and its share of the time to read over the network."""
 
 _VERIFY_BYTES: Final = 240
-"""Of memory for an event that is verified (ADR 34)."""
+"""Bytes of memory to verify an event (ADR 34)."""
 
 _VERIFIER_ITSELF: Final = 200
-"""Megabytes that the function has without any event."""
+"""Megabytes of memory that the function uses without any event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What the base load uses of a limit, how much there is, and how to raise it."""
+    """A limit: the part that the base load uses, the maximum, and the remedy that raises it."""
 
     what: str
     used: float
@@ -80,7 +80,7 @@ def tokens() -> float:
 
 
 def authorized() -> float:
-    """Return the authorizer's calls for each request: those whose token the gateway has no answer for."""
+    """Return the authorizer's calls for each request: the share with a token that the gateway has not cached."""
     each = sum(BASE.values()) / CLIENTS
     return 1 / (1 + each * _CACHED)
 
@@ -126,7 +126,7 @@ def _of(quota: prices.Quota, used: float) -> Limit:
 
 
 def _verifying(events: float) -> Limit:
-    """Return what the verifier can verify of a day within its time and its memory."""
+    """Return the limit of a day's events that the verifier can verify within its time and its memory."""
     timeout = int(template()["Resources"]["VerifierFunction"]["Properties"]["Timeout"])
     room = (memory_of("VerifierFunction") - _VERIFIER_ITSELF) * 1_000_000
     most = min(timeout * 1_000_000 / _VERIFY_MICROSECONDS, room / _VERIFY_BYTES)

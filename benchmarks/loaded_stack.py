@@ -1,4 +1,4 @@
-"""Start the local stack that is measured, with the sample and registered clients."""
+"""Start the local stack to measure, with the sample and registered clients."""
 
 import tempfile
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""Measure the CPU of a warm request to each function beside its bare calls of AWS, and count what it is charged for.
+"""Measure the CPU of a warm request to each function and of its bare AWS calls, and count the charged units and bytes.
 
-Each request is repeated with recorded answers of AWS, on a local stack with the sample, in turn with its calls alone
-(`benchmarks.warm_requests`). CPU is that of all threads of this process; another process gives the answers. The figure
-is the minimum of all runs; the median above it shows the noise.
+Each request is repeated with recorded AWS responses, on a local stack with the sample, in turn with its calls alone
+(`benchmarks.warm_requests`). CPU is that of all threads of this process; another process sends the responses. The
+figure is the minimum of all runs; the difference to the median shows the noise.
 """
 
 import gc
@@ -24,7 +24,7 @@ from benchmarks.wire import Asked, Wire
 RUNS: Final = 300
 
 _LONG: Final = 0.004
-"""Seconds from which a request is repeated a fifth as often."""
+"""Seconds; a request that takes longer is repeated a fifth as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Spread:
 
 
 def figures(runs: int = RUNS) -> list[dict[str, Any]]:
-    """Return the figures of each request: milliseconds, calls, units, and bytes of its log and of its answer.
+    """Return the figures of each request: milliseconds, calls, units, and bytes of its log and of its response.
 
     Takes about two minutes.
     """
-    # Loggers keep the stream that is standard output when they are made, for the life of this process.
+    # Loggers hold the stream that is standard output when they are created, for the life of this process.
     output = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     with (
         loaded_stack() as (stack, client),

@@ -12,7 +12,7 @@ MILLION: Final = 1_000_000
 
 
 class Standing(StrEnum):
-    """How a number is known."""
+    """The reliability of a number."""
 
     AWS = "AWS"
     QUOTED = "quoted"
@@ -21,7 +21,7 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Dollars for `per` of something."""
+    """Dollars for `per` units."""
 
     what: str
     dollars: float
@@ -37,7 +37,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """An account's quota in a Region, unless it asks for more."""
+    """An account's quota in a Region, unless it requests more."""
 
     what: str
     most: float

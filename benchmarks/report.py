@@ -20,13 +20,13 @@ Figures = Mapping[str, Any]
 
 
 def keep(figures: Figures) -> None:
-    """Keep the figures of some parts, and those of other parts as they are."""
+    """Save the figures of some parts, and leave those of other parts as they are."""
     BENCH.write_text(f"{json.dumps({**bench(), **figures}, indent=1)}\n", encoding="utf-8")
     bench.cache_clear()
 
 
 def with_tables(page: str, figures: Figures) -> str:
-    """Return a page with its tables made from the figures."""
+    """Return a page with its tables created from the figures."""
     for name, made in TABLES.items():
         begin, end = f"<!-- bench: {name} -->", f"<!-- end of {name} -->"
         text = f"{begin}\n\n{made(figures)}\n\n{end}"
@@ -62,7 +62,7 @@ def machine(figures: Figures) -> str:
 
 
 def own_cpu(figures: Figures) -> str:
-    """Return the table of warm requests beside their bare calls."""
+    """Return the table of warm requests and their bare calls."""
     rows = [
         (
             row["name"],
@@ -75,7 +75,7 @@ def own_cpu(figures: Figures) -> str:
 
 
 def cold_start(figures: Figures) -> str:
-    """Return the table of cold starts beside what their job needs."""
+    """Return the table of cold starts and their references."""
     rows = [
         (row["function"], f"{row['ours']:.0f}", f"{row['reference']:.0f}", *_judged(row["ratio"], COLD_BUDGET),
          f"{row['rss']:.0f}")
@@ -101,7 +101,7 @@ def growth(figures: Figures) -> str:
 
 
 def peers(figures: Figures) -> str:
-    """Return the table of ours beside its peers."""
+    """Return the table of ours and the peers."""
     rows = [
         (row["measure"], row["peer"], f"{row['ours']:g}", f"{row['theirs']:g}", f"{row['ours'] / row['theirs']:.2f}")
         for row in figures["peers"]
@@ -110,7 +110,7 @@ def peers(figures: Figures) -> str:
 
 
 def summary(figures: Figures) -> str:
-    """Return the table of the README: each budget, and what it is held to."""
+    """Return the table of the README: each budget and its limit."""
     rows = figures["own_cpu"]
     groups = {
         "Read of a resource": [row for row in rows if row["name"].startswith("read")],

@@ -1,4 +1,4 @@
-"""Compute what a million requests of a kind cost, from their units, calls, bytes and time."""
+"""Compute the cost of a million requests of a kind, from their units, calls, bytes and time."""
 
 import math
 from dataclasses import astuple, dataclass
@@ -16,7 +16,7 @@ KEY_LOOKUPS: Final = 3 / 60
 instance looks up three aliases a minute."""
 
 TRACED: Final = 0.05
-"""The share of calls that X-Ray records, beside the first of each second."""
+"""The share of calls that X-Ray records, besides the first of each second."""
 
 PLATFORM_LOG: Final = 460
 """Bytes of Lambda's own log lines for a call."""
@@ -34,7 +34,7 @@ _LAMBDA_GIGABYTE: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Dollars for a number of requests, by what is charged."""
+    """Dollars for a number of requests, by charged item."""
 
     gateway: float
     functions: float
@@ -59,7 +59,7 @@ def total_of(costs: list[Cost]) -> Cost:
 
 
 def milliseconds(of: RequestFigures, memory: int) -> int:
-    """Return the charged milliseconds of a warm call: it waits, and its CPU time grows as its share gets smaller."""
+    """Return the charged milliseconds of a warm call: its waiting, and its CPU, which grows as its share shrinks."""
     return math.ceil(of.waits + of.cpu * max(1.0, WHOLE_PROCESSOR / memory))
 
 

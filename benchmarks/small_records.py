@@ -1,7 +1,7 @@
-"""Make synthetic patients beside the project's sample as items of the table, the same for the same numbers.
+"""Create synthetic patients, in addition to the project's sample, as items of the table, always the same for a number.
 
-Each is made from a patient of the sample and reduced to what a register holds, so that index entries have a realistic
-size.
+Each is created from a patient of the sample and reduced to the content of a register, so that index entries have a
+realistic size.
 """
 
 import hashlib
@@ -94,7 +94,7 @@ class _Makers:
 
     @classmethod
     def of_sample(cls) -> "_Makers":
-        """Return makers from the patient whose record the examples of the documents use."""
+        """Return makers based on the patient in the documents' examples."""
         found: dict[str, Mapping[str, Any]] = {}
         for resource in sample_resources():
             if resource["id"] in (_PATIENT, f"{_PATIENT}-1"):

@@ -1,7 +1,7 @@
-"""Measure what a page of a search costs in a small table and in a large one.
+"""Measure the cost of a search's page in a small table and in a large one.
 
-The reader runs in this process over dynalite, which keeps its tables on disk. Both tables are up at the same time and
-asked in turn, so that other work on the machine affects both alike.
+The reader runs in this process over dynalite, which stores its tables on disk. Both tables are up at the same time and
+queried in turn, so that other work on the machine affects both alike.
 """
 
 import gc
@@ -24,7 +24,7 @@ SIZES: Final = (1_000, 100_000)
 ROUNDS: Final = 100
 
 ALLOWED: Final = 1.15
-"""The most time that a page of the large table may take, as a multiple of one of the small table that costs as much."""
+"""The most time for a page of the large table, as a multiple of one of the small table at the same cost."""
 
 UNITS_ASKED: Final = 40
 """Pages of each kind whose read units are compared."""
@@ -69,7 +69,7 @@ class Row:
 def growth(sizes: Sequence[int] = SIZES, rounds: int = ROUNDS) -> dict[str, Any]:
     """Return the `sizes`, the figures of the `pages`, and as `faults` the pages of the large table that take too long.
 
-    Raises `RuntimeError` if a request is refused.
+    Raises `RuntimeError` if a request fails.
     """
     install()
     with ExitStack() as servers:
@@ -101,7 +101,7 @@ def _examples(kind: Kind, region: Region, rounds: int) -> list[Request]:
 
 
 def _settled(name: str, readers: Sequence[MeasuredReader], requests: Sequence[Sequence[Request]], rounds: int) -> Row:
-    """Measure a kind of page; what takes too long is measured again, up to four times, to even out other work."""
+    """Measure a kind of page; measure a slow one again, up to four times, to even out other work."""
     row = Row(name, *_in_turn(readers, requests, rounds))
     for _ in range(_AGAIN):
         if not row.takes_too_long:
@@ -129,7 +129,7 @@ def _later_pages(reader: MeasuredReader, firsts: Sequence[Request]) -> list[Requ
 def _in_turn(
     readers: Sequence[MeasuredReader], requests: Sequence[Sequence[Request]], rounds: int
 ) -> tuple[list[Measured], list[Measured]]:
-    """Ask the readers in turn; each is asked first in every second round."""
+    """Query the readers in turn; each is first in every second round."""
     measured: tuple[list[Measured], list[Measured]] = ([], [])
     places = [0, 1]
     for number in range(-_WARM_UP, rounds):

@@ -35,7 +35,7 @@ def as_table(found: Figures) -> str:
 
 
 def changed(found: Figures) -> list[str]:
-    """Return a line for each kind of request that does not cost what `TRIPS` declares."""
+    """Return a line for each kind of request with a cost other than declared in `TRIPS`."""
     return [f"{name}: not as declared" for name, one in found.items() if Trip(**one) != TRIPS.get(name)]
 
 

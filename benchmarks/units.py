@@ -1,7 +1,7 @@
-"""Count the request units of DynamoDB calls from their parameters and answers.
+"""Count the request units of DynamoDB calls from their parameters and responses.
 
 A read unit is 4 KB read consistently, or 8 KB otherwise. A write unit is 1 KB; a transaction takes two for each KB. An
-item of an index is written besides, at one unit for each KB.
+item of an index is written in addition, at one unit for each KB.
 """
 
 import math

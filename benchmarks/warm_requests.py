@@ -1,8 +1,8 @@
-"""Make a warm request to each function, with recorded answers of AWS, and its bare calls beside it.
+"""Make a warm request to each function, with recorded AWS responses, and its bare calls.
 
-Each function is composed in this process as it is deployed. A request is made once and the answers of AWS are recorded.
-The request can then be repeated with these answers, and so can its calls alone: by a boto3 client with boto3's own
-settings, and with `jwt.decode` where a token is verified. Another process gives the answers.
+Each function is composed in this process as it is deployed. A request is sent once and the AWS responses are recorded.
+The request can then be repeated with these responses, and so can its calls alone: by a boto3 client with boto3's own
+settings, and with `jwt.decode` if a token is verified. Another process sends the responses.
 """
 
 import base64
@@ -39,7 +39,7 @@ _WRITE: Final = 1.5
 class Case:
     """A request to a function, and the most CPU it may take, as a multiple of its bare calls.
 
-    The requests of `before` are made once, first. `token` is verified beside the bare calls if that is the function's
+    The requests of `before` are sent once, first. `token` is verified among the bare calls if that is the function's
     job.
     """
 
@@ -60,9 +60,9 @@ class _Context:
 
 @dataclass(frozen=True, slots=True)
 class WarmRequest:
-    """A request that can be repeated (`whole`), its calls of AWS (`asked`), and these calls alone (`bare`).
+    """A request that can be repeated (`whole`), its AWS calls (`asked`), and these calls alone (`bare`).
 
-    `answer` is the function's answer to it.
+    `answer` is the function's response to it.
     """
 
     asked: Sequence[Asked]
@@ -73,7 +73,7 @@ class WarmRequest:
 
 @contextmanager
 def warm_request(stack: LocalStack, wire: Wire, case: Case) -> Iterator[WarmRequest]:
-    """Compose a case's function under its role, and record the answers of AWS to it."""
+    """Compose a case's function under its role, and record the AWS responses to it."""
     with deployed_handler(stack, case.function, case.package, endpoint=wire.endpoint) as handler:
         wire.learn()
         for event in case.before or (case.event,):
@@ -108,7 +108,7 @@ def _all(calls: Sequence[Callable[[], Any]]) -> None:
 
 
 def _call(asked: Asked, client: Any) -> Callable[[], Any]:
-    """Return a call as it was made."""
+    """Return a function that repeats a call as it was made."""
     parameters = dict(asked.parameters)
     if "Message" in parameters:
         parameters["Message"] = base64.b64decode(parameters["Message"])

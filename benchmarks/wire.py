@@ -1,7 +1,7 @@
-"""Run a proxy between a function and the emulator that records its answers, and then replays them without it.
+"""Run a proxy between a function and the emulator that records its responses, and then replays them without it.
 
-So a measurement is of the function's process alone: its sockets and its HTTP are real, and another process answers,
-which always takes as long. `python -m benchmarks.wire UPSTREAM` is that process; it prints its port.
+So a measurement is of the function's process alone: its sockets and its HTTP are real, and another process responds,
+which always takes the same time. `python -m benchmarks.wire UPSTREAM` is that process; it prints its port.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ class Asked:
 
     @property
     def service(self) -> str:
-        """The client that makes it."""
+        """The AWS service of the call."""
         return "dynamodb" if self.target.startswith("DynamoDB") else "kms"
 
     @property
@@ -39,7 +39,7 @@ class Asked:
 
 
 class Wire:
-    """The proxy's process, from the outside. Use as a context manager."""
+    """The proxy's process, seen from outside. Use as a context manager."""
 
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
@@ -58,18 +58,18 @@ class Wire:
         self._process.wait()
 
     def learn(self) -> None:
-        """Forget the answers, and pass on and record every request from now on."""
+        """Discard the responses, and pass on and record every request from now on."""
         self._control("learn")
 
     def replay(self) -> None:
-        """Replay the recorded answers from now on.
+        """Replay the recorded responses from now on.
 
-        A request that was not recorded, such as an audit event with a new id, gets the last answer of its operation.
+        A request that was not recorded, such as an audit event with a new id, gets the last response of its operation.
         """
         self._control("replay")
 
     def asked(self) -> list[Asked]:
-        """Return the calls since `learn`, `replay` or the last time, in order."""
+        """Return the calls since `learn`, `replay` or the previous call of this, in order."""
         return [
             Asked(target, json.loads(body), json.loads(answer))
             for target, body, answer in json.loads(self._control("asked"))
@@ -90,7 +90,7 @@ class _Server:
     last: dict[str, bytes] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer a connection's requests until it is closed."""
+        """Respond to a connection's requests until it is closed."""
         while head := await self._head(reader):
             lines = head.decode("latin-1").split("\r\n")
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}

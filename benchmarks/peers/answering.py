@@ -1,6 +1,6 @@
-"""Be a measured process of ours, as `answering.cjs` is for the peers.
+"""Run as a measured process of our own, as `answering.cjs` does for the peers.
 
-It says when it is ready, then answers each line of JSON with a line of JSON on its standard error.
+The process reports when it is ready, then answers each line of JSON with a line of JSON on its standard error.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Any
 def answer(prepare: Callable[[Any], Any], ask: Callable[[], Any], steps: Mapping[str, Callable[[], object]]) -> None:
     """Answer until standard input ends.
 
-    `prepare` takes its input, `ask` returns the answer of the measured request, and `steps` can be repeated. A step is
-    answered by its seconds of CPU, of all threads of the process.
+    `prepare` takes its input, `ask` returns the response to the measured request, and `steps` can be repeated. The
+    answer to a step is its seconds of CPU, of all threads of the process.
     """
     _say({"ready": time.process_time()})
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""Measure ours and the peers' in one run, in turn, so that other work on the machine affects all alike."""
+"""Measure our programs and the peers' in one run, in turn, so that other work on the machine affects all alike."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from benchmarks.peers.tokens import Tokens
 ROUNDS: Final = 21
 
 _SECONDS: Final = 0.1
-"""Of CPU, for which each reads in a round."""
+"""Seconds of CPU for which each program reads in a round."""
 
 _TOKENS: Final = 100
 
@@ -17,7 +17,7 @@ _TOKENS: Final = 100
 def peers(rounds: int = ROUNDS) -> list[dict[str, Any]]:
     """Return the median milliseconds of CPU of each measure: of rounds of warm calls, or of half as many starts.
 
-    Raises RuntimeError where one does not answer as it should.
+    Raises RuntimeError if a program gives a wrong answer.
     """
     install()
     with Reading() as reading:

@@ -1,4 +1,4 @@
-"""Run a measured process: started anew, asked over its standard input, answering on its standard error."""
+"""Run a measured process: started anew, called over its standard input, answering on its standard error."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ _PATIENCE: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is started: a command, in a folder, with an environment of its own and nothing else."""
+    """A program to start: a command in a folder, with its own environment and nothing else."""
 
     command: Sequence[str]
     folder: Path
@@ -21,9 +21,9 @@ class Program:
 
 
 class MeasuredProcess:
-    """A process of a program, ready to be asked. Use as a context manager; it ends with its standard input.
+    """A process of a program, ready for calls. Use as a context manager; it ends with its standard input.
 
-    `load` are the seconds of CPU until it was ready. Its log is written to nowhere.
+    `load` is the seconds of CPU until it was ready. Its log is discarded.
     """
 
     def __init__(self, program: Program) -> None:
@@ -57,12 +57,12 @@ class MeasuredProcess:
         self._process.stderr.close()
 
     def prepare(self, given: Any) -> Any:
-        """Give the process its input, and return its answer to that."""
+        """Give the process its input, and return its answer."""
         self._ask({"prepare": given})
         return self._said("prepared")
 
     def answer(self) -> Any:
-        """Return the answer of the measured request."""
+        """Return the response to the measured request."""
         self._ask({})
         return self._said("answer")
 
@@ -77,7 +77,7 @@ class MeasuredProcess:
         self._process.stdin.flush()
 
     def _said(self, name: str) -> Any:
-        """Return the answer of a name; other lines before it are warnings."""
+        """Return the answer with a name; other lines before it are warnings."""
         assert self._process.stderr is not None
         other = []
         for line in self._process.stderr:

@@ -30,7 +30,7 @@ _KEPT = 100
 
 
 class _MemoryClients:
-    """One registered client, who never failed."""
+    """A store of one registered client, without failed attempts."""
 
     def __init__(self, record: ClientRecord) -> None:
         self._record = record
@@ -40,31 +40,31 @@ class _MemoryClients:
 
 
 class _MemoryAudit:
-    """Keeps the newest events, as the items that a table would hold."""
+    """Stores the newest events, as the items of a table."""
 
     def __init__(self) -> None:
         self._items: deque[dict[str, Any]] = deque(maxlen=_KEPT)
 
     def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
-        """Keep events at once, and return what has ended."""
+        """Store events at once, and return finished futures."""
         self.keep(events)
         kept: Future[None] = Future()
         kept.set_result(None)
         return [kept]
 
     def run(self, work: Callable[[], None]) -> "Future[None]":
-        """Do some work at once."""
+        """Run work at once and return its finished future."""
         work()
         done: Future[None] = Future()
         done.set_result(None)
         return done
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
-        """Keep events."""
+        """Store events, and wait."""
         self._items.extend(event.item() for event in events)
 
     def put_action(self, event: AuditEvent) -> dict[str, Any]:
-        """Return the action of a transaction, which is a table's affair: none is made here."""
+        """Return an empty action: without a table there is no transaction."""
         raise NotImplementedError
 
 
@@ -80,7 +80,7 @@ class _LocalSigner:
 
 
 def main() -> None:
-    """Be the issuer: `call` grants a token, `signature` makes the bare signature of one."""
+    """Run the issuer: `call` grants a token, `signature` creates the bare signature of one."""
     made: dict[str, Any] = {}
 
     def prepare(asked: Any) -> None:

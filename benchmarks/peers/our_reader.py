@@ -1,4 +1,4 @@
-"""Our reader as a measured process: the deployed function, with recorded answers of DynamoDB."""
+"""Our reader as a measured process: the deployed function, with recorded responses of DynamoDB."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from benchmarks.peers.answering import answer
 
 
 def main() -> None:
-    """Be the function: `call` reads once.
+    """Run the function: `call` reads once.
 
-    Its client's requests are answered where they would go onto the network, so all the work of the client counts.
+    Its client's requests are answered where they would reach the network, so all the work of the client counts.
     """
     # Everything that is imported before the process is ready counts as its start.
     from fhir_reader.handler import lambda_handler

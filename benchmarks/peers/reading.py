@@ -1,6 +1,6 @@
-"""Measure a read of one patient: our deployed function beside FHIR Works on AWS over its own store in DynamoDB.
+"""Measure a read of one patient: our deployed function and FHIR Works on AWS over its own store in DynamoDB.
 
-Theirs is one bundle, as it is deployed. Both get recorded answers of DynamoDB where a request would go onto the
+The peer is one bundle, as it is deployed. Both get recorded responses of DynamoDB where a request would reach the
 network.
 """
 
@@ -29,7 +29,7 @@ _STEP: Final = "call"
 _PATH: Final = "Patient/4"
 _WARM_UP: Final = 2_000
 _EARLY: Final = 99
-"""Reads after the first: many instances live no longer."""
+"""Reads after the first, because many instances live no longer."""
 
 _REFERENCES: Final = "references"
 _CALLER: Final = {"client_id": "benchmark", "scope": "system/*.read", "expires_at": "99999999999", "jti": "a-jti"}
@@ -63,13 +63,13 @@ class Reading:
         self._exit.close()
 
     def read(self, seconds: float) -> None:
-        """Read with each in turn, for about so many seconds of CPU."""
+        """Read with each in turn, for about the given seconds of CPU."""
         for process, taken in zip(self._processes, self._taken, strict=True):
             each = taken[_WARM][-1] if taken[_WARM] else process.cpu(_STEP, _EARLY)
             taken[_WARM].append(process.cpu(_STEP, max(1, round(seconds / each))))
 
     def load(self, *, counts: bool) -> None:
-        """Start each anew, in turn, and read with it; the figures are kept if it `counts`."""
+        """Start each anew, in turn, and read with it; the figures are stored if it `counts`."""
         for program, given, taken in zip(self._programs, self._given, self._taken, strict=True):
             with MeasuredProcess(program) as process:
                 process.prepare(given)
@@ -91,7 +91,7 @@ def row(peer: str, measure: str, our: Sequence[float], their: Sequence[float]) -
 
 
 def _given(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what both are given: our event with the recorded answers, and the same read for the peer's routes."""
+    """Return both inputs: our event with the recorded responses, and the same read for the peer's routes."""
     event = fhir_event("GET", _PATH, authorizer=_CALLER)
     with Emulator(folder / "emulator.log") as emulator:
         client = emulator.client("dynamodb")

@@ -1,6 +1,6 @@
-"""Measure an access token by client credentials: our issuer beside node-oidc-provider, both with one local RSA key.
+"""Measure an access token by client credentials: our issuer and node-oidc-provider, both with one local RSA key.
 
-Most of a token's CPU is its signature, which OpenSSL makes for both. So the bare signature is measured too.
+Most of a token's CPU is its signature, which OpenSSL creates for both. So the bare signature is measured too.
 """
 
 import json
@@ -27,7 +27,7 @@ _TOKEN: Final = "call"
 _SIGNATURE: Final = "signature"
 _WARM_UP: Final = 500
 _KEY_BITS: Final = 2048
-"""As the key in KMS has."""
+"""The size of the key in KMS."""
 
 _AUDIENCE: Final = f"{BASE}{FHIR_PATH}"
 _SCOPE: Final = "system/Patient.read"
@@ -59,7 +59,7 @@ class Tokens:
         self._exit.close()
 
     def call(self, times: int) -> None:
-        """Let each grant tokens and make signatures."""
+        """Let each grant tokens and create signatures."""
         for (name, step), runs in self._runs.items():
             runs.append(self._processes[name].cpu(step, times))
 
@@ -74,7 +74,7 @@ class Tokens:
 
 
 def _given(key: rsa.RSAPrivateKey) -> dict[str, Any]:
-    """Return the input of both; each takes what it needs."""
+    """Return the input of both issuers, from which each takes its own members."""
     form = {"grant_type": CLIENT_CREDENTIALS, "scope": _SCOPE}
     event = form_event("/token", form, headers=basic(_CLIENT["id"], _CLIENT["secret"]))
     jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key, as_dict=True)
@@ -95,7 +95,7 @@ def _given(key: rsa.RSAPrivateKey) -> dict[str, Any]:
 
 
 def _check(answer: Any, key: rsa.RSAPrivateKey) -> None:
-    """Raise RuntimeError or an error of PyJWT unless the answer is the token that was asked for."""
+    """Raise RuntimeError or an error of PyJWT unless the answer is the requested token."""
     if answer["statusCode"] != 200:
         raise RuntimeError(f"answered {answer['statusCode']}: {answer['body']}")
     token = json.loads(answer["body"])["access_token"]

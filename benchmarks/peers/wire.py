@@ -1,4 +1,4 @@
-"""Record the answers of AWS and give them again where botocore hands a request to the network."""
+"""Record AWS responses and replay them where botocore hands a request to the network."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +14,7 @@ _INSERT: Final = "BatchExecuteStatement"
 
 
 class Wire:
-    """The answers to reads, by request. Inserts of audit events are accepted: each has a new id."""
+    """The responses to reads, by request. Inserts of audit events are accepted: each has a new id."""
 
     def __init__(self, kept: Iterable[Sequence[Any]] = ()) -> None:
         self._answers = {
@@ -23,14 +23,14 @@ class Wire:
         self._real = _SESSION.send
 
     def kept(self) -> list[Sequence[Any]]:
-        """Return the answers as JSON can hold them, for another process."""
+        """Return the responses in a form that JSON can hold, for another process."""
         return [
             (*asked, status, headers, content.decode()) for asked, (status, headers, content) in self._answers.items()
         ]
 
     @contextmanager
     def learning(self) -> Iterator[None]:
-        """Record the answers meanwhile."""
+        """Record the responses within the block."""
 
         def send(session: URLLib3Session, request: Any) -> Any:
             given = self._real(session, request)
@@ -44,7 +44,7 @@ class Wire:
             _SESSION.send = self._real
 
     def answer(self) -> None:
-        """Give the same answers from now on, without a network."""
+        """Replay the recorded responses from now on, without a network."""
 
         def send(_session: URLLib3Session, request: Any) -> Any:
             target, body = _asked(request)

@@ -60,7 +60,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         raise Exception("Unauthorized") from None  # noqa: TRY002
     except Exception as error:  # noqa: BLE001 - any error denies access, and its text is not shown
         _observer.failure("authorize", error, ids=ids)
-        # Lambda's own error count includes the refused tokens.
+        # Lambda's own error count includes the rejected tokens.
         _observer.count("AuthorizerFailed")
         raise AuthorizerUnavailableError("The token could not be judged.") from None
     _observer.request("authorize", 200, ids=ids, client_id=answer["context"]["client_id"])

@@ -81,7 +81,7 @@ def _node(wheel: Path, *arguments: str) -> None:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, cwd=WEB, check=True, timeout=_MOST_SECONDS)  # noqa: S603 - ours, word by word
+    subprocess.run(command, cwd=WEB, check=True, timeout=_MOST_SECONDS)  # noqa: S603 - built in this file
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Limits on what one request and one client may cost (`access.md`, Kill switch and budgets; ADR 18).
+"""Limit the cost of a request and of a client (`access.md`, Kill switch and budgets; ADR 18).
 
 A request has one `RequestBudget` for its search, its chains, its includes and its pages: index entries, calls to
 DynamoDB and seconds are counted before the work is done. A page then ends early, or the request is refused by the name
@@ -58,7 +58,7 @@ Charge = Callable[[int], None]
 
 
 class RequestBudget:
-    """Counts what one request costs. `free` units are not charged to the client; `clock` gives seconds.
+    """Counts the cost of one request. `free` units are not charged to the client; `clock` gives seconds.
 
     `examined` counts the index entries that were taken from streams. Whoever takes them adds to it, and calls
     `check` after each part of a stream.
@@ -112,7 +112,7 @@ class RequestBudget:
         self.check()
 
     def check(self) -> None:
-        """Judge what was spent so far; raises as `examine` does."""
+        """Compare the costs so far with the limits; raises as `examine` does."""
         if self.examined > MOST_ENTRIES:
             raise outcomes.too_costly(self._name, f"more than {MOST_ENTRIES:,} index entries would be examined")
         spent = self.examined + self._other_units
@@ -151,14 +151,14 @@ class RequestBudget:
 
 
 class UsageCounters(Protocol):
-    """Counters of what clients have used, one for each client and window."""
+    """Counters of the units used by clients, one for each client and window."""
 
     def add(self, client_id: str, window: int, units: int) -> int:
         """Add units to a client's counter of a window and return its new value; raises the 503 outcome."""
 
 
 class Quota:
-    """Charges clients for expensive requests, and refuses clients that have used up what a minute allows.
+    """Charges clients for expensive requests, and refuses a client whose quota for the minute is used up.
 
     A function instance remembers whom it has refused until the minute is over, so that refusing them again costs
     DynamoDB nothing. Nothing else about a client stays in memory. Times are in epoch seconds.

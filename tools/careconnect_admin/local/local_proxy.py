@@ -1,16 +1,16 @@
 """The local stack's public port: a reverse proxy that gives the emulated API the paths of a deployed one.
 
-It stands where API Gateway's edge stands and behaves as that does where clients can tell: requests over
-its limits are refused, answers that take too long are cut off, `X-Forwarded-For` names the caller. Path and
-query arrive as they came, so that what a path like `//Patient/1` or `Patient%2F1` opens locally is what the
-authorizer decides about.
+It takes the place of API Gateway's edge and behaves like it in everything that clients can see: requests over its
+limits are refused, slow responses are cut off, `X-Forwarded-For` names the caller. Path and query are passed on
+unchanged. So for a path like `//Patient/1` or `Patient%2F1` the authorizer decides locally about the path that the
+client sent.
 
-One difference is meant: API Gateway refuses a raw `|` in a query (400), which FHIR clients send in every
-`identifier=system|value`. The front passes it on as `%7C`, the same value, so that a call pasted from the
-FHIR specification works. A client that is to work deployed has to encode it.
+One difference is intended: API Gateway refuses a raw `|` in a query (400), which FHIR clients send in every
+`identifier=system|value`. The proxy passes it on as `%7C`, the same value, so that a request pasted from the FHIR
+specification works. A client that is to work with a deployment has to encode it.
 
-It is aiohttp's server, which takes any request, and not `aiohttp.web.Application` (ADR 1): that routes by a path that
-it has taken apart, and answers what it cannot read in words of its own.
+The proxy uses aiohttp's server, which accepts any request, and not `aiohttp.web.Application` (ADR 1). The latter routes
+by a parsed path, and answers requests that it cannot read with texts of its own.
 """
 
 import asyncio
@@ -34,16 +34,17 @@ from careconnect_admin.local import demo_list
 from careconnect_admin.local.edge_compression import compressed
 
 HOST: Final = "127.0.0.1"
-# API Gateway's own: REST API payload, request line and headers, integration time-out.
+# API Gateway's limits: REST API payload, request line and headers, integration time-out.
 MAX_BODY: Final = 10 * 1024 * 1024
 MAX_HEAD: Final = 10_240
 TIMEOUT_SECONDS: Final = 30.0
-# Requests in flight at the emulator. It starts one Python process per function and concurrent call, so a
-# burst would be answered late, by dozens of cold starts; beyond this the front lets calls wait.
+# Requests in flight at the emulator; further requests wait in the proxy. The emulator starts one Python process per
+# function and concurrent request, so a burst would be answered late, after dozens of cold starts.
 MAX_IN_FLIGHT: Final = 8
-# And of one caller, by its Authorization: Lambda would start as many more functions for the others.
+# The same for one caller, by its Authorization header. One caller must not delay the others: Lambda would start more
+# functions for them.
 MAX_OF_ONE_CALLER: Final = 4
-# The parser's own bound on a line, above MAX_HEAD so that our refusal is the one that clients see.
+# The parser's limit for a line, above MAX_HEAD so that clients get this proxy's error.
 _PARSER_LIMIT: Final = 64 * 1024
 
 _HOP_BY_HOP: Final = frozenset(
@@ -59,7 +60,7 @@ _HOP_BY_HOP: Final = frozenset(
         "upgrade",
     }
 )
-# Set by the front, whatever the client says.
+# Headers that are not passed on: the proxy sets its own.
 _NOT_FORWARDED: Final = _HOP_BY_HOP | {
     "content-length",
     "expect",
@@ -74,7 +75,7 @@ _ISSUE_CODES: Final = {400: "invalid", 413: "too-long", 502: "transient", 504: "
 
 
 class _RefusalError(Exception):
-    """An answer that the front gives itself."""
+    """An error response by the proxy itself."""
 
     def __init__(self, status: int, diagnostics: str) -> None:
         super().__init__(diagnostics)
@@ -83,7 +84,7 @@ class _RefusalError(Exception):
 
 
 class _Connection(RequestHandler):  # type: ignore[misc,type-arg,unused-ignore]
-    """A client's connection; what cannot be parsed is answered in FHIR's terms too."""
+    """A client's connection; a request that cannot be parsed gets an OperationOutcome too."""
 
     def handle_error(
         self,
@@ -92,7 +93,7 @@ class _Connection(RequestHandler):  # type: ignore[misc,type-arg,unused-ignore]
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer a request that could not be read (aiohttp's text would repeat parts of it)."""
+        """Return the response to a request that could not be read (aiohttp's text would repeat parts of it)."""
         del request, message
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             self.log_exception("The front failed", exc_info=exc)
@@ -105,16 +106,16 @@ class _Connection(RequestHandler):  # type: ignore[misc,type-arg,unused-ignore]
 
 class _Server(web.Server):  # type: ignore[misc,type-arg,unused-ignore]
     def __call__(self) -> RequestHandler:  # type: ignore[type-arg,unused-ignore]
-        """Make a connection's handler."""
+        """Return a handler for a new connection."""
         return _Connection(self, loop=self._loop, **self._kwargs)
 
 
 class Front:
-    """Serves one upstream on one loopback port, in a thread with an event loop of its own.
+    """The local proxy: serves one upstream on one loopback port, in a thread with an event loop of its own.
 
-    With `origin_secret` it is what CloudFront is to a deployment: it proves itself to the functions and says who asks.
-    With a `demo_list` it answers that itself, to the page of this machine.
-    Use as a context manager; the port is bound when `__enter__` returns.
+    With `origin_secret` it also acts as CloudFront does for a deployment: it authenticates itself to the functions and
+    sends the client's address. It serves a non-empty `demo_list` itself, to the page of this machine. Use as a context
+    manager; the port is bound when `__enter__` returns.
 
     Raises:
         OSError: the port cannot be bound.
@@ -199,7 +200,7 @@ class Front:
         except _RefusalError as refusal:
             answer = _outcome(refusal.status, refusal.diagnostics)
             if not request.content.is_eof():
-                # The unread rest of a refused body would be taken for the next request.
+                # The unread rest of a refused body would be parsed as the next request.
                 answer.force_close()
             return answer
 
@@ -233,7 +234,7 @@ class Front:
             raise _RefusalError(504, "The request took too long.") from None
         except (aiohttp.ClientError, OSError, ValueError):
             raise _RefusalError(502, "The local API cannot be reached.") from None
-        # Content-Length passes too: on HEAD it tells what GET would send.
+        # Content-Length is passed on too: for HEAD it is the size of the GET response.
         passed = CIMultiDict((k, v) for k, v in received.items() if k.lower() not in _HOP_BY_HOP)
         content = compressed(passed, content, request.headers.get("Accept-Encoding", ""))
         return web.Response(
@@ -242,7 +243,7 @@ class Front:
 
 
 def _target(raw: str) -> str:
-    """Return the path and query to ask for, which is `raw` but for the form of a proxy request and `|`."""
+    """Return the upstream path and query: `raw` without the host of an absolute form, and with `|` encoded."""
     if not raw.startswith("/"):
         parts = urlsplit(raw)
         if parts.scheme not in {"http", "https"}:
@@ -252,13 +253,13 @@ def _target(raw: str) -> str:
     if "#" in raw or not raw.isascii() or not raw.isprintable():
         raise _RefusalError(400, "The request target is malformed.")
     path, mark, query = raw.partition("?")
-    # The emulator decodes a path before it routes and authorises, so that an encoded slash would separate.
-    # Encoded once more, the path reaches routes, policy and function as it came, as on API Gateway.
+    # The emulator decodes a path before it routes and authorises, so that an encoded slash would become a separator.
+    # With one more encoding, routes, policy and function get the path as the client sent it, as on API Gateway.
     return path.replace("%", "%25") + mark + query.replace("|", "%7C")
 
 
 def _check_head(request: web.BaseRequest) -> None:
-    # Never trimmed into something else: such a byte is no part of a token, a secret's encoding or a media type.
+    # Refused rather than removed: no token, encoded secret or media type has such a byte.
     if not all(name.isascii() and value.isascii() for name, value in request.raw_headers):
         raise _RefusalError(400, "A header holds a byte that is not ASCII.")
     size = len(request.method) + len(request.raw_path)
@@ -280,7 +281,7 @@ async def _body(request: web.BaseRequest) -> bytes:
 
 
 def _forwarded(headers: Iterable[tuple[str, str]]) -> CIMultiDict[str]:
-    """Return the headers that pass: neither hop-by-hop, nor named in Connection, nor the front's own."""
+    """Return the headers to pass on: not hop-by-hop, not named in Connection, not set by the proxy."""
     kept = list(headers)
     named = {
         token.strip().lower() for name, value in kept if name.lower() == "connection" for token in value.split(",")

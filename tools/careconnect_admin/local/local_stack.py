@@ -1,4 +1,4 @@
-"""The deployed template on this machine: emulator, stack and front as one thing to start and to end."""
+"""The template deployed on this machine: emulator, stack and local proxy, started and stopped together."""
 
 import errno
 import json
@@ -24,20 +24,20 @@ from careconnect_admin.stack.running_stack import STACK_NAME, RunningStack, anno
 _BUCKET: Final = "careconnect-artefacts"
 _READY_SECONDS: Final = 60.0
 _MOST_LOG_EVENTS: Final = 10_000
-"""So many are in one answer of FilterLogEvents."""
+"""The maximum number of events in one response of FilterLogEvents."""
 
 
 class PortTakenError(OperatorError):
-    """The port for the front is in use; the text is one line for the operator."""
+    """The local proxy's port is in use; the text is one line for the operator."""
 
 
 class LocalStack:
-    """The template deployed on the emulator with IAM enforced, behind a front on a loopback port.
+    """The template deployed on the emulator with IAM enforced, behind the local proxy on a loopback port.
 
-    Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded: with `opened`
-    false, clients are let in by `open` once it is. `port` None takes a free one. `parameters` are added to the
-    template's BaseUrl, DeletionProtection and ArchiveRetentionDays (a day); with an OriginSecret the front is the one
-    that knows it. `tell` is called with what takes long.
+    Use as a context manager; on entry the stack is up and its metadata answers. Nothing is seeded: with `opened` false
+    the caller seeds the stack and then lets clients in by `open`. `port` None selects a free one. `parameters` are
+    added to the template's BaseUrl, DeletionProtection and ArchiveRetentionDays (a day). With an OriginSecret the proxy
+    sends it to the functions. `tell` gets a text before each long step.
 
     Raises:
         PortTakenError, EmulatorError, PackagingError, DeploymentError, NotReadyError: on entry, and then
@@ -71,7 +71,7 @@ class LocalStack:
     def __enter__(self) -> Self:
         with ExitStack() as parts:
             try:
-                # First, so that a taken port is told before anything is started.
+                # First, so that a port in use is reported before anything is started.
                 parts.enter_context(self._front)
             except OSError as error:
                 if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
@@ -128,24 +128,24 @@ class LocalStack:
         return self._stack
 
     def open(self, demo_list: bytes = b"") -> None:
-        """Let clients in: until then the front tells them that the API is not ready.
+        """Let clients in: until then the proxy answers that the API is not ready.
 
-        With a `demo_list` the front answers it to the page that a person opens on this machine.
+        The proxy serves a non-empty `demo_list` to the page that a person opens on this machine.
         """
         self._front.demo_list = demo_list
         self._front.upstream = self.upstream
 
     @property
     def upstream(self) -> str:
-        """The emulated API's own URL, which the front stands before."""
+        """The URL of the emulated API, behind the proxy."""
         return f"{self._emulator.endpoint}/_aws/execute-api/{self.stack.api_id}/{STAGE}"
 
     def is_running(self) -> bool:
-        """Tell whether the emulator lives."""
+        """Return True if the emulator is running."""
         return self._emulator.is_running()
 
     def serve(self) -> None:
-        """Serve until the emulator ends, which it does not by itself.
+        """Serve until the emulator ends, which it never does by itself.
 
         Raises:
             EmulatorError: it has ended.
@@ -159,10 +159,10 @@ class LocalStack:
         return self._emulator.client(service)
 
     def role_client(self, service: str, function: str) -> Any:
-        """Return a boto3 client under the role of a function, by the function's logical id.
+        """Return a boto3 client with the role of a function, by the function's logical id.
 
-        The role's permissions hold, as the function meets them: what it is denied raises AccessDenied. Only a
-        role that trusts its caller can be assumed, so the account is added to the role's trust policy.
+        The client has exactly the function's permissions: a denied action raises AccessDenied. A role can be assumed
+        only by a principal that it trusts, so the account is added to the role's trust policy.
         """
         if (service, function) not in self._role_clients:
             credentials = self.role_credentials(function)
@@ -188,14 +188,14 @@ class LocalStack:
         return Credentials(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
 
     def function_log(self, function: str) -> list[str]:
-        """Return every line that a function has logged, by the function's logical id."""
+        """Return all lines that a function has logged, by the function's logical id."""
         logs = self.client("logs")
         name = self.stack.resources[function]
         config = self.client("lambda").get_function_configuration(FunctionName=name)
         group = config.get("LoggingConfig", {}).get("LogGroup") or f"/aws/lambda/{name}"
         lines: list[str] = []
         since = 0
-        # The emulator answers with so many and no token to go on with: the next are asked for by their time.
+        # The emulator returns at most this many and no token to continue with: the next query starts at the last time.
         while len(events := logs.filter_log_events(logGroupName=group, startTime=since)["events"]) >= _MOST_LOG_EVENTS:
             last = events[-1]["timestamp"]
             lines += [event["message"] for event in events if event["timestamp"] < last]
@@ -203,7 +203,7 @@ class LocalStack:
         return lines + [event["message"] for event in events]
 
     def announce(self) -> Path:
-        """Tell other terminals where the stack is, as `announce` does, for as long as it is up."""
+        """Announce the stack to other terminals for as long as it is up, as `running_stack.announce` does."""
         running = RunningStack(
             base_url=self.base_url,
             endpoint=self.endpoint,

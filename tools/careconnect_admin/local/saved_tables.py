@@ -1,6 +1,6 @@
-"""Keep what a local stack's tables hold in a file, from one run to the next.
+"""Save the items of a local stack's tables in a file for the next run.
 
-The emulator can keep its state too, but only all of it: the functions' code and the API as the template had them would
+The emulator can save its own state, but only as a whole. The functions' code and the API of the earlier template would
 come back with it, and a changed template would not be deployed.
 """
 
@@ -25,29 +25,27 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TABLES: Final = ("RecordTable", "DirectoryTable", "ReferenceTable", "ClientTable")
-# DynamoDB's quota for a batch.
+# DynamoDB's limit for a batch.
 _BATCH: Final = 25
 _WRITERS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class SavedTables:
-    """The records, with their versions, what is referred to, and the clients of a stack that is gone.
+    """The resources with all versions, the reference counts and the clients of an earlier run.
 
-    They are in a file of this user's alone.
-
-    The clients named in `without` are made anew by each run, and so are not kept.
+    Only this user can read the file. The clients named in `without` are not saved, because each run creates them.
     """
 
     file: Path
     without: Collection[str] = ()
 
     def are_there(self) -> bool:
-        """Tell whether an earlier run has left any."""
+        """Return True if an earlier run has saved its tables."""
         return self.file.exists()
 
     def save(self, dynamodb: "DynamoDBClient", outputs: Mapping[str, str]) -> None:
-        """Write the tables' items, whole or not at all; `outputs` are the stack's, which name the tables."""
+        """Write the tables' items atomically; `outputs` are the stack's outputs, which name the tables."""
         unfinished = self.file.with_suffix(".new")
         unfinished.unlink(missing_ok=True)
         descriptor = os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -60,10 +58,10 @@ class SavedTables:
         unfinished.replace(self.file)
 
     def restore(self, dynamodb: "DynamoDBClient", outputs: Mapping[str, str]) -> LoadReport:
-        """Put what was kept into new tables and return the counts of its resources, as unchanged.
+        """Write the saved items into new tables and return the counts of their resources, as unchanged.
 
         Raises:
-            SettingError: the file is not as `save` left it, or a release of another format has left it.
+            SettingError: the file cannot be read, or a release with another format has written it.
         """
         report = LoadReport()
 
@@ -100,7 +98,7 @@ def _batches(items: Iterator[tuple[str, dict[str, Any]]]) -> Iterator[list[tuple
 
 
 def _as_text(value: Any) -> str:
-    """Return the bytes of an attribute of type B as text, which JSON holds."""
+    """Return the bytes of an attribute of type B as text for JSON."""
     if not isinstance(value, bytes):
         raise TypeError(f"not an attribute's value: {type(value).__name__}")
     return base64.b64encode(value).decode()

@@ -1,4 +1,4 @@
-"""Fill a stack that has just been made: the demo clients, and records."""
+"""Fill a new stack with the demo clients and records."""
 
 import json
 import tempfile
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 _SECRETS: Final = ("EXPLORER_SECRET", "EDITOR_SECRET", "AUDITOR_SECRET")
 _DOCUMENTED_PATIENT: Final = "4"
-"""The patient of the README's call."""
+"""The patient in the README's example request."""
 
 
 def local_clients(environment: Mapping[str, str]) -> tuple[DemoClient, ...]:
-    """Return the demo clients, with the secrets of `EXPLORER_SECRET` and its like if the environment has them.
+    """Return the demo clients, with the secrets of `EXPLORER_SECRET` and similar variables if they are set.
 
     Raises:
-        SettingError: one is too weak, or clients would have to encode it; the text names the variable.
+        SettingError: a secret is too weak, or clients would have to encode it; the text names the variable.
     """
     for name in _SECRETS:
         try:
@@ -49,12 +49,12 @@ def local_clients(environment: Mapping[str, str]) -> tuple[DemoClient, ...]:
 
 
 def checked_data(given: Sequence[str]) -> list[Path]:
-    """Return the paths that `DATA` gives, once it is sure that something in them can be loaded.
+    """Return the paths of `DATA`, after checking that each has something to load.
 
-    It reads up to the first resource that is valid; what is wrong with the others is for the load to tell.
+    The check stops at the first valid resource of a path. The load reports the problems of the other resources.
 
     Raises:
-        SettingError: a path is empty, leads nowhere or holds nothing that can be loaded.
+        SettingError: a path is empty, does not exist or has nothing that can be loaded.
     """
     paths = []
     for text in given:
@@ -83,11 +83,12 @@ def seed(
     base_url: str,
     kept: SavedTables | None = None,
 ) -> LoadReport:
-    """Register the clients and load `data`, or the project's own sample if there is none; returns what came of it.
+    """Register the clients, load `data` or else the project's own sample, and return the load's report.
 
-    What an earlier run `kept` comes first, and takes the sample's place. A client's registration is in the audit trail,
-    as one by `careconnect clients add` is, and the load is one event there, of nobody. `outputs` are the stack's, which
-    name its tables. Raises `SettingError` if what was kept cannot be read, or has another format.
+    The tables that an earlier run `kept` are restored first, and replace the sample. A client's registration is in the
+    audit trail, like one by `careconnect clients add`. The load is one audit event, without a patient. `outputs` are
+    the stack's outputs, which name its tables. Raises `SettingError` if the saved tables cannot be read, or have
+    another format.
     """
     tables = RecordTables(dynamodb, outputs["RecordTable"], outputs["DirectoryTable"], outputs["ReferenceTable"])
     restored = kept.restore(dynamodb, outputs) if kept and kept.are_there() else None
@@ -107,10 +108,10 @@ def seed(
 
 
 def example_path(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], report: LoadReport) -> str:
-    """Return the path, below the FHIR base, of a resource to show: one that is there, for whoever reads patients.
+    """Return the path below the FHIR base of an existing resource, for the example request.
 
-    It is the patient of the README's call if that one was loaded, or else the first patient, or the first resource of
-    the directory, which is open to everybody with a token. Without any of them it is `metadata`.
+    It is the patient of the README's example if that one was loaded, or else the first patient, or else the first
+    resource of the directory, which every client with a token may read. Without any of them it is `metadata`.
     """
     if _patient(dynamodb, outputs, _DOCUMENTED_PATIENT):
         return f"Patient/{_DOCUMENTED_PATIENT}"
@@ -120,9 +121,9 @@ def example_path(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], report:
 
 
 def stories_there(dynamodb: "DynamoDBClient", outputs: Mapping[str, str]) -> list[StoryTeller]:
-    """Return the sample's patients with a story that the tables hold, whichever run they were loaded by.
+    """Return the sample's patients with a story that are in the tables, loaded by this run or an earlier one.
 
-    Records of one's own may have the same ids: the NHS number says whether it is the same patient.
+    The user's own records may have the same ids, so the NHS number has to match too.
     """
     return [
         each
@@ -135,7 +136,7 @@ def stories_there(dynamodb: "DynamoDBClient", outputs: Mapping[str, str]) -> lis
 
 
 def _patient(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], patient_id: str) -> dict[str, Any]:
-    """Return a patient that the tables hold, or nothing."""
+    """Return a patient from the tables, or an empty dict."""
     key = {"pk": {"S": resource_key("Patient", patient_id)}, "sk": {"S": JSON_ITEM}}
     item = dynamodb.get_item(TableName=outputs["RecordTable"], Key=key).get("Item", {})
     found: dict[str, Any] = json.loads(item["body"]["S"]) if "body" in item else {}

@@ -1,4 +1,4 @@
-"""End in order whatever was started, when a signal says so."""
+"""Orderly shutdown on a signal."""
 
 import signal
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from types import FrameType
 
 @contextmanager
 def stopping_in_order() -> Iterator[None]:
-    """Turn SIGTERM, SIGHUP and SIGINT into an exception, so that whatever was started is ended.
+    """Turn SIGTERM, SIGHUP and SIGINT into an exception, so that everything that was started is stopped.
 
-    No `Exception`: botocore would take that for a failed call and try again.
+    It is no subclass of `Exception`: botocore would take that for a failed request and retry.
     """
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        # Once: a second signal would interrupt the ending.
+        # Only once: a second signal would interrupt the shutdown.
         for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(0)

@@ -36,9 +36,7 @@ from fhir_reader.search.result_order import IndexOrder
 from fhir_reader.store.stored import IndexRange
 
 _LOOKED_UP: Final = ("", Modifier.EXACT)
-"""The modifiers that an index entry's beginning can satisfy."""
-
-"""Prefixes that match periods that may have begun long before."""
+"""The modifiers (none and `:exact`) that an index look-up supports."""
 
 _FEW: Final = 25
 """Long periods that the first query requests: they are rare in most types."""

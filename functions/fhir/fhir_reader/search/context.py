@@ -1,4 +1,4 @@
-"""What all parts of a search share."""
+"""The context that all stages of a search share."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""Filter index entries by their own values, and by what the caller may see."""
+"""Filter index entries by their own values and by the caller's compartment."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -11,10 +11,10 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, resource_type
 from careconnect.oauth.scopes import Interaction
+from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import is_visible
 from fhir_reader.search.parse import Include
-from fhir_reader.search.referrers import referrers_of
 from fhir_reader.store.stored import BATCH, Entry
 
 MOST_INCLUDED: Final = 1_000

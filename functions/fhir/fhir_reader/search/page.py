@@ -32,7 +32,7 @@ class Page:
 def fill_page(
     matches: Sequence[Entry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
 ) -> Page:
-    """Fill a page with as many of `matches` as fit, each with what it includes.
+    """Fill a page with as many of `matches` as fit, each with its included resources.
 
     Included resources are found from index entries. So the patients of the page are known before any body is read, and
     the bodies and the audit events of all are requested at the same time. Raises the 400 outcome if one match alone
@@ -58,7 +58,7 @@ def fill_page(
 def _followed(
     matches: Sequence[PageEntry], includes: Sequence[Include], reverse: Sequence[Include], context: SearchContext
 ) -> list[_Followed]:
-    """Return matches with what they include, as many of them as one page may include and audit."""
+    """Return matches with their included resources, as many as one page may include and audit."""
     if includes or reverse:
         found = follow_references([match.entry for match in matches], includes, reverse, context)
         followed = list(zip(matches, found, strict=False))
@@ -78,7 +78,7 @@ def _followed(
 
 
 def _bodies(followed: Sequence[_Followed], name: str, context: SearchContext) -> dict[Key, StoredResource]:
-    """Return the bodies of matches and of what they include; the audit events of all are written meanwhile."""
+    """Return the bodies of matches and of included resources; the audit events of all are written meanwhile."""
     found = [one for _, included in followed for one in included]
     patients = {patient for match, _ in followed for patient in match.patients}
     patients.update(patient for one in found for patient in _patients_of(one))

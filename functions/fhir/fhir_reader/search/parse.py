@@ -18,7 +18,7 @@ from careconnect.fhir.resource_types import (
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.search.criteria import Criterion, parse_criterion
 from careconnect.search.result_parameters import Handling, Offer, sort_parameters
-from fhir_reader.search.chained_criteria import HAS, ChainedCondition, parse_chained
+from fhir_reader.search.chains.criteria import HAS, ChainedCondition, parse_chained
 
 HISTORY: Final = "_history"
 _INCLUDES: Final = ("_include", "_revinclude")

@@ -228,7 +228,7 @@ def _sortable(
 def _all_sortable(
     type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext
 ) -> list[Entry] | None:
-    """Return all entries of an access path that the budget allows, less a reserve for another attempt."""
+    """Return all entries of an access path; None if they exceed the budget less a reserve for another attempt."""
     return _sortable(type_, path, order, context, context.budget.entries_left - MOST_EXAMINED - _AHEAD)
 
 

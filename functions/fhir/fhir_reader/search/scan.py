@@ -44,7 +44,7 @@ class PageShare:
         return True
 
     def next_limit(self, limit: int, ranges: int) -> int:
-        """Return how many entries one of some ranges asks for next: at most its part of what is left."""
+        """Return how many entries one of some ranges asks for next: at most its part of the entries left."""
         # The shards of a type hold alike; of more ranges, one may hold the most.
         return min(limit * _GROWTH, self.left // min(ranges, SHARDS) + 1)
 
@@ -58,7 +58,7 @@ class Candidates:
 
 
 class Lookups(Protocol):
-    """Filters entries by what has to be looked up for them, several at a time."""
+    """Filters entries by lookups, several at a time."""
 
     def filter(self, entries: Sequence[Entry], at_least: int) -> FilterResult:
         """Return the entries that match, for as many of them as can be afforded, and for `at_least` so many."""

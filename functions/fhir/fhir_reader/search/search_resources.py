@@ -1,6 +1,6 @@
 """Search the resources of one type (`fhir.md`, Semantics).
 
-The stages are the modules of this room: `parse` → `resolve_chains` → `plan_query` → `scan` and `filter` → `page`.
+The stages are the modules of this room: `parse` → `chains` → `plan_query` → `scan` and `filter` → `page`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -14,15 +14,15 @@ from careconnect.search.criteria import Criterion
 from careconnect.search.links import Cursor
 from fhir_reader.budget import MOST_CALLS, MOST_ENTRIES
 from fhir_reader.search.access_paths import AccessPath
-from fhir_reader.search.chain_lookups import ChainLookups
-from fhir_reader.search.chained_criteria import ChainedCondition
+from fhir_reader.search.chains.criteria import ChainedCondition
+from fhir_reader.search.chains.lookups import ChainLookups
+from fhir_reader.search.chains.resolve import authorise, resolve, resolve_condition
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import EntryFilter, compartment_criterion
 from fhir_reader.search.named_patients import audit_named_patients
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import SearchQuery
 from fhir_reader.search.plan_query import candidate_entries, plan_query
-from fhir_reader.search.resolve_chains import authorise, resolve, resolve_condition
 from fhir_reader.search.result_order import IndexOrder, ResultOrder
 from fhir_reader.search.scan import (
     MOST_COUNTED_PATIENTS,
@@ -82,7 +82,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
 
 
 def _charged_parameter(query: SearchQuery, context: SearchContext) -> str:
-    """Return the name under which a search is refused as too costly: what asks for all matches, or the type."""
+    """Return the name under which a search is refused as too costly: the parameter behind it, or the type."""
     if context.result.exact_total:
         return "_total"
     return "_sort" if context.result.sort else query.type.name
@@ -108,7 +108,7 @@ def _total(
 
 
 def _audit_counted(patients: Collection[str], context: SearchContext) -> None:
-    """Begin the audit events of the patients whose resources a total counts, if they are few enough."""
+    """Begin the audit events of the patients in a total, if they are few enough."""
     context.trail.settle()
     if 0 < len(patients) <= MOST_COUNTED_PATIENTS and context.trail.fits(patients):
         context.trail.touched(patients)

@@ -65,7 +65,7 @@ class PendingEntries:
 
 @dataclass(frozen=True, slots=True)
 class QueriedEntries:
-    """An `EntryStream` whose first part is requested already. `request` is the first query, `first` its answer."""
+    """An `EntryStream` with its first part already requested. `request` is the first query, `first` its answer."""
 
     type: ResourceType
     query: Callable[..., Any]

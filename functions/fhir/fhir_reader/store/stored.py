@@ -112,7 +112,7 @@ class Entry:
 
     @property
     def patients(self) -> tuple[str, ...]:
-        """The ids of the patients in which compartments the resource is."""
+        """The ids of the patients that have the resource in their compartments."""
         if self.type.patient_parameter is None:
             return (self.id,) if self.type.is_patient else ()
         return patients_of(self.type, self.id, self.values)

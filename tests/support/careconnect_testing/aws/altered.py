@@ -1,4 +1,4 @@
-"""A DynamoDB client whose responses a test alters."""
+"""A DynamoDB client that lets a test alter its responses."""
 
 from collections.abc import Callable
 from typing import Any

@@ -18,7 +18,7 @@ class KilledError(BaseException):
 
 @contextmanager
 def before_call(writer: Writer, number: int, meanwhile: Callable[[], object]) -> Iterator[Callable[[], bool]]:
-    """Run `meanwhile` right before one call to DynamoDB, counted from 1; yield a function: True if the call was reached."""
+    """Run `meanwhile` right before call `number` to DynamoDB, from 1; yield a function: True if it was reached."""
     came = 0
 
     def interrupt(_name: str) -> None:
@@ -39,7 +39,7 @@ def before_call(writer: Writer, number: int, meanwhile: Callable[[], object]) ->
 def at_every_call(
     writer: Writer, act: Callable[[], Result], meanwhile: Callable[[], Other]
 ) -> Iterator[tuple[Result, Other]]:
-    """Run `act` once for each call that it makes, each time on the same tables, with `meanwhile` right before that call.
+    """Run `act` once for each of its calls, each time on the same tables, with `meanwhile` right before that call.
 
     Yields both results. `act` runs undisturbed first, so that everything an instance caches for good is cached.
     """
@@ -53,7 +53,7 @@ def at_every_call(
 
 
 def killed_at_every_call(writer: Writer, act: Callable[[], object]) -> Iterator[int]:
-    """Run `act` once for each call that it makes, each time on the same tables, and kill it right before that call."""
+    """Run `act` once for each of its calls, each time on the same tables, and kill it right before that call."""
     for number in _restarts(writer, act):
         with before_call(writer, number, _end) as came, suppress(KilledError):
             act()

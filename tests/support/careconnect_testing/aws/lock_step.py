@@ -79,8 +79,8 @@ class LockStep:
     def rounds_of(self, request: Callable[[], _Answer]) -> tuple[_Answer, int]:
         """Return a request's response and the number of rounds before it; `rounds` has the calls of each round.
 
-        Work that goes on after the response is waited for, and is in `rounds` too. Errors of the rounds are raised here,
-        because a function answers any error with 500.
+        Work that goes on after the response is waited for, and is in `rounds` too. Errors of the rounds are raised
+        here, because a function answers any error with 500.
         """
         self.rounds, self._faults, self._is_open, self._running = [], [], False, 1
         with self._known(), self._counting():
@@ -101,7 +101,7 @@ class LockStep:
     def _tell(self, of_round: Callable[[], None]) -> None:
         try:
             of_round()
-        except Exception as error:  # # noqa: BLE001 - raised once the request is over
+        except Exception as error:  # noqa: BLE001 - raised once the request is over
             self._faults.append(error)
 
     def _is_known(self) -> bool:
@@ -168,7 +168,7 @@ class LockStep:
         return future
 
     def _begin_waiting(self, future: Future[Any]) -> bool:
-        """Record that a thread waits, and return True; False for a thread of another request, or if the work is done."""
+        """Record that a thread waits, and return True; False for a thread of no request, or if the work is done."""
         if not self._is_known():
             return False
         with self._changed:

@@ -85,7 +85,7 @@ Instance = Callable[[Event, Any], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """The cost of a request: the operations of each round, and units. `answered` is the number of rounds before the response."""
+    """The cost of a request: operations by round, and units. `answered` is the number of rounds before the response."""
 
     rounds: tuple[tuple[str, ...], ...]
     answered: int

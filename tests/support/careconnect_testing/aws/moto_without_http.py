@@ -17,7 +17,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.utilities.utils import get_partition
 
 Make = Callable[[Endpoint, Any, dict[str, Any]], Any]
-"""Like `Endpoint.make_request`: takes the model of an operation and a request, returns a response and its parsed body."""
+"""Like `Endpoint.make_request`: takes an operation's model and a request, returns a response and its parsed body."""
 
 _ACTIONS: Final = {
     "GetItem": DynamoHandler.get_item,
@@ -53,7 +53,7 @@ def without_http(make_request: Make, act: Callable[[Callable[[], ActionResult]],
         handler.body = handler.params = _parsed(request["body"])
         try:
             result = act(lambda: _ACTIONS[operation.name](handler)).result
-        except Exception:  # # noqa: BLE001 - raised again over HTTP, as boto's error
+        except Exception:  # noqa: BLE001 - raised again over HTTP, as boto's error
             return make_request(endpoint, operation, request)
         assert isinstance(result, dict)
         members = operation.output_shape.members

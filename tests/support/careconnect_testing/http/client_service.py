@@ -22,7 +22,7 @@ class Service:
     fhir_base: str
     secret_client: DemoClient
     editor: DemoClient
-    """The client that writes what `secret_client` reads."""
+    """The client that writes the resources that `secret_client` reads."""
     key_client: KeyClient
     nhs_number: str
     observations: frozenset[str]

@@ -54,7 +54,7 @@ class RequestKind:
 
 
 def beside() -> list[Resource]:
-    """Return the resources loaded besides the few records: many observations of Patient 4, and an unreferenced patient."""
+    """Return the resources besides the few records: many observations of Patient 4, and an unreferenced patient."""
     observed = [
         observation(
             "Patient/4",

@@ -89,7 +89,7 @@ class Visit:
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
 
     def remembered(self) -> str:
-        """Return all text that could hold a secret: the document, the fields' values, the address, and every storage."""
+        """Return all text that could hold a secret: the document, the fields' values, the address and every storage."""
         return str(
             self.page.evaluate(
                 """async () => JSON.stringify([

@@ -21,7 +21,7 @@ Node = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def node(service: Service) -> Node:
-    """A function that runs Node with arguments and returns its output; it fails, with the output, if the exit code is not 0."""
+    """A function that runs Node with arguments and returns its output; fails with it if the exit code is not 0."""
     if not (FOLDER / "node_modules").is_dir():
         pytest.fail("the JavaScript clients are not installed: run `make setup`", pytrace=False)
     environment = os.environ | {

@@ -43,7 +43,7 @@ class _Stream:
 
 
 class EntriesInMemory:
-    """A store of index entries alone, which finds references by their values. Calls are counted in a budget, if given."""
+    """A store of index entries alone, which finds references by value. Calls are counted in a budget, if given."""
 
     def __init__(self, values: dict[str, dict[str, list[Any]]]) -> None:
         self._budget: RequestBudget | None = None

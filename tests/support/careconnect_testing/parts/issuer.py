@@ -84,7 +84,7 @@ def public_jwk(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, kid: str, **
 class Issuer:
     """An issuer over real adapters, with its tables, its clock and its AWS calls.
 
-    `events` lists the audit trail; the issuer stores its own events if it has a `recording`.
+    `events` lists the audit trail; the issuer stores its own events if it has an `auditing`.
     """
 
     dynamodb: Any

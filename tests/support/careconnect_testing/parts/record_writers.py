@@ -35,8 +35,8 @@ WRITE = "TransactWriteItems"
 class Writer:
     """Both deployed writers, and the readers of the same tables.
 
-    `before_write` is called before each transaction of the writers. `slept` are their pauses: no pause takes real time,
-    but each advances `stopwatch`. Without an `auditing` requests store no events.
+    `slept` are the writers' pauses: no pause takes real time, but each advances `stopwatch`. Without an `auditing`,
+    requests store no events.
     """
 
     reader: Reader

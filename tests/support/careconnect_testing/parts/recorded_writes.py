@@ -1,4 +1,4 @@
-"""Writers whose audit events are stored in a table in moto, as deployed, and the events of their writes."""
+"""Writers with their audit events in a table in moto, as deployed, and the events of their writes."""
 
 import itertools
 from collections.abc import Callable, Iterable

@@ -99,7 +99,7 @@ def _directory(base: str) -> Iterator[Resource]:
             name=f"Värde {number}",
             active=_chosen((True, False, None), number),
             type=[_concept(_coding("prov", "http://hl7.org/fhir/organization-type"), _coding("dept"))][: number % 2],
-            # A chain of three Locations, and one that is part of itself.
+            # A chain of three Organizations, and one that is part of itself.
             partOf=_to(f"Organization/value-{min(number + 1, 3)}"),
             address=[addresses[number], addresses[3 - number]],
         )

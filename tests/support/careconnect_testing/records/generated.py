@@ -21,5 +21,5 @@ def is_long_run() -> bool:
 
 
 def cases(number: int) -> int:
-    """Return the number of cases to generate: `number`, a quarter of it in the quick run, six times as many in the long run."""
+    """Return the number of cases to generate: a quarter of `number`, or six times that in the long run."""
     return number * _LONG_FACTOR if is_long_run() else -(-number // _EVERY_SHARE)

@@ -46,4 +46,4 @@ def _reported(answer: Answer) -> dict[str, Any]:
 
 if __name__ == "__main__":
     _tables, _documents, *_searches = sys.argv[1:]
-    print(json.dumps(report(Path(_tables), Path(_documents), _searches)))  # # noqa: T201 - the answer
+    print(json.dumps(report(Path(_tables), Path(_documents), _searches)))  # noqa: T201 - the answer

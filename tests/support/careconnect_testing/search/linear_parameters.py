@@ -116,8 +116,8 @@ def _last_updated(resource: Resource) -> list[Period]:
     return [period_of(value) for value in at(resource, "meta", "lastUpdated")]
 
 
-# References. What is contained, named without a reference, or of a type that the parameter is not for (an
-# EpisodeOfCare as the context, for `encounter`), is not searched by.
+# References. Search ignores contained resources, references without a `reference`, and types that the parameter does
+# not apply to (an EpisodeOfCare as the context, for `encounter`).
 
 
 def _refers(path: str, *targets: str) -> Parameter:

@@ -132,7 +132,7 @@ class LinearSearch:
         return reference.removeprefix(self.base + "/")
 
     def _chain(self, type_name: str, name: str, target: str, chained: str, text: str) -> Callable[[Resource], bool]:
-        """Return a test for `reference.parameter=…`, over every target type that has the parameter, or `target` alone."""
+        """Return a test for `reference.parameter=…`, over each target type with the parameter, or `target` alone."""
         targets = [target] if target else parameter_of(type_name, name).targets
         wanted = {
             f"{each}/{found}"
@@ -143,7 +143,7 @@ class LinearSearch:
         return lambda resource: any(self._relative(one) in wanted for one in self.values(type_name, name, resource))
 
     def _reverse_chain(self, type_name: str, name: str, text: str) -> Callable[[Resource], bool]:
-        """Return a test for `_has:Type:reference:parameter=…`: a matching resource of that type refers to the resource."""
+        """Return a test for `_has:Type:reference:parameter=…`: a match of the other type refers to the resource."""
         _, source, reference, asked = name.split(":", 3)
         sources = set(self.search(source, [(asked, text)]).ids)
         wanted = {

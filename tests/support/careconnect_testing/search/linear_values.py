@@ -56,7 +56,7 @@ def string_test(name: str, modifier: str, text: str) -> Callable[[list[str]], bo
         return any(fold(value).startswith(wanted) for value in values)
 
     def starts_in_turn(values: list[str], words: list[str]) -> bool:
-        """Return True if each word of a name matches another part; a part of several words takes as many words."""
+        """Return True if each word of a name begins some part; a part of several words takes as many words."""
         parts = [fold(value) for value in values]
         return not words or any(
             any(part.startswith(" ".join(words[:number])) for part in parts) and starts_in_turn(values, words[number:])
@@ -93,9 +93,9 @@ def token_test(name: str, text: str) -> Callable[[list[Token]], bool]:
     def matches(system: str, code: str) -> bool:
         code = _comparable(name, code)
         if len(parts) == 1:
-            return code == wanted  # # code: any system
+            return code == wanted  # code: any system
         if not wanted:
-            return system == parts[0]  # # system|: any code of it
+            return system == parts[0]  # system|: any code of it
         return system == parts[0] and code == wanted  # system|code, and |code for no system
 
     return lambda values: any(matches(system, code) for system, code in values)

@@ -50,7 +50,7 @@ class ValueMaker:
                 return self._reference(known, parameter_of(type_name, name).targets, modifier)
 
     def _known_values(self, type_name: str, name: str) -> Sequence[Any]:
-        """Return all values that some resource has, skipping many of the resources that have none."""
+        """Return all values of a random resource that has some; resources without any are mostly skipped."""
         resources = self._search.resources(type_name)
         tried = (self._search.values(type_name, name, self._random.choice(resources)) for _ in range(60))
         return next((values for values in tried if values), [])

@@ -17,7 +17,7 @@ from careconnect_testing.search.query_values import ValueMaker
 _COUNTS = (0, 1, 5, 50, 100, 100, 100)
 _TOTALS = ("none", "estimate", "accurate")
 _DIRECTORY = ("Organization", "Location", "Practitioner", "PractitionerRole", "HealthcareService")
-"""Types that can be searched without reading a patient's record, so chains from them may not touch one."""
+"""Types that can be searched without reading a patient's record; their reverse chains use only these types."""
 
 Criterion = tuple[str, str]
 """A parameter's name, with its prefixes and suffixes, and its value."""

@@ -29,7 +29,7 @@ _OF_OBJECTS = {
 
 @contextmanager
 def function_here(stack: LocalStack, function: str, package: str) -> Iterator[tuple[Handler, set[Right]]]:
-    """Compose a function of the stack anew under its role, enforced by IAM, and yield it with the set of rights that it uses.
+    """Compose a function of the stack anew under its role, enforced by IAM, and yield it and the set of rights it uses.
 
     Each of its calls is validated against AWS's service description, as boto3 would do by itself (ADR 29).
     """

@@ -11,7 +11,7 @@ from careconnect_testing.records.few_records import Resource, few_records, write
 from careconnect_testing.records.fhir_models import valid_json
 from careconnect_testing.running.cases import each_of
 from fhir_reader.search import search_resources
-from fhir_reader.search.chained_criteria import referrers
+from fhir_reader.search.chains.criteria import referrers
 
 IN_ENCOUNTER = ["o3", "o2", "o1"]
 

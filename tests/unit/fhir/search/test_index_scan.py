@@ -12,7 +12,8 @@ from careconnect_testing.parts.stores import LOADED, Reader, load, reader_on_mot
 from careconnect_testing.records.few_records import LOINC, SNOMED, Resource, write_deletion, write_records
 from fhir_reader import budget
 from fhir_reader.search import plan_query as plan_query
-from fhir_reader.search import resolve_chains, scan, search_resources
+from fhir_reader.search import scan, search_resources
+from fhir_reader.search.chains import resolve as resolve_chains
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""The part of the template that holds data and keys, created in an emulator without its functions."""
+"""The template's tables, key and alias, created in an emulator without its functions."""
 
 import json
 from collections.abc import Mapping
@@ -20,9 +20,9 @@ _ALIASES: Final = ("SigningKeyAlias",)
 def create_data(emulator: Emulator, base_url: str) -> Mapping[str, str]:
     """Create the template's tables, key and alias in the emulator and return the outputs that name them.
 
-    They are the template's own resources, cut out of it. The tables get their logical ids as names, which is
-    what `sam local` makes of a reference to them; the key gets KMS's default policy, since the roles that its
-    own names are not there and SAM gives all functions one set of credentials.
+    The resources are taken from the template. The tables get their logical ids as names, because `sam local` resolves a
+    reference to the logical id. The key gets KMS's default policy. The roles named in its own policy do not exist here,
+    and SAM gives all functions one set of credentials.
     """
     cloudformation = emulator.client("cloudformation")
     create_stack(cloudformation, STACK_NAME, TemplateBody=json.dumps(data_template(TEMPLATE, base_url)))
@@ -31,7 +31,7 @@ def create_data(emulator: Emulator, base_url: str) -> Mapping[str, str]:
 
 
 def data_template(path: Path, base_url: str) -> dict[str, Any]:
-    """Return the part of the template at `path` that holds data and keys, ready to create in an emulator."""
+    """Return the tables, key and alias of the template at `path`, ready to create in an emulator."""
     template = read_template(path)
     resources = {}
     for name, resource in template["Resources"].items():

@@ -1,4 +1,4 @@
-"""The SAM CLI and Docker, as `careconnect sam-local` uses them."""
+"""The SAM CLI and Docker for `careconnect sam-local`."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ from careconnect_admin.stack.emulator_client import REGION
 
 BUILD: Final = PROJECT / ".aws-sam" / "build"
 HOST_NAME: Final = "host.docker.internal"
-"""The name by which a container finds the machine that it runs on."""
+"""The host's name within a container."""
 
 _STOP_SECONDS: Final = 40.0
 
@@ -30,11 +30,11 @@ class SamError(OperatorError):
 def bridge_address() -> str:
     """Return the address of this machine that containers reach as `host.docker.internal`.
 
-    On Linux that is the gateway of Docker's bridge. Docker Desktop runs its bridge in a machine of its own and
-    carries that name's connections to this one's loopback.
+    On Linux it is the gateway of Docker's bridge. Docker Desktop runs its bridge in a virtual machine, and forwards
+    connections to that name to this machine's loopback.
 
     Raises:
-        SamError: there is no Docker, or its engine does not answer.
+        SamError: Docker is not installed, or its engine does not answer.
     """
     command = ["docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"]
     try:
@@ -53,12 +53,12 @@ def bridge_address() -> str:
 
 
 def sam_command(*arguments: str) -> list[str]:
-    """Return the command line of the SAM CLI that the lock has installed beside this interpreter."""
+    """Return a command line of the SAM CLI that is installed from the lock file next to this interpreter."""
     return [str(Path(sys.executable).parent / "sam"), *arguments]
 
 
 def build(log: Path, tell: Callable[[str], None]) -> None:
-    """Run `sam build`, in AWS's build image where this machine has no Python 3.13.
+    """Run `sam build`, in AWS's build image if this machine has no Python 3.13.
 
     Raises:
         SamError: it failed; the text names `log`.
@@ -79,14 +79,14 @@ def build(log: Path, tell: Callable[[str], None]) -> None:
 def local_api(
     port: int, emulator: Emulator, environment: Path, image: str | None, log: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `sam local start-api` on the loopback, its output in `log`; ends it, and its containers, at the end.
+    """Run `sam local start-api` on the loopback, with its output in `log`; stops it and its containers at the end.
 
-    `environment` is the file that overrides the functions' variables; `image` is a Lambda image that is already here.
+    `environment` is the file that overrides the functions' variables. `image` is a local Lambda image.
     """
     command = sam_command(
         *("local", "start-api", "--template", str(BUILD / "template.yaml"), "--no-watch"),
         *("--host", LOOPBACK, "--port", str(port), "--region", REGION),
-        # LAZY: started all at once, containers are left behind when one of them fails.
+        # LAZY: if all containers are started at once and one fails, SAM leaves the others running.
         *("--warm-containers", "LAZY", "--env-vars", str(environment)),
         *("--add-host", f"{HOST_NAME}:host-gateway"),
         *(("--skip-pull-image", "--invoke-image", image) if image else ()),
@@ -95,12 +95,12 @@ def local_api(
     variables = {
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
-        # SAM asks who it is at its start, and would wait for AWS to answer.
+        # SAM asks STS for its identity at its start, and would wait for AWS.
         "AWS_ENDPOINT_URL_STS": emulator.endpoint,
     }
     with log.open("wb") as output:
-        # A session of its own: Ctrl-C reaches us alone, and SAM is ended by SIGTERM, on which it removes its
-        # containers.
+        # A session of its own: Ctrl-C then reaches only this process, which ends SAM by SIGTERM. On SIGTERM SAM
+        # removes its containers.
         sam = subprocess.Popen(  # noqa: S603
             command,
             cwd=PROJECT,
@@ -122,6 +122,6 @@ def local_api(
 
 
 def _sam_environment() -> dict[str, str]:
-    """Return this environment without the user's AWS settings, which must not reach the functions."""
+    """Return this process's environment without the user's AWS settings, which must not reach the functions."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | {"SAM_CLI_TELEMETRY": "0", "AWS_DEFAULT_REGION": REGION}

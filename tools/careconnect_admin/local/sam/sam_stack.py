@@ -1,4 +1,4 @@
-"""The functions in real Lambda containers, on the emulator's tables and key, as one thing to start and to end."""
+"""The functions in real Lambda containers and the emulator with tables and key, started and stopped together."""
 
 import json
 import socket
@@ -28,7 +28,7 @@ _READY_SECONDS: Final = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where to serve: the API's port, on the loopback, and the emulator's."""
+    """The API's port on the loopback, and the emulator's port."""
 
     api: int
     emulator: int
@@ -41,7 +41,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class SamStack:
-    """A stack that serves: the files that name it to AWS's tools and to the functions, and its two processes."""
+    """A running stack: the files with its settings for AWS's tools and for the functions, and its two processes."""
 
     exports: Path
     environment: Path
@@ -49,7 +49,7 @@ class SamStack:
     sam: "subprocess.Popen[bytes]"
 
     def serve(self) -> None:
-        """Serve until the emulator or SAM ends, which neither does by itself.
+        """Serve until the emulator or SAM ends, which neither ever does by itself.
 
         Raises:
             SamError: one of them has ended.
@@ -68,11 +68,11 @@ def sam_stack(
 ) -> Iterator[SamStack]:
     """Start the emulator with the template's tables and key, build the functions, and serve them by the SAM CLI.
 
-    `seed` is called with a DynamoDB client and the outputs that name the tables, `tell` with what takes long.
-    `image` is a Lambda image that is already here, instead of AWS's own.
+    `seed` is called with a DynamoDB client and the outputs that name the tables. `tell` gets a text before each long
+    step. `image` is a local Lambda image to use instead of AWS's own.
 
     Raises:
-        PortTakenError, SamError, EmulatorError, DeploymentError, NotReadyError: and nothing is left running.
+        PortTakenError, SamError, EmulatorError, DeploymentError, NotReadyError: nothing is left running then.
     """
     folder = LOCAL_FOLDER / str(ports.api)
     folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ def sam_stack(
 
 
 def environment_for(ports: Ports) -> dict[str, Any]:
-    """Return `events/local-env.json` for other ports than the ones in it."""
+    """Return `events/local-env.json` with its ports replaced by `ports`."""
     environment: dict[str, Any] = json.loads(ENVIRONMENT.read_text(encoding="utf-8"))
     environment["Parameters"] |= {
         "BASE_URL": ports.base_url,

@@ -17,7 +17,7 @@ from careconnect.search.criteria import MOST_ALTERNATIVES, Criterion, Token
 from careconnect.search.values import SearchValues
 from careconnect.storage.keys import resource_key
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
-from fhir_reader.search.chained_criteria import (
+from fhir_reader.search.chains.criteria import (
     Branch,
     Chain,
     ChainedCondition,
@@ -26,10 +26,10 @@ from fhir_reader.search.chained_criteria import (
     parameters_of,
     rank_of,
 )
+from fhir_reader.search.chains.referrers import referrers_of
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import FilterResult, is_visible
 from fhir_reader.search.plan_query import matching_entries
-from fhir_reader.search.referrers import referrers_of
 from fhir_reader.store.stored import BATCH, Entry
 
 MAX_RESOLVED: Final = 1_000

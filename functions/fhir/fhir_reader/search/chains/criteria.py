@@ -54,8 +54,8 @@ ChainedCondition = Chain | Has
 def parse_chained(type_: ResourceType, name: str, text: str, *, fhir_base: str, now: int) -> ChainedCondition:
     """Parse a parameter named `_has:…`, or chained by a dot to a parameter of `type_`.
 
-    `fhir_base` and `now` are those of `parse_criterion`. Raises the 400 outcomes for a malformed name or value, for a
-    reference or parameter that is not offered, and for more than `MOST_HOPS` references.
+    `fhir_base` and `now` are as in `parse_criterion`. Raises the 400 outcomes for a malformed name or value, for an
+    unsupported reference or parameter, and for more than `MOST_HOPS` references.
     """
     condition = _Parser(type_, name, text, fhir_base, now).condition(type_, name, MOST_HOPS)
     if condition is None or isinstance(condition, Criterion):

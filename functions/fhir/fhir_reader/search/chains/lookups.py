@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from fhir_reader.search.chained_criteria import ChainedCondition, asks_of_each
+from fhir_reader.search.chains.criteria import ChainedCondition, asks_of_each
+from fhir_reader.search.chains.resolve import filter_entries
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import FilterResult
-from fhir_reader.search.resolve_chains import filter_entries
 from fhir_reader.store.stored import BATCH, Entry
 
 _FIRST_LOOKUPS: Final = 8

@@ -16,9 +16,9 @@ from careconnect_testing.parts.entries_in_memory import (
 )
 from careconnect_testing.parts.stores import FHIR_BASE
 from fhir_reader.budget import MOST_CALLS
-from fhir_reader.search.chained_criteria import ChainedCondition, parse_chained
+from fhir_reader.search.chains.criteria import ChainedCondition, parse_chained
+from fhir_reader.search.chains.resolve import filter_entries, resolve_condition
 from fhir_reader.search.filter import FilterResult
-from fhir_reader.search.resolve_chains import filter_entries, resolve_condition
 from fhir_reader.store.stored import Entry
 
 
