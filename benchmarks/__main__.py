@@ -12,7 +12,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from benchmarks import capacity, cold_start, machine, own_cpu, report, table_growth, trips
+from benchmarks import report
+from benchmarks.costs import capacity
+from benchmarks.measurements import cold_start, machine, own_cpu, table_growth, trips
 from benchmarks.peers import measure as peers
 
 _PARTS: Final[Mapping[str, Callable[[argparse.Namespace], Any]]] = {

@@ -3,7 +3,7 @@
 | file | command |
 |---|---|
 | `bench.json` | `make bench ARGS=--write` |
-| `record-bytes.json` | `python -m benchmarks.record_bytes FOLDER --write` |
+| `record-bytes.json` | `python -m benchmarks.measurements.record_bytes FOLDER --write` |
 """
 
 import json

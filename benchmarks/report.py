@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.cold_start import BUDGET as COLD_BUDGET
 from benchmarks.figures import BENCH, bench
+from benchmarks.measurements.cold_start import BUDGET as COLD_BUDGET
 
 from careconnect_admin.project import PROJECT
 

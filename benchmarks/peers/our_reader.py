@@ -24,7 +24,7 @@ def main() -> None:
             with wire.learning():
                 read()
         wire.answer()
-        return wire.kept()
+        return wire.responses()
 
     def ask() -> dict[str, Any]:
         return lambda_handler(event, None)

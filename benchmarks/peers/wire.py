@@ -16,13 +16,13 @@ _INSERT: Final = "BatchExecuteStatement"
 class Wire:
     """The responses to reads, by request. Inserts of audit events are accepted: each has a new id."""
 
-    def __init__(self, kept: Iterable[Sequence[Any]] = ()) -> None:
+    def __init__(self, responses: Iterable[Sequence[Any]] = ()) -> None:
         self._answers = {
-            (target, body): (status, headers, content.encode()) for target, body, status, headers, content in kept
+            (target, body): (status, headers, content.encode()) for target, body, status, headers, content in responses
         }
         self._real = _SESSION.send
 
-    def kept(self) -> list[Sequence[Any]]:
+    def responses(self) -> list[Sequence[Any]]:
         """Return the responses in a form that JSON can hold, for another process."""
         return [
             (*asked, status, headers, content.decode()) for asked, (status, headers, content) in self._answers.items()

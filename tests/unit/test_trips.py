@@ -31,7 +31,7 @@ def test_the_table_tells_of_each_kind_and_of_no_other() -> None:
 def test_the_document_has_the_table() -> None:
     document = (PROJECT / "docs/performance.md").read_text(encoding="utf-8")
 
-    assert document == with_table(document), "run `python -m benchmarks.trips --write`"
+    assert document == with_table(document), "run `python -m benchmarks.measurements.trips --write`"
 
 
 @pytest.mark.parametrize(

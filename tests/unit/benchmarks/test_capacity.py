@@ -4,16 +4,16 @@ import math
 from dataclasses import replace
 
 import pytest
-from benchmarks import load, prices
-from benchmarks.capacity import PAGE, TABLES, with_tables
+from benchmarks.costs import load, prices
+from benchmarks.costs.capacity import PAGE, TABLES, with_tables
+from benchmarks.costs.request_cost import cost_of, milliseconds, total_of
 from benchmarks.figures import requests
-from benchmarks.request_cost import cost_of, milliseconds, total_of
 
 
 def test_the_page_has_the_tables_of_its_figures() -> None:
     page = PAGE.read_text(encoding="utf-8")
 
-    assert with_tables(page) == page, "python -m benchmarks.capacity --write"
+    assert with_tables(page) == page, "python -m benchmarks.costs.capacity --write"
 
 
 def test_another_figure_makes_another_page(monkeypatch: pytest.MonkeyPatch) -> None:

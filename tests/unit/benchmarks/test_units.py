@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from benchmarks.units import Units, units_of
+from benchmarks.setup.units import Units, units_of
 
 ITEM = {"pk": {"S": "Patient/4"}, "sk": {"S": "#json"}}
 

@@ -62,7 +62,7 @@ class OperatorEvents:
         unless: str = "conflict",
         refusals: tuple[type[Exception], ...] = (),
     ) -> Result:
-        """Write the event of a change, make it, and return what it returns.
+        """Write the event of a change, make the change, and return its result.
 
         `about` describes the change. A change that returns False or raises one of `refusals` did nothing. A second
         event then follows, with the outcome refused and the fixed word `unless` as its reason. After any other

@@ -1,1 +1,1 @@
-"""The commands of `careconnect`, one module each: options in, one use of the other rooms, text out."""
+"""The commands of `careconnect`: each reads its options, calls one of the other packages and prints the result."""

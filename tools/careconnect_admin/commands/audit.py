@@ -1,4 +1,4 @@
-"""`careconnect audit`: read the audit trail, and verify that it is as it was archived."""
+"""`careconnect audit`: read the audit trail, and verify it against its archive."""
 
 import inspect
 import itertools
@@ -50,12 +50,12 @@ def _day(text: str) -> str:
 
 
 DateOption = Annotated[str, typer.Option("--date", callback=_day, help="One day (UTC), as 2026-11-26.")]
-FromOption = Annotated[str, typer.Option("--from", callback=_day, help="From this day on, up to --to or today.")]
-ToOption = Annotated[str, typer.Option("--to", callback=_day, help="The last day, with --from.")]
+FromOption = Annotated[str, typer.Option("--from", callback=_day, help="The first day; the last is --to or today.")]
+ToOption = Annotated[str, typer.Option("--to", callback=_day, help="The last day; needs --from.")]
 
 
 def _days(one: str, first: str, last: str) -> list[str]:
-    """Return the days that the options name, if they name any."""
+    """Return the days of the options, empty if there are none; raises `BadParameter`."""
     from audit_archiver.days import days_from
 
     if (one and (first or last)) or (last and not first):
@@ -76,15 +76,15 @@ def _today() -> str:
 @on_stack
 def list_(
     target: "StackTarget",
-    patient: Annotated[str, typer.Option("--patient", help="Who saw this patient's record: its id.")] = "",
-    client: Annotated[str, typer.Option("--client", help="Only what this client did.")] = "",
+    patient: Annotated[str, typer.Option("--patient", help="Only events of this patient, by id.")] = "",
+    client: Annotated[str, typer.Option("--client", help="Only events of this client, by id.")] = "",
     date_: DateOption = "",
     first: FromOption = "",
     last: ToOption = "",
-    most: Annotated[int, typer.Option("--most", min=1, help="So many events at most.")] = 500,
+    most: Annotated[int, typer.Option("--most", min=1, help="The maximum number of events.")] = 500,
     as_json: JsonOption = False,
 ) -> None:
-    """Print who did what with a patient's record, or on some days, the newest first. That you looked is recorded."""
+    """Print the audit events of a patient or of some days, newest first. This access is recorded too."""
     days = _days(date_, first, last)
     if patient and not valid_id(patient):
         raise typer.BadParameter("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
@@ -109,7 +109,7 @@ def list_(
 
 
 def _alone(ctx: typer.Context, **given: Any) -> None:
-    """Read the audit trail and verify it. Without a command: as `list`."""
+    """Read the audit trail and verify it. Without a command: the same as `list`."""
     if ctx.invoked_subcommand is None:
         list_(**given)
     elif any(ctx.get_parameter_source(name).name == "COMMANDLINE" for name in given):  # type: ignore[union-attr]
@@ -130,7 +130,7 @@ def show(
     event_id: Annotated[str, typer.Argument(metavar="ID", help="The AuditEvent's id.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Print all that is recorded of one event. That you looked is recorded."""
+    """Print all details of one audit event. This access is recorded too."""
     from careconnect.audit.event import is_event_id
 
     event_id = event_id.removeprefix("AuditEvent/")
@@ -157,10 +157,10 @@ def verify(
     last: ToOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Verify that the audit trail is as it was archived: today, or the days that are named.
+    """Verify the audit trail against its archive, for today or for the days given.
 
-    Exit code 0 if it is, also with some events not archived yet; 1 if not, and each event that was changed, removed,
-    added or added later is named.
+    The exit code is 0 if they agree, even if some events are not archived yet. Otherwise it is 1, and each event that
+    was changed, removed, added or added later is listed.
     """
     from audit_archiver.dynamodb_trail import DynamoDbTrail
     from audit_archiver.s3_archive import S3Archive
@@ -236,7 +236,7 @@ def _sentence(verdict: "Verdict") -> str:
 
 
 def _named(verdict: "Verdict") -> list[str]:
-    """Return a line for each finding."""
+    """Return one line for each finding."""
     return [
         f"  {'' if finding.fault in _OF_THE_ARCHIVE else 'AuditEvent/'}{finding.id} {_FAULTS[finding.fault]}"
         for finding in verdict.findings

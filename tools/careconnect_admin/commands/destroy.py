@@ -1,4 +1,4 @@
-"""`careconnect destroy`: a deployed stack and all that it holds, asked twice."""
+"""`careconnect destroy`: destroy a deployed stack and all its data, after two confirmations."""
 
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 def destroy(
     target: "StackTarget",
     yes: Annotated[
-        str, typer.Option("--yes", metavar="NAME", help="Do not ask: the stack's name once more, for scripts.")
+        str, typer.Option("--yes", metavar="NAME", help="Do not ask; repeat the stack's name here. For scripts.")
     ] = "",
 ) -> None:
-    """Destroy the deployment that --stack names: its clients, records and tables, its keys, the stack itself.
+    """Destroy the deployment named by --stack: its clients, records, tables and keys, and the stack itself.
 
-    The bucket with the audit trail's archive stays, as nobody can delete what is in it before its retention has ended.
+    The bucket with the audit trail's archive stays, because nobody can delete its objects before their retention ends.
 
-    It asks twice. If it is interrupted, run it again. Only the deletion of the keys can be undone, for seven days.
+    The command asks twice. If it is interrupted, run it again. Only the deletion of the keys can be undone, for seven
+    days.
     """
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.open_trail import operator_record
@@ -54,7 +55,7 @@ def destroy(
     except NotAuditedError as error:
         if not error.is_gone:
             raise
-        # The table went in an earlier run, which was interrupted: the archive has that run's event.
+        # An earlier, interrupted run has deleted the audit table: the archive has that run's event.
         destroy_it()
     print(f"Destroyed {target.name}")
     date = deletion_date(target, remains.keys)
@@ -68,7 +69,7 @@ def destroy(
 
 
 def _ask(target: "StackTarget", remains: "Remains") -> None:
-    """Show what goes, and ask for a yes and for the stack's name; raises `OperatorError` for anything else."""
+    """Show the resources to destroy, and ask for a yes and the stack's name; raises `OperatorError` otherwise."""
     print(f"This destroys the stack {target.name} ({target.place}) and with it:", file=sys.stderr)
     for name, table in remains.tables.items():
         print(f"  the table {name} ({table}) with all that it holds", file=sys.stderr)

@@ -28,7 +28,7 @@ def list_(
     target: "StackTarget",
     as_json: JsonOption = False,
 ) -> None:
-    """List the keys: the current one signs, all of them are published and trusted."""
+    """List the keys. The current key signs; all listed keys are published and trusted."""
     _print(key_ring(target), as_json=as_json)
 
 
@@ -40,15 +40,15 @@ def rotate_(
         bool,
         typer.Option(
             "--now",
-            help="Publish for seconds only, which this service's own functions need. Others that keep the published "
-            "key set may refuse new tokens until they fetch it again.",
+            help="Publish the key for seconds only, which suffices for this service's own functions. Others that cache "
+            "the published key set may refuse new tokens until they fetch it again.",
         ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a new key, publish it, and let it sign once every cache can know it. No request fails meanwhile.
+    """Create a new key, publish it, and let it sign once every cache can have it. No request fails meanwhile.
 
-    Takes six minutes. If it is interrupted, run it again. A second rotation waits with the first for the same key.
+    It takes six minutes. If it is interrupted, run it again. A second rotation at the same time waits for the same key.
     """
     from careconnect_admin.signing.key_ring import PUBLICATION_SECONDS, SHORT_PUBLICATION_SECONDS, rotate
 
@@ -68,11 +68,11 @@ def rotate_(
 def retire(
     target: "StackTarget",
     force: Annotated[
-        bool, typer.Option("--force", help="Now, though tokens that it signed live: they are refused at once.")
+        bool, typer.Option("--force", help="Retire it even if its tokens are still valid: they are refused at once.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Stop trusting the previous key, once no token that it signed can be alive, and have KMS delete it."""
+    """Stop trusting the previous key once all its tokens have expired, and schedule its deletion in KMS."""
     ring = key_ring(target)
     key_id, deletion = ring.retire(now=time.time(), force=force)
     print(f"Retired {key_id}; KMS deletes it on {deletion:%Y-%m-%d} unless that is cancelled", file=sys.stderr)

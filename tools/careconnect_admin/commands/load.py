@@ -41,7 +41,7 @@ _REFERENCE: Final = re.compile(rf"([A-Z][A-Za-z]+)/({ID_PATTERN})")
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a load goes; without a target it is a dry run, as on empty tables."""
+    """The stack to load into; without a target the load is a dry run, as on empty tables."""
 
     target: "StackTarget | None"
     dry_run: bool
@@ -52,7 +52,7 @@ def _destination(
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Check everything and say what would be done; write nothing. A stack need not be up."
+            "--dry-run", help="Check everything and report the changes without writing. Needs no running stack."
         ),
     ] = False,
     stack: StackOption = None,
@@ -60,7 +60,7 @@ def _destination(
     profile: ProfileOption = None,
     port: PortOption = None,
 ) -> "Iterator[Destination]":
-    """Find the stack to load into; a dry run that names none does without, where none is up."""
+    """Find the stack to load into; a dry run without a named stack needs none to be up."""
     from careconnect_admin.stack.target import NoStackError
 
     with ExitStack() as found:
@@ -85,17 +85,17 @@ def load(
         list[Path] | None,
         typer.Argument(
             metavar="PATH…",
-            help="NDJSON files, resources, Bundles, folders of them, each as it is or as .gz; - is standard input.",
+            help="NDJSON files, resources, Bundles, or folders of them, plain or as .gz; - is standard input.",
         ),
     ] = None,
     delete: Annotated[
         list[str] | None,
-        typer.Option(metavar="TYPE/ID", help="Mark a resource as deleted, after asking; @FILE names many, one a line."),
+        typer.Option(metavar="TYPE/ID", help="Mark a resource as deleted, after asking; @FILE has one per line."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Load FHIR STU3 resources; what is wrong is reported by file and line, and the rest is loaded."""
+    """Load FHIR STU3 resources. Invalid ones are reported by file and line, and all others are loaded."""
     from careconnect_admin.auditing.audited_load import recorded_load
     from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.loading import load as loading
@@ -141,7 +141,7 @@ def load(
 
 
 def _deletions(given: "Iterable[str]") -> "list[Deletion]":
-    """Return what is to be deleted, each once; raises `OperatorError` for what names no resource, and does nothing."""
+    """Return the resources to delete, each once; raises `OperatorError` for a text that is not TYPE/ID."""
     from careconnect_admin.loading.reading.found import Deletion, Place
 
     found: dict[str, Deletion] = {}
@@ -175,7 +175,7 @@ def _ask(count: int, stack: str, paths: "Iterable[Path]") -> None:
 
 
 def print_report(report: "loading.LoadReport") -> None:
-    """Print problems, what was skipped and what leads nowhere on standard error, and the counts on standard output."""
+    """Print problems, skipped resources and dangling references on standard error, the counts on standard output."""
     for problem in report.problems[:_MOST_SHOWN]:
         print(problem, file=sys.stderr)
     if len(report.problems) > _MOST_SHOWN:
@@ -201,7 +201,7 @@ def _numbers(counts: "loading.TypeCounts") -> tuple[int, ...]:
 
 
 def _as_object(report: "loading.LoadReport", *, dry_run: bool) -> dict[str, Any]:
-    """Return the whole report, all problems and all that leads nowhere included."""
+    """Return the whole report, with all problems and dangling references."""
 
     def counted(counts: "loading.TypeCounts") -> dict[str, int]:
         return dict(zip(_COLUMNS, _numbers(counts), strict=True))
@@ -224,10 +224,10 @@ def _as_object(report: "loading.LoadReport", *, dry_run: bool) -> dict[str, Any]
 
 @contextmanager
 def loading_progress() -> "Iterator[loading.Progress]":
-    """Show a bar on a terminal's standard error; yields what tells it how far a load is."""
+    """Show a progress bar on a terminal's standard error; yields the function that updates it."""
     console = Console(stderr=True)
     columns = (TextColumn("Loading"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("load", total=None)
-        # How much standard input holds is not known before its end.
+        # The size of standard input is unknown before its end.
         yield lambda done, total: bar.update(task, completed=done, total=total or None)

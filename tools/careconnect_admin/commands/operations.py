@@ -1,4 +1,4 @@
-"""`careconnect logs` and `careconnect alarms`: what a stack does, and what it rings for."""
+"""`careconnect logs` and `careconnect alarms`: a stack's log lines and alarms."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _AGE: Final = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _PAUSE: Final = 2.0
 _FIRST: Final = ("status", "action", "client_id", "claimed_client_id", "milliseconds", "reason", "request_id")
-# What each line has, or what says no more than the rest.
+# Members that every line has, or that add nothing to the others.
 _LEFT_OUT: Final = frozenset(
     {"level", "location", "message", "timestamp", "service", "xray_trace_id", "gateway_request_id"}
 )
@@ -34,13 +34,11 @@ _STATES: Final = {"ALARM": "ALARM", "INSUFFICIENT_DATA": "no data", "OK": "ok"}
 @on_stack
 def logs(
     target: "StackTarget",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with new lines, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines until Ctrl-C.")] = False,
     client: Annotated[
-        str, typer.Option("--client", help="Only lines of this client, or of who was refused as it.")
+        str, typer.Option("--client", help="Only lines of this client, including failed authentication.")
     ] = "",
-    request_id: Annotated[
-        str, typer.Option("--request-id", help="Only lines of this request: the X-Request-Id that its caller saw.")
-    ] = "",
+    request_id: Annotated[str, typer.Option("--request-id", help="Only lines of this request: its X-Request-Id.")] = "",
     function: Annotated[
         str, typer.Option("--function", help="Only lines of one function, such as Token, Audit, Archiver or Verifier.")
     ] = "",
@@ -73,7 +71,7 @@ def logs(
 
 
 def _text(line: "LogLine") -> str:
-    """Return a line for people: the time (UTC), the function, what is said first, then the rest by name."""
+    """Return a line for people: time (UTC), function, level and message, then the members by name."""
     begin = f"{datetime.fromtimestamp(line.time / 1000, UTC):%H:%M:%S.%f}"[:-3] + f" {line.function:13}"
     if not line.members:
         return f"{begin} {line.text}"
@@ -95,11 +93,11 @@ def _as_json(line: "LogLine") -> str:
 
 @on_stack
 def alarms(target: "StackTarget", as_json: JsonOption = False) -> None:
-    """List the alarms, those that ring first, each with its runbook."""
+    """List the alarms with their runbooks, active alarms first."""
     from careconnect_admin.stack.resources import stack_resources
 
     names = sorted(stack_resources(target, "AWS::CloudWatch::Alarm").values())
-    # All of one stack are fewer than the hundred of one answer; without a name it would be those of the account.
+    # A stack has fewer alarms than the 100 of one response. Without names all alarms of the account would be returned.
     found = (
         target.client("cloudwatch").describe_alarms(AlarmNames=names, MaxRecords=100)["MetricAlarms"] if names else []
     )

@@ -1,4 +1,4 @@
-"""`careconnect reindex`: rebuild all that the tables hold beside the bodies, while the API answers 503."""
+"""`careconnect reindex`: rebuild everything in the tables except the bodies, while the API answers 503."""
 
 import json
 import sys
@@ -23,10 +23,10 @@ _MOST_SHOWN: Final = 100
 @on_stack
 def reindex(
     target: "StackTarget",
-    yes: Annotated[bool, typer.Option("--yes", help="Begin without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Start without asking.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Rebuild index, identifier guards and reference counts from the stored resources; the API is 503 meanwhile."""
+    """Rebuild index, identifier locks and reference counts from the stored resources. The API answers 503 meanwhile."""
     from careconnect.audit.event import Action
     from careconnect_admin.auditing.open_trail import operator_record
     from careconnect_admin.loading import reindex as rebuilding
@@ -61,7 +61,7 @@ def _print(report: "ReindexReport") -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int], None]]:
-    """Show on a terminal what is being done, of how many, and how fast."""
+    """Show the current step, its count and its rate on a terminal."""
     begun: dict[str, float] = {}
     with working("Reindexing") as show:
 

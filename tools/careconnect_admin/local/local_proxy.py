@@ -60,7 +60,7 @@ _HOP_BY_HOP: Final = frozenset(
         "upgrade",
     }
 )
-# Headers that are not passed on: the proxy sets its own.
+# Headers that are never passed on from the client; the proxy sets its own.
 _NOT_FORWARDED: Final = _HOP_BY_HOP | {
     "content-length",
     "expect",

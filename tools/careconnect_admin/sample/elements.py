@@ -74,7 +74,7 @@ def address(random: Random, town: Town, use: str) -> dict[str, Any]:
 
 
 def quantity(literal: str, unit: str, ucum: str) -> dict[str, Any]:
-    """Return a Quantity whose value is written as `literal`."""
+    """Return a Quantity with the value written as `literal`."""
     value = JsonNumber(literal) if "." in literal else int(literal)
     return {"value": value, "unit": unit, "system": UCUM, "code": ucum}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from careconnect_testing.aws.moto_deployment import MotoDeployment, Spent
 from careconnect_testing.http.request_kinds import RequestKind
 
-BEGIN = "<!-- trips: `python -m benchmarks.trips --write` -->"
+BEGIN = "<!-- trips: `python -m benchmarks.measurements.trips --write` -->"
 END = "<!-- end of trips -->"
 
 _HEADING = ("request", "calls, round trip by round trip", "round trips", "read units", "write units")

@@ -58,9 +58,9 @@ def rows(result: Result) -> Sequence[Sequence[str]]:
 def test_who_saw_a_patients_record_is_listed_newest_first(
     record: ArchivedTrail, run: Run, command: tuple[str, ...]
 ) -> None:
-    record.kept(MINUTE, patient="4", ids=("Observation/7", "Observation/8"), type="Observation", status=200)
-    record.kept(0, patient="4", query="family=abc", outcome=Outcome.REFUSED, why="scope", status=403)
-    record.kept(0, patient="5")
+    record.stored(MINUTE, patient="4", ids=("Observation/7", "Observation/8"), type="Observation", status=200)
+    record.stored(0, patient="4", query="family=abc", outcome=Outcome.REFUSED, why="scope", status=403)
+    record.stored(0, patient="5")
 
     heading, newest, oldest = rows(run(*command, "--patient", "4"))
 
@@ -80,8 +80,8 @@ def test_who_saw_a_patients_record_is_listed_newest_first(
 
 def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record: ArchivedTrail, run: Run) -> None:
     asked: dict[str, Any] = {"interaction": "search-type", "type": "Observation", "ids": ("Patient/4",)}
-    record.kept(MINUTE, **asked, query="code=1")
-    record.kept(0, **asked)
+    record.stored(MINUTE, **asked, query="code=1")
+    record.stored(0, **asked)
 
     _, newest, oldest = rows(run("--patient", "4"))
 
@@ -90,9 +90,9 @@ def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record
 
 def test_days_and_clients_limit_what_is_listed(record: ArchivedTrail, run: Run) -> None:
     day = 86_400_000
-    record.kept(0, day, 2 * day)
-    record.kept(0, day, client_id="client-2", patient="")
-    record.kept(1)
+    record.stored(0, day, 2 * day)
+    record.stored(0, day, client_id="client-2", patient="")
+    record.stored(1)
 
     def times(*options: str) -> list[str]:
         return [each["at"][:10] for each in json.loads(run("list", "--json", *options).stdout)]
@@ -107,7 +107,7 @@ def test_days_and_clients_limit_what_is_listed(record: ArchivedTrail, run: Run) 
 
 
 def test_that_there_is_more_is_said(record: ArchivedTrail, run: Run) -> None:
-    record.kept(0, 1, 2)
+    record.stored(0, 1, 2)
 
     result = run("--patient", "4", "--most", "2")
 
@@ -116,12 +116,12 @@ def test_that_there_is_more_is_said(record: ArchivedTrail, run: Run) -> None:
 
 
 def test_what_is_no_event_of_this_service_is_said_to_be_none(record: ArchivedTrail, run: Run) -> None:
-    (real,) = record.kept(0)
+    (real,) = record.stored(0)
     item = record.item(real)
-    (elsewhere,) = record.kept(1)
+    (elsewhere,) = record.stored(1)
     record.remove(elsewhere)
     record.put_item({**item, "sk": {"S": elsewhere}, "pk": {"S": "elsewhere"}})
-    (empty,) = record.kept(2)
+    (empty,) = record.stored(2)
     record.put_item({**event_key(empty), "patient": {"S": "4"}})
 
     listed = json.loads(run("--patient", "4", "--json").stdout)
@@ -138,7 +138,7 @@ def looks(record: ArchivedTrail, day: str) -> list[AuditEvent]:
 
 
 def test_a_look_at_the_record_is_recorded_with_whose_it_was(record: ArchivedTrail, run: Run) -> None:
-    (event_id,) = record.kept(0, patient="4")
+    (event_id,) = record.stored(0, patient="4")
     # The command dates it by the machine's own clock, which may come to another day.
     days = {day_of(int(time.time() * 1000))}
     run("--patient", "4", "--client", "nobody")
@@ -159,7 +159,7 @@ def test_a_look_at_the_record_is_recorded_with_whose_it_was(record: ArchivedTrai
 def test_what_cannot_be_recorded_is_not_shown(
     record: ArchivedTrail, run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    (event_id,) = record.kept(0, patient="4")
+    (event_id,) = record.stored(0, patient="4")
     refuse = Mock(side_effect=EventNotStoredError("AccessDeniedException", is_down=True))
     monkeypatch.setattr(DynamoDbAuditStore, "keep", refuse)
 
@@ -174,7 +174,7 @@ def test_what_cannot_be_recorded_is_not_shown(
 
 
 def test_all_that_is_recorded_of_an_event_is_shown(record: ArchivedTrail, run: Run) -> None:
-    (event_id,) = record.kept(0, ids=("Patient/4", "Patient/5"), request_id="abc")
+    (event_id,) = record.stored(0, ids=("Patient/4", "Patient/5"), request_id="abc")
 
     shown = dict(line.split(maxsplit=1) for line in run("show", f"AuditEvent/{event_id}").stdout.splitlines())
 
@@ -198,7 +198,7 @@ def test_what_stands_ends_with_0(record: ArchivedTrail, run: Run) -> None:
     assert run("verify").stdout == f"{DAY}  no events\n"
     record.put(MINUTE)
     assert run("verify").stdout == f"{DAY}  0 archived; all stand; 1 not archived yet\n"
-    record.kept(MINUTE)
+    record.stored(MINUTE)
     result = run("verify", "--from", "2026-03-25")
     said = "1 archived, the last at 2026-03-26T11:59:00.000Z; all stand; 1 not archived yet"
     assert result.stdout.splitlines() == ["2026-03-25  no events", f"{DAY}  {said}"]
@@ -207,7 +207,7 @@ def test_what_stands_ends_with_0(record: ArchivedTrail, run: Run) -> None:
 
 def test_what_retention_ended_is_reported(record: ArchivedTrail, run: Run) -> None:
     record.retention_days = 1
-    one, _ = record.kept(MINUTE, MINUTE)
+    one, _ = record.stored(MINUTE, MINUTE)
     record.now += 86_400_000
     record.remove(one)
 
@@ -217,7 +217,7 @@ def test_what_retention_ended_is_reported(record: ArchivedTrail, run: Run) -> No
 
 
 def test_all_that_is_broken_is_named_and_ends_with_1(record: ArchivedTrail, run: Run) -> None:
-    changed, removed = record.kept(2 * MINUTE, MINUTE)
+    changed, removed = record.stored(2 * MINUTE, MINUTE)
     record.change(changed, client="x")
     record.remove(removed)
     added, _ = record.put(11 * MINUTE)
@@ -243,7 +243,7 @@ def test_all_that_is_broken_is_named_and_ends_with_1(record: ArchivedTrail, run:
 
 
 def test_the_verdict_is_json_too(record: ArchivedTrail, run: Run) -> None:
-    record.kept(MINUTE)
+    record.stored(MINUTE)
 
     (verdict,) = json.loads(run("verify", "--json").stdout)
     until = "2026-03-26T11:59:00.000Z"

@@ -1,4 +1,4 @@
-"""The commands of `careconnect clients` that switch a client off and on, change what it may do, and remove it."""
+"""The commands of `careconnect clients` that disable, enable, update and remove a client."""
 
 import sys
 from pathlib import Path
@@ -24,13 +24,14 @@ JwksOption = Annotated[
 ]
 
 SCOPE_HELP = (
-    "A scope, or several between spaces; may be repeated. user/Patient.read reads and searches, .write creates, "
-    "updates and deletes; or letters of c, r, u, d, s, as in user/Patient.cruds. PATCH takes r besides, a condition s."
+    "A scope, or several separated by spaces; may be repeated. user/Patient.read allows reads and searches, .write "
+    "creates, updates and deletes. Or letters of c, r, u, d, s, as in user/Patient.cruds. PATCH also needs r, "
+    "conditional writes also need s."
 )
 
 
 def split_scopes(texts: list[str]) -> tuple[str, ...]:
-    """Return the scopes of some texts that hold several between spaces."""
+    """Return the scopes of texts that may have several scopes, separated by spaces."""
     return tuple(each for text in texts for each in text.split())
 
 
@@ -40,7 +41,7 @@ def disable(
     client_id: ClientArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Refuse a client from now on, and end the tokens that it has: the API refuses them within 60 seconds."""
+    """Disable a client and revoke its tokens. The API refuses them within 60 seconds."""
     disable_client(client_registry(target), token_revocations(target), client_id)
     print_done({"client_id": client_id, "enabled": False}, f"Disabled {client_id}", as_json=as_json)
 
@@ -51,7 +52,7 @@ def enable(
     client_id: ClientArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a disabled client authenticate again. Tokens that were ended stay so."""
+    """Let a disabled client authenticate again. Its revoked tokens stay revoked."""
     enable_client(client_registry(target), client_id)
     print_done({"client_id": client_id, "enabled": True}, f"Enabled {client_id}", as_json=as_json)
 
@@ -60,32 +61,30 @@ def enable(
 def update(
     target: "StackTarget",
     client_id: ClientArgument,
-    name: Annotated[str | None, typer.Option("--name", help="What the client is, for people.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The client's name, for people.")] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option("--scope", help=f"All that it is to have. {SCOPE_HELP}"),
+        typer.Option("--scope", help=f"All scopes of the client, replacing the previous ones. {SCOPE_HELP}"),
     ] = None,
     patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
-    unbound: Annotated[bool, typer.Option("--unbound", help="Limit its patient/ scopes to no patient.")] = False,
+    unbound: Annotated[bool, typer.Option("--unbound", help="Remove the limit to one patient.")] = False,
     method: Annotated[
         list[AuthMethod] | None,
-        typer.Option("--method", help="All ways in which it may authenticate. May be repeated."),
+        typer.Option("--method", help="An authentication method; replaces the previous ones. May be repeated."),
     ] = None,
     jwks: JwksOption = None,
     jwks_uri: Annotated[str | None, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = None,
     resource_server: Annotated[
         bool | None,
-        typer.Option(
-            "--resource-server/--no-resource-server", help="Let it introspect tokens of any client, or no longer."
-        ),
+        typer.Option("--resource-server/--no-resource-server", help="Let it introspect tokens of any client, or not."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Change a client; what is not named stays.
+    """Change a client. Options that are not given leave their values unchanged.
 
-    Another patient, or scopes unless they are only added, ends the tokens that it has: the API refuses them within 60
-    seconds. Keys take the place of those before. A client that had no secret and gets a method that needs one is given
-    one, shown now and never again.
+    Another patient, or other scopes unless they are only added, revokes the client's tokens: the API refuses them
+    within 60 seconds. New keys replace the previous ones. A client without a secret that gets a method that needs one
+    also gets a secret. It is shown now and never again.
     """
     if patient and unbound:
         raise RegistrationError("--patient and --unbound exclude each other")
@@ -117,10 +116,10 @@ def update(
 def remove(
     target: "StackTarget",
     client_id: ClientArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Remove a client for good, and end the tokens that it has: the API refuses them within 60 seconds."""
+    """Remove a client permanently and revoke its tokens. The API refuses them within 60 seconds."""
     registry = client_registry(target)
     record = found_client(registry, client_id)
     if not yes and not typer.confirm(f"Remove {record.name} ({client_id})?", err=True):

@@ -30,13 +30,15 @@ _LONGEST_OVERLAP_HOURS: Final = 24 * 90
 
 app = typer.Typer(
     name="clients",
-    help="Register OAuth clients, change them and their secrets, disable and remove them.",
+    help="Register, change, disable and remove OAuth clients, and rotate their secrets.",
     no_args_is_help=True,
 )
 
 SecretFileOption = Annotated[
     typer.FileText | None,
-    typer.Option("--secret-file", help="Take the secret from this file, or '-' for standard input; else make one."),
+    typer.Option(
+        "--secret-file", help="Read the secret from this file, or '-' for standard input. Default: a generated secret."
+    ),
 ]
 
 
@@ -44,12 +46,12 @@ SecretFileOption = Annotated[
 @on_stack
 def add(
     target: "StackTarget",
-    name: Annotated[str, typer.Option("--name", help="What the client is, for people.")],
+    name: Annotated[str, typer.Option("--name", help="The client's name, for people.")],
     scope: Annotated[list[str] | None, typer.Option("--scope", help=SCOPE_HELP)] = None,
-    client_id: Annotated[str | None, typer.Option("--id", help="The client's id; else a UUID is made.")] = None,
+    client_id: Annotated[str | None, typer.Option("--id", help="The client's id. Default: a generated UUID.")] = None,
     method: Annotated[
         list[AuthMethod] | None,
-        typer.Option("--method", help="How it may authenticate. May be repeated. Without: by its secret."),
+        typer.Option("--method", help="An authentication method. May be repeated. Default: by secret."),
     ] = None,
     secret_file: SecretFileOption = None,
     jwks: JwksOption = None,
@@ -60,7 +62,7 @@ def add(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Register a client. Its secret is shown now and never again."""
+    """Register a client and show its secret, which is never shown again."""
     registration = ClientRegistration(
         client_id=client_id if client_id is not None else str(uuid.uuid4()),
         name=name,
@@ -87,7 +89,7 @@ def list_(
     target: "StackTarget",
     as_json: JsonOption = False,
 ) -> None:
-    """List the clients."""
+    """List all clients."""
     shown = [client_shown(record) for record in client_registry(target).every()]
     if as_json:
         print(json.dumps(shown, indent=2))
@@ -112,7 +114,7 @@ def show(
     client_id: ClientArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a client, its secrets' end dates among the rest; the secrets themselves are not known."""
+    """Show a client with the end dates of its secrets. The secrets themselves are not stored."""
     shown = client_shown(found_client(client_registry(target), client_id))
     print_members(shown, as_json=as_json)
 
@@ -128,13 +130,13 @@ def rotate_secret_(
             "--overlap-hours",
             min=0,
             max=_LONGEST_OVERLAP_HOURS,
-            help="For how long the old secret still counts; 0 ends it at once.",
+            help="Hours for which the old secret stays valid; 0 ends it at once.",
         ),
     ] = 24,
     secret_file: SecretFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give a client a new secret, shown now and never again; the old one ends after the overlap."""
+    """Give a client a new secret and show it, once only. The old secret ends after the overlap."""
     given = secret_file.read().strip() if secret_file else None
     if not target.is_local:
         check_not_published(secret=given)

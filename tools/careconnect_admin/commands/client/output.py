@@ -1,4 +1,4 @@
-"""What the commands print of a client and of what they did to it, for people or as JSON."""
+"""Output of the client commands, for people or as JSON."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from careconnect_admin.commands.shared.listing import print_pairs
 
 
 def client_shown(record: ClientRecord) -> dict[str, Any]:
-    """Return what may be seen of a client: neither salt nor digests."""
+    """Return the members of a client that may be shown, without salt and digests."""
     return {
         "client_id": record.client_id,
         "name": record.name,
@@ -34,7 +34,7 @@ def _date(seconds: int) -> str | None:
 
 
 def print_with_secret(shown: dict[str, Any], secret: str | None, *, as_json: bool) -> None:
-    """Print a client and the secret that it has just got."""
+    """Print a client with its new secret, if there is one."""
     if secret is not None:
         shown["client_secret"] = secret
     print_members(shown, as_json=as_json)
@@ -43,7 +43,7 @@ def print_with_secret(shown: dict[str, Any], secret: str | None, *, as_json: boo
 
 
 def print_members(shown: dict[str, Any], *, as_json: bool) -> None:
-    """Print a client, a line for each member that says something."""
+    """Print a client, one line for each member that is not empty."""
     if as_json:
         print(json.dumps(shown, indent=2))
         return
@@ -62,12 +62,12 @@ def _text(value: Any) -> str:
 
 
 def warn_of_idle_scopes(scopes: Sequence[str], *, bound: bool) -> None:
-    """Say of a client's scopes that open nothing that they do not: who gives them may expect more."""
+    """Warn of a client's scopes that give no access, because the operator may expect them to."""
     idle = idle_scopes(scopes, bound=bound)
     if idle:
         print(f"careconnect: allowed, but opening no record here: {', '.join(idle)}", file=sys.stderr)
 
 
 def print_done(done: dict[str, Any], sentence: str, *, as_json: bool) -> None:
-    """Print what was done: one sentence, or JSON."""
+    """Print the result of a command: one sentence, or JSON."""
     print(json.dumps(done, indent=2) if as_json else sentence)

@@ -1,1 +1,1 @@
-"""The commands that run or call the service: run, sam-local, sample, get, search, token, smoke."""
+"""The commands that run or call the service: run, sam-local, sample, get, search, token, tokens, smoke."""

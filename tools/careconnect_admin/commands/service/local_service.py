@@ -1,4 +1,4 @@
-"""What `careconnect run` and `careconnect sam-local` share: how they end, and what they tell the person in front."""
+"""Common parts of `careconnect run` and `careconnect sam-local`: their end and their messages."""
 
 import base64
 import sys
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PortOption = Annotated[int, typer.Option(min=1, max=65535, help="The port to serve on, on 127.0.0.1.")]
 DataOption = Annotated[
-    list[str] | None, typer.Option(help="NDJSON file, Bundle or folder of them to load instead of the sample.")
+    list[str] | None, typer.Option(help="NDJSON file, Bundle, or folder of these, to load instead of the sample.")
 ]
 
 _FAILED: Final = 1
@@ -29,8 +29,8 @@ _INTERRUPTED: Final = 130
 
 @contextmanager
 def in_foreground() -> Iterator[None]:
-    """Serve until stopped; what ends it becomes one line on standard error and the command's exit code."""
-    # Here, so that `careconnect --help` waits for none of them.
+    """Turn the errors and signals that end a local service into one line on standard error and an exit code."""
+    # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.local.deploy.deployment import DeploymentError
     from careconnect_admin.local.deploy.packaging import PackagingError
     from careconnect_admin.local.local_stack import PortTakenError
@@ -50,14 +50,14 @@ def in_foreground() -> Iterator[None]:
 
 
 def tell_clients(clients: "Sequence[DemoClient]") -> None:
-    """Print the clients with their secrets, which are public or made for this run."""
+    """Print the clients with their secrets, which are public or generated for this run."""
     for demo in clients:
         print(f"\n{demo.name}\n  client id  {demo.client_id}\n  secret     {demo.secret}")
         print(f"  scope      {' '.join(demo.scopes)}")
 
 
 def tell_stories(tellers: "Sequence[StoryTeller]") -> None:
-    """Print the patients of the sample whose records are worth a look, if there are any."""
+    """Print the sample patients with a story, if there are any."""
     if tellers:
         print("\nPatients to look at, with two years of monthly vital signs each:")
     for each in tellers:
@@ -65,7 +65,7 @@ def tell_stories(tellers: "Sequence[StoryTeller]") -> None:
 
 
 def tell_calls(base_url: str, demo: "DemoClient", path: str) -> None:
-    """Print the two calls of the page, for the shell; `path` is the resource that the second one reads."""
+    """Print two requests for a terminal, as on the page; `path` is the resource that the second one reads."""
     what = "a patient" if path.startswith("Patient/") else path
     basic = base64.b64encode(f"{demo.client_id}:{demo.secret}".encode()).decode()
     print(
@@ -83,19 +83,19 @@ curl -sS '{base_url}{FHIR_PATH}/{path}' -H "Authorization: Bearer $TOKEN"
 
 
 def tell_commands(environment: Path) -> None:
-    """Print how to reach the stack from another terminal; `environment` is the file that names it to AWS's tools."""
+    """Print how to use the stack from another terminal; `environment` is the file that points AWS's tools at it."""
     print("Other commands, in another terminal:  .venv/bin/careconnect --help")
     print(f"AWS's own tools there, after:  . {relative(environment)}")
 
 
 def tell_logs(folder: Path) -> None:
-    """Print where to look when something goes wrong."""
+    """Print how to read the logs."""
     print("The functions' logs, there:  .venv/bin/careconnect logs --follow")
     print(f"The emulator's own:  {relative(folder / 'emulator.log')}")
 
 
 def tell_ready(seconds: float, fhir_url: str, page: str = "") -> None:
-    """Print the last lines of a start; `page` is what to open in a browser, if there is one."""
+    """Print the last lines of a start; `page` is the URL to open in a browser, if there is one."""
     if page:
         print(f"\nOpen it in a browser:  {page}/")
     print(f"\nReady in {seconds:.1f} s: {fhir_url}  (Ctrl-C ends it)", flush=True)

@@ -1,4 +1,4 @@
-"""`careconnect get` and `careconnect search`: read the API with a client's own token."""
+"""`careconnect get` and `careconnect search`: read the API as a client."""
 
 import re
 import sys
@@ -21,10 +21,10 @@ from careconnect_admin.errors import OperatorError
 if TYPE_CHECKING:
     from careconnect_admin.clients.fhir_request import FhirRequests
 
-XmlOption = Annotated[bool, typer.Option("--xml", help="Ask for XML and print it as it comes.")]
+XmlOption = Annotated[bool, typer.Option("--xml", help="Request XML and print it unchanged.")]
 AllOption = Annotated[bool, typer.Option("--all", help="Follow the links to the last page and print one Bundle.")]
 
-# What needs no token.
+# The paths that need no token.
 _OPEN: Final = frozenset({"metadata"})
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
 
@@ -32,13 +32,13 @@ _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+')
 @as_client
 def get(
     access: ServiceAccess,
-    path: Annotated[str, typer.Argument(metavar="PATH", help="Patient/4, metadata, or a whole URL of this API.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="Patient/4, metadata, or a full URL of this API.")],
     client_id: ClientOption = "",
     token: TokenOption = "",
     xml: XmlOption = False,
     every_page: AllOption = False,
 ) -> None:
-    """Read one path of the API, as a client: by its id and secret, or by a token that it has."""
+    """Read one path of the API as a client, with its id and secret or with an access token."""
     with _requests(access, client_id, token, is_open=path.strip("/") in _OPEN) as requests:
         _print(requests, requests.url(path), xml=xml, every_page=every_page)
 
@@ -46,17 +46,19 @@ def get(
 @as_client
 def search(
     access: ServiceAccess,
-    type_name: Annotated[str, typer.Argument(metavar="TYPE", help="The resource type: Observation.")],
+    type_name: Annotated[str, typer.Argument(metavar="TYPE", help="The resource type, such as Observation.")],
     criteria: Annotated[
         list[str] | None,
-        typer.Argument(metavar="NAME=VALUE…", help="Criteria, as they are: patient=4 'code=http://loinc.org|8480-6'."),
+        typer.Argument(
+            metavar="NAME=VALUE…", help="Criteria, not URL-encoded: patient=4 'code=http://loinc.org|8480-6'."
+        ),
     ] = None,
     client_id: ClientOption = "",
     token: TokenOption = "",
     xml: XmlOption = False,
     every_page: AllOption = False,
 ) -> None:
-    """Search one type, as a client: by its id and secret, or by a token that it has."""
+    """Search one resource type as a client, with its id and secret or with an access token."""
     pairs = []
     for each in criteria or ():
         name, equals, value = each.partition("=")
@@ -69,7 +71,7 @@ def search(
 
 @contextmanager
 def _requests(access: ServiceAccess, client_id: str, token: str, *, is_open: bool = False) -> "Iterator[FhirRequests]":
-    # Here, so that `careconnect --help` does not wait for it.
+    # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.clients.fhir_request import FhirRequests
     from careconnect_admin.clients.token_request import http_client, request_token
 
@@ -101,7 +103,7 @@ def _print(requests: "FhirRequests", url: str, *, xml: bool, every_page: bool) -
 
 
 def _merged(bundles: Iterator[dict[str, Any]]) -> dict[str, Any]:
-    """Return the first Bundle with the entries of all, and without a link to the next."""
+    """Return the first Bundle with the entries of all Bundles, and without a link to the next page."""
     merged = next(bundles)
     if merged.get("resourceType") != "Bundle":
         return merged
@@ -115,7 +117,7 @@ def _merged(bundles: Iterator[dict[str, Any]]) -> dict[str, Any]:
 
 
 def indented(text: str) -> str:
-    """Return a JSON text with a line for each member, every digit and character as it was."""
+    """Return a JSON text with one line per member, and every digit and character unchanged."""
     parts: list[str] = []
     depth, before = 0, ""
     for token in _TOKEN.findall(text):

@@ -1,4 +1,4 @@
-"""`careconnect run`: the whole service on this machine, with demo clients and records, until stopped."""
+"""`careconnect run`: run the whole service on this machine, with demo clients and records, until stopped."""
 
 import os
 import time
@@ -36,12 +36,12 @@ def run(
         str | None,
         typer.Option(
             envvar="TOKEN_LIFETIME",
-            help=f"Seconds that an access token lives, {MIN_LIFETIME} to {MAX_LIFETIME}.",
+            help=f"The lifetime of an access token in seconds, {MIN_LIFETIME} to {MAX_LIFETIME}.",
             metavar="SECONDS",
         ),
     ] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", envvar="KEEP", help="Keep records and clients for the next run with --keep.")
+        bool, typer.Option("--keep", envvar="KEEP", help="Save records and clients for the next run with --keep.")
     ] = False,
 ) -> None:
     """Start the service on this machine and keep it up until Ctrl-C."""
@@ -60,7 +60,7 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
     paths = checked_data(data)
     folder = LOCAL_FOLDER / str(port)
     kept = SavedTables(folder / "kept.jsonl.gz", {demo.client_id for demo in clients}) if keep else None
-    # Who finds `metadata` answered is to find the clients and all of the records too.
+    # Closed until it is seeded: once `metadata` answers, the clients and all records have to be there.
     with LocalStack(port=port, log_folder=folder, parameters=parameters, opened=False, tell=_tell) as local:
         restored = kept is not None and kept.are_there()
         _tell("Loading what an earlier run kept…" if restored else "Loading…")
@@ -90,7 +90,7 @@ def _serve(port: int, data: Sequence[str], parameters: Mapping[str, str], *, kee
 
 @contextmanager
 def _keeping(local: "LocalStack", kept: "SavedTables | None") -> Iterator[None]:
-    """Save the tables at the end, unless the emulator has taken them with it."""
+    """Save the tables at the end, unless the emulator has already ended."""
     try:
         yield
     finally:
@@ -100,7 +100,7 @@ def _keeping(local: "LocalStack", kept: "SavedTables | None") -> Iterator[None]:
 
 
 def _lifetime(given: str | None) -> Mapping[str, str]:
-    """Return the template's parameter that a lifetime sets, if one is given; raises `SettingError`."""
+    """Return the template's parameter for a token lifetime, empty without one; raises `SettingError`."""
     if given is None:
         return {}
     if not (given.isascii() and given.isdigit() and MIN_LIFETIME <= int(given) <= MAX_LIFETIME):

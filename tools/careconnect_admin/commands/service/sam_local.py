@@ -1,4 +1,4 @@
-"""`careconnect sam-local`: the functions in real Lambda containers, on the emulator's tables and key, until stopped."""
+"""`careconnect sam-local`: run the functions in real Lambda containers with the emulator's tables and key."""
 
 import os
 import time
@@ -31,12 +31,12 @@ _OF_RUN_ALONE = ("KEEP", "TOKEN_LIFETIME")
 def sam_local(
     port: PortOption = 3000,
     emulator_port: Annotated[
-        int, typer.Option(min=1, max=65535, help="The emulator's port, which the containers call.")
+        int, typer.Option(min=1, max=65535, help="The emulator's port, for the containers.")
     ] = 4566,
     data: DataOption = None,
     image: Annotated[
         str | None,
-        typer.Option(envvar="LAMBDA_IMAGE", help="A Lambda image that is already here, instead of AWS's own."),
+        typer.Option(envvar="LAMBDA_IMAGE", help="A local Lambda image to use instead of AWS's own."),
     ] = None,
 ) -> None:
     """Start `sam local start-api` with the emulator's tables and key, and keep it up until Ctrl-C. Needs Docker."""
@@ -74,7 +74,7 @@ def _serve(port: int, emulator_port: int, data: Sequence[str], image: str | None
 
 
 def _refuse_what_is_not_offered() -> None:
-    """Raise `SettingError` for a variable that would do nothing here, rather than let it be missed."""
+    """Raise `SettingError` if a variable is set that has no effect here."""
     for name in _OF_RUN_ALONE:
         if os.environ.get(name):
             raise SettingError(f"{name} works with `make run` alone: leave it out")

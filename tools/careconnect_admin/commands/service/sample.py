@@ -9,7 +9,7 @@ from careconnect_admin.sample.generator import SEED, write_sample
 
 
 def sample(
-    folder: Annotated[Path, typer.Argument(file_okay=False, help="Where to write the NDJSON files.")],
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="The folder for the NDJSON files.")],
     seed: Annotated[int, typer.Option(help="Another seed gives other people.")] = SEED,
 ) -> None:
     """Write the project's sample records, one NDJSON file per type."""

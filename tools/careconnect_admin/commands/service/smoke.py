@@ -1,4 +1,4 @@
-"""`careconnect smoke`: check a deployment from outside, and say what only a real one can show."""
+"""`careconnect smoke`: check a deployment from outside, and point out the checks that only a real one proves."""
 
 import os
 import sys
@@ -13,10 +13,10 @@ _USAGE: Final = 2
 
 
 def smoke(
-    base: Annotated[str, typer.Argument(metavar="BASE", help="The service's root URL: the stack's output BaseUrl.")],
+    base: Annotated[str, typer.Argument(metavar="BASE", help="The service's root URL, the stack's output BaseUrl.")],
 ) -> None:
-    """Check a deployment by a client's journey; CLIENT_ID and CLIENT_SECRET come from the environment."""
-    # Here, so that `careconnect --help` does not wait for it.
+    """Check a deployment with a client's requests. The environment has to set CLIENT_ID and CLIENT_SECRET."""
+    # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.checks.expectations import CheckError
     from careconnect_admin.checks.service import Service
     from careconnect_admin.checks.smoke import CHECKS, Result, run_check
@@ -31,7 +31,7 @@ def smoke(
         try:
             service.call(f"{service.fhir}/metadata")
         except CheckError as error:
-            # Once, not once for each check.
+            # Reported once here, not for each check.
             print(f"careconnect: {base}: {error}: BASE is the stack's output BaseUrl", file=sys.stderr)
             raise typer.Exit(_FAILED) from None
         for check in CHECKS:
@@ -49,7 +49,7 @@ def smoke(
 
 
 def _client(base: str) -> tuple[str, str, str]:
-    """Return the client's id and secret, and the host of `base`."""
+    """Return the client's id and secret from the environment, and the host of `base`."""
     try:
         client_id, secret = os.environ["CLIENT_ID"], os.environ["CLIENT_SECRET"]
     except KeyError as missing:

@@ -1,4 +1,4 @@
-"""`careconnect token` obtains an access token as a client does; `careconnect tokens` asks about and ends them."""
+"""`careconnect token` obtains an access token as a client; `careconnect tokens` introspects and revokes tokens."""
 
 import json
 import sys
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 _TIMES: Final = frozenset({"iat", "exp", "nbf"})
 
-app = typer.Typer(name="tokens", help="Ask about access tokens, and end them before their time.", no_args_is_help=True)
+app = typer.Typer(name="tokens", help="Introspect access tokens, and revoke them.", no_args_is_help=True)
 
 
 @app.callback()
 def tokens() -> None:
-    """Ask about access tokens, and end them before their time."""
+    """Introspect access tokens, and revoke them."""
 
 
 @as_client
@@ -39,12 +39,12 @@ def token(
     access: ServiceAccess,
     client_id: Annotated[str, typer.Argument(metavar="CLIENT_ID", help="The client's id.")],
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="A scope, or several between spaces. Without: all.")
+        list[str] | None, typer.Option("--scope", help="A scope, or several separated by spaces. Default: all.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Obtain an access token and decode it. Mind where you show it: whoever has it may use it."""
-    # Here, so that `careconnect --help` does not wait for it.
+    """Obtain an access token and decode it. Keep it secret: anyone can use it."""
+    # Imported here, so that `careconnect --help` stays fast.
     from careconnect_admin.clients.token_request import decoded, request_token
 
     authentication = access.authentication(client_id)
@@ -67,9 +67,9 @@ def introspect(
     token: TokenOption = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Ask the service what a token says and whether it is good now, as a client that may: see docs/operate.md.
+    """Introspect a token at the service, as a client with permission to do so: see docs/operate.md.
 
-    Exit code 1 if it is not good.
+    The exit code is 1 if the token is not valid now.
     """
     from careconnect_admin.clients.token_request import introspect as ask
 
@@ -104,7 +104,7 @@ def revoke(
     patient: Annotated[str, typer.Option("--patient", help="All tokens that are bound to this patient's id.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """End tokens that were issued up to now: the API refuses them within 60 seconds. A client gets new ones."""
+    """Revoke tokens issued up to now. The API refuses them within 60 seconds. Clients can still obtain new ones."""
     if sum(map(bool, (client, jti, patient))) != 1:
         raise OperatorError("give one of --client, --jti and --patient")
     revocations = token_revocations(target)

@@ -1,1 +1,1 @@
-"""Options, output and progress that several commands share."""
+"""Options, output and progress display shared by several commands."""

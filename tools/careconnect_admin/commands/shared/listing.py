@@ -1,4 +1,4 @@
-"""Lists of things, as commands print them for people."""
+"""Tables and name-value lists for people."""
 
 import textwrap
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ _NARROWEST: Final = 20
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> None:
     """Print rows below their headings; the columns from the index `numbers_from` on hold numbers.
 
-    On a terminal the last column folds to the width that is left, between words. If its longest word does not fit
-    there, each row becomes a paragraph instead. Elsewhere each row is one line, however long, so that a program can
-    read it. Nothing is ever cut, so that ids can be copied whole.
+    On a terminal the last column wraps between words to the remaining width. If its longest word does not fit there,
+    each row becomes a paragraph instead. Elsewhere each row is one line of any length, for programs to read. Nothing is
+    ever truncated, so that ids can be copied.
     """
     console = Console(highlight=False)
     table = Table(box=None, pad_edge=False, header_style="")
@@ -33,7 +33,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbe
             min_width=max(map(cell_len, pieces), default=0),
         )
     for row in rows:
-        # As text: what looks like markup in a name is only a name.
+        # As `Text`, so that a name with rich's markup is printed unchanged.
         table.add_row(*map(Text, row))
     wanted = console.measure(table, options=console.options.update(max_width=_WIDEST))
     if console.is_terminal and wanted.minimum > console.width:
@@ -49,7 +49,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbe
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
-    """Print names and their values, a line each; on a terminal a long value folds between words."""
+    """Print names and values, one line each; on a terminal a long value wraps between words."""
     console = Console(highlight=False)
     indent = max((len(name) for name, _ in pairs), default=0) + 2
     room = max(console.width - indent, _NARROWEST)

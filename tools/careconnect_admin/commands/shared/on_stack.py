@@ -1,4 +1,4 @@
-"""What the commands that work on a stack share: options that name it, and errors told in one line."""
+"""Common parts of the commands that work on a stack: the options that name it, and one-line errors."""
 
 import functools
 import inspect
@@ -31,7 +31,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @contextmanager
 def operator_errors() -> Iterator[None]:
-    """Turn what an operator can do something about into one line on standard error and exit code 1."""
+    """Turn an `OperatorError` into one line on standard error and exit code 1."""
     try:
         yield
     except OperatorError as error:
@@ -46,11 +46,11 @@ def found_stack(
     profile: ProfileOption = None,
     port: PortOption = None,
 ) -> "Iterator[StackTarget]":
-    """Find the stack that the options name, to work on inside, and say on standard error which it is.
+    """Find the stack that the options name, print its name on standard error, and yield it.
 
-    Errors of AWS are raised as `OperatorError`.
+    AWS errors in the body are raised as `OperatorError`.
     """
-    # Here, so that `careconnect --help` does not wait for AWS's SDK.
+    # Imported here, so that `careconnect --help` does not load AWS's SDK.
     from careconnect_admin.stack import target
     from careconnect_admin.stack.aws_errors import aws_remedies
 
@@ -64,10 +64,10 @@ def found_stack(
 def given_by(
     provider: "Callable[..., AbstractContextManager[Given]]",
 ) -> "Callable[[Callable[Concatenate[Given, ...], None]], Callable[..., None]]":
-    """Make a decorator for functions whose first parameter is what `provider` yields.
+    """Return a decorator that passes the value yielded by `provider` as a command's first parameter.
 
-    In that parameter's place the command has the options of `provider`; an `OperatorError` of either ends it as
-    `operator_errors` says.
+    The command has the options of `provider` instead of that parameter. An `OperatorError` of either is handled by
+    `operator_errors`.
     """
     where = inspect.signature(provider).parameters
 
@@ -82,7 +82,7 @@ def given_by(
 
         parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *where.values())]
         with_options.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        # typer looks here too, and the first parameter's type is not for it.
+        # typer reads the annotations too, and must not see the first parameter's type.
         with_options.__annotations__ = {each.name: each.annotation for each in parameters}
         return with_options
 
@@ -90,11 +90,11 @@ def given_by(
 
 
 on_stack = given_by(found_stack)
-"""Makes a command of a function whose first parameter is the stack that it works on."""
+"""Decorator that makes a command of a function that has the stack as its first parameter."""
 
 
 def _record(target: "StackTarget") -> "Callable[[], OperatorEvents]":
-    """Return what opens the stack's access record when something is to be changed: who only reads needs none."""
+    """Return a function that opens the stack's audit trail on first use, because commands that only read need none."""
 
     @functools.cache
     def opened() -> "OperatorEvents":
@@ -106,7 +106,7 @@ def _record(target: "StackTarget") -> "Callable[[], OperatorEvents]":
 
 
 def client_registry(target: "StackTarget") -> "AuditedClientRegistry":
-    """Return the clients of a stack."""
+    """Return the audited client registry of a stack."""
     from careconnect_admin.auditing.audited_clients import AuditedClientRegistry
     from careconnect_admin.clients.registry import DynamoDbClientRegistry
 
@@ -115,14 +115,14 @@ def client_registry(target: "StackTarget") -> "AuditedClientRegistry":
 
 
 def key_ring(target: "StackTarget") -> "AuditedKeyRing":
-    """Return the signing keys of a stack."""
+    """Return the audited signing keys of a stack."""
     from careconnect_admin.auditing.audited_key_ring import AuditedKeyRing
 
     return AuditedKeyRing(target.client("kms"), target.output("SigningKeyAlias"), _record(target))
 
 
 def token_revocations(target: "StackTarget") -> "RecordedRevocations":
-    """Return what ends tokens of a stack; what it tells goes to standard error."""
+    """Return the audited token revocation of a stack; its messages go to standard error."""
     from careconnect_admin.auditing.audited_revocations import RecordedRevocations
     from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
 

@@ -1,4 +1,4 @@
-"""What a person sees while a command takes more than a second."""
+"""Progress display for commands that take more than a second."""
 
 import sys
 import time
@@ -13,7 +13,10 @@ _MINUTE: Final = 60
 
 @contextmanager
 def working(text: str) -> Iterator[Callable[[str], None]]:
-    """Show on a terminal's standard error what is being done; yields what says how far it is. Elsewhere nothing."""
+    """Show the current activity on a terminal's standard error; yields the function that updates its text.
+
+    Without a terminal it shows nothing.
+    """
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
         yield lambda _text: None
@@ -23,7 +26,7 @@ def working(text: str) -> Iterator[Callable[[str], None]]:
 
 
 def count_down(seconds: float, what: str) -> None:
-    """Wait, and say for how long still: on a terminal each second in place, elsewhere a line at each full minute."""
+    """Wait and show the time left: on a terminal each second in place, elsewhere one line per full minute."""
     is_terminal = Console(stderr=True).is_terminal
     left = seconds
     with working(what) as tell:
@@ -31,7 +34,7 @@ def count_down(seconds: float, what: str) -> None:
             tell(f"{what} {left:.0f} s")
             if not is_terminal and left < seconds and left % _MINUTE == 0:
                 print(f"{what} {left:.0f} s", file=sys.stderr, flush=True)
-            # The first step is the fraction, so that the rest are whole seconds.
+            # The first step is the fraction, so that all others are whole seconds.
             step = left % 1 or 1.0
             time.sleep(step)
             left = round(left - step)

@@ -1,4 +1,4 @@
-"""What the commands share that call the service as a client does: where it is, and how the client proves who it is."""
+"""Common parts of the commands that call the service as a client: its address, and the client's authentication."""
 
 import os
 import sys
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SECRET_VARIABLE: Final = "CLIENT_SECRET"
 
 ClientOption = Annotated[
-    str, typer.Option("--client", envvar="CLIENT_ID", show_default=False, help="The client's id, that asks.")
+    str, typer.Option("--client", envvar="CLIENT_ID", show_default=False, help="The id of the client to act as.")
 ]
 TokenOption = Annotated[
     str,
@@ -40,9 +40,9 @@ TokenOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ServiceAccess:
-    """A service's root URL, without a trailing slash, and how its clients authenticate there.
+    """A service's root URL, without a trailing slash, and the options for a client's authentication.
 
-    `registered` finds a client where the stack is known, so that a key needs no more than its file.
+    `registered` finds a client if the stack is known, so that a private key needs no other options.
     """
 
     root: str
@@ -53,7 +53,7 @@ class ServiceAccess:
     registered: Callable[[str], ClientRecord | None] | None = None
 
     def authentication(self, client_id: str) -> "ClientAuthentication":
-        """Return how a client proves who it is, its secret asked for if need be; raises `OperatorError`."""
+        """Return a client's authentication, after a prompt for its secret if needed; raises `OperatorError`."""
         from careconnect_admin.clients.token_request import ClientAuthentication, basic
 
         if self.key is not None:
@@ -84,7 +84,7 @@ def service_access(
         typer.FileText | None,
         typer.Option(
             "--secret-file",
-            help=f"The file with its secret, or '-' for standard input; else {_SECRET_VARIABLE}, else asked for.",
+            help=f"The file with its secret, or '-' for standard input. Default: {_SECRET_VARIABLE}, or a prompt.",
         ),
     ] = None,
     key: Annotated[
@@ -96,7 +96,7 @@ def service_access(
         str,
         typer.Option(
             "--alg",
-            help=f"What to sign by: {', '.join(ASSERTION_ALGORITHMS)}. Without: as the key is registered.",
+            help=f"The signing algorithm: {', '.join(ASSERTION_ALGORITHMS)}. Default: as the key is registered.",
             autocompletion=lambda: list(ASSERTION_ALGORITHMS),
         ),
     ] = "",
@@ -106,7 +106,7 @@ def service_access(
     profile: ProfileOption = None,
     port: PortOption = None,
 ) -> Iterator[ServiceAccess]:
-    """Find the service that the options name, and say on standard error which it is; raises `OperatorError`."""
+    """Find the service that the options name, and print its name on standard error; raises `OperatorError`."""
     if base is not None:
         if stack is not None or port is not None:
             raise OperatorError("--base names the service itself: give it without --stack and --port")
@@ -116,14 +116,14 @@ def service_access(
         return
     with found_stack(stack, region, profile, port) as target:
         root = target.output("BaseUrl").rstrip("/")
-        # Only a key's registration is looked up: who has a secret needs no right to the client table.
+        # A lookup only for a private key, so that a client secret needs no permission on the client table.
         yield ServiceAccess(root, secret_file, key, kid, alg, lambda client_id: client_registry(target).find(client_id))
 
 
 as_client = given_by(service_access)
-"""Makes a command of a function whose first parameter is the service that it calls as a client does."""
+"""Decorator that makes a command of a function that has the service as its first parameter."""
 
 
 def given_token(token: str) -> str:
-    """Return the token of the option `--token`, read from standard input for '-'."""
+    """Return the token of the option `--token`; for '-' it is read from standard input."""
     return sys.stdin.read().strip() if token == "-" else token

@@ -9,21 +9,21 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from benchmarks.dynalite_server import Dynalite, write
-from benchmarks.small_records import Region
+from benchmarks.setup.dynalite_server import Dynalite, write
+from benchmarks.setup.small_records import Region
 
 TABLE: Final = "records"
 
-_KEPT: Final = Path(__file__).parents[1] / ".local" / "bench"
+_SAVED: Final = Path(__file__).parents[2] / ".local" / "bench"
 _COMPARED: Final = 50_000
 """Items whose digest shows whether a table would be the same: those of the sample, and of some hundred patients."""
 
 
-def kept_folder(region: Region) -> Path:
+def saved_folder(region: Region) -> Path:
     """Return the folder of a region's table, written first if it is not there."""
-    folder = _KEPT / f"{region.patients}-{_digest(region)}"
+    folder = _SAVED / f"{region.patients}-{_digest(region)}"
     if not folder.is_dir():
-        for old in _KEPT.glob(f"{region.patients}-*"):
+        for old in _SAVED.glob(f"{region.patients}-*"):
             shutil.rmtree(old)
         started = time.perf_counter()
         unfinished = folder.with_name(f"{region.patients}-unfinished")

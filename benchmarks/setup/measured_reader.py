@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from benchmarks.dynalite_server import Dynalite
-from benchmarks.saved_tables import TABLE
-from benchmarks.small_records import Region
+from benchmarks.setup.dynalite_server import Dynalite
+from benchmarks.setup.saved_tables import TABLE
+from benchmarks.setup.small_records import Region
 
 from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type

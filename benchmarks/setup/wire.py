@@ -1,7 +1,7 @@
 """Run a proxy between a function and the emulator that records its responses, and then replays them without it.
 
 So a measurement is of the function's process alone: its sockets and its HTTP are real, and another process responds,
-which always takes the same time. `python -m benchmarks.wire UPSTREAM` is that process; it prints its port.
+which always takes the same time. `python -m benchmarks.setup.wire UPSTREAM` is that process; it prints its port.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Wire:
         self._upstream = upstream
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "benchmarks.wire", self._upstream]
+        command = [sys.executable, "-m", "benchmarks.setup.wire", self._upstream]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - this module
         assert self._process.stdout is not None
         self.endpoint = f"http://127.0.0.1:{int(self._process.stdout.readline())}"

@@ -1,8 +1,8 @@
 """Measure the CPU of a warm request to each function and of its bare AWS calls, and count the charged units and bytes.
 
 Each request is repeated with recorded AWS responses, on a local stack with the sample, in turn with its calls alone
-(`benchmarks.warm_requests`). CPU is that of all threads of this process; another process sends the responses. The
-figure is the minimum of all runs; the difference to the median shows the noise.
+(`warm_requests`). CPU is that of all threads of this process; another process sends the responses. The figure is the
+minimum of all runs; the difference to the median shows the noise.
 """
 
 import gc
@@ -16,10 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from benchmarks.loaded_stack import loaded_stack
-from benchmarks.units import Units, units_of
-from benchmarks.warm_requests import WarmRequest, cases, warm_request
-from benchmarks.wire import Asked, Wire
+from benchmarks.measurements.warm_requests import WarmRequest, cases, warm_request
+from benchmarks.setup.loaded_stack import loaded_stack
+from benchmarks.setup.units import Units, units_of
+from benchmarks.setup.wire import Asked, Wire
 
 RUNS: Final = 300
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.measured_reader import Request
-from benchmarks.small_records import COMMON_CODE, LOINC, NHS_NUMBER, Region, nhs_number, patient_id
+from benchmarks.setup.measured_reader import Request
+from benchmarks.setup.small_records import COMMON_CODE, LOINC, NHS_NUMBER, Region, nhs_number, patient_id
 
 
 @dataclass(frozen=True, slots=True)

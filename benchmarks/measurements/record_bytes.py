@@ -1,6 +1,6 @@
 """Count the bytes and write units that the tables take for a folder of patients' records.
 
-python -m benchmarks.record_bytes FOLDER [--write]
+python -m benchmarks.measurements.record_bytes FOLDER [--write]
 
 Each resource is converted into its items as a load does, with the item sizes that the loader uses. Identifier locks
 and reference counts are taken as items of 100 bytes. Nothing is stored.
@@ -81,7 +81,9 @@ def _write_units(changes: list[WritePlan]) -> int:
 
 def main() -> None:
     """Print the figures, or save them."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.record_bytes", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.measurements.record_bytes", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--write", action="store_true", help=f"keep the figures in {RECORD_BYTES.name}")
     given = parser.parse_args()

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import boto3
 import jwt
-from benchmarks.wire import Asked, Wire
+from benchmarks.setup.wire import Asked, Wire
 from botocore import xform_name
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 

@@ -1,6 +1,6 @@
 """Compute the tables of `docs/capacity.md` from the figures of `docs/figures`, the prices and the quotas.
 
-    python -m benchmarks.capacity [--write]
+    python -m benchmarks.costs.capacity [--write]
 
 Prints them, or puts them into the page, each between two comments that name it.
 """
@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks import load, prices
+from benchmarks.costs import load, prices
+from benchmarks.costs.request_cost import Cost, cost_of, total_of
 from benchmarks.figures import RECORD_BYTES, record_bytes, requests
-from benchmarks.record_bytes import OVERHEAD
+from benchmarks.measurements.record_bytes import OVERHEAD
 from benchmarks.report import table
-from benchmarks.request_cost import Cost, cost_of, total_of
 
 PAGE: Final = RECORD_BYTES.parents[1] / "capacity.md"
 
@@ -110,7 +110,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
 
 def main() -> None:
     """Print the tables, or put them into the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.capacity", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.costs.capacity", description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="put the tables into the page")
     if parser.parse_args().write:
         write_page()

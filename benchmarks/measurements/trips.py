@@ -1,6 +1,6 @@
 """Measure the calls of AWS, round trips and units of each kind of request.
 
-    python -m benchmarks.trips [--write]
+    python -m benchmarks.measurements.trips [--write]
 
 Every function is composed by its handler over moto, and its calls are let go in step (`lock_step`), so the numbers are
 the same on every machine. `--write` puts the declared numbers into `docs/performance.md` instead.
@@ -41,7 +41,9 @@ def changed(found: Figures) -> list[str]:
 
 def main() -> None:
     """Measure and print every kind of request, or write the declared table into the page."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.trips", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.measurements.trips", description=__doc__.partition("\n")[0]
+    )
     parser.add_argument("--write", action="store_true", help=f"write the declared table into {DOCUMENT.name}")
     if parser.parse_args().write:
         DOCUMENT.write_text(with_table(DOCUMENT.read_text(encoding="utf-8")), encoding="utf-8")

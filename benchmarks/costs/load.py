@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks import prices
+from benchmarks.costs import prices
+from benchmarks.costs.request_cost import milliseconds
 from benchmarks.figures import memory_of, requests, template
-from benchmarks.request_cost import milliseconds
 
 from careconnect.audit.event import SHARDS as AUDIT_SHARDS
 

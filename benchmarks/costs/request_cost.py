@@ -4,7 +4,7 @@ import math
 from dataclasses import astuple, dataclass
 from typing import Final
 
-from benchmarks import prices
+from benchmarks.costs import prices
 from benchmarks.figures import RequestFigures, memory_of, requests
 
 AUTHORIZED: Final = 0.2

@@ -1,0 +1,1 @@
+"""Capacity and costs, computed from the figures, prices and quotas."""

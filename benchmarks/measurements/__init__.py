@@ -1,0 +1,1 @@
+"""Measurements of CPU, cold starts, growth, calls and stored bytes."""

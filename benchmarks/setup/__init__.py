@@ -1,0 +1,1 @@
+"""Tables, functions and answers to measure with."""
