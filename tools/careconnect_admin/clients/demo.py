@@ -1,5 +1,7 @@
-"""The demo clients of a local run: three of the Care Connect reference implementation, one that reads everything, one
-that writes everything, and one that reads the audit trail.
+"""The demo clients of a local run.
+
+Three are those of the Care Connect reference implementation. Of the others one reads everything, one writes everything,
+and one reads the audit trail.
 
 The secrets of the three have been public for years, so these clients exist in local runs only. Nothing deploys them,
 and a deployment refuses their ids and their secrets. `explorer`, `editor` and `auditor` are not published clients.

@@ -82,9 +82,9 @@ def update(
 ) -> None:
     """Change a client. Options that are not given leave their values unchanged.
 
-    Another patient, or other scopes unless they are only added, revokes the client's tokens: the API refuses them
-    within 60 seconds. New keys replace the previous ones. A client without a secret that gets a method that needs one
-    also gets a secret. It is shown now and never again.
+    Setting a patient, or scopes unless they are only added, revokes the client's tokens: the API refuses them within 60
+    seconds. New keys replace the previous ones. A client that had no secret and gets a method that needs one also gets
+    a secret, shown now and never again.
     """
     if patient and unbound:
         raise RegistrationError("--patient and --unbound exclude each other")

@@ -1,5 +1,6 @@
-"""Package a SAM template for deployment as `sam build` and `sam package` do: folders become zips, which the template
-then names. Included files are inserted here, as CloudFormation would do it.
+"""Package a SAM template for deployment, as `sam build` and `sam package` do.
+
+Folders become zips, which the template then names. Included files are inserted here, as CloudFormation would do it.
 """
 
 import fcntl
