@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from moto.dynamodb.models import DynamoDBBackend
 
+from access_auditor.scan_events import Effort
 from careconnect_testing.parts.auditor import FHIR_BASE, KEPT, NOW, Auditor, an_event
 from careconnect_testing.records.fhir_models import valid_json, valid_xml
 
@@ -144,6 +145,16 @@ def test_a_total_of_too_many_is_refused(auditor: Auditor, monkeypatch: pytest.Mo
         assert (answer.status, answer.issue["code"]) == (400, "too-costly")
         assert answer.diagnostics.startswith("_total: more than 3 events would be examined")
     assert auditor.get("AuditEvent", "patient=5&_summary=count").total == 2
+
+
+def test_a_page_that_may_examine_no_more_goes_on_where_it_ended(
+    auditor: Auditor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("access_auditor.search_events.Effort", lambda: Effort(events=2))
+    pages = auditor.walk("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
+
+    assert [id_ for page in pages for id_ in page.ids()] == IDS
+    assert max(len(page.ids()) for page in pages) <= 2
 
 
 @pytest.mark.parametrize(("room", "size"), [(10, 1), (3_500, 2)])

@@ -249,3 +249,10 @@ def test_fhir_md_what_is_not_taken_is_refused_with_what_is(reader: Reader, asked
     answer = reader.get(path, query)
 
     assert (answer.status, answer.diagnostics) == (400, said)
+
+
+def test_two_hundred_parameters_are_taken_and_no_more(reader: Reader) -> None:
+    assert reader.get("Patient", [("_count", "1")] * 200).status == 200
+    answer = reader.get("Patient", [("_count", "1")] * 201)
+
+    assert (answer.status, answer.diagnostics) == (400, "There are too many parameters.")

@@ -19,7 +19,7 @@ OPENING = '<div xmlns="http://www.w3.org/1999/xhtml">'
         '<img src="#picture" alt="a picture"/>',
         '<img src="data:image/png;base64,AAAA" alt=""/>',
         '<a href="Patient/4">a</a><a href="https://example.org/a:b?c">b</a><a name="here">c</a><a href="#here">d</a>',
-        '<a href="mailto:a@example.org">a</a><a href="urn:oid:1.2">b</a>',
+        '<a href="mailto:a@example.org">a</a><a href="urn:oid:1.2">b</a><a href="tel:+44">c</a><a href="cid:1">d</a><a href="ftp://a">e</a>',
         "<!-- a comment --><h1>&#233;</h1><pre>a\r\nb</pre>",
         "<ul><li>a</li></ul><blockquote cite='http://example.org'>a</blockquote>",
     ],

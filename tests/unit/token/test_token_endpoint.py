@@ -210,6 +210,12 @@ def test_rfc_6749_2_3_1_each_half_is_form_decoded(issuer: Issuer) -> None:
     assert secret == "päss word"
 
 
+@pytest.mark.parametrize("credentials", ["client-1", ":secret", "client%ff-1:secret"])
+def test_malformed_basic_credentials_are_named_in_the_log(issuer: Issuer, credentials: str) -> None:
+    assert issuer.post("/token", GRANT, headers=basic_header(credentials)).status == 401
+    assert issuer.observer.lines[-1]["reason"] == "malformed Basic credentials"
+
+
 def test_only_the_first_colon_divides(issuer: Issuer) -> None:
     issuer.register("client-1", secret="a:b")
 
