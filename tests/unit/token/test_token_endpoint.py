@@ -210,6 +210,13 @@ def test_rfc_6749_2_3_1_each_half_is_form_decoded(issuer: Issuer) -> None:
     assert secret == "päss word"
 
 
+def test_a_parameter_that_is_not_utf_8_is_refused(issuer: Issuer, secret: str) -> None:
+    answer = issuer.post("/token", GRANT, query=[("client_id", "client-1\udcff")], headers=basic("client-1", secret))
+
+    assert (answer.status, answer.error) == (400, "invalid_request")
+    assert answer.json["error_description"] == "The parameters are not valid UTF-8."
+
+
 @pytest.mark.parametrize("credentials", ["client-1", ":secret", "client%ff-1:secret"])
 def test_malformed_basic_credentials_are_named_in_the_log(issuer: Issuer, credentials: str) -> None:
     assert issuer.post("/token", GRANT, headers=basic_header(credentials)).status == 401
