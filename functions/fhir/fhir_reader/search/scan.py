@@ -1,4 +1,4 @@
-"""Scan ranges of the index for matches, as far as a page may (ADR 21)."""
+"""Scan ranges of the index for matches, up to the limit of a page (ADR 21)."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,14 +18,14 @@ from fhir_reader.search.result_order import IndexOrder, Place
 from fhir_reader.store.stored import Entry, EntryStream, IndexRange
 
 MOST_EXAMINED: Final = 1_000
-"""Index entries that one page examines, and as many again to try which access path is short."""
+"""Most index entries that a page examines; the query planner may examine as many again to find a short access path."""
 
 MOST_COUNTED_PATIENTS: Final = 20
-"""Patients up to which a total is audited for each of them; a larger one is about nobody (`audit.md`, Whose)."""
+"""A total over at most so many patients is audited for each; over more, for no patient (`audit.md`, Whose)."""
 
 _GROWTH: Final = 4
 _SPARE: Final = 2
-"""Several ranges hold a page unevenly: each is asked for twice its share."""
+"""A page's entries are spread unevenly over several ranges: each range is asked for twice its share."""
 
 
 class PageShare:
@@ -44,14 +44,14 @@ class PageShare:
         return True
 
     def next_limit(self, limit: int, ranges: int) -> int:
-        """Return how many entries one of some ranges asks for next: at most its part of the entries left."""
-        # The shards of a type hold alike; of more ranges, one may hold the most.
+        """Return how many entries each of `ranges` reads after `limit`: at most its part of the entries left."""
+        # Shards of a type hold about equally many entries. Of more ranges than shards, one may hold most entries.
         return min(limit * _GROWTH, self.left // min(ranges, SHARDS) + 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Entries that may match, in order; there are `at_least` so many."""
+    """Entries that may match, in order; `at_least` is a lower bound of their number."""
 
     entries: Iterator[Entry]
     at_least: int
@@ -61,13 +61,13 @@ class Lookups(Protocol):
     """Filters entries by lookups, several at a time."""
 
     def filter(self, entries: Sequence[Entry], at_least: int) -> FilterResult:
-        """Return the entries that match, for as many of them as can be afforded, and for `at_least` so many."""
+        """Return the matches among as many entries as the budget allows, and among no fewer than `at_least`."""
 
     def batch_size(self, before: int, wanted: int) -> int:
         """Return how many entries to look up together, after a batch of `before`."""
 
     def can_afford(self, entries: int) -> bool:
-        """Return True if so many entries can be looked up."""
+        """Return True if the budget allows lookups for this number of entries."""
 
 
 @dataclass(slots=True)
@@ -113,15 +113,15 @@ def candidates_of(
     *,
     expected: int,
 ) -> Candidates:
-    """Open an access path in an order of the index, from after a place; `expected` entries will probably be enough."""
+    """Open an access path in an index order, after a cursor position; `expected` entries will probably be enough."""
     path = path.in_order(order, dated=bool(type_.order_by))
     if after:
         path = path.from_place(after)
     streams = _open(type_, [one for one in path.ranges if not one.expected], context, share, expected)
-    # The entries of these are in the others too, or there are few.
+    # These ranges hold few entries, or entries that the other ranges hold too.
     rare = _open(type_, [one for one in path.ranges if one.expected], context, share, expected)
     later = _open(type_, path.then, context, share, 1)
-    # The first entry after the place may be the place itself, and the rest of a range may be empty.
+    # The first entry after the cursor position may be the one at it, and the rest of a range may be empty.
     at_least = sum(max(stream.at_least - 1, 0) for stream in (*streams, *later))
     entries = chain(_merged([*streams, *rare], order, context.budget), _merged(later, order, context.budget))
     return Candidates(_once(entries, tuple(after) if after else None), at_least)
@@ -140,7 +140,7 @@ def read_all(type_: ResourceType, path: AccessPath, context: SearchContext, limi
         found.setdefault(entry.id, entry)
     if path.named_after != LAST_UPDATED.name:
         return list(found.values())
-    # Entries of that index hold their time of change in place of their place in the type's order.
+    # Entries of the `_lastUpdated` index are ordered by their last change: compute their order in the type.
     return [replace(entry, order=order_key(entry.values, type_.order_by)) for entry in found.values()]
 
 
@@ -163,8 +163,8 @@ def scan_index(
 ) -> ScanResult:
     """Collect matches until there are as many as `wanted`, or the whole share is examined.
 
-    To `count_all` it goes on to the end, as long as that may be within the share. `count_patients` collects the
-    patients of the matches.
+    With `count_all` it goes on to the end, unless there are certainly more candidates than share or lookups allow.
+    `count_patients` collects the patients of the matches.
     """
     count_all = count_all and candidates.at_least <= share.left
     result = ScanResult(patients=set() if count_patients else None)
@@ -180,7 +180,7 @@ def scan_index(
 def _scan(
     candidates: Candidates, filter_: EntryFilter, share: PageShare, wanted: int, *, count_all: bool, result: ScanResult
 ) -> None:
-    """Scan where an entry's own values decide."""
+    """Scan if an entry's own values decide whether it matches."""
     matches = result.matches
     matching = None if filter_.accepts_all else filter_.matching
     for entry in candidates.entries:
@@ -209,7 +209,7 @@ def _scan_with_lookups(
     count_all: bool,
     result: ScanResult,
 ) -> None:
-    """Scan where something has to be looked up for entries, a batch of them at a time."""
+    """Scan if an entry's match depends on lookups, which are made for a batch of entries at a time."""
     last = None
     pending: list[Entry] = []
     size = lookups.batch_size(0, wanted)
@@ -254,7 +254,7 @@ def _open(
     *,
     at_once: bool = True,
 ) -> Sequence[EntryStream]:
-    """Open ranges; they are read `at_once`, or one to its end after the other."""
+    """Open ranges, to be read side by side (`at_once`), or one after the other, each to its end."""
     if not ranges:
         return []
     limit = min(expected, share.left + 1, context.budget.entries_paid + 1, MOST_ENTRIES)
@@ -271,7 +271,7 @@ def _merged(streams: Sequence[EntryStream], order: IndexOrder, budget: RequestBu
 
 
 def _once(entries: Iterable[Entry], after: tuple[str, str] | None) -> Iterator[Entry]:
-    """Yield ordered entries, one for each resource, without the one at the place itself."""
+    """Yield ordered entries, one for each resource, without the one at the position `after`."""
     before = after
     for entry in entries:
         if (place := _place(entry)) != before:

@@ -1,6 +1,6 @@
 """Search the resources of one type (`fhir.md`, Semantics).
 
-The stages are the modules of this room: `parse` → `chains` → `plan_query` → `scan` and `filter` → `page`.
+The stages are the modules of this folder: `parse` → `chains` → `plan_query` → `scan` and `filter` → `page`.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -41,9 +41,9 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     """Return the searchset Bundle of a query.
 
     A resource that the caller may not search, or that is outside its compartment, is not matched, not counted, not
-    included and not referred to. A page in an order of the index costs only itself, and has the total if that was
-    found meanwhile or is asked for. Raises the outcomes 403 for a chain that the token does not open, 400 for a
-    foreign cursor or for a search that is too costly.
+    included and not referred to. A page in an index order reads only what it needs itself; it has the total if the
+    scan reached the end, or if the total is asked for. Raises the outcomes 403 for a chain that the token does not
+    allow, 400 for the cursor of another search or for a search that is too costly.
     """
     if query.chained:
         authorise(query.type, query.chained, context.caller)
@@ -76,13 +76,13 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
                 place = Cursor(order.place(last), total, access_path=scan.path_number, examined=result.enough)
                 links.append(("next", context.links.next_url(query.used, place)))
     if query.warnings:
-        # First, so that a reader of the matches has seen them.
+        # Warnings come first, so that a client sees them before the matches.
         entries = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view), *entries]
     return Bundle(total, links, entries)
 
 
 def _charged_parameter(query: SearchQuery, context: SearchContext) -> str:
-    """Return the name under which a search is refused as too costly: the parameter behind it, or the type."""
+    """Return what a too-costly search is blamed on in its error: the expensive parameter, or the type's name."""
     if context.result.exact_total:
         return "_total"
     return "_sort" if context.result.sort else query.type.name
@@ -108,7 +108,7 @@ def _total(
 
 
 def _audit_counted(patients: Collection[str], context: SearchContext) -> None:
-    """Begin the audit events of the patients in a total, if they are few enough."""
+    """Start the audit events of the patients in a total, if they are few enough."""
     context.trail.settle()
     if 0 < len(patients) <= MOST_COUNTED_PATIENTS and context.trail.fits(patients):
         context.trail.touched(patients)
@@ -137,7 +137,7 @@ class _PageScan:
         self.path_number = 0
 
     def in_order(self, order: IndexOrder) -> _Scan:
-        """Choose as much as a page may scan, in an order of the index."""
+        """Choose the entries that a page may scan, in an index order."""
         cursor, context = self._cursor, self._context
         criteria, chained = self._criteria, list(self._chained)
         if chained:
@@ -159,7 +159,7 @@ class _PageScan:
         return candidates, [one for one in criteria if one is not plan.found.satisfies], chained
 
     def sorted(self) -> _Scan:
-        """Choose everything that matches, in an order that no index has."""
+        """Choose all entries that match, for an order that no index has."""
         resolved, chained = resolve(self._chained, self._context)
         criteria = [*self._criteria, *resolved]
         found = candidate_entries(self._type, criteria, self._context, MOST_ENTRIES)
@@ -170,7 +170,7 @@ class _PageScan:
         return self._in_memory(matching), (), chained
 
     def _in_memory(self, found: Iterable[Entry]) -> Candidates:
-        """Return entries in the order of the search, from after the cursor."""
+        """Return the entries after the cursor, in the order of the search."""
         entries = sorted(found, key=self._order.key)
         if self._cursor:
             place = self._cursor.place

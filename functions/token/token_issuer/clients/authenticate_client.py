@@ -23,7 +23,7 @@ _DUMMY_DIGEST: Final = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class FoundClient:
-    """The result of one read: the client, if it is registered, and its failures in the two windows."""
+    """The result of one read: the client, if it is registered, and its failures in the current and previous window."""
 
     record: ClientRecord | None
     failures: int
@@ -49,7 +49,7 @@ class AttemptStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClientAuthentication:
-    """Client authentication; `limit` is the number of failures per client id and address in five minutes."""
+    """Client authentication; `limit` is the most failures per client id and address in five minutes."""
 
     clients: ClientStore
     attempts: AttemptStore
@@ -119,7 +119,7 @@ class ClientAuthentication:
 
 
 def _is_secret_right(record: ClientRecord | None, secret: str, now: float) -> bool:
-    """Return True if a secret is one of the client's; compare with dummy digests in place of absent ones."""
+    """Return True if a secret is one of the client's; absent digests are replaced by dummies, for equal timing."""
     salt = record.salt if record is not None else ""
     digest = digest_secret(salt or _DUMMY_SALT, secret)
     held = list(record.secrets[:MAX_SECRETS]) if record is not None else []

@@ -1,4 +1,4 @@
-"""The HTTP side of every function: an event in, the answer of the function's endpoint out, one line in the log.
+"""Turn a Lambda event into the answer of the function's endpoint, and log one line for each request.
 
 The pipeline holds everything that the functions share: the event, preflights, expected and unexpected errors, ids,
 metrics and CORS. The authorizer does not use it, since it answers with policies, not HTTP.
@@ -54,7 +54,7 @@ class Errors:
 
 
 class Endpoint(ABC):
-    """The part of a function that is its own: the answer to a request, and the format of its errors."""
+    """The part that differs between functions: the answer to a request, and the format of its errors."""
 
     __slots__ = ()
     errors: ClassVar[Errors]
@@ -89,7 +89,7 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Auditing:
-    """The store of a function's events, the service name in them, and whether it answers while the store is down."""
+    """The store of a function's audit events, the service name in them, and whether to answer if the store is down."""
 
     store: AuditStore
     service: str
@@ -98,7 +98,7 @@ class Auditing:
 
 @dataclass(frozen=True, slots=True)
 class RequestPipeline:
-    """A function from a REST proxy event to the gateway's answer; it raises nothing. `clock` returns epoch seconds.
+    """Turns a REST proxy event into API Gateway's response format; never raises. `clock` returns epoch seconds.
 
     With `auditing`, no answer leaves before the events of its request are stored (`audit.md`, Before the answer
     leaves).
@@ -203,11 +203,11 @@ class RequestPipeline:
         try:
             context.trail.finish(status, error)
         except ApiError as found:
-            # A lookup for the audit trail, made at the same time as the work, was refused.
+            # A lookup for the audit trail, which runs concurrently with the request's own work, was refused.
             return found
         except EventNotStoredError as missing:
             context.metrics.append("AuditEventNotWritten")
-            # `open` is for a store that is down, and not for an event that the store refuses.
+            # `fails_open` covers a store that is down, not an event that the store refuses.
             if self.auditing.fails_open and missing.is_down:
                 return None
             return self.endpoint.errors.unavailable(f"no event: {missing}")

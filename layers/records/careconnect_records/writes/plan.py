@@ -22,12 +22,12 @@ from careconnect_records.items.resource_items import (
 )
 from careconnect_records.writes.target import Target
 
-# DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for its JSON.
+# DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for the JSON around the items.
 MAX_ACTIONS: Final = 100
 MAX_BYTES: Final = 3_500_000
 
 # Each entry has all values of its resource, so their bytes grow with the square of the number of values: 70 KB of
-# identifiers would be 100 MB. This limit takes a few transactions, well within a function's 20 s.
+# identifiers would be 100 MB. A write at this limit takes a few transactions, well within a function's 20 s.
 MAX_ENTRY_BYTES: Final = 10_000_000
 MAX_REFERENCES: Final = 2_000
 
@@ -105,7 +105,7 @@ class WritePlan:
         return 1 + sum(map(len, sets)) + counts + (COUNT_SHARDS if self.deletes or self.restores else 0)
 
     def fits(self, others: int = 1) -> bool:
-        """Return True if one transaction takes the write and so many other actions of a kilobyte at most."""
+        """Return True if the write and `others` more actions, each of at most a kilobyte, fit into one transaction."""
         return self.count + len(self.target.locks) + others <= MAX_ACTIONS and self.size <= MAX_BYTES
 
 
@@ -125,7 +125,7 @@ def plan_write(
         target,
         resource,
         target.version + 1,
-        # An index entry names its version by the time, so no two versions may have the same.
+        # An index entry identifies its version by this time, so no two versions may have the same time.
         max(now, target.updated + 1),
         base_url=base_url,
         method="DELETE" if resource is None else method,
@@ -139,7 +139,7 @@ def plan_write(
 
 
 def plan_rebuild(target: Target, resource: dict[str, Any] | None, *, base_url: str) -> WritePlan:
-    """Return the plan that writes everything but the bodies, for a target with a stored body alone.
+    """Return the plan that writes everything but the bodies, for a target of which only the body is stored.
 
     Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
     """
@@ -167,7 +167,7 @@ def plan_version(
     patients: tuple[str, ...] = (),
     digest: str = "",
 ) -> WritePlan:
-    """Return the plan that makes a resource this `version`, written at `updated` (epoch milliseconds).
+    """Return the plan that stores a resource as this `version`, written at `updated` (epoch milliseconds).
 
     A deletion (`resource` None) belongs to `patients`, as the deleted resource did. `digest` is the resource's, if it
     was computed already. Raises `TooLargeError`, and `SearchValueError` for a date that the calendar does not have.
