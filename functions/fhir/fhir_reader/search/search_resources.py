@@ -52,7 +52,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     audit_named_patients(query.type, context)
     with context.budget.charged_to(_charged_parameter(query, context)):
         scan = _PageScan(query, order, cursor, context)
-        candidates, criteria, chained = scan.in_order(order.index) if order.index else scan.sorted()
+        candidates, criteria, chained = scan.in_order(order.index) if order.index else scan.in_requested_order()
         result = scan_index(
             candidates,
             EntryFilter(criteria, context),
@@ -158,7 +158,7 @@ class _PageScan:
         candidates = candidates_of(self._type, plan.found, order, after, context, self.share, expected=expected)
         return candidates, [one for one in criteria if one is not plan.found.satisfies], chained
 
-    def sorted(self) -> _Scan:
+    def in_requested_order(self) -> _Scan:
         """Choose all entries that match, for an order that no index has."""
         resolved, chained = resolve(self._chained, self._context)
         criteria = [*self._criteria, *resolved]
