@@ -5,7 +5,7 @@ from hypothesis import settings
 EVERY, QUICK, LONG = "every", "quick", "long"
 """Hypothesis profiles; `--hypothesis-profile` selects the last two (`make quick`, `make test-long`)."""
 
-_LONG_FACTOR = 6
+_LONG_FACTOR = 5
 _EVERY_SHARE = 4
 
 # No deadlines: a busy machine may be slow.
