@@ -89,7 +89,7 @@ tests: $(VENV)/.node
 # Those that are made up by the thousand, and those that wait for minutes: handed out one by one, and each process has
 # its own stack, since one would take them one after the other.
 test-long: $(VENV)/.node $(VENV)/.web ## The long tests: REAL_DATA=<folder of more records>
-	$(BIN)/pytest -n 4 --dist loadgroup -m "long or generated or hypothesis" --hypothesis-profile=long
+	$(BIN)/pytest -n 3 --dist loadgroup -m "long or generated or hypothesis" --hypothesis-profile=long
 
 # Measured, a test takes twice as long: in CI alone, by the tests that run functions and layers in their own process.
 coverage: $(VENV)/.test ## The unit tests, and what they cover
