@@ -86,8 +86,8 @@ test: check tests ## What CI runs, without the long tests and the containers: RE
 tests: $(VENV)/.node
 	$(PYTEST) -m "not long"
 
-# Those that are made up by the thousand, and those that wait for minutes: handed out one by one, and each process has
-# its own stack, since one would take them one after the other.
+# The generated cases by the thousand, and the tests that wait for minutes: one by one, but for groups (tests/conftest.py);
+# each process has its own stack, since one would take them one after the other.
 test-long: $(VENV)/.node $(VENV)/.web ## The long tests: REAL_DATA=<folder of more records>
 	$(BIN)/pytest -n 3 --dist loadgroup -m "long or generated or hypothesis" --hypothesis-profile=long
 

@@ -10,11 +10,12 @@ from unittest.mock import patch
 import pytest
 from botocore.loaders import Loader
 from typer.main import get_command
+from xdist.scheduler import LoadScopeScheduling
 
 from careconnect.runtime import aws
 from careconnect_testing.aws.moto_dynamodb import quick_and_whole
 from careconnect_testing.records.real_data import REAL_DATA, RealDataError, real_data, records_line
-from careconnect_testing.running.scheduling import StackScheduling, begins_at
+from careconnect_testing.running.scheduling import GroupScheduling, StackScheduling, begins_at
 from careconnect_testing.stacks.search_stack import search_stack
 from careconnect_testing.stacks.stack_fixtures import (
     auditor,
@@ -57,8 +58,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling | None:
-    return StackScheduling(config, log) if config.getoption("dist") == "loadscope" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    schedulings: dict[str, type[LoadScopeScheduling]] = {"loadscope": StackScheduling, "loadgroup": GroupScheduling}
+    scheduling = schedulings.get(config.getoption("dist"))
+    return scheduling(config, log) if scheduling else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

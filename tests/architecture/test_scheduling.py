@@ -3,7 +3,7 @@
 import ast
 from pathlib import Path
 
-from careconnect_testing.running.scheduling import STACK_FIXTURES, begins_at, work_unit
+from careconnect_testing.running.scheduling import STACK_FIXTURES, begins_at, group_of, work_unit
 
 TESTS = Path(__file__).resolve().parents[1]
 FIXTURES = (TESTS / "support/careconnect_testing/stacks/stack_fixtures.py", *TESTS.glob("*/conftest.py"))
@@ -23,6 +23,15 @@ def test_the_files_of_one_stack_are_handed_out_together_and_all_others_by_themse
     assert {unit_of(name) for name in clients} == {"clients"}
     assert {unit_of(name) for name in searched} == {"search stack"}
     assert [unit_of(name) for name in alone] == [(TESTS / name).as_posix() for name in alone]
+
+
+def test_in_the_long_run_the_browsers_tests_are_one_group_and_a_marked_file_is_another() -> None:
+    browsers = {group_of(path) for path in (TESTS / "browser").glob("test_*.py")}
+    mix = TESTS / "integration/test_audit_trail_mix.py"
+
+    assert browsers == {"browser"}
+    assert group_of(mix) == mix.as_posix()
+    assert group_of(TESTS / "simulation/test_generated_searches.py") == ""
 
 
 def test_what_has_a_stack_begins_before_what_has_none() -> None:
