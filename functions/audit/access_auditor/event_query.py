@@ -109,7 +109,7 @@ def parse_event_search(
             query.criteria.append(parse_criterion(parameter, modifier, text, fhir_base=fhir_base, now=now))
         return parameter is not None or name in SEARCH_PARAMETERS
 
-    names = (*AUDIT_EVENT.parameter_names, *SEARCH_PARAMETERS)
+    names = (*AUDIT_EVENT.by_name, *SEARCH_PARAMETERS)
     sort_parameters(query, parameters, Offer(AUDIT_EVENT.name, names, handling), take)
     return query
 

@@ -209,7 +209,7 @@ def test_any_event_is_stored_and_shown_as_a_valid_one(event: AuditEvent) -> None
 
 
 def test_an_event_has_values_of_every_parameter_that_is_offered() -> None:
-    assert set(values_of(FULL)) == set(AUDIT_EVENT.parameter_names)
+    assert set(values_of(FULL)) == set(AUDIT_EVENT.by_name)
 
 
 def test_a_version_that_was_asked_for_is_found_by_its_resource() -> None:

@@ -11,7 +11,7 @@ from careconnect.fhir.resource_types import ResourceType
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.includes import Included, follow_references
 from fhir_reader.search.parse import Include
-from fhir_reader.store.stored import Entry, PageEntry, StoredResource, page_entries, patients_in_all
+from fhir_reader.store.stored import Entry, PageEntry, StoredResource, page_entries, patients_in
 
 MOST_STEPS: Final = 8
 """Versions that are read, from the current one back, to find the one of an index entry."""
@@ -182,8 +182,10 @@ def _rendered(
         context.fhir_base,
         context.result.view,
     )
-    rendered = map(_Rendered, texts, patients_in_all(seen))
-    return {(type_.name, resource_id): one for (type_, resource_id, _), one in zip(seen, rendered, strict=True)}
+    return {
+        (type_.name, resource_id): _Rendered(text, patients_in(type_, resource_id, stored))
+        for (type_, resource_id, stored), text in zip(seen, texts, strict=True)
+    }
 
 
 def _patients_of(included: Included) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ from fhir_reader.store.stored import (
     StoredResource,
     item_key,
     stored_resource,
-    stored_resources,
 )
 from fhir_reader.store.versions import DynamoDbVersions
 
@@ -92,7 +91,7 @@ class DynamoDbResourceStore:
         """Return many resources by (type name, id), without absent ones: one BatchGetItem per hundred."""
         wanted = list(keys)
         self._pay(math.ceil(len(wanted) / BATCH))
-        return stored_resources(self._items(wanted, JSON_ITEM))
+        return {key: stored_resource(item) for key, item in self._items(wanted, JSON_ITEM).items()}
 
     def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
         """Return the entries of resources by their ids: one BatchGetItem per hundred."""

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, Final, Protocol
 
-from careconnect.fhir.resource_types import ResourceType
-from careconnect.search.stored_values import StoredValues, entry_contents
+from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
+from careconnect.search.stored_values import StoredValues
 from careconnect.search.values import SearchValues, patients_of
 from fhir_reader.budget import RequestBudget
 
@@ -51,17 +50,6 @@ def stored_resource(item: Mapping[str, Any]) -> StoredResource:
         method=item["method"]["S"],
         status=int(item["status"]["S"]),
     )
-
-
-def stored_resources(items: Mapping[tuple[str, str], Mapping[str, Any]]) -> dict[tuple[str, str], StoredResource]:
-    """Return the resource version in each of several DynamoDB items."""
-    return {key: stored_resource(item) for key, item in items.items()}
-
-
-def patients_in_all(resources: Sequence[tuple[ResourceType, str, StoredResource]]) -> list[tuple[str, ...]]:
-    """Return `patients_in` of each resource."""
-    are_patients = {type_.name: type_.is_patient for type_ in {one[0].name: one[0] for one in resources}.values()}
-    return [(id_,) if are_patients[type_.name] else stored.patients for type_, id_, stored in resources]
 
 
 def patients_in(type_: ResourceType, resource_id: str, stored: StoredResource) -> tuple[str, ...]:
@@ -113,8 +101,6 @@ class Entry:
     @property
     def patients(self) -> tuple[str, ...]:
         """The ids of the patients that have the resource in their compartments."""
-        if self.type.patient_parameter is None:
-            return (self.id,) if self.type.is_patient else ()
         return patients_of(self.type, self.id, self.values)
 
 
@@ -129,17 +115,8 @@ class PageEntry:
 
 def page_entries(entries: Iterable[Entry]) -> list[PageEntry]:
     """Return each entry with its parsed values, patients and time of change."""
-    read = []
-    for type_, group in groupby(entries, lambda entry: entry.type):
-        some = list(group)
-        contents = entry_contents(type_, [(entry.id, _stored_in(entry)) for entry in some])
-        for entry, content in zip(some, contents, strict=True):
-            read.append(PageEntry(entry.holding(content.values), content.patients, content.changed))
-    return read
-
-
-def _stored_in(entry: Entry) -> Mapping[str, Any]:
-    return entry.at_hand.stored if isinstance(entry.at_hand, StoredValues) else _parsed(entry.stored)
+    held = [entry if entry.at_hand is not None else entry.holding(entry.values) for entry in entries]
+    return [PageEntry(entry, entry.patients, int(entry.values[LAST_UPDATED.name][0][0])) for entry in held]
 
 
 _DECODER: Final = json.JSONDecoder()

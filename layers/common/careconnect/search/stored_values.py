@@ -13,12 +13,11 @@ Not stored at all are the id, the parts of repeating composites, composites of t
 a parameter that shows the presence of a value.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Final
 
-from careconnect.fhir.resource_types import LAST_UPDATED, ParameterType, Rank, ResourceType, SearchParameter
+from careconnect.fhir.resource_types import ParameterType, Rank, ResourceType, SearchParameter
 from careconnect.search.values import SearchValues
 
 # Append only: index entries store the positions. A URI that ends in a slash is the beginning of others, and `{type}`
@@ -49,7 +48,7 @@ class StoredValues(Mapping[str, Sequence[Any]]):
     def __init__(self, type_: ResourceType, resource_id: str, stored: Mapping[str, Sequence[Any]]) -> None:
         self._type = type_
         self._id = resource_id
-        self.stored = stored
+        self._stored = stored
 
     def __getitem__(self, name: str) -> Sequence[Any]:
         """Return a parameter's values; raises `KeyError` if it has none."""
@@ -63,17 +62,17 @@ class StoredValues(Mapping[str, Sequence[Any]]):
 
     def __iter__(self) -> Iterator[str]:
         """Yield the names of the parameters that have values."""
-        return (name for name in self._type.parameter_names if self._values(name))
+        return (name for name in self._type.by_name if self._values(name))
 
     def __len__(self) -> int:
         """Return the number of parameters that have values."""
         return sum(1 for _ in self)
 
     def _values(self, name: str) -> Sequence[Any]:
-        parameter = self._type.parameter(name)
+        parameter = self._type.by_name.get(name)
         if parameter is None:
             return ()
-        stored = self.stored.get(name)
+        stored = self._stored.get(name)
         if stored is None:
             return self._derived(parameter)
         if parameter.parts:
@@ -94,35 +93,11 @@ class StoredValues(Mapping[str, Sequence[Any]]):
         if parameter.parts:
             parts = [list(self._values(part.parameter.name)) for part in parameter.parts]
             return [parts] if parameter.of_resource and any(parts) else ()
-        if (joined := self._type.joined_in(parameter)) and joined[0].name in self.stored:
+        if (joined := self._type.joined_in(parameter)) and joined[0].name in self._stored:
             composite, place = joined
             values = (value for parts in self._values(composite.name) for value in parts[place])
             return _each_once(values)
         return ()
-
-
-@dataclass(frozen=True, slots=True)
-class EntryContent:
-    """The values of an index entry, the patients of its resource, and the resource's last change (epoch ms)."""
-
-    values: StoredValues
-    patients: tuple[str, ...]
-    changed: int
-
-
-def entry_contents(type_: ResourceType, resources: Iterable[tuple[str, Mapping[str, Any]]]) -> list[EntryContent]:
-    """Read index entries of one type, given as (id, stored values): everything that a page needs of each."""
-    reference = type_.patient_parameter
-    is_patient = type_.is_patient
-    contents = []
-    for resource_id, stored in resources:
-        patients: tuple[str, ...] = (resource_id,) if is_patient else ()
-        if reference and not is_patient:
-            targets = [one.partition("/") for one in stored.get(reference.name, ())]
-            patients = tuple(id_ for name, _, id_ in targets if name in reference.targets)
-        changed = _read(type_.name, LAST_UPDATED, stored[LAST_UPDATED.name][0], ())[0]
-        contents.append(EntryContent(StoredValues(type_, resource_id, stored), patients, int(changed)))
-    return contents
 
 
 def stored_values(type_: ResourceType, values: SearchValues) -> dict[str, list[Any]]:

@@ -127,7 +127,7 @@ def test_the_access_record_is_served_and_is_no_type_of_resources() -> None:
 
 def test_the_access_record_is_searched_by_six_parameters_and_read_alone() -> None:
     names = ["_id", "patient", "date", "user", "action", "entity", "outcome"]
-    assert [parameter.name for _, parameter in AUDIT_ROWS] == list(AUDIT_EVENT.parameter_names) == names
+    assert [parameter.name for _, parameter in AUDIT_ROWS] == list(AUDIT_EVENT.by_name) == names
     assert AUDIT_EVENT.common == (ID_PARAMETER,)
     assert (AUDIT_EVENT.writable, AUDIT_EVENT.versioned, AUDIT_EVENT.operations) == (False, False, ())
 

@@ -1,7 +1,7 @@
 """Resource types: the table that stores each, the scopes that open it, and its search parameters."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -79,17 +79,13 @@ class ResourceType:
         return f"{'an' if self.name[0] in 'AEIOU' else 'a'} {self.name}"
 
     @cached_property
-    def _by_name(self) -> Mapping[str, SearchParameter]:
+    def by_name(self) -> Mapping[str, SearchParameter]:
+        """All its parameters by name, the common ones first, searchable or not."""
         return {each.name: each for each in (*self.common, *self.parameters)}
 
     def parameter(self, name: str) -> SearchParameter | None:
         """Return the parameter called `name`, searchable or not."""
-        return self._by_name.get(name)
-
-    @property
-    def parameter_names(self) -> Iterable[str]:
-        """The names of all its parameters, the common ones first."""
-        return self._by_name
+        return self.by_name.get(name)
 
     @property
     def condition(self) -> SearchParameter | None:
@@ -133,7 +129,7 @@ class ResourceType:
         """The reference that puts a resource of this type into a patient's compartment, if it has one."""
         return next((p for p in self.parameters if p.compartment), None)
 
-    @property
+    @cached_property
     def is_patient(self) -> bool:
         """Return True for the type that has a compartment."""
         return bool(self.members)
