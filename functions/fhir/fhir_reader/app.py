@@ -82,12 +82,12 @@ class FhirEndpoint(OutcomeEndpoint):
         _start(context, path)
         _require_letter(caller, path, request.method)
         parameters = parameters_of(request, path)
-        query = _start(context, path, parameters)
+        query, named = _start(context, path, parameters)
         is_read = path.route in (Route.INSTANCE, Route.VERSION)
         sealed = () if is_read else sealed_parameters(parameters, self.store.seal_key, caller, path.asked)
         if sealed:
             parameters = [*sealed, *parameters]
-            query = _start(context, path, parameters)
+            query, named = _start(context, path, parameters)
         if query.names_too_many:
             raise outcomes.too_many_patients()
         takes = OPERATIONS[path.operation].takes if path.operation else _TAKES[path.route]
@@ -108,7 +108,7 @@ class FhirEndpoint(OutcomeEndpoint):
             fhir_base=fhir_base,
             links=Links(fhir_base, path.asked, caller, store.seal_key, is_sealed),
             trail=context.trail,
-            named=_named(path, query),
+            named=named,
             identifiers=query.identifiers,
         )
         bundle = _PAGED.get(path.route, _search)(path, parameters, search, context.now)
@@ -141,20 +141,24 @@ def _require_letter(caller: Caller, path: FhirPath, method: str) -> None:
     caller.require(path.type, Interaction.SEARCH if is_search else Interaction.READ)
 
 
-def _start(context: RequestContext, path: FhirPath, parameters: Sequence[tuple[str, str]] = ()) -> AuditQuery:
-    """Start the audit trail with the requested interaction and target; return the parameters that it may record."""
+def _start(
+    context: RequestContext, path: FhirPath, parameters: Sequence[tuple[str, str]] = ()
+) -> tuple[AuditQuery, tuple[str, ...]]:
+    """Start the audit trail with the requested interaction and target.
+
+    Returns the parameters that it may record, and the patient ids in the path and the parameters.
+    """
     owner = path.compartment.owner if path.compartment else ""
     asked = owner or (resource_key(path.type.name, path.id) if path.id else "")
     if path.version.isdecimal() and len(path.version) <= _LONGEST_VERSION:
         asked = f"{asked}/_history/{path.version}"
     query = AuditQuery()
-    if path.route in (Route.TYPE, Route.SEARCH):
+    if parameters and path.route in (Route.TYPE, Route.SEARCH):
         query = audit_query(path.type, parameters, context.base_url.fhir)
     action = Action.EXECUTE if path.route is Route.OPERATION else Action.READ
-    context.trail.start(
-        _INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), query, _named(path, query)
-    )
-    return query
+    named = _named(path, query)
+    context.trail.start(_INTERACTIONS[path.route], action, path.type.name, filter(None, (asked,)), query, named)
+    return query, named
 
 
 def _named(path: FhirPath, query: AuditQuery) -> tuple[str, ...]:

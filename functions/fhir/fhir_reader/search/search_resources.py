@@ -65,7 +65,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
         )
         total = _total(query, cursor, scan, result, context)
         links = [("self", context.links.url(query.used))]
-        if context.result.only_total:
+        if not scan.wanted:
             entries: Sequence[str] = ()
         else:
             page = fill_page(result.matches[: context.result.count], query.includes, query.reverse_includes, context)
@@ -131,7 +131,7 @@ class _PageScan:
         self._context = context
         self.counts = is_first and result.wants_total
         self.counts_patients = is_first and result.exact_total
-        self._limit = MOST_ENTRIES if is_first and result.exact_total else MOST_EXAMINED
+        self._limit = MOST_ENTRIES if self.counts_patients else MOST_EXAMINED
         self.wanted = 0 if result.only_total else result.count + 1
         self.share = PageShare(self._limit)
         self.path_number = 0
