@@ -27,7 +27,7 @@ ALLOWED: Final = 1.15
 """The most time for a page of the large table, as a multiple of one of the small table at the same cost."""
 
 UNITS_ASKED: Final = 40
-"""Pages of each kind whose read units are compared."""
+"""Pages of each kind that the read units are compared over."""
 
 _LATER_PAGES: Final = 40
 _WARM_UP: Final = 5

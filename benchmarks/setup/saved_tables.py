@@ -16,7 +16,7 @@ TABLE: Final = "records"
 
 _SAVED: Final = Path(__file__).parents[2] / ".local" / "bench"
 _COMPARED: Final = 50_000
-"""Items whose digest shows whether a table would be the same: those of the sample, and of some hundred patients."""
+"""Sample and patients to digest: an equal digest means that the table would be equal."""
 
 
 def saved_folder(region: Region) -> Path:

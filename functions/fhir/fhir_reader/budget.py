@@ -46,7 +46,7 @@ FREE_UNITS: Final = 3_000
 """Units of each request that are not charged: as much as all of a type with two thousand resources."""
 
 FREE_UNITS_WHEN_SPENT: Final = 160
-"""The same for a client whose quota is used up: two calls, fifty entries and an event.
+"""Free units of a client without any quota left: two calls, fifty entries and an event.
 
 Reads and pages of one patient's record go on, and a search through a whole type is refused before its first call.
 """
@@ -158,7 +158,7 @@ class UsageCounters(Protocol):
 
 
 class Quota:
-    """Charges clients for expensive requests, and refuses a client whose quota for the minute is used up.
+    """Charges clients for expensive requests, and refuses a client without any quota left in the minute.
 
     A function instance remembers whom it has refused until the minute is over, so that refusing them again costs
     DynamoDB nothing. Nothing else about a client stays in memory. Times are in epoch seconds.

@@ -51,7 +51,7 @@ def another_type() -> OutcomeError:
 
 
 def another_id() -> OutcomeError:
-    """Return 400 for an update whose body has no id, or another than the resource's."""
+    """Return 400 for an update with a body without an id, or with another than the resource's."""
     return OutcomeError(400, "value", "The body's id has to be that of the resource that is updated.", where="id")
 
 

@@ -82,7 +82,7 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
 
 
 def _charged_parameter(query: SearchQuery, context: SearchContext) -> str:
-    """Return what a too-costly search is blamed on in its error: the expensive parameter, or the type's name."""
+    """Return the name in the error of a too-costly search: its expensive parameter, or the type."""
     if context.result.exact_total:
         return "_total"
     return "_sort" if context.result.sort else query.type.name

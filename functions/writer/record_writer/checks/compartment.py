@@ -1,4 +1,4 @@
-"""Find the patients in whose compartments a resource is, from its stored items or from the body of a request."""
+"""Find the patients with a resource in their compartments, by its stored items or the body of a request."""
 
 from collections.abc import Mapping
 from typing import Any
