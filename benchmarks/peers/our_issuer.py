@@ -64,7 +64,7 @@ class _MemoryAudit:
         self._items.extend(event.item() for event in events)
 
     def put_action(self, event: AuditEvent) -> dict[str, Any]:
-        """Return an empty action: without a table there is no transaction."""
+        """Refuse: the issuer writes no event in a transaction."""
         raise NotImplementedError
 
 

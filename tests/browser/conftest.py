@@ -17,17 +17,9 @@ from careconnect_testing.page.browser import Visit, chromium
 __all__ = ["api", "beside", "desk", "made"]
 
 Visiting = Callable[..., Visit]
-HERE = Path(__file__).parent
 
 # What is waited for comes, but not within five seconds where other tests have the processors.
 expect.set_options(timeout=20_000)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests together where several processes share the work (`--dist loadgroup`): one stack, one browser."""
-    for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")
