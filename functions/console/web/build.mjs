@@ -11,6 +11,8 @@ const assets = join(site, "assets");
 
 const { metafile, warnings } = await build({
   absWorkingDir: web,
+  // Named, so that esbuild does not read a tsconfig.json of the folders above the one it builds in.
+  tsconfig: join(web, "tsconfig.json"),
   entryPoints: { app: "src/main.tsx", style: "src/styles/style.css", viewer: "src/rooms/reference/viewer.css" },
   outdir: assets,
   entryNames: "[name]-[hash]",
