@@ -78,7 +78,7 @@ FORBIDDEN = [
     (HEAVY, f"{CONSOLE}/app.py", "import httpx"),
     (HEAVY, f"{LAYER}/fhir/rendering/bundle.py", "import simplejson"),
     (HEAVY, f"{READER_FOLDER}/history_entry.py", "import simplejson"),
-    (COMMON_ROOMS, f"{LAYER}/fhir/path.py", "import careconnect.storage.keys"),
+    (COMMON_ROOMS, f"{LAYER}/fhir/request.py", "import careconnect.storage.keys"),
     (COMMON_ROOMS, f"{LAYER}/http/messages.py", "import careconnect.audit.event"),
     (COMMON_ROOMS, f"{LAYER}/another_room.py", ""),
     (RECORDS_ROOMS, f"{RECORDS_LAYER}/parsing/exact_json.py", "import careconnect_records.stu3.schema"),
@@ -97,7 +97,7 @@ FORBIDDEN = [
     (NO_CIRCLE, f"{RECORDS_LAYER}/stu3/schema.py", "import careconnect_records.stu3.validation"),
     (NO_CIRCLE, f"{LAYER}/search/matching.py", "import careconnect.search.criteria"),
     (NO_CIRCLE, f"{LAYER}/fhir/rendering/formats.py", "def late():\n    import careconnect.fhir.rendering.views"),
-    (NO_CIRCLE, f"{READER_FOLDER}/search/result_order.py", "def late():\n    import fhir_reader.search.access_paths"),
+    (NO_CIRCLE, f"{READER_FOLDER}/store/stored.py", "def late():\n    import fhir_reader.store.resource_store"),
     (COMMANDS, f"{ADMIN_FOLDER}/sample/generator.py", "import typer"),
 ]
 

@@ -10,17 +10,16 @@ from access_auditor.read_event import read_event
 from access_auditor.search_events import EventContext, search_events
 from careconnect.audit.event import Action
 from careconnect.audit.query import audit_query
-from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint, parameters_of
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
-from careconnect.fhir.path import FhirPath, Route, parse_path
 from careconnect.fhir.rendering.formats import fhir_response, render
 from careconnect.fhir.rendering.views import show
+from careconnect.fhir.request import FhirPath, Route, parameters_of, parse_path
 from careconnect.fhir.resource_types import AUDIT_EVENT
 from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS, VIEW_PARAMETERS
-from careconnect.http.conditional import is_unmodified
 from careconnect.http.messages import Response
-from careconnect.http.validators import validators
+from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import Interaction
 from careconnect.search.links import Links, sealed_parameters

@@ -7,22 +7,21 @@ from typing import Final
 
 from careconnect.audit.event import Action
 from careconnect.audit.query import PATIENT, AuditQuery, audit_query
-from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint, Parameters, parameters_of
+from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
-from careconnect.fhir.path import FhirPath, Route, parse_path
 from careconnect.fhir.rendering.bundle import Bundle
 from careconnect.fhir.rendering.formats import fhir_response, render
 from careconnect.fhir.rendering.views import View, show
+from careconnect.fhir.request import FhirPath, Parameters, Route, parameters_of, parse_path
 from careconnect.fhir.resource_types import Home
 from careconnect.fhir.result_parameter_names import (
     HISTORY_PARAMETERS,
     SEARCH_PARAMETERS,
     VIEW_PARAMETERS,
 )
-from careconnect.http.conditional import is_unmodified, takes_nothing_stale
 from careconnect.http.messages import Response, fits_answer
-from careconnect.http.validators import validators
+from careconnect.http.validators import is_unmodified, validators
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import Interaction
 from careconnect.search.criteria import Criterion
@@ -36,7 +35,8 @@ from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.parse import parse_history_query, parse_operation_query, parse_search
 from fhir_reader.search.search_resources import search_resources
-from fhir_reader.store.stored import ResourceStore, patients_in
+from fhir_reader.store.resource_store import ResourceStore
+from fhir_reader.store.stored import patients_in
 
 # No cache may store a patient's data, not even a browser's (ADR 20).
 _CACHING: Final = {
@@ -96,7 +96,7 @@ class FhirEndpoint(OutcomeEndpoint):
             return _read(context, path, caller, self.store, result.view)
         budget = self._budget(caller, context.now)
         context.trail.pay = budget.record
-        store = self.store.consistent() if takes_nothing_stale(request.headers) else self.store
+        store = self.store.consistent() if request.takes_nothing_stale else self.store
         fhir_base = context.base_url.fhir
         is_sealed = path.route is Route.SEARCH or bool(sealed)
         search = SearchContext(

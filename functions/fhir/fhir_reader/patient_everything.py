@@ -11,7 +11,7 @@ from careconnect.search.links import Cursor
 from fhir_reader.budget import MOST_ENTRIES
 from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.named_patients import audit_named_patients
+from fhir_reader.search.filter import audit_named_patients
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import Include, SearchQuery
 from fhir_reader.store.stored import OWN_PLACE, Entry

@@ -13,7 +13,7 @@ from careconnect.search.values import SearchValueError, date_range
 from fhir_reader.history_entry import history_entry
 from fhir_reader.read_resource import read_current
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.named_patients import audit_named_patients
+from fhir_reader.search.filter import audit_named_patients
 from fhir_reader.search.parse import HISTORY, SearchQuery
 from fhir_reader.store.stored import StoredResource, patients_in
 

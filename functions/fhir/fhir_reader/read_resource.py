@@ -6,7 +6,8 @@ from typing import Final
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ResourceType
 from careconnect.oauth.caller import Caller
-from fhir_reader.store.stored import ResourceStore, StoredResource, patients_in
+from fhir_reader.store.resource_store import ResourceStore
+from fhir_reader.store.stored import StoredResource, patients_in
 
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,8}")
 

@@ -10,8 +10,8 @@ from careconnect.audit.trail import AuditTrail
 from careconnect.endpoint.fhir_endpoint import OutcomeEndpoint
 from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
-from careconnect.fhir.path import FhirPath, Route, parse_path
 from careconnect.fhir.rendering.formats import negotiate
+from careconnect.fhir.request import FhirPath, Route, parse_path
 from careconnect.fhir.resource_types import Home
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller, caller_of

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.path import FhirPath, parse_path
+from careconnect.fhir.request import FhirPath, parse_path
 from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
 from careconnect.fhir.resource_types import Home as HomeTable
 from careconnect.http.base_url import FHIR_PATH

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ParameterType, Rank, resource_type
-from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range, patients_of
+from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range
 from careconnect.storage.keys import place_of, shard_of
 from careconnect_records.items.extract import index_keys, search_values
 from careconnect_records.parsing.exact_json import JsonNumber
@@ -310,7 +310,7 @@ def test_the_compartment_is_the_patient_or_whom_the_resource_is_about() -> None:
     ):
         served = resource_type(str(resource["resourceType"]))
         assert served is not None
-        assert patients_of(served, resource["id"], search_values(resource)) == expected
+        assert served.patients_of(resource["id"], search_values(resource)) == expected
 
 
 def test_every_indexed_parameter_of_the_table_can_have_entries() -> None:

@@ -16,7 +16,6 @@ from careconnect.fhir.resource_types import (
     ResourceType,
     SearchParameter,
 )
-from careconnect.search.values import patients_of
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.items.extract import search_values
 from careconnect_records.items.resource_items import epoch_milliseconds, with_version
@@ -64,7 +63,7 @@ def search_examples() -> Iterator[TypeExamples]:
     for served in RESOURCE_TYPES:
         known = [(each, search_values(with_version(each, 1, _LOADED))) for each in of_type[served.name]]
         # Resources of the patient first, then those with values for the most parameters; the sort is stable.
-        known.sort(key=lambda each: (PATIENT_ID not in patients_of(served, each[0]["id"], each[1]), -len(each[1])))
+        known.sort(key=lambda each: (PATIENT_ID not in served.patients_of(each[0]["id"], each[1]), -len(each[1])))
         searches = tuple(
             (parameter, _example(served, parameter, [values for _, values in known]))
             for parameter in (*COMMON_PARAMETERS, *served.searchable)

@@ -32,8 +32,7 @@ from careconnect.storage.keys import (
     token_prefix,
     type_partition,
 )
-from fhir_reader.search.result_order import IndexOrder
-from fhir_reader.store.stored import IndexRange
+from fhir_reader.store.stored import IndexOrder, IndexRange
 
 _LOOKED_UP: Final = ("", Modifier.EXACT)
 """The modifiers (none and `:exact`) that an index look-up supports."""

@@ -7,7 +7,7 @@ from careconnect.oauth.caller import Caller
 from careconnect.search.links import Links
 from careconnect.search.result_parameters import ResultParameters
 from fhir_reader.budget import RequestBudget
-from fhir_reader.store.stored import ResourceStore
+from fhir_reader.store.resource_store import ResourceStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,8 @@ from fhir_reader.search.access_paths import (
 )
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import EntryFilter, compartment_criterion, is_visible
-from fhir_reader.search.result_order import IndexOrder
 from fhir_reader.search.scan import MOST_EXAMINED, read_all
-from fhir_reader.store.stored import BATCH, Entry
+from fhir_reader.store.stored import BATCH, Entry, IndexOrder
 
 _MOST_TRIED: Final = 2
 """Maximum access paths that one search tries."""

@@ -14,8 +14,8 @@ from fhir_reader.budget import MOST_ENTRIES, RequestBudget
 from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import EntryFilter, FilterResult
-from fhir_reader.search.result_order import IndexOrder, Place
-from fhir_reader.store.stored import Entry, EntryStream, IndexRange
+from fhir_reader.store.resource_store import EntryStream
+from fhir_reader.store.stored import Entry, IndexOrder, IndexRange, Place
 
 MOST_EXAMINED: Final = 1_000
 """Most index entries that a page examines; the query planner may examine as many again to find a short access path."""

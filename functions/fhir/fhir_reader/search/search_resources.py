@@ -9,21 +9,21 @@ from functools import partial
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.bundle import Bundle, outcome_entry
-from careconnect.fhir.resource_types import Rank
+from careconnect.fhir.resource_types import LAST_UPDATED, Rank, ResourceType
 from careconnect.search.criteria import Criterion
 from careconnect.search.links import Cursor
+from careconnect.search.result_parameters import Order
 from fhir_reader.budget import MOST_CALLS, MOST_ENTRIES
 from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.chains.criteria import ChainedCondition
 from fhir_reader.search.chains.lookups import ChainLookups
 from fhir_reader.search.chains.resolve import authorise, resolve, resolve_condition
 from fhir_reader.search.context import SearchContext
-from fhir_reader.search.filter import EntryFilter, compartment_criterion
-from fhir_reader.search.named_patients import audit_named_patients
+from fhir_reader.search.filter import EntryFilter, audit_named_patients, compartment_criterion
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import SearchQuery
 from fhir_reader.search.plan_query import candidate_entries, plan_query
-from fhir_reader.search.result_order import IndexOrder, ResultOrder
+from fhir_reader.search.result_order import ResultOrder
 from fhir_reader.search.scan import (
     MOST_COUNTED_PATIENTS,
     MOST_EXAMINED,
@@ -34,7 +34,7 @@ from fhir_reader.search.scan import (
     estimated_entries,
     scan_index,
 )
-from fhir_reader.store.stored import Entry
+from fhir_reader.store.stored import Entry, IndexOrder, Place
 
 
 def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
@@ -47,12 +47,12 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
     """
     if query.chained:
         authorise(query.type, query.chained, context.caller)
-    order = ResultOrder(query.type, context.result.sort)
+    index = _index_order(query.type, context.result.sort)
     cursor = context.links.open_cursor(query.used, query.cursor) if query.cursor else None
     audit_named_patients(query.type, context)
     with context.budget.charged_to(_charged_parameter(query, context)):
-        scan = _PageScan(query, order, cursor, context)
-        candidates, criteria, chained = scan.in_order(order.index) if order.index else scan.in_requested_order()
+        scan = _PageScan(query, index, cursor, context)
+        candidates, criteria, chained = scan.in_order(index) if index else scan.in_requested_order()
         result = scan_index(
             candidates,
             EntryFilter(criteria, context),
@@ -73,12 +73,28 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
             is_cut = page.taken < len(result.matches)
             last = result.matches[page.taken - 1] if is_cut else result.last
             if last is not None and (is_cut or not result.is_end):
-                place = Cursor(order.place(last), total, access_path=scan.path_number, examined=result.enough)
+                place = Cursor(scan.place(last), total, access_path=scan.path_number, examined=result.enough)
                 links.append(("next", context.links.next_url(query.used, place)))
     if query.warnings:
         # Warnings come first, so that a client sees them before the matches.
         entries = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view), *entries]
     return Bundle(total, links, entries)
+
+
+def _index_order(type_: ResourceType, sort: Sequence[Order]) -> IndexOrder | None:
+    """Return the order of the index that has the requested order, if there is one."""
+    if not sort:
+        return IndexOrder.LATEST_FIRST
+    if len(sort) > 1:
+        return None
+    parameter, descending = sort[0].parameter, sort[0].descending
+    if parameter.name == LAST_UPDATED.name:
+        return IndexOrder.CHANGED_LAST_FIRST if descending else IndexOrder.CHANGED_FIRST_FIRST
+    # A type without a date is ordered by id alone.
+    is_own = parameter.name == type_.order_by if type_.order_by else parameter.rank is Rank.KEY
+    if not is_own:
+        return None
+    return IndexOrder.LATEST_FIRST if descending else IndexOrder.EARLIEST_FIRST
 
 
 def _charged_parameter(query: SearchQuery, context: SearchContext) -> str:
@@ -121,12 +137,14 @@ _Scan = tuple[Candidates, Sequence[Criterion], Sequence[ChainedCondition]]
 class _PageScan:
     """Chooses the entries that one page scans; `path_number` is the number of the access path that was chosen."""
 
-    def __init__(self, query: SearchQuery, order: ResultOrder, cursor: Cursor | None, context: SearchContext) -> None:
+    def __init__(
+        self, query: SearchQuery, index: IndexOrder | None, cursor: Cursor | None, context: SearchContext
+    ) -> None:
         result, is_first = context.result, cursor is None
         self._type = query.type
         self._chained = query.chained
         self._criteria = [*query.criteria, *compartment_criterion(query.type, context.caller)]
-        self._order = order
+        self._index = index
         self._cursor = cursor
         self._context = context
         self.counts = is_first and result.wants_total
@@ -135,6 +153,14 @@ class _PageScan:
         self.wanted = 0 if result.only_total else result.count + 1
         self.share = PageShare(self._limit)
         self.path_number = 0
+
+    def place(self, entry: Entry) -> Place:
+        """Return the cursor position of a result."""
+        return self._index.place(entry) if self._index else self._order.place(entry)
+
+    @property
+    def _order(self) -> ResultOrder:
+        return ResultOrder(self._context.result.sort, self._index)
 
     def in_order(self, order: IndexOrder) -> _Scan:
         """Choose the entries that a page may scan, in an index order."""
@@ -171,8 +197,9 @@ class _PageScan:
 
     def _in_memory(self, found: Iterable[Entry]) -> Candidates:
         """Return the entries after the cursor, in the order of the search."""
-        entries = sorted(found, key=self._order.key)
+        order = self._order
+        entries = sorted(found, key=order.key)
         if self._cursor:
             place = self._cursor.place
-            entries = [entry for entry in entries if self._order.is_after(entry, place)]
+            entries = [entry for entry in entries if order.is_after(entry, place)]
         return Candidates(iter(entries), len(entries))

@@ -15,14 +15,17 @@ from careconnect.search.values import order_key
 from careconnect.storage.dynamodb import BATCH, FormatCheckedClient, Item, batch_get, call
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, place_of, prefix_of, resource_key
 from fhir_reader.budget import RequestBudget
-from fhir_reader.store.entry_stream import PendingEntries, QueriedEntries, limit_of, parts_of
 from fhir_reader.store.stored import (
     OWN_PLACE,
     Entry,
     IndexRange,
     NextLimit,
+    PendingEntries,
+    QueriedEntries,
     StoredResource,
     item_key,
+    limit_of,
+    parts_of,
     stored_resource,
 )
 from fhir_reader.store.versions import DynamoDbVersions
@@ -57,7 +60,6 @@ class DynamoDbResourceStore:
         self._how: dict[str, Any] = {}
         self._budget: RequestBudget | None = None
         self._pool = ThreadPoolExecutor(max_workers=8)
-        self.versions = DynamoDbVersions(self._client, tables)
 
     def charged_to(self, budget: RequestBudget) -> "DynamoDbResourceStore":
         """Return the same store, which counts each call in a budget before it is made.
@@ -66,8 +68,12 @@ class DynamoDbResourceStore:
         """
         other = copy.copy(self)
         other._budget = budget
-        other.versions = self.versions.charged_to(budget)
         return other
+
+    @property
+    def versions(self) -> DynamoDbVersions:
+        """The store of replaced versions."""
+        return DynamoDbVersions(self._client, self._tables, self._budget)
 
     def consistent(self) -> "DynamoDbResourceStore":
         """Return the same store with strongly consistent queries and batches."""
@@ -109,9 +115,9 @@ class DynamoDbResourceStore:
         self._pay(len(wanted))
         possible = [range_ for range_ in wanted if _possible(range_)]
         queries = [self._range_query(type_, range_) for range_ in possible]
-        firsts = [self._pool.submit(call, self._client.query, **query) for query in queries]
+        firsts = [self._pool.submit(self._query, **query) for query in queries]
         return [
-            QueriedEntries(type_, self._client.query, query, first, self._pending(type_, range_.partition), next_limit)
+            QueriedEntries(type_, self._query, query, first, self._pending(type_, range_.partition), next_limit)
             for range_, query, first in zip(possible, queries, firsts, strict=True)
         ]
 
@@ -126,8 +132,7 @@ class DynamoDbResourceStore:
         found: list[str] = []
         after = " "
         while len(found) <= most:
-            answer = call(
-                self._client.query,
+            answer = self._query(
                 TableName=self._tables[type_.home],
                 KeyConditionExpression="pk = :pk AND sk > :after",
                 ExpressionAttributeValues={":pk": {"S": partition}, ":after": {"S": after}},
@@ -164,13 +169,13 @@ class DynamoDbResourceStore:
             **self._how,
         }
         own = None if after else self._pool.submit(self._batch, [(table, patient_type.name, patient)], INDEX_ITEM)
-        first = self._pool.submit(call, self._client.query, **query)
+        first = self._pool.submit(self._query, **query)
         pending = PendingEntries(partition, _member, self._index_records, self._pay)
 
         def parts() -> Iterator[list[tuple[str, Entry]]]:
             if own:
                 yield [(OWN_PLACE, entry) for entry in _entries_of(patient_type, own.result())]
-            for items in parts_of(self._client.query, query, first, pending):
+            for items in parts_of(self._query, query, first, pending):
                 yield _members(items)
 
         return parts()
@@ -199,6 +204,9 @@ class DynamoDbResourceStore:
             **limit_of(range_.expected),
             **self._how,
         }
+
+    def _query(self, **request: Any) -> Any:
+        return call(self._client.query, **request)
 
     def _pay(self, calls: int) -> None:
         """Count calls before they are made."""

@@ -1,20 +1,35 @@
-"""The reader's data types for stored resources and index entries, and its store interfaces."""
+"""Stored resources and index entries, and the entries of an index range, read in parts.
+
+Entries of a resource that a multi-step write is changing are `pending`: its index record alone says whether each of
+them holds, and with which values (ADR 23).
+"""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
 from careconnect.search.stored_values import StoredValues
-from careconnect.search.values import SearchValues, patients_of
-from fhir_reader.budget import RequestBudget
+from careconnect.search.values import SearchValues, order_text
+from careconnect.storage.keys import places_of
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 BATCH: Final = 100
 """Maximum resources in one call (DynamoDB's quota for BatchGetItem)."""
 
+_GROWTH: Final = 4
+"""Factor by which a query asks for more entries, when those that were expected to be enough were not."""
+
 OWN_PLACE: Final = "!"
 """The cursor position of the patient itself: before every entry of its compartment."""
+
+Item = Mapping[str, Any]
+Resource = tuple[ResourceType, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +116,36 @@ class Entry:
     @property
     def patients(self) -> tuple[str, ...]:
         """The ids of the patients that have the resource in their compartments."""
-        return patients_of(self.type, self.id, self.values)
+        return self.type.patients_of(self.id, self.values)
+
+
+Place = list[Any]
+"""A cursor position: the sort values of a result, its id last; every part is JSON."""
+
+
+class IndexOrder(Enum):
+    """The orders in which an index holds all of a type, so that the cost of a page depends only on its size.
+
+    `by_change` is True for an order of the index of last changes, `descending` if positions descend.
+    """
+
+    LATEST_FIRST = (False, True)
+    """By the type's date, then by the greater id, undated last: the default."""
+    EARLIEST_FIRST = (False, False)
+    """By the type's date, then by the lesser id, undated last."""
+    CHANGED_LAST_FIRST = (True, True)
+    """By the time of the last change, then by id, both descending."""
+    CHANGED_FIRST_FIRST = (True, False)
+    """By the time of the last change, then by id, both ascending."""
+
+    def __init__(self, by_change: bool, descending: bool) -> None:
+        self.by_change = by_change
+        self.descending = descending
+
+    def place(self, entry: Entry) -> Place:
+        """Return an entry's cursor position."""
+        order = order_text(entry.values[LAST_UPDATED.name][0][0]) if self.by_change else entry.order
+        return [order, entry.id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,75 +175,97 @@ def _parsed(stored: str) -> Mapping[str, Any]:
 NextLimit = Callable[[int], int]
 """Return the limit of a stream's next query, given the number of entries that were not enough."""
 
+LookUp = Callable[[Iterable[Resource]], Mapping[tuple[str, str], Item]]
+"""Returns index records by (type name, id), strongly consistent."""
 
-class EntryStream(Protocol):
-    """The entries of one range, read in parts."""
+
+@dataclass(frozen=True, slots=True)
+class PendingEntries:
+    """Resolves pending entries of one partition.
+
+    `resource_of` returns the resource of a sort key. `pay` is told of each call before it is made; without pending
+    entries there is none.
+    """
+
+    partition: str
+    resource_of: Callable[[str], Resource | None]
+    look_up: LookUp
+    pay: Callable[[int], None] | None
+
+    def resolved(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return the items that hold, each with the values that hold."""
+        if not any("staged" in item for item in items):
+            return items
+        resources = [self.resource_of(item["sk"]["S"]) if "staged" in item else None for item in items]
+        wanted = dict.fromkeys(resource for resource in resources if resource)
+        if self.pay:
+            self.pay(math.ceil(len(wanted) / BATCH))
+        records = self.look_up(wanted)
+        resolved = (
+            self._held(item, records.get((resource[0].name, resource[1]))) if resource else item
+            for item, resource in zip(items, resources, strict=True)
+        )
+        return [item for item in resolved if item is not None]
+
+    def _held(self, item: Item, record: Item | None) -> Item | None:
+        """Return a pending entry as its resource's index record has it, None if the record does not list it."""
+        if record is None or [self.partition, item["sk"]["S"]] not in json.loads(record["entries"]["S"]):
+            return None
+        return {"sk": item["sk"], "values": record["values"]}
+
+
+@dataclass(frozen=True, slots=True)
+class QueriedEntries:
+    """An `EntryStream` with its first part already requested.
+
+    `request` is the first query, `first` its answer. `query` makes another one; raises the 503 outcome.
+    """
+
+    type: ResourceType
+    query: Callable[..., Any]
+    request: Mapping[str, Any]
+    first: "Future[Any]"
+    pending: PendingEntries
+    next_limit: NextLimit | None
 
     @property
     def at_least(self) -> int:
-        """The known minimum of entries in the range: those of its first part, and one more if it continues."""
+        """Entries that the range is known to hold: those of its first part, and one if it goes on."""
+        answer = self.first.result()
+        return len(answer["Items"]) + ("LastEvaluatedKey" in answer)
 
     def parts(self) -> Iterator[list[Entry]]:
-        """Yield the entries, a list for each call; usable once."""
+        """Yield the entries, a list for each query."""
+        for items in parts_of(self.query, self.request, self.first, self.pending, self.next_limit):
+            places = places_of([item["sk"]["S"] for item in items])
+            yield [
+                Entry(self.type, resource_id, order, item["values"]["S"])
+                for item, (order, resource_id) in zip(items, places, strict=True)
+            ]
 
 
-class VersionStore(Protocol):
-    """The replaced versions of resources. Each call is consistent with all writes that were answered before it."""
+def parts_of(
+    query: Callable[..., Any],
+    request: Mapping[str, Any],
+    first: "Future[Any]",
+    pending: PendingEntries,
+    next_limit: NextLimit | None = None,
+) -> Iterator[Sequence[Item]]:
+    """Yield the items of a query to its end, a list for each call.
 
-    def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
-        """Return a replaced version, or None if it is not stored: one read."""
+    DynamoDB bills what a query reads, up to 1 MB, whether it is used or not. So a limited query begins small and asks
+    for more each time.
+    """
+    answer, limit = first.result(), request.get("Limit", 0)
+    while True:
+        yield pending.resolved(answer["Items"])
+        last = answer.get("LastEvaluatedKey")
+        if not last:
+            return
+        limit = next_limit(limit) if next_limit else limit * _GROWTH
+        answer = query(**{**request, **limit_of(limit)}, ExclusiveStartKey=last)
 
-    def backwards(
-        self, type_: ResourceType, resource_id: str, highest: int, lowest: int, expected: int
-    ) -> Iterator[StoredResource]:
-        """Yield the versions from the highest to the lowest; `expected` is the estimated number that is needed."""
 
-
-class ResourceStore(Protocol):
-    """The stored resources and their index."""
-
-    def charged_to(self, budget: RequestBudget) -> "ResourceStore":
-        """Return the same store, which counts each call in a budget before it is made.
-
-        The calls that continue a stream are not counted: each returns hundreds of entries, and these are counted.
-        """
-
-    @property
-    def versions(self) -> VersionStore:
-        """The store of replaced versions."""
-
-    def consistent(self) -> "ResourceStore":
-        """Return the same store with strongly consistent reads."""
-
-    def read(self, type_: ResourceType, resource_id: str) -> StoredResource | None:
-        """Return one resource: one read."""
-
-    def read_all(self, keys: Iterable[tuple[ResourceType, str]]) -> Mapping[tuple[str, str], StoredResource]:
-        """Return many resources by (type name, id), without absent ones: one read per hundred."""
-
-    def entries_by_id(self, type_: ResourceType, ids: Iterable[str]) -> list[Entry]:
-        """Return the entries of resources by their ids."""
-
-    def entries(
-        self, type_: ResourceType, ranges: Iterable[IndexRange], next_limit: NextLimit | None = None
-    ) -> Sequence[EntryStream]:
-        """Open each range as a stream of entries, descending unless `forward`; request all first parts concurrently.
-
-        The entries themselves are not charged: the caller that takes them counts them (`RequestBudget.examined`).
-        """
-
-    def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
-        """Return the systems of a token's entries, or None if there are over `most`: a call for each and one more."""
-
-    def compartment(
-        self, patient_type: ResourceType, patient: str, after: str, expected: int
-    ) -> Iterator[list[tuple[str, Entry]]]:
-        """Request a patient's compartment and yield (position, entry) pairs by type and date, a list for each call.
-
-        The first entry is the one after the position `after`. If `after` is empty, the patient's own entry comes first,
-        at `OWN_PLACE`, and is requested at the same time. `expected` is the estimated number of entries that will be
-        needed (0: all of them). The entries are not charged, as for `entries`.
-        """
-
-    def seal_key(self) -> bytes:
-        """Return the key that seals `next` links."""
+def limit_of(expected: int) -> dict[str, int]:
+    """Return the `Limit` of a query that so many entries are expected to answer (0: no limit)."""
+    return {"Limit": expected} if expected else {}

@@ -20,10 +20,6 @@ class DynamoDbVersions:
         self._tables = tables
         self._budget = budget
 
-    def charged_to(self, budget: RequestBudget) -> "DynamoDbVersions":
-        """Return the same store, charged to a budget."""
-        return DynamoDbVersions(self._client, self._tables, budget)
-
     def read(self, type_: ResourceType, resource_id: str, version: int) -> StoredResource | None:
         """Return a replaced version, or None if there is none: one GetItem."""
         if self._budget:

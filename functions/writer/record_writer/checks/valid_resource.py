@@ -6,7 +6,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import Home, ResourceType
 from careconnect.oauth.caller import Caller
-from careconnect.search.values import SearchValueError, patients_of
+from careconnect.search.values import SearchValueError
 from careconnect_records.items.extract import search_values
 from careconnect_records.items.resource_items import LARGEST_BODY
 from careconnect_records.parsing.exact_json import json_text
@@ -43,7 +43,7 @@ def require_own(caller: Caller, type_: ResourceType, resource: dict[str, Any], r
     """Raise the 403 outcome for a valid resource outside the bound caller's compartment, or in another's as well."""
     if not caller.patient:
         return
-    if patients_of(type_, resource_id, search_values(resource, base_url=root)) != (caller.patient,):
+    if type_.patients_of(resource_id, search_values(resource, base_url=root)) != (caller.patient,):
         raise refusals.outside_compartment()
 
 

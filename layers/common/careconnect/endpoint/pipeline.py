@@ -4,8 +4,10 @@ The pipeline holds everything that the functions share: the event, preflights, e
 metrics and CORS. The authorizer does not use it, since it answers with policies, not HTTP.
 """
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
@@ -15,7 +17,6 @@ from careconnect.http.base_url import BaseUrl, base_url
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Cors, Request, Response, gateway_response, parse_request
 from careconnect.http.origin import Origin
-from careconnect.runtime.pin_to_cpu import pinned_to_cpu
 
 PREFLIGHT: Final = "preflight"
 """The action of a CORS preflight, which a browser sends before another request and which accesses nothing."""
@@ -216,3 +217,25 @@ class RequestPipeline:
             context.metrics.append("AuditEventNotWritten")
             return self.endpoint.errors.unavailable(f"no event: {type(failed).__name__}")
         return None
+
+
+@contextmanager
+def pinned_to_cpu() -> Iterator[None]:
+    """Pin the calling thread, and the threads that it starts, to one of its allowed processors (ADR 29).
+
+    Python runs one thread at a time. With several processors, a waiting thread is woken on another one. Each such
+    hand-over costs more than the work that is handed over, and two concurrent AWS requests take a dozen of them.
+
+    The thread may use all of them again afterwards; the threads that it started stay pinned. Several processes do not
+    all choose the same processor. Nothing happens where the system does not support pinning, or forbids it.
+    """
+    try:
+        allowed = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {sorted(allowed)[os.getpid() % len(allowed)]})
+    except (AttributeError, OSError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)

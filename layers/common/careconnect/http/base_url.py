@@ -4,7 +4,8 @@ It is either configured (a custom domain, a local run) or built from the gateway
 from a header that the caller sends.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 FHIR_PATH: Final = "/careconnect-ri/STU3"
@@ -15,14 +16,17 @@ REALM: Final = "careconnect"
 
 @dataclass(frozen=True, slots=True)
 class BaseUrl:
-    """The root URL without a trailing slash; the token issuer's `iss`, byte for byte."""
+    """The root URL without a trailing slash: the token issuer's `iss`, byte for byte.
+
+    `fhir` is the FHIR base: the access token's `aud` and the prefix of every `fullUrl`.
+    """
 
     root: str
+    fhir: str = field(init=False)
 
-    @property
-    def fhir(self) -> str:
-        """The FHIR base: the access token's `aud` and the prefix of every `fullUrl`."""
-        return self.root + FHIR_PATH
+    def __post_init__(self) -> None:
+        """Derive the FHIR base."""
+        object.__setattr__(self, "fhir", self.root + FHIR_PATH)
 
     @property
     def token_endpoint(self) -> str:
@@ -30,6 +34,7 @@ class BaseUrl:
         return f"{self.root}/token"
 
 
+@lru_cache(maxsize=4)
 def base_url(configured: str, *, api_id: str, stage: str, region: str) -> BaseUrl:
     """Return the configured root URL, or the gateway's own for `api_id`, `stage` and `region`."""
     if configured:

@@ -77,6 +77,12 @@ class Request:
         """The Content-Type without parameters, lower-cased; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def takes_nothing_stale(self) -> bool:
+        """Return True if the answer must include every write answered before (`no-cache`, RFC 9111 §5.2.1.4)."""
+        directives = self.headers.get("cache-control", "").split(",")
+        return "no-cache" in [directive.strip().lower() for directive in directives]
+
     def body(self) -> bytes:
         """Return the body; raises `BodyError` if the event declares base64 and the body is not."""
         if not self.is_base64:

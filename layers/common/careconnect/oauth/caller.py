@@ -20,7 +20,7 @@ class Caller:
 
     def may(self, resource_type: ResourceType, interaction: Interaction) -> bool:
         """Return True if the token grants `interaction` on a type."""
-        return self.grants.permits(resource_type.name, interaction)
+        return interaction in self.grants.letters.get(resource_type.name, ())
 
     def may_find(self, resource_type: ResourceType) -> bool:
         """Return True if the caller may receive a type that it did not name: the token grants both read and search."""

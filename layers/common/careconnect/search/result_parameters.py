@@ -7,16 +7,26 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.nearest_name import nearest_name
 from careconnect.fhir.outcomes import Issue
-from careconnect.fhir.rendering.views import View, check_view_parameter, parse_view
+from careconnect.fhir.rendering.formats import negotiate
+from careconnect.fhir.rendering.views import View
 from careconnect.fhir.resource_types import COMMON_PARAMETERS, ResourceType, SearchParameter
-from careconnect.fhir.result_parameter_names import DEFAULT_COUNT, MOST_COUNT, MOST_SORT_KEYS, TOTALS
+from careconnect.fhir.result_parameter_names import (
+    BOOLEANS,
+    DEFAULT_COUNT,
+    MOST_COUNT,
+    MOST_SORT_KEYS,
+    SUMMARIES,
+    TOTALS,
+)
 from careconnect.fhir.stu3_parameters import is_defined
 from careconnect.search.links import CURSOR
+
+_ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
 
 
 class Handling(StrEnum):
@@ -75,7 +85,7 @@ def parse_result_parameters(
     given = [(*name.partition(":")[::2], text) for name, text in parameters if text]
     given = [(head, modifier, text) for head, modifier, text in given if head in takes]
     values = {head: text for head, _, text in given}
-    view = parse_view(values, headers.get("accept", ""))
+    view = _view(values, headers.get("accept", ""))
     for head, modifier, text in given:
         if modifier:
             raise outcomes.invalid_parameter(head, "the modifier is not supported.", code="not-supported")
@@ -83,7 +93,7 @@ def parse_result_parameters(
             _check_count(text)
         if head == "_total" and text not in TOTALS:
             raise outcomes.invalid_parameter("_total", f"takes {', '.join(TOTALS)}.")
-        check_view_parameter(head, text)
+        _check_view_parameter(head, text)
     return ResultParameters(
         view=view,
         count=min(int(values.get("_count", DEFAULT_COUNT)), MOST_COUNT),
@@ -91,6 +101,31 @@ def parse_result_parameters(
         total=values.get("_total", ""),
         handling=_handling(headers.get("prefer", "")),
     )
+
+
+def _view(parameters: Mapping[str, str], accept: str) -> View:
+    """Return the view that well-formed `VIEW_PARAMETERS` and the Accept header ask for.
+
+    Raises:
+        OutcomeError: 406 for a format that is not offered.
+    """
+    elements = parameters.get("_elements", "")
+    return View(
+        format=negotiate(parameters.get("_format", ""), accept),
+        pretty=parameters.get("_pretty") == "true",
+        summary=parameters.get("_summary", "false"),
+        elements=tuple(part.strip() for part in elements.split(",")) if elements else (),
+    )
+
+
+def _check_view_parameter(name: str, text: str) -> None:
+    """Raise the 400 outcome if `text` is no value of the parameter. `_view` checks `_format`."""
+    if name == "_pretty" and text not in BOOLEANS:
+        raise outcomes.invalid_parameter(name, "takes true or false.")
+    if name == "_summary" and text not in SUMMARIES:
+        raise outcomes.invalid_parameter(name, "takes true, text, data, count or false.")
+    if name == "_elements" and not all(_ELEMENT.fullmatch(part.strip()) for part in text.split(",")):
+        raise outcomes.invalid_parameter(name, "takes a comma-separated list of element names.")
 
 
 def _check_count(text: str) -> None:

@@ -20,8 +20,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from careconnect.fhir.resource_types import ResourceType
-
 SearchValues = Mapping[str, Sequence[Any]]
 
 FIRST_INSTANT: Final = -62_135_596_800_000
@@ -114,17 +112,6 @@ _DAY: Final = 86_400_000
 
 def _milliseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // timedelta(milliseconds=1)
-
-
-def patients_of(type_: ResourceType, resource_id: str, values: SearchValues) -> tuple[str, ...]:
-    """Return the patient ids of the compartments that a resource is in (STU3 compartment `patient`)."""
-    if type_.is_patient:
-        return (resource_id,)
-    parameter = type_.patient_parameter
-    if parameter is None:
-        return ()
-    references = (reference.partition("/") for reference in values.get(parameter.name, ()))
-    return tuple(id_ for name, _, id_ in references if name in parameter.targets)
 
 
 def order_key(values: SearchValues, order_by: str) -> str:

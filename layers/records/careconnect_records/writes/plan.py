@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from careconnect.search.values import patients_of
 from careconnect.storage.keys import COUNT_SHARDS, Key, version_item
 from careconnect_records.items.actions import Item
 from careconnect_records.items.extract import index_keys, search_values
@@ -179,7 +178,7 @@ def plan_version(
     if stamped is not None:
         values = search_values(stamped, base_url=base_url)
         keys = index_keys(target.type, target.id, values)
-        patients = patients_of(target.type, target.id, values)
+        patients = target.type.patients_of(target.id, values)
         references = targets_of(stamped, base_url=base_url)
     stamp: Item = {"version": {"N": str(version)}, "updated": {"N": str(updated)}}
     if patients:

@@ -17,7 +17,8 @@ from careconnect.search.result_parameters import ResultParameters
 from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE
 from fhir_reader.budget import MOST_CALLS, RequestBudget
 from fhir_reader.search.context import SearchContext
-from fhir_reader.store.stored import BATCH, Entry, EntryStream, IndexRange, NextLimit, StoredResource, VersionStore
+from fhir_reader.store.resource_store import EntryStream, VersionStore
+from fhir_reader.store.stored import BATCH, Entry, IndexRange, NextLimit, StoredResource
 
 PEOPLE = 240
 VISITS = 3

@@ -10,7 +10,7 @@ from careconnect.storage.keys import SHARDS
 from careconnect_testing.parts.stores import FHIR_BASE, NOW, Reader
 from careconnect_testing.running.cases import each_of
 from fhir_reader.search.access_paths import AccessPath, change_path, index_paths, named_ids, split_by_system, type_path
-from fhir_reader.search.result_order import IndexOrder
+from fhir_reader.store.stored import IndexOrder
 
 
 def asked_for(type_name: str, *asked: str) -> tuple[ResourceType, list[Criterion]]:

@@ -9,14 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from careconnect.fhir import outcomes
-from careconnect.fhir.rendering.formats import Format, negotiate
+from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.resource_types import ResourceType
-from careconnect.fhir.result_parameter_names import BOOLEANS, SUMMARIES
 
 _SUBSETTED: Final = '{"system":"http://hl7.org/fhir/v3/ObservationValue","code":"SUBSETTED"}'
-
-_ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +23,6 @@ class View:
     pretty: bool = False
     summary: str = "false"
     elements: tuple[str, ...] = ()
-
-
-def parse_view(parameters: Mapping[str, str], accept: str) -> View:
-    """Return the view that well-formed `VIEW_PARAMETERS` and the Accept header ask for.
-
-    Raises:
-        OutcomeError: 406 for a format that is not offered.
-    """
-    elements = parameters.get("_elements", "")
-    return View(
-        format=negotiate(parameters.get("_format", ""), accept),
-        pretty=parameters.get("_pretty") == "true",
-        summary=parameters.get("_summary", "false"),
-        elements=tuple(part.strip() for part in elements.split(",")) if elements else (),
-    )
-
-
-def check_view_parameter(name: str, text: str) -> None:
-    """Raise the 400 outcome if `text` is no value of the parameter. `parse_view` checks `_format`."""
-    if name == "_pretty" and text not in BOOLEANS:
-        raise outcomes.invalid_parameter(name, "takes true or false.")
-    if name == "_summary" and text not in SUMMARIES:
-        raise outcomes.invalid_parameter(name, "takes true, text, data, count or false.")
-    if name == "_elements" and not all(_ELEMENT.fullmatch(part.strip()) for part in text.split(",")):
-        raise outcomes.invalid_parameter(name, "takes a comma-separated list of element names.")
 
 
 def show(body: str, type_: ResourceType, view: View) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Flag, IntEnum, StrEnum, auto
+from functools import cached_property
 from typing import Final
 
 
@@ -107,7 +108,7 @@ _PERSONAL: Final = frozenset(
 """The parameters, besides identifiers, with values that identify a person."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchParameter:
     """One search parameter of one type.
 
@@ -150,22 +151,22 @@ class SearchParameter:
     chain: str = ""
     """An example of a chain through the reference, by a parameter of its target; empty if the server accepts none."""
 
-    @property
+    @cached_property
     def indexed(self) -> bool:
         """Return True if the parameter has index entries of its own."""
         return Rank.KEY < self.rank < Rank.COMPARED and not self.within
 
-    @property
+    @cached_property
     def of_resource(self) -> bool:
         """Return True for a composite of the resource itself, not of a repeating element."""
         return bool(self.parts) and self.paths == ("",)
 
-    @property
+    @cached_property
     def sortable(self) -> bool:
         """Return True if `_sort` accepts it: dates, strings and the id."""
         return self.type in (ParameterType.DATE, ParameterType.STRING) or self.rank is Rank.KEY
 
-    @property
+    @cached_property
     def personal(self) -> bool:
         """Return True if its values identify a person: the audit trail then stores none of them (`audit.md`)."""
         return self.rank is Rank.IDENTIFIER or self.name in _PERSONAL

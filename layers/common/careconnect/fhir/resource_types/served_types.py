@@ -1,5 +1,6 @@
 """All types together: how each refers to the others, and each by its name."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
@@ -63,15 +64,8 @@ RESOURCE_TYPES: Final[tuple[ResourceType, ...]] = tuple(_with_members(each) for 
 SERVED_TYPES: Final = (*RESOURCE_TYPES, AUDIT_EVENT)
 """All types that the API serves. A client only reads and searches AuditEvent."""
 
-_DATA: Final = {each.name: each for each in RESOURCE_TYPES}
-_SERVED: Final = {each.name: each for each in SERVED_TYPES}
+resource_type: Final[Callable[[str], ResourceType | None]] = {each.name: each for each in RESOURCE_TYPES}.get
+"""Returns the type of `RESOURCE_TYPES` with a name (case-sensitive), or None."""
 
-
-def resource_type(name: str) -> ResourceType | None:
-    """Return the type of `RESOURCE_TYPES` called `name` (case-sensitive), or None."""
-    return _DATA.get(name)
-
-
-def served_type(name: str) -> ResourceType | None:
-    """Return the type of `SERVED_TYPES` called `name` (case-sensitive), or None."""
-    return _SERVED.get(name)
+served_type: Final[Callable[[str], ResourceType | None]] = {each.name: each for each in SERVED_TYPES}.get
+"""Returns the type of `SERVED_TYPES` with a name (case-sensitive), or None."""

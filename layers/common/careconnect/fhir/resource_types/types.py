@@ -1,11 +1,11 @@
 """Resource types: the table that stores each, the scopes that open it, and its search parameters."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from careconnect.fhir.resource_types.parameters import Follow, Rank, SearchParameter
 
@@ -92,7 +92,7 @@ class ResourceType:
         """The parameter by which a conditional write finds a resource, if the type has one."""
         return next((p for p in self.parameters if p.rank is Rank.IDENTIFIER), None)
 
-    @property
+    @cached_property
     def searchable(self) -> tuple[SearchParameter, ...]:
         """The parameters that a client may search by, without the common ones."""
         return tuple(p for p in self.parameters if p.searchable)
@@ -133,3 +133,13 @@ class ResourceType:
     def is_patient(self) -> bool:
         """Return True for the type that has a compartment."""
         return bool(self.members)
+
+    def patients_of(self, resource_id: str, values: Mapping[str, Sequence[Any]]) -> tuple[str, ...]:
+        """Return the patient ids of the compartments that a resource with such search values is in."""
+        if self.is_patient:
+            return (resource_id,)
+        parameter = self.patient_parameter
+        if parameter is None:
+            return ()
+        references = [reference.partition("/") for reference in values.get(parameter.name, ())]
+        return tuple([id_ for name, _, id_ in references if name in parameter.targets])

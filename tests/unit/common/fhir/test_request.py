@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.path import Route, parse_path
+from careconnect.fhir.request import Route, parse_path
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_testing.running.cases import each_of

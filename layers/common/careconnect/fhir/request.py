@@ -1,17 +1,26 @@
-"""A strict parser of request paths: each resource has one spelling, and nothing is normalised."""
+"""A strict parser of a request's path and parameters: each resource has one spelling, and nothing is normalised."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote
 
 from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, SearchParameter, served_type, valid_id
 from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH
+from careconnect.http.messages import BodyError, BodyFault, Request, is_unicode
 
 _NAME: Final = re.compile(r"[A-Za-z]+")
+
+_LONGEST_QUERY: Final = 8_192
+_LARGEST_BODY: Final = 65_536
+_MOST_PARAMETERS: Final = 200
+
+Parameters = list[tuple[str, str]]
 
 
 class Route(StrEnum):
@@ -126,3 +135,40 @@ def _id(text: str, path: str) -> str:
     if not valid_id(text):
         raise outcomes.invalid_id()
     return text
+
+
+def parameters_of(request: Request, path: FhirPath) -> Parameters:
+    """Return the parameters of the query, and of the form that a `_search` posts.
+
+    An access token among them is refused (RFC 6750 §2: one method of sending it, and never the query). Raises the
+    outcomes 400, 413 and 415.
+    """
+    parameters = list(request.query)
+    if path.route is Route.SEARCH:
+        parameters += form_of(request)
+    elif sum(len(name) + len(text) + 2 for name, text in parameters) > _LONGEST_QUERY:
+        longest, _ = max(parameters, key=lambda pair: len(pair[1]))
+        raise outcomes.invalid_parameter(longest, "the query is over the limit: post the search to _search.")
+    if len(parameters) > _MOST_PARAMETERS:
+        raise outcomes.invalid_request("There are too many parameters.")
+    if any(name == "access_token" for name, _ in parameters):
+        raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
+    if not all(is_unicode(text) for pair in parameters for text in pair):
+        raise outcomes.invalid_request("The parameters are not valid Unicode.")
+    return parameters
+
+
+_FAULTS: Final[Mapping[BodyFault, Callable[[], OutcomeError]]] = {
+    BodyFault.MEDIA_TYPE: outcomes.unsupported_media_type,
+    BodyFault.SIZE: outcomes.too_large,
+    BodyFault.ENCODING: lambda: outcomes.invalid_request("The body is not valid base64."),
+    BodyFault.FORM: lambda: outcomes.invalid_request("The body is not a valid form."),
+}
+
+
+def form_of(request: Request) -> Parameters:
+    """Return the parameters in the form of a posted search; raises the outcomes 400, 413 and 415."""
+    try:
+        return request.form(most_bytes=_LARGEST_BODY, most_parameters=_MOST_PARAMETERS)
+    except BodyError as error:
+        raise _FAULTS[error.fault]() from None

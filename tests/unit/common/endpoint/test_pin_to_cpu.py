@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from careconnect.runtime.pin_to_cpu import pinned_to_cpu
+from careconnect.endpoint.pipeline import pinned_to_cpu
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity of threads")
 
