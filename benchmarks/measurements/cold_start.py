@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from careconnect.fhir.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
+from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
 from careconnect_admin.project import PROJECT
 from careconnect_testing.parts.access_tokens import BASE
 from careconnect_testing.stacks.cold_start import ENVIRONMENT
@@ -56,8 +56,8 @@ def _client(*services: str) -> tuple[str, ...]:
     return ("import boto3", *(f"boto3.client({service!r})" for service in services))
 
 
-def _validator(home: Home) -> tuple[str, ...]:
-    names = [one.name for one in RESOURCE_TYPES if one.home is home]
+def _validator(table: Table) -> tuple[str, ...]:
+    names = [one.name for one in RESOURCE_TYPES if one.table is table]
     load = "from fhir.resources.STU3 import get_fhir_model_class"
     return (*_client("dynamodb"), "import jsonpatch", load, f"for name in {names!r}: get_fhir_model_class(name)")
 
@@ -66,12 +66,12 @@ def _functions() -> Iterator[_Function]:
     tokens = (*_client("dynamodb", "kms"), *_TOKENS)
     yield _Function("token", "token_issuer", "token", tokens)
     yield _Function("authorizer", "scope_authorizer", "authorizer", tokens, {"DIRECTION": "read"})
-    for home in DATA_HOMES:
+    for table in DATA_TABLES:
         reads = _client("dynamodb")
-        yield _Function(f"reader, {home.value}", "fhir_reader", "fhir", reads, {"READER_HOME": home.value})
-    for home in DATA_HOMES:
-        settings = {"WRITER_HOME": home.value}
-        yield _Function(f"writer, {home.value}", "record_writer", "writer", _validator(home), settings)
+        yield _Function(f"reader, {table.value}", "fhir_reader", "fhir", reads, {"READER_TABLE": table.value})
+    for table in DATA_TABLES:
+        settings = {"WRITER_TABLE": table.value}
+        yield _Function(f"writer, {table.value}", "record_writer", "writer", _validator(table), settings)
     yield _Function("auditor", "access_auditor", "audit", _client("dynamodb"))
     yield _Function("discovery", "service_discovery", "discovery", (*_client("kms"), *_KEYS))
     # It creates no client; boto3 is in the reference of all functions.

@@ -19,7 +19,7 @@ from typing import Any, Final, TextIO
 from benchmarks.measurements.warm_requests import WarmRequest, cases, warm_request
 from benchmarks.setup.loaded_stack import loaded_stack
 from benchmarks.setup.units import Units, units_of
-from benchmarks.setup.wire import Asked, Wire
+from benchmarks.setup.wire import AwsCall, Wire
 
 RUNS: Final = 300
 
@@ -69,7 +69,7 @@ def _counts(request: WarmRequest, output: TextIO, audit_table: str) -> dict[str,
     }
 
 
-def _units(asked: Sequence[Asked], audit_table: str) -> Iterator[Units]:
+def _units(asked: Sequence[AwsCall], audit_table: str) -> Iterator[Units]:
     for one in asked:
         if one.service == "dynamodb":
             yield units_of(one.operation, one.parameters, one.answer, audit_table=audit_table)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from benchmarks.figures import RECORD_BYTES
 
-from careconnect.fhir.resource_types import Home
+from careconnect.fhir.resource_types import Table
 from careconnect_admin.loading.reading.checked import checked
 from careconnect_admin.loading.reading.found import Deletion, Problem, Upsert
 from careconnect_admin.loading.reading.sources import find_sources, read_source
@@ -37,7 +37,7 @@ _BASE: Final = "https://care.example"
 
 def record_bytes(folder: Path) -> dict[str, int]:
     """Return patients, bytes, items and write units of all records of `folder`, without the directory's."""
-    plans = [plan for plan in _changes(folder) if plan.target.type.home is Home.RECORD]
+    plans = [plan for plan in _changes(folder) if plan.target.type.table is Table.RECORD]
     patients = sum(plan.target.type.name == "Patient" for plan in plans)
     parts = sum(map(_parts, plans), Counter[str]())
     return {"patients": patients, **parts, "write_units": _write_units(plans)}

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import boto3
 import jwt
-from benchmarks.setup.wire import Asked, Wire
+from benchmarks.setup.wire import AwsCall, Wire
 from botocore import xform_name
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -65,7 +65,7 @@ class WarmRequest:
     `answer` is the function's response to it.
     """
 
-    asked: Sequence[Asked]
+    asked: Sequence[AwsCall]
     answer: Mapping[str, Any]
     whole: Callable[[], None]
     bare: Callable[[], None]
@@ -107,7 +107,7 @@ def _all(calls: Sequence[Callable[[], Any]]) -> None:
         call()
 
 
-def _call(asked: Asked, client: Any) -> Callable[[], Any]:
+def _call(asked: AwsCall, client: Any) -> Callable[[], Any]:
     """Return a function that repeats a call as it was made."""
     parameters = dict(asked.parameters)
     if "Message" in parameters:

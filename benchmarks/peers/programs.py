@@ -29,7 +29,7 @@ _SETTINGS: Final = {
     "ALLOWED_ORIGINS": "*",
     "POWERTOOLS_SERVICE_NAME": "a-function",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/benchmark",
-    "READER_HOME": "record",
+    "READER_TABLE": "record",
     "RECORD_TABLE": TABLES["RecordTable"],
     "DIRECTORY_TABLE": TABLES["DirectoryTable"],
     "AUDIT_TABLE": TABLES["AuditTable"],

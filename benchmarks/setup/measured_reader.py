@@ -12,7 +12,7 @@ from benchmarks.setup.saved_tables import TABLE
 from benchmarks.setup.small_records import Region
 
 from careconnect.endpoint.pipeline import RequestPipeline
-from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from fhir_reader.app import FhirEndpoint
@@ -66,17 +66,17 @@ class MeasuredReader:
     region: Region
     server: Dynalite
     _cost: Cost = field(default_factory=Cost)
-    _shells: dict[Home, RequestPipeline] = field(default_factory=dict)
+    _shells: dict[Table, RequestPipeline] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Build the readers and count their calls."""
         events = self.server.client.meta.events
         events.register("provide-client-params.dynamodb", _counted)
         events.register("after-call.dynamodb", self._count)
-        for home in DATA_HOMES:
-            store = DynamoDbResourceStore(self.server.client, dict.fromkeys(Home, TABLE), home)
-            endpoint = FhirEndpoint(store, home, Quota(_Unlimited(), 1))
-            self._shells[home] = RequestPipeline(endpoint, _BASE, "eu-west-2", Cors(()), _Failing(), time.time)
+        for table in DATA_TABLES:
+            store = DynamoDbResourceStore(self.server.client, dict.fromkeys(Table, TABLE), table)
+            endpoint = FhirEndpoint(store, table, Quota(_Unlimited(), 1))
+            self._shells[table] = RequestPipeline(endpoint, _BASE, "eu-west-2", Cors(()), _Failing(), time.time)
 
     def ask(self, request: Request) -> Measured:
         """Answer a request."""
@@ -101,7 +101,7 @@ class MeasuredReader:
         }
         self._cost = Cost()
         started = time.perf_counter()
-        answer = self._shells[type_.home](event)
+        answer = self._shells[type_.table](event)
         elapsed = (time.perf_counter() - started) * 1000
         return Measured(answer["statusCode"], answer["body"], self._cost, elapsed)
 

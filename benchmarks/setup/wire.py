@@ -20,7 +20,7 @@ _END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AwsCall:
     """One call as it went over the wire: `DynamoDB_20120810.GetItem`, and the JSON of its parameters."""
 
     target: str
@@ -68,10 +68,10 @@ class Wire:
         """
         self._control("replay")
 
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[AwsCall]:
         """Return the calls since `learn`, `replay` or the previous call of this, in order."""
         return [
-            Asked(target, json.loads(body), json.loads(answer))
+            AwsCall(target, json.loads(body), json.loads(answer))
             for target, body, answer in json.loads(self._control("asked"))
         ]
 

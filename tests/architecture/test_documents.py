@@ -66,7 +66,7 @@ def test_openapi_has_every_path_and_parameter_of_a_type(served: ResourceType) ->
     below = f"{FHIR_PATH}/Patient/{{id}}/{served.name}"
     assert (below in paths) is (f"{below}/_search" in paths) is (reference is not None)
     if reference is not None:
-        said = {reference.name, *(each.name for each in served.searchable if each.within == reference.name)}
+        said = {reference.name, *(each.name for each in served.searchable if each.parent == reference.name)}
         asked = paths[below]["get"]["parameters"]
         assert asked[0]["in"] == "path"
         assert {each["name"].partition(".")[0] for each in asked[1:] if "name" in each} == {
@@ -143,7 +143,7 @@ def test_openapi_says_which_names_open_a_type(served: ResourceType) -> None:
         assert grants_of(f"user/{name}.u").permits(served.name, Interaction.UPDATE) is (name in named), name
 
 
-def test_openapi_has_the_access_records_reads_and_searches_and_nothing_else_of_it() -> None:
+def test_openapi_has_the_audit_trails_reads_and_searches_and_nothing_else_of_it() -> None:
     root = f"{FHIR_PATH}/AuditEvent"
     found = {path: set(methods) for path, methods in OPENAPI["paths"].items() if "AuditEvent" in path}
     assert found == {root: {"get"}, f"{root}/_search": {"post"}, f"{root}/{{id}}": {"get"}}

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.long, pytest.mark.xdist_group("layers")]
 PROJECT = Path(__file__).resolve().parents[2]
 MEGABYTE = 1_000_000
 
-MOST_BYTES = {"dependencies": 45 * MEGABYTE, "record_dependencies": 45 * MEGABYTE, "common": MEGABYTE * 2}
+MAX_BYTES = {"dependencies": 45 * MEGABYTE, "record_dependencies": 45 * MEGABYTE, "common": MEGABYTE * 2}
 """How large a layer may be, unzipped."""
 
 LAMBDAS_MOST = 250 * MEGABYTE
@@ -47,7 +47,7 @@ def size(folder: Path) -> int:
 def test_the_layers_are_small(built: dict[str, Path]) -> None:
     sizes = {layer: size(folder) for layer, folder in built.items()}
 
-    assert {layer: sizes[layer] for layer, most in MOST_BYTES.items() if sizes[layer] > most} == {}
+    assert {layer: sizes[layer] for layer, most in MAX_BYTES.items() if sizes[layer] > most} == {}
     assert sum(sizes.values()) < LAMBDAS_MOST / 2
 
 
@@ -60,7 +60,7 @@ def test_a_layer_is_built_for_another_processor_than_this_one(processor: str, ma
     assert compiled
     # The machine in an ELF header (System V ABI, e_machine).
     assert {path.read_bytes()[18:19] for path in compiled} == {machine}
-    assert size(folder) <= MOST_BYTES["dependencies"]
+    assert size(folder) <= MAX_BYTES["dependencies"]
 
 
 def paths(built: dict[str, Path], package: str) -> list[Path]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.fhir.resource_types import COMMON_PARAMETERS, DATA_HOMES, RESOURCE_TYPES, resource_type
+from careconnect.fhir.resource_types import COMMON_PARAMETERS, DATA_TABLES, RESOURCE_TYPES, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_testing.parts.stores import load, reader_on_moto
 from careconnect_testing.records.few_records import write_records
@@ -60,8 +60,10 @@ def reported(folder: Path) -> dict[str, Any]:
     tables = folder / "tables.json"
     with reader_on_moto() as reader:
         load(reader, write_records(folder, RECORDS))
-        scanned = {home: reader.client.scan(TableName=reader.tables.name(home))["Items"] for home in DATA_HOMES}
-        items = {home: [item for item in each if "values" in item or "body" in item] for home, each in scanned.items()}
+        scanned = {table: reader.client.scan(TableName=reader.tables.name(table))["Items"] for table in DATA_TABLES}
+        items = {
+            table: [item for item in each if "values" in item or "body" in item] for table, each in scanned.items()
+        }
         tables.write_text(json.dumps(items), encoding="utf-8")
     shutil.copytree(
         PROJECT, folder, ignore=shutil.ignore_patterns(".*", "__pycache__", "node_modules", "docs"), dirs_exist_ok=True

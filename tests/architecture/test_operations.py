@@ -105,7 +105,7 @@ def test_the_access_log_holds_neither_path_nor_query_nor_address() -> None:
     assert {"resourcePath", "status", "responseLatency"} <= logged
 
 
-def test_the_front_caches_nothing_not_even_errors() -> None:
+def test_the_edge_caches_nothing_not_even_errors() -> None:
     # CloudFront caches these for ten seconds by default, for every viewer (its developer guide, "How CloudFront
     # caches HTTP 4xx and 5xx status codes").
     kept = {400, 403, 404, 405, 414, 416, 500, 501, 502, 503, 504}
@@ -116,7 +116,7 @@ def test_the_front_caches_nothing_not_even_errors() -> None:
     )
 
 
-def test_the_front_speaks_tls_only_and_repairs_challenges() -> None:
+def test_the_edge_speaks_tls_only_and_repairs_challenges() -> None:
     (origin,) = _FRONT["Origins"]
     (function,) = _FRONT["DefaultCacheBehavior"]["LambdaFunctionAssociations"]
 
@@ -127,7 +127,7 @@ def test_the_front_speaks_tls_only_and_repairs_challenges() -> None:
     assert function["EventType"] == "origin-response"
 
 
-def test_the_front_proves_itself_and_says_who_asks() -> None:
+def test_the_edge_proves_itself_and_says_who_asks() -> None:
     """The functions trust these headers (`careconnect.http.origin`), so only the edge may be able to send them."""
     (origin,) = _FRONT["Origins"]
     (function,) = _FRONT["DefaultCacheBehavior"]["FunctionAssociations"]
@@ -144,7 +144,7 @@ def test_the_front_proves_itself_and_says_who_asks() -> None:
     assert "OriginSecret" in {each["Assert"]["Fn::Not"][0]["Fn::Equals"][0]["Ref"] for each in needed}
 
 
-def test_every_function_that_answers_http_refuses_what_comes_around_the_front() -> None:
+def test_every_function_that_answers_http_refuses_what_comes_around_the_edge() -> None:
     functions = {name: each for name, each in _RESOURCES.items() if each["Type"] == "AWS::Serverless::Function"}
 
     without_http = {"ReadAuthorizerFunction", "WriteAuthorizerFunction", "ArchiverFunction", "VerifierFunction"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_TYPES, Home
+from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.signing_keys import CURRENT, KMS_ALGORITHM, NEXT, PREVIOUS
 from careconnect_admin.documents import api_paths
@@ -72,21 +72,21 @@ def below_fhir(path: str) -> str:
 
 
 READER_OF = {
-    Home.RECORD: "PatientRecordFunction",
-    Home.DIRECTORY: "DirectoryFunction",
-    Home.AUDIT: "AuditFunction",
+    Table.RECORD: "PatientRecordFunction",
+    Table.DIRECTORY: "DirectoryFunction",
+    Table.AUDIT: "AuditFunction",
 }
-WRITER_OF = {Home.RECORD: "RecordWriterFunction", Home.DIRECTORY: "DirectoryWriterFunction"}
+WRITER_OF = {Table.RECORD: "RecordWriterFunction", Table.DIRECTORY: "DirectoryWriterFunction"}
 DATA_FUNCTIONS = {*READER_OF.values(), *WRITER_OF.values()}
 # A POST below a type that is no search is refused by the reader, a PATCH of the type itself by the writer.
 READ = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
 WRITTEN = {"": ("post", "put", "patch", "delete"), "/{proxy+}": ("put", "patch", "delete")}
 ROUTES = {
-    (f"{FHIR_PATH}/{each.name}{rest}", verb): function[each.home]
+    (f"{FHIR_PATH}/{each.name}{rest}", verb): function[each.table]
     for each in SERVED_TYPES
     for rest in READ
     for verbs, function in ((READ[rest], READER_OF), (WRITTEN[rest], WRITER_OF))
-    if each.home in function
+    if each.table in function
     for verb in verbs
 }
 DATA_PATHS = {path for path, _ in ROUTES}
@@ -365,7 +365,7 @@ def test_no_path_of_a_deployment_lists_demo_clients() -> None:
     assert demo_list.PATH not in PATHS
 
 
-def test_the_local_front_compresses_from_where_the_gateway_does() -> None:
+def test_the_local_proxy_compresses_from_where_the_gateway_does() -> None:
     assert RESOURCES["Api"]["Properties"]["MinimumCompressionSize"] == edge_compression.MINIMUM_BYTES
 
 
@@ -466,14 +466,14 @@ def test_only_the_writers_bring_what_only_writing_needs(function: str) -> None:
     assert RESOURCES["RecordDependencyLayer"]["Properties"]["ContentUri"] == "layers/record_dependencies"
 
 
-@pytest.mark.parametrize(("home", "function"), [*READER_OF.items(), *WRITER_OF.items()])
+@pytest.mark.parametrize(("table", "function"), [*READER_OF.items(), *WRITER_OF.items()])
 def test_a_function_whose_code_serves_several_tables_is_reported_which_types_it_serves(
-    home: Home, function: str
+    table: Table, function: str
 ) -> None:
     variables = FUNCTIONS[function]["Environment"]["Variables"]
-    told = [variables[name] for name in ("READER_HOME", "WRITER_HOME") if name in variables]
+    told = [variables[name] for name in ("READER_TABLE", "WRITER_TABLE") if name in variables]
 
-    assert told == ([home] if home is not Home.AUDIT else [])
+    assert told == ([table] if table is not Table.AUDIT else [])
 
 
 def test_layers_are_built_for_the_functions_processor_by_the_functions_python() -> None:

@@ -26,11 +26,11 @@ OWN_PAIRS: Final = ("take_down", "one_processor")
 OF_TOKENS: Final = re.compile(r"token|authorizer|oauth|access_tokens")
 
 _HINGE: Final = re.compile(r"\b(?:what|who|whose|whom)\b", re.IGNORECASE)
-MOST_HINGED: Final = 0.03
+MAX_HINGED: Final = 0.03
 
-MOST_MODULES: Final = 12
-MOST_WORDS: Final = 42_000
-MOST_LINES: Final = {"README.md": 150, "SECURITY.md": 150}
+MAX_MODULES: Final = 12
+MAX_WORDS: Final = 42_000
+MAX_LINES: Final = {"README.md": 150, "SECURITY.md": 150}
 
 
 @cache
@@ -85,7 +85,7 @@ def test_docstrings_begin_with_a_concrete_subject() -> None:
         if (docstring := ast.get_docstring(node))
     ]
     hinged = [f"{path}: {first}" for path, first in firsts if _HINGE.search(first)]
-    assert len(hinged) < MOST_HINGED * len(firsts), "\n".join(hinged)
+    assert len(hinged) < MAX_HINGED * len(firsts), "\n".join(hinged)
 
 
 def test_no_package_holds_more_modules_than_a_reader_can_hold() -> None:
@@ -95,11 +95,11 @@ def test_no_package_holds_more_modules_than_a_reader_can_hold() -> None:
         if not path.startswith("tests/") or path.startswith("tests/support")
         if Path(path).name != "__init__.py"
     )
-    assert {folder: number for folder, number in held.items() if number > MOST_MODULES} == {}
+    assert {folder: number for folder, number in held.items() if number > MAX_MODULES} == {}
 
 
 def test_documents_stay_short() -> None:
     pages = {path: path.read_text(encoding="utf-8") for path in tracked() if path.suffix == ".md"}
-    assert sum(len(text.split()) for text in pages.values()) < MOST_WORDS
-    long = {name: len(pages[PROJECT / name].splitlines()) for name in MOST_LINES}
-    assert {name: lines for name, lines in long.items() if lines >= MOST_LINES[name]} == {}
+    assert sum(len(text.split()) for text in pages.values()) < MAX_WORDS
+    long = {name: len(pages[PROJECT / name].splitlines()) for name in MAX_LINES}
+    assert {name: lines for name, lines in long.items() if lines >= MAX_LINES[name]} == {}

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.long]
 Visiting = Callable[..., Visit]
 COMMITTED: Final = DOCS / "images"
 MADE: Final = COMMITTED if os.environ.get("PICTURES") else SCREENSHOTS
-MOST_BYTES: Final = 200_000
+MAX_BYTES: Final = 200_000
 WIDTH: Final = 1160
 
 
@@ -36,8 +36,8 @@ def take(page: Page, name: str) -> None:
     page.mouse.move(0, 0)
     page.screenshot(path=path, animations="disabled")
     committed = COMMITTED / path.name
-    assert path.stat().st_size < MOST_BYTES
-    assert committed.stat().st_size < MOST_BYTES
+    assert path.stat().st_size < MAX_BYTES
+    assert committed.stat().st_size < MAX_BYTES
     assert size_of(committed) == size_of(path), "run `make pictures`"
     assert f"docs/images/{path.name}" in (PROJECT / "README.md").read_text(encoding="utf-8")
 

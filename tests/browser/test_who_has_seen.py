@@ -153,7 +153,7 @@ def test_a_token_of_one_patient_is_shown_that_record_alone(visit: Visiting, loca
     assert tab.violations() == []
 
 
-def test_where_the_access_record_does_not_answer_it_can_be_asked_again(visit: Visiting) -> None:
+def test_where_the_audit_trail_does_not_answer_it_can_be_asked_again(visit: Visiting) -> None:
     tab = visit(scheme="dark", width=320)
     page = tab.open()
     tab.sign_in("Auditor")

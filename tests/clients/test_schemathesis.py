@@ -69,7 +69,7 @@ def test_some_types_and_discovery_answer_every_kind_of_request_as_documented(
     assert run(service.base, tmp_path, *options, "--include-path-regex", SOME, *bearer_header(service, bearer)) > 1000
 
 
-def test_the_access_record_answers_every_kind_of_request_as_documented(
+def test_the_audit_trail_answers_every_kind_of_request_as_documented(
     service: Service, bearer: Bearer, clients: tuple[DemoClient, ...], tmp_path: Path
 ) -> None:
     (auditor,) = (client for client in clients if client.client_id == AUDITOR)

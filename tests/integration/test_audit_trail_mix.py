@@ -39,7 +39,7 @@ _OF_RECORDS = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class Sent:
     """A request, the id of the client that sends it, and the patients that it names."""
 
     method: str
@@ -54,7 +54,7 @@ class Asked:
 class Answered:
     """The outcome of a request: its status, and the patients that its answer mentions."""
 
-    asked: Asked
+    asked: Sent
     status: int
     told: set[str] = field(default_factory=set)
 
@@ -83,8 +83,8 @@ class Mix:
         self._paths = sorted(owners)
         self._numbers = iter(range(10**9))
 
-    def requests(self, count: int) -> list[Asked]:
-        kinds: list[Callable[[], Asked]] = [
+    def requests(self, count: int) -> list[Sent]:
+        kinds: list[Callable[[], Sent]] = [
             *[self._read] * 4,
             *[self._search] * 4,
             *[self._everything, self._include, self._revinclude, self._population, self._directory],
@@ -100,91 +100,91 @@ class Mix:
         path = self._random.choice(self._paths)
         return path, self._owners[path]
 
-    def _read(self) -> Asked:
+    def _read(self) -> Sent:
         if self._random.random() < 0.5:
             patient = self._patient()
-            return Asked("GET", f"Patient/{patient}", "all", frozenset({patient}))
+            return Sent("GET", f"Patient/{patient}", "all", frozenset({patient}))
         path, _ = self._owned()
-        return Asked(self._random.choice(("GET", "GET", "HEAD")), path, "all")
+        return Sent(self._random.choice(("GET", "GET", "HEAD")), path, "all")
 
-    def _search(self) -> Asked:
+    def _search(self) -> Sent:
         patient, type_ = self._patient(), self._random.choice(_OF_RECORDS)
         where = self._random.choice(("patient", "below", "absolute"))
         if where == "below":
-            return Asked("GET", f"Patient/{patient}/{type_}", "all", frozenset({patient}), (("_count", "5"),))
+            return Sent("GET", f"Patient/{patient}/{type_}", "all", frozenset({patient}), (("_count", "5"),))
         value = patient if where == "patient" else f"Patient/{patient}"
-        return Asked("GET", type_, "all", frozenset({patient}), (("patient", value), ("_count", "3")))
+        return Sent("GET", type_, "all", frozenset({patient}), (("patient", value), ("_count", "3")))
 
-    def _count(self) -> Asked:
+    def _count(self) -> Sent:
         patient = self._patient()
-        return Asked("GET", "Condition", "all", frozenset({patient}), (("patient", patient), ("_summary", "count")))
+        return Sent("GET", "Condition", "all", frozenset({patient}), (("patient", patient), ("_summary", "count")))
 
-    def _everything(self) -> Asked:
+    def _everything(self) -> Sent:
         patient = self._patient()
-        return Asked("GET", f"Patient/{patient}/$everything", "all", frozenset({patient}), (("_count", "10"),))
+        return Sent("GET", f"Patient/{patient}/$everything", "all", frozenset({patient}), (("_count", "10"),))
 
-    def _include(self) -> Asked:
+    def _include(self) -> Sent:
         path, _ = self._owned()
         type_, _, id_ = path.partition("/")
-        return Asked("GET", type_, "all", parameters=(("_id", id_), ("_include", f"{type_}:patient")))
+        return Sent("GET", type_, "all", parameters=(("_id", id_), ("_include", f"{type_}:patient")))
 
-    def _revinclude(self) -> Asked:
+    def _revinclude(self) -> Sent:
         few = sorted({self._patient(), self._patient()})
         parameters = (("_id", ",".join(few)), ("_revinclude", "Immunization:patient"))
-        return Asked("GET", "Patient", "all", frozenset(few), parameters)
+        return Sent("GET", "Patient", "all", frozenset(few), parameters)
 
-    def _population(self) -> Asked:
-        return Asked(
+    def _population(self) -> Sent:
+        return Sent(
             "GET",
             "Patient",
             "all",
             parameters=(("birthdate", f"ge{self._random.randint(1930, 2015)}"), ("_count", "7")),
         )
 
-    def _described(self) -> Asked:
+    def _described(self) -> Sent:
         """Search a patient by an identifier, with any other criteria and however few results."""
         patient = self._patient()
         number, what = self._identifiers[patient], self._random.choice(("page", "none", "count", "chain"))
         if what == "chain":
             chain = (("patient.identifier", number), ("_count", "2"))
-            return Asked("GET", "Observation", "all", frozenset({patient}), chain)
+            return Sent("GET", "Observation", "all", frozenset({patient}), chain)
         others = {"page": (), "none": (("birthdate", "ge2100"),), "count": (("_summary", "count"),)}[what]
-        return Asked("GET", "Patient", "all", frozenset({patient}), (("identifier", number), *others))
+        return Sent("GET", "Patient", "all", frozenset({patient}), (("identifier", number), *others))
 
-    def _all(self) -> Asked:
+    def _all(self) -> Sent:
         parameters = (("_count", "100"), ("_revinclude", "Immunization:patient"), ("gender", "male"))
-        return Asked("GET", "Patient", "all", parameters=parameters)
+        return Sent("GET", "Patient", "all", parameters=parameters)
 
-    def _directory(self) -> Asked:
-        return Asked("GET", "Organization", "all", parameters=(("name", "a"),))
+    def _directory(self) -> Sent:
+        return Sent("GET", "Organization", "all", parameters=(("name", "a"),))
 
-    def _absent(self) -> Asked:
+    def _absent(self) -> Sent:
         patient = f"absent-{next(self._numbers)}"
-        return Asked("GET", f"Patient/{patient}", "all", frozenset({patient}))
+        return Sent("GET", f"Patient/{patient}", "all", frozenset({patient}))
 
-    def _refused(self) -> Asked:
+    def _refused(self) -> Sent:
         # The gateway lets any client that may read Patient request paths below one: the function refuses them.
         patient = self._patient()
-        return Asked("GET", f"Patient/{patient}/Condition", "patients", frozenset({patient}))
+        return Sent("GET", f"Patient/{patient}/Condition", "patients", frozenset({patient}))
 
-    def _foreign(self) -> Asked:
+    def _foreign(self) -> Sent:
         """A client bound to patient 5 requests another's record, or its own."""
         path, owner = self._owned()
-        return Asked("GET", path, "bound", frozenset({owner}))
+        return Sent("GET", path, "bound", frozenset({owner}))
 
-    def _history(self) -> Asked:
+    def _history(self) -> Sent:
         patient = self._patient()
-        return Asked("GET", f"Patient/{patient}/_history", "all", frozenset({patient}))
+        return Sent("GET", f"Patient/{patient}/_history", "all", frozenset({patient}))
 
-    def _audit(self) -> Asked:
+    def _audit(self) -> Sent:
         patient = self._patient()
-        return Asked("GET", "AuditEvent", "auditor", frozenset({patient}), (("patient", patient), ("_count", "2")))
+        return Sent("GET", "AuditEvent", "auditor", frozenset({patient}), (("patient", patient), ("_count", "2")))
 
-    def _malformed(self) -> Asked:
+    def _malformed(self) -> Sent:
         patient = self._patient()
-        return Asked("GET", "Observation", "all", frozenset({patient}), (("patient", patient), ("date", "never")))
+        return Sent("GET", "Observation", "all", frozenset({patient}), (("patient", patient), ("date", "never")))
 
-    def _write(self) -> Asked:
+    def _write(self) -> Sent:
         # Each is one patient's for good: one that moves is a matter of the writer's own tests.
         patient = self._patient()
         path = f"Observation/mix-of-{patient}-{self._random.randrange(3)}"
@@ -193,13 +193,13 @@ class Mix:
             "id": path.partition("/")[2],
             "valueString": str(next(self._numbers)),
         }
-        return Asked("PUT", path, "all", frozenset({patient}), body=body)
+        return Sent("PUT", path, "all", frozenset({patient}), body=body)
 
-    def _delete(self) -> Asked:
-        return Asked("DELETE", f"Observation/absent-{next(self._numbers)}", "all")
+    def _delete(self) -> Sent:
+        return Sent("DELETE", f"Observation/absent-{next(self._numbers)}", "all")
 
-    def _token(self) -> Asked:
-        return Asked("POST", "/token", self._random.choice(("good", "bad")))
+    def _token(self) -> Sent:
+        return Sent("POST", "/token", self._random.choice(("good", "bad")))
 
 
 @dataclass
@@ -236,7 +236,7 @@ def run(local_stack: LocalStack, http: httpx.Client, sample: Path, explorer: Dem
         numbers[found["id"]] = "{system}|{value}".format_map(found["identifier"][0])
     requests = {f"{_MINE}{number}": asked for number, asked in enumerate(Mix(owners, numbers).requests(CALLS))}
 
-    def send(request_id: str, asked: Asked) -> Answered:
+    def send(request_id: str, asked: Sent) -> Answered:
         headers = {"X-Request-Id": request_id}
         if asked.path == "/token":
             secret = asking.secret if asked.client == "good" else "wrong-" + asking.secret

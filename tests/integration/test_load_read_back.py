@@ -17,7 +17,7 @@ from fhir.resources.STU3 import get_fhir_model_class
 from lxml import etree
 
 from careconnect.fhir.rendering.xml_writer import resource_xml
-from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.loading.load import TypeCounts, load_paths
 from careconnect_admin.local.emulator.emulator import Emulator
@@ -59,8 +59,8 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return given or tmp_path
 
 
-def items_of(tables: RecordTables, home: Home) -> Items:
-    pages = tables.client.get_paginator("scan").paginate(TableName=tables.name(home))
+def items_of(tables: RecordTables, table: Table) -> Items:
+    pages = tables.client.get_paginator("scan").paginate(TableName=tables.name(table))
     found = {(item["pk"]["S"], item["sk"]["S"]): item for page in pages for item in page["Items"]}
     found.pop(CURSOR_KEY)
     return found
@@ -112,13 +112,13 @@ def test_everything_reads_back_equal_in_both_formats(folder: Path, tables: Recor
         source["resourceType"] for source in sources
     )
 
-    stored = {home: items_of(tables, home) for home in DATA_HOMES}
+    stored = {table: items_of(tables, table) for table in DATA_TABLES}
     for source in sources:
         served = resource_type(source["resourceType"])
         assert served is not None
         key = f"{served.name}/{source['id']}"
-        body = parse_json(stored[served.home][key, "#json"]["body"]["S"])
-        xml = resource_xml(stored[served.home][key, "#json"]["body"]["S"]).encode()
+        body = parse_json(stored[served.table][key, "#json"]["body"]["S"])
+        xml = resource_xml(stored[served.table][key, "#json"]["body"]["S"]).encode()
 
         assert list(body)[:3] == ["resourceType", "id", "meta"]
         assert json_text(without_version(body), sort_keys=True) == json_text(source, sort_keys=True), key
@@ -131,14 +131,14 @@ def test_everything_reads_back_equal_in_both_formats(folder: Path, tables: Recor
 
     again = load_paths([folder], tables)
     assert again.total == TypeCounts(unchanged=len(sources))
-    assert {home: items_of(tables, home) for home in DATA_HOMES} == stored
+    assert {table: items_of(tables, table) for table in DATA_TABLES} == stored
 
 
 @pytest.mark.long
 def test_index_entries_are_those_of_the_index_records(folder: Path, tables: RecordTables) -> None:
     load_paths([folder], tables)
-    for home in DATA_HOMES:
-        items = items_of(tables, home)
+    for table in DATA_TABLES:
+        items = items_of(tables, table)
         listed = {
             (pk, sk)
             for (_, sort_key), item in items.items()
@@ -164,7 +164,7 @@ def test_two_loaders_at_once_lose_nothing(tmp_path: Path, tables: RecordTables) 
         ]
         assert [load.result().total for load in loads] == [TypeCounts(loaded=people)] * 2
 
-    items = items_of(tables, Home.RECORD)
+    items = items_of(tables, Table.RECORD)
     for number in range(people):
         index = items[f"Patient/{number}", "#index"]
         assert index["version"] == {"N": "2"}

@@ -44,15 +44,15 @@ def fronted(tmp_path_factory: pytest.TempPathFactory, explorer: DemoClient) -> I
 
 def test_every_option_deploys(fronted: LocalStack) -> None:
     stack = fronted.stack
-    (front,) = fronted.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    (proxy,) = fronted.client("cloudfront").list_distributions()["DistributionList"]["Items"]
     alarms = fronted.client("cloudwatch").describe_alarms()["MetricAlarms"]
 
     assert stack.resources.keys() >= _OPTIONAL | _UNLESS_REFUSED
     assert stack.outputs["BaseUrl"] == "https://api.example.org"
-    assert stack.outputs["FrontDomainName"] == front["DomainName"]
-    assert front["Origins"]["Items"][0]["DomainName"].startswith(f"{stack.api_id}.execute-api.")
-    assert front["DefaultCacheBehavior"]["LambdaFunctionAssociations"]["Items"][0]["LambdaFunctionARN"] == _EDGE
-    (header,) = front["Origins"]["Items"][0]["CustomHeaders"]["Items"]
+    assert stack.outputs["FrontDomainName"] == proxy["DomainName"]
+    assert proxy["Origins"]["Items"][0]["DomainName"].startswith(f"{stack.api_id}.execute-api.")
+    assert proxy["DefaultCacheBehavior"]["LambdaFunctionAssociations"]["Items"][0]["LambdaFunctionARN"] == _EDGE
+    (header,) = proxy["Origins"]["Items"][0]["CustomHeaders"]["Items"]
     assert header == {"HeaderName": "X-Origin-Secret", "HeaderValue": _SECRET}
     assert {tuple(alarm["AlarmActions"]) for alarm in alarms} == {(stack.resources["AlarmTopic"],)}
 
@@ -70,7 +70,7 @@ def _token(stack: LocalStack, client: DemoClient, base: str = "", **headers: str
     )
 
 
-def test_through_the_front_everything_is_as_ever(fronted: LocalStack, explorer: DemoClient) -> None:
+def test_through_the_edge_everything_is_as_ever(fronted: LocalStack, explorer: DemoClient) -> None:
     answer = _token(fronted, explorer)
 
     assert answer.status_code == 200
@@ -80,7 +80,7 @@ def test_through_the_front_everything_is_as_ever(fronted: LocalStack, explorer: 
 
 
 @pytest.mark.parametrize("secret", ["", "s" * 42, "S" * 43, "s" * 44])
-def test_the_apis_own_url_is_no_path_around_the_front(fronted: LocalStack, explorer: DemoClient, secret: str) -> None:
+def test_the_apis_own_url_is_no_path_around_the_edge(fronted: LocalStack, explorer: DemoClient, secret: str) -> None:
     """The requests have the right token and the right client, and lack only the edge's secret."""
     token = _token(fronted, explorer).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"} | ({"X-Origin-Secret": secret} if secret else {})
@@ -92,7 +92,7 @@ def test_the_apis_own_url_is_no_path_around_the_front(fronted: LocalStack, explo
         assert (answer.status_code, issue_code(answer)) == (403, "forbidden")
 
 
-def test_a_client_id_is_throttled_by_the_viewer_that_the_front_names(fronted: LocalStack) -> None:
+def test_a_client_id_is_throttled_by_the_viewer_that_the_edge_names(fronted: LocalStack) -> None:
     """One guesser does not lock the client out for others behind the same edge, and cannot choose its address."""
     guesser = DemoClient("guessed-by-viewer", "A test client", "wrong", ())
 

@@ -93,7 +93,7 @@ def test_it_lists_what_only_a_real_deployment_shows(local_stack: LocalStack, cli
 
 
 @pytest.mark.long
-def test_a_client_that_reads_everything_cannot_show_the_403_and_one_for_all_but_the_access_record_can(
+def test_a_client_that_reads_everything_cannot_show_the_403_and_one_for_all_but_the_audit_trail_can(
     local_stack: LocalStack, registered: Register
 ) -> None:
     shown = _smoke(registered("system/*.read"), local_stack.base_url)

@@ -17,7 +17,7 @@ import pytest
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import event_of
 from careconnect.endpoint.pipeline import Auditing, RequestPipeline
-from careconnect.fhir.resource_types import Home
+from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
 from careconnect.storage.keys import JSON_ITEM
@@ -54,10 +54,10 @@ class Service:
     tables: RecordTables
 
     def __post_init__(self) -> None:
-        names = {Home.RECORD: self.tables.record, Home.DIRECTORY: self.tables.directory}
-        writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables)), Home.RECORD)
+        names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
+        writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables)), Table.RECORD)
         reader = FhirEndpoint(
-            DynamoDbResourceStore(self.tables.client, names, Home.RECORD), Home.RECORD, no_limit(), time.monotonic
+            DynamoDbResourceStore(self.tables.client, names, Table.RECORD), Table.RECORD, no_limit(), time.monotonic
         )
         record = Auditing(DynamoDbAuditStore(self.tables.client, EVENTS), "storm")
         for name, endpoint, auditing in (("_writer", writer, record), ("_reader", reader, None)):

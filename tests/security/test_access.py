@@ -116,7 +116,7 @@ WAYS_TO_ASK = [("GET", ""), ("HEAD", ""), ("POST", "/_search"), ("GET", "/1"), (
 """Ways to ask for the access record."""
 
 
-def test_access_md_each_client_but_the_auditor_is_refused_the_access_record(
+def test_access_md_each_client_but_the_auditor_is_refused_the_audit_trail(
     api: Api, clients: tuple[DemoClient, ...]
 ) -> None:
     asked = [(method, f"{ACCESS_RECORD}{rest}") for method, rest in WAYS_TO_ASK]
@@ -136,7 +136,7 @@ def test_access_md_each_client_but_the_auditor_is_refused_the_access_record(
         ("patient/*.cruds profile", "4"),
     ],
 )
-def test_access_md_the_access_record_is_closed_to_whoever_does_not_hold_its_name(
+def test_access_md_the_audit_trail_is_closed_to_whoever_does_not_hold_its_name(
     api: Api, scope: str, patient: str
 ) -> None:
     """Neither `*` opens it at any level, nor a `patient/` scope of a client that is bound to nobody."""
@@ -152,7 +152,7 @@ def test_access_md_the_access_record_is_closed_to_whoever_does_not_hold_its_name
     ("scope", "patient"),
     [("patient/AuditEvent.read", "4"), ("user/AuditEvent.rs patient/AuditEvent.s", "4"), ("system/AuditEvent.rs", "")],
 )
-def test_access_md_the_access_record_is_opened_by_its_name(api: Api, scope: str, patient: str) -> None:
+def test_access_md_the_audit_trail_is_opened_by_its_name(api: Api, scope: str, patient: str) -> None:
     token = api.register(f"auditor-{len(scope)}{patient}", scope, patient=patient)
 
     expected = {(method, f"{ACCESS_RECORD}{rest}"): 200 for method, rest in WAYS_TO_ASK if rest != "/1"}
@@ -162,7 +162,7 @@ def test_access_md_the_access_record_is_opened_by_its_name(api: Api, scope: str,
 
 
 @pytest.mark.parametrize("requested", ["system/AuditEvent.read", "system/AuditEvent.r"])
-def test_access_md_a_client_for_all_types_does_not_get_the_access_record_by_asking(
+def test_access_md_a_client_for_all_types_does_not_get_the_audit_trail_by_asking(
     http: httpx.Client, explorer: DemoClient, requested: str
 ) -> None:
     form = {"grant_type": "client_credentials", "scope": requested}
@@ -172,7 +172,7 @@ def test_access_md_a_client_for_all_types_does_not_get_the_access_record_by_aski
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_access_md_nobody_writes_the_access_record(
+def test_access_md_nobody_writes_the_audit_trail(
     api: Api, bearer: Callable[[DemoClient], dict[str, str]], clients: tuple[DemoClient, ...], method: str
 ) -> None:
     """405, whatever the token: such a request reaches no function that could."""

@@ -69,7 +69,7 @@ def test_nothing_but_this_apis_stage_may_invoke_a_function() -> None:
         assert permission["SourceArn"] == {"Fn::Sub": f"{api}/authorizers/*" if of_authorizer else f"{api}/live/*/*"}
 
 
-def test_the_stage_is_not_traced_and_has_no_other_front() -> None:
+def test_the_stage_is_not_traced_and_has_no_other_edge() -> None:
     """X-Ray would keep the URLs of requests, and with them patients' ids."""
     assert _RESOURCES["Api"]["Properties"]["TracingEnabled"] is False
     for each in _RESOURCES.values():

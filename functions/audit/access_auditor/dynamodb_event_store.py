@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
-from access_auditor.event_store import Asked, Part
+from access_auditor.event_store import EventPart, PartRequest
 from careconnect.audit.event import PATIENT_INDEX, AuditEvent, event_key, event_of, is_event_id
 from careconnect.fhir import outcomes
 from careconnect.storage.dynamodb import call
@@ -39,7 +39,7 @@ class DynamoDbEventStore:
         """Return events by their ids: one query for each."""
         return [event for event in self._pool.map(self._event, event_ids) if event is not None]
 
-    def parts(self, asked: Sequence[Asked]) -> list[Part]:
+    def parts(self, asked: Sequence[PartRequest]) -> list[EventPart]:
         """Return parts of sources: one query for each."""
         return list(self._pool.map(self._part, asked))
 
@@ -79,7 +79,7 @@ class DynamoDbEventStore:
         )
         return next((event for item in answer["Items"] if (event := _event_of(item))), None)
 
-    def _part(self, asked: Asked) -> Part:
+    def _part(self, asked: PartRequest) -> EventPart:
         source = asked.source
         how = {"IndexName": PATIENT_INDEX} if source.is_patient else {"ConsistentRead": True}
         answer = call(
@@ -99,7 +99,7 @@ class DynamoDbEventStore:
         )
         items = [item for item in answer["Items"] if item["sk"]["S"] < asked.before]
         last = answer.get("LastEvaluatedKey", {})
-        return Part([event for item in items if (event := _event_of(item))], last["sk"]["S"] if last else "")
+        return EventPart([event for item in items if (event := _event_of(item))], last["sk"]["S"] if last else "")
 
 
 def _event_of(item: Mapping[str, Any]) -> AuditEvent | None:

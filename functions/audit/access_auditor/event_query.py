@@ -53,8 +53,8 @@ class EventQuery:
         text = f"ge{since:%Y-%m-%dT%H:%M:%SZ}"
         self.criteria.append(parse_criterion(DATE, "", text, fhir_base="", now=now))
         # Next to the other `date` parameters: the next pages group parameters by name.
-        place = max((number for number, (name, _) in enumerate(self.used, start=1) if name == DATE.name), default=0)
-        self.used.insert(place, (DATE.name, text))
+        position = max((number for number, (name, _) in enumerate(self.used, start=1) if name == DATE.name), default=0)
+        self.used.insert(position, (DATE.name, text))
 
     def window(self, now: int) -> Window:
         """Return the window of sort keys that can contain matches; `now` is in epoch milliseconds."""

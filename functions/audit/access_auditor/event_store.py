@@ -16,7 +16,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PartRequest:
     """A request for a part of a source: at most `limit` items from the sort key `low` up to `before`, excluded."""
 
     source: Source
@@ -26,7 +26,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class EventPart:
     """The events of a part, newest first.
 
     Items that are not events are left out. `goes_on_before` is the sort key before which the source continues, empty at
@@ -43,7 +43,7 @@ class EventStore(Protocol):
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
         """Return the events with these ids, without absent ones."""
 
-    def parts(self, asked: Sequence[Asked]) -> list[Part]:
+    def parts(self, asked: Sequence[PartRequest]) -> list[EventPart]:
         """Return the requested parts; all are requested concurrently."""
 
     def link_key(self) -> bytes:

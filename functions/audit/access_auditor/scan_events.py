@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
-from access_auditor.event_store import Asked, EventStore, Source
+from access_auditor.event_store import EventStore, PartRequest, Source
 from careconnect.audit.event import SHARDS, AuditEvent, day_of, partition_of, time_of
 
-MOST_EXAMINED: Final = 3_000
+MAX_EXAMINED: Final = 3_000
 """Events that one page examines. The page of a selective search may therefore be short, and have a next page."""
-MOST_QUERIES: Final = 240
+MAX_QUERIES: Final = 240
 """Queries of a page: each is one call to DynamoDB, up to sixteen concurrently."""
-MOST_COUNTED: Final = 10_000
+MAX_COUNTED: Final = 10_000
 """Events that are examined for a requested total."""
-MOST_COUNTING_QUERIES: Final = 1_000
+MAX_COUNTING_QUERIES: Final = 1_000
 
 _TIME_DIGITS: Final = 12
 _LEAST_LIMIT: Final = 8
-_MOST_HELD: Final = 2_048
+_MAX_HELD: Final = 2_048
 """Items that one round of queries requests from all sources of a scan together."""
 _GROWTH: Final = 4
 
@@ -36,8 +36,8 @@ class SpentError(Exception):
 class Effort:
     """The remaining effort of a request: events to examine, queries to make."""
 
-    events: int = MOST_EXAMINED
-    queries: int = MOST_QUERIES
+    events: int = MAX_EXAMINED
+    queries: int = MAX_QUERIES
 
     def query(self, times: int) -> None:
         """Count queries; raises `SpentError`."""
@@ -74,10 +74,10 @@ def bound_at(milliseconds: int) -> str:
 
 
 @dataclass(slots=True)
-class Walk:
+class EventScan:
     """A backwards scan of a `window`; `expected` is the estimated number of events that will be needed.
 
-    `place` is the sort key before which the scan continues: all events from it on were read. `is_end` is True if no
+    `position` is the sort key before which the scan continues: all events from it on were read. `is_end` is True if no
     events are left.
     """
 
@@ -85,7 +85,7 @@ class Walk:
     window: Window
     expected: int
     effort: Effort = field(default_factory=Effort)
-    place: str = ""
+    position: str = ""
     is_end: bool = False
 
     def by_patient(self, patients: Sequence[str]) -> Iterator[AuditEvent]:
@@ -103,11 +103,11 @@ class Walk:
 
     def _bounded(self, events: Iterator[AuditEvent]) -> Iterator[AuditEvent]:
         """Yield events until the end, or until the effort is spent."""
-        self.place = self.window.before
+        self.position = self.window.before
         try:
             for event in events:
                 self.effort.examine()
-                self.place = event.id
+                self.position = event.id
                 yield event
         except SpentError:
             return
@@ -120,8 +120,8 @@ class Walk:
             start = bound_at(_start_of(day))
             within = Window(max(window.low, start), window.before)
             yield from self._merged([Source(partition_of(day, shard)) for shard in SHARDS], within)
-            self.place = start
-            window = Window(window.low, self.place)
+            self.position = start
+            window = Window(window.low, self.position)
 
     def _merged(self, sources: Sequence[Source], window: Window) -> Iterator[AuditEvent]:
         """Yield the events of all sources merged, newest first; raises `SpentError`."""
@@ -134,11 +134,11 @@ class Walk:
                 # Also query the sources that will run out soon: concurrent queries take no longer than one.
                 due = [stream for stream in streams if stream.before and len(stream.held) <= stream.asked // 2]
                 self.effort.query(len(due))
-                parts = self.store.parts([Asked(each.source, window.low, each.before, limit) for each in due])
+                parts = self.store.parts([PartRequest(each.source, window.low, each.before, limit) for each in due])
                 for stream, part in zip(due, parts, strict=True):
                     stream.held += part.events
                     stream.before, stream.asked = part.goes_on_before, limit
-                limit = max(min(limit * _GROWTH, _MOST_HELD // len(streams)), _LEAST_LIMIT)
+                limit = max(min(limit * _GROWTH, _MAX_HELD // len(streams)), _LEAST_LIMIT)
                 continue
             yield max((stream.held for stream in streams if stream.held), key=_newest).popleft()
 

@@ -7,7 +7,7 @@ from access_auditor.event_query import EventQuery, of_patient, require_order
 from access_auditor.event_resource import event_text
 from access_auditor.event_store import EventStore
 from access_auditor.event_values import values_of
-from access_auditor.scan_events import MOST_COUNTED, MOST_COUNTING_QUERIES, Effort, Walk, Window
+from access_auditor.scan_events import MAX_COUNTED, MAX_COUNTING_QUERIES, Effort, EventScan, Window
 from careconnect.audit.event import AuditEvent
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import OperationOutcome
@@ -32,12 +32,12 @@ class EventContext:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The matches of a page, at most one more than it shows, and their count; the next page begins at `place`."""
+    """The matches of a page, at most one more than it shows, and their count; the next page begins at `position`."""
 
     matches: list[AuditEvent]
     count: int
     is_end: bool
-    place: str
+    position: str
 
 
 def search_events(query: EventQuery, context: EventContext) -> Bundle:
@@ -59,9 +59,9 @@ def search_events(query: EventQuery, context: EventContext) -> Bundle:
     entries: list[str] = []
     if not context.result.only_total:
         entries = list(_entries(found.matches[: context.result.count], context))
-        place = found.matches[len(entries) - 1].id if len(entries) < found.count and entries else found.place
+        position = found.matches[len(entries) - 1].id if len(entries) < found.count and entries else found.position
         if len(entries) < found.count or not found.is_end:
-            links.append(("next", context.links.next_url(query.used, Cursor([place], total))))
+            links.append(("next", context.links.next_url(query.used, Cursor([position], total))))
     if query.warnings:
         # First, so that a reader sees the warnings before the matches.
         entries.insert(0, outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view))
@@ -73,14 +73,14 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
     counts = cursor is None and context.result.exact_total
     window = query.window(context.now)
     if cursor is not None:
-        window = Window(window.low, cursor.place[0])
+        window = Window(window.low, cursor.position[0])
     wanted = context.result.count + 1
-    effort = Effort(MOST_COUNTED, MOST_COUNTING_QUERIES) if counts else Effort()
-    walk = Walk(context.store, window, wanted, effort)
+    effort = Effort(MAX_COUNTED, MAX_COUNTING_QUERIES) if counts else Effort()
+    scan = EventScan(context.store, window, wanted, effort)
     matchers = [criterion.matcher() for criterion in query.criteria]
     matches: list[AuditEvent] = []
     count = 0
-    for event in _visible_matches(query, walk):
+    for event in _visible_matches(query, scan):
         values = values_of(event)
         if all(match(values) for match in matchers):
             count += 1
@@ -88,17 +88,17 @@ def _find(query: EventQuery, cursor: Cursor | None, context: EventContext) -> _F
                 matches.append(event)
             if count == wanted and not counts:
                 break
-    if counts and not walk.is_end:
-        raise outcomes.too_costly("_total", f"more than {MOST_COUNTED:,} events would be examined")
-    return _Found(matches, count, walk.is_end, walk.place)
+    if counts and not scan.is_end:
+        raise outcomes.too_costly("_total", f"more than {MAX_COUNTED:,} events would be examined")
+    return _Found(matches, count, scan.is_end, scan.position)
 
 
-def _visible_matches(query: EventQuery, walk: Walk) -> Iterator[AuditEvent]:
+def _visible_matches(query: EventQuery, scan: EventScan) -> Iterator[AuditEvent]:
     """Yield the candidate events by the most selective access path."""
     event_ids, patients = query.event_ids(), query.patients()
     if event_ids is not None:
-        return walk.by_id(event_ids)
-    return walk.by_day() if patients is None else walk.by_patient(patients)
+        return scan.by_id(event_ids)
+    return scan.by_day() if patients is None else scan.by_patient(patients)
 
 
 def _total(found: _Found, cursor: Cursor | None, result: ResultParameters) -> int | None:

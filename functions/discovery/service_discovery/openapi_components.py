@@ -7,7 +7,7 @@ from typing import Any, Final
 from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.formats import Format
 from careconnect.fhir.resource_types import ID_PATTERN, SERVED_TYPES
-from careconnect.fhir.result_parameter_names import BOOLEANS, DEFAULT_COUNT, MOST_COUNT, SUMMARIES, TOTALS
+from careconnect.fhir.result_parameter_names import BOOLEANS, DEFAULT_COUNT, MAX_COUNT, SUMMARIES, TOTALS
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import FORM
 
@@ -146,7 +146,7 @@ def _parameters() -> Json:
         query_parameter("_elements", "Comma-separated names of top-level elements."),
         query_parameter(
             "_count",
-            f"Matches on a page: {DEFAULT_COUNT} unless said otherwise, at most {MOST_COUNT}; 0 asks for the total "
+            f"Matches on a page: {DEFAULT_COUNT} unless said otherwise, at most {MAX_COUNT}; 0 asks for the total "
             "alone.",
             schema={"type": "integer", "minimum": 0},
         ),

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.fhir.resource_types import Home, ResourceType
+from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.oauth.scopes import PROFILE, READING, Interaction
 from service_discovery.openapi_components import Json, path_parameter
 
@@ -52,7 +52,7 @@ def operation(
     needed = [letters] if letters == "read" else list(letters)
     name = served.name if served.by_name_only else "*"
     scopes = [[f"{level}/{name}.{each}" for each in needed] for level in LEVELS]
-    if served.home is Home.DIRECTORY and (letters == "read" or READING.issuperset(map(Interaction, letters))):
+    if served.table is Table.DIRECTORY and (letters == "read" or READING.issuperset(map(Interaction, letters))):
         scopes.insert(0, [PROFILE])
     return {
         "tags": [served.name],

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from careconnect.fhir.resource_types import SERVED_TYPES, Home, ResourceType
+from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
 from careconnect.fhir.result_parameter_names import (
     HISTORY_PARAMETERS,
     RECORD_PARAMETERS,
@@ -86,7 +86,7 @@ def _searches(served: ResourceType) -> Json:
     if reference is None:
         return paths
     # The path already contains these parameters.
-    said = {one.name for one in served.parameters if reference.name in (one.name, one.within)}
+    said = {one.name for one in served.parameters if reference.name in (one.name, one.parent)}
     rest = [each for each in asked if each["name"].partition(".")[0] not in said]
     for owner in served.owners:
         its_id = id_parameter(owner)
@@ -120,7 +120,7 @@ def _bundle() -> Json:
 def type_tag(served: ResourceType) -> Json:
     """Return the tag that groups a type's operations, with a description of the scopes that permit them."""
     names = _quoted(served.scope_names)
-    profile = f", and so does the plain scope `{PROFILE}`, for reading" if served.home is Home.DIRECTORY else ""
+    profile = f", and so does the plain scope `{PROFILE}`, for reading" if served.table is Table.DIRECTORY else ""
     if served.by_name_only:
         opened = f"In a scope (`user/{served.name}.rs`) {names} alone opens it, and `*` does not"
         bound = "one at the level patient opens it to a client that is bound to a patient"

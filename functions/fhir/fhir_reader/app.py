@@ -14,7 +14,7 @@ from careconnect.fhir.rendering.bundle import Bundle
 from careconnect.fhir.rendering.formats import fhir_response, render
 from careconnect.fhir.rendering.views import View, show
 from careconnect.fhir.request import FhirPath, Parameters, Route, parameters_of, parse_path
-from careconnect.fhir.resource_types import Home
+from careconnect.fhir.resource_types import Table
 from careconnect.fhir.result_parameter_names import (
     HISTORY_PARAMETERS,
     SEARCH_PARAMETERS,
@@ -40,8 +40,8 @@ from fhir_reader.store.stored import patients_in
 
 # No cache may store a patient's data, not even a browser's (ADR 20).
 _CACHING: Final = {
-    Home.RECORD: {"Cache-Control": "no-store", "Vary": "Accept, Authorization"},
-    Home.DIRECTORY: {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"},
+    Table.RECORD: {"Cache-Control": "no-store", "Vary": "Accept, Authorization"},
+    Table.DIRECTORY: {"Cache-Control": "private, no-cache", "Vary": "Accept, Authorization"},
 }
 
 _READS: Final = ("GET", "HEAD")
@@ -60,13 +60,13 @@ _TAKES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FhirEndpoint(OutcomeEndpoint):
-    """The endpoint of one deployed function, which serves the resource types of `home`.
+    """The endpoint of one deployed function, which serves the resource types of `table`.
 
     `clock` returns seconds and measures the duration of a request.
     """
 
     store: ResourceStore
-    home: Home
+    table: Table
     quota: Quota
     clock: Callable[[], float] = time.monotonic
 
@@ -76,7 +76,7 @@ class FhirEndpoint(OutcomeEndpoint):
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
         path = parse_path(request.path)
-        if path.type.home is not self.home:
+        if path.type.table is not self.table:
             raise outcomes.not_supported()
         context.action = f"{path.type.name}.{path.interaction}"
         _start(context, path)
@@ -112,7 +112,7 @@ class FhirEndpoint(OutcomeEndpoint):
             identifiers=query.identifiers,
         )
         bundle = _PAGED.get(path.route, _search)(path, parameters, search, context.now)
-        return _body(bundle.text(result.view), result.view, _CACHING[self.home])
+        return _body(bundle.text(result.view), result.view, _CACHING[self.table])
 
     def _budget(self, caller: Caller, now: float) -> RequestBudget:
         free = self.quota.free_units(caller.client_id, now)
@@ -174,11 +174,11 @@ def _read(context: RequestContext, path: FhirPath, caller: Caller, store: Resour
         # The path identifies the patient, so the event is written concurrently with the read.
         if path.type is PATIENT:
             context.trail.touched([path.id])
-        elif path.type.home is Home.DIRECTORY:
+        elif path.type.table is Table.DIRECTORY:
             context.trail.touched()
     stored = read_resource(store, caller, path.type, path.id, version=path.version)
     context.trail.touched(patients_in(path.type, path.id, stored))
-    headers = {**_CACHING[path.type.home], **validators(stored.version, stored.updated)}
+    headers = {**_CACHING[path.type.table], **validators(stored.version, stored.updated)}
     if is_unmodified(stored.version, stored.updated, request.headers):
         return Response(304, headers=headers)
     body = render(show(stored.body, path.type, view), view.format, pretty=view.pretty)

@@ -15,13 +15,13 @@ from typing import Final, Protocol
 
 from careconnect.fhir import outcomes
 
-MOST_ENTRIES: Final = 20_000
+MAX_ENTRIES: Final = 20_000
 """Index entries that one request may examine: at 1 MB to a query, about a dozen queries."""
 
-MOST_CALLS: Final = 120
+MAX_CALLS: Final = 120
 """Calls to DynamoDB that one request may make: a full page, with one `_revinclude` for each of its matches."""
 
-MOST_SECONDS: Final = 8.0
+MAX_SECONDS: Final = 8.0
 """Far enough from the function's 20 seconds for calls in progress, with their time-outs and second tries."""
 
 COMPARISONS_PER_ENTRY: Final = 8
@@ -51,7 +51,7 @@ FREE_UNITS_WHEN_SPENT: Final = 160
 Reads and pages of one patient's record go on, and a search through a whole type is refused before its first call.
 """
 
-_MOST_KNOWN: Final = 1_000
+_MAX_KNOWN: Final = 1_000
 
 Charge = Callable[[int], None]
 """Charges units to the client's quota; raises the 429 outcome if the quota is used up."""
@@ -68,7 +68,7 @@ class RequestBudget:
         self.examined = 0
         self._charge = charge
         self._clock = clock
-        self._ends_at = clock() + MOST_SECONDS
+        self._ends_at = clock() + MAX_SECONDS
         self._calls = 0
         self._other_units = 0
         self._paid = free
@@ -87,7 +87,7 @@ class RequestBudget:
     @property
     def entries_left(self) -> int:
         """Index entries that may still be examined."""
-        return MOST_ENTRIES - self.examined
+        return MAX_ENTRIES - self.examined
 
     @property
     def entries_paid(self) -> int:
@@ -97,11 +97,11 @@ class RequestBudget:
     @property
     def calls_left(self) -> int:
         """Calls that may still be made."""
-        return MOST_CALLS - self._calls
+        return MAX_CALLS - self._calls
 
     def is_tight(self, entries: int) -> bool:
         """Return True if fewer than `entries` are left, or less than half of the time: a page had better end."""
-        return self.entries_left < entries or self._seconds_left() < MOST_SECONDS / 2
+        return self.entries_left < entries or self._seconds_left() < MAX_SECONDS / 2
 
     def examine(self, entries: int = 1) -> None:
         """Count index entries that are about to be examined.
@@ -113,13 +113,13 @@ class RequestBudget:
 
     def check(self) -> None:
         """Compare the costs so far with the limits; raises as `examine` does."""
-        if self.examined > MOST_ENTRIES:
-            raise outcomes.too_costly(self._name, f"more than {MOST_ENTRIES:,} index entries would be examined")
+        if self.examined > MAX_ENTRIES:
+            raise outcomes.too_costly(self._name, f"more than {MAX_ENTRIES:,} index entries would be examined")
         spent = self.examined + self._other_units
         if spent >= self._next_look_at_clock:
             self._next_look_at_clock = spent + UNITS_PER_CALL
             if self._clock() > self._ends_at:
-                raise outcomes.too_costly(self._name, f"it takes more than {MOST_SECONDS:g} seconds")
+                raise outcomes.too_costly(self._name, f"it takes more than {MAX_SECONDS:g} seconds")
         while spent > self._paid:
             self._charge(UNITS_PER_CHARGE)
             self._paid += UNITS_PER_CHARGE
@@ -127,8 +127,8 @@ class RequestBudget:
     def call(self, calls: int = 1) -> None:
         """Count calls that are about to be made; raises as `examine` does."""
         self._calls += calls
-        if self._calls > MOST_CALLS:
-            raise outcomes.too_costly(self._name, f"more than {MOST_CALLS} lookups would be made")
+        if self._calls > MAX_CALLS:
+            raise outcomes.too_costly(self._name, f"more than {MAX_CALLS} lookups would be made")
         self._spend(calls * UNITS_PER_CALL)
 
     def record(self, events: int) -> None:
@@ -179,7 +179,7 @@ class Quota:
             window = int(now // WINDOW)
             if self._counters.add(client_id, window, units) <= self._most:
                 return
-            if len(self._used_up) >= _MOST_KNOWN:
+            if len(self._used_up) >= _MAX_KNOWN:
                 self._used_up.clear()
             self._used_up[client_id] = window
         raise outcomes.too_many_requests(math.ceil(WINDOW - now % WINDOW))

@@ -8,7 +8,7 @@ from typing import Final
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.priming import prime_request
-from careconnect.fhir.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
+from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
@@ -20,16 +20,16 @@ from fhir_reader.store.dynamodb import DynamoDbResourceStore
 from fhir_reader.store.usage_counters import DynamoDbUsageCounters
 
 _settings: Final = Settings(os.environ)
-_home: Final = Home(_settings.choice("READER_HOME", [home.value for home in DATA_HOMES]))
-_tables: Final = {Home.DIRECTORY: _settings.required("DIRECTORY_TABLE")}
-if _home is Home.RECORD:
-    _tables[Home.RECORD] = _settings.required("RECORD_TABLE")
+_table: Final = Table(_settings.choice("READER_TABLE", [table.value for table in DATA_TABLES]))
+_tables: Final = {Table.DIRECTORY: _settings.required("DIRECTORY_TABLE")}
+if _table is Table.RECORD:
+    _tables[Table.RECORD] = _settings.required("RECORD_TABLE")
 _dynamodb: Final = aws.dynamodb()
 lambda_handler: Final = pipeline_of(
     _settings,
     FhirEndpoint(
-        store=DynamoDbResourceStore(_dynamodb, _tables, _home),
-        home=_home,
+        store=DynamoDbResourceStore(_dynamodb, _tables, _table),
+        table=_table,
         quota=Quota(
             DynamoDbUsageCounters(_dynamodb, _settings.required("USAGE_TABLE")),
             _settings.integer("CLIENT_ALLOWANCE", default=UNITS_PER_MINUTE, low=1_000, high=1_000_000_000),
@@ -39,7 +39,7 @@ lambda_handler: Final = pipeline_of(
 )
 """Answer a REST proxy event of the FHIR API."""
 
-_type: Final = next(one.name for one in RESOURCE_TYPES if one.home is _home)
+_type: Final = next(one.name for one in RESOURCE_TYPES if one.table is _table)
 prepare(
     lambda_handler.observer,
     [_dynamodb],

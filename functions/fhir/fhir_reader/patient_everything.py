@@ -8,17 +8,17 @@ from careconnect.fhir.outcomes import OperationOutcome
 from careconnect.fhir.rendering.bundle import Bundle, outcome_entry
 from careconnect.fhir.resource_types import Follow
 from careconnect.search.links import Cursor
-from fhir_reader.budget import MOST_ENTRIES
+from fhir_reader.budget import MAX_ENTRIES
 from fhir_reader.read_resource import read_resource
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import audit_named_patients
 from fhir_reader.search.page import fill_page
 from fhir_reader.search.parse import Include, SearchQuery
-from fhir_reader.store.stored import OWN_PLACE, Entry
+from fhir_reader.store.stored import OWN_POSITION, Entry
 
 EVERYTHING: Final = "$everything"
 
-MOST_EXAMINED: Final = 1_000
+MAX_EXAMINED: Final = 1_000
 """Compartment entries that one page examines. The Bundle has a total if these are all entries."""
 
 
@@ -49,11 +49,11 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
     links = [("self", context.links.url(used))]
     warned = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view)] if query.warnings else []
     # A request for the count alone returns the count, or fails as too costly.
-    limit = MOST_ENTRIES if is_number else MOST_EXAMINED
+    limit = MAX_ENTRIES if is_number else MAX_EXAMINED
     with context.budget.charged_to(EVERYTHING):
         cursor = context.links.open_cursor(used, query.cursor) if query.cursor and not is_number else None
         audit_named_patients(patient_type, context)
-        after, wanted = (str(cursor.place[0]), count) if cursor else ("", None)
+        after, wanted = (str(cursor.position[0]), count) if cursor else ("", None)
         compartment: Iterator[list[tuple[str, Entry]]] = iter(())
         if context.caller.sees(patient_type, patient, ()):
             # Requested concurrently with the patient, and discarded if the patient cannot be read.
@@ -73,8 +73,8 @@ def patient_everything(patient: str, query: SearchQuery, context: SearchContext)
         ]
         page = fill_page(matches, includes, (), context)
     if page.taken < len(part.offered):
-        place, _ = part.offered[page.taken - 1]
-        links.append(("next", context.links.next_url(used, Cursor([place], total))))
+        position, _ = part.offered[page.taken - 1]
+        links.append(("next", context.links.next_url(used, Cursor([position], total))))
     elif not part.is_last:
         links.append(("next", context.links.next_url(used, Cursor([part.end], total))))
     return Bundle(total, links, [*warned, *page.entries])
@@ -93,20 +93,20 @@ def _examine(
     found, end, examined = 0, after, 0
     may_find: dict[str, bool] = {}
     for entries in compartment:
-        for place, entry in entries:
+        for position, entry in entries:
             context.budget.examined += 1
             if examined == limit:
                 return _Part(offered, found, end, is_last=False)
             examined += 1
-            end = place
+            end = position
             name = entry.type.name
             if name not in may_find:
                 # Reading the patient already checked the access to it.
-                may_find[name] = place == OWN_PLACE or context.caller.may_find(entry.type)
+                may_find[name] = position == OWN_POSITION or context.caller.may_find(entry.type)
             if may_find[name]:
                 found += 1
                 if len(offered) <= context.result.count:
-                    offered.append((place, entry))
+                    offered.append((position, entry))
             if wanted is not None and found > wanted:
                 return _Part(offered, found, end, is_last=False)
         context.budget.check()

@@ -17,7 +17,7 @@ from fhir_reader.search.filter import audit_named_patients
 from fhir_reader.search.parse import HISTORY, SearchQuery
 from fhir_reader.store.stored import StoredResource, patients_in
 
-MOST_EXAMINED: Final = 200
+MAX_EXAMINED: Final = 200
 """Versions that one page examines to find those that the caller may see."""
 
 SINCE: Final = "_since"
@@ -63,7 +63,7 @@ def read_history(type_: ResourceType, resource_id: str, query: SearchQuery, cont
     links = [("self", context.links.url(query.used))]
     with context.budget.charged_to(HISTORY):
         if cursor:
-            highest, lowest = cursor.place
+            highest, lowest = cursor.position
         else:
             highest, lowest = current.version, _lowest(resource, since, context)
         total = cursor.total if cursor else (highest - lowest + 1 if resource.is_open else None)
@@ -127,7 +127,7 @@ def _page(resource: _Resource, highest: int, lowest: int, context: SearchContext
     patients: list[str] = []
     found, left = 0, BUNDLE_BYTES
     for examined, version in enumerate(_versions(resource, highest, lowest, context)):
-        if examined == MOST_EXAMINED or (wanted and len(entries) == wanted):
+        if examined == MAX_EXAMINED or (wanted and len(entries) == wanted):
             return _Page(entries, version.version, found, patients)
         if not context.caller.sees(resource.type, resource.id, version.patients):
             continue
@@ -153,11 +153,11 @@ def _versions(resource: _Resource, highest: int, lowest: int, context: SearchCon
         highest -= 1
     if highest >= lowest:
         # One version more shows where the next page begins.
-        expected = min(highest - lowest, context.result.count or MOST_EXAMINED) + 1
+        expected = min(highest - lowest, context.result.count or MAX_EXAMINED) + 1
         yield from context.store.versions.backwards(resource.type, resource.id, highest, lowest, expected)
 
 
 def _entry(resource: _Resource, version: StoredResource, context: SearchContext) -> str:
-    body = "" if version.gone else show(version.body, resource.type, context.result.view)
+    body = "" if version.deleted else show(version.body, resource.type, context.result.view)
     url = f"{resource.type.name}/{resource.id}"
     return entry_text(history_entry(body, version, context.fhir_base, url), context.result.view)

@@ -28,7 +28,7 @@ def read_resource(
     stored = read_current(store, caller, type_, resource_id)
     if version and version != str(stored.version):
         stored = _replaced(store, caller, type_, resource_id, version, before=stored)
-    if stored.gone:
+    if stored.deleted:
         raise outcomes.gone(stored.patients)
     return stored
 

@@ -136,7 +136,7 @@ def unavailable(reason: str, *metrics: str) -> OAuthError:
 def bypassed_edge() -> OAuthError:
     """403 for a request that bypassed the deployment's edge, CloudFront (ADR 10)."""
     text = "This address takes no requests: use the service's own."
-    return OAuthError(403, "access_denied", text, reason="no front", why="front")
+    return OAuthError(403, "access_denied", text, reason="bypassed the edge", why="front")
 
 
 def internal() -> OAuthError:

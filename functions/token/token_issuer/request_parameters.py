@@ -9,7 +9,7 @@ from token_issuer.errors import invalid_request
 MAX_BODY: Final = 8192
 _FROM_QUERY: Final = frozenset({"grant_type", "client_id", "scope"})
 _NEVER_FROM_QUERY: Final = frozenset({"client_secret", "client_assertion", "token"})
-_MOST_PARAMETERS: Final = 100
+_MAX_PARAMETERS: Final = 100
 
 
 def read_parameters(request: Request) -> Mapping[str, str]:
@@ -46,7 +46,7 @@ _FAULTS: Final = {
 
 def _form(request: Request) -> list[tuple[str, str]]:
     try:
-        return request.form(most_bytes=MAX_BODY, most_parameters=_MOST_PARAMETERS)
+        return request.form(max_bytes=MAX_BODY, max_parameters=_MAX_PARAMETERS)
     except BodyError as error:
         description, reason = _FAULTS[error.fault]
         raise invalid_request(description, reason=reason) from None

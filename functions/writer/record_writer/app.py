@@ -12,7 +12,7 @@ from careconnect.endpoint.pipeline import RequestContext
 from careconnect.fhir import outcomes
 from careconnect.fhir.rendering.formats import negotiate
 from careconnect.fhir.request import FhirPath, Route, parse_path
-from careconnect.fhir.resource_types import Home
+from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import Request, Response, last_value
 from careconnect.oauth.caller import Caller, caller_of
 from careconnect.oauth.scopes import Interaction
@@ -55,10 +55,10 @@ _READS_ALONE: Final = "GET, HEAD"
 
 @dataclass(frozen=True, slots=True)
 class WriterEndpoint(OutcomeEndpoint):
-    """The endpoint of one deployed writer, which writes the types of `home`."""
+    """The endpoint of one deployed writer, which writes the types of `table`."""
 
     writer: ResourceWriter
-    home: Home
+    table: Table
 
     def answer(self, context: RequestContext) -> Response:
         """Return the response to a create, an update, a patch or a deletion; raises `OutcomeError`."""
@@ -66,7 +66,7 @@ class WriterEndpoint(OutcomeEndpoint):
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
         path = parse_path(request.path)
-        if path.type.home is not self.home:
+        if path.type.table is not self.table:
             raise outcomes.not_supported()
         _start(context, path, request)
         kind = _kind(path, request)

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from careconnect.audit.dynamodb_store import DOWN
 from careconnect.fhir import outcomes
-from careconnect.fhir.resource_types import Home, ResourceType
+from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code, reasons_of
 from careconnect.storage.dynamodb import FormatCheckedClient, batch_get, call
-from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, Key, place_of
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, Key, position_of
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import MAX_IDS, lock_key, read_lock
 from careconnect_records.items.reference_counts import count_keys, counts_of
@@ -64,7 +64,7 @@ class DynamoDbRecordStore:
         self._tables = tables.through(self._client)
         self._sleep = sleep
         self._steps = MultiStepWrite(self._tables, lambda: int(clock() * 1000))
-        self._known: set[Home] = set()
+        self._known: set[str] = set()
 
     def read(self, targets: Iterable[Target]) -> dict[str, Target]:
         """Return by key the targets that have an index record, each with it: one BatchGetItem per hundred."""
@@ -82,7 +82,7 @@ class DynamoDbRecordStore:
 
         A BatchGetItem reads its items one by one: a body of another version than the index record's is left out.
         """
-        table = self._tables.name(target.type.home)
+        table = self._tables.name(target.type.table)
         found = self._items((table, _key((target.key, sort_key))) for sort_key in (INDEX_ITEM, JSON_ITEM))
         items = {str(item["sk"]["S"]): item for item in found}
         index, body = items.get(INDEX_ITEM), items.get(JSON_ITEM)
@@ -91,11 +91,11 @@ class DynamoDbRecordStore:
 
     def read_body(self, target: Target) -> Item | None:
         """Return the current body of a target: one BatchGetItem."""
-        return next(self._items([(self._tables.name(target.type.home), _key((target.key, JSON_ITEM)))]), None)
+        return next(self._items([(self._tables.name(target.type.table), _key((target.key, JSON_ITEM)))]), None)
 
     def find_by_identifier(self, type_: ResourceType, lock: Key) -> IdentifierMatches:
         """Return the resources with an identifier: one GetItem, and a Query if its lock has overflowed."""
-        table = self._tables.name(type_.home)
+        table = self._tables.name(type_.table)
         answer = call(self._client.get_item, TableName=table, Key=lock_key(lock), ConsistentRead=True)
         known = read_lock(answer.get("Item"))
         if not known.overflow:
@@ -110,7 +110,7 @@ class DynamoDbRecordStore:
             ConsistentRead=True,
             Limit=MAX_IDS,
         )
-        ids = frozenset(place_of(item["sk"]["S"])[1] for item in answer["Items"])
+        ids = frozenset(position_of(item["sk"]["S"])[1] for item in answer["Items"])
         return IdentifierMatches(ids, known, more="LastEvaluatedKey" in answer)
 
     def count_references(self, target: Target) -> Mapping[str, int]:
@@ -122,7 +122,7 @@ class DynamoDbRecordStore:
 
         Raises `ConflictError`, `NotTakenError` and `TooLargeError`.
         """
-        self._begin_table(plan.target.type.home)
+        self._begin_table(plan.target.type.table)
         full = self._full_locks(plan)
         if plan.fits(len(events)):
             _do(transact, self._tables.client, write_actions(plan, self._tables, strict=True, full=full), events)
@@ -136,17 +136,17 @@ class DynamoDbRecordStore:
         except StillAtWorkError:
             raise ConflictError from None
 
-    def _begin_table(self, home: Home) -> None:
+    def _begin_table(self, table: Table) -> None:
         """Put the format of a new table into it before the first write."""
-        table = self._tables.name(home)
-        if home not in self._known:
-            if not call(self._client.own_item, table=table):
-                call(begin_table, client=self._tables.client, table=table)
-            self._known.add(home)
+        name = self._tables.name(table)
+        if name not in self._known:
+            if not call(self._client.own_item, table=name):
+                call(begin_table, client=self._tables.client, table=name)
+            self._known.add(name)
 
     def _full_locks(self, plan: WritePlan) -> frozenset[Key]:
         """Return the full locks among those that a plan adds its id to: one BatchGetItem per hundred."""
-        table = self._tables.name(plan.target.type.home)
+        table = self._tables.name(plan.target.type.table)
         named = {json.dumps(lock_key(lock)): lock for lock in plan.locks_added}
         found = self._items((table, lock_key(lock)) for lock in sorted(plan.locks_added))
         return frozenset(
@@ -156,7 +156,7 @@ class DynamoDbRecordStore:
     def _read(self, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
         """Yield the key and the target of each index record that there is."""
         asked = {target.key: target for target in targets}
-        tables = {key: self._tables.name(target.type.home) for key, target in asked.items()}
+        tables = {key: self._tables.name(target.type.table) for key, target in asked.items()}
         for item in self._items((tables[key], _key((key, INDEX_ITEM))) for key in sorted(asked)):
             key = item["pk"]["S"]
             yield key, replace(asked[key], index=item)

@@ -8,7 +8,7 @@ from typing import Final
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.priming import prime_request
-from careconnect.fhir.resource_types import DATA_HOMES, RESOURCE_TYPES, Home
+from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.runtime import aws
 from careconnect.runtime.settings import Settings
@@ -20,34 +20,34 @@ from record_writer.dynamodb_record_store import DynamoDbRecordStore
 from record_writer.write_resource import ResourceWriter
 
 _settings: Final = Settings(os.environ)
-_home: Final = Home(_settings.choice("WRITER_HOME", [home.value for home in DATA_HOMES]))
+_table: Final = Table(_settings.choice("WRITER_TABLE", [table.value for table in DATA_TABLES]))
 for _type in RESOURCE_TYPES:
     # A type's models load at its first use, in a fifth of a second each. Here all of them take half a second, as the
     # initialisation has more of a processor than a request, and a snapshot (SnapStart) holds them.
-    if _type.home is _home:
+    if _type.table is _table:
         shape_of(model_of(_type.name))
 _dynamodb: Final = aws.dynamodb()
 _tables: Final = RecordTables(
     _dynamodb,
-    record=_settings.required("RECORD_TABLE") if _home is Home.RECORD else "",
+    record=_settings.required("RECORD_TABLE") if _table is Table.RECORD else "",
     directory=_settings.required("DIRECTORY_TABLE"),
     reference=_settings.required("REFERENCE_TABLE"),
 )
 lambda_handler: Final = pipeline_of(
     _settings,
-    WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables)), _home),
+    WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables)), _table),
     auditing_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of the FHIR API."""
 
-_name: Final = next(one.name for one in RESOURCE_TYPES if one.home is _home)
+_name: Final = next(one.name for one in RESOURCE_TYPES if one.table is _table)
 # The priming request is validated, and refused for an unknown element before any table is read.
 _invalid: Final = f'{{"resourceType": "{_name}", "none": [0]}}'
 prepare(
     lambda_handler.observer,
     [_dynamodb],
     prime_request(lambda_handler, "POST", f"{FHIR_PATH}/{_name}", _invalid, content_type="application/fhir+json"),
-    look(_dynamodb, _tables.name(_home)),
+    look(_dynamodb, _tables.name(_table)),
 )
 
 freeze_gc()

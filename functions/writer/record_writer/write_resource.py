@@ -8,7 +8,7 @@ from functools import partial
 from random import SystemRandom
 from typing import Any, Final
 
-from careconnect.audit.query import MOST_PATIENTS
+from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
@@ -127,7 +127,7 @@ class ResourceWriter:
         """Write a resource, if everything that it refers to is there."""
         resource = {**resource, "id": target.id}
         referenced = referenced_by(resource, request.root)
-        if sum(each.type.is_patient for each in referenced.values()) > MOST_PATIENTS:
+        if sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
             raise refusals.too_many_patients()
         stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
         require_references(resource, target, stored, partial(sees, request.caller), request.root)

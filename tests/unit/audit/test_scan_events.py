@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from access_auditor.event_store import Asked, Part
+from access_auditor.event_store import EventPart, PartRequest
 from access_auditor.scan_events import (
-    MOST_COUNTED,
-    MOST_EXAMINED,
-    MOST_QUERIES,
+    MAX_COUNTED,
+    MAX_EXAMINED,
+    MAX_QUERIES,
     Effort,
+    EventScan,
     SpentError,
-    Walk,
     Window,
     bound_at,
 )
@@ -34,7 +34,7 @@ class EventsInMemory:
         self.kept = sorted(events, key=lambda event: event.id, reverse=True)
         self.keys = [(event.item()["pk"]["S"], event.item()["sk"]["S"]) for event in self.kept]
         self.most = most
-        self.asked: list[Asked] = []
+        self.asked: list[PartRequest] = []
 
     def events(self, event_ids: Sequence[str]) -> list[AuditEvent]:
         found: dict[str, AuditEvent] = {}
@@ -42,14 +42,14 @@ class EventsInMemory:
             found.setdefault(event.id, event)
         return [found[each] for each in event_ids if each in found]
 
-    def parts(self, asked: Sequence[Asked]) -> list[Part]:
+    def parts(self, asked: Sequence[PartRequest]) -> list[EventPart]:
         self.asked += asked
         return [self._part(each) for each in asked]
 
     def link_key(self) -> bytes:
         return b"k" * 32
 
-    def _part(self, asked: Asked) -> Part:
+    def _part(self, asked: PartRequest) -> EventPart:
         found = [
             (event, sort_key)
             for event, (shard, sort_key) in zip(self.kept, self.keys, strict=True)
@@ -57,7 +57,7 @@ class EventsInMemory:
             and asked.low <= sort_key < asked.before
         ]
         most = min(asked.limit, self.most)
-        return Part([event for event, _ in found[:most]], found[most - 1][1] if len(found) > most else "")
+        return EventPart([event for event, _ in found[:most]], found[most - 1][1] if len(found) > most else "")
 
     @property
     def days(self) -> list[str]:
@@ -87,10 +87,10 @@ def test_every_event_comes_once_newest_first_whatever_a_call_brings(
     store = EventsInMemory(list(events.values()), most=most)
 
     for way in ("by_day", "by_patient"):
-        walk = Walk(store, WEEK, expected, Effort(10_000, 10_000))
-        found = list(walk.by_day() if way == "by_day" else walk.by_patient(["4", "5"]))
+        scan = EventScan(store, WEEK, expected, Effort(10_000, 10_000))
+        found = list(scan.by_day() if way == "by_day" else scan.by_patient(["4", "5"]))
         assert ids(found) == sorted(events, reverse=True)
-        assert walk.is_end
+        assert scan.is_end
 
 
 @given(st.integers(0, 60), st.integers(1, 12), st.integers(70, 100))
@@ -101,28 +101,28 @@ def test_a_walk_that_stops_goes_on_where_it_stopped(count: int, examined: int, q
     window = WEEK
     is_end = False
     while not is_end:
-        walk = Walk(store, window, 3, Effort(examined, queries))
-        found += ids(list(walk.by_day()))
-        assert walk.is_end or walk.place < window.before
-        is_end, window = walk.is_end, Window(window.low, walk.place)
+        scan = EventScan(store, window, 3, Effort(examined, queries))
+        found += ids(list(scan.by_day()))
+        assert scan.is_end or scan.position < window.before
+        is_end, window = scan.is_end, Window(window.low, scan.position)
 
     assert found == ids(store.kept)
 
 
 def test_sixteen_shards_are_asked_at_once_and_no_more_often_than_needed() -> None:
     store = EventsInMemory(spread(200))
-    walk = Walk(store, ALL, 20)
-    first = [event for event, _ in zip(walk.by_day(), range(21), strict=False)]
+    scan = EventScan(store, ALL, 20)
+    first = [event for event, _ in zip(scan.by_day(), range(21), strict=False)]
 
     assert ids(first) == ids(store.kept[:21])
     assert len(store.asked) == len(SHARDS)
-    assert not walk.is_end
+    assert not scan.is_end
 
 
 def test_a_patients_events_are_looked_for_in_one_place() -> None:
     store = EventsInMemory([*spread(50, patient="4"), *spread(50, minutes=1.5, patient="5")])
-    walk = Walk(store, ALL, 20)
-    found = [event for event, _ in zip(walk.by_patient(["5"]), range(20), strict=False)]
+    scan = EventScan(store, ALL, 20)
+    found = [event for event, _ in zip(scan.by_patient(["5"]), range(20), strict=False)]
 
     assert {event.patient for event in found} == {"5"}
     assert [(each.source.partition, each.source.is_patient) for each in store.asked] == [("5", True)]
@@ -130,7 +130,7 @@ def test_a_patients_events_are_looked_for_in_one_place() -> None:
 
 def test_more_is_asked_for_each_time() -> None:
     store = EventsInMemory(spread(1_000, patient="4"), most=10_000)
-    assert len(list(Walk(store, ALL, 20).by_patient(["4"]))) == 1_000
+    assert len(list(EventScan(store, ALL, 20).by_patient(["4"]))) == 1_000
 
     limits = [each.limit for each in store.asked]
     assert limits == sorted(limits)
@@ -138,24 +138,24 @@ def test_more_is_asked_for_each_time() -> None:
 
 
 def test_a_page_examines_no_more_than_one_may() -> None:
-    store = EventsInMemory(spread(MOST_EXAMINED + 50, minutes=0.1), most=10_000)
-    walk = Walk(store, ALL, 20)
+    store = EventsInMemory(spread(MAX_EXAMINED + 50, minutes=0.1), most=10_000)
+    scan = EventScan(store, ALL, 20)
 
-    assert len(list(walk.by_day())) == MOST_EXAMINED
-    assert not walk.is_end
-    assert walk.place == store.kept[MOST_EXAMINED - 1].id
-    assert len(store.asked) <= MOST_QUERIES
-    assert MOST_COUNTED > MOST_EXAMINED
+    assert len(list(scan.by_day())) == MAX_EXAMINED
+    assert not scan.is_end
+    assert scan.position == store.kept[MAX_EXAMINED - 1].id
+    assert len(store.asked) <= MAX_QUERIES
+    assert MAX_COUNTED > MAX_EXAMINED
 
 
 def test_a_page_makes_no_more_queries_than_one_may() -> None:
     store = EventsInMemory([])
-    walk = Walk(store, ALL, 20)
+    scan = EventScan(store, ALL, 20)
 
-    assert list(walk.by_day()) == []
-    assert not walk.is_end
-    assert len(store.asked) <= MOST_QUERIES
-    assert walk.place == bound_at(int((START - timedelta(days=len(store.days) - 1)).timestamp() * 1000))
+    assert list(scan.by_day()) == []
+    assert not scan.is_end
+    assert len(store.asked) <= MAX_QUERIES
+    assert scan.position == bound_at(int((START - timedelta(days=len(store.days) - 1)).timestamp() * 1000))
 
 
 def test_effort_is_counted_down_to_nothing() -> None:
@@ -171,37 +171,37 @@ def test_effort_is_counted_down_to_nothing() -> None:
 def test_days_without_events_are_gone_through_as_far_as_a_page_may() -> None:
     old = an_event(NOW - timedelta(days=20), 3)
     store = EventsInMemory([old])
-    first = Walk(store, ALL, 20)
+    first = EventScan(store, ALL, 20)
 
     assert list(first.by_day()) == []
     assert not first.is_end
-    assert next(iter(Walk(store, Window(ALL.low, first.place), 20).by_day())).id == old.id
+    assert next(iter(EventScan(store, Window(ALL.low, first.position), 20).by_day())).id == old.id
 
 
 def test_a_lower_bound_is_where_it_stops() -> None:
     store = EventsInMemory(spread(60, minutes=120))
     low = bound_at(int((START - timedelta(days=2)).timestamp() * 1000))
-    walk = Walk(store, Window(low, ALL.before), 100)
+    scan = EventScan(store, Window(low, ALL.before), 100)
 
-    assert {event.at >= int(low, 16) for event in walk.by_day()} == {True}
-    assert walk.is_end
+    assert {event.at >= int(low, 16) for event in scan.by_day()} == {True}
+    assert scan.is_end
     assert store.days == ["2026-11-26", "2026-11-25", "2026-11-24"]
 
 
 def test_ids_are_looked_up_within_the_window() -> None:
     store = EventsInMemory(spread(5))
     newest, *_, oldest = ids(store.kept)
-    walk = Walk(store, Window(bound_at(0), newest), 20)
+    scan = EventScan(store, Window(bound_at(0), newest), 20)
 
-    assert ids(list(walk.by_id([oldest, newest, oldest, "nothing"]))) == [oldest]
-    assert walk.is_end
+    assert ids(list(scan.by_id([oldest, newest, oldest, "nothing"]))) == [oldest]
+    assert scan.is_end
 
 
 def test_an_empty_window_has_nothing() -> None:
     store = EventsInMemory(spread(5, patient="4"))
     nothing = Window(ALL.before, ALL.low)
 
-    for events in (Walk(store, nothing, 1).by_day(), Walk(store, nothing, 1).by_patient(["4"])):
+    for events in (EventScan(store, nothing, 1).by_day(), EventScan(store, nothing, 1).by_patient(["4"])):
         assert list(events) == []
     assert store.asked == []
 
@@ -213,8 +213,8 @@ def test_over_a_day_of_many_events_pages_are_whole(empty: Auditor) -> None:
     until = "date=lt2026-11-26T11:00:00Z"
     newest = ids(sorted(events, key=lambda event: event.id, reverse=True))
 
-    assert [id_ for page in empty.walk(f"{until}&_count=40") for id_ in page.ids()] == newest
-    of_one = [id_ for page in empty.walk(f"{until}&patient=1&_count=17") for id_ in page.ids()]
+    assert [id_ for page in empty.scan(f"{until}&_count=40") for id_ in page.ids()] == newest
+    of_one = [id_ for page in empty.scan(f"{until}&patient=1&_count=17") for id_ in page.ids()]
     assert of_one == [event.id for event in reversed(events) if event.patient == "1"]
     assert empty.get("AuditEvent", f"{until}&_summary=count").total == 250
 

@@ -120,7 +120,7 @@ def test_pages_are_complete_and_disjoint(auditor: Auditor, query: str, size: int
     # Its own reads are not before it.
     until = f"{query}&date=lt2026-11-26T12:00:00Z"
     whole = auditor.get("AuditEvent", until.replace("&_count=100", ""))
-    pages = auditor.walk(until.replace("&_count=100", "") + f"&_count={size}")
+    pages = auditor.scan(until.replace("&_count=100", "") + f"&_count={size}")
 
     assert [id_ for page in pages for id_ in page.ids()] == whole.ids()
     assert all(len(page.ids()) == size for page in pages[:-1])
@@ -133,12 +133,12 @@ def test_a_total_is_reported_if_the_first_page_came_to_the_end_or_if_it_is_asked
     assert auditor.get("AuditEvent", f"{query}&_count=3").total is None
     assert auditor.get("AuditEvent", f"{query}&_count=4").total == 4
     assert auditor.get("AuditEvent", f"{query}&_count=4&_total=none").total is None
-    counted = auditor.walk(f"{query}&_count=1&_total=accurate")
+    counted = auditor.scan(f"{query}&_count=1&_total=accurate")
     assert [page.total for page in counted] == [4, 4, 4, 4]
 
 
 def test_a_total_of_too_many_is_refused(auditor: Auditor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("access_auditor.search_events.MOST_COUNTED", 3)
+    monkeypatch.setattr("access_auditor.search_events.MAX_COUNTED", 3)
 
     for query in ("_total=accurate", "_summary=count", "outcome=8&_count=0"):
         answer = auditor.get("AuditEvent", f"date=lt2026-11-26T12:00:00Z&{query}")
@@ -151,7 +151,7 @@ def test_a_page_that_may_examine_no_more_goes_on_where_it_ended(
     auditor: Auditor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("access_auditor.search_events.Effort", lambda: Effort(events=2))
-    pages = auditor.walk("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
+    pages = auditor.scan("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
 
     assert [id_ for page in pages for id_ in page.ids()] == IDS
     assert max(len(page.ids()) for page in pages) <= 2
@@ -162,7 +162,7 @@ def test_a_page_holds_what_an_answer_has_room_for(
     auditor: Auditor, monkeypatch: pytest.MonkeyPatch, room: int, size: int
 ) -> None:
     monkeypatch.setattr("access_auditor.search_events.BUNDLE_BYTES", room)
-    pages = auditor.walk("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
+    pages = auditor.scan("date=lt2026-11-26T12:00:00Z&date=ge2026-11-15")
 
     assert [id_ for page in pages for id_ in page.ids()] == IDS
     assert {len(page.ids()) for page in pages[:-1]} == {size}

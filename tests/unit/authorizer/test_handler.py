@@ -165,7 +165,7 @@ def test_a_bound_clients_patient_reaches_the_reader(authorizer: Authorizer) -> N
         ({"patient": "4"}, "patient/*.read", False),
     ],
 )
-def test_the_access_record_opens_to_its_name_and_at_the_level_patient_to_a_bound_client(
+def test_the_audit_trail_opens_to_its_name_and_at_the_level_patient_to_a_bound_client(
     authorizer: Authorizer, bound: dict[str, str], scope: str, is_open: bool
 ) -> None:
     policy = authorizer.ask(authorizer.token(scope=scope, **bound))["policyDocument"]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.request import FhirPath, parse_path
 from careconnect.fhir.resource_types import RESOURCE_TYPES, SERVED_TYPES
-from careconnect.fhir.resource_types import Home as HomeTable
+from careconnect.fhir.resource_types import Table as HomeTable
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth import scopes
 from careconnect.oauth.scopes import READING, WRITING, grants_of
@@ -26,7 +26,7 @@ API = "arn:aws:execute-api:eu-west-2:123456789012:abc123def4"
 GATEWAY = gateway_of(f"{API}/live/GET/x")
 LONGEST = gateway_of("arn:aws-us-gov:execute-api:us-gov-east-1:123456789012:abc123def4/live/GET/x")
 
-DIRECTORY = {t.name for t in RESOURCE_TYPES if t.home is HomeTable.DIRECTORY}
+DIRECTORY = {t.name for t in RESOURCE_TYPES if t.table is HomeTable.DIRECTORY}
 ALL = {t.name for t in RESOURCE_TYPES}
 SERVED = {t.name for t in SERVED_TYPES}
 MEMBERS = ALL - DIRECTORY - {"Patient", "Medication"}
@@ -125,7 +125,7 @@ def test_rule_5_any_letter_of_a_direction_opens_the_type_in_that_direction_alone
         assert opened(scope, WRITE) == ({name} if set(letters) & WRITING else set()), name
 
 
-def test_a_bound_token_has_the_access_record_at_the_level_patient_too_and_not_by_a_wildcard() -> None:
+def test_a_bound_token_has_the_audit_trail_at_the_level_patient_too_and_not_by_a_wildcard() -> None:
     assert opened("patient/AuditEvent.read", READ, bound=True) == {"AuditEvent"}
     assert opened("patient/*.read system/*.cruds profile", READ, bound=True) == ALL
     assert opened("patient/AuditEvent.read system/*.cruds", WRITE, bound=True) == ALL

@@ -189,7 +189,7 @@ def test_a_page_is_logged_by_what_it_is(console: Console) -> None:
     assert [each["action"] for each in console.observer.lines] == ["console page", "console page", "console asset"]
 
 
-def test_a_file_is_read_once_and_a_page_from_the_front_alone(site: Path) -> None:
+def test_a_file_is_read_once_and_a_page_from_the_edge_alone(site: Path) -> None:
     console = Console(site, origin_secret="s" * 32)
 
     assert console.send("/docs").status == 403

@@ -188,7 +188,7 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
     assert f"Below Patient/[id] its own record is searched, as Patient/[id]/[type]: {below}." in rest["documentation"]
 
 
-def test_metadata_offers_the_access_record_for_reading_and_searching_alone(discovery: Discovery) -> None:
+def test_metadata_offers_the_audit_trail_for_reading_and_searching_alone(discovery: Discovery) -> None:
     (rest,) = discovery.send("GET", METADATA).json["rest"]
     (record,) = [resource for resource in rest["resource"] if resource["type"] == "AuditEvent"]
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.audit.event import AuditEvent
-from careconnect.audit.query import MOST_PATIENTS
+from careconnect.audit.query import MAX_PATIENTS
 from careconnect_testing.http.events import fhir_event
 from careconnect_testing.parts.stores import FHIR_BASE, Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import Resource, write_deletion, write_records
@@ -428,7 +428,7 @@ def test_nobody_is_recorded_who_could_not_have_been_on_the_page(many: Reader) ->
         assert shown == recorded
     for shown, recorded in pages(many, "Observation", "_count=60&_include=Observation:performer&code:missing=true"):
         assert shown | {"p0"} == recorded
-        assert len(recorded) <= MOST_PATIENTS
+        assert len(recorded) <= MAX_PATIENTS
 
 
 @pytest.mark.parametrize(

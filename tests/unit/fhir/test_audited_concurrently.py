@@ -11,7 +11,7 @@ import pytest
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.endpoint.pipeline import Auditing
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 from careconnect_testing.parts.stores import Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import write_records
 
@@ -46,7 +46,7 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, A
         load(reader, write_records(tmp_path_factory.mktemp("beside")))
         kept = audit_table(reader.client, "audit")
         auditing = Auditing(DynamoDbAuditStore(reader.client, "audit"), "tested")
-        reader._apps = {home: replace(pipeline, auditing=auditing) for home, pipeline in reader._apps.items()}
+        reader._apps = {table: replace(pipeline, auditing=auditing) for table, pipeline in reader._apps.items()}
         yield reader, kept
 
 

@@ -7,9 +7,9 @@ import pytest
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect_testing.parts.clock import Clock
 from fhir_reader.budget import (
-    MOST_CALLS,
-    MOST_ENTRIES,
-    MOST_SECONDS,
+    MAX_CALLS,
+    MAX_ENTRIES,
+    MAX_SECONDS,
     UNITS_PER_CALL,
     UNITS_PER_CHARGE,
     RequestBudget,
@@ -30,18 +30,18 @@ def one_by_one(budget: RequestBudget, entries: int) -> None:
 def test_what_is_allowed_is_allowed_to_the_last_entry_and_call() -> None:
     budget = free()
 
-    budget.examine(MOST_ENTRIES)
-    budget.call(MOST_CALLS)
+    budget.examine(MAX_ENTRIES)
+    budget.call(MAX_CALLS)
 
     assert (budget.entries_left, budget.calls_left) == (0, 0)
 
 
 def _examine_too_much(budget: RequestBudget) -> None:
-    budget.examine(MOST_ENTRIES + 1)
+    budget.examine(MAX_ENTRIES + 1)
 
 
 def _call_too_often(budget: RequestBudget) -> None:
-    budget.call(MOST_CALLS + 1)
+    budget.call(MAX_CALLS + 1)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_name_is_that_of_the_innermost_part() -> None:
         with budget.charged_to("_include"):
             budget.examine()
         with pytest.raises(OutcomeError) as raised:
-            budget.call(MOST_CALLS + 1)
+            budget.call(MAX_CALLS + 1)
 
     assert raised.value.where == "http.code"
 
@@ -77,7 +77,7 @@ def test_time_is_up_before_the_functions_is() -> None:
     clock = Clock()
     budget = free(clock)
 
-    clock.now += MOST_SECONDS
+    clock.now += MAX_SECONDS
     budget.call()
     clock.now += 0.1
     with budget.charged_to("code"), pytest.raises(OutcomeError) as raised:
@@ -90,9 +90,9 @@ def test_a_page_had_better_end_with_half_of_the_time_or_too_few_entries_left() -
     clock = Clock()
     budget = free(clock)
 
-    assert not budget.is_tight(MOST_ENTRIES)
-    assert budget.is_tight(MOST_ENTRIES + 1)
-    clock.now += MOST_SECONDS / 2 + 0.1
+    assert not budget.is_tight(MAX_ENTRIES)
+    assert budget.is_tight(MAX_ENTRIES + 1)
+    clock.now += MAX_SECONDS / 2 + 0.1
     assert budget.is_tight(0)
 
 
@@ -110,10 +110,10 @@ def test_a_dear_one_draws_a_part_at_a_time() -> None:
     drawn: list[int] = []
     budget = RequestBudget(FREE, drawn.append, Clock())
 
-    one_by_one(budget, MOST_ENTRIES)
+    one_by_one(budget, MAX_ENTRIES)
 
     assert drawn == [2_000] * 10
-    assert MOST_ENTRIES - FREE <= sum(drawn) < MOST_ENTRIES + UNITS_PER_CHARGE
+    assert MAX_ENTRIES - FREE <= sum(drawn) < MAX_ENTRIES + UNITS_PER_CHARGE
 
 
 def test_a_clients_refusal_ends_the_request_where_it_has_become_dear() -> None:

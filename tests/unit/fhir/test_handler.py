@@ -12,7 +12,7 @@ import pytest
 
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.http.events import event
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 from careconnect_testing.parts.stores import load, reader_on_moto
 from careconnect_testing.records.few_records import write_records
 from careconnect_testing.stacks.refused_start import missing_settings, refused_start
@@ -20,7 +20,7 @@ from careconnect_testing.stacks.refused_start import missing_settings, refused_s
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "fhir_reader",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
-    "READER_HOME": "directory",
+    "READER_TABLE": "directory",
     "DIRECTORY_TABLE": "directory",
     "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
@@ -37,13 +37,15 @@ def test_a_missing_setting_stops_the_start_and_is_named() -> None:
 
 
 def test_a_reader_of_records_is_shown_their_table() -> None:
-    assert refused_start("fhir_reader", {**SETTINGS, "READER_HOME": "record"}) == "The setting RECORD_TABLE is missing."
+    assert (
+        refused_start("fhir_reader", {**SETTINGS, "READER_TABLE": "record"}) == "The setting RECORD_TABLE is missing."
+    )
 
 
 def test_a_home_that_is_none_stops_the_start() -> None:
-    refused = refused_start("fhir_reader", {**SETTINGS, "READER_HOME": "elsewhere"})
+    refused = refused_start("fhir_reader", {**SETTINGS, "READER_TABLE": "elsewhere"})
 
-    assert refused == "The setting READER_HOME must be one of: record, directory."
+    assert refused == "The setting READER_TABLE must be one of: record, directory."
 
 
 @dataclass
@@ -75,7 +77,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Deploy
 
 
 def test_at_home_with_records_it_serves_records(deployed: Deployed) -> None:
-    handler = deployed.handler(READER_HOME="record", RECORD_TABLE=deployed.tables.record)
+    handler = deployed.handler(READER_TABLE="record", RECORD_TABLE=deployed.tables.record)
 
     read = handler(event("patient-record-read"), None)
     assert (read["statusCode"], json.loads(read["body"])["id"]) == (200, "4")

@@ -11,7 +11,7 @@ PATH = "Patient/4/$everything"
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a page examine seven entries."""
-    monkeypatch.setattr(patient_everything, "MOST_EXAMINED", 7)
+    monkeypatch.setattr(patient_everything, "MAX_EXAMINED", 7)
 
 
 def test_the_whole_is_reported_and_counted_where_one_page_sees_it(reader: Reader) -> None:
@@ -59,7 +59,7 @@ def test_the_number_alone_is_exact_or_refused(reader: Reader, monkeypatch: pytes
     assert answer.total is not None
     assert answer.total > 20
 
-    monkeypatch.setattr(budget, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(budget, "MAX_ENTRIES", 10)
     answer = reader.get(PATH, query)
     assert (answer.status, answer.issue["code"]) == (400, "too-costly")
     assert answer.issue["diagnostics"].startswith("$everything: ")

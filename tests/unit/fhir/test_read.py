@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lxml import etree
 
-from careconnect.fhir.resource_types import RESOURCE_TYPES, Home, ResourceType
+from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, Table
 from careconnect_testing.http.events import event, event_names, fhir_event
 from careconnect_testing.parts.stores import LOADED, Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import NARRATIVE, few_records, write_deletion, write_records
@@ -80,7 +80,7 @@ def test_fhir_md_versions_are_reported_by_etag_and_last_modified(aged: Reader) -
 def test_no_cache_keeps_a_patients_data_and_the_directory_is_asked_about_again(
     reader: Reader, type_: ResourceType
 ) -> None:
-    kept = "no-store" if type_.home is Home.RECORD else "private, no-cache"
+    kept = "no-store" if type_.table is Table.RECORD else "private, no-cache"
     bundle = reader.get(type_.name, "_count=1")
     read = reader.get(f"{type_.name}/{bundle.ids()[0]}")
     known = reader.get(f"{type_.name}/{bundle.ids()[0]}", If_None_Match=read.headers["ETag"])
@@ -365,7 +365,7 @@ def test_an_event_that_is_no_request_does_not_raise(reader: Reader) -> None:
 
 def test_each_function_answers_for_its_own_types_alone(reader: Reader) -> None:
     for each in RESOURCE_TYPES:
-        other = Home.DIRECTORY if each.home is Home.RECORD else Home.RECORD
+        other = Table.DIRECTORY if each.table is Table.RECORD else Table.RECORD
         answer = reader.send(fhir_event("GET", f"{each.name}/4", authorizer=reader.context), other)
         assert (answer.status, answer.issue["code"]) == (404, "not-supported")
     assert reader.calls == []

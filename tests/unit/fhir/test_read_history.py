@@ -325,16 +325,16 @@ def test_a_resource_of_one_version_takes_one_call(reader: Reader) -> None:
 def test_every_call_of_a_history_is_paid_for(
     reader: Reader, monkeypatch: pytest.MonkeyPatch, query: str, calls: int
 ) -> None:
-    monkeypatch.setattr(budget, "MOST_CALLS", calls)
+    monkeypatch.setattr(budget, "MAX_CALLS", calls)
     assert reader.get("Patient/many/_history", query).status == 200
 
-    monkeypatch.setattr(budget, "MOST_CALLS", calls - 1)
+    monkeypatch.setattr(budget, "MAX_CALLS", calls - 1)
     answer = reader.get("Patient/many/_history", query)
     assert (answer.status, answer.issue["code"], answer.issue["expression"]) == (400, "too-costly", ["http._history"])
 
 
 def test_every_version_that_is_examined_is_paid_for(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "MOST_ENTRIES", 9)
+    monkeypatch.setattr(budget, "MAX_ENTRIES", 9)
 
     assert numbers(reader.get("Patient/many/_history", "_count=9")) == list(range(25, 16, -1))
     assert reader.get("Patient/many/_history", "_count=11").issue["code"] == "too-costly"
@@ -446,7 +446,7 @@ def test_a_bound_client_is_reported_the_number_of_what_it_sees(
     answer = bound.get("Observation/moved/_history", query)
     assert (answer.total, answer.json.get("entry")) == (3, None)
 
-    monkeypatch.setattr(read_history, "MOST_EXAMINED", 3)
+    monkeypatch.setattr(read_history, "MAX_EXAMINED", 3)
     answer = bound.get("Observation/moved/_history", query)
     assert (answer.total, answer.link("next")) == (None, "")
 
@@ -455,7 +455,7 @@ def test_a_page_examines_a_bounded_number_of_versions(reader: Reader, monkeypatc
     others = [Version(observation("often", "8", "secret")) for _ in range(7)]
     own = Version(observation("often", "9", "own"))
     write_versions(reader, "Observation/often", [own, *others, own])
-    monkeypatch.setattr(read_history, "MOST_EXAMINED", 3)
+    monkeypatch.setattr(read_history, "MAX_EXAMINED", 3)
 
     pages = reader.as_caller(EVERYTHING, "9").walk("Observation/often/_history")
 

@@ -146,7 +146,7 @@ def test_a_path_outside_of_the_base_is_reported_where_that_is() -> None:
         ("AuditEvents", f"{NOTHING}: the nearest is AuditEvent."),
     ],
 )
-def test_a_path_of_the_access_record_that_is_none_says_what_there_is(path: str, said: str) -> None:
+def test_a_path_of_the_audit_trail_that_is_none_says_what_there_is(path: str, said: str) -> None:
     assert unknown_path(f"{FHIR_PATH}/{path}").text == f"{said} {LISTED}"
 
 

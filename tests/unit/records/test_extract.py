@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from careconnect.fhir.resource_types import RESOURCE_TYPES, ParameterType, Rank, resource_type
 from careconnect.search.values import FIRST_INSTANT, LAST_INSTANT, SearchValueError, date_range
-from careconnect.storage.keys import place_of, shard_of
+from careconnect.storage.keys import position_of, shard_of
 from careconnect_records.items.extract import index_keys, search_values
 from careconnect_records.parsing.exact_json import JsonNumber
 from careconnect_testing.running.cases import each_of
@@ -296,7 +296,7 @@ def test_keys_are_distinct_and_lead_back_to_the_resource(names: list[str], codes
         )
     )
     assert len(keys) == len(set(keys))
-    assert all(place_of(sort_key) == ("0" * 15, "4") for _, sort_key in keys)
+    assert all(position_of(sort_key) == ("0" * 15, "4") for _, sort_key in keys)
     assert all(len(pk.encode()) <= 2048 and len(sk.encode()) <= 1024 for pk, sk in keys)
 
 
@@ -319,10 +319,10 @@ def test_every_indexed_parameter_of_the_table_can_have_entries() -> None:
         for parameter in served.parameters:
             if parameter.type is ParameterType.DATE:
                 assert not parameter.indexed
-            if parameter.within:
-                holder = served.parameter(parameter.within)
-                assert holder is not None
-                assert holder.indexed
+            if parameter.parent:
+                parent = served.parameter(parameter.parent)
+                assert parent is not None
+                assert parent.indexed
 
 
 def coding(code: str) -> dict[str, Any]:

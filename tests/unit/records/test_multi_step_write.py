@@ -97,7 +97,7 @@ def target_of(reader: Reader, asked: Request) -> Target:
 def item_of(reader: Reader, asked: Request, sort_key: str) -> dict[str, Any]:
     key = {"pk": {"S": asked[0].key}, "sk": {"S": sort_key}}
     found: dict[str, Any] = reader.client.get_item(
-        TableName=reader.tables.name(asked[0].type.home), Key=key, ConsistentRead=True
+        TableName=reader.tables.name(asked[0].type.table), Key=key, ConsistentRead=True
     ).get("Item", {})
     return found
 

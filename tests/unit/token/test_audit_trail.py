@@ -12,7 +12,7 @@ from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent
 from careconnect.endpoint.pipeline import Auditing
 from careconnect.oauth.signing_keys import SigningKeyError
-from careconnect_testing.parts.access_records import StoredEvents
+from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.issuer import AUDIT_TABLE, TOKEN_TABLE, Issuer, basic
 from token_issuer.errors import unavailable
 

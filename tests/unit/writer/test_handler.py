@@ -14,14 +14,14 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.http.events import Event, event, event_names, fhir_event
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 from careconnect_testing.parts.stores import reader_on_moto
 from careconnect_testing.stacks.refused_start import missing_settings, refused_start
 
 SETTINGS = {
     "POWERTOOLS_SERVICE_NAME": "record_writer",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
-    "WRITER_HOME": "directory",
+    "WRITER_TABLE": "directory",
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
     "AUDIT_TABLE": "audit",
@@ -38,7 +38,7 @@ def test_a_missing_setting_stops_the_start_and_is_named() -> None:
 
 
 def test_a_writer_of_records_is_shown_their_table() -> None:
-    refused = refused_start("record_writer", {**SETTINGS, "WRITER_HOME": "record"})
+    refused = refused_start("record_writer", {**SETTINGS, "WRITER_TABLE": "record"})
 
     assert refused == "The setting RECORD_TABLE is missing."
 
@@ -88,7 +88,7 @@ def create(type_name: str) -> Event:
 
 
 def test_at_home_with_records_it_writes_records(deployed: Deployed) -> None:
-    handler = deployed.handler(WRITER_HOME="record", RECORD_TABLE=deployed.tables.record)
+    handler = deployed.handler(WRITER_TABLE="record", RECORD_TABLE=deployed.tables.record)
 
     written = handler(create("Patient"), None)
     assert written["statusCode"] == 201
@@ -102,7 +102,7 @@ def test_at_home_with_records_it_writes_records(deployed: Deployed) -> None:
 
 
 def test_a_conditions_value_is_left_out(deployed: Deployed) -> None:
-    handler = deployed.handler(WRITER_HOME="record", RECORD_TABLE=deployed.tables.record)
+    handler = deployed.handler(WRITER_TABLE="record", RECORD_TABLE=deployed.tables.record)
     conditional = create("Patient")
     conditional["headers"]["If-None-Exist"] = "identifier=urn:x%7C9434765919"
     assert handler(conditional, None)["statusCode"] == 201
@@ -131,7 +131,7 @@ def test_the_events_of_the_writers_are_answered_however_often(deployed: Deployed
         "directory-create": [201, 201],
     }
     assert set(event_names("RecordWriterFunction", "DirectoryWriterFunction")) == set(answers)
-    record = deployed.handler(WRITER_HOME="record", RECORD_TABLE=deployed.tables.record)
+    record = deployed.handler(WRITER_TABLE="record", RECORD_TABLE=deployed.tables.record)
     body = json.dumps({"resourceType": "Patient", "id": "4", "gender": "female"})
     patched = event("patient-record-update") | {"path": f"{FHIR_PATH}/Patient/4", "body": body}
     assert record(patched, None)["statusCode"] == 201

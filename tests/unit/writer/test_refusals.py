@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from careconnect.fhir.resource_types import RESOURCE_TYPES, Home, ResourceType
+from careconnect.fhir.resource_types import RESOURCE_TYPES, ResourceType, Table
 from careconnect.http.origin import Origin
 from careconnect.oauth.scopes import grants_of
 from careconnect_testing.http.events import event, fhir_event
@@ -146,7 +146,7 @@ def test_each_interaction_needs_its_letter(writer: Writer, method: str, path: st
 
 
 @pytest.mark.parametrize(
-    "type_", [each for each in RESOURCE_TYPES if each.home is Home.DIRECTORY], ids=lambda t: t.name
+    "type_", [each for each in RESOURCE_TYPES if each.table is Table.DIRECTORY], ids=lambda t: t.name
 )
 def test_profile_opens_the_directory_for_reading_alone(writer: Writer, type_: ResourceType) -> None:
     assert writer.as_caller("profile").create({"resourceType": type_.name}).status == 403
@@ -173,8 +173,8 @@ def test_each_writer_writes_its_own_types(writer: Writer) -> None:
     record = fhir_event("DELETE", "Patient/4", authorizer=context)
     directory = fhir_event("DELETE", "Organization/4", authorizer=context)
 
-    assert writer.answer(record, Home.DIRECTORY).status == 404
-    assert writer.answer(directory, Home.RECORD).status == 404
+    assert writer.answer(record, Table.DIRECTORY).status == 404
+    assert writer.answer(directory, Table.RECORD).status == 404
 
 
 def test_a_format_that_there_is_none_of_is_406_before_anything_is_written(writer: Writer) -> None:
@@ -197,7 +197,7 @@ def test_what_should_never_happen_is_a_fixed_500(writer: Writer) -> None:
     assert (answer.status, issues_in(answer)) == (500, [("exception", ())])
 
 
-def test_what_did_not_come_through_the_front_is_403(writer: Writer) -> None:
-    around = writer.app(Home.RECORD, Origin("the-fronts-own"))
+def test_what_did_not_come_through_the_edge_is_403(writer: Writer) -> None:
+    around = writer.app(Table.RECORD, Origin("the-fronts-own"))
 
     assert around(fhir_event("DELETE", "Patient/4"))["statusCode"] == 403

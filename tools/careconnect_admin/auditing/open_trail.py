@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from careconnect_admin.stack.target import StackTarget
 
-_MOST_SECONDS_OFF: Final = 2
+_MAX_SECONDS_OFF: Final = 2
 """Tolerated clock difference: a Date header has whole seconds, and a response takes time to arrive."""
 
 
@@ -42,4 +42,4 @@ def signed_in(sts: "STSClient", clock: Callable[[], float] = time.time) -> Opera
     except (KeyError, ValueError):
         dated = here
     seconds_off = dated - here
-    return Operator(str(answer["Arn"]), seconds_off if abs(seconds_off) > _MOST_SECONDS_OFF else 0)
+    return Operator(str(answer["Arn"]), seconds_off if abs(seconds_off) > _MAX_SECONDS_OFF else 0)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _SECOND: Final = 1.0
-_MOST_SECONDS_OFF: Final = 2
+_MAX_SECONDS_OFF: Final = 2
 _KEPT: Final = MAX_LIFETIME + KEPT_AFTER_EXPIRY
 """Seconds for which a token issued now can be accepted at most, whatever its own lifetime."""
 
@@ -98,7 +98,7 @@ class DynamoDbTokenRevocations:
             dated = int(parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]).timestamp())
         except (KeyError, ValueError):
             return int(here)
-        if not dated - _MOST_SECONDS_OFF <= here <= dated + _SECOND + _MOST_SECONDS_OFF:
+        if not dated - _MAX_SECONDS_OFF <= here <= dated + _SECOND + _MAX_SECONDS_OFF:
             self._tell(
                 f"this machine's clock is {abs(here - dated):.0f} s off DynamoDB's, which was taken: set it right"
             )

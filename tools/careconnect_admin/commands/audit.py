@@ -81,7 +81,7 @@ def list_(
     date_: DateOption = "",
     first: FromOption = "",
     last: ToOption = "",
-    most: Annotated[int, typer.Option("--most", min=1, help="The maximum number of events.")] = 500,
+    max_events: Annotated[int, typer.Option("--max", min=1, help="The maximum number of events.")] = 500,
     as_json: JsonOption = False,
 ) -> None:
     """Print the audit events of a patient or of some days, newest first. This access is recorded too."""
@@ -94,12 +94,12 @@ def list_(
     with working("Reading the audit trail"):
         every = reader.of_patient(patient, days) if patient else reader.of_days(days)
         kept = (each for each in every if not client or (each.event and each.event.client_id == client))
-        found = list(itertools.islice(kept, most + 1))
+        found = list(itertools.islice(kept, max_events + 1))
     asked = {"patient": patient, "user": client, "date": date_, "from": first, "to": last}
     _recording(target).looked("search-type", {name: text for name, text in asked.items() if text}, patient)
-    if len(found) > most:
-        print(f"careconnect: these are the newest {most}: give --most or days for more", file=sys.stderr)
-        del found[most:]
+    if len(found) > max_events:
+        print(f"careconnect: these are the newest {max_events}: give --max or days for more", file=sys.stderr)
+        del found[max_events:]
     if as_json:
         print(json.dumps([_as_json(each) for each in found], indent=2))
     elif found:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from careconnect_admin.loading.writer import Announce
     from careconnect_admin.stack.target import StackTarget
 
-_MOST_SHOWN: Final = 100
-_MOST_DANGLING: Final = 5
+_MAX_SHOWN: Final = 100
+_MAX_DANGLING: Final = 5
 _COLUMNS: Final = ("resources", "loaded", "unchanged", "deleted", "failed")
 _REFERENCE: Final = re.compile(rf"([A-Z][A-Za-z]+)/({ID_PATTERN})")
 
@@ -176,18 +176,18 @@ def _ask(count: int, stack: str, paths: "Iterable[Path]") -> None:
 
 def print_report(report: "loading.LoadReport") -> None:
     """Print problems, skipped resources and dangling references on standard error, the counts on standard output."""
-    for problem in report.problems[:_MOST_SHOWN]:
+    for problem in report.problems[:_MAX_SHOWN]:
         print(problem, file=sys.stderr)
-    if len(report.problems) > _MOST_SHOWN:
-        print(f"… and {len(report.problems) - _MOST_SHOWN:,} more problems", file=sys.stderr)
+    if len(report.problems) > _MAX_SHOWN:
+        print(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems", file=sys.stderr)
     for kind, places in report.skipped.items():
         shown = ", ".join(map(str, places.first))
         more = ", …" if places.count > len(places.first) else ""
         print(f"skipped: {kind}, {places.count:,} in all: {shown}{more}", file=sys.stderr)
     if report.dangling:
         references = sum(each.count for each in report.dangling)
-        shown = ", ".join(f"{each.target} (from {each.source})" for each in report.dangling[:_MOST_DANGLING])
-        more = ", …" if len(report.dangling) > _MOST_DANGLING else ""
+        shown = ", ".join(f"{each.target} (from {each.source})" for each in report.dangling[:_MAX_DANGLING])
+        more = ", …" if len(report.dangling) > _MAX_DANGLING else ""
         print(f"warning: references to what is not here, {references:,} in all: {shown}{more}", file=sys.stderr)
     rows = [
         (name, *(f"{number:,}" for number in _numbers(counts)))

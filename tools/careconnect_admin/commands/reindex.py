@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from careconnect_admin.loading.reindex import ReindexReport
     from careconnect_admin.stack.target import StackTarget
 
-_MOST_SHOWN: Final = 100
+_MAX_SHOWN: Final = 100
 
 
 @on_stack
@@ -50,10 +50,10 @@ def reindex(
 
 
 def _print(report: "ReindexReport") -> None:
-    for problem in report.problems[:_MOST_SHOWN]:
+    for problem in report.problems[:_MAX_SHOWN]:
         print(f"found by no search: {problem}", file=sys.stderr)
-    if len(report.problems) > _MOST_SHOWN:
-        print(f"… and {len(report.problems) - _MOST_SHOWN:,} more problems", file=sys.stderr)
+    if len(report.problems) > _MAX_SHOWN:
+        print(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems", file=sys.stderr)
     total = sum(report.rebuilt.values())
     rows = [(name, f"{number:,}") for name, number in (*sorted(report.rebuilt.items()), ("total", total))]
     print_table(("", "rebuilt"), rows, numbers_from=1)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from careconnect import __version__
-from careconnect.fhir.resource_types import SERVED_TYPES, Home
+from careconnect.fhir.resource_types import SERVED_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.project import PROJECT
 
@@ -31,11 +31,11 @@ _OPEN: Final = {
     f"{FHIR_PATH}/{{proxy+}}": _DISCOVERY,
 }
 _READERS: Final = {
-    Home.RECORD: "PatientRecordFunction",
-    Home.DIRECTORY: "DirectoryFunction",
-    Home.AUDIT: "AuditFunction",
+    Table.RECORD: "PatientRecordFunction",
+    Table.DIRECTORY: "DirectoryFunction",
+    Table.AUDIT: "AuditFunction",
 }
-_WRITERS: Final = {Home.RECORD: "RecordWriterFunction", Home.DIRECTORY: "DirectoryWriterFunction"}
+_WRITERS: Final = {Table.RECORD: "RecordWriterFunction", Table.DIRECTORY: "DirectoryWriterFunction"}
 # The methods by the path after a type's name. A POST below a type is a search, also in a compartment. Each function
 # refuses the methods of its direction that a path does not have.
 _READ: Final = {"": ("get", "head"), "/{proxy+}": ("get", "head", "post")}
@@ -78,9 +78,9 @@ def _paths() -> Iterator[str]:
     for served in SERVED_TYPES:
         for rest, verbs in _READ.items():
             methods = dict.fromkeys(_VERBS, _method(_DISCOVERY))
-            methods |= dict.fromkeys(verbs, _method(_READERS[served.home], _READ_SECURED))
+            methods |= dict.fromkeys(verbs, _method(_READERS[served.table], _READ_SECURED))
             if served.writable:
-                methods |= dict.fromkeys(_WRITTEN[rest], _method(_WRITERS[served.home], _WRITE_SECURED))
+                methods |= dict.fromkeys(_WRITTEN[rest], _method(_WRITERS[served.table], _WRITE_SECURED))
             yield _path(f"{FHIR_PATH}/{served.name}{rest}", methods)
 
 

@@ -11,11 +11,11 @@ from careconnect.fhir.resource_types import (
     REVERSE_INCLUDES,
     SERVED_TYPES,
     SYNTAX,
-    Home,
     ParameterType,
     Rank,
     ResourceType,
     SearchParameter,
+    Table,
 )
 from careconnect.fhir.result_parameter_names import HISTORY_PARAMETERS, SEARCH_PARAMETERS
 from careconnect.oauth.scopes import Interaction, grants_of
@@ -173,7 +173,7 @@ def _named(parameters: Sequence[SearchParameter]) -> str:
 def _scopes() -> Iterator[str]:
     yield "## Scopes"
     yield ""
-    directory = [served.name for served in SERVED_TYPES if served.home is Home.DIRECTORY]
+    directory = [served.name for served in SERVED_TYPES if served.table is Table.DIRECTORY]
     others = [served.name for served in SERVED_TYPES if served.name not in directory and not served.by_name_only]
     yield from _paragraph(
         "A scope that names a type, or `*`, opens it ([grammar](contract/access.md#scope-grammar)): "

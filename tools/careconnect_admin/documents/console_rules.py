@@ -10,7 +10,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any, Final
 
-from careconnect.fhir.resource_types import SERVED_TYPES, Home, ResourceType
+from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table
 from careconnect.oauth.access_token import ALGORITHM, CLOCK_SKEW, MAX_LIFETIME, TOKEN_TYPE
 from careconnect.oauth.client_record import MAX_ID_LENGTH
 from careconnect.oauth.scopes import (
@@ -83,7 +83,7 @@ def _row(served: ResourceType, openings: list[Mapping[str, str]]) -> dict[str, A
             opened_by[name] = openings.index(opening)
     return {
         "name": served.name,
-        "directory": served.home is Home.DIRECTORY,
+        "directory": served.table is Table.DIRECTORY,
         "inCompartment": served.is_patient or served.patient_parameter is not None,
         "writable": served.writable,
         "versioned": served.versioned,

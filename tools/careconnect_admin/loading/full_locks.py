@@ -17,7 +17,7 @@ _AT_ONCE = 100
 def full_locks(client: "DynamoDBClient", tables: RecordTables, plan: WritePlan, pauses: Pauses) -> frozenset[Key]:
     """Return the full locks among those that a plan adds its id to: a call for each hundred."""
     added = sorted(plan.locks_added)
-    table = tables.name(plan.target.type.home)
+    table = tables.name(plan.target.type.table)
     full: set[Key] = set()
     for start in range(0, len(added), _AT_ONCE):
         part = {_text(lock): lock for lock in added[start : start + _AT_ONCE]}

@@ -205,7 +205,7 @@ class _Rebuild:
         """Write an index record that holds the version of a body, and nothing that a search finds."""
         stamp: Item = {name: body[name] for name in ("version", "updated", "patient") if name in body}
         self._tables.client.put_item(
-            TableName=self._tables.name(target.type.home), Item=index_item(target.type, target.key, digest, stamp)
+            TableName=self._tables.name(target.type.table), Item=index_item(target.type, target.key, digest, stamp)
         )
 
     def _collect(self, requests: Sequence[LoadRequest], future: "Future[list[LoadResult]]") -> None:

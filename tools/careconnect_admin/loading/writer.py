@@ -193,6 +193,6 @@ class RecordWriter:
         for start in range(0, len(keys), _BATCH_READS):
             asked: dict[str, Any] = {}
             for target, sort_key in keys[start : start + _BATCH_READS]:
-                table = asked.setdefault(self._tables.name(target.type.home), {"Keys": [], "ConsistentRead": True})
+                table = asked.setdefault(self._tables.name(target.type.table), {"Keys": [], "ConsistentRead": True})
                 table["Keys"].append({"pk": {"S": target.key}, "sk": {"S": sort_key}})
             yield from read_items(self._client, asked, self._pauses)

@@ -23,7 +23,7 @@ from careconnect_admin.stack.running_stack import STACK_NAME, RunningStack, anno
 
 _BUCKET: Final = "careconnect-artefacts"
 _READY_SECONDS: Final = 60.0
-_MOST_LOG_EVENTS: Final = 10_000
+_MAX_LOG_EVENTS: Final = 10_000
 """The maximum number of events in one response of FilterLogEvents."""
 
 
@@ -196,7 +196,7 @@ class LocalStack:
         lines: list[str] = []
         since = 0
         # The emulator returns at most this many and no token to continue with: the next query starts at the last time.
-        while len(events := logs.filter_log_events(logGroupName=group, startTime=since)["events"]) >= _MOST_LOG_EVENTS:
+        while len(events := logs.filter_log_events(logGroupName=group, startTime=since)["events"]) >= _MAX_LOG_EVENTS:
             last = events[-1]["timestamp"]
             lines += [event["message"] for event in events if event["timestamp"] < last]
             since = last

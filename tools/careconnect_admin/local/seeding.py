@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
-from careconnect.fhir.resource_types import RESOURCE_TYPES, Home
+from careconnect.fhir.resource_types import RESOURCE_TYPES, Table
 from careconnect.storage.keys import JSON_ITEM, resource_key
 from careconnect_admin.auditing.audited_clients import AuditedClientRegistry
 from careconnect_admin.auditing.audited_load import recorded_load
@@ -115,7 +115,7 @@ def example_path(dynamodb: "DynamoDBClient", outputs: Mapping[str, str], report:
     """
     if _patient(dynamodb, outputs, _DOCUMENTED_PATIENT):
         return f"Patient/{_DOCUMENTED_PATIENT}"
-    open_types = ("Patient", *(served.name for served in RESOURCE_TYPES if served.home is Home.DIRECTORY))
+    open_types = ("Patient", *(served.name for served in RESOURCE_TYPES if served.table is Table.DIRECTORY))
     named = next((name for name in open_types if name in report.first_ids), "")
     return f"{named}/{report.first_ids[named]}" if named else "metadata"
 

@@ -122,7 +122,7 @@ class KeyRing:
         """Return the next key, None if there is none."""
         return next((state for state in self.list() if state.place == NEXT.removeprefix("-")), None)
 
-    def place_of(self, key_id: str) -> str | None:
+    def position_of(self, key_id: str) -> str | None:
         """Return `CURRENT` if a key signs, `NEXT` if it will sign next, None otherwise."""
         for place in (CURRENT, NEXT):
             metadata = self._metadata(place)
@@ -237,7 +237,7 @@ def rotate(
     else:
         tell(f"Published {key_id} as the next key; it signs in {left} s")
     sleep(left)
-    place = ring.place_of(key_id)
+    place = ring.position_of(key_id)
     if place == NEXT:
         ring.promote()
     elif place is None:

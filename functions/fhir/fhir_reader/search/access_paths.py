@@ -80,10 +80,10 @@ class AccessPath:
             then=tuple(replace(one, high=UNDATED + _AFTER_ID) for one in forward if one.low <= UNDATED),
         )
 
-    def from_place(self, place: Sequence[str]) -> "AccessPath":
+    def from_position(self, position: Sequence[str]) -> "AccessPath":
         """Return the access path from a cursor position on, in the order in which its ranges are read."""
-        key = "#".join(place)
-        if self.then and place[0] == UNDATED:
+        key = "#".join(position)
+        if self.then and position[0] == UNDATED:
             return replace(self, ranges=tuple(_from(one, key) for one in self.then), then=())
         return replace(self, ranges=tuple(_from(one, key) for one in self.ranges))
 
@@ -158,7 +158,7 @@ def split_by_system(path: AccessPath, systems: Mapping[str, Sequence[str]]) -> A
 def _ranges(type_: ResourceType, criterion: Criterion, low: str, high: str) -> list[IndexRange] | None:
     """Return the ranges of one criterion, or None if it has no index of its own."""
     parameter = criterion.parameter
-    indexed = type_.parameter(parameter.within) if parameter.within else parameter
+    indexed = type_.parameter(parameter.parent) if parameter.parent else parameter
     if indexed is None or not indexed.indexed:
         return None
     match parameter.type:
@@ -206,7 +206,7 @@ def _is_exact(criterion: Criterion) -> bool:
     A parameter with a parent parameter shares the parent's entries, some of which it does not match itself.
     """
     parameter = criterion.parameter
-    if parameter.type is not ParameterType.REFERENCE or parameter.within:
+    if parameter.type is not ParameterType.REFERENCE or parameter.parent:
         return False
     return all(value.partition("/")[0] in parameter.targets for value in criterion.values)
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import Final
 
-from careconnect.audit.query import MOST_PATIENTS, PATIENT
+from careconnect.audit.query import MAX_PATIENTS, PATIENT
 from careconnect.fhir import outcomes
-from careconnect.fhir.resource_types import ID_PARAMETER, Home, ResourceType
+from careconnect.fhir.resource_types import ID_PARAMETER, ResourceType, Table
 from careconnect.oauth.caller import Caller
 from careconnect.search.criteria import Criterion, Token, parse_criterion
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
@@ -82,7 +82,7 @@ def audit_named_patients(type_: ResourceType, context: SearchContext) -> None:
     The events of patients that the caller may not see are written at the end, as refused. A request to the directory
     concerns no patient. Raises the 429 outcome.
     """
-    if type_.home is Home.DIRECTORY:
+    if type_.table is Table.DIRECTORY:
         context.trail.touched()
         return
     seen = _seen(context.named, context)
@@ -105,9 +105,7 @@ def _look_up(context: SearchContext) -> None:
     matches = criterion.matcher()
 
     def find() -> Sequence[str]:
-        found = (
-            entry for stream in streams for entry in islice(chain.from_iterable(stream.parts()), MOST_PATIENTS + 1)
-        )
+        found = (entry for stream in streams for entry in islice(chain.from_iterable(stream.parts()), MAX_PATIENTS + 1))
         patients = _seen([entry.id for entry in found if matches(entry.values)], context)
         if not context.trail.fits(patients):
             raise outcomes.too_many_patients()

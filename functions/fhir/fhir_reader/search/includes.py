@@ -17,13 +17,13 @@ from fhir_reader.search.filter import is_visible
 from fhir_reader.search.parse import Include
 from fhir_reader.store.stored import BATCH, Entry
 
-MOST_INCLUDED: Final = 1_000
+MAX_INCLUDED: Final = 1_000
 """Maximum resources that one page may include."""
 
 _FIRST_GROUP: Final = 4
 """Ranges that the first group queries concurrently; doubled after each group that fits."""
 
-_CALLS_FOR_BODIES: Final = MOST_INCLUDED // BATCH
+_CALLS_FOR_BODIES: Final = MAX_INCLUDED // BATCH
 
 Key = tuple[ResourceType, str]
 
@@ -32,7 +32,7 @@ Key = tuple[ResourceType, str]
 class Included:
     """A resource that a match includes: the match's index in its group, and the resource's index entry, if known."""
 
-    place: int
+    position: int
     key: Key
     entry: Entry | None
 
@@ -72,7 +72,7 @@ class _Page:
         group = self._first_group()
         while len(found) < len(self._matches):
             affordable = self._affordable()
-            if found and (affordable < 1 or self._context.budget.is_tight(MOST_INCLUDED)):
+            if found and (affordable < 1 or self._context.budget.is_tight(MAX_INCLUDED)):
                 break
             start = len(found)
             some = self._matches[start : start + max(min(group, affordable), 1)]
@@ -97,10 +97,10 @@ class _Page:
         """Return the included resources of each match in a group, for as many leading matches as fit on the page."""
         brought: list[list[Included]] = []
         new: list[Included] = []
-        for place, (match, sources) in enumerate(zip(matches, self._sources(matches), strict=False)):
+        for position, (match, sources) in enumerate(zip(matches, self._sources(matches), strict=False)):
             mine = [
-                *self._new(place, self._targets(match, self._includes), "_include"),
-                *self._new(place, sources, "_revinclude"),
+                *self._new(position, self._targets(match, self._includes), "_include"),
+                *self._new(position, sources, "_revinclude"),
             ]
             if self._is_too_much(mine):
                 if is_first and not brought:
@@ -117,18 +117,18 @@ class _Page:
                     raise self._too_costly()
                 return []
             for one in new:
-                brought[one.place].append(one)
+                brought[one.position].append(one)
         return brought
 
     def _is_too_much(self, more: Sequence[Included]) -> bool:
         self._included += len(more)
-        return self._included > MOST_INCLUDED
+        return self._included > MAX_INCLUDED
 
     def _too_costly(self) -> OutcomeError:
         dearer = "_revinclude" if self._reverse or self._reverse_again else "_include"
-        return outcomes.too_costly(dearer, f"one match includes more than {MOST_INCLUDED:,} resources")
+        return outcomes.too_costly(dearer, f"one match includes more than {MAX_INCLUDED:,} resources")
 
-    def _new(self, place: int, candidates: Iterable[tuple[Key, Entry | None]], name: str) -> list[Included]:
+    def _new(self, position: int, candidates: Iterable[tuple[Key, Entry | None]], name: str) -> list[Included]:
         """Return the candidates that are new and readable; stop at the number that makes a match too large."""
         found: list[Included] = []
         with self._context.budget.charged_to(name):
@@ -136,8 +136,8 @@ class _Page:
                 if key in self._seen or not self._context.caller.may(key[0], Interaction.READ):
                     continue
                 self._seen.add(key)
-                found.append(Included(place, key, entry.holding(entry.values) if entry else None))
-                if len(found) > MOST_INCLUDED:
+                found.append(Included(position, key, entry.holding(entry.values) if entry else None))
+                if len(found) > MAX_INCLUDED:
                     break
         return found
 
@@ -162,7 +162,7 @@ class _Page:
         return (_keyed(chain.from_iterable(streams)) for streams in zip(*by_include, strict=True))
 
     def _referrers(self, entries: Sequence[Entry], include: Include) -> list[Iterator[Entry]]:
-        return referrers_of(entries, include.source, include.parameter, self._context, MOST_INCLUDED + 1)
+        return referrers_of(entries, include.source, include.parameter, self._context, MAX_INCLUDED + 1)
 
     def _can_go_on(self, new: Sequence[Included], *, is_first: bool) -> bool:
         """Return True if the budget allows another round; the first match's rounds continue until the budget is spent.
@@ -174,7 +174,7 @@ class _Page:
         calls = sum(math.ceil(number / BATCH) for number in looked_up.values())
         calls += sum(_may_refer_to(include, one.key[0]) for include in self._reverse_again for one in taking_part)
         budget = self._context.budget
-        return is_first or (budget.calls_left - _CALLS_FOR_BODIES >= calls and not budget.is_tight(MOST_INCLUDED))
+        return is_first or (budget.calls_left - _CALLS_FOR_BODIES >= calls and not budget.is_tight(MAX_INCLUDED))
 
     def _takes_part(self, type_: ResourceType) -> bool:
         return any(include.source is type_ for include in self._again) or any(
@@ -185,14 +185,14 @@ class _Page:
         """Return the resources that the last round's resources include."""
         known = self._entries(new)
         found: list[Included] = []
-        for place, entry in known:
-            found += self._new(place, self._targets(entry, self._again), "_include")
+        for position, entry in known:
+            found += self._new(position, self._targets(entry, self._again), "_include")
         for include in self._reverse_again:
-            referred_to = [(place, entry) for place, entry in known if _may_refer_to(include, entry.type)]
+            referred_to = [(position, entry) for position, entry in known if _may_refer_to(include, entry.type)]
             with self._context.budget.charged_to("_revinclude"):
                 streams = self._referrers([entry for _, entry in referred_to], include)
-            for (place, _), stream in zip(referred_to, streams, strict=True):
-                found += self._new(place, _keyed(stream), "_revinclude")
+            for (position, _), stream in zip(referred_to, streams, strict=True):
+                found += self._new(position, _keyed(stream), "_revinclude")
         return found
 
     def _entries(self, new: Sequence[Included]) -> list[tuple[int, Entry]]:
@@ -204,8 +204,10 @@ class _Page:
                 ids = [resource_id for each, resource_id in wanted if each is type_]
                 found = self._context.store.entries_by_id(type_, ids)
                 entries |= {(entry.type, entry.id): entry for entry in found}
-        known = ((one.place, entries.get(one.key)) for one in new)
-        return [(place, entry) for place, entry in known if entry is not None and is_visible(entry, self._context)]
+        known = ((one.position, entries.get(one.key)) for one in new)
+        return [
+            (position, entry) for position, entry in known if entry is not None and is_visible(entry, self._context)
+        ]
 
 
 def _keyed(entries: Iterable[Entry]) -> Iterator[tuple[Key, Entry]]:

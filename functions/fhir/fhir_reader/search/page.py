@@ -13,7 +13,7 @@ from fhir_reader.search.includes import Included, follow_references
 from fhir_reader.search.parse import Include
 from fhir_reader.store.stored import Entry, PageEntry, StoredResource, page_entries, patients_in
 
-MOST_STEPS: Final = 8
+MAX_STEPS: Final = 8
 """Versions that are read, from the current one back, to find the one of an index entry."""
 
 Key = tuple[str, str]
@@ -64,16 +64,16 @@ def _followed(
         followed = list(zip(matches, found, strict=False))
     else:
         followed = [(match, []) for match in matches]
-    context.trail.settle()
+    context.trail.await_lookups()
     patients: set[str] = set()
-    for place, (match, included) in enumerate(followed):
+    for position, (match, included) in enumerate(followed):
         more = {*match.patients, *(patient for one in included for patient in _patients_of(one))} - patients
         if more:
             patients |= more
             if not context.trail.fits(patients):
-                if not place:
+                if not position:
                     raise outcomes.too_many_patients()
-                return followed[:place]
+                return followed[:position]
     return followed
 
 
@@ -107,7 +107,7 @@ def matching_versions(
         bodies |= context.store.consistent().read_all([(one.entry.type, one.entry.id) for one in behind])
     for key, one in of_entries.items():
         stored = bodies.get(key)
-        if stored is None or stored.updated == one.changed or stored.gone:
+        if stored is None or stored.updated == one.changed or stored.deleted:
             continue
         if context.caller.sees(one.entry.type, one.entry.id, stored.patients):
             del bodies[key]
@@ -118,7 +118,7 @@ def matching_versions(
 
 def _version_of(one: PageEntry, current: StoredResource, context: SearchContext) -> StoredResource | None:
     """Return the version that an entry was made from, if it is among the last few before the current one."""
-    lowest = max(current.version - MOST_STEPS, 1)
+    lowest = max(current.version - MAX_STEPS, 1)
     if current.updated < one.changed or current.version == lowest:
         return None
     versions = context.store.versions.backwards(one.entry.type, one.entry.id, current.version - 1, lowest, expected=2)
@@ -174,7 +174,7 @@ def _rendered(
     seen = []
     for type_, resource_id in keys:
         stored = bodies.get((type_.name, resource_id))
-        if stored is not None and not stored.gone and _sees(type_, resource_id, stored, context):
+        if stored is not None and not stored.deleted and _sees(type_, resource_id, stored, context):
             seen.append((type_, resource_id, stored))
     texts = search_entries(
         [(type_, resource_id, stored.body) for type_, resource_id, stored in seen],
@@ -199,7 +199,7 @@ def _patients_of(included: Included) -> tuple[str, ...]:
 def _visible_body(match: Entry, bodies: Bodies, context: SearchContext) -> StoredResource | None:
     """Return the body of a match, None if it was deleted or moved to another patient since its entry was read."""
     stored = bodies.get((match.type.name, match.id))
-    if stored is None or stored.gone or not _sees(match.type, match.id, stored, context):
+    if stored is None or stored.deleted or not _sees(match.type, match.id, stored, context):
         return None
     return stored
 

@@ -27,7 +27,7 @@ _ITERATE: Final = ("recurse", "iterate")
 _ALL: Final = "*"
 
 Parameters = Iterable[tuple[str, str]]
-_Asked = TypeVar("_Asked")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _take_include(query: SearchQuery, name: str, text: str) -> bool:
     return True
 
 
-def _add(asked: list[_Asked], one: _Asked) -> None:
+def _add(asked: list[_T], one: _T) -> None:
     if one not in asked:
         asked.append(one)
 

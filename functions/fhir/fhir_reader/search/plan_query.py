@@ -24,10 +24,10 @@ from fhir_reader.search.access_paths import (
 )
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import EntryFilter, compartment_criterion, is_visible
-from fhir_reader.search.scan import MOST_EXAMINED, read_all
+from fhir_reader.search.scan import MAX_EXAMINED, read_all
 from fhir_reader.store.stored import BATCH, Entry, IndexOrder
 
-_MOST_TRIED: Final = 2
+_MAX_TRIED: Final = 2
 """Maximum access paths that one search tries."""
 
 _CALLS_FOR_PAGE: Final = 16
@@ -36,7 +36,7 @@ _CALLS_FOR_PAGE: Final = 16
 _AHEAD: Final = 2 * SHARDS + 1
 """Entries that are read but not used: one of each range that a page merges, and one beyond a path that is too long."""
 
-_MOST_SYSTEMS: Final = 8
+_MAX_SYSTEMS: Final = 8
 """Maximum systems of one code; a code with more systems is not looked up without its system."""
 
 Found = AccessPath | list[Entry]
@@ -89,13 +89,13 @@ def plan_query(
 
 
 def candidate_entries(
-    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
+    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, limit: int
 ) -> list[Entry] | None:
-    """Return candidate entries, unordered; None if the most selective access path has more than `most`."""
+    """Return candidate entries, unordered; None if the most selective access path has more than `limit`."""
     ids = named_ids(criteria)
     if ids is not None:
         return _by_id(type_, ids, context)
-    return read_all(type_, _most_selective(type_, criteria), context, most)
+    return read_all(type_, _most_selective(type_, criteria), context, limit)
 
 
 def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> list[Entry]:
@@ -111,23 +111,23 @@ def _by_id(type_: ResourceType, ids: Sequence[str], context: SearchContext) -> l
 
 
 def matching_entries(
-    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, most: int
+    type_: ResourceType, criteria: Sequence[Criterion], context: SearchContext, limit: int
 ) -> list[Entry] | None:
     """Return the entries that match the criteria and that the caller may find.
 
-    Return None if more than `most` entries would be examined, or if the request cannot spare the calls.
+    Return None if more than `limit` entries would be examined, or if the request cannot spare the calls.
     """
     if not _can_spare(1, context):
         return None
     criteria = [*criteria, *compartment_criterion(type_, context.caller)]
     ids = named_ids(criteria)
     if ids is not None:
-        if len(ids) > most or not _can_spare(math.ceil(len(ids) / BATCH), context):
+        if len(ids) > limit or not _can_spare(math.ceil(len(ids) / BATCH), context):
             return None
         found: list[Entry] | None = context.store.entries_by_id(type_, ids)
     else:
         path = _most_selective(type_, criteria)
-        found = read_all(type_, path, context, most) if _can_spare(len(path.ranges), context) else None
+        found = read_all(type_, path, context, limit) if _can_spare(len(path.ranges), context) else None
     if found is None:
         return None
     return [*filter(EntryFilter(criteria, context).matches, found)]
@@ -149,7 +149,7 @@ def _attempts(
         if best in in_order:
             yield None, partial(_in_order, type_, best, order, context)
         else:
-            yield None, partial(_sortable, type_, best, order, context, MOST_EXAMINED)
+            yield None, partial(_sortable, type_, best, order, context, MAX_EXAMINED)
             if not order.by_change:
                 yield None, partial(_by_system, type_, best, order, context)
             yield None, partial(_all_sortable, type_, best, order, context)
@@ -170,15 +170,15 @@ def _tries(
     resolutions: Sequence[Resolution],
 ) -> Iterator[_Attempt]:
     """Yield the attempts of a search that is not for one person or thing: possibly short paths, then ordered paths."""
-    for place, resolution in enumerate(resolutions):
-        yield place, partial(_resolved, type_, resolution, order, context)
+    for position, resolution in enumerate(resolutions):
+        yield position, partial(_resolved, type_, resolution, order, context)
     if len(paths) > 1 or not in_order:
-        for path in paths[:_MOST_TRIED]:
-            yield None, partial(_sortable, type_, path, order, context, MOST_EXAMINED)
+        for path in paths[:_MAX_TRIED]:
+            yield None, partial(_sortable, type_, path, order, context, MAX_EXAMINED)
     if in_order:
         yield None, partial(_in_order, type_, in_order[0], order, context)
     elif not order.by_change:
-        for path in paths[:_MOST_TRIED]:
+        for path in paths[:_MAX_TRIED]:
             yield None, partial(_by_system, type_, path, order, context)
 
 
@@ -194,7 +194,7 @@ def _resolved(type_: ResourceType, resolution: Resolution, order: IndexOrder, co
     (path,) = index_paths(type_, [resolved_by])
     if path.is_ordered and not order.by_change:
         return _in_order(type_, path, order, context)
-    return _sortable(type_, path, order, context, MOST_EXAMINED)
+    return _sortable(type_, path, order, context, MAX_EXAMINED)
 
 
 def _can_spare(calls: int, context: SearchContext) -> bool:
@@ -218,17 +218,17 @@ def _in_order(type_: ResourceType, path: AccessPath, order: IndexOrder, context:
 
 
 def _sortable(
-    type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext, most: int
+    type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext, limit: int
 ) -> list[Entry] | None:
-    """Return all entries of an access path for sorting; None if they exceed `most` or the budget."""
-    return read_all(type_, path, context, most) if _is_affordable(type_, path, order, context) else None
+    """Return all entries of an access path for sorting; None if they exceed `limit` or the budget."""
+    return read_all(type_, path, context, limit) if _is_affordable(type_, path, order, context) else None
 
 
 def _all_sortable(
     type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext
 ) -> list[Entry] | None:
     """Return all entries of an access path; None if they exceed the budget less a reserve for another attempt."""
-    return _sortable(type_, path, order, context, context.budget.entries_left - MOST_EXAMINED - _AHEAD)
+    return _sortable(type_, path, order, context, context.budget.entries_left - MAX_EXAMINED - _AHEAD)
 
 
 def _by_system(type_: ResourceType, path: AccessPath, order: IndexOrder, context: SearchContext) -> AccessPath | None:
@@ -241,9 +241,9 @@ def _by_system(type_: ResourceType, path: AccessPath, order: IndexOrder, context
     systems = {}
     for one in path.ranges:
         if not one.ordered:
-            if not _can_spare(_MOST_SYSTEMS + 1, context):
+            if not _can_spare(_MAX_SYSTEMS + 1, context):
                 return None
-            found = context.store.systems(type_, one.partition, _MOST_SYSTEMS)
+            found = context.store.systems(type_, one.partition, _MAX_SYSTEMS)
             if found is None:
                 return None
             systems[one.partition] = found

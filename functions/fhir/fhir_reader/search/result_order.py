@@ -7,7 +7,7 @@ from typing import Any
 from careconnect.fhir.resource_types import ParameterType
 from careconnect.search.result_parameters import Order
 from careconnect.search.values import UNDATED, SearchValues, normalise
-from fhir_reader.store.stored import Entry, IndexOrder, Place
+from fhir_reader.store.stored import Entry, IndexOrder, Position
 
 
 class ResultOrder:
@@ -16,24 +16,24 @@ class ResultOrder:
     def __init__(self, sort: Sequence[Order], index: IndexOrder | None) -> None:
         self._sort = sort
         self._index = index
-        self._comparable: Callable[[Place], Any] = cmp_to_key(self._compare)
+        self._comparable: Callable[[Position], Any] = cmp_to_key(self._compare)
 
     def key(self, entry: Entry) -> Any:
         """Return the sort key of an entry."""
-        return self._comparable(self.place(entry))
+        return self._comparable(self.position(entry))
 
-    def place(self, entry: Entry) -> Place:
+    def position(self, entry: Entry) -> Position:
         """Return an entry's cursor position."""
         if self._index is not None:
-            return self._index.place(entry)
+            return self._index.position(entry)
         values = entry.values
         return [*(_sort_value(order, values) for order in self._sort), entry.id]
 
-    def is_after(self, entry: Entry, place: Place) -> bool:
+    def is_after(self, entry: Entry, position: Position) -> bool:
         """Return True if an entry comes after a cursor position."""
-        return self._compare(self.place(entry), place) > 0
+        return self._compare(self.position(entry), position) > 0
 
-    def _compare(self, a: Place, b: Place) -> int:
+    def _compare(self, a: Position, b: Position) -> int:
         if self._index is not None:
             if self._index is IndexOrder.EARLIEST_FIRST:
                 a, b = [a[0] == UNDATED, *a], [b[0] == UNDATED, *b]

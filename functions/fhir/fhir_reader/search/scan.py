@@ -10,17 +10,17 @@ from typing import Final, Protocol
 from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
 from careconnect.search.values import order_key
 from careconnect.storage.keys import SHARDS
-from fhir_reader.budget import MOST_ENTRIES, RequestBudget
+from fhir_reader.budget import MAX_ENTRIES, RequestBudget
 from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.context import SearchContext
 from fhir_reader.search.filter import EntryFilter, FilterResult
 from fhir_reader.store.resource_store import EntryStream
-from fhir_reader.store.stored import Entry, IndexOrder, IndexRange, Place
+from fhir_reader.store.stored import Entry, IndexOrder, IndexRange, Position
 
-MOST_EXAMINED: Final = 1_000
+MAX_EXAMINED: Final = 1_000
 """Most index entries that a page examines; the query planner may examine as many again to find a short access path."""
 
-MOST_COUNTED_PATIENTS: Final = 20
+MAX_COUNTED_PATIENTS: Final = 20
 """A total over at most so many patients is audited for each; over more, for no patient (`audit.md`, Whose)."""
 
 _GROWTH: Final = 4
@@ -75,22 +75,22 @@ class ScanResult:
     """The first matches of a scan, the number of all, and where it ended.
 
     `last` is the entry that was examined last, None if there was none; `is_end` is True if nothing comes after it.
-    `enough` counts the entries that were examined until there were as many matches as wanted, or all of them.
+    `examined_for_page` counts the entries that were examined until there were as many matches as wanted, or all.
     `patients` are those whose resources are counted in `found`, if that is asked for: all of them, or more than
-    `MOST_COUNTED_PATIENTS`.
+    `MAX_COUNTED_PATIENTS`.
     """
 
     matches: list[Entry] = field(default_factory=list)
     found: int = 0
     last: Entry | None = None
     is_end: bool = False
-    enough: int = 0
+    examined_for_page: int = 0
     patients: set[str] | None = None
 
     def count(self, entry: Entry) -> None:
         """Count a match, and its patients if that is asked for."""
         self.found += 1
-        if self.patients is not None and len(self.patients) <= MOST_COUNTED_PATIENTS:
+        if self.patients is not None and len(self.patients) <= MAX_COUNTED_PATIENTS:
             self.patients.update(entry.patients)
 
 
@@ -107,7 +107,7 @@ def candidates_of(
     type_: ResourceType,
     path: AccessPath,
     order: IndexOrder,
-    after: Place | None,
+    after: Position | None,
     context: SearchContext,
     share: PageShare,
     *,
@@ -116,7 +116,7 @@ def candidates_of(
     """Open an access path in an index order, after a cursor position; `expected` entries will probably be enough."""
     path = path.in_order(order, dated=bool(type_.order_by))
     if after:
-        path = path.from_place(after)
+        path = path.from_position(after)
     streams = _open(type_, [one for one in path.ranges if not one.expected], context, share, expected)
     # These ranges hold few entries, or entries that the other ranges hold too.
     rare = _open(type_, [one for one in path.ranges if one.expected], context, share, expected)
@@ -147,7 +147,7 @@ def read_all(type_: ResourceType, path: AccessPath, context: SearchContext, limi
 def estimated_entries(path: AccessPath, wanted: int, before: int) -> int:
     """Estimate how many entries a page examines, from the number that the page before had to examine."""
     spare = _SPARE if len(path.ranges) > 1 else 1
-    return wanted * spare if before <= wanted * _SPARE else min(before + before // _SPARE, MOST_EXAMINED)
+    return wanted * spare if before <= wanted * _SPARE else min(before + before // _SPARE, MAX_EXAMINED)
 
 
 def scan_index(
@@ -189,7 +189,7 @@ def _scan(
         result.last = entry
         is_short = len(matches) < wanted
         if is_short:
-            result.enough = share.examined
+            result.examined_for_page = share.examined
         if match := (matching(entry) if matching else entry):
             result.count(match)
             if is_short:
@@ -219,7 +219,7 @@ def _scan_with_lookups(
             return
         last = entry
         if len(result.matches) < wanted:
-            result.enough = share.examined
+            result.examined_for_page = share.examined
         if match := filter_.matching(entry):
             pending.append(match)
         if len(pending) >= size:
@@ -257,7 +257,7 @@ def _open(
     """Open ranges, to be read side by side (`at_once`), or one after the other, each to its end."""
     if not ranges:
         return []
-    limit = min(expected, share.left + 1, context.budget.entries_paid + 1, MOST_ENTRIES)
+    limit = min(expected, share.left + 1, context.budget.entries_paid + 1, MAX_ENTRIES)
     each = limit // len(ranges) + 1
     opened = [replace(one, expected=min(each, one.expected or each)) for one in ranges]
     return context.store.entries(type_, opened, partial(share.next_limit, ranges=len(ranges) if at_once else 1))
@@ -267,17 +267,17 @@ def _merged(streams: Sequence[EntryStream], order: IndexOrder, budget: RequestBu
     opened = [entries_of(stream, budget) for stream in streams]
     if len(opened) == 1:
         return opened[0]
-    return heapq.merge(*opened, key=_place, reverse=order.descending)
+    return heapq.merge(*opened, key=_position, reverse=order.descending)
 
 
 def _once(entries: Iterable[Entry], after: tuple[str, str] | None) -> Iterator[Entry]:
     """Yield ordered entries, one for each resource, without the one at the position `after`."""
     before = after
     for entry in entries:
-        if (place := _place(entry)) != before:
-            before = place
+        if (position := _position(entry)) != before:
+            before = position
             yield entry
 
 
-def _place(entry: Entry) -> tuple[str, str]:
+def _position(entry: Entry) -> tuple[str, str]:
     return entry.order, entry.id

@@ -13,7 +13,7 @@ from careconnect.fhir.resource_types import LAST_UPDATED, Rank, ResourceType
 from careconnect.search.criteria import Criterion
 from careconnect.search.links import Cursor
 from careconnect.search.result_parameters import Order
-from fhir_reader.budget import MOST_CALLS, MOST_ENTRIES
+from fhir_reader.budget import MAX_CALLS, MAX_ENTRIES
 from fhir_reader.search.access_paths import AccessPath
 from fhir_reader.search.chains.criteria import ChainedCondition
 from fhir_reader.search.chains.lookups import ChainLookups
@@ -25,8 +25,8 @@ from fhir_reader.search.parse import SearchQuery
 from fhir_reader.search.plan_query import candidate_entries, plan_query
 from fhir_reader.search.result_order import ResultOrder
 from fhir_reader.search.scan import (
-    MOST_COUNTED_PATIENTS,
-    MOST_EXAMINED,
+    MAX_COUNTED_PATIENTS,
+    MAX_EXAMINED,
     Candidates,
     PageShare,
     ScanResult,
@@ -34,7 +34,7 @@ from fhir_reader.search.scan import (
     estimated_entries,
     scan_index,
 )
-from fhir_reader.store.stored import Entry, IndexOrder, Place
+from fhir_reader.store.stored import Entry, IndexOrder, Position
 
 
 def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
@@ -73,8 +73,10 @@ def search_resources(query: SearchQuery, context: SearchContext) -> Bundle:
             is_cut = page.taken < len(result.matches)
             last = result.matches[page.taken - 1] if is_cut else result.last
             if last is not None and (is_cut or not result.is_end):
-                place = Cursor(scan.place(last), total, access_path=scan.path_number, examined=result.enough)
-                links.append(("next", context.links.next_url(query.used, place)))
+                position = Cursor(
+                    scan.position(last), total, access_path=scan.path_number, examined=result.examined_for_page
+                )
+                links.append(("next", context.links.next_url(query.used, position)))
     if query.warnings:
         # Warnings come first, so that a client sees them before the matches.
         entries = [outcome_entry(OperationOutcome(tuple(query.warnings)), context.result.view), *entries]
@@ -113,9 +115,9 @@ def _total(
     asked = context.result.exact_total
     if asked and not result.is_end:
         spent = (
-            f"{MOST_CALLS} lookups would be made"
+            f"{MAX_CALLS} lookups would be made"
             if query.chained and scan.share.left
-            else f"{MOST_ENTRIES:,} entries would be examined"
+            else f"{MAX_ENTRIES:,} entries would be examined"
         )
         raise outcomes.too_costly("_total", f"more than {spent}")
     if asked:
@@ -125,8 +127,8 @@ def _total(
 
 def _audit_counted(patients: Collection[str], context: SearchContext) -> None:
     """Start the audit events of the patients in a total, if they are few enough."""
-    context.trail.settle()
-    if 0 < len(patients) <= MOST_COUNTED_PATIENTS and context.trail.fits(patients):
+    context.trail.await_lookups()
+    if 0 < len(patients) <= MAX_COUNTED_PATIENTS and context.trail.fits(patients):
         context.trail.touched(patients)
 
 
@@ -149,14 +151,14 @@ class _PageScan:
         self._context = context
         self.counts = is_first and result.wants_total
         self.counts_patients = is_first and result.exact_total
-        self._limit = MOST_ENTRIES if self.counts_patients else MOST_EXAMINED
+        self._limit = MAX_ENTRIES if self.counts_patients else MAX_EXAMINED
         self.wanted = 0 if result.only_total else result.count + 1
         self.share = PageShare(self._limit)
         self.path_number = 0
 
-    def place(self, entry: Entry) -> Place:
+    def position(self, entry: Entry) -> Position:
         """Return the cursor position of a result."""
-        return self._index.place(entry) if self._index else self._order.place(entry)
+        return self._index.position(entry) if self._index else self._order.position(entry)
 
     @property
     def _order(self) -> ResultOrder:
@@ -180,7 +182,7 @@ class _PageScan:
             return self._in_memory(plan.found), criteria, chained
         before = cursor.examined if cursor else 0
         expected = self._limit if self.counts else estimated_entries(plan.found, self.wanted, before)
-        after = cursor.place if cursor else None
+        after = cursor.position if cursor else None
         candidates = candidates_of(self._type, plan.found, order, after, context, self.share, expected=expected)
         return candidates, [one for one in criteria if one is not plan.found.satisfies], chained
 
@@ -188,10 +190,10 @@ class _PageScan:
         """Choose all entries that match, for an order that no index has."""
         resolved, chained = resolve(self._chained, self._context)
         criteria = [*self._criteria, *resolved]
-        found = candidate_entries(self._type, criteria, self._context, MOST_ENTRIES)
+        found = candidate_entries(self._type, criteria, self._context, MAX_ENTRIES)
         if found is None:
-            raise outcomes.too_costly("_sort", f"more than {MOST_ENTRIES:,} index entries would be examined")
-        self.share = PageShare(MOST_ENTRIES)
+            raise outcomes.too_costly("_sort", f"more than {MAX_ENTRIES:,} index entries would be examined")
+        self.share = PageShare(MAX_ENTRIES)
         matching = filter(EntryFilter(criteria, self._context).matches, found)
         return self._in_memory(matching), (), chained
 
@@ -200,6 +202,6 @@ class _PageScan:
         order = self._order
         entries = sorted(found, key=order.key)
         if self._cursor:
-            place = self._cursor.place
-            entries = [entry for entry in entries if order.is_after(entry, place)]
+            position = self._cursor.position
+            entries = [entry for entry in entries if order.is_after(entry, position)]
         return Candidates(iter(entries), len(entries))

@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.fhir import outcomes
-from careconnect.fhir.resource_types import Home, ResourceType, resource_type
+from careconnect.fhir.resource_types import ResourceType, Table, resource_type
 from careconnect.search.stored_values import StoredValues
 from careconnect.search.values import order_key
 from careconnect.storage.dynamodb import BATCH, FormatCheckedClient, Item, batch_get, call
-from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, place_of, prefix_of, resource_key
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, position_of, prefix_of, resource_key
 from fhir_reader.budget import RequestBudget
 from fhir_reader.store.stored import (
-    OWN_PLACE,
+    OWN_POSITION,
     Entry,
     IndexRange,
     NextLimit,
@@ -50,13 +50,13 @@ class DynamoDbResourceStore:
     def __init__(
         self,
         client: "DynamoDBClient",
-        tables: Mapping[Home, str],
-        home: Home,
+        tables: Mapping[Table, str],
+        table: Table,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = FormatCheckedClient(client, tables.values(), outcomes.other_format, clock=clock)
         self._tables = tables
-        self._home = home
+        self._home = table
         self._how: dict[str, Any] = {}
         self._budget: RequestBudget | None = None
         self._pool = ThreadPoolExecutor(max_workers=8)
@@ -86,7 +86,7 @@ class DynamoDbResourceStore:
         self._pay(1)
         answer = call(
             self._client.get_item,
-            TableName=self._tables[type_.home],
+            TableName=self._tables[type_.table],
             Key=item_key(type_, resource_id, JSON_ITEM),
             ConsistentRead=True,
         )
@@ -121,19 +121,19 @@ class DynamoDbResourceStore:
             for range_, query, first in zip(possible, queries, firsts, strict=True)
         ]
 
-    def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
+    def systems(self, type_: ResourceType, partition: str, limit: int) -> list[str] | None:
         """Return the systems of a token's entries: each query begins after the previous system."""
         self._pay(1)
-        found = self._systems(type_, partition, most)
-        self._pay(most if found is None else len(found))
+        found = self._systems(type_, partition, limit)
+        self._pay(limit if found is None else len(found))
         return found
 
-    def _systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
+    def _systems(self, type_: ResourceType, partition: str, limit: int) -> list[str] | None:
         found: list[str] = []
         after = " "
-        while len(found) <= most:
+        while len(found) <= limit:
             answer = self._query(
-                TableName=self._tables[type_.home],
+                TableName=self._tables[type_.table],
                 KeyConditionExpression="pk = :pk AND sk > :after",
                 ExpressionAttributeValues={":pk": {"S": partition}, ":after": {"S": after}},
                 ProjectionExpression="sk",
@@ -154,7 +154,7 @@ class DynamoDbResourceStore:
 
         The first calls are made immediately, and not when the first list is taken.
         """
-        table, partition = self._tables[patient_type.home], resource_key(patient_type.name, patient)
+        table, partition = self._tables[patient_type.table], resource_key(patient_type.name, patient)
         self._pay(1 if after else 2)
         if self._budget:
             expected = min(expected, self._budget.entries_paid + 1)
@@ -174,7 +174,7 @@ class DynamoDbResourceStore:
 
         def parts() -> Iterator[list[tuple[str, Entry]]]:
             if own:
-                yield [(OWN_PLACE, entry) for entry in _entries_of(patient_type, own.result())]
+                yield [(OWN_POSITION, entry) for entry in _entries_of(patient_type, own.result())]
             for items in parts_of(self._query, query, first, pending):
                 yield _members(items)
 
@@ -189,7 +189,7 @@ class DynamoDbResourceStore:
 
     def _range_query(self, type_: ResourceType, range_: IndexRange) -> dict[str, Any]:
         return {
-            "TableName": self._tables[type_.home],
+            "TableName": self._tables[type_.table],
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
             "ExpressionAttributeValues": {
                 ":pk": {"S": range_.partition},
@@ -214,13 +214,13 @@ class DynamoDbResourceStore:
             self._budget.call(calls)
 
     def _pending(self, type_: ResourceType, partition: str) -> PendingEntries:
-        return PendingEntries(partition, lambda sk: (type_, place_of(sk)[1]), self._index_records, self._pay)
+        return PendingEntries(partition, lambda sk: (type_, position_of(sk)[1]), self._index_records, self._pay)
 
     def _index_records(self, keys: Iterable[tuple[ResourceType, str]]) -> dict[tuple[str, str], dict[str, Any]]:
         return self.consistent()._items(keys, INDEX_ITEM)
 
     def _items(self, keys: Iterable[tuple[ResourceType, str]], item: str) -> dict[tuple[str, str], dict[str, Any]]:
-        wanted = list(dict.fromkeys((self._tables[type_.home], type_.name, id_) for type_, id_ in keys))
+        wanted = list(dict.fromkeys((self._tables[type_.table], type_.name, id_) for type_, id_ in keys))
         batches = [wanted[start : start + BATCH] for start in range(0, len(wanted), BATCH)]
         found: dict[tuple[str, str], dict[str, Any]] = {}
         for part in self._pool.map(lambda batch: self._batch(batch, item), batches):
@@ -242,12 +242,12 @@ def _entries_of(type_: ResourceType, items: Mapping[tuple[str, str], Mapping[str
             yield Entry(type_, resource_id, order, stored)
 
 
-def _member(place: str) -> tuple[ResourceType, str] | None:
+def _member(position: str) -> tuple[ResourceType, str] | None:
     """Return the type and id of a compartment's entry; None for an entry of another reference to the patient."""
-    name, _, parameter = place.partition("#")[0].partition("?")
+    name, _, parameter = position.partition("#")[0].partition("?")
     found = resource_type(name)
     if found and (reference := found.patient_parameter) and parameter == reference.name:
-        return found, place_of(place)[1]
+        return found, position_of(position)[1]
     return None
 
 
@@ -255,10 +255,10 @@ def _members(items: Iterable[Mapping[str, Any]]) -> list[tuple[str, Entry]]:
     """Return the entries among a compartment's items, each with its cursor position."""
     found = []
     for item in items:
-        place = item["sk"]["S"]
-        if member := _member(place):
+        position = item["sk"]["S"]
+        if member := _member(position):
             type_, resource_id = member
-            found.append((place, Entry(type_, resource_id, place_of(place)[0], item["values"]["S"])))
+            found.append((position, Entry(type_, resource_id, position_of(position)[0], item["values"]["S"])))
     return found
 
 

@@ -64,8 +64,8 @@ class ResourceStore(Protocol):
         The entries themselves are not charged: the caller that takes them counts them (`RequestBudget.examined`).
         """
 
-    def systems(self, type_: ResourceType, partition: str, most: int) -> list[str] | None:
-        """Return the systems of a token's entries, or None if there are over `most`: a call for each and one more."""
+    def systems(self, type_: ResourceType, partition: str, limit: int) -> list[str] | None:
+        """Return the systems of a token's entries, or None if there are over `limit`: a call for each and one more."""
 
     def compartment(
         self, patient_type: ResourceType, patient: str, after: str, expected: int
@@ -73,7 +73,7 @@ class ResourceStore(Protocol):
         """Request a patient's compartment and yield (position, entry) pairs by type and date, a list for each call.
 
         The first entry is the one after the position `after`. If `after` is empty, the patient's own entry comes first,
-        at `OWN_PLACE`, and is requested at the same time. `expected` is the estimated number of entries that will be
+        at `OWN_POSITION`, and is requested at the same time. `expected` is the estimated number of entries that will be
         needed (0: all of them). The entries are not charged, as for `entries`.
         """
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from careconnect.fhir.resource_types import LAST_UPDATED, ResourceType
 from careconnect.search.stored_values import StoredValues
 from careconnect.search.values import SearchValues, order_text
-from careconnect.storage.keys import places_of
+from careconnect.storage.keys import positions_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -25,7 +25,7 @@ BATCH: Final = 100
 _GROWTH: Final = 4
 """Factor by which a query asks for more entries, when those that were expected to be enough were not."""
 
-OWN_PLACE: Final = "!"
+OWN_POSITION: Final = "!"
 """The cursor position of the patient itself: before every entry of its compartment."""
 
 Item = Mapping[str, Any]
@@ -44,7 +44,7 @@ class StoredResource:
     version: int
     updated: int
     patients: tuple[str, ...] = ()
-    gone: bool = False
+    deleted: bool = False
     method: str = "PUT"
     status: int = 200
 
@@ -61,7 +61,7 @@ def stored_resource(item: Mapping[str, Any]) -> StoredResource:
         version=int(item["version"]["N"]),
         updated=int(item["updated"]["N"]),
         patients=tuple(item.get("patient", {}).get("S", "").split()),
-        gone=bool(item.get("gone", {}).get("BOOL", False)),
+        deleted=bool(item.get("gone", {}).get("BOOL", False)),
         method=item["method"]["S"],
         status=int(item["status"]["S"]),
     )
@@ -119,7 +119,7 @@ class Entry:
         return self.type.patients_of(self.id, self.values)
 
 
-Place = list[Any]
+Position = list[Any]
 """A cursor position: the sort values of a result, its id last; every part is JSON."""
 
 
@@ -142,7 +142,7 @@ class IndexOrder(Enum):
         self.by_change = by_change
         self.descending = descending
 
-    def place(self, entry: Entry) -> Place:
+    def position(self, entry: Entry) -> Position:
         """Return an entry's cursor position."""
         order = order_text(entry.values[LAST_UPDATED.name][0][0]) if self.by_change else entry.order
         return [order, entry.id]
@@ -237,10 +237,10 @@ class QueriedEntries:
     def parts(self) -> Iterator[list[Entry]]:
         """Yield the entries, a list for each query."""
         for items in parts_of(self.query, self.request, self.first, self.pending, self.next_limit):
-            places = places_of([item["sk"]["S"] for item in items])
+            positions = positions_of([item["sk"]["S"] for item in items])
             yield [
                 Entry(self.type, resource_id, order, item["values"]["S"])
-                for item, (order, resource_id) in zip(items, places, strict=True)
+                for item, (order, resource_id) in zip(items, positions, strict=True)
             ]
 
 

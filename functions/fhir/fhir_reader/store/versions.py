@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from careconnect.fhir.resource_types import Home, ResourceType
+from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.storage.dynamodb import FormatCheckedClient, call
 from careconnect.storage.keys import JSON_ITEM, resource_key, version_item
 from fhir_reader.budget import RequestBudget
@@ -14,7 +14,7 @@ class DynamoDbVersions:
     """Read replaced versions, which never change. A `budget`, if given, counts each call and each version."""
 
     def __init__(
-        self, client: FormatCheckedClient, tables: Mapping[Home, str], budget: RequestBudget | None = None
+        self, client: FormatCheckedClient, tables: Mapping[Table, str], budget: RequestBudget | None = None
     ) -> None:
         self._client = client
         self._tables = tables
@@ -26,7 +26,7 @@ class DynamoDbVersions:
             self._budget.call()
         answer = call(
             self._client.get_item,
-            TableName=self._tables[type_.home],
+            TableName=self._tables[type_.table],
             Key=item_key(type_, resource_id, version_item(JSON_ITEM, version)),
             ConsistentRead=True,
         )
@@ -57,7 +57,7 @@ class DynamoDbVersions:
 
     def _query(self, type_: ResourceType, resource_id: str, highest: int, lowest: int) -> dict[str, Any]:
         return {
-            "TableName": self._tables[type_.home],
+            "TableName": self._tables[type_.table],
             "KeyConditionExpression": "pk = :pk AND sk BETWEEN :low AND :high",
             "ExpressionAttributeValues": {
                 ":pk": {"S": resource_key(type_.name, resource_id)},

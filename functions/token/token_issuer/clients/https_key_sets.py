@@ -28,7 +28,7 @@ RECHECK: Final = 30
 _TIMEOUT: Final = 2.0
 _DEADLINE: Final = 4.0
 _MAX_BYTES: Final = 65_536
-_MOST_SETS: Final = 64
+_MAX_SETS: Final = 64
 
 # Checked in addition to `is_global`, since its lists differ between Python versions (RFC 6890 and IANA's registries).
 _GLOBAL_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
@@ -104,7 +104,7 @@ class HttpsKeySets:
             kept = _CachedKeySet(kept.keys, kept.fetched_at, now) if kept is not None else _CachedKeySet((), now, now)
         self._kept.pop(uri, None)
         self._kept[uri] = kept
-        if len(self._kept) > _MOST_SETS:
+        if len(self._kept) > _MAX_SETS:
             self._kept.pop(next(iter(self._kept)))
         return kept.keys if now - kept.fetched_at < LIFETIME else ()
 

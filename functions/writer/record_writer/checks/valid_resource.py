@@ -4,7 +4,7 @@ from typing import Any
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue
-from careconnect.fhir.resource_types import Home, ResourceType
+from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.oauth.caller import Caller
 from careconnect.search.values import SearchValueError
 from careconnect_records.items.extract import search_values
@@ -35,7 +35,9 @@ def require_writable(caller: Caller, type_: ResourceType, *, new: bool) -> None:
 
     It may write types of the patient compartment only, and create no second Patient (`write.md`, Who may write what).
     """
-    if caller.patient and (type_.home is Home.DIRECTORY or not _is_in_compartment(type_) or (new and type_.is_patient)):
+    if caller.patient and (
+        type_.table is Table.DIRECTORY or not _is_in_compartment(type_) or (new and type_.is_patient)
+    ):
         raise refusals.outside_compartment()
 
 

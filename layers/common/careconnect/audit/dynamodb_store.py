@@ -14,7 +14,7 @@ from careconnect.runtime.aws import SERVICE_ERRORS, error_code
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-MOST_AT_ONCE: Final = 25
+MAX_AT_ONCE: Final = 25
 """Statements of one request (DynamoDB's quota for BatchExecuteStatement)."""
 
 _NEW: Final = "attribute_not_exists(pk)"
@@ -58,7 +58,7 @@ class DynamoDbAuditStore:
 
     def begin(self, events: Sequence[AuditEvent]) -> "list[Future[None]]":
         """Start storing events, one request for each 25 of them."""
-        groups = (events[start : start + MOST_AT_ONCE] for start in range(0, len(events), MOST_AT_ONCE))
+        groups = (events[start : start + MAX_AT_ONCE] for start in range(0, len(events), MAX_AT_ONCE))
         return [self._pool.submit(self._insert, group) for group in groups]
 
     def run(self, work: Callable[[], None]) -> "Future[None]":
@@ -67,8 +67,8 @@ class DynamoDbAuditStore:
 
     def keep(self, events: Sequence[AuditEvent]) -> None:
         """Store events, one request after the other for each 25 of them; raises `EventNotStoredError`."""
-        for start in range(0, len(events), MOST_AT_ONCE):
-            self._insert(events[start : start + MOST_AT_ONCE])
+        for start in range(0, len(events), MAX_AT_ONCE):
+            self._insert(events[start : start + MAX_AT_ONCE])
 
     def put_action(self, event: AuditEvent) -> dict[str, Any]:
         """Return the Put of an event, on condition that it is new."""

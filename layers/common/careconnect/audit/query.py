@@ -24,7 +24,7 @@ from careconnect.search.criteria import split_unescaped, unescape
 
 Parameters = Iterable[tuple[str, str]]
 
-MOST_PATIENTS: Final = 100
+MAX_PATIENTS: Final = 100
 """The most patients that one request may disclose, and the most values that may name patients in it."""
 
 LEFT_OUT: Final = "***"
@@ -40,7 +40,7 @@ _HAS: Final = "_has"
 _INCLUDES: Final = ("_include", "_revinclude")
 _FOLLOWING: Final = ("", "iterate", "recurse")
 _OF_RESULT: Final = frozenset((*SEARCH_PARAMETERS, *HISTORY_PARAMETERS, "_cursor"))
-_MOST_STEPS: Final = 4
+_MAX_STEPS: Final = 4
 """References that a chained name is followed along: more than any search supports."""
 
 _SAFE: Final = ":/,.-_~$|*"
@@ -79,7 +79,7 @@ class AuditQuery:
     @property
     def names_too_many(self) -> bool:
         """True if more values name patients than one request may have."""
-        return sum(len(each.patients) + len(each.identifiers) for each in self.parameters) > MOST_PATIENTS
+        return sum(len(each.patients) + len(each.identifiers) for each in self.parameters) > MAX_PATIENTS
 
     def text(self, patient: str) -> tuple[str, int]:
         """Return the query of an event of a patient, or of no patient, as `bounded_query` does."""
@@ -98,7 +98,7 @@ def audit_query(type_: ResourceType, parameters: Parameters, fhir_base: str) -> 
         if _is_of_result(name):
             found.append(AuditParameter(name, text))
             continue
-        leaves = list(_leaves(type_, name, _MOST_STEPS))
+        leaves = list(_leaves(type_, name, _MAX_STEPS))
         if not leaves:
             unknown += 1
             continue

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.failures import one_a_minute
-from careconnect.audit.query import MOST_PATIENTS, PATIENT, AuditQuery
+from careconnect.audit.query import MAX_PATIENTS, PATIENT, AuditQuery
 from careconnect.audit.store import AuditStore, EventNotStoredError
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import Request
@@ -135,8 +135,8 @@ class AuditTrail:
 
     def fits(self, patients: Collection[str]) -> bool:
         """Return True if the request may disclose these patients in addition to those recorded already."""
-        few = len(self._written) + len(patients) <= MOST_PATIENTS
-        return few or len({*self._written, *patients} - {NOBODY}) <= MOST_PATIENTS
+        few = len(self._written) + len(patients) <= MAX_PATIENTS
+        return few or len({*self._written, *patients} - {NOBODY}) <= MAX_PATIENTS
 
     def touched(self, patients: Collection[str] = ()) -> None:
         """Start writing an event with outcome 0 for each patient that the answer may disclose.
@@ -163,7 +163,7 @@ class AuditTrail:
 
         self._found.append(store.run(work))
 
-    def settle(self) -> None:
+    def await_lookups(self) -> None:
         """Wait until `touched_when` has found its patients; raises its errors."""
         for found in self._found:
             found.result()

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _CLOSED: Final = "closed"
 _OPEN: Final = "open"
-_MOST_DAYS: Final = 36_500
+_MAX_DAYS: Final = 36_500
 
 
 def auditing_of(settings: Settings, dynamodb: "DynamoDBClient") -> Auditing:
@@ -25,4 +25,4 @@ def auditing_of(settings: Settings, dynamodb: "DynamoDBClient") -> Auditing:
 
 def retention_days(settings: Settings) -> int:
     """Return the number of days that an event is stored, 0 for ever; raises `SettingError`."""
-    return settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MOST_DAYS)
+    return settings.integer("AUDIT_RETENTION_DAYS", default=0, low=0, high=_MAX_DAYS)

@@ -210,7 +210,11 @@ def other_format() -> OutcomeError:
 def bypassed_edge() -> OutcomeError:
     """Return the 403 for a request that did not come through the deployment's edge (ADR 10)."""
     return OutcomeError(
-        403, "forbidden", "This address takes no requests: use the service's own.", reason="no front", why="front"
+        403,
+        "forbidden",
+        "This address takes no requests: use the service's own.",
+        reason="bypassed the edge",
+        why="front",
     )
 
 

@@ -18,7 +18,7 @@ _NAME: Final = re.compile(r"[A-Za-z]+")
 
 _LONGEST_QUERY: Final = 8_192
 _LARGEST_BODY: Final = 65_536
-_MOST_PARAMETERS: Final = 200
+_MAX_PARAMETERS: Final = 200
 
 Parameters = list[tuple[str, str]]
 
@@ -149,7 +149,7 @@ def parameters_of(request: Request, path: FhirPath) -> Parameters:
     elif sum(len(name) + len(text) + 2 for name, text in parameters) > _LONGEST_QUERY:
         longest, _ = max(parameters, key=lambda pair: len(pair[1]))
         raise outcomes.invalid_parameter(longest, "the query is over the limit: post the search to _search.")
-    if len(parameters) > _MOST_PARAMETERS:
+    if len(parameters) > _MAX_PARAMETERS:
         raise outcomes.invalid_request("There are too many parameters.")
     if any(name == "access_token" for name, _ in parameters):
         raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
@@ -169,6 +169,6 @@ _FAULTS: Final[Mapping[BodyFault, Callable[[], OutcomeError]]] = {
 def form_of(request: Request) -> Parameters:
     """Return the parameters in the form of a posted search; raises the outcomes 400, 413 and 415."""
     try:
-        return request.form(most_bytes=_LARGEST_BODY, most_parameters=_MOST_PARAMETERS)
+        return request.form(max_bytes=_LARGEST_BODY, max_parameters=_MAX_PARAMETERS)
     except BodyError as error:
         raise _FAULTS[error.fault]() from None

@@ -22,8 +22,8 @@ TOTALS: Final = ("none", "estimate", "accurate")
 """The values of `_total`: R4's parameter, with the same meaning."""
 SUMMARIES: Final = ("true", "text", "data", "count", "false")
 
-MOST_SORT_KEYS: Final = 5
+MAX_SORT_KEYS: Final = 5
 
 DEFAULT_COUNT: Final = 20
-MOST_COUNT: Final = 100
+MAX_COUNT: Final = 100
 """Matches on a page: the default, and the maximum."""

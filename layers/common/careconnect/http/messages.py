@@ -92,19 +92,19 @@ class Request:
         except (binascii.Error, ValueError):
             raise BodyError(BodyFault.ENCODING) from None
 
-    def form(self, *, most_bytes: int, most_parameters: int) -> list[tuple[str, str]]:
+    def form(self, *, max_bytes: int, max_parameters: int) -> list[tuple[str, str]]:
         """Return the decoded (name, value) pairs of a form; none for an empty body.
 
-        Raises `BodyError` for a body that is over `most_bytes`, holds more than `most_parameters`, or is not a form
+        Raises `BodyError` for a body that is over `max_bytes`, holds more than `max_parameters`, or is not a form
         in UTF-8 (WHATWG URL §5.1).
         """
         body = self.body()
-        if len(body) > most_bytes:
+        if len(body) > max_bytes:
             raise BodyError(BodyFault.SIZE)
         if self.media_type != FORM and (self.media_type or body):
             raise BodyError(BodyFault.MEDIA_TYPE)
         try:
-            return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=most_parameters)
+            return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=max_parameters)
         except ValueError:
             raise BodyError(BodyFault.FORM) from None
 

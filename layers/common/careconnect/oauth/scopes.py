@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from careconnect.fhir.resource_types import SERVED_TYPES, Home, ResourceType, served_type
+from careconnect.fhir.resource_types import SERVED_TYPES, ResourceType, Table, served_type
 
 
 class Interaction(StrEnum):
@@ -168,7 +168,7 @@ def grants_of(scope: str, *, bound: bool = False) -> Grants:
             if _level_opens(found.level, resource_type, bound=bound)
             for letter in _letters_for(resource_type, found, all_)
         }
-        if resource_type.home is Home.DIRECTORY and PROFILE in plain:
+        if resource_type.table is Table.DIRECTORY and PROFILE in plain:
             granted |= READING
         letters[resource_type.name] = frozenset(granted if resource_type.writable else granted & READING)
     return Grants(letters)

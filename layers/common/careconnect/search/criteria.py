@@ -14,7 +14,7 @@ from careconnect.search.matching import Quantity, match_of
 from careconnect.search.matching import Token as Token
 from careconnect.search.values import SearchValueError, SearchValues, date_range, fold_token, normalise
 
-MOST_ALTERNATIVES: Final = 100
+MAX_ALTERNATIVES: Final = 100
 """Comma-separated values of one parameter; each may cost a query."""
 
 Matcher = Callable[[SearchValues], bool]
@@ -76,7 +76,7 @@ def parse_criterion(parameter: SearchParameter, modifier: str, text: str, *, fhi
     texts = [one for one in split_unescaped(text, ",") if one]
     if not texts:
         raise outcomes.invalid_parameter(parameter.name, "a value is missing.")
-    if len(texts) > MOST_ALTERNATIVES:
+    if len(texts) > MAX_ALTERNATIVES:
         raise outcomes.invalid_parameter(
             parameter.name, "at most 100 comma-separated values are taken.", code="too-costly"
         )

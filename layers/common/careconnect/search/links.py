@@ -35,7 +35,7 @@ class Cursor:
     the number of the previous page's access path, and `examined` the number of entries that it examined.
     """
 
-    place: list[Any]
+    position: list[Any]
     total: int | None
     parameters: Pairs = ()
     access_path: int = 0
@@ -81,7 +81,7 @@ class Links:
             return self._link(used, cursor)
         inside = tuple(used)
         url = self._link((), replace(cursor, parameters=inside))
-        shortest = len(self._link((), replace(cursor, parameters=inside, place=[])))
+        shortest = len(self._link((), replace(cursor, parameters=inside, position=[])))
         if max(len(url), shortest + _ROOM_FOR_PLACE) > LONGEST_LINK:
             raise outcomes.next_link_too_long()
         return url
@@ -125,7 +125,7 @@ def seal(cursor: Cursor, key: bytes, bound_to: str) -> str:
     """Return the cursor as URL-safe text, sealed under `key` for the query that `bound_to` describes."""
     from cryptography.hazmat.primitives.ciphers.aead import AESSIV  # not in a cold start: most answers have no link
 
-    parts = [cursor.place, cursor.total, cursor.parameters, cursor.access_path, cursor.examined]
+    parts = [cursor.position, cursor.total, cursor.parameters, cursor.access_path, cursor.examined]
     content = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
     sealed = AESSIV(_cipher_key(key)).encrypt(zlib.compress(content.encode(), 9), [bound_to.encode()])
     return base64url.encode(sealed)
@@ -141,8 +141,8 @@ def unseal(text: str, key: bytes, bound_to: str) -> Cursor:
     except (ValueError, InvalidTag):
         raise foreign_cursor() from None
     # Sealed by us, so it is read without further checks. Links of an earlier release have only the first three parts.
-    place, total, parameters, *scanned = json.loads(zlib.decompress(content))
-    return Cursor(place, total, tuple((name, value) for name, value in parameters), *scanned)
+    position, total, parameters, *scanned = json.loads(zlib.decompress(content))
+    return Cursor(position, total, tuple((name, value) for name, value in parameters), *scanned)
 
 
 def foreign_cursor() -> outcomes.OutcomeError:

@@ -18,8 +18,8 @@ from careconnect.fhir.resource_types import COMMON_PARAMETERS, ResourceType, Sea
 from careconnect.fhir.result_parameter_names import (
     BOOLEANS,
     DEFAULT_COUNT,
-    MOST_COUNT,
-    MOST_SORT_KEYS,
+    MAX_COUNT,
+    MAX_SORT_KEYS,
     SUMMARIES,
     TOTALS,
 )
@@ -96,7 +96,7 @@ def parse_result_parameters(
         _check_view_parameter(head, text)
     return ResultParameters(
         view=view,
-        count=min(int(values.get("_count", DEFAULT_COUNT)), MOST_COUNT),
+        count=min(int(values.get("_count", DEFAULT_COUNT)), MAX_COUNT),
         sort=_sort(type_, [key for head, _, text in given if head == "_sort" for key in text.split(",")]),
         total=values.get("_total", ""),
         handling=_handling(headers.get("prefer", "")),
@@ -139,8 +139,8 @@ def _sort(type_: ResourceType, keys: Iterable[str]) -> tuple[Order, ...]:
     for key in keys:
         order = _order(type_, key)
         by_name.setdefault(order.parameter.name, order)
-    if len(by_name) > MOST_SORT_KEYS:
-        raise outcomes.invalid_parameter("_sort", f"takes at most {MOST_SORT_KEYS} parameters.", code="too-costly")
+    if len(by_name) > MAX_SORT_KEYS:
+        raise outcomes.invalid_parameter("_sort", f"takes at most {MAX_SORT_KEYS} parameters.", code="too-costly")
     return tuple(by_name.values())
 
 
@@ -202,7 +202,7 @@ class Offer:
         return f"the parameter is not supported and was ignored.{hint}"
 
 
-class Asked(Protocol):
+class ParsedQuery(Protocol):
     """A parsed query: its cursor, the supported parameters, and warnings about the others."""
 
     cursor: str
@@ -211,7 +211,7 @@ class Asked(Protocol):
 
 
 def sort_parameters(
-    asked: Asked, parameters: Iterable[tuple[str, str]], offer: Offer, take: Callable[[str, str], bool]
+    asked: ParsedQuery, parameters: Iterable[tuple[str, str]], offer: Offer, take: Callable[[str, str], bool]
 ) -> None:
     """Sort each parameter into `asked`; one without a value counts as not given.
 

@@ -3,7 +3,7 @@
 They are stored by parameter name, as JSON. Each value has one of the following short forms. The form of
 `careconnect.search.values` is read too, since older entries have it.
 
-- a value that the parent parameter (`part_of`, or `within`) has as well: its position among the parent's values
+- a value that the parent parameter (`part_of`, or `parent`) has as well: its position among the parent's values
 - token: the code alone, if its system is the one that the parameter implies
 - date: the first millisecond alone, if it covers no more; in a list, if it covers a day
 - quantity: cut where the rest is empty; without the unit, if that is written like its code
@@ -32,14 +32,14 @@ _KNOWN: Final = (
     "http://unitsofmeasure.org",
     "https://fhir.hl7.org.uk/STU3/StructureDefinition/CareConnect-{type}-1",
 )
-_BEGINNINGS: Final = [(uri, place) for place, uri in enumerate(_KNOWN) if uri.endswith("/")]
+_BEGINNINGS: Final = [(uri, position) for position, uri in enumerate(_KNOWN) if uri.endswith("/")]
 _AS_THEY_STAND: Final = (ParameterType.STRING, ParameterType.REFERENCE)
 _DAY: Final = 86_400_000
 
 
 @cache
 def _whole(type_name: str) -> Mapping[str, int]:
-    return {uri.replace("{type}", type_name): place for place, uri in enumerate(_KNOWN) if not uri.endswith("/")}
+    return {uri.replace("{type}", type_name): position for position, uri in enumerate(_KNOWN) if not uri.endswith("/")}
 
 
 class StoredValues(Mapping[str, Sequence[Any]]):
@@ -76,13 +76,13 @@ class StoredValues(Mapping[str, Sequence[Any]]):
         if stored is None:
             return self._derived(parameter)
         if parameter.parts:
-            read = [partial(_read, self._type.name, part.parameter, of_holder=()) for part in parameter.parts]
+            read = [partial(_read, self._type.name, part.parameter, of_parent=()) for part in parameter.parts]
             return [_each(read, parts) for parts in stored]
-        holder = _holder(parameter)
-        if not holder and parameter.type in _AS_THEY_STAND:
+        parent = _parent(parameter)
+        if not parent and parameter.type in _AS_THEY_STAND:
             return stored
-        of_holder = self._values(holder) if holder and any(isinstance(value, int) for value in stored) else ()
-        return [_read(self._type.name, parameter, value, of_holder) for value in stored]
+        of_parent = self._values(parent) if parent and any(isinstance(value, int) for value in stored) else ()
+        return [_read(self._type.name, parameter, value, of_parent) for value in stored]
 
     def _derived(self, parameter: SearchParameter) -> Sequence[Any]:
         """Return the values of a parameter that has none stored."""
@@ -94,8 +94,8 @@ class StoredValues(Mapping[str, Sequence[Any]]):
             parts = [list(self._values(part.parameter.name)) for part in parameter.parts]
             return [parts] if parameter.of_resource and any(parts) else ()
         if (joined := self._type.joined_in(parameter)) and joined[0].name in self._stored:
-            composite, place = joined
-            values = (value for parts in self._values(composite.name) for value in parts[place])
+            composite, position = joined
+            values = (value for parts in self._values(composite.name) for value in parts[position])
             return _each_once(values)
         return ()
 
@@ -108,21 +108,21 @@ def stored_values(type_: ResourceType, values: SearchValues) -> dict[str, list[A
         if parameter is None or parameter.rank is Rank.KEY or type_.joined_in(parameter) or parameter.of_resource:
             continue
         if parameter.parts:
-            write = [partial(_written, type_.name, part.parameter, of_holder={}) for part in parameter.parts]
+            write = [partial(_written, type_.name, part.parameter, of_parent={}) for part in parameter.parts]
             stored[name] = [_each(write, parts) for parts in known]
         elif not (parameter.presence and known == [[parameter.system, "false"]]):
-            of_holder = _places(values.get(_holder(parameter), ()))
-            stored[name] = [_written(type_.name, parameter, value, of_holder) for value in known]
+            of_parent = _positions(values.get(_parent(parameter), ()))
+            stored[name] = [_written(type_.name, parameter, value, of_parent) for value in known]
     return stored
 
 
-def _places(values: Sequence[Any]) -> Mapping[str, int]:
+def _positions(values: Sequence[Any]) -> Mapping[str, int]:
     """Return the position of each value by its `repr`, for fast look-up: a resource may have thousands of values."""
-    return {repr(value): place for place, value in enumerate(values)}
+    return {repr(value): position for position, value in enumerate(values)}
 
 
-def _holder(parameter: SearchParameter) -> str:
-    return parameter.part_of or parameter.within
+def _parent(parameter: SearchParameter) -> str:
+    return parameter.part_of or parameter.parent
 
 
 def _each(convert: Sequence[Callable[..., Any]], parts: Sequence[Sequence[Any]]) -> list[list[Any]]:
@@ -134,9 +134,9 @@ def _each_once(values: Iterator[Any]) -> list[Any]:
     return list({repr(value): value for value in values}.values())
 
 
-def _written(type_name: str, parameter: SearchParameter, value: Any, of_holder: Mapping[str, int]) -> Any:
-    if of_holder and (place := of_holder.get(repr(value))) is not None:
-        return place
+def _written(type_name: str, parameter: SearchParameter, value: Any, of_parent: Mapping[str, int]) -> Any:
+    if of_parent and (position := of_parent.get(repr(value))) is not None:
+        return position
     match parameter.type:
         case ParameterType.TOKEN:
             system, code = value
@@ -158,9 +158,9 @@ def _written(type_name: str, parameter: SearchParameter, value: Any, of_holder: 
             return value
 
 
-def _read(type_name: str, parameter: SearchParameter, value: Any, of_holder: Sequence[Any]) -> Any:
-    if isinstance(value, int) and _holder(parameter):
-        return of_holder[value]
+def _read(type_name: str, parameter: SearchParameter, value: Any, of_parent: Sequence[Any]) -> Any:
+    if isinstance(value, int) and _parent(parameter):
+        return of_parent[value]
     match parameter.type:
         case ParameterType.TOKEN:
             return [parameter.system, value] if isinstance(value, str) else [_long(type_name, value[0]), value[1]]
@@ -178,12 +178,12 @@ def _read(type_name: str, parameter: SearchParameter, value: Any, of_holder: Seq
 
 
 def _short(type_name: str, uri: str) -> Any:
-    place = _whole(type_name).get(uri)
-    if place is not None:
-        return place
-    for beginning, place in _BEGINNINGS:
+    position = _whole(type_name).get(uri)
+    if position is not None:
+        return position
+    for beginning, position in _BEGINNINGS:
         if uri.startswith(beginning):
-            return [place, uri.removeprefix(beginning)]
+            return [position, uri.removeprefix(beginning)]
     return uri
 
 
@@ -192,5 +192,5 @@ def _long(type_name: str, short: Any) -> str:
         return short
     if isinstance(short, int):
         return _KNOWN[short].replace("{type}", type_name)
-    place, rest = short
-    return f"{_KNOWN[place]}{rest}"
+    position, rest = short
+    return f"{_KNOWN[position]}{rest}"

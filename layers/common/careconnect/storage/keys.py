@@ -144,15 +144,15 @@ def prefix_of(sort_key: str) -> str:
     return sort_key.rpartition("#")[0][:-_ORDER_DIGITS]
 
 
-def place_of(sort_key: str) -> tuple[str, str]:
+def position_of(sort_key: str) -> tuple[str, str]:
     """Return the (order key, id) at the end of an entry's sort key."""
     head, _, resource_id = sort_key.rpartition("#")
     return head[-_ORDER_DIGITS:], resource_id
 
 
-def places_of(sort_keys: Sequence[str]) -> list[tuple[str, str]]:
+def positions_of(sort_keys: Sequence[str]) -> list[tuple[str, str]]:
     """Return the (order key, id) at the end of each of several sort keys."""
-    return [place_of(sort_key) for sort_key in sort_keys]
+    return [position_of(sort_key) for sort_key in sort_keys]
 
 
 def _bounded(text: str) -> str:

@@ -100,7 +100,7 @@ def index_keys(served: ResourceType, resource_id: str, values: SearchValues) -> 
     if is_long_period(values, served.order_by):
         keys[period_partition(served.name, shard), entry_sort_key("", order, resource_id)] = None
     for parameter in (*served.parameters, *COMMON_PARAMETERS):
-        parent = (served.parameter(parameter.within) if parameter.within else None) or parameter
+        parent = (served.parameter(parameter.parent) if parameter.parent else None) or parameter
         # The entries of its first part find a composite.
         if parent.indexed and not parameter.parts:
             for partition, prefix in _entries(served.name, parent, values.get(parameter.name, ())):

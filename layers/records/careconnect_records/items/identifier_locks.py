@@ -109,8 +109,8 @@ def _unchanged(expected: IdentifierLock, values: dict[str, Any]) -> str:
         return "attribute_not_exists(#ids) AND attribute_not_exists(#many)"
     values[":size"] = {"N": str(len(expected.ids))}
     contained = []
-    for place, one in enumerate(sorted(expected.ids)):
-        values[f":has{place}"] = {"S": one}
-        contained.append(f"contains(#ids, :has{place})")
+    for position, one in enumerate(sorted(expected.ids)):
+        values[f":has{position}"] = {"S": one}
+        contained.append(f"contains(#ids, :has{position})")
     # A lock that has overflowed since may still have the same ids.
     return " AND ".join(["attribute_not_exists(#many)", *contained, "size(#ids) = :size"])

@@ -76,9 +76,9 @@ def count_action(
     names = dict(_NAMES)
     values: dict[str, Any] = {":total": {"N": str(sum(counts.values()))}}
     adds = ["#total :total"]
-    for place, (type_name, number) in enumerate(sorted(counts.items())):
-        names[f"#type{place}"], values[f":type{place}"] = type_name, {"N": str(number)}
-        adds.append(f"#type{place} :type{place}")
+    for position, (type_name, number) in enumerate(sorted(counts.items())):
+        names[f"#type{position}"], values[f":type{position}"] = type_name, {"N": str(number)}
+        adds.append(f"#type{position} :type{position}")
     return table_action(
         table,
         {"pk": {"S": count_key(target, shard)}},

@@ -101,8 +101,8 @@ def _within(node: dict[str, Any], shape: dict[str, Element], path: str) -> Itera
         if not element.repeats:
             yield from _of(value, element, where)
             continue
-        for place, item in enumerate(value):
-            yield from _of(item, element, f"{where}[{place}]")
+        for position, item in enumerate(value):
+            yield from _of(item, element, f"{where}[{position}]")
 
 
 def _of(node: dict[str, Any], element: Element, where: str) -> Iterator[FoundReference]:
@@ -116,7 +116,7 @@ def _of(node: dict[str, Any], element: Element, where: str) -> Iterator[FoundRef
 
 def _beside(beside: Any, where: str) -> Iterator[FoundReference]:
     """Yield the References in the extensions of a primitive, or of each repetition."""
-    for place, one in enumerate(beside if isinstance(beside, list) else (beside,)):
+    for position, one in enumerate(beside if isinstance(beside, list) else (beside,)):
         if one is not None:
-            its = f"{where}[{place}]" if isinstance(beside, list) else where
+            its = f"{where}[{position}]" if isinstance(beside, list) else where
             yield from _within(one, shape_beside_primitive(), its)

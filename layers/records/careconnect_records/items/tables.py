@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from careconnect.fhir.resource_types import Home
+from careconnect.fhir.resource_types import Table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -23,9 +23,9 @@ class RecordTables:
     directory: str
     reference: str
 
-    def name(self, home: Home) -> str:
-        """Return the name of the table for `home`."""
-        return self.record if home is Home.RECORD else self.directory
+    def name(self, table: Table) -> str:
+        """Return the name of the table for `table`."""
+        return self.record if table is Table.RECORD else self.directory
 
     @property
     def of_resources(self) -> tuple[str, ...]:

@@ -175,7 +175,7 @@ class _Reader:
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._root = _ResourcePlace({})
-        self._places: list[_Place] = [self._root]
+        self._positions: list[_Place] = [self._root]
         self._narrative: NarrativeSource | None = None
         self._parser = strict_parser()
         self._parser.StartElementHandler = self._start
@@ -189,27 +189,27 @@ class _Reader:
         return self._root.node
 
     def _start(self, name: str, attributes: _Attributes) -> None:
-        place = self._places[-1]
+        place = self._positions[-1]
         if self._narrative is None and name == NarrativeSource.ROOT and "div" in place.shape:
             self._narrative = NarrativeSource(self._data, self._parser.CurrentByteIndex)
         if self._narrative is not None:
             self._narrative.open(name, attributes)
             return
-        if len(self._places) > MAX_NESTED:
+        if len(self._positions) > MAX_NESTED:
             raise UnsafeXmlError("the body is nested too deeply")
-        self._places.append(place.open(name, attributes))
+        self._positions.append(place.open(name, attributes))
 
     def _end(self, name: str) -> None:
         if self._narrative is None:
-            self._places.pop().close()
+            self._positions.pop().close()
         elif self._narrative.close(name):
             text = self._narrative.text(self._parser.CurrentByteIndex)
             self._narrative = None
-            place = self._places[-1]
+            place = self._positions[-1]
             place.put(place.shape["div"], text, place.comes(place.shape["div"]))
 
     def _text(self, text: str) -> None:
-        (self._narrative or self._places[-1]).characters(text)
+        (self._narrative or self._positions[-1]).characters(text)
 
 
 def _attributes_in(attributes: _Attributes, shape: dict[str, Element]) -> _Node:

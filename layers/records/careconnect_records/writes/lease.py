@@ -24,7 +24,7 @@ class Lease:
         item = target.index or {}
         self._tables = tables
         self._target = target
-        self._table = tables.name(target.type.home)
+        self._table = tables.name(target.type.table)
         self._key = {"pk": item["pk"], "sk": item["sk"]}
         self._item = item
         self._names = {"#claim": "claim"}

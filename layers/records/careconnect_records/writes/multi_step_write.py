@@ -80,7 +80,7 @@ class MultiStepWrite:
             if item_size(item) > _LARGEST_ITEM:
                 raise TooLargeError("too large: more is indexed of it, and was before, than an item holds")
         index |= {name: lease[name] for name in ("claim", "begun")}
-        self._client.put_item(TableName=self._tables.name(plan.target.type.home), Item=lease, **plan.target.condition)
+        self._client.put_item(TableName=self._tables.name(plan.target.type.table), Item=lease, **plan.target.condition)
         leased = replace(plan.target, index=lease)
         try:
             self._write_under(leased, index, plan, strict=strict, full=full, events=events)
@@ -110,7 +110,7 @@ class MultiStepWrite:
         events: Sequence[Item],
     ) -> None:
         """Do the second and the third step; the index record is `index` after them."""
-        table = self._tables.name(leased.type.home)
+        table = self._tables.name(leased.type.table)
         lease = Lease(self._tables, leased)
         lease.do(_pending_actions(table, plan))
         lease.increment(sorted(plan.incremented), strict=strict)
@@ -138,7 +138,7 @@ class MultiStepWrite:
         """Make a lease one's own, and return the target with its index record as it is now."""
         item = _index(target)
         answer = self._client.update_item(
-            TableName=self._tables.name(target.type.home),
+            TableName=self._tables.name(target.type.table),
             Key={"pk": item["pk"], "sk": item["sk"]},
             UpdateExpression="SET #claim = :ours, #begun = :now",
             ConditionExpression="#claim = :claim",
@@ -164,7 +164,7 @@ class MultiStepWrite:
 
     def _release(self, target: Target) -> None:
         """Bring entries, locks and counts in line with a leased index record, and end its lease."""
-        item, table, stored = _index(target), self._tables.name(target.type.home), target.entries
+        item, table, stored = _index(target), self._tables.name(target.type.table), target.entries
         lease = Lease(self._tables, target)
         leased = entries_from(item["claimed"]["S"])
         lease.do(put(table, entry_item(key, item["values"])) for key in sorted(stored))

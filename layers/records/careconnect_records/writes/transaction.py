@@ -78,7 +78,7 @@ def tombstone_actions(table: str, plan: WritePlan, *, strict: bool) -> list[Item
 
 def _own_actions(plan: WritePlan, tables: RecordTables, full: Collection[Key]) -> Iterator[Item]:
     """Yield the actions on the resource's own items and on the locks of its identifiers."""
-    table, resource_id, expected = tables.name(plan.target.type.home), plan.target.id, plan.target.locks
+    table, resource_id, expected = tables.name(plan.target.type.table), plan.target.id, plan.target.locks
     yield from record_actions(table, plan)
     yield from (put(table, item) for item in plan.entries.values())
     yield from (delete(table, key) for key in sorted(plan.removed))

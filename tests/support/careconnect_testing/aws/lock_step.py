@@ -22,7 +22,7 @@ _result = Future.result
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AwsCall:
     """An AWS call: its operation and parameters."""
 
     operation: str
@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass(slots=True)
 class _Held:
-    asked: Asked
+    asked: AwsCall
     may_go: threading.Event = field(default_factory=threading.Event)
 
 
@@ -48,7 +48,7 @@ class LockStep:
     `before` gets the calls of each round before they are made. `after` is called when they have been answered.
     """
 
-    def __init__(self, before: Callable[[Sequence[Asked]], None], after: Callable[[], None]) -> None:
+    def __init__(self, before: Callable[[Sequence[AwsCall]], None], after: Callable[[], None]) -> None:
         self._before = before
         self._after = after
         self._changed = threading.Condition()
@@ -60,13 +60,13 @@ class LockStep:
         self._begun: Counter[ThreadPoolExecutor] = Counter()
         self._queued: dict[ThreadPoolExecutor, list[_Work]] = defaultdict(list)
         self._faults: list[Exception] = []
-        self.rounds: list[list[Asked]] = []
+        self.rounds: list[list[AwsCall]] = []
 
     def hold(self, params: Mapping[str, Any], model: Any, **_: Any) -> None:
         """Hold a call back until its round; a handler of botocore's event `provide-client-params`."""
         if self._is_open:
             return
-        held = _Held(Asked(model.name, params))
+        held = _Held(AwsCall(model.name, params))
         with self._changed:
             if not self._is_known():
                 self._faults.append(AssertionError(f"{model.name} is called by a thread that nobody waits for"))

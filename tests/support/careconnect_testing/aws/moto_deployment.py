@@ -73,10 +73,10 @@ _FUNCTIONS = {
     "TokenFunction": ("token_issuer", {}),
     "ReadAuthorizerFunction": ("scope_authorizer", {"DIRECTION": "read"}),
     "WriteAuthorizerFunction": ("scope_authorizer", {"DIRECTION": "write"}),
-    "PatientRecordFunction": ("fhir_reader", {"READER_HOME": "record"}),
-    "DirectoryFunction": ("fhir_reader", {"READER_HOME": "directory"}),
-    "RecordWriterFunction": ("record_writer", {"WRITER_HOME": "record"}),
-    "DirectoryWriterFunction": ("record_writer", {"WRITER_HOME": "directory"}),
+    "PatientRecordFunction": ("fhir_reader", {"READER_TABLE": "record"}),
+    "DirectoryFunction": ("fhir_reader", {"READER_TABLE": "directory"}),
+    "RecordWriterFunction": ("record_writer", {"WRITER_TABLE": "record"}),
+    "DirectoryWriterFunction": ("record_writer", {"WRITER_TABLE": "directory"}),
     "AuditFunction": ("access_auditor", {}),
 }
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from careconnect_testing.aws.lock_step import Asked
+from careconnect_testing.aws.lock_step import AwsCall
 from careconnect_testing.aws.moto_dynamodb import inserted
 
 Item = Mapping[str, Any]
@@ -45,7 +45,7 @@ class UnitMeter:
         """Reset all counts."""
         self.read, self.write, self._written = 0, 0, []
 
-    def before(self, asked: Sequence[Asked]) -> None:
+    def before(self, asked: Sequence[AwsCall]) -> None:
         """Add the read units of a round's calls, and read the items that they will write."""
         for each in asked:
             if each.operation in ("GetItem", "BatchGetItem", "Query"):

@@ -137,7 +137,7 @@ class Auditor:
         parts = urlsplit(url)
         return self.get(unquote(parts.path).removeprefix(FHIR_PATH + "/"), parts.query)
 
-    def walk(self, query: str = "") -> list[Answer]:
+    def scan(self, query: str = "") -> list[Answer]:
         """Return all pages of a search, following the next links."""
         pages = [self.get("AuditEvent", query)]
         assert pages[0].status == 200, pages[0].text

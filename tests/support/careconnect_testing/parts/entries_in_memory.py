@@ -15,7 +15,7 @@ from careconnect.oauth.scopes import grants_of
 from careconnect.search.links import Links
 from careconnect.search.result_parameters import ResultParameters
 from careconnect_testing.parts.stores import EVERYTHING, FHIR_BASE
-from fhir_reader.budget import MOST_CALLS, RequestBudget
+from fhir_reader.budget import MAX_CALLS, RequestBudget
 from fhir_reader.search.context import SearchContext
 from fhir_reader.store.resource_store import EntryStream, VersionStore
 from fhir_reader.store.stored import BATCH, Entry, IndexRange, NextLimit, StoredResource
@@ -82,9 +82,9 @@ class EntriesInMemory:
             self._budget.call(len(streams))
         return streams
 
-    def systems(self, _type: object, _partition: object, most: int) -> list[str] | None:
+    def systems(self, _type: object, _partition: object, limit: int) -> list[str] | None:
         if self._budget:
-            self._budget.call(1 + most)
+            self._budget.call(1 + limit)
         return None
 
     def _in_range(self, type_: ResourceType, range_: IndexRange) -> list[Entry]:
@@ -135,10 +135,10 @@ def _values(number: int) -> Iterator[tuple[str, dict[str, list[Any]]]]:
 PEOPLE_AND_VISITS = EntriesInMemory(dict(one for number in range(PEOPLE) for one in _values(number)))
 
 
-def context(store: EntriesInMemory = PEOPLE_AND_VISITS, *, calls: int = MOST_CALLS, patient: str = "") -> SearchContext:
+def context(store: EntriesInMemory = PEOPLE_AND_VISITS, *, calls: int = MAX_CALLS, patient: str = "") -> SearchContext:
     """Return the context of a request with `calls` left, by a client that may be bound to a patient."""
     budget = RequestBudget(10**9, lambda _: None, lambda: 0.0)
-    budget.call(MOST_CALLS - calls)
+    budget.call(MAX_CALLS - calls)
     caller = Caller("c", EVERYTHING, grants_of(EVERYTHING), patient)
     links = Links(FHIR_BASE, "", caller, store.seal_key, sealed=False)
     result = ResultParameters(View(Format.JSON))

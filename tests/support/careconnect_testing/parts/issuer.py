@@ -31,7 +31,7 @@ from careconnect.oauth.signing_keys import KmsSigningKeys
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import Pairs, form_event
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from token_issuer.app import OAuthEndpoint

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from careconnect.endpoint.pipeline import Auditing, RequestPipeline
-from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
@@ -52,16 +52,16 @@ class Writer:
 
     def __post_init__(self) -> None:
         """Build the two apps, each with the tables that its function has."""
-        self._apps = {home: self.app(home) for home in DATA_HOMES}
+        self._apps = {table: self.app(table) for table in DATA_TABLES}
 
-    def app(self, home: Home, origin: Origin | None = None) -> RequestPipeline:
+    def app(self, table: Table, origin: Origin | None = None) -> RequestPipeline:
         """Return the pipeline of a new instance of a writer's function, perhaps behind an edge."""
         tables = self.reader.tables
-        if home is Home.DIRECTORY:
+        if table is Table.DIRECTORY:
             tables = RecordTables(tables.client, "", tables.directory, tables.reference)
         store = DynamoDbRecordStore(tables, self.now, self._sleep)
         writer = ResourceWriter(store, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}")
-        endpoint = WriterEndpoint(writer, home)
+        endpoint = WriterEndpoint(writer, table)
         return RequestPipeline(
             endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin(), self.auditing
         )
@@ -101,10 +101,10 @@ class Writer:
         context |= {"jti": "a-jti"} | ({"patient": self.patient} if self.patient else {})
         return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context))
 
-    def answer(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
+    def answer(self, event: Mapping[str, Any], table: Table | None = None) -> Answer:
         """Return the response of the writer that an event's path is routed to, or of another."""
         type_ = resource_type(event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0])
-        return Answer.of(self._apps[home or (type_.home if type_ else Home.RECORD)](event))
+        return Answer.of(self._apps[table or (type_.table if type_ else Table.RECORD)](event))
 
     def create(self, resource: Resource, **headers: str) -> Answer:
         """Create a resource."""

@@ -12,7 +12,7 @@ from moto.dynamodb.models import dynamodb_backends
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome
 from careconnect.endpoint.pipeline import Auditing
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 from careconnect_testing.parts.record_writers import WRITE, Writer
 
 _NUMBERS = itertools.count()

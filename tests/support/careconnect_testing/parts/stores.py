@@ -15,7 +15,7 @@ from botocore.config import Config
 from moto import mock_aws
 
 from careconnect.endpoint.pipeline import RequestPipeline
-from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM
@@ -24,7 +24,7 @@ from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import FORM, Pairs, fhir_event
-from careconnect_testing.parts.access_records import StoredEvents
+from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.usage_counters import UsageCounters
@@ -67,12 +67,14 @@ class Reader:
 
     def __post_init__(self) -> None:
         """Build the two apps, each with the tables that its function has."""
-        names = {Home.RECORD: self.tables.record, Home.DIRECTORY: self.tables.directory}
+        names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
         self._apps = {
-            home: RequestPipeline(
+            table: RequestPipeline(
                 FhirEndpoint(
-                    DynamoDbResourceStore(self.client, names if home is Home.RECORD else {home: names[home]}, home),
-                    home,
+                    DynamoDbResourceStore(
+                        self.client, names if table is Table.RECORD else {table: names[table]}, table
+                    ),
+                    table,
                     Quota(self.counters, self.quota),
                     self.stopwatch,
                 ),
@@ -83,7 +85,7 @@ class Reader:
                 self.now,
                 auditing=self.kept.auditing(),
             )
-            for home in DATA_HOMES
+            for table in DATA_TABLES
         }
 
     def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Reader":
@@ -131,11 +133,11 @@ class Reader:
             ExpressionAttributeValues={":patient": {"S": patient}},
         )
 
-    def send(self, event: Mapping[str, Any], home: Home | None = None) -> Answer:
+    def send(self, event: Mapping[str, Any], table: Table | None = None) -> Answer:
         """Pass an event to the reader that its path is routed to, or to another."""
         name = event["path"].removeprefix(FHIR_PATH + "/").partition("/")[0]
         type_ = resource_type(name)
-        return Answer.of(self._apps[home or (type_.home if type_ else Home.RECORD)](event))
+        return Answer.of(self._apps[table or (type_.table if type_ else Table.RECORD)](event))
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def write_versions(reader: Reader, reference: str, versions: Sequence[Version], 
         name, _, _ = reference.partition("/")
         served = resource_type(name)
         assert served
-        reader.client.put_item(TableName=reader.tables.name(served.home), Item={**item, "sk": key})
+        reader.client.put_item(TableName=reader.tables.name(served.table), Item={**item, "sk": key})
 
 
 def body(reference: str, version: Version, number: int, place: int) -> dict[str, Any]:

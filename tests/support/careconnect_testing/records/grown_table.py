@@ -22,7 +22,7 @@ from service_discovery.capability_statement import capability_statement
 def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]:
     """Return the table's origin, and the response to each search (`Type?query`) before and after a reindex.
 
-    `tables` is the items of each home's table, as JSON; all documents are written below `documents`.
+    `tables` is the items of each table, as JSON; all documents are written below `documents`.
     """
     write_documents(documents)
     statement = json.dumps(capability_statement(BaseUrl(BASE)))
@@ -32,9 +32,9 @@ def report(tables: Path, documents: Path, searches: list[str]) -> dict[str, Any]
         def answers() -> dict[str, dict[str, Any]]:
             return {search: _reported(reader.get(*search.split("?"))) for search in searches}
 
-        for home, items in json.loads(tables.read_text(encoding="utf-8")).items():
+        for table, items in json.loads(tables.read_text(encoding="utf-8")).items():
             for item in items:
-                reader.client.put_item(TableName=getattr(reader.tables, home), Item=item)
+                reader.client.put_item(TableName=getattr(reader.tables, table), Item=item)
         before = answers()
         reindex(reader.tables, base_url=BASE, sleep=lambda _: None)
         return {"table": record_types.__file__, "before": before, "after": answers()}

@@ -8,7 +8,7 @@ from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect_records.parsing.exact_json import JsonNumber
 from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
 
-_MOST_LEVELS = 3
+_MAX_LEVELS = 3
 
 _TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff") | st.sampled_from("\t\n\r<&>\"'"),
@@ -47,7 +47,7 @@ _BY_TYPE: dict[str, st.SearchStrategy[Any]] = {
 @st.composite
 def made_up_resources(draw: st.DrawFn) -> dict[str, Any]:
     """Return a valid resource as parsed JSON, with no more `null`s than its arrays need."""
-    return _resource(draw, draw(st.sampled_from([served.name for served in RESOURCE_TYPES])), _MOST_LEVELS)
+    return _resource(draw, draw(st.sampled_from([served.name for served in RESOURCE_TYPES])), _MAX_LEVELS)
 
 
 def _resource(draw: st.DrawFn, type_name: str, levels: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from careconnect.fhir.resource_types import RESOURCE_TYPES, Home
+from careconnect.fhir.resource_types import RESOURCE_TYPES, Table
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.items.tables import RecordTables
@@ -25,7 +25,7 @@ LOADED_AT = (
 """A third of the records is loaded at each time, so that `_lastUpdated` has different values."""
 
 
-_DIRECTORY = {each.name for each in RESOURCE_TYPES if each.home is Home.DIRECTORY}
+_DIRECTORY = {each.name for each in RESOURCE_TYPES if each.table is Table.DIRECTORY}
 
 EXAMPLE_CODES = ("27113001", "364075005")
 """The codes of Patient/example-1's observations: with even numbers, and with odd ones."""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 import httpx
 
 from careconnect.endpoint.pipeline import RequestPipeline
-from careconnect.fhir.resource_types import DATA_HOMES, Home, resource_type
+from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect_testing.http.answer import Answer
@@ -64,17 +64,17 @@ class InProcessReader:
     patient: str = ""
     now: Callable[[], float] = time.time
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list, repr=False)
-    _apps: dict[Home, Callable[[Mapping[str, Any]], dict[str, Any]]] = field(default_factory=dict, repr=False)
+    _apps: dict[Table, Callable[[Mapping[str, Any]], dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         """Build the apps."""
-        tables = {Home.RECORD: self.record_table, Home.DIRECTORY: self.directory_table}
+        tables = {Table.RECORD: self.record_table, Table.DIRECTORY: self.directory_table}
         self.base = self.base_url + FHIR_PATH
         self.client.meta.events.register("provide-client-params.dynamodb", self._count, unique_id=f"count-{id(self)}")
-        for home in DATA_HOMES:
-            store = DynamoDbResourceStore(self.client, tables, home)
-            endpoint = FhirEndpoint(store, home, no_limit())
-            self._apps[home] = RequestPipeline(
+        for table in DATA_TABLES:
+            store = DynamoDbResourceStore(self.client, tables, table)
+            endpoint = FhirEndpoint(store, table, no_limit())
+            self._apps[table] = RequestPipeline(
                 endpoint, self.base_url, "eu-west-2", Cors(("*",)), RecordingObserver(), self.now
             )
 
@@ -102,7 +102,7 @@ class InProcessReader:
         if self.patient:
             authorizer["patient"] = self.patient
         event = fhir_event(method, path, parameters, headers=headers, body=body, authorizer=authorizer)
-        return Answer.of(self._apps[type_.home if type_ else Home.RECORD](event))
+        return Answer.of(self._apps[type_.table if type_ else Table.RECORD](event))
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Final
 ENVIRONMENT: Final = {
     "POWERTOOLS_SERVICE_NAME": "a-function",
     "POWERTOOLS_METRICS_NAMESPACE": "CareConnect/test",
-    "READER_HOME": "record",
-    "WRITER_HOME": "record",
+    "READER_TABLE": "record",
+    "WRITER_TABLE": "record",
     "TOKEN_TABLE": "tokens",
     "CLIENT_TABLE": "clients",
     "RECORD_TABLE": "records",

@@ -12,7 +12,7 @@ from careconnect.audit.event import AuditEvent
 from careconnect_admin.cli import app
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.http.writes import observation
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 from careconnect_testing.parts.stores import BASE, Reader, reader_on_moto
 from careconnect_testing.records.few_records import write_records
 

@@ -10,7 +10,7 @@ from careconnect.audit.event import Action, time_of
 from careconnect.audit.store import EventNotStoredError
 from careconnect_admin.auditing.open_trail import signed_in
 from careconnect_admin.auditing.operator_events import NotAuditedError, Operator, OperatorEvents
-from careconnect_testing.parts.access_records import StoredEvents
+from careconnect_testing.parts.audit_trails import StoredEvents
 
 NOW = 1_795_676_953.0
 ABOUT = {"client_id": "client-1"}

@@ -203,7 +203,7 @@ def test_a_scope_that_opens_nothing_is_given_with_a_warning(
 AUDIT_WARNING = "careconnect: allowed, but opening no record here: patient/AuditEvent.read"
 
 
-def test_an_unbound_clients_patient_scope_for_the_access_record_is_warned_of(issuer: Issuer, run: Update) -> None:
+def test_an_unbound_clients_patient_scope_for_the_audit_trail_is_warned_of(issuer: Issuer, run: Update) -> None:
     issuer.register("client-1")
     update = ("update", "client-1", "--json")
 
@@ -220,7 +220,7 @@ def test_an_unbound_clients_patient_scope_for_the_access_record_is_warned_of(iss
 
 
 @pytest.mark.parametrize("command", [("add", "--name", "x"), ("update", "client-1")])
-def test_no_client_is_given_a_scope_that_writes_the_access_record(
+def test_no_client_is_given_a_scope_that_writes_the_audit_trail(
     issuer: Issuer, run: Update, command: tuple[str, ...]
 ) -> None:
     issuer.register("client-1")

@@ -46,7 +46,7 @@ def test_the_secrets_of_explorer_editor_and_auditor_are_given_or_made_anew(place
     assert len({demo.secret for demos in (given, *made) for demo in demos}) == 9
 
 
-def test_explorer_reads_editor_writes_too_and_auditor_reads_the_access_record_alone() -> None:
+def test_explorer_reads_editor_writes_too_and_auditor_reads_the_audit_trail_alone() -> None:
     *_, explorer, editor, auditor = demo_clients()
     everything = {t.name for t in RESOURCE_TYPES}
 

@@ -3,7 +3,7 @@
 import pytest
 
 from careconnect_admin.auditing.operator_events import Operator, OperatorEvents
-from careconnect_testing.parts.access_records import StoredEvents
+from careconnect_testing.parts.audit_trails import StoredEvents
 
 
 @pytest.fixture

@@ -109,10 +109,10 @@ def test_days_and_clients_limit_what_is_listed(record: ArchivedTrail, run: Run) 
 def test_that_there_is_more_is_said(record: ArchivedTrail, run: Run) -> None:
     record.stored(0, 1, 2)
 
-    result = run("--patient", "4", "--most", "2")
+    result = run("--patient", "4", "--max", "2")
 
     assert len(rows(result)) == 3
-    assert printed(result) == ["careconnect: these are the newest 2: give --most or days for more"]
+    assert printed(result) == ["careconnect: these are the newest 2: give --max or days for more"]
 
 
 def test_what_is_no_event_of_this_service_is_said_to_be_none(record: ArchivedTrail, run: Run) -> None:
@@ -273,7 +273,7 @@ def test_without_a_bucket_nothing_can_be_verified(run: Run, monkeypatch: pytest.
         ("list",),
         ("list", "--client", "x"),
         ("list", "--patient", "4/5"),
-        ("list", "--patient", "4", "--most", "0"),
+        ("list", "--patient", "4", "--max", "0"),
         ("--patient", "4", "verify"),
         ("show", "4"),
     ],

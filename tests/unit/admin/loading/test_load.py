@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from careconnect.fhir.resource_types import Home
+from careconnect.fhir.resource_types import Table
 from careconnect.search.values import date_range
 from careconnect.storage.keys import CURSOR_KEY
 from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_paths
@@ -75,10 +75,10 @@ def fault(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "as asked"}}, "TransactWriteItems")
 
 
-def items_of(tables: RecordTables, home: Home = Home.RECORD) -> Items:
+def items_of(tables: RecordTables, table: Table = Table.RECORD) -> Items:
     """Return all items of a table but the cursor key."""
     found: Items = {}
-    for page in tables.client.get_paginator("scan").paginate(TableName=tables.name(home)):
+    for page in tables.client.get_paginator("scan").paginate(TableName=tables.name(table)):
         for item in page["Items"]:
             key = (item["pk"]["S"], item["sk"]["S"])
             if key != CURSOR_KEY:
@@ -167,7 +167,7 @@ def test_a_home_has_its_own_table_and_only_clinical_resources_name_a_patient(
         {"resourceType": "Medication", "id": "m"},
         {"resourceType": "Condition", "id": "c", "clinicalStatus": "active", "subject": {"reference": "Patient/4"}},
     )
-    records, directory = items_of(tables), items_of(tables, Home.DIRECTORY)
+    records, directory = items_of(tables), items_of(tables, Table.DIRECTORY)
     assert ("Organization/o", "#json") in directory
     assert {pk.partition("/")[0] for pk, sk in records if sk.startswith("#")} == {"Medication", "Condition"}
     assert records["Condition/c", "#json"]["patient"] == {"S": "4"}
@@ -178,7 +178,7 @@ def test_a_home_has_its_own_table_and_only_clinical_resources_name_a_patient(
 def test_loading_twice_changes_nothing(tmp_path: Path, dynamodb: "DynamoDBClient", tables: RecordTables) -> None:
     resources = [patient(gender="male"), {"resourceType": "Organization", "id": "o", "name": "Surgery"}]
     load(tmp_path, tables, *resources)
-    before = items_of(tables), items_of(tables, Home.DIRECTORY)
+    before = items_of(tables), items_of(tables, Table.DIRECTORY)
 
     watched = TestedClient(dynamodb)
     again = RecordTables(watched, "records", "directory", "references")  # type: ignore[arg-type]
@@ -186,7 +186,7 @@ def test_loading_twice_changes_nothing(tmp_path: Path, dynamodb: "DynamoDBClient
 
     assert report.total == TypeCounts(unchanged=2)
     assert not watched.named("transact_write_items")
-    assert (items_of(tables), items_of(tables, Home.DIRECTORY)) == before
+    assert (items_of(tables), items_of(tables, Table.DIRECTORY)) == before
 
 
 def test_changed_content_is_the_next_version_and_leaves_no_entry_behind(tmp_path: Path, tables: RecordTables) -> None:
@@ -600,19 +600,19 @@ def test_keys_left_unprocessed_are_asked_for_again(
     resources = [organization(120), {"resourceType": "Organization", "id": "p"}]
     assert load(tmp_path, halting, *resources).total == TypeCounts(loaded=2)
     assert load(tmp_path, halting, *resources).total == TypeCounts(unchanged=2)
-    assert entries_are_consistent(items_of(tables, Home.DIRECTORY))
+    assert entries_are_consistent(items_of(tables, Table.DIRECTORY))
 
 
 def test_more_entries_than_a_transaction_takes(tmp_path: Path, tables: RecordTables) -> None:
     assert load(tmp_path, tables, organization(150)).total == TypeCounts(loaded=1)
-    items = items_of(tables, Home.DIRECTORY)
+    items = items_of(tables, Table.DIRECTORY)
     assert len(items) == 2 + 2 + 150
     assert "claim" not in items["Organization/o", "#index"]
     assert items["Organization/o", "#json"]["version"] == {"N": "1"}
     assert load(tmp_path, tables, organization(150)).total == TypeCounts(unchanged=1)
 
     load(tmp_path, tables, organization(2))
-    items = items_of(tables, Home.DIRECTORY)
+    items = items_of(tables, Table.DIRECTORY)
     assert len(items) == 2 + 2 + 2 + 1
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}
     assert items["Organization/o", "#json#000000001"]["version"] == {"N": "1"}
@@ -633,11 +633,11 @@ def test_a_large_resource_cut_off_halfway_is_finished_by_the_next_load(
     dying = RecordTables(TestedClient(dynamodb, transact_write_items=dies), "records", "directory", "references")  # type: ignore[arg-type]
     with pytest.raises(ClientError):
         load(tmp_path, dying, organization(150))
-    body = items_of(tables, Home.DIRECTORY).get(("Organization/o", "#json"))
+    body = items_of(tables, Table.DIRECTORY).get(("Organization/o", "#json"))
     assert (body is None) == (before is None)
 
     load(tmp_path, tables, organization(101, name="after"), later=60)
-    items = items_of(tables, Home.DIRECTORY)
+    items = items_of(tables, Table.DIRECTORY)
     assert items["Organization/o", "#json"]["version"] == {"N": "2" if before else "1"}
     assert len(items) == 2 + 2 + 101 + 1 + (1 if before else 0)
     assert entries_are_consistent(items)
@@ -660,7 +660,7 @@ def test_a_large_resource_overtaken_by_another_loader_starts_again(
 
     slow = RecordTables(TestedClient(dynamodb, transact_write_items=overtaken), "records", "directory", "references")  # type: ignore[arg-type]
     assert load(tmp_path, slow, organization(120, name="slow")).total == TypeCounts(loaded=1)
-    items = items_of(tables, Home.DIRECTORY)
+    items = items_of(tables, Table.DIRECTORY)
     assert items["Organization/o", "#json"]["version"] == {"N": "2"}
     assert '"slow"' in items["Organization/o", "#json"]["body"]["S"]
     assert entries_are_consistent(items)

@@ -14,18 +14,18 @@ CLIENTS = demo_clients()
 
 
 @pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    with Front(free_port()) as front:
-        yield front
+def proxy() -> Iterator[Front]:
+    with Front(free_port()) as proxy:
+        yield proxy
 
 
 @pytest.fixture(autouse=True)
-def listed(front: Front) -> None:
-    front.demo_list = demo_list(CLIENTS)
+def listed(proxy: Front) -> None:
+    proxy.demo_list = demo_list(CLIENTS)
 
 
-def test_the_page_gets_every_client_with_what_a_token_takes(front: Front) -> None:
-    answer = httpx.get(front.base_url + PATH, headers={"Sec-Fetch-Site": "same-origin", "Origin": front.base_url})
+def test_the_page_gets_every_client_with_what_a_token_takes(proxy: Front) -> None:
+    answer = httpx.get(proxy.base_url + PATH, headers={"Sec-Fetch-Site": "same-origin", "Origin": proxy.base_url})
 
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "no-store"
@@ -38,9 +38,9 @@ def test_the_page_gets_every_client_with_what_a_token_takes(front: Front) -> Non
 
 
 @pytest.mark.parametrize("name", ["localhost", "[::1]"])
-def test_this_machine_goes_by_other_names_too(front: Front, name: str) -> None:
-    host = f"{name}:{front.port}"
-    answer = httpx.get(front.base_url + PATH, headers={"Host": host, "Origin": f"http://{host}"})
+def test_this_machine_goes_by_other_names_too(proxy: Front, name: str) -> None:
+    host = f"{name}:{proxy.port}"
+    answer = httpx.get(proxy.base_url + PATH, headers={"Host": host, "Origin": f"http://{host}"})
 
     assert answer.status_code == 200
 
@@ -58,21 +58,21 @@ def test_this_machine_goes_by_other_names_too(front: Front, name: str) -> None:
     ],
     ids=str,
 )
-def test_another_page_gets_none_nor_a_name_that_points_here(front: Front, headers: dict[str, str]) -> None:
-    answer = httpx.get(front.base_url + PATH, headers=headers)
+def test_another_page_gets_none_nor_a_name_that_points_here(proxy: Front, headers: dict[str, str]) -> None:
+    answer = httpx.get(proxy.base_url + PATH, headers=headers)
 
     # As any path: it goes to the API, which is not there in this test, and deployed has no such path.
     assert answer.status_code == 502
     assert CLIENTS[0].secret not in answer.text
 
 
-def test_it_is_read_and_nothing_else(front: Front) -> None:
+def test_it_is_read_and_nothing_else(proxy: Front) -> None:
     for method in ("POST", "HEAD", "PUT", "OPTIONS"):
-        assert httpx.request(method, front.base_url + PATH).status_code == 502
-    assert httpx.get(f"{front.base_url}{PATH}?all").status_code == 502
+        assert httpx.request(method, proxy.base_url + PATH).status_code == 502
+    assert httpx.get(f"{proxy.base_url}{PATH}?all").status_code == 502
 
 
-def test_a_front_without_a_list_has_no_such_path(front: Front) -> None:
-    front.demo_list = b""
+def test_a_proxy_without_a_list_has_no_such_path(proxy: Front) -> None:
+    proxy.demo_list = b""
 
-    assert httpx.get(front.base_url + PATH).status_code == 502
+    assert httpx.get(proxy.base_url + PATH).status_code == 502

@@ -73,14 +73,14 @@ class Upstream:
 
 
 @pytest.fixture(scope="module")
-def front() -> Iterator[Front]:
-    with Upstream() as upstream, Front(free_port(), f"http://127.0.0.1:{upstream.port}{PREFIX}") as front:
-        yield front
+def proxy() -> Iterator[Front]:
+    with Upstream() as upstream, Front(free_port(), f"http://127.0.0.1:{upstream.port}{PREFIX}") as proxy:
+        yield proxy
 
 
-def send(front: Front, data: bytes) -> tuple[int, dict[str, Any]]:
+def send(proxy: Front, data: bytes) -> tuple[int, dict[str, Any]]:
     """Send raw bytes and return status and JSON body of the one answer."""
-    with socket.create_connection(("127.0.0.1", front.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=30) as connection:
         connection.sendall(data)
         answer = b""
         while b"\r\n\r\n" not in answer or not answer.endswith(b"}"):
@@ -88,9 +88,9 @@ def send(front: Front, data: bytes) -> tuple[int, dict[str, Any]]:
     return int(answer.split(b" ", 2)[1]), json.loads(answer.split(b"\r\n\r\n", 1)[1])
 
 
-def target(front: Front, raw: str) -> str:
+def target(proxy: Front, raw: str) -> str:
     """Return the request target that the upstream saw, without its prefix."""
-    _, seen = send(front, f"GET {raw} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    _, seen = send(proxy, f"GET {raw} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     method, path, _ = seen["line"].split(" ")
     assert method == "GET"
     return str(path.removeprefix(PREFIX))
@@ -112,66 +112,66 @@ def target(front: Front, raw: str) -> str:
         "/%zz",
     ],
 )
-def test_path_and_query_pass_byte_for_byte(front: Front, raw: str) -> None:
+def test_path_and_query_pass_byte_for_byte(proxy: Front, raw: str) -> None:
     """The path arrives as it was sent once the emulator has decoded it; the query is left alone."""
-    path, mark, query = target(front, raw).partition("?")
+    path, mark, query = target(proxy, raw).partition("?")
 
     assert unquote(path) + mark + query == raw
 
 
-def test_an_encoded_slash_does_not_separate(front: Front) -> None:
-    assert target(front, "/Patient%2F1") == "/Patient%252F1"
+def test_an_encoded_slash_does_not_separate(proxy: Front) -> None:
+    assert target(proxy, "/Patient%2F1") == "/Patient%252F1"
 
 
-def test_a_raw_bar_in_the_query_passes_encoded(front: Front) -> None:
-    assert target(front, "/Patient?identifier=a|b|c") == "/Patient?identifier=a%7Cb%7Cc"
-    assert target(front, "/Patient/a|b") == "/Patient/a|b"
+def test_a_raw_bar_in_the_query_passes_encoded(proxy: Front) -> None:
+    assert target(proxy, "/Patient?identifier=a|b|c") == "/Patient?identifier=a%7Cb%7Cc"
+    assert target(proxy, "/Patient/a|b") == "/Patient/a|b"
 
 
-def test_the_absolute_form_means_its_path(front: Front) -> None:
-    assert target(front, "http://other.example/Patient/1?x=http://y") == "/Patient/1?x=http://y"
-    assert target(front, "http://other.example") == "/"
+def test_the_absolute_form_means_its_path(proxy: Front) -> None:
+    assert target(proxy, "http://other.example/Patient/1?x=http://y") == "/Patient/1?x=http://y"
+    assert target(proxy, "http://other.example") == "/"
 
 
 @pytest.mark.parametrize("line", [b"GET /a#b HTTP/1.1", b"GET /\xc3\xa9 HTTP/1.1", b"GET * HTTP/1.1", b"nonsense"])
-def test_a_malformed_request_is_refused_in_fhir_terms(front: Front, line: bytes) -> None:
-    status, body = send(front, line + b"\r\nHost: x\r\n\r\n")
+def test_a_malformed_request_is_refused_in_fhir_terms(proxy: Front, line: bytes) -> None:
+    status, body = send(proxy, line + b"\r\nHost: x\r\n\r\n")
 
     assert status == 400
     assert body["resourceType"] == "OperationOutcome"
 
 
-def test_who_called_is_said_by_the_front_alone(front: Front) -> None:
+def test_who_called_is_said_by_the_proxy_alone(proxy: Front) -> None:
     sent = {"X-Forwarded-For": "9.9.9.9", "Forwarded": "for=9.9.9.9", "X-Forwarded-Proto": "https"}
-    seen = httpx.get(front.base_url, headers=sent).json()["headers"]
+    seen = httpx.get(proxy.base_url, headers=sent).json()["headers"]
 
     assert seen["x-forwarded-for"] == "127.0.0.1"
     assert seen["x-forwarded-proto"] == "http"
     assert "forwarded" not in seen
 
 
-def test_hop_by_hop_headers_stay_and_the_others_pass(front: Front) -> None:
+def test_hop_by_hop_headers_stay_and_the_others_pass(proxy: Front) -> None:
     sent = {
         "Connection": "keep-alive, X-Private",
         "X-Private": "1",
         "TE": "trailers",
         "Authorization": "Bearer a",
     }
-    seen = httpx.get(front.base_url, headers=sent).json()["headers"]
+    seen = httpx.get(proxy.base_url, headers=sent).json()["headers"]
 
     assert seen["authorization"] == "Bearer a"
     assert not {"x-private", "te", "keep-alive"} & seen.keys()
 
 
-def test_status_and_repeated_headers_come_back(front: Front) -> None:
-    answer = httpx.get(front.base_url)
+def test_status_and_repeated_headers_come_back(proxy: Front) -> None:
+    answer = httpx.get(proxy.base_url)
 
     assert (answer.status_code, answer.reason_phrase) == (201, "Made")
     assert answer.headers.get_list("X-Twice") == ["a", "b"]
 
 
-def test_head_has_the_length_of_get_and_no_body(front: Front) -> None:
-    with httpx.Client(base_url=front.base_url) as client:
+def test_head_has_the_length_of_get_and_no_body(proxy: Front) -> None:
+    with httpx.Client(base_url=proxy.base_url) as client:
         head = client.head("/x")
         again = client.get("/x")
 
@@ -180,15 +180,15 @@ def test_head_has_the_length_of_get_and_no_body(front: Front) -> None:
     assert again.status_code == 201
 
 
-def test_bodies_pass_up_to_the_gateway_s_limit(front: Front) -> None:
-    assert httpx.post(front.base_url, content=b"x" * MAX_BODY).json()["body"] == MAX_BODY
-    assert httpx.post(front.base_url, content=(b"x" * 1000 for _ in range(9))).json()["body"] == 9000
+def test_bodies_pass_up_to_the_gateway_s_limit(proxy: Front) -> None:
+    assert httpx.post(proxy.base_url, content=b"x" * MAX_BODY).json()["body"] == MAX_BODY
+    assert httpx.post(proxy.base_url, content=(b"x" * 1000 for _ in range(9))).json()["body"] == 9000
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_over_the_limit_is_413_and_the_front_goes_on(front: Front, chunked: bool) -> None:
+def test_a_body_over_the_limit_is_413_and_the_proxy_goes_on(proxy: Front, chunked: bool) -> None:
     over = b"x" * (MAX_BODY + 1)
-    with httpx.Client(base_url=front.base_url) as client:
+    with httpx.Client(base_url=proxy.base_url) as client:
         refused = client.post("/", content=iter([over]) if chunked else over)
         after = client.get("/")
 
@@ -198,23 +198,23 @@ def test_a_body_over_the_limit_is_413_and_the_front_goes_on(front: Front, chunke
 
 
 @pytest.mark.parametrize("length", [MAX_HEAD, 60_000, 200_000])
-def test_a_head_over_the_limit_is_400(front: Front, length: int) -> None:
-    status, body = send(front, b"GET /?q=" + b"a" * length + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+def test_a_head_over_the_limit_is_400(proxy: Front, length: int) -> None:
+    status, body = send(proxy, b"GET /?q=" + b"a" * length + b" HTTP/1.1\r\nHost: x\r\n\r\n")
 
     assert status == 400
     assert body["issue"][0]["code"] == "invalid"
 
 
-def test_one_connection_serves_many_requests(front: Front) -> None:
-    with httpx.Client(base_url=front.base_url, limits=httpx.Limits(max_connections=1)) as client:
+def test_one_connection_serves_many_requests(proxy: Front) -> None:
+    with httpx.Client(base_url=proxy.base_url, limits=httpx.Limits(max_connections=1)) as client:
         assert {client.get(f"/{number}").status_code for number in range(50)} == {201}
 
 
 def test_one_caller_does_not_keep_the_others_waiting() -> None:
-    with Upstream() as upstream, Front(free_port(), f"http://127.0.0.1:{upstream.port}{PREFIX}") as front:
+    with Upstream() as upstream, Front(free_port(), f"http://127.0.0.1:{upstream.port}{PREFIX}") as proxy:
 
         def get(path: str, caller: str) -> int:
-            return httpx.get(f"{front.base_url}{path}", headers={"Authorization": caller}, timeout=60).status_code
+            return httpx.get(f"{proxy.base_url}{path}", headers={"Authorization": caller}, timeout=60).status_code
 
         with ThreadPoolExecutor(2 * MAX_IN_FLIGHT) as pool:
             many = [pool.submit(get, "/held", "Bearer greedy") for _ in range(2 * MAX_IN_FLIGHT - 1)]
@@ -231,8 +231,8 @@ def test_one_caller_does_not_keep_the_others_waiting() -> None:
 
 @pytest.mark.parametrize("upstream", ["", "http://127.0.0.1:9"])
 def test_an_upstream_that_is_not_there_is_502_in_fhir_terms(upstream: str) -> None:
-    with Front(free_port(), upstream) as front:
-        answer = httpx.get(front.base_url)
+    with Front(free_port(), upstream) as proxy:
+        answer = httpx.get(proxy.base_url)
 
     assert answer.status_code == 502
     assert answer.json()["issue"][0]["code"] == "transient"
@@ -257,17 +257,17 @@ def test_a_taken_port_is_not_shared_and_is_free_after_the_end() -> None:
         b"X-N\xe9w: a",
     ],
 )
-def test_a_byte_that_is_not_ascii_in_a_header_is_refused_and_not_trimmed(front: Front, field: bytes) -> None:
-    status, body = send(front, b"GET /a HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n")
+def test_a_byte_that_is_not_ascii_in_a_header_is_refused_and_not_trimmed(proxy: Front, field: bytes) -> None:
+    status, body = send(proxy, b"GET /a HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n\r\n")
 
     assert status == 400
     assert body["issue"][0]["code"] == "invalid"
 
 
-def test_a_front_with_a_secret_proves_itself_and_says_who_asks_whatever_the_client_says(front: Front) -> None:
+def test_a_proxy_with_a_secret_proves_itself_and_says_who_asks_whatever_the_client_says(proxy: Front) -> None:
     said = b"GET /a HTTP/1.1\r\nHost: x\r\nX-Origin-Secret: mine\r\nX-Viewer-Address: 203.0.113.9\r\n\r\n"
 
-    with Front(free_port(), front.upstream, origin_secret="s" * 43) as fronted:
+    with Front(free_port(), proxy.upstream, origin_secret="s" * 43) as fronted:
         _, seen = send(fronted, said)
 
     assert (seen["headers"]["x-origin-secret"], seen["headers"]["x-viewer-address"]) == ("s" * 43, "127.0.0.1")

@@ -14,7 +14,7 @@ from careconnect_admin.local.seeding import example_path, seed, stories_there
 from careconnect_admin.sample.generator import sample_resources
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 from careconnect_admin.cli import app
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.aws.cloud_formation import FakeCloudFormation, denied
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 from careconnect_testing.stacks.command_line import printed
 
 NAME = "careconnect"

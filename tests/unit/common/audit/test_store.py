@@ -11,9 +11,9 @@ from moto import mock_aws
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import Action, AuditEvent, new_event_id
 from careconnect.audit.store import EventNotStoredError
-from careconnect_testing.aws.lock_step import Asked
+from careconnect_testing.aws.lock_step import AwsCall
 from careconnect_testing.aws.units import UnitMeter
-from careconnect_testing.parts.access_records import audit_table
+from careconnect_testing.parts.audit_trails import audit_table
 
 NOW = 1_795_676_953.0
 INSERT = "BatchExecuteStatement"
@@ -69,9 +69,9 @@ def test_events_are_inserted_25_a_call(client: Any, events: int, calls: int) -> 
 
 def test_the_events_of_twenty_patients_are_forty_units(client: Any) -> None:
     recorded = Recorded(client)
-    asked: list[Asked] = []
+    asked: list[AwsCall] = []
     client.meta.events.register(
-        "provide-client-params", lambda params, model, **_: asked.append(Asked(model.name, params))
+        "provide-client-params", lambda params, model, **_: asked.append(AwsCall(model.name, params))
     )
     recorded.store.keep([event(str(number)) for number in range(20)])
     (insert,) = [each for each in asked if each.operation == INSERT]

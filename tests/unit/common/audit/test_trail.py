@@ -23,7 +23,7 @@ from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect.http.errors import ApiError
 from careconnect.http.messages import parse_request
 from careconnect_testing.http.events import fhir_event
-from careconnect_testing.parts.access_records import StoredEvents
+from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.clock import Clock
 
 CALLER = {"client_id": "client-1", "jti": "a-jti"}
@@ -193,7 +193,7 @@ def test_what_is_looked_up_beside_the_work_and_fails_refuses_the_request_and_is_
     stored = StoredEvents()
     request = trail(stored)
     request.touched_when(find)
-    for wait in (request.settle, lambda: request.finish(200, None)):
+    for wait in (request.await_lookups, lambda: request.finish(200, None)):
         with pytest.raises(ApiError):
             wait()
 

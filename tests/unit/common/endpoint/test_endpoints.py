@@ -7,7 +7,7 @@ import pytest
 
 from access_auditor.app import AuditEndpoint
 from careconnect.endpoint.pipeline import Endpoint
-from careconnect.fhir.resource_types import Home
+from careconnect.fhir.resource_types import Table
 from careconnect.http.messages import parse_request
 from fhir_reader.app import FhirEndpoint
 from record_writer.app import WriterEndpoint
@@ -18,8 +18,8 @@ from token_issuer.app import OAuthEndpoint
 # None of the endpoints uses its parts here.
 NOTHING = cast("Any", None)
 ENDPOINTS: list[tuple[Endpoint, str]] = [
-    (FhirEndpoint(NOTHING, Home.RECORD, NOTHING), "forbidden"),
-    (WriterEndpoint(NOTHING, Home.RECORD), "forbidden"),
+    (FhirEndpoint(NOTHING, Table.RECORD, NOTHING), "forbidden"),
+    (WriterEndpoint(NOTHING, Table.RECORD), "forbidden"),
     (AuditEndpoint(NOTHING), "forbidden"),
     (DiscoveryEndpoint(NOTHING), "forbidden"),
     (ConsoleEndpoint(NOTHING, is_on=True), "forbidden"),
@@ -28,7 +28,7 @@ ENDPOINTS: list[tuple[Endpoint, str]] = [
 
 
 @pytest.mark.parametrize(("endpoint", "code"), ENDPOINTS, ids=[type(one).__name__ for one, _ in ENDPOINTS])
-def test_who_comes_around_the_front_is_reported_the_same_everywhere(endpoint: Endpoint, code: str) -> None:
+def test_who_comes_around_the_edge_is_reported_the_same_everywhere(endpoint: Endpoint, code: str) -> None:
     answer = endpoint.errors.render(endpoint.errors.bypassed_edge(), parse_request({}))
 
     assert (answer.status, answer.headers["Cache-Control"]) == (403, "no-store")

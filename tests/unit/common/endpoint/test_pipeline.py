@@ -14,7 +14,7 @@ from careconnect.http.errors import ApiError
 from careconnect.http.messages import Cors, Response
 from careconnect.http.origin import Origin
 from careconnect_testing.http.events import fhir_event, rest_event
-from careconnect_testing.parts.access_records import StoredEvents
+from careconnect_testing.parts.audit_trails import StoredEvents
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.running.cases import each_of
@@ -29,7 +29,7 @@ class Worded(Endpoint):
     errors = Errors(
         lambda error, _request: Response(error.status, f"{error.code}: {error.text}", error.headers),
         lambda: ApiError(500, "internal", "An error.", reason="unexpected", metrics=("Broken",)),
-        lambda: ApiError(403, "front", "Not this way.", reason="no front"),
+        lambda: ApiError(403, "front", "Not this way.", reason="bypassed the edge"),
         lambda reason: ApiError(503, "unrecorded", "Not now.", reason=reason, metrics=("Unavailable",)),
     )
 
@@ -185,7 +185,7 @@ SECRET = "s" * 43
 
 @each_of("method", ["GET", "POST", "OPTIONS"])
 @each_of("given", ["", "t" * 43, "s" * 42, "S" * 43, f"{SECRET},{SECRET}", "é"])
-def test_around_the_front_is_refused_in_the_endpoints_words_and_never_answered(method: str, given: str) -> None:
+def test_around_the_edge_is_refused_in_the_endpoints_words_and_never_answered(method: str, given: str) -> None:
     shelled = Shelled(lambda _context: Response(200), secret=SECRET)
     headers = {"X-Origin-Secret": given} if given else {}
 
@@ -194,10 +194,10 @@ def test_around_the_front_is_refused_in_the_endpoints_words_and_never_answered(m
     assert (answer["statusCode"], answer["body"]) == (403, "front: Not this way.")
     assert shelled.endpoint.calls == []
     (line,) = shelled.observer.lines
-    assert (line["status"], line["reason"]) == (403, "no front")
+    assert (line["status"], line["reason"]) == (403, "bypassed the edge")
 
 
-def test_through_the_front_the_viewer_is_who_asks() -> None:
+def test_through_the_edge_the_viewer_is_who_asks() -> None:
     shelled = Shelled(lambda _context: Response(200), secret=SECRET)
 
     answer = shelled.send(rest_event("GET", "/x", headers=through("203.0.113.9"), source_ip="64.252.64.1"))
@@ -232,7 +232,7 @@ def test_the_viewers_address_is_taken_if_it_is_one(viewer: str, counted: str) ->
     assert context.request.source_ip == counted
 
 
-def test_without_a_front_nobodys_word_is_taken_for_who_asks() -> None:
+def test_without_a_edge_nobodys_word_is_taken_for_who_asks() -> None:
     shelled = Shelled(lambda _context: Response(200))
 
     answer = shelled.send(rest_event("GET", "/x", headers=through("203.0.113.9"), source_ip="198.51.100.7"))

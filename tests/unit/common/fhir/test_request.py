@@ -37,7 +37,7 @@ def test_a_path_says_what_it_asks_for(name: str, rest: str, route: Route, resour
     assert (parsed.type.name, parsed.route, parsed.id, parsed.version) == (name, route, resource_id, version)
 
 
-def test_the_access_record_is_read_and_searched_and_has_no_history() -> None:
+def test_the_audit_trail_is_read_and_searched_and_has_no_history() -> None:
     paths = {"": Route.TYPE, "/_search": Route.SEARCH, "/4": Route.INSTANCE}
     parsed = {rest: parse_path(f"{FHIR_PATH}/AuditEvent{rest}") for rest in paths}
 

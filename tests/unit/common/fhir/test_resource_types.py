@@ -46,20 +46,20 @@ def test_a_row_holds_together(served: ResourceType, parameter: SearchParameter) 
     assert not parameter.parts or parameter.parts[0].parameter.type is ParameterType.TOKEN
     assert not parameter.grouped or (parameter.type is ParameterType.TOKEN and parameter.case_sensitive)
     # Chains and `_has` go along its entries.
-    assert not (is_reference and parameter.searchable) or parameter.indexed or parameter.within
+    assert not (is_reference and parameter.searchable) or parameter.indexed or parameter.parent
     # A parameter that takes no search is there to be followed.
     assert parameter.searchable or parameter.follow
-    if parameter.within:
-        holder = served.parameter(parameter.within)
-        assert holder is not None
-        assert holder.indexed
-        assert holder.rank is parameter.rank
+    if parameter.parent:
+        parent = served.parameter(parameter.parent)
+        assert parent is not None
+        assert parent.indexed
+        assert parent.rank is parameter.rank
     if parameter.part_of:
         whole = served.parameter(parameter.part_of)
         assert whole is not None
         assert whole.type is parameter.type
         assert not whole.part_of
-        assert not whole.within
+        assert not whole.parent
     if Follow.REVERSE in parameter.follow:
         # It is followed back along its entries.
         assert parameter.indexed
@@ -116,7 +116,7 @@ def test_every_reference_that_is_searched_by_takes_chains() -> None:
         assert served.chained == tuple(parameter for row, parameter in ROWS if row is served and parameter.chain)
 
 
-def test_the_access_record_is_served_and_is_no_type_of_resources() -> None:
+def test_the_audit_trail_is_served_and_is_no_type_of_resources() -> None:
     assert (*RESOURCE_TYPES, AUDIT_EVENT) == SERVED_TYPES
     assert served_type("AuditEvent") is AUDIT_EVENT
     assert resource_type("AuditEvent") is None
@@ -125,14 +125,14 @@ def test_the_access_record_is_served_and_is_no_type_of_resources() -> None:
     assert served_type("auditevent") is None
 
 
-def test_the_access_record_is_searched_by_six_parameters_and_read_alone() -> None:
+def test_the_audit_trail_is_searched_by_six_parameters_and_read_alone() -> None:
     names = ["_id", "patient", "date", "user", "action", "entity", "outcome"]
     assert [parameter.name for _, parameter in AUDIT_ROWS] == list(AUDIT_EVENT.by_name) == names
     assert AUDIT_EVENT.common == (ID_PARAMETER,)
     assert (AUDIT_EVENT.writable, AUDIT_EVENT.versioned, AUDIT_EVENT.operations) == (False, False, ())
 
 
-def test_the_access_record_leads_nowhere_and_nothing_leads_to_it() -> None:
+def test_the_audit_trail_leads_nowhere_and_nothing_leads_to_it() -> None:
     """Its function reads no other table: no include, no chain, and no search of it below a patient."""
     led = (AUDIT_EVENT.includes, AUDIT_EVENT.reverse_includes, AUDIT_EVENT.chained, AUDIT_EVENT.members)
     assert not any(led)
@@ -143,18 +143,18 @@ def test_the_access_record_leads_nowhere_and_nothing_leads_to_it() -> None:
         assert not served.reaches(AUDIT_EVENT)
 
 
-def test_the_access_record_alone_is_opened_by_name_only_never_changes_and_has_parameters_of_its_own() -> None:
+def test_the_audit_trail_alone_is_opened_by_name_only_never_changes_and_has_parameters_of_its_own() -> None:
     for served in RESOURCE_TYPES:
         assert (served.by_name_only, served.versioned, served.common) == (False, True, COMMON_PARAMETERS)
     assert AUDIT_EVENT.by_name_only
 
 
 def test_what_is_followed_back_is_of_the_same_table() -> None:
-    home = {served.name: served.home for served in RESOURCE_TYPES}
+    table = {served.name: served.table for served in RESOURCE_TYPES}
 
     pairs = [(target, source) for target, sources in REVERSE_INCLUDES.items() for source, _ in sources]
     assert ("Practitioner", "PractitionerRole") in pairs
-    assert all(home[target] is home[source] for target, source in pairs)
+    assert all(table[target] is table[source] for target, source in pairs)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_a_body_that_is_not_base64_is_a_body_error(body: str) -> None:
 
 def form(body: str, media_type: str = FORM) -> list[tuple[str, str]]:
     request = parse_request({"body": body, "headers": {"content-type": media_type}})
-    return request.form(most_bytes=20, most_parameters=2)
+    return request.form(max_bytes=20, max_parameters=2)
 
 
 def test_a_form_is_read_as_pairs_and_no_body_as_none() -> None:

@@ -27,7 +27,7 @@ def test_a_granted_context_makes_the_caller() -> None:
     assert not caller.may(type_("Condition"), Interaction.READ)
 
 
-def test_the_access_record_takes_a_scope_that_names_it_and_at_the_patients_level_a_bound_caller() -> None:
+def test_the_audit_trail_takes_a_scope_that_names_it_and_at_the_patients_level_a_bound_caller() -> None:
     def may(scope: str, patient: str = "") -> bool:
         caller = caller_of({**GRANTED, "scope": scope, "patient": patient}, NOW)
         return caller.may(AUDIT_EVENT, Interaction.READ)
@@ -40,7 +40,7 @@ def test_the_access_record_takes_a_scope_that_names_it_and_at_the_patients_level
 
 
 @pytest.mark.parametrize(("patient", "level"), [("", "user"), ("4", "patient")])
-def test_who_may_not_read_the_access_record_is_reported_a_scope_that_would_open_it(patient: str, level: str) -> None:
+def test_who_may_not_read_the_audit_trail_is_reported_a_scope_that_would_open_it(patient: str, level: str) -> None:
     caller = caller_of({**GRANTED, "scope": "patient/Patient.read", "patient": patient}, NOW)
 
     with pytest.raises(OutcomeError) as caught:

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, Home, resource_type
+from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, Table, resource_type
 from careconnect.oauth import scopes
 from careconnect.oauth.scopes import (
     READING,
@@ -24,7 +24,7 @@ from careconnect_testing.running.cases import each_of
 
 READ, SEARCH = Interaction.READ, Interaction.SEARCH
 CREATE, UPDATE, DELETE = Interaction.CREATE, Interaction.UPDATE, Interaction.DELETE
-DIRECTORY = {t.name for t in RESOURCE_TYPES if t.home is Home.DIRECTORY}
+DIRECTORY = {t.name for t in RESOURCE_TYPES if t.table is Table.DIRECTORY}
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_is_no_scope_of_this_server(text: str) -> None:
 
 @each_of("letters", ["write", "*", "c", "u", "d", "cud", "cruds", "cr", "ds"])
 @each_of("level", ["patient", "user", "system"])
-def test_the_access_record_has_no_scope_that_writes(level: str, letters: str) -> None:
+def test_the_audit_trail_has_no_scope_that_writes(level: str, letters: str) -> None:
     with pytest.raises(ScopeError) as caught:
         parse_scope(f"{level}/AuditEvent.{letters}")
 
@@ -207,7 +207,7 @@ def test_the_least_scope_is_at_the_level_of_those_that_are_held() -> None:
         ("profile", True, "user/AuditEvent.s"),
     ],
 )
-def test_the_least_scope_for_the_access_record_is_one_that_would_open_it(held: str, bound: bool, needed: str) -> None:
+def test_the_least_scope_for_the_audit_trail_is_one_that_would_open_it(held: str, bound: bool, needed: str) -> None:
     assert needed_scope(held, AUDIT_EVENT, SEARCH, bound=bound) == needed
     assert grants_of(needed, bound=bound).permits("AuditEvent", SEARCH)
 
@@ -251,17 +251,17 @@ OPENS_THE_RECORD = [
 
 
 @each_of(("scope", "bound", "letters"), OPENS_THE_RECORD)
-def test_the_access_record_is_opened_by_its_name_alone(scope: str, bound: bool, letters: str) -> None:
+def test_the_audit_trail_is_opened_by_its_name_alone(scope: str, bound: bool, letters: str) -> None:
     """Neither by `*` nor by a `patient/` scope of a token that is bound to nobody (`audit.md`)."""
     assert grants_of(scope, bound=bound).letters["AuditEvent"] == set(letters)
 
 
-def test_a_scope_for_the_access_record_opens_nothing_else() -> None:
+def test_a_scope_for_the_audit_trail_opens_nothing_else() -> None:
     for bound in (False, True):
         assert grants_of("user/AuditEvent.read", bound=bound).types(READ) == ("AuditEvent",)
 
 
-def test_adr_13_a_binding_changes_what_a_scope_opens_of_the_access_record_alone() -> None:
+def test_adr_13_a_binding_changes_what_a_scope_opens_of_the_audit_trail_alone() -> None:
     for text in supported_scopes():
         unbound, bound = grants_of(text).letters, grants_of(text, bound=True).letters
         assert {name for name in bound if bound[name] != unbound[name]} <= {"AuditEvent"}
@@ -330,7 +330,7 @@ def test_every_advertised_scope_parses_and_opens_something() -> None:
         assert grants.types(READ) or grants.types(UPDATE)
 
 
-def test_of_the_access_record_reading_alone_is_advertised() -> None:
+def test_of_the_audit_trail_reading_alone_is_advertised() -> None:
     of_it = [text for text in supported_scopes() if "AuditEvent" in text]
 
     assert of_it == [f"{level}/AuditEvent.{each}" for level in ("patient", "user", "system") for each in ("read", "rs")]

@@ -8,7 +8,7 @@ from careconnect.search.values import normalise
 from careconnect.storage.keys import (
     SHARDS,
     entry_sort_key,
-    place_of,
+    position_of,
     reference_prefix,
     resource_key,
     shard_of,
@@ -45,7 +45,7 @@ def test_place_and_id_come_back_from_every_entry(resource_id: str, order: str, t
         f"{string_prefix(normalise(text))}#",
         reference_prefix("Observation", "patient"),
     ):
-        assert place_of(entry_sort_key(prefix, order, resource_id)) == (order, resource_id)
+        assert position_of(entry_sort_key(prefix, order, resource_id)) == (order, resource_id)
 
 
 @given(_IDS, _ORDERS, _LONG_TEXTS)

@@ -173,8 +173,8 @@ def test_the_earliest_come_first_and_the_undated_last() -> None:
     assert dated.forward
     assert undated.forward
     assert dated.low > undated.high[:15]
-    assert access_path.from_place(("0" * 15, "x")).ranges == (replace(undated, low=f"{'0' * 15}#x"),)
-    assert access_path.from_place(("1" * 15, "x")).then == access_path.then
+    assert access_path.from_position(("0" * 15, "x")).ranges == (replace(undated, low=f"{'0' * 15}#x"),)
+    assert access_path.from_position(("1" * 15, "x")).then == access_path.then
 
 
 def test_a_code_of_any_system_is_read_in_order_once_its_systems_are_known() -> None:

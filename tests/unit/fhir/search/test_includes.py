@@ -235,8 +235,8 @@ def test_s4_what_others_refer_to_costs_a_bound_client_its_own_alone(
     shared: Reader, monkeypatch: pytest.MonkeyPatch, type_name: str, query: str, included: list[str]
 ) -> None:
     """The number of other patients on the same medicine shows in no error and in no cost."""
-    monkeypatch.setattr(includes, "MOST_INCLUDED", SHARED_BY - 1)
-    monkeypatch.setattr(budget, "MOST_ENTRIES", SHARED_BY - 1)
+    monkeypatch.setattr(includes, "MAX_INCLUDED", SHARED_BY - 1)
+    monkeypatch.setattr(budget, "MAX_ENTRIES", SHARED_BY - 1)
     # Only resolution from the candidates' side follows the references to them.
     monkeypatch.setattr(search_resources, "resolve_condition", lambda *_: None)
 

@@ -70,7 +70,7 @@ def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (scan, plan_query, search_resources):
-        monkeypatch.setattr(module, "MOST_EXAMINED", SHARE)
+        monkeypatch.setattr(module, "MAX_EXAMINED", SHARE)
 
 
 SEARCHES = [
@@ -126,7 +126,7 @@ def test_a_walk_finds_what_one_page_would(
     walked = everybody.walk(type_name, f"{query}&_count=7")
     with monkeypatch.context() as patched:
         for module in (scan, plan_query, search_resources):
-            patched.setattr(module, "MOST_EXAMINED", 1_000)
+            patched.setattr(module, "MAX_EXAMINED", 1_000)
         at_once = everybody.walk(type_name, f"{query}&_count=100")
 
     assert ids(walked) == ids(at_once)
@@ -215,7 +215,7 @@ def test_a_page_ends_where_more_lookups_cannot_be_afforded(everybody: Reader, mo
     """Each person takes one lookup, and none of them matches."""
     monkeypatch.setattr(resolve_chains, "resolve_condition", lambda *_: None)
     monkeypatch.setattr(search_resources, "resolve_condition", lambda *_: None)
-    monkeypatch.setattr(budget, "MOST_CALLS", 45)
+    monkeypatch.setattr(budget, "MAX_CALLS", 45)
     nobody = "_has:Observation:patient:date=1950"
 
     pages = everybody.walk("Patient", nobody)
@@ -246,7 +246,7 @@ def test_a_page_that_has_looked_enough_decides_what_waits_for_a_lookup(
 def test_what_asks_for_all_is_refused_beyond_what_a_request_may_examine(
     everybody: Reader, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_resources, "MOST_ENTRIES", 30)
+    monkeypatch.setattr(search_resources, "MAX_ENTRIES", 30)
 
     answer = everybody.get("Patient", asked)
 

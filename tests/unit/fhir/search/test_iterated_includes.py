@@ -38,7 +38,7 @@ def test_pages_are_as_long_as_their_rounds_are_affordable() -> None:
         asked = context()
         page = brought(matches, VISITS_AND_MORE, asked)
         assert page
-        assert asked.budget.calls_left >= follow_references.MOST_INCLUDED // 100
+        assert asked.budget.calls_left >= follow_references.MAX_INCLUDED // 100
         found += page
         matches = matches[len(page) :]
         pages += 1
@@ -55,13 +55,13 @@ def test_pages_are_as_long_as_their_rounds_are_affordable() -> None:
 def test_a_page_ends_before_the_matches_whose_rounds_include_too_many(
     monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(follow_references, "MOST_INCLUDED", most)
+    monkeypatch.setattr(follow_references, "MAX_INCLUDED", most)
 
     page = brought(PEOPLE_AND_VISITS.all_of("Patient"), VISITS_AND_MORE, context())
 
     # One and then two at a time, six resources each: the next four would be too many.
     assert [len(keys) for keys in page] == [6, 6, 6]
-    monkeypatch.setattr(follow_references, "MOST_INCLUDED", 5)
+    monkeypatch.setattr(follow_references, "MAX_INCLUDED", 5)
     with pytest.raises(OutcomeError) as raised:
         brought(PEOPLE_AND_VISITS.all_of("Patient"), VISITS_AND_MORE, context())
     assert raised.value.text.startswith("_revinclude: one match includes more than 5 resources")

@@ -12,7 +12,7 @@ from careconnect_testing.parts.stores import EVERYTHING, Reader, load, reader_on
 from careconnect_testing.records.few_records import few_records, write_records
 from careconnect_testing.records.former_versions import Version, write_versions
 from careconnect_testing.running.cases import each_of
-from fhir_reader.search.page import MOST_STEPS
+from fhir_reader.search.page import MAX_STEPS
 
 O7 = next(each for each in few_records() if each["id"] == "o7")
 BATCH = "BatchGetItem"
@@ -106,7 +106,7 @@ def test_the_first_version_of_all_has_none_before_it(reader: Reader) -> None:
     assert "Query" not in reader.calls
 
 
-@pytest.mark.parametrize(("later", "found"), [(1, True), (MOST_STEPS, True), (MOST_STEPS + 1, False)])
+@pytest.mark.parametrize(("later", "found"), [(1, True), (MAX_STEPS, True), (MAX_STEPS + 1, False)])
 def test_the_last_few_versions_are_looked_at(reader: Reader, later: int, *, found: bool) -> None:
     write_versions(reader, "Observation/o7", [Version(O7), *(Version(changed(f"n{n}")) for n in range(later))])
 

@@ -112,7 +112,7 @@ def test_what_is_deleted_between_index_and_body_is_passed_over(tmp_path: Path) -
 
 
 def test_a_page_ends_before_the_match_that_includes_too_many(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow_references, "MOST_INCLUDED", 2)
+    monkeypatch.setattr(follow_references, "MAX_INCLUDED", 2)
 
     pages = reader.walk(
         "Observation", "_id=o1,o2,o3,o4,o50&_include=Observation:patient&_include=Observation:encounter"
@@ -124,7 +124,7 @@ def test_a_page_ends_before_the_match_that_includes_too_many(reader: Reader, mon
 
 
 def test_one_match_that_includes_too_many_is_refused(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(follow_references, "MOST_INCLUDED", 2)
+    monkeypatch.setattr(follow_references, "MAX_INCLUDED", 2)
 
     answer = reader.get("Encounter", "_id=e1&_revinclude=Observation:encounter")
 
@@ -158,7 +158,7 @@ REVERSE = "&".join(f"_revinclude={name}:patient" for name in ("Condition", "Proc
 
 @pytest.mark.parametrize("calls", [120, 40, 20, 17])
 def test_a_page_shrinks_to_the_calls_that_are_left(crowd: Reader, monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
-    monkeypatch.setattr(budget, "MOST_CALLS", calls)
+    monkeypatch.setattr(budget, "MAX_CALLS", calls)
 
     pages = crowd.walk("Patient", f"_count=100&{REVERSE}")
 
@@ -175,7 +175,7 @@ def test_a_page_shrinks_to_the_calls_that_are_left(crowd: Reader, monkeypatch: p
 def test_one_match_that_cannot_be_followed_within_the_calls_is_refused_by_name(
     crowd: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "MOST_CALLS", 7)
+    monkeypatch.setattr(budget, "MAX_CALLS", 7)
 
     answer = crowd.get("Patient", REVERSE)
 

@@ -57,7 +57,7 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
 @pytest.fixture(autouse=True)
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (scan, plan_query, search_resources):
-        monkeypatch.setattr(module, "MOST_EXAMINED", SHARE)
+        monkeypatch.setattr(module, "MAX_EXAMINED", SHARE)
 
 
 def ids(reader: Reader, type_name: str, query: str) -> list[str]:
@@ -98,7 +98,7 @@ def test_chains_that_go_through_many_leave_calls_for_the_page(alike: Reader) -> 
 @pytest.mark.parametrize("sort", ["", "&_sort=birthdate", "&_sort=-_lastUpdated"])
 def test_what_many_share_is_a_walk(alike: Reader, sort: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """More than one request may examine, and more than is known from the first part of the range."""
-    monkeypatch.setattr(budget, "MOST_ENTRIES", MANY - SHARE)
+    monkeypatch.setattr(budget, "MAX_ENTRIES", MANY - SHARE)
     monkeypatch.setattr(budget, "FREE_UNITS", budget.UNITS_PER_CALL + SHARE)
 
     assert ids(alike, "Patient", f"email=ward@care.example{sort}") == sorted(f"p{number}" for number in range(MANY))

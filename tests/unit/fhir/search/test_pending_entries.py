@@ -151,7 +151,7 @@ def test_what_is_looked_up_is_paid_for(reader: Reader, monkeypatch: pytest.Monke
     def least() -> int:
         """Return the smallest number of calls that answers the request."""
         for calls in range(1, 20):
-            monkeypatch.setattr(budget, "MOST_CALLS", calls)
+            monkeypatch.setattr(budget, "MAX_CALLS", calls)
             answer = reader.get(path, query)
             if answer.status == 200:
                 return calls

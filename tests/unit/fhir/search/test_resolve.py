@@ -15,7 +15,7 @@ from careconnect_testing.parts.entries_in_memory import (
     served,
 )
 from careconnect_testing.parts.stores import FHIR_BASE
-from fhir_reader.budget import MOST_CALLS
+from fhir_reader.budget import MAX_CALLS
 from fhir_reader.search.chains.criteria import ChainedCondition, parse_chained
 from fhir_reader.search.chains.resolve import filter_entries, resolve_condition
 from fhir_reader.search.filter import FilterResult
@@ -67,7 +67,7 @@ def test_a_chain_costs_a_call_for_a_hundred() -> None:
     filter_entries([chained("Observation", "patient.gender", "male")], PEOPLE_AND_VISITS.all_of("Observation"), asked)
 
     # 720 observations in eight parts, each about 34 people.
-    assert MOST_CALLS - asked.budget.calls_left == 8
+    assert MAX_CALLS - asked.budget.calls_left == 8
 
 
 def test_has_costs_a_call_for_each_candidate_and_stops_at_the_first_match() -> None:
@@ -78,7 +78,7 @@ def test_has_costs_a_call_for_each_candidate_and_stops_at_the_first_match() -> N
     kept = filter_entries([chained("Patient", "_has:Observation:patient:code", "common")], few, asked)
 
     assert [entry.id for entry in kept.entries] == [entry.id for entry in few]
-    assert (MOST_CALLS - asked.budget.calls_left, before - asked.budget.entries_left) == (10, 10)
+    assert (MAX_CALLS - asked.budget.calls_left, before - asked.budget.entries_left) == (10, 10)
 
 
 @pytest.mark.parametrize(("type_name", "name", "text", "expected"), CONDITIONS)

@@ -328,7 +328,7 @@ def test_the_last_of_a_repeated_count_counts(reader: Reader) -> None:
 
 
 def test_a_search_that_examines_too_much_is_refused(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "MOST_ENTRIES", 5)
+    monkeypatch.setattr(budget, "MAX_ENTRIES", 5)
 
     for query, name in (
         ("code=8867-4&_total=accurate", "_total"),

@@ -42,7 +42,7 @@ def test_a_search_takes_five_keys_to_sort_by(reader: Reader) -> None:
 
 def test_comparisons_are_paid_for_beside_the_entries(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three patients are few, and hundreds of values to look for in each of them are not."""
-    monkeypatch.setattr(budget, "MOST_ENTRIES", 200)
+    monkeypatch.setattr(budget, "MAX_ENTRIES", 200)
     values = ",".join(f"{number}x" for number in range(90))
 
     assert reader.get("Patient", f"name:contains={values}").status == 200
@@ -83,7 +83,7 @@ def test_the_first_pages_of_a_search_hold_no_more_than_is_paid_for(
 
 
 def test_each_entry_of_a_patients_record_is_accounted_for(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "MOST_ENTRIES", 5)
+    monkeypatch.setattr(budget, "MAX_ENTRIES", 5)
 
     answer = reader.get("Patient/4/$everything", "_summary=count")
 

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.fhir.resource_types import Home, ResourceType, resource_type
+from careconnect.fhir.resource_types import ResourceType, Table, resource_type
 from careconnect.storage.keys import reference_prefix, token_partition
 from careconnect_testing.aws.altered import Altered
 from careconnect_testing.parts.stores import Reader
@@ -28,8 +28,8 @@ def type_(name: str) -> ResourceType:
 
 def store(reader: Reader, **alter: Any) -> DynamoDbResourceStore:
     client: Any = Altered(reader.client, **alter)
-    tables = {Home.RECORD: reader.tables.record, Home.DIRECTORY: reader.tables.directory}
-    return DynamoDbResourceStore(client, tables, Home.RECORD)
+    tables = {Table.RECORD: reader.tables.record, Table.DIRECTORY: reader.tables.directory}
+    return DynamoDbResourceStore(client, tables, Table.RECORD)
 
 
 def test_more_than_a_hundred_keys_are_asked_for_in_batches(reader: Reader) -> None:

@@ -10,7 +10,7 @@ export interface Step {
 const IDENTITIES = ["id", "url", "system"];
 
 /** Beyond this many pairs to compare, elements are paired by their places. */
-const MOST_PAIRS = 40_000;
+const MAX_PAIRS = 40_000;
 
 /** Returns the steps from one list to another, in the order of the lists. */
 export function stepsBetween(before: readonly unknown[], after: readonly unknown[]): readonly Step[] {
@@ -39,7 +39,7 @@ interface Element {
 }
 
 function between(from: readonly Element[], to: readonly Element[]): readonly Step[] {
-  if (from.length * to.length > MOST_PAIRS) return byPlace(from.length, to.length);
+  if (from.length * to.length > MAX_PAIRS) return byPlace(from.length, to.length);
   // Each row holds the cost of what remains from there, so that the way can be walked forwards.
   const costs = Array.from({ length: from.length + 1 }, () => new Array<number>(to.length + 1).fill(0));
   const cost = (row: number, column: number) => costs[row]?.[column] ?? Infinity;

@@ -11,7 +11,7 @@ from careconnect.search.criteria import Criterion, parse_criterion
 
 HAS: Final = "_has"
 
-MOST_HOPS: Final = 2
+MAX_HOPS: Final = 2
 """Maximum references that one parameter may follow, forwards or backwards."""
 
 
@@ -55,9 +55,9 @@ def parse_chained(type_: ResourceType, name: str, text: str, *, fhir_base: str, 
     """Parse a parameter named `_has:…`, or chained by a dot to a parameter of `type_`.
 
     `fhir_base` and `now` are as in `parse_criterion`. Raises the 400 outcomes for a malformed name or value, for an
-    unsupported reference or parameter, and for more than `MOST_HOPS` references.
+    unsupported reference or parameter, and for more than `MAX_HOPS` references.
     """
-    condition = _Parser(type_, name, text, fhir_base, now).condition(type_, name, MOST_HOPS)
+    condition = _Parser(type_, name, text, fhir_base, now).condition(type_, name, MAX_HOPS)
     if condition is None or isinstance(condition, Criterion):
         raise _no_chain(type_, name)
     return condition
@@ -161,7 +161,7 @@ class _Parser:
     def _fewer(self, hops: int) -> int:
         if not hops:
             raise outcomes.invalid_parameter(
-                self.name, f"it goes through more than {MOST_HOPS} references.", code="not-supported"
+                self.name, f"it goes through more than {MAX_HOPS} references.", code="not-supported"
             )
         return hops - 1
 

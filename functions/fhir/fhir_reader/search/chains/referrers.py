@@ -28,7 +28,7 @@ def referrers_of(
             reference,
             key,
             context,
-            known=not reference.within and one.partition == key,
+            known=not reference.parent and one.partition == key,
         )
         for stream, key, one in zip(streams, keys, ranges, strict=True)
     ]
@@ -45,7 +45,7 @@ def _range(entry: Entry, source: ResourceType, reference: SearchParameter, conte
         (owner,) = own.targets
         return IndexRange(resource_key(owner, context.caller.patient), reference_prefix(source.name, own.name))
     key = resource_key(entry.type.name, entry.id)
-    return IndexRange(key, reference_prefix(source.name, reference.within or reference.name))
+    return IndexRange(key, reference_prefix(source.name, reference.parent or reference.name))
 
 
 def _which_refer(

@@ -13,7 +13,7 @@ from typing import Final
 from careconnect.fhir.resource_types import ID_PARAMETER, Rank, ResourceType, SearchParameter
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Interaction
-from careconnect.search.criteria import MOST_ALTERNATIVES, Criterion, Token
+from careconnect.search.criteria import MAX_ALTERNATIVES, Criterion, Token
 from careconnect.search.values import SearchValues
 from careconnect.storage.keys import resource_key
 from fhir_reader.budget import COMPARISONS_PER_ENTRY
@@ -76,20 +76,20 @@ def resolve(
 
 
 def resolve_condition(
-    condition: ChainedCondition, context: SearchContext, most: int = MAX_RESOLVED
+    condition: ChainedCondition, context: SearchContext, limit: int = MAX_RESOLVED
 ) -> Criterion | tuple[str, ...] | None:
     """Return the resolved condition, or None if too many resources meet its inner criterion.
 
-    A chain resolves to a criterion on its reference, `_has` to the ids of the referenced resources. At most `most`
+    A chain resolves to a criterion on its reference, `_has` to the ids of the referenced resources. At most `limit`
     entries of each type on the path are examined.
     """
     with context.budget.charged_to(condition.name):
         if isinstance(condition, Has):
-            return _referred_to(condition, context, most)
+            return _referred_to(condition, context, limit)
         targets: list[str] = []
         for branch in condition.branches:
-            found = _inner_matches(branch.type, branch.condition, context, most)
-            if found is None or len(targets) + len(found) > MOST_ALTERNATIVES:
+            found = _inner_matches(branch.type, branch.condition, context, limit)
+            if found is None or len(targets) + len(found) > MAX_ALTERNATIVES:
                 return None
             targets += (resource_key(branch.type.name, entry.id) for entry in found)
         return Criterion(condition.reference, "", tuple(targets))
@@ -103,43 +103,43 @@ def filter_entries(
     A share of the budget stays reserved for the page, unless fewer than `at_least` entries would be decided. Raises the
     400 outcome `too-costly` if deciding `at_least` entries exceeds the budget of the request.
     """
-    places = {entry.id: place for place, entry in enumerate(entries)}
+    positions = {entry.id: position for position, entry in enumerate(entries)}
     kept = FilterResult(list(entries), len(entries))
     for condition in conditions:
         # Entries that failed a previous condition need no decision.
-        needed = sum(places[entry.id] < at_least for entry in kept.entries)
+        needed = sum(positions[entry.id] < at_least for entry in kept.entries)
         with context.budget.charged_to(condition.name):
             some = _filter(condition, kept.entries, context, needed)
         undecided = kept.entries[some.decided :]
-        kept = FilterResult(some.entries, places[undecided[0].id] if undecided else kept.decided)
+        kept = FilterResult(some.entries, positions[undecided[0].id] if undecided else kept.decided)
     return kept
 
 
-def _resolved(condition: ChainedCondition, context: SearchContext, most: int) -> Criterion | None:
+def _resolved(condition: ChainedCondition, context: SearchContext, limit: int) -> Criterion | None:
     """Return a resolved condition as a criterion; ids become a criterion on `_id`."""
-    resolved_by = resolve_condition(condition, context, most)
+    resolved_by = resolve_condition(condition, context, limit)
     if isinstance(resolved_by, tuple):
         return Criterion(ID_PARAMETER, "", tuple(Token(None, resource_id) for resource_id in resolved_by))
     return resolved_by
 
 
 def _inner_matches(
-    type_: ResourceType, condition: SearchCondition, context: SearchContext, most: int
+    type_: ResourceType, condition: SearchCondition, context: SearchContext, limit: int
 ) -> list[Entry] | None:
     if isinstance(condition, Criterion):
-        return matching_entries(type_, [condition], context, most)
-    criterion = _resolved(condition, context, most)
-    return None if criterion is None else matching_entries(type_, [criterion], context, most)
+        return matching_entries(type_, [condition], context, limit)
+    criterion = _resolved(condition, context, limit)
+    return None if criterion is None else matching_entries(type_, [criterion], context, limit)
 
 
-def _referred_to(condition: Has, context: SearchContext, most: int) -> tuple[str, ...] | None:
-    found = _inner_matches(condition.source, condition.inner, context, most)
+def _referred_to(condition: Has, context: SearchContext, limit: int) -> tuple[str, ...] | None:
+    found = _inner_matches(condition.source, condition.inner, context, limit)
     if found is None:
         return None
     references = (one for entry in found for one in entry.values.get(condition.reference.name, ()))
     keys = dict.fromkeys(reference.partition("/")[::2] for reference in references)
     ids = tuple(resource_id for name, resource_id in keys if name == condition.target.name)
-    return ids if len(ids) <= most else None
+    return ids if len(ids) <= limit else None
 
 
 def _filter(
@@ -191,11 +191,11 @@ def _filter_chained(condition: Chain, entries: Sequence[Entry], context: SearchC
             inner = _filter(branch.condition, found, context, must)
             met |= {(entry.type.name, entry.id) for entry in inner.entries}
             unknown |= {(entry.type.name, entry.id) for entry in found[inner.decided :]}
-        for place, (entry, keys) in enumerate(zip(some, targets, strict=True)):
+        for position, (entry, keys) in enumerate(zip(some, targets, strict=True)):
             if not met.isdisjoint(keys):
                 kept.append(entry)
             elif not unknown.isdisjoint(keys):
-                return FilterResult(kept, start + place)
+                return FilterResult(kept, start + position)
     return FilterResult(kept, len(entries))
 
 
@@ -238,32 +238,32 @@ def _are_referred_to(
     streams = referrers_of(entries, condition.source, condition.reference, context, _FIRST_REFERRERS)
     if isinstance(condition.inner, Criterion):
         meets = _test(condition.inner, context)
-        return [_is_met(meets, stream, context, needed=place < at_least) for place, stream in enumerate(streams)]
+        return [_is_met(meets, stream, context, needed=position < at_least) for position, stream in enumerate(streams)]
     met: dict[int, bool | None] = {}
     going_on = dict(enumerate(streams))
     size = _FIRST_GROUP
     while going_on:
         looked_at: dict[int, list[Entry]] = {}
-        for place, stream in going_on.items():
-            some = _next_of(stream, size, context, needed=place < at_least)
+        for position, stream in going_on.items():
+            some = _next_of(stream, size, context, needed=position < at_least)
             if some is None:
-                met[place] = None
+                met[position] = None
             else:
-                looked_at[place] = some
+                looked_at[position] = some
         sources = {source.id: source for some in looked_at.values() for source in some}
-        needed = {source.id for place, some in looked_at.items() if place < at_least for source in some}
+        needed = {source.id for position, some in looked_at.items() if position < at_least for source in some}
         inner = _filter(condition.inner, list(sources.values()), context, len(needed))
         good = {source.id for source in inner.entries}
         unknown = set(list(sources)[inner.decided :])
-        for place, some in looked_at.items():
+        for position, some in looked_at.items():
             ids = {source.id for source in some}
             if not some or ids & good:
-                met[place] = bool(some)
+                met[position] = bool(some)
             elif ids & unknown:
-                met[place] = None
-        going_on = {place: stream for place, stream in going_on.items() if place not in met}
+                met[position] = None
+        going_on = {position: stream for position, stream in going_on.items() if position not in met}
         size *= 2
-    return [met[place] for place in range(len(entries))]
+    return [met[position] for position in range(len(entries))]
 
 
 def _is_met(

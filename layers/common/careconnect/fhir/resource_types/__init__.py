@@ -22,12 +22,12 @@ from careconnect.fhir.resource_types.served_types import (
     resource_type,
     served_type,
 )
-from careconnect.fhir.resource_types.types import DATA_HOMES, FHIR_VERSION, ID_PATTERN, Home, ResourceType, valid_id
+from careconnect.fhir.resource_types.types import DATA_TABLES, FHIR_VERSION, ID_PATTERN, ResourceType, Table, valid_id
 
 __all__ = [
     "AUDIT_EVENT",
     "COMMON_PARAMETERS",
-    "DATA_HOMES",
+    "DATA_TABLES",
     "FHIR_VERSION",
     "ID_PARAMETER",
     "ID_PATTERN",
@@ -37,12 +37,12 @@ __all__ = [
     "SERVED_TYPES",
     "SYNTAX",
     "Follow",
-    "Home",
     "Modifier",
     "ParameterType",
     "Rank",
     "ResourceType",
     "SearchParameter",
+    "Table",
     "resource_type",
     "served_type",
     "valid_id",

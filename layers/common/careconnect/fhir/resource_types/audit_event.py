@@ -7,13 +7,13 @@ from careconnect.fhir.resource_types.directory_types import DIRECTORY_TYPES
 from careconnect.fhir.resource_types.parameters import Follow
 from careconnect.fhir.resource_types.record_types import RECORD_TYPES
 from careconnect.fhir.resource_types.rows import ID_PARAMETER, PATIENT, code, date, reference, status, type_row
-from careconnect.fhir.resource_types.types import Home, ResourceType
+from careconnect.fhir.resource_types.types import ResourceType, Table
 
 _DATA_TYPES: Final = tuple(each.name for each in (*RECORD_TYPES, *DIRECTORY_TYPES))
 
 AUDIT_EVENT: Final[ResourceType] = replace(
     type_row(
-        Home.AUDIT,
+        Table.AUDIT,
         "AuditEvent",
         # STU3 searches `agent.reference` too; here an agent is a client, never a patient.
         replace(PATIENT, paths=("entity.reference",), follow=Follow.NOTHING),

@@ -127,7 +127,7 @@ class SearchParameter:
     """False for a reference that can be followed but not searched by."""
     compartment: bool = False
     """True for the reference that puts a resource into the compartment of its target, a patient."""
-    within: str = ""
+    parent: str = ""
     """The parent parameter, with index entries that serve this one too: `family` is found by the entries of `name`."""
     part_of: str = ""
     """The parameter that stores this one's values among its own; by default the parent parameter."""
@@ -154,7 +154,7 @@ class SearchParameter:
     @cached_property
     def indexed(self) -> bool:
         """Return True if the parameter has index entries of its own."""
-        return Rank.KEY < self.rank < Rank.COMPARED and not self.within
+        return Rank.KEY < self.rank < Rank.COMPARED and not self.parent
 
     @cached_property
     def of_resource(self) -> bool:

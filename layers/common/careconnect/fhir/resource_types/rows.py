@@ -9,14 +9,14 @@ from typing import Final
 
 from careconnect.fhir.resource_types.parameters import Follow, ParameterType, Part, Rank, SearchParameter
 from careconnect.fhir.resource_types.stu3 import definition
-from careconnect.fhir.resource_types.types import Home, ResourceType
+from careconnect.fhir.resource_types.types import ResourceType, Table
 
 
 def string(
-    name: str, *paths: str, within: str = "", rank: Rank = Rank.SHARED, word_by_word: bool = False
+    name: str, *paths: str, parent: str = "", rank: Rank = Rank.SHARED, word_by_word: bool = False
 ) -> SearchParameter:
     """Return a string parameter."""
-    return SearchParameter(name, ParameterType.STRING, paths, rank, within=within, word_by_word=word_by_word)
+    return SearchParameter(name, ParameterType.STRING, paths, rank, parent=parent, word_by_word=word_by_word)
 
 
 def code(name: str, *paths: str, rank: Rank = Rank.SHARED) -> SearchParameter:
@@ -43,7 +43,7 @@ def quantity(name: str, *paths: str) -> SearchParameter:
 def composite(name: str, path: str, *parts: Part) -> SearchParameter:
     """Return a composite of parts of the element at `path`. The index entries of its first part serve it."""
     first = parts[0].parameter
-    return SearchParameter(name, ParameterType.COMPOSITE, (path,), first.rank, within=first.name, parts=parts)
+    return SearchParameter(name, ParameterType.COMPOSITE, (path,), first.rank, parent=first.name, parts=parts)
 
 
 LINKED: Final = Follow.INCLUDE | Follow.REVERSE
@@ -51,18 +51,18 @@ _ADDED: Final = LINKED | Follow.EVERYTHING
 
 
 def reference(
-    name: str, *targets: str, rank: Rank = Rank.SHARED, follow: Follow = _ADDED, within: str = ""
+    name: str, *targets: str, rank: Rank = Rank.SHARED, follow: Follow = _ADDED, parent: str = ""
 ) -> SearchParameter:
     """Return a reference parameter."""
-    if within:
+    if parent:
         # `_revinclude` follows index entries, and it has none of its own.
         follow &= ~Follow.REVERSE
-    return SearchParameter(name, ParameterType.REFERENCE, (), rank, targets, follow, within=within)
+    return SearchParameter(name, ParameterType.REFERENCE, (), rank, targets, follow, parent=parent)
 
 
-def context(*, within: str = "") -> SearchParameter:
+def context(*, parent: str = "") -> SearchParameter:
     """Return the reference to the encounter or episode in which a resource was recorded."""
-    return reference("context", rank=Rank.RECORD, follow=LINKED, within=within)
+    return reference("context", rank=Rank.RECORD, follow=LINKED, parent=parent)
 
 
 def _contact(name: str, *, punctuation: bool = True) -> SearchParameter:
@@ -80,18 +80,18 @@ def _contact(name: str, *, punctuation: bool = True) -> SearchParameter:
 # STU3 defines a Group as a target too; a patient's compartment takes patients only (STU3 Search: `patient`).
 PATIENT: Final = replace(reference("patient", "Patient", rank=Rank.RECORD, follow=LINKED), compartment=True)
 # Its index entries would repeat those of `patient`: a search by it uses those.
-SUBJECT: Final = reference("subject", "Patient", rank=Rank.RECORD, follow=Follow.NOTHING, within="patient")
+SUBJECT: Final = reference("subject", "Patient", rank=Rank.RECORD, follow=Follow.NOTHING, parent="patient")
 ENCOUNTER: Final = reference("encounter", "Encounter", rank=Rank.RECORD, follow=LINKED)
 
 IDENTIFIER: Final = code("identifier", rank=Rank.IDENTIFIER)
 ACTIVE: Final = status("active", system="special-values")
 
 NAME: Final = string("name", word_by_word=True)
-FAMILY: Final = string("family", within="name")
-GIVEN: Final = string("given", within="name")
+FAMILY: Final = string("family", parent="name")
+GIVEN: Final = string("given", parent="name")
 
 ADDRESS: Final = replace(string("address"), any_word=True)
-CITY: Final = string("address-city", within="address")
+CITY: Final = string("address-city", parent="address")
 POSTCODE: Final = replace(string("address-postalcode"), part_of="address")
 
 EMAIL: Final = _contact("email")
@@ -136,7 +136,7 @@ _ALWAYS: Final = frozenset(("resourceType", "id", "meta", "implicitRules"))
 
 
 def type_row(
-    home: Home,
+    table: Table,
     name: str,
     *parameters: SearchParameter,
     order_by: str = "",
@@ -148,7 +148,7 @@ def type_row(
     mandatory = _ALWAYS.union(defined.get("mandatory", ()))
     return ResourceType(
         name=name,
-        home=home,
+        table=table,
         scope_names=scope_names or (name,),
         parameters=tuple(_completed(name, each) for each in parameters),
         order_by=order_by,
@@ -160,5 +160,5 @@ def type_row(
     )
 
 
-record: Final = partial(type_row, Home.RECORD)
-directory: Final = partial(type_row, Home.DIRECTORY)
+record: Final = partial(type_row, Table.RECORD)
+directory: Final = partial(type_row, Table.DIRECTORY)

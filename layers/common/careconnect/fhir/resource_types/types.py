@@ -22,7 +22,7 @@ def valid_id(text: object) -> bool:
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
-class Home(StrEnum):
+class Table(StrEnum):
     """The table that stores a type, and so the function that serves it."""
 
     RECORD = "record"
@@ -31,7 +31,7 @@ class Home(StrEnum):
     """The audit trail: no client writes it, and the loader loads nothing into it."""
 
 
-DATA_HOMES: Final = (Home.RECORD, Home.DIRECTORY)
+DATA_TABLES: Final = (Table.RECORD, Table.DIRECTORY)
 """The tables of the resources that clients write and the loader loads."""
 
 
@@ -46,7 +46,7 @@ class ResourceType:
     """
 
     name: str
-    home: Home
+    table: Table
     scope_names: tuple[str, ...]
     parameters: tuple[SearchParameter, ...]
     order_by: str = ""
@@ -122,7 +122,7 @@ class ResourceType:
 
     def reaches(self, other: "ResourceType") -> bool:
         """Return True if a search of this type may read another: only the records' function reads two tables."""
-        return other.home is self.home or (self.home is Home.RECORD and other.home is Home.DIRECTORY)
+        return other.table is self.table or (self.table is Table.RECORD and other.table is Table.DIRECTORY)
 
     @cached_property
     def patient_parameter(self) -> SearchParameter | None:

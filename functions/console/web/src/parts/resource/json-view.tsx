@@ -8,8 +8,8 @@ import { CopyButton } from "../copy-button.tsx";
 import { BoundedList } from "./bounded-list.tsx";
 import { ReferenceLink } from "./reference-link.tsx";
 
-const MOST_LINES = 400;
-const MOST_CHARACTERS = 2000;
+const MAX_LINES = 400;
+const MAX_CHARACTERS = 2000;
 
 export function JsonView({ resource }: { readonly resource: Resource }) {
   const lines = useMemo(() => [...jsonLines(resource)], [resource]);
@@ -18,7 +18,7 @@ export function JsonView({ resource }: { readonly resource: Resource }) {
       <div class="row">
         <CopyButton label="Copy JSON" text={() => JSON.stringify(resource, null, 2)} />
       </div>
-      <BoundedList items={lines} limit={MOST_LINES} what="lines">
+      <BoundedList items={lines} limit={MAX_LINES} what="lines">
         {(shown) => (
           <pre class="code source" tabIndex={0} role="region" aria-label="Resource as JSON">
             {shown.map((each, place) => (
@@ -46,8 +46,8 @@ function Line({ line }: { readonly line: JsonLine }) {
 function Piece({ piece }: { readonly piece: JsonPiece }) {
   const { kind, text, reference } = piece;
   if (kind === "mark") return <>{text}</>;
-  const isLong = text.length > MOST_CHARACTERS;
-  const word = <span class={`json-${kind}`}>{isLong ? `${text.slice(0, MOST_CHARACTERS)}…` : text}</span>;
+  const isLong = text.length > MAX_CHARACTERS;
+  const word = <span class={`json-${kind}`}>{isLong ? `${text.slice(0, MAX_CHARACTERS)}…` : text}</span>;
   if (isLong) return <>{word} <em>({text.length} characters; the copy has them all)</em></>;
   return reference ? <ReferenceLink reference={reference}>{word}</ReferenceLink> : word;
 }

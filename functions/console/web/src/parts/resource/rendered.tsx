@@ -5,8 +5,8 @@ import { type Member, membersOf, metaMembersOf, narrativeText, type Value } from
 import { BoundedList } from "./bounded-list.tsx";
 import { ReferenceLink } from "./reference-link.tsx";
 
-const MOST_VALUES = 20;
-const MOST_CHARACTERS = 1000;
+const MAX_VALUES = 20;
+const MAX_CHARACTERS = 1000;
 
 export function Rendered({ resource }: { readonly resource: Resource }) {
   const narrative = narrativeText(resource);
@@ -50,7 +50,7 @@ function Values({ values }: { readonly values: readonly Value[] }) {
   if (!only) return <span class="quiet">empty</span>;
   if (values.length === 1) return <OneValue value={only} />;
   return (
-    <BoundedList items={values} limit={MOST_VALUES} what="values">
+    <BoundedList items={values} limit={MAX_VALUES} what="values">
       {(shown) => (
         <ul class={values.some((each) => each.parts.length) ? "values apart-values" : "values"}>
           {shown.map((each, place) => (
@@ -86,10 +86,10 @@ function OneValue({ value }: { readonly value: Value }) {
 
 /** A text, of which only the beginning is put into the page if it is very long: a picture's bytes, for example. */
 function Text({ text }: { readonly text: string }) {
-  if (text.length <= MOST_CHARACTERS) return <>{text}</>;
+  if (text.length <= MAX_CHARACTERS) return <>{text}</>;
   return (
     <>
-      {text.slice(0, MOST_CHARACTERS)}… <span class="note">{text.length} characters; the copied JSON has them all.</span>
+      {text.slice(0, MAX_CHARACTERS)}… <span class="note">{text.length} characters; the copied JSON has them all.</span>
     </>
   );
 }

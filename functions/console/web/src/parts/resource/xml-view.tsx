@@ -10,7 +10,7 @@ import { CopyButton } from "../copy-button.tsx";
 import { TaskState, useTask } from "../task.tsx";
 import { BoundedList } from "./bounded-list.tsx";
 
-const MOST_LINES = 400;
+const MAX_LINES = 400;
 
 export function XmlView({ resource }: { readonly resource: Resource }) {
   const [xml, setXml] = useState("");
@@ -29,7 +29,7 @@ export function XmlView({ resource }: { readonly resource: Resource }) {
           <div class="row">
             <CopyButton label="Copy XML" text={() => xml} />
           </div>
-          <BoundedList items={xmlLines(xml)} limit={MOST_LINES} what="lines">
+          <BoundedList items={xmlLines(xml)} limit={MAX_LINES} what="lines">
             {(shown) => (
               <pre class="code source" tabIndex={0} role="region" aria-label="Resource as XML">{shown.join("\n")}</pre>
             )}

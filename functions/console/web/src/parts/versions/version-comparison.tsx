@@ -10,7 +10,7 @@ import { announce } from "../../shell/announcements.tsx";
 
 const SIGNS = { added: "+", removed: "−", changed: "~" } as const;
 /** A table of more rows helps nobody: a whole resource has been exchanged for another. */
-export const MOST_ROWS = 200;
+export const MAX_ROWS = 200;
 
 export function VersionComparison({ versions, chosen, from, to, onChosen }: {
   /** Those that can be chosen, the newest first. */
@@ -31,8 +31,8 @@ export function VersionComparison({ versions, chosen, from, to, onChosen }: {
         <VersionChoice label="to version" versions={versions} value={chosen.to} onValue={(one) => onChosen({ ...chosen, to: one })} />
       </div>
       <p>{summary}</p>
-      {differences.length > 0 && <DifferenceTable differences={differences.slice(0, MOST_ROWS)} />}
-      {differences.length > MOST_ROWS && <p class="quiet">The first {MOST_ROWS} are shown.</p>}
+      {differences.length > 0 && <DifferenceTable differences={differences.slice(0, MAX_ROWS)} />}
+      {differences.length > MAX_ROWS && <p class="quiet">The first {MAX_ROWS} are shown.</p>}
     </section>
   );
 }

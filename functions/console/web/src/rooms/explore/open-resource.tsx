@@ -17,7 +17,7 @@ import { nameOf } from "./included.ts";
 import { fhirUrl, LastRequest } from "./last-request.tsx";
 import { keepUrl } from "./state.ts";
 
-const MOST_INCLUDED = 50;
+const MAX_INCLUDED = 50;
 
 interface Read {
   readonly resource: Resource;
@@ -92,7 +92,7 @@ function Included({ resources }: { readonly resources: readonly Resource[] }) {
   return (
     <section class="card" aria-label="Included with it">
       <h2>Included with it</h2>
-      <BoundedList items={resources} limit={MOST_INCLUDED} what="resources">
+      <BoundedList items={resources} limit={MAX_INCLUDED} what="resources">
         {(some) => (
           <ul class="included">
             {some.map((each) => (

@@ -3,7 +3,7 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { type Difference, differencesOf } from "../../fhir/difference.ts";
-import { DifferenceTable, MOST_ROWS } from "../../parts/versions/version-comparison.tsx";
+import { DifferenceTable, MAX_ROWS } from "../../parts/versions/version-comparison.tsx";
 import type { Conflict } from "./use-writing.ts";
 
 export function ConflictPanel({ conflict: { stored }, mine, onSettled }: {
@@ -36,7 +36,7 @@ function Differences({ theirs, mine }: { readonly theirs: string; readonly mine:
   const found = differences(theirs, mine);
   if (!found) return null;
   if (!found.length) return <p>Both say the same.</p>;
-  return <DifferenceTable differences={found.slice(0, MOST_ROWS)} before="Theirs" after="Yours" />;
+  return <DifferenceTable differences={found.slice(0, MAX_ROWS)} before="Theirs" after="Yours" />;
 }
 
 /** Returns what differs; null while what is being typed is no JSON. */
