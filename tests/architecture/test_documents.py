@@ -228,10 +228,10 @@ def test_reference_names_every_type_parameter_and_scope() -> None:
 
 
 PROJECT: Final = DOCS.parent
-CONTRACT: Final = ("oauth", "access", "fhir", "search", "write")
+CONTRACT: Final = ("oauth", "tokens", "access", "fhir", "search", "write")
 GENERATED: Final = {str((DOCS / path).relative_to(PROJECT)) for path in MADE}
 
-_CITATION: Final = re.compile(r"\b(oauth|access|fhir|search|write)\.md`?(?:,\s(?P<where>(?:[^;:.)]|: )+))?")
+_CITATION: Final = re.compile(r"\b(oauth|tokens|access|fhir|search|write)\.md`?(?:,\s(?P<where>(?:[^;:.)]|: )+))?")
 _RANGE: Final = re.compile(r"S(\d+) to S(\d+)")
 
 
@@ -319,7 +319,7 @@ def test_a_citation_of_the_contract_leads_to_a_heading_or_a_number() -> None:
         ("search", "Totals and Paging", ""),
         ("fhir", "Statuses: 503", ""),
         ("fhir", "Statuses: 999", "999"),
-        ("oauth", "Introspection and revocation", ""),
+        ("tokens", "Introspection and revocation", ""),
         ("oauth", "Nonsense", "Nonsense"),
     ],
 )
