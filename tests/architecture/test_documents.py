@@ -228,10 +228,10 @@ def test_reference_names_every_type_parameter_and_scope() -> None:
 
 
 PROJECT: Final = DOCS.parent
-CONTRACT: Final = ("oauth", "tokens", "access", "fhir", "search", "write")
+CONTRACT: Final = ("oauth", "tokens", "access", "fhir", "search", "write", "audit")
 GENERATED: Final = {str((DOCS / path).relative_to(PROJECT)) for path in MADE}
 
-_CITATION: Final = re.compile(r"\b(oauth|tokens|access|fhir|search|write)\.md`?(?:,\s(?P<where>(?:[^;:.)]|: )+))?")
+_CITATION: Final = re.compile(rf"\b({'|'.join(CONTRACT)})\.md`?(?:,\s(?P<where>(?:[^;:.)]|: )+))?")
 _RANGE: Final = re.compile(r"S(\d+) to S(\d+)")
 
 
