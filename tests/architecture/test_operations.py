@@ -69,11 +69,11 @@ def test_an_archive_that_is_behind_is_reported_long_before_the_stream_loses_anyt
 
 @each_of("name", _ALARMS)
 def test_the_alarm_has_a_runbook_and_someone_to_tell(name: str) -> None:
-    runbooks = (PROJECT / "docs/operate.md").read_text(encoding="utf-8")
-    runbook = re.search(r"See docs/operate\.md, ([a-z ]+)\.$", _ALARMS[name]["AlarmDescription"])
+    runbooks = (PROJECT / "docs/alarms.md").read_text(encoding="utf-8")
+    runbook = re.search(r"See docs/alarms\.md, ([a-z ]+)\.$", _ALARMS[name]["AlarmDescription"])
 
     assert runbook is not None
-    assert f"\n### {runbook[1].capitalize()}\n" in runbooks
+    assert f"\n## {runbook[1].capitalize()}\n" in runbooks
     assert f"`{name.removesuffix('Alarm')}`" in runbooks
     assert _ALARMS[name]["AlarmActions"] == _ALARMS[name]["OKActions"] != []
 

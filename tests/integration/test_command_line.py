@@ -53,8 +53,8 @@ def test_a_request_is_found_in_the_log_by_the_id_that_its_caller_saw(
 def test_the_alarms_of_the_template_have_their_runbooks(run: Run) -> None:
     shown = json.loads(run("alarms", "--json").stdout)
 
-    headings = re.findall(r"^### (.+)$", (DOCS / "operate.md").read_text("utf-8"), re.MULTILINE)
-    anchors = {f"docs/operate.md#{heading.lower().replace(' ', '-')}" for heading in headings}
+    headings = re.findall(r"^## (.+)$", (DOCS / "alarms.md").read_text("utf-8"), re.MULTILINE)
+    anchors = {f"docs/alarms.md#{heading.lower().replace(' ', '-')}" for heading in headings}
     assert {each["runbook"] for each in shown} == anchors
     assert "Latency" in {each["alarm"] for each in shown}
 

@@ -1,4 +1,4 @@
-"""Introspection, revocation, discovery and key rotation over HTTP (`oauth.md`)."""
+"""Introspection, revocation, discovery and key rotation over HTTP (`oauth.md`; `tokens.md`)."""
 
 import threading
 import time

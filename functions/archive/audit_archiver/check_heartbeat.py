@@ -1,4 +1,4 @@
-"""Put a heartbeat into the audit trail, and check that the previous one was archived (`audit.md`, The archive)."""
+"""Put a heartbeat into the audit trail, and check that the previous one was archived (`archive.md`, The archive)."""
 
 import secrets
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""A record of the audit table's stream, and its line in the archive (`audit.md`, The archive)."""
+"""A record of the audit table's stream, and its line in the archive (`archive.md`, The archive)."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Verify that a day of the audit trail is as it was archived (`audit.md`, Verification; ADR 34).
+"""Verify that a day of the audit trail is as it was archived (`archive.md`, Verification; ADR 34).
 
 A day's verdict covers the events with ids of that day, and every record that reached the stream on that day. A change
 of an old event is therefore reported for the day of the change, and for the day of the event.

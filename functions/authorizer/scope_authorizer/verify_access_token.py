@@ -1,4 +1,4 @@
-"""Verify a request's bearer token (`oauth.md`, Verification)."""
+"""Verify a request's bearer token (`tokens.md`, Verification)."""
 
 from collections.abc import Callable
 from typing import Protocol

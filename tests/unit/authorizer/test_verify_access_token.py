@@ -1,4 +1,4 @@
-"""Which tokens are accepted and which are not (`oauth.md`, Verification), each case named after its paragraph."""
+"""Which tokens are accepted and which are not (`tokens.md`, Verification), each case named after its paragraph."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Reading one resource: statuses, versions, validators, formats (`fhir.md`, Semantics and Statuses)."""
+"""Reading one resource: statuses, versions, validators, formats (`fhir.md`, Versions and Statuses)."""
 
 import json
 from collections.abc import Iterator

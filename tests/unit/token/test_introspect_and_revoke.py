@@ -1,4 +1,4 @@
-"""Introspection and revocation (`oauth.md`; RFC 7662, RFC 7009)."""
+"""Introspection and revocation (`tokens.md`; RFC 7662, RFC 7009)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The patients and the outcome in the audit events of a write (`audit.md`, One event per patient)."""
+"""The patients and the outcome in the audit events of a write (`audit.md`, Whose)."""
 
 from collections.abc import Callable
 from typing import Any

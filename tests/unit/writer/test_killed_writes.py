@@ -110,7 +110,7 @@ def _cases() -> Iterator[Any]:
 def test_promise_6_killed_before_any_call_a_write_is_done_or_not_and_a_retry_ends_right(
     recorded: tuple[Writer, Record], monkeypatch: pytest.MonkeyPatch, kind: str, many: int
 ) -> None:
-    """Each stored version has its event, and no event names another version (`audit.md`, Before the answer)."""
+    """Each stored version has its event, and no event names another version (`audit.md`, Before the answer leaves)."""
     writer, record = recorded
     if many < MORE_THAN_A_TRANSACTION:
         monkeypatch.setattr(plan, "MAX_ACTIONS", 25)

@@ -49,7 +49,7 @@ def expect_challenge(answer: httpx.Response, scheme: str, error: str = "") -> No
     """
     challenge = answer.headers.get("WWW-Authenticate")
     if challenge is None and answer.headers.get(_RENAMED):
-        raise LimitError(f"API Gateway has renamed it to {_RENAMED}: serve a custom domain (docs/deploy.md)")
+        raise LimitError(f"API Gateway has renamed it to {_RENAMED}: serve a custom domain (docs/change.md)")
     if challenge is None:
         raise CheckError("there is no WWW-Authenticate")
     named = f'error="{error}"' in challenge if error else "error=" not in challenge

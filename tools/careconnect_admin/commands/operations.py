@@ -27,7 +27,7 @@ _LEFT_OUT: Final = frozenset(
     {"level", "location", "message", "timestamp", "service", "xray_trace_id", "gateway_request_id"}
 )
 
-_RUNBOOK: Final = re.compile(r"See docs/operate\.md, ([\w ]+)\.")
+_RUNBOOK: Final = re.compile(r"See docs/alarms\.md, ([\w ]+)\.")
 _STATES: Final = {"ALARM": "ALARM", "INSUFFICIENT_DATA": "no data", "OK": "ok"}
 
 
@@ -120,6 +120,6 @@ def _alarm(alarm: dict[str, Any], stack: str) -> dict[str, str]:
         "alarm": alarm["AlarmName"].removeprefix(f"{stack}-"),
         "state": alarm["StateValue"],
         "since": alarm["StateUpdatedTimestamp"].astimezone(UTC).isoformat(timespec="seconds"),
-        "runbook": f"docs/operate.md#{runbook[1].replace(' ', '-')}" if runbook else "",
+        "runbook": f"docs/alarms.md#{runbook[1].replace(' ', '-')}" if runbook else "",
         "raised_when": description[: runbook.start()].strip() if runbook else description,
     }

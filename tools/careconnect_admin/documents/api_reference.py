@@ -130,7 +130,7 @@ def _values() -> Iterator[str]:
     yield "## Values and modifiers"
     yield ""
     yield from _paragraph(
-        "[fhir.md](contract/fhir.md#semantics) explains them. A modifier follows the parameter's name "
+        "[search.md](contract/search.md) explains them. A modifier follows the parameter's name "
         "(`name:exact=…`), a prefix precedes the value (`date=ge2017`). A comma means or, a repeated parameter means "
         "and."
     )
@@ -156,9 +156,9 @@ def _results() -> Iterator[str]:
     yield ""
     yield from _paragraph(
         f"A search takes {_quoted((*SEARCH_PARAMETERS, *_FOLLOWED))}, and a history {_quoted(HISTORY_PARAMETERS)} "
-        "([values](contract/fhir.md#result-parameters)). `Prefer: handling=strict` refuses and `handling=lenient` "
-        "ignores [unknown parameters](contract/fhir.md#unknown-parameters). A search shows a write within a second, or "
-        "at once with `Cache-Control: no-cache`."
+        "([values](contract/search.md#result-parameters)). `Prefer: handling=strict` refuses and `handling=lenient` "
+        "ignores [unknown parameters](contract/search.md#unknown-parameters). A search shows a write within a second, "
+        "or at once with `Cache-Control: no-cache`."
     )
 
 

@@ -27,7 +27,7 @@ test("a good token has no fault, and what only the server knows is said", async 
   assert.deepEqual(checks.filter((each) => each.state !== "right").map((each) => [each.name, each.state]), [["revoked", "unseen"]]);
 });
 
-test("oauth.md: the compact serialization is read strictly", async () => {
+test("tokens.md: the compact serialization is read strictly", async () => {
   const token = await accessToken();
   const [head = "", body = "", signature = ""] = token.split(".");
   // The last character of 256 bytes carries four bits that are none.

@@ -1,4 +1,4 @@
-"""Search the resources of one type (`fhir.md`, Semantics).
+"""Search the resources of one type (`search.md`).
 
 The stages are the modules of this folder: `parse` → `chains` → `plan_query` → `scan` and `filter` → `page`.
 """

@@ -1,4 +1,4 @@
-"""Grant an authenticated client an access token (RFC 6749 §4.4; `oauth.md`, The access token)."""
+"""Grant an authenticated client an access token (RFC 6749 §4.4; `tokens.md`, The access token)."""
 
 import uuid
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Introspect a token for a client that may know its state (RFC 7662; `oauth.md`, Introspection and revocation)."""
+"""Introspect a token for a client that may know its state (RFC 7662; `tokens.md`, Introspection and revocation)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol

@@ -1,4 +1,4 @@
-"""A token signer that uses KMS, where the private key stays (`oauth.md`, The access token)."""
+"""A token signer that uses KMS, where the private key stays (`tokens.md`, The access token)."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Revoke a client's own token (RFC 7009; `oauth.md`, Introspection and revocation)."""
+"""Revoke a client's own token (RFC 7009; `tokens.md`, Introspection and revocation)."""
 
 from collections.abc import Callable
 from typing import Protocol

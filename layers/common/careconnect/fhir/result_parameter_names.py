@@ -1,6 +1,6 @@
 """The parameters that control how a result is presented, for the reader and for the generated documents.
 
-`fhir.md`, Result parameters; STU3 Search §2.21.1.9.
+`search.md`, Result parameters; STU3 Search §2.21.1.9.
 """
 
 from typing import Final

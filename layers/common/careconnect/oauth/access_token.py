@@ -1,4 +1,4 @@
-"""The format of the access token, shared by issuer and authorizer (RFC 9068; `oauth.md`, The access token)."""
+"""The format of the access token, shared by issuer and authorizer (RFC 9068; `tokens.md`, The access token)."""
 
 import re
 from typing import Final

@@ -1,4 +1,4 @@
-"""The verification that a text is one of our access tokens, intact and still valid (`oauth.md`, Verification).
+"""The verification that a text is one of our access tokens, intact and still valid (`tokens.md`, Verification).
 
 The authorizer verifies the token of every request and the issuer that of every introspection, so that both mean
 the same by "active". Revocation is not checked here, since it takes a store; that is up to the caller.

@@ -1,6 +1,6 @@
 """The parameters that all searches share: the presentation of the answer, and the handling of unknown parameters.
 
-`fhir.md`, Result parameters and Unknown parameters.
+`search.md`, Result parameters and Unknown parameters.
 """
 
 import re
@@ -30,7 +30,7 @@ _ELEMENT: Final = re.compile(r"[A-Za-z]+(?:\[x\])?")
 
 
 class Handling(StrEnum):
-    """The handling of a parameter that is not offered (`fhir.md`, Unknown parameters; RFC 7240 §4.4)."""
+    """The handling of a parameter that is not offered (`search.md`, Unknown parameters; RFC 7240 §4.4)."""
 
     STANDARD = "standard"
     """A parameter that STU3 defines is refused, an unknown one is ignored."""

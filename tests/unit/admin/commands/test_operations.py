@@ -196,8 +196,8 @@ def test_following_goes_on_until_it_is_interrupted(aws: Aws, run: Run, monkeypat
 def rings(aws: Aws) -> None:
     """Have three alarms of the stack, one of which rings, and one of another stack."""
     for name, description in (
-        ("careconnect-Latency", "Answers take over 3 s. See docs/operate.md, latency."),
-        ("careconnect-KeyChanges", "A key was changed. See docs/operate.md, key changes."),
+        ("careconnect-Latency", "Answers take over 3 s. See docs/alarms.md, latency."),
+        ("careconnect-KeyChanges", "A key was changed. See docs/alarms.md, key changes."),
         ("careconnect-SigningFailed", "KMS does not sign."),
         ("careconnect-2-Latency", "Another stack's."),
     ):
@@ -221,8 +221,8 @@ def test_alarms_of_this_stack_are_listed_with_their_runbooks_those_that_ring_fir
 
     assert [(each["alarm"], each["state"], each["runbook"], each["raised_when"]) for each in shown] == [
         ("SigningFailed", "ALARM", "", "KMS does not sign."),
-        ("KeyChanges", "OK", "docs/operate.md#key-changes", "A key was changed."),
-        ("Latency", "OK", "docs/operate.md#latency", "Answers take over 3 s."),
+        ("KeyChanges", "OK", "docs/alarms.md#key-changes", "A key was changed."),
+        ("Latency", "OK", "docs/alarms.md#latency", "Answers take over 3 s."),
     ]
     table = run("alarms").stdout.splitlines()
     assert table[0].split() == ["alarm", "state", "since", "runbook", "raised", "when"]

@@ -1,4 +1,4 @@
-"""`careconnect keys`: rotation and retirement (`oauth.md`, Keys)."""
+"""`careconnect keys`: rotation and retirement (`tokens.md`, Keys)."""
 
 import json
 from collections.abc import Iterator

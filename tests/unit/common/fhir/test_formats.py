@@ -1,4 +1,4 @@
-"""Which format a request asks for (`fhir.md`, Semantics: Formats)."""
+"""Which format a request asks for (`fhir.md`, Formats)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The keys behind the aliases (`oauth.md`, Keys; RFC 7638)."""
+"""The keys behind the aliases (`tokens.md`, Keys; RFC 7638)."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""The matches of each modifier, prefix and spelling of a value (STU3 Search §2.21.1; `fhir.md`, Semantics)."""
+"""The matches of each modifier, prefix and spelling of a value (STU3 Search §2.21.1; `search.md`)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta

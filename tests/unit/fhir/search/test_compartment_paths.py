@@ -1,4 +1,4 @@
-"""`Patient/{id}/Type` is the search of the type with the patient as one more criterion (`fhir.md`, Compartments)."""
+"""`Patient/{id}/Type` is the search of the type with the patient as one more criterion (`search.md`, Compartments)."""
 
 from urllib.parse import quote, urlencode
 

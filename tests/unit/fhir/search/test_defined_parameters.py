@@ -1,4 +1,4 @@
-"""STU3's parameters work or are refused by name; all others are ignored (`fhir.md`, Unknown parameters)."""
+"""STU3's parameters work or are refused by name; all others are ignored (`search.md`, Unknown parameters)."""
 
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, quote, urlsplit

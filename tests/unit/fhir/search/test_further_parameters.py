@@ -1,4 +1,4 @@
-"""Searches by the parameters that the index's second version added, through the tables (`fhir.md`, Semantics)."""
+"""Searches by the parameters that the index's second version added, through the tables (`search.md`)."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""A page costs a page, and its links lead to all of the matches (`fhir.md`, Totals and Paging; ADR 21)."""
+"""A page costs a page, and its links lead to all of the matches (`search.md`, Totals and Paging; ADR 21)."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Paging: complete and disjoint pages, and links that serve no other caller (`fhir.md`, Semantics)."""
+"""Paging: complete and disjoint pages, and links that serve no other caller (`search.md`, Paging)."""
 
 import base64
 from urllib.parse import urlencode

@@ -1,4 +1,4 @@
-"""Searching one type: the results, their order, and the content of the Bundle (`fhir.md`, Semantics)."""
+"""Searching one type: the results, their order, and the content of the Bundle (`search.md`)."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

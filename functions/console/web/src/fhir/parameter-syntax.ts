@@ -37,7 +37,7 @@ export function syntaxOf({ documentation = "" }: Pick<SearchParameter, "document
   };
 }
 
-/** Says whether `_sort` takes a parameter: dates, texts and the id (fhir.md, Result parameters). */
+/** Says whether `_sort` takes a parameter: dates, texts and the id (search.md, Result parameters). */
 export function isSortable({ name, type }: Pick<SearchParameter, "name" | "type">): boolean {
   return type === "date" || type === "string" || name === "_id";
 }

@@ -1,4 +1,4 @@
-"""The two formats of FHIR responses, and content negotiation (`fhir.md`, Semantics: Formats)."""
+"""The two formats of FHIR responses, and content negotiation (`fhir.md`, Formats)."""
 
 import re
 from collections.abc import Mapping, Sequence
