@@ -1,4 +1,4 @@
-"""A search page passes few modules, and is not deep: a reader can follow it."""
+"""A search page passes few modules, by few nested calls: a reader can follow it."""
 
 import sys
 import threading
@@ -50,7 +50,7 @@ def deployment() -> Iterator[MotoDeployment]:
         yield deployed
 
 
-def test_a_search_page_passes_few_modules_and_is_not_deep(deployment: MotoDeployment) -> None:
+def test_a_search_page_passes_few_modules_by_few_calls(deployment: MotoDeployment) -> None:
     instance = deployment.new_instance(PAGE.function)
     deployment.ask(instance, PAGE.sent(deployment))
     event, walk = PAGE.sent(deployment), Walk()
