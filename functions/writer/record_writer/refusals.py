@@ -128,6 +128,30 @@ def outside_compartment() -> OutcomeError:
     )
 
 
+def identity_of_patient() -> OutcomeError:
+    """Return 403 for a write by which a bound client would change who a Patient is, or find one by an identifier."""
+    return OutcomeError(
+        403,
+        "forbidden",
+        "The access token is bound to a patient: it changes neither identifier, link nor active of a Patient, deletes "
+        "none, and takes no condition on one.",
+        metrics=_REFUSED,
+        why=COMPARTMENT,
+    )
+
+
+def other_identifier_system() -> OutcomeError:
+    """Return 403 for an identifier or a condition of a system that a bound client is not registered for."""
+    return OutcomeError(
+        403,
+        "forbidden",
+        "The access token is bound to a patient: it adds, changes, removes and names identifiers only of the systems "
+        "in its identifier_systems.",
+        metrics=_REFUSED,
+        why=COMPARTMENT,
+    )
+
+
 def not_a_patch(text: str) -> OutcomeError:
     """Return 400 for a patch that is no list of RFC 6902's operations; `text` is fixed."""
     return OutcomeError(400, "structure", text)

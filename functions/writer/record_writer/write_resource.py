@@ -4,7 +4,6 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from functools import partial
 from random import SystemRandom
 from typing import Any, Final
 
@@ -17,8 +16,9 @@ from careconnect_records.writes.plan import plan_write
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body, stored_patients
+from record_writer.checks.identifiers import require_own_condition, require_own_identifiers
 from record_writer.checks.references import referenced_by, require_references
-from record_writer.checks.valid_resource import require_own, require_valid, require_writable
+from record_writer.checks.valid_resource import require_own, require_valid
 from record_writer.find_target import find_target, not_found, sees
 from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.request.patch_resource import patched
@@ -47,8 +47,11 @@ class ResourceWriter:
 
         Raises the outcomes that refuse it (`write.md`), 503 if it conflicts for `SECONDS`.
         """
-        if request.kind in (Kind.CREATE, Kind.UPDATE) and not (request.condition and request.type.is_patient):
+        require_own_condition(request.caller, request.type, request.condition)
+        if request.kind in (Kind.CREATE, Kind.UPDATE):
             require_own(request.caller, request.type, request.resource, request.id, request.root)
+        if request.kind is Kind.CREATE:
+            require_own_identifiers(request.caller, request.type, {}, request.resource)
         end = self.elapsed() + SECONDS
         pause = _FIRST_PAUSE
         while True:
@@ -85,10 +88,9 @@ class ResourceWriter:
         if request.condition is None:
             if request.caller.patient and target.version == 0:
                 raise not_found(target)
-        elif not target.exists:
-            require_writable(request.caller, request.type, new=True)
-        elif request.body_id not in (None, target.id):
+        elif target.exists and request.body_id not in (None, target.id):
             raise refusals.another_id()
+        target = self._with_own_identifiers(request, target, request.resource)
         return self._put(request, target, request.resource, "PUT")
 
     def _patch(self, request: WriteRequest) -> WriteResult:
@@ -107,6 +109,7 @@ class ResourceWriter:
         _note_target(request, target, patients_in_body(request.type, after, request.root))
         require_valid(after, request.root)
         require_own(request.caller, request.type, after, target.id, request.root)
+        target = self._with_own_identifiers(request, target, after)
         return self._put(request, target, after, "PUT")
 
     def _delete(self, request: WriteRequest) -> WriteResult:
@@ -118,6 +121,7 @@ class ResourceWriter:
             named = (request.id,) if request.type.is_patient and request.id else ()
             request.trail.touched(_patients(target) or named)
             return WriteResult(204)
+        target = self._with_own_identifiers(request, target, {})
         _require_match(request, target)
         if types := self.store.count_references(target):
             raise refusals.still_referred_to(types)
@@ -130,7 +134,11 @@ class ResourceWriter:
         if sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
             raise refusals.too_many_patients()
         stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
-        require_references(resource, target, stored, partial(sees, request.caller), request.root)
+        # What the stored version refers to may stay: a bound client can neither see it nor always remove it.
+        former = target.references
+        require_references(
+            resource, target, stored, lambda each: each.key in former or sees(request.caller, each), request.root
+        )
         _require_match(request, target)
         return self._write(request, target, resource, method)
 
@@ -156,6 +164,17 @@ class ResourceWriter:
         request.trail.touched(_patients(target))
         text = self._text(target) if request.representation else ""
         return WriteResult(200, target.id, target.version, target.updated, text)
+
+    def _with_own_identifiers(self, request: WriteRequest, target: Target, after: dict[str, Any]) -> Target:
+        """Return a target, with its body if it was judged; raises the 403 outcome for a change of identity."""
+        if not request.caller.patient:
+            return target
+        before: dict[str, Any] = {}
+        if target.exists:
+            target = replace(target, body=self._body(target))
+            before = parse_json_body(self._text(target).encode())
+        require_own_identifiers(request.caller, request.type, before, after)
+        return target
 
     def _text(self, target: Target) -> str:
         """Return the JSON of a target's version."""

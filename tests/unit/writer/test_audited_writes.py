@@ -232,7 +232,7 @@ def test_a_resource_that_refers_to_more_than_a_hundred_patients_is_refused(recor
 
 
 def bound(writer: Writer) -> Writer:
-    return writer.as_caller(patient="own")
+    return writer.as_caller(patient="own", identifier_systems=("urn:x",))
 
 
 CLOSED: dict[str, tuple[Callable[[Writer], Answer], int, str]] = {
@@ -240,7 +240,20 @@ CLOSED: dict[str, tuple[Callable[[Writer], Answer], int, str]] = {
     "update": (lambda one: one.update({**OF_OWN, "id": "of-other"}), 404, "other"),
     "delete": (lambda one: one.delete("Observation/of-other"), 204, "other"),
     "a patient": (lambda one: one.patch(OTHER, AMEND), 404, "other"),
-    "a patient's deletion": (lambda one: one.delete(OTHER), 204, "other"),
+    "a patient's deletion": (lambda one: one.delete(OTHER), 403, "other"),
+    "its own patient's deletion": (lambda one: one.delete(OWN), 403, "own"),
+    "its own patient's identifier": (lambda one: one.update({**patient("1"), "id": "own"}), 403, "own"),
+    "another system's identifier": (
+        lambda one: one.create({**observation(OWN), "identifier": [{"system": "urn:y", "value": "1"}]}),
+        403,
+        "own",
+    ),
+    "another system's condition": (lambda one: one.delete("Observation", [("identifier", "urn:y|1")]), 403, ""),
+    "a patient on condition": (
+        lambda one: one.send("PUT", "Patient", patient(), [("identifier", f"{NHS_NUMBER}|9434765919")]),
+        403,
+        "",
+    ),
     "a body of another's": (lambda one: one.create(observation(OTHER)), 403, "other"),
     "what is nobody's": (lambda one: one.delete("Observation/nobodys"), 204, ""),
     "an update of what is nobody's": (lambda one: one.update({**OF_OWN, "id": "nobodys"}), 404, ""),
