@@ -107,12 +107,13 @@ def another_version() -> OutcomeError:
     )
 
 
-def still_referred_to(types: Iterable[str]) -> OutcomeError:
-    """Return 409 for the deletion of a resource that resources of these types refer to."""
+def still_referred_to(types: Iterable[str], *, others: bool) -> OutcomeError:
+    """Return 409 for the deletion of a resource that resources of these types refer to, and perhaps of `others`."""
+    named = ", ".join(sorted(types)) or "none that the token may read or search"
     return OutcomeError(
         409,
         "conflict",
-        f"The resource is still referred to, by resources of these types: {', '.join(sorted(types))}.",
+        f"The resource is still referred to, by resources of these types: {named}{', and others' if others else ''}.",
         metrics=_REFUSED,
     )
 

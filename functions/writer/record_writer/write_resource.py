@@ -9,6 +9,9 @@ from typing import Any, Final
 
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import resource_type
+from careconnect.oauth.caller import Caller
+from careconnect.oauth.scopes import Interaction
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.strict_json import parse_json_body
@@ -124,7 +127,8 @@ class ResourceWriter:
         target = self._with_own_identifiers(request, target, {})
         _require_match(request, target)
         if types := self.store.count_references(target):
-            raise refusals.still_referred_to(types)
+            named = [name for name in types if _may_know(request.caller, name)]
+            raise refusals.still_referred_to(named, others=len(named) < len(types))
         return self._write(request, target, None, "DELETE")
 
     def _put(self, request: WriteRequest, target: Target, resource: dict[str, Any], method: str) -> WriteResult:
@@ -206,6 +210,12 @@ def _note_target(request: WriteRequest, target: Target, patients: Collection[str
 def _patients(target: Target, *items: Item | None) -> tuple[str, ...]:
     """Return the patients of a target's items, and of further items."""
     return stored_patients(target, target.index, target.body, *items)
+
+
+def _may_know(caller: Caller, type_name: str) -> bool:
+    """Return True if a caller may read or search a type, and so be told that there are resources of it."""
+    type_ = resource_type(type_name)
+    return type_ is not None and any(caller.may(type_, letter) for letter in (Interaction.READ, Interaction.SEARCH))
 
 
 def _require_match(request: WriteRequest, target: Target) -> None:
