@@ -127,8 +127,8 @@ class ResourceWriter:
         target = self._with_own_identifiers(request, target, {})
         _require_match(request, target)
         if types := self.store.count_references(target):
-            named = [name for name in types if _may_know(request.caller, name)]
-            raise refusals.still_referred_to(named, others=len(named) < len(types))
+            known = [name for name in types if _may_know(request.caller, name)]
+            raise refusals.still_referred_to(known, others=len(known) < len(types))
         return self._write(request, target, None, "DELETE")
 
     def _put(self, request: WriteRequest, target: Target, resource: dict[str, Any], method: str) -> WriteResult:

@@ -38,14 +38,13 @@ def require_references(
     """Raise the 422 outcome with each reference to an absent resource, or to one of a type that is not allowed.
 
     `own` is the resource's own target, `stored` are the referenced targets that have an index record. A resource that
-    the caller does not see counts as absent.
+    the caller does not see counts as absent. A version in a reference is not looked at: the answer would tell how often
+    a resource was written.
     """
 
     def is_there(target: LocalTarget) -> bool:
-        if target.key == own.key:
-            return not target.version or _has(own, target)
         found = stored.get(target.key)
-        return bool(found and _has(found, target) and sees(found))
+        return target.key == own.key or bool(found and found.exists and sees(found))
 
     faults = list(islice(_faults(resource, is_there, fhir_base_of(root)), MAX_FAULTS))
     if faults:
@@ -67,11 +66,3 @@ def _absent(reference: FoundReference, is_there: Callable[[LocalTarget], bool], 
     else:
         leads = is_there(target)
     return "" if leads else _ABSENT
-
-
-def _has(stored: Target, target: LocalTarget) -> bool:
-    """Return True if a resource is there, in the version that a reference names if it names one."""
-    if not stored.exists:
-        return False
-    known = target.version.isdecimal() and target.version == str(int(target.version))
-    return not target.version or (known and 1 <= int(target.version) <= stored.version)
