@@ -140,18 +140,26 @@ class ResourceWriter:
         stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
         # What the stored version refers to may stay: a bound client can neither see it nor always remove it.
         former = target.references
-        require_references(
-            resource, target, stored, lambda each: each.key in former or sees(request.caller, each), request.root
-        )
+        there = [each for each in stored.values() if each.exists and (each.key in former or sees(request.caller, each))]
+        told = tuple(each.id for each in there if each.type.is_patient)
+        # From here on the answer tells that these patients exist, also if it is a refusal.
+        _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *told))
+        require_references(resource, {target.key, *(each.key for each in there)}, request.root)
         _require_match(request, target)
-        return self._write(request, target, resource, method)
+        return self._write(request, target, resource, method, told)
 
     def _write(
-        self, request: WriteRequest, target: Target, resource: dict[str, Any] | None, method: str
+        self,
+        request: WriteRequest,
+        target: Target,
+        resource: dict[str, Any] | None,
+        method: str,
+        told: tuple[str, ...] = (),
     ) -> WriteResult:
+        """Do a write, or nothing if nothing changes; `told` are the patients that the resource refers to."""
         plan = plan_write(target, resource, now=int(self.clock() * 1000), base_url=request.root, method=method)
         if plan is None:
-            return self._unchanged(request, target)
+            return self._unchanged(request, target, told)
         if plan.replaces_version:
             plan = plan.keeping(self._body(target))
         body = plan.body or {}
@@ -159,13 +167,14 @@ class ResourceWriter:
         # A resource that moves from one compartment to another concerns the patients of both.
         patients = _patients(target, plan.previous, plan.index)
         self.store.write(plan, request.trail.put_actions(patients, made))
-        request.trail.committed(patients, made)
+        # A transaction has no room for the events of all that a resource may refer to: they follow before the answer.
+        request.trail.committed((*patients, *told), made)
         text = body["body"]["S"] if "body" in body else ""
         return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)
 
-    def _unchanged(self, request: WriteRequest, target: Target) -> WriteResult:
+    def _unchanged(self, request: WriteRequest, target: Target, told: tuple[str, ...] = ()) -> WriteResult:
         """Return the stored version as the result."""
-        request.trail.touched(_patients(target))
+        request.trail.touched((*_patients(target), *told))
         text = self._text(target) if request.representation else ""
         return WriteResult(200, target.id, target.version, target.updated, text)
 
