@@ -133,7 +133,7 @@ def test_a_token_of_one_patients_writes_about_that_patient(visit: Visiting, api:
     path = made(patient())
     desk = _with_token(visit, api.register("of-one-patient", "patient/*.cruds", path.removeprefix("Patient/")))
     desk.tab.room("Write")
-    desk.says("Creating another patient is closed to a token that is bound to one.")
+    desk.says("Creating and deleting a patient is closed to a token that is bound to one.")
     assert desk.main.get_by_role("link", name="New Organization").count() == 0
     desk.new("Condition")
     assert f'"{path}"' in desk.text

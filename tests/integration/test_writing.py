@@ -14,6 +14,7 @@ from careconnect_testing.http.writes import (
     NHS_NUMBER,
     PATCH,
     XML,
+    Resource,
     WritingClient,
     issues,
     new_code,
@@ -33,8 +34,8 @@ def api(local_stack: LocalStack, http: httpx.Client, sample: object) -> Api:
 
 @pytest.fixture(scope="module")
 def as_client(api: Api, http: httpx.Client) -> Callable[..., WritingClient]:
-    """A function that registers a client with a scope, and perhaps a patient."""
-    return lambda name, scope, patient="": WritingClient(http, api.register(name, scope, patient))
+    """A function that registers a client with a scope, and perhaps a patient and identifier systems."""
+    return lambda name, scope, *binding: WritingClient(http, api.register(name, scope, *binding))
 
 
 @pytest.fixture(scope="module")
@@ -323,7 +324,7 @@ def test_a_bound_client_writes_in_its_own_record_and_learns_of_no_other(
 ) -> None:
     own, other = writer.made(patient()), writer.made(patient())
     theirs = writer.made(observation(f"Patient/{other['id']}"))
-    bound = as_client("bound", "patient/*.cruds", patient=own["id"])
+    bound = as_client("bound", "patient/*.cruds", own["id"])
     mine = bound.made(observation(f"Patient/{own['id']}"))
 
     assert bound.update({**mine, "status": "amended"}).status_code == 200
@@ -342,6 +343,25 @@ def test_a_bound_client_writes_in_its_own_record_and_learns_of_no_other(
         assert issues(bound.create(related)) == [("not-found", ("Observation.related[0].target",))]
     assert writer.get(f"Observation/{theirs['id']}").json() == theirs
     assert bound.delete(f"Observation/{mine['id']}").status_code == 204
+
+
+def test_a_bound_client_writes_identifiers_of_the_systems_that_it_is_registered_for(
+    as_client: Callable[..., WritingClient], writer: WritingClient
+) -> None:
+    own = writer.made(patient(new_code()))
+    bound = as_client("bound-to-systems", "patient/*.cruds", own["id"], ("urn:x", "urn:y"))
+
+    def reading(system: str) -> Resource:
+        return observation(f"Patient/{own['id']}", identifier=[{"system": system, "value": own["id"]}])
+
+    created = bound.create(reading("urn:y"), If_None_Exist=f"identifier=urn:y|{own['id']}")
+    assert created.status_code == 201
+    assert bound.create(reading("urn:z")).status_code == 403
+    assert bound.create(reading("urn:y"), If_None_Exist=f"identifier=urn:z|{own['id']}").status_code == 403
+    assert bound.patch(f"Patient/{own['id']}", {"op": "remove", "path": "/identifier"}).status_code == 403
+    assert bound.delete(f"Patient/{own['id']}").status_code == 403
+    assert writer.get(f"Patient/{own['id']}").json() == own
+    assert bound.delete(f"Observation/{created.json()['id']}").status_code == 204
 
 
 def test_what_was_deleted_is_found_nowhere(writer: WritingClient) -> None:

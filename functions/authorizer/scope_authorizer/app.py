@@ -22,7 +22,8 @@ def build_authorizer(
     """Build the function from a TOKEN authorizer event to the authorizer's response, for the routes of one direction.
 
     The context of an accepted token has `client_id`, `scope`, `expires_at`, `jti` (its id in the audit trail) and, for
-    a bound client, `patient`. For any other token the function raises `TokenRefusedError` (ADR 16).
+    a bound client, `patient` and `identifier_systems`, separated by spaces. For any other token the function raises
+    `TokenRefusedError` (ADR 16).
     """
 
     def authorize(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,6 +40,8 @@ def build_authorizer(
         }
         if token.patient:
             context["patient"] = token.patient
+        if token.identifier_systems:
+            context["identifier_systems"] = " ".join(token.identifier_systems)
         return {
             "principalId": token.client_id,
             "policyDocument": policy_for(token.scope, direction, gateway, bound=bool(token.patient)),

@@ -72,7 +72,7 @@ class WriterEndpoint(OutcomeEndpoint):
         kind = _kind(path, request)
         context.action = f"{path.type.name}.{kind.name.lower()}"
         _require_scopes(caller, path, request, kind)
-        require_writable(caller, path.type, new=kind is Kind.CREATE)
+        require_writable(caller, path.type, kind)
         presentation = _presentation(caller, path, request)
         require_supported(request.headers)
         write_request = WriteRequest(

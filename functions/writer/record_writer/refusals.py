@@ -107,12 +107,13 @@ def another_version() -> OutcomeError:
     )
 
 
-def still_referred_to(types: Iterable[str]) -> OutcomeError:
-    """Return 409 for the deletion of a resource that resources of these types refer to."""
+def still_referred_to(types: Iterable[str], *, others: bool) -> OutcomeError:
+    """Return 409 for the deletion of a resource that resources of these types refer to, and perhaps of `others`."""
+    named = ", ".join(sorted(types)) or "none that the token may read or search"
     return OutcomeError(
         409,
         "conflict",
-        f"The resource is still referred to, by resources of these types: {', '.join(sorted(types))}.",
+        f"The resource is still referred to, by resources of these types: {named}{', and others' if others else ''}.",
         metrics=_REFUSED,
     )
 
@@ -123,6 +124,30 @@ def outside_compartment() -> OutcomeError:
         403,
         "forbidden",
         "The access token is bound to a patient, and writes in that record only.",
+        metrics=_REFUSED,
+        why=COMPARTMENT,
+    )
+
+
+def identity_of_patient() -> OutcomeError:
+    """Return 403 for a write by which a bound client would change who a Patient is, or find one by an identifier."""
+    return OutcomeError(
+        403,
+        "forbidden",
+        "The access token is bound to a patient: it changes neither identifier, link nor active of a Patient, deletes "
+        "none, and takes no condition on one.",
+        metrics=_REFUSED,
+        why=COMPARTMENT,
+    )
+
+
+def other_identifier_system() -> OutcomeError:
+    """Return 403 for an identifier or a condition of a system that a bound client is not registered for."""
+    return OutcomeError(
+        403,
+        "forbidden",
+        "The access token is bound to a patient: it adds, changes, removes and names identifiers only of the systems "
+        "in its identifier_systems.",
         metrics=_REFUSED,
         why=COMPARTMENT,
     )

@@ -4,12 +4,14 @@ import time
 import uuid
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from functools import partial
 from random import SystemRandom
 from typing import Any, Final
 
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
+from careconnect.fhir.resource_types import resource_type
+from careconnect.oauth.caller import Caller
+from careconnect.oauth.scopes import Interaction
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.strict_json import parse_json_body
@@ -17,8 +19,9 @@ from careconnect_records.writes.plan import plan_write
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body, stored_patients
+from record_writer.checks.identifiers import require_own_condition, require_own_identifiers
 from record_writer.checks.references import referenced_by, require_references
-from record_writer.checks.valid_resource import require_own, require_valid, require_writable
+from record_writer.checks.valid_resource import require_own, require_valid
 from record_writer.find_target import find_target, not_found, sees
 from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.request.patch_resource import patched
@@ -47,8 +50,11 @@ class ResourceWriter:
 
         Raises the outcomes that refuse it (`write.md`), 503 if it conflicts for `SECONDS`.
         """
-        if request.kind in (Kind.CREATE, Kind.UPDATE) and not (request.condition and request.type.is_patient):
+        require_own_condition(request.caller, request.type, request.condition)
+        if request.kind in (Kind.CREATE, Kind.UPDATE):
             require_own(request.caller, request.type, request.resource, request.id, request.root)
+        if request.kind is Kind.CREATE:
+            require_own_identifiers(request.caller, request.type, {}, request.resource)
         end = self.elapsed() + SECONDS
         pause = _FIRST_PAUSE
         while True:
@@ -85,10 +91,9 @@ class ResourceWriter:
         if request.condition is None:
             if request.caller.patient and target.version == 0:
                 raise not_found(target)
-        elif not target.exists:
-            require_writable(request.caller, request.type, new=True)
-        elif request.body_id not in (None, target.id):
+        elif target.exists and request.body_id not in (None, target.id):
             raise refusals.another_id()
+        target = self._with_own_identifiers(request, target, request.resource)
         return self._put(request, target, request.resource, "PUT")
 
     def _patch(self, request: WriteRequest) -> WriteResult:
@@ -107,6 +112,7 @@ class ResourceWriter:
         _note_target(request, target, patients_in_body(request.type, after, request.root))
         require_valid(after, request.root)
         require_own(request.caller, request.type, after, target.id, request.root)
+        target = self._with_own_identifiers(request, target, after)
         return self._put(request, target, after, "PUT")
 
     def _delete(self, request: WriteRequest) -> WriteResult:
@@ -118,9 +124,11 @@ class ResourceWriter:
             named = (request.id,) if request.type.is_patient and request.id else ()
             request.trail.touched(_patients(target) or named)
             return WriteResult(204)
+        target = self._with_own_identifiers(request, target, {})
         _require_match(request, target)
         if types := self.store.count_references(target):
-            raise refusals.still_referred_to(types)
+            known = [name for name in types if _may_know(request.caller, name)]
+            raise refusals.still_referred_to(known, others=len(known) < len(types))
         return self._write(request, target, None, "DELETE")
 
     def _put(self, request: WriteRequest, target: Target, resource: dict[str, Any], method: str) -> WriteResult:
@@ -130,16 +138,28 @@ class ResourceWriter:
         if sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
             raise refusals.too_many_patients()
         stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
-        require_references(resource, target, stored, partial(sees, request.caller), request.root)
+        # What the stored version refers to may stay: a bound client can neither see it nor always remove it.
+        former = target.references
+        there = [each for each in stored.values() if each.exists and (each.key in former or sees(request.caller, each))]
+        told = tuple(each.id for each in there if each.type.is_patient)
+        # From here on the answer tells that these patients exist, also if it is a refusal.
+        _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *told))
+        require_references(resource, {target.key, *(each.key for each in there)}, request.root)
         _require_match(request, target)
-        return self._write(request, target, resource, method)
+        return self._write(request, target, resource, method, told)
 
     def _write(
-        self, request: WriteRequest, target: Target, resource: dict[str, Any] | None, method: str
+        self,
+        request: WriteRequest,
+        target: Target,
+        resource: dict[str, Any] | None,
+        method: str,
+        told: tuple[str, ...] = (),
     ) -> WriteResult:
+        """Do a write, or nothing if nothing changes; `told` are the patients that the resource refers to."""
         plan = plan_write(target, resource, now=int(self.clock() * 1000), base_url=request.root, method=method)
         if plan is None:
-            return self._unchanged(request, target)
+            return self._unchanged(request, target, told)
         if plan.replaces_version:
             plan = plan.keeping(self._body(target))
         body = plan.body or {}
@@ -147,15 +167,27 @@ class ResourceWriter:
         # A resource that moves from one compartment to another concerns the patients of both.
         patients = _patients(target, plan.previous, plan.index)
         self.store.write(plan, request.trail.put_actions(patients, made))
-        request.trail.committed(patients, made)
+        # A transaction has no room for the events of all that a resource may refer to: they follow before the answer.
+        request.trail.committed((*patients, *told), made)
         text = body["body"]["S"] if "body" in body else ""
         return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)
 
-    def _unchanged(self, request: WriteRequest, target: Target) -> WriteResult:
+    def _unchanged(self, request: WriteRequest, target: Target, told: tuple[str, ...] = ()) -> WriteResult:
         """Return the stored version as the result."""
-        request.trail.touched(_patients(target))
+        request.trail.touched((*_patients(target), *told))
         text = self._text(target) if request.representation else ""
         return WriteResult(200, target.id, target.version, target.updated, text)
+
+    def _with_own_identifiers(self, request: WriteRequest, target: Target, after: dict[str, Any]) -> Target:
+        """Return a target, with its body if it was judged; raises the 403 outcome for a change of identity."""
+        if not request.caller.patient:
+            return target
+        before: dict[str, Any] = {}
+        if target.exists:
+            target = replace(target, body=self._body(target))
+            before = parse_json_body(self._text(target).encode())
+        require_own_identifiers(request.caller, request.type, before, after)
+        return target
 
     def _text(self, target: Target) -> str:
         """Return the JSON of a target's version."""
@@ -187,6 +219,12 @@ def _note_target(request: WriteRequest, target: Target, patients: Collection[str
 def _patients(target: Target, *items: Item | None) -> tuple[str, ...]:
     """Return the patients of a target's items, and of further items."""
     return stored_patients(target, target.index, target.body, *items)
+
+
+def _may_know(caller: Caller, type_name: str) -> bool:
+    """Return True if a caller may read or search a type, and so be told that there are resources of it."""
+    type_ = resource_type(type_name)
+    return type_ is not None and any(caller.may(type_, letter) for letter in (Interaction.READ, Interaction.SEARCH))
 
 
 def _require_match(request: WriteRequest, target: Target) -> None:

@@ -155,6 +155,12 @@ def test_a_bound_clients_patient_reaches_the_reader(authorizer: Authorizer) -> N
     assert authorizer.ask(authorizer.token(patient="4"))["context"]["patient"] == "4"
 
 
+def test_a_bound_clients_identifier_systems_reach_the_writer_as_one_text(authorizer: Authorizer) -> None:
+    context = authorizer.ask(authorizer.token(patient="4", identifier_systems=["urn:x", "urn:y"]))["context"]
+
+    assert context["identifier_systems"] == "urn:x urn:y"
+
+
 @pytest.mark.parametrize(
     ("bound", "scope", "is_open"),
     [

@@ -72,6 +72,17 @@ def test_oauth_md_a_bound_clients_token_names_its_patient() -> None:
     assert verify(f"Bearer {token(patient='4')}").patient == "4"
 
 
+def test_tokens_md_a_bound_clients_token_names_its_identifier_systems() -> None:
+    systems = ["https://a.example/readings", "urn:x"]
+
+    assert verify(f"Bearer {token(patient='4', identifier_systems=systems)}").identifier_systems == tuple(systems)
+
+
+@pytest.mark.parametrize("systems", ["urn:x", [1], [""], ["urn:x urn:y"], [" urn:x"], {"urn:x": 1}, None])
+def test_tokens_md_identifier_systems_are_a_list_of_uris(systems: Any) -> None:
+    assert refused(f"Bearer {token(patient='4', identifier_systems=systems)}").reason == "claims"
+
+
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
 def test_rfc9110_11_1_the_scheme_is_case_insensitive(scheme: str) -> None:
     assert verify(f"{scheme} {token()}").jti == "token-1"

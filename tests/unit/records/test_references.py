@@ -69,7 +69,7 @@ def test_stu3_references_2_26_1_an_element_says_what_it_may_point_at() -> None:
     [
         ("Patient/4", LocalTarget("Patient", "4")),
         (f"{BASE}/Patient/4", LocalTarget("Patient", "4")),
-        ("Patient/4/_history/2", LocalTarget("Patient", "4", "2")),
+        ("Patient/4/_history/2", LocalTarget("Patient", "4")),
         ("Device/4", LocalTarget("Device", "4")),
         ("https://other.example/Patient/4", None),
         ("#p", None),
@@ -83,7 +83,7 @@ def test_a_reference_to_this_server_has_a_target(text: str, target: LocalTarget 
 
 
 def test_a_target_is_keyed_as_its_items_are() -> None:
-    assert LocalTarget("Patient", "4", "2").key == "Patient/4"
+    assert LocalTarget("Patient", "4").key == "Patient/4"
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,13 @@ def test_rfc_7662_2_2_an_own_token_is_active(issuer: Issuer, secret: str, token:
     }
 
 
-def test_the_patient_of_a_bound_token_is_reported_and_of_no_other(issuer: Issuer, secret: str, token: str) -> None:
-    bound = issuer.register("bound", patient="4")
+def test_the_binding_of_a_bound_token_is_reported_and_of_no_other(issuer: Issuer, secret: str, token: str) -> None:
+    bound = issuer.register("bound", patient="4", identifier_systems=("urn:x", "urn:y"))
     bound_token = str(issuer.token("bound", bound).json["access_token"])
 
-    assert introspect(issuer, "bound", bound, bound_token)["patient"] == "4"
-    assert "patient" not in introspect(issuer, "client-1", secret, token)
+    reported = introspect(issuer, "bound", bound, bound_token)
+    assert (reported["patient"], reported["identifier_systems"]) == ("4", ["urn:x", "urn:y"])
+    assert not {"patient", "identifier_systems"} & set(introspect(issuer, "client-1", secret, token))
 
 
 @pytest.mark.parametrize("key", [client_cutoff_key("bound"), patient_cutoff_key("4")])

@@ -98,6 +98,7 @@ def test_a_client_bound_to_a_patient_gets_the_patient_claim(issuer: Issuer) -> N
     answer = issuer.token("bound", secret)
 
     assert verified(issuer, answer.json["access_token"])["patient"] == "4"
+    assert "identifier_systems" not in verified(issuer, answer.json["access_token"])
     # SMART App Launch 2.x: an app gets the patient next to the token, which is opaque to it.
     assert answer.json["patient"] == "4"
 
@@ -397,15 +398,27 @@ def test_a_scope_that_no_token_can_hold_is_invalid_scope(issuer: Issuer) -> None
     assert answer.json["error_description"] == "The scope is longer than a token can hold: ask for less."
 
 
-def test_the_longest_token_can_be_signed(issuer: Issuer) -> None:
+def test_identifier_systems_take_their_room_from_the_scope(issuer: Issuer) -> None:
+    systems = tuple(f"urn:{number}{'x' * 195}" for number in range(8))
+    secret = issuer.register("bound", scopes=("patient/*.cruds",), patient="4", identifier_systems=systems)
+    names = ("Patient", "Condition", "Observation", "Encounter", "Procedure", "Immunization", "EpisodeOfCare")
+    asked = [f"patient/{name}.{letter}" for name in names for letter in "cruds"]
+
+    assert issuer.token("bound", secret, scope=" ".join(asked[:10])).status == 200
+    answer = issuer.token("bound", secret, scope=" ".join(asked))
+    assert answer.json["error_description"] == "The scope is longer than a token can hold: ask for less."
+
+
+@pytest.mark.parametrize("systems", [(), tuple(f"urn:{number}{'x' * 195}" for number in range(8))])
+def test_the_longest_token_can_be_signed(issuer: Issuer, systems: tuple[str, ...]) -> None:
     """The limits of a registration keep the signing input below KMS's maximum."""
     scopes = ["profile"]
     for name in ("Patient", "Condition", "Observation", "Encounter", "Procedure", "Immunization", "EpisodeOfCare"):
         for letters in ("c", "r", "u", "d", "s", "rs", "cr", "cu", "cd", "cs", "ru", "rd", "us", "ds", "cru"):
-            if len(" ".join([*scopes, f"user/{name}.{letters}"])) <= 2048:
+            if len(" ".join([*scopes, f"user/{name}.{letters}", *systems])) <= 2048:
                 scopes.append(f"user/{name}.{letters}")
     client_id = "c" * 128
-    secret = issuer.register(client_id, scopes=tuple(scopes), patient="p" * 64)
+    secret = issuer.register(client_id, scopes=tuple(scopes), patient="p" * 64, identifier_systems=systems)
     issuer = issuer.rebuilt(base="https://" + "a" * 60 + ".execute-api.eu-west-2.amazonaws.com/live")
 
     token = issuer.token(client_id, secret).json["access_token"]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from careconnect.audit.event import AuditEvent
 from careconnect_testing.http.answer import Answer
@@ -83,6 +84,29 @@ DONE: dict[str, tuple[Callable[[Writer], Answer], str, str, str, list[str]]] = {
         "D",
         "Observation/of-own/_history/2",
         ["own"],
+    ),
+    "create that refers to another patient": (
+        lambda one: one.create(observation(OWN, performer=[{"reference": OTHER}])),
+        "create",
+        "C",
+        "Observation/new-0/_history/1",
+        ["other", "own"],
+    ),
+    "update that refers to its own patient again": (
+        lambda one: one.update({**MATCHING, "performer": [{"reference": OWN}, {"reference": f"{OWN}/_history/1"}]}),
+        "update",
+        "U",
+        "Observation/of-own/_history/2",
+        ["own"],
+    ),
+    "patch that refers to another patient": (
+        lambda one: one.patch(
+            "Observation/of-own", {"op": "add", "path": "/performer", "value": [{"reference": OTHER}]}
+        ),
+        "patch",
+        "U",
+        "Observation/of-own/_history/2",
+        ["other", "own"],
     ),
     "of the directory": (
         lambda one: one.update({"resourceType": "Organization", "id": "org", "name": "A"}),
@@ -170,6 +194,16 @@ REFUSED: dict[str, tuple[Callable[[Writer], Answer], int, Outcomes]] = {
         [("", "4", "bad request")],
     ),
     "dangling": (lambda one: one.create(DANGLING), 422, [("own", "4", "bad request")]),
+    "dangling, beside another patient": (
+        lambda one: one.create({**DANGLING, "performer": [{"reference": OTHER}, {"reference": "Patient/never"}]}),
+        422,
+        [("other", "4", "bad request"), ("own", "4", "bad request")],
+    ),
+    "another version, beside another patient": (
+        lambda one: one.update({**OF_OWN, "performer": [{"reference": OTHER}]}, If_Match='W/"9"'),
+        409,
+        [("other", "4", "conflict"), ("own", "4", "conflict")],
+    ),
     "of a patient who is absent": (
         lambda one: one.create(observation("Patient/never")),
         422,
@@ -231,8 +265,65 @@ def test_a_resource_that_refers_to_more_than_a_hundred_patients_is_refused(recor
     assert writer.create({**patient(), "link": links[:100]}).json["issue"][0]["code"] == "not-found"
 
 
+def test_l11_who_is_referred_to_is_told_of_also_if_nothing_is_written(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    referring = {**MATCHING, "performer": [{"reference": OTHER}]}
+    writer.made(referring)
+
+    events = record.since(lambda: writer.update(referring))
+    assert outcomes_of(events) == [("other", "0", ""), ("own", "0", "")]
+    events = record.since(lambda: writer.create(referring, If_None_Exist="identifier=urn:x|9434765919"))
+    assert outcomes_of(events) == [("own", "0", "")]
+
+
+def test_l11_the_event_of_who_is_referred_to_names_no_other_patient(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    linked = {**patient(), "id": "own", "link": [{"other": {"reference": OTHER}, "type": "seealso"}]}
+
+    events = record.since(lambda: writer.update(linked))
+    assert sorted((event.patient, event.ids) for event in events) == [
+        ("other", ()),
+        ("own", ("Patient/own/_history/2",)),
+    ]
+
+
+def test_l11_a_bound_client_is_told_of_nobody_else(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    body = observation(OWN, performer=[{"reference": OTHER}, {"reference": "Patient/never"}])
+
+    events = record.since(lambda: bound(writer).create(body))
+    assert outcomes_of(events) == [("own", "4", "bad request")]
+
+
+def test_l11_a_hundred_patients_are_referred_to_with_an_event_each(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+    ids = [f"p{number}" for number in range(100)]
+    for each in ids:
+        writer.made({**patient(), "id": each})
+    links = [{"other": {"reference": f"Patient/{each}"}, "type": "seealso"} for each in ids]
+
+    events = record.since(lambda: writer.made({**patient(), "id": "own", "link": links}))
+    assert outcomes_of(events) == sorted((each, "0", "") for each in (*ids, "own"))
+
+
+def test_l11_what_cannot_be_recorded_of_who_is_referred_to_is_not_answered(recorded: tuple[Writer, Record]) -> None:
+    writer, record = recorded
+
+    def refuse(operation: str) -> None:
+        if operation == "BatchExecuteStatement":
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, operation)
+
+    writer.faults.append(refuse)
+    answer = writer.create(observation(OWN, performer=[{"reference": OTHER}]))
+
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert OTHER not in answer.text
+    # The write itself may be done, as after any 503.
+    assert [event.patient for event in record.all() if event.interaction == "create"] == ["own"]
+
+
 def bound(writer: Writer) -> Writer:
-    return writer.as_caller(patient="own")
+    return writer.as_caller(patient="own", identifier_systems=("urn:x",))
 
 
 CLOSED: dict[str, tuple[Callable[[Writer], Answer], int, str]] = {
@@ -240,7 +331,20 @@ CLOSED: dict[str, tuple[Callable[[Writer], Answer], int, str]] = {
     "update": (lambda one: one.update({**OF_OWN, "id": "of-other"}), 404, "other"),
     "delete": (lambda one: one.delete("Observation/of-other"), 204, "other"),
     "a patient": (lambda one: one.patch(OTHER, AMEND), 404, "other"),
-    "a patient's deletion": (lambda one: one.delete(OTHER), 204, "other"),
+    "a patient's deletion": (lambda one: one.delete(OTHER), 403, "other"),
+    "its own patient's deletion": (lambda one: one.delete(OWN), 403, "own"),
+    "its own patient's identifier": (lambda one: one.update({**patient("1"), "id": "own"}), 403, "own"),
+    "another system's identifier": (
+        lambda one: one.create({**observation(OWN), "identifier": [{"system": "urn:y", "value": "1"}]}),
+        403,
+        "own",
+    ),
+    "another system's condition": (lambda one: one.delete("Observation", [("identifier", "urn:y|1")]), 403, ""),
+    "a patient on condition": (
+        lambda one: one.send("PUT", "Patient", patient(), [("identifier", f"{NHS_NUMBER}|9434765919")]),
+        403,
+        "",
+    ),
     "a body of another's": (lambda one: one.create(observation(OTHER)), 403, "other"),
     "what is nobody's": (lambda one: one.delete("Observation/nobodys"), 204, ""),
     "an update of what is nobody's": (lambda one: one.update({**OF_OWN, "id": "nobodys"}), 404, ""),

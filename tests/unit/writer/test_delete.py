@@ -41,6 +41,27 @@ def test_what_is_referred_to_stays_and_its_types_are_named(writer: Writer, made:
     assert writer.reader.get(made).status == 200
 
 
+@pytest.mark.parametrize(
+    ("scope", "types"),
+    [
+        ("system/Patient.d", "none that the token may read or search, and others"),
+        ("system/Patient.d system/Condition.cud", "none that the token may read or search, and others"),
+        ("system/Patient.d system/Condition.r", "Condition, and others"),
+        ("system/Patient.d system/Observation.s", "Observation, and others"),
+        ("system/Patient.d system/Condition.s user/Observation.r", "Condition, Observation"),
+    ],
+)
+def test_l10_types_that_the_token_may_neither_read_nor_search_are_others(
+    writer: Writer, made: str, scope: str, types: str
+) -> None:
+    writer.made(observation(made))
+    writer.made({"resourceType": "Condition", "subject": {"reference": made}, "clinicalStatus": "active"})
+
+    answer = writer.as_caller(scope).delete(made)
+    assert answer.status == 409
+    assert answer.diagnostics == f"The resource is still referred to, by resources of these types: {types}."
+
+
 def test_what_is_referred_to_no_more_can_go(writer: Writer, made: str) -> None:
     refers = writer.made(observation(made))
     writer.update({**refers, "subject": {"reference": f"Patient/{writer.made(patient())['id']}"}})

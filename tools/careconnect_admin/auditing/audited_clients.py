@@ -12,6 +12,7 @@ _TOLD: Final[Mapping[str, Callable[[ClientRecord], str]]] = {
     "scope": lambda record: " ".join(record.scopes),
     "method": lambda record: " ".join(sorted(record.auth_methods)),
     "patient": lambda record: record.patient,
+    "identifier_systems": lambda record: " ".join(record.identifier_systems),
     "resource_server": lambda record: "true" if record.resource_server else "",
     "jwks_uri": lambda record: record.jwks_uri,
 }

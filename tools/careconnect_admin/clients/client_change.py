@@ -19,12 +19,15 @@ from careconnect_admin.clients.registration import (
 class ClientChange:
     """The members to change; None leaves a member unchanged, and an empty `patient` removes the binding.
 
+    With the binding go its identifier systems, unless the change sets some.
+
     `jwks` is a JWK Set as JSON text. A new `jwks` or `jwks_uri` replaces the previous keys of either kind.
     """
 
     name: str | None = None
     scopes: tuple[str, ...] | None = None
     patient: str | None = None
+    identifier_systems: tuple[str, ...] | None = None
     auth_methods: frozenset[AuthMethod] | None = None
     jwks: str | None = None
     jwks_uri: str | None = None
@@ -32,8 +35,8 @@ class ClientChange:
 
     @property
     def touches_access(self) -> bool:
-        """True if the change sets the client's scopes or patient."""
-        return self.scopes is not None or self.patient is not None
+        """True if the change sets the client's scopes, patient or identifier systems."""
+        return not (self.scopes is None and self.patient is None and self.identifier_systems is None)
 
     @property
     def touches_authentication(self) -> bool:
@@ -48,6 +51,9 @@ def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRe
     secret. Members that the change does not touch are not checked again. Raises `RegistrationError`.
     """
     scopes = record.scopes if change.scopes is None else tuple(dict.fromkeys(change.scopes))
+    systems = () if change.patient == "" else record.identifier_systems
+    if change.identifier_systems is not None:
+        systems = tuple(dict.fromkeys(change.identifier_systems))
     methods = record.auth_methods if change.auth_methods is None else change.auth_methods
     keeps_keys = change.jwks is None and change.jwks_uri is None and AuthMethod.PRIVATE_KEY_JWT in methods
     wanted = ClientRegistration(
@@ -58,6 +64,7 @@ def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRe
         jwks=record.jwks if keeps_keys else change.jwks or "",
         jwks_uri=record.jwks_uri if keeps_keys else change.jwks_uri or "",
         patient=record.patient if change.patient is None else change.patient,
+        identifier_systems=systems,
         resource_server=record.resource_server if change.resource_server is None else change.resource_server,
     )
     check_names(wanted)
@@ -70,6 +77,7 @@ def changed_client(record: ClientRecord, change: ClientChange) -> tuple[ClientRe
         scopes=scopes,
         grant_types=grant_types_for(scopes),
         patient=wanted.patient,
+        identifier_systems=systems,
         resource_server=wanted.resource_server,
     )
     return _authenticating(changed, wanted) if change.touches_authentication else (changed, None)

@@ -55,18 +55,19 @@ def update_client(
     client_id: str,
     change: ClientChange,
 ) -> ClientUpdate:
-    """Change a client, and revoke its tokens if the change sets its scopes or patient.
+    """Change a client, and revoke its tokens if the change sets its scopes, patient or identifier systems.
 
     A change that only adds scopes revokes nothing, because no token holds more than the client may have now. Unchanged
-    scopes or an unchanged patient do revoke the tokens, so that an update can be repeated after a failed revocation.
-    Raises `RegistrationError`.
+    members do revoke the tokens, so that an update can be repeated after a failed revocation. Raises
+    `RegistrationError`.
     """
     record = found_client(registry, client_id)
     changed, secret = changed_client(record, change)
     if not registry.change(record, changed):
         raise RegistrationError(f"the client {client_id} was changed by someone else at the same time: try again")
     only_adds = _covers(changed.scopes, record.scopes) and not _covers(record.scopes, changed.scopes)
-    if not change.touches_access or (only_adds and changed.patient == record.patient):
+    same_binding = (changed.patient, changed.identifier_systems) == (record.patient, record.identifier_systems)
+    if not change.touches_access or (only_adds and same_binding):
         return ClientUpdate(has_ended=False, secret=secret)
     _end_tokens(revocations, client_id, "is changed")
     return ClientUpdate(has_ended=True, secret=secret)

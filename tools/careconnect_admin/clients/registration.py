@@ -28,6 +28,9 @@ _WEAKEST_SECRET_BITS: Final = 256
 _FEWEST_DIFFERENT_CHARACTERS: Final = 8
 _SALT_BYTES: Final = 16
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]+")
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_MAX_IDENTIFIER_SYSTEMS: Final = 8
+_MAX_SYSTEM_LENGTH: Final = 200
 _CHARACTER_CLASSES: Final = (
     string.digits,
     string.digits + "abcdef",
@@ -81,6 +84,7 @@ class ClientRegistration:
     jwks: str = ""
     jwks_uri: str = ""
     patient: str = ""
+    identifier_systems: tuple[str, ...] = ()
     resource_server: bool = False
 
 
@@ -110,6 +114,7 @@ def register_client(registry: ClientRegistry, registration: ClientRegistration, 
         jwks=jwks,
         jwks_uri=registration.jwks_uri,
         patient=registration.patient,
+        identifier_systems=tuple(dict.fromkeys(registration.identifier_systems)),
         resource_server=registration.resource_server,
         created_at=int(now),
     )
@@ -214,16 +219,21 @@ def check_names(registration: ClientRegistration) -> None:
 
 
 def check_scopes(registration: ClientRegistration) -> None:
-    """Raise `RegistrationError` for scopes that are illegal, too long or do not fit the client's patient binding."""
+    """Raise `RegistrationError` for scopes that are illegal, too long or do not fit the client's patient binding.
+
+    The identifier systems belong to the binding, and share the scopes' room in a token.
+    """
     for scope in registration.scopes:
         try:
             split_scope(scope)
             parse_scope(scope)
         except ScopeError as error:
             raise RegistrationError(f"{scope!r} is {error}{_nearest(scope)}") from None
-    if len(" ".join(registration.scopes)) > MAX_SCOPE_LENGTH:
+    _check_identifier_systems(registration)
+    if len(" ".join([*registration.scopes, *registration.identifier_systems])) > MAX_SCOPE_LENGTH:
+        also = " and identifier systems" if registration.identifier_systems else ""
         raise RegistrationError(
-            f"the scopes have more than the {MAX_SCOPE_LENGTH} characters that a token can hold: use a wildcard"
+            f"the scopes{also} have more than the {MAX_SCOPE_LENGTH} characters that a token can hold: use a wildcard"
         )
     check_use(registration)
     if registration.patient:
@@ -231,6 +241,18 @@ def check_scopes(registration: ClientRegistration) -> None:
             raise RegistrationError("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
         if not any(scope.startswith("patient/") for scope in registration.scopes):
             raise RegistrationError("binding to a patient limits patient/ scopes, and the client has none")
+
+
+def _check_identifier_systems(registration: ClientRegistration) -> None:
+    systems = registration.identifier_systems
+    if systems and not registration.patient:
+        raise RegistrationError("identifier systems limit a client that is bound to a patient: give --patient too")
+    if len(systems) > _MAX_IDENTIFIER_SYSTEMS:
+        raise RegistrationError(f"a client has at most {_MAX_IDENTIFIER_SYSTEMS} identifier systems")
+    if not all(len(each) <= _MAX_SYSTEM_LENGTH and _URI.fullmatch(each) for each in systems):
+        raise RegistrationError(
+            f"an identifier system is a URI of at most {_MAX_SYSTEM_LENGTH} characters: https://my-app.example/readings"
+        )
 
 
 def check_use(registration: ClientRegistration) -> None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, UpdateItemInputTypeDef
 
 _CHANGEABLE: Final = (
-    *("name", "auth_methods", "grant_types", "scope", "patient", "resource_server"),
+    *("name", "auth_methods", "grant_types", "scope", "patient", "identifier_systems", "resource_server"),
     *("salt", "secrets", "jwks", "jwks_uri"),
 )
 
@@ -62,6 +62,9 @@ class DynamoDbClientRegistry:
     def change(self, record: ClientRecord, changed: ClientRecord) -> bool:
         """Replace a client's registration; False if it has changed since `record` was read."""
         before, after = client_item(record), client_item(changed)
+        conditions = {name: f"#{name} = :old_{name}" for name in _CHANGEABLE}
+        # Clients that were registered before there were identifier systems lack the attribute.
+        conditions["identifier_systems"] += " OR attribute_not_exists(#identifier_systems)"
         return self._update(
             record.client_id,
             "SET " + ", ".join(f"#{name} = :new_{name}" for name in _CHANGEABLE),
@@ -69,7 +72,7 @@ class DynamoDbClientRegistry:
                 **{f":new_{name}": after[name] for name in _CHANGEABLE},
                 **{f":old_{name}": before[name] for name in _CHANGEABLE},
             },
-            condition=" AND ".join(f"#{name} = :old_{name}" for name in _CHANGEABLE),
+            condition=" AND ".join(f"({each})" for each in conditions.values()),
             # Some of the names are reserved words in DynamoDB.
             names={f"#{name}": name for name in _CHANGEABLE},
         )

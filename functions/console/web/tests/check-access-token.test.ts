@@ -17,12 +17,12 @@ async function assertFault(text: string, name: string, said: RegExp, facts?: Ser
 }
 
 test("a good token has no fault, and what only the server knows is said", async () => {
-  const checks = await checkAccessToken(await accessToken({ patient: "4", nbf: NOW }), FACTS);
+  const checks = await checkAccessToken(await accessToken({ patient: "4", identifier_systems: ["urn:x", "urn:y"], nbf: NOW }), FACTS);
 
   assert.equal(firstFault(checks), null);
   assert.deepEqual(
     checks.map((each) => each.name),
-    ["form", "alg", "typ", "kid", "signature", "iss", "aud", "sub and client_id", "jti", "scope", "patient", "iat", "nbf", "exp", "age", "revoked"],
+    ["form", "alg", "typ", "kid", "signature", "iss", "aud", "sub and client_id", "jti", "scope", "patient", "identifier_systems", "iat", "nbf", "exp", "age", "revoked"],
   );
   assert.deepEqual(checks.filter((each) => each.state !== "right").map((each) => [each.name, each.state]), [["revoked", "unseen"]]);
 });
@@ -89,6 +89,9 @@ test("every claim of RFC 9068 is there, and a text where it should be", async ()
     [{ scope: ["profile"] }, "scope"],
     [{ patient: 4 }, "patient"],
     [{ patient: null }, "patient"],
+    [{ identifier_systems: "urn:x" }, "identifier_systems"],
+    [{ identifier_systems: ["urn:x urn:y"] }, "identifier_systems"],
+    [{ identifier_systems: null }, "identifier_systems"],
   ] as readonly (readonly [Members, string])[]) {
     await assertFault(await accessToken(claims), name, /./);
   }

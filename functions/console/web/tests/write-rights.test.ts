@@ -31,8 +31,8 @@ test("what is closed names the scope that is missing", () => {
 test("write.md: a token of one patient's writes in that record only", () => {
   assert.deepEqual(rights("Observation", "patient/*.cruds", "4"), { may: "rcud", closed: "" });
   assert.deepEqual(rights("Patient", "patient/*.cruds", "4"), {
-    may: "rud",
-    closed: "Creating another patient is closed to a token that is bound to one.",
+    may: "ru",
+    closed: "Creating and deleting a patient is closed to a token that is bound to one.",
   });
   for (const type of ["Medication", "Organization"]) {
     assert.deepEqual(rights(type, "patient/*.cruds", "4"), { may: "r", closed: "It is no part of the one patient's record that the token is bound to." });

@@ -57,6 +57,8 @@ def grant_token(
     }
     if client.patient:
         claims["patient"] = client.patient
+    if client.identifier_systems:
+        claims["identifier_systems"] = list(client.identifier_systems)
     return GrantedToken(signer.sign(claims), lifetime, scope, client.patient)
 
 
@@ -80,6 +82,6 @@ def _scope(client: ClientRecord, parameters: Mapping[str, str]) -> str:
     if not_covered is not None:
         raise scope_refusals.scope_beyond_registration(not_covered)
     scope = " ".join(requested)
-    if len(scope) > MAX_SCOPE_LENGTH:
+    if len(" ".join([scope, *client.identifier_systems])) > MAX_SCOPE_LENGTH:
         raise scope_refusals.scope_too_long()
     return scope

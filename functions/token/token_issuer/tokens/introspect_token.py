@@ -45,7 +45,9 @@ def introspect_token(
 
 
 def _active(token: AccessToken, base_url: BaseUrl) -> Mapping[str, Any]:
-    bound = {"patient": token.patient} if token.patient else {}
+    bound: dict[str, Any] = {"patient": token.patient} if token.patient else {}
+    if token.identifier_systems:
+        bound["identifier_systems"] = list(token.identifier_systems)
     return {
         "active": True,
         "scope": token.scope,

@@ -1,6 +1,6 @@
 """Require that every literal reference of a resource leads to a stored or contained resource of an allowed type."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -9,7 +9,6 @@ from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import resource_type
 from careconnect_records.items.references import (
     FoundReference,
-    LocalTarget,
     contained_in,
     fhir_base_of,
     is_elsewhere,
@@ -32,46 +31,29 @@ def referenced_by(resource: dict[str, Any], root: str) -> dict[str, Target]:
     return {each.key: Target(type_, each.id) for each, type_ in named if type_}
 
 
-def require_references(
-    resource: dict[str, Any], own: Target, stored: Mapping[str, Target], sees: Callable[[Target], bool], root: str
-) -> None:
+def require_references(resource: dict[str, Any], there: Collection[str], root: str) -> None:
     """Raise the 422 outcome with each reference to an absent resource, or to one of a type that is not allowed.
 
-    `own` is the resource's own target, `stored` are the referenced targets that have an index record. A resource that
-    the caller does not see counts as absent.
+    `there` are the keys of the resources that exist for the caller. A version in a reference is not looked at: the
+    answer would tell how often a resource was written.
     """
-
-    def is_there(target: LocalTarget) -> bool:
-        if target.key == own.key:
-            return not target.version or _has(own, target)
-        found = stored.get(target.key)
-        return bool(found and _has(found, target) and sees(found))
-
-    faults = list(islice(_faults(resource, is_there, fhir_base_of(root)), MAX_FAULTS))
+    faults = list(islice(_faults(resource, there, fhir_base_of(root)), MAX_FAULTS))
     if faults:
         raise outcomes.invalid_resource(faults)
 
 
-def _faults(resource: dict[str, Any], is_there: Callable[[LocalTarget], bool], fhir_base: str) -> Iterator[Issue]:
+def _faults(resource: dict[str, Any], there: Collection[str], fhir_base: str) -> Iterator[Issue]:
     contained = contained_in(resource)
     for reference in references_of(resource):
-        if text := misplaced(reference, contained, fhir_base) or _absent(reference, is_there, fhir_base):
+        if text := misplaced(reference, contained, fhir_base) or _absent(reference, there, fhir_base):
             yield Issue("not-found", text, expression=reference.expression)
 
 
-def _absent(reference: FoundReference, is_there: Callable[[LocalTarget], bool], fhir_base: str) -> str:
+def _absent(reference: FoundReference, there: Collection[str], fhir_base: str) -> str:
     """Return the fault of a reference that leads nowhere, empty if it leads to a resource or to another server."""
     target = target_of(reference.text, fhir_base)
     if target is None:
         leads = reference.text.startswith("#") or is_elsewhere(reference.text, fhir_base)
     else:
-        leads = is_there(target)
+        leads = target.key in there
     return "" if leads else _ABSENT
-
-
-def _has(stored: Target, target: LocalTarget) -> bool:
-    """Return True if a resource is there, in the version that a reference names if it names one."""
-    if not stored.exists:
-        return False
-    known = target.version.isdecimal() and target.version == str(int(target.version))
-    return not target.version or (known and 1 <= int(target.version) <= stored.version)

@@ -13,6 +13,7 @@ from careconnect_records.parsing.exact_json import json_text
 from careconnect_records.parsing.faults import InvalidResourceError
 from careconnect_records.stu3.validation import validate
 from record_writer import refusals
+from record_writer.request.write_request import Kind
 
 
 def require_valid(resource: dict[str, Any], root: str) -> None:
@@ -30,15 +31,18 @@ def require_valid(resource: dict[str, Any], root: str) -> None:
         raise outcomes.invalid_resource([issue]) from None
 
 
-def require_writable(caller: Caller, type_: ResourceType, *, new: bool) -> None:
-    """Raise the 403 outcome for a type that a caller bound to a patient may not write, or (`new`) not create.
+def require_writable(caller: Caller, type_: ResourceType, kind: Kind) -> None:
+    """Raise the 403 outcome for a type that a caller bound to a patient may not write, or not so.
 
-    It may write types of the patient compartment only, and create no second Patient (`write.md`, Who may write what).
+    It may write types of the patient compartment only, and neither create nor delete a Patient (`write.md`, Who may
+    write what).
     """
-    if caller.patient and (
-        type_.table is Table.DIRECTORY or not _is_in_compartment(type_) or (new and type_.is_patient)
-    ):
+    if not caller.patient:
+        return
+    if type_.table is Table.DIRECTORY or not _is_in_compartment(type_) or (type_.is_patient and kind is Kind.CREATE):
         raise refusals.outside_compartment()
+    if type_.is_patient and kind is Kind.DELETE:
+        raise refusals.identity_of_patient()
 
 
 def require_own(caller: Caller, type_: ResourceType, resource: dict[str, Any], resource_id: str, root: str) -> None:

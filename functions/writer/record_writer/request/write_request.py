@@ -43,7 +43,7 @@ class WriteTrail(Protocol):
         """Return True if a write may be tried again without its events, because the table does not take them."""
 
     def committed(self, patients: Collection[str], made: str) -> None:
-        """Note that a write is done, and its events with it."""
+        """Note that a write is done, and its events with it; write those of the other patients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -186,7 +186,10 @@ class AuditTrail:
         return [self._store.put_action(event) for event in self._within.values()]
 
     def committed(self, patients: Collection[str], made: str) -> None:
-        """Record that a write has succeeded, and with it the events of `put_actions`, if any."""
+        """Record that a write has succeeded, and with it the events of `put_actions`, if any.
+
+        Events of `patients` that were not among those are written now.
+        """
         self._event = replace(self._event, ids=(made,))
         self._written |= dict.fromkeys(self._within)
         self._within = {}

@@ -11,12 +11,16 @@ from careconnect.oauth.scopes import Grants, Interaction, grants_of, needed_scop
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The client of an accepted token; `patient` is the one patient id that the token is bound to, or empty."""
+    """The client of an accepted token; `patient` is the one patient id that the token is bound to, or empty.
+
+    A bound client may write identifiers of `identifier_systems` only (`write.md`, Who may write what).
+    """
 
     client_id: str
     scope: str
     grants: Grants
     patient: str = ""
+    identifier_systems: frozenset[str] = frozenset()
 
     def may(self, resource_type: ResourceType, interaction: Interaction) -> bool:
         """Return True if the token grants `interaction` on a type."""
@@ -58,4 +62,5 @@ def caller_of(authorizer: Mapping[str, Any], now: float) -> Caller:
     if int(expires_at) <= now:
         raise outcomes.expired_token(reason="expired since the policy was cached")
     patient = str(authorizer.get("patient", ""))
-    return Caller(client_id, scope, grants_of(scope, bound=bool(patient)), patient)
+    systems = frozenset(str(authorizer.get("identifier_systems", "")).split())
+    return Caller(client_id, scope, grants_of(scope, bound=bool(patient)), patient, systems)

@@ -33,7 +33,10 @@ MAX_SECRETS: Final = 2
 
 MAX_ID_LENGTH: Final = 128
 MAX_SCOPE_LENGTH: Final = 2048
-"""Characters. Both limits hold every token's signing input under the 4,096 bytes that KMS signs unhashed."""
+"""Characters of a token's scope and identifier systems together.
+
+Both limits hold every token's signing input under the 4,096 bytes that KMS signs unhashed.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class ClientRecord:
     """One registered client.
 
     `jwks` is a JWK Set as JSON text. `patient` is the id of the patient that the client's `patient/` scopes are
-    bound to. A `resource_server` may introspect any token. Times are epoch seconds.
+    bound to. `identifier_systems` are URIs: the systems of the identifiers that a bound client may write. A
+    `resource_server` may introspect any token. Times are epoch seconds.
     """
 
     client_id: str
@@ -63,6 +67,7 @@ class ClientRecord:
     jwks: str = ""
     jwks_uri: str = ""
     patient: str = ""
+    identifier_systems: tuple[str, ...] = ()
     resource_server: bool = False
     created_at: int = 0
 
@@ -91,6 +96,7 @@ def client_item(record: ClientRecord) -> "dict[str, AttributeValueTypeDef]":
         "jwks": {"S": record.jwks},
         "jwks_uri": {"S": record.jwks_uri},
         "patient": {"S": record.patient},
+        "identifier_systems": {"S": " ".join(record.identifier_systems)},
         "resource_server": {"BOOL": record.resource_server},
         "created_at": {"N": str(record.created_at)},
     }
@@ -113,6 +119,8 @@ def client_record(item: Mapping[str, Any]) -> ClientRecord:
         jwks=item["jwks"]["S"],
         jwks_uri=item["jwks_uri"]["S"],
         patient=item["patient"]["S"],
+        # Clients that were registered before there were identifier systems have none.
+        identifier_systems=tuple(item.get("identifier_systems", {"S": ""})["S"].split()),
         resource_server=item["resource_server"]["BOOL"],
         created_at=int(item["created_at"]["N"]),
     )

@@ -51,6 +51,7 @@ class AccessToken:
     expires_at: int
     jti: str
     patient: str = ""
+    identifier_systems: tuple[str, ...] = ()
 
 
 def verify_token(token: str, *, base_url: "BaseUrl", keys: TrustedKeys, now: float) -> AccessToken:
@@ -150,6 +151,10 @@ def _access_token(claims: Mapping[str, Any]) -> AccessToken:
     if not all(isinstance(text, str) and text for text in texts) or claims["sub"] != claims["client_id"]:
         raise TokenRefusedError("claims")
     patient = claims.get("patient", "")
+    systems = claims.get("identifier_systems", [])
+    # In the authorizer's context, which holds text only, spaces separate them.
+    if not isinstance(systems, list) or not all(isinstance(each, str) and each.split() == [each] for each in systems):
+        raise TokenRefusedError("claims")
     if not isinstance(patient, str):
         raise TokenRefusedError("claims")
     if not is_time(claims["iat"]) or not is_time(claims["exp"]):
@@ -161,6 +166,7 @@ def _access_token(claims: Mapping[str, Any]) -> AccessToken:
         expires_at=int(claims["exp"]),
         jti=claims["jti"],
         patient=patient,
+        identifier_systems=tuple(systems),
     )
 
 

@@ -25,11 +25,10 @@ class FoundReference:
 
 @dataclass(frozen=True, slots=True)
 class LocalTarget:
-    """The target of a reference to this server; `version` is empty, unless the reference names one."""
+    """The target of a reference to this server, without the version that the reference may name."""
 
     type_name: str
     id: str
-    version: str = ""
 
     @property
     def key(self) -> str:
@@ -51,7 +50,7 @@ def target_of(text: str, fhir_base: str) -> LocalTarget | None:
     literal = LITERAL_REFERENCE.fullmatch(text)
     if literal is None or literal["base"] not in (None, fhir_base):
         return None
-    return LocalTarget(literal["type"], literal["id"], text.partition("/_history/")[2])
+    return LocalTarget(literal["type"], literal["id"])
 
 
 def contained_in(resource: dict[str, Any]) -> dict[str, str]:

@@ -32,10 +32,12 @@ class Api:
         assert answer.status_code == 200, answer.text
         return str(answer.json()["access_token"])
 
-    def register(self, client_id: str, scope: str, patient: str = "") -> str:
+    def register(self, client_id: str, scope: str, patient: str = "", identifier_systems: tuple[str, ...] = ()) -> str:
         """Register a client and return an access token for it."""
         registry = DynamoDbClientRegistry(self.stack.client("dynamodb"), self.stack.stack.outputs["ClientTable"])
-        registration = ClientRegistration(client_id, "A test client", tuple(scope.split()), patient=patient)
+        registration = ClientRegistration(
+            client_id, "A test client", tuple(scope.split()), patient=patient, identifier_systems=identifier_systems
+        )
         return self.token(client_id, str(register_client(registry, registration, now=time.time())))
 
     def get(self, path: str, token: str = "", method: str = "GET", **headers: str) -> httpx.Response:

@@ -42,6 +42,7 @@ class Writer:
     reader: Reader
     scope: str = EVERYTHING
     patient: str = ""
+    identifier_systems: tuple[str, ...] = ()
     client_id: str = "client-1"
     now: Clock = field(default_factory=lambda: Clock(NOW))
     stopwatch: Clock = field(default_factory=Clock)
@@ -66,10 +67,23 @@ class Writer:
             endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin(), self.auditing
         )
 
-    def as_caller(self, scope: str = EVERYTHING, patient: str = "", client_id: str = "client-1") -> "Writer":
+    def as_caller(
+        self,
+        scope: str = EVERYTHING,
+        patient: str = "",
+        client_id: str = "client-1",
+        identifier_systems: tuple[str, ...] = (),
+    ) -> "Writer":
         """Return the same writers and readers for another caller."""
         reader = self.reader.as_caller(scope, patient, client_id)
-        return replace(self, reader=reader, scope=scope, patient=patient, client_id=client_id)
+        return replace(
+            self,
+            reader=reader,
+            scope=scope,
+            patient=patient,
+            client_id=client_id,
+            identifier_systems=identifier_systems,
+        )
 
     @property
     def calls(self) -> list[str]:
@@ -99,6 +113,8 @@ class Writer:
         pairs = parse_qsl(query, keep_blank_values=True) if isinstance(query, str) else query
         context = {"client_id": self.client_id, "scope": self.scope, "expires_at": str(int(self.now()) + 600)}
         context |= {"jti": "a-jti"} | ({"patient": self.patient} if self.patient else {})
+        if self.identifier_systems:
+            context["identifier_systems"] = " ".join(self.identifier_systems)
         return self.answer(fhir_event(method, path, pairs, headers=given, body=text, authorizer=context))
 
     def answer(self, event: Mapping[str, Any], table: Table | None = None) -> Answer:

@@ -69,7 +69,7 @@ def assert_events(issuer: Issuer, expected: list[Any], interaction: str = "") ->
     ("command", "expected"),
     [
         (
-            "clients add --id new --name New --scope patient/Patient.read --patient 4",
+            "clients add --id new --name New --scope patient/Patient.read --patient 4 --identifier-system urn:x",
             [
                 (
                     "client-add",
@@ -79,6 +79,7 @@ def assert_events(issuer: Issuer, expected: list[Any], interaction: str = "") ->
                         "scope": "patient/Patient.read",
                         "method": "client_secret_basic client_secret_post",
                         "patient": "4",
+                        "identifier_systems": "urn:x",
                     },
                 )
             ],

@@ -228,6 +228,11 @@ NARROWER = [
     pytest.param({"patient": "5"}, id="another patient"),
     pytest.param({"patient": ""}, id="no patient any more"),
     pytest.param({"scopes": (*SCOPES, "user/Condition.read"), "patient": ""}, id="wider, and unbound"),
+    pytest.param({"identifier_systems": ("urn:x",)}, id="identifier systems"),
+    pytest.param({"identifier_systems": ()}, id="identifier systems: repeated"),
+    pytest.param(
+        {"scopes": (*SCOPES, "user/Condition.read"), "identifier_systems": ("urn:x",)}, id="wider, and another system"
+    ),
     pytest.param({"scopes": SCOPES}, id="nothing new: repeated"),
 ]
 
@@ -344,6 +349,34 @@ def test_update_shows_the_client_and_says_that_tokens_were_ended(issuer: Issuer,
     assert "patient " not in unbound.stdout
     assert "ended" in unbound.stderr
     assert cutoff(issuer) == THEN
+
+
+def test_identifier_systems_are_set_replaced_and_removed_also_with_the_binding(issuer: Issuer, run: Run) -> None:
+    issuer.register("client-1")
+
+    def after(*options: str) -> list[str]:
+        result = run("clients", "update", "client-1", *options, "--json")
+        assert result.exit_code == 0, result.stderr
+        found: list[str] = json.loads(result.stdout)["identifier_systems"]
+        return found
+
+    two = ("--identifier-system", "urn:x", "--identifier-system", "urn:y", "--identifier-system", "urn:x")
+    assert after("--patient", "4", *two) == ["urn:x", "urn:y"]
+    assert after("--patient", "5") == ["urn:x", "urn:y"]
+    assert after("--identifier-system", "urn:z") == ["urn:z"]
+    assert after("--no-identifier-systems") == []
+    assert after("--identifier-system", "urn:z") == ["urn:z"]
+    assert after("--unbound") == []
+
+
+def test_a_client_of_before_there_were_identifier_systems_can_be_changed(issuer: Issuer, run: Run) -> None:
+    issuer.register("client-1")
+    key = {"client_id": {"S": "client-1"}}
+    issuer.dynamodb.update_item(TableName=CLIENT_TABLE, Key=key, UpdateExpression="REMOVE identifier_systems")
+
+    result = run("clients", "update", "client-1", "--patient", "4", "--identifier-system", "urn:x", "--json")
+
+    assert json.loads(result.stdout)["identifier_systems"] == ["urn:x"]
 
 
 @pytest.mark.parametrize(

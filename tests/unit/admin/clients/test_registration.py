@@ -133,7 +133,12 @@ TOO_MANY = tuple(
     for name in ("Patient", "Condition", "Observation", "Encounter", "MedicationStatement", "EpisodeOfCare")
     for letters in ("c", "r", "u", "d", "s", "rs")
 )
+LONG = ("patient/*.read", *TOO_MANY[:30])
 K1 = public_jwk(ec.generate_private_key(ec.SECP256K1()), "key-1")
+
+
+def systems(*systems: str, scopes: tuple[str, ...] = ("patient/*.read",)) -> dict[str, Any]:
+    return {"patient": "4", "scopes": scopes, "identifier_systems": systems}
 
 
 @pytest.mark.parametrize(
@@ -156,6 +161,14 @@ K1 = public_jwk(ec.generate_private_key(ec.SECP256K1()), "key-1")
         ({"scopes": TOO_MANY}, "use a wildcard"),
         ({"patient": "4/../5", "scopes": ("patient/*.read",)}, "patient's id"),
         ({"patient": "4"}, "limits patient/ scopes"),
+        ({"identifier_systems": ("urn:x",)}, "bound to a patient"),
+        (systems("urn:x", "urn:y z"), "is a URI"),
+        (systems(""), "is a URI"),
+        (systems("readings"), "is a URI"),
+        (systems("urn:x|y"), "is a URI"),
+        (systems("urn:" + "x" * 197), "is a URI"),
+        (systems(*(f"urn:{number}" for number in range(9))), "at most 8"),
+        (systems(*(f"urn:{number}{'x' * 195}" for number in range(8)), scopes=LONG), "scopes and identifier systems"),
         ({"secret": "short"}, "too weak"),
         ({"secret": "a" * 200}, "repeats"),
         ({"secret": "0123456789abcdef" * 3}, "too weak: 192"),
@@ -335,6 +348,11 @@ def test_add_with_keys_and_an_imported_secret(run: Run, issuer: Issuer, tmp_path
         (("update", "taken", "--scope", "user/Toaster.read"), "'user/Toaster.read' is a scope for a type"),
         (("update", "taken", "--scope", "profile", "--patient", "4"), "limits patient/ scopes"),
         (("update", "taken", "--scope", ""), "needs scopes"),
+        (("update", "taken", "--identifier-system", "urn:x"), "bound to a patient"),
+        (
+            ("update", "taken", "--identifier-system", "urn:x", "--no-identifier-systems"),
+            "exclude each other",
+        ),
         (("remove", "nobody", "--yes"), "there is no client nobody"),
     ],
 )

@@ -27,6 +27,12 @@ def test_a_granted_context_makes_the_caller() -> None:
     assert not caller.may(type_("Condition"), Interaction.READ)
 
 
+def test_a_bound_caller_has_the_identifier_systems_of_its_token() -> None:
+    assert caller_of(GRANTED, NOW).identifier_systems == frozenset()
+    caller = caller_of({**GRANTED, "patient": "4", "identifier_systems": "urn:x https://a.example/b"}, NOW)
+    assert caller.identifier_systems == {"urn:x", "https://a.example/b"}
+
+
 def test_the_audit_trail_takes_a_scope_that_names_it_and_at_the_patients_level_a_bound_caller() -> None:
     def may(scope: str, patient: str = "") -> bool:
         caller = caller_of({**GRANTED, "scope": scope, "patient": patient}, NOW)

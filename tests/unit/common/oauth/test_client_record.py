@@ -26,6 +26,7 @@ FULL = ClientRecord(
     jwks='{"keys":[]}',
     jwks_uri="https://client.example/jwks",
     patient="4",
+    identifier_systems=("https://a.example/readings", "urn:x"),
     resource_server=True,
     created_at=1_700_000_000,
 )
@@ -35,6 +36,13 @@ BARE = ClientRecord("x", "y", enabled=True, auth_methods=frozenset(), grant_type
 @pytest.mark.parametrize("record", [FULL, BARE])
 def test_an_item_reads_back_as_its_record(record: ClientRecord) -> None:
     assert client_record(json.loads(json.dumps(client_item(record)))) == record
+
+
+def test_a_client_of_before_there_were_identifier_systems_has_none() -> None:
+    item = client_item(FULL)
+    del item["identifier_systems"]
+
+    assert client_record(item).identifier_systems == ()
 
 
 def test_a_digest_is_sha_256_of_salt_and_secret() -> None:

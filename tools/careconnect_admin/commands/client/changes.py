@@ -23,6 +23,15 @@ JwksOption = Annotated[
     typer.Option("--jwks", exists=True, dir_okay=False, help="The client's public keys, a JWK Set (JSON)."),
 ]
 
+IdentifierSystemOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--identifier-system",
+        metavar="URI",
+        help="A system of the identifiers that it may write, bound to a patient. May be repeated. Default: none.",
+    ),
+]
+
 SCOPE_HELP = (
     "A scope, or several separated by spaces; may be repeated. user/Patient.read allows reads and searches, .write "
     "creates, updates and deletes. Or letters of c, r, u, d, s, as in user/Patient.cruds. PATCH also needs r, "
@@ -68,6 +77,10 @@ def update(
     ] = None,
     patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
     unbound: Annotated[bool, typer.Option("--unbound", help="Remove the limit to one patient.")] = False,
+    identifier_system: IdentifierSystemOption = None,
+    no_identifier_systems: Annotated[
+        bool, typer.Option("--no-identifier-systems", help="Remove all its identifier systems.")
+    ] = False,
     method: Annotated[
         list[AuthMethod] | None,
         typer.Option("--method", help="An authentication method; replaces the previous ones. May be repeated."),
@@ -82,16 +95,19 @@ def update(
 ) -> None:
     """Change a client. Options that are not given leave their values unchanged.
 
-    Setting a patient, or scopes unless they are only added, revokes the client's tokens: the API refuses them within 60
-    seconds. New keys replace the previous ones. A client that had no secret and gets a method that needs one also gets
-    a secret, shown now and never again.
+    Setting a patient, identifier systems, or scopes unless they are only added, revokes the client's tokens: the API
+    refuses them within 60 seconds. New identifier systems and keys replace the previous ones. A client that had no
+    secret and gets a method that needs one also gets a secret, shown now and never again.
     """
     if patient and unbound:
         raise RegistrationError("--patient and --unbound exclude each other")
+    if identifier_system and no_identifier_systems:
+        raise RegistrationError("--identifier-system and --no-identifier-systems exclude each other")
     change = ClientChange(
         name=name,
         scopes=None if scope is None else split_scopes(scope),
         patient="" if unbound else patient or None,
+        identifier_systems=() if no_identifier_systems else tuple(identifier_system or ()) or None,
         auth_methods=frozenset(method) if method else None,
         jwks=jwks.read_text(encoding="utf-8") if jwks else None,
         jwks_uri=jwks_uri,
@@ -99,8 +115,8 @@ def update(
     )
     if change == ClientChange():
         raise RegistrationError(
-            "nothing to change: give --name, --scope, --patient, --unbound, --method, --jwks, --jwks-uri "
-            "or --[no-]resource-server"
+            "nothing to change: give --name, --scope, --patient, --unbound, --identifier-system, "
+            "--no-identifier-systems, --method, --jwks, --jwks-uri or --[no-]resource-server"
         )
     registry = client_registry(target)
     update = update_client(registry, token_revocations(target), client_id, change)

@@ -17,7 +17,13 @@ from careconnect_admin.clients.registration import (
     rotate_secret,
 )
 from careconnect_admin.commands.client import changes as client_changes
-from careconnect_admin.commands.client.changes import SCOPE_HELP, ClientArgument, JwksOption, split_scopes
+from careconnect_admin.commands.client.changes import (
+    SCOPE_HELP,
+    ClientArgument,
+    IdentifierSystemOption,
+    JwksOption,
+    split_scopes,
+)
 from careconnect_admin.commands.client.output import client_shown, print_members, print_with_secret, warn_of_idle_scopes
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack
@@ -57,6 +63,7 @@ def add(
     jwks: JwksOption = None,
     jwks_uri: Annotated[str, typer.Option("--jwks-uri", help="The https address of its JWK Set.")] = "",
     patient: Annotated[str, typer.Option("--patient", help="Limit its patient/ scopes to this patient's id.")] = "",
+    identifier_system: IdentifierSystemOption = None,
     resource_server: Annotated[
         bool, typer.Option("--resource-server", help="Let it introspect tokens of any client.")
     ] = False,
@@ -72,6 +79,7 @@ def add(
         jwks=jwks.read_text(encoding="utf-8") if jwks else "",
         jwks_uri=jwks_uri,
         patient=patient,
+        identifier_systems=tuple(identifier_system or ()),
         resource_server=resource_server,
     )
     if not target.is_local:

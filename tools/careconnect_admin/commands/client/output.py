@@ -24,6 +24,7 @@ def client_shown(record: ClientRecord) -> dict[str, Any]:
         "key_ids": [key["kid"] for key in json.loads(record.jwks)["keys"]] if record.jwks else [],
         "jwks_uri": record.jwks_uri,
         "patient": record.patient,
+        "identifier_systems": list(record.identifier_systems),
         "resource_server": record.resource_server,
         "created": _date(record.created_at),
     }

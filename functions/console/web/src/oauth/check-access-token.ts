@@ -47,6 +47,7 @@ export async function checkAccessToken(text: string, facts: ServerFacts): Promis
     textCheck("jti", claims, "The id by which it can be revoked."),
     scopeCheck(claims),
     patientCheck(claims),
+    ...("identifier_systems" in claims ? [systemsCheck(claims)] : []),
     begunCheck("iat", claims["iat"], facts),
     ...("nbf" in claims ? [begunCheck("nbf", claims["nbf"], facts)] : []),
     expiryCheck(claims, facts),
@@ -129,6 +130,12 @@ function patientCheck({ patient }: Members): Check {
   if (patient === undefined || patient === "") return right("patient", "None: it is not bound to one.");
   if (typeof patient === "string") return right("patient", `Bound to patient ${quoted(patient)}: of patients' records it opens theirs alone.`);
   return wrong("patient", `${quoted(patient)} is no text.`, RENEW);
+}
+
+function systemsCheck({ identifier_systems: systems }: Members): Check {
+  const isList = Array.isArray(systems) && systems.every((each) => typeof each === "string" && /^\S+$/.test(each));
+  if (isList) return right("identifier_systems", `Of identifiers it writes only those of ${systems.join(", ") || "no system"}.`);
+  return wrong("identifier_systems", `${quoted(systems)} is no list of systems.`, RENEW);
 }
 
 function expiryCheck({ exp }: Members, facts: ServerFacts): Check {

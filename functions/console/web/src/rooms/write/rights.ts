@@ -25,10 +25,10 @@ export function rightsOf(scope: string, patient: string | undefined): readonly R
   return grantsOf(scope, patient)
     .filter(({ type }) => type.writable)
     .map(({ type, letters }) => {
-      // Bound to one patient, a token writes in that record alone, and makes no other patient (`write.md`).
+      // Bound to one patient, a token writes in that record alone, and creates or deletes no patient (`write.md`).
       const isOutside = patient !== undefined && !type.inCompartment;
-      const isOther = patient !== undefined && type.name === "Patient";
-      const has = (letter: Letter) => letters.has(letter) && !isOutside && !(letter === "c" && isOther);
+      const isPatient = patient !== undefined && type.name === "Patient";
+      const has = (letter: Letter) => letters.has(letter) && !isOutside && !(isPatient && letter !== "u");
       const missing = DOES.filter(([letter]) => !letters.has(letter));
       return {
         type,
@@ -37,7 +37,7 @@ export function rightsOf(scope: string, patient: string | undefined): readonly R
         mayCreate: has("c"),
         mayUpdate: has("u"),
         mayDelete: has("d"),
-        closed: reason((access) => scopeFor(scope, type.name, access, patient), missing, isOutside, isOther),
+        closed: reason((access) => scopeFor(scope, type.name, access, patient), missing, isOutside, isPatient),
       };
     });
 }
@@ -46,11 +46,11 @@ function reason(
   takes: (access: string) => string,
   missing: readonly (readonly [Letter, string])[],
   isOutside: boolean,
-  isOther: boolean,
+  isPatient: boolean,
 ): string {
   if (isOutside) return "It is no part of the one patient's record that the token is bound to.";
   if (missing.length === DOES.length) return `Writing takes a scope such as ${takes("write")}.`;
   const parts = missing.map(([letter, word]) => `${word} takes ${takes(letter)}`);
-  if (isOther) parts.unshift("creating another patient is closed to a token that is bound to one");
+  if (isPatient) parts.unshift("creating and deleting a patient is closed to a token that is bound to one");
   return parts.length ? `${parts.join(", ").replace(/^./, (first) => first.toUpperCase())}.` : "";
 }
