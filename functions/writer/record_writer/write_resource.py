@@ -13,6 +13,7 @@ from careconnect.fhir import outcomes
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.strict_json import parse_json_body
+from careconnect_records.writes.limits import TooCostlyError
 from careconnect_records.writes.plan import plan_write
 from careconnect_records.writes.target import Target
 from record_writer import refusals
@@ -59,6 +60,8 @@ class ResourceWriter:
             except NotTakenError as error:
                 if not (error.is_down and request.trail.goes_without()):
                     raise outcomes.unavailable(str(error)) from error
+            except TooCostlyError as error:
+                raise refusals.too_costly(error.expression, error.text) from None
             except TooLargeError:
                 raise refusals.too_large() from None
             if self.elapsed() + pause > end:
