@@ -55,7 +55,7 @@ class Service:
 
     def __post_init__(self) -> None:
         names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
-        writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables)), Table.RECORD)
+        writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables), no_limit()), Table.RECORD)
         reader = FhirEndpoint(
             DynamoDbResourceStore(self.tables.client, names, Table.RECORD), Table.RECORD, no_limit(), time.monotonic
         )

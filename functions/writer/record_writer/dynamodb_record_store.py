@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -137,13 +137,21 @@ class DynamoDbRecordStore:
         """Return the number of resources by type that refer to a target: one BatchGetItem."""
         return counts_of(self._items((self._tables.reference, key) for key in count_keys(target.key)))
 
-    def write(self, plan: WritePlan, events: Sequence[Item]) -> None:
-        """Do a plan and put its audit events, in one transaction if they fit into one.
+    def full_locks(self, plan: WritePlan) -> frozenset[Key]:
+        """Return the full locks among those that a plan adds its id to: one BatchGetItem per hundred."""
+        table = self._tables.name(plan.target.type.table)
+        named = {json.dumps(lock_key(lock)): lock for lock in plan.locks_added}
+        found = self._items((table, lock_key(lock)) for lock in sorted(plan.locks_added))
+        return frozenset(
+            named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_lock(item).is_full
+        )
+
+    def write(self, plan: WritePlan, events: Sequence[Item], full: Collection[Key]) -> None:
+        """Do a plan and put its audit events, in one transaction if they fit into one; `full` are its full locks.
 
         Raises `ConflictError`, `NotTakenError` and `TooLargeError`.
         """
         self._begin_table(plan.target.type.table)
-        full = self._full_locks(plan)
         if plan.fits(len(events)):
             _do(transact, self._tables.client, write_actions(plan, self._tables, strict=True, full=full), events)
         else:
@@ -163,15 +171,6 @@ class DynamoDbRecordStore:
             if not call(self._client.own_item, table=name):
                 call(begin_table, client=self._tables.client, table=name)
             self._known.add(name)
-
-    def _full_locks(self, plan: WritePlan) -> frozenset[Key]:
-        """Return the full locks among those that a plan adds its id to: one BatchGetItem per hundred."""
-        table = self._tables.name(plan.target.type.table)
-        named = {json.dumps(lock_key(lock)): lock for lock in plan.locks_added}
-        found = self._items((table, lock_key(lock)) for lock in sorted(plan.locks_added))
-        return frozenset(
-            named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_lock(item).is_full
-        )
 
     def _read(self, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
         """Yield the key and the target of each index record that there is."""

@@ -34,6 +34,13 @@ def too_costly(expression: str, text: str) -> OutcomeError:
     return OutcomeError(422, "too-costly", text, where=expression, metrics=("ResourceInvalid",))
 
 
+def exceeds_quota() -> OutcomeError:
+    """Return 422 for a write that costs more than its client has in any minute (ADR 38)."""
+    return OutcomeError(
+        422, "too-costly", "The write costs more than a client's quota of a minute.", metrics=("WriteRefused",)
+    )
+
+
 def too_many_patients() -> OutcomeError:
     """Return 422 for a resource that refers to more patients than one request may record (`audit.md`)."""
     return OutcomeError(

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from random import SystemRandom
@@ -10,11 +11,14 @@ from typing import Any, Final
 
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect.fhir import outcomes
+from careconnect.storage.keys import Key
+from careconnect.storage.quota import UNITS_PER_WRITE_UNIT, Quota
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.strict_json import parse_json_body
+from careconnect_records.writes.cost import write_units
 from careconnect_records.writes.limits import TooCostlyError
-from careconnect_records.writes.plan import plan_write
+from careconnect_records.writes.plan import WritePlan, plan_write
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body, stored_patients
@@ -37,6 +41,7 @@ class ResourceWriter:
     """Writes resources. `clock` gives epoch seconds, `elapsed` seconds since an arbitrary start."""
 
     store: RecordStore
+    quota: Quota
     clock: Callable[[], float] = time.time
     elapsed: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -122,9 +127,12 @@ class ResourceWriter:
             request.trail.touched(_patients(target) or named)
             return WriteResult(204)
         _require_match(request, target)
-        if types := self.store.count_references(target):
+        plan = self._planned(request, target, None, "DELETE")
+        with self._charged(request, target, plan):
+            types = self.store.count_references(target)
+        if types:
             raise refusals.still_referred_to(types)
-        return self._write(request, target, None, "DELETE")
+        return self._write(request, target, plan)
 
     def _put(self, request: WriteRequest, target: Target, resource: dict[str, Any], method: str) -> WriteResult:
         """Write a resource, if everything that it refers to is there."""
@@ -132,24 +140,43 @@ class ResourceWriter:
         referenced = referenced_by(resource, request.root)
         if sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
             raise refusals.too_many_patients()
-        stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
-        require_references(resource, target, stored, partial(sees, request.caller), request.root)
-        _require_match(request, target)
-        return self._write(request, target, resource, method)
+        plan = self._planned(request, target, resource, method)
+        full: Collection[Key] = ()
+        # With the look-ups, so that no write waits for the charge alone.
+        with self._charged(request, target, plan):
+            stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
+            require_references(resource, target, stored, partial(sees, request.caller), request.root)
+            _require_match(request, target)
+            if plan is not None:
+                full = self.store.full_locks(plan)
+        return self._write(request, target, plan, full)
+
+    def _planned(
+        self, request: WriteRequest, target: Target, resource: dict[str, Any] | None, method: str
+    ) -> WritePlan | None:
+        """Return the plan of a write with the version that it replaces, None if nothing would change."""
+        plan = plan_write(target, resource, now=int(self.clock() * 1000), base_url=request.root, method=method)
+        return plan.keeping(self._body(target)) if plan is not None and plan.replaces_version else plan
+
+    def _charged(self, request: WriteRequest, target: Target, plan: WritePlan | None) -> AbstractContextManager[None]:
+        """Return a block within which the client is charged for a plan; raises the outcomes 422, 429 and 503."""
+        if plan is None:
+            return nullcontext()
+        units = UNITS_PER_WRITE_UNIT * write_units(plan, max(1, len(_patients(target, plan.previous, plan.index))))
+        if units > self.quota.units_per_minute:
+            raise refusals.exceeds_quota()
+        return self.quota.charged(request.caller.client_id, units, self.clock())
 
     def _write(
-        self, request: WriteRequest, target: Target, resource: dict[str, Any] | None, method: str
+        self, request: WriteRequest, target: Target, plan: WritePlan | None, full: Collection[Key] = ()
     ) -> WriteResult:
-        plan = plan_write(target, resource, now=int(self.clock() * 1000), base_url=request.root, method=method)
         if plan is None:
             return self._unchanged(request, target)
-        if plan.replaces_version:
-            plan = plan.keeping(self._body(target))
         body = plan.body or {}
         made = f"{target.key}/_history/{plan.version}"
         # A resource that moves from one compartment to another concerns the patients of both.
         patients = _patients(target, plan.previous, plan.index)
-        self.store.write(plan, request.trail.put_actions(patients, made))
+        self.store.write(plan, request.trail.put_actions(patients, made), full)
         request.trail.committed(patients, made)
         text = body["body"]["S"] if "body" in body else ""
         return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)

@@ -214,12 +214,9 @@ def _before_first_version(target: Target) -> Item:
 
 
 def _pending_actions(table: str, plan: WritePlan) -> Iterator[Item]:
-    """Yield the actions after which the index record alone says which entries hold."""
-    pending = {"staged": {"BOOL": True}}
-    for _, entry in sorted(plan.entries.items()):
-        yield put(table, entry | pending)
-    for key in sorted(plan.removed):
-        yield put(table, entry_item(key, _index(plan.target)["values"]) | pending)
+    """Yield the actions after which the index record alone says which entries hold, and their values."""
+    for pk, sk in sorted(plan.entries.keys() | plan.removed):
+        yield put(table, {"pk": {"S": pk}, "sk": {"S": sk}, "staged": {"BOOL": True}})
 
 
 def _with_own_id(lock: Key, known: IdentifierLock, plan: WritePlan, full: Collection[Key]) -> IdentifierLock:
