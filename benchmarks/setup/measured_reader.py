@@ -15,8 +15,8 @@ from careconnect.endpoint.pipeline import RequestPipeline
 from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
+from careconnect.storage.quota import Quota
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.budget import Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 _BASE: Final = "https://care.example"

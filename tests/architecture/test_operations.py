@@ -153,7 +153,7 @@ def test_every_function_that_answers_http_refuses_what_comes_around_the_edge() -
         assert variables["ORIGIN_SECRET"] == {"Ref": "OriginSecret"}, name
 
 
-def test_requests_of_all_together_and_instances_of_readers_have_limits_that_are_parameters() -> None:
+def test_requests_of_all_together_and_instances_of_readers_and_writers_have_limits_that_are_parameters() -> None:
     parameters = _TEMPLATE["Parameters"]
     (settings,) = _RESOURCES["Api"]["Properties"]["MethodSettings"]
 
@@ -162,12 +162,19 @@ def test_requests_of_all_together_and_instances_of_readers_have_limits_that_are_
     assert settings["ThrottlingBurstLimit"] == {"Ref": "RequestBurst"}
     assert 0 < parameters["RequestRate"]["Default"] <= parameters["RequestBurst"]["Default"] < 5000
     limited = {
-        name
+        name: each["Properties"]["ReservedConcurrentExecutions"]["Fn::If"]
         for name, each in _RESOURCES.items()
         if "ReservedConcurrentExecutions" in each.get("Properties", {})
-        and each["Properties"]["ReservedConcurrentExecutions"]
-        == {"Fn::If": ["LimitsReaders", {"Ref": "ReaderConcurrency"}, {"Ref": "AWS::NoValue"}]}
     }
+    readers = ["LimitsReaders", {"Ref": "ReaderConcurrency"}, {"Ref": "AWS::NoValue"}]
+    writers = ["LimitsWriters", {"Ref": "WriterConcurrency"}, {"Ref": "AWS::NoValue"}]
     # Not the functions that every request needs: without instances of those, all requests would end.
-    assert limited == {"PatientRecordFunction", "DirectoryFunction"}
-    assert parameters["ReaderConcurrency"]["Default"] == ""
+    assert limited == {
+        "PatientRecordFunction": readers,
+        "DirectoryFunction": readers,
+        "RecordWriterFunction": writers,
+        "DirectoryWriterFunction": writers,
+    }
+    for name, condition in (("ReaderConcurrency", "LimitsReaders"), ("WriterConcurrency", "LimitsWriters")):
+        assert parameters[name]["Default"] == ""
+        assert _TEMPLATE["Conditions"][condition] == {"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]}

@@ -28,7 +28,7 @@ from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.events import fhir_event
-from careconnect_testing.http.writes import JSON, NHS_NUMBER, Resource, new_code, observation, patient
+from careconnect_testing.http.writes import JSON, LONG_TEXT, NHS_NUMBER, Resource, new_code, observation, patient
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.recorded_writes import made_by
 from careconnect_testing.parts.stores import BASE
@@ -55,7 +55,7 @@ class Service:
 
     def __post_init__(self) -> None:
         names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
-        writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables)), Table.RECORD)
+        writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables), no_limit()), Table.RECORD)
         reader = FhirEndpoint(
             DynamoDbResourceStore(self.tables.client, names, Table.RECORD), Table.RECORD, no_limit(), time.monotonic
         )
@@ -265,10 +265,11 @@ def test_promise_1_a_reader_beside_a_writer_sees_one_version_or_the_other(
     path = f"Patient/{own}"
 
     def version(number: int) -> Resource:
-        several = 1 if number % 2 else 60
+        several = 1 if number % 2 else 50
         return {
             **patient(*(f"{own}-{number}-{each}" for each in range(several))),
             "id": own,
+            "text": LONG_TEXT,
             "name": [{"family": f"Fam{own}v{number}"}, {"family": f"Shared{own}", "given": [f"v{number}"]}],
         }
 

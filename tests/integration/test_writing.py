@@ -11,6 +11,7 @@ from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.http.api import FHIR, Api
 from careconnect_testing.http.writes import (
     JSON,
+    LONG_TEXT,
     NHS_NUMBER,
     PATCH,
     XML,
@@ -376,15 +377,16 @@ def test_what_was_deleted_is_found_nowhere(writer: WritingClient) -> None:
 
 
 def test_more_entries_than_a_transaction_takes_are_written_whole(writer: WritingClient) -> None:
-    codes = [new_code() for _ in range(120)]
-    made = writer.made(patient(*codes, name=[{"family": f"Abc{number}"} for number in range(30)]))
-    changed = writer.update({**made, "identifier": made["identifier"][60:], "gender": "male"})
+    codes = [new_code() for _ in range(50)]
+    names = [{"family": f"Abc{number}"} for number in range(30)]
+    made = writer.made(patient(*codes, name=names, text=LONG_TEXT))
+    changed = writer.update({**made, "identifier": made["identifier"][25:], "gender": "male"})
 
     assert changed.status_code == 200
     assert writer.ids(f"Patient?identifier={NHS_NUMBER}%7C{codes[0]}") == []
-    assert writer.ids(f"Patient?identifier={NHS_NUMBER}%7C{codes[119]}&gender=male") == [made["id"]]
+    assert writer.ids(f"Patient?identifier={NHS_NUMBER}%7C{codes[49]}&gender=male") == [made["id"]]
     assert writer.delete(f"Patient/{made['id']}").status_code == 204
-    assert writer.ids(f"Patient?identifier={NHS_NUMBER}%7C{codes[119]}") == []
+    assert writer.ids(f"Patient?identifier={NHS_NUMBER}%7C{codes[49]}") == []
 
 
 def test_the_directory_is_written_by_a_function_of_its_own(

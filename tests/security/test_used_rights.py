@@ -17,6 +17,7 @@ import pytest
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.http.events import Event, authorizer_event, event, fhir_event, form_event, rest_event
+from careconnect_testing.http.writes import LONG_TEXT
 from careconnect_testing.stacks.deployed_function import Right, function_here
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
 
@@ -114,6 +115,7 @@ def _writes(type_: str, resource: Mapping[str, Any]) -> list[Event]:
 
     condition = [("identifier", f"{SYSTEM}|{type_}-one")]
     busy = [("identifier", f"{SYSTEM}|{type_}-busy")]
+    many = [f"{type_}-{number}" for number in range(50)]
     return [
         write("PUT", f"{type_}/rights-1", whole("rights-1", f"{type_}-one")),
         # Checks the identifier lock without changing it: no other resource may have the identifier by then.
@@ -121,7 +123,7 @@ def _writes(type_: str, resource: Mapping[str, Any]) -> list[Event]:
         write("PUT", f"{type_}/rights-1", whole("rights-1", f"{type_}-other")),
         write("DELETE", f"{type_}/rights-1"),
         # More than one transaction takes.
-        write("PUT", f"{type_}/rights-2", whole("rights-2", *(f"{type_}-{number}" for number in range(120)))),
+        write("PUT", f"{type_}/rights-2", whole("rights-2", *many, text=LONG_TEXT)),
         # Enough resources share the identifier that the index is searched for it.
         *(write("PUT", f"{type_}/busy-{number}", whole(f"busy-{number}", f"{type_}-busy")) for number in range(52)),
         write("DELETE", type_, query=busy),

@@ -28,7 +28,8 @@ from careconnect.search.criteria import Criterion
 from careconnect.search.links import Links, sealed_parameters
 from careconnect.search.result_parameters import parse_result_parameters
 from careconnect.storage.keys import resource_key
-from fhir_reader.budget import Quota, RequestBudget
+from careconnect.storage.quota import Quota
+from fhir_reader.budget import RequestBudget
 from fhir_reader.operations import OPERATIONS
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource

@@ -1,17 +1,16 @@
-"""Limit the cost of a request and of a client (`access.md`, Kill switch and budgets; ADR 18).
+"""Limit the cost of a request (`access.md`, Kill switch and budgets; ADR 18).
 
 A request has one `RequestBudget` for its search, its chains, its includes and its pages: index entries, calls to
 DynamoDB and seconds are counted before the work is done. A page then ends early, or the request is refused by the name
 of the parameter that cost it, and no function runs into its time-out.
 
-A client has a `Quota` for each minute. Only expensive requests are charged to it, in steps and before they go on, so a
-cheap request costs no call, and several expensive ones at once stop when the quota is used up.
+Only expensive requests are charged to their client's quota, in steps and before they go on, so a cheap request costs no
+call, and several expensive ones at once stop when the quota is used up.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final
 
 from careconnect.fhir import outcomes
 
@@ -35,23 +34,6 @@ UNITS_PER_EVENT: Final = 10
 
 UNITS_PER_CHARGE: Final = 2_000
 """Units charged to the client's quota at once: one small write for a tenth of a second of work."""
-
-WINDOW: Final = 60
-"""Seconds of a quota's window; each minute begins a new one."""
-
-UNITS_PER_MINUTE: Final = 100_000
-"""Default quota of a client: four or five of the most expensive requests."""
-
-FREE_UNITS: Final = 3_000
-"""Units of each request that are not charged: as much as all of a type with two thousand resources."""
-
-FREE_UNITS_WHEN_SPENT: Final = 160
-"""Free units of a client without any quota left: two calls, fifty entries and an event.
-
-Reads and pages of one patient's record go on, and a search through a whole type is refused before its first call.
-"""
-
-_MAX_KNOWN: Final = 1_000
 
 Charge = Callable[[int], None]
 """Charges units to the client's quota; raises the 429 outcome if the quota is used up."""
@@ -148,41 +130,3 @@ class RequestBudget:
 
     def _seconds_left(self) -> float:
         return self._ends_at - self._clock()
-
-
-class UsageCounters(Protocol):
-    """Counters of the units used by clients, one for each client and window."""
-
-    def add(self, client_id: str, window: int, units: int) -> int:
-        """Add units to a client's counter of a window and return its new value; raises the 503 outcome."""
-
-
-class Quota:
-    """Charges clients for expensive requests, and refuses a client without any quota left in the minute.
-
-    A function instance remembers whom it has refused until the minute is over, so that refusing them again costs
-    DynamoDB nothing. Nothing else about a client stays in memory. Times are in epoch seconds.
-    """
-
-    def __init__(self, counters: UsageCounters, units_per_minute: int) -> None:
-        self._counters = counters
-        self._most = units_per_minute
-        self._used_up: dict[str, int] = {}
-
-    def free_units(self, client_id: str, now: float) -> int:
-        """Return the units that a request of a client may cost before it is charged."""
-        return FREE_UNITS_WHEN_SPENT if self._is_used_up(client_id, now) else FREE_UNITS
-
-    def consume(self, client_id: str, units: int, now: float) -> None:
-        """Charge a client; raises the 429 outcome if its quota is used up."""
-        if not self._is_used_up(client_id, now):
-            window = int(now // WINDOW)
-            if self._counters.add(client_id, window, units) <= self._most:
-                return
-            if len(self._used_up) >= _MAX_KNOWN:
-                self._used_up.clear()
-            self._used_up[client_id] = window
-        raise outcomes.too_many_requests(math.ceil(WINDOW - now % WINDOW))
-
-    def _is_used_up(self, client_id: str, now: float) -> bool:
-        return self._used_up.get(client_id) == now // WINDOW

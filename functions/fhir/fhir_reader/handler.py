@@ -8,6 +8,7 @@ from typing import Final
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.priming import prime_request
+from careconnect.endpoint.quotas import quota_of
 from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.runtime import aws
@@ -15,9 +16,7 @@ from careconnect.runtime.settings import Settings
 from careconnect.runtime.snapshot import NOTHING, prepare
 from careconnect.search.links import Cursor, seal
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.budget import UNITS_PER_MINUTE, Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
-from fhir_reader.store.usage_counters import DynamoDbUsageCounters
 
 _settings: Final = Settings(os.environ)
 _table: Final = Table(_settings.choice("READER_TABLE", [table.value for table in DATA_TABLES]))
@@ -30,10 +29,7 @@ lambda_handler: Final = pipeline_of(
     FhirEndpoint(
         store=DynamoDbResourceStore(_dynamodb, _tables, _table),
         table=_table,
-        quota=Quota(
-            DynamoDbUsageCounters(_dynamodb, _settings.required("USAGE_TABLE")),
-            _settings.integer("CLIENT_ALLOWANCE", default=UNITS_PER_MINUTE, low=1_000, high=1_000_000_000),
-        ),
+        quota=quota_of(_settings, _dynamodb),
     ),
     auditing_of(_settings, _dynamodb),
 )

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.runtime.aws import SERVICE_ERRORS, error_code, reasons_of
 from careconnect.storage.dynamodb import FormatCheckedClient, batch_get, call
-from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, Key, position_of
+from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM, Key, position_of, prefix_of
 from careconnect_records.items.actions import Item
 from careconnect_records.items.identifier_locks import MAX_IDS, lock_key, read_lock
 from careconnect_records.items.reference_counts import count_keys, counts_of
@@ -46,6 +46,9 @@ _NOT_TAKEN: Final = frozenset(
 _PASSING: Final = frozenset(
     ("None", "ConditionalCheckFailed", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
 )
+
+# Pages of an overflowed lock's entries. There is one, unless systems such as `s|1` have the same value by the hundred.
+_MAX_PAGES: Final = 10
 
 
 class DynamoDbRecordStore:
@@ -94,36 +97,61 @@ class DynamoDbRecordStore:
         return next(self._items([(self._tables.name(target.type.table), _key((target.key, JSON_ITEM)))]), None)
 
     def find_by_identifier(self, type_: ResourceType, lock: Key) -> IdentifierMatches:
-        """Return the resources with an identifier: one GetItem, and a Query if its lock has overflowed."""
+        """Return the resources with an identifier: one GetItem, and a few Queries if its lock has overflowed."""
         table = self._tables.name(type_.table)
         answer = call(self._client.get_item, TableName=table, Key=lock_key(lock), ConsistentRead=True)
         known = read_lock(answer.get("Item"))
         if not known.overflow:
             return IdentifierMatches(known.ids, known)
+        ids: set[str] = set()
+        request: dict[str, Any] = {}
+        for _ in range(_MAX_PAGES):
+            answer = self._entries_after(table, lock, request)
+            # `s|` also begins the entries of the system `s|1`.
+            keys = (item["sk"]["S"] for item in answer["Items"])
+            ids.update(position_of(key)[1] for key in keys if prefix_of(key) == lock[1])
+            if "LastEvaluatedKey" not in answer:
+                return IdentifierMatches(frozenset(ids), known)
+            if len(ids) >= MAX_IDS:
+                break
+            request = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        return IdentifierMatches(frozenset(ids), known, more=True)
+
+    def _entries_after(self, table: str, lock: Key, request: Mapping[str, Any]) -> Any:
+        """Return a page of the index entries of a lock's identifier, and perhaps of systems that begin like its own."""
         partition, prefix = lock
-        answer = call(
+        # After the prefix comes the position in the default order, all digits; `:` follows them.
+        bounds = {":low": {"S": f"{prefix}0"}, ":high": {"S": f"{prefix}:"}}
+        return call(
             self._client.query,
             TableName=table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues={":pk": {"S": partition}, ":prefix": {"S": prefix}},
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :low AND :high",
+            ExpressionAttributeValues={":pk": {"S": partition}, **bounds},
             ProjectionExpression="sk",
             ConsistentRead=True,
             Limit=MAX_IDS,
+            **request,
         )
-        ids = frozenset(position_of(item["sk"]["S"])[1] for item in answer["Items"])
-        return IdentifierMatches(ids, known, more="LastEvaluatedKey" in answer)
 
     def count_references(self, target: Target) -> Mapping[str, int]:
         """Return the number of resources by type that refer to a target: one BatchGetItem."""
         return counts_of(self._items((self._tables.reference, key) for key in count_keys(target.key)))
 
-    def write(self, plan: WritePlan, events: Sequence[Item]) -> None:
-        """Do a plan and put its audit events, in one transaction if they fit into one.
+    def full_locks(self, plan: WritePlan) -> frozenset[Key]:
+        """Return the full locks among those that a plan adds its id to: one BatchGetItem per hundred."""
+        table = self._tables.name(plan.target.type.table)
+        named = {json.dumps(lock_key(lock)): lock for lock in plan.locks_added}
+        found = self._items((table, lock_key(lock)) for lock in sorted(plan.locks_added))
+        return frozenset(
+            named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_lock(item).is_full
+        )
+
+    def write(self, plan: WritePlan, events: Sequence[Item], full: Collection[Key]) -> None:
+        """Do a plan and put its audit events, in one transaction if they fit into one; `full` are its full locks.
 
         Raises `ConflictError`, `NotTakenError` and `TooLargeError`.
         """
         self._begin_table(plan.target.type.table)
-        full = self._full_locks(plan)
         if plan.fits(len(events)):
             _do(transact, self._tables.client, write_actions(plan, self._tables, strict=True, full=full), events)
         else:
@@ -143,15 +171,6 @@ class DynamoDbRecordStore:
             if not call(self._client.own_item, table=name):
                 call(begin_table, client=self._tables.client, table=name)
             self._known.add(name)
-
-    def _full_locks(self, plan: WritePlan) -> frozenset[Key]:
-        """Return the full locks among those that a plan adds its id to: one BatchGetItem per hundred."""
-        table = self._tables.name(plan.target.type.table)
-        named = {json.dumps(lock_key(lock)): lock for lock in plan.locks_added}
-        found = self._items((table, lock_key(lock)) for lock in sorted(plan.locks_added))
-        return frozenset(
-            named[json.dumps({"pk": item["pk"], "sk": item["sk"]})] for item in found if read_lock(item).is_full
-        )
 
     def _read(self, targets: Iterable[Target]) -> Iterator[tuple[str, Target]]:
         """Yield the key and the target of each index record that there is."""

@@ -8,6 +8,7 @@ from typing import Final
 from careconnect.endpoint.auditing import auditing_of
 from careconnect.endpoint.composition import pipeline_of
 from careconnect.endpoint.priming import prime_request
+from careconnect.endpoint.quotas import quota_of
 from careconnect.fhir.resource_types import DATA_TABLES, RESOURCE_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.runtime import aws
@@ -35,7 +36,7 @@ _tables: Final = RecordTables(
 )
 lambda_handler: Final = pipeline_of(
     _settings,
-    WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables)), _table),
+    WriterEndpoint(ResourceWriter(DynamoDbRecordStore(_tables), quota_of(_settings, _dynamodb)), _table),
     auditing_of(_settings, _dynamodb),
 )
 """Answer a REST proxy event of the FHIR API."""

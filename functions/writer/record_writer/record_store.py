@@ -1,6 +1,6 @@
 """The port to the tables of resources, and the errors after which a write is tried again."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -57,8 +57,11 @@ class RecordStore(Protocol):
     def count_references(self, target: Target) -> Mapping[str, int]:
         """Return the number of resources by type that refer to a target."""
 
-    def write(self, plan: WritePlan, events: Sequence[Item]) -> None:
-        """Do a plan and put its audit events, all or nothing.
+    def full_locks(self, plan: WritePlan) -> frozenset[Key]:
+        """Return the full locks among those that a plan adds its id to."""
+
+    def write(self, plan: WritePlan, events: Sequence[Item], full: Collection[Key]) -> None:
+        """Do a plan and put its audit events, all or nothing; `full` are its full locks.
 
         Raises `ConflictError`, and with nothing written `TooLargeError` and `NotTakenError`.
         """

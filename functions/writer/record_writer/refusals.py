@@ -25,11 +25,19 @@ def unsupported_patch() -> OutcomeError:
 
 
 def too_large() -> OutcomeError:
-    """Return 413 for a resource over the limit, as it was sent or as it would be stored with its index (ADR 25)."""
+    """Return 413 for a resource over the limit, as it was sent or as it would be stored."""
+    return OutcomeError(413, "too-long", "A resource is at most 350 KB as JSON.")
+
+
+def too_costly(expression: str, text: str) -> OutcomeError:
+    """Return 422 for a resource that stores too much; `expression` is the cause, `text` is fixed (ADR 38)."""
+    return OutcomeError(422, "too-costly", text, where=expression, metrics=("ResourceInvalid",))
+
+
+def exceeds_quota() -> OutcomeError:
+    """Return 422 for a write that costs more than its client has in any minute (ADR 38)."""
     return OutcomeError(
-        413,
-        "too-long",
-        "A resource is at most 350 KB as JSON, 10 MB as indexed, and refers to 2,000 others anew.",
+        422, "too-costly", "The write costs more than a client's quota of a minute.", metrics=("WriteRefused",)
     )
 
 

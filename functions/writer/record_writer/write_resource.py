@@ -2,7 +2,8 @@
 
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import Any, Final
@@ -12,10 +13,14 @@ from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Interaction
+from careconnect.storage.keys import Key
+from careconnect.storage.quota import UNITS_PER_WRITE_UNIT, Quota
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.strict_json import parse_json_body
-from careconnect_records.writes.plan import plan_write
+from careconnect_records.writes.cost import write_units
+from careconnect_records.writes.limits import TooCostlyError
+from careconnect_records.writes.plan import WritePlan, plan_write
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body, stored_patients
@@ -39,6 +44,7 @@ class ResourceWriter:
     """Writes resources. `clock` gives epoch seconds, `elapsed` seconds since an arbitrary start."""
 
     store: RecordStore
+    quota: Quota
     clock: Callable[[], float] = time.time
     elapsed: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
@@ -65,6 +71,8 @@ class ResourceWriter:
             except NotTakenError as error:
                 if not (error.is_down and request.trail.goes_without()):
                     raise outcomes.unavailable(str(error)) from error
+            except TooCostlyError as error:
+                raise refusals.too_costly(error.expression, error.text) from None
             except TooLargeError:
                 raise refusals.too_large() from None
             if self.elapsed() + pause > end:
@@ -126,10 +134,13 @@ class ResourceWriter:
             return WriteResult(204)
         target = self._with_own_identifiers(request, target, {})
         _require_match(request, target)
-        if types := self.store.count_references(target):
+        plan = self._planned(request, target, None, "DELETE")
+        with self._charged(request, target, plan):
+            types = self.store.count_references(target)
+        if types:
             known = [name for name in types if _may_know(request.caller, name)]
             raise refusals.still_referred_to(known, others=len(known) < len(types))
-        return self._write(request, target, None, "DELETE")
+        return self._write(request, target, plan)
 
     def _put(self, request: WriteRequest, target: Target, resource: dict[str, Any], method: str) -> WriteResult:
         """Write a resource, if everything that it refers to is there."""
@@ -137,36 +148,64 @@ class ResourceWriter:
         referenced = referenced_by(resource, request.root)
         if sum(each.type.is_patient for each in referenced.values()) > MAX_PATIENTS:
             raise refusals.too_many_patients()
-        stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
-        # What the stored version refers to may stay: a bound client can neither see it nor always remove it.
-        former = target.references
-        there = [each for each in stored.values() if each.exists and (each.key in former or sees(request.caller, each))]
-        told = tuple(each.id for each in there if each.type.is_patient)
-        # From here on the answer tells that these patients exist, also if it is a refusal.
-        _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *told))
-        require_references(resource, {target.key, *(each.key for each in there)}, request.root)
-        _require_match(request, target)
-        return self._write(request, target, resource, method, told)
+        plan = self._planned(request, target, resource, method)
+        full: Collection[Key] = ()
+        # With the look-ups, so that no write waits for the charge alone.
+        with self._charged(request, target, plan, (each.id for each in referenced.values() if each.type.is_patient)):
+            stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
+            # What the stored version refers to may stay: a bound client can neither see it nor always remove it.
+            visible = [
+                each
+                for each in stored.values()
+                if each.exists and (each.key in target.references or sees(request.caller, each))
+            ]
+            told = tuple(each.id for each in visible if each.type.is_patient)
+            # From here on the answer tells that these patients exist, also if it is a refusal.
+            _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *told))
+            require_references(resource, {target.key, *(each.key for each in visible)}, request.root)
+            _require_match(request, target)
+            if plan is not None:
+                full = self.store.full_locks(plan)
+        return self._write(request, target, plan, full, told)
+
+    def _planned(
+        self, request: WriteRequest, target: Target, resource: dict[str, Any] | None, method: str
+    ) -> WritePlan | None:
+        """Return the plan of a write with the version that it replaces, None if nothing would change."""
+        plan = plan_write(target, resource, now=int(self.clock() * 1000), base_url=request.root, method=method)
+        return plan.keeping(self._body(target)) if plan is not None and plan.replaces_version else plan
+
+    def _charged(
+        self, request: WriteRequest, target: Target, plan: WritePlan | None, named: Iterable[str] = ()
+    ) -> AbstractContextManager[None]:
+        """Return a block within which the client is charged for a plan; raises the outcomes 422, 429 and 503.
+
+        `named` are the patients that the resource refers to: each may be an audit event.
+        """
+        if plan is None:
+            return nullcontext()
+        events = {*_patients(target, plan.previous, plan.index), *named}
+        units = UNITS_PER_WRITE_UNIT * write_units(plan, max(1, len(events)))
+        if units > self.quota.units_per_minute:
+            raise refusals.exceeds_quota()
+        return self.quota.charged(request.caller.client_id, units, self.clock())
 
     def _write(
         self,
         request: WriteRequest,
         target: Target,
-        resource: dict[str, Any] | None,
-        method: str,
+        plan: WritePlan | None,
+        full: Collection[Key] = (),
         told: tuple[str, ...] = (),
     ) -> WriteResult:
-        """Do a write, or nothing if nothing changes; `told` are the patients that the resource refers to."""
-        plan = plan_write(target, resource, now=int(self.clock() * 1000), base_url=request.root, method=method)
+        """Do a planned write, or nothing if nothing changes; `told` are the patients that the resource refers to."""
         if plan is None:
             return self._unchanged(request, target, told)
-        if plan.replaces_version:
-            plan = plan.keeping(self._body(target))
         body = plan.body or {}
         made = f"{target.key}/_history/{plan.version}"
         # A resource that moves from one compartment to another concerns the patients of both.
         patients = _patients(target, plan.previous, plan.index)
-        self.store.write(plan, request.trail.put_actions(patients, made))
+        self.store.write(plan, request.trail.put_actions(patients, made), full)
         # A transaction has no room for the events of all that a resource may refer to: they follow before the answer.
         request.trail.committed((*patients, *told), made)
         text = body["body"]["S"] if "body" in body else ""

@@ -9,13 +9,15 @@ import pytest
 from careconnect.fhir.resource_types import resource_type
 from careconnect.search.values import SearchValueError
 from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
-from careconnect_records.items.resource_items import DELETED, LARGEST_BODY, TooLargeError
+from careconnect_records.items.resource_items import DELETED, LARGEST_BODY, TooLargeError, item_size
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.stu3.validation import validate
+from careconnect_records.writes.limits import TooCostlyError
 from careconnect_records.writes.packing import packed
 from careconnect_records.writes.plan import MAX_ACTIONS, WritePlan, plan_rebuild, plan_version, plan_write
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import write_actions
+from careconnect_testing.http.writes import LONG_TEXT
 
 FIRST, LATER = 1_700_000_000_000, 1_700_000_060_000
 
@@ -109,30 +111,70 @@ def test_what_cannot_be_stored_is_reported_by_its_kind() -> None:
         planned({"resourceType": "Patient", "id": "1", "birthDate": "1980-02-30"})
 
 
+def identified(number: int, value: str = "{}") -> dict[str, Any]:
+    return {"identifier": [{"system": "urn:x", "value": value.format(each)} for each in range(number)]}
+
+
+def extended(number: int) -> dict[str, Any]:
+    return {"extension": [{"url": "urn:x", "valueReference": {"reference": f"Patient/{i}x"}} for i in range(number)]}
+
+
+def named(number: int) -> dict[str, Any]:
+    return {"name": [{"family": f"N{each}"} for each in range(number)]}
+
+
 @pytest.mark.parametrize(
-    "elements",
+    ("most", "over", "element"),
     [
-        {"identifier": [{"value": f"a{number}"} for number in range(1_200)]},
-        {"generalPractitioner": [{"reference": f"Practitioner/{number}"} for number in range(2_001)]},
-        {"extension": [{"url": "urn:x", "valueReference": {"reference": f"Patient/{i}x"}} for i in range(2_001)]},
+        (identified(50), identified(51), "Patient.identifier"),
+        # With an entry of the type, and one of the time of change.
+        (named(198), named(199), "Patient.name"),
+        (extended(200), extended(201), "Patient.extension"),
+        ({"_birthDate": extended(200)}, {"_birthDate": extended(201)}, "Patient.birthDate"),
     ],
 )
-@pytest.mark.slow
-def test_what_takes_more_than_a_function_has_time_for_is_refused_but_rebuilt(elements: dict[str, Any]) -> None:
-    resource = patient(**elements)
-    with pytest.raises(TooLargeError, match="more is indexed of it"):
+def test_a_resource_has_so_many_entries_identifiers_and_references_and_no_more(
+    most: dict[str, Any], over: dict[str, Any], element: str
+) -> None:
+    planned(patient(text=LONG_TEXT, **most))
+    with pytest.raises(TooCostlyError, match="at most") as raised:
+        planned(patient(text=LONG_TEXT, **over))
+    assert raised.value.expression == element
+
+
+@pytest.mark.parametrize("length", [1, 20, 150, 1_500, 6_000])
+def test_m5_what_a_version_stores_is_bounded_by_its_size(length: int) -> None:
+    """M5: 600 identifiers of 22.8 KB stored 6.45 MB, since each index entry has all values of its resource."""
+    refused = stored_bytes = 0
+    for number in range(1, 51, 7):
+        resource = patient(gender="female", **identified(number, "{}" + "x" * length))
+        try:
+            plan = planned(resource)
+        except TooCostlyError:
+            refused += 1
+            continue
+        assert plan.body
+        stored_bytes = sum(map(item_size, (plan.body, plan.index, *plan.entries.values())))
+        assert stored_bytes <= 20 * len(plan.body["body"]["S"]) + 100_000
+    assert stored_bytes
+    assert bool(refused) == (length >= 150)
+
+
+def test_m5_six_hundred_identifiers_are_refused_but_rebuilt_if_they_are_stored() -> None:
+    resource = patient(**identified(600))
+    with pytest.raises(TooCostlyError, match=r"Patient\.identifier: a resource has at most 50 identifiers\."):
         planned(resource)
 
     plan = plan_version(ABSENT, resource, 1, FIRST)
     assert plan_rebuild(replace(ABSENT, body=plan.body), resource, base_url="").index == plan.index
+    assert planned(None, written(plan), LATER).deletes
 
 
-def test_what_is_referred_to_already_may_be_more_than_one_write_adds() -> None:
-    def referring(number: int) -> dict[str, Any]:
-        added = [{"url": "urn:x", "valueReference": {"reference": f"Patient/{each}x"}} for each in range(number)]
-        return patient(extension=added)
-
-    assert len(planned(referring(2_100), stored(referring(2_000))).incremented) == 100
+def test_an_index_record_that_no_item_holds_names_its_element() -> None:
+    resource = patient(active=True, **identified(1_200, "{:04d}" + "x" * 180))
+    with pytest.raises(TooCostlyError) as raised:
+        planned(resource)
+    assert raised.value.expression == "Patient.identifier"
 
 
 def test_a_leased_record_is_written_on_the_lease() -> None:
@@ -166,7 +208,7 @@ def test_plans_share_transactions_up_to_the_quota_and_keep_their_order() -> None
 
 
 def test_one_that_does_not_fit_stands_alone() -> None:
-    large = planned(patient(identifier=[{"value": str(number)} for number in range(MAX_ACTIONS)]))
+    large = planned(patient(text=LONG_TEXT, **named(MAX_ACTIONS)))
     small = planned(patient())
 
     assert small.fits()

@@ -211,6 +211,20 @@ def test_an_identifier_that_a_great_many_have_is_looked_for_in_the_index(writer:
     assert conditional(writer, "POST", ASKED).status == 201
 
 
+@pytest.mark.parametrize("longer", [f"{NHS_NUMBER}|t", f"{NHS_NUMBER}|1"])
+def test_a_common_identifier_is_not_mistaken_for_one_of_a_system_that_begins_alike(writer: Writer, longer: str) -> None:
+    """L15: the look-up of an overflowed lock met the systems `s|t` for `s`, and answered 412."""
+    made = [writer.made(patient("9434765919")) for _ in range(52)]
+    for each in made[1:]:
+        assert writer.delete(f"Patient/{each['id']}").status == 204
+    other = {"resourceType": "Patient", "identifier": [{"system": longer, "value": "9434765919"}]}
+    for _ in range(52):
+        writer.made(other)
+
+    one = conditional(writer, "POST", ASKED)
+    assert (one.status, one.json["id"]) == (200, made[0]["id"])
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("PUT", "Patient/4"), ("PATCH", "Patient/4"), ("DELETE", "Patient/4"), ("POST", "Patient")]
 )

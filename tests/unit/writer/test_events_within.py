@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from careconnect_records.writes import plan
-from careconnect_testing.http.writes import Resource, observation, patient
+from careconnect_testing.http.writes import LONG_TEXT, Resource, observation, patient
 from careconnect_testing.parts.record_writers import WRITE, Writer
 from careconnect_testing.parts.recorded_writes import Record, cancelling, made_by, with_record
 from careconnect_testing.records.stored import stored
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 OWN: Resource = {**patient("1", gender="female"), "id": "own"}
 FIRST, SECOND = ("Patient/own/_history/1", "own"), ("Patient/own/_history/2", "own")
-LARGE: Resource = {**patient(*(f"n{number}" for number in range(110))), "id": "own"}
+LARGE: Resource = {**patient(*(f"n{number}" for number in range(50)), text=LONG_TEXT), "id": "own"}
 SIZES = {"one transaction": OWN, "steps": LARGE}
 
 

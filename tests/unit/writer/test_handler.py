@@ -24,6 +24,7 @@ SETTINGS = {
     "WRITER_TABLE": "directory",
     "DIRECTORY_TABLE": "directory",
     "REFERENCE_TABLE": "references",
+    "USAGE_TABLE": "usage",
     "AUDIT_TABLE": "audit",
     "AUDIT_FAILURE": "closed",
     "ALLOWED_ORIGINS": "*",

@@ -26,6 +26,10 @@ class TooLargeError(ValueError):
     """A resource exceeds the limits of an item or of a write. The text names the limit."""
 
 
+class IndexTooLargeError(TooLargeError):
+    """The index record of a resource does not fit into an item."""
+
+
 def digest_of(resource: dict[str, Any] | None) -> str:
     """Return the digest of a resource's content, without the version in its `meta`; `DELETED` for None."""
     if resource is None:

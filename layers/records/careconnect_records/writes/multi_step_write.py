@@ -24,7 +24,6 @@ from careconnect.storage.keys import Key
 from careconnect_records.items.actions import Item, delete, put
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_action, locks_among
 from careconnect_records.items.resource_items import (
-    TooLargeError,
     entries_from,
     entries_text,
     entry_item,
@@ -34,6 +33,7 @@ from careconnect_records.items.resource_items import (
 )
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.writes.lease import Lease
+from careconnect_records.writes.limits import TooCostlyError
 from careconnect_records.writes.plan import WritePlan
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import EventsNotTakenError, record_actions, tombstone_actions, transact
@@ -70,7 +70,7 @@ class MultiStepWrite:
         self._pause = pause
 
     def write(self, plan: WritePlan, *, strict: bool, full: Collection[Key] = (), events: Sequence[Item] = ()) -> None:
-        """Write a plan as `transaction.write_actions` would; raises `TooLargeError` before anything is written.
+        """Write a plan as `transaction.write_actions` would; raises `TooCostlyError` before anything is written.
 
         `events` are put in the third step, with the new version; raises `EventsNotTakenError`. If the fourth step fails
         the write is done all the same, and the next writer of the resource recovers it.
@@ -78,7 +78,8 @@ class MultiStepWrite:
         lease, index = _leased(plan, self._clock()), _written(plan)
         for item in (lease, index):
             if item_size(item) > _LARGEST_ITEM:
-                raise TooLargeError("too large: more is indexed of it, and was before, than an item holds")
+                text = "more is indexed of it, and was before, than an item holds."
+                raise TooCostlyError(plan.target.type.name, text)
         index |= {name: lease[name] for name in ("claim", "begun")}
         self._client.put_item(TableName=self._tables.name(plan.target.type.table), Item=lease, **plan.target.condition)
         leased = replace(plan.target, index=lease)
@@ -213,12 +214,9 @@ def _before_first_version(target: Target) -> Item:
 
 
 def _pending_actions(table: str, plan: WritePlan) -> Iterator[Item]:
-    """Yield the actions after which the index record alone says which entries hold."""
-    pending = {"staged": {"BOOL": True}}
-    for _, entry in sorted(plan.entries.items()):
-        yield put(table, entry | pending)
-    for key in sorted(plan.removed):
-        yield put(table, entry_item(key, _index(plan.target)["values"]) | pending)
+    """Yield the actions after which the index record alone says which entries hold, and their values."""
+    for pk, sk in sorted(plan.entries.keys() | plan.removed):
+        yield put(table, {"pk": {"S": pk}, "sk": {"S": sk}, "staged": {"BOOL": True}})
 
 
 def _with_own_id(lock: Key, known: IdentifierLock, plan: WritePlan, full: Collection[Key]) -> IdentifierLock:

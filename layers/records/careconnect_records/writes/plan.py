@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from careconnect.storage.keys import COUNT_SHARDS, Key, version_item
@@ -11,6 +12,7 @@ from careconnect_records.items.identifier_locks import locks_among
 from careconnect_records.items.reference_counts import targets_of
 from careconnect_records.items.resource_items import (
     LARGEST_BODY,
+    IndexTooLargeError,
     TooLargeError,
     body_item,
     digest_of,
@@ -19,16 +21,12 @@ from careconnect_records.items.resource_items import (
     item_size,
     with_version,
 )
+from careconnect_records.writes.limits import require_affordable
 from careconnect_records.writes.target import Target
 
 # DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for the JSON around the items.
 MAX_ACTIONS: Final = 100
 MAX_BYTES: Final = 3_500_000
-
-# Each entry has all values of its resource, so their bytes grow with the square of the number of values: 70 KB of
-# identifiers would be 100 MB. A write at this limit takes a few transactions, well within a function's 20 s.
-MAX_ENTRY_BYTES: Final = 10_000_000
-MAX_REFERENCES: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,28 +111,26 @@ def plan_write(
 ) -> WritePlan | None:
     """Return the plan that stores a resource (None: deletes it), or None if nothing would change.
 
-    `now` is in epoch milliseconds. `method` is the request's; the history shows it. Raises `TooLargeError`, and
-    `SearchValueError` for a date that the calendar does not have.
+    `now` is in epoch milliseconds. `method` is the request's; the history shows it. Raises `TooLargeError`,
+    `TooCostlyError`, and `SearchValueError` for a date that the calendar does not have.
     """
     digest = digest_of(resource)
     if target.digest == digest or (resource is None and target.index is None):
         return None
     status = 204 if resource is None else 200 if target.exists else 201
-    plan = plan_version(
+    versioned = partial(
+        plan_version,
         target,
-        resource,
-        target.version + 1,
+        version=target.version + 1,
         # An index entry identifies its version by this time, so no two versions may have the same time.
-        max(now, target.updated + 1),
+        updated=max(now, target.updated + 1),
         base_url=base_url,
         method="DELETE" if resource is None else method,
         status=status,
         patients=target.patients,
         digest=digest,
     )
-    if sum(map(item_size, plan.entries.values())) > MAX_ENTRY_BYTES or len(plan.incremented) > MAX_REFERENCES:
-        raise TooLargeError("too large: more is indexed of it, or referred to, than one write takes")
-    return plan
+    return versioned(resource=None) if resource is None else require_affordable(resource, versioned)
 
 
 def plan_rebuild(target: Target, resource: dict[str, Any] | None, *, base_url: str) -> WritePlan:
@@ -193,9 +189,9 @@ def plan_version(
         entries=keys,
         references=references,
     )
-    for item in (body, index):
+    for item, error in ((body, TooLargeError), (index, IndexTooLargeError)):
         if item_size(item) > LARGEST_BODY:
-            raise TooLargeError(f"too large: {item_size(item):,} bytes as stored, {LARGEST_BODY:,} at most")
+            raise error(f"too large: {item_size(item):,} bytes as stored, {LARGEST_BODY:,} at most")
     stored_entries, stored_references = target.entries, target.references
     locks, stored_locks = locks_among(target.type.name, keys), locks_among(target.type.name, stored_entries)
     return WritePlan(

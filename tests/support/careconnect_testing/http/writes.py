@@ -17,6 +17,12 @@ PATCH = "application/json-patch+json"
 
 Resource = dict[str, Any]
 
+LONG_TEXT: Resource = {
+    "status": "generated",
+    "div": f'<div xmlns="http://www.w3.org/1999/xhtml">{"x" * 30_000}</div>',
+}
+"""A narrative long enough that the resource may have a hundred index entries of a few kilobytes (`write.md`)."""
+
 
 @dataclass(frozen=True)
 class WritingClient:

@@ -13,6 +13,7 @@ from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect.http.origin import Origin
+from careconnect.storage.quota import Quota
 from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text
@@ -22,6 +23,7 @@ from careconnect_testing.http.writes import JSON, PATCH, Resource
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.stores import BASE, NOW, Reader, made_tables, reader_on_moto
+from careconnect_testing.parts.usage_counters import no_limit
 from record_writer.app import WriterEndpoint
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 from record_writer.write_resource import ResourceWriter
@@ -50,6 +52,7 @@ class Writer:
     observer: RecordingObserver = field(default_factory=RecordingObserver)
     ids: Iterator[int] = field(default_factory=itertools.count)
     auditing: Auditing | None = None
+    quota: Quota = field(default_factory=no_limit)
 
     def __post_init__(self) -> None:
         """Build the two apps, each with the tables that its function has."""
@@ -61,7 +64,9 @@ class Writer:
         if table is Table.DIRECTORY:
             tables = RecordTables(tables.client, "", tables.directory, tables.reference)
         store = DynamoDbRecordStore(tables, self.now, self._sleep)
-        writer = ResourceWriter(store, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}")
+        writer = ResourceWriter(
+            store, self.quota, self.now, self.stopwatch, self._sleep, lambda: f"new-{next(self.ids)}"
+        )
         endpoint = WriterEndpoint(writer, table)
         return RequestPipeline(
             endpoint, BASE, "eu-west-2", Cors(("*",)), self.observer, self.now, origin or Origin(), self.auditing

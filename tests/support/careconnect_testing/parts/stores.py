@@ -19,6 +19,7 @@ from careconnect.fhir.resource_types import DATA_TABLES, Table, resource_type
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
 from careconnect.storage.keys import CURSOR_KEY, JSON_ITEM
+from careconnect.storage.quota import Quota
 from careconnect_admin.loading.load import load_paths
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
@@ -29,7 +30,6 @@ from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.observer import RecordingObserver
 from careconnect_testing.parts.usage_counters import UsageCounters
 from fhir_reader.app import FhirEndpoint
-from fhir_reader.budget import Quota
 from fhir_reader.store.dynamodb import DynamoDbResourceStore
 
 BASE = "https://care.example"
@@ -140,11 +140,16 @@ class Reader:
         return Answer.of(self._apps[table or (type_.table if type_ else Table.RECORD)](event))
 
 
+def new_client() -> Any:
+    """Return a client of DynamoDB in moto, whose calls nobody counts yet."""
+    return _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+
+
 @contextmanager
 def reader_on_moto() -> Iterator[Reader]:
     """Create empty tables in moto, and yield the reader over them."""
     with mock_aws():
-        client = _SESSION.client("dynamodb", config=Config(retries={"total_max_attempts": 1}))
+        client = new_client()
         reader = Reader(client, made_tables(client))
 
         def before_call(model: Any, params: Any, **_: Any) -> None:

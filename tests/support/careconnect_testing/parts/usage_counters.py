@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from fhir_reader.budget import Quota
+from careconnect.storage.quota import Quota
 
 
 @dataclass

@@ -54,13 +54,12 @@ def visible_entries(items: Stored) -> dict[Key, str]:
     for (_, pk, sk), item in items.items():
         if not sk or sk.startswith("#"):
             continue
-        values = item["values"]["S"]
+        holder = item
         if "staged" in item:
-            index = _index_of(pk, sk, indexes)
-            if [pk, sk] not in json.loads(index["entries"]["S"]):
+            holder = _index_of(pk, sk, indexes)
+            if [pk, sk] not in json.loads(holder["entries"]["S"]):
                 continue
-            values = index["values"]["S"]
-        visible[pk, sk] = values
+        visible[pk, sk] = holder["values"]["S"]
     return visible
 
 

@@ -96,7 +96,7 @@ TRIPS = {
     ),
     "… the second page of it": Trip("BatchExecuteStatement + GetItem + Query → BatchGetItem", 12, 2, "GetItem (1)"),
     "Create of an Observation": Trip("BatchGetItem → TransactWriteItems", 1, 17, "GetItem (0)"),
-    "Create of a Patient": Trip("BatchGetItem → TransactWriteItems", 1, 15, "GetItem (1)"),
+    "Create of a Patient": Trip("BatchGetItem → TransactWriteItems", 1, 15, "GetItem (0)"),
     "Create of a Patient on a condition that nothing meets": Trip(
         "GetItem → BatchGetItem → TransactWriteItems", 2, 15, "GetItem (0)"
     ),

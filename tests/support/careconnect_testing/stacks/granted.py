@@ -34,9 +34,11 @@ GRANTED: dict[str, set[tuple[str, str]]] = {
     "RecordWriterFunction": {(action, "RecordTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
     | {(f"dynamodb:{action}", "DirectoryTable") for action in ("BatchGetItem", "GetItem")}
+    | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
     "DirectoryWriterFunction": {(action, "DirectoryTable") for action in WRITES}
     | {(action, "ReferenceTable") for action in MARKS}
+    | {("dynamodb:UpdateItem", "UsageTable")}
     | RECORDS_WITHIN,
     "AuditFunction": {
         # For the key of its next links, which is stored among the events.

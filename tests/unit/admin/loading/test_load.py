@@ -19,6 +19,7 @@ from careconnect_admin.loading.load import OTHER, LoadReport, TypeCounts, load_p
 from careconnect_admin.loading.reading.found import Deletion, Place
 from careconnect_records.items.tables import RecordTables
 from careconnect_testing.aws.tables import create_table
+from careconnect_testing.http.writes import LONG_TEXT
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -105,7 +106,8 @@ def patient(**elements: Any) -> dict[str, Any]:
 
 
 def organization(aliases: int, **elements: Any) -> dict[str, Any]:
-    return {"resourceType": "Organization", "id": "o", "alias": [f"name {n}" for n in range(aliases)], **elements}
+    alias = [f"name {n}" for n in range(aliases)]
+    return {"resourceType": "Organization", "id": "o", "text": LONG_TEXT, "alias": alias, **elements}
 
 
 def entries_are_consistent(items: Items) -> bool:
@@ -406,6 +408,16 @@ def test_what_the_tables_hold_is_not_dangling_unless_it_is_deleted(tmp_path: Pat
         gone = [Deletion(Place("--delete"), "Patient", "6")]
         report = load(tmp_path, tables, *lines, deletions=gone, dry_run=dry_run)
         assert dangling(report) == [("Patient/5", 1, "Observation/5"), ("Patient/6", 1, "Observation/6")]
+
+
+def test_a_resource_that_stores_too_much_fails_as_a_write_does(tmp_path: Path, tables: RecordTables) -> None:
+    """The words of `write.md`, Limits."""
+    too_costly = patient(identifier=[{"value": str(number)} for number in range(51)])
+    for dry_run in (True, False):
+        report = load(tmp_path, tables, too_costly, patient(id="5"), dry_run=dry_run)
+        assert report.total == TypeCounts(loaded=1, failed=1)
+        [problem] = report.problems
+        assert "Patient.identifier: a resource has at most 50 identifiers." in str(problem)
 
 
 def test_what_could_not_be_loaded_is_dangling(tmp_path: Path, tables: RecordTables) -> None:

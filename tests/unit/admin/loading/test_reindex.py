@@ -12,7 +12,7 @@ from careconnect.storage.keys import CURSOR_KEY, FORMAT, is_body
 from careconnect_admin.errors import OtherFormatError
 from careconnect_admin.loading.load import load_paths
 from careconnect_admin.loading.reindex import WAIT_SECONDS, OvertakenError, ReindexReport, reindex
-from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.http.writes import LONG_TEXT, observation, patient
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.stores import BASE, Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import few_records, write_deletion, write_records
@@ -20,7 +20,7 @@ from careconnect_testing.records.stored import Stored, saved, stored
 
 Item = dict[str, Any]
 
-SEED = {"resourceType": "Organization", "id": "many", "name": "Of many names"}
+SEED = {"resourceType": "Organization", "id": "many", "name": "Of many names", "text": LONG_TEXT}
 MANY_NAMES = {**SEED, "alias": [f"{chr(ord('a') + number % 26)}{number} name" for number in range(130)]}
 """More entries than a transaction takes."""
 ALIKE = [{**patient("9434765919"), "id": f"alike-{number}"} for number in range(52)]

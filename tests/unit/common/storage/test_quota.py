@@ -6,11 +6,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.fhir.outcomes import OutcomeError
+from careconnect.storage.quota import FREE_UNITS, FREE_UNITS_WHEN_SPENT, WINDOW, Quota
+from careconnect.storage.usage_counters import DynamoDbUsageCounters
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.stores import Reader, reader_on_moto
 from careconnect_testing.parts.usage_counters import UsageCounters
-from fhir_reader.budget import FREE_UNITS, FREE_UNITS_WHEN_SPENT, WINDOW, Quota
-from fhir_reader.store.usage_counters import DynamoDbUsageCounters
 
 NOW = 1_750_000_000.0
 """Twenty seconds before a minute is over."""

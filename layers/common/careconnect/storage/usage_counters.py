@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from careconnect.storage.dynamodb import call
-from fhir_reader.budget import WINDOW
+from careconnect.storage.quota import WINDOW
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -1,0 +1,110 @@
+"""Limit the cost of a client's requests in each minute (`access.md`, Kill switch and budgets; ADR 18 and 38).
+
+Readers and writers charge the same usage counter. A read is charged in steps beyond a free share, a write as a whole.
+"""
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from careconnect.fhir import outcomes
+from careconnect.fhir.outcomes import OutcomeError
+
+WINDOW: Final = 60
+"""Seconds of a quota's window; each minute begins a new one."""
+
+UNITS_PER_MINUTE: Final = 100_000
+"""Default quota of a client: four or five of the most expensive searches, or 25,000 of DynamoDB's write units."""
+
+UNITS_PER_WRITE_UNIT: Final = 4
+"""Price of one of DynamoDB's write units."""
+
+FREE_UNITS: Final = 3_000
+"""Units of each read that are not charged: as much as all of a type with two thousand resources."""
+
+FREE_UNITS_WHEN_SPENT: Final = 160
+"""Free units of a read by a client without any quota left: two calls, fifty entries and an event.
+
+Reads and pages of one patient's record go on, and a search through a whole type is refused before its first call.
+"""
+
+UNCOUNTED_UNITS: Final = 800
+"""Units of a client's writes that an instance lets come together before it charges them: several small writes."""
+
+_MAX_KNOWN: Final = 1_000
+_UNAVAILABLE: Final = 503
+
+
+class UsageCounters(Protocol):
+    """Counters of the units used by clients, one for each client and window."""
+
+    def add(self, client_id: str, window: int, units: int) -> int:
+        """Add units to a client's counter of a window and return its new value; raises the 503 outcome."""
+
+
+class Quota:
+    """Charges clients for expensive requests, and refuses a client without any quota left in the minute.
+
+    A function instance remembers whom it has refused until the minute is over, so that refusing them again costs
+    DynamoDB nothing, and the units of small writes that are not charged yet. Nothing else about a client stays in
+    memory. Times are in epoch seconds.
+    """
+
+    def __init__(self, counters: UsageCounters, units_per_minute: int) -> None:
+        self.units_per_minute = units_per_minute
+        self._counters = counters
+        self._used_up: dict[str, int] = {}
+        self._uncounted: dict[str, int] = {}
+        self._pool = ThreadPoolExecutor(max_workers=4)
+
+    def free_units(self, client_id: str, now: float) -> int:
+        """Return the units that a request of a client may cost before it is charged."""
+        return FREE_UNITS_WHEN_SPENT if self._is_used_up(client_id, now) else FREE_UNITS
+
+    def consume(self, client_id: str, units: int, now: float) -> None:
+        """Charge a client; raises the 429 outcome if its quota is used up."""
+        if not self._is_used_up(client_id, now):
+            window = int(now // WINDOW)
+            if self._counters.add(client_id, window, units) <= self.units_per_minute:
+                return
+            _remember(self._used_up, client_id, window)
+        raise outcomes.too_many_requests(math.ceil(WINDOW - now % WINDOW))
+
+    @contextmanager
+    def charged(self, client_id: str, units: int, now: float) -> Iterator[None]:
+        """Charge a client for a write concurrently with the block; raises as `consume` does, at its end.
+
+        Small writes are charged together, once they cost more than `UNCOUNTED_UNITS`. They go on while the counters
+        cannot be written, and are charged later. An error of the block comes before one of the charge.
+        """
+        if self._is_used_up(client_id, now):
+            self.consume(client_id, 0, now)
+        owed = self._uncounted.pop(client_id, 0) + units
+        if owed <= UNCOUNTED_UNITS:
+            _remember(self._uncounted, client_id, owed)
+            yield
+            return
+        charge = self._pool.submit(self.consume, client_id, owed, now)
+        try:
+            yield
+        finally:
+            # No call may outlive the request: Lambda freezes the instance then.
+            wait([charge])
+        try:
+            charge.result()
+        except OutcomeError as error:
+            if error.status != _UNAVAILABLE or units > UNCOUNTED_UNITS:
+                raise
+            _remember(self._uncounted, client_id, owed)
+
+    def _is_used_up(self, client_id: str, now: float) -> bool:
+        return self._used_up.get(client_id) == now // WINDOW
+
+
+def _remember(known: dict[str, int], client_id: str, number: int) -> None:
+    """Set a client's number; forget all others first if there are too many."""
+    if len(known) >= _MAX_KNOWN and client_id not in known:
+        known.clear()
+    known[client_id] = number
