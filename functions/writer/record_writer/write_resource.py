@@ -159,14 +159,14 @@ class ResourceWriter:
                 for each in stored.values()
                 if each.exists and (each.key in target.references or sees(request.caller, each))
             ]
-            told = tuple(each.id for each in visible if each.type.is_patient)
+            referred = tuple(each.id for each in visible if each.type.is_patient)
             # From here on the answer tells that these patients exist, also if it is a refusal.
-            _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *told))
+            _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *referred))
             require_references(resource, {target.key, *(each.key for each in visible)}, request.root)
             _require_match(request, target)
             if plan is not None:
                 full = self.store.full_locks(plan)
-        return self._write(request, target, plan, full, told)
+        return self._write(request, target, plan, full, referred)
 
     def _planned(
         self, request: WriteRequest, target: Target, resource: dict[str, Any] | None, method: str
@@ -196,24 +196,24 @@ class ResourceWriter:
         target: Target,
         plan: WritePlan | None,
         full: Collection[Key] = (),
-        told: tuple[str, ...] = (),
+        referred: tuple[str, ...] = (),
     ) -> WriteResult:
-        """Do a planned write, or nothing if nothing changes; `told` are the patients that the resource refers to."""
+        """Do a planned write, or nothing if nothing changes; `referred` are the patients that the resource refers to."""
         if plan is None:
-            return self._unchanged(request, target, told)
+            return self._unchanged(request, target, referred)
         body = plan.body or {}
         made = f"{target.key}/_history/{plan.version}"
         # A resource that moves from one compartment to another concerns the patients of both.
         patients = _patients(target, plan.previous, plan.index)
         self.store.write(plan, request.trail.put_actions(patients, made), full)
         # A transaction has no room for the events of all that a resource may refer to: they follow before the answer.
-        request.trail.committed((*patients, *told), made)
+        request.trail.committed((*patients, *referred), made)
         text = body["body"]["S"] if "body" in body else ""
         return WriteResult(int(body["status"]["S"]), target.id, plan.version, plan.updated, text)
 
-    def _unchanged(self, request: WriteRequest, target: Target, told: tuple[str, ...] = ()) -> WriteResult:
+    def _unchanged(self, request: WriteRequest, target: Target, referred: tuple[str, ...] = ()) -> WriteResult:
         """Return the stored version as the result."""
-        request.trail.touched((*_patients(target), *told))
+        request.trail.touched((*_patients(target), *referred))
         text = self._text(target) if request.representation else ""
         return WriteResult(200, target.id, target.version, target.updated, text)
 
@@ -261,7 +261,7 @@ def _patients(target: Target, *items: Item | None) -> tuple[str, ...]:
 
 
 def _may_know(caller: Caller, type_name: str) -> bool:
-    """Return True if a caller may read or search a type, and so be told that there are resources of it."""
+    """Return True if a caller may read or search a type, and so be informed that there are resources of it."""
     type_ = resource_type(type_name)
     return type_ is not None and any(caller.may(type_, letter) for letter in (Interaction.READ, Interaction.SEARCH))
 

@@ -265,7 +265,7 @@ def test_a_resource_that_refers_to_more_than_a_hundred_patients_is_refused(recor
     assert writer.create({**patient(), "link": links[:100]}).json["issue"][0]["code"] == "not-found"
 
 
-def test_l11_who_is_referred_to_is_told_of_also_if_nothing_is_written(recorded: tuple[Writer, Record]) -> None:
+def test_l11_who_is_referred_to_has_an_event_also_if_nothing_is_written(recorded: tuple[Writer, Record]) -> None:
     writer, record = recorded
     referring = {**MATCHING, "performer": [{"reference": OTHER}]}
     writer.made(referring)
@@ -287,7 +287,7 @@ def test_l11_the_event_of_who_is_referred_to_names_no_other_patient(recorded: tu
     ]
 
 
-def test_l11_a_bound_client_is_told_of_nobody_else(recorded: tuple[Writer, Record]) -> None:
+def test_l11_a_bound_clients_reference_to_another_patient_is_no_event(recorded: tuple[Writer, Record]) -> None:
     writer, record = recorded
     body = observation(OWN, performer=[{"reference": OTHER}, {"reference": "Patient/never"}])
 

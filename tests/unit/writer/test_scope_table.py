@@ -53,7 +53,7 @@ def is_open(interaction: str, type_name: str, letters: str, *, bound: bool) -> b
     if not bound or interaction in READING:
         return True
     if type_name == "Patient":
-        return not interaction.startswith("create")
+        return interaction in ("update", "patch")
     return type_name != "Medication" and type_name not in DIRECTORY
 
 
@@ -131,9 +131,10 @@ def test_letters_open_what_the_contract_says_and_nothing_else(
     writer: Writer, bodies: dict[str, Resource], type_name: str, *, bound: bool
 ) -> None:
     wrong = []
+    systems = (NHS_NUMBER, *(each["system"] for each in bodies[type_name].get("identifier", ())))
     for letters in LETTER_SETS:
         scope = f"{'patient' if bound else 'system'}/{type_name}.{letters}" if letters else "openid"
-        caller = writer.as_caller(scope, BOUND_TO if bound else "")
+        caller = writer.as_caller(scope, BOUND_TO if bound else "", identifier_systems=systems)
         for interaction in NEEDED:
             let_through = is_let_through(caller, interaction, bodies[type_name])
             if let_through != is_open(interaction, type_name, letters, bound=bound):
