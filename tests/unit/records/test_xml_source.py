@@ -92,7 +92,7 @@ def test_the_document_around_the_resource_is_not_content(document: bytes) -> Non
     assert parse_xml_body(document) == {"resourceType": "Patient"}
 
 
-NOT_XML = "the body is not well-formed XML in UTF-8"
+NOT_XML = "the body is not well-formed XML (line 1, column {})"
 LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
 
 
@@ -101,14 +101,16 @@ LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
     [
         ("", "the body is empty"),
         (" \n", "the body is empty"),
-        ("{}", NOT_XML),
-        (f'<Patient xmlns="{FHIR}">', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"/><Patient xmlns="{FHIR}"/>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><id value="4" value="5"/></Patient>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><id value="&nbsp;"/></Patient>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><id value="&#1;"/></Patient>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><id value="\ufffe"/></Patient>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><x:id value="1"/></Patient>', NOT_XML),
+        ("{}", NOT_XML.format(1)),
+        (f'<Patient xmlns="{FHIR}">', NOT_XML.format(38)),
+        (f'<Patient xmlns="{FHIR}"/><Patient xmlns="{FHIR}"/>', NOT_XML.format(39)),
+        (f'<Patient xmlns="{FHIR}"><id value="4" value="5"/></Patient>', NOT_XML.format(52)),
+        (f'<Patient xmlns="{FHIR}"><id value="&nbsp;"/></Patient>', NOT_XML.format(38)),
+        (f'<Patient xmlns="{FHIR}"><id value="&#1;"/></Patient>', NOT_XML.format(49)),
+        (f'<Patient xmlns="{FHIR}"><id value="\ufffe"/></Patient>', NOT_XML.format(49)),
+        (f'\ufeff<Patient xmlns="{FHIR}" é="&😀"/>', NOT_XML.format(42)),
+        (f'<Patient xmlns="{FHIR}">\r\n<é>😀</b>', "the body is not well-formed XML (line 2, column 7)"),
+        (f'<Patient xmlns="{FHIR}"><x:id value="1"/></Patient>', NOT_XML.format(38)),
         (
             f'<?xml version="1.0" encoding="ISO-8859-1"?><Patient xmlns="{FHIR}"/>',
             "XML in another encoding than UTF-8 is not taken",
@@ -140,9 +142,18 @@ def test_what_is_no_resource_is_refused_in_fixed_words(document: str, reason: st
 
 
 def test_other_encodings_are_refused() -> None:
-    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "latin-1"):
-        with pytest.raises(UnreadableBodyError, match=NOT_XML):
+    for encoding in ("utf-16", "latin-1"):
+        with pytest.raises(UnreadableBodyError, match=r"not UTF-8 \(line 1, column \d+\)"):
             parse_xml_body(f'<Patient xmlns="{FHIR}"><id value="é"/></Patient>'.encode(encoding))
+    for encoding, column in (("utf-16-le", 2), ("utf-16-be", 1)):
+        with pytest.raises(UnreadableBodyError) as caught:
+            parse_xml_body(f'<Patient xmlns="{FHIR}"/>'.encode(encoding))
+        assert str(caught.value) == NOT_XML.format(column)
+
+
+def test_f1_a_surrogate_in_utf_8_is_refused_with_its_place() -> None:
+    with pytest.raises(UnreadableBodyError, match=r"^the body is not UTF-8 \(line 2, column 13\)$"):
+        parse_xml_body(f'<Patient xmlns="{FHIR}">\n<id value="é\ud800"/></Patient>'.encode(errors="surrogatepass"))
 
 
 def test_as_many_levels_as_json_may_have() -> None:
