@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
 from careconnect_records.parsing.faults import Fault, InvalidResourceError, UnreadableBodyError
+from careconnect_records.parsing.narrative import MARKUP
 from careconnect_records.stu3.element_order import in_order
 from careconnect_records.stu3.validation import validate
 from careconnect_records.stu3.xml_source import parse_xml_body
 from careconnect_testing.http.written_xml import xml_text
 from careconnect_testing.records.made_up_resources import made_up_resources
+from careconnect_testing.running.cases import each_of
 
 FHIR, XHTML = "http://hl7.org/fhir", "http://www.w3.org/1999/xhtml"
 
@@ -254,7 +256,7 @@ def narrative(inside: str, namespaces: str = "") -> str:
     "div",
     [
         f'<div xmlns="{XHTML}">a</div>',
-        f"<div\n xmlns='{XHTML}' ><p title='a>b'>&#233;é&lt;<br />\r\n<!-- c --><![CDATA[<]]></p ></div\n>",
+        f"<div\n xmlns='{XHTML}' ><p title='a>b'>&#233;é&lt;<br />\r\n</p ></div\n>",
         f'<div xmlns="{XHTML}" xmlns:x="{XHTML}"><x:b>a</x:b></div>',
         f'<div xmlns="{XHTML}" xml:lang="en"><div><div>a</div></div></div>',
     ],
@@ -281,6 +283,15 @@ def test_a_narrative_that_leans_on_the_document_is_written_anew(div: str, expect
     validate({"resourceType": "Patient", "text": {"status": "generated", "div": written}})
 
 
+@each_of("markup", ["<!-- c -->", "<![CDATA[<]]>", "<?pi x?>"])
+@pytest.mark.parametrize("div", ['<div xmlns="{}">a{}</div>', '<x:div xmlns:x="{}"><x:p>a{}</x:p></x:div>'])
+def test_m6_markup_that_browsers_read_otherwise_is_refused_in_xml(div: str, markup: str) -> None:
+    body = f'<Patient xmlns="{FHIR}"><text><status value="generated"/>{div.format(XHTML, markup)}</text></Patient>'
+    with pytest.raises(UnreadableBodyError) as caught:
+        parse_xml_body(body.encode())
+    assert str(caught.value) == MARKUP
+
+
 @pytest.mark.parametrize(
     "div",
     [
@@ -288,6 +299,7 @@ def test_a_narrative_that_leans_on_the_document_is_written_anew(div: str, expect
         "<x:div xmlns:y='urn:y' y:title='a'>a</x:div>",
         "<x:div onclick='a'>a</x:div>",
         "<x:div/>",
+        f'<div xmlns="{XHTML}" xmlns:y="{XHTML}"><y:b>a</y:b></div>',
         "<x:div>a</x:div><x:div>b</x:div>",
     ],
 )

@@ -174,10 +174,15 @@ def unsupported_media_type() -> OutcomeError:
 
 
 def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
-    """Return the 422 for an invalid resource with at least one issue; texts hold no input but names that FHIR gives."""
+    """Return the 422 for an invalid resource with at least one issue, or the 400 of those that are `structure`.
+
+    The texts hold no input but names that FHIR gives.
+    """
+    structural = [issue for issue in issues if issue.code == "structure"]
+    status, issues = (400, structural) if structural else (422, issues)
     first = issues[0]
     error = OutcomeError(
-        422, first.code, first.diagnostics, where=first.expression, reason="invalid", metrics=("ResourceInvalid",)
+        status, first.code, first.diagnostics, where=first.expression, reason="invalid", metrics=("ResourceInvalid",)
     )
     error.issues = tuple(issues)
     return error

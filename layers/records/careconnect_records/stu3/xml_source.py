@@ -12,6 +12,7 @@ from typing import Any, Final
 from careconnect.fhir.rendering.xml_writer import FHIR
 from careconnect_records.parsing.exact_json import MAX_NESTED, JsonNumber, nests_too_deeply, position
 from careconnect_records.parsing.faults import UnreadableBodyError
+from careconnect_records.parsing.narrative import MARKUP
 from careconnect_records.parsing.narrative_source import NarrativeSource
 from careconnect_records.parsing.strict_json import utf8_text
 from careconnect_records.parsing.strict_xml import UnsafeXmlError, expat, strict_parser
@@ -178,6 +179,9 @@ class _Reader:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
+        self._parser.CommentHandler = self._markup
+        self._parser.ProcessingInstructionHandler = self._markup
+        self._parser.StartCdataSectionHandler = self._markup
 
     def resource(self) -> dict[str, Any]:
         try:
@@ -209,6 +213,10 @@ class _Reader:
             self._narrative = None
             place = self._positions[-1]
             place.put(place.shape["div"], text, place.comes(place.shape["div"]))
+
+    def _markup(self, *_parts: str) -> None:
+        if self._narrative is not None:
+            raise UnsafeXmlError(MARKUP)
 
     def _text(self, text: str) -> None:
         (self._narrative or self._positions[-1]).characters(text)
