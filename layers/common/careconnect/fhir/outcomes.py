@@ -127,6 +127,11 @@ def invalid_request(diagnostics: str) -> OutcomeError:
     return OutcomeError(400, "invalid", diagnostics)
 
 
+def not_utf8(part: str) -> OutcomeError:
+    """Return the 400 for a query or a form that is not UTF-8; `part` is one of the two."""
+    return invalid_request(f"The {part} is not UTF-8.")
+
+
 def method_not_allowed(allowed: str) -> OutcomeError:
     """Return the 405 with `Allow` (RFC 9110 §15.5.6)."""
     return OutcomeError(405, "not-supported", "The method is not offered here.", {"Allow": allowed})
