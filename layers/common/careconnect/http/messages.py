@@ -227,14 +227,16 @@ class Cors:
         )
 
 
-def gateway_response(response: Response, request: Request, cors: Cors) -> dict[str, Any]:
-    """Render `response` for the gateway, with CORS and correlation headers."""
+def gateway_response(response: Response, request: Request, cors: Cors, *, is_https: bool = False) -> dict[str, Any]:
+    """Render `response` for the gateway, with CORS and correlation headers; `is_https` of the service's address."""
     cors_headers = cors.headers(request)
     headers = {
         "X-Request-Id": request.request_id,
         "X-Correlation-Id": request.request_id,
         **({"traceparent": request.trace} if request.trace else {}),
         "X-Content-Type-Options": "nosniff",
+        # Never over http (RFC 6797 §7.2), so not in a local run.
+        **({"Strict-Transport-Security": "max-age=31536000"} if is_https else {}),
         **cors_headers,
         **response.headers,
     }
