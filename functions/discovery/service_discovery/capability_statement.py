@@ -97,7 +97,7 @@ def _resource(resource_type: ResourceType) -> Mapping[str, Any]:
         **({"documentation": _BY_NAME_ONLY} if resource_type.by_name_only else {}),
         "interaction": [{"code": each} for each in _interactions(resource_type)],
         # `versioned-update` would mean that an update without If-Match fails.
-        "versioning": "versioned" if resource_type.versioned else "no-version",
+        "versioning": "versioned",
         "readHistory": resource_type.versioned,
         **_writing(resource_type),
         **({"searchInclude": list(resource_type.includes)} if resource_type.includes else {}),

@@ -193,7 +193,7 @@ def test_metadata_offers_the_audit_trail_for_reading_and_searching_alone(discove
     (record,) = [resource for resource in rest["resource"] if resource["type"] == "AuditEvent"]
 
     assert [one["code"] for one in record["interaction"]] == ["read", "search-type"]
-    assert (record["versioning"], record["readHistory"], record["updateCreate"]) == ("no-version", False, False)
+    assert (record["versioning"], record["readHistory"], record["updateCreate"]) == ("versioned", False, False)
     assert "no `*`" in record["documentation"]
     assert {one["name"]: one["type"] for one in record["searchParam"]} == {
         "_id": "token",
@@ -371,9 +371,14 @@ def test_a_path_that_only_ends_like_a_documents_is_not_offered(
     assert discovery.observer.lines[-1]["action"] == "refused method"
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_the_fhir_base_itself_offers_nothing(discovery: Discovery, method: str) -> None:
-    assert discovery.send(method, FHIR_PATH).status == 404
+@pytest.mark.parametrize("path", [FHIR_PATH, f"{FHIR_PATH}/"])
+def test_the_fhir_base_itself_offers_nothing(discovery: Discovery, path: str) -> None:
+    for method in ("GET", "HEAD"):
+        assert discovery.send(method, path).status == 404
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = discovery.send(method, path)
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+        assert OperationOutcome.model_validate_json(answer.text).issue[0].code == "not-supported"
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, FHIR_PATH, f"{FHIR_PATH}/Patient/4"])
