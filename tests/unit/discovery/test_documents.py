@@ -179,9 +179,11 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
             (one.name, one.type.value) for one in (*COMMON_PARAMETERS, *each.searchable)
         }
         assert all(one["documentation"] for one in resource["searchParam"])
-        assert resource.get("searchInclude", []) == list(each.includes)
+        assert resource.get("searchInclude", []) == [*each.includes, *([f"{each.name}:*"] if each.includes else [])]
+        sources = REVERSE_INCLUDES.get(each.name, ())
         assert resource.get("searchRevInclude", []) == [
-            f"{name}:{parameter}" for name, parameter in REVERSE_INCLUDES.get(each.name, ())
+            *(f"{name}:{parameter}" for name, parameter in sources),
+            *dict.fromkeys(f"{name}:*" for name, _ in sources),
         ]
     assert [one["name"] for one in rest["operation"]] == ["everything"]
     below = ", ".join(each.name for each in RESOURCE_TYPES if each.patient_parameter)
