@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from careconnect.fhir.rendering.formats import body_format
 from careconnect.fhir.resource_types import AUDIT_EVENT, RESOURCE_TYPES, SERVED_TYPES, Table
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.signing_keys import CURRENT, KMS_ALGORITHM, NEXT, PREVIOUS
@@ -17,6 +18,9 @@ from careconnect_admin.documents import api_paths
 from careconnect_admin.documents.api_paths import API as API_FILE
 from careconnect_admin.documents.api_paths import with_paths, write_paths
 from careconnect_admin.local import demo_list, edge_compression
+from careconnect_admin.local.deploy.deployment import for_emulator
+from careconnect_testing.http.events import BINARY
+from careconnect_testing.http.writes import PATCH as JSON_PATCH
 from careconnect_testing.running.cases import each_of
 from careconnect_testing.stacks.granted import GRANTED, KEYS_GRANTED
 from careconnect_testing.stacks.whole_template import whole_template
@@ -618,6 +622,33 @@ def test_the_verifier_has_a_heartbeat_every_five_minutes_and_verifies_each_day()
     assert given == {"rate(5 minutes)": {"heartbeat": {}}, "cron(20 0 * * ? *)": {"verify": "yesterday"}}
 
 
+_FORMATS = ("fhir+json", "json+fhir", "json", "fhir+xml", "xml+fhir", "xml", "x-www-form-urlencoded", "plain")
+
+
+@pytest.mark.parametrize(
+    ("root", "is_http"),
+    [("", False), ("https://api.example.org/live", False), ("http://127.0.0.1:3000", True), ("http://localhost", True)],
+)
+def test_who_serves_http_is_told_by_the_root_url(root: str, is_http: bool) -> None:
+    (equal,) = for_emulator(TEMPLATE, {"BaseUrl": root})["Conditions"]["ServesHttp"]["Fn::Not"]
+    joined, given = equal["Fn::Equals"]
+
+    assert given == {"Ref": "BaseUrl"}
+    assert (joined != root) is is_http
+
+
+def test_bodies_reach_the_functions_as_bytes() -> None:
+    properties = TEMPLATE["Resources"]["Api"]["Properties"]
+    listed = properties["BinaryMediaTypes"]
+
+    # The import of the document would set its own list, the emulator and SAM read the property.
+    assert properties["DefinitionBody"]["x-amazon-apigateway-binary-media-types"] == listed
+    assert frozenset(listed) == BINARY
+    # Every name of a body that the writers take, and no form.
+    names = (f"{kind}/{name}" for kind in ("application", "text") for name in _FORMATS)
+    assert {name for name in names if body_format(name)} | {JSON_PATCH} == {*listed}
+
+
 GATEWAY_RESPONSES: dict[str, Any] = API["x-amazon-apigateway-gateway-responses"]
 
 
@@ -639,6 +670,9 @@ def test_a_gateways_own_error_is_an_outcome_with_cors(kind: str) -> None:
     exposed = "'Retry-After, WWW-Authenticate, X-Request-Id, X-Correlation-Id'"
     assert headers["Access-Control-Expose-Headers"] == exposed
     assert ("Retry-After" in headers) == (response.get("statusCode") in (429, 503, 504))
+    # Over http, in local runs, browsers would ignore it (RFC 6797 §8.1).
+    transport = {"Fn::If": ["ServesHttp", {"Ref": "AWS::NoValue"}, "'max-age=31536000'"]}
+    assert headers["Strict-Transport-Security"] == transport
     # Its own id, and no echo: nothing looks at a caller's header before the gateway would send it back.
     assert headers["X-Request-Id"] == headers["X-Correlation-Id"] == "context.requestId"
     assert "method.request" not in json.dumps(response)

@@ -11,6 +11,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect_admin.clients.demo import DemoClient
 from careconnect_admin.local.local_stack import LocalStack
 from careconnect_testing.http.api import Api, issue_code
+from careconnect_testing.running.cases import each_of
 
 pytestmark = pytest.mark.integration
 
@@ -120,6 +121,7 @@ def test_rfc9110_9_3_7_a_preflight_needs_no_token(api: Api) -> None:
         ("text/plain", b"name=x", 415, "not-supported"),
         (FORM, b"name=" + b"x" * 70_000, 413, "too-long"),
         (FORM, b"name=%ff", 400, "invalid"),
+        (FORM, b"name=\xff", 400, "invalid"),
         (FORM, b"birthdate=nonsense", 400, "value"),
         (FORM, b"access_token=x", 400, "invalid"),
     ],
@@ -158,6 +160,28 @@ def test_the_gateways_own_errors_are_outcomes_too(api: Api) -> None:
         answer = api.http.request(method, path)
         assert (answer.status_code, issue_code(answer)) == (404, "not-supported")
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
+
+
+@each_of("query", ["name=%ff", "name=%ED%A0%80", "%ff=x", "name=%F0%9F"])
+def test_a_query_that_is_not_utf_8_is_400(api: Api, token: str, query: str) -> None:
+    for path in ("Patient", "Organization"):
+        status, body = api.raw(f"{FHIR_PATH}/{path}?{query}", {"Authorization": f"Bearer {token}"})
+
+        assert (status, '"code":"invalid"' in body) == (400, True)
+
+
+def test_the_fhir_base_takes_no_method_that_writes(api: Api) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = api.http.request(method, FHIR_PATH)
+        assert (answer.status_code, issue_code(answer)) == (405, "not-supported")
+        assert answer.headers["Allow"] == "GET, HEAD, OPTIONS"
+    assert api.http.get(FHIR_PATH).status_code == 404
+
+
+def test_a_local_run_never_asks_for_https(api: Api) -> None:
+    # Of a function, and of the gateway.
+    for path in ("metadata", "Patient/4"):
+        assert "Strict-Transport-Security" not in api.get(path).headers
 
 
 @pytest.mark.parametrize(

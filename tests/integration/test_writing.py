@@ -22,6 +22,7 @@ from careconnect_testing.http.writes import (
     observation,
     patient,
 )
+from careconnect_testing.running.cases import each_of
 
 pytestmark = pytest.mark.integration
 
@@ -231,6 +232,34 @@ def test_what_is_no_resource_is_refused_before_anything_is_looked_at(
 
     assert answer.status_code == status, answer.text
     assert [each for each, _ in issues(answer)] == [code]
+
+
+@each_of(
+    ("method", "path", "type_", "body"),
+    [
+        ("POST", "Patient", JSON, b'{"resourceType":"Patient","name":[{"family":"M\xfcnoz"}],"identifier":%s}'),
+        ("PUT", "Patient/f1", "application/json", b'{"resourceType":"Patient","id":"f1","identifier":%s,"x":"\xff"}'),
+        ("POST", "Patient", "text/json", b'{"resourceType":"Patient","identifier":%s,"language":"\xed\xa0\xbd"}'),
+        ("POST", "Patient", XML, b'<Patient xmlns="http://hl7.org/fhir"><language value="\xe9"/></Patient>'),
+        ("PATCH", "Patient/f1", PATCH, b'[{"op":"add","path":"/language","value":"\xc3("}]'),
+    ],
+)
+def test_f1_a_body_that_is_not_utf_8_is_stored_nowhere(
+    writer: WritingClient, method: str, path: str, type_: str, body: bytes
+) -> None:
+    identifier = b'[{"system":"urn:f1","value":"f1"}]'
+    answer = writer.send(method, path, body.replace(b"%s", identifier), type_=type_)
+
+    assert (answer.status_code, [each for each, _ in issues(answer)]) == (400, ["structure"])
+    assert "The body is not UTF-8 (line 1, column " in answer.text
+    assert writer.ids("Patient?identifier=urn:f1%7Cf1") == []
+
+
+def test_a_body_keeps_each_character(writer: WritingClient) -> None:
+    answer = writer.create(patient(name=[{"family": "Muñoz 😀 \ufffd"}]))
+
+    assert answer.status_code == 201
+    assert writer.get(f"Patient/{answer.json()['id']}").json()["name"] == [{"family": "Muñoz 😀 \ufffd"}]
 
 
 def test_every_fault_of_a_resource_is_reported_with_its_place(writer: WritingClient) -> None:

@@ -102,9 +102,9 @@ def _document_of(path: str) -> "tuple[str, _Document | None]":
 
 def _refusal(method: str, path: str) -> OutcomeError:
     """Return the 404 or 405 outcome of a path without a document and without another function for the method."""
-    name = path.removeprefix(f"{FHIR_PATH}/")
+    name = path.removeprefix(FHIR_PATH).strip("/")
     found = served_type(name.partition("/")[0])
-    if method in ("GET", "HEAD") or (method == "POST" and (found is None or "/" in name)):
+    if method in ("GET", "HEAD") or (method == "POST" and name and (found is None or "/" in name)):
         # Other functions serve reads and searches: this is the FHIR base itself, or an unknown type name.
         return unknown_path(path)
     return outcomes.method_not_allowed(_SEARCHING if path.endswith("/_search") else _READING)

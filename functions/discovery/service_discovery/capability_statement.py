@@ -1,6 +1,6 @@
 """The CapabilityStatement, generated from the table of types and search parameters (STU3 CapabilityStatement)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from careconnect import __version__
@@ -97,13 +97,18 @@ def _resource(resource_type: ResourceType) -> Mapping[str, Any]:
         **({"documentation": _BY_NAME_ONLY} if resource_type.by_name_only else {}),
         "interaction": [{"code": each} for each in _interactions(resource_type)],
         # `versioned-update` would mean that an update without If-Match fails.
-        "versioning": "versioned" if resource_type.versioned else "no-version",
+        "versioning": "versioned",
         "readHistory": resource_type.versioned,
         **_writing(resource_type),
-        **({"searchInclude": list(resource_type.includes)} if resource_type.includes else {}),
-        **({"searchRevInclude": list(resource_type.reverse_includes)} if resource_type.reverse_includes else {}),
+        **({"searchInclude": with_all(resource_type.includes)} if resource_type.includes else {}),
+        **({"searchRevInclude": with_all(resource_type.reverse_includes)} if resource_type.reverse_includes else {}),
         "searchParam": [_parameter(each) for each in (*resource_type.common, *resource_type.searchable)],
     }
+
+
+def with_all(includes: Sequence[str]) -> list[str]:
+    """Return the values of `_include` or `_revinclude`, and after them `Type:*` for each type among them."""
+    return [*includes, *dict.fromkeys(f"{each.partition(':')[0]}:*" for each in includes)]
 
 
 def _interactions(resource_type: ResourceType) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from careconnect.fhir.result_parameter_names import (
 )
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.oauth.scopes import PROFILE, READING, Interaction, grants_of
+from service_discovery.capability_statement import with_all
 from service_discovery.openapi_components import (
     FHIR_ERRORS,
     Json,
@@ -197,9 +198,9 @@ def _search_parameters(served: ResourceType) -> list[Json]:
         *(
             query_parameter(
                 name,
-                f"References to follow, `*` for all; `{name}:iterate` follows them from what was included, too.",
+                f"References to follow, `*` or `Type:*` for all; `{name}:iterate` follows included resources, too.",
                 explode=True,
-                schema={"type": "array", "items": {"type": "string", "enum": [*values, "*"]}},
+                schema={"type": "array", "items": {"type": "string", "enum": [*with_all(values), "*"]}},
             )
             for name, values in follows
             if values

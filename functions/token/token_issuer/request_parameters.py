@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from careconnect.http.messages import FORM, BodyError, BodyFault, Request, is_unicode
+from careconnect.http.messages import FORM, BodyError, BodyFault, Request, is_utf8
 from token_issuer.errors import invalid_request
 
 MAX_BODY: Final = 8192
@@ -19,14 +19,14 @@ def read_parameters(request: Request) -> Mapping[str, str]:
     the body, in the query or across both, and for a credential in the query, where logs would store it.
     """
     form = _form(request)
+    if not is_utf8(request.query):
+        raise invalid_request("The query is not UTF-8.", reason="not UTF-8")
     if any(name in _NEVER_FROM_QUERY and value for name, value in request.query):
         raise invalid_request("Credentials and tokens belong in the body.", reason="credential in the query")
     names = [name for name, _ in (*form, *request.query)]
     if len(set(names)) != len(names):
         raise invalid_request("A parameter is repeated.", reason="repeated parameter")
     parameters = dict(form) | {name: value for name, value in request.query if name in _FROM_QUERY}
-    if not all(is_unicode(value) for value in parameters.values()):
-        raise invalid_request("The parameters are not valid UTF-8.", reason="not UTF-8")
     return {name: value for name, value in parameters.items() if value}
 
 
@@ -40,6 +40,7 @@ _FAULTS: Final = {
     BodyFault.MEDIA_TYPE: (f"The content type must be {FORM}.", "content type"),
     BodyFault.SIZE: ("The body is over 8 KB.", "body over the limit"),
     BodyFault.ENCODING: ("The body is not valid base64.", "body"),
+    BodyFault.CHARSET: ("The body is not UTF-8.", "not UTF-8"),
     BodyFault.FORM: ("The body is not a valid form.", "form"),
 }
 

@@ -179,9 +179,11 @@ def test_metadata_lists_exactly_what_the_table_holds(discovery: Discovery) -> No
             (one.name, one.type.value) for one in (*COMMON_PARAMETERS, *each.searchable)
         }
         assert all(one["documentation"] for one in resource["searchParam"])
-        assert resource.get("searchInclude", []) == list(each.includes)
+        assert resource.get("searchInclude", []) == [*each.includes, *([f"{each.name}:*"] if each.includes else [])]
+        sources = REVERSE_INCLUDES.get(each.name, ())
         assert resource.get("searchRevInclude", []) == [
-            f"{name}:{parameter}" for name, parameter in REVERSE_INCLUDES.get(each.name, ())
+            *(f"{name}:{parameter}" for name, parameter in sources),
+            *dict.fromkeys(f"{name}:*" for name, _ in sources),
         ]
     assert [one["name"] for one in rest["operation"]] == ["everything"]
     below = ", ".join(each.name for each in RESOURCE_TYPES if each.patient_parameter)
@@ -193,7 +195,7 @@ def test_metadata_offers_the_audit_trail_for_reading_and_searching_alone(discove
     (record,) = [resource for resource in rest["resource"] if resource["type"] == "AuditEvent"]
 
     assert [one["code"] for one in record["interaction"]] == ["read", "search-type"]
-    assert (record["versioning"], record["readHistory"], record["updateCreate"]) == ("no-version", False, False)
+    assert (record["versioning"], record["readHistory"], record["updateCreate"]) == ("versioned", False, False)
     assert "no `*`" in record["documentation"]
     assert {one["name"]: one["type"] for one in record["searchParam"]} == {
         "_id": "token",
@@ -371,9 +373,14 @@ def test_a_path_that_only_ends_like_a_documents_is_not_offered(
     assert discovery.observer.lines[-1]["action"] == "refused method"
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-def test_the_fhir_base_itself_offers_nothing(discovery: Discovery, method: str) -> None:
-    assert discovery.send(method, FHIR_PATH).status == 404
+@pytest.mark.parametrize("path", [FHIR_PATH, f"{FHIR_PATH}/"])
+def test_the_fhir_base_itself_offers_nothing(discovery: Discovery, path: str) -> None:
+    for method in ("GET", "HEAD"):
+        assert discovery.send(method, path).status == 404
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        answer = discovery.send(method, path)
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, OPTIONS")
+        assert OperationOutcome.model_validate_json(answer.text).issue[0].code == "not-supported"
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, FHIR_PATH, f"{FHIR_PATH}/Patient/4"])

@@ -296,6 +296,8 @@ def test_a_get_of_search_is_405(reader: Reader) -> None:
         ([("name", "x" * 8200)], 400),
         ([("name", "x")] * 201, 400),
         ([("name", "\ud800")], 400),
+        ([("name", "M\ufffdnoz")], 400),
+        ([("\ufffd", "x")], 400),
         ("_summary=nonsense", 400),
         ("_elements=a b", 400),
     ],

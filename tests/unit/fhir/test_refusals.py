@@ -213,6 +213,23 @@ NOT_TAKEN = [
         "Patient?_include=Patient:practitioner",
         "_include: of Patient it takes Patient:general-practitioner, Patient:organization.",
     ),
+    *(
+        (
+            f"Patient?_include={value}",
+            "_include: of Patient it takes Patient:general-practitioner, Patient:organization.",
+        )
+        for value in ("Observation:*", "Patient:*:Organization", "Patient:**")
+    ),
+    *(
+        (
+            f"Encounter?_revinclude={value}",
+            (
+                "_revinclude: of Encounter it takes Condition:encounter, Observation:encounter, Procedure:encounter, "
+                "MedicationRequest:context, MedicationStatement:context."
+            ),
+        )
+        for value in ("Patient:*", "Nonsense:*", ":*", "Observation:*:Encounter")
+    ),
     ("Medication?_include=Medication:ingredient", "_include: of Medication it takes Medication:manufacturer."),
     (
         "Patient?_include=Patient:organization:Location",

@@ -44,21 +44,26 @@ def test_keys_can_be_sorted_for_a_digest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "reason"),
+    ("text", "line", "column", "reason"),
     [
-        ('{"a":1,\n"b":}', 2, "not JSON"),
-        ("", 1, "not JSON"),
-        ('{"a":1,"a":2}', 1, "'a' stands twice"),
-        ('{"a":NaN}', 1, "NaN is not JSON"),
-        ('{"a":-Infinity}', 1, "-Infinity is not JSON"),
-        ("9" * 5000, 1, "too many digits"),
-        ("[" * 100_000, 1, "nested too deeply"),
+        ('{"a":1,\n"b":}', 2, 5, "not JSON: Expecting value"),
+        ("", 1, 1, "not JSON: Expecting value"),
+        ('{"é😀":1,"b":2 \t,\n }', 1, 16, "not JSON: a comma before the end of an object or array"),
+        ('\n["😀",]', 2, 5, "not JSON: a comma before the end of an object or array"),
+        ("[,]", 1, 2, "not JSON: a comma before the end of an object or array"),
+        ('{"a":1,"a":2}', 1, 8, "not JSON: a member is repeated"),
+        ('{"a":{"b":"\\"","a":[{"b":1}]},\n "\\u0061" :2}', 2, 2, "not JSON: a member is repeated"),
+        ('{"a":NaN}', 1, 6, "not JSON: NaN or Infinity"),
+        ('{"NaN":"NaN","a":-Infinity}', 1, 18, "not JSON: NaN or Infinity"),
+        ("9" * 5000, 1, 1, "not JSON: a number of too many digits"),
+        ('{"a":[1, 1e9999999999]}', 1, 10, "not JSON: a number of too many digits"),
+        ("[" * 100_000, 1, 0, "not readable: nested too deeply"),
     ],
 )
-def test_what_is_no_json_is_refused_with_its_line(text: str, line: int, reason: str) -> None:
-    with pytest.raises(JsonError, match=reason) as caught:
+def test_what_is_no_json_is_refused_with_its_cause_and_place(text: str, line: int, column: int, reason: str) -> None:
+    with pytest.raises(JsonError) as caught:
         parse_json(text)
-    assert caught.value.line == line
+    assert (caught.value.reason, caught.value.line, caught.value.column) == (reason, line, column)
 
 
 def test_a_binary_float_is_never_written() -> None:

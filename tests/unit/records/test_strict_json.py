@@ -42,7 +42,7 @@ def test_a_patch_is_an_array_of_which_as_much_is_asked() -> None:
             parse_json_value(body)
 
 
-NOT_JSON = "the body is not JSON, or it has a member twice, NaN, or a number of too many digits"
+NOT_JSON = "the body is not JSON: "
 
 
 @each_of(
@@ -50,27 +50,31 @@ NOT_JSON = "the body is not JSON, or it has a member twice, NaN, or a number of 
     [
         (b"", "the body is empty"),
         (b" \r\n\t", "the body is empty"),
-        (b'{"a":"\xff"}', "the body is not UTF-8"),
-        ('{"a":1}'.encode("utf-16"), "the body is not UTF-8"),
-        (b"{", NOT_JSON),
-        (b"{} {}", NOT_JSON),
-        (b"<Patient/>", NOT_JSON),
-        (b'{"a":1,"a":1}', NOT_JSON),
-        (b'{"a":{"b":1,"b":2}}', NOT_JSON),
-        (b'{"a":NaN}', NOT_JSON),
-        (b'{"a":-Infinity}', NOT_JSON),
-        (b'{"a":01}', NOT_JSON),
-        (b'{"a":"\x01"}', NOT_JSON),
-        (b'{"a":1e9999999999}', NOT_JSON),
-        (b'{"a":' + b"9" * 101 + b"}", NOT_JSON),
-        (b'{"a":0.' + b"9" * 100 + b"}", NOT_JSON),
+        (b'{"a":"\xff"}', "the body is not UTF-8 (line 1, column 7)"),
+        (b'{"a":"\xc3\xa9",\n"b":"\xc3"}', "the body is not UTF-8 (line 2, column 6)"),
+        (b'\xef\xbb\xbf{"a":"\xed\xa0\x80"}', "the body is not UTF-8 (line 1, column 7)"),
+        (b'{"a":"\xed\xa0\xbd\xed\xb8\x80"}', "the body is not UTF-8 (line 1, column 7)"),
+        ('{"a":1}'.encode("utf-16"), "the body is not UTF-8 (line 1, column 1)"),
+        (b"{", f"{NOT_JSON}Expecting property name enclosed in double quotes (line 1, column 2)"),
+        (b"{} {}", f"{NOT_JSON}Extra data (line 1, column 4)"),
+        (b"<Patient/>", f"{NOT_JSON}Expecting value (line 1, column 1)"),
+        (b'{"a":1,\n}', f"{NOT_JSON}a comma before the end of an object or array (line 1, column 7)"),
+        (b'{"a":1,"a":1}', f"{NOT_JSON}a member is repeated (line 1, column 8)"),
+        (b'{"a":{"b":1,"b":2}}', f"{NOT_JSON}a member is repeated (line 1, column 13)"),
+        (b'{"a":NaN}', f"{NOT_JSON}NaN or Infinity (line 1, column 6)"),
+        (b'{"a":\r\n-Infinity}', f"{NOT_JSON}NaN or Infinity (line 2, column 1)"),
+        (b'{"a":01}', f"{NOT_JSON}Expecting ',' delimiter (line 1, column 7)"),
+        (b'{"a":"\x01"}', f"{NOT_JSON}Invalid control character at (line 1, column 7)"),
+        (b'{"a":1e9999999999}', f"{NOT_JSON}a number of too many digits (line 1, column 6)"),
+        (b'{"a":' + b"9" * 101 + b"}", f"{NOT_JSON}a number of too many digits (line 1, column 6)"),
+        (b'{"a":0.' + b"9" * 100 + b"}", f"{NOT_JSON}a number of too many digits (line 1, column 6)"),
         (b"[]", "the body is not a JSON object"),
         (b'"text"', "the body is not a JSON object"),
         (b"null", "the body is not a JSON object"),
-        (b'{"a":"\\ud800"}', "the body has half of a surrogate pair"),
-        (b'{"a":"\\uDE00\\ud83d"}', "the body has half of a surrogate pair"),
-        (b'{"\\ud800":1}', "the body has half of a surrogate pair"),
-        (b'{"a":[[{"b":"\\udfff"}]]}', "the body has half of a surrogate pair"),
+        (b'{"a":"\\ud800"}', "the body has half of a surrogate pair (line 1, column 7)"),
+        (b'{"a":"\\uDE00\\ud83d"}', "the body has half of a surrogate pair (line 1, column 7)"),
+        (b'{"\\ud800":1}', "the body has half of a surrogate pair (line 1, column 3)"),
+        (b'{"a":["\\\\ud800",\n"\\\\\\udfff"]}', "the body has half of a surrogate pair (line 2, column 4)"),
         (b"[" * 65 + b"]" * 65, "the body is nested too deeply"),
         (b'{"a":' * 65 + b"1" + b"}" * 65, "the body is nested too deeply"),
         (b"[" * 300_000, "the body is nested too deeply"),
@@ -99,6 +103,8 @@ def test_sixty_four_levels_are_taken_and_brackets_in_texts_are_none() -> None:
         b'{"a":[' + b"[]," * 100_000 + b"[]]}",
         b"[" * 64 + b"]" * 300_000,
         b'{"a":"' + b"\\ud800" * 50_000 + b'"}',
+        b'{"a":1,"a":[' + b"NaN," * 100_000 + b"1]}",
+        b'{"b":[' + b'{"a":1},' * 100_000 + b'1],"b":1}',
     ],
 )
 def test_no_body_takes_long(body: bytes) -> None:

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from careconnect.fhir.rendering.xml_writer import resource_xml
 from careconnect_records.parsing.exact_json import JsonNumber, json_text, parse_json
 from careconnect_records.parsing.faults import Fault, InvalidResourceError, UnreadableBodyError
+from careconnect_records.parsing.narrative import MARKUP
 from careconnect_records.stu3.element_order import in_order
 from careconnect_records.stu3.validation import validate
 from careconnect_records.stu3.xml_source import parse_xml_body
 from careconnect_testing.http.written_xml import xml_text
 from careconnect_testing.records.made_up_resources import made_up_resources
+from careconnect_testing.running.cases import each_of
 
 FHIR, XHTML = "http://hl7.org/fhir", "http://www.w3.org/1999/xhtml"
 
@@ -92,7 +94,7 @@ def test_the_document_around_the_resource_is_not_content(document: bytes) -> Non
     assert parse_xml_body(document) == {"resourceType": "Patient"}
 
 
-NOT_XML = "the body is not well-formed XML in UTF-8"
+NOT_XML = "the body is not well-formed XML (line 1, column {})"
 LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
 
 
@@ -101,14 +103,16 @@ LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
     [
         ("", "the body is empty"),
         (" \n", "the body is empty"),
-        ("{}", NOT_XML),
-        (f'<Patient xmlns="{FHIR}">', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"/><Patient xmlns="{FHIR}"/>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><id value="4" value="5"/></Patient>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><id value="&nbsp;"/></Patient>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><id value="&#1;"/></Patient>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><id value="\ufffe"/></Patient>', NOT_XML),
-        (f'<Patient xmlns="{FHIR}"><x:id value="1"/></Patient>', NOT_XML),
+        ("{}", NOT_XML.format(1)),
+        (f'<Patient xmlns="{FHIR}">', NOT_XML.format(38)),
+        (f'<Patient xmlns="{FHIR}"/><Patient xmlns="{FHIR}"/>', NOT_XML.format(39)),
+        (f'<Patient xmlns="{FHIR}"><id value="4" value="5"/></Patient>', NOT_XML.format(52)),
+        (f'<Patient xmlns="{FHIR}"><id value="&nbsp;"/></Patient>', NOT_XML.format(38)),
+        (f'<Patient xmlns="{FHIR}"><id value="&#1;"/></Patient>', NOT_XML.format(49)),
+        (f'<Patient xmlns="{FHIR}"><id value="\ufffe"/></Patient>', NOT_XML.format(49)),
+        (f'\ufeff<Patient xmlns="{FHIR}" é="&😀"/>', NOT_XML.format(42)),
+        (f'<Patient xmlns="{FHIR}">\r\n<é>😀</b>', "the body is not well-formed XML (line 2, column 7)"),
+        (f'<Patient xmlns="{FHIR}"><x:id value="1"/></Patient>', NOT_XML.format(38)),
         (
             f'<?xml version="1.0" encoding="ISO-8859-1"?><Patient xmlns="{FHIR}"/>',
             "XML in another encoding than UTF-8 is not taken",
@@ -140,9 +144,18 @@ def test_what_is_no_resource_is_refused_in_fixed_words(document: str, reason: st
 
 
 def test_other_encodings_are_refused() -> None:
-    for encoding in ("utf-16", "utf-16-le", "utf-16-be", "latin-1"):
-        with pytest.raises(UnreadableBodyError, match=NOT_XML):
+    for encoding in ("utf-16", "latin-1"):
+        with pytest.raises(UnreadableBodyError, match=r"not UTF-8 \(line 1, column \d+\)"):
             parse_xml_body(f'<Patient xmlns="{FHIR}"><id value="é"/></Patient>'.encode(encoding))
+    for encoding, column in (("utf-16-le", 2), ("utf-16-be", 1)):
+        with pytest.raises(UnreadableBodyError) as caught:
+            parse_xml_body(f'<Patient xmlns="{FHIR}"/>'.encode(encoding))
+        assert str(caught.value) == NOT_XML.format(column)
+
+
+def test_f1_a_surrogate_in_utf_8_is_refused_with_its_place() -> None:
+    with pytest.raises(UnreadableBodyError, match=r"^the body is not UTF-8 \(line 2, column 13\)$"):
+        parse_xml_body(f'<Patient xmlns="{FHIR}">\n<id value="é\ud800"/></Patient>'.encode(errors="surrogatepass"))
 
 
 def test_as_many_levels_as_json_may_have() -> None:
@@ -243,7 +256,7 @@ def narrative(inside: str, namespaces: str = "") -> str:
     "div",
     [
         f'<div xmlns="{XHTML}">a</div>',
-        f"<div\n xmlns='{XHTML}' ><p title='a>b'>&#233;é&lt;<br />\r\n<!-- c --><![CDATA[<]]></p ></div\n>",
+        f"<div\n xmlns='{XHTML}' ><p title='a>b'>&#233;é&lt;<br />\r\n</p ></div\n>",
         f'<div xmlns="{XHTML}" xmlns:x="{XHTML}"><x:b>a</x:b></div>',
         f'<div xmlns="{XHTML}" xml:lang="en"><div><div>a</div></div></div>',
     ],
@@ -270,6 +283,15 @@ def test_a_narrative_that_leans_on_the_document_is_written_anew(div: str, expect
     validate({"resourceType": "Patient", "text": {"status": "generated", "div": written}})
 
 
+@each_of("markup", ["<!-- c -->", "<![CDATA[<]]>", "<?pi x?>"])
+@pytest.mark.parametrize("div", ['<div xmlns="{}">a{}</div>', '<x:div xmlns:x="{}"><x:p>a{}</x:p></x:div>'])
+def test_m6_markup_that_browsers_read_otherwise_is_refused_in_xml(div: str, markup: str) -> None:
+    body = f'<Patient xmlns="{FHIR}"><text><status value="generated"/>{div.format(XHTML, markup)}</text></Patient>'
+    with pytest.raises(UnreadableBodyError) as caught:
+        parse_xml_body(body.encode())
+    assert str(caught.value) == MARKUP
+
+
 @pytest.mark.parametrize(
     "div",
     [
@@ -277,6 +299,7 @@ def test_a_narrative_that_leans_on_the_document_is_written_anew(div: str, expect
         "<x:div xmlns:y='urn:y' y:title='a'>a</x:div>",
         "<x:div onclick='a'>a</x:div>",
         "<x:div/>",
+        f'<div xmlns="{XHTML}" xmlns:y="{XHTML}"><y:b>a</y:b></div>',
         "<x:div>a</x:div><x:div>b</x:div>",
     ],
 )

@@ -125,7 +125,7 @@ def test_an_element_of_a_bundle_holds_a_whole_resource() -> None:
 
 
 def test_xml_that_is_laid_out_has_a_line_for_each_element_and_narratives_to_the_letter() -> None:
-    div = '<div xmlns="http://www.w3.org/1999/xhtml"><!-- </text> -->\n  <pre>  two\n  lines </pre></div>'
+    div = '<div xmlns="http://www.w3.org/1999/xhtml">\n  <pre>  two\n  lines </pre></div>'
     text = rendered(
         patient(
             text={"status": "generated", "div": div}, contained=[patient(active=True)], name=[{"given": ["a", "b"]}]

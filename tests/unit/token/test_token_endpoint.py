@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -212,10 +213,17 @@ def test_rfc_6749_2_3_1_each_half_is_form_decoded(issuer: Issuer) -> None:
 
 
 def test_a_parameter_that_is_not_utf_8_is_refused(issuer: Issuer, secret: str) -> None:
-    answer = issuer.post("/token", GRANT, query=[("client_id", "client-1\udcff")], headers=basic("client-1", secret))
+    for name, value in (("client_id", "client-1\udcff"), ("client_id", "client-1\ufffd"), ("\ufffd", "x")):
+        answer = issuer.post("/token", GRANT, query=[(name, value)], headers=basic("client-1", secret))
 
-    assert (answer.status, answer.error) == (400, "invalid_request")
-    assert answer.json["error_description"] == "The parameters are not valid UTF-8."
+        assert (answer.status, answer.error) == (400, "invalid_request")
+        assert answer.json["error_description"] == "The query is not UTF-8."
+    for pad in ("%FF", "%ED%A0%80", "\ufffd"):
+        headers = basic("client-1", secret) | {"Content-Type": FORM}
+        answer = issuer.send(rest_event("POST", "/token", headers=headers, body=f"{urlencode(GRANT)}&pad={pad}"))
+
+        assert (answer.status, answer.error) == (400, "invalid_request")
+        assert answer.json["error_description"] == "The body is not UTF-8."
 
 
 @pytest.mark.parametrize("credentials", ["client-1", ":secret", "client%ff-1:secret"])

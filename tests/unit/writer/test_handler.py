@@ -134,7 +134,11 @@ def test_the_events_of_the_writers_are_answered_however_often(deployed: Deployed
     assert set(event_names("RecordWriterFunction", "DirectoryWriterFunction")) == set(answers)
     record = deployed.handler(WRITER_TABLE="record", RECORD_TABLE=deployed.tables.record)
     body = json.dumps({"resourceType": "Patient", "id": "4", "gender": "female"})
-    patched = event("patient-record-update") | {"path": f"{FHIR_PATH}/Patient/4", "body": body}
+    patched = event("patient-record-update") | {
+        "path": f"{FHIR_PATH}/Patient/4",
+        "body": body,
+        "isBase64Encoded": False,
+    }
     assert record(patched, None)["statusCode"] == 201
     directory = deployed.handler()
 

@@ -11,8 +11,10 @@ from careconnect.oauth.scopes import grants_of
 from careconnect_testing.http.events import event, fhir_event
 from careconnect_testing.http.writes import JSON, PATCH, XML, observation, patient
 from careconnect_testing.parts.record_writers import Writer, issues_in
+from careconnect_testing.running.cases import each_of
 
 PATIENT = '{"resourceType":"Patient"}'
+CALLER = {"client_id": "c", "scope": "user/Patient.crud", "expires_at": "9999999999"}
 
 
 @pytest.fixture(autouse=True)
@@ -74,11 +76,43 @@ def test_a_compressed_body_is_415(writer: Writer) -> None:
     ],
 )
 def test_a_body_may_come_in_base64(writer: Writer, body: str, status: int) -> None:
-    context = {"client_id": "c", "scope": "user/Patient.c", "expires_at": "9999999999"}
     headers = {"Content-Type": JSON}
-    sent = fhir_event("POST", "Patient", headers=headers, body=body, authorizer=context) | {"isBase64Encoded": True}
+    sent = fhir_event("POST", "Patient", headers=headers, body="{}", authorizer=CALLER) | {"body": body}
 
     assert writer.answer(sent).status == status
+
+
+@each_of(
+    ("method", "path", "type_", "body", "text"),
+    [
+        ("POST", "Patient", JSON, b'{"resourceType":"Patient","language":"\xff"}', "line 1, column 39"),
+        ("PUT", "Patient/4", "application/json", b'{\n"resourceType":"\xed\xa0\x80"}', "line 2, column 17"),
+        ("POST", "Patient", XML, b'<Patient xmlns="http://hl7.org/fhir">\n\xc3(</Patient>', "line 2, column 1"),
+        ("PUT", "Patient/4", "text/xml; charset=utf-8", b"<Patient>\xf0\x9f</Patient>", "line 1, column 10"),
+        ("PATCH", "Patient/4", PATCH, b'[{"op":"remove","path":"/\xff"}]', "line 1, column 26"),
+    ],
+)
+def test_f1_a_body_that_is_not_utf_8_is_refused_where_it_is(
+    writer: Writer, method: str, path: str, type_: str, body: bytes, text: str
+) -> None:
+    sent = fhir_event(method, path, headers={"Content-Type": type_}, body=body, authorizer=CALLER)
+    as_text = sent | {"body": body.decode(errors="replace"), "isBase64Encoded": False}
+    assert sent["isBase64Encoded"]
+
+    answer = writer.answer(sent)
+    assert (answer.status, issues_in(answer)) == (400, [("structure", ())])
+    assert answer.json["issue"][0]["diagnostics"] == f"The body is not UTF-8 ({text})."
+    # Whoever hands it over as text must not have it stored with what stands in the bytes' place.
+    answer = writer.answer(as_text)
+    assert (answer.status, answer.json["issue"][0]["diagnostics"]) == (400, "The body is not UTF-8.")
+
+
+@each_of("value", ["urn:x|\ufffd", "\ufffd", "\ud800"])
+def test_a_condition_that_is_not_utf_8_is_400(writer: Writer, value: str) -> None:
+    for method in ("PUT", "DELETE"):
+        answer = writer.send(method, "Patient", PATIENT if method == "PUT" else None, [("identifier", value)])
+
+        assert (answer.status, issues_in(answer)) == (400, [("invalid", ())])
 
 
 def test_every_fault_is_reported_with_its_place_and_no_value(writer: Writer) -> None:

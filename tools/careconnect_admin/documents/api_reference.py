@@ -95,6 +95,7 @@ def _parameters() -> Iterator[str]:
     yield from _paragraph(
         f"Every type but {', '.join(served.name for served in others)} also takes {_named(COMMON_PARAMETERS)}. "
         + " ".join(f"{served.name} takes {_named(served.common)}, and has no history." for served in others)
+        + " `Type:*` includes by all references of that type."
     )
     yield ""
     yield from _table(

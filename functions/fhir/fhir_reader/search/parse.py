@@ -139,6 +139,8 @@ def _includes(type_: ResourceType, text: str, *, iterate: bool) -> list[Include]
     source = resource_type(source_name)
     if source is None or not (type_.reaches(source) if iterate else source is type_):
         raise _not_followed("_include", type_, type_.includes)
+    if rest == _ALL:
+        return [Include(source, one, iterate=iterate) for one in source.followed(Follow.INCLUDE)]
     parameter = source.parameter(name)
     if parameter is None or Follow.INCLUDE not in parameter.follow:
         raise _not_followed("_include", source, source.includes)
@@ -158,6 +160,8 @@ def _reverse_includes(type_: ResourceType, text: str, *, iterate: bool) -> list[
     if text == _ALL:
         return offered
     source_name, _, rest = text.partition(":")
+    if rest == _ALL and (of_source := [include for include in offered if include.source.name == source_name]):
+        return of_source
     name, _, target = rest.partition(":")
     for include in offered:
         if (include.source.name, include.parameter.name) == (source_name, name):

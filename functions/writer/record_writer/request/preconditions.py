@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from careconnect.fhir import outcomes
 from careconnect.fhir.resource_types import ID_PATTERN, ResourceType
-from careconnect.http.messages import is_unicode
+from careconnect.http.messages import is_utf8
 from careconnect.search.criteria import split_unescaped, unescape
 from careconnect.search.values import fold_token
 from record_writer import refusals
@@ -72,8 +72,8 @@ def criteria_in(query: Pairs, supported: Sequence[str] = (IDENTIFIER,)) -> list[
     """
     if any(name == "access_token" for name, _ in query):
         raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
-    if not all(is_unicode(text) for pair in query for text in pair):
-        raise outcomes.invalid_request("The parameters are not valid Unicode.")
+    if not is_utf8(query):
+        raise outcomes.not_utf8("query")
     values = []
     for name, value in query:
         if name in supported:

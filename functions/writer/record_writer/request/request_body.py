@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from careconnect.fhir.rendering.formats import Format, body_format
 from careconnect.fhir.resource_types import ResourceType
-from careconnect.http.messages import BodyError, Request
+from careconnect.http.messages import BodyError, BodyFault, Request
 from careconnect_records.items.resource_items import LARGEST_BODY
 from careconnect_records.parsing.faults import UnreadableBodyError
 from careconnect_records.parsing.strict_json import parse_json_body
@@ -57,8 +57,9 @@ def _body(request: Request, limit: int) -> bytes:
         raise refusals.too_large()
     try:
         data = request.body()
-    except BodyError:
-        raise refusals.unreadable("the body is not valid base64") from None
+    except BodyError as error:
+        text = "the body is not UTF-8" if error.fault is BodyFault.CHARSET else "the body is not valid base64"
+        raise refusals.unreadable(text) from None
     if len(data) > limit:
         raise refusals.too_large()
     return data

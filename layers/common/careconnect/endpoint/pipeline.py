@@ -124,7 +124,7 @@ class RequestPipeline:
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
             context = self._context(parse_request({}))
             internal = self.endpoint.errors.internal()
-            return gateway_response(self._render(internal, context), context.request, self.cors)
+            return self._rendered(self._render(internal, context), context)
 
     def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
         request = parse_request(event)
@@ -163,7 +163,7 @@ class RequestPipeline:
             reason=error.reason if error else "",
             milliseconds=round((self.clock() - context.now) * 1000),
         )
-        return gateway_response(response, request, self.cors)
+        return self._rendered(response, context)
 
     def _answer(self, context: RequestContext) -> Response:
         if self.origin.secret and not self.origin.admits(context.request):
@@ -194,6 +194,9 @@ class RequestPipeline:
 
     def _render(self, error: ApiError, context: RequestContext) -> Response:
         return self.endpoint.errors.render(error, context.request)
+
+    def _rendered(self, response: Response, context: RequestContext) -> dict[str, Any]:
+        return gateway_response(response, context.request, self.cors, is_https=context.base_url.is_https)
 
     def _finish_audit(
         self, status: int, error: ApiError | None, context: RequestContext, ids: Mapping[str, str]

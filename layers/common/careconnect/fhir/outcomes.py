@@ -127,6 +127,11 @@ def invalid_request(diagnostics: str) -> OutcomeError:
     return OutcomeError(400, "invalid", diagnostics)
 
 
+def not_utf8(part: str) -> OutcomeError:
+    """Return the 400 for a query or a form that is not UTF-8; `part` is one of the two."""
+    return invalid_request(f"The {part} is not UTF-8.")
+
+
 def method_not_allowed(allowed: str) -> OutcomeError:
     """Return the 405 with `Allow` (RFC 9110 §15.5.6)."""
     return OutcomeError(405, "not-supported", "The method is not offered here.", {"Allow": allowed})
@@ -174,10 +179,15 @@ def unsupported_media_type() -> OutcomeError:
 
 
 def invalid_resource(issues: Sequence[Issue]) -> OutcomeError:
-    """Return the 422 for an invalid resource with at least one issue; texts hold no input but names that FHIR gives."""
+    """Return the 422 for an invalid resource with at least one issue, or the 400 of those that are `structure`.
+
+    The texts hold no input but names that FHIR gives.
+    """
+    structural = [issue for issue in issues if issue.code == "structure"]
+    status, issues = (400, structural) if structural else (422, issues)
     first = issues[0]
     error = OutcomeError(
-        422, first.code, first.diagnostics, where=first.expression, reason="invalid", metrics=("ResourceInvalid",)
+        status, first.code, first.diagnostics, where=first.expression, reason="invalid", metrics=("ResourceInvalid",)
     )
     error.issues = tuple(issues)
     return error

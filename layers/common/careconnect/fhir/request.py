@@ -12,7 +12,7 @@ from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import ResourceType, SearchParameter, served_type, valid_id
 from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH
-from careconnect.http.messages import BodyError, BodyFault, Request, is_unicode
+from careconnect.http.messages import BodyError, BodyFault, Request, is_utf8
 
 _NAME: Final = re.compile(r"[A-Za-z]+")
 
@@ -143,6 +143,8 @@ def parameters_of(request: Request, path: FhirPath) -> Parameters:
     An access token among them is refused (RFC 6750 §2: one method of sending it, and never the query). Raises the
     outcomes 400, 413 and 415.
     """
+    if not is_utf8(request.query):
+        raise outcomes.not_utf8("query")
     parameters = list(request.query)
     if path.route is Route.SEARCH:
         parameters += form_of(request)
@@ -153,8 +155,6 @@ def parameters_of(request: Request, path: FhirPath) -> Parameters:
         raise outcomes.invalid_request("There are too many parameters.")
     if any(name == "access_token" for name, _ in parameters):
         raise outcomes.invalid_request("An access token is taken from the Authorization header only.")
-    if not all(is_unicode(text) for pair in parameters for text in pair):
-        raise outcomes.invalid_request("The parameters are not valid Unicode.")
     return parameters
 
 
@@ -162,6 +162,7 @@ _FAULTS: Final[Mapping[BodyFault, Callable[[], OutcomeError]]] = {
     BodyFault.MEDIA_TYPE: outcomes.unsupported_media_type,
     BodyFault.SIZE: outcomes.too_large,
     BodyFault.ENCODING: lambda: outcomes.invalid_request("The body is not valid base64."),
+    BodyFault.CHARSET: lambda: outcomes.not_utf8("form"),
     BodyFault.FORM: lambda: outcomes.invalid_request("The body is not a valid form."),
 }
 

@@ -19,6 +19,9 @@ MAX_ANSWER_BYTES: Final = 5_500_000
 _LONGEST_ESCAPE: Final = 12
 """Bytes of the longest character in an answer's JSON: two escapes (`\\ud83d\\ude00`)."""
 
+# What the gateway writes for bytes that are not UTF-8, and halves of surrogate pairs, which an event's JSON can hold.
+_REPLACED: Final = re.compile("[\ufffd\ud800-\udfff]")
+
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -28,6 +31,7 @@ class BodyFault(Enum):
     MEDIA_TYPE = "media type"
     SIZE = "size"
     ENCODING = "encoding"
+    CHARSET = "charset"
     FORM = "form"
 
 
@@ -84,9 +88,15 @@ class Request:
         return "no-cache" in [directive.strip().lower() for directive in directives]
 
     def body(self) -> bytes:
-        """Return the body; raises `BodyError` if the event declares base64 and the body is not."""
+        """Return the body as it was sent.
+
+        Raises `BodyError` if the event declares base64 and the body is not, or if it has text that the gateway has
+        replaced.
+        """
         if not self.is_base64:
-            return self.encoded_body.encode("utf-8", "surrogatepass")
+            if _REPLACED.search(self.encoded_body):
+                raise BodyError(BodyFault.CHARSET)
+            return self.encoded_body.encode()
         try:
             return base64.b64decode(self.encoded_body, validate=True)
         except (binascii.Error, ValueError):
@@ -95,8 +105,8 @@ class Request:
     def form(self, *, max_bytes: int, max_parameters: int) -> list[tuple[str, str]]:
         """Return the decoded (name, value) pairs of a form; none for an empty body.
 
-        Raises `BodyError` for a body that is over `max_bytes`, holds more than `max_parameters`, or is not a form
-        in UTF-8 (WHATWG URL §5.1).
+        Raises `BodyError` for a body that is over `max_bytes`, holds more than `max_parameters`, or is not a form,
+        or not in UTF-8 (WHATWG URL §5.1).
         """
         body = self.body()
         if len(body) > max_bytes:
@@ -105,6 +115,8 @@ class Request:
             raise BodyError(BodyFault.MEDIA_TYPE)
         try:
             return parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=max_parameters)
+        except UnicodeDecodeError:
+            raise BodyError(BodyFault.CHARSET) from None
         except ValueError:
             raise BodyError(BodyFault.FORM) from None
 
@@ -114,9 +126,12 @@ def last_value(pairs: Sequence[tuple[str, str]], name: str) -> str:
     return next((value for given, value in reversed(pairs) if given == name and value), "")
 
 
-def is_unicode(text: str) -> bool:
-    """Return True if text can be encoded: an event's JSON can hold half of a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def is_utf8(query: Sequence[tuple[str, str]]) -> bool:
+    """Return True if a query is certain to have been UTF-8; the gateway decodes it, and replaces what is not.
+
+    False also for a query with the replacement character itself, which looks the same.
+    """
+    return not any(_REPLACED.search(text) for pair in query for text in pair)
 
 
 def parse_request(event: Mapping[str, Any]) -> Request:
@@ -212,14 +227,16 @@ class Cors:
         )
 
 
-def gateway_response(response: Response, request: Request, cors: Cors) -> dict[str, Any]:
-    """Render `response` for the gateway, with CORS and correlation headers."""
+def gateway_response(response: Response, request: Request, cors: Cors, *, is_https: bool = False) -> dict[str, Any]:
+    """Render `response` for the gateway, with CORS and correlation headers; `is_https` of the service's address."""
     cors_headers = cors.headers(request)
     headers = {
         "X-Request-Id": request.request_id,
         "X-Correlation-Id": request.request_id,
         **({"traceparent": request.trace} if request.trace else {}),
         "X-Content-Type-Options": "nosniff",
+        # Never over http (RFC 6797 §7.2), so not in a local run.
+        **({"Strict-Transport-Security": "max-age=31536000"} if is_https else {}),
         **cors_headers,
         **response.headers,
     }

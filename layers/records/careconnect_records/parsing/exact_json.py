@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any, Final, Self
@@ -13,14 +14,28 @@ _MAX_CHARACTERS: Final = 100
 # Python's decimals take no longer exponent. The validation has the narrower limit.
 _MAX_EXPONENT_DIGITS: Final = 9
 _TOKEN: Final = re.compile(r'"(?>[^"\\]*(?:\\.[^"\\]*)*)"?|[\[{]|[\]}]', re.DOTALL)
+# A name with its colon, another text, a bracket, or a number or constant.
+_PART: Final = re.compile(
+    r'(?P<text>"(?>[^"\\]*(?:\\.[^"\\]*)*)")(?P<colon>[ \t\r\n]*:)?|[\[{]|[\]}]|(?P<word>[^][{}:,"\s]+)', re.DOTALL
+)
+_COMMA_AT_THE_END: Final = re.compile(r",[ \t\r\n]*[\]}]")
+
+_REPEATED: Final = "not JSON: a member is repeated"
+_CONSTANT: Final = "not JSON: NaN or Infinity"
+_DIGITS: Final = "not JSON: a number of too many digits"
 
 
 class JsonError(ValueError):
-    """A text is not JSON; `line` is the first faulty line, counted from 1."""
+    """A text is not JSON: a fixed `reason`, and the `line` and `column` of the fault, in characters from 1.
 
-    def __init__(self, reason: str, line: int = 1) -> None:
-        super().__init__(reason)
+    The column is 0 for a fault of the whole text.
+    """
+
+    def __init__(self, reason: str, line: int = 1, column: int = 0) -> None:
+        super().__init__(f"{reason} (column {column})" if column else reason)
+        self.reason = reason
         self.line = line
+        self.column = column
 
 
 class JsonNumber(Decimal):
@@ -35,30 +50,36 @@ class JsonNumber(Decimal):
         return number
 
 
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Return the line and the column of an offset, both counted in characters from 1."""
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise JsonError(f"the key {twice!r} stands twice in one object")
+        raise JsonError(_REPEATED)
     return members
 
 
-def _constant(name: str) -> Any:
-    raise JsonError(f"{name} is not JSON")
+def _constant(_name: str) -> Any:
+    raise JsonError(_CONSTANT)
 
 
 def _decimal(literal: str) -> JsonNumber:
-    exponent = literal.lower().partition("e")[2]
-    if len(literal) > _MAX_CHARACTERS or len(exponent) > _MAX_EXPONENT_DIGITS:
-        raise JsonError("not readable: a number has too many digits")
+    if _has_too_many_digits(literal):
+        raise JsonError(_DIGITS)
     return JsonNumber(literal)
 
 
 def _integer(literal: str) -> int:
     if len(literal) > _MAX_CHARACTERS:
-        raise JsonError("not readable: a number has too many digits")
+        raise JsonError(_DIGITS)
     return int(literal)
+
+
+def _has_too_many_digits(literal: str) -> bool:
+    return len(literal) > _MAX_CHARACTERS or len(literal.lower().partition("e")[2]) > _MAX_EXPONENT_DIGITS
 
 
 DECODER: Final = json.JSONDecoder(
@@ -72,9 +93,42 @@ def parse_json(text: str) -> Any:
     try:
         return DECODER.decode(text)
     except json.JSONDecodeError as error:
-        raise JsonError(f"not JSON: {error.msg} (column {error.colno})", error.lineno) from None
+        raise _syntax_error(text, error.msg, error.pos) from None
+    except JsonError as error:
+        # The decoder does not say where. This is rare, so the text is searched again.
+        reason, offset = next(_faults(text), (error.reason, 0))
+        raise JsonError(reason, *position(text, offset)) from None
     except RecursionError:
         raise JsonError("not readable: nested too deeply") from None
+
+
+def _syntax_error(text: str, message: str, offset: int) -> JsonError:
+    # Python 3.13 reports the comma, earlier versions the bracket after it.
+    before = text[:offset].rstrip(" \t\r\n")
+    comma = offset if text[offset : offset + 1] == "," else len(before) - 1
+    if before and _COMMA_AT_THE_END.match(text, comma):
+        return JsonError("not JSON: a comma before the end of an object or array", *position(text, comma))
+    return JsonError(f"not JSON: {message}", *position(text, offset))
+
+
+def _faults(text: str) -> Iterator[tuple[str, int]]:
+    """Yield the faults of a text that are no faults of syntax, with their offsets, as far as the text is JSON."""
+    names: list[set[str]] = []
+    for part in _PART.finditer(text):
+        if part["colon"] and names:
+            name = json.loads(part["text"], strict=False)
+            if name in names[-1]:
+                yield _REPEATED, part.start()
+            names[-1].add(name)
+        elif word := part["word"]:
+            if word in ("NaN", "Infinity", "-Infinity"):
+                yield _CONSTANT, part.start()
+            elif _has_too_many_digits(word):
+                yield _DIGITS, part.start()
+        elif part[0] in "[{":
+            names.append(set())
+        elif part[0] in "]}" and names:
+            names.pop()
 
 
 def is_nested_too_deeply(text: str) -> bool:

@@ -26,7 +26,10 @@ class Fault:
 
 
 class UnreadableBodyError(ValueError):
-    """A body does not match its media type. The text is fixed and may be shown to the caller."""
+    """A body does not match its media type. The text is fixed, but for a position, and may be shown to the caller."""
+
+    def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(f"{reason} (line {line}, column {column})" if line else reason)
 
 
 class InvalidResourceError(ValueError):

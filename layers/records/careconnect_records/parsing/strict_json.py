@@ -3,10 +3,11 @@
 import re
 from typing import Any, Final
 
-from careconnect_records.parsing.exact_json import JsonError, is_nested_too_deeply, json_text, parse_json
+from careconnect_records.parsing.exact_json import JsonError, is_nested_too_deeply, parse_json, position
 from careconnect_records.parsing.faults import UnreadableBodyError
 
-_ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+# Of a JSON text each match is one escape or a pair of surrogates; `half` is a surrogate that is not in a pair.
+_ESCAPE: Final = re.compile(r"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>u[dD][89a-fA-F]..)|.)")
 
 
 def parse_json_body(data: bytes) -> dict[str, Any]:
@@ -24,28 +25,24 @@ def parse_json_value(data: bytes) -> Any:
     """
     if not data.strip():
         raise UnreadableBodyError("the body is empty")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise UnreadableBodyError("the body is not UTF-8") from None
+    text = utf8_text(data)
     # Checked before parsing, since the parser is recursive.
     if is_nested_too_deeply(text):
         raise UnreadableBodyError("the body is nested too deeply")
     try:
         value = parse_json(text)
-    except JsonError:
-        # The error's own text may quote a member of the body.
-        raise UnreadableBodyError(
-            "the body is not JSON, or it has a member twice, NaN, or a number of too many digits"
-        ) from None
-    if _ESCAPED_SURROGATE.search(text) and not _is_unicode(value):
-        raise UnreadableBodyError("the body has half of a surrogate pair")
+    except JsonError as error:
+        raise UnreadableBodyError(f"the body is {error.reason}", error.line, error.column) from None
+    for escape in _ESCAPE.finditer(text):
+        if escape["half"]:
+            raise UnreadableBodyError("the body has half of a surrogate pair", *position(text, escape.start()))
     return value
 
 
-def _is_unicode(value: Any) -> bool:
+def utf8_text(data: bytes) -> str:
+    """Return the text in `data` without a byte order mark; raises `UnreadableBodyError` if it is not UTF-8."""
     try:
-        json_text(value).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode()
+        raise UnreadableBodyError("the body is not UTF-8", *position(before, len(before))) from None

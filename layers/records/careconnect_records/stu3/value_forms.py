@@ -62,7 +62,7 @@ def value_fault(value: Any, element: Element) -> tuple[FaultCode, str] | None:
     if text:
         return "value", text
     if kind == "xhtml":
-        return ("invalid", text) if (text := narrative_fault(value)) else None
+        return narrative_fault(value)
     if element.codes and value not in element.codes:
         return "code-invalid", f"not one of {', '.join(sorted(element.codes))}"
     return ("value", text) if (text := _form_fault(value, kind)) else None

@@ -6,17 +6,20 @@ becomes an array. The validation then reports them with all other faults, at the
 """
 
 import re
+from codecs import BOM_UTF8
 from typing import Any, Final
 
 from careconnect.fhir.rendering.xml_writer import FHIR
-from careconnect_records.parsing.exact_json import MAX_NESTED, JsonNumber, nests_too_deeply
+from careconnect_records.parsing.exact_json import MAX_NESTED, JsonNumber, nests_too_deeply, position
 from careconnect_records.parsing.faults import UnreadableBodyError
+from careconnect_records.parsing.narrative import MARKUP
 from careconnect_records.parsing.narrative_source import NarrativeSource
+from careconnect_records.parsing.strict_json import utf8_text
 from careconnect_records.parsing.strict_xml import UnsafeXmlError, expat, strict_parser
 from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
 from careconnect_records.stu3.validation import OUT_OF_ORDER
 
-_NOT_XML: Final = "the body is not well-formed XML in UTF-8"
+_NOT_XML: Final = "the body is not well-formed XML"
 _STRAY_TEXT: Final = "#text"
 
 _SCHEMA_LOCATION: Final = "http://www.w3.org/2001/XMLSchema-instance schemaLocation"
@@ -37,16 +40,11 @@ def parse_xml_body(data: bytes) -> dict[str, Any]:
     """
     if not data.strip():
         raise UnreadableBodyError("the body is empty")
+    text = utf8_text(data)
     # The parser would also accept UTF-16, which it detects by zero bytes.
-    if b"\0" in data:
-        raise UnreadableBodyError(_NOT_XML)
-    try:
-        data.decode()
-        resource = _Reader(data).resource()
-    except (UnicodeDecodeError, expat.ExpatError):
-        raise UnreadableBodyError(_NOT_XML) from None
-    except UnsafeXmlError as error:
-        raise UnreadableBodyError(str(error)) from None
+    if (zero := text.find("\0")) >= 0:
+        raise UnreadableBodyError(_NOT_XML, *position(text, zero))
+    resource = _Reader(data.removeprefix(BOM_UTF8)).resource()
     if nests_too_deeply(resource):
         raise UnreadableBodyError("the body is nested too deeply")
     return resource
@@ -181,9 +179,17 @@ class _Reader:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text
+        self._parser.CommentHandler = self._markup
+        self._parser.ProcessingInstructionHandler = self._markup
+        self._parser.StartCdataSectionHandler = self._markup
 
     def resource(self) -> dict[str, Any]:
-        self._parser.Parse(self._data, True)
+        try:
+            self._parser.Parse(self._data, True)
+        except expat.ExpatError as error:
+            raise UnreadableBodyError(_NOT_XML, error.lineno, error.offset + 1) from None
+        except UnsafeXmlError as error:
+            raise UnreadableBodyError(str(error)) from None
         if not self._root.node["resourceType"]:
             raise UnreadableBodyError("the body is not a resource of STU3")
         return self._root.node
@@ -207,6 +213,10 @@ class _Reader:
             self._narrative = None
             place = self._positions[-1]
             place.put(place.shape["div"], text, place.comes(place.shape["div"]))
+
+    def _markup(self, *_parts: str) -> None:
+        if self._narrative is not None:
+            raise UnsafeXmlError(MARKUP)
 
     def _text(self, text: str) -> None:
         (self._narrative or self._positions[-1]).characters(text)

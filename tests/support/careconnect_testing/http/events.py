@@ -1,5 +1,6 @@
 """The events of `events/`, as API Gateway sends them, and events like them for other requests."""
 
+import base64
 import json
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -30,6 +31,14 @@ FUNCTIONS = {
     "verifier-": "VerifierFunction",
 }
 
+# The gateway hands bodies of these types over as bytes (the API's BinaryMediaTypes).
+BINARY = frozenset(
+    (
+        *("application/fhir+json", "application/json", "application/json+fhir", "application/json-patch+json"),
+        *("application/fhir+xml", "application/xml", "application/xml+fhir", "text/json", "text/xml"),
+    )
+)
+
 Event = dict[str, Any]
 Pairs = Sequence[tuple[str, str]]
 
@@ -57,18 +66,24 @@ def rest_event(
     query: Pairs = (),
     *,
     headers: Mapping[str, str] | None = None,
-    body: str | None = None,
+    body: str | bytes | None = None,
     source_ip: str = "",
     request_id: str = "",
     authorizer: Mapping[str, Any] | None = None,
 ) -> Event:
-    """Return the event of a request; without `authorizer` it has no authorizer context."""
+    """Return the event of a request; without `authorizer` it has no authorizer context.
+
+    The body is text or base64, as the gateway makes it of the Content-Type.
+    """
     sent = event("patient-record-read")
     given = {name: value for name, value in sent["headers"].items() if name not in ("Accept", "Authorization")}
     given |= headers or {}
     values: dict[str, list[str]] = {}
     for name, value in query:
         values.setdefault(name, []).append(value)
+    data = body.encode(errors="surrogatepass") if isinstance(body, str) else body
+    type_ = next((value for name, value in given.items() if name.lower() == "content-type"), "")
+    is_binary = bool(data) and type_.partition(";")[0].strip().lower() in BINARY
     context = sent["requestContext"] | {"resourcePath": path, "httpMethod": method, "path": f"/live{path}"}
     context["requestId"] = request_id or context["requestId"]
     context["identity"]["sourceIp"] = source_ip or context["identity"]["sourceIp"]
@@ -85,7 +100,8 @@ def rest_event(
         "multiValueQueryStringParameters": values or None,
         "pathParameters": None,
         "requestContext": context,
-        "body": body,
+        "body": data and (base64.b64encode(data).decode() if is_binary else data.decode(errors="replace")),
+        "isBase64Encoded": is_binary,
     }
 
 
@@ -109,7 +125,7 @@ def fhir_event(
     query: Pairs = (),
     *,
     headers: Mapping[str, str] | None = None,
-    body: str | None = None,
+    body: str | bytes | None = None,
     authorizer: Mapping[str, Any] | None = None,
 ) -> Event:
     """Return the event of a request below the FHIR base."""

@@ -32,12 +32,13 @@ class WritingClient:
     token: str
 
     def send(self, method: str, path: str, body: Any = None, *, type_: str = JSON, **headers: str) -> httpx.Response:
-        """Send a request below the FHIR base; a `body` of text is sent as it is, any other as JSON."""
+        """Send a request below the FHIR base; a `body` of text or bytes is sent as it is, any other as JSON."""
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         given["Authorization"] = f"Bearer {self.token}"
         content = None
         if body is not None:
-            content = (body if isinstance(body, str) else json.dumps(body)).encode()
+            text = body if isinstance(body, str | bytes) else json.dumps(body)
+            content = text if isinstance(text, bytes) else text.encode()
             given.setdefault("Content-Type", type_)
         return self.http.request(method, f"{FHIR_PATH}/{path}", content=content, headers=given)
 

@@ -20,7 +20,7 @@ _DECIMALS = st.from_regex(r"-?(0|[1-9][0-9]{0,9})\.[0-9]{1,12}", fullmatch=True)
 _NARRATIVES = st.sampled_from(
     [
         '<div xmlns="http://www.w3.org/1999/xhtml">a</div>',
-        "<div  xmlns='http://www.w3.org/1999/xhtml'\r\n><p title='>'>&#233;<br />\r\n</p><!-- < --></div >",
+        "<div  xmlns='http://www.w3.org/1999/xhtml'\r\n><p title='>'>&#233;<br />\r\n</p></div >",
         '<div xmlns="http://www.w3.org/1999/xhtml" xml:lang="en"><table><tr><td>é 😀</td></tr></table></div>',
     ]
 )

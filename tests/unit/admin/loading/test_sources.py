@@ -117,7 +117,7 @@ def test_a_bad_line_is_named_and_the_others_are_read(tmp_path: Path) -> None:
     assert texts(found, tmp_path) == [
         "a.ndjson:2: not JSON: Expecting value (column 17)",
         "a.ndjson:3: not a JSON object",
-        "a.ndjson:4: the key 'a' stands twice in one object",
+        "a.ndjson:4: not JSON: a member is repeated (column 8)",
         "a.ndjson:5: not a JSON object",
         "a.ndjson:7: not UTF-8",
     ]

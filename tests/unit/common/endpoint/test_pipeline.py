@@ -75,6 +75,19 @@ def test_an_answer_is_logged_with_what_the_endpoint_said_of_it() -> None:
     assert shelled.observer.counts == ["Answered"]
 
 
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [("", "max-age=31536000"), ("https://api.example.org", "max-age=31536000"), ("http://127.0.0.1:3000", None)],
+)
+def test_every_answer_at_an_https_address_says_so(base: str, expected: str | None) -> None:
+    def fail(_context: RequestContext) -> Response:
+        raise KeyError
+
+    for do in (lambda _context: Response(200), fail):
+        for event in (rest_event("GET", "/x"), rest_event("OPTIONS", "/x"), {"headers": 1}):
+            assert Shelled(do, base).send(event)["headers"].get("Strict-Transport-Security") == expected
+
+
 @pytest.mark.parametrize("given", ["mine", "not a plain one", ""])
 def test_the_callers_request_id_stands_beside_the_platforms_and_never_for_them(given: str) -> None:
     shelled = Shelled(lambda _context: Response(200))

@@ -5,8 +5,18 @@ from typing import Any
 
 import pytest
 
-from careconnect.http.messages import FORM, BodyError, BodyFault, Cors, Response, gateway_response, parse_request
+from careconnect.http.messages import (
+    FORM,
+    BodyError,
+    BodyFault,
+    Cors,
+    Response,
+    gateway_response,
+    is_utf8,
+    parse_request,
+)
 from careconnect_testing.http.events import rest_event
+from careconnect_testing.running.cases import each_of
 
 ANY = Cors(("*",))
 TWO = Cors(("https://a.example", "https://b.example"))
@@ -63,6 +73,18 @@ def test_a_base64_body_is_decoded() -> None:
     assert parse_request(event).body() == b"\xff\x00"
 
 
+@each_of("body", ["\ufffd", '{"a":"\ufffd"}', "\ud83d", "\ude00"])
+def test_f1_a_text_in_which_the_gateway_has_replaced_bytes_is_a_body_error(body: str) -> None:
+    with pytest.raises(BodyError, match="charset"):
+        parse_request({"body": body}).body()
+
+
+@pytest.mark.parametrize(("value", "expected"), [("ä 😀", True), ("\ufffd", False), ("a\ud800", False)])
+def test_a_query_that_is_not_utf_8_is_told_by_the_gateways_replacement(value: str, expected: bool) -> None:
+    for name, text in (("a", value), (value, "a")):
+        assert is_utf8(parse_request({"queryStringParameters": {name: text}}).query) is expected
+
+
 @pytest.mark.parametrize("body", ["%", "abc", "ä"])
 def test_a_body_that_is_not_base64_is_a_body_error(body: str) -> None:
     request = parse_request({"body": body, "isBase64Encoded": True})
@@ -78,6 +100,7 @@ def form(body: str, media_type: str = FORM) -> list[tuple[str, str]]:
 
 def test_a_form_is_read_as_pairs_and_no_body_as_none() -> None:
     assert form("a=%C3%A4+1&b=", f"{FORM}; charset=utf-8") == [("a", "ä 1"), ("b", "")]
+    assert form("a=%EF%BF%BD") == [("a", "\ufffd")]
     assert form("", "") == []
 
 
@@ -90,8 +113,10 @@ def test_a_form_is_read_as_pairs_and_no_body_as_none() -> None:
         ("a=" + "1" * 19, FORM, BodyFault.SIZE),
         ("a=" + "1" * 19, "text/plain", BodyFault.SIZE),
         ("a=1&b=2&c=3", FORM, BodyFault.FORM),
-        ("a=%FF", FORM, BodyFault.FORM),
-        ("\ud800", FORM, BodyFault.FORM),
+        ("a=%FF", FORM, BodyFault.CHARSET),
+        ("a=%ED%A0%80", FORM, BodyFault.CHARSET),
+        ("\ud800", FORM, BodyFault.CHARSET),
+        ("a=\ufffd", FORM, BodyFault.CHARSET),
     ],
 )
 def test_what_is_no_form_is_a_body_error_that_says_why(body: str, media_type: str, fault: BodyFault) -> None:

@@ -60,6 +60,22 @@ INCLUDED: list[tuple[str, str, list[str]]] = [
     ),
     ("Encounter", "_id=e1&_revinclude=*", ["Condition/c1", *IN_ENCOUNTER, "Procedure/pr1"]),
     ("Encounter", "_id=e2&_revinclude=*", []),
+    # All of one type.
+    ("Patient", "_id=4&_include=Patient:*", ["Practitioner/G1", "Organization/P1"]),
+    ("Organization", "_include=Organization:*", []),
+    ("Encounter", "_id=e1&_revinclude=Observation:*", IN_ENCOUNTER),
+    ("Encounter", "_id=e1&_revinclude=Observation:*&_revinclude=Procedure:*", [*IN_ENCOUNTER, "Procedure/pr1"]),
+    ("Patient", "_id=4&_revinclude=Encounter:*", ["Encounter/e1", "Encounter/e2"]),
+    (
+        "Observation",
+        "_id=o1&_include=Observation:encounter&_include:iterate=Encounter:*",
+        ["Encounter/e1", "EpisodeOfCare/ep1", "Location/L1", "Organization/P1", "Patient/4", "Practitioner/G1"],
+    ),
+    (
+        "Patient",
+        "_id=4&_revinclude=Encounter:patient&_revinclude:iterate=Observation:*",
+        ["Encounter/e1", "Encounter/e2", *(f"Observation/o{number}" for number in range(1, OBSERVATIONS + 1))],
+    ),
     # From what was included, on and on.
     ("Observation", "_id=o1&_include:iterate=Encounter:location", []),
     ("Observation", "_id=o1&_include:iterate=Observation:encounter", ["Encounter/e1"]),
