@@ -47,7 +47,7 @@ def _many_identifiers(target: Target) -> None:
     require_status(answer, (422,))
 
 
-def _deep_searches(target: Target) -> None:
+def _searches_of_many_parts(target: Target) -> None:
     token = target.token(Role.READER)
     for path in (
         "Patient?" + "&".join(["_revinclude=*"] * 150),
@@ -72,5 +72,5 @@ ATTACKS: Final = (
     Attack("thousands of ids in a search", _many_ids),
     Attack("long parameter names", _long_names),
     Attack("hundreds of identifiers in a resource", _many_identifiers),
-    Attack("searches with many parts", _deep_searches),
+    Attack("searches with many parts", _searches_of_many_parts),
 )
