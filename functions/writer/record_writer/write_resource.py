@@ -198,7 +198,7 @@ class ResourceWriter:
         full: Collection[Key] = (),
         referred: tuple[str, ...] = (),
     ) -> WriteResult:
-        """Do a planned write, or nothing if nothing changes; `referred` are the patients that the resource refers to."""
+        """Do a planned write, if there is one; `referred` are the patients that the resource refers to."""
         if plan is None:
             return self._unchanged(request, target, referred)
         body = plan.body or {}
