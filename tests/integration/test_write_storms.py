@@ -4,110 +4,46 @@ The writers are those that are deployed, each thread's a function instance of it
 """
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import pytest
 
-from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import event_of
-from careconnect.endpoint.pipeline import Auditing, RequestPipeline
-from careconnect.fhir.resource_types import Table
-from careconnect.http.messages import Cors
-from careconnect.http.origin import Origin
 from careconnect.storage.keys import JSON_ITEM
 from careconnect_admin.local.emulator.emulator import Emulator
-from careconnect_records.items.table_formats import begin_table
-from careconnect_records.items.tables import RecordTables
 from careconnect_records.parsing.exact_json import json_text
-from careconnect_testing.aws.tables import create_table
 from careconnect_testing.http.answer import Answer
-from careconnect_testing.http.events import fhir_event
-from careconnect_testing.http.writes import JSON, LONG_TEXT, NHS_NUMBER, Resource, new_code, observation, patient
-from careconnect_testing.parts.observer import RecordingObserver
+from careconnect_testing.http.writes import LONG_TEXT, NHS_NUMBER, Resource, new_code, observation, patient
 from careconnect_testing.parts.recorded_writes import made_by
-from careconnect_testing.parts.stores import BASE
-from careconnect_testing.parts.usage_counters import no_limit
 from careconnect_testing.records.generated import is_long_run
-from fhir_reader.app import FhirEndpoint
-from fhir_reader.store.dynamodb import DynamoDbResourceStore
-from record_writer.app import WriterEndpoint
-from record_writer.dynamodb_record_store import DynamoDbRecordStore
-from record_writer.write_resource import ResourceWriter
+from careconnect_testing.running.write_service import EVENTS, TABLES, WriteService, make_tables
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-TABLES, EVENTS = ("storm-records", "storm-directory", "storm-references"), "storm-events"
 CREATES, UPDATES = (64, 32) if is_long_run() else (16, 8)
 ROUNDS = 200 if is_long_run() else 4
-
-
-@dataclass(frozen=True)
-class Service:
-    """A writer with its audit trail, and a reader of the records, as one instance of each function has them."""
-
-    tables: RecordTables
-
-    def __post_init__(self) -> None:
-        names = {Table.RECORD: self.tables.record, Table.DIRECTORY: self.tables.directory}
-        writer = WriterEndpoint(ResourceWriter(DynamoDbRecordStore(self.tables), no_limit()), Table.RECORD)
-        reader = FhirEndpoint(
-            DynamoDbResourceStore(self.tables.client, names, Table.RECORD), Table.RECORD, no_limit(), time.monotonic
-        )
-        record = Auditing(DynamoDbAuditStore(self.tables.client, EVENTS), "storm")
-        for name, endpoint, auditing in (("_writer", writer, record), ("_reader", reader, None)):
-            observer = RecordingObserver()
-            pipeline = RequestPipeline(
-                endpoint, BASE, "eu-west-2", Cors(("*",)), observer, time.time, Origin(), auditing
-            )
-            object.__setattr__(self, name, pipeline)
-
-    def send(self, method: str, target: str, body: Any = None, **headers: str) -> Answer:
-        """Send a request to the function that the gateway would hand it to."""
-        path, _, query = target.partition("?")
-        pairs = [tuple(pair.split("=", 1)) for pair in query.split("&")] if query else []
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        if body is not None:
-            given["Content-Type"] = JSON
-        context = {"client_id": "storm", "scope": "system/*.cruds", "expires_at": str(int(time.time()) + 600)}
-        event = fhir_event(
-            method,
-            path,
-            pairs,  # type: ignore[arg-type]
-            headers=given,
-            body=None if body is None else json_text(body),
-            authorizer=context,
-        )
-        pipeline = self._reader if method == "GET" else self._writer  # type: ignore[attr-defined]
-        return Answer.of(pipeline(event))
 
 
 @pytest.fixture(scope="module")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """The emulator with tables of this release, and one of events."""
     with Emulator(tmp_path_factory.mktemp("emulator") / "emulator.log") as emulator:
-        client = emulator.client("dynamodb")
-        for resource, name in zip(("RecordTable", "DirectoryTable", "ReferenceTable"), TABLES, strict=True):
-            create_table(client, resource, name)
-        create_table(client, "AuditTable", EVENTS)
-        for table in TABLES[:2]:
-            begin_table(client, table)
+        make_tables(emulator.client("dynamodb"))
         yield emulator
 
 
 @pytest.fixture(scope="module")
-def services(emulator: Emulator) -> Callable[[int], list[Service]]:
+def services(emulator: Emulator) -> Callable[[int], list[WriteService]]:
     """Return a function that creates a number of instances over the same tables, each with a connection of its own."""
-    made: list[Service] = []
+    made: list[WriteService] = []
 
-    def instances(number: int) -> list[Service]:
+    def instances(number: int) -> list[WriteService]:
         while len(made) < number:
-            made.append(Service(RecordTables(emulator.client("dynamodb"), *TABLES)))
+            made.append(WriteService.over(emulator.client("dynamodb")))
         return made[:number]
 
     return instances
@@ -147,13 +83,13 @@ def statuses(answers: Sequence[Answer]) -> Counter[int]:
     return Counter(answer.status for answer in answers)
 
 
-def found(service: Service, search: str) -> list[Resource]:
+def found(service: WriteService, search: str) -> list[Resource]:
     answer = service.send("GET", search, Cache_Control="no-cache")
     assert answer.status == 200, answer.text
     return [entry["resource"] for entry in answer.json.get("entry", ())]
 
 
-def test_promise_3_conditional_creates_at_once_make_one_resource(services: Callable[[int], list[Service]]) -> None:
+def test_promise_3_conditional_creates_at_once_make_one_resource(services: Callable[[int], list[WriteService]]) -> None:
     instances = services(CREATES)
     for _ in range(ROUNDS):
         code = new_code()
@@ -168,7 +104,7 @@ def test_promise_3_conditional_creates_at_once_make_one_resource(services: Calla
 
 
 def test_promise_3_a_plain_create_beside_comes_wholly_before_or_after(
-    services: Callable[[int], list[Service]],
+    services: Callable[[int], list[WriteService]],
 ) -> None:
     instances = services(8)
     for _ in range(ROUNDS):
@@ -193,7 +129,7 @@ def test_promise_3_a_plain_create_beside_comes_wholly_before_or_after(
         assert set(statuses(conditional)) <= {200, 201, 412}
 
 
-def test_promise_2_of_updates_of_one_version_one_wins(services: Callable[[int], list[Service]]) -> None:
+def test_promise_2_of_updates_of_one_version_one_wins(services: Callable[[int], list[WriteService]]) -> None:
     instances = services(UPDATES)
     for _ in range(max(ROUNDS // 10, 2)):
         made = {**patient(), "id": new_code()}
@@ -211,7 +147,9 @@ def test_promise_2_of_updates_of_one_version_one_wins(services: Callable[[int], 
         assert instances[0].send("GET", path).json == winner
 
 
-def test_promise_2_updates_without_a_version_queue_and_none_is_lost(services: Callable[[int], list[Service]]) -> None:
+def test_promise_2_updates_without_a_version_queue_and_none_is_lost(
+    services: Callable[[int], list[WriteService]],
+) -> None:
     instances = services(UPDATES)
     made = {**patient(), "id": new_code()}
     path = f"Patient/{made['id']}"
@@ -234,7 +172,7 @@ def test_promise_2_updates_without_a_version_queue_and_none_is_lost(services: Ca
 
 
 def test_promise_4_a_target_is_deleted_or_referred_to_and_never_both(
-    services: Callable[[int], list[Service]],
+    services: Callable[[int], list[WriteService]],
 ) -> None:
     instances = services(4)
     outcomes: Counter[tuple[int, int]] = Counter()
@@ -257,7 +195,7 @@ def test_promise_4_a_target_is_deleted_or_referred_to_and_never_both(
 
 
 def test_promise_1_a_reader_beside_a_writer_sees_one_version_or_the_other(
-    services: Callable[[int], list[Service]],
+    services: Callable[[int], list[WriteService]],
 ) -> None:
     """Each version has one family name, and enough given names and identifiers to need a multi-step write."""
     writer, *readers = services(4)
@@ -277,7 +215,7 @@ def test_promise_1_a_reader_beside_a_writer_sees_one_version_or_the_other(
     is_over = threading.Event()
     faults: list[str] = []
 
-    def read(reader: Service) -> int:
+    def read(reader: WriteService) -> int:
         pages = 0
         while not is_over.is_set():
             pages += 1

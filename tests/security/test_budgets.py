@@ -17,6 +17,7 @@ from careconnect_records.items.tables import RecordTables
 from careconnect_testing.http.answer import Answer
 from careconnect_testing.http.api import Api
 from careconnect_testing.http.events import Pairs
+from careconnect_testing.http.writes import WritingClient
 from careconnect_testing.records.few_records import Resource, write_records
 from careconnect_testing.search.search_reader import HttpReader, walk
 
@@ -187,6 +188,27 @@ def test_a_client_over_its_quota_is_429_and_others_are_not(api: Api, reader: Htt
     # Cheap requests are still answered, for this client as for the others.
     assert reader.get("Patient/b1").status == 200
     assert other.get("Patient", dear).status == 200
+
+
+@pytest.mark.long
+def test_m5_a_client_that_patches_a_large_resource_again_and_again_is_429_and_others_are_not(api: Api) -> None:
+    """M5: each patch of 58 bytes kept another 340 KB for ever."""
+    narrative = f'<div xmlns="http://www.w3.org/1999/xhtml">{"x" * 338_000}</div>'
+    large = {"resourceType": "Patient", "id": "m5-large", "text": {"status": "generated", "div": narrative}}
+    writers = (WritingClient(api.http, api.register(name, "system/*.cruds")) for name in ("m5-writer", "m5-other"))
+    writer, other = writers
+    assert writer.update(large).status_code == 201
+
+    genders = [{"op": "add", "path": "/gender", "value": value} for value in ("male", "female") * 20]
+    patches = (writer.patch("Patient/m5-large", each) for each in genders)
+    # 18 in a minute, and a new one may begin once meanwhile.
+    answer = next(patched for patched in patches if patched.status_code != 200)
+
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert writer.create({"resourceType": "Patient"}).status_code == 429
+    assert other.create({"resourceType": "Patient"}).status_code == 201
+    assert writer.get("Patient/m5-large").status_code == 200
 
 
 def _until_refused(reader: HttpReader, parameters: Pairs) -> Iterator[Answer]:

@@ -32,7 +32,11 @@ _OWN_ERRORS: Final[Rows] = (
     (412, "ConditionNotMet", f"The condition is not one `{CONDITION}`, or several resources meet it."),
     (413, "ResourceTooLarge", "The resource is over 350 KB as JSON."),
     (415, "UnsupportedBody", "The body is in no format that is taken here."),
-    (422, "InvalidResource", "Not valid STU3, or a reference that leads nowhere: each fault with its `expression`."),
+    (
+        422,
+        "InvalidResource",
+        "Not valid STU3, a reference that leads nowhere, or too much to store, by `expression`.",
+    ),
 )
 _OWN: Final = tuple(status for status, *_ in _OWN_ERRORS)
 _WRITE_ERRORS: Final[Rows] = (*(row for row in FHIR_ERRORS if row[0] not in _OWN), *_OWN_ERRORS)

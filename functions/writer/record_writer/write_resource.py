@@ -32,8 +32,8 @@ from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.request.patch_resource import patched
 from record_writer.request.write_request import Kind, WriteRequest, WriteResult
 
-SECONDS: Final = 10.0
-"""How long a write is tried again after conflicts."""
+SECONDS: Final = 9.0
+"""How long a write is tried again after conflicts: the last attempt ends within ten seconds (`write.md`)."""
 
 _FIRST_PAUSE: Final = 0.01
 _LONGEST_PAUSE: Final = 0.8
@@ -75,10 +75,11 @@ class ResourceWriter:
                 raise refusals.too_costly(error.expression, error.text) from None
             except TooLargeError:
                 raise refusals.too_large() from None
-            if self.elapsed() + pause > end:
-                raise refusals.lost_to_others()
             # Jitter: two writers that collided should not collide again.
-            self.sleep(pause * (0.5 + self.random()))
+            wait = pause * (0.5 + self.random())
+            if self.elapsed() + wait > end:
+                raise refusals.lost_to_others()
+            self.sleep(wait)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def _attempt(self, request: WriteRequest) -> WriteResult:

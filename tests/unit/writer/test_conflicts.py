@@ -185,7 +185,8 @@ def test_what_lies_beyond_the_retries_is_503_and_nothing_is_written(writer: Writ
     answer = writer.create(patient())
 
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
-    assert 5 < sum(writer.slept) <= 10.5
+    # A second is left for the last attempt, so that the answer comes within ten.
+    assert 5 < sum(writer.slept) <= 9
     assert set(writer.observer.counts) == {"WriteConflict", "Unavailable"}
     assert writer.observer.lines[-1]["reason"] == "lost to other writes"
 

@@ -41,6 +41,7 @@ test("the two conflicts are told apart", () => {
 test("a reference to nothing is told as one, other faults as faults", () => {
   assert.match(asWriting(refused(422, ["not-found", "does not exist", "Observation.subject"])).title, /not there/);
   assert.match(asWriting(refused(422, ["value", "is no date"])).title, /not valid/);
+  assert.match(asWriting(refused(422, ["too-costly", "at most 50", "Patient.identifier"])).title, /too much/);
 });
 
 test("only what is of the text is marked in it", () => {

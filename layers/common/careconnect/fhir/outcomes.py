@@ -157,7 +157,7 @@ def too_many_requests(retry_after: int) -> OutcomeError:
     return OutcomeError(
         429,
         "throttled",
-        "This client's searches cost more than one client may in a minute: try again when it is over.",
+        "This client's requests cost more than one client may in a minute: try again when it is over.",
         {"Retry-After": str(retry_after)},
         reason="over its allowance",
         metrics=("ClientOverAllowance",),

@@ -34,6 +34,9 @@ function wordsOf(problem: Problem): readonly [string, string] | null {
     case 413:
       return ["It is too large.", "Take something out, a picture or an attachment perhaps; nothing was written."];
     case 422:
+      if (problem.code === "too-costly") {
+        return ["It holds too much to be stored.", "Take something out of the element that is named below; nothing was written."];
+      }
       return problem.code === "not-found"
         ? ["It refers to something that is not there.", "Change the reference that is named below, or create first what it names."]
         : ["The resource is not valid.", "Each fault is marked at its place. Mend them, then save again: nothing was written."];
