@@ -47,6 +47,10 @@ def restore(
 
     if compare + switch + drop > 1 or not (to or compare or switch or drop) or (drop and to) or (ids and not compare):
         raise OperatorError("give one of --to TIME, --compare, --switch and --drop; --ids goes with --compare")
+    if target.is_local:
+        raise OperatorError(
+            "name a deployment with --stack: a stack of `make run` cannot be restored to a point in time"
+        )
     require_parameter(target)
     record = operator_record(target)
     if drop:

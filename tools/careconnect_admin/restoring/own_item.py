@@ -6,7 +6,7 @@ Both are attributes of the item of `CURSOR_KEY`. A restored copy of such a table
 from collections.abc import Mapping
 from typing import Any, Final
 
-from careconnect.storage.keys import CURSOR_KEY
+from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_admin.stack.restored_tables import TableSet
 
 _KEY: Final[Any] = {"pk": {"S": CURSOR_KEY[0]}, "sk": {"S": CURSOR_KEY[1]}}
@@ -20,8 +20,9 @@ def set_ready(dynamodb: Any, restored: TableSet) -> None:
 
 
 def is_ready(dynamodb: Any, restored: TableSet) -> bool:
-    """Return True if a restored set is complete and indexed."""
-    return bool(_item(dynamodb, restored).get(_READY) == {"S": restored.suffix})
+    """Return True if a restored set is complete, and indexed in this release's format."""
+    item = _item(dynamodb, restored)
+    return bool(item.get(_READY) == {"S": restored.suffix} and item.get("format") == {"N": str(FORMAT)})
 
 
 def begin_switch(dynamodb: Any, restored: TableSet, replaced: str, concurrency: Mapping[str, int]) -> None:

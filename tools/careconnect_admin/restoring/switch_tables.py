@@ -49,7 +49,16 @@ class Switch:
         replaced = self._set(self._begun(dynamodb))
         self.tell("Stopping the writers: writes fail until this has ended")
         for function in self._writers().values():
-            self.target.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+            _reserve(self.target.client("lambda"), function, 0)
+        try:
+            carried = self._put_into_service(dynamodb, replaced)
+        except BaseException:
+            self.tell("The writers stay stopped: run this again, or give up with `careconnect restore --drop`")
+            raise
+        self.abandon()
+        return carried
+
+    def _put_into_service(self, dynamodb: Any, replaced: TableSet) -> int:
         carried = 0
         if self._in_service() != self.restored.suffix:
             self.sleep(WAIT_SECONDS)
@@ -64,7 +73,6 @@ class Switch:
             self._update_stack()
         for table in (replaced.record, replaced.directory):
             close_table(dynamodb, table, _CLOSED_BY)
-        self.abandon()
         return carried
 
     def abandon(self) -> None:
@@ -123,10 +131,7 @@ class Switch:
         )
         stack = self._settled()
         if stack["StackStatus"] not in _DONE:
-            raise OperatorError(
-                f"the stack {self.target.name} is {stack['StackStatus']}, and the writers are stopped: see its events, "
-                "mend that and run `careconnect restore --switch` again, or give up with `careconnect restore --drop`"
-            )
+            raise OperatorError(f"the stack {self.target.name} is {stack['StackStatus']}: see its events")
 
 
 def _reserved(functions: Any, function: str) -> int | None:

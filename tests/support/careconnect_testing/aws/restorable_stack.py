@@ -42,6 +42,7 @@ class Restorable:
     at_the_end: str = "UPDATE_COMPLETE"
     steps: list[Any] = field(default_factory=list)
     patients: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @property
     def in_service(self) -> TableSet:
@@ -95,7 +96,7 @@ class Restorable:
 
     def switch(self, restored: TableSet) -> int:
         """Put restored tables into service."""
-        return Switch(self.target(), restored, self.patients.extend, lambda _: None, sleep=lambda _: None).run()
+        return Switch(self.target(), restored, self.patients.extend, self.said.append, sleep=lambda _: None).run()
 
     def _step(self, name: str, *about: Any) -> None:
         self.reader.calls.append(name)

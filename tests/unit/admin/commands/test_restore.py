@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -176,6 +177,15 @@ def test_an_older_deployment_is_updated_first(stack: Restorable, run: Run) -> No
         1,
         ["careconnect: the stack careconnect has no parameter RestoredTables: deploy this release first"],
     )
+
+
+def test_a_local_stack_has_no_past(stack: Restorable, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "careconnect_admin.stack.target.stack_target", lambda *_: replace(stack.target(), is_local=True)
+    )
+
+    assert "name a deployment with --stack" in run("--to", TIME).stderr
+    assert stack.reader.calls == []
 
 
 def test_of_several_times_one_is_named(stack: Restorable, run: Run) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from careconnect.storage.keys import CURSOR_KEY, FORMAT
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.restoring import restore_tables as module
 from careconnect_admin.restoring.restore_tables import point_in_time, ready_set
@@ -102,6 +103,21 @@ def test_killed_anywhere_it_is_run_again_and_is_not_ready_before(stack: Restorab
     assert ready_set(stack.target(), [suffix]) == restored
     assert len({each["TargetTableName"] for each in begun}) == 3
     assert stored(stack.tables(restored)) == stored(stack.tables(stack.own))
+
+
+def test_tables_of_another_release_are_not_ready(stack: Restorable) -> None:
+    restored = stack.restore()
+    key = dict(zip(("pk", "sk"), ({"S": each} for each in CURSOR_KEY), strict=True))
+    stack.reader.client.update_item(
+        TableName=restored.record,
+        Key=key,
+        UpdateExpression="SET #format = :format",
+        ExpressionAttributeNames={"#format": "format"},
+        ExpressionAttributeValues={":format": {"N": str(FORMAT + 1)}},
+    )
+
+    with pytest.raises(OperatorError, match="not complete"):
+        ready_set(stack.target(), [restored.suffix])
 
 
 def test_a_copy_of_complete_tables_is_not_complete_by_that(stack: Restorable) -> None:
