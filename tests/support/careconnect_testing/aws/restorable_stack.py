@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from careconnect.fhir.resource_types import RESOURCE_TYPES, Table
 from careconnect_admin.restoring.carry_versions import carry_versions
 from careconnect_admin.restoring.restore_tables import restore_tables
 from careconnect_admin.restoring.switch_tables import Switch
@@ -24,6 +25,8 @@ NAMED = {resource["id"]: resource for resource in few_records() if resource["res
 SEED = {"resourceType": "Organization", "id": "many", "name": "Of many names"}
 MANY_NAMES = {**SEED, "alias": [f"{chr(ord('a') + number % 26)}{number} name" for number in range(130)]}
 """More entries than a transaction takes."""
+_TYPES = {"Patient", *(each.name for each in RESOURCE_TYPES if each.table is Table.DIRECTORY)}
+_OBSERVATIONS = {"o1", "o2", "o3"}
 WRITERS = {"RecordWriterFunction": "writer-1", "DirectoryWriterFunction": "writer-2"}
 
 
@@ -155,9 +158,15 @@ class Restorable:
 
 @contextmanager
 def restorable_stack(folder: Path) -> Iterator[Restorable]:
-    """Yield a stack that holds the few records, with the writers of the tables that are in service at first."""
+    """Yield a stack that holds a few records, with the writers of the tables that are in service at first."""
     with reader_on_moto() as reader:
-        load(reader, write_records(folder, few_records()))
+        load(
+            reader,
+            write_records(
+                folder,
+                [each for each in few_records() if each["resourceType"] in _TYPES or each["id"] in _OBSERVATIONS],
+            ),
+        )
         tables = reader.tables
         own = TableSet("", tables.record, tables.directory, tables.reference)
         for table in own.names:

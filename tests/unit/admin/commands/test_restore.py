@@ -57,7 +57,7 @@ def test_the_four_steps_and_their_events(stack: Restorable, run: Run, trail: Sto
     restored = run("--to", TIME)
     assert (restored.exit_code, restored.stdout) == (
         0,
-        f"Restored 34 resources to {SUFFIX}, beside the tables in service\n",
+        f"Restored 11 resources to {SUFFIX}, beside the tables in service\n",
     )
     changed(stack)
     compared = run("--compare")
