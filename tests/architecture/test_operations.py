@@ -37,7 +37,8 @@ def test_the_alarms_watch_metrics_that_the_functions_count() -> None:
 
 
 def test_the_dashboard_shows_them_all_and_is_json() -> None:
-    body = json.loads(_RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"])
+    text, _ = _RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body = json.loads(text)
 
     shown = {metric[1] for widget in body["widgets"] for metric in widget["properties"]["metrics"]}
     assert shown >= _counted() | {"Denied", "KeyChanged", "5XXError", "4XXError", "Latency", "Throttles", "Errors"}

@@ -265,8 +265,14 @@ def statements(function: str) -> Iterator[Mapping[str, Any]]:
         yield from policy["Statement"]
 
 
-def granted(function: str) -> set[tuple[str, str]]:
-    """Return (action, resource) of all that a function's role may do; a resource goes by its logical id."""
+RESTORED = "table/${AWS::StackName}-restored-????????T??????Z-"
+
+
+def granted(function: str, *, restored: bool = False) -> set[tuple[str, str]]:
+    """Return (action, resource) of all that a function's role may do; a resource goes by its logical id.
+
+    That is on the stack's own resources, or on `restored` tables.
+    """
     found = set()
     for statement in statements(function):
         assert statement["Effect"] == "Allow"
@@ -275,9 +281,57 @@ def granted(function: str) -> set[tuple[str, str]]:
         for action in [actions] if isinstance(actions, str) else actions:
             for resource in resources if isinstance(resources, list) else [resources]:
                 arn = resource.get("Fn::GetAtt") or [resource["Fn::Sub"]]
+                _, of_restored, kind = arn[0].partition(RESTORED)
+                if restored != bool(of_restored):
+                    continue
+                if restored:
+                    found.add((action, f"{kind.capitalize()}Table"))
+                    continue
                 within = arn[0].removeprefix("${").replace(".Arn}/index", "").replace(".Arn}/stream/*", "/stream")
                 found.add((action, within.replace(".Arn}", "")))
     return found
+
+
+RESTORABLE = ("RecordTable", "DirectoryTable", "ReferenceTable")
+
+
+@pytest.mark.parametrize("function", GRANTED)
+def test_rule_6_a_role_may_do_the_same_with_a_restored_table(function: str) -> None:
+    assert granted(function, restored=True) == {each for each in GRANTED[function] if each[1] in RESTORABLE}
+
+
+def in_service(table: str) -> Any:
+    """Return how the template names a table that may be a restored one."""
+    kind = table.removesuffix("Table").lower()
+    return {
+        "Fn::If": [
+            "UsesRestored",
+            {"Fn::Sub": f"${{AWS::StackName}}-restored-${{RestoredTables}}-{kind}"},
+            {"Ref": table},
+        ]
+    }
+
+
+def test_one_parameter_puts_restored_tables_into_service_everywhere() -> None:
+    users = set()
+    for name, properties in FUNCTIONS.items():
+        for variable, value in properties["Environment"]["Variables"].items():
+            if (table := variable.title().replace("_", "")) in RESTORABLE:
+                assert value == in_service(table)
+                users.add(name)
+    assert users == {name for name, rights in GRANTED.items() if {each[1] for each in rights} & set(RESTORABLE)}
+    # A version is published again if its description changes, and not for a parameter alone.
+    assert {name for name, each in FUNCTIONS.items() if "VersionDescription" in each} == users
+    assert all(FUNCTIONS[name]["VersionDescription"] == {"Ref": "RestoredTables"} for name in users)
+    watched = {
+        each["Properties"]["Dimensions"][0]["Value"]["Fn::If"][2]["Ref"]: each["Properties"]["Dimensions"][0]["Value"]
+        for each in of_type("AWS::CloudWatch::Alarm").values()
+        if "Fn::If" in json.dumps(each["Properties"].get("Dimensions"))
+    }
+    assert watched == {table: in_service(table) for table in ("RecordTable", "ReferenceTable")}
+    shown = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"][1]
+    assert shown == {table: in_service(table) for table in RESTORABLE}
+    assert {table: TEMPLATE["Outputs"][table]["Value"] for table in RESTORABLE} == shown
 
 
 ACCOUNT = "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"

@@ -12,6 +12,7 @@ from careconnect_admin.commands.destroy import destroy
 from careconnect_admin.commands.load import load
 from careconnect_admin.commands.operations import alarms, logs
 from careconnect_admin.commands.reindex import reindex
+from careconnect_admin.commands.restore import restore
 from careconnect_admin.commands.service.read import get, search
 from careconnect_admin.commands.service.run import run
 from careconnect_admin.commands.service.sam_local import sam_local
@@ -32,6 +33,7 @@ app.command()(run)
 app.command()(sam_local)
 app.command()(load)
 app.command()(reindex)
+app.command()(restore)
 app.command()(sample)
 app.command()(smoke)
 app.command()(token)

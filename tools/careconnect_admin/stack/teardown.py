@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 from careconnect.runtime.aws import error_code
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.stack.resources import stack_resources
+from careconnect_admin.stack.restored_tables import delete_table, restored_sets
 from careconnect_admin.stack.target import StackTarget
 
 PENDING_DAYS: Final = 7
 """The shortest waiting period, in days, that KMS allows before it deletes a key."""
 
 _PAUSE: Final = 5.0
-_WAIT: Final = {"Delay": 5, "MaxAttempts": 120}
 _GONE: Final = frozenset({"ResourceNotFoundException", "NotFoundException"})
 _PLACES: Final = ("-current", "-next", "-previous")
 
@@ -30,6 +30,7 @@ class TeardownError(OperatorError):
 class Remains:
     """A stack's tables by their names in the template, the ids of its keys, and the bucket that stays.
 
+    Restored tables are not in the template, and have their own names here.
     `locked_until` is the time at which the retention of the last object in the bucket ends.
     """
 
@@ -63,7 +64,8 @@ class Teardown:
         (stack,) = self._cloudformation.describe_stacks(StackName=self._target.name)["Stacks"]
         if stack.get("EnableTerminationProtection"):
             raise TeardownError(f"the stack {self._target.name} has termination protection: end that first")
-        tables = stack_resources(self._target, "AWS::DynamoDB::Table")
+        restored = {table: table for tables in restored_sets(self._target).values() for table in tables}
+        tables = {**stack_resources(self._target, "AWS::DynamoDB::Table"), **restored}
         made = stack_resources(self._target, "AWS::KMS::Key").values()
         alias = self._target.output("SigningKeyAlias")
         # After a rotation the keys behind the aliases are not in the template.
@@ -80,7 +82,8 @@ class Teardown:
         """
         # The audit trail goes last, so that the archiver can read its last event.
         for name, table in sorted(remains.tables.items(), key=lambda each: each[0] == "AuditTable"):
-            self._delete_table(name, table)
+            self._tell(f"Deleting {name}")
+            delete_table(self._dynamodb, table)
         for key in remains.keys:
             self._schedule(key)
         self._delete_stack()
@@ -88,20 +91,6 @@ class Teardown:
     def _retention_days(self, bucket: str) -> int:
         lock = self._target.client("s3").get_object_lock_configuration(Bucket=bucket)
         return int(lock["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]["Days"])
-
-    def _delete_table(self, name: str, table: str) -> None:
-        self._tell(f"Deleting {name}")
-        try:
-            described = self._dynamodb.describe_table(TableName=table)["Table"]
-            if described.get("DeletionProtectionEnabled"):
-                self._dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
-                self._dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig=_WAIT)
-            if described["TableStatus"] != "DELETING":
-                self._dynamodb.delete_table(TableName=table)
-        except ClientError as error:
-            if error_code(error) not in _GONE:
-                raise
-        self._dynamodb.get_waiter("table_not_exists").wait(TableName=table, WaiterConfig=_WAIT)
 
     def _schedule(self, key: str) -> None:
         metadata = self._metadata(key)

@@ -103,6 +103,22 @@ def test_tables_keys_and_stack_go_and_nothing_of_others(aws: Aws, run: Run) -> N
     assert any(f"KMS deletes its keys on {each:%Y-%m-%d}" in result.stderr for each in (day, day - timedelta(days=1)))
 
 
+def test_restored_tables_go_too(aws: Aws, run: Run) -> None:
+    restored, foreign = f"{NAME}-restored-20261128T030000Z-record", f"{NAME}2-restored-20261128T030000Z-record"
+    for table in (restored, foreign):
+        aws.dynamodb.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            DeletionProtectionEnabled=True,
+        )
+
+    assert f"the table {restored} ({restored})" in run(input="n\n").stderr
+    assert run("--yes", NAME).exit_code == 0
+    assert aws.tables() == sorted([foreign, "others"])
+
+
 def test_the_archive_stays_and_until_when_is_said(aws: Aws, run: Run) -> None:
     before = datetime.now(UTC) + timedelta(days=365)
     asked = run(input="n\n").stderr

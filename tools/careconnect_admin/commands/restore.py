@@ -1,0 +1,189 @@
+"""`careconnect restore`: bring the records, the directory and the references back to a point in time."""
+
+import json
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from careconnect_admin.commands.shared.listing import print_table
+from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.shared.progress import working
+from careconnect_admin.errors import OperatorError
+
+if TYPE_CHECKING:
+    from careconnect_admin.auditing.operator_events import OperatorEvents
+    from careconnect_admin.restoring.differences import Difference
+    from careconnect_admin.stack.restored_tables import TableSet
+    from careconnect_admin.stack.target import StackTarget
+
+_MAX_SHOWN: Final = 100
+_EFFECTS: Final = ("removed", "changed", "returned")
+
+
+@on_stack
+def restore(
+    target: "StackTarget",
+    to: Annotated[
+        str, typer.Option("--to", metavar="TIME", help="Restore to this instant, such as 2026-11-28T03:00:00Z.")
+    ] = "",
+    compare: Annotated[bool, typer.Option("--compare", help="Count what the restored tables would change.")] = False,
+    ids: Annotated[str, typer.Option("--ids", metavar="TYPE", help="With --compare: list the ids of a type.")] = "",
+    switch: Annotated[
+        bool, typer.Option("--switch", help="Put the restored tables into service. Writes fail meanwhile.")
+    ] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Delete the tables that are out of service.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Switch or drop without asking.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Restore records, directory and references of a deployment to a point in time, in four steps.
+
+    First --to TIME, then --compare, --switch and --drop. Each can be repeated if it is interrupted. With tables of
+    several times, --to names those to compare or to switch to.
+    """
+    from careconnect_admin.auditing.open_trail import operator_record
+    from careconnect_admin.stack.restored_tables import require_parameter
+
+    if compare + switch + drop > 1 or not (to or compare or switch or drop) or (drop and to) or (ids and not compare):
+        raise OperatorError("give one of --to TIME, --compare, --switch and --drop; --ids goes with --compare")
+    if target.is_local:
+        raise OperatorError(
+            "name a deployment with --stack: a stack of `make run` cannot be restored to a point in time"
+        )
+    require_parameter(target)
+    record = operator_record(target)
+    if drop:
+        _drop(target, record, yes=yes)
+    elif compare:
+        _compare(target, record, _chosen(target, to), ids, as_json=as_json)
+    elif switch:
+        _switch(target, record, _chosen(target, to), yes=yes)
+    else:
+        _restore(target, record, to)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _chosen(target: "StackTarget", to: str) -> "TableSet":
+    """Return the complete restored tables to compare or to switch to: those of an unfinished switch first."""
+    from careconnect_admin.restoring.own_item import switch_of
+    from careconnect_admin.restoring.restore_tables import point_in_time, ready_set
+    from careconnect_admin.stack.restored_tables import restored_sets, set_in_service, suffix_of
+
+    current = set_in_service(target)
+    if current.suffix and switch_of(target.client("dynamodb"), current) is not None:
+        return current
+    wanted = suffix_of(point_in_time(to)) if to else ""
+    suffixes = [each for each in restored_sets(target) if each != current.suffix and wanted in ("", each)]
+    return ready_set(target, suffixes)
+
+
+def _restore(target: "StackTarget", record: "OperatorEvents", to: str) -> None:
+    from careconnect.audit.event import Action
+    from careconnect_admin.auditing.audited_restore import RESTORE
+    from careconnect_admin.restoring.restore_tables import point_in_time, restore_tables
+    from careconnect_admin.stack.restored_tables import suffix_of
+
+    instant = point_in_time(to)
+    with working("Restoring") as show:
+        report = record.done(
+            RESTORE,
+            Action.CREATE,
+            {"step": "to", "to": suffix_of(instant)},
+            lambda: restore_tables(
+                target, instant, tell=_say, progress=lambda part, done: show(f"{part}: {done:,}" if done else part)
+            ),
+        )
+    for problem in report.problems[:_MAX_SHOWN]:
+        _say(f"found by no search: {problem}")
+    if len(report.problems) > _MAX_SHOWN:
+        _say(f"… and {len(report.problems) - _MAX_SHOWN:,} more problems")
+    print(f"Restored {sum(report.rebuilt.values()):,} resources to {suffix_of(instant)}, beside the tables in service")
+    raise typer.Exit(report.exit_code)
+
+
+def _compare(target: "StackTarget", record: "OperatorEvents", restored: "TableSet", ids: str, *, as_json: bool) -> None:
+    from careconnect.audit.event import Action
+    from careconnect.fhir.resource_types import resource_type
+    from careconnect_admin.auditing.audited_restore import RESTORE
+    from careconnect_admin.restoring.differences import differences
+    from careconnect_admin.stack.restored_tables import set_in_service
+    from careconnect_records.items.tables import RecordTables
+
+    if ids and resource_type(ids) is None:
+        raise OperatorError(f"{ids} is not a type that is served")
+    dynamodb = target.client("dynamodb")
+    sides = (RecordTables(dynamodb, *tables.names) for tables in (set_in_service(target), restored))
+    about = {"step": "compare", "to": restored.suffix} | ({"ids": ids} if ids else {})
+    with working("Comparing"):
+        found = record.done(RESTORE, Action.READ, about, lambda: list(differences(*sides)))
+    listed = sorted((each.key, each.effect.value) for each in found if each.type_name == ids and each.effect.value)
+    if as_json:
+        print(json.dumps(_as_object(restored, found, listed), indent=2))
+    elif ids:
+        print_table(("", "effect"), listed)
+    else:
+        counts = _counts(found)
+        rows = [(name, *(f"{numbers[effect]:,}" for effect in _EFFECTS)) for name, numbers in counts.items()]
+        print_table(("", *_EFFECTS), rows, numbers_from=1)
+
+
+def _counts(found: "list[Difference]") -> dict[str, Counter[str]]:
+    """Return by type how many resources a switch removes, changes and returns, and the totals."""
+    counts: dict[str, Counter[str]] = {}
+    for each in sorted(found, key=lambda difference: difference.type_name):
+        if each.effect.value:
+            counts.setdefault(each.type_name, Counter())[each.effect.value] += 1
+    return {**counts, "total": sum(counts.values(), Counter())}
+
+
+def _as_object(restored: "TableSet", found: "list[Difference]", listed: list[tuple[str, str]]) -> dict[str, object]:
+    counts = {name: {effect: numbers[effect] for effect in _EFFECTS} for name, numbers in _counts(found).items()}
+    return {"to": restored.suffix, "types": counts, "ids": dict(listed)}
+
+
+def _switch(target: "StackTarget", record: "OperatorEvents", restored: "TableSet", *, yes: bool) -> None:
+    from careconnect.audit.event import Action
+    from careconnect_admin.auditing.audited_restore import RESTORE, RestoredPatients
+    from careconnect_admin.restoring.switch_tables import Switch
+
+    if not yes:
+        typer.confirm(
+            f"The stack {target.name} serves what it held at {restored.suffix}, and writes fail until this has ended. "
+            "No load may run. Begin?",
+            abort=True,
+            err=True,
+        )
+    with working("Switching") as show:
+        work = Switch(
+            target,
+            restored,
+            RestoredPatients(record).announce,
+            _say,
+            lambda done: show(f"Carrying versions over: {done:,}"),
+        )
+        carried = record.done(RESTORE, Action.UPDATE, {"step": "switch", "to": restored.suffix}, work.run)
+    print(f"In service: the tables of {restored.suffix}. {carried:,} resources were carried over")
+
+
+def _drop(target: "StackTarget", record: "OperatorEvents", *, yes: bool) -> None:
+    from careconnect.audit.event import Action
+    from careconnect_admin.auditing.audited_restore import RESTORE
+    from careconnect_admin.restoring.drop_tables import drop_tables, out_of_service
+
+    remove = out_of_service(target)
+    for table in remove.restored:
+        _say(f"To delete: {table}")
+    for table in remove.own:
+        _say(f"To empty: {table}, which is a resource of the stack")
+    if not (remove.restored or remove.own):
+        print("No table is out of service")
+        return
+    if not yes:
+        typer.confirm("DynamoDB keeps a last backup for 35 days. Remove them?", abort=True, err=True)
+    with working("Removing"):
+        record.done(RESTORE, Action.DELETE, {"step": "drop"}, lambda: drop_tables(target, remove, tell=_say))
+    print("Removed")
