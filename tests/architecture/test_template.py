@@ -683,7 +683,7 @@ _FORMATS = ("fhir+json", "json+fhir", "json", "fhir+xml", "xml+fhir", "xml", "x-
     ("root", "is_http"),
     [("", False), ("https://api.example.org/live", False), ("http://127.0.0.1:3000", True), ("http://localhost", True)],
 )
-def test_who_serves_http_is_told_by_the_root_url(root: str, is_http: bool) -> None:
+def test_the_root_url_says_whether_http_is_served(root: str, is_http: bool) -> None:
     (equal,) = for_emulator(TEMPLATE, {"BaseUrl": root})["Conditions"]["ServesHttp"]["Fn::Not"]
     joined, given = equal["Fn::Equals"]
 

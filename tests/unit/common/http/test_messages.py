@@ -80,7 +80,7 @@ def test_f1_a_text_in_which_the_gateway_has_replaced_bytes_is_a_body_error(body:
 
 
 @pytest.mark.parametrize(("value", "expected"), [("ä 😀", True), ("\ufffd", False), ("a\ud800", False)])
-def test_a_query_that_is_not_utf_8_is_told_by_the_gateways_replacement(value: str, expected: bool) -> None:
+def test_a_query_that_is_not_utf_8_is_known_by_the_gateways_replacement(value: str, expected: bool) -> None:
     for name, text in (("a", value), (value, "a")):
         assert is_utf8(parse_request({"queryStringParameters": {name: text}}).query) is expected
 
