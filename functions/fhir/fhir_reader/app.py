@@ -29,7 +29,7 @@ from careconnect.search.links import Links, sealed_parameters
 from careconnect.search.result_parameters import parse_result_parameters
 from careconnect.storage.keys import resource_key
 from careconnect.storage.quota import Quota
-from fhir_reader.budget import RequestBudget
+from fhir_reader.budget import RequestBudget, free_units
 from fhir_reader.operations import OPERATIONS
 from fhir_reader.read_history import read_history
 from fhir_reader.read_resource import read_resource
@@ -116,7 +116,7 @@ class FhirEndpoint(OutcomeEndpoint):
         return _body(bundle.text(result.view), result.view, _CACHING[self.table])
 
     def _budget(self, caller: Caller, now: float) -> RequestBudget:
-        free = self.quota.free_units(caller.client_id, now)
+        free = free_units(self.quota, caller.client_id, now)
         return RequestBudget(free, lambda units: self.quota.consume(caller.client_id, units, now), self.clock)
 
 

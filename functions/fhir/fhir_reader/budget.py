@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from careconnect.fhir import outcomes
+from careconnect.storage.quota import WINDOW, Quota
 
 MAX_ENTRIES: Final = 20_000
 """Index entries that one request may examine: at 1 MB to a query, about a dozen queries."""
@@ -35,8 +36,22 @@ UNITS_PER_EVENT: Final = 10
 UNITS_PER_CHARGE: Final = 2_000
 """Units charged to the client's quota at once: one small write for a tenth of a second of work."""
 
+FREE_UNITS: Final = 3_000
+"""Units of each read that are not charged: as much as all of a type with two thousand resources."""
+
+FREE_UNITS_WHEN_SPENT: Final = 160
+"""Free units of a read by a client without any quota left: two calls, fifty entries and an event.
+
+Reads and pages of one patient's record go on, and a search through a whole type is refused before its first call.
+"""
+
 Charge = Callable[[int], None]
 """Charges units to the client's quota; raises the 429 outcome if the quota is used up."""
+
+
+def free_units(quota: Quota, client_id: str, now: float) -> int:
+    """Return the units that a read of a client may cost before it is charged; `now` is in epoch seconds."""
+    return FREE_UNITS_WHEN_SPENT if quota.used_up.get(client_id) == now // WINDOW else FREE_UNITS
 
 
 class RequestBudget:

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from careconnect.audit.event import AuditEvent
 from careconnect.audit.query import MAX_PATIENTS
 from careconnect_testing.http.events import fhir_event
+from careconnect_testing.http.writes import LONG_TEXT
 from careconnect_testing.parts.stores import FHIR_BASE, Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import Resource, write_deletion, write_records
 
@@ -392,6 +393,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     visit: Resource = {
         "resourceType": "Encounter",
         "id": "all",
+        "text": LONG_TEXT,
         "status": "finished",
         "subject": {"reference": "Patient/p0"},
         "episodeOfCare": [{"reference": f"EpisodeOfCare/{each['id']}"} for each in others],
@@ -399,6 +401,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     both = {
         **others[0],
         "id": "all",
+        "text": LONG_TEXT,
         "code": {"coding": [{"code": "y"}]},
         "performer": [each["performer"][0] for each in others],
     }

@@ -5,17 +5,24 @@ from collections.abc import Callable
 import pytest
 
 from careconnect.fhir.outcomes import OutcomeError
+from careconnect.storage.quota import Quota
 from careconnect_testing.parts.clock import Clock
+from careconnect_testing.parts.usage_counters import UsageCounters
 from fhir_reader.budget import (
+    FREE_UNITS,
+    FREE_UNITS_WHEN_SPENT,
     MAX_CALLS,
     MAX_ENTRIES,
     MAX_SECONDS,
     UNITS_PER_CALL,
     UNITS_PER_CHARGE,
     RequestBudget,
+    free_units,
 )
 
 FREE = 1_000
+NOW = 1_750_000_000.0
+"""Twenty seconds before a minute is over."""
 
 
 def free(clock: Clock | None = None) -> RequestBudget:
@@ -127,3 +134,14 @@ def test_a_clients_refusal_ends_the_request_where_it_has_become_dear() -> None:
     budget.call(FREE // UNITS_PER_CALL)
     with pytest.raises(OverdrawnError):
         budget.examine()
+
+
+def test_a_client_that_has_spent_it_gets_small_things_only() -> None:
+    quota = Quota(UsageCounters(), 1_000)
+    assert free_units(quota, "client-1", NOW) == FREE_UNITS
+    with pytest.raises(OutcomeError):
+        quota.consume("client-1", 1_001, NOW)
+
+    assert free_units(quota, "client-1", NOW) == FREE_UNITS_WHEN_SPENT
+    assert free_units(quota, "client-1", NOW + 20) == FREE_UNITS
+    assert free_units(quota, "client-2", NOW) == FREE_UNITS

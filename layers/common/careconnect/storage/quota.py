@@ -21,15 +21,6 @@ UNITS_PER_MINUTE: Final = 100_000
 UNITS_PER_WRITE_UNIT: Final = 4
 """Price of one of DynamoDB's write units."""
 
-FREE_UNITS: Final = 3_000
-"""Units of each read that are not charged: as much as all of a type with two thousand resources."""
-
-FREE_UNITS_WHEN_SPENT: Final = 160
-"""Free units of a read by a client without any quota left: two calls, fifty entries and an event.
-
-Reads and pages of one patient's record go on, and a search through a whole type is refused before its first call.
-"""
-
 UNCOUNTED_UNITS: Final = 800
 """Units of a client's writes that an instance lets come together before it charges them: several small writes."""
 
@@ -55,13 +46,10 @@ class Quota:
     def __init__(self, counters: UsageCounters, units_per_minute: int) -> None:
         self.units_per_minute = units_per_minute
         self._counters = counters
-        self._used_up: dict[str, int] = {}
+        self.used_up: dict[str, int] = {}
+        """The last window in which each refused client has used up its quota."""
         self._uncounted: dict[str, int] = {}
         self._pool = ThreadPoolExecutor(max_workers=4)
-
-    def free_units(self, client_id: str, now: float) -> int:
-        """Return the units that a request of a client may cost before it is charged."""
-        return FREE_UNITS_WHEN_SPENT if self._is_used_up(client_id, now) else FREE_UNITS
 
     def consume(self, client_id: str, units: int, now: float) -> None:
         """Charge a client; raises the 429 outcome if its quota is used up."""
@@ -69,7 +57,7 @@ class Quota:
             window = int(now // WINDOW)
             if self._counters.add(client_id, window, units) <= self.units_per_minute:
                 return
-            _remember(self._used_up, client_id, window)
+            _remember(self.used_up, client_id, window)
         raise outcomes.too_many_requests(math.ceil(WINDOW - now % WINDOW))
 
     @contextmanager
@@ -100,7 +88,7 @@ class Quota:
             _remember(self._uncounted, client_id, owed)
 
     def _is_used_up(self, client_id: str, now: float) -> bool:
-        return self._used_up.get(client_id) == now // WINDOW
+        return self.used_up.get(client_id) == now // WINDOW
 
 
 def _remember(known: dict[str, int], client_id: str, number: int) -> None:

@@ -38,8 +38,9 @@ def write_units(plan: WritePlan, events: int) -> int:
     index = max(_units(plan.index), _units(plan.target.index))
     bodies = max(map(_units, (plan.body, plan.previous))) + _units(plan.previous)
     whole = index + bodies + sum(new) + sum(changed) + sum(removed) + sum(of_locks)
-    # Each reference count is an item of less than a KB.
-    whole += 2 * (plan.count - 1 - len(plan.bodies) - len(plan.entries) - len(plan.removed))
+    # The others are reference counts, items of less than a KB.
+    counted = (plan.bodies, plan.entries, plan.removed, plan.locks_added, plan.locks_removed)
+    whole += 2 * (plan.count - 1 - sum(map(len, counted)))
     whole += _EVENT * events
     if plan.fits(events):
         return whole

@@ -10,7 +10,7 @@ from careconnect.http.base_url import FHIR_PATH
 from careconnect_records.parsing.exact_json import json_text
 from careconnect_testing.aws.moto_deployment import CLIENT, MotoDeployment, token_event
 from careconnect_testing.http.events import Event, authorizer_event, fhir_event
-from careconnect_testing.http.writes import JSON, NHS_NUMBER, PATCH, observation, patient
+from careconnect_testing.http.writes import JSON, LONG_TEXT, NHS_NUMBER, PATCH, observation, patient
 from careconnect_testing.parts.auditor import an_event
 from careconnect_testing.records.few_records import LOINC, Resource
 
@@ -38,6 +38,7 @@ _EVENTS = 25
 _FREE = "9434765870"
 """The NHS number of a patient that no resource refers to."""
 _UNKNOWN = "9434765919"
+_LARGE_TEXT = {**LONG_TEXT, "div": LONG_TEXT["div"].replace("x" * 30_000, "x" * 300_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,8 @@ KINDS = [
         "Update of a Patient with the same content", WRITER, _write("PUT", "Patient/free", _free(language="en"))
     ),
     RequestKind("Update of an Observation", WRITER, _write("PUT", "Observation/w1", _seen(1, status="amended"))),
+    # Costly enough that it is charged by itself.
+    RequestKind("… with a text of 300 KB", WRITER, _write("PUT", "Observation/w1", _seen(1, text=_LARGE_TEXT))),
     RequestKind("Patch of a Patient", WRITER, _write("PATCH", "Patient/free", _GENDER)),
     RequestKind("Delete of a Patient", WRITER, _write("DELETE", "Patient/free"), 204),
     RequestKind("Delete of a Patient on a condition", WRITER, _write("DELETE", "Patient", query=_nhs(_FREE)), 204),

@@ -110,6 +110,9 @@ TRIPS = {
     ),
     "Update of a Patient with the same content": Trip("BatchGetItem → BatchExecuteStatement", 2, 2, "GetItem (0)"),
     "Update of an Observation": Trip("BatchGetItem → BatchGetItem → TransactWriteItems", 3, 19, "GetItem (0)"),
+    "… with a text of 300 KB": Trip(
+        "BatchGetItem → BatchGetItem + UpdateItem → TransactWriteItems", 3, 606, "GetItem (0)"
+    ),
     "Patch of a Patient": Trip("BatchGetItem → TransactWriteItems", 2, 19, "GetItem (0)"),
     "Delete of a Patient": Trip("BatchGetItem → BatchGetItem → TransactWriteItems", 10, 35, "GetItem (0)"),
     "Delete of a Patient on a condition": Trip(

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from careconnect.fhir.outcomes import OutcomeError
-from careconnect.storage.quota import FREE_UNITS, FREE_UNITS_WHEN_SPENT, WINDOW, Quota
+from careconnect.storage.quota import WINDOW, Quota
 from careconnect.storage.usage_counters import DynamoDbUsageCounters
 from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.stores import Reader, reader_on_moto
@@ -40,17 +40,6 @@ def test_beyond_it_what_is_dear_is_429_until_the_minute_is_over() -> None:
     quota.consume("client-1", 3_000, NOW + 20)
 
 
-def test_a_client_that_has_spent_it_gets_small_things_only() -> None:
-    quota = Quota(UsageCounters(), 1_000)
-    assert quota.free_units("client-1", NOW) == FREE_UNITS
-    with pytest.raises(OutcomeError):
-        quota.consume("client-1", 1_001, NOW)
-
-    assert quota.free_units("client-1", NOW) == FREE_UNITS_WHEN_SPENT
-    assert quota.free_units("client-1", NOW + 20) == FREE_UNITS
-    assert quota.free_units("client-2", NOW) == FREE_UNITS
-
-
 def test_another_client_is_not_affected() -> None:
     quota = Quota(UsageCounters(), 1_000)
     with pytest.raises(OutcomeError):
@@ -74,7 +63,7 @@ def test_what_is_remembered_does_not_grow_without_end() -> None:
         with pytest.raises(OutcomeError):
             quota.consume(f"client-{number}", 2, NOW)
 
-    assert len(quota._used_up) <= 1_000
+    assert len(quota.used_up) <= 1_000
 
 
 @pytest.fixture(scope="module")
