@@ -196,7 +196,8 @@ class RequestPipeline:
         return self.endpoint.errors.render(error, context.request)
 
     def _rendered(self, response: Response, context: RequestContext) -> dict[str, Any]:
-        return gateway_response(response, context.request, self.cors, is_https=context.base_url.is_https)
+        is_https = context.base_url.root.startswith("https:")
+        return gateway_response(response, context.request, self.cors, is_https=is_https)
 
     def _finish_audit(
         self, status: int, error: ApiError | None, context: RequestContext, ids: Mapping[str, str]

@@ -29,11 +29,6 @@ class BaseUrl:
         object.__setattr__(self, "fhir", self.root + FHIR_PATH)
 
     @property
-    def is_https(self) -> bool:
-        """Return True unless the service is a local run."""
-        return self.root.startswith("https://")
-
-    @property
     def token_endpoint(self) -> str:
         """The URL of `POST /token`."""
         return f"{self.root}/token"
