@@ -7,12 +7,11 @@ from typing import Any, Final
 from careconnect_admin.errors import OperatorError
 from careconnect_admin.restoring.own_item import switch_of
 from careconnect_admin.restoring.restore_tables import complete_table
-from careconnect_admin.restoring.switch_tables import Switch
+from careconnect_admin.restoring.switch_tables import Switch, unfinished_switches
 from careconnect_admin.stack.restored_tables import (
     delete_table,
     describe_table,
     own_set,
-    restored_set,
     restored_sets,
     set_in_service,
 )
@@ -52,11 +51,8 @@ def drop_tables(target: StackTarget, remove: OutOfService, *, tell: Callable[[st
     A run that was killed is repeated.
     """
     dynamodb, current = target.client("dynamodb"), set_in_service(target)
-    for suffix in restored_sets(target):
-        abandoned = restored_set(target.name, suffix)
-        described = describe_table(dynamodb, abandoned.record) or {}
-        if suffix != current.suffix and described.get("TableStatus") == "ACTIVE":
-            Switch(target, abandoned, lambda _: None, tell).abandon()
+    for abandoned in unfinished_switches(target):
+        Switch(target, abandoned, lambda _: None, tell).abandon()
     for table in remove.restored:
         tell(f"Deleting {table}")
         delete_table(dynamodb, table)

@@ -9,7 +9,14 @@ from careconnect_admin.errors import OperatorError
 from careconnect_admin.restoring.carry_versions import Announce, carry_versions
 from careconnect_admin.restoring.own_item import begin_switch, end_switch, switch_of
 from careconnect_admin.stack.resources import stack_resources
-from careconnect_admin.stack.restored_tables import PARAMETER, TableSet, own_set, restored_set
+from careconnect_admin.stack.restored_tables import (
+    PARAMETER,
+    TableSet,
+    describe_table,
+    own_set,
+    restored_set,
+    restored_sets,
+)
 from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.table_formats import close_table
 from careconnect_records.items.tables import RecordTables
@@ -89,6 +96,9 @@ class Switch:
         """Return the suffix of the tables that are replaced, from an unfinished switch or of a new one."""
         if begun := switch_of(dynamodb, self.restored):
             return begun[0]
+        for other in unfinished_switches(self.target):
+            # It has stopped the writers, and alone knows what to start them with.
+            raise OperatorError(f"the switch to {other.suffix} has not ended: repeat it with --to, or --drop")
         reserved = {
             name: number
             for name, function in self._writers().items()
@@ -132,6 +142,15 @@ class Switch:
         stack = self._settled()
         if stack["StackStatus"] not in _DONE:
             raise OperatorError(f"the stack {self.target.name} is {stack['StackStatus']}: see its events")
+
+
+def unfinished_switches(target: StackTarget) -> list[TableSet]:
+    """Return the restored tables of a stack to which a switch has begun and not ended."""
+    dynamodb = target.client("dynamodb")
+    found = [restored_set(target.name, suffix) for suffix in restored_sets(target)]
+    # A record table that is being restored or deleted cannot be read.
+    active = [each for each in found if (describe_table(dynamodb, each.record) or {}).get("TableStatus") == "ACTIVE"]
+    return [each for each in active if switch_of(dynamodb, each) is not None]
 
 
 def _reserved(functions: Any, function: str) -> int | None:

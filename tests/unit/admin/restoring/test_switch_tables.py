@@ -125,6 +125,22 @@ def test_giving_up_starts_the_writers_and_removes_the_restored_tables(stack: Res
     assert stack.writer.update(CHANGED).status == 200
 
 
+def test_another_switch_waits_for_an_unfinished_one(stack: Restorable) -> None:
+    stack.concurrency["writer-1"] = 7
+    first, second = stack.restore(), stack.restore(INSTANT + timedelta(hours=1))
+    stack.at_the_end = "UPDATE_ROLLBACK_COMPLETE"
+    with pytest.raises(OperatorError):
+        stack.switch(first)
+    stack.at_the_end = "UPDATE_COMPLETE"
+
+    with pytest.raises(OperatorError, match="the switch to 20261128T030000Z has not ended"):
+        stack.switch(second)
+    stack.switch(first)
+    stack.switch(second)
+
+    assert (stack.in_service, stack.concurrency) == (second, {"writer-1": 7})
+
+
 def kills(stack: Restorable, act: Any) -> Iterator[int]:
     """Run `act` again and again, each time killed before a later call, until it ends by itself."""
     left = 0
