@@ -15,14 +15,14 @@ from careconnect_admin.restoring.switch_tables import Switch
 from careconnect_admin.stack.restored_tables import OUTPUTS, TableSet, restored_set, suffix_of
 from careconnect_admin.stack.target import StackTarget
 from careconnect_records.items.tables import RecordTables
-from careconnect_testing.http.writes import observation, patient
+from careconnect_testing.http.writes import LONG_TEXT, observation, patient
 from careconnect_testing.parts.record_writers import Writer
 from careconnect_testing.parts.stores import BASE, Reader, load, reader_on_moto
 from careconnect_testing.records.few_records import few_records, write_records
 
 INSTANT = datetime(2026, 11, 28, 3, tzinfo=UTC)
 NAMED = {resource["id"]: resource for resource in few_records() if resource["resourceType"] == "Patient"}
-SEED = {"resourceType": "Organization", "id": "many", "name": "Of many names"}
+SEED = {"resourceType": "Organization", "id": "many", "name": "Of many names", "text": LONG_TEXT}
 MANY_NAMES = {**SEED, "alias": [f"{chr(ord('a') + number % 26)}{number} name" for number in range(130)]}
 """More entries than a transaction takes."""
 _TYPES = {"Patient", *(each.name for each in RESOURCE_TYPES if each.table is Table.DIRECTORY)}
