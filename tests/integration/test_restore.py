@@ -28,7 +28,7 @@ from careconnect_testing.http.api import Api
 from careconnect_testing.http.writes import WritingClient, observation
 from careconnect_testing.records.few_records import write_records
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+pytestmark = [pytest.mark.integration, pytest.mark.long]
 
 _WRITERS = ("RecordWriterFunction", "DirectoryWriterFunction")
 Run = Callable[..., Result]
