@@ -23,7 +23,8 @@ from careconnect_admin.loading.reading.sources import find_sources, read_source
 from careconnect_records.items.resource_items import item_size
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.writes.packing import packed
-from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.transaction import group_actions
 
 OVERHEAD: Final = 100

@@ -19,8 +19,8 @@ from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.strict_json import parse_json_body
 from careconnect_records.writes.cost import write_units
-from careconnect_records.writes.limits import TooCostlyError
-from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan_write import TooCostlyError, plan_write
 from careconnect_records.writes.target import Target
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body, stored_patients

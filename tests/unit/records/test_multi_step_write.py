@@ -14,7 +14,8 @@ from careconnect_records.items.identifier_locks import IdentifierLock, lock_key,
 from careconnect_records.items.resource_items import TooLargeError, item_size
 from careconnect_records.writes import lease, multi_step_write, plan
 from careconnect_records.writes.multi_step_write import ABANDONED_AFTER, MultiStepWrite, StillAtWorkError
-from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import write_actions
 from careconnect_testing.parts.stores import BASE, Reader, reader_on_moto

@@ -12,9 +12,9 @@ from careconnect.storage.keys import INDEX_ITEM, JSON_ITEM
 from careconnect_records.items.resource_items import DELETED, LARGEST_BODY, TooLargeError, item_size
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.stu3.validation import validate
-from careconnect_records.writes.limits import TooCostlyError
 from careconnect_records.writes.packing import packed
-from careconnect_records.writes.plan import MAX_ACTIONS, WritePlan, plan_rebuild, plan_version, plan_write
+from careconnect_records.writes.plan import MAX_ACTIONS, WritePlan, plan_rebuild, plan_version
+from careconnect_records.writes.plan_write import TooCostlyError, plan_write
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import write_actions
 from careconnect_testing.http.writes import LONG_TEXT

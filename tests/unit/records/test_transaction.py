@@ -13,7 +13,8 @@ from careconnect.storage.keys import COUNT_SHARDS
 from careconnect_records.items.identifier_locks import IdentifierLock, lock_of
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.writes.packing import packed
-from careconnect_records.writes.plan import MAX_ACTIONS, WritePlan, plan_write
+from careconnect_records.writes.plan import MAX_ACTIONS, WritePlan
+from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import EventsNotTakenError, group_actions, transact, write_actions
 from careconnect_testing.running.cases import each_of

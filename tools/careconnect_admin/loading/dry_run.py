@@ -5,7 +5,8 @@ from datetime import datetime
 
 from careconnect_admin.loading.load_request import LoadRequest, LoadResult, planned, result_of
 from careconnect_records.items.resource_items import epoch_milliseconds
-from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.target import Target
 
 

@@ -23,7 +23,8 @@ from careconnect_records.items.table_formats import begin_table
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.writes.multi_step_write import MultiStepWrite, StillAtWorkError
 from careconnect_records.writes.packing import packed
-from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import group_actions, write_actions
 

@@ -9,8 +9,7 @@ One difference is intended: API Gateway refuses a raw `|` in a query (400), whic
 `identifier=system|value`. The proxy passes it on as `%7C`, the same value, so that a request pasted from the FHIR
 specification works. A client that is to work with a deployment has to encode it.
 
-The proxy uses aiohttp's server, which accepts any request, and not `aiohttp.web.Application` (ADR 1). The latter routes
-by a parsed path, and answers requests that it cannot read with texts of its own.
+It is aiohttp's server, which accepts any request. `aiohttp.web.Application` routes by a parsed path (ADR 1).
 """
 
 import asyncio

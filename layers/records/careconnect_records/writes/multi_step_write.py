@@ -33,8 +33,8 @@ from careconnect_records.items.resource_items import (
 )
 from careconnect_records.items.tables import RecordTables
 from careconnect_records.writes.lease import Lease
-from careconnect_records.writes.limits import TooCostlyError
 from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan_write import TooCostlyError
 from careconnect_records.writes.target import Target
 from careconnect_records.writes.transaction import EventsNotTakenError, record_actions, tombstone_actions, transact
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final
 
 from careconnect.storage.keys import COUNT_SHARDS, Key, version_item
@@ -21,7 +20,6 @@ from careconnect_records.items.resource_items import (
     item_size,
     with_version,
 )
-from careconnect_records.writes.limits import require_affordable
 from careconnect_records.writes.target import Target
 
 # DynamoDB's quotas for a transaction: 100 actions and 4 MB, of which a part is left for the JSON around the items.
@@ -104,33 +102,6 @@ class WritePlan:
     def fits(self, others: int = 1) -> bool:
         """Return True if the write and `others` more actions, each of at most a kilobyte, fit into one transaction."""
         return self.count + len(self.target.locks) + others <= MAX_ACTIONS and self.size <= MAX_BYTES
-
-
-def plan_write(
-    target: Target, resource: dict[str, Any] | None, *, now: int, base_url: str, method: str = "PUT"
-) -> WritePlan | None:
-    """Return the plan that stores a resource (None: deletes it), or None if nothing would change.
-
-    `now` is in epoch milliseconds. `method` is the request's; the history shows it. Raises `TooLargeError`,
-    `TooCostlyError`, and `SearchValueError` for a date that the calendar does not have.
-    """
-    digest = digest_of(resource)
-    if target.digest == digest or (resource is None and target.index is None):
-        return None
-    status = 204 if resource is None else 200 if target.exists else 201
-    versioned = partial(
-        plan_version,
-        target,
-        version=target.version + 1,
-        # An index entry identifies its version by this time, so no two versions may have the same time.
-        updated=max(now, target.updated + 1),
-        base_url=base_url,
-        method="DELETE" if resource is None else method,
-        status=status,
-        patients=target.patients,
-        digest=digest,
-    )
-    return versioned(resource=None) if resource is None else require_affordable(resource, versioned)
 
 
 def plan_rebuild(target: Target, resource: dict[str, Any] | None, *, base_url: str) -> WritePlan:

@@ -15,7 +15,8 @@ from careconnect_admin.loading.load_request import LoadRequest
 from careconnect_admin.loading.shard_locks import ShardLocks, shard_of
 from careconnect_admin.loading.writer import RecordWriter
 from careconnect_records.items.tables import RecordTables
-from careconnect_records.writes.plan import WritePlan, plan_write
+from careconnect_records.writes.plan import WritePlan
+from careconnect_records.writes.plan_write import plan_write
 from careconnect_records.writes.target import Target
 
 ONE, SAME, OTHER = "1", "11", "2"

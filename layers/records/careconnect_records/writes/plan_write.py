@@ -1,14 +1,14 @@
-"""Limit how much one version of a resource stores (`write.md`, Limits; ADR 38)."""
+"""Plan a write, within the limits of what one version of a resource may store (`write.md`, Limits; ADR 38)."""
 
 import json
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import Any, Final
 
 from careconnect_records.items.identifier_locks import locks_among
-from careconnect_records.items.resource_items import IndexTooLargeError, TooLargeError, item_size
-
-if TYPE_CHECKING:
-    from careconnect_records.writes.plan import WritePlan
+from careconnect_records.items.resource_items import IndexTooLargeError, TooLargeError, digest_of, item_size
+from careconnect_records.writes.plan import WritePlan, plan_version
+from careconnect_records.writes.target import Target
 
 MAX_ENTRIES: Final = 200
 """Index entries of a resource. The largest of the sample and of the Reference Implementation's records has 33."""
@@ -22,7 +22,7 @@ MAX_IDENTIFIERS: Final = 50
 STORED_PER_BYTE: Final = 20
 STORED_BESIDES: Final = 100_000
 
-_Measure = Callable[["WritePlan"], float]
+_Measure = Callable[[WritePlan], float]
 
 
 class TooCostlyError(TooLargeError):
@@ -39,10 +39,37 @@ def max_stored(json_bytes: int) -> int:
     return STORED_PER_BYTE * json_bytes + STORED_BESIDES
 
 
-def require_affordable(
+def plan_write(
+    target: Target, resource: dict[str, Any] | None, *, now: int, base_url: str, method: str = "PUT"
+) -> WritePlan | None:
+    """Return the plan that stores a resource (None: deletes it), or None if nothing would change.
+
+    `now` is in epoch milliseconds. `method` is the request's; the history shows it. Raises `TooLargeError`,
+    `TooCostlyError`, and `SearchValueError` for a date that the calendar does not have.
+    """
+    digest = digest_of(resource)
+    if target.digest == digest or (resource is None and target.index is None):
+        return None
+    status = 204 if resource is None else 200 if target.exists else 201
+    versioned = partial(
+        plan_version,
+        target,
+        version=target.version + 1,
+        # An index entry identifies its version by this time, so no two versions may have the same time.
+        updated=max(now, target.updated + 1),
+        base_url=base_url,
+        method="DELETE" if resource is None else method,
+        status=status,
+        patients=target.patients,
+        digest=digest,
+    )
+    return versioned(resource=None) if resource is None else _affordable(resource, versioned)
+
+
+def _affordable(
     resource: dict[str, Any],
-    plan_of: Callable[[dict[str, Any]], "WritePlan"],
-) -> "WritePlan":
+    plan_of: Callable[[dict[str, Any]], WritePlan],
+) -> WritePlan:
     """Return the plan that `plan_of` makes of a resource; raises `TooCostlyError` if it stores too much.
 
     `plan_of` is also asked for parts of the resource, to find the element that is the cause.
@@ -59,15 +86,15 @@ def require_affordable(
     return plan
 
 
-def _identifiers(plan: "WritePlan") -> int:
+def _identifiers(plan: WritePlan) -> int:
     return len(locks_among(plan.target.type.name, plan.entries))
 
 
-def _references(plan: "WritePlan") -> int:
+def _references(plan: WritePlan) -> int:
     return len(json.loads(plan.index["targets"]["S"]))
 
 
-def _indexed(plan: "WritePlan") -> int:
+def _indexed(plan: WritePlan) -> int:
     return sum(map(item_size, (plan.index, *plan.entries.values())))
 
 
@@ -80,7 +107,7 @@ _LIMITS: Final[tuple[tuple[_Measure, int, str], ...]] = (
 
 
 def _costly(
-    resource: dict[str, Any], plan_of: Callable[[dict[str, Any]], "WritePlan"], measure: _Measure, text: str
+    resource: dict[str, Any], plan_of: Callable[[dict[str, Any]], WritePlan], measure: _Measure, text: str
 ) -> TooCostlyError:
     """Return the error that names the element with the greatest measure by itself."""
     identity = {name: resource[name] for name in ("resourceType", "id")}
