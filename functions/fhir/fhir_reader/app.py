@@ -76,6 +76,7 @@ class FhirEndpoint(OutcomeEndpoint):
         request = context.request
         caller = caller_of(request.authorizer, context.now)
         context.client_id = caller.client_id
+        context.trail.pay_for_refusal = lambda events: self.quota.consume_events(caller.client_id, events, context.now)
         path = parse_path(request.path)
         if path.type.table is not self.table:
             raise outcomes.not_supported()

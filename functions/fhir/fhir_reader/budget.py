@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from careconnect.fhir import outcomes
-from careconnect.storage.quota import WINDOW, Quota
+from careconnect.storage.quota import UNITS_PER_EVENT, WINDOW, Quota
 
 MAX_ENTRIES: Final = 20_000
 """Index entries that one request may examine: at 1 MB to a query, about a dozen queries."""
@@ -29,9 +29,6 @@ COMPARISONS_PER_ENTRY: Final = 8
 
 UNITS_PER_CALL: Final = 50
 """Price of a call where an index entry costs one unit: the ratio of their times in a function."""
-
-UNITS_PER_EVENT: Final = 10
-"""Price of an audit event in the same units, inserted as one of 25."""
 
 UNITS_PER_CHARGE: Final = 2_000
 """Units charged to the client's quota at once: one small write for a tenth of a second of work."""

@@ -14,7 +14,7 @@ from careconnect.fhir.resource_types import resource_type
 from careconnect.oauth.caller import Caller
 from careconnect.oauth.scopes import Interaction
 from careconnect.storage.keys import Key
-from careconnect.storage.quota import UNITS_PER_WRITE_UNIT, Quota
+from careconnect.storage.quota import UNITS_PER_EVENT, UNITS_PER_WRITE_UNIT, Quota
 from careconnect_records.items.actions import Item
 from careconnect_records.items.resource_items import TooLargeError
 from careconnect_records.parsing.strict_json import parse_json_body
@@ -184,7 +184,9 @@ class ResourceWriter:
         `named` are the patients that the resource refers to: each may be an audit event.
         """
         if plan is None:
-            return nullcontext()
+            # Nothing is written but events, of which a write may have one for nothing.
+            units = UNITS_PER_EVENT * (len({*_patients(target), *named}) - 1)
+            return self.quota.charged(request.caller.client_id, units, self.clock()) if units > 0 else nullcontext()
         events = {*_patients(target, plan.previous, plan.index), *named}
         units = UNITS_PER_WRITE_UNIT * write_units(plan, max(1, len(events)))
         if units > self.quota.units_per_minute:

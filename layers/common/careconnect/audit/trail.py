@@ -26,12 +26,7 @@ NOBODY: Final = ""
 COMPARTMENT: Final = "compartment"
 """The reason for a refusal that the answer hides, as if the resource were absent."""
 
-_ACTIONS: Final[Mapping[str, Action]] = {
-    "POST": Action.EXECUTE,
-    "PUT": Action.UPDATE,
-    "PATCH": Action.UPDATE,
-    "DELETE": Action.DELETE,
-}
+_ACTIONS: Final = {"POST": Action.EXECUTE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}
 _WHY: Final[Mapping[int, str]] = {
     401: "token",
     403: "scope",
@@ -48,7 +43,7 @@ class AuditTrail:
     """Writes the events of one request; without a `store` it writes none.
 
     `clock` returns epoch seconds. With `fails_open`, a request is carried out even if the store is down. `pay` charges
-    events that are about to be written to the request budget.
+    events that are about to be written to the request budget, `pay_for_refusal` those of a refusal to the client.
     """
 
     def __init__(
@@ -92,6 +87,7 @@ class AuditTrail:
         self._begun: list[Future[None]] = []
         self._lock = Lock()
         self.pay: Callable[[int], None] = lambda _events: None
+        self.pay_for_refusal: Callable[[int], None] = lambda _events: None
 
     def start(
         self,
@@ -207,12 +203,19 @@ class AuditTrail:
     def finish(self, status: int, refusal: ApiError | None) -> None:
         """Write the remaining events of a request answered with `status`, and wait for all events in progress.
 
-        Raises `EventNotStoredError`, and the errors of `touched_when`.
+        Raises `EventNotStoredError`, and the errors of `touched_when` and `pay_for_refusal`.
         """
         fault = self._await(self._found)
         if isinstance(fault, ApiError):
             status, refusal = fault.status, fault
-        if self._store is not None and (events := self._last(status, refusal)):
+        events = [] if self._store is None else self._last(status, refusal)
+        if len(events) > 1:
+            # The events of patients that are merely named cost a client nothing else.
+            try:
+                self.pay_for_refusal(len(events))
+            except ApiError as error:
+                fault, events = error, self._last(error.status, error)
+        if self._store is not None and events:
             try:
                 self._store.keep(events)
             except EventNotStoredError as error:
@@ -236,14 +239,16 @@ class AuditTrail:
     def _last(self, status: int, refusal: ApiError | None) -> list[AuditEvent]:
         """Return the events of refused and hidden patients, or the event of a request that discloses no patient."""
         ended: dict[str, AuditEvent] = {}
+        throttled = status == HTTPStatus.TOO_MANY_REQUESTS
         if refusal is None:
             if not self._written and not self._withheld:
                 ended[NOBODY] = self._of(NOBODY)
         elif self._within or not self._written:
             outcome, why = outcome_of(status, refusal)
-            is_one_of_many = status == HTTPStatus.TOO_MANY_REQUESTS or not self._event.client_id
+            is_one_of_many = throttled or not self._event.client_id
             self.identify(client_id=self._event.client_id or refusal.claimed_client_id)
-            patients = dict.fromkeys((*self._named, *(refusal.patients or self._concerned), *self._within))
+            named = () if throttled else (*self._named, *(refusal.patients or self._concerned))
+            patients = dict.fromkeys((*named, *self._within))
             for patient in patients or (NOBODY,):
                 event = replace(self._of(patient), outcome=outcome, why=why, status=status)
                 if patient in self._within:
@@ -252,7 +257,7 @@ class AuditTrail:
                     event = replace(event, id=self._within[patient].id)
                 ended[patient] = one_a_minute(event) if is_one_of_many and patient == NOBODY else event
         for patient, why in self._withheld.items():
-            if patient not in self._written:
+            if patient not in self._written and not throttled:
                 ended[patient] = replace(self._of(patient), outcome=Outcome.REFUSED, why=why, status=status)
         return list(ended.values())
 

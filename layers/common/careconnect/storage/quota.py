@@ -21,6 +21,9 @@ UNITS_PER_MINUTE: Final = 100_000
 UNITS_PER_WRITE_UNIT: Final = 4
 """Price of one of DynamoDB's write units."""
 
+UNITS_PER_EVENT: Final = 10
+"""Price of an audit event, inserted as one of 25."""
+
 UNCOUNTED_UNITS: Final = 800
 """Units of a client's writes that an instance lets come together before it charges them: several small writes."""
 
@@ -59,6 +62,10 @@ class Quota:
                 return
             _remember(self.used_up, client_id, window)
         raise outcomes.too_many_requests(math.ceil(WINDOW - now % WINDOW))
+
+    def consume_events(self, client_id: str, events: int, now: float) -> None:
+        """Charge a client for the audit events of a request that is refused; raises as `consume` does."""
+        self.consume(client_id, events * UNITS_PER_EVENT, now)
 
     @contextmanager
     def charged(self, client_id: str, units: int, now: float) -> Iterator[None]:

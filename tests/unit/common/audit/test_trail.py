@@ -98,7 +98,6 @@ REFUSED: list[tuple[ApiError, str, str]] = [
     (expired_token(), "4", "token"),
     (bypassed_edge(), "4", "front"),
     (invalid_request("No."), "4", "bad request"),
-    (too_many_requests(1), "4", "throttled"),
     (internal(), "8", "error"),
 ]
 
@@ -113,6 +112,38 @@ def test_what_is_refused_before_anything_is_written_says_why_and_whom_it_names(
     request.finish(refusal.status, refusal)
 
     assert reported(stored) == [("4", outcome, why, refusal.status)]
+
+
+def test_a_throttled_request_is_an_event_of_nobody() -> None:
+    stored = StoredEvents()
+    request = trail(stored)
+    _named(request)
+    request.withheld(["5"])
+    request.finish(429, too_many_requests(1))
+
+    assert reported(stored) == [("", "4", "throttled", 429)]
+
+
+def test_refusals_of_many_are_paid_for_or_are_nobodys() -> None:
+    def pay(events: int) -> None:
+        paid.append(events)
+        if sum(paid) > 100:
+            raise too_many_requests(1)
+
+    stored, paid = StoredEvents(), list[int]()
+    for number in range(2):
+        request = trail(stored)
+        request.pay_for_refusal = pay
+        request.start("search-type", Action.READ, "Condition", patients=[f"{number}-{each}" for each in range(60)])
+        if number:
+            with pytest.raises(ApiError) as refused:
+                request.finish(400, invalid_request("No."))
+            assert refused.value.status == 429
+        else:
+            request.finish(400, invalid_request("No."))
+
+    assert paid == [60, 60]
+    assert [len([each for each in reported(stored) if each[3] == status]) for status in (400, 429)] == [60, 1]
 
 
 @pytest.mark.parametrize("refusal", [not_found(), internal()])
