@@ -39,6 +39,7 @@ def target(
     return Target(local_stack.base_url, http, clients)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "attack", [pytest.param(attack, id=attack.name) for attacks in CLASSES.values() for attack in attacks]
 )
