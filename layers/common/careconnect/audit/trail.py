@@ -209,12 +209,13 @@ class AuditTrail:
         if isinstance(fault, ApiError):
             status, refusal = fault.status, fault
         events = [] if self._store is None else self._last(status, refusal)
-        if len(events) > 1:
+        if len(events) > 1 and status < HTTPStatus.INTERNAL_SERVER_ERROR and not self._within:
             # The events of patients that are merely named cost a client nothing else.
             try:
                 self.pay_for_refusal(len(events))
             except ApiError as error:
-                fault, events = error, self._last(error.status, error)
+                fault = fault if isinstance(fault, EventNotStoredError) else error
+                events = self._last(error.status, error)
         if self._store is not None and events:
             try:
                 self._store.keep(events)
@@ -252,8 +253,7 @@ class AuditTrail:
             for patient in patients or (NOBODY,):
                 event = replace(self._of(patient), outcome=outcome, why=why, status=status)
                 if patient in self._within:
-                    # The write may have been done or not. Its two events share one id, so only one of them can be put.
-                    # If it is this one, a transaction that arrives late fails.
+                    # The write may have been done. Its two events share an id, so if this is put, a late write fails.
                     event = replace(event, id=self._within[patient].id)
                 ended[patient] = one_a_minute(event) if is_one_of_many and patient == NOBODY else event
         for patient, why in self._withheld.items():

@@ -18,6 +18,7 @@ from careconnect.fhir.outcomes import (
     not_found,
     out_of_compartment,
     too_many_requests,
+    unavailable,
 )
 from careconnect.fhir.resource_types import RESOURCE_TYPES
 from careconnect.http.errors import ApiError
@@ -144,6 +145,23 @@ def test_refusals_of_many_are_paid_for_or_are_nobodys() -> None:
 
     assert paid == [60, 60]
     assert [len([each for each in reported(stored) if each[3] == status]) for status in (400, 429)] == [60, 1]
+
+
+def test_a_write_that_may_have_been_done_and_a_failure_of_ours_are_not_charged() -> None:
+    def pay(_events: int) -> None:
+        raise too_many_requests(1)
+
+    for is_put in (True, False):
+        stored = StoredEvents()
+        request = trail(stored)
+        request.pay_for_refusal = pay
+        request.start("update", Action.UPDATE, "Observation", ["Observation/1"])
+        request.concerns(["4", "5"])
+        if is_put:
+            request.put_actions(["4", "5"], "Observation/1/_history/2")
+        request.finish(503, unavailable("no answer"))
+
+        assert [each[0::3] for each in reported(stored)] == [("4", 503), ("5", 503)]
 
 
 @pytest.mark.parametrize("refusal", [not_found(), internal()])
