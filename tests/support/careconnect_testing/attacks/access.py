@@ -4,9 +4,8 @@ from http.client import HTTPConnection, HTTPSConnection
 from typing import Final
 from urllib.parse import urlsplit
 
-import jwt
-
 from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.clients.token_request import decoded
 from careconnect_testing.attacks.target import Attack, Breach, Role, Target, require_status
 
 _SPELLINGS: Final = (
@@ -87,7 +86,7 @@ def _next_links(target: Target) -> None:
 
 
 def _scope(target: Target, type_name: str) -> str:
-    granted = str(jwt.decode(target.token(Role.READER), options={"verify_signature": False})["scope"])
+    granted = str(decoded(target.token(Role.READER))["claims"]["scope"])
     level = next((each for each in ("system", "user") if f"{each}/" in granted), "user")
     return f"{level}/{type_name}.read"
 

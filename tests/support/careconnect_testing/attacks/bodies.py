@@ -3,9 +3,10 @@
 from typing import Any, Final
 
 from careconnect_testing.attacks.target import Attack, Role, Target, require_status
+from careconnect_testing.http.writes import JSON, XML
 
-_JSON: Final = {"Content_Type": "application/fhir+json"}
-_XML: Final = {"Content_Type": "application/fhir+xml"}
+_JSON: Final = {"Content_Type": JSON}
+_XML: Final = {"Content_Type": XML}
 _BYTES: Final[tuple[tuple[bytes, dict[str, str]], ...]] = (
     (b'{"resourceType":"Organization","name":"\xff\xfe"}', _JSON),
     (b'{"resourceType":"Organization","name":"caf\xe9"}', _JSON),

@@ -2,12 +2,12 @@
 
 import json
 import uuid
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from careconnect_testing.attacks.target import Attack, Breach, NotTried, Role, Target, require_status
+from careconnect_testing.http.writes import NHS_NUMBER, PATCH, observation
 
-_NHS_NUMBER: Final = "https://fhir.nhs.uk/Id/nhs-number"
 _CLOSED: Final = (403, 404)
 
 
@@ -32,15 +32,15 @@ def _reading_another(target: Target) -> None:
 
 def _writing_for_another(target: Target) -> None:
     token, other = target.token(Role.BOUND), str(target.other_patient["id"])
-    answer = target.send("POST", "Observation", token, _observation(other))
+    answer = target.send("POST", "Observation", token, observation(f"Patient/{other}"))
     target.remove(answer, token)
     require_status(answer, (403,))
-    own = target.send("POST", "Observation", token, _observation(target.own_patient))
+    own = target.send("POST", "Observation", token, observation(f"Patient/{target.own_patient}"))
     if own.status_code != 201:
         raise NotTried(f"BOUND cannot create an Observation of its own patient: {own.status_code}")
     path = own.headers["Location"].partition("/STU3/")[2].partition("/_history")[0]
     moved = [{"op": "replace", "path": "/subject/reference", "value": f"Patient/{other}"}]
-    answer = target.send("PATCH", path, token, moved, Content_Type="application/json-patch+json")
+    answer = target.send("PATCH", path, token, moved, Content_Type=PATCH)
     target.send("DELETE", path, token)
     require_status(answer, (403,))
 
@@ -52,7 +52,7 @@ def _taking_an_identity(target: Target) -> None:
     if before.status_code != 200:
         raise NotTried(f"BOUND cannot read its own patient: {before.status_code}")
     resource = before.json()
-    number = {"system": _NHS_NUMBER, "value": "9990000000"}
+    number = {"system": NHS_NUMBER, "value": "9990000000"}
     for changed in (
         {**resource, "identifier": [*resource.get("identifier", []), number]},
         {**resource, "identifier": [number]},
@@ -69,7 +69,7 @@ def _taking_an_identity(target: Target) -> None:
 def _taking_a_report(target: Target) -> None:
     """Give an own observation an identifier of a laboratory before the laboratory does (H4)."""
     token = target.token(Role.BOUND)
-    resource = _observation(target.own_patient)
+    resource = observation(f"Patient/{target.own_patient}")
     resource["identifier"] = [{"system": "https://laboratory.example/Id/report", "value": uuid.uuid4().hex}]
     answer = target.send("POST", "Observation", token, resource)
     target.remove(answer, token)
@@ -102,21 +102,12 @@ def _asking_by_reference(target: Target) -> None:
     token = target.token(Role.BOUND)
     told = set()
     for patient in (str(target.other_patient["id"]), f"none-{uuid.uuid4().hex[:8]}"):
-        resource = {**_observation(target.own_patient), "performer": [{"reference": f"Patient/{patient}"}]}
+        resource = {**observation(f"Patient/{target.own_patient}"), "performer": [{"reference": f"Patient/{patient}"}]}
         answer = target.send("POST", "Observation", token, resource)
         target.remove(answer, token)
         told.add((answer.status_code, answer.text.replace(patient, "")))
     if len(told) > 1:
         raise Breach("a reference to another's resource and one to nothing are answered differently")
-
-
-def _observation(patient: str) -> dict[str, Any]:
-    return {
-        "resourceType": "Observation",
-        "status": "final",
-        "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7"}]},
-        "subject": {"reference": f"Patient/{patient}"},
-    }
 
 
 ATTACKS: Final = (

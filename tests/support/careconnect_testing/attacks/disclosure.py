@@ -3,10 +3,11 @@
 import base64
 import time
 import uuid
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from careconnect_testing.attacks.target import Attack, Breach, NotTried, Role, Target
+from careconnect_testing.http.writes import observation
 
 _WAIT_SECONDS: Final = 10
 
@@ -61,13 +62,7 @@ def _versions_by_reference(target: Target) -> None:
     patient = str(target.other_patient["id"])
     told = set()
     for version in ("1", "999999"):
-        resource: dict[str, Any] = {
-            "resourceType": "Observation",
-            "status": "final",
-            "code": {"text": "attack"},
-            "subject": {"reference": f"Patient/{patient}/_history/{version}"},
-        }
-        answer = target.send("POST", "Observation", token, resource)
+        answer = target.send("POST", "Observation", token, observation(f"Patient/{patient}/_history/{version}"))
         target.remove(answer, token)
         told.add(answer.status_code)
     if len(told) > 1:

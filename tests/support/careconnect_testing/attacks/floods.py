@@ -4,9 +4,9 @@ import time
 import uuid
 from typing import Any, Final
 
+from careconnect.http.messages import FORM
 from careconnect_testing.attacks.target import Attack, Breach, Role, Target, require_status
 
-_FORM: Final = "application/x-www-form-urlencoded"
 _LONG_SECONDS: Final = 5.0
 _QUICK: Final = (400, 413, 414, 422, 429, 431)
 
@@ -16,7 +16,7 @@ def _many_ids(target: Target) -> None:
     token = target.token(Role.READER)
     ids = ",".join(f"{number:x}" for number in range(16_000))[:62_000]
     for path, form in (("Observation/_search", f"subject={ids}"), ("Patient/_search", f"_id={ids}")):
-        _require_quick(target, "POST", path, token, content=form.encode(), Content_Type=_FORM)
+        _require_quick(target, "POST", path, token, content=form.encode(), Content_Type=FORM)
     few = ",".join(f"p{number}" for number in range(300))
     _require_quick(target, "GET", f"Patient?_id={few}", token)
 
@@ -30,7 +30,7 @@ def _long_names(target: Target) -> None:
         "Patient/_search",
         token,
         content=f"{name}=1&_count=1".encode(),
-        Content_Type=_FORM,
+        Content_Type=FORM,
         Prefer="handling=strict",
     )
     require_status(answer, _QUICK)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from careconnect_testing.attacks.target import Attack, Breach, Role, Target
+from careconnect_testing.http.writes import XML
 
 _DIVS: Final = (
     "<!--><img src=x onerror=alert(2)>-->",
@@ -38,7 +39,7 @@ def _stored(target: Target) -> None:
             '<Organization xmlns="http://hl7.org/fhir"><text><status value="generated"/>'
             f'{div}</text><name value="attack"/></Organization>'
         )
-        _require_refused(target, token, inner, content=xml.encode(), Content_Type="application/fhir+xml")
+        _require_refused(target, token, inner, content=xml.encode(), Content_Type=XML)
 
 
 def _require_refused(target: Target, token: str, inner: str, **request: Any) -> None:

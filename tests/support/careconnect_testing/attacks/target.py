@@ -8,15 +8,13 @@ from functools import cached_property
 from typing import Any, Final
 
 import httpx
-import jwt
 
 from careconnect.http.base_url import FHIR_PATH
-from careconnect_admin.clients.token_request import basic
+from careconnect_admin.clients.token_request import ClientAuthentication, basic, decoded, request_token
+from careconnect_admin.errors import OperatorError
+from careconnect_testing.http.writes import JSON, Resource
 
-JSON: Final = "application/fhir+json"
 REFUSED: Final = (400, 401, 403, 404, 405, 406, 410, 413, 414, 415, 422, 429, 431)
-
-Resource = dict[str, Any]
 
 
 class Role(StrEnum):
@@ -62,11 +60,11 @@ class Target:
             raise NotTried(f"needs {role.value}=id:secret")
         key = (role, scope)
         if key not in self._tokens:
-            form = {"grant_type": "client_credentials", **({"scope": scope} if scope else {})}
-            answer = self.http.post(f"{self.root}/token", data=form, auth=basic(*self.secrets[role]))
-            if answer.status_code != httpx.codes.OK:
-                raise NotTried(f"/token answers {answer.status_code} to {role.value} for {scope or 'its scopes'}")
-            self._tokens[key] = str(answer.json()["access_token"])
+            try:
+                answer = request_token(self.root, ClientAuthentication(basic(*self.secrets[role])), scope=scope)
+            except OperatorError as error:
+                raise NotTried(f"{role.value}: {error}") from None
+            self._tokens[key] = str(answer["access_token"])
         return self._tokens[key]
 
     @cached_property
@@ -76,7 +74,7 @@ class Target:
     @cached_property
     def own_patient(self) -> str:
         """The id of the patient that the bound client is bound to."""
-        claims = jwt.decode(self.token(Role.BOUND), options={"verify_signature": False})
+        claims = decoded(self.token(Role.BOUND))["claims"]
         if "patient" not in claims:
             raise NotTried("BOUND is bound to no patient")
         return str(claims["patient"])

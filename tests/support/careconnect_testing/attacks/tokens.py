@@ -1,16 +1,16 @@
 """Forged, altered and misplaced access tokens."""
 
-import base64
 import hmac
 import json
 import time
 from typing import Any, Final
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from careconnect.http.base_url import FHIR_PATH
+from careconnect_admin.clients.token_request import decoded
 from careconnect_testing.attacks.target import Attack, Role, Target, require_status
+from careconnect_testing.parts.access_tokens import encoded, segment, signing_key
 
 _UNAUTHORIZED: Final = (401, 403)
 _METHOD: Final = "GET"
@@ -18,41 +18,37 @@ _PATH: Final = "Patient?_count=1"
 
 
 def _parts(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
-    token = target.token(Role.READER)
-    return jwt.get_unverified_header(token), jwt.decode(token, options={"verify_signature": False})
-
-
-def _segment(members: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(members).encode()).rstrip(b"=").decode()
+    token = decoded(target.token(Role.READER))
+    return token["header"], token["claims"]
 
 
 def _altered(target: Target) -> None:
     head, claims = _parts(target)
     signature = target.token(Role.READER).rpartition(".")[2]
-    token = f"{_segment(head)}.{_segment({**claims, 'scope': 'system/*.cruds', 'exp': claims['exp'] + 60})}.{signature}"
+    token = f"{segment(head)}.{segment({**claims, 'scope': 'system/*.cruds', 'exp': claims['exp'] + 60})}.{signature}"
     require_status(target.send(_METHOD, _PATH, token), _UNAUTHORIZED)
 
 
 def _unsigned(target: Target) -> None:
     head, claims = _parts(target)
     for algorithm in ("none", "None", "nOnE"):
-        token = f"{_segment({**head, 'alg': algorithm})}.{_segment(claims)}."
+        token = f"{segment({**head, 'alg': algorithm})}.{segment(claims)}."
         require_status(target.send(_METHOD, _PATH, token), _UNAUTHORIZED)
 
 
 def _signed_with_the_public_key(target: Target) -> None:
     head, claims = _parts(target)
     keys = target.http.get(f"{target.root}/.well-known/jwks.json").json()["keys"]
-    content = f"{_segment({**head, 'alg': 'HS256'})}.{_segment(claims)}"
+    content = f"{segment({**head, 'alg': 'HS256'})}.{segment(claims)}"
     for secret in (json.dumps(keys[0]), keys[0]["n"], ""):
         signature = hmac.digest(secret.encode(), content.encode(), "sha256")
-        token = f"{content}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+        token = f"{content}.{encoded(signature)}"
         require_status(target.send(_METHOD, _PATH, token), _UNAUTHORIZED)
 
 
 def _signed_with_a_key_of_ours(target: Target) -> None:
     head, claims = _parts(target)
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    key = signing_key("the attacker's")
     own = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
     for extra in ({}, {"jwk": own}, {"jku": "https://attacker.example/keys"}, {"kid": "../../etc/passwd"}):
         token = jwt.encode(
