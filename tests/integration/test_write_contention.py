@@ -54,7 +54,7 @@ def beside(
 
 
 def test_m5_four_that_write_one_resource_end_in_time_and_slow_no_other(services: list[WriteService]) -> None:
-    """M5: single PUTs waited for 5 s, and nothing bounded what they took from others."""
+    """M5: one PUT waited for 5 s, and other clients' writes waited with it."""
     of_one: list[tuple[int, float]] = []
     beside_one: list[float] = []
     beside_several: list[float] = []

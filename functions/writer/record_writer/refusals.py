@@ -138,7 +138,7 @@ def outside_compartment() -> OutcomeError:
 
 
 def identity_of_patient() -> OutcomeError:
-    """Return 403 for a write by which a bound client would change who a Patient is, or find one by an identifier."""
+    """Return the 403 for a bound client's change of a Patient's identity, or search of a Patient by identifier."""
     return OutcomeError(
         403,
         "forbidden",

@@ -1,4 +1,4 @@
-"""Keep a caller that is bound to a patient from taking an identity (`write.md`, Who may write what).
+"""Refuse writes by which a bound client would take another person's identity (`write.md`, Who may write what).
 
 Conditional writes of all clients match identifiers: a client that could give its patient's resources any identifier
 would receive what others write for someone else.
@@ -14,7 +14,7 @@ from record_writer import refusals
 from record_writer.request.preconditions import IDENTIFIER, Identifier
 
 _IDENTITY: Final = (IDENTIFIER, "link", "active", "_active")
-"""The elements of a Patient that say who it is. `_active` has the extensions of `active`."""
+"""The elements of a Patient's identity. `_active` has the extensions of `active`."""
 
 
 def require_own_condition(caller: Caller, type_: ResourceType, condition: Identifier | None) -> None:

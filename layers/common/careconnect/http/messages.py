@@ -127,7 +127,7 @@ def last_value(pairs: Sequence[tuple[str, str]], name: str) -> str:
 
 
 def is_utf8(query: Sequence[tuple[str, str]]) -> bool:
-    """Return True if a query is certain to have been UTF-8; the gateway decodes it, and replaces what is not.
+    """Return True if a query was valid UTF-8. The gateway decodes it, and replaces invalid bytes by U+FFFD.
 
     False also for a query with the replacement character itself, which looks the same.
     """

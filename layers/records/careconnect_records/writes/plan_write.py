@@ -1,4 +1,4 @@
-"""Plan a write, within the limits of what one version of a resource may store (`write.md`, Limits; ADR 38)."""
+"""Plan a write within the limits of one version's stored size (`write.md`, Limits; ADR 38)."""
 
 import json
 from collections.abc import Callable

@@ -41,7 +41,7 @@ def clients_in(environment: Mapping[str, str]) -> dict[Role, tuple[str, str]]:
 
 
 def main() -> int:
-    """Make all attacks, and print what became of each."""
+    """Run all attacks, and print the result of each."""
     parser = argparse.ArgumentParser(prog="python -m careconnect_testing.attacks", description=__doc__)
     parser.add_argument("root", metavar="ROOT", help="the deployment's root URL, the stack's output BaseUrl")
     parser.add_argument("--only", nargs="+", choices=CLASSES, default=list(CLASSES), help="the classes to try")

@@ -1,4 +1,4 @@
-"""Bodies that are not what they say: other bytes, other structures, entities, and more than a resource may hold."""
+"""Malformed bodies: invalid UTF-8, ambiguous JSON, and XML entities."""
 
 from typing import Any, Final
 
