@@ -479,8 +479,6 @@ def test_a_functions_environment_is_what_its_handler_reads(function: str) -> Non
     read = _settings_read(source)
     if "auditing_of" in source:
         read |= _settings_read((PROJECT / "layers/common/careconnect/endpoint/auditing.py").read_text(encoding="utf-8"))
-        if "aws.kms)" not in source:
-            read -= {"ACCESS_DIGEST_KEY_ALIAS"}
     if "quota_of" in source:
         read |= _settings_read((PROJECT / "layers/common/careconnect/endpoint/quotas.py").read_text(encoding="utf-8"))
     if "pipeline_of" in source:
