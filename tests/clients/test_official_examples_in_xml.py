@@ -1,5 +1,6 @@
 """HL7's own STU3 examples, written as XML and read again by the code that writes and reads: nothing is lost."""
 
+import re
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from careconnect_testing.page.node_clients import FOLDER
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
 
 EXAMPLES = FOLDER / "node_modules/hl7.fhir.r3.examples"
+RELATIVE_LINK = re.compile(r'(?<=href=\\")(?!https?:|mailto:|tel:|#)')
+PICTURE = re.compile(r"(?:background-image: ?url\([^)]*\)|float: right);?|<img [^>]*>")
+"""What HL7's narratives of its own definitions have and a stored one may not: pages beside them, pictures."""
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,8 @@ def test_every_example_of_a_served_type_is_valid_and_survives_xml(examples: dict
 def test_every_valid_example_of_another_type_survives_xml(examples: dict[str, bytes]) -> None:
     different, valid, invalid = [], 0, 0
     for name, body in examples.items():
-        resource = parse_json(body.decode("utf-8-sig"))
+        text = RELATIVE_LINK.sub("http://hl7.org/fhir/STU3/", body.decode("utf-8-sig"))
+        resource = parse_json(PICTURE.sub("", text))
         type_name = resource.get("resourceType", "")
         if model_of(type_name) is None or resource_type(type_name) is not None:
             continue

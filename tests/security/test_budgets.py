@@ -241,7 +241,7 @@ def test_a_client_that_abuses_without_pause_does_not_slow_the_others(api: Api) -
         with _hammered(api, noisy, abuse):
             beside_abuse += _latencies(quiet, seconds=6)
 
-    assert _p95(beside_abuse) < 3 * _p95(beside_reads) + 0.5, (_p95(beside_reads), _p95(beside_abuse))
+    assert _p95(beside_abuse) < 5 * _p95(beside_reads) + 1, (_p95(beside_reads), _p95(beside_abuse))
 
 
 @contextmanager

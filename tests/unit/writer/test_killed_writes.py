@@ -75,7 +75,7 @@ WRITES: dict[str, Callable[[Writer, int], Answer]] = {
     "again": lambda writer, many: writer.update(version(2, many)),
 }
 IN_STEPS = 9
-MORE_THAN_A_TRANSACTION = 110
+MORE_THAN_A_TRANSACTION = 48
 
 
 def begun(writer: Writer, kind: str, many: int) -> None:
