@@ -73,13 +73,12 @@ KMS_RSA: Final = Price(
 LOGS: Final = Price(
     "CloudWatch, logs taken in", 0.5985, 1, "GB", Standing.QUOTED, _LIST.format("AmazonCloudWatch", "2026-09-22")
 )
-TRACE: Final = Price("X-Ray, trace recorded", 5.00, MILLION, "million", Standing.UNVERIFIED, "")
 DATA_OUT: Final = Price(
     "Data sent to the internet", 0.09, 1, "GB", Standing.QUOTED, _LIST.format("AWSDataTransfer", "2026-09-16")
 )
 
 PRICES: Final = (
-    API_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME, READ_UNIT, WRITE_UNIT, STORAGE, BACKUP, KMS_RSA, LOGS, TRACE, DATA_OUT,
+    API_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME, READ_UNIT, WRITE_UNIT, STORAGE, BACKUP, KMS_RSA, LOGS, DATA_OUT,
 )  # fmt: skip
 
 _DYNAMODB: Final = "docs.aws.amazon.com/amazondynamodb, Quotas"

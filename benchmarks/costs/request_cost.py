@@ -15,12 +15,6 @@ KEY_LOOKUPS: Final = 3 / 60
 """GetPublicKey calls for each call of the issuer or the authorizer, by an instance that is called once a second: an
 instance looks up three aliases a minute."""
 
-TRACED: Final = 0.05
-"""The share of calls that X-Ray records, besides the first of each second."""
-
-PLATFORM_LOG: Final = 460
-"""Bytes of Lambda's own log lines for a call."""
-
 GATEWAY_LOG: Final = 380
 """Bytes of the gateway's log line for a request, with `AccessLogs=on`."""
 
@@ -74,7 +68,7 @@ def cost_of(name: str, authorized: float = AUTHORIZED) -> Cost:
     parts = [(own, 1.0), (judge, asked)]
     seconds = sum(share * _gigabyte_seconds(of) for of, share in parts)
     lookups = KEY_LOOKUPS * (own.signatures + asked)
-    logged = GATEWAY_LOG + sum(share * (of.logged + PLATFORM_LOG) for of, share in parts)
+    logged = GATEWAY_LOG + sum(share * of.logged for of, share in parts)
     million = prices.MILLION
     return Cost(
         gateway=prices.API_REQUEST.of(million),
@@ -84,7 +78,7 @@ def cost_of(name: str, authorized: float = AUTHORIZED) -> Cost:
             for of, share in parts
         ),
         keys=prices.KMS_RSA.of(million * (own.signatures + lookups)),
-        logs=prices.LOGS.of(million * logged / _GIGABYTE) + prices.TRACE.of(million * TRACED * (1 + asked)),
+        logs=prices.LOGS.of(million * logged / _GIGABYTE),
         data=prices.DATA_OUT.of(million * own.answered / _GIGABYTE),
     )
 

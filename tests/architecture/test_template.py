@@ -422,7 +422,6 @@ def test_the_console_has_no_permission_on_anything_and_is_shown_nothing() -> Non
         *(
             "BASE_URL",
             "ALLOWED_ORIGINS",
-            "LOG_LEVEL",
             "RELEASE",
             "POWERTOOLS_METRICS_NAMESPACE",
             "POWERTOOLS_SERVICE_NAME",
@@ -463,8 +462,8 @@ def environment(function: str) -> set[str]:
     return own | {name for name, value in everywhere.items() if value != {"Ref": "AWS::NoValue"}}
 
 
-# Read by the libraries, and by nobody: a release differs from the one before by it.
-_NO_SETTINGS = {"LOG_LEVEL", "RELEASE"}
+# Read by nobody: a release differs from the one before by it.
+_NO_SETTINGS = {"RELEASE"}
 _LAMBDAS_OWN = {"AWS_REGION"}
 
 

@@ -116,27 +116,25 @@ class RequestPipeline:
 
     def __call__(self, event: Mapping[str, Any], lambda_context: Any = None) -> dict[str, Any]:
         """Answer an event; only the request id of `lambda_context` is read."""
-        function_request_id = str(getattr(lambda_context, "aws_request_id", ""))
         try:
             with pinned_to_cpu():
-                return self._respond(event, function_request_id)
+                return self._respond(event)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a fixed 500
+            function_request_id = str(getattr(lambda_context, "aws_request_id", ""))
             self.observer.failure("unreadable event", error, ids={"function_request_id": function_request_id})
             context = self._context(parse_request({}))
             internal = self.endpoint.errors.internal()
             return self._rendered(self._render(internal, context), context)
 
-    def _respond(self, event: Mapping[str, Any], function_request_id: str) -> dict[str, Any]:
+    def _respond(self, event: Mapping[str, Any]) -> dict[str, Any]:
         request = parse_request(event)
         if self.origin.secret:
             request = self.origin.seen_by(request)
         context = self._context(request)
-        # The caller's ids are logged in addition to the two that no caller can choose, never instead of them.
-        ids = {
-            "request_id": request.request_id,
-            "gateway_request_id": request.gateway_request_id,
-            "function_request_id": function_request_id,
-        }
+        ids = {"request_id": request.request_id}
+        if request.request_id != request.gateway_request_id:
+            # A caller may send the id of another's request: the gateway's own is in the line too.
+            ids["gateway_request_id"] = request.gateway_request_id
         if request.trace:
             ids["traceparent"] = request.trace
         error: ApiError | None = None

@@ -14,7 +14,11 @@ class PowertoolsObserver:
     """The log and the metrics of one function; each deployed stack has a `namespace` of its own."""
 
     def __init__(self, service: str, *, namespace: str) -> None:
-        self._logger = Logger(service=service, log_uncaught_exceptions=False)
+        self._logger = Logger(
+            service=service, location=None, xray_trace_id=None, use_rfc3339=True, log_uncaught_exceptions=False
+        )
+        # Each byte of a line is paid for, and its log group names the function.
+        self._logger.remove_keys(["service"])
         self._metrics = Metrics(namespace=namespace, service=service)
 
     def request(
