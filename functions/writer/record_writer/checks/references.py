@@ -20,7 +20,7 @@ from careconnect_records.writes.target import Target
 
 MAX_FAULTS: Final = 50
 
-_ABSENT: Final = "what it refers to does not exist"
+_ABSENT: Final = "refers to a resource that does not exist"
 
 
 def referenced_by(resource: dict[str, Any], root: str) -> dict[str, Target]:

@@ -59,7 +59,7 @@ def contained_in(resource: dict[str, Any]) -> dict[str, str]:
 
 
 def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base: str) -> str:
-    """Return the fault of a reference that needs no look into the tables, empty if there is none.
+    """Return a predicate for the fault of a reference that needs no look-up, empty if there is none.
 
     The reference names no contained resource, or a type that its element does not allow.
     """
@@ -69,13 +69,13 @@ def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base
     if reference.text.startswith("#"):
         kind = contained.get(reference.text[1:], "")
         if not kind:
-            return "what it refers to is not contained"
+            return "refers to a contained resource that is not there"
     else:
         target = target_of(reference.text, fhir_base)
         if target is None:
             return ""
         kind = target.type_name
-    return "" if reference.allows(kind) else "it may not refer to a resource of that type"
+    return "" if reference.allows(kind) else f"may only refer to {' or '.join(sorted(reference.targets))}"
 
 
 def is_elsewhere(text: str, fhir_base: str) -> bool:

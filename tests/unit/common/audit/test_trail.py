@@ -95,7 +95,8 @@ def test_what_is_allowed_is_an_event_of_each_patient_or_one_of_nobody(
 @pytest.mark.parametrize(("context", "name"), [({}, ""), ({"client_name": "Se%C3%B1or%20%22X%22"}, 'Señor "X"')])
 def test_an_event_names_the_client_as_its_token_does(context: dict[str, str], name: str) -> None:
     stored = StoredEvents()
-    trail(stored, **CALLER, **context).finish(200, None)
+    request = parse_request(fhir_event("GET", "Patient/4", authorizer={**CALLER, **context}))
+    AuditTrail(stored, request=request).finish(200, None)
 
     assert [event.client_name for event in stored.events] == [name]
 
