@@ -50,9 +50,9 @@ class WriteTrail(Protocol):
 class WriteRequest:
     """A write that a client asks for: of the resource `id`, or of the one with the identifier `condition`.
 
-    `resource` is the valid body of a create or an update, without its id; `body_id` is that id. `patients` are the
-    patients in whose compartments the body is. `root` is the API's public root URL. `representation` says whether the
-    response shows the resource.
+    `resource` is the body of a create or an update, not validated, without its id; `body_id` is that id. `patients` are
+    the patients in whose compartments the body is. `root` is the API's public root URL. `representation` says whether
+    the response shows the resource.
     """
 
     kind: Kind
