@@ -222,7 +222,8 @@ class ResourceWriter:
     def _unchanged(self, request: WriteRequest, target: Target, referred: tuple[str, ...] = ()) -> WriteResult:
         """Return the stored version as the result."""
         request.trail.touched((*_patients(target), *referred))
-        text = self._text(target) if request.representation else ""
+        # If it was read anyway, an OperationOutcome may warn of it.
+        text = self._text(target) if request.representation or target.body else ""
         return WriteResult(200, target.id, target.version, target.updated, text)
 
     def _with_own_identifiers(self, request: WriteRequest, target: Target, after: dict[str, Any]) -> Target:

@@ -74,7 +74,7 @@ class WriteRequest:
 class WriteResult:
     """The result of a write request: the HTTP status, and the stored version unless the resource is absent.
 
-    `body` is the version's JSON text, if the request asked for it.
+    `body` is the version's JSON text, if the request asked for it or it was at hand.
     """
 
     status: int
