@@ -6,8 +6,10 @@ import pytest
 from fhir.resources.STU3 import get_fhir_model_class
 
 from careconnect.endpoint.pipeline import RequestPipeline
-from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
+from careconnect.fhir.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, resource_type
+from careconnect.fhir.resource_types.other_names import OTHER_NAMES, parameter_called
 from careconnect.fhir.resource_types.stu3 import RESOURCE_NAMES
+from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS
 from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
@@ -165,7 +167,15 @@ UNKNOWN = [
     ("Patient?nmae=x", f"nmae: {IGNORED} The nearest is name."),
     ("Patient?Name:exact=x", f"Name:exact: {IGNORED} The nearest is name."),
     ("Patient?birth-date=2017", f"birth-date: {IGNORED} The nearest is birthdate."),
-    ("Patient?postcode=x", f"postcode: {IGNORED}"),
+    ("Patient?postcode=x", f"postcode: {IGNORED} The nearest is address-postalcode."),
+    ("Patient?surname=x", f"surname: {IGNORED} The nearest is family."),
+    ("Organization?surname=x", f"surname: {IGNORED} The nearest is name."),
+    ("Patient?first_name:exact=x", f"first_name:exact: {IGNORED} The nearest is given."),
+    ("Patient?DateOfBirth=2017", f"DateOfBirth: {IGNORED} The nearest is birthdate."),
+    ("Patient?nhs-number=1", f"nhs-number: {IGNORED} The nearest is identifier."),
+    ("Patient?sex=f", f"sex: {IGNORED} The nearest is gender."),
+    ("Organization?sex=f", f"sex: {IGNORED}"),
+    ("Practitioner?telephone=1", f"telephone: {IGNORED} The nearest is phone."),
     ("Patient?count=1", f"count: {IGNORED} The nearest is _count."),
     ("Patient?_inclde=x", f"_inclde: {IGNORED} The nearest is _include."),
     ("Patient?nonsense=1", f"nonsense: {IGNORED}"),
@@ -273,3 +283,12 @@ def test_two_hundred_parameters_are_taken_and_no_more(reader: Reader) -> None:
     answer = reader.get("Patient", [("_count", "1")] * 201)
 
     assert (answer.status, answer.diagnostics) == (400, "There are too many parameters.")
+
+
+def test_each_other_name_leads_to_a_parameter_that_some_type_offers_and_is_not_one_itself() -> None:
+    result = {*SEARCH_PARAMETERS, *(each.name for each in COMMON_PARAMETERS)}
+    own = {each.name for served in RESOURCE_TYPES for each in served.parameters} | result
+
+    for name, others in OTHER_NAMES.items():
+        assert name in own
+        assert [parameter_called(other, {name}) for other in others.split()] == [name] * len(others.split())

@@ -15,6 +15,7 @@ from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.rendering.formats import negotiate
 from careconnect.fhir.rendering.views import View
 from careconnect.fhir.resource_types import COMMON_PARAMETERS, ResourceType, SearchParameter
+from careconnect.fhir.resource_types.other_names import parameter_called
 from careconnect.fhir.result_parameter_names import (
     BOOLEANS,
     DEFAULT_COUNT,
@@ -195,7 +196,7 @@ class Offer:
         )
 
     def _of_unknown(self, name: str, head: str) -> str:
-        nearest = nearest_name(head, self.names)
+        nearest = parameter_called(head, self.names) or nearest_name(head, self.names)
         hint = f" The nearest is {nearest}." if nearest else ""
         if self.handling is Handling.STRICT:
             raise outcomes.invalid_parameter(name, f"the parameter is not supported.{hint}", code="not-supported")
