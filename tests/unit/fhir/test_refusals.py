@@ -218,6 +218,52 @@ NOT_TAKEN = [
             "address-city, address-country, address-state, death-date, with - for descending."
         ),
     ),
+    (
+        "Patient?_sort=-surname",
+        (
+            "_sort: takes _id, _lastUpdated, name, family, given, birthdate, address-postalcode, address, "
+            "address-city, address-country, address-state, death-date, with - for descending. The nearest is family."
+        ),
+    ),
+    (
+        "Observation?patient.dob=2017",
+        (
+            "patient.dob: the chain is not supported. Observation takes such as patient.identifier, "
+            "subject.identifier, encounter.identifier, context.identifier, performer.identifier. "
+            "The nearest is birthdate."
+        ),
+    ),
+    (
+        "Patient?_has:Observation:patient:cod=x",
+        (
+            "_has:Observation:patient:cod: no such parameter of an Observation is offered; of Patient it takes such as "
+            "_has:Observation:patient:_id, _has:Observation:subject:_id, _has:Observation:performer:_id. "
+            "The nearest is code."
+        ),
+    ),
+    (
+        "Patient?_has:Observatoin:patient:code=x",
+        (
+            "_has:Observatoin:patient:code: no such reference to a Patient is offered; of Patient it takes such as "
+            "_has:Condition:patient:_id, _has:Condition:subject:_id, _has:Condition:asserter:_id, "
+            "_has:Observation:patient:_id, _has:Observation:subject:_id."
+        ),
+    ),
+    (
+        "Encounter?subject=4",
+        (
+            "subject: FHIR defines the parameter, but it is not offered, and without it more would be found: leave it "
+            "out, or send Prefer: handling=lenient to have it ignored. What is offered is listed by metadata. "
+            "The nearest is patient."
+        ),
+    ),
+    (
+        "Patient?birthdate=14/06/1971",
+        (
+            "birthdate: not a date such as 2017, 2017-10, 2017-10-19 (the year first) or 2017-10-19T08:00:00Z; "
+            "a prefix such as ge may precede it."
+        ),
+    ),
     ("Medication?_sort=code", "_sort: takes _id, _lastUpdated, with - for descending."),
     (
         "Patient?_include=Patient:practitioner",
@@ -256,14 +302,14 @@ NOT_TAKEN = [
         "Condition?patient.nmae=x",
         (
             "patient.nmae: the chain is not supported. Condition takes such as patient.identifier, subject.identifier, "
-            "encounter.identifier, context.identifier, asserter.identifier."
+            "encounter.identifier, context.identifier, asserter.identifier. The nearest is name."
         ),
     ),
     (
         "PractitionerRole?practitioner.nmae=x",
         (
             "practitioner.nmae: the chain is not supported. PractitionerRole takes such as practitioner.identifier, "
-            "organization.identifier, location.identifier, service.identifier."
+            "organization.identifier, location.identifier, service.identifier. The nearest is name."
         ),
     ),
 ]

@@ -96,6 +96,7 @@ def test_the_document_around_the_resource_is_not_content(document: bytes) -> Non
 
 DOCTYPE = "XML with a document type is not taken (line 1, column {})"
 NOT_XML = "the body is not well-formed XML: {} (line 1, column {})"
+NO_RESOURCE = f"the body is not a resource of STU3: its root is a type's name in the namespace {FHIR}"
 DEEP = "the body is nested too deeply"
 CHARACTER = "reference to invalid character number"
 LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
@@ -129,10 +130,10 @@ LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
         (f'<!DOCTYPE Patient><Patient xmlns="{FHIR}"/>', DOCTYPE.format(18)),
         (f'<!DOCTYPE a SYSTEM "file:///etc/passwd"><Patient xmlns="{FHIR}"/>', DOCTYPE.format(40)),
         (f'{LAUGHS}<Patient xmlns="{FHIR}"><id value="&b;"/></Patient>', DOCTYPE.format(13)),
-        ("<Patient/>", "the body is not a resource of STU3"),
-        ('<Patient xmlns="urn:else"/>', "the body is not a resource of STU3"),
-        (f'<Nothing xmlns="{FHIR}"><id value="4"/></Nothing>', "the body is not a resource of STU3"),
-        (f'<HumanName xmlns="{FHIR}"/>', "the body is not a resource of STU3"),
+        ("<Patient/>", NO_RESOURCE),
+        ('<Patient xmlns="urn:else"/>', NO_RESOURCE),
+        (f'<Nothing xmlns="{FHIR}"><id value="4"/></Nothing>', NO_RESOURCE),
+        (f'<HumanName xmlns="{FHIR}"/>', NO_RESOURCE),
         ("<a>" * 100_000, "the body is nested too deeply (line 1, column 193)"),
         (
             f'<Patient xmlns="{FHIR}">' + '<extension url="u">' * 64,

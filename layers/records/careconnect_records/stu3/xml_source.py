@@ -20,6 +20,7 @@ from careconnect_records.stu3.schema import Element, model_of, shape_beside_prim
 from careconnect_records.stu3.validation import OUT_OF_ORDER
 
 _NOT_XML: Final = "the body is not well-formed XML"
+_NO_RESOURCE: Final = f"the body is not a resource of STU3: its root is a type's name in the namespace {FHIR}"
 _STRAY_TEXT: Final = "#text"
 
 _SCHEMA_LOCATION: Final = "http://www.w3.org/2001/XMLSchema-instance schemaLocation"
@@ -193,7 +194,7 @@ class _Reader:
         except UnsafeXmlError as error:
             raise UnreadableBodyError(str(error), error.line, error.column) from None
         if not self._root.node["resourceType"]:
-            raise UnreadableBodyError("the body is not a resource of STU3")
+            raise UnreadableBodyError(_NO_RESOURCE)
         return self._root.node
 
     def _start(self, name: str, attributes: _Attributes) -> None:

@@ -20,7 +20,7 @@ OTHER_NAMES: Final = {
     "email": "mail emailaddress",
     "telecom": "phone telephone email mail",
     "general-practitioner": "gp doctor practice careprovider",
-    "patient": "person nhspatient patientid",
+    "patient": "subject person patientid",
     "date": "performed occurrence when effective",
     "code": "loinc snomed diagnosis allergen substance",
     "medication": "drug medicine",
