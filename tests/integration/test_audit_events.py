@@ -73,6 +73,7 @@ def test_a_read_is_found_by_its_patient(explorer_of: HttpReader, record: HttpRea
 
     (event,) = with_request_id(events_of(record, ("patient", PATIENT)), request_id)
     assert event["agent"][0]["userId"] == {"value": "explorer"}
+    assert event["agent"][0]["name"] == "Explorer: reads everything"
     assert event["agent"][0]["network"]["address"] == "127.0.0.1"
     assert event["entity"][0]["reference"] == {"reference": f"Patient/{PATIENT}"}
     assert (event["action"], event["outcome"], event["subtype"][0]["code"]) == ("R", "0", "read")

@@ -62,7 +62,10 @@ def test_rfc_7662_who_may_know_what(
     assert own == {
         "active": True,
         "token_type": "Bearer",
-        **{name: claims[name] for name in ("scope", "client_id", "sub", "aud", "iss", "iat", "exp", "jti")},
+        **{
+            name: claims[name]
+            for name in ("scope", "client_id", "sub", "aud", "iss", "iat", "exp", "jti", "client_name")
+        },
     }
     assert introspect(http, ("resource-server", server_secret), token) == own
     assert introspect(http, (explorer.client_id, explorer.secret), token) == INACTIVE

@@ -92,10 +92,11 @@ def _subtype(event: AuditEvent) -> Json:
 
 
 def _agent(event: AuditEvent) -> Json:
-    """Return the agent: a client by its id, or an operator by the name that AWS has for it."""
+    """Return the agent: a client by its id and name, or an operator by the name that AWS has for it."""
     user = {"userId": {"value": event.client_id}} if event.client_id else {}
+    name = {"name": event.client_name} if event.client_name else {}
     network = {"network": {"address": event.address, "type": _IP_ADDRESS}} if event.address else {}
-    return {**user, "requestor": True, **network}
+    return {**user, **name, "requestor": True, **network}
 
 
 def _entities(event: AuditEvent) -> Iterator[Json]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from careconnect.http.base_url import base_url
 from careconnect.oauth.token_verification import TrustedKeys
@@ -21,9 +22,9 @@ def build_authorizer(
 ) -> Authorize:
     """Build the function from a TOKEN authorizer event to the authorizer's response, for the routes of one direction.
 
-    The context of an accepted token has `client_id`, `scope`, `expires_at`, `jti` (its id in the audit trail) and, for
-    a bound client, `patient` and `identifier_systems`, separated by spaces. For any other token the function raises
-    `TokenRefusedError` (ADR 16).
+    The context of an accepted token has `client_id`, `scope`, `expires_at`, `jti` (its id in the audit trail),
+    `client_name`, percent-encoded, unless the token has none, and, for a bound client, `patient` and
+    `identifier_systems`, separated by spaces. For any other token the function raises `TokenRefusedError` (ADR 16).
     """
 
     def authorize(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,6 +39,9 @@ def build_authorizer(
             "expires_at": str(token.expires_at),
             "jti": token.jti,
         }
+        if token.client_name:
+            # The gateway's cache is known to break on quotes in a context, and nothing promises it other alphabets.
+            context["client_name"] = quote(token.client_name)
         if token.patient:
             context["patient"] = token.patient
         if token.identifier_systems:

@@ -42,7 +42,7 @@ _OWN: Final = tuple(status for status, *_ in _OWN_ERRORS)
 _WRITE_ERRORS: Final[Rows] = (*(row for row in FHIR_ERRORS if row[0] not in _OWN), *_OWN_ERRORS)
 
 # A minimal example of a fault: `Observation.status` is missing.
-_FAULT: Final = Issue("required", "missing", expression="Observation.status")
+_FAULT: Final = Issue("required", "status is missing: every Observation needs one.", expression="Observation.status")
 
 # One text to split: `Location` is also a type's name, which only the table's module may contain as a literal.
 _VERSION_HEADERS: Final = tuple("Location ETag Last-Modified".split())  # noqa: SIM905

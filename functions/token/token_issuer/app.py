@@ -68,7 +68,7 @@ class OAuthEndpoint(Endpoint):
             admits_disabled=endpoint is _revoke,
         )
         context.client_id = client.client_id
-        context.trail.identify(client_id=client.client_id)
+        context.trail.identify(client_id=client.client_id, client_name=client.name)
         check_client_id(client.client_id, parameters)
         try:
             body = endpoint(self, context, client, parameters)

@@ -19,7 +19,7 @@ from careconnect.oauth.scopes import Interaction
 from careconnect.storage.keys import resource_key
 from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body
-from record_writer.checks.valid_resource import require_valid, require_writable
+from record_writer.checks.valid_resource import require_writable
 from record_writer.request.preconditions import (
     Identifier,
     criteria_in,
@@ -162,7 +162,7 @@ def _condition(path: FhirPath, request: Request, fhir_base: str) -> Identifier |
 
 
 def _with_body(write_request: WriteRequest, request: Request, trail: AuditTrail) -> WriteRequest:
-    """Return a write request with its parsed body; raises the outcomes 400, 413, 415 and 422."""
+    """Return a write request with its parsed body; raises the outcomes 400, 413 and 415."""
     if write_request.kind is Kind.DELETE:
         return write_request
     if write_request.kind is Kind.PATCH:
@@ -176,5 +176,4 @@ def _with_body(write_request: WriteRequest, request: Request, trail: AuditTrail)
         if body_id != write_request.id:
             raise refusals.another_id()
         resource["id"] = body_id
-    require_valid(resource, write_request.root)
     return replace(write_request, resource=resource, body_id=body_id, patients=patients)

@@ -1,5 +1,6 @@
 """The response to a write: its status, its version, and the body that the client prefers."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -12,6 +13,7 @@ from careconnect.fhir.resource_types import ResourceType
 from careconnect.fhir.result_parameter_names import BOOLEANS
 from careconnect.http.messages import Response, fits_answer, last_value
 from careconnect.http.validators import validators
+from record_writer.checks.care_connect import warnings_of
 from record_writer.request.write_request import WriteResult
 
 _UNCACHED: Final = {"Cache-Control": "no-store"}
@@ -66,7 +68,7 @@ def response_to(result: WriteResult, type_: ResourceType, fhir_base: str, presen
     }
     if presentation.preference is Preference.MINIMAL:
         return Response(result.status, headers=headers)
-    text = result.body if presentation.preference is Preference.REPRESENTATION else _outcome(result.status)
+    text = result.body if presentation.preference is Preference.REPRESENTATION else _outcome(result)
     body = render(text, presentation.format, pretty=presentation.pretty)
     if not fits_answer(body):
         # Too large for a response, but written all the same: `Location` says where to read it.
@@ -74,6 +76,7 @@ def response_to(result: WriteResult, type_: ResourceType, fhir_base: str, presen
     return fhir_response(result.status, body, presentation.format, headers)
 
 
-def _outcome(status: int) -> str:
-    text = "The resource was created." if status == 201 else "The resource is as it was asked to be."
-    return OperationOutcome((Issue("informational", text, severity="information"),)).json()
+def _outcome(result: WriteResult) -> str:
+    text = "The resource was created." if result.status == 201 else "The resource is as it was asked to be."
+    warnings = warnings_of(json.loads(result.body)) if result.body else []
+    return OperationOutcome((Issue("informational", text, severity="information"), *warnings)).json()

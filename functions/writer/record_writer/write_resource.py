@@ -26,11 +26,13 @@ from record_writer import refusals
 from record_writer.checks.compartment import patients_in_body, stored_patients
 from record_writer.checks.identifiers import require_own_condition, require_own_identifiers
 from record_writer.checks.references import referenced_by, require_references
-from record_writer.checks.valid_resource import require_own, require_valid
-from record_writer.find_target import find_target, not_found, sees
+from record_writer.checks.valid_resource import require_own
+from record_writer.find_references import find_references
+from record_writer.find_target import find_target, not_found
 from record_writer.record_store import ConflictError, NotTakenError, RecordStore
 from record_writer.request.patch_resource import patched
 from record_writer.request.write_request import Kind, WriteRequest, WriteResult
+from record_writer.require_valid import require_valid
 
 SECONDS: Final = 9.0
 """How long a write is tried again after conflicts: the last attempt ends within ten seconds (`write.md`)."""
@@ -58,6 +60,7 @@ class ResourceWriter:
         """
         require_own_condition(request.caller, request.type, request.condition)
         if request.kind in (Kind.CREATE, Kind.UPDATE):
+            require_valid(request, request.resource, self.store, self.quota, self.clock(), note=request.trail.concerns)
             require_own(request.caller, request.type, request.resource, request.id, request.root)
         if request.kind is Kind.CREATE:
             require_own_identifiers(request.caller, request.type, {}, request.resource)
@@ -119,7 +122,15 @@ class ResourceWriter:
         if _identity(after) != identity:
             raise refusals.patch_of_identity()
         _note_target(request, target, patients_in_body(request.type, after, request.root))
-        require_valid(after, request.root)
+        require_valid(
+            request,
+            after,
+            self.store,
+            self.quota,
+            self.clock(),
+            kept=target.references,
+            note=lambda patients: _note_target(request, target, patients),
+        )
         require_own(request.caller, request.type, after, target.id, request.root)
         target = self._with_own_identifiers(request, target, after)
         return self._put(request, target, after, "PUT")
@@ -153,21 +164,15 @@ class ResourceWriter:
         full: Collection[Key] = ()
         # With the look-ups, so that no write waits for the charge alone.
         with self._charged(request, target, plan, (each.id for each in referenced.values() if each.type.is_patient)):
-            stored = self.store.read_summaries(each for key, each in referenced.items() if key != target.key)
-            # What the stored version refers to may stay: a bound client can neither see it nor always remove it.
-            visible = [
-                each
-                for each in stored.values()
-                if each.exists and (each.key in target.references or sees(request.caller, each))
-            ]
-            referred = tuple(each.id for each in visible if each.type.is_patient)
+            others = (each for key, each in referenced.items() if key != target.key)
+            found = find_references(self.store, request.caller, others, kept=target.references)
             # From here on the answer tells that these patients exist, also if it is a refusal.
-            _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *referred))
-            require_references(resource, {target.key, *(each.key for each in visible)}, request.root)
+            _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *found.patients))
+            require_references(resource, {target.key, *found.keys}, request.root)
             _require_match(request, target)
             if plan is not None:
                 full = self.store.full_locks(plan)
-        return self._write(request, target, plan, full, referred)
+        return self._write(request, target, plan, full, found.patients)
 
     def _planned(
         self, request: WriteRequest, target: Target, resource: dict[str, Any] | None, method: str
@@ -217,7 +222,8 @@ class ResourceWriter:
     def _unchanged(self, request: WriteRequest, target: Target, referred: tuple[str, ...] = ()) -> WriteResult:
         """Return the stored version as the result."""
         request.trail.touched((*_patients(target), *referred))
-        text = self._text(target) if request.representation else ""
+        # If it was read anyway, an OperationOutcome may warn of it.
+        text = self._text(target) if request.representation or target.body else ""
         return WriteResult(200, target.id, target.version, target.updated, text)
 
     def _with_own_identifiers(self, request: WriteRequest, target: Target, after: dict[str, Any]) -> Target:

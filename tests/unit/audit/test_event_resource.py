@@ -28,6 +28,7 @@ FULL = an_event(
     type="Observation",
     query="patient=4&code=8867-4",
     patient="4",
+    client_name="Ward 7",
     subject="client-1",
     jti="token-7",
     outcome=Outcome.REFUSED,
@@ -68,6 +69,7 @@ def test_an_event_says_who_did_what_to_whom_and_what_came_of_it() -> None:
         "agent": [
             {
                 "userId": {"value": "client-1"},
+                "name": "Ward 7",
                 "requestor": True,
                 "network": {"address": "203.0.113.7", "type": "2"},
             }

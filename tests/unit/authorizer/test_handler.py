@@ -126,6 +126,7 @@ def test_an_accepted_token_gets_its_policy_and_the_readers_context(authorizer: A
     assert answer["context"]["scope"] == "user/Patient.read profile"
     assert abs(int(answer["context"]["expires_at"]) - time.time() - 600) < 5
     assert all(isinstance(value, str) for value in answer["context"].values())
+    assert authorizer.ask(authorizer.token(client_name='Señor "X"'))["context"]["client_name"] == "Se%C3%B1or%20%22X%22"
     stage = authorizer_event("x")["methodArn"].partition("/GET")[0]
     assert allows(answer["policyDocument"], "execute-api:Invoke", f"{stage}/GET{FHIR_PATH}/Patient/4")
     assert not allows(answer["policyDocument"], "execute-api:Invoke", f"{stage}/GET{FHIR_PATH}/Condition/4")

@@ -292,9 +292,15 @@ def test_oauth_md_subject_and_client_are_one() -> None:
     refused(f"Bearer {token(sub='client-2')}")
 
 
-@pytest.mark.parametrize("patient", [4, None, ["4"], True])
-def test_oauth_md_the_patient_is_a_text(patient: Any) -> None:
-    refused(f"Bearer {token(patient=patient)}")
+@pytest.mark.parametrize("name", ["patient", "client_name"])
+@pytest.mark.parametrize("value", [4, None, ["4"], True])
+def test_oauth_md_the_patient_and_the_clients_name_are_texts(name: str, value: Any) -> None:
+    refused(f"Bearer {token(**{name: value})}")
+
+
+def test_a_token_from_before_there_were_names_has_none() -> None:
+    assert verify(f"Bearer {token()}").client_name == ""
+    assert verify(f"Bearer {token(client_name='Ward 7')}").client_name == "Ward 7"
 
 
 @pytest.mark.parametrize(

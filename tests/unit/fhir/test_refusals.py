@@ -6,8 +6,10 @@ import pytest
 from fhir.resources.STU3 import get_fhir_model_class
 
 from careconnect.endpoint.pipeline import RequestPipeline
-from careconnect.fhir.resource_types import RESOURCE_TYPES, resource_type
+from careconnect.fhir.resource_types import COMMON_PARAMETERS, RESOURCE_TYPES, resource_type
+from careconnect.fhir.resource_types.other_names import OTHER_NAMES, parameter_called
 from careconnect.fhir.resource_types.stu3 import RESOURCE_NAMES
+from careconnect.fhir.result_parameter_names import SEARCH_PARAMETERS
 from careconnect.fhir.unknown_path import unknown_path
 from careconnect.http.base_url import FHIR_PATH
 from careconnect.http.messages import Cors
@@ -165,7 +167,15 @@ UNKNOWN = [
     ("Patient?nmae=x", f"nmae: {IGNORED} The nearest is name."),
     ("Patient?Name:exact=x", f"Name:exact: {IGNORED} The nearest is name."),
     ("Patient?birth-date=2017", f"birth-date: {IGNORED} The nearest is birthdate."),
-    ("Patient?postcode=x", f"postcode: {IGNORED}"),
+    ("Patient?postcode=x", f"postcode: {IGNORED} The nearest is address-postalcode."),
+    ("Patient?surname=x", f"surname: {IGNORED} The nearest is family."),
+    ("Organization?surname=x", f"surname: {IGNORED} The nearest is name."),
+    ("Patient?first_name:exact=x", f"first_name:exact: {IGNORED} The nearest is given."),
+    ("Patient?DateOfBirth=2017", f"DateOfBirth: {IGNORED} The nearest is birthdate."),
+    ("Patient?nhs-number=1", f"nhs-number: {IGNORED} The nearest is identifier."),
+    ("Patient?sex=f", f"sex: {IGNORED} The nearest is gender."),
+    ("Organization?sex=f", f"sex: {IGNORED}"),
+    ("Practitioner?telephone=1", f"telephone: {IGNORED} The nearest is phone."),
     ("Patient?count=1", f"count: {IGNORED} The nearest is _count."),
     ("Patient?_inclde=x", f"_inclde: {IGNORED} The nearest is _include."),
     ("Patient?nonsense=1", f"nonsense: {IGNORED}"),
@@ -208,6 +218,52 @@ NOT_TAKEN = [
             "address-city, address-country, address-state, death-date, with - for descending."
         ),
     ),
+    (
+        "Patient?_sort=-surname",
+        (
+            "_sort: takes _id, _lastUpdated, name, family, given, birthdate, address-postalcode, address, "
+            "address-city, address-country, address-state, death-date, with - for descending. The nearest is family."
+        ),
+    ),
+    (
+        "Observation?patient.dob=2017",
+        (
+            "patient.dob: the chain is not supported. Observation takes such as patient.identifier, "
+            "subject.identifier, encounter.identifier, context.identifier, performer.identifier. "
+            "The nearest is birthdate."
+        ),
+    ),
+    (
+        "Patient?_has:Observation:patient:cod=x",
+        (
+            "_has:Observation:patient:cod: no such parameter of an Observation is offered; of Patient it takes such as "
+            "_has:Observation:patient:_id, _has:Observation:subject:_id, _has:Observation:performer:_id. "
+            "The nearest is code."
+        ),
+    ),
+    (
+        "Patient?_has:Observatoin:patient:code=x",
+        (
+            "_has:Observatoin:patient:code: no such reference to a Patient is offered; of Patient it takes such as "
+            "_has:Condition:patient:_id, _has:Condition:subject:_id, _has:Condition:asserter:_id, "
+            "_has:Observation:patient:_id, _has:Observation:subject:_id."
+        ),
+    ),
+    (
+        "Encounter?subject=4",
+        (
+            "subject: FHIR defines the parameter, but it is not offered, and without it more would be found: leave it "
+            "out, or send Prefer: handling=lenient to have it ignored. What is offered is listed by metadata. "
+            "The nearest is patient."
+        ),
+    ),
+    (
+        "Patient?birthdate=14/06/1971",
+        (
+            "birthdate: not a date such as 2017, 2017-10, 2017-10-19 (the year first) or 2017-10-19T08:00:00Z; "
+            "a prefix such as ge may precede it."
+        ),
+    ),
     ("Medication?_sort=code", "_sort: takes _id, _lastUpdated, with - for descending."),
     (
         "Patient?_include=Patient:practitioner",
@@ -246,14 +302,14 @@ NOT_TAKEN = [
         "Condition?patient.nmae=x",
         (
             "patient.nmae: the chain is not supported. Condition takes such as patient.identifier, subject.identifier, "
-            "encounter.identifier, context.identifier, asserter.identifier."
+            "encounter.identifier, context.identifier, asserter.identifier. The nearest is name."
         ),
     ),
     (
         "PractitionerRole?practitioner.nmae=x",
         (
             "practitioner.nmae: the chain is not supported. PractitionerRole takes such as practitioner.identifier, "
-            "organization.identifier, location.identifier, service.identifier."
+            "organization.identifier, location.identifier, service.identifier. The nearest is name."
         ),
     ),
 ]
@@ -273,3 +329,12 @@ def test_two_hundred_parameters_are_taken_and_no_more(reader: Reader) -> None:
     answer = reader.get("Patient", [("_count", "1")] * 201)
 
     assert (answer.status, answer.diagnostics) == (400, "There are too many parameters.")
+
+
+def test_each_other_name_leads_to_a_parameter_that_some_type_offers_and_is_not_one_itself() -> None:
+    result = {*SEARCH_PARAMETERS, *(each.name for each in COMMON_PARAMETERS)}
+    own = {each.name for served in RESOURCE_TYPES for each in served.parameters} | result
+
+    for name, others in OTHER_NAMES.items():
+        assert name in own
+        assert [parameter_called(other, {name}) for other in others.split()] == [name] * len(others.split())

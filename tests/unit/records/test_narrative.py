@@ -141,8 +141,8 @@ def test_every_element_and_attribute_of_the_rule_is_allowed_and_no_other_of_html
         ("<p>", "not well-formed XHTML"),
         ("<x:p>a</x:p>", "not well-formed XHTML"),
         ("&#1;", "not well-formed XHTML"),
-        (" \n&#9; ", "has to say or show something"),
-        ("<p/>", "has to say or show something"),
+        (" \n&#9; ", "has neither text nor an image"),
+        ("<p/>", "has neither text nor an image"),
         ("a</div><div>", "not well-formed XHTML"),
     ],
 )

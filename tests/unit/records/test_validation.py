@@ -56,66 +56,66 @@ def test_every_encounter_status_of_stu3_passes(status: str) -> None:
 @each_of(
     ("resource", "reason"),
     [
-        (patient(gender="f"), "gender: not one of female, male, other, unknown"),
-        (patient(name=[{"use": "nick"}]), "name[0].use: not one of"),
-        (patient(nickname="A"), "nickname: no such element"),
-        (patient(birthDate__ext={"id": "x"}), "birthDate__ext: no such element"),
-        (patient(fhir_comments="A"), "fhir_comments: no such element"),
-        (patient(_name=[{"id": "x"}]), "_name: no such element"),
-        (patient(name={"family": "A"}), "name: not an array with elements"),
-        (patient(name=[]), "name: not an array with elements"),
-        (patient(name=[{}]), "name[0]: an object may not be empty"),
-        (patient(name=["A"]), "name[0]: not an object"),
-        (patient(maritalStatus=[{"text": "A"}]), "maritalStatus: an array where one element may stand"),
-        (patient(gender=["male"]), "gender: an array where one value may stand"),
-        (patient(name=[{"given": "A"}]), "name[0].given: not an array"),
-        (patient(name=[{"given": ["A", None]}]), "name[0].given[1]: null"),
-        (patient(name=[{"given": [None], "_given": [None]}]), "name[0].given[0]: null"),
-        (patient(active=None), "active: null"),
-        (patient(active=None, _active={"id": "x"}), "active: null"),
-        (patient(active=True, _active=None), "active: null"),
-        (patient(name=None), "name: null"),
-        (patient(active="true"), "active: not true or false"),
-        (patient(multipleBirthInteger="2"), "multipleBirthInteger: not a number"),
-        (patient(multipleBirthInteger=True), "multipleBirthInteger: not a number"),
-        ('{"resourceType":"Patient","multipleBirthInteger":2.0}', "multipleBirthInteger: not a whole number"),
-        (patient(birthDate=1980), "birthDate: not a text"),
-        (patient(birthDate="1980-02-30"), "birthDate: not in the calendar"),
-        (patient(birthDate="23/08/1971"), "birthDate: a date is YYYY-MM-DD"),
-        (patient(deceasedDateTime="2001-01-01 10:00"), "deceasedDateTime: a dateTime is YYYY-MM-DD"),
-        (patient(identifier=[{"period": {"start": "1.1.2001"}}]), "identifier[0].period.start: a dateTime is"),
-        (patient(meta={"lastUpdated": "2001"}), "meta.lastUpdated: an instant is"),
+        (patient(gender="f"), "gender is not one of female, male, other, unknown"),
+        (patient(name=[{"use": "nick"}]), "name[0].use is not one of"),
+        (patient(nickname="A"), "Patient has no element nickname"),
+        (patient(birthDate__ext={"id": "x"}), "Patient has no element birthDate__ext"),
+        (patient(fhir_comments="A"), "Patient has no element fhir_comments"),
+        (patient(_name=[{"id": "x"}]), "Patient has no element _name"),
+        (patient(name={"family": "A"}), "name is not an array of at least one element"),
+        (patient(name=[]), "name is not an array of at least one element"),
+        (patient(name=[{}]), "name[0] is empty: an object has at least one element"),
+        (patient(name=["A"]), "name[0] is not an object"),
+        (patient(maritalStatus=[{"text": "A"}]), "maritalStatus is an array, where one element may stand"),
+        (patient(gender=["male"]), "gender is an array, where one value may stand"),
+        (patient(name=[{"given": "A"}]), "name[0].given is not an array"),
+        (patient(name=[{"given": ["A", None]}]), "name[0].given[1] is null"),
+        (patient(name=[{"given": [None], "_given": [None]}]), "name[0].given[0] is null"),
+        (patient(active=None), "active is null"),
+        (patient(active=None, _active={"id": "x"}), "active is null"),
+        (patient(active=True, _active=None), "active is null"),
+        (patient(name=None), "name is null"),
+        (patient(active="true"), "active is not true or false"),
+        (patient(multipleBirthInteger="2"), "multipleBirthInteger is not a number"),
+        (patient(multipleBirthInteger=True), "multipleBirthInteger is not a number"),
+        ('{"resourceType":"Patient","multipleBirthInteger":2.0}', "multipleBirthInteger is not a whole number"),
+        (patient(birthDate=1980), "birthDate is not a text"),
+        (patient(birthDate="1980-02-30"), "birthDate is not in the calendar"),
+        (patient(birthDate="23/08/1971"), "birthDate is not a date: YYYY-MM-DD"),
+        (patient(deceasedDateTime="2001-01-01 10:00"), "deceasedDateTime is not a dateTime: YYYY-MM-DD"),
+        (patient(identifier=[{"period": {"start": "1.1.2001"}}]), "identifier[0].period.start is not a dateTime: "),
+        (patient(meta={"lastUpdated": "2001"}), "meta.lastUpdated is not an instant: "),
         (
             {"resourceType": "HealthcareService", "availableTime": [{"availableStartTime": "9:00"}]},
-            "availableTime[0].availableStartTime: a time is hh:mm:ss",
+            "availableTime[0].availableStartTime is not a time: hh:mm:ss",
         ),
         (
             {"resourceType": "MedicationRequest", "intent": "order", "subject": {"reference": "Patient/1"}},
-            "medication: one of medicationCodeableConcept, medicationReference is needed",
+            "medication is missing: give one of medicationCodeableConcept, medicationReference",
         ),
-        (patient(name=[{"family": ""}]), "name[0].family: not a text with characters"),
+        (patient(name=[{"family": ""}]), "name[0].family is not a text with characters"),
         (patient(name=[{"family": "a\u0001b"}]), "character that XML cannot hold"),
         (patient(name=[{"family": "\ud800"}]), "character that XML cannot hold"),
-        (patient(implicitRules="not a uri"), "implicitRules: not a URI"),
-        (patient(photo=[{"data": "!!"}]), "photo[0].data: not base64"),
-        (patient(meta={"versionId": "a b"}), "meta.versionId: not an id"),
+        (patient(implicitRules="not a uri"), "implicitRules is not a URI"),
+        (patient(photo=[{"data": "!!"}]), "photo[0].data is not base64"),
+        (patient(meta={"versionId": "a b"}), "meta.versionId is not an id"),
         (
             patient(deceasedBoolean=True, deceasedDateTime="2001"),
-            "deceased: one of deceasedBoolean, deceasedDateTime may stand, but deceasedBoolean, deceasedDateTime do",
+            "deceased is given more than once, as deceasedBoolean and deceasedDateTime",
         ),
-        (patient(contained=[{"resourceType": "Nothing"}]), "contained[0]: not a resource of STU3"),
-        (patient(contained=[{"id": "1"}]), "contained[0]: not a resource of STU3"),
-        (patient(contained=[{"resourceType": "Practitioner", "gender": "m"}]), "contained[0].gender: not one of"),
+        (patient(contained=[{"resourceType": "Nothing"}]), "contained[0] is not a resource of STU3"),
+        (patient(contained=[{"id": "1"}]), "contained[0] is not a resource of STU3"),
+        (patient(contained=[{"resourceType": "Practitioner", "gender": "m"}]), "contained[0].gender is not one of"),
         (
             patient(extension=[{"url": "urn:x", "_url": {"id": "1"}}]),
-            "extension[0].url: this element cannot be extended",
+            "extension[0].url cannot be extended",
         ),
-        ({"resourceType": "Observation", "code": {"text": "x"}}, "status: missing"),
-        ({"resourceType": "Observation", "status": "final"}, "code: missing"),
-        ({"resourceType": "Observation", "status": "+", "code": {"text": "x"}}, "status: not one of"),
+        ({"resourceType": "Observation", "code": {"text": "x"}}, "status is missing: every Observation needs one"),
+        ({"resourceType": "Observation", "status": "final"}, "code is missing: every Observation needs one"),
+        ({"resourceType": "Observation", "status": "+", "code": {"text": "x"}}, "status is not one of"),
         (
             '{"resourceType":"Observation","status":"final","code":{"text":"x"},"valueQuantity":{"value":1E400}}',
-            "valueQuantity.value: a number out of all proportion",
+            "valueQuantity.value is a number out of all proportion",
         ),
         (
             {
@@ -124,13 +124,55 @@ def test_every_encounter_status_of_stu3_passes(status: str) -> None:
                 "code": {"text": "x"},
                 "valueQuantity": {"comparator": "~"},
             },
-            "valueQuantity.comparator: not one of",
+            "valueQuantity.comparator is not one of",
         ),
-        ({"resourceType": "HumanName", "family": "A"}, "not a resource type of STU3"),
+        ({"resourceType": "HumanName", "family": "A"}, "resourceType is not a resource type of STU3"),
     ],
 )
 def test_invalid_resources_are_refused_with_the_elements_name(resource: dict[str, Any] | str, reason: str) -> None:
     assert reason in faults_of(resource)
+
+
+OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text": "x"}}
+
+
+@each_of(
+    ("resource", "expression", "text"),
+    [
+        (
+            OBSERVATION | {"effectiveDatetime": "2024"},
+            "Observation.effectiveDatetime",
+            "Observation has no element effectiveDatetime. Did you mean effectiveDateTime?",
+        ),
+        (
+            OBSERVATION | {"component": [{"code": {"text": "x"}, "valueQantity": {"value": 1}}]},
+            "Observation.component[0].valueQantity",
+            "component[0] has no element valueQantity. Did you mean valueQuantity?",
+        ),
+        (
+            OBSERVATION | {"effective": "2024"},
+            "Observation.effective",
+            "Observation has no element effective. Give one of effectiveDateTime, effectivePeriod.",
+        ),
+        (patient(Gender="male"), "Patient.Gender", "Patient has no element Gender. Did you mean gender?"),
+        (patient(nickname="A"), "Patient.nickname", "Patient has no element nickname."),
+        (
+            OBSERVATION | {"component": [{"valueString": "a"}]},
+            "Observation.component[0].code",
+            "component[0].code is missing: every component needs one.",
+        ),
+        (
+            patient(contained=[{"resourceType": "Observation", "id": "o", "status": "final"}]),
+            "Patient.contained[0].code",
+            "contained[0].code is missing: every Observation needs one.",
+        ),
+    ],
+)
+def test_a_fault_is_a_sentence_with_the_way_out(resource: dict[str, Any], expression: str, text: str) -> None:
+    with pytest.raises(InvalidResourceError) as caught:
+        validate(parse_json(json.dumps(resource)))
+
+    assert [(fault.expression, fault.text) for fault in caught.value.faults] == [(expression, text)]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +189,7 @@ def test_invalid_resources_are_refused_with_the_elements_name(resource: dict[str
     ],
 )
 def test_a_narrative_has_to_be_one_well_formed_div(div: str) -> None:
-    assert "text.div: " in faults_of(patient(text={"status": "generated", "div": div}))
+    assert "text.div " in faults_of(patient(text={"status": "generated", "div": div}))
 
 
 def all_faults(resource: dict[str, Any]) -> list[tuple[str, str]]:
@@ -196,7 +238,7 @@ def test_what_the_models_alone_find_is_reported_in_fixed_words() -> None:
     secret = "9990000018"
     faults = _model_faults(model_of("Patient"), {"name": [{"family": 3}], "birthDate": secret, secret: secret})
     assert set(faults) == {
-        Fault("invalid", expression, "not as STU3 defines it")
+        Fault.at(expression, "invalid", "is not as STU3 defines it")
         for expression in ("Patient.name[0].family", "Patient.birthDate", "Patient")
     }
 
@@ -215,22 +257,26 @@ def test_the_text_has_three_faults_and_the_number_of_the_others_and_no_value() -
     assert str(caught.value).endswith("(and 5 more)")
     assert secret not in str(caught.value)
     assert secret not in repr(caught.value.faults)
-    assert Fault("invalid", "Patient", "holds what is no element of it") in caught.value.faults
+    assert Fault.at("Patient", "invalid", "holds something that is no element of it") in caught.value.faults
 
 
 @pytest.mark.parametrize(
     ("elements", "expression", "text"),
     [
-        ({"multipleBirthInteger": 2**31}, "Patient.multipleBirthInteger", "an integer has 32 bits"),
-        ({"photo": [{"size": -1}]}, "Patient.photo[0].size", "an unsignedInt is 0 to 2147483647"),
-        ({"telecom": [{"rank": 0}]}, "Patient.telecom[0].rank", "a positiveInt is 1 to 2147483647"),
-        ({"name": [{"text": "\u00a0"}]}, "Patient.name[0].text", "a text of nothing but white space"),
-        ({"language": " en"}, "Patient.language", "a code has no white space but single spaces within"),
-        ({"extension": [{"url": "u", "valueOid": "1.2"}]}, "Patient.extension[0].valueOid", "an oid is urn:oid: and"),
+        ({"multipleBirthInteger": 2**31}, "Patient.multipleBirthInteger", "is not an integer of 32 bits"),
+        ({"photo": [{"size": -1}]}, "Patient.photo[0].size", "is not an unsignedInt: 0 to 2147483647"),
+        ({"telecom": [{"rank": 0}]}, "Patient.telecom[0].rank", "is not a positiveInt: 1 to 2147483647"),
+        ({"name": [{"text": "\u00a0"}]}, "Patient.name[0].text", "is a text of nothing but white space"),
+        ({"language": " en"}, "Patient.language", "is not a code: it has no white space but single spaces within"),
+        (
+            {"extension": [{"url": "u", "valueOid": "1.2"}]},
+            "Patient.extension[0].valueOid",
+            "is not an oid: urn:oid: and",
+        ),
         (
             {"extension": [{"url": "u", "valueDecimal": 10**41}]},
             "Patient.extension[0].valueDecimal",
-            "a number out of all proportion",
+            "is a number out of all proportion",
         ),
     ],
 )
@@ -239,7 +285,7 @@ def test_a_value_has_the_form_of_its_type(elements: dict[str, Any], expression: 
         validate(patient(**elements))
     (fault,) = caught.value.faults
     assert (fault.code, fault.expression) == ("value", expression)
-    assert fault.text.startswith(text)
+    assert fault.text.startswith(f"{expression.removeprefix('Patient.')} {text}")
 
 
 def test_nesting_without_end_is_refused() -> None:

@@ -94,7 +94,11 @@ def test_the_document_around_the_resource_is_not_content(document: bytes) -> Non
     assert parse_xml_body(document) == {"resourceType": "Patient"}
 
 
-NOT_XML = "the body is not well-formed XML (line 1, column {})"
+DOCTYPE = "XML with a document type is not taken (line 1, column {})"
+NOT_XML = "the body is not well-formed XML: {} (line 1, column {})"
+NO_RESOURCE = f"the body is not a resource of STU3: its root is a type's name in the namespace {FHIR}"
+DEEP = "the body is nested too deeply"
+CHARACTER = "reference to invalid character number"
 LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
 
 
@@ -103,37 +107,46 @@ LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
     [
         ("", "the body is empty"),
         (" \n", "the body is empty"),
-        ("{}", NOT_XML.format(1)),
-        (f'<Patient xmlns="{FHIR}">', NOT_XML.format(38)),
-        (f'<Patient xmlns="{FHIR}"/><Patient xmlns="{FHIR}"/>', NOT_XML.format(39)),
-        (f'<Patient xmlns="{FHIR}"><id value="4" value="5"/></Patient>', NOT_XML.format(52)),
-        (f'<Patient xmlns="{FHIR}"><id value="&nbsp;"/></Patient>', NOT_XML.format(38)),
-        (f'<Patient xmlns="{FHIR}"><id value="&#1;"/></Patient>', NOT_XML.format(49)),
-        (f'<Patient xmlns="{FHIR}"><id value="\ufffe"/></Patient>', NOT_XML.format(49)),
-        (f'\ufeff<Patient xmlns="{FHIR}" é="&😀"/>', NOT_XML.format(42)),
-        (f'<Patient xmlns="{FHIR}">\r\n<é>😀</b>', "the body is not well-formed XML (line 2, column 7)"),
-        (f'<Patient xmlns="{FHIR}"><x:id value="1"/></Patient>', NOT_XML.format(38)),
+        ("{}", NOT_XML.format("invalid token", 1)),
+        (f'<Patient xmlns="{FHIR}">', NOT_XML.format("no element found", 38)),
+        (f'<Patient xmlns="{FHIR}"/><Patient xmlns="{FHIR}"/>', NOT_XML.format("junk after document element", 39)),
+        (f'<Patient xmlns="{FHIR}"><id value="4" value="5"/></Patient>', NOT_XML.format("duplicate attribute", 52)),
+        (f'<Patient xmlns="{FHIR}"><id value="&nbsp;"/></Patient>', NOT_XML.format("undefined entity", 38)),
+        (
+            f'<Patient xmlns="{FHIR}"><id value="&#1;"/></Patient>',
+            NOT_XML.format(CHARACTER, 49),
+        ),
+        (f'<Patient xmlns="{FHIR}"><id value="\ufffe"/></Patient>', NOT_XML.format("invalid token", 49)),
+        (f'\ufeff<Patient xmlns="{FHIR}" é="&😀"/>', NOT_XML.format("invalid token", 42)),
+        (
+            f'<Patient xmlns="{FHIR}">\r\n<é>😀</b>',
+            "the body is not well-formed XML: mismatched tag (line 2, column 7)",
+        ),
+        (f'<Patient xmlns="{FHIR}"><x:id value="1"/></Patient>', NOT_XML.format("unbound prefix", 38)),
         (
             f'<?xml version="1.0" encoding="ISO-8859-1"?><Patient xmlns="{FHIR}"/>',
-            "XML in another encoding than UTF-8 is not taken",
+            "XML in another encoding than UTF-8 is not taken (line 1, column 1)",
         ),
-        (f'<!DOCTYPE Patient><Patient xmlns="{FHIR}"/>', "XML with a document type is not taken"),
-        (f'<!DOCTYPE a SYSTEM "file:///etc/passwd"><Patient xmlns="{FHIR}"/>', "XML with a document type is not taken"),
-        (f'{LAUGHS}<Patient xmlns="{FHIR}"><id value="&b;"/></Patient>', "XML with a document type is not taken"),
-        ("<Patient/>", "the body is not a resource of STU3"),
-        ('<Patient xmlns="urn:else"/>', "the body is not a resource of STU3"),
-        (f'<Nothing xmlns="{FHIR}"><id value="4"/></Nothing>', "the body is not a resource of STU3"),
-        (f'<HumanName xmlns="{FHIR}"/>', "the body is not a resource of STU3"),
-        ("<a>" * 100_000, "the body is nested too deeply"),
-        (f'<Patient xmlns="{FHIR}">' + '<extension url="u">' * 64, "the body is nested too deeply"),
+        (f'<!DOCTYPE Patient><Patient xmlns="{FHIR}"/>', DOCTYPE.format(18)),
+        (f'<!DOCTYPE a SYSTEM "file:///etc/passwd"><Patient xmlns="{FHIR}"/>', DOCTYPE.format(40)),
+        (f'{LAUGHS}<Patient xmlns="{FHIR}"><id value="&b;"/></Patient>', DOCTYPE.format(13)),
+        ("<Patient/>", NO_RESOURCE),
+        ('<Patient xmlns="urn:else"/>', NO_RESOURCE),
+        (f'<Nothing xmlns="{FHIR}"><id value="4"/></Nothing>', NO_RESOURCE),
+        (f'<HumanName xmlns="{FHIR}"/>', NO_RESOURCE),
+        ("<a>" * 100_000, "the body is nested too deeply (line 1, column 193)"),
+        (
+            f'<Patient xmlns="{FHIR}">' + '<extension url="u">' * 64,
+            f"{DEEP} (line 1, column 1235)",
+        ),
         # 33 extensions are 65 levels of objects and arrays.
         (
             f'<Patient xmlns="{FHIR}">' + '<extension url="u">' * 32 + "</extension>" * 32 + "</Patient>",
-            "the body is nested too deeply",
+            DEEP,
         ),
         (
             f'<Patient xmlns="{FHIR}"><text><div xmlns="{XHTML}">' + "<b>" * 64,
-            "the body is nested too deeply",
+            DEEP,
         ),
     ],
 )
@@ -150,7 +163,7 @@ def test_other_encodings_are_refused() -> None:
     for encoding, column in (("utf-16-le", 2), ("utf-16-be", 1)):
         with pytest.raises(UnreadableBodyError) as caught:
             parse_xml_body(f'<Patient xmlns="{FHIR}"/>'.encode(encoding))
-        assert str(caught.value) == NOT_XML.format(column)
+        assert str(caught.value) == NOT_XML.format("invalid token", column)
 
 
 def test_f1_a_surrogate_in_utf_8_is_refused_with_its_place() -> None:
@@ -163,78 +176,90 @@ def test_as_many_levels_as_json_may_have() -> None:
     assert parse_xml_body(xml_text(body).encode()) == body
 
 
-NO_ELEMENT = "holds what is no element of it"
+NO_ELEMENT = "holds something that is no element of it"
 
 
 @pytest.mark.parametrize(
     ("inside", "fault"),
     [
-        ('<nickname value="A"/>', Fault("invalid", "Patient.nickname", "no such element")),
-        ('<name><nick value="A"><x/></nick></name>', Fault("invalid", "Patient.name[0].nick", "no such element")),
-        ('<resourceType value="A"/>', Fault("invalid", "Patient", NO_ELEMENT)),
-        ('<_birthDate id="b"/>', Fault("invalid", "Patient", NO_ELEMENT)),
-        ('<x:gender xmlns:x="urn:x" value="male"/>', Fault("invalid", "Patient", NO_ELEMENT)),
-        ('<gender xmlns="" value="male"/>', Fault("invalid", "Patient", NO_ELEMENT)),
-        ('<gender value="male" other="x"/>', Fault("invalid", "Patient.gender", NO_ELEMENT)),
-        ('<gender value="male" xmlns:x="urn:x" x:value="x"/>', Fault("invalid", "Patient.gender", NO_ELEMENT)),
-        ('<gender value="male"><coding/></gender>', Fault("invalid", "Patient.gender.coding", "no such element")),
-        ('<gender value="male">male</gender>', Fault("invalid", "Patient.gender", NO_ELEMENT)),
-        ('<name value="A"/>', Fault("invalid", "Patient.name[0]", NO_ELEMENT)),
-        ('<name><id value="A"/></name>', Fault("invalid", "Patient.name[0]", NO_ELEMENT)),
-        ('<name>A<family value="A"/></name>', Fault("invalid", "Patient.name[0]", NO_ELEMENT)),
+        ('<nickname value="A"/>', Fault("invalid", "Patient.nickname", "Patient has no element nickname.")),
+        (
+            '<name><nick value="A"><x/></nick></name>',
+            Fault("invalid", "Patient.name[0].nick", "name[0] has no element nick."),
+        ),
+        ('<resourceType value="A"/>', Fault.at("Patient", "invalid", NO_ELEMENT)),
+        ('<_birthDate id="b"/>', Fault.at("Patient", "invalid", NO_ELEMENT)),
+        ('<x:gender xmlns:x="urn:x" value="male"/>', Fault.at("Patient", "invalid", NO_ELEMENT)),
+        ('<gender xmlns="" value="male"/>', Fault.at("Patient", "invalid", NO_ELEMENT)),
+        ('<gender value="male" other="x"/>', Fault.at("Patient.gender", "invalid", NO_ELEMENT)),
+        ('<gender value="male" xmlns:x="urn:x" x:value="x"/>', Fault.at("Patient.gender", "invalid", NO_ELEMENT)),
+        (
+            '<gender value="male"><coding/></gender>',
+            Fault("invalid", "Patient.gender.coding", "gender has no element coding."),
+        ),
+        ('<gender value="male">male</gender>', Fault.at("Patient.gender", "invalid", NO_ELEMENT)),
+        ('<name value="A"/>', Fault.at("Patient.name[0]", "invalid", NO_ELEMENT)),
+        ('<name><id value="A"/></name>', Fault.at("Patient.name[0]", "invalid", NO_ELEMENT)),
+        ('<name>A<family value="A"/></name>', Fault.at("Patient.name[0]", "invalid", NO_ELEMENT)),
         (
             '<gender value="male"/><name><family value="A"/></name>',
-            Fault("invalid", "Patient", "has elements out of their order"),
+            Fault.at("Patient", "invalid", "has elements out of their order"),
         ),
         (
             '<gender value="male"/><gender value="female"/>',
-            Fault("invalid", "Patient.gender", "an array where one value may stand"),
+            Fault.at("Patient.gender", "invalid", "is an array, where one value may stand"),
         ),
         (
             '<gender value="male"/><gender><extension url="u"><valueCode value="c"/></extension></gender>',
-            Fault("invalid", "Patient.gender", "an array where one value may stand"),
+            Fault.at("Patient.gender", "invalid", "is an array, where one value may stand"),
         ),
         (
             '<gender><extension url="u"><valueCode value="c"/></extension></gender><gender value="male"/>',
-            Fault("invalid", "Patient.gender", "an array where one value may stand"),
+            Fault.at("Patient.gender", "invalid", "is an array, where one value may stand"),
         ),
         (
             '<maritalStatus><text value="a"/></maritalStatus><maritalStatus><text value="a"/></maritalStatus>',
-            Fault("invalid", "Patient.maritalStatus", "an array where one element may stand"),
+            Fault.at("Patient.maritalStatus", "invalid", "is an array, where one element may stand"),
         ),
-        ('<id value="4" id="x"/>', Fault("invalid", "Patient.id", "this element cannot be extended")),
-        ("<name/>", Fault("invalid", "Patient.name[0]", "an object may not be empty")),
-        ("<gender/>", Fault("invalid", "Patient.gender", "null, which only holds a place in an array")),
+        ('<id value="4" id="x"/>', Fault.at("Patient.id", "invalid", "cannot be extended")),
+        ("<name/>", Fault.at("Patient.name[0]", "invalid", "is empty: an object has at least one element")),
+        ("<gender/>", Fault.at("Patient.gender", "invalid", "is null, which only holds a place in an array")),
         (
             "<name><given/></name>",
-            Fault("invalid", "Patient.name[0].given[0]", "null, without a value or an extension"),
+            Fault.at("Patient.name[0].given[0]", "invalid", "is null, without a value or an extension"),
         ),
-        ('<gender value=""/>', Fault("value", "Patient.gender", "not a text with characters")),
-        ('<active value="TRUE"/>', Fault("value", "Patient.active", "not true or false")),
-        ('<multipleBirthInteger value="2.0"/>', Fault("value", "Patient.multipleBirthInteger", "not a number")),
-        ('<multipleBirthInteger value="02"/>', Fault("value", "Patient.multipleBirthInteger", "not a number")),
+        ('<gender value=""/>', Fault.at("Patient.gender", "value", "is not a text with characters")),
+        ('<active value="TRUE"/>', Fault.at("Patient.active", "value", "is not true or false")),
+        ('<multipleBirthInteger value="2.0"/>', Fault.at("Patient.multipleBirthInteger", "value", "is not a number")),
+        ('<multipleBirthInteger value="02"/>', Fault.at("Patient.multipleBirthInteger", "value", "is not a number")),
         (
             '<extension url="u"><valueDecimal value="1e3"/></extension>',
-            Fault("value", "Patient.extension[0].valueDecimal", "not a number"),
+            Fault.at("Patient.extension[0].valueDecimal", "value", "is not a number"),
         ),
         (
             f'<extension url="u"><valueDecimal value="{"1" * 101}"/></extension>',
-            Fault("value", "Patient.extension[0].valueDecimal", "not a number"),
+            Fault.at("Patient.extension[0].valueDecimal", "value", "is not a number"),
         ),
         (
             '<extension><url value="u"/><valueCode value="c"/></extension>',
-            Fault("invalid", "Patient.extension[0]", NO_ELEMENT),
+            Fault.at("Patient.extension[0]", "invalid", NO_ELEMENT),
         ),
-        ("<contained/>", Fault("invalid", "Patient.contained[0]", "not a resource of STU3")),
-        ("<contained><HumanName/></contained>", Fault("invalid", "Patient.contained[0]", "not a resource of STU3")),
-        ('<contained id="x"><Basic/></contained>', Fault("invalid", "Patient.contained[0]", NO_ELEMENT)),
-        ("<contained><Basic/><Basic/></contained>", Fault("invalid", "Patient.contained[0]", NO_ELEMENT)),
-        ("<contained>A<Basic/></contained>", Fault("invalid", "Patient.contained[0]", NO_ELEMENT)),
-        (f'<div xmlns="{XHTML}">a</div>', Fault("invalid", "Patient", NO_ELEMENT)),
-        ('<text><status value="empty"/><div>a</div></text>', Fault("required", "Patient.text.div", "missing")),
+        ("<contained/>", Fault.at("Patient.contained[0]", "invalid", "is not a resource of STU3")),
+        (
+            "<contained><HumanName/></contained>",
+            Fault.at("Patient.contained[0]", "invalid", "is not a resource of STU3"),
+        ),
+        ('<contained id="x"><Basic/></contained>', Fault.at("Patient.contained[0]", "invalid", NO_ELEMENT)),
+        ("<contained><Basic/><Basic/></contained>", Fault.at("Patient.contained[0]", "invalid", NO_ELEMENT)),
+        ("<contained>A<Basic/></contained>", Fault.at("Patient.contained[0]", "invalid", NO_ELEMENT)),
+        (f'<div xmlns="{XHTML}">a</div>', Fault.at("Patient", "invalid", NO_ELEMENT)),
+        (
+            '<text><status value="empty"/><div>a</div></text>',
+            Fault.at("Patient.text.div", "required", "is missing: every text needs one"),
+        ),
         (
             f'<text><status value="empty"/><p xmlns="{XHTML}">a</p></text>',
-            Fault("required", "Patient.text.div", "missing"),
+            Fault.at("Patient.text.div", "required", "is missing: every text needs one"),
         ),
     ],
 )
@@ -289,7 +314,7 @@ def test_m6_markup_that_browsers_read_otherwise_is_refused_in_xml(div: str, mark
     body = f'<Patient xmlns="{FHIR}"><text><status value="generated"/>{div.format(XHTML, markup)}</text></Patient>'
     with pytest.raises(UnreadableBodyError) as caught:
         parse_xml_body(body.encode())
-    assert str(caught.value) == MARKUP
+    assert str(caught.value) == f"a narrative {MARKUP} (line 1, column {body.index(markup) + 1})"
 
 
 @pytest.mark.parametrize(

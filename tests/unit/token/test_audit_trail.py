@@ -54,6 +54,7 @@ def test_a_token_issued_is_one_event_that_names_it_by_its_id(
     event = only(stored)
     assert reported(event) == ("token", "client-1", "0", "")
     assert (event.action, event.subject, event.jti, event.patient) == ("E", "client-1", jti_of(token), "")
+    assert event.client_name == "A test client"
     assert event.service == "tested"
     assert len(stored.events) == 1
 

@@ -43,6 +43,7 @@ def test_rfc_7662_2_2_an_own_token_is_active(issuer: Issuer, secret: str, token:
         "exp": claims["exp"],
         "jti": claims["jti"],
         "token_type": "Bearer",
+        "client_name": "A test client",
     }
 
 

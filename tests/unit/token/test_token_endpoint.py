@@ -90,7 +90,17 @@ def test_the_access_token_has_the_claims_of_the_contract(issuer: Issuer, secret:
         "iat": int(issuer.clock.now),
         "exp": int(issuer.clock.now) + 3600,
         "scope": "user/Patient.read",
+        "client_name": "A test client",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "claim"), [('Señor "X" 東京', 'Señor "X" 東京'), ("n" * 101, "n" * 100), ("東" * 40, "東" * 33)]
+)
+def test_a_token_says_its_clients_name_shortened_to_what_a_token_holds(issuer: Issuer, name: str, claim: str) -> None:
+    secret = issuer.register("named", name=name)
+
+    assert verified(issuer, issuer.token("named", secret).json["access_token"])["client_name"] == claim
 
 
 def test_a_client_bound_to_a_patient_gets_the_patient_claim(issuer: Issuer) -> None:
@@ -417,8 +427,9 @@ def test_identifier_systems_take_their_room_from_the_scope(issuer: Issuer) -> No
     assert answer.json["error_description"] == "The scope is longer than a token can hold: ask for less."
 
 
+@pytest.mark.parametrize("name", ['"' * 100, "é" * 50])
 @pytest.mark.parametrize("systems", [(), tuple(f"urn:{number}{'x' * 195}" for number in range(8))])
-def test_the_longest_token_can_be_signed(issuer: Issuer, systems: tuple[str, ...]) -> None:
+def test_the_longest_token_can_be_signed(issuer: Issuer, systems: tuple[str, ...], name: str) -> None:
     """The limits of a registration keep the signing input below KMS's maximum."""
     scopes = ["profile"]
     for name in ("Patient", "Condition", "Observation", "Encounter", "Procedure", "Immunization", "EpisodeOfCare"):
@@ -426,7 +437,8 @@ def test_the_longest_token_can_be_signed(issuer: Issuer, systems: tuple[str, ...
             if len(" ".join([*scopes, f"user/{name}.{letters}", *systems])) <= 2048:
                 scopes.append(f"user/{name}.{letters}")
     client_id = "c" * 128
-    secret = issuer.register(client_id, scopes=tuple(scopes), patient="p" * 64, identifier_systems=systems)
+    registered = {"name": name, "scopes": tuple(scopes), "patient": "p" * 64, "identifier_systems": systems}
+    secret = issuer.register(client_id, **registered)
     issuer = issuer.rebuilt(base="https://" + "a" * 60 + ".execute-api.eu-west-2.amazonaws.com/live")
 
     token = issuer.token(client_id, secret).json["access_token"]

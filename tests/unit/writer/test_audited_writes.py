@@ -193,6 +193,11 @@ REFUSED: dict[str, tuple[Callable[[Writer], Answer], int, Outcomes]] = {
         422,
         [("", "4", "bad request")],
     ),
+    "invalid, beside another patient": (
+        lambda one: one.create({**INVALID, "performer": [{"reference": OTHER}, {"reference": "Patient/never"}]}),
+        422,
+        [("other", "4", "bad request"), ("own", "4", "bad request")],
+    ),
     "dangling": (lambda one: one.create(DANGLING), 422, [("own", "4", "bad request")]),
     "dangling, beside another patient": (
         lambda one: one.create({**DANGLING, "performer": [{"reference": OTHER}, {"reference": "Patient/never"}]}),

@@ -100,7 +100,8 @@ def test_rfc_7240_an_answer_is_as_preferred(writer: Writer, prefer: str, text: s
 
 def test_an_outcome_that_was_preferred_says_what_was_done_in_the_format_asked_for(writer: Writer) -> None:
     created = writer.create(patient(), Prefer="return=OperationOutcome", Accept=XML)
-    updated = writer.update({**patient(gender="male"), "id": "new-0"}, Prefer="return=OperationOutcome")
+    named = patient(name=[{"use": "official", "family": "Bee"}])
+    updated = writer.update({**named, "id": "new-0"}, Prefer="return=OperationOutcome")
 
     root = etree.fromstring(created.text.encode())
     assert root.xpath("string(//*[local-name()='severity']/@value)") == "information"

@@ -61,7 +61,7 @@ def test_m6_a_narrative_that_a_browser_would_read_otherwise(
     assert "alert" not in "".join(answer.text for answer in answers)
     assert isinstance(loaded, Problem)
     diagnostics = answers[0].json["issue"][0]["diagnostics"]
-    assert str(loaded).endswith(f"Patient/4: text.div: {diagnostics}")
+    assert str(loaded).endswith(f"Patient/4: {diagnostics.removesuffix('.')}")
 
 
 def test_faults_of_structure_come_before_all_others(stored: Writer) -> None:

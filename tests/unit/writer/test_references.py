@@ -1,14 +1,17 @@
 """References have to lead to existing resources (`write.md`, What is refused)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from careconnect.fhir.resource_types import resource_type
+from careconnect.storage.quota import Quota
 from careconnect_records.writes.target import Target
 from careconnect_testing.http.writes import observation, patient
 from careconnect_testing.parts.record_writers import Writer, issues_in
 from careconnect_testing.parts.stores import FHIR_BASE
+from careconnect_testing.parts.usage_counters import UsageCounters
 from record_writer.dynamodb_record_store import DynamoDbRecordStore
 
 SUBJECT = [("not-found", ("Observation.subject",))]
@@ -173,3 +176,97 @@ def test_no_index_is_stored_of_what_is_referred_to(writer: Writer) -> None:
     assert not summary.entries
     for name in ("version", "exists", "patients"):
         assert getattr(summary, name) == getattr(whole, name)
+
+
+# --- of invalid resources
+
+INVALID: dict[str, Any] = {"status": "done", "context": {"reference": "Encounter/never"}, "nickname": "x"}
+BOTH = [
+    ("code-invalid", ("Observation.status",)),
+    ("invalid", ("Observation.nickname",)),
+    ("not-found", ("Observation.subject",)),
+    ("not-found", ("Observation.context",)),
+]
+
+
+def test_wrong_references_are_reported_with_all_other_faults(writer: Writer) -> None:
+    stored = writer.made(observation("Patient/4"))
+    changes = [
+        {"op": "add", "path": f"/{name}", "value": value}
+        for name, value in {**INVALID, "subject": {"reference": "Patient/never"}}.items()
+    ]
+
+    for answer in (
+        writer.create(observation("Patient/never", **INVALID)),
+        writer.update(observation("Patient/never", **INVALID, id="o1")),
+        writer.patch(f"Observation/{stored['id']}", *changes),
+    ):
+        assert (answer.status, sorted(issues_in(answer))) == (422, sorted(BOTH))
+    assert [
+        issue["diagnostics"] for issue in writer.create(observation("Patient/never", **INVALID)).json["issue"][-2:]
+    ] == [
+        "subject refers to a resource that does not exist.",
+        "context refers to a resource that does not exist.",
+    ]
+
+
+@pytest.mark.parametrize("reference", ["Patient/4", "Observation/o1", "https://other.example/fhir/Patient/9"])
+def test_a_reference_of_an_invalid_resource_that_leads_somewhere_is_no_fault(writer: Writer, reference: str) -> None:
+    related = [{"target": {"reference": reference}}] if "Observation" in reference else []
+    body = observation("Patient/4" if related else reference, id="o1", status="done")
+
+    assert issues_in(writer.update(body | ({"related": related} if related else {}))) == BOTH[:1]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"subject": "Patient/4"},
+        {"subject": {"reference": 4}},
+        {"subject": [{"reference": "Patient/4"}]},
+        {"contained": "x", "performer": [{"reference": "#x"}]},
+        {"contained": [{"id": 4}, "x", {"id": "x", "resourceType": "Nothing"}], "performer": [{"reference": "#x"}]},
+        {"related": {"target": "x"}, "performer": [None, "x", {}]},
+    ],
+)
+def test_references_of_another_form_are_faults_and_nothing_is_looked_up(
+    writer: Writer, elements: dict[str, Any]
+) -> None:
+    writer.calls.clear()
+    body = {name: value for name, value in observation("").items() if name != "subject"}
+
+    answer = writer.create({**body, **elements})
+
+    assert answer.status == 422
+    assert not {"not-found"} & {code for code, _ in issues_in(answer)} or "performer" in elements
+    assert writer.calls == []
+
+
+def test_an_invalid_resource_with_more_references_than_one_may_have_is_looked_up_nowhere(writer: Writer) -> None:
+    related = [{"target": {"reference": f"Observation/{number}"}} for number in range(201)]
+    writer.calls.clear()
+
+    assert issues_in(writer.create(observation("Patient/4", status="done", related=related))) == BOTH[:1]
+    assert writer.calls == []
+    assert len(issues_in(writer.create(observation("Patient/4", status="done", related=related[:199])))) == 50
+    assert writer.calls == ["BatchGetItem"] * 2
+
+
+def test_a_bound_client_is_told_of_no_other_patient_by_an_invalid_resource(writer: Writer) -> None:
+    writer.made({**patient(), "id": "5"})
+    bound = writer.as_caller("patient/*.cruds", patient="4")
+
+    other = issues_in(bound.create(observation("Patient/5", status="done")))
+    assert other == issues_in(bound.create(observation("Patient/never", status="done")))
+    assert other == [BOTH[0], *SUBJECT]
+    # What the stored version refers to may stay, and is not known before it is read.
+    assert issues_in(bound.update(observation("Patient/5", status="done", id="o1"))) == BOTH[:1]
+
+
+def test_each_reference_of_an_invalid_resource_that_is_looked_up_is_charged(writer: Writer) -> None:
+    related = [{"target": {"reference": f"Observation/{number}"}} for number in range(150)]
+    counters = UsageCounters()
+    charged = replace(writer, quota=Quota(counters, 1_000))
+
+    assert charged.create(observation("Patient/4", status="done", related=related)).status == 429
+    assert counters.charges == [8 * 151]

@@ -127,7 +127,7 @@ def test_every_fault_is_reported_with_its_place_and_no_value(writer: Writer) -> 
 
 def test_a_date_that_the_calendar_does_not_have_is_422(writer: Writer) -> None:
     for date in ("2017-02-30", "9999-12-31T23:59:59-14:00"):
-        answer = writer.create(observation("Patient/4", effectiveDateTime=date))
+        answer = writer.create(observation("", effectiveDateTime=date) | {"subject": {"display": "A"}})
 
         assert answer.status == 422
         assert {code for code, _ in issues_in(answer)} == {"value"}

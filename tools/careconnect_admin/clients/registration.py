@@ -13,6 +13,7 @@ from careconnect.fhir.resource_types import valid_id
 from careconnect.oauth.client_record import (
     CLIENT_CREDENTIALS,
     MAX_ID_LENGTH,
+    MAX_NAME_BYTES,
     MAX_SCOPE_LENGTH,
     AuthMethod,
     ClientRecord,
@@ -214,6 +215,8 @@ def check_names(registration: ClientRegistration) -> None:
         raise RegistrationError(f"a client id has 1 to {MAX_ID_LENGTH} of the characters A-Z a-z 0-9 - . _ ~")
     if not registration.name.strip() or not registration.name.isprintable():
         raise RegistrationError("a client needs a printable name, to be told from others")
+    if len(registration.name.encode()) > MAX_NAME_BYTES:
+        raise RegistrationError(f"a client's name has at most {MAX_NAME_BYTES} bytes (in UTF-8)")
     if not registration.auth_methods:
         raise RegistrationError(f"a client needs a method of authentication: {', '.join(AuthMethod)}")
 

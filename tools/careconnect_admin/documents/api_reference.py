@@ -140,7 +140,7 @@ def _values() -> Iterator[str]:
         yield f"- {type_.value}: {syntax.describe(('Type',) if type_ is ParameterType.REFERENCE else ())}"
     yield ""
     yield from _paragraph(
-        "References take chains, by any parameter of their target (`patient.identifier`). "
+        "Every reference takes chains, by any parameter of a served type that it may refer to (`patient.identifier`). "
         f"`_has:Type:reference:parameter` asks the other way, such as {_has_example()}. Either follows two references "
         "at most."
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from careconnect.http.base_url import BaseUrl
-from careconnect.oauth.client_record import GRANT_TYPES, MAX_SCOPE_LENGTH, ClientRecord
+from careconnect.oauth.client_record import GRANT_TYPES, MAX_NAME_BYTES, MAX_SCOPE_LENGTH, ClientRecord
 from careconnect.oauth.scopes import ScopeError, beyond, split_scope
 from token_issuer import errors
 from token_issuer.tokens import scope_refusals
@@ -54,12 +54,18 @@ def grant_token(
         "exp": issued_at + lifetime,
         "jti": str(uuid.uuid4()),
         "scope": scope,
+        "client_name": _name(client),
     }
     if client.patient:
         claims["patient"] = client.patient
     if client.identifier_systems:
         claims["identifier_systems"] = list(client.identifier_systems)
     return GrantedToken(signer.sign(claims), lifetime, scope, client.patient)
+
+
+def _name(client: ClientRecord) -> str:
+    """Return the client's name, shortened to `MAX_NAME_BYTES` if it was registered before there was a limit."""
+    return client.name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
 
 
 def _check_grant_type(client: ClientRecord, parameters: Mapping[str, str]) -> None:

@@ -45,9 +45,11 @@ def introspect_token(
 
 
 def _active(token: AccessToken, base_url: BaseUrl) -> Mapping[str, Any]:
-    bound: dict[str, Any] = {"patient": token.patient} if token.patient else {}
+    optional: dict[str, Any] = {"client_name": token.client_name} if token.client_name else {}
+    if token.patient:
+        optional["patient"] = token.patient
     if token.identifier_systems:
-        bound["identifier_systems"] = list(token.identifier_systems)
+        optional["identifier_systems"] = list(token.identifier_systems)
     return {
         "active": True,
         "scope": token.scope,
@@ -59,5 +61,5 @@ def _active(token: AccessToken, base_url: BaseUrl) -> Mapping[str, Any]:
         "exp": token.expires_at,
         "jti": token.jti,
         "token_type": "Bearer",
-        **bound,
+        **optional,
     }

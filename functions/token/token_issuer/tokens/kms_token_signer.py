@@ -42,4 +42,5 @@ class KmsTokenSigner:
 
 
 def _segment(members: Mapping[str, Any]) -> str:
-    return base64url.encode(json.dumps(members, separators=(",", ":")).encode())
+    # A name takes no more bytes than its UTF-8: KMS signs at most 4,096.
+    return base64url.encode(json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode())

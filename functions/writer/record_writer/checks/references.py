@@ -16,15 +16,14 @@ from careconnect_records.items.references import (
     references_of,
     target_of,
 )
+from careconnect_records.parsing.faults import MAX_FAULTS, Fault
 from careconnect_records.writes.target import Target
 
-MAX_FAULTS: Final = 50
-
-_ABSENT: Final = "what it refers to does not exist"
+_ABSENT: Final = "refers to a resource that does not exist"
 
 
 def referenced_by(resource: dict[str, Any], root: str) -> dict[str, Target]:
-    """Return by key the targets that a valid resource refers to on this server, those of served types."""
+    """Return by key the targets that a resource refers to on this server, those of served types."""
     fhir_base = fhir_base_of(root)
     found = (target_of(reference.text, fhir_base) for reference in references_of(resource))
     named = ((each, resource_type(each.type_name)) for each in found if each)
@@ -37,20 +36,25 @@ def require_references(resource: dict[str, Any], there: Collection[str], root: s
     `there` are the keys of the resources that exist for the caller. A version in a reference is not looked at: the
     answer would tell how often a resource was written.
     """
-    faults = list(islice(_faults(resource, there, fhir_base_of(root)), MAX_FAULTS))
-    if faults:
+    if faults := reference_faults(resource, there, root):
         raise outcomes.invalid_resource(faults)
+
+
+def reference_faults(resource: dict[str, Any], there: Collection[str], root: str) -> list[Issue]:
+    """Return the first `MAX_FAULTS` faults of the references of a resource, valid or not, as `require_references`."""
+    return list(islice(_faults(resource, there, fhir_base_of(root)), MAX_FAULTS))
 
 
 def _faults(resource: dict[str, Any], there: Collection[str], fhir_base: str) -> Iterator[Issue]:
     contained = contained_in(resource)
     for reference in references_of(resource):
-        if text := misplaced(reference, contained, fhir_base) or _absent(reference, there, fhir_base):
-            yield Issue("not-found", text, expression=reference.expression)
+        if predicate := misplaced(reference, contained, fhir_base) or _absent(reference, there, fhir_base):
+            fault = Fault.at(reference.expression, "not-found", predicate)
+            yield Issue(fault.code, fault.text, expression=fault.expression)
 
 
 def _absent(reference: FoundReference, there: Collection[str], fhir_base: str) -> str:
-    """Return the fault of a reference that leads nowhere, empty if it leads to a resource or to another server."""
+    """Return a predicate for a reference that leads nowhere, empty if it leads to a resource or to another server."""
     target = target_of(reference.text, fhir_base)
     if target is None:
         leads = reference.text.startswith("#") or is_elsewhere(reference.text, fhir_base)

@@ -1,8 +1,7 @@
-"""Require that a resource may be stored: valid STU3, within the size limit, in the caller's compartment."""
+"""Judge whether a resource may be stored: valid STU3, within the size limit, in the caller's compartment."""
 
 from typing import Any
 
-from careconnect.fhir import outcomes
 from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.resource_types import ResourceType, Table
 from careconnect.oauth.caller import Caller
@@ -16,19 +15,18 @@ from record_writer import refusals
 from record_writer.request.write_request import Kind
 
 
-def require_valid(resource: dict[str, Any], root: str) -> None:
-    """Raise the outcomes 413 for a resource that is too large, and 422 with all faults of an invalid one."""
+def resource_faults(resource: dict[str, Any], root: str) -> list[Issue]:
+    """Return all faults of an invalid resource, but for its references; raises the outcome 413 for one too large."""
     if len(json_text(resource).encode()) > LARGEST_BODY:
         raise refusals.too_large()
     try:
         validate(resource)
         search_values(resource, base_url=root)
     except InvalidResourceError as error:
-        issues = [Issue(fault.code, fault.text, expression=fault.expression) for fault in error.faults]
-        raise outcomes.invalid_resource(issues) from None
+        return [Issue(fault.code, fault.text, expression=fault.expression) for fault in error.faults]
     except SearchValueError:
-        issue = Issue("value", "a date is not in the calendar", expression=resource["resourceType"])
-        raise outcomes.invalid_resource([issue]) from None
+        return [Issue("value", "A date is not in the calendar.", expression=resource["resourceType"])]
+    return []
 
 
 def require_writable(caller: Caller, type_: ResourceType, kind: Kind) -> None:

@@ -50,9 +50,9 @@ class WriteTrail(Protocol):
 class WriteRequest:
     """A write that a client asks for: of the resource `id`, or of the one with the identifier `condition`.
 
-    `resource` is the valid body of a create or an update, without its id; `body_id` is that id. `patients` are the
-    patients in whose compartments the body is. `root` is the API's public root URL. `representation` says whether the
-    response shows the resource.
+    `resource` is the body of a create or an update, not validated, without its id; `body_id` is that id. `patients` are
+    the patients in whose compartments the body is. `root` is the API's public root URL. `representation` says whether
+    the response shows the resource.
     """
 
     kind: Kind
@@ -74,7 +74,7 @@ class WriteRequest:
 class WriteResult:
     """The result of a write request: the HTTP status, and the stored version unless the resource is absent.
 
-    `body` is the version's JSON text, if the request asked for it.
+    `body` is the version's JSON text, if the request asked for it or it was at hand.
     """
 
     status: int

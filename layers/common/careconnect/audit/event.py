@@ -48,10 +48,10 @@ class AuditEvent:
     """One event; a text that does not apply is empty.
 
     `ids` are the requested resources (`Observation/1`). `query` is a query string without personal values. `client_id`
-    is the id of the client or of an AWS principal, and `subject` the `sub` of its token. `why` is a fixed word and
-    `status` the HTTP status, both only for a request that was refused or failed. `service` is the function that
-    answered. `unknown_parameters` counts the parameters that the server does not know, `parameters` all others if the
-    query is left out for its length.
+    is the id of the client or of an AWS principal, `client_name` the client's name at that time, and `subject` the
+    `sub` of its token. `why` is a fixed word and `status` the HTTP status, both only for a request that was refused or
+    failed. `service` is the function that answered. `unknown_parameters` counts the parameters that the server does
+    not know, `parameters` all others if the query is left out for its length.
     """
 
     id: str
@@ -62,6 +62,7 @@ class AuditEvent:
     query: str = ""
     patient: str = ""
     client_id: str = ""
+    client_name: str = ""
     subject: str = ""
     jti: str = ""
     outcome: Outcome = Outcome.ALLOWED
@@ -97,6 +98,7 @@ class AuditEvent:
             "query": self.query,
             "patient": self.patient,
             "client": self.client_id,
+            "client_name": self.client_name,
             "sub": self.subject,
             "jti": self.jti,
             "outcome": self.outcome.value,
@@ -134,6 +136,7 @@ def event_of(item: Mapping[str, Any]) -> AuditEvent:
         query=text.get("query", ""),
         patient=text.get("patient", ""),
         client_id=text.get("client", ""),
+        client_name=text.get("client_name", ""),
         subject=text.get("sub", ""),
         jti=text.get("jti", ""),
         outcome=Outcome(text["outcome"]),

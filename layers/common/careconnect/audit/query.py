@@ -30,7 +30,7 @@ MAX_PATIENTS: Final = 100
 LEFT_OUT: Final = "***"
 """The placeholder in an event for a value that is left out."""
 
-LONGEST_QUERY: Final = 3_000
+LONGEST_QUERY: Final = 2_900
 """Bytes of a recorded query: together with the rest of an event, at most 4 KB."""
 
 PATIENT: Final = next(each for each in RESOURCE_TYPES if each.is_patient)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from careconnect.audit.event import Action, AuditEvent, Outcome, new_event_id
 from careconnect.audit.failures import one_a_minute
@@ -66,6 +67,7 @@ class AuditTrail:
             action=_ACTIONS.get(self._method, Action.READ),
             interaction="unknown",
             client_id=client_id,
+            client_name=unquote(str(caller.get("client_name", ""))),
             # A token's subject is its client (RFC 9068 §2.2; the authorizer accepts no other).
             subject=client_id,
             jti=str(caller.get("jti", "")),
@@ -110,15 +112,10 @@ class AuditTrail:
         self._query, self._texts = query or AuditQuery(), {}
         self._named = tuple(patients)
 
-    def identify(self, *, client_id: str = "", subject: str = "", jti: str = "") -> None:
+    def identify(self, *, client_id: str = "", client_name: str = "", subject: str = "", jti: str = "") -> None:
         """Set the caller, or the token that the request is about, where the gateway does not know it."""
-        event = self._event
-        self._event = replace(
-            event,
-            client_id=client_id or event.client_id,
-            subject=subject or event.subject,
-            jti=jti or event.jti,
-        )
+        known: dict[str, Any] = {"client_id": client_id, "client_name": client_name, "subject": subject, "jti": jti}
+        self._event = replace(self._event, **{name: text for name, text in known.items() if text})
 
     def concerns(self, patients: Iterable[str], ids: Iterable[str] | None = None) -> None:
         """Replace the patients, and the resources, that the request turns out to be about.

@@ -32,10 +32,13 @@ MAX_SECRETS: Final = 2
 """The current secret and, during a rotation, the retiring one."""
 
 MAX_ID_LENGTH: Final = 128
+MAX_NAME_BYTES: Final = 100
+"""Bytes of a client's name in UTF-8: tokens and audit events carry it."""
+
 MAX_SCOPE_LENGTH: Final = 2048
 """Characters of a token's scope and identifier systems together.
 
-Both limits hold every token's signing input under the 4,096 bytes that KMS signs unhashed.
+The three limits hold every token's signing input under the 4,096 bytes that KMS signs unhashed.
 """
 
 

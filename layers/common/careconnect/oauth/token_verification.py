@@ -43,7 +43,7 @@ class TokenRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """The verified claims that access decisions use; times are in epoch seconds."""
+    """The verified claims; times are in epoch seconds. Nothing is decided by `client_name`."""
 
     client_id: str
     scope: str
@@ -52,6 +52,7 @@ class AccessToken:
     jti: str
     patient: str = ""
     identifier_systems: tuple[str, ...] = ()
+    client_name: str = ""
 
 
 def verify_token(token: str, *, base_url: "BaseUrl", keys: TrustedKeys, now: float) -> AccessToken:
@@ -150,12 +151,12 @@ def _access_token(claims: Mapping[str, Any]) -> AccessToken:
     texts = [claims[name] for name in ("sub", "client_id", "jti", "scope")]
     if not all(isinstance(text, str) and text for text in texts) or claims["sub"] != claims["client_id"]:
         raise TokenRefusedError("claims")
-    patient = claims.get("patient", "")
+    patient, name = claims.get("patient", ""), claims.get("client_name", "")
     systems = claims.get("identifier_systems", [])
     # In the authorizer's context, which holds text only, spaces separate them.
     if not isinstance(systems, list) or not all(isinstance(each, str) and each.split() == [each] for each in systems):
         raise TokenRefusedError("claims")
-    if not isinstance(patient, str):
+    if not isinstance(patient, str) or not isinstance(name, str):
         raise TokenRefusedError("claims")
     if not is_time(claims["iat"]) or not is_time(claims["exp"]):
         raise TokenRefusedError("times")
@@ -167,6 +168,7 @@ def _access_token(claims: Mapping[str, Any]) -> AccessToken:
         jti=claims["jti"],
         patient=patient,
         identifier_systems=tuple(systems),
+        client_name=name,
     )
 
 

@@ -157,7 +157,9 @@ def _date(parameter: SearchParameter, text: str, now: int) -> DateBound:
         low, high = date_range(unescape(rest))
     except SearchValueError:
         raise outcomes.invalid_parameter(
-            parameter.name, "not a date such as 2017, 2017-10, 2017-10-19 or 2017-10-19T08:00:00Z."
+            parameter.name,
+            "not a date such as 2017, 2017-10, 2017-10-19 (the year first) or 2017-10-19T08:00:00Z; a prefix such as "
+            "ge may precede it.",
         ) from None
     if prefix == "ap":
         # A tenth of the distance from now, on both sides (STU3 Search §2.21.1.5.1: the recommended value).

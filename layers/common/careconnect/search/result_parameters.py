@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from careconnect.fhir import outcomes
-from careconnect.fhir.nearest_name import nearest_name
+from careconnect.fhir.nearest_parameter import hint, hint_of_meaning
 from careconnect.fhir.outcomes import Issue
 from careconnect.fhir.rendering.formats import negotiate
 from careconnect.fhir.rendering.views import View
@@ -148,8 +148,9 @@ def _order(type_: ResourceType, text: str) -> Order:
     name = text.removeprefix("-")
     parameter = type_.parameter(name)
     if parameter is None or not parameter.sortable:
-        takes = ", ".join(one.name for one in (*COMMON_PARAMETERS, *type_.parameters) if one.sortable)
-        raise outcomes.invalid_parameter("_sort", f"takes {takes}, with - for descending.")
+        names = [one.name for one in (*COMMON_PARAMETERS, *type_.parameters) if one.sortable]
+        takes = f"takes {', '.join(names)}, with - for descending.{hint(name, names)}"
+        raise outcomes.invalid_parameter("_sort", takes)
     return Order(parameter, descending=text.startswith("-"))
 
 
@@ -186,20 +187,21 @@ class Offer:
 
     def _of_defined(self, head: str) -> str:
         if self.handling is Handling.LENIENT:
-            return "FHIR defines the parameter, but it is not offered and was ignored: more may be found."
+            said = "FHIR defines the parameter, but it is not offered and was ignored: more may be found."
+            return f"{said}{hint_of_meaning(head, self.names)}"
         raise outcomes.invalid_parameter(
             head,
             "FHIR defines the parameter, but it is not offered, and without it more would be found: leave it out, "
-            "or send Prefer: handling=lenient to have it ignored. What is offered is listed by metadata.",
+            "or send Prefer: handling=lenient to have it ignored. What is offered is listed by metadata."
+            f"{hint_of_meaning(head, self.names)}",
             code="not-supported",
         )
 
     def _of_unknown(self, name: str, head: str) -> str:
-        nearest = nearest_name(head, self.names)
-        hint = f" The nearest is {nearest}." if nearest else ""
+        near = hint(head, self.names)
         if self.handling is Handling.STRICT:
-            raise outcomes.invalid_parameter(name, f"the parameter is not supported.{hint}", code="not-supported")
-        return f"the parameter is not supported and was ignored.{hint}"
+            raise outcomes.invalid_parameter(name, f"the parameter is not supported.{near}", code="not-supported")
+        return f"the parameter is not supported and was ignored.{near}"
 
 
 class ParsedQuery(Protocol):

@@ -37,7 +37,7 @@ class LocalTarget:
 
 
 def references_of(resource: dict[str, Any]) -> Iterator[FoundReference]:
-    """Yield the literal References of a valid resource, in the order of its elements."""
+    """Yield the literal References of a resource of STU3, in the order of its elements; what is not valid has none."""
     name = resource["resourceType"]
     yield from _within(resource, shape_of(model_of(name)), name)
 
@@ -54,12 +54,18 @@ def target_of(text: str, fhir_base: str) -> LocalTarget | None:
 
 
 def contained_in(resource: dict[str, Any]) -> dict[str, str]:
-    """Return the types of the resources that a valid resource contains, by id."""
-    return {each["id"]: each["resourceType"] for each in resource.get("contained", ()) if "id" in each}
+    """Return the types of the resources that a resource contains, by id; those that are not valid are left out."""
+    contained = resource.get("contained")
+    names = [
+        (each.get("id"), each.get("resourceType"))
+        for each in (contained if isinstance(contained, list) else ())
+        if isinstance(each, dict)
+    ]
+    return {id_: kind for id_, kind in names if isinstance(id_, str) and isinstance(kind, str)}
 
 
 def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base: str) -> str:
-    """Return the fault of a reference that needs no look into the tables, empty if there is none.
+    """Return a predicate for the fault of a reference that needs no look-up, empty if there is none.
 
     The reference names no contained resource, or a type that its element does not allow.
     """
@@ -69,13 +75,13 @@ def misplaced(reference: FoundReference, contained: Mapping[str, str], fhir_base
     if reference.text.startswith("#"):
         kind = contained.get(reference.text[1:], "")
         if not kind:
-            return "what it refers to is not contained"
+            return "refers to a contained resource that is not there"
     else:
         target = target_of(reference.text, fhir_base)
         if target is None:
             return ""
         kind = target.type_name
-    return "" if reference.allows(kind) else "it may not refer to a resource of that type"
+    return "" if reference.allows(kind) else f"may only refer to {' or '.join(sorted(reference.targets))}"
 
 
 def is_elsewhere(text: str, fhir_base: str) -> bool:
@@ -88,7 +94,9 @@ def fhir_base_of(base_url: str) -> str:
     return f"{base_url.rstrip('/')}{FHIR_PATH}"
 
 
-def _within(node: dict[str, Any], shape: dict[str, Element], path: str) -> Iterator[FoundReference]:
+def _within(node: Any, shape: dict[str, Element], path: str) -> Iterator[FoundReference]:
+    if not isinstance(node, dict):
+        return
     for element in shape.values():
         where = f"{path}.{element.name}"
         if element.primitive:
@@ -100,16 +108,22 @@ def _within(node: dict[str, Any], shape: dict[str, Element], path: str) -> Itera
         if not element.repeats:
             yield from _of(value, element, where)
             continue
-        for position, item in enumerate(value):
+        for position, item in enumerate(value if isinstance(value, list) else ()):
             yield from _of(item, element, f"{where}[{position}]")
 
 
-def _of(node: dict[str, Any], element: Element, where: str) -> Iterator[FoundReference]:
-    if element.type_class.__name__ == "Resource":
-        yield from _within(node, shape_of(model_of(node["resourceType"])), where)
+def _of(node: Any, element: Element, where: str) -> Iterator[FoundReference]:
+    if not isinstance(node, dict):
         return
-    if element.type_class.__name__ == "Reference" and node.get("reference"):
-        yield FoundReference(where, element.targets, node["reference"])
+    if element.type_class.__name__ == "Resource":
+        name = node.get("resourceType")
+        model = model_of(name) if isinstance(name, str) else None
+        if model is not None:
+            yield from _within(node, shape_of(model), where)
+        return
+    text = node.get("reference")
+    if element.type_class.__name__ == "Reference" and isinstance(text, str) and text:
+        yield FoundReference(where, element.targets, text)
     yield from _within(node, element.shape, where)
 
 

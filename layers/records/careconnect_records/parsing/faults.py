@@ -15,14 +15,19 @@ FaultCode = Literal["invalid", "required", "value", "code-invalid", "structure",
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: `expression` is a FHIRPath (`Observation.component[1].valueQuantity.code`), `text` the description.
+    """One fault: `expression` is a FHIRPath (`Observation.component[1].valueQuantity.code`), `text` a sentence.
 
-    Both consist of names that FHIR defines, never of values that were sent.
+    Neither holds a value that was sent. Of the names of unknown elements, both hold those that FHIR could have.
     """
 
     code: FaultCode
     expression: str
     text: str
+
+    @classmethod
+    def at(cls, expression: str, code: FaultCode, predicate: str) -> "Fault":
+        """Return the fault of an element: the sentence is its path within the resource, and `predicate`."""
+        return cls(code, expression, f"{expression.partition('.')[2] or expression} {predicate}.")
 
 
 class UnreadableBodyError(ValueError):
@@ -37,10 +42,6 @@ class InvalidResourceError(ValueError):
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        # Paths are relative to the resource, which every report names.
-        text = "; ".join(
-            f"{fault.expression.partition('.')[2] or fault.expression}: {fault.text}"
-            for fault in self.faults[:_MAX_IN_TEXT]
-        )
+        text = "; ".join(fault.text.removesuffix(".") for fault in self.faults[:_MAX_IN_TEXT])
         more = len(self.faults) - _MAX_IN_TEXT
         super().__init__(f"{text} (and {more} more)" if more > 0 else text)

@@ -51,8 +51,8 @@ _UNSAFE: Final = re.compile(r"\\|expression", re.IGNORECASE | re.ASCII)
 _FUNCTION: Final = re.compile(r"([a-z0-9_-]*)\s*\(", re.IGNORECASE | re.ASCII)
 _FUNCTIONS: Final = frozenset(("rgb", "rgba", "hsl", "hsla", "calc"))
 
-MARKUP: Final = "a narrative holds no comment, CDATA section or processing instruction"
-"""The fault of a narrative with markup that XML ignores or reads as text. A browser may read live elements in it."""
+MARKUP: Final = "holds a comment, CDATA section or processing instruction, which no narrative may have"
+"""The predicate of a narrative with markup that XML ignores or reads as text. Browsers may read live elements in it."""
 
 
 class _NarrativeError(ValueError):
@@ -64,19 +64,19 @@ class _MarkupError(ValueError):
 
 
 def narrative_fault(text: str) -> tuple[FaultCode, str] | None:
-    """Return the code and the text of a narrative's fault, None if it is valid; the text quotes nothing of it."""
+    """Return the code of a narrative's fault and a predicate, None if it is valid; the predicate quotes nothing."""
     if not text.startswith("<div"):
-        return "invalid", "a narrative has to begin with <div"
+        return "invalid", "does not begin with <div"
     reader = _Reader()
     try:
         reader.read(text)
     except _MarkupError:
         return "structure", MARKUP
-    except expat.ExpatError:
-        return "invalid", "not well-formed XHTML"
-    except (_NarrativeError, UnsafeXmlError) as error:
+    except (expat.ExpatError, UnsafeXmlError):
+        return "invalid", "is not well-formed XHTML"
+    except _NarrativeError as error:
         return "invalid", str(error)
-    return None if reader.has_content else ("invalid", "a narrative has to say or show something (txt-2)")
+    return None if reader.has_content else ("invalid", "has neither text nor an image (txt-2)")
 
 
 def stands_alone(div: bytes) -> bool:
@@ -117,11 +117,11 @@ class _Reader:
         namespace, _, element = name.rpartition(" ")
         if not self._depth:
             if name not in ("div", f"{XHTML} div"):
-                raise _NarrativeError("a narrative's root has to be an XHTML div")
+                raise _NarrativeError("is not an XHTML div")
             self._namespace = namespace
         self._depth += 1
         if self._depth > MAX_NESTED:
-            raise _NarrativeError("nested too deeply")
+            raise _NarrativeError("is nested too deeply")
         if namespace != self._namespace or element not in ELEMENTS:
             raise _NarrativeError("holds an element that a narrative may not have (txt-1)")
         self.has_content = self.has_content or element == "img"

@@ -15,7 +15,15 @@ _ENCODINGS = frozenset(("utf-8", "utf8", "us-ascii"))
 
 
 class UnsafeXmlError(ValueError):
-    """A document uses a feature of XML that is not accepted. The text of the error is fixed."""
+    """A document uses a feature of XML that is not accepted, or is nested too deeply. The text of the error is fixed.
+
+    `line` and `column` are the place of the `parser` now, in characters from 1, else 0: a parser goes on for a while
+    after an error.
+    """
+
+    def __init__(self, text: str, parser: expat.XMLParserType | None = None) -> None:
+        super().__init__(text)
+        self.line, self.column = (parser.CurrentLineNumber, parser.CurrentColumnNumber + 1) if parser else (0, 0)
 
 
 def strict_parser() -> expat.XMLParserType:
@@ -26,15 +34,14 @@ def strict_parser() -> expat.XMLParserType:
     """
     parser = expat.ParserCreate("utf-8", " ")
     parser.buffer_text = True
-    parser.StartDoctypeDeclHandler = _refuse_document_type
-    parser.XmlDeclHandler = _check_declaration
+
+    def refuse_document_type(*_parts: object) -> None:
+        raise UnsafeXmlError("XML with a document type is not taken", parser)
+
+    def check_declaration(_version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.lower() not in _ENCODINGS:
+            raise UnsafeXmlError("XML in another encoding than UTF-8 is not taken", parser)
+
+    parser.StartDoctypeDeclHandler = refuse_document_type
+    parser.XmlDeclHandler = check_declaration
     return parser
-
-
-def _refuse_document_type(_name: str, _system_id: str | None, _public_id: str | None, _has_subset: bool) -> None:
-    raise UnsafeXmlError("XML with a document type is not taken")
-
-
-def _check_declaration(_version: str, encoding: str | None, _standalone: int) -> None:
-    if encoding is not None and encoding.lower() not in _ENCODINGS:
-        raise UnsafeXmlError("XML in another encoding than UTF-8 is not taken")

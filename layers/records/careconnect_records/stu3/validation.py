@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from careconnect.fhir.nearest_name import nearest_name
 from careconnect_records.parsing.exact_json import MAX_NESTED, nests_too_deeply
 from careconnect_records.parsing.faults import MAX_FAULTS, Fault, InvalidResourceError
 from careconnect_records.stu3.schema import Element, model_of, shape_beside_primitive, shape_of
@@ -32,10 +33,10 @@ def validate(resource: dict[str, Any]) -> None:
     type_name = resource.get("resourceType")
     model = model_of(type_name) if isinstance(type_name, str) else None
     if model is None:
-        raise InvalidResourceError([Fault("invalid", "resourceType", "not a resource type of STU3")])
+        raise InvalidResourceError([Fault.at("resourceType", "invalid", "is not a resource type of STU3")])
     if nests_too_deeply(resource):
         raise InvalidResourceError(
-            [Fault("structure", model.__name__, f"nested too deeply: {MAX_NESTED} levels at most")]
+            [Fault.at(model.__name__, "structure", f"is nested too deeply: {MAX_NESTED} levels at most")]
         )
     faults = list(islice(_resource_faults(resource, model.__name__), MAX_FAULTS))
     if faults := faults or _model_faults(model, resource):
@@ -49,7 +50,7 @@ def _model_faults(model: Any, resource: dict[str, Any]) -> list[Fault]:
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
         return [
-            Fault("invalid", _expression(model.__name__, fault["loc"]), "not as STU3 defines it")
+            Fault.at(_expression(model.__name__, fault["loc"]), "invalid", "is not as STU3 defines it")
             for fault in faults[:MAX_FAULTS]
         ]
     return []
@@ -69,17 +70,17 @@ def _resource_faults(resource: Any, path: str) -> Iterator[Fault]:
     type_name = resource.get("resourceType") if isinstance(resource, dict) else None
     model = model_of(type_name) if isinstance(type_name, str) else None
     if model is None:
-        yield Fault("invalid", path, "not a resource of STU3")
+        yield Fault.at(path, "invalid", "is not a resource of STU3")
         return
     yield from _faults(resource, shape_of(model), path, own=("resourceType",))
 
 
 def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...] = ()) -> Iterator[Fault]:
     if not isinstance(node, dict):
-        yield Fault("invalid", path, "not an object")
+        yield Fault.at(path, "invalid", "is not an object")
         return
     if not node:
-        yield Fault("invalid", path, "an object may not be empty")
+        yield Fault.at(path, "invalid", "is empty: an object has at least one element")
         return
     for key in node:
         name = key.removeprefix("_")
@@ -87,11 +88,11 @@ def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...
         if key in own:
             continue
         if element is None or (key != name and not element.primitive):
-            yield _unknown(path, key)
+            yield _unknown(path, key, shape)
         elif key != name and not element.extends:
-            yield Fault("invalid", f"{path}.{name}", "this element cannot be extended")
+            yield Fault.at(f"{path}.{name}", "invalid", "cannot be extended")
         elif node[key] is None:
-            yield Fault("invalid", f"{path}.{name}", "null, which only holds a place in an array")
+            yield Fault.at(f"{path}.{name}", "invalid", "is null, which only holds a place in an array")
         elif not element.primitive:
             yield from _complex_faults(node[key], element, f"{path}.{name}")
         elif key == name or name not in node:
@@ -99,12 +100,22 @@ def _faults(node: Any, shape: dict[str, Element], path: str, own: tuple[str, ...
     yield from _cardinality_faults(node, shape, path)
 
 
-def _unknown(path: str, key: str) -> Fault:
+def _unknown(path: str, key: str, shape: dict[str, Element]) -> Fault:
     if key == OUT_OF_ORDER:
-        return Fault("invalid", path, "has elements out of their order")
-    if _NAME.fullmatch(key):
-        return Fault("invalid", f"{path}.{key}", "no such element")
-    return Fault("invalid", path, "holds what is no element of it")
+        return Fault.at(path, "invalid", "has elements out of their order")
+    if not _NAME.fullmatch(key):
+        return Fault.at(path, "invalid", "holds something that is no element of it")
+    text = Fault.at(path, "invalid", f"has no element {key}").text
+    return Fault("invalid", f"{path}.{key}", f"{text}{_suggestion(key, shape)}")
+
+
+def _suggestion(key: str, shape: dict[str, Element]) -> str:
+    """Return a sentence with the nearest name that an element has here, or with the forms of a choice."""
+    forms = [name for name, element in shape.items() if element.choice == key]
+    if forms:
+        return f" Give one of {', '.join(forms)}."
+    near = nearest_name(key, shape)
+    return f" Did you mean {near}?" if near and near != key else ""
 
 
 def _cardinality_faults(node: dict[str, Any], shape: dict[str, Element], path: str) -> Iterator[Fault]:
@@ -113,15 +124,18 @@ def _cardinality_faults(node: dict[str, Any], shape: dict[str, Element], path: s
         if element.choice:
             choices.setdefault(element.choice, []).append(name)
         elif element.required and not _is_there(node, element):
-            yield Fault("required", f"{path}.{name}", "missing")
+            yield Fault.at(f"{path}.{name}", "required", f"is missing: every {_owner(node, path)} needs one")
     for choice, names in choices.items():
         given = [name for name in names if name in node or f"_{name}" in node]
         if len(given) > 1:
-            yield Fault(
-                "invalid", f"{path}.{choice}", f"one of {', '.join(names)} may stand, but {', '.join(given)} do"
-            )
+            yield Fault.at(f"{path}.{choice}", "invalid", f"is given more than once, as {' and '.join(given)}")
         elif not given and shape[names[0]].required:
-            yield Fault("required", f"{path}.{choice}", f"one of {', '.join(names)} is needed")
+            yield Fault.at(f"{path}.{choice}", "required", f"is missing: give one of {', '.join(names)}")
+
+
+def _owner(node: dict[str, Any], path: str) -> str:
+    """Return the type of a valid resource, else the name of an element."""
+    return str(node.get("resourceType", "")) or path.rpartition(".")[2].partition("[")[0]
 
 
 def _is_there(node: dict[str, Any], element: Element) -> bool:
@@ -133,10 +147,10 @@ def _is_there(node: dict[str, Any], element: Element) -> bool:
 def _complex_faults(value: Any, element: Element, path: str) -> Iterator[Fault]:
     if element.repeats:
         if not isinstance(value, list) or not value:
-            yield Fault("invalid", path, "not an array with elements")
+            yield Fault.at(path, "invalid", "is not an array of at least one element")
             return
     elif isinstance(value, list):
-        yield Fault("invalid", path, "an array where one element may stand")
+        yield Fault.at(path, "invalid", "is an array, where one element may stand")
         return
     for index, item in enumerate(value if element.repeats else (value,)):
         where = f"{path}[{index}]" if element.repeats else path
@@ -151,20 +165,20 @@ def _primitive_faults(value: Any, beside: Any, element: Element, path: str) -> I
     if not element.repeats:
         pairs = [(value, beside)]
         if isinstance(value, list):
-            yield Fault("invalid", path, "an array where one value may stand")
+            yield Fault.at(path, "invalid", "is an array, where one value may stand")
             return
     else:
         for given in (value, beside):
             if given is not None and (not isinstance(given, list) or not given):
-                yield Fault("invalid", path, "not an array with elements")
+                yield Fault.at(path, "invalid", "is not an array of at least one element")
                 return
         pairs = list(zip_longest(value or (), beside or ()))
     for index, (item, its_beside) in enumerate(pairs):
         where = f"{path}[{index}]" if element.repeats else path
         if item is None and its_beside is None:
-            yield Fault("invalid", where, "null, without a value or an extension")
+            yield Fault.at(where, "invalid", "is null, without a value or an extension")
         if item is not None and (fault := value_fault(item, element)):
-            code, text = fault
-            yield Fault(code, where, text)
+            code, predicate = fault
+            yield Fault.at(where, code, predicate)
         if its_beside is not None:
             yield from _faults(its_beside, shape_beside_primitive(), where)

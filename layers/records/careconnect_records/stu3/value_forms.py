@@ -38,58 +38,58 @@ _TYPES: Final[dict[str, Any]] = {
     "uuid": types.UuidType,
 }
 _FORMS: Final = {
-    "code": "a code has no white space but single spaces within",
-    "date": "a date is YYYY-MM-DD, YYYY-MM or YYYY",
-    "dateTime": "a dateTime is YYYY-MM-DD, YYYY-MM, YYYY, or YYYY-MM-DDThh:mm:ss with a zone (Z, +01:00)",
-    "instant": "an instant is YYYY-MM-DDThh:mm:ss with a zone (Z, +01:00)",
-    "integer": "an integer has 32 bits",
-    "oid": "an oid is urn:oid: and numbers with dots between",
-    "positiveInt": "a positiveInt is 1 to 2147483647",
-    "string": "a text of nothing but white space",
-    "time": "a time is hh:mm:ss",
-    "unsignedInt": "an unsignedInt is 0 to 2147483647",
-    "uuid": "a uuid is urn:uuid: and its 32 digits",
+    "code": "is not a code: it has no white space but single spaces within",
+    "date": "is not a date: YYYY-MM-DD, YYYY-MM or YYYY",
+    "dateTime": "is not a dateTime: YYYY-MM-DD, YYYY-MM, YYYY, or YYYY-MM-DDThh:mm:ss with a zone (Z, +01:00)",
+    "instant": "is not an instant: YYYY-MM-DDThh:mm:ss with a zone (Z, +01:00)",
+    "integer": "is not an integer of 32 bits",
+    "oid": "is not an oid: urn:oid: and numbers with dots between",
+    "positiveInt": "is not a positiveInt: 1 to 2147483647",
+    "string": "is a text of nothing but white space",
+    "time": "is not a time: hh:mm:ss",
+    "unsignedInt": "is not an unsignedInt: 0 to 2147483647",
+    "uuid": "is not a uuid: urn:uuid: and its 32 digits",
 }
 _NOT_IN_THE_CALENDAR: Final = ("date_", "datetime_", "time_")
 
 
 def value_fault(value: Any, element: Element) -> tuple[FaultCode, str] | None:
-    """Return the code and the text of a value's fault, None if it is valid; the text never quotes the value."""
+    """Return the code of a value's fault and a predicate, None if it is valid; the predicate never quotes the value."""
     kind = element.primitive
     if kind == "boolean":
-        return None if isinstance(value, bool) else ("value", "not true or false")
+        return None if isinstance(value, bool) else ("value", "is not true or false")
     text = _number_fault(value, kind) if kind in _INTEGERS or kind == "decimal" else _text_fault(value, kind)
     if text:
         return "value", text
     if kind == "xhtml":
         return narrative_fault(value)
     if element.codes and value not in element.codes:
-        return "code-invalid", f"not one of {', '.join(sorted(element.codes))}"
+        return "code-invalid", f"is not one of {', '.join(sorted(element.codes))}"
     return ("value", text) if (text := _form_fault(value, kind)) else None
 
 
 def _text_fault(value: Any, kind: str) -> str:
     if not isinstance(value, str) or not value:
-        return "not a text with characters"
+        return "is not a text with characters"
     if _NOT_IN_XML.search(value):
         return "holds a character that XML cannot hold"
     if kind == "id" and (not valid_id(value) or value in _DOT_SEGMENTS):
-        return "not an id: 1 to 64 letters, digits, hyphens and dots"
+        return "is not an id: 1 to 64 letters, digits, hyphens and dots"
     if kind in _URIS and any(char.isspace() for char in value):
-        return "not a URI: it holds white space"
+        return "is not a URI: it holds white space"
     if kind == "base64Binary" and not _is_base64(value):
-        return "not base64"
+        return "is not base64"
     return ""
 
 
 def _number_fault(value: Any, kind: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | JsonNumber):
-        return "not a number"
+        return "is not a number"
     if kind != "decimal":
-        return "not a whole number" if isinstance(value, JsonNumber) else ""
+        return "is not a whole number" if isinstance(value, JsonNumber) else ""
     # No measurement is beyond this, and XML, which has no exponents in STU3, would have to write all zeros.
     size = abs(value.adjusted()) if isinstance(value, JsonNumber) else len(str(abs(value))) - 1
-    return "a number out of all proportion" if size > _LARGEST_EXPONENT else ""
+    return "is a number out of all proportion" if size > _LARGEST_EXPONENT else ""
 
 
 def _is_base64(text: str) -> bool:
@@ -109,8 +109,8 @@ def _form_fault(value: Any, kind: str) -> str:
     except ValidationError as error:
         (first, *_) = error.errors(include_url=False, include_input=False, include_context=False)
         if first["type"].startswith(_NOT_IN_THE_CALENDAR):
-            return "not in the calendar"
-        return _FORMS.get(kind, f"not of the form of its type ({kind})")
+            return "is not in the calendar"
+        return _FORMS.get(kind, f"is not of the form of its type ({kind})")
     return ""
 
 

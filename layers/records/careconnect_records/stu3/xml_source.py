@@ -20,6 +20,7 @@ from careconnect_records.stu3.schema import Element, model_of, shape_beside_prim
 from careconnect_records.stu3.validation import OUT_OF_ORDER
 
 _NOT_XML: Final = "the body is not well-formed XML"
+_NO_RESOURCE: Final = f"the body is not a resource of STU3: its root is a type's name in the namespace {FHIR}"
 _STRAY_TEXT: Final = "#text"
 
 _SCHEMA_LOCATION: Final = "http://www.w3.org/2001/XMLSchema-instance schemaLocation"
@@ -43,7 +44,7 @@ def parse_xml_body(data: bytes) -> dict[str, Any]:
     text = utf8_text(data)
     # The parser would also accept UTF-16, which it detects by zero bytes.
     if (zero := text.find("\0")) >= 0:
-        raise UnreadableBodyError(_NOT_XML, *position(text, zero))
+        raise UnreadableBodyError(f"{_NOT_XML}: invalid token", *position(text, zero))
     resource = _Reader(data.removeprefix(BOM_UTF8)).resource()
     if nests_too_deeply(resource):
         raise UnreadableBodyError("the body is nested too deeply")
@@ -187,11 +188,13 @@ class _Reader:
         try:
             self._parser.Parse(self._data, True)
         except expat.ExpatError as error:
-            raise UnreadableBodyError(_NOT_XML, error.lineno, error.offset + 1) from None
+            # Expat's own texts are fixed, too.
+            cause = expat.ErrorString(error.code).removeprefix("not well-formed ").strip("()")
+            raise UnreadableBodyError(f"{_NOT_XML}: {cause}", error.lineno, error.offset + 1) from None
         except UnsafeXmlError as error:
-            raise UnreadableBodyError(str(error)) from None
+            raise UnreadableBodyError(str(error), error.line, error.column) from None
         if not self._root.node["resourceType"]:
-            raise UnreadableBodyError("the body is not a resource of STU3")
+            raise UnreadableBodyError(_NO_RESOURCE)
         return self._root.node
 
     def _start(self, name: str, attributes: _Attributes) -> None:
@@ -202,7 +205,7 @@ class _Reader:
             self._narrative.open(name, attributes)
             return
         if len(self._positions) > MAX_NESTED:
-            raise UnsafeXmlError("the body is nested too deeply")
+            raise UnsafeXmlError("the body is nested too deeply", self._parser)
         self._positions.append(place.open(name, attributes))
 
     def _end(self, name: str) -> None:
@@ -216,7 +219,7 @@ class _Reader:
 
     def _markup(self, *_parts: str) -> None:
         if self._narrative is not None:
-            raise UnsafeXmlError(MARKUP)
+            raise UnsafeXmlError(f"a narrative {MARKUP}", self._parser)
 
     def _text(self, text: str) -> None:
         (self._narrative or self._positions[-1]).characters(text)

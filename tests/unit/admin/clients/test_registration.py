@@ -150,6 +150,7 @@ def systems(*systems: str, scopes: tuple[str, ...] = ("patient/*.read",)) -> dic
         ({"client_id": "x" * 129}, "client id has"),
         ({"name": " "}, "printable name"),
         ({"name": "a\x1b[31m"}, "printable name"),
+        ({"name": "é" * 51}, "at most 100 bytes"),
         ({"auth_methods": frozenset()}, "method of authentication"),
         ({"scopes": ()}, "needs scopes"),
         ({"scopes": ("user/Toaster.read",)}, "does not serve"),

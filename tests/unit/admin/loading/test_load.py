@@ -289,7 +289,7 @@ def test_what_is_wrong_is_named_by_file_and_line_and_the_rest_is_loaded(tmp_path
     lines = [str(problem).removeprefix(f"{tmp_path}/in.ndjson:") for problem in report.problems]
     assert lines[:8] == [
         "2: not JSON: Expecting property name enclosed in double quotes (column 27)",
-        "3: Patient/5: gender: not one of female, male, other, unknown",
+        "3: Patient/5: gender is not one of female, male, other, unknown",
         "4: Claim is not a type that is served",
         f"5: {no_id}",
         f"6: {no_id}",
@@ -298,7 +298,7 @@ def test_what_is_wrong_is_named_by_file_and_line_and_the_rest_is_loaded(tmp_path
         f"9: Patient/4 stands at {tmp_path}/in.ndjson:1 already",
     ]
     assert lines[8].startswith("10: Patient/7: too large: 400,")
-    assert lines[9].startswith("11: Patient/8: contained[0].birthDate: ")
+    assert lines[9].startswith("11: Patient/8: contained[0].birthDate is not in the calendar")
     assert report.counts == {"Patient": TypeCounts(loaded=2, failed=6), OTHER: TypeCounts(failed=4)}
     assert report.total.failed == len(report.problems)
     assert report.exit_code == 1
@@ -439,10 +439,13 @@ def test_other_servers_contained_and_present_resources_are_not_dangling(
 @pytest.mark.parametrize(
     ("reference", "why"),
     [
-        ("Organization/1", "may not refer to a resource of that type"),
-        ("https://ehr.example/careconnect-ri/STU3/Organization/1", "may not refer to a resource of that type"),
-        ("#gp", "may not refer to a resource of that type"),
-        ("#never", "is not contained"),
+        ("Organization/1", "may only refer to Device or Group"),
+        (
+            "https://ehr.example/careconnect-ri/STU3/Organization/1",
+            "may only refer to Device or Group",
+        ),
+        ("#gp", "may only refer to Device or Group"),
+        ("#never", "refers to a contained resource that is not there"),
     ],
 )
 def test_write_md_a_load_refuses_the_references_that_the_api_does_but_for_what_may_come_later(

@@ -16,6 +16,7 @@ from careconnect.audit.event import (
     time_of,
 )
 from careconnect.audit.query import LONGEST_QUERY
+from careconnect.oauth.client_record import MAX_NAME_BYTES
 
 NOW = 1_795_676_953.256
 ID = "01a216afdaa8-177497fdb02eaf745e030bc109da828c"
@@ -28,6 +29,7 @@ FULL = AuditEvent(
     query="patient=4&code=1",
     patient="4",
     client_id="explorer",
+    client_name="Explorer",
     subject="explorer",
     jti="a-jti",
     outcome=Outcome.REFUSED,
@@ -95,6 +97,7 @@ def test_a_stored_event_is_four_kilobytes_at_most() -> None:
         query="q" * LONGEST_QUERY,
         patient="p" * 64,
         client_id="c" * 128,
+        client_name="n" * MAX_NAME_BYTES,
         subject="c" * 128,
         jti="j" * 36,
         outcome=Outcome.REFUSED,
@@ -111,6 +114,13 @@ def test_a_stored_event_is_four_kilobytes_at_most() -> None:
 
     item = longest.item(retention_days=36_500)
     assert sum(len(name) + len(next(iter(value.values()))) for name, value in item.items()) <= 4_096
+
+
+def test_an_event_of_a_search_takes_one_write_unit_whatever_its_client_is_called() -> None:
+    named = replace(FULL, client_id="c" * 36, subject="c" * 36, client_name="n" * MAX_NAME_BYTES)
+    item = replace(named, jti="j" * 36, request_id="r" * 36, gateway_request_id="g" * 36, trace="t" * 55).item()
+
+    assert sum(len(name) + len(next(iter(value.values()))) for name, value in item.items()) <= 1_024
 
 
 def test_an_event_ends_when_its_retention_does_and_else_never() -> None:

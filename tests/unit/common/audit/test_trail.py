@@ -92,6 +92,15 @@ def test_what_is_allowed_is_an_event_of_each_patient_or_one_of_nobody(
     assert reported(stored) == expected
 
 
+@pytest.mark.parametrize(("context", "name"), [({}, ""), ({"client_name": "Se%C3%B1or%20%22X%22"}, 'Señor "X"')])
+def test_an_event_names_the_client_as_its_token_does(context: dict[str, str], name: str) -> None:
+    stored = StoredEvents()
+    request = parse_request(fhir_event("GET", "Patient/4", authorizer={**CALLER, **context}))
+    AuditTrail(stored, request=request).finish(200, None)
+
+    assert [event.client_name for event in stored.events] == [name]
+
+
 REFUSED: list[tuple[ApiError, str, str]] = [
     (insufficient_scope("user/Patient.r"), "4", "scope"),
     (not_found(), "4", "not found"),

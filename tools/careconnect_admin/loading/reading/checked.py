@@ -81,9 +81,9 @@ def _require_valid(resource: dict[str, Any], base_url: str) -> None:
     validate(resource)
     contained, fhir_base = contained_in(resource), fhir_base_of(base_url)
     faults = (
-        Fault("not-found", reference.expression, text)
+        Fault.at(reference.expression, "not-found", predicate)
         for reference in references_of(resource)
-        if (text := misplaced(reference, contained, fhir_base))
+        if (predicate := misplaced(reference, contained, fhir_base))
     )
     if found := list(islice(faults, MAX_FAULTS)):
         raise InvalidResourceError(found)

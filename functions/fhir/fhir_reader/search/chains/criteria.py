@@ -1,10 +1,12 @@
 """Chains and `_has`: criteria on a resource's targets, and on its referrers (STU3 Search §2.21.1.5.6, 7)."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from careconnect.fhir import outcomes
+from careconnect.fhir.nearest_parameter import hint
 from careconnect.fhir.outcomes import OutcomeError
 from careconnect.fhir.resource_types import RESOURCE_TYPES, Rank, ResourceType, SearchParameter, resource_type
 from careconnect.search.criteria import Criterion, parse_criterion
@@ -13,6 +15,9 @@ HAS: Final = "_has"
 
 MAX_HOPS: Final = 2
 """Maximum references that one parameter may follow, forwards or backwards."""
+
+_MAX_LISTED: Final = 5
+"""References that a refusal lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +151,19 @@ class _Parser:
     def _has(self, type_: ResourceType, name: str, hops: int) -> Has:
         _, source_name, reference_name, inner_name = [*name.split(":", 3), "", "", ""][:4]
         if not (source_name and reference_name and inner_name):
-            raise self._refused("takes a type, its reference to here and its parameter", type_, code="value")
+            raise self._refused(
+                "takes a type, its reference to here and its parameter", type_, source_name, code="value"
+            )
         source = resource_type(source_name)
         if source is not None and not self.root.reaches(source):
             raise self._refused("a search of the directory does not reach records", type_)
         reference = source.parameter(reference_name) if source else None
         if source is None or (source, reference) not in referrers(type_) or reference is None:
-            raise self._refused(f"no such reference to {type_.with_article} is offered", type_)
+            raise self._refused(f"no such reference to {type_.with_article} is offered", type_, source_name)
         inner = self.condition(source, inner_name, hops)
         if inner is None:
-            raise self._refused(f"no such parameter of {source.with_article} is offered", type_)
+            near = hint(re.split("[:.]", inner_name, maxsplit=1)[0], [each.name for each in source.searchable])
+            raise self._refused(f"no such parameter of {source.with_article} is offered", type_, source_name, near=near)
         return Has(self.name, type_, source, reference, inner)
 
     def _fewer(self, hops: int) -> int:
@@ -165,15 +173,27 @@ class _Parser:
             )
         return hops - 1
 
-    def _refused(self, why: str, type_: ResourceType, code: str = "not-supported") -> OutcomeError:
-        """Return the 400 outcome for a `_has`; it lists the references that a search of the type supports."""
-        listed = ", ".join(f"{HAS}:{source.name}:{reference.name}:_id" for source, reference in referrers(type_))
+    def _refused(
+        self, why: str, type_: ResourceType, source_name: str = "", *, near: str = "", code: str = "not-supported"
+    ) -> OutcomeError:
+        """Return the 400 outcome for a `_has`, with references that a search of the type supports.
+
+        They are those of the named source, if it has any. `near` is a hint for the end.
+        """
+        known = referrers(type_)
+        named = [(source, reference) for source, reference in known if source.name == source_name] or known
+        listed = ", ".join(f"{HAS}:{source.name}:{reference.name}:_id" for source, reference in named[:_MAX_LISTED])
         takes = f"of {type_.name} it takes such as {listed}" if listed else f"nothing refers to {type_.with_article}"
-        return outcomes.invalid_parameter(self.name, f"{why}; {takes}.", code=code)
+        return outcomes.invalid_parameter(self.name, f"{why}; {takes}.{near}", code=code)
 
 
 def _no_chain(type_: ResourceType, name: str) -> OutcomeError:
     """Return the 400 outcome for a chain; it lists the chains that a type supports."""
     chains = ", ".join(one.chain for one in type_.chained)
     takes = f" {type_.name} takes such as {chains}." if chains else ""
-    return outcomes.invalid_parameter(name, f"the chain is not supported.{takes}", code="not-supported")
+    head, _, rest = name.partition(".")
+    reference = type_.parameter(head.partition(":")[0])
+    targets = filter(None, map(resource_type, reference.targets if reference else ()))
+    names = [each.name for target in targets for each in target.searchable]
+    near = hint(re.split("[:.]", rest, maxsplit=1)[0], names)
+    return outcomes.invalid_parameter(name, f"the chain is not supported.{takes}{near}", code="not-supported")
