@@ -1,8 +1,10 @@
 """`careconnect clients`: registration's rules, and the commands over a client table."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from typer.testing import CliRunner, Result
 
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, new_event_id
 from careconnect.oauth.client_record import AuthMethod, client_record, digest_secret
 from careconnect_admin.clients.demo import DemoClient, demo_clients
 from careconnect_admin.clients.errors import RegistrationError
@@ -430,6 +434,36 @@ def test_list_show_disable_enable_rotate_remove(issuer: Issuer, run: Run) -> Non
     assert run("remove", "client-1", input="y\n").exit_code == 0
     assert issuer.token("client-1", rotated["client_secret"]).status == 401
     assert json.loads(run("list", "--json").stdout) == []
+
+
+def test_show_and_list_say_when_a_client_was_last_used(issuer: Issuer, run: Run) -> None:
+    now = time.time() - 60
+    issuer.register("client-1")
+    issuer.register("client-2")
+    event = AuditEvent(id=new_event_id(now), action=Action.EXECUTE, interaction="110122", client_id="client-1")
+    DynamoDbAuditStore(issuer.dynamodb, AUDIT_TABLE).keep([event])
+    at = datetime.fromtimestamp(int(now), UTC).isoformat()
+
+    listed = {each["client_id"]: each for each in json.loads(run("list", "--last-use", "--json").stdout)}
+
+    assert listed["client-1"]["last_use"] == at
+    assert listed["client-2"]["unused_since"] < at
+    assert dict(line.split("  ", 1) for line in run("show", "client-1").stdout.splitlines())["last use"].strip() == at
+    assert "not since 20" in run("list", "--last-use").stdout
+    assert "last_use" not in run("list", "--json").stdout
+    looks = [event for event in issuer.events() if event.interaction == "search-type"]
+    assert [event.query for event in looks] == ["user=client-1,client-2", "user=client-1", "user=client-1,client-2"]
+
+
+def test_without_the_right_to_read_the_trail_a_client_is_shown_all_the_same(issuer: Issuer, run: Run) -> None:
+    issuer.register("client-1")
+    issuer.dynamodb.delete_table(TableName=AUDIT_TABLE)
+
+    result = run("show", "client-1", "--json")
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["last_use_unknown"] == "ResourceNotFoundException"
+    assert "unknown" in run("list", "--last-use").stdout
 
 
 @pytest.mark.parametrize("command", ["add", "list", "show", "rotate-secret", "disable", "enable", "update", "remove"])
