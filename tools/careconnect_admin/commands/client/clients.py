@@ -26,6 +26,7 @@ from careconnect_admin.commands.client.changes import (
 )
 from careconnect_admin.commands.client.last_use import add_last_use, last_use_text
 from careconnect_admin.commands.client.output import client_shown, print_members, print_with_secret, warn_of_idle_scopes
+from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack
 
@@ -90,6 +91,8 @@ def add(
     shown = client_shown(found_client(registry, registration.client_id))
     print_with_secret(shown, secret, as_json=as_json)
     warn_of_idle_scopes(registration.scopes, bound=bool(registration.patient))
+    if patient:
+        warn_of_absent_patient(target, patient)
 
 
 @app.command("list")
