@@ -16,6 +16,9 @@ from benchmarks.figures import RECORD_BYTES, record_bytes, requests
 from benchmarks.measurements.record_bytes import OVERHEAD
 from benchmarks.report import table
 
+_FAR: Final = 300
+"""The multiple of the base load beyond which nobody plans: the table ends before."""
+
 PAGE: Final = RECORD_BYTES.parents[1] / "capacity.md"
 
 
@@ -64,6 +67,7 @@ def _load() -> str:
     rows = [
         (limit.what, _amount(limit.used), f"{limit.most:,.0f} {limit.unit}", _times(limit.reached_at), limit.remedy)
         for limit in load.limits()
+        if limit.reached_at < _FAR
     ]
     return table(("limit", "the base load uses", "there is", "reached at", "raised by"), rows)
 

@@ -12,7 +12,7 @@ from careconnect_admin.local.emulator.emulator import Emulator
 from careconnect_admin.project import DOCS, PROJECT
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_admin.stack.running_stack import RunningStack, announce
-from careconnect_testing.stacks.page_commands import commands_of, run_commands
+from careconnect_testing.running.page_commands import commands_of, run_commands
 from careconnect_testing.stacks.whole_template import whole_template
 
 # One process deploys, and checks the result.
