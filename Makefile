@@ -26,7 +26,7 @@ export REAL_DATA
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run sam-local smoke quick test test-long check lint types web imports template checkov unit tests coverage \
+.PHONY: help setup run sam-local build smoke quick test test-long check lint types web imports template checkov unit tests coverage \
 	secrets secrets-baseline audit sbom format docs pictures stu3-definitions mutants bench lock clean
 
 help: ## List the targets
@@ -68,6 +68,11 @@ run: $(VENV)/.run ## Start the local stack: PORT=3000, DATA=<folder of FHIR reco
 # Needs Docker besides. LAMBDA_IMAGE=<image> names one that is already here, instead of AWS's own.
 sam-local: $(VENV)/.test ## The same in real Lambda containers: PORT=3000, EMULATOR_PORT=4566, DATA=…
 	@exec $(BIN)/careconnect sam-local --port $(or $(PORT),3000) --emulator-port $(or $(EMULATOR_PORT),4566) $(DATA_OPTION)
+
+# SAM's own last lines recommend `sam deploy --guided`, which takes no empty OriginSecret. ARGS=--use-container builds in Docker.
+build: $(VENV)/.test ## Build the functions for `sam deploy`: ARGS=--use-container without Python 3.13
+	@$(BIN)/sam build $(ARGS)
+	@printf '\nNext, without --guided (docs/deploy.md):\n  sam deploy --config-file samconfig.local.toml\n'
 
 smoke: $(VENV)/.run ## Check a deployment: BASE=<root URL>, with CLIENT_ID and CLIENT_SECRET in the environment
 	@exec $(BIN)/careconnect smoke $(BASE)

@@ -10,15 +10,16 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from benchmarks.costs import load, prices
+from benchmarks.costs import bill, load, prices
 from benchmarks.costs.request_cost import Cost, cost_of, total_of
 from benchmarks.figures import RECORD_BYTES, record_bytes, requests
 from benchmarks.measurements.record_bytes import OVERHEAD
 from benchmarks.report import table
 
-PAGE: Final = RECORD_BYTES.parents[1] / "capacity.md"
+_FAR: Final = 300
+"""The multiple of the base load beyond which nobody plans: the table ends before."""
 
-_GIGABYTE: Final = 1e9
+PAGE: Final = RECORD_BYTES.parents[1] / "capacity.md"
 
 
 def with_tables(page: str) -> str:
@@ -52,6 +53,11 @@ def _cost() -> str:
     return table(heads, [*kinds, month])
 
 
+def _bill() -> str:
+    """Return a month's dollars of three sizes, and of two alternatives."""
+    return table(("dollars a month", *bill.SIZES), bill.rows())
+
+
 def _priced(name: str, reads: str, writes: str, cost: Cost) -> tuple[str, ...]:
     parts = (cost.gateway + cost.keys, cost.functions, cost.tables, cost.logs, cost.data)
     return (name, reads, writes, *(f"{part:,.2f}" for part in parts), f"**{cost.total:,.2f}**")
@@ -61,6 +67,7 @@ def _load() -> str:
     rows = [
         (limit.what, _amount(limit.used), f"{limit.most:,.0f} {limit.unit}", _times(limit.reached_at), limit.remedy)
         for limit in load.limits()
+        if limit.reached_at < _FAR
     ]
     return table(("limit", "the base load uses", "there is", "reached at", "raised by"), rows)
 
@@ -78,7 +85,7 @@ def _volume() -> str:
     found = record_bytes()
     each = {name: number / found["patients"] for name, number in found.items()}
     stored = sum(each[part] for part in ("bodies", "index", "entries", "links")) + OVERHEAD * each["items"]
-    gigabytes = stored * prices.MILLION / _GIGABYTE
+    gigabytes = stored * prices.MILLION / bill.GIGABYTE
     units = each["write_units"] * prices.MILLION
     bytes_of = {
         "bodies": each["bodies"],
@@ -87,7 +94,7 @@ def _volume() -> str:
     }
     rows = [("resources", f"{each['resources']:,.0f}", f"{each['resources'] * prices.MILLION:,.0f}")]
     rows += [
-        (f"bytes: {what}", f"{size:,.0f}", f"{size * prices.MILLION / _GIGABYTE:,.1f} GB")
+        (f"bytes: {what}", f"{size:,.0f}", f"{size * prices.MILLION / bill.GIGABYTE:,.1f} GB")
         for what, size in bytes_of.items()
     ]
     rows += [("write units of a load", f"{each['write_units']:,.0f}", f"{units:,.0f}")]
@@ -103,6 +110,7 @@ def _volume() -> str:
 
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "cost": _cost,
+    "bill": _bill,
     "load": _load,
     "volume": _volume,
 }

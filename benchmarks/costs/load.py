@@ -32,7 +32,7 @@ DAY: Final = 86_400
 MONTH: Final = 30 * DAY
 """Seconds."""
 
-_CACHED: Final = 60
+CACHED: Final = 60
 """Seconds for which the gateway caches the authorizer's answer."""
 
 _EVENTS: Final[Mapping[str, tuple[int, int, int]]] = {
@@ -82,7 +82,7 @@ def tokens() -> float:
 def authorized() -> float:
     """Return the authorizer's calls for each request: the share with a token that the gateway has not cached."""
     each = sum(BASE.values()) / CLIENTS
-    return 1 / (1 + each * _CACHED)
+    return 1 / (1 + each * CACHED)
 
 
 def events_of(name: str) -> tuple[int, int, int]:

@@ -77,8 +77,46 @@ DATA_OUT: Final = Price(
     "Data sent to the internet", 0.09, 1, "GB", Standing.QUOTED, _LIST.format("AWSDataTransfer", "2026-09-16")
 )
 
+SNAPSHOT: Final = Price("SnapStart, snapshot", 0.0000015, 1, "GB-second", Standing.UNVERIFIED, "")
+SNAPSHOT_RESTORE: Final = Price("SnapStart, restore", 0.00014, 1, "GB", Standing.UNVERIFIED, "")
+KMS_KEY: Final = Price("KMS, key", 1.00, 1, "key and month", Standing.UNVERIFIED, "")
+ALARM: Final = Price("CloudWatch, alarm", 0.10, 1, "alarm and month", Standing.UNVERIFIED, "")
+METRIC: Final = Price("CloudWatch, custom metric", 0.30, 1, "metric and month", Standing.UNVERIFIED, "")
+ARCHIVED_EVENT: Final = Price(
+    "S3 and Lambda, archive and verification of an audit event", 2.73, MILLION, "million", Standing.UNVERIFIED,
+    "by hand, of a small deployment: larger batches cost less",
+)  # fmt: skip
+
+_HEALTHLAKE: Final = (
+    "api-evangelist/aws-healthlake 5a57736, plans/aws-healthlake-plans.yml, of aws.amazon.com/healthlake/pricing: "
+    "the tier Advanced, Region not named; read on 2026-11-28"
+)
+HEALTHLAKE_HOUR: Final = Price("HealthLake, data store", 0.27, 1, "hour", Standing.QUOTED, _HEALTHLAKE)
+HEALTHLAKE_QUERY: Final = Price("HealthLake, query", 0.048, 10_000, "10,000", Standing.QUOTED, _HEALTHLAKE)
+HEALTHLAKE_STORAGE: Final = Price("HealthLake, storage", 0.37, 1, "GB and month", Standing.QUOTED, _HEALTHLAKE)
+HEALTHLAKE_QUERIES_INCLUDED: Final = 3_500
+"""Queries an hour that the price of the data store includes, settled by the month (AWS's pricing page)."""
+HEALTHLAKE_GIGABYTES_INCLUDED: Final = 10
+
+FHIR_WORKS_DATA_NODES: Final = 4
+FHIR_WORKS_MASTER_NODES: Final = 3
+FHIR_WORKS_GIGABYTES: Final = 4 * 73
+"""The search domain of the production stage, sized for 100 GB.
+
+Source: aws-solutions/fhir-works-on-aws, solutions/deployment/lib/elasticsearch.ts.
+"""
+OPENSEARCH_DATA_NODE: Final = Price(
+    "OpenSearch, m6g.large.search", 0.128, 1, "hour", Standing.QUOTED,
+    "us-east-1, 2021-10: awslabs/fhir-works-on-aws-deployment, pull request 484; London costs more",
+)  # fmt: skip
+OPENSEARCH_MASTER_NODE: Final = Price("OpenSearch, c6g.large.search", 0.113, 1, "hour", Standing.UNVERIFIED, "")
+OPENSEARCH_STORAGE: Final = Price("OpenSearch, gp2 storage", 0.135, 1, "GB and month", Standing.UNVERIFIED, "")
+
 PRICES: Final = (
     API_REQUEST, LAMBDA_REQUEST, LAMBDA_TIME, READ_UNIT, WRITE_UNIT, STORAGE, BACKUP, KMS_RSA, LOGS, DATA_OUT,
+    SNAPSHOT, SNAPSHOT_RESTORE, KMS_KEY, ALARM, METRIC, ARCHIVED_EVENT,
+    HEALTHLAKE_HOUR, HEALTHLAKE_QUERY, HEALTHLAKE_STORAGE,
+    OPENSEARCH_DATA_NODE, OPENSEARCH_MASTER_NODE, OPENSEARCH_STORAGE,
 )  # fmt: skip
 
 _DYNAMODB: Final = "docs.aws.amazon.com/amazondynamodb, Quotas"

@@ -59,7 +59,8 @@ class Run:
     def until_ready(self) -> str:
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
-            if any(line.startswith("Ready in") for line in self.lines):
+            # The last line is what a browser shows.
+            if any(line.startswith("Open it in a browser:") for line in self.lines):
                 return self.output
             time.sleep(0.05)
         raise AssertionError(f"not ready: {self.output}")
@@ -134,6 +135,7 @@ def test_the_printed_calls_work_as_they_are_and_it_stops_and_starts_again() -> N
     }
     with running(port, **secrets, KEEP="1", TOKEN_LIFETIME="60") as first:
         printed = first.until_ready()
+        assert printed.splitlines()[-1] == f"Open it in a browser:  http://127.0.0.1:{port}/"
         assert all(secret in printed for secret in secrets.values())
 
         calls = printed[printed.index("TOKEN=$(") : printed.index("Other commands")]

@@ -1,19 +1,15 @@
 """The rehearsal of docs/deploy.md, line by line, on the emulator: `sam deploy` to `sam delete`."""
 
-import os
-import re
-import subprocess
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from careconnect_admin.local.emulator.emulator import Emulator
-from careconnect_admin.project import DOCS, PROJECT, TEMPLATE
+from careconnect_admin.project import PROJECT
 from careconnect_admin.stack.emulator_client import REGION
 from careconnect_admin.stack.running_stack import RunningStack, announce
+from careconnect_testing.running.page_commands import commands_of, run_commands
 from careconnect_testing.stacks.whole_template import whole_template
 
 # One process deploys, and checks the result.
@@ -42,20 +38,11 @@ class TrialDeployment:
     keys_left: set[str]
 
 
-def _lines() -> list[str]:
-    """Return the commands as the page has them."""
-    section = re.search(
-        r"^## A rehearsal.*?```sh\n(.*?)```", (DOCS / "deploy.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
-    )
-    assert section
-    return section[1].splitlines()
-
-
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> TrialDeployment:
     """The rehearsal, with the files that it makes in a folder of this test."""
     folder = tmp_path_factory.mktemp("rehearsal")
-    *before, delete = _lines()
+    *before, delete = commands_of("deploy.md", "A rehearsal without an account")
     assert delete.startswith("sam delete")
     with Emulator(folder / "emulator.log") as emulator:
         key = emulator.credentials
@@ -66,7 +53,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> TrialDeployment:
                 "samconfig.local.toml": str(folder / "samconfig.local.toml"),
                 "build/records": str(folder / "records"),
             }
-            printed = _run([_in_place(line, here) for line in before])
+            printed = run_commands(before, here)
             resources = _resources(emulator)
             s3, dynamodb = emulator.client("s3"), emulator.client("dynamodb")
             archive = resources["ArchiveBucket"]["PhysicalResourceId"]
@@ -81,7 +68,7 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> TrialDeployment:
                 "clients": dynamodb.scan(TableName=resources["ClientTable"]["PhysicalResourceId"])["Items"],
                 "loaded": dynamodb.scan(TableName=records, Select="COUNT")["Count"],
             }
-            _run([_in_place(before[0], here), delete])
+            run_commands([before[0], delete], here)
         stacks = emulator.client("cloudformation").list_stacks()["StackSummaries"]
         return TrialDeployment(
             resources,
@@ -91,24 +78,6 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> TrialDeployment:
             tables_left=set(dynamodb.list_tables()["TableNames"]),
             keys_left={each["KeyId"] for each in emulator.client("kms").list_keys()["Keys"]},
         )
-
-
-def _in_place(line: str, here: dict[str, str]) -> str:
-    for name, path in here.items():
-        line = line.replace(name, path)
-    return line
-
-
-def _run(lines: list[str]) -> str:
-    """Run the lines in a shell as the page intends: in the project's folder, with .venv/bin on the path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    # An earlier build in this folder must not be deployed.
-    settings = {"SAM_CLI_TELEMETRY": "0", "SAM_TEMPLATE_FILE": str(TEMPLATE)}
-    settings["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    command = ["sh", "-e", "-c", "\n".join(lines)]
-    done = subprocess.run(command, cwd=PROJECT, env=kept | settings, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-    return done.stdout
 
 
 def _resources(emulator: Emulator) -> dict[str, dict[str, Any]]:

@@ -30,7 +30,7 @@ class RecordedRevocations:
     """Revokes tokens by `revocations`, and stores the audit event first.
 
     `record` opens the audit trail. `is_registered` returns True for the id of a registered client. An unregistered id
-    that could be a secret is left out of the event, and so is a token given in place of its id.
+    that could be a secret is left out of the event.
     """
 
     def __init__(
@@ -53,8 +53,13 @@ class RecordedRevocations:
         self._end("patient", patient, lambda: self._revocations.end_patient(patient))
 
     def end_token(self, jti: str) -> None:
-        """Revoke one token by its id; raises `TokensLiveOnError`."""
-        self._end("jti", jti if _JTI.fullmatch(jti) else LEFT_OUT, lambda: self._revocations.end_token(jti))
+        """Revoke one token by its id; raises `TokensLiveOnError`, and `RegistrationError` if no token has such an id.
+
+        A token given in place of its id is therefore in no event.
+        """
+        if not _JTI.fullmatch(jti):
+            raise RegistrationError("no token has such an id, so none was revoked: a jti is a UUID in lower case")
+        self._end("jti", jti, lambda: self._revocations.end_token(jti))
 
     def _end(self, name: str, value: str, end: Callable[[], None]) -> None:
         try:

@@ -46,7 +46,7 @@ def remove_client(registry: ClientRegistry, revocations: TokenRevocations, clien
     """
     if not registry.remove(client_id):
         raise unknown_client(client_id)
-    _end_tokens(revocations, client_id, "is removed")
+    _end_tokens(revocations, client_id, "is removed", option=" --removed")
 
 
 def update_client(
@@ -81,11 +81,11 @@ def _covers(scopes: Sequence[str], others: Sequence[str]) -> bool:
         return False
 
 
-def _end_tokens(revocations: TokenRevocations, client_id: str, done: str) -> None:
+def _end_tokens(revocations: TokenRevocations, client_id: str, done: str, *, option: str = "") -> None:
     try:
         revocations.end_client(client_id)
     except TokensLiveOnError as error:
         raise RegistrationError(
             f"{client_id} {done}, but its tokens live on ({error.code}): "
-            f"run `careconnect tokens revoke --client {client_id}` on the same stack"
+            f"run `careconnect tokens revoke --client {client_id}{option}` on the same stack"
         ) from error

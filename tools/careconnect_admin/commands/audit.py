@@ -5,7 +5,6 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,21 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from careconnect.fhir.resource_types import valid_id
-from careconnect_admin.commands.shared.listing import print_pairs, print_table
-from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
+from careconnect_admin.commands.audit_lines import FORGED, instant, outcome, print_events
+from careconnect_admin.commands.shared.listing import print_pairs
+from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack
 from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.errors import OperatorError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from audit_archiver.verify_day import Verdict
-    from careconnect.audit.event import AuditEvent
     from careconnect_admin.audit_trail.read_events import AccessRecordReader, Recorded
     from careconnect_admin.auditing.operator_events import OperatorEvents
     from careconnect_admin.stack.target import StackTarget
 
 _BROKEN: Final = 1
-_FORGED: Final = "no event of this service: see careconnect audit verify"
-_OUTCOMES: Final = {"0": "done", "4": "refused", "8": "failed"}
 _FAULTS: Final = {
     "changed": "was changed",
     "removed": "was removed",
@@ -82,6 +81,7 @@ def list_(
     first: FromOption = "",
     last: ToOption = "",
     max_events: Annotated[int, typer.Option("--max", min=1, help="The maximum number of events.")] = 500,
+    wide: Annotated[bool, typer.Option("--wide", help="Print whole ids, times and queries, on long lines.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Print the audit events of a patient or of some days, newest first. This access is recorded too."""
@@ -103,7 +103,7 @@ def list_(
     if as_json:
         print(json.dumps([_as_json(each) for each in found], indent=2))
     elif found:
-        print_table(("when", "who", "did", "what", "patient", "outcome"), [_row(each) for each in found])
+        print_events(found, _client_names(target, found), is_wide=wide)
     else:
         print("careconnect: no event", file=sys.stderr)
 
@@ -196,32 +196,29 @@ def _reader(target: "StackTarget") -> "AccessRecordReader":
     return AccessRecordReader(target.client("dynamodb"), target.output("AuditTable"))
 
 
-def _row(each: "Recorded") -> Sequence[str]:
-    event = each.event
-    if event is None:
-        return (each.id, "", "", "", "", _FORGED)
-    what = event.searched or " ".join(event.ids) or event.type
-    told = f"{what}?{event.query}" if event.query else what
-    return (_moment(event), event.client_id, event.interaction, told, event.patient, _outcome(event))
+def _client_names(target: "StackTarget", found: "Sequence[Recorded]") -> dict[str, str]:
+    """Return the registered names, by id, of the clients whose events do not have their name."""
+    from careconnect.runtime.aws import SERVICE_ERRORS, error_code
+    from careconnect_admin.auditing.operator_events import SERVICE
 
-
-def _moment(event: "AuditEvent") -> str:
-    return _instant(event.at)
-
-
-def _instant(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _outcome(event: "AuditEvent") -> str:
-    words = [_OUTCOMES[event.outcome], str(event.status or "")]
-    return " ".join(filter(None, words)) + (f": {event.why}" if event.why else "")
+    nameless = [each.event for each in found if each.event and not each.client_name and each.event.service != SERVICE]
+    names: dict[str, str] = {}
+    registry = client_registry(target)
+    with working("Reading the clients' names"):
+        for client_id in {event.client_id for event in nameless} - {""}:
+            try:
+                record = registry.find(client_id)
+            except SERVICE_ERRORS as error:
+                print(f"careconnect: without the clients' names ({error_code(error)})", file=sys.stderr)
+                break
+            names[client_id] = record.name if record else ""
+    return names
 
 
 def _as_json(each: "Recorded") -> dict[str, Any]:
     if each.event is None:
-        return {"id": each.id, "outcome": _FORGED}
-    members = {"id": each.id, "at": _moment(each.event), **asdict(each.event), "outcome": _outcome(each.event)}
+        return {"id": each.id, "outcome": FORGED}
+    members = {"id": each.id, "at": instant(each.event.at), **asdict(each.event), "outcome": outcome(each.event)}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in members.items() if value}
 
 
@@ -231,7 +228,7 @@ def _sentence(verdict: "Verdict") -> str:
     said = f"{len(verdict.findings)} broken" if verdict.findings else "all stand"
     if verdict.ended:
         said += f", retention ended {verdict.ended}"
-    until = f", the last at {_instant(verdict.archived_until)}" if verdict.archived_until else ""
+    until = f", the last at {instant(verdict.archived_until)}" if verdict.archived_until else ""
     return f"{verdict.archived} archived{until}; {said}; {verdict.not_archived} not archived yet"
 
 
@@ -246,6 +243,6 @@ def _named(verdict: "Verdict") -> list[str]:
 def _verdict(verdict: "Verdict") -> dict[str, Any]:
     return {
         **{name: getattr(verdict, name) for name in ("day", "stands", "archived", "ended", "not_archived")},
-        "archived_until": _instant(verdict.archived_until) if verdict.archived_until else None,
+        "archived_until": instant(verdict.archived_until) if verdict.archived_until else None,
         "findings": [{"id": finding.id, "fault": str(finding.fault)} for finding in verdict.findings],
     }

@@ -73,8 +73,9 @@ def _ask(target: "StackTarget", remains: "Remains") -> None:
     print(f"This destroys the stack {target.name} ({target.place}) and with it:", file=sys.stderr)
     for name, table in remains.tables.items():
         print(f"  the table {name} ({table}) with all that it holds", file=sys.stderr)
-    for key in remains.keys:
-        print(f"  the signing key {key}: no token that it signed is good any more", file=sys.stderr)
+    for key, use in remains.keys.items():
+        print(f"  the {use}, {key}", file=sys.stderr)
+    print("Without its key no token is good any more.", file=sys.stderr)
     until = f"{remains.locked_until:%Y-%m-%d}"
     print(f"It leaves the bucket {remains.bucket}, whose objects are locked until {until}.", file=sys.stderr)
     if not typer.confirm("Destroy them?", err=True):

@@ -13,6 +13,7 @@ from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack
 from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.errors import OperatorError
+from careconnect_admin.project import function_names
 
 if TYPE_CHECKING:
     from careconnect_admin.stack.function_logs import LogLine
@@ -40,7 +41,7 @@ def logs(
     ] = "",
     request_id: Annotated[str, typer.Option("--request-id", help="Only lines of this request: its X-Request-Id.")] = "",
     function: Annotated[
-        str, typer.Option("--function", help="Only lines of one function, such as Token, Audit, Archiver or Verifier.")
+        str, typer.Option("--function", help=f"Only lines of one function: {', '.join(function_names())}.")
     ] = "",
     since: Annotated[str, typer.Option("--since", help="How far back: 30s, 15m, 2h, 1d.")] = "15m",
     as_json: Annotated[bool, typer.Option("--json", help="Print each line as JSON.")] = False,

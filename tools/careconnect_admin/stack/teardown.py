@@ -1,7 +1,7 @@
 """Destroy a deployed stack and its retained resources, except the archive, which nobody can delete."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -19,7 +19,7 @@ PENDING_DAYS: Final = 7
 
 _PAUSE: Final = 5.0
 _GONE: Final = frozenset({"ResourceNotFoundException", "NotFoundException"})
-_PLACES: Final = ("-current", "-next", "-previous")
+_PLACES: Final = ("current", "next", "previous")
 
 
 class TeardownError(OperatorError):
@@ -28,14 +28,14 @@ class TeardownError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """A stack's tables by their names in the template, the ids of its keys, and the bucket that stays.
+    """A stack's tables by their names in the template, the uses of its keys by id, and the bucket that stays.
 
     Restored tables are not in the template, and have their own names here.
     `locked_until` is the time at which the retention of the last object in the bucket ends.
     """
 
     tables: dict[str, str]
-    keys: tuple[str, ...]
+    keys: dict[str, str]
     bucket: str
     locked_until: datetime
 
@@ -66,14 +66,23 @@ class Teardown:
             raise TeardownError(f"the stack {self._target.name} has termination protection: end that first")
         restored = {table: table for tables in restored_sets(self._target).values() for table in tables}
         tables = {**stack_resources(self._target, "AWS::DynamoDB::Table"), **restored}
-        made = stack_resources(self._target, "AWS::KMS::Key").values()
-        alias = self._target.output("SigningKeyAlias")
-        # After a rotation the keys behind the aliases are not in the template.
-        named = [self._metadata(alias + place) for place in _PLACES]
-        keys = [each["KeyId"] for each in (*named, *map(self._metadata, made)) if each is not None]
         bucket = self._target.output("ArchiveBucket")
         until = datetime.now(UTC) + timedelta(days=self._retention_days(bucket))
-        return Remains(dict(sorted(tables.items())), tuple(dict.fromkeys(keys)), bucket, until)
+        return Remains(dict(sorted(tables.items())), self._keys(), bucket, until)
+
+    def _keys(self) -> dict[str, str]:
+        """Return the use of each key, by its id: of those behind the aliases and of those in the template."""
+        alias = self._target.output("SigningKeyAlias")
+        # After a rotation the keys behind the aliases are not in the template.
+        places: dict[str, list[str]] = {}
+        for place in _PLACES:
+            if (metadata := self._metadata(f"{alias}-{place}")) is not None:
+                places.setdefault(metadata["KeyId"], []).append(place)
+        uses = {key: f"{' and '.join(named)} token signing key" for key, named in places.items()}
+        for logical_id, key in stack_resources(self._target, "AWS::KMS::Key").items():
+            if (metadata := self._metadata(key)) is not None:
+                uses.setdefault(metadata["KeyId"], f"key {logical_id} of the template, in use no more")
+        return uses
 
     def destroy(self, remains: Remains) -> None:
         """Delete the tables with their data, schedule the deletion of the keys, and delete the stack.
@@ -84,18 +93,18 @@ class Teardown:
         for name, table in sorted(remains.tables.items(), key=lambda each: each[0] == "AuditTable"):
             self._tell(f"Deleting {name}")
             delete_table(self._dynamodb, table)
-        for key in remains.keys:
-            self._schedule(key)
+        for key, use in remains.keys.items():
+            self._schedule(key, use)
         self._delete_stack()
 
     def _retention_days(self, bucket: str) -> int:
         lock = self._target.client("s3").get_object_lock_configuration(Bucket=bucket)
         return int(lock["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]["Days"])
 
-    def _schedule(self, key: str) -> None:
+    def _schedule(self, key: str, use: str) -> None:
         metadata = self._metadata(key)
         if metadata is not None and metadata["KeyState"] != "PendingDeletion":
-            self._tell(f"Scheduling the deletion of key {key}")
+            self._tell(f"Scheduling the deletion of the {use}, {key}")
             self._kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=PENDING_DAYS)
 
     def _delete_stack(self) -> None:
@@ -140,7 +149,7 @@ class Teardown:
             raise
 
 
-def deletion_date(target: StackTarget, keys: tuple[str, ...]) -> datetime | None:
+def deletion_date(target: StackTarget, keys: Iterable[str]) -> datetime | None:
     """Return the time at which KMS deletes the last of the keys, None if it deletes none."""
     kms = target.client("kms")
     dates = [kms.describe_key(KeyId=key)["KeyMetadata"].get("DeletionDate") for key in keys]

@@ -27,6 +27,7 @@ def target(issuer: Issuer) -> StackTarget:
         "TokenTable": TOKEN_TABLE,
         "AuditTable": AUDIT_TABLE,
         "SigningKeyAlias": ALIAS,
+        "RecordTable": "records",
     }
     return StackTarget("stack", outputs, lambda service: getattr(issuer, service))
 

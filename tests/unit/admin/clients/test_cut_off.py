@@ -27,6 +27,7 @@ from careconnect_admin.clients.registry import DynamoDbClientRegistry
 from careconnect_admin.clients.token_revocation import DynamoDbTokenRevocations
 from careconnect_admin.commands.shared import on_stack
 from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.clock import Clock
 from careconnect_testing.parts.issuer import AUDIT_TABLE, CLIENT_TABLE, TOKEN_TABLE, Issuer, basic, issuer_on_moto
 from careconnect_testing.stacks.command_line import printed
@@ -34,6 +35,8 @@ from careconnect_testing.stacks.command_line import printed
 THEN = 1_800_000_000
 """The epoch second that DynamoDB dates its answers with."""
 
+JTI = "0b9f3a52-6c1d-4b8e-9f70-3d2c1b0a9e8f"
+RECORD_TABLE = "records"
 SCOPES = ("profile", "user/Patient.read", "patient/Patient.read")
 
 Run = Callable[..., Result]
@@ -80,7 +83,12 @@ def ending(issuer: Issuer) -> Ending:
 @pytest.fixture
 def run(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect …` on a stack of moto's."""
-    outputs = {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE, "AuditTable": AUDIT_TABLE}
+    outputs = {
+        "ClientTable": CLIENT_TABLE,
+        "TokenTable": TOKEN_TABLE,
+        "AuditTable": AUDIT_TABLE,
+        "RecordTable": RECORD_TABLE,
+    }
     target = StackTarget("stack", outputs, lambda service: getattr(issuer, service))
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_, **__: target)
     monkeypatch.setattr(on_stack, "time", SimpleNamespace(time=lambda: THEN, sleep=lambda _: None))
@@ -329,7 +337,8 @@ def test_a_command_whose_cutoff_fails_says_what_to_do_and_fails(
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert done in result.stderr
-    assert "run `careconnect tokens revoke --client client-1` on the same stack" in result.stderr
+    option = " --removed" if command[0] == "remove" else ""
+    assert f"run `careconnect tokens revoke --client client-1{option}` on the same stack" in result.stderr
     assert len(printed(result)) == 1
     # The change itself was made, and before the cutoff.
     assert asked[-1] == TOKEN_TABLE
@@ -383,15 +392,17 @@ def test_a_client_of_before_there_were_identifier_systems_can_be_changed(issuer:
     ("option", "value", "key"),
     [
         ("--client", "client-1", client_cutoff_key("client-1")),
-        ("--client", "removed-long-ago", client_cutoff_key("removed-long-ago")),
+        ("--removed --client", "long-ago", client_cutoff_key("long-ago")),
         ("--patient", "4", patient_cutoff_key("4")),
-        ("--jti", "an-id", revocation_key("an-id")),
+        ("--jti", JTI, revocation_key(JTI)),
     ],
 )
 def test_tokens_revoke_writes_what_ends_them_for_the_longest_life(
     issuer: Issuer, run: Run, option: str, value: str, key: str
 ) -> None:
-    result = run("tokens", "revoke", option, value, "--json")
+    issuer.register("client-1")
+
+    result = run("tokens", "revoke", *option.split(), value, "--json")
 
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["revoked"] is True
@@ -419,7 +430,10 @@ def test_tokens_revoke_ends_a_token(issuer: Issuer, run: Run, option: str) -> No
     [
         ((), "give one of"),
         (("--client", "a", "--jti", "b"), "give one of"),
+        (("--patient", "4", "--removed"), "--removed goes with --client"),
         (("--patient", "../4"), "a patient's id has"),
+        (("--client", "typo"), "there is no client typo, so no token was revoked"),
+        (("--jti", "typo"), "no token has such an id, so none was revoked"),
     ],
 )
 def test_tokens_revoke_refuses_what_it_cannot_do(
@@ -430,13 +444,25 @@ def test_tokens_revoke_refuses_what_it_cannot_do(
     assert result.exit_code == 1
     assert reason in result.stderr
     assert issuer.items() == []
+    assert issuer.events() == []
+
+
+def test_tokens_revoke_says_if_no_such_patient_is_stored_and_that_a_token_may_not_be(issuer: Issuer, run: Run) -> None:
+    create_table(issuer.dynamodb, "RecordTable", RECORD_TABLE)
+
+    result = run("tokens", "revoke", "--patient", "99999")
+
+    assert (result.exit_code, result.stdout) == (0, "Revoked the tokens bound to Patient/99999\n")
+    assert printed(result) == ["careconnect: no Patient/99999 is stored: is the id right?"]
+    assert "if there is one" in run("tokens", "revoke", "--jti", JTI).stdout
 
 
 @pytest.mark.parametrize(("option", "operation"), [("--client", "UpdateItem"), ("--jti", "PutItem")])
 def test_tokens_revoke_that_fails_says_that_they_live_on(issuer: Issuer, run: Run, option: str, operation: str) -> None:
+    issuer.register(JTI)
     fail(issuer, operation)
 
-    result = run("tokens", "revoke", option, "x")
+    result = run("tokens", "revoke", option, JTI)
 
     assert result.exit_code == 1
     assert printed(result) == [

@@ -1,8 +1,10 @@
 """`careconnect clients`: registration's rules, and the commands over a client table."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +12,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from typer.testing import CliRunner, Result
 
+from careconnect.audit.dynamodb_store import DynamoDbAuditStore
+from careconnect.audit.event import Action, AuditEvent, new_event_id
 from careconnect.oauth.client_record import AuthMethod, client_record, digest_secret
 from careconnect_admin.clients.demo import DemoClient, demo_clients
 from careconnect_admin.clients.errors import RegistrationError
@@ -25,6 +29,7 @@ from careconnect_admin.errors import OperatorError
 from careconnect_admin.stack import target as stack_target
 from careconnect_admin.stack.running_stack import RunningStack
 from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.issuer import (
     AUDIT_TABLE,
     CLIENT_TABLE,
@@ -36,6 +41,7 @@ from careconnect_testing.parts.issuer import (
 )
 from careconnect_testing.stacks.command_line import printed
 
+RECORD_TABLE = "records"
 SECRET = "t7Vb2mKq9xZc4LwNp8RdYs6HgJf3TnQa-5uEiXo1CvWzB_yDkMrGhPjSlFeUtAq0xN7bV4cZ8mKpLwQdRsYgHf"
 JWKS = {"keys": [public_jwk(RSA_KEY, "key-1"), public_jwk(P256_KEY, "key-2")]}
 
@@ -52,7 +58,12 @@ def run(issuer: Issuer, is_local: bool, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a runner of `careconnect clients …` on a stack of moto's."""
     target = StackTarget(
         "stack",
-        {"ClientTable": CLIENT_TABLE, "TokenTable": TOKEN_TABLE, "AuditTable": AUDIT_TABLE},
+        {
+            "ClientTable": CLIENT_TABLE,
+            "TokenTable": TOKEN_TABLE,
+            "AuditTable": AUDIT_TABLE,
+            "RecordTable": RECORD_TABLE,
+        },
         lambda service: getattr(issuer, service),
         is_local=is_local,
     )
@@ -310,6 +321,31 @@ def test_add_shows_the_secret_once_and_it_works(issuer: Issuer, run: Run) -> Non
         assert client_record(issuer.items(CLIENT_TABLE)[0]).salt not in again.stdout
 
 
+@pytest.mark.parametrize(
+    ("digest", "warning"),
+    [
+        ("an-unchanged-body", ""),
+        ("gone", "careconnect: no Patient/99999 is stored: is the id right?"),
+        (None, "careconnect: no Patient/99999 is stored: is the id right?"),
+        ("no table", "careconnect: not checked whether Patient/99999 is stored (ResourceNotFoundException)"),
+    ],
+)
+def test_a_client_may_be_bound_to_a_patient_who_is_not_stored_but_that_is_said(
+    issuer: Issuer, run: Run, digest: str | None, warning: str
+) -> None:
+    if digest != "no table":
+        create_table(issuer.dynamodb, "RecordTable", RECORD_TABLE)
+        if digest is not None:
+            index = {"pk": {"S": "Patient/99999"}, "sk": {"S": "#index"}, "version": {"N": "1"}}
+            issuer.dynamodb.put_item(TableName=RECORD_TABLE, Item={**index, "digest": {"S": digest}})
+
+    added = run("add", "--name", "x", "--id", "x", "--scope", "patient/Patient.read", "--patient", "99999", "--json")
+    updated = run("update", "x", "--patient", "99999", "--json")
+
+    for result in (added, updated):
+        assert (result.exit_code, "\n".join(printed(result))) == (0, warning)
+
+
 def test_add_in_words_says_to_keep_the_secret(run: Run) -> None:
     result = run("add", "--name", "My app", "--id", "my-app", "--scope", "profile", "--patient", "")
 
@@ -418,7 +454,9 @@ def test_list_show_disable_enable_rotate_remove(issuer: Issuer, run: Run) -> Non
     secret = issuer.register("client-1")
 
     assert "client-1" in run("list").stdout
-    assert json.loads(run("disable", "client-1", "--json").stdout) == {"client_id": "client-1", "enabled": False}
+    disabled = run("disable", "client-1", "--json")
+    assert json.loads(disabled.stdout) == {"client_id": "client-1", "enabled": False}
+    assert "its tokens are revoked for good" in disabled.stderr
     assert issuer.token("client-1", secret).status == 401
     assert json.loads(run("show", "client-1", "--json").stdout)["enabled"] is False
     assert run("enable", "client-1").stdout == "Enabled client-1\n"
@@ -431,6 +469,36 @@ def test_list_show_disable_enable_rotate_remove(issuer: Issuer, run: Run) -> Non
     assert run("remove", "client-1", input="y\n").exit_code == 0
     assert issuer.token("client-1", rotated["client_secret"]).status == 401
     assert json.loads(run("list", "--json").stdout) == []
+
+
+def test_show_and_list_say_when_a_client_was_last_used(issuer: Issuer, run: Run) -> None:
+    now = time.time() - 60
+    issuer.register("client-1")
+    issuer.register("client-2")
+    event = AuditEvent(id=new_event_id(now), action=Action.EXECUTE, interaction="110122", client_id="client-1")
+    DynamoDbAuditStore(issuer.dynamodb, AUDIT_TABLE).keep([event])
+    at = datetime.fromtimestamp(int(now), UTC).isoformat()
+
+    listed = {each["client_id"]: each for each in json.loads(run("list", "--last-use", "--json").stdout)}
+
+    assert listed["client-1"]["last_use"] == at
+    assert listed["client-2"]["unused_since"] < at
+    assert dict(line.split("  ", 1) for line in run("show", "client-1").stdout.splitlines())["last use"].strip() == at
+    assert "not since 20" in run("list", "--last-use").stdout
+    assert "last_use" not in run("list", "--json").stdout
+    looks = [event for event in issuer.events() if event.interaction == "search-type"]
+    assert [event.query for event in looks] == ["user=client-1,client-2", "user=client-1", "user=client-1,client-2"]
+
+
+def test_without_the_right_to_read_the_trail_a_client_is_shown_all_the_same(issuer: Issuer, run: Run) -> None:
+    issuer.register("client-1")
+    issuer.dynamodb.delete_table(TableName=AUDIT_TABLE)
+
+    result = run("show", "client-1", "--json")
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["last_use_unknown"] == "ResourceNotFoundException"
+    assert "unknown" in run("list", "--last-use").stdout
 
 
 @pytest.mark.parametrize("command", ["add", "list", "show", "rotate-secret", "disable", "enable", "update", "remove"])

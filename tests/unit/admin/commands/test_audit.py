@@ -13,19 +13,23 @@ from typer.testing import CliRunner, Result
 from careconnect.audit.dynamodb_store import DynamoDbAuditStore
 from careconnect.audit.event import AuditEvent, Outcome, day_of, event_key, event_of, new_event_id
 from careconnect.audit.store import EventNotStoredError
+from careconnect.oauth.client_record import ClientRecord, client_item
 from careconnect_admin.cli import app
 from careconnect_admin.commands import audit as audit_command
 from careconnect_admin.stack.target import StackTarget
+from careconnect_testing.aws.tables import create_table
 from careconnect_testing.parts.archived_trail import AUDIT_TABLE, BUCKET, DAY, MINUTE, ArchivedTrail, trail_on_moto
+from careconnect_testing.parts.issuer import CLIENT_TABLE
 from careconnect_testing.stacks.command_line import printed
 
 Run = Callable[..., Result]
-OUTPUTS = {"AuditTable": AUDIT_TABLE, "ArchiveBucket": BUCKET}
+OUTPUTS = {"AuditTable": AUDIT_TABLE, "ArchiveBucket": BUCKET, "ClientTable": CLIENT_TABLE}
 
 
 @pytest.fixture
 def record() -> Iterator[ArchivedTrail]:
     with trail_on_moto() as made:
+        create_table(made.dynamodb, "ClientTable", CLIENT_TABLE)
         yield made
 
 
@@ -66,7 +70,7 @@ def test_who_saw_a_patients_record_is_listed_newest_first(
 
     assert heading == ["when", "who", "did", "what", "patient", "outcome"]
     assert newest == [
-        "2026-03-26T12:00:00.000Z",
+        "2026-03-26T12:00:00Z",
         "client-1",
         "read",
         "Patient?family=abc",
@@ -86,6 +90,67 @@ def test_a_search_of_a_compartment_is_listed_with_what_of_it_was_searched(record
     _, newest, oldest = rows(run("--patient", "4"))
 
     assert (newest[3], oldest[3]) == ("Patient/4/Observation", "Patient/4/Observation?code=1")
+
+
+def named(record: ArchivedTrail, client_id: str, name: str) -> None:
+    nothing: frozenset[Any] = frozenset()
+    registered = ClientRecord(client_id, name, enabled=True, auth_methods=nothing, grant_types=nothing, scopes=())
+    record.dynamodb.put_item(TableName=CLIENT_TABLE, Item=client_item(registered))
+
+
+LONG = "Observation?" + "&".join(f"code:text=a-long-text-of-a-code-{number}" for number in range(9))
+UUID = "a24a4d9f-c264-4af7-a8e5-248c24a6b707"
+
+
+def test_a_line_has_the_clients_name_and_no_cursor_and_ends_before_120_characters(
+    record: ArchivedTrail, run: Run
+) -> None:
+    named(record, UUID, "Patient access")
+    cursor = "_cursor=" + "c" * 70
+    type_, _, query = LONG.partition("?")
+    search: dict[str, Any] = {"interaction": "search-type", "type": type_, "query": f"{cursor}&{query}&{cursor}"}
+    record.stored(3, client_id=UUID, **search, patient="")
+    record.stored(2, client_id="gone", outcome=Outcome.REFUSED, why="client authentication", status=403)
+    record.stored(1, client_id="arn:aws:sts::123456789012:assumed-role/Admin/jane", service="cli", patient="")
+
+    heading, operator, gone, client = run("--date", DAY).stdout.splitlines()
+
+    assert heading.split() == ["when", "who", "did", "what", "patient", "outcome"]
+    assert max(map(len, (operator, gone, client))) < 120
+    assert "Patient access (a24a4d9f…)  search-type  Observation?" in client
+    assert "assumed-role/Admin/jane" in operator
+    assert "gone" in gone.split()
+    assert "refused 403: client aut…" in gone
+    record.stored(1, patient="p" * 64)
+    assert max(map(len, run("--date", DAY).stdout.splitlines())) < 120
+    wide = run("--date", DAY, "--wide").stdout
+    assert f"2026-03-26T11:59:59.997Z  Patient access ({UUID})" in wide
+    assert f"{LONG}  " in wide
+    assert "_cursor" not in wide
+    (asked,) = [each for each in json.loads(run("--date", DAY, "--json").stdout) if each["client_id"] == UUID]
+    assert asked["query"].count(cursor) == 2
+
+
+def test_an_event_has_the_name_of_its_time_before_the_registered_one(record: ArchivedTrail, run: Run) -> None:
+    named(record, "client-1", "New name")
+    (event_id,) = record.stored(0)
+    record.change(event_id, client_name="Old name")
+    record.stored(1)
+
+    assert [line.split()[1:3] for line in run("--patient", "4").stdout.splitlines()[1:]] == [
+        ["Old", "name"],
+        ["New", "name"],
+    ]
+
+
+def test_without_the_right_to_read_clients_events_are_listed_without_names(record: ArchivedTrail, run: Run) -> None:
+    record.stored(0, 1)
+    record.dynamodb.delete_table(TableName=CLIENT_TABLE)
+
+    result = run("--patient", "4")
+
+    assert [row[1] for row in rows(result)[1:]] == ["client-1", "client-1"]
+    assert printed(result) == ["careconnect: without the clients' names (ResourceNotFoundException)"]
 
 
 def test_days_and_clients_limit_what_is_listed(record: ArchivedTrail, run: Run) -> None:

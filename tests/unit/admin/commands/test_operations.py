@@ -1,6 +1,7 @@
 """`careconnect logs` and `careconnect alarms`."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,6 +16,7 @@ from careconnect_admin.stack.function_logs import FunctionLogs, LogFilter
 from careconnect_admin.stack.target import StackTarget
 from careconnect_testing.aws.cloud_formation import FakeCloudFormation
 from careconnect_testing.stacks.command_line import printed
+from careconnect_testing.stacks.whole_template import whole_template
 
 RESOURCES = {
     "TokenFunction": ("AWS::Lambda::Function", "token"),
@@ -71,6 +73,16 @@ def run(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Run:
     target = StackTarget("careconnect", {}, lambda service: getattr(aws, service))
     monkeypatch.setattr("careconnect_admin.stack.target.stack_target", lambda *_: target)
     return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+def test_logs_help_names_each_function_of_the_template(run: Run) -> None:
+    resources = whole_template()["Resources"]
+    functions = [name for name, each in resources.items() if each["Type"] == "AWS::Serverless::Function"]
+
+    words = re.findall(r"\w+", run("logs", "--help").output)
+
+    assert len(functions) > 10
+    assert {name.removesuffix("Function") for name in functions} <= set(words)
 
 
 def request(**members: Any) -> dict[str, Any]:

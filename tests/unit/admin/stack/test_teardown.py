@@ -133,7 +133,12 @@ def test_the_archive_stays_and_until_when_is_said(aws: Aws, run: Run) -> None:
 def test_it_shows_what_goes_and_asks_twice(aws: Aws, run: Run) -> None:
     refused = run(input="n\n")
     assert "nothing was destroyed" in refused.stderr
-    for text in ("(eu-west-2)", "the table Records (records)", f"the signing key {aws.current}", aws.first):
+    for text in (
+        "(eu-west-2)",
+        "the table Records (records)",
+        f"the current and next token signing key, {aws.current}\n",
+        f"the previous token signing key, {aws.first}\n",
+    ):
         assert text in refused.stderr
     wrong = run(input="y\ncareconect\n")
     assert "that is not its name: nothing was destroyed" in wrong.stderr
@@ -142,6 +147,15 @@ def test_it_shows_what_goes_and_asks_twice(aws: Aws, run: Run) -> None:
 
     assert run(input=f"y\n{NAME}\n").exit_code == 0
     assert aws.tables() == ["others"]
+
+
+def test_a_key_of_the_template_that_no_alias_has_is_named_by_the_template(aws: Aws, run: Run) -> None:
+    aws.kms.update_alias(AliasName="alias/s-previous", TargetKeyId=aws.current)
+
+    said = run("--yes", NAME).stderr
+
+    assert f"deletion of the current and next and previous token signing key, {aws.current}\n" in said
+    assert f"deletion of the key SigningKey of the template, in use no more, {aws.first}\n" in said
 
 
 @pytest.mark.parametrize("is_local", [True])

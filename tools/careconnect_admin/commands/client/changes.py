@@ -12,6 +12,7 @@ from careconnect_admin.clients.cut_off import disable_client, remove_client, upd
 from careconnect_admin.clients.errors import RegistrationError
 from careconnect_admin.clients.registration import enable_client, found_client
 from careconnect_admin.commands.client.output import client_shown, print_done, print_with_secret, warn_of_idle_scopes
+from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack, token_revocations
 
 if TYPE_CHECKING:
@@ -53,6 +54,11 @@ def disable(
     """Disable a client and revoke its tokens. The API refuses them within 60 seconds."""
     disable_client(client_registry(target), token_revocations(target), client_id)
     print_done({"client_id": client_id, "enabled": False}, f"Disabled {client_id}", as_json=as_json)
+    print(
+        "careconnect: its tokens are revoked for good, also if it is enabled again: introspection calls them inactive "
+        "now, the API refuses them within 60 seconds",
+        file=sys.stderr,
+    )
 
 
 @on_stack
@@ -124,6 +130,8 @@ def update(
     print_with_secret(client_shown(changed), update.secret, as_json=as_json)
     if change.scopes is not None or change.patient is not None:
         warn_of_idle_scopes(changed.scopes, bound=bool(changed.patient))
+    if patient:
+        warn_of_absent_patient(target, patient)
     if update.has_ended and not as_json:
         print("Its tokens of before are ended: the API refuses them within 60 seconds.", file=sys.stderr)
 

@@ -24,7 +24,9 @@ from careconnect_admin.commands.client.changes import (
     JwksOption,
     split_scopes,
 )
+from careconnect_admin.commands.client.last_use import add_last_use, last_use_text
 from careconnect_admin.commands.client.output import client_shown, print_members, print_with_secret, warn_of_idle_scopes
+from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.listing import print_table
 from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack
 
@@ -89,16 +91,23 @@ def add(
     shown = client_shown(found_client(registry, registration.client_id))
     print_with_secret(shown, secret, as_json=as_json)
     warn_of_idle_scopes(registration.scopes, bound=bool(registration.patient))
+    if patient:
+        warn_of_absent_patient(target, patient)
 
 
 @app.command("list")
 @on_stack
 def list_(
     target: "StackTarget",
+    last_use: Annotated[
+        bool, typer.Option("--last-use", help="Search the audit trail for each client's last request, too.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List all clients."""
     shown = [client_shown(record) for record in client_registry(target).every()]
+    if last_use:
+        add_last_use(target, shown)
     if as_json:
         print(json.dumps(shown, indent=2))
         return
@@ -107,12 +116,14 @@ def list_(
             each["client_id"],
             each["name"],
             "yes" if each["enabled"] else "no",
+            *([last_use_text(each)] if last_use else []),
             ", ".join(each["auth_methods"]),
             each["scope"],
         )
         for each in shown
     ]
-    print_table(("client id", "name", "enabled", "methods", "scope"), rows)
+    used = ("last use",) if last_use else ()
+    print_table(("client id", "name", "enabled", *used, "methods", "scope"), rows)
 
 
 @app.command()
@@ -122,8 +133,12 @@ def show(
     client_id: ClientArgument,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a client with the end dates of its secrets. The secrets themselves are not stored."""
+    """Show a client, when it was last used, and when its secrets end. The secrets themselves are not stored.
+
+    The last use is searched in the newest 20,000 events of the audit trail's last 30 days, and that is recorded.
+    """
     shown = client_shown(found_client(client_registry(target), client_id))
+    add_last_use(target, [shown])
     print_members(shown, as_json=as_json)
 
 

@@ -9,8 +9,9 @@ import typer
 
 from careconnect.fhir.resource_types import valid_id
 from careconnect_admin.commands.client.output import print_done
+from careconnect_admin.commands.client.stored_patient import warn_of_absent_patient
 from careconnect_admin.commands.shared.listing import print_pairs
-from careconnect_admin.commands.shared.on_stack import JsonOption, on_stack, token_revocations
+from careconnect_admin.commands.shared.on_stack import JsonOption, client_registry, on_stack, token_revocations
 from careconnect_admin.commands.shared.progress import working
 from careconnect_admin.commands.shared.service_access import (
     ClientOption,
@@ -99,23 +100,35 @@ def _shown(name: str, value: Any) -> str:
 @on_stack
 def revoke(
     target: "StackTarget",
-    client: Annotated[str, typer.Option("--client", help="All tokens of this client, registered or not.")] = "",
+    client: Annotated[str, typer.Option("--client", help="All tokens of this registered client.")] = "",
     jti: Annotated[str, typer.Option("--jti", help="The one token with this id, its claim jti.")] = "",
     patient: Annotated[str, typer.Option("--patient", help="All tokens that are bound to this patient's id.")] = "",
+    removed: Annotated[
+        bool, typer.Option("--removed", help="With --client: a client that is registered no more, so not looked up.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Revoke tokens issued up to now. The API refuses them within 60 seconds. Clients can still obtain new ones."""
-    if sum(map(bool, (client, jti, patient))) != 1:
-        raise OperatorError("give one of --client, --jti and --patient")
+    if sum(map(bool, (client, jti, patient))) != 1 or (removed and not client):
+        raise OperatorError("give one of --client, --jti and --patient; --removed goes with --client")
     revocations = token_revocations(target)
     if client:
+        if not removed and client_registry(target).find(client) is None:
+            raise OperatorError(
+                f"there is no client {client}, so no token was revoked: see `careconnect clients list`, "
+                "or add --removed if it was removed"
+            )
         revocations.end_client(client)
-        print_done({"client_id": client, "revoked": True}, f"Ended the tokens of {client}", as_json=as_json)
+        print_done({"client_id": client, "revoked": True}, f"Revoked the tokens of {client}", as_json=as_json)
     elif jti:
         revocations.end_token(jti)
-        print_done({"jti": jti, "revoked": True}, f"Ended the token {jti}", as_json=as_json)
+        done = f"Revoked the token {jti}, if there is one: no list of tokens is stored to look it up in"
+        print_done({"jti": jti, "revoked": True}, done, as_json=as_json)
     else:
         if not valid_id(patient):
             raise OperatorError("a patient's id has 1 to 64 of the characters A-Z a-z 0-9 - and '.'")
         revocations.end_patient(patient)
-        print_done({"patient": patient, "revoked": True}, f"Ended the tokens of Patient/{patient}", as_json=as_json)
+        print_done(
+            {"patient": patient, "revoked": True}, f"Revoked the tokens bound to Patient/{patient}", as_json=as_json
+        )
+        warn_of_absent_patient(target, patient)

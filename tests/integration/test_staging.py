@@ -1,0 +1,113 @@
+"""The pipeline of docs/staging.md on the emulator: one packaged release, deployed to two stacks."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from careconnect_admin.local.emulator.emulator import Emulator
+from careconnect_admin.project import DOCS, PROJECT
+from careconnect_admin.stack.emulator_client import REGION
+from careconnect_admin.stack.running_stack import RunningStack, announce
+from careconnect_testing.running.page_commands import commands_of, run_commands
+from careconnect_testing.stacks.whole_template import whole_template
+
+# One process deploys, and checks the result.
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.xdist_group("sam deploy")]
+
+_FUNCTIONS = [
+    name for name, each in whole_template()["Resources"].items() if each["Type"] == "AWS::Serverless::Function"
+]
+
+
+@dataclass(frozen=True)
+class TwoStacks:
+    """The packaged template, and the digests of the functions' code by logical id, for each stack's name."""
+
+    release: str
+    code: dict[str, dict[str, str]]
+
+
+def answers() -> dict[str, tuple[str, str]]:
+    """Return the stack's name and the parameters of each file in the page's table."""
+    rows = re.findall(
+        r'^\| `(samconfig\.\w+\.toml)` \| `([\w-]+)` \| `"(.+)"` \|$',
+        (DOCS / "staging.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
+    return {file: (stack, parameters) for file, stack, parameters in rows}
+
+
+@pytest.fixture(scope="module")
+def stacks(tmp_path_factory: pytest.TempPathFactory) -> TwoStacks:
+    """The stacks, deployed by the commands of the page from files in a folder of this test."""
+    folder = tmp_path_factory.mktemp("staging")
+    release = folder / "release.yaml"
+    here = {"build/release.yaml": str(release)}
+    for file, (stack, parameters) in answers().items():
+        here[file] = str(_configured(folder / file, stack, parameters))
+    build, *commands = commands_of("staging.md", "The pipeline")
+    assert build == "make build"
+    with Emulator(folder / "emulator.log") as emulator:
+        key = emulator.credentials
+        running = RunningStack("", emulator.endpoint, REGION, "none", key.access_key_id, key.secret_access_key)
+        with announce(running, folder) as environment:
+            run_commands([f". {environment}", *commands], here)
+        return TwoStacks(
+            release.read_text(encoding="utf-8"), {stack: _code(emulator, stack) for stack, _ in answers().values()}
+        )
+
+
+def _configured(file: Path, stack: str, parameters: str) -> Path:
+    # The emulator has no CodeDeploy.
+    given = parameters.replace("…", "someone@example.org").replace("TrafficShift=true ", "")
+    text = (PROJECT / "samconfig.toml").read_text(encoding="utf-8")
+    text = text.replace('stack_name = "careconnect"', f'stack_name = "{stack}"')
+    text = re.sub(r"^# parameter_overrides = .*$", f'parameter_overrides = "{given}"', text, flags=re.MULTILINE)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def _code(emulator: Emulator, stack: str) -> dict[str, str]:
+    found = emulator.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    functions = {each["LogicalResourceId"]: each["PhysicalResourceId"] for each in found}
+    client = emulator.client("lambda")
+    return {name: client.get_function_configuration(FunctionName=functions[name])["CodeSha256"] for name in _FUNCTIONS}
+
+
+def test_the_page_has_a_file_for_each_stack() -> None:
+    assert [stack for stack, _ in answers().values()] == ["careconnect-staging", "careconnect"]
+
+
+def test_both_stacks_have_the_code_of_one_release(stacks: TwoStacks) -> None:
+    staging, production = stacks.code["careconnect-staging"], stacks.code["careconnect"]
+
+    assert staging == production
+    assert all(staging.values())
+
+
+def test_a_release_names_uploaded_files_only(stacks: TwoStacks) -> None:
+    class Loader(yaml.SafeLoader):
+        pass
+
+    def any_tag(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            return loader.construct_scalar(node)
+        if isinstance(node, yaml.SequenceNode):
+            return loader.construct_sequence(node, deep=True)
+        assert isinstance(node, yaml.MappingNode)
+        return loader.construct_mapping(node, deep=True)
+
+    Loader.add_multi_constructor("!", any_tag)
+    resources = yaml.load(stacks.release, Loader)["Resources"]  # noqa: S506 - a safe one
+    places = {
+        resources[name]["Properties"][member]
+        for name, member in [*((name, "CodeUri") for name in _FUNCTIONS), ("CommonLayer", "ContentUri")]
+    }
+    assert all(place.startswith("s3://") for place in places), places
+    included = re.findall(r"^\s*Location: (\S+)$", stacks.release, re.MULTILINE)
+    assert included
+    assert all(place.startswith("s3://") for place in included), included
