@@ -18,14 +18,14 @@ class FoundReferences:
 
 
 def find_references(
-    store: RecordStore, caller: Caller, referenced: Iterable[Target], kept: Collection[str] = ()
+    store: RecordStore, caller: Caller, referenced: Iterable[Target], previous: Collection[str] = ()
 ) -> FoundReferences:
     """Look up the resources that a resource refers to: one BatchGetItem per hundred.
 
-    `kept` are the keys that the stored version refers to. They may stay: a bound client can neither see the resource
-    nor always remove the reference.
+    `previous` are the keys that the stored version refers to. They may stay: a bound client can neither see the
+    resource nor always remove the reference.
     """
     stored = store.read_summaries(referenced)
-    visible = [each for each in stored.values() if each.exists and (each.key in kept or sees(caller, each))]
+    visible = [each for each in stored.values() if each.exists and (each.key in previous or sees(caller, each))]
     patients = tuple(each.id for each in visible if each.type.is_patient)
     return FoundReferences(frozenset(each.key for each in visible), patients)

@@ -28,19 +28,19 @@ def require_valid(
     quota: Quota,
     now: float,
     *,
-    kept: Collection[str] = (),
+    previous: Collection[str] = (),
     note: Callable[[tuple[str, ...]], None],
 ) -> None:
     """Raise the outcomes 413 and 422, or the 400 of faults of structure, for a resource that may not be stored.
 
-    `kept` are the keys that a patch's stored version refers to. `note` is called with the patients of whose existence
-    the outcome tells. `now` is in epoch seconds.
+    `previous` are the keys that a patch's stored version refers to. `note` is called with the patients of whose
+    existence the outcome tells. `now` is in epoch seconds.
     """
     issues = resource_faults(resource, request.root)
     if not issues:
         return
     if all(issue.code != "structure" for issue in issues):
-        issues += _missing_references(request, resource, store, quota, now, kept, note)
+        issues += _missing_references(request, resource, store, quota, now, previous, note)
     raise outcomes.invalid_resource(issues[:MAX_FAULTS])
 
 
@@ -50,7 +50,7 @@ def _missing_references(
     store: RecordStore,
     quota: Quota,
     now: float,
-    kept: Collection[str],
+    previous: Collection[str],
     note: Callable[[tuple[str, ...]], None],
 ) -> list[Issue]:
     """Return the faults of an invalid resource's references, as a valid one with the same references would have them.
@@ -67,6 +67,8 @@ def _missing_references(
     own = f"{request.type.name}/{request.id}" if request.id else ""
     units = UNITS_PER_REFERENCE * len(referenced)
     with quota.charged(request.caller.client_id, units, now) if units else nullcontext():
-        found = find_references(store, request.caller, (each for key, each in referenced.items() if key != own), kept)
+        found = find_references(
+            store, request.caller, (each for key, each in referenced.items() if key != own), previous
+        )
     note((*patients_in_body(request.type, resource, request.root), *found.patients))
     return reference_faults(resource, {own, *found.keys}, request.root)

@@ -128,7 +128,7 @@ class ResourceWriter:
             self.store,
             self.quota,
             self.clock(),
-            kept=target.references,
+            previous=target.references,
             note=lambda patients: _note_target(request, target, patients),
         )
         require_own(request.caller, request.type, after, target.id, request.root)
@@ -165,7 +165,7 @@ class ResourceWriter:
         # With the look-ups, so that no write waits for the charge alone.
         with self._charged(request, target, plan, (each.id for each in referenced.values() if each.type.is_patient)):
             others = (each for key, each in referenced.items() if key != target.key)
-            found = find_references(self.store, request.caller, others, kept=target.references)
+            found = find_references(self.store, request.caller, others, previous=target.references)
             # From here on the answer tells that these patients exist, also if it is a refusal.
             _note_target(request, target, (*patients_in_body(request.type, resource, request.root), *found.patients))
             require_references(resource, {target.key, *found.keys}, request.root)

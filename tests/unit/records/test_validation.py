@@ -168,7 +168,7 @@ OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"text"
         ),
     ],
 )
-def test_a_fault_is_a_sentence_with_the_way_out(resource: dict[str, Any], expression: str, text: str) -> None:
+def test_a_fault_is_a_sentence_that_helps(resource: dict[str, Any], expression: str, text: str) -> None:
     with pytest.raises(InvalidResourceError) as caught:
         validate(parse_json(json.dumps(resource)))
 

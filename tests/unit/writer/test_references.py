@@ -252,7 +252,7 @@ def test_an_invalid_resource_with_more_references_than_one_may_have_is_looked_up
     assert writer.calls == ["BatchGetItem"] * 2
 
 
-def test_a_bound_client_is_told_of_no_other_patient_by_an_invalid_resource(writer: Writer) -> None:
+def test_a_bound_client_learns_of_no_other_patient_by_an_invalid_resource(writer: Writer) -> None:
     writer.made({**patient(), "id": "5"})
     bound = writer.as_caller("patient/*.cruds", patient="4")
 
