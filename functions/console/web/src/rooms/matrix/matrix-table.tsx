@@ -34,7 +34,7 @@ export function MatrixTable({ rows }: { readonly rows: readonly Row[] }) {
     <>
       <div class="scroll matrix-scroll" role="region" aria-label="Matrix of clients and types">
         <table class="matrix" role="grid" aria-label="Clients and types" ref={table} onKeyDown={move}>
-          {/* The roles are said, as on a phone the rows are cards and would be no grid to a screen reader. */}
+          {/* The roles are said, as on a narrow screen the rows are cards and would be no grid to a screen reader. */}
           <thead role="rowgroup">
             <tr role="row">
               <th scope="col" role="columnheader">Client</th>
