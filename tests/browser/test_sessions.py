@@ -37,6 +37,10 @@ def test_a_token_that_was_missing_comes_back_to_the_record(visit: Visiting) -> N
 
     page.get_by_role("region", name=SAMPLE_NAME).wait_for()
     assert page.url.endswith("/#/record/4")
+    assert page.get_by_role("banner").evaluate("header => header.offsetHeight") < 100
+    sign_out = page.get_by_role("button", name="Sign out").bounding_box()
+    assert sign_out is not None
+    assert sign_out["height"] < 40
 
 
 def test_a_token_that_does_not_open_it_is_changed_for_one_that_does(visit: Visiting) -> None:
