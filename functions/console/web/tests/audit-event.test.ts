@@ -49,7 +49,7 @@ test("a read is told with what was read, when and by which client", () => {
 
 test("a client is told by its name, else by its id, else as not known", () => {
   const by = (agent: AuditEvent["agent"] & object) => told("operation", [OF_PATIENT], { agent });
-  assert.equal(by([{ userId: { value: "client-7" }, name: "Ward app" }]), "Ward app read the whole record");
+  assert.equal(by([{ userId: { value: "client-7" }, name: "Ward app: the nurses’" }]), "Ward app read the whole record");
   assert.equal(by([{ userId: { value: "client-7" } }]), "client-7 read the whole record");
   assert.equal(by([]), "A client that is not known read the whole record");
   assert.equal(seen("operation", [OF_PATIENT]).request, "");

@@ -18,7 +18,7 @@ afterEach(end);
 
 test("a client is called by its token's name, else by the one that is known, else by its id", () => {
   assert.equal(started({ client_name: "Ward app" }, "Demo").clientName, "Ward app");
-  assert.equal(started({}, "Demo").clientName, "Demo");
+  assert.equal(started({}, "Explorer: reads everything").clientName, "Explorer");
   assert.equal(started({}).clientName, "client-7");
   assert.equal(started({ client_name: { no: "name" } }).clientName, "client-7");
 });

@@ -1,5 +1,6 @@
 /** An access to a record as a person reads it (FHIR STU3 AuditEvent; `audit.md`). */
 
+import { shortName } from "../oauth/client-name.ts";
 import { objectOf, subjectOf } from "./audit-words.ts";
 import type { Coding, Identifier, Reference, Resource } from "./datatypes.ts";
 
@@ -66,7 +67,7 @@ export function accessOf(event: AuditEvent): Access {
   const code = event.subtype?.[0]?.code ?? "";
   const [agent] = event.agent ?? [];
   const clientId = agent?.userId?.value ?? "";
-  const who = agent?.name ?? clientId;
+  const who = agent?.name ? shortName(agent.name) : clientId;
   const outcome = OUTCOMES[event.outcome ?? ""] ?? "not known";
   const asked = askedOf(event.entity ?? []);
   const about = objectOf(code, asked);

@@ -3,6 +3,7 @@
 import { computed, signal } from "@preact/signals";
 
 import { type AccessToken, decodeAccessToken } from "../oauth/access-token.ts";
+import { shortName } from "../oauth/client-name.ts";
 import type { Credential } from "../oauth/credential.ts";
 
 export interface Session {
@@ -33,7 +34,7 @@ export function begin(accessToken: string, scope: string, credential: Credential
   const { client_id: id, client_name: name } = token.claims;
   // A pasted token may hold anything.
   const ownName = typeof name === "string" ? name : "";
-  held.value = { token, scope, credential, clientName: ownName || knownName || id, isRevoked: false };
+  held.value = { token, scope, credential, clientName: shortName(ownName || knownName) || id, isRevoked: false };
 }
 
 /** Remembers that a session's token was revoked, unless there is another session by now. */
