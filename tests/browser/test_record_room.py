@@ -144,14 +144,15 @@ def test_a_patient_is_found_by_name_number_or_id(visit: Visiting) -> None:
     page = tab.open()
     tab.sign_in()
     tab.room("Patient record")
-    field = page.get_by_role("searchbox", name="Name, NHS number or id")
+    field = page.get_by_role("searchbox", name="Name, date of birth, NHS number or id")
     field.fill("nobody of that name")
     field.press("Enter")
-    page.get_by_text("Found for “nobody of that name”: nobody.").wait_for()
-    for typed in ("muñoz, sofía", "999 000 0042", "Patient/4"):
+    page.get_by_text("Nobody is found for “nobody of that name”.").wait_for()
+    born = "23/08/1971"
+    for typed in ("muñoz, sofía", "999 000 0042", "Patient/4", born):
         field.fill(typed)
         page.get_by_role("button", name="Find").click()
-        page.get_by_text(f"Found for “{typed}”").wait_for()
+        page.get_by_text(f"found for “{typed}”").wait_for()
         assert page.get_by_role("link", name=SAMPLE_NAME).is_visible()
     page.get_by_role("link", name=SAMPLE_NAME).click()
     page.get_by_role("region", name=SAMPLE_NAME).wait_for()

@@ -40,11 +40,16 @@ def test_one_click_gets_a_token_and_shows_what_it_says_and_opens(visit: Visiting
     assert claims.get_by_role("row", name=re.compile("^client_id explorer")).is_visible()
     assert claims.get_by_role("row", name=re.compile("^scope system")).is_visible()
     assert page.get_by_text(f"{len(RESOURCE_TYPES)} of {len(SERVED_TYPES)} types.").is_visible()
-    patient = page.get_by_role("region", name="Interactions by type").get_by_role("row", name=re.compile("^Patient"))
+    patient = page.get_by_role("table", name="Interactions by type").get_by_role("row", name=re.compile("^Patient"))
     assert (
         re.sub(r"[^a-z]+", " ", patient.inner_text().partition("Patient")[2]).split() == ["open"] * 2 + ["closed"] * 3
     )
     assert re.fullmatch(r"(1 h 0 min|59:\d\d) left", page.get_by_test_id("countdown").inner_text())
+    expect(page.get_by_role("heading", name="The token")).to_be_focused()
+    expect(page.get_by_role("heading", name="The token")).to_be_in_viewport()
+    expect(page.get_by_role("button", pressed=True)).to_have_text(["Demo client", re.compile("^Explorer")])
+    expect(page.get_by_role("banner").get_by_text("Explorer", exact=True)).to_be_visible()
+    assert page.get_by_role("banner").evaluate("header => header.offsetHeight") < 115
     assert not tab.is_too_wide()
     assert tab.violations() == []
 
@@ -76,6 +81,12 @@ def test_the_server_is_asked_what_it_knows_and_reported_to_end_it(visit: Visitin
 
     page.get_by_role("button", name="Revoke").click()
     page.get_by_text("Revoked. The gateway keeps its last decision").wait_for()
+    expect(known).to_have_count(0)
+    expect(page.get_by_test_id("countdown")).to_have_text("Revoked")
+    expect(page.get_by_role("banner")).to_contain_text("Limited accessrevoked")
+    expect(page.get_by_role("button", name="Limited access", pressed=True)).to_have_count(0)
+    expect(page.get_by_role("heading", name="What it opened")).to_be_visible()
+    assert tab.violations() == []
     page.get_by_role("button", name="Introspect").click()
     page.get_by_text('"active": false').wait_for()
 
@@ -129,7 +140,8 @@ def test_a_token_that_is_there_already_is_used_and_one_that_has_expired_is_said_
     page.get_by_role("button", name="Use this token").click()
 
     page.get_by_text(f"1 of {len(SERVED_TYPES)} types.").wait_for()
-    assert page.get_by_test_id("countdown").inner_text() == "Expired: get a new one"
+    assert page.get_by_test_id("countdown").inner_text() == "Expired"
+    expect(page.get_by_role("button", name="Renew")).to_have_count(0)
     assert page.get_by_role("button", name="Introspect").is_disabled()
     assert tab.violations() == []
 
@@ -158,7 +170,11 @@ def test_what_is_refused_is_said_with_what_to_do(visit: Visiting, explorer: Demo
     page.get_by_role("button", name="Get a token").click()
     page.get_by_role("heading", name="The server does not accept this client.").wait_for()
     assert tab.violations() == []
+    page.get_by_role("button", name="Demo client").click()
+    expect(page.get_by_role("region", name="Problem")).to_have_count(0)
 
+    page.get_by_role("button", name="Id and secret").click()
+    page.get_by_label("Client id").fill(explorer.client_id)
     page.get_by_label("Client secret").fill(explorer.secret)
     page.get_by_text("Ask for certain scopes").click()
     page.get_by_label("Scopes, with spaces").fill("system/*.cruds")

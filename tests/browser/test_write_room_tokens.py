@@ -71,10 +71,9 @@ def test_a_token_that_has_ended_costs_no_text_and_signing_out_forgets_it(desk: D
     saving.get_by_role("heading", name="The token is not accepted.").wait_for()
     saving.get_by_role("link", name="Get a token").click()
     tab.page.get_by_role("button", name="Demo client").click()
-    tab.sign_in("Editor")
-    tab.page.get_by_title("editor", exact=True).wait_for()
-    tab.room("Write")
-    desk.main.get_by_role("region", name="Not saved yet").get_by_role("link", name=path).click()
+    tab.page.get_by_role("button", name="Editor").click()
+    tab.page.get_by_title(re.compile(r"\(editor\)$")).wait_for()
+    desk.editor.wait_for()
     assert "Kept" in desk.text
     desk.press("Save")
     desk.says("Saved: version 2.")

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { type Access, accessOf, type AuditEntity, type AuditEvent, isMasked } from "../src/fhir/audit-event.ts";
+import { accessDays } from "../src/rooms/record/access-days.ts";
 import { accessPlanOf } from "../src/rooms/record/record-plan.ts";
 
 const OF_PATIENT: AuditEntity = { reference: { reference: "Patient/4" }, role: { code: "1" } };
@@ -27,59 +28,105 @@ function seen(code: string, entity: readonly AuditEntity[], more: Partial<AuditE
   });
 }
 
-test("a read is told with what was read, when and by whom", () => {
+function told(code: string, entity: readonly AuditEntity[], more: Partial<AuditEvent> = {}): string {
+  return seen(code, entity, more).sentence;
+}
+
+test("a read is told with what was read, when and by which client", () => {
   assert.deepEqual(seen("read", [OF_PATIENT, resource("Observation/1"), { role: { code: "24" } }]), {
     id: "0193671f2c00-a",
     at: "2026-11-26T07:30:00.123Z",
     who: "explorer",
-    deed: "read",
-    what: "Observation/1",
+    clientId: "explorer",
+    sentence: "explorer read an observation",
     outcome: "allowed",
-    why: "",
+    request: "Observation/1",
   });
-  assert.equal(seen("read", [OF_PATIENT]).what, "Patient/4");
-  assert.equal(seen("vread", [OF_PATIENT, resource("Patient/4/_history/2")]).what, "Patient/4/_history/2");
+  assert.equal(told("read", [OF_PATIENT]), "explorer read the patient’s details");
+  assert.equal(told("vread", [OF_PATIENT, resource("Patient/4/_history/2")]), "explorer read an earlier version of the patient’s details");
+  assert.equal(seen("vread", [OF_PATIENT, resource("Patient/4/_history/2")]).request, "Patient/4/_history/2");
 });
 
-test("the whole record needs no more words", () => {
-  const { deed, what } = seen("operation", [OF_PATIENT]);
-  assert.deepEqual([deed, what], ["read the whole record", ""]);
+test("a client is told by its name, else by its id, else as not known", () => {
+  const by = (agent: AuditEvent["agent"] & object) => told("operation", [OF_PATIENT], { agent });
+  assert.equal(by([{ userId: { value: "client-7" }, name: "Ward app: the nurses’" }]), "Ward app read the whole record");
+  assert.equal(by([{ userId: { value: "client-7" } }]), "client-7 read the whole record");
+  assert.equal(by([]), "A client that is not known read the whole record");
+  assert.equal(seen("operation", [OF_PATIENT]).request, "");
 });
 
-test("a search is told as it was typed, and a personal value is not shown", () => {
+test("a search is told by what it looks for, and its request as it was typed", () => {
   const plain = seen("search-type", [OF_PATIENT, query("Observation?patient=4&code=http://loinc.org|29463-7&_sort=-date")]);
-  assert.deepEqual([plain.deed, plain.what], ["search", "Observation?patient=4&code=http://loinc.org|29463-7&_sort=-date"]);
+  assert.equal(plain.sentence, "explorer read the record’s observations");
+  assert.equal(plain.request, "Observation?patient=4&code=http://loinc.org|29463-7&_sort=-date");
   assert.equal(isMasked(plain), false);
+  const sentences = [
+    ["Patient/4/Observation?code=1", "explorer read the record’s observations"],
+    ["Condition?patient=4&_summary=count", "explorer counted the record’s problems"],
+    ["Patient?birthdate=***", "explorer found this patient in a search"],
+    ["AuditEvent?patient=4", "explorer read the list of its accesses"],
+    ["Device?patient=4", "explorer read Device resources"],
+  ] as const;
+  for (const [asked, sentence] of sentences) assert.equal(told("search-type", [query(asked)]), sentence);
+});
+
+test("a personal value is not shown, and neither is a cursor or another token of the server's", () => {
   const personal = seen("search-type", [query("Patient?name=***&birthdate=***")]);
-  assert.equal(personal.what, "Patient?name=***&birthdate=***");
+  assert.equal(personal.request, "Patient?name=***&birthdate=***");
   assert.equal(isMasked(personal), true);
-  assert.equal(seen("search-type", [query("Organization?name:contains=Caf%C3%A9%20%22x%22")]).what, 'Organization?name:contains=Café "x"');
+  const cursor = "8Ip5P6H8tOEQbgXJudUmrQniKTb-qVr273dMvy7vwJcF8L-tHRAvxNKNi9MOkbsjB7sNWvAybgr7_QnZ";
+  const request = (text: string) => seen("search-type", [query(text)]).request;
+  assert.equal(request(`Observation?patient=4&_count=2&_cursor=${cursor}`), "Observation?patient=4&_count=2");
+  assert.equal(request(`Observation?page=${cursor}`), "Observation");
+  assert.equal(request("Organization?name:contains=Caf%C3%A9%20%22x%22"), 'Organization?name:contains=Café "x"');
+  // What is no UTF-8 is shown as it was recorded.
+  assert.equal(request("Condition?code=%E9%3C"), "Condition?code=%E9%3C");
 });
 
-test("what is no UTF-8 is shown as it was recorded", () => {
-  assert.equal(seen("search-type", [query("Condition?code=%E9%3C")]).what, "Condition?code=%E9%3C");
+test("writes are told by what they did", () => {
+  const sentences = ["create", "update", "patch", "delete", "history-instance", "unheard-of"].map((each) => told(each, [resource("Condition/1")]));
+  assert.deepEqual(sentences, [
+    "explorer added a problem",
+    "explorer changed a problem",
+    "explorer changed a part of a problem",
+    "explorer deleted a problem",
+    "explorer read all versions of a problem",
+    "explorer unheard-of a problem",
+  ]);
 });
 
-test("writes are told by what they were to do", () => {
-  const told = ["create", "update", "patch", "delete", "history-instance", "unheard-of"].map((each) => seen(each, [resource("Condition/1")]).deed);
-  assert.deepEqual(told, ["create", "change", "change a part of", "delete", "read all versions of", "unheard-of"]);
-});
-
-test("audit.md: what was refused says why, in words, and what has none in its own", () => {
-  const refused = (outcomeDesc: string) => seen("read", [OF_PATIENT], { outcome: "4", outcomeDesc });
-  assert.deepEqual([refused("scope").outcome, refused("scope").why], ["refused", "the token does not open it"]);
+test("audit.md: a refusal says why, in words, and a cause without any in its own", () => {
+  const refused = (outcomeDesc: string) => told("search-type", [query("MedicationStatement?patient=4")], { outcome: "4", outcomeDesc });
+  assert.equal(refused("scope"), "explorer was refused: the record’s medication (no scope for it)");
   for (const each of ["compartment", "token", "not found", "deleted", "bad request", "conflict", "throttled", "front"]) {
-    assert.notEqual(refused(each).why, each);
+    assert.ok(!refused(each).includes(`(${each})`), each);
   }
-  assert.equal(refused("client authentication").why, "client authentication");
-  const failed = seen("read", [OF_PATIENT], { outcome: "8", outcomeDesc: "error" });
-  assert.deepEqual([failed.outcome, failed.why], ["failed", "the server had an error of its own"]);
+  assert.match(refused("client authentication"), /\(client authentication\)$/);
+  const failed = told("operation", [OF_PATIENT], { outcome: "8", outcomeDesc: "error" });
+  assert.equal(failed, "explorer asked for the whole record, which failed (the server had an error)");
 });
 
 test("an event that says nothing is told as far as it goes", () => {
   assert.deepEqual(accessOf({ resourceType: "AuditEvent" }), {
-    id: "", at: "", who: "", deed: "", what: "", outcome: "not known", why: "",
+    id: "", at: "", who: "", clientId: "", outcome: "not known", request: "",
+    sentence: "A client that is not known did something that is not recorded",
   });
+});
+
+test("accesses are grouped by the days of the United Kingdom, and repeats of a day are counted", () => {
+  const at = (recorded: string, code = "read") => seen(code, [OF_PATIENT], { id: recorded, recorded });
+  const now = Date.parse("2026-11-28T10:00:00Z");
+  const days = accessDays(
+    [at("2026-11-28T09:30:00Z"), at("2026-11-28T09:10:00Z", "operation"), at("2026-11-28T08:02:00Z"), at("2026-11-27T14:02:00Z"), at("2026-06-05T23:30:00Z"), at("")],
+    now,
+  );
+  assert.deepEqual(days.map(({ title, entries }) => [title, entries.map((each) => each.text)]), [
+    ["Today", ["explorer read the patient’s details 2 times, 08:02 to 09:30", "explorer read the whole record, 09:10"]],
+    ["Yesterday", ["explorer read the patient’s details, 14:02"]],
+    ["Saturday 6 June 2026", ["explorer read the patient’s details, 00:30"]],
+    ["Without a date", ["explorer read the patient’s details"]],
+  ]);
+  assert.deepEqual(days[0]?.entries[0]?.accesses.map(({ id }) => id), ["2026-11-28T09:30:00Z", "2026-11-28T08:02:00Z"]);
 });
 
 test("who has seen a record is asked by a scope that names it, or closed with one that would", () => {

@@ -80,6 +80,7 @@ test("each type of parameter is written as STU3 has it, for each of several valu
 test("missing takes yes or no and no value; what is not filled in says nothing", () => {
   assert.deepEqual(pair("date", { how: "missing:false", value: "2017" }), ["p:missing", "false"]);
   assert.equal(pair("date", { how: "ge", value: " " }), null);
+  assert.deepEqual(pair("date", { value: "14/06/2024, 2025", how: "le" }), ["p", "le2024-06-14,le2025"]);
   assert.equal(pair("token", {}), null);
   assert.deepEqual(pairOf({ ...emptyCriterion(""), name: " patient.name ", value: "a|b,c" }, undefined), ["patient.name", "a|b,c"]);
   assert.equal(pairOf({ ...emptyCriterion(""), value: "a" }, undefined), null);

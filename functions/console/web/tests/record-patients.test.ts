@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Patient } from "../src/fhir/clinical.ts";
-import { patientId, patientQueries } from "../src/rooms/record/patient-search.ts";
+import { isoDay } from "../src/fhir/typed-dates.ts";
+import { byShownName, otherFamilyNames, patientId, patientQueries } from "../src/rooms/record/patient-search.ts";
 import { bornText, deathText, nhsNumber, patientName } from "../src/rooms/record/patient-summary.ts";
 
 const BY_NUMBER = "Patient?identifier=https%3A%2F%2Ffhir.nhs.uk%2FId%2Fnhs-number%7C9990000042&_count=12";
@@ -15,6 +16,30 @@ test("what is typed is an NHS number, an id or a name", () => {
   assert.deepEqual(patientQueries("Muñoz", 12), ["Patient?name=Mu%C3%B1oz&_sort=family&_count=12"]);
   assert.deepEqual(patientQueries("  ", 12), []);
   assert.deepEqual(patientQueries(",", 12), []);
+});
+
+test("a date of birth is one in each form that people type", () => {
+  const typed = ["23/08/1971", "23.8.1971", "23-08-1971", "23 Aug 1971", "23rd August 1971", "23 aug. 1971", "1971-08-23", "1971-8-23"];
+  assert.deepEqual(new Set(typed.map(isoDay)), new Set(["1971-08-23"]));
+  assert.deepEqual(isoDay("5 Sept 1960"), "1960-09-05");
+  assert.deepEqual(isoDay("29/2/2024"), "2024-02-29");
+  for (const none of ["31/02/1971", "29/2/2023", "08/23/1971", "1971", "1971-08", "23 Foo 1971", "23 Augur 1971", "", "0/1/1971"]) {
+    assert.equal(isoDay(none), null, none);
+  }
+  assert.deepEqual(patientQueries(" 23/08/1971 ", 12), ["Patient?birthdate=1971-08-23&_sort=family&_count=12"]);
+  assert.deepEqual(patientQueries("1971-08-23", 12), ["Patient?birthdate=1971-08-23&_sort=family&_count=12"]);
+});
+
+test("patients stand in the order of the names shown, and a maiden name beside", () => {
+  const named = (id: string, family: string, maiden?: string): Patient => ({
+    resourceType: "Patient",
+    id,
+    name: [{ use: "official", family }, { use: "usual", family }, ...(maiden ? [{ use: "maiden", family: maiden }] : [])],
+  });
+  const found = [named("1", "Antić"), named("2", "O'Driscoll", "Ashworth"), named("3", "Bellwether"), named("4", "Ábel")];
+  assert.deepEqual(byShownName(found).map(({ id }) => id), ["4", "1", "3", "2"]);
+  assert.deepEqual(found.map(otherFamilyNames), [[], ["Ashworth (maiden)"], [], []]);
+  assert.deepEqual(otherFamilyNames({ resourceType: "Patient" }), []);
 });
 
 test("a name as the banner has it means its words, and no alternatives", () => {

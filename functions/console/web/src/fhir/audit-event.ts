@@ -1,5 +1,7 @@
-/** Who saw what: an event of the access record as a person reads it (FHIR STU3 AuditEvent; `audit.md`). */
+/** An access to a record as a person reads it (FHIR STU3 AuditEvent; `audit.md`). */
 
+import { shortName } from "../oauth/client-name.ts";
+import { objectOf, subjectOf } from "./audit-words.ts";
 import type { Coding, Identifier, Reference, Resource } from "./datatypes.ts";
 
 export interface AuditEntity {
@@ -14,7 +16,7 @@ export interface AuditEvent extends Resource {
   readonly recorded?: string;
   readonly outcome?: string;
   readonly outcomeDesc?: string;
-  readonly agent?: readonly { readonly userId?: Identifier }[];
+  readonly agent?: readonly { readonly userId?: Identifier; readonly name?: string }[];
   readonly entity?: readonly AuditEntity[];
 }
 
@@ -22,45 +24,32 @@ export interface Access {
   readonly id: string;
   /** An instant; empty if it is not recorded. */
   readonly at: string;
-  /** The client's id; empty if none was known. */
+  /** The client's name, else its id; empty if neither is recorded. */
   readonly who: string;
-  /** What was asked to do: `read`, `search`, `read the whole record`. */
-  readonly deed: string;
-  /** To what: `Observation/1`, `Observation?patient=4`; empty if the deed says it. */
-  readonly what: string;
+  /** The client's id; empty if none was known. */
+  readonly clientId: string;
+  /** The client and what it did, without the time: `Explorer read the record's observations`. */
+  readonly sentence: string;
   readonly outcome: "allowed" | "refused" | "failed" | "not known";
-  /** Why it was not allowed; empty if it was. */
-  readonly why: string;
+  /** The request: `Observation/1`, `Observation?patient=4`, without the server's cursors; empty if the sentence says it. */
+  readonly request: string;
 }
-
-/** Codes of `restful-interaction`, as what a client asks to do. */
-const DEEDS: Readonly<Record<string, string>> = {
-  read: "read",
-  vread: "read a version",
-  "history-instance": "read all versions of",
-  "search-type": "search",
-  operation: "read the whole record",
-  create: "create",
-  update: "change",
-  patch: "change a part of",
-  delete: "delete",
-};
 
 /** Codes of `audit-event-outcome`. */
 const OUTCOMES: Readonly<Record<string, Access["outcome"]>> = { "0": "allowed", "4": "refused", "8": "failed" };
 
-/** The record's own fixed words for why something was not allowed. */
+/** The audit trail's own words for why something was not allowed. */
 const REASONS: Readonly<Record<string, string>> = {
-  scope: "the token does not open it",
-  compartment: "the token is another patient's",
-  token: "the token was not accepted",
+  scope: "no scope for it",
+  compartment: "its token is for another patient",
+  token: "its token was not accepted",
   "not found": "there is none",
   deleted: "it was deleted",
   "bad request": "the request was wrong",
   conflict: "it had been changed meanwhile",
   throttled: "too many requests",
   front: "it came by another way than the service's own",
-  error: "the server had an error of its own",
+  error: "the server had an error",
 };
 
 /** Codes of `object-role`. */
@@ -70,41 +59,70 @@ const RESOURCE = "4";
 /** What is recorded in the place of a personal value. */
 const MASK = "***";
 
+/** A value that only the server understands: long, and of one piece. */
+const TOKEN = /^[\w.~-]{48,}$/;
+
 /** Returns what an event says. */
 export function accessOf(event: AuditEvent): Access {
   const code = event.subtype?.[0]?.code ?? "";
-  const why = event.outcomeDesc ?? "";
+  const [agent] = event.agent ?? [];
+  const clientId = agent?.userId?.value ?? "";
+  const who = agent?.name ? shortName(agent.name) : clientId;
+  const outcome = OUTCOMES[event.outcome ?? ""] ?? "not known";
+  const asked = askedOf(event.entity ?? []);
+  const about = objectOf(code, asked);
   return {
     id: event.id ?? "",
     at: event.recorded ?? "",
-    who: event.agent?.[0]?.userId?.value ?? "",
-    deed: DEEDS[code] ?? code,
-    // There is one operation, and it is of whose record this is.
-    what: code === "operation" ? "" : askedOf(event.entity ?? []),
-    outcome: OUTCOMES[event.outcome ?? ""] ?? "not known",
-    why: REASONS[why] ?? why,
+    who,
+    clientId,
+    sentence: sentenceOf(subjectOf(who), code, about, outcome, event.outcomeDesc ?? ""),
+    outcome,
+    request: code === "operation" ? "" : readable(asked),
   };
 }
 
 /** Says whether a personal value was asked for, which is not recorded. */
-export function isMasked({ what }: Access): boolean {
-  return what.includes(MASK);
+export function isMasked({ request }: Access): boolean {
+  return request.includes(MASK);
+}
+
+function sentenceOf(
+  who: string,
+  code: string,
+  { verb, object }: ReturnType<typeof objectOf>,
+  outcome: Access["outcome"],
+  cause: string,
+): string {
+  const why = REASONS[cause] ?? cause;
+  const because = why && ` (${why})`;
+  if (outcome === "allowed") return `${who} ${verb} ${object}`;
+  if (outcome === "refused") return `${who} was refused: ${object}${because}`;
+  if (outcome === "failed") return `${who} asked for ${object}, which failed${because}`;
+  return code ? `${who} asked for ${object}` : `${who} did something that is not recorded`;
 }
 
 /** Returns the query, else the resources that were asked for, else the patient. */
 function askedOf(entities: readonly AuditEntity[]): string {
   const query = entities.find((each) => each.query !== undefined)?.query;
-  if (query !== undefined) return queryText(query);
+  if (query !== undefined) return textOf(query);
   const named = (role: string) =>
     entities.filter((each) => each.role?.code === role).map((each) => each.reference?.reference ?? "");
   const resources = named(RESOURCE);
   return (resources.length ? resources : named(PATIENT)).join(", ");
 }
 
-/** Returns a query as it was typed and not as a URL has it. */
-function queryText(base64: string): string {
+function textOf(base64: string): string {
   const bytes = Uint8Array.from(atob(base64), (each) => each.charCodeAt(0));
-  return decoded(new TextDecoder().decode(bytes));
+  return new TextDecoder().decode(bytes);
+}
+
+/** Returns a query as it was typed and not as a URL has it, without what the server has put in for itself. */
+function readable(asked: string): string {
+  const [path = "", query] = asked.split(/\?(.*)/s);
+  if (query === undefined) return decoded(asked);
+  const told = query.split("&").filter((each) => !each.startsWith("_cursor=") && !TOKEN.test(each.split("=")[1] ?? ""));
+  return decoded(told.length ? `${path}?${told.join("&")}` : path);
 }
 
 function decoded(text: string): string {

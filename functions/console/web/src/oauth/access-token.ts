@@ -6,6 +6,7 @@ export interface Claims {
   readonly iss: string;
   readonly sub: string;
   readonly client_id: string;
+  readonly client_name?: string;
   readonly aud: string;
   readonly iat: number;
   readonly exp: number;
@@ -47,6 +48,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   iss: "Who issued it: the service itself.",
   sub: "Who it is about: with client credentials, the client.",
   client_id: "The client that it was issued to.",
+  client_name: "That client's name, for people.",
   aud: "What it is for: the FHIR API at this address, and nothing else.",
   iat: "When it was issued.",
   exp: "When it ends.",

@@ -1,7 +1,7 @@
 /** The calls of the authorization server: token, introspection, revocation (RFC 6749 §4.4, 7662, 7009). */
 
 import { ask } from "../service/api.ts";
-import { clockSkew } from "../service/session.ts";
+import { begin, clockSkew } from "../service/session.ts";
 import { type Credential, proofOf } from "./credential.ts";
 import { serverMetadata } from "./server-facts.ts";
 
@@ -16,6 +16,18 @@ export interface Granted {
 export async function requestToken(credential: Credential, scope: string, signal?: AbortSignal): Promise<Granted> {
   const form = { grant_type: "client_credentials", ...(scope ? { scope } : {}) };
   return JSON.parse(await post("/token", credential, form, signal)) as Granted;
+}
+
+/** Gets a token and keeps it for all rooms; `knownName` is as in `begin`. Rejects with a `ProblemError`. */
+export async function signIn(
+  credential: Credential,
+  scope: string,
+  knownName: string,
+  signal?: AbortSignal,
+): Promise<Granted> {
+  const granted = await requestToken(credential, scope, signal);
+  begin(granted.access_token, granted.scope, credential, knownName);
+  return granted;
 }
 
 /** Asks what the server knows of a token. */

@@ -9,22 +9,23 @@ export function Claims({ title, members, meaning = meaningOf }: {
   readonly meaning?: (name: string) => string;
 }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={title ?? "Header"}>
-      <table class="claims">
+    <div class="stacking" role="region" aria-label={title ?? "Header"}>
+      {/* The roles are said, as on a phone the cells stand below each other and would be no table to a screen reader. */}
+      <table class="claims stacked" role="table">
         {title && <caption>{title}</caption>}
-        <thead>
-          <tr>
-            <th scope="col">Name</th>
-            <th scope="col">Value</th>
-            <th scope="col">Meaning</th>
+        <thead role="rowgroup">
+          <tr role="row">
+            <th scope="col" role="columnheader">Name</th>
+            <th scope="col" role="columnheader">Value</th>
+            <th scope="col" role="columnheader">Meaning</th>
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {Object.entries(members).map(([name, value]) => (
-            <tr key={name}>
-              <th scope="row"><code>{name}</code></th>
-              <td class="wrap">{readable(name, value)}</td>
-              <td class="quiet">{meaning(name)}</td>
+            <tr key={name} role="row">
+              <th scope="row" role="rowheader"><code>{name}</code></th>
+              <td role="cell" class="wrap">{readable(name, value)}</td>
+              <td role="cell" class="quiet">{meaning(name)}</td>
             </tr>
           ))}
         </tbody>

@@ -12,6 +12,8 @@ export interface Task {
   /** Starts the work; what was still going on is stopped. It is to end early once the signal is aborted. */
   readonly run: (work: (signal: AbortSignal) => Promise<void>) => void;
   readonly stop: () => void;
+  /** Stops the work, and forgets what went wrong. */
+  readonly clear: () => void;
 }
 
 /** Returns a task of the component's own; it is stopped when the component goes. */
@@ -35,7 +37,11 @@ export function useTask(): Task {
         if (current.current === controller) setRunning(false);
       });
   };
-  return { isRunning, problem, run, stop };
+  const clear = () => {
+    stop();
+    setProblem(null);
+  };
+  return { isRunning, problem, run, stop, clear };
 }
 
 /** Shows a task while it runs and when it has failed; `children` say how far it is. */

@@ -10,6 +10,8 @@ export interface Room {
   readonly title: string;
   /** One sentence for who does not know it yet. */
   readonly summary: string;
+  /** Whether it shows what a token opens, which an ended session hides. */
+  readonly showsRecords: boolean;
   /** Fetches the room's own code when it is first opened. */
   readonly load: () => Promise<{ readonly default: ComponentType<RoomProps> }>;
 }
@@ -19,42 +21,49 @@ export const ROOMS: readonly Room[] = [
     id: "token",
     title: "Get a token",
     summary: "Prove who you are, and see what you get for it.",
+    showsRecords: false,
     load: () => import("./token/room.tsx"),
   },
   {
     id: "matrix",
     title: "Who may read what",
     summary: "What each client is promised, and what the server answers it now.",
+    showsRecords: false,
     load: () => import("./matrix/room.tsx"),
   },
   {
     id: "explore",
     title: "Explore",
     summary: "Search the types that your token opens.",
+    showsRecords: true,
     load: () => import("./explore/room.tsx"),
   },
   {
     id: "record",
     title: "Patient record",
     summary: "One patient's record, drawn.",
+    showsRecords: true,
     load: () => import("./record/room.tsx"),
   },
   {
     id: "write",
     title: "Write",
     summary: "Create, change and delete, with the answers at their places.",
+    showsRecords: true,
     load: () => import("./write/room.tsx"),
   },
   {
     id: "doctor",
     title: "Token doctor",
     summary: "What is wrong with an access token or a client assertion, and what to do about it.",
+    showsRecords: false,
     load: () => import("./doctor/room.tsx"),
   },
   {
     id: "reference",
     title: "Reference",
     summary: "Every call of the API, to read and to try.",
+    showsRecords: false,
     load: () => import("./reference/room.tsx"),
   },
 ];

@@ -7,7 +7,7 @@ import { BASE, LICENCES, ROOT, VERSION } from "../service/place.ts";
 import { Announcements } from "./announcements.tsx";
 import { RequestLog } from "./request-log.tsx";
 import { RoomFrame } from "./room-frame.tsx";
-import { addressOf, FIRST_ROOM, route, watchAddress } from "./router.ts";
+import { addressOf, FIRST_ROOM, route, START, watchAddress } from "./router.ts";
 import { SessionBadge } from "./session-badge.tsx";
 
 export function App() {
@@ -19,7 +19,7 @@ export function App() {
         <div class="masthead-row">
           {/* In full: axe-core takes all links up to the first that does not begin with /# for skip links. */}
           <a class="brand" href={`${ROOT}/#/${FIRST_ROOM}`}>
-            <Cross /> Care Connect
+            <Cross /> <span class="brand-name">Care Connect</span>
           </a>
           <span class="base" title="The service's root URL">{BASE || ROOT}</span>
           <SessionBadge />
@@ -70,7 +70,7 @@ function Navigation() {
       <ul>
         {ROOMS.map((room) => (
           <li key={room.id}>
-            <a href={addressOf(room.id)} aria-current={room.id === open ? "page" : undefined} title={room.summary}>
+            <a href={room.id === FIRST_ROOM ? START : addressOf(room.id)} aria-current={room.id === open ? "page" : undefined} title={room.summary}>
               {room.title}
             </a>
           </li>

@@ -7,7 +7,8 @@ import { ProblemPanel } from "../parts/problem-panel.tsx";
 import { type Room, ROOMS } from "../rooms/registry.ts";
 import type { RoomProps } from "../rooms/room-props.ts";
 import { type Problem, problemFrom } from "../service/problem.ts";
-import { addressOf, FIRST_ROOM, route } from "./router.ts";
+import { route, START } from "./router.ts";
+import { sessionEnd, SessionEnded } from "./session-ended.tsx";
 
 const loaded = new Map<string, ComponentType<RoomProps>>();
 
@@ -34,13 +35,22 @@ function OpenRoom({ room, path }: { readonly room: Room; readonly path: readonly
   }, [room]);
   const Content = loaded.get(room.id);
   const wrong = problem ?? (fault ? problemFrom(fault) : null);
+  const ended = room.showsRecords ? sessionEnd.value : null;
   return (
     <>
       <div class="room-head">
         <Heading title={room.title} />
         <p class="lead">{room.summary}</p>
       </div>
-      {wrong ? <ProblemPanel problem={wrong} /> : Content ? <Content path={path} /> : <p class="quiet">Opening…</p>}
+      {ended ? (
+        <SessionEnded end={ended} />
+      ) : wrong ? (
+        <ProblemPanel problem={wrong} />
+      ) : Content ? (
+        <Content path={path} />
+      ) : (
+        <p class="quiet">Opening…</p>
+      )}
     </>
   );
 }
@@ -60,7 +70,7 @@ function NoRoom() {
     <>
       <Heading title="There is no such room" />
       <p>
-        <a href={addressOf(FIRST_ROOM)}>Begin with a token.</a>
+        <a href={START}>Begin with a token.</a>
       </p>
     </>
   );

@@ -1,5 +1,6 @@
 /** Which room is open, by the address: `/#/token`, `/#/explore/Patient`, and `/docs` for the reference.
  *
+ * The token room's address may go on with the place to come back to, once there is a token: `/#/token/record/4`.
  * The page is never loaded anew on the way, so that what it holds in memory goes along.
  */
 
@@ -15,6 +16,8 @@ export interface Route {
 
 const DOCS = `${ROOT_PATH}/docs`;
 export const FIRST_ROOM: RoomId = "token";
+/** The first room, from which nothing leads back. */
+export const START = `${ROOT_PATH}/#/${FIRST_ROOM}`;
 
 /** Returns where an address leads. */
 export function routeOf(pathname: string, hash: string): Route {
@@ -23,20 +26,26 @@ export function routeOf(pathname: string, hash: string): Route {
   return { room: pathname === DOCS ? "reference" : FIRST_ROOM, path: [] };
 }
 
-/** Returns the address of a room, and of a place in it. */
+export const route = signal(routeOf(location.pathname, location.hash));
+
+/** Returns the address of a room, and of a place in it. That of the token room comes back to the open place. */
 export function addressOf(room: RoomId, ...path: readonly string[]): string {
   if (room === "reference") return DOCS;
-  return `${ROOT_PATH}/#/${[room, ...path].map(encodeURIComponent).join("/")}`;
+  const place = room === "token" ? placeToComeBackTo(route.value) : path;
+  return `${ROOT_PATH}/#/${[room, ...place].map(encodeURIComponent).join("/")}`;
 }
 
-export const route = signal(routeOf(location.pathname, location.hash));
+function placeToComeBackTo({ room, path }: Route): readonly string[] {
+  return room === "token" ? path : [room, ...path];
+}
 
 /** Opens a room. */
 export function go(room: RoomId, ...path: readonly string[]): void {
   follow(addressOf(room, ...path));
 }
 
-function follow(address: string): void {
+/** Opens the room at an address of this page. */
+export function follow(address: string): void {
   history.pushState(null, "", address);
   arrive();
 }

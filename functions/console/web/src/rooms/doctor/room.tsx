@@ -10,6 +10,7 @@ import { exchanges } from "../../service/api.ts";
 import { carries } from "../../service/exchange.ts";
 import { session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
+import { addressOf } from "../../shell/router.ts";
 import { Diagnosis } from "./diagnosis.tsx";
 
 export default function DoctorRoom() {
@@ -106,7 +107,7 @@ function PasteForm({ text, onText, onClear, onOwn, notes }: {
         <button type="button" disabled={!onOwn} onClick={() => onOwn?.()}>Look at the token of this session</button>
         {/* Not disabled when there is nothing to clear: who has just pressed it is still on it. */}
         <button type="button" class="plain" aria-disabled={!onClear} onClick={() => onClear?.()}>Clear</button>
-        {!onOwn && <span class="quiet">There is no session: get a token first, or paste one.</span>}
+        {!onOwn && <span class="quiet">There is no session: <a href={addressOf("token")}>get a token</a> first, or paste one.</span>}
       </div>
     </section>
   );

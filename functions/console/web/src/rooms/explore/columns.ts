@@ -40,7 +40,7 @@ const COLUMNS: Readonly<Record<string, readonly Column[]>> = {
   PractitionerRole: [at("Practitioner", "practitioner"), at("Role", "code"), at("Organisation", "organization"), at("Active", "active")],
   AuditEvent: [
     at("When", "recorded"),
-    at("Who", "agent.userId"),
+    at("Who", "agent.name", "agent.userId"),
     at("What", "subtype", "type"),
     { label: "Of whom", cellOf: whoseRecord },
     at("Outcome", "outcome"),

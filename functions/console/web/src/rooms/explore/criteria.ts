@@ -1,6 +1,7 @@
 /** A search as it is filled in, and the query that it makes. */
 
 import type { SearchParameter } from "../../fhir/capabilities.ts";
+import { isoDay } from "../../fhir/typed-dates.ts";
 
 /** One row of the form. What its parameter's type has no field for stays empty. */
 export interface Criterion {
@@ -108,6 +109,7 @@ function valueOf(criterion: Criterion, type: SearchParameter["type"]): string {
       return values.map((each) => how + each + after).join(",");
     }
     case "date":
+      return values.map((each) => how + (isoDay(each) ?? each)).join(",");
     case "number":
       return values.map((each) => how + each).join(",");
     case "reference":

@@ -6,7 +6,7 @@ import type { SearchParameter } from "../../fhir/capabilities.ts";
 import { syntaxOf } from "../../fhir/parameter-syntax.ts";
 import { comparisonsOf } from "./comparisons.ts";
 import { type Criterion, NO_SYSTEM } from "./criteria.ts";
-import { Choice, TextField } from "./fields.tsx";
+import { Choice, DayField, TextField } from "./fields.tsx";
 import { codesFor, systemsFor } from "./suggestions.ts";
 
 interface RowProps {
@@ -15,6 +15,8 @@ interface RowProps {
   readonly onRemove: () => void;
   /** Whether the reader has just added it, and so means to fill it in. */
   readonly isNew: boolean;
+  /** The server's words for what is wrong with it; empty if nothing is. */
+  readonly fault: string;
 }
 
 export function CriterionRow({ type, parameter, ...row }: RowProps & {
@@ -34,9 +36,10 @@ export function CriterionRow({ type, parameter, ...row }: RowProps & {
         ))}
       </Choice>
       {takesValue && (
-        <Values type={type} parameter={parameter} criterion={criterion} targets={syntax.targets} hint={hint} set={set} />
+        <Values type={type} parameter={parameter} criterion={criterion} targets={syntax.targets} hint={hint} isInvalid={row.fault !== ""} set={set} />
       )}
       <p class="quiet hint" id={hint}>
+        {row.fault && <Fault text={row.fault} />}
         {hintOf(parameter, syntax.value, syntax.parts)} It looks at{" "}
         {syntax.paths ? <code class="wrap">{syntax.paths}</code> : "the resource itself"}.
       </p>
@@ -44,16 +47,24 @@ export function CriterionRow({ type, parameter, ...row }: RowProps & {
   );
 }
 
-function Values({ type, parameter, criterion, targets, hint, set }: {
+function Values({ type, parameter, criterion, targets, hint, isInvalid, set }: {
   readonly type: string;
   readonly parameter: SearchParameter;
   readonly criterion: Criterion;
   readonly targets: readonly string[];
   readonly hint: string;
+  readonly isInvalid: boolean;
   readonly set: (more: Partial<Criterion>) => void;
 }) {
   const value = (label: string, suggestions: readonly string[] = []) => (
-    <TextField label={label} value={criterion.value} onValue={(text) => set({ value: text })} suggestions={suggestions} describedBy={hint} />
+    <TextField
+      label={label}
+      value={criterion.value}
+      onValue={(text) => set({ value: text })}
+      suggestions={suggestions}
+      describedBy={hint}
+      isInvalid={isInvalid}
+    />
   );
   const system = criterion.system === NO_SYSTEM ? "" : criterion.system;
   switch (parameter.type) {
@@ -100,8 +111,15 @@ function Values({ type, parameter, criterion, targets, hint, set }: {
           {value("Id")}
         </>
       );
+    case "date":
+      return (
+        <>
+          <DayField label="Day" value={criterion.value} onValue={(day) => set({ value: day })} />
+          {value("or type it")}
+        </>
+      );
     default:
-      return value(parameter.type === "date" ? "Date" : "Value");
+      return value("Value");
   }
 }
 
@@ -112,12 +130,18 @@ export function WrittenRow(row: RowProps) {
   return (
     <Row {...row} title="written out" note="any">
       <TextField label="Name" value={criterion.name} onValue={(name) => onChange({ ...criterion, name })} describedBy={hint} />
-      <TextField label="Value" value={criterion.value} onValue={(value) => onChange({ ...criterion, value })} />
+      <TextField label="Value" value={criterion.value} onValue={(value) => onChange({ ...criterion, value })} isInvalid={row.fault !== ""} />
       <p class="quiet hint" id={hint}>
+        {row.fault && <Fault text={row.fault} />}
         As it goes, signs and all: a chain such as <code>patient.name</code>, or <code>_has:Observation:patient:code</code>.
       </p>
     </Row>
   );
+}
+
+/** In the text that describes the field, so that who comes to the field hears it too. */
+function Fault({ text }: { readonly text: string }) {
+  return <strong class="fault" role="alert">{text}</strong>;
 }
 
 function Row({ criterion, title, note, onRemove, isNew, children }: RowProps & {
@@ -143,7 +167,7 @@ function Row({ criterion, title, note, onRemove, isNew, children }: RowProps & {
 }
 
 function hintOf({ type }: SearchParameter, value: string, parts: readonly string[]): string {
-  if (type === "date") return "A date of any precision: 2024, 2024-06, 2024-06-14, 2024-06-14T10:00Z.";
+  if (type === "date") return "A day, or a date of any precision: 2024, 2024-06, 14/06/2024, 2024-06-14T10:00Z.";
   if (type === "token") return "A code, with its system or of any; a system alone finds all of its codes.";
   if (type === "quantity") return "A number, with its unit's code or printed form, or of any unit.";
   if (type === "composite") return `${parts.join(" and ")} of the same thing, as they go, with a $ between: 8480-6$gt140.`;

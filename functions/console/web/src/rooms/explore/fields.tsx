@@ -9,11 +9,12 @@ interface FieldProps {
   readonly onValue: (value: string) => void;
 }
 
-export function TextField({ label, value, onValue, suggestions = [], describedBy, isDisabled = false }: FieldProps & {
+export function TextField({ label, value, onValue, suggestions = [], describedBy, isDisabled = false, isInvalid = false }: FieldProps & {
   readonly suggestions?: readonly string[];
   /** The id of a text that says more. */
   readonly describedBy?: string | undefined;
   readonly isDisabled?: boolean;
+  readonly isInvalid?: boolean;
 }) {
   const id = useId();
   return (
@@ -29,6 +30,7 @@ export function TextField({ label, value, onValue, suggestions = [], describedBy
         autocomplete="off"
         list={suggestions.length ? `${id}-list` : undefined}
         aria-describedby={describedBy}
+        aria-invalid={isInvalid}
         onInput={(input) => onValue(input.currentTarget.value)}
       />
       {suggestions.length > 0 && (
@@ -38,6 +40,23 @@ export function TextField({ label, value, onValue, suggestions = [], describedBy
           ))}
         </datalist>
       )}
+    </div>
+  );
+}
+
+/** A day from the browser's calendar; a value that is none, such as a year, is left alone until one is chosen. */
+export function DayField({ label, value, onValue }: FieldProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="date"
+        max="9999-12-31"
+        value={/^\d{4}-\d{2}-\d{2}$/.test(value) ? value : ""}
+        onChange={(change) => onValue(change.currentTarget.value)}
+      />
     </div>
   );
 }

@@ -95,20 +95,21 @@ function Table({ type, matches, selected, titles }: {
 }) {
   const columns = columnsOf(type);
   return (
-    <div class="scroll rows" tabIndex={0} role="region" aria-label="Matches">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Id</th>
+    <div class="scroll rows stacking" tabIndex={0} role="region" aria-label="Matches">
+      {/* The roles are said, as on a phone the rows are cards and would be no table to a screen reader. */}
+      <table class="stacked" role="table">
+        <thead role="rowgroup">
+          <tr role="row">
+            <th scope="col" role="columnheader">Id</th>
             {columns.map(({ label }) => (
-              <th scope="col" key={label}>{label}</th>
+              <th scope="col" role="columnheader" key={label}>{label}</th>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {matches.map((each) => (
-            <tr key={each.id} class={each.id === selected ? "selected" : ""}>
-              <th scope="row">
+            <tr key={each.id} role="row" class={each.id === selected ? "selected" : ""}>
+              <th scope="row" role="rowheader">
                 <a
                   id={rowId(each.id ?? "")}
                   href={addressOf("explore", type, each.id ?? "")}
@@ -120,8 +121,8 @@ function Table({ type, matches, selected, titles }: {
               {columns.map(({ label, cellOf }) => {
                 const { text, reference } = cellOf(each);
                 return (
-                  <td key={label}>
-                    <ReferenceLink reference={reference}>{toldBy(titles, reference, text)}</ReferenceLink>
+                  <td key={label} role="cell" data-label={label} class={text ? "" : "empty"}>
+                    <span><ReferenceLink reference={reference}>{toldBy(titles, reference, text)}</ReferenceLink></span>
                   </td>
                 );
               })}

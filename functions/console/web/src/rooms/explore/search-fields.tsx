@@ -1,16 +1,18 @@
 /** The form of a type's search, made from its parameters, and the query that it makes. */
 
-import { useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import type { TypeCapability } from "../../fhir/capabilities.ts";
 import { type Criterion, emptyCriterion, pairsOf, readableQuery, type SearchForm } from "./criteria.ts";
 import { CriterionRow, WrittenRow } from "./criterion-row.tsx";
 import { ResultOptions } from "./result-options.tsx";
 
-export function SearchFields({ capability, types, form, onForm, onSearch }: {
+export function SearchFields({ capability, types, form, faults, onForm, onSearch }: {
   readonly capability: TypeCapability;
   readonly types: readonly TypeCapability[];
   readonly form: SearchForm;
+  /** What the server says is wrong with which row. */
+  readonly faults: ReadonlyMap<number, string>;
   /** Takes a changed form; null to begin anew. */
   readonly onForm: (form: SearchForm | null) => void;
   readonly onSearch: () => void;
@@ -18,6 +20,10 @@ export function SearchFields({ capability, types, form, onForm, onSearch }: {
   const { type, searchParam = [] } = capability;
   const [added, setAdded] = useState(0);
   const adder = useRef<HTMLSelectElement>(null);
+  const element = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (faults.size) element.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
+  }, [faults]);
   const set = (more: Partial<SearchForm>) => onForm({ ...form, ...more });
   const change = (changed: Criterion) =>
     set({ criteria: form.criteria.map((each) => (each.key === changed.key ? changed : each)) });
@@ -33,6 +39,7 @@ export function SearchFields({ capability, types, form, onForm, onSearch }: {
   return (
     <form
       class="card search"
+      ref={element}
       aria-label={`Search ${type}`}
       onSubmit={(submit) => {
         submit.preventDefault();
@@ -45,7 +52,7 @@ export function SearchFields({ capability, types, form, onForm, onSearch }: {
       </p>
       {form.criteria.map((each) => {
         const parameter = searchParam.find(({ name }) => name === each.parameter);
-        const row = { criterion: each, onChange: change, onRemove: () => remove(each.key), isNew: each.key === added };
+        const row = { criterion: each, onChange: change, onRemove: () => remove(each.key), isNew: each.key === added, fault: faults.get(each.key) ?? "" };
         if (parameter) return <CriterionRow key={each.key} type={type} parameter={parameter} {...row} />;
         return <WrittenRow key={each.key} {...row} />;
       })}

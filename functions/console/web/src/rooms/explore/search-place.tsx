@@ -1,6 +1,6 @@
 /** A type's search: the form, the request as it went, and what was found. */
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import type { TypeCapability } from "../../fhir/capabilities.ts";
 import { nextOf } from "../../fhir/bundle.ts";
@@ -12,6 +12,7 @@ import { session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { addressOf, go } from "../../shell/router.ts";
 import { pairsOf, queryOf } from "./criteria.ts";
+import { faultsOf } from "./faults.ts";
 import { fhirUrl, LastRequest } from "./last-request.tsx";
 import { Results } from "./results.tsx";
 import { SearchFields } from "./search-fields.tsx";
@@ -29,6 +30,7 @@ export function SearchPlace({ capability, types, selected }: {
   const heading = useRef<HTMLHeadingElement>(null);
   const form = formOf(capability);
   const found = foundOf(type);
+  const faults = useMemo(() => faultsOf(task.problem, form, searchParam), [task.problem]);
   const attempt = useRef<readonly string[]>([]);
   const isFresh = useRef(false);
   useEffect(() => {
@@ -61,10 +63,16 @@ export function SearchPlace({ capability, types, selected }: {
         capability={capability}
         types={types}
         form={form}
-        onForm={(changed) => keepForm(type, changed)}
+        faults={faults}
+        onForm={(changed) => {
+          // It is no longer the form that was refused.
+          if (task.problem) task.clear();
+          keepForm(type, changed);
+        }}
         onSearch={search}
       />
-      <TaskState task={task} again={found ? () => show(attempt.current) : search}>Searching…</TaskState>
+      {/* What is wrong with a row stands at the row. */}
+      {faults.size === 0 && <TaskState task={task} again={found ? () => show(attempt.current) : search}>Searching…</TaskState>}
       <LastRequest view={type} />
       {found && (
         <Results

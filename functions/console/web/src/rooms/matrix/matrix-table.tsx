@@ -34,15 +34,16 @@ export function MatrixTable({ rows }: { readonly rows: readonly Row[] }) {
     <>
       <div class="scroll matrix-scroll" role="region" aria-label="Matrix of clients and types">
         <table class="matrix" role="grid" aria-label="Clients and types" ref={table} onKeyDown={move}>
-          <thead>
-            <tr>
-              <th scope="col">Client</th>
+          {/* The roles are said, as on a narrow screen the rows are cards and would be no grid to a screen reader. */}
+          <thead role="rowgroup">
+            <tr role="row">
+              <th scope="col" role="columnheader">Client</th>
               {SERVED_TYPES.map((type) => (
-                <th scope="col" key={type.name}><span class="upright">{type.name}</span></th>
+                <th scope="col" role="columnheader" key={type.name}><span class="upright">{type.name}</span></th>
               ))}
             </tr>
           </thead>
-          <tbody>
+          <tbody role="rowgroup">
             {rows.map((row, number) => (
               <RowCells key={row.party.clientId} row={row} number={number} at={at} opened={opened} />
             ))}
@@ -64,8 +65,8 @@ function RowCells({ row, number, at, opened }: {
   const shown = useComputed(() => (opened.value?.[0] === number ? opened.value[1] : -1));
   const { party, refusal } = row;
   return (
-    <tr>
-      <th scope="row">
+    <tr role="row">
+      <th scope="row" role="rowheader">
         <span class="wrap">{party.name}</span>
         <code class="clip" title={party.clientId}>{party.clientId}</code>
         {party.patient && <span class="quiet wrap">bound to patient {party.patient}</span>}
@@ -77,6 +78,7 @@ function RowCells({ row, number, at, opened }: {
             type="button"
             tabIndex={reachable.value === column ? 0 : -1}
             aria-expanded={shown.value === column}
+            data-type={cell.question.type.name}
             onFocus={() => (at.value = [number, column])}
             onClick={() => (opened.value = [number, column])}
           >

@@ -1,4 +1,4 @@
-/** Whose record: the first patients that the token finds, and a search for any other. */
+/** Choice of a patient: the first that the token finds, and a search for any other. */
 
 import { useEffect, useId, useState } from "preact/hooks";
 
@@ -13,7 +13,7 @@ import { askFhir } from "../../service/api.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { addressOf, go } from "../../shell/router.ts";
-import { patientId, patientQueries } from "./patient-search.ts";
+import { byShownName, otherFamilyNames, patientId, patientQueries } from "./patient-search.ts";
 import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.ts";
 
 const AT_ONCE = 12;
@@ -55,16 +55,13 @@ function PatientSearch() {
   return (
     <section class="card" aria-labelledby="choice-heading">
       <h2 id="choice-heading">Whose record?</h2>
-      <SearchForm label="Name, NHS number or id" act="Find" value={typed} onValue={setTyped} onSubmit={() => search(typed.trim())} />
+      <SearchForm label="Name, date of birth, NHS number or id" act="Find" value={typed} onValue={setTyped} onSubmit={() => search(typed.trim())} />
       <TaskState task={task} again={() => search(typed.trim())}>Looking for patients…</TaskState>
       {found && (
         <>
-          <p class="quiet">
-            {found.typed ? `Found for “${found.typed}”:` : "The first patients by family name that this token opens:"}
-            {found.patients.length === 0 && " nobody."}
-          </p>
+          <p class="quiet">{headingOf(found)}</p>
           <ul class="patients">
-            {found.patients.map((each) => (
+            {byShownName(found.patients).map((each) => (
               <li key={each.id}>
                 <PatientLink patient={each} />
               </li>
@@ -79,12 +76,22 @@ function PatientSearch() {
   );
 }
 
+function headingOf({ typed, patients, next }: Found): string {
+  const count = patients.length;
+  if (!count) return typed ? `Nobody is found for “${typed}”.` : "This token opens no patient.";
+  const which = typed ? `found for “${typed}”` : "that this token opens";
+  if (next) return `${count} of the patients ${which}, by name. There are more.`;
+  return `${count === 1 ? "One patient" : `${count} patients`} ${which}${count === 1 ? "" : ", by name"}:`;
+}
+
 function PatientLink({ patient }: { readonly patient: Patient }) {
   const number = nhsNumber(patient);
   const death = deathText(patient);
+  const others = otherFamilyNames(patient);
   return (
     <a class="button patient-link" href={addressOf("record", patient.id ?? "")}>
       <strong class="wrap">{patientName(patient)}</strong>
+      {others.length > 0 && <span class="quiet wrap">also {others.join(", ")}</span>}
       <span class="quiet">Born {bornText(patient, today())}</span>
       {death && <span>{death}</span>}
       <span class="quiet">

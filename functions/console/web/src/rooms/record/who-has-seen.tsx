@@ -1,4 +1,4 @@
-/** Who has seen a record, or was refused it: the access record's events of one patient, the newest first. */
+/** Accesses to a record, refused ones too: the audit events of one patient, the newest first. */
 
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
@@ -7,7 +7,7 @@ import { pagesOf } from "../../fhir/search.ts";
 import { problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
-import { AccessTable, focusRow } from "./access-table.tsx";
+import { AccessList, focusEntry } from "./access-list.tsx";
 import { type PortionState, RecordLoader } from "./record-loader.ts";
 import { accessPlanOf, type Plan } from "./record-plan.ts";
 import { SectionCard } from "./record-section.tsx";
@@ -42,7 +42,7 @@ function Accesses({ plan }: { readonly plan: Plan }) {
     () => new RecordLoader(plan.portions, { pages: pagesOf, problemFrom, instead: () => [], pagesAtOnce: 1 }),
     [plan],
   );
-  const table = useRef<HTMLTableElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
     void loader.start().then(() => tellCount(loader));
     return () => loader.stop();
@@ -50,12 +50,15 @@ function Accesses({ plan }: { readonly plan: Plan }) {
   const resources = loader.resources.value;
   const accesses = useMemo(() => eventsIn(loader).map(accessOf), [resources]);
   const [portion] = loader.portions.value;
-  const goOn = (one: PortionState) =>
+  const goOn = (one: PortionState) => {
+    const known = accesses.length;
     void loader.goOn(one).then(() => {
       tellCount(loader);
       // At the end the button is gone, and what had the focus with it.
-      if (loader.portions.value[0]?.state === "complete") focusRow(table.current, accesses.length);
+      const first = eventsIn(loader)[known]?.id;
+      if (loader.portions.value[0]?.state === "complete" && first) focusEntry(list.current, first);
     });
+  };
   return (
     <SectionCard
       title={TITLE}
@@ -65,7 +68,7 @@ function Accesses({ plan }: { readonly plan: Plan }) {
       goOn={goOn}
       foot={portion && <GoOn portion={portion} hasSome={accesses.length > 0} goOn={goOn} stop={() => loader.stop()} />}
     >
-      <AccessTable accesses={accesses} table={table} />
+      <AccessList accesses={accesses} list={list} />
     </SectionCard>
   );
 }

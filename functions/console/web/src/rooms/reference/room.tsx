@@ -51,7 +51,7 @@ function TokenNotice() {
     <p class="notice">
       {one ? (
         <>
-          Calls below are made with the token of <strong>{one.token.claims.client_id}</strong>, unless you authorise another.
+          Calls below are made with the token of <strong>{one.clientName}</strong>, unless you authorise another.
         </>
       ) : (
         <>

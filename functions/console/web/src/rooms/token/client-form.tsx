@@ -1,15 +1,16 @@
-/** Who asks: a demo client of this run, an id with its secret, an id with a private key; or a token that is there already. */
+/** The client: a demo client of this run, an id with its secret, an id with a private key; or a token that is there already. */
 
 import { useEffect, useId, useState } from "preact/hooks";
 
 import { decodeAccessToken, TokenError } from "../../oauth/access-token.ts";
 import type { Credential } from "../../oauth/credential.ts";
 import { KeyError, type PrivateKey, privateKeyOf } from "../../oauth/private-key.ts";
-import { requestToken } from "../../oauth/token-calls.ts";
+import { signIn } from "../../oauth/token-calls.ts";
 import { TaskState, useTask } from "../../parts/task.tsx";
 import { type DemoClient, demoClients } from "../../service/demo-clients.ts";
-import { begin } from "../../service/session.ts";
+import { begin, session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
+import { sessionEnd } from "../../shell/session-ended.tsx";
 
 type Way = "demo" | "secret" | "key" | "token";
 
@@ -20,7 +21,12 @@ const WAYS: readonly (readonly [Way, string])[] = [
   ["token", "Access token"],
 ];
 
-export function ClientForm() {
+export function ClientForm({ onAsk, onToken }: {
+  /** Called before a token is asked for. */
+  readonly onAsk: () => void;
+  /** Called once the page holds it. */
+  readonly onToken: () => void;
+}) {
   const [clients, setClients] = useState<readonly DemoClient[]>([]);
   const [chosen, setChosen] = useState<Way | null>(null);
   const [scope, setScope] = useState("");
@@ -33,20 +39,34 @@ export function ClientForm() {
       .catch(() => undefined);
     return () => fetching.abort();
   }, []);
+  const nameOf = (clientId: string) => clients.find((each) => each.id === clientId)?.name ?? "";
+  const use = (text: string) => {
+    const { client_id: clientId, scope: granted } = decodeAccessToken(text).claims;
+    task.clear();
+    onAsk();
+    begin(text, granted, null, nameOf(clientId));
+    announce("The token is used from now on. It was read, and not verified: that is the server's part.");
+    onToken();
+  };
   const obtain = (credential: Credential) =>
     task.run(async (signal) => {
-      const granted = await requestToken(credential, scope.trim(), signal);
-      begin(granted.access_token, granted.scope, credential);
+      onAsk();
+      const granted = await signIn(credential, scope.trim(), nameOf(credential.clientId), signal);
+      onToken();
       announce(`A token was granted. It lives ${granted.expires_in} seconds and has the scopes ${granted.scope}.`);
     });
   // The list may come late: it never changes what somebody has chosen.
   const way = chosen ?? (clients.length ? "demo" : "secret");
+  const choose = (each: Way) => {
+    task.clear();
+    setChosen(each);
+  };
   const offered = WAYS.filter(([each]) => each !== "demo" || clients.length);
   return (
     <section class="card" aria-label="Client">
       <div class="tabs" role="group" aria-label="How the client proves itself">
         {offered.map(([each, label]) => (
-          <button key={each} type="button" aria-pressed={each === way} onClick={() => setChosen(each)}>
+          <button key={each} type="button" aria-pressed={each === way} onClick={() => choose(each)}>
             {label}
           </button>
         ))}
@@ -55,7 +75,7 @@ export function ClientForm() {
       {way === "secret" && <SecretFields onGiven={obtain} isBusy={task.isRunning} />}
       {way === "key" && <KeyFields onGiven={obtain} isBusy={task.isRunning} />}
       {way === "token" ? (
-        <TokenFields />
+        <TokenFields onGiven={use} />
       ) : (
         <details class="more">
           <summary>Ask for certain scopes</summary>
@@ -79,6 +99,7 @@ function DemoChoice({ clients, onChosen, isBusy }: Chosen & {
   readonly clients: readonly DemoClient[];
   readonly onChosen: (credential: Credential) => void;
 }) {
+  const held = sessionEnd.value ? undefined : session.value?.token.claims.client_id;
   return (
     <>
       <p class="quiet">These clients exist in this local run only. One click makes the real call.</p>
@@ -88,9 +109,11 @@ function DemoChoice({ clients, onChosen, isBusy }: Chosen & {
             <button
               type="button"
               disabled={isBusy}
+              aria-pressed={each.id === held}
               onClick={() => onChosen({ kind: "secret", clientId: each.id, secret: each.secret })}
             >
               <strong>{each.name}</strong>
+              {each.id === held && <span class="chosen">✓ this page has its token</span>}
               <span class="quiet clip">{each.scopes.join(" ")}</span>
             </button>
           </li>
@@ -167,14 +190,13 @@ function KeyFields({ onGiven, isBusy }: Chosen & { readonly onGiven: (credential
   );
 }
 
-function TokenFields() {
+function TokenFields({ onGiven }: { readonly onGiven: (token: string) => void }) {
   const [text, setText] = useState("");
   const [fault, setFault] = useState("");
   const submit = () => {
     try {
-      const token = text.trim().replace(/^Bearer /i, "");
-      begin(token, decodeAccessToken(token).claims.scope, null);
-      announce("The token is used from now on. It was read, and not verified: that is the server's part.");
+      onGiven(text.trim().replace(/^Bearer /i, ""));
+      setFault("");
     } catch (error) {
       setFault(error instanceof TokenError ? error.message : String(error));
     }

@@ -2,33 +2,38 @@
 
 import { grantsOf, LETTERS } from "../../oauth/grants.ts";
 
-export function GrantTable({ scope, patient }: { readonly scope: string; readonly patient?: string | undefined }) {
+export function GrantTable({ title, scope, patient }: {
+  readonly title: string;
+  readonly scope: string;
+  readonly patient?: string | undefined;
+}) {
   const grants = grantsOf(scope, patient);
   const open = grants.filter((each) => each.letters.size).length;
   return (
     <section class="card" aria-labelledby="grants-heading">
-      <h2 id="grants-heading">What it opens</h2>
+      <h2 id="grants-heading">{title}</h2>
       <p>
         {open} of {grants.length} types.{patient && " It is bound to one patient: of a patient's record it opens theirs alone."}
       </p>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Interactions by type">
-        <table class="grid">
-          <thead>
-            <tr>
-              <th scope="col">Type</th>
+      {/* The roles are said, as on a phone the cells stand below each other and would be no table to a screen reader. */}
+      <div class="stacking">
+        <table class="grid grants stacked" role="table" aria-label="Interactions by type">
+          <thead role="rowgroup">
+            <tr role="row">
+              <th scope="col" role="columnheader">Type</th>
               {LETTERS.map(([letter, word]) => (
-                <th scope="col" key={letter}>{word}</th>
+                <th scope="col" role="columnheader" key={letter}>{word}</th>
               ))}
             </tr>
           </thead>
-          <tbody>
+          <tbody role="rowgroup">
             {grants.map(({ type, letters }) => (
-              <tr key={type.name} class={letters.size ? "" : "closed"}>
-                <th scope="row">
+              <tr key={type.name} role="row" class={letters.size ? "" : "closed"}>
+                <th scope="row" role="rowheader">
                   {type.name} {type.directory && <span class="badge">directory</span>}
                 </th>
-                {LETTERS.map(([letter]) => (
-                  <td key={letter} class={letters.has(letter) ? "yes" : "no"}>
+                {LETTERS.map(([letter, word]) => (
+                  <td key={letter} role="cell" class={letters.has(letter) ? "yes" : "no"} data-word={word}>
                     <span aria-hidden="true">{letters.has(letter) ? "✓" : "–"}</span>
                     <span class="unseen">{letters.has(letter) ? "open" : "closed"}</span>
                   </td>

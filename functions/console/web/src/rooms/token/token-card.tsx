@@ -1,21 +1,32 @@
 /** One token: how long it lives, what it says, what it opens, what the server knows of it, and its end. */
 
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { introspect, revoke } from "../../oauth/token-calls.ts";
 import { Claims } from "../../parts/claims.tsx";
 import { CopyButton } from "../../parts/copy-button.tsx";
+import { Renewal } from "../../parts/renewal.tsx";
 import { TaskState, useTask } from "../../parts/task.tsx";
-import { expiresIn, type Session } from "../../service/session.ts";
+import { endOf, expiresIn, noteRevocation, type Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
 import { duration, now } from "../../shell/clock.ts";
+import { sessionEnd } from "../../shell/session-ended.tsx";
 import { GrantTable } from "./grant-table.tsx";
 
-export function TokenCard({ session }: { readonly session: Session }) {
-  const { token, credential, scope } = session;
+export function TokenCard({ session, isFresh }: {
+  readonly session: Session;
+  /** Whether it was asked for just now: then it is brought into sight. */
+  readonly isFresh: { current: boolean };
+}) {
+  const { token, credential, scope, isRevoked } = session;
   const [known, setKnown] = useState<unknown>(null);
-  const [isRevoked, setRevoked] = useState(false);
+  const heading = useRef<HTMLHeadingElement>(null);
   const task = useTask();
+  const hasEnded = sessionEnd.value !== null;
+  useEffect(() => {
+    if (isFresh.current) bringIntoSight(heading.current);
+    isFresh.current = false;
+  }, []);
   const look = () =>
     credential &&
     task.run(async (signal) => {
@@ -27,14 +38,16 @@ export function TokenCard({ session }: { readonly session: Session }) {
     credential &&
     task.run(async (signal) => {
       await revoke(token.text, credential, signal);
-      setRevoked(true);
+      // What was known before is no longer so.
+      setKnown(null);
+      noteRevocation(session);
       announce("The token is revoked. The API may take it for a minute more.");
     });
   return (
     <>
       <section class="card" aria-labelledby="token-heading">
         <div class="row apart">
-          <h2 id="token-heading">The token</h2>
+          <h2 id="token-heading" tabIndex={-1} ref={heading}>The token</h2>
           <Countdown session={session} />
         </div>
         <div class="row">
@@ -45,6 +58,7 @@ export function TokenCard({ session }: { readonly session: Session }) {
           </button>
         </div>
         <TaskState task={task} />
+        {hasEnded && <Renewal session={session} />}
         {isRevoked && (
           <p class="notice">
             Revoked. The gateway keeps its last decision for up to a minute; after that every call with it is refused.
@@ -62,18 +76,28 @@ export function TokenCard({ session }: { readonly session: Session }) {
           <Claims members={token.header} />
         </details>
       </section>
-      <GrantTable scope={scope} patient={token.claims.patient} />
+      <GrantTable title={hasEnded ? "What it opened" : "What it opens"} scope={scope} patient={token.claims.patient} />
     </>
   );
+}
+
+/** Gives a heading the focus, and scrolls to it if it is not in the upper half of the window. */
+function bringIntoSight(heading: HTMLElement | null): void {
+  if (!heading) return;
+  heading.focus({ preventScroll: true });
+  const { top, bottom } = heading.getBoundingClientRect();
+  if (top < 0 || bottom > window.innerHeight / 2) heading.scrollIntoView({ block: "start" });
 }
 
 function Countdown({ session }: { readonly session: Session }) {
   const { exp, iat } = session.token.claims;
   const left = expiresIn(session, now.value);
+  const ended = endOf(session, now.value);
+  if (ended) return <span class="fault" data-testid="countdown">{ended === "revoked" ? "Revoked" : "Expired"}</span>;
   return (
-    <span class={left > 0 ? "row" : "row fault"}>
-      <meter min={0} max={Math.max(1, exp - iat)} value={Math.max(0, left)} aria-label="Seconds left" />
-      <span class="figures" data-testid="countdown">{left > 0 ? `${duration(left)} left` : "Expired: get a new one"}</span>
+    <span class="row">
+      <meter min={0} max={Math.max(1, exp - iat)} value={left} aria-label="Seconds left" />
+      <span class="figures" data-testid="countdown">{duration(left)} left</span>
     </span>
   );
 }

@@ -1,0 +1,63 @@
+/** The words for what an audit event tells: of each kind of request a verb, of each type a noun. */
+
+/** A type in a sentence: one of its resources, and all of a record. */
+type Noun = readonly [one: string, all: string];
+
+const NOUNS: Readonly<Record<string, Noun>> = {
+  Patient: ["the patient’s details", "the patient’s details"],
+  Condition: ["a problem", "the record’s problems"],
+  Observation: ["an observation", "the record’s observations"],
+  Encounter: ["an encounter", "the record’s encounters"],
+  EpisodeOfCare: ["an episode of care", "the record’s episodes of care"],
+  Procedure: ["a procedure", "the record’s procedures"],
+  AllergyIntolerance: ["an allergy", "the record’s allergies"],
+  Immunization: ["an immunisation", "the record’s immunisations"],
+  MedicationRequest: ["a prescription", "the record’s prescriptions"],
+  MedicationStatement: ["a medication entry", "the record’s medication"],
+  AuditEvent: ["one of its accesses", "the list of its accesses"],
+};
+
+/** Codes of `restful-interaction`, as what a client did. */
+const VERBS: Readonly<Record<string, string>> = {
+  read: "read",
+  vread: "read an earlier version of",
+  "history-instance": "read all versions of",
+  "search-type": "read",
+  operation: "read",
+  create: "added",
+  update: "changed",
+  patch: "changed a part of",
+  delete: "deleted",
+};
+
+/** Returns who did it, at the beginning of a sentence. */
+export function subjectOf(who: string): string {
+  return who || "A client that is not known";
+}
+
+/** Returns what was done and to what; `asked` is the request below the base, with a search's query. */
+export function objectOf(code: string, asked: string): { readonly verb: string; readonly object: string } {
+  const verb = VERBS[code] ?? (code || "did");
+  if (code === "operation") return { verb, object: "the whole record" };
+  const [path = "", query = ""] = asked.split(/\?(.*)/s);
+  if (code !== "search-type") return { verb, object: listed(path.split(", ").map((each) => nounOf(typeIn(each))[0])) };
+  const type = typeIn(path);
+  const isCounted = /(?:^|&)(?:_summary=count|_count=0)(?:&|$)/.test(query);
+  if (isCounted) return { verb: "counted", object: nounOf(type)[1] };
+  if (type === "Patient") return { verb: "found", object: "this patient in a search" };
+  return { verb, object: nounOf(type)[1] };
+}
+
+function nounOf(type: string): Noun {
+  return NOUNS[type] ?? [type, `${type} resources`];
+}
+
+/** Returns the type that a path leads to: of `Patient/4/Observation` the last, of `Observation/1/_history/2` the first. */
+function typeIn(path: string): string {
+  const names = path.split("/").filter((each) => /^[A-Z][A-Za-z]+$/.test(each));
+  return names.at(-1) ?? path;
+}
+
+function listed(nouns: readonly string[]): string {
+  return [...new Set(nouns)].join(" and ");
+}
