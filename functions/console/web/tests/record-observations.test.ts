@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import type { Measured, Observation } from "../src/fhir/clinical.ts";
-import { extent, span, tickTexts } from "../src/rooms/record/chart-axis.ts";
-import { measuredText, referenceRangeText } from "../src/rooms/record/measured-text.ts";
-import { chartable, chartLabel, groupsOf, points } from "../src/rooms/record/observation-groups.ts";
+import { extent, span, tickTexts } from "../src/rooms/record/observations/chart-axis.ts";
+import { measuredText, referenceRangeText } from "../src/rooms/record/observations/measured-text.ts";
+import { chartable, chartLabel, groupsOf, points } from "../src/rooms/record/observations/observation-groups.ts";
 
 let last = 0;
 

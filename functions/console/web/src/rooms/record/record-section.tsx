@@ -4,8 +4,8 @@ import type { ComponentChildren } from "preact";
 
 import { ClosedNote } from "../../parts/closed-note.tsx";
 import { ProblemPanel } from "../../parts/problem-panel.tsx";
-import { type Entry, latestFirst, saysNone } from "./entries.ts";
-import { EntryList } from "./entry-list.tsx";
+import { type Entry, latestFirst, saysNone } from "./entries/entries.ts";
+import { EntryList } from "./entries/entry-list.tsx";
 import type { PortionState } from "./record-loader.ts";
 import type { Section, Standing } from "./sections.ts";
 

@@ -12,15 +12,15 @@ import { VersionHistory } from "../../parts/versions/version-history.tsx";
 import { type Problem, problemFrom } from "../../service/problem.ts";
 import type { Session } from "../../service/session.ts";
 import { announce } from "../../shell/announcements.tsx";
-import { type Entry, entryOf } from "./entries.ts";
+import { type Entry, entryOf } from "./entries/entries.ts";
 import { type Named, namesIn } from "./names.ts";
-import { ObservationCharts } from "./observation-charts.tsx";
-import { PatientBanner } from "./patient-banner.tsx";
+import { ObservationCharts } from "./observations/observation-charts.tsx";
+import { PatientBanner } from "./summary/patient-banner.tsx";
 import { type PortionState, RecordLoader } from "./record-loader.ts";
 import { type Plan, planOf, RECORD_TYPES, separately } from "./record-plan.ts";
 import { RecordSection, SectionCard } from "./record-section.tsx";
 import { SECTIONS, standingOf } from "./sections.ts";
-import { TimeLine } from "./timeline.tsx";
+import { TimeLine } from "./entries/timeline.tsx";
 import { WhoHasSeen } from "./who-has-seen.tsx";
 
 /** HTTP's Gone. */

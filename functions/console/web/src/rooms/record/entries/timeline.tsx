@@ -2,10 +2,10 @@
 
 import { useMemo, useState } from "preact/hooks";
 
-import { BoundedList } from "../../parts/resource/bounded-list.tsx";
+import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
 import type { Entry } from "./entries.ts";
 import { EntryItem } from "./entry-list.tsx";
-import { RECORD_TYPES, type RecordType } from "./record-plan.ts";
+import { RECORD_TYPES, type RecordType } from "../record-plan.ts";
 import { countsOf, ofTypes, yearsOf } from "./timeline.ts";
 
 const AT_ONCE = 60;

@@ -3,13 +3,13 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
-import type { Patient } from "../../fhir/clinical.ts";
-import { today } from "../../fhir/dates.ts";
-import { addressText, contactText } from "../../fhir/text.ts";
-import { VersionHistory } from "../../parts/versions/version-history.tsx";
-import { addressOf } from "../../shell/router.ts";
-import type { Named } from "./names.ts";
-import { bornText, deathText, nhsNumber, patientName } from "./patient-summary.ts";
+import type { Patient } from "../../../fhir/clinical.ts";
+import { today } from "../../../fhir/dates.ts";
+import { addressText, contactText } from "../../../fhir/text.ts";
+import { VersionHistory } from "../../../parts/versions/version-history.tsx";
+import { addressOf } from "../../../shell/router.ts";
+import type { Named } from "../names.ts";
+import { bornText, deathText, nhsNumber, patientName } from "../patient-summary.ts";
 
 export function PatientBanner({ patient, named }: { readonly patient: Patient; readonly named: Named }) {
   const [isOpen, setOpen] = useState(false);

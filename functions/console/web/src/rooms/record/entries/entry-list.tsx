@@ -2,9 +2,9 @@
 
 import { useState } from "preact/hooks";
 
-import { BoundedList } from "../../parts/resource/bounded-list.tsx";
-import { ResourceView } from "../../parts/resource/resource-view.tsx";
-import { VersionHistory } from "../../parts/versions/version-history.tsx";
+import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
+import { ResourceView } from "../../../parts/resource/resource-view.tsx";
+import { VersionHistory } from "../../../parts/versions/version-history.tsx";
 import type { Entry } from "./entries.ts";
 
 const AT_ONCE = 15;

@@ -1,7 +1,7 @@
 /** The value of an observation in words, with those of its components. */
 
-import type { Measured, Observation, ReferenceRange } from "../../fhir/clinical.ts";
-import { conceptText, quantityText, rangeText, unitText, valueText } from "../../fhir/text.ts";
+import type { Measured, Observation, ReferenceRange } from "../../../fhir/clinical.ts";
+import { conceptText, quantityText, rangeText, unitText, valueText } from "../../../fhir/text.ts";
 
 /** Returns an observation's value: `82.25 kg`, `134/82 mmHg`, `Ex-smoker`, or why there is none. */
 export function measuredText(one: Observation): string {

@@ -2,9 +2,9 @@
 
 import { useMemo, useState } from "preact/hooks";
 
-import type { Observation } from "../../fhir/clinical.ts";
-import { BoundedList } from "../../parts/resource/bounded-list.tsx";
-import { addressOf } from "../../shell/router.ts";
+import type { Observation } from "../../../fhir/clinical.ts";
+import { BoundedList } from "../../../parts/resource/bounded-list.tsx";
+import { addressOf } from "../../../shell/router.ts";
 import { Chart } from "./chart.tsx";
 import { chartable, type Group, groupsOf, points, type Row } from "./observation-groups.ts";
 

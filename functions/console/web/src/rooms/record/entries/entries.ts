@@ -11,13 +11,13 @@ import type {
   MedicationStatement,
   Observation,
   Procedure,
-} from "../../fhir/clinical.ts";
-import type { Resource } from "../../fhir/datatypes.ts";
-import { dateText, epochOf, periodText } from "../../fhir/dates.ts";
-import { conceptText, quantityText, rangeText } from "../../fhir/text.ts";
-import { measuredText } from "./measured-text.ts";
-import type { Named } from "./names.ts";
-import type { RecordType } from "./record-plan.ts";
+} from "../../../fhir/clinical.ts";
+import type { Resource } from "../../../fhir/datatypes.ts";
+import { dateText, epochOf, periodText } from "../../../fhir/dates.ts";
+import { conceptText, quantityText, rangeText } from "../../../fhir/text.ts";
+import { measuredText } from "../observations/measured-text.ts";
+import type { Named } from "../names.ts";
+import type { RecordType } from "../record-plan.ts";
 
 export interface Entry {
   readonly type: RecordType;

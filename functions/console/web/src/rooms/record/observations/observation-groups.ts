@@ -1,9 +1,9 @@
 /** A patient's observations put together by what was measured, in one unit each, as charts and lists need them. */
 
-import type { Measured, Observation } from "../../fhir/clinical.ts";
-import type { CodeableConcept, Quantity } from "../../fhir/datatypes.ts";
-import { dateText, epochOf } from "../../fhir/dates.ts";
-import { conceptText, unitText } from "../../fhir/text.ts";
+import type { Measured, Observation } from "../../../fhir/clinical.ts";
+import type { CodeableConcept, Quantity } from "../../../fhir/datatypes.ts";
+import { dateText, epochOf } from "../../../fhir/dates.ts";
+import { conceptText, unitText } from "../../../fhir/text.ts";
 import { measuredText, referenceRangeText } from "./measured-text.ts";
 
 /** One observation in a group. */
