@@ -53,6 +53,6 @@ def test_the_access_matrix(visit: Visiting) -> None:
 
 def test_a_patients_record(visit: Visiting) -> None:
     page = open_record(visit(width=WIDTH, height=1110))
-    page.get_by_role("img", name=re.compile("^Body weight, ")).wait_for()
+    page.get_by_role("img", name=re.compile("^Weight, ")).wait_for()
 
     take(page, "console-patient-record")

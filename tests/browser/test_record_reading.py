@@ -29,7 +29,7 @@ def test_what_is_closed_is_not_said_to_be_empty(visit: Visiting) -> None:
     go_to_record(page, "4")
     page.get_by_role("region", name=SAMPLE_NAME).wait_for()
     for name, scope in (("Allergies", "user/AllergyIntolerance.read"), ("Procedures", "user/Procedure.read")):
-        section = page.get_by_role("region", name=name)
+        section = page.get_by_role("region", name=name).last
         section.get_by_text(scope).wait_for()
         assert "recorded" not in section.inner_text()
     assert page.get_by_role("region", name="Problems").get_by_text("closed").count() == 0
@@ -103,7 +103,9 @@ def test_what_the_server_cannot_answer_at_once_is_asked_for_type_by_type(visit: 
     page.route("**/Condition?*", lambda route: _refuse(route, 503))
     go_to_record(page, "4")
 
-    page.get_by_role("region", name=SAMPLE_NAME).get_by_text("Dr Gráinne Treharne").wait_for()
+    banner = page.get_by_role("region", name=SAMPLE_NAME)
+    banner.get_by_text("Contact details").click()
+    banner.get_by_text("Dr Gráinne Treharne").wait_for()
     problems = page.get_by_role("region", name="Problems")
     problems.get_by_role("heading", name="The service is not available for the moment.").wait_for()
     page.get_by_role("region", name="Encounters").get_by_role("button", name="Encounter for symptom").first.wait_for()
