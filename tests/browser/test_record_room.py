@@ -188,7 +188,9 @@ def test_the_versions_of_an_entry_and_what_differs_are_reported(
 
     tab = visit(width=320)
     page = open_record(tab, "9")
-    page.get_by_role("region", name="Problems").get_by_role("button", name=re.compile("^Asthma of long")).click()
+    problems = page.get_by_role("region", name="Problems")
+    problems.get_by_text(re.compile("^Past or not confirmed")).click()
+    problems.get_by_role("button", name=re.compile("^Asthma of long")).click()
     versions = page.get_by_role("region", name="Versions of Condition/of-the-browser")
     versions.get_by_text("4 versions.").wait_for()
     deeds = [re.sub(r"\s+", " ", each.inner_text()) for each in versions.get_by_role("listitem").all()]

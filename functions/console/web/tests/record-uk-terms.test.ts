@@ -5,7 +5,7 @@ import type { Measured, Observation } from "../src/fhir/clinical.ts";
 import type { Quantity } from "../src/fhir/datatypes.ts";
 import { flagsOf, flagText } from "../src/rooms/record/observations/flags.ts";
 import { measuredText } from "../src/rooms/record/observations/measured-text.ts";
-import { groupsOf } from "../src/rooms/record/observations/observation-groups.ts";
+import { type Group, groupsOf } from "../src/rooms/record/observations/observation-groups.ts";
 import { measurementName, ukQuantityText, ukRangeText } from "../src/rooms/record/observations/uk-terms.ts";
 
 const LONG = { coding: [{ system: "http://loinc.org", code: "4548-4", display: "Hemoglobin A1c/Hemoglobin.total in Blood" }] };
@@ -43,10 +43,10 @@ test("HbA1c in both units is one line in mmol/mol, with its band", () => {
       effectiveDateTime: "2023",
     },
   ]);
-  const [group] = groups;
+  const [group] = groups as [Group];
   assert.deepEqual(groups.map((each) => [each.title, each.unit]), [["HbA1c", "mmol/mol"]]);
-  assert.deepEqual(group?.rows.map((each) => [each.text, ...each.values]), [["50 mmol/mol", 50], ["53 mmol/mol (7%)", 53]]);
-  assert.deepEqual(group?.series[0]?.range, { low: 20, high: 42, text: "20 to 42 mmol/mol (4 to 6%)" });
+  assert.deepEqual(group.rows.map((each) => [each.text, ...each.values]), [["50 mmol/mol", 50], ["53 mmol/mol (7%)", 53]]);
+  assert.deepEqual(group.series[0]?.range, { low: 20, high: 42, text: "20 to 42 mmol/mol (4 to 6%)" });
 });
 
 test("a value is flagged by its range in its own unit, or as the laboratory said", () => {

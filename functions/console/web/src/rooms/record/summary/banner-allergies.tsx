@@ -9,7 +9,7 @@ export function BannerAllergies({ entries, standing }: { readonly entries: reado
   const { active, text } = allergyStatement(entries, standing);
   const [closed] = standing.closed;
   return (
-    <section class={`banner-allergies ${active.some((each) => each.alert) ? "critical" : ""}`} aria-labelledby="banner-allergies">
+    <div class={`banner-allergies ${active.some((each) => each.alert) ? "critical" : ""}`} role="group" aria-labelledby="banner-allergies">
       <h3 id="banner-allergies">Allergies</h3>
       {active.length > 0 && (
         <ul>
@@ -23,6 +23,6 @@ export function BannerAllergies({ entries, standing }: { readonly entries: reado
         </ul>
       )}
       {closed ? <ClosedNote scope={closed[1]}>{text}</ClosedNote> : text && <p>{text}</p>}
-    </section>
+    </div>
   );
 }

@@ -11,11 +11,13 @@ export function PrintedBy({ client, whose }: { readonly client: string; readonly
     // At once, and not by what Preact draws later: the browser prints what it finds.
     const before = () => {
       if (line.current) line.current.textContent = `${whose}. Printed by ${client} on ${dateText(new Date().toISOString())}.`;
-      opened = [...document.querySelectorAll<HTMLDetailsElement>("details.fold:not([open])")];
-      for (const each of opened) each.open = true;
+      const folded = [...document.querySelectorAll<HTMLDetailsElement>("details.fold:not([open])")];
+      for (const each of folded) each.open = true;
+      opened = [...opened, ...folded];
     };
     const after = () => {
       for (const each of opened) each.open = false;
+      opened = [];
     };
     addEventListener("beforeprint", before);
     addEventListener("afterprint", after);
