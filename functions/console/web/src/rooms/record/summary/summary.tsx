@@ -64,6 +64,7 @@ export function Summary({ groups, children, ...parts }: RecordParts & {
           <h2 id="recent-changes">Recent changes</h2>
           {changes.length > 0 && <RecentChanges changes={changes} />}
           {changes.length === 0 && <p class="quiet">{standing.isLoading ? "Reading…" : "None in what was read."}</p>}
+          {!standing.isLoading && !standing.isComplete && <p class="quiet">Not all has been read yet.</p>}
           {standing.closed.length > 0 && <p class="quiet">Without {standing.closed.map(([type]) => type).join(", ")}: closed to this token.</p>}
         </section>
       </div>
